@@ -1,0 +1,51 @@
+# `make` alone prints what there is. Every target makes .venv itself; nothing is installed outside it.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+# uv where it is on the PATH; otherwise it is installed into .venv first.
+UV := $(shell command -v uv 2>/dev/null)
+ARGUMENTS ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help workbook test lab check constraints clean
+
+help:  ## Show this list
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+workbook: $(INSTALLED)  ## Execute every notebook on the built-in data and model; results in output/
+	$(BIN)/mskseg run $(ARGUMENTS)
+
+test: $(INSTALLED)  ## Run all tests, the notebooks at quick size included
+	$(BIN)/python -m pytest $(ARGUMENTS)
+
+lab: $(INSTALLED)  ## Open the notebooks in JupyterLab
+	$(BIN)/mskseg lab
+
+check: $(INSTALLED)  ## Lint, format check and strict type check
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+constraints: $(BIN)/python  ## Compile constraints.txt anew from pyproject.toml (the newest versions allowed)
+	$(call uv,pip compile --quiet --universal --upgrade --all-extras --no-annotate \
+	  --custom-compile-command "make constraints" --python-version 3.11 \
+	  --output-file constraints.txt pyproject.toml)
+
+clean:  ## Remove .venv and output/
+	rm -rf $(VENV) output
+
+uv = $(if $(UV),$(UV),$(BIN)/uv) $(1)
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	  echo "$(PYTHON) is older than Python 3.11: make $(MAKECMDGOALS) PYTHON=python3.12"; exit 2; }
+	$(if $(UV),$(UV) venv --quiet --allow-existing --python $(PYTHON) $(VENV),$(PYTHON) -m venv $(VENV))
+	$(if $(UV),,$(BIN)/python -m pip install --quiet uv)
+
+# The pair check turns a torchvision that cannot load into one sentence, before anything else meets it.
+$(INSTALLED): pyproject.toml constraints.txt | $(BIN)/python
+	$(call uv,pip install --quiet --python $(BIN)/python --constraint constraints.txt --editable '.[test]')
+	$(BIN)/python -m mskseg.environment
+	@touch $@

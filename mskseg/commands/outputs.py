@@ -1,0 +1,48 @@
+"""Ask whether a result can be written before the work that makes it."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from mskseg.errors import OutputError
+
+
+def check_writable(path: Path, *, suffixes: Sequence[str] = ()) -> Path:
+    """Check that a file can be written at `path`, and leave what is there as it is.
+
+    The folder is made where it is missing.
+
+    Parameters
+    ----------
+    path : Path
+        The file to be written later.
+    suffixes : sequence of str, optional
+        The endings its format needs, such as ".nii.gz".
+
+    Returns
+    -------
+    Path
+        `path`.
+
+    Raises
+    ------
+    OutputError
+        If `path` is a folder, has another ending, or its folder cannot be written to.
+    """
+    if path.is_dir():
+        raise OutputError(f"cannot write {path}: it is a folder; give the name of a file")
+    if suffixes and not path.name.lower().endswith(tuple(suffixes)):
+        raise OutputError(f"cannot write {path}: expected a name ending in {' or '.join(suffixes)}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(prefix=".writable-", dir=path.parent)
+        os.close(handle)
+        Path(name).unlink()
+    except OSError as error:
+        raise OutputError(
+            f"cannot write {path}: {error.strerror or error}; choose a folder that is writable"
+        ) from error
+    return path

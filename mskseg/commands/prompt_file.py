@@ -1,0 +1,105 @@
+"""The prompts file of ``mskseg segment``.
+
+A JSON object::
+
+    {
+      "plane": "axial",
+      "prompts": [
+        {"slice": 12, "label": 1, "boxes_xyxy": [[40, 52, 96, 110]]},
+        {"slice": 12, "label": 2, "point_coords": [[70.5, 81.5]], "point_labels": [1]},
+        {"slice": 13, "label": 2, "boxes_xyxy": [[41, 50, 97, 108]],
+         "point_coords": [[60.5, 70.5]], "point_labels": [0]}
+      ]
+    }
+
+``plane``
+    axial, coronal or sagittal; the acquired plane where it is left out.
+``slice``
+    Number of the slice, from 0, along the axis of the RAS-reoriented grid.
+``label``
+    What is written into the mask, 1 to 65535; 1 where it is left out. Several prompts may carry
+    one label: it gets what all of them find. Where two labels claim a pixel, the surer one has it.
+``boxes_xyxy``
+    Boxes x0, y0, x1, y1 in pixels of the slice, half-open: the pixel in column 3 and row 5 alone
+    is 3, 5, 4, 6. Each box is a prompt of its own.
+``point_coords``, ``point_labels``
+    Points x, y (the centre of that pixel is 3.5, 5.5) with 1 for inside and 0 for outside.
+    Together they are one prompt, and refine the box where one box is given.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from mskseg.errors import InputError
+
+Finite = Annotated[float, Field(allow_inf_nan=False)]
+
+
+class SlicePrompt(BaseModel):
+    """Boxes or points of one label on one slice."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    slice: Annotated[int, Field(ge=0, strict=True)]
+    label: Annotated[int, Field(ge=1, le=65535, strict=True)] = 1
+    boxes_xyxy: tuple[tuple[Finite, Finite, Finite, Finite], ...] = ()
+    point_coords: tuple[tuple[Finite, Finite], ...] = ()
+    point_labels: tuple[Literal[0, 1], ...] = ()
+
+    @model_validator(mode="after")
+    def _agree(self) -> Self:
+        if not self.boxes_xyxy and not self.point_coords:
+            raise ValueError("neither boxes_xyxy nor point_coords; give one")
+        if len(self.point_coords) != len(self.point_labels):
+            raise ValueError(
+                f"{len(self.point_coords)} point_coords but {len(self.point_labels)} point_labels;"
+                " give each point a 1 (inside) or 0 (outside)"
+            )
+        if self.point_coords and len(self.boxes_xyxy) > 1:
+            raise ValueError("points refine one box; give each box a prompt of its own")
+        return self
+
+
+class PromptFile(BaseModel):
+    """All prompts for one image."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    plane: Literal["axial", "coronal", "sagittal"] | None = None
+    prompts: Annotated[tuple[SlicePrompt, ...], Field(min_length=1)]
+
+
+def read_prompts(path: Path) -> PromptFile:
+    """Read a prompts file.
+
+    Parameters
+    ----------
+    path : Path
+        JSON in the form that the top of this module shows.
+
+    Returns
+    -------
+    PromptFile
+
+    Raises
+    ------
+    InputError
+        If the file is missing, no JSON, or not of that form; the first fault is named.
+    """
+    try:
+        return PromptFile.model_validate_json(path.read_bytes())
+    except OSError as error:
+        raise InputError(f"cannot read the prompts file {path}: {error.strerror}") from error
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        where = ".".join(str(part) for part in first["loc"])
+        reason = first["msg"].removeprefix("Value error, ")
+        raise InputError(
+            f"prompts file {path}{', ' + where if where else ''}: {reason}; "
+            'expected {"plane": "axial", "prompts": [{"slice": 12, "label": 1, "boxes_xyxy": '
+            "[[x0, y0, x1, y1]]}]}"
+        ) from error

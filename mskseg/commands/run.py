@@ -1,0 +1,79 @@
+"""``mskseg run`` and ``mskseg lab``: execute the notebooks, or open them."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mskseg.errors import InputError
+
+if TYPE_CHECKING:
+    from mskseg.workbook import NotebookRun
+
+
+def add_to(commands: Any) -> None:
+    """Declare the arguments of ``run`` and ``lab``."""
+    run = commands.add_parser(
+        "run",
+        help="execute notebooks and write output/ (HTML, tables, figures)",
+        description="Execute the notebooks. What an interrupted run finished is kept.",
+    )
+    run.add_argument("notebooks", nargs="*", metavar="NOTEBOOK", help="names or their beginnings")
+    run.add_argument("--dataset", metavar="NAME", help="see `mskseg data list`")
+    run.add_argument("--model", metavar="NAME", help="see `mskseg models list`")
+    run.add_argument("--size", choices=("quick", "default", "full"), default="default")
+    run.add_argument("--output", type=Path, default=Path("output"), metavar="DIR")
+    run.add_argument("--fresh", action="store_true", help="run finished notebooks again too")
+    run.set_defaults(command=run_notebooks)
+    lab = commands.add_parser("lab", help="open the notebooks in JupyterLab")
+    lab.set_defaults(command=open_lab)
+
+
+def run_notebooks(arguments: argparse.Namespace) -> int:
+    """Execute the notebooks that were named, or all; 1 if one failed."""
+    from mskseg.data.manifest import load_manifest
+    from mskseg.workbook import run_workbook
+
+    manifest = load_manifest()
+    given = {"dataset": arguments.dataset, "model": arguments.model}
+    given = {name: value for name, value in given.items() if value is not None}
+    for name, known in (("dataset", manifest.datasets), ("model", manifest.models)):
+        if name in given and given[name] not in known:
+            raise InputError(f"unknown {name} {given[name]!r}; there are {', '.join(sorted(known))}")
+    runs = run_workbook(
+        arguments.notebooks,
+        output=arguments.output,
+        size=arguments.size,
+        given=given,
+        fresh=arguments.fresh,
+        progress=sys.stderr.isatty(),
+    )
+    print(report(runs))
+    return int(any(run.failed for run in runs))
+
+
+def report(runs: Sequence[NotebookRun]) -> str:
+    """Say what became of each notebook, where each failure is, and what to open."""
+    width = max(len(run.name) for run in runs)
+    lines = [f"{'notebook':<{width}}  seconds  status"]
+    lines += [f"{run.name:<{width}}  {run.seconds:>7.1f}  {run.status}" for run in runs]
+    for run in (run for run in runs if run.failed):
+        where = f"cell {run.cell}" if run.cell else "no cell"
+        lines.append(f"FAILED {run.name}, {where}: {run.error}")
+    if noisy := [f"{run.name} ({run.stderr_lines})" for run in runs if run.stderr_lines]:
+        lines.append(f"lines on stderr, kept in the pages: {', '.join(noisy)}")
+    lines.append(f"open {runs[0].page.parent / 'index.html'}")
+    return "\n".join(lines)
+
+
+def open_lab(arguments: argparse.Namespace) -> int:
+    """Start JupyterLab in the notebooks' folder, until it is closed."""
+    import subprocess
+
+    from mskseg.workbook import notebooks_folder
+
+    del arguments
+    return subprocess.run([sys.executable, "-m", "jupyterlab"], cwd=notebooks_folder()).returncode

@@ -1,0 +1,344 @@
+"""A scan with what is known about it, and sets of scans that are split by subject."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Literal, get_args, overload
+
+import numpy as np
+import numpy.typing as npt
+
+from mskseg.data.volume import Array, LabelMap, Plane, Volume, check_same_grid
+from mskseg.errors import InputError
+
+Part = Literal["train", "validation", "test", "inference"]
+
+WINDOW_PERCENTILES = (0.5, 99.5)  # robust against a few bright vessels, keeps the dark muscle
+
+
+@dataclass(frozen=True, eq=False)
+class CaseSlice:
+    """One slice of a case, as a radiologist sees it.
+
+    Attributes
+    ----------
+    image : (H, W) uint8
+        Windowed over the whole volume.
+    label_map : (H, W) int or None
+        The reference, None if the case has none.
+    spacing_mm : (row, column)
+    plane : {"axial", "coronal", "sagittal"}
+    index : int
+        Slice number along the axis of the RAS-reoriented grid.
+    """
+
+    image: npt.NDArray[np.uint8] = field(repr=False)
+    label_map: Array | None = field(repr=False)
+    spacing_mm: tuple[float, float]
+    plane: Plane
+    index: int
+
+
+@dataclass(frozen=True, eq=False)
+class Case:
+    """One image of one subject, with its reference and where they come from.
+
+    Parameters
+    ----------
+    subject : str
+        Whose image it is; splits keep a subject together.
+    image : Volume
+    reference : LabelMap or None
+        On the image's grid.
+    tissues : mapping of int to str
+        Names of labels; a label without a name is called "label 13" (see `tissue`).
+    anatomy, sequence, dataset, reference_provenance, site, side : str
+        What tables group by and captions say.
+
+    Raises
+    ------
+    InputError
+        If the image has NaN or infinite voxels or is zero everywhere, if the reference lies on
+        another grid, or if it holds no label.
+    """
+
+    subject: str
+    image: Volume
+    reference: LabelMap | None = None
+    tissues: Mapping[int, str] = field(default_factory=dict)
+    anatomy: str = "unknown"
+    sequence: str = "unknown"
+    dataset: str = "own data"
+    reference_provenance: str = "unknown"
+    site: str = ""
+    side: str = ""
+
+    def __post_init__(self) -> None:
+        check_image(self.image, what=f"image of {self.name}")
+        if self.reference is not None:
+            check_same_grid(self.image, self.reference)
+            if not self.reference.array.any():
+                raise InputError(
+                    f"the label map of {self.name} holds no label, every voxel is 0; "
+                    "give the label map that belongs to the image"
+                )
+
+    @property
+    def name(self) -> str:
+        """Dataset, subject, sequence and, where it is known, side, with slashes between."""
+        return "/".join(filter(None, (self.dataset, self.subject, self.sequence, self.side)))
+
+    @property
+    def plane(self) -> Plane:
+        """The plane that slices are taken in if none is named: the image's acquired plane."""
+        return self.image.default_plane
+
+    @cached_property
+    def window(self) -> tuple[float, float]:
+        """Intensities shown as black and white: percentiles of the non-zero voxels."""
+        voxels = self.image.array
+        low, high = np.percentile(voxels[voxels != 0], WINDOW_PERCENTILES)
+        if low == high:  # an image of one non-zero value still shows against its background
+            low = min(low, voxels.min())
+        return float(low), float(high)
+
+    @cached_property
+    def windowed(self) -> npt.NDArray[np.uint8]:
+        """The whole image scaled to 8 bit, (ni, nj, nk) uint8 on the image's grid."""
+        low, high = self.window
+        scaled = np.clip(self.image.array, np.float32(low), np.float32(high))
+        scaled -= scaled.dtype.type(low)
+        scaled *= 255.0 / (high - low) if high > low else 0.0
+        return np.rint(scaled, out=scaled).astype(np.uint8)
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """The sha256 of the voxels, grids, labels and names: equal for equal data only."""
+        digest = hashlib.sha256()
+        described = (self.name, self.anatomy, self.site, sorted(self.tissues.items()))
+        digest.update(repr(described).encode())
+        for volume in filter(None, (self.image, self.reference)):
+            digest.update(f"{volume.shape} {volume.array.dtype.str}".encode())
+            digest.update(volume.affine.tobytes())
+            for k in range(volume.shape[2]):  # slab by slab: no copy of the volume
+                digest.update(np.ascontiguousarray(volume.array[:, :, k]))
+        return digest.hexdigest()
+
+    def tissue(self, label: int) -> str:
+        """Name of a label, "label 13" where none is known."""
+        return self.tissues.get(label, f"label {label}")
+
+    def slice(self, k: int, plane: Plane | None = None) -> CaseSlice:
+        """Slice number k of a plane (default: the acquired one).
+
+        Raises
+        ------
+        InputError
+            If the plane or the slice does not exist.
+        """
+        plane = plane or self.plane
+        return CaseSlice(
+            image=self.image.with_array(self.windowed).slice(plane, k),
+            label_map=None if self.reference is None else self.reference.slice(plane, k),
+            spacing_mm=self.image.slice_spacing_mm(plane),
+            plane=plane,
+            index=k,
+        )
+
+    def slices(
+        self, plane: Plane | None = None, *, labelled_only: bool = False, step: int = 1
+    ) -> Iterator[CaseSlice]:
+        """Slices of a plane in ascending order.
+
+        Parameters
+        ----------
+        plane : {"axial", "coronal", "sagittal"}, optional
+            Default: the acquired plane.
+        labelled_only : bool
+            Leave out slices whose reference is empty.
+        step : int
+            Of the slices that remain, take the first and then every step-th.
+
+        Raises
+        ------
+        InputError
+            If the plane is unknown, the step is below 1, or labelled slices are asked of a case
+            without a reference.
+        """
+        plane = plane or self.plane
+        if step < 1:
+            raise InputError(f"a step counts slices, got {step}; give 1 or more")
+        indices = range(self.image.n_slices(plane))
+        kept = self.labelled_slices(plane) if labelled_only else tuple(indices)
+        return (self.slice(k, plane) for k in kept[::step])
+
+    def labelled_slices(self, plane: Plane | None = None) -> tuple[int, ...]:
+        """Indices of the slices of a plane whose reference is not empty."""
+        if self.reference is None:
+            raise InputError(f"{self.name} has no reference; give a label map to take slices by")
+        labelled = self.reference.stack(plane or self.plane).any(axis=(1, 2))
+        return tuple(int(k) for k in np.flatnonzero(labelled))
+
+
+class CaseSet(Sequence[Case]):
+    """Cases under one name, in a fixed order.
+
+    Parameters
+    ----------
+    name : str
+    cases : iterable of Case
+
+    Raises
+    ------
+    InputError
+        If there is no case, or two have one name (their rows of a table could not be told apart).
+    """
+
+    def __init__(self, name: str, cases: Sequence[Case]) -> None:
+        self.name = name
+        self._cases = tuple(cases)
+        if not self._cases:
+            raise InputError(f"the set {name!r} holds no case; give one or more")
+        doubled = [case for case, n in Counter(c.name for c in self._cases).items() if n > 1]
+        if doubled:
+            raise InputError(
+                f"the set {name!r} holds {doubled[0]} more than once; "
+                "give each case its own subject, sequence or side"
+            )
+
+    def __repr__(self) -> str:
+        return (
+            f"CaseSet({self.name!r}: {len(self)} cases, {len(self.subjects)} subjects, "
+            f"{len(self.tissues)} tissues)"
+        )
+
+    def __len__(self) -> int:
+        return len(self._cases)
+
+    @overload
+    def __getitem__(self, index: int) -> Case: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> CaseSet: ...
+
+    def __getitem__(self, index: int | slice) -> Case | CaseSet:
+        if isinstance(index, slice):
+            return CaseSet(self.name, self._cases[index])
+        return self._cases[index]
+
+    @property
+    def subjects(self) -> tuple[str, ...]:
+        """The subjects, ascending, each once."""
+        return tuple(sorted({case.subject for case in self._cases}))
+
+    @property
+    def tissues(self) -> dict[int, str]:
+        """Names of all labels that the cases name, by label; the first case that names one wins."""
+        named: dict[int, str] = {}
+        for case in self._cases:
+            for label, tissue in case.tissues.items():
+                named.setdefault(label, tissue)
+        return dict(sorted(named.items()))
+
+    def where(self, **values: str) -> CaseSet:
+        """Cases whose attributes have the given values: ``where(site="A", sequence="t1w")``.
+
+        Raises
+        ------
+        InputError
+            If no case does, or a case has no such attribute.
+        """
+        unknown = sorted(set(values) - set(Case.__dataclass_fields__))
+        if unknown:
+            raise InputError(f"a case has no {unknown[0]!r}; choose subject, sequence, site, ...")
+        kept = [c for c in self._cases if all(getattr(c, k) == v for k, v in values.items())]
+        if not kept:
+            raise InputError(f"no case of {self.name!r} has {values}")
+        return CaseSet(self.name, kept)
+
+    def split(self, parts: Mapping[Part, float], *, seed: int) -> dict[Part, CaseSet]:
+        """Split by subject: all cases of one subject come into one part.
+
+        Subjects are told apart by their name alone, so one name in two datasets stays together,
+        which can cost a little balance and never leaks.
+
+        Parameters
+        ----------
+        parts : mapping of {"train", "validation", "test", "inference"} to float or int
+            Fractions that add up to 1, or counts of subjects (integers); subjects beyond the
+            counts are left out.
+        seed : int
+            Decides who goes where; the order of the cases does not.
+
+        Raises
+        ------
+        InputError
+            If a part is unknown, is empty, or the fractions or counts cannot be met.
+        """
+        counts = _counts(parts, n_subjects=len(self.subjects))
+        order = np.random.default_rng(seed).permutation(len(self.subjects))
+        shuffled = [self.subjects[i] for i in order]
+        result: dict[Part, CaseSet] = {}
+        for part, count in counts.items():
+            chosen, shuffled = set(shuffled[:count]), shuffled[count:]
+            cases = [case for case in self._cases if case.subject in chosen]
+            result[part] = CaseSet(f"{self.name}/{part}", cases)
+        return result
+
+    def fingerprint(self) -> str:
+        """The sha256 over all cases, whatever their order."""
+        prints = sorted(case.fingerprint for case in self._cases)
+        return hashlib.sha256("".join(prints).encode()).hexdigest()
+
+
+def check_image(image: Volume, *, what: str = "image") -> None:
+    """Make sure that an image can be segmented.
+
+    Raises
+    ------
+    InputError
+        If a voxel is NaN or infinite (the message counts them), or all are zero.
+    """
+    if image.array.dtype.kind == "f":
+        broken = image.array.size - int(np.count_nonzero(np.isfinite(image.array)))
+        if broken:
+            raise InputError(
+                f"the {what} has {broken} NaN or infinite voxels of {image.array.size}; "
+                "replace them, for example by 0, before segmenting"
+            )
+    if not image.array.any():
+        raise InputError(f"the {what} is zero in every voxel; give an image with content")
+
+
+def _counts(parts: Mapping[Part, float], *, n_subjects: int) -> dict[Part, int]:
+    for part, size in parts.items():
+        if part not in get_args(Part) or size <= 0:
+            raise InputError(
+                f"cannot make a part {part!r} of size {size}; "
+                f"the parts are {', '.join(get_args(Part))}, each above 0"
+            )
+    if all(isinstance(size, int) for size in parts.values()):
+        counts = {part: int(size) for part, size in parts.items()}
+    else:
+        counts = _rounded(parts, n_subjects=n_subjects)
+    if not counts or sum(counts.values()) > n_subjects or 0 in counts.values():
+        raise InputError(
+            f"cannot split {n_subjects} subjects into {dict(parts)}: "
+            "every part needs one subject or more, and nobody can be in two"
+        )
+    return counts
+
+
+def _rounded(parts: Mapping[Part, float], *, n_subjects: int) -> dict[Part, int]:
+    total = sum(parts.values())
+    if abs(total - 1) > 1e-6:
+        raise InputError(f"fractions of a split add up to 1, got {total:g} from {dict(parts)}")
+    counts = {part: int(size * n_subjects + 1e-9) for part, size in parts.items()}
+    by_rest = sorted(parts, key=lambda part: counts[part] - parts[part] * n_subjects)
+    for part in by_rest[: n_subjects - sum(counts.values())]:
+        counts[part] += 1  # largest remainder: the counts add up, each within one of its share
+    return counts

@@ -1,0 +1,399 @@
+"""Arrays in space, and THE conventions page: what an index, an axis, a box and a mean are in mskseg.
+
+Space
+    A `Volume` is an array in index order ``(i, j, k)`` with a 4x4 affine that takes a voxel *centre*
+    ``(i, j, k, 1)`` to RAS+ millimetres (x grows to the patient's right, y to the front, z to the
+    head). Loading keeps the grid of the file. Changing the orientation permutes and flips axes and
+    never resamples, so every way back is exact, for oblique grids too: an oblique axis counts as
+    the anatomical axis it is closest to. An image and a label map on different grids are never
+    combined: `check_same_grid` says how they differ.
+Slices
+    Slices are indexed along the axes of the RAS-reoriented grid and shown as a radiologist sees
+    them:
+
+    ========  ========================  =======================  ==========================
+    plane     k grows                   rows (top to bottom)     columns (left to right)
+    ========  ========================  =======================  ==========================
+    axial     inferior to superior      anterior to posterior    patient's right to left
+    coronal   posterior to anterior     superior to inferior     patient's right to left
+    sagittal  patient's left to right   superior to inferior     anterior to posterior
+    ========  ========================  =======================  ==========================
+
+    The default plane is the one across the largest spacing, as the slices were acquired; a volume
+    of equal spacing has none, and is shown in axial slices.
+Pixels, boxes, points
+    A 2-D image is ``(H, W)``; rows are y, columns are x. ``spacing_mm`` of a slice is
+    ``(row, column)``. A box is ``box_xyxy = (x0, y0, x1, y1)`` in pixels of the *original* slice,
+    half-open in continuous coordinates: the box of the one pixel in column 3 and row 5 is
+    ``3, 5, 4, 6``. A point is ``(x, y)`` in the same coordinates, so the centre of that pixel is
+    ``3.5, 5.5``; its label is 1 for "inside" and 0 for "outside". Resizing to a model's frame, and
+    the pixel-index conventions of the upstream models, live inside the segmenter only.
+Intensities
+    A `Case` windows the whole volume once (0.5 to 99.5 percentile of the non-zero voxels, clip,
+    scale to 8 bit), never slice by slice.
+Names
+    `reference` and `prediction`; `label_map` for integers and `mask` for booleans; units stand in
+    names (``spacing_mm``, ``hd95_mm``, ``volume_ml``).
+Numbers
+    If reference and prediction are both empty the score is NaN, counted and shown; if one is, Dice
+    is 0 and a distance infinite. The mean of a table is taken over (slice, label) pairs within a
+    subject, then over labels, then over subjects, and a count stands beside it. Components under
+    the minimum area get no box, but their pixels stay in the reference.
+Chance
+    Randomness is an argument (`rng` or `seed`). Splits are by subject. A box taken from the
+    reference is an *oracle* box wherever its score is shown, beside the filled-box baseline.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+from itertools import product
+from typing import Any, Literal, Self, get_args
+
+import numpy as np
+import numpy.typing as npt
+from nibabel import orientations
+
+from mskseg.errors import InputError
+
+Plane = Literal["axial", "coronal", "sagittal"]
+Array = npt.NDArray[Any]
+
+# Where slice number, row and column grow to: the whole display convention is this table.
+_STACK_ORIENTATION: dict[str, str] = {"axial": "SPL", "coronal": "AIL", "sagittal": "RIP"}
+_OPPOSITE = dict(zip("RLAPSI", "LRPAIS", strict=True))
+_GRID_TOLERANCE_MM = 1e-3  # above the float32 rounding of a NIfTI header, below anything visible
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Volume:
+    """A 3-D array with its place in the patient. Conventions: the docstring of this module.
+
+    Parameters
+    ----------
+    array : (ni, nj, nk) array of numbers or booleans
+        Voxel values in the index order of the file. Taken as it is, not copied.
+    affine : (4, 4) float
+        From voxel centre ``(i, j, k, 1)`` to RAS+ millimetres. Copied, and read-only.
+
+    Raises
+    ------
+    InputError
+        If the array has not three axes, is empty or complex, or the affine is not an invertible
+        (4, 4) matrix of finite numbers.
+    """
+
+    array: Array
+    affine: Array
+
+    def __post_init__(self) -> None:
+        array = np.asarray(self.array)
+        if array.ndim != 3 or array.size == 0:
+            raise InputError(
+                f"a volume needs three non-empty axes, got an array of shape {array.shape}; "
+                "give one volume (ni, nj, nk)"
+            )
+        if array.dtype.kind not in "buif":
+            raise InputError(
+                f"a volume holds real numbers, got {array.dtype}; give one real value per voxel"
+            )
+        object.__setattr__(self, "array", array)
+        object.__setattr__(self, "affine", _checked_affine(self.affine))
+
+    def __repr__(self) -> str:
+        spacing = " x ".join(f"{value:.4g}" for value in self.spacing_mm)
+        shape = " x ".join(str(length) for length in self.shape)
+        return (
+            f"{type(self).__name__}({shape} {self.array.dtype}, {spacing} mm, {self.orientation}"
+            f"{' oblique' if self.oblique else ''})"
+        )
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Number of voxels along i, j, k."""
+        ni, nj, nk = self.array.shape
+        return ni, nj, nk
+
+    @cached_property
+    def spacing_mm(self) -> tuple[float, float, float]:
+        """Distance between neighbouring voxel centres along i, j, k, in mm."""
+        i, j, k = np.linalg.norm(self.affine[:3, :3], axis=0)
+        return float(i), float(j), float(k)
+
+    @cached_property
+    def orientation(self) -> str:
+        """Where i, j, k grow to, as three of RLAPSI; oblique axes by the closest one."""
+        return "".join(orientations.aff2axcodes(self.affine))
+
+    @property
+    def oblique(self) -> bool:
+        """Whether an axis leaves its anatomical axis by more than half a degree."""
+        cosines = np.abs(self.affine[:3, :3]).max(axis=0) / np.array(self.spacing_mm)
+        return bool((cosines < np.cos(np.radians(0.5))).any())
+
+    @property
+    def default_plane(self) -> Plane:
+        """The plane across the largest spacing; axial, then coronal, where spacings are equal."""
+        distances = {plane: self.slice_thickness_mm(plane) for plane in get_args(Plane)}
+        largest = max(distances.values())
+        plane: Plane = next(p for p, value in distances.items() if value >= 0.999 * largest)
+        return plane
+
+    def with_array(self, array: Array) -> Self:
+        """Put other values on this grid.
+
+        Parameters
+        ----------
+        array : (ni, nj, nk) array
+            Any real dtype (a `LabelMap` takes integers only).
+
+        Raises
+        ------
+        InputError
+            If the shape is not this volume's.
+        """
+        if np.shape(array) != self.shape:
+            raise InputError(
+                f"expected an array of this grid's shape {self.shape}, got {np.shape(array)}"
+            )
+        return replace(self, array=array)
+
+    def reoriented(self, orientation: str) -> Self:
+        """Permute and flip the axes so that they grow to the given directions; exact.
+
+        Parameters
+        ----------
+        orientation : str
+            Three letters of RLAPSI, one per patient axis: "RAS", "LAS", "PIR" ...
+
+        Returns
+        -------
+        Volume
+            Of the same class; its array is a view of this one's.
+
+        Raises
+        ------
+        InputError
+            If the orientation is not one.
+        """
+        wanted = _checked_orientation(orientation)
+        if wanted == self.orientation:
+            return self
+        change = orientations.ornt_transform(
+            orientations.io_orientation(self.affine), orientations.axcodes2ornt(tuple(wanted))
+        )
+        return replace(
+            self,
+            array=orientations.apply_orientation(self.array, change),
+            affine=self.affine @ orientations.inv_ornt_aff(change, self.shape),
+        )
+
+    def n_slices(self, plane: Plane) -> int:
+        """Number of slices in a plane; InputError if the plane is unknown."""
+        return self.stack(plane).shape[0]
+
+    def slice(self, plane: Plane, k: int) -> Array:
+        """Slice number k of a plane as a radiologist sees it.
+
+        Parameters
+        ----------
+        plane : {"axial", "coronal", "sagittal"}
+        k : int
+            Index along the axis of the RAS-reoriented grid, 0 to ``n_slices(plane) - 1``.
+
+        Returns
+        -------
+        (H, W) array
+            A contiguous copy in the dtype of the volume.
+
+        Raises
+        ------
+        InputError
+            If the plane is unknown, or k is not a slice (negative ones do not count from the end).
+        """
+        stack = self.stack(plane)
+        if not 0 <= k < len(stack):
+            raise InputError(
+                f"{plane} slice {k} does not exist: the volume has {len(stack)}; "
+                f"choose 0 to {len(stack) - 1}"
+            )
+        return stack[k].copy()
+
+    def slice_spacing_mm(self, plane: Plane) -> tuple[float, float]:
+        """Distance between (rows, columns) of a slice in a plane, in mm."""
+        _, row, column = self._in_plane(plane).spacing_mm
+        return row, column
+
+    def slice_thickness_mm(self, plane: Plane) -> float:
+        """Distance between the centres of neighbouring slices of a plane, in mm."""
+        return self._in_plane(plane).spacing_mm[0]
+
+    def stack(self, plane: Plane) -> Array:
+        """Return all slices of a plane, (K, H, W); a view with strides of either sign."""
+        return self._in_plane(plane).array
+
+    def from_stack(self, stack: Array, plane: Plane) -> Self:
+        """Put a stack of slices back on this volume's grid, the exact inverse of `stack`.
+
+        Parameters
+        ----------
+        stack : (K, H, W) array
+            One image per slice of the plane, in the order and view of `stack`; any real dtype.
+        plane : {"axial", "coronal", "sagittal"}
+
+        Returns
+        -------
+        Volume
+            With this volume's affine and shape and the stack's dtype.
+
+        Raises
+        ------
+        InputError
+            If the plane is unknown or the stack has another shape than ``self.stack(plane)``.
+        """
+        own = self._in_plane(plane)
+        if np.shape(stack) != own.shape:
+            raise InputError(
+                f"expected a stack of {own.shape} for the {plane} plane of this grid, "
+                f"got {np.shape(stack)}"
+            )
+        placed = Volume(stack, own.affine).reoriented(self.orientation)
+        return self.with_array(placed.array)  # this affine itself, free of the round trip's rounding
+
+    def _in_plane(self, plane: Plane) -> Self:
+        return self.reoriented(_STACK_ORIENTATION[check_plane(plane)])
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class LabelMap(Volume):
+    """A volume of integers: 0 is background, every other value a structure.
+
+    Floating-point arrays are taken if every value is whole (many tools store labels so), and become
+    the smallest integer type that holds them.
+
+    Raises
+    ------
+    InputError
+        As `Volume`, and if a value has a fraction or is not finite.
+    """
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.array.dtype.kind == "f":
+            object.__setattr__(self, "array", _whole(self.array))
+        elif self.array.dtype.kind == "b":
+            object.__setattr__(self, "array", self.array.view(np.uint8))
+
+    @cached_property
+    def labels(self) -> tuple[int, ...]:
+        """The non-zero values that occur, ascending."""
+        return tuple(int(value) for value in np.unique(self.array) if value != 0)
+
+    def mask(self, label: int) -> npt.NDArray[np.bool_]:
+        """Where one label is: (ni, nj, nk) bool, empty if the label does not occur."""
+        found: npt.NDArray[np.bool_] = self.array == label
+        return found
+
+
+def check_plane(plane: str) -> Plane:
+    """Return the plane, or raise InputError if it is not axial, coronal or sagittal."""
+    for known in get_args(Plane):
+        if plane == known:
+            return known  # type: ignore[no-any-return]
+    raise InputError(f"unknown plane {plane!r}; choose axial, coronal or sagittal")
+
+
+def check_same_grid(
+    first: Volume, second: Volume, *, what: tuple[str, str] = ("image", "label map")
+) -> None:
+    """Make sure that two volumes have the same voxels in space.
+
+    Parameters
+    ----------
+    first, second : Volume
+    what : (str, str)
+        What the two are called in the message.
+
+    Raises
+    ------
+    InputError
+        If the shapes differ, or a corner voxel lies more than 0.001 mm apart; the message says
+        which of shape, orientation, spacing, direction or position differs, and by how much.
+    """
+    if first.shape == second.shape:
+        apart_mm = _farthest_corner_mm(first, second)
+        if apart_mm <= _GRID_TOLERANCE_MM:
+            return
+        difference = f"{_how_affines_differ(first, second)}; corners up to {apart_mm:.3g} mm apart"
+    else:
+        difference = f"shape {first.shape} against {second.shape}"
+    advice = f"resample the {what[1]} onto the {what[0]}'s grid"
+    if first.orientation != second.orientation:
+        advice = f"reorient or {advice}"
+    raise InputError(f"{what[0]} and {what[1]} lie on different grids: {difference}; {advice}")
+
+
+def _farthest_corner_mm(first: Volume, second: Volume) -> float:
+    corners = np.array(list(product(*((0, n - 1) for n in first.shape), (1,))), dtype=float)
+    shifts = corners @ (first.affine - second.affine).T
+    return float(np.linalg.norm(shifts, axis=1).max())
+
+
+def _how_affines_differ(first: Volume, second: Volume) -> str:
+    if first.orientation != second.orientation:
+        return f"axes {first.orientation} against {second.orientation}"
+    if not np.allclose(first.spacing_mm, second.spacing_mm, rtol=1e-5, atol=0):
+        return f"spacing {_numbers(first.spacing_mm)} against {_numbers(second.spacing_mm)} mm"
+    cosines = [v.affine[:3, :3] / np.array(v.spacing_mm) for v in (first, second)]
+    angle = np.degrees(2 * np.arcsin(np.clip(_largest_chord(*cosines) / 2, 0, 1)))
+    if angle > 1e-3:
+        return f"axes turned by {angle:.3g} degrees"
+    return f"origin shifted by {_numbers(second.affine[:3, 3] - first.affine[:3, 3])} mm (R, A, S)"
+
+
+def _largest_chord(first: Array, second: Array) -> float:
+    return float(np.linalg.norm(first - second, axis=0).max())
+
+
+def _numbers(values: Array | tuple[float, ...]) -> str:
+    return "(" + ", ".join(f"{value:.4g}" for value in values) + ")"
+
+
+def _checked_affine(affine: Array) -> Array:
+    checked = np.array(affine, dtype=np.float64)
+    if checked.shape != (4, 4) or not np.isfinite(checked).all():
+        raise InputError(
+            f"an affine is a (4, 4) matrix of finite numbers, got {np.shape(affine)} "
+            f"with {int((~np.isfinite(checked)).sum())} not finite"
+        )
+    if not np.array_equal(checked[3], (0, 0, 0, 1)) or np.linalg.matrix_rank(checked[:3, :3]) < 3:
+        raise InputError(
+            "an affine needs three independent axes and the last row 0, 0, 0, 1, got "
+            f"{checked.tolist()}"
+        )
+    checked.flags.writeable = False
+    return checked
+
+
+def _checked_orientation(orientation: str) -> str:
+    letters = orientation.upper()
+    axes = {frozenset((letter, _OPPOSITE.get(letter, letter))) for letter in letters}
+    if len(letters) != 3 or len(axes) != 3 or not set(letters) <= set(_OPPOSITE):
+        raise InputError(
+            f"unknown orientation {orientation!r}; give three letters, one of R/L, A/P and S/I each"
+        )
+    return letters
+
+
+def _whole(array: Array) -> Array:
+    broken = int(np.count_nonzero(~(np.isfinite(array) & (np.floor(array) == array))))
+    if broken:
+        raise InputError(
+            f"a label map holds whole numbers, but {broken} of {array.size} voxels have a fraction "
+            "or are not finite; give the label map, not an image or a probability map"
+        )
+    smallest = np.result_type(
+        np.min_scalar_type(int(array.min())), np.min_scalar_type(int(array.max()))
+    )
+    return array.astype(smallest)

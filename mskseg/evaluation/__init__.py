@@ -1,0 +1,1 @@
+"""Scores of masks, prompt plans and tidy tables of both."""

@@ -1,0 +1,290 @@
+"""Agreement of two masks: overlap, surface distances in millimetres, volumes.
+
+**The empty-mask rule** (one rule, for every metric of this module; `empty_mask_score` holds it):
+
+==========================  ==================  ==================  =====================
+reference / prediction      overlap (Dice, IoU, distance (HD95,     signed relative volume
+                            surface Dice)       ASSD)               error
+==========================  ==================  ==================  =====================
+both empty                  NaN                 NaN                 NaN
+reference empty             0                   inf                 inf
+prediction empty            0                   inf                 -1
+==========================  ==================  ==================  =====================
+
+Both empty is agreement about nothing: a 1 would flatter, a 0 would punish. So it is NaN, and the
+tables count such pairs beside every mean. `numpy.mean` of scores keeps a NaN visible; if you
+drop it (``nanmean``), say how many you dropped.
+
+**The surface** of a mask is the set of its pixels (voxels) with a face neighbour outside the mask;
+beyond the edge of the array is outside. Distances run between the centres of surface pixels and are
+exact Euclidean distances under anisotropic `spacing_mm`. Every surface pixel counts the same, as in
+MONAI; packages that weight by surface area give slightly other numbers.
+
+Masks are arrays of any number of dimensions and one shape, boolean or of zeros and ones; all of
+this is numpy and SciPy alone.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from mskseg.errors import InputError
+from mskseg.evaluation.surfaces import (
+    checked_mask,
+    checked_spacing,
+    mask_pair,
+    nearest_distances,
+    surface_points,
+)
+
+
+def empty_mask_score(n_reference: int, n_prediction: int, *, one_empty: float) -> float | None:
+    """Score of a pair in which a mask is empty: the rule of this module.
+
+    Parameters
+    ----------
+    n_reference, n_prediction : int
+        Pixels of the reference and of the prediction.
+    one_empty : float
+        The score if exactly one is empty: 0 for an overlap, inf for a distance.
+
+    Returns
+    -------
+    float or None
+        NaN if both are empty, `one_empty` if one is, None if neither is: then the metric itself
+        has to be computed.
+    """
+    if n_reference and n_prediction:
+        return None
+    return one_empty if n_reference or n_prediction else math.nan
+
+
+def dice(reference: ArrayLike, prediction: ArrayLike) -> float:
+    """Dice coefficient, ``2 |A and B| / (|A| + |B|)``.
+
+    Parameters
+    ----------
+    reference, prediction : (...) bool
+        Masks of one shape.
+
+    Returns
+    -------
+    float
+        0 to 1. Both empty: NaN. One empty: 0.
+
+    Raises
+    ------
+    InputError
+        If the shapes differ, or an array is no mask.
+    """
+    first, second = mask_pair(reference, prediction)
+    total = np.count_nonzero(first) + np.count_nonzero(second)
+    return 2 * np.count_nonzero(first & second) / total if total else math.nan
+
+
+def iou(reference: ArrayLike, prediction: ArrayLike) -> float:
+    """Intersection over union (Jaccard index); all else as in `dice`."""
+    first, second = mask_pair(reference, prediction)
+    union = np.count_nonzero(first | second)
+    return np.count_nonzero(first & second) / union if union else math.nan
+
+
+@dataclass(frozen=True, eq=False)
+class SurfaceDistances:
+    """Distances between the surfaces of two masks: computed once, read several ways.
+
+    Attributes
+    ----------
+    from_reference_mm : (R,) float64
+        For each surface pixel of the reference, the distance to the nearest one of the prediction,
+        in mm; inf if the prediction is empty.
+    from_prediction_mm : (P,) float64
+        The other way round.
+    """
+
+    from_reference_mm: NDArray[np.float64]
+    from_prediction_mm: NDArray[np.float64]
+
+    @property
+    def hd95_mm(self) -> float:
+        """The larger of the two directed 95th percentiles, in mm (see `hd95_mm`)."""
+        return self._score(
+            one_empty=math.inf,
+            value=lambda: max(_percentile_95(directed) for directed in self._directed),
+        )
+
+    @property
+    def assd_mm(self) -> float:
+        """Mean over both surfaces' distances, in mm (see `assd_mm`)."""
+        return self._score(
+            one_empty=math.inf, value=lambda: float(np.concatenate(self._directed).mean())
+        )
+
+    def surface_dice(self, *, tolerance_mm: float) -> float:
+        """Part of both surfaces within `tolerance_mm` of the other (see `surface_dice`)."""
+        if not tolerance_mm >= 0:
+            raise InputError(
+                f"tolerance_mm is {tolerance_mm}, expected 0 or more; "
+                "give the distance in millimetres that counts as agreement"
+            )
+        # The margin keeps 3 * 0.1 mm inside a tolerance of 0.3 mm.
+        limit = tolerance_mm * (1 + 1e-9)
+        return self._score(
+            one_empty=0.0, value=lambda: float((np.concatenate(self._directed) <= limit).mean())
+        )
+
+    @property
+    def _directed(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        return self.from_reference_mm, self.from_prediction_mm
+
+    def _score(self, *, one_empty: float, value: Callable[[], float]) -> float:
+        sizes = (self.from_reference_mm.size, self.from_prediction_mm.size)
+        empty = empty_mask_score(*sizes, one_empty=one_empty)
+        return value() if empty is None else empty
+
+
+def surface_distances_mm(
+    reference: ArrayLike, prediction: ArrayLike, *, spacing_mm: Sequence[float]
+) -> SurfaceDistances:
+    """Distances between the surfaces of two masks, both ways.
+
+    Parameters
+    ----------
+    reference, prediction : (...) bool
+        Masks of one shape, of 1 dimension or more.
+    spacing_mm : (ndim,) float
+        Distance of neighbouring pixels along each array axis, in mm: (row, column) for a slice.
+
+    Returns
+    -------
+    SurfaceDistances
+        From which HD95, ASSD and surface Dice can be read without a second search.
+
+    Raises
+    ------
+    InputError
+        If the shapes differ, an array is no mask, or the spacing does not fit the axes.
+    """
+    first, second = mask_pair(reference, prediction)
+    spacing = checked_spacing(spacing_mm, ndim=first.ndim)
+    here, there = surface_points(first) * spacing, surface_points(second) * spacing
+    return SurfaceDistances(
+        from_reference_mm=nearest_distances(here, there),
+        from_prediction_mm=nearest_distances(there, here),
+    )
+
+
+def hd95_mm(reference: ArrayLike, prediction: ArrayLike, *, spacing_mm: Sequence[float]) -> float:
+    """95 % Hausdorff distance: the larger of the two directed 95th percentiles.
+
+    Parameters and errors are those of `surface_distances_mm`.
+
+    Returns
+    -------
+    float
+        In mm. Both empty: NaN. One empty: inf.
+    """
+    return surface_distances_mm(reference, prediction, spacing_mm=spacing_mm).hd95_mm
+
+
+def assd_mm(reference: ArrayLike, prediction: ArrayLike, *, spacing_mm: Sequence[float]) -> float:
+    """Average symmetric surface distance: mean over the pixels of both surfaces together.
+
+    Parameters and errors are those of `surface_distances_mm`.
+
+    Returns
+    -------
+    float
+        In mm. Both empty: NaN. One empty: inf.
+    """
+    return surface_distances_mm(reference, prediction, spacing_mm=spacing_mm).assd_mm
+
+
+def surface_dice(
+    reference: ArrayLike,
+    prediction: ArrayLike,
+    *,
+    tolerance_mm: float,
+    spacing_mm: Sequence[float],
+) -> float:
+    """Surface Dice (normalised surface distance): part of both surfaces that agrees.
+
+    Parameters and errors are those of `surface_distances_mm`, and besides:
+
+    Parameters
+    ----------
+    tolerance_mm : float
+        Distance, in mm, up to which two surfaces count as the same; InputError if negative.
+
+    Returns
+    -------
+    float
+        0 to 1. Both empty: NaN. One empty: 0.
+    """
+    distances = surface_distances_mm(reference, prediction, spacing_mm=spacing_mm)
+    return distances.surface_dice(tolerance_mm=tolerance_mm)
+
+
+def volume_ml(mask: ArrayLike, *, spacing_mm: Sequence[float]) -> float:
+    """Volume of a 3-D mask.
+
+    Parameters
+    ----------
+    mask : (I, J, K) bool
+        The mask.
+    spacing_mm : (3,) float
+        Distance of neighbouring voxels along each array axis, in mm; across slices the distance of
+        their centres, so a gap between slices counts as tissue.
+
+    Returns
+    -------
+    float
+        In millilitres; 0 for an empty mask, which has a volume.
+
+    Raises
+    ------
+    InputError
+        If the mask is not 3-D, or the spacing does not fit.
+    """
+    voxels = checked_mask(mask, what="the mask")
+    if voxels.ndim != 3:
+        raise InputError(
+            f"a volume needs a 3-D mask, this one has shape {voxels.shape}; stack the slices first"
+        )
+    voxel_mm3 = float(np.prod(checked_spacing(spacing_mm, ndim=3)))
+    return np.count_nonzero(voxels) * voxel_mm3 / 1000
+
+
+def relative_volume_error(reference: ArrayLike, prediction: ArrayLike) -> float:
+    """Signed relative volume error, ``(predicted - reference) / reference``.
+
+    Parameters
+    ----------
+    reference, prediction : (...) bool
+        Masks of one shape and one grid, so that the voxel size cancels.
+
+    Returns
+    -------
+    float
+        -1 to inf; above 0 the prediction is too large. Both empty: NaN. Reference empty: inf.
+        Prediction empty: -1.
+
+    Raises
+    ------
+    InputError
+        If the shapes differ, or an array is no mask.
+    """
+    first, second = mask_pair(reference, prediction)
+    n_reference, n_prediction = np.count_nonzero(first), np.count_nonzero(second)
+    if not n_reference:
+        return math.inf if n_prediction else math.nan
+    return (n_prediction - n_reference) / n_reference
+
+
+def _percentile_95(distances: NDArray[np.float64]) -> float:
+    return float(np.percentile(distances, 95))

@@ -1,0 +1,88 @@
+"""Masks checked, paired and reduced to their surface points, for the metrics."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.spatial import KDTree
+
+from mskseg.errors import InputError
+
+BoolMask = NDArray[np.bool_]
+
+
+def mask_pair(reference: ArrayLike, prediction: ArrayLike) -> tuple[BoolMask, BoolMask]:
+    """Both masks as bool, checked for one shape."""
+    first = checked_mask(reference, what="the reference")
+    second = checked_mask(prediction, what="the prediction")
+    if first.shape != second.shape:
+        raise InputError(
+            f"the reference has shape {first.shape}, the prediction {second.shape}; "
+            "compare masks on one grid"
+        )
+    return first, second
+
+
+def checked_mask(array: ArrayLike, *, what: str) -> BoolMask:
+    """The array as bool; a label map is refused, since all its labels would merge into one."""
+    values = np.asarray(array)
+    if values.dtype == np.bool_:
+        return values
+    mask = values != 0
+    if not np.array_equal(mask, values):
+        raise InputError(
+            f"{what} holds values other than 0 and 1, expected a mask; "
+            "take one label with `label_map == label`"
+        )
+    return mask
+
+
+def checked_spacing(spacing_mm: Sequence[float], *, ndim: int) -> NDArray[np.float64]:
+    spacing = np.asarray(spacing_mm, dtype=np.float64)
+    if spacing.shape != (ndim,) or not (np.isfinite(spacing) & (spacing > 0)).all():
+        raise InputError(
+            f"spacing_mm is {spacing_mm}, expected {ndim} lengths above 0, one per array axis, "
+            "in millimetres"
+        )
+    return spacing
+
+
+def surface_points(mask: BoolMask) -> NDArray[np.float64]:
+    """Indices (P, ndim) of the pixels with a face neighbour outside, found in the bounding box."""
+    box, offset = _crop(mask)
+    padded = np.pad(box, 1)
+    centre = (slice(1, -1),) * mask.ndim
+    interior = box.copy()
+    for axis in range(mask.ndim):
+        for side in (slice(0, -2), slice(2, None)):
+            interior &= padded[(*centre[:axis], side, *centre[axis + 1 :])]
+    return np.argwhere(box & ~interior) + offset
+
+
+def _crop(mask: BoolMask) -> tuple[BoolMask, NDArray[np.intp]]:
+    """The mask within its bounding box, and the index of the box's first pixel."""
+    axes = range(mask.ndim)
+    bounds = []
+    for axis in axes:
+        used = np.flatnonzero(mask.any(axis=tuple(other for other in axes if other != axis)))
+        bounds.append((used[0], used[-1] + 1) if used.size else (0, 0))
+    box = mask[tuple(slice(start, stop) for start, stop in bounds)]
+    return box, np.array([start for start, _ in bounds], dtype=np.intp)
+
+
+def nearest_distances(
+    points: NDArray[np.float64], others: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Distance of each point to the nearest of the others; inf if there is none.
+
+    A k-d tree over the surface points alone: a distance transform visits every voxel of the
+    bounding box and takes three to four times as long on a muscle slice or a bone in 3-D (measured;
+    only surfaces about equally far apart everywhere, as concentric balls, are slower this way).
+    """
+    if not len(points) or not len(others):
+        return np.full(len(points), math.inf)
+    distances: NDArray[np.float64] = KDTree(others).query(points)[0]
+    return distances

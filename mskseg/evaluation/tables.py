@@ -1,0 +1,326 @@
+"""Segmenter x cases x prompt plans -> one tidy table, and the mean as this project defines it.
+
+**Which pairs of slice and label are scored.** A component of at least `min_area_mm2` gets one
+prompt; the prediction of a label is the union of its components' masks, scored against the whole
+label, components too small for a prompt included (their pixels are in `unprompted_px`). The column
+`status` says what became of a pair:
+
+* ``scored``: has a Dice and enters the mean. Also where `NeighbourBox` lost the structure
+  (`n_prompts` 0, Dice 0), or predicted something beyond its end (`area_mm2` 0, Dice 0);
+* ``too_small``: every component of the reference is under the minimum. Not scored, under no plan,
+  so that all plans are compared on the same pairs; kept in the table and counted;
+* ``both_empty``: neither reference nor prediction has a pixel (`NeighbourBox` again). NaN by the
+  rule of `mskseg.evaluation.metrics`; kept in the table and counted.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+from tqdm.auto import tqdm
+
+from mskseg.errors import InputError
+from mskseg.evaluation import metrics
+from mskseg.evaluation.case_run import CaseRun
+from mskseg.evaluation.plans import NeighbourBox, OracleBox, OraclePoint, PromptPlan
+from mskseg.evaluation.prediction import LabelPrediction, PromptableSegmenter
+from mskseg.files import written_atomically
+from mskseg.prompts import MIN_AREA_MM2, fill_boxes
+from mskseg.provenance import sidecar_path, sidecar_text
+
+if TYPE_CHECKING:
+    from mskseg.data.cases import Case
+    from mskseg.data.volume import Plane
+
+COLUMNS = (
+    "segmenter",
+    "miniature",
+    "dataset",
+    "subject",
+    "anatomy",
+    "sequence",
+    "site",
+    "side",
+    "reference_provenance",
+    "tissue",
+    "label",
+    "plane",
+    "slice",
+    "prompt",
+    "box_source",
+    "status",
+    "n_prompts",
+    "area_mm2",
+    "predicted_area_mm2",
+    "unprompted_px",
+    "dice",
+    "iou",
+    "hd95_mm",
+    "assd_mm",
+    "filled_box_dice",
+    "predicted_iou",
+    "encode_s",
+    "decode_s",
+)
+"""Columns of the table, in this order."""
+
+_PLAN = ("segmenter", "prompt", "box_source")
+_NOT_SCORED = dict.fromkeys(("dice", "iou", "hd95_mm", "assd_mm", "filled_box_dice"), math.nan)
+
+
+def score_cases(
+    segmenter: PromptableSegmenter,
+    cases: Case | Iterable[Case],
+    *,
+    prompts: PromptPlan | Sequence[PromptPlan],
+    plane: Plane | None = None,
+    min_area_mm2: float = MIN_AREA_MM2,
+    slice_step: int = 1,
+    progress: bool = True,
+) -> pd.DataFrame:
+    """Score a segmenter on cases under one or more prompt plans.
+
+    Each slice is encoded once, whatever the number of plans and labels.
+
+    Parameters
+    ----------
+    segmenter : PromptableSegmenter
+        Has `name`, `miniature`, `embed` and `predict`, as `mskseg.load_segmenter` returns it.
+    cases : Case or iterable of Case
+        Each with a reference.
+    prompts : OracleBox, OraclePoint, NeighbourBox, or a sequence of them
+        Where the prompts come from.
+    plane : {"axial", "coronal", "sagittal"}, optional
+        Default: each case's own, the acquired plane.
+    min_area_mm2 : float
+        Components of the reference below get no prompt, in square millimetres.
+    slice_step : int
+        Take every `slice_step`-th slice; for `NeighbourBox` the neighbour is then that far away.
+    progress : bool
+        Show a progress bar on stderr.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row per case x plan x slice x label, for the labels that the reference has on the slice
+        or that `NeighbourBox` predicted there. The columns are `COLUMNS`; beside those that copy the
+        case: `status` (see the module), `n_prompts` (prompts given), `area_mm2` and
+        `predicted_area_mm2`, `unprompted_px` (pixels of the reference in components too small for a
+        prompt), `dice`, `iou`, `hd95_mm` and `assd_mm` (in the slice), `filled_box_dice` (Dice of the
+        very boxes given, filled; for points, of the components' tight boxes), `predicted_iou` (mean
+        of the segmenter's own estimates), `encode_s` (seconds for the slice, once for all its rows)
+        and `decode_s` (seconds, this row's share of the call).
+
+    Raises
+    ------
+    InputError
+        If there is no case or no plan, two plans would have the same name in the table, or a case
+        has no reference.
+    """
+    plans = _checked_plans(prompts)
+    given = [cases] if hasattr(cases, "image") else list(cases)
+    if not given:
+        raise InputError("there is no case to score, expected one or more; check the selection")
+    rows: list[dict[str, Any]] = []
+    with tqdm(desc=segmenter.name, unit="slice", total=0, disable=not progress) as bar:
+        for case in given:
+            run = CaseRun(
+                segmenter,
+                case,
+                plane=plane,
+                min_area_mm2=min_area_mm2,
+                slice_step=slice_step,
+            )
+            bar.total += run.n_labelled_slices * len(plans)
+            rows += _case_rows(run, segmenter, case, plans=plans, on_slice=bar.update)
+    return pd.DataFrame(rows, columns=list(COLUMNS))
+
+
+def summarise(
+    table: pd.DataFrame,
+    *,
+    by: Sequence[str] = _PLAN,
+    values: Sequence[str] = ("dice", "filled_box_dice"),
+) -> pd.DataFrame:
+    """Means as this project defines them, with counts beside them.
+
+    Within a subject the mean over the slices of each label, then over its labels, then over the
+    subjects: a muscle that is long, or a subject with many slices, weighs no more than another.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        From `score_cases`; several may be concatenated.
+    by : sequence of str
+        Columns that make a row each of the result, as ``["box_source", "tissue"]``.
+    values : sequence of str
+        Columns to average. A distance becomes inf where one mask of a pair was empty.
+
+    Returns
+    -------
+    pandas.DataFrame
+        `by`, then for each value its mean and `<value>_sd`, the standard deviation between subjects
+        (NaN with one subject), then `miniature` and the counts: `n_subjects`, `n_labels`, `n_slices`
+        (different slices), `n_pairs` (pairs of slice and label in the mean), `n_too_small` and
+        `n_both_empty` (pairs left out, see the module).
+
+    Raises
+    ------
+    InputError
+        If a column is missing, or rows of different segmenters or prompt plans would be averaged.
+    """
+    groups = list(by)
+    _check_grouping(table, groups, values)
+    rows = [
+        dict(zip(groups, key, strict=True)) | _group_summary(group, values)
+        for key, group in table.groupby(groups, sort=False, dropna=False)
+    ]
+    return pd.DataFrame(rows)
+
+
+def write_table(
+    table: pd.DataFrame, path: str | os.PathLike[str], *, provenance: Mapping[str, Any]
+) -> None:
+    """Write a table as CSV, with its provenance in a sidecar.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        The table; its index is not written.
+    path : path-like
+        Of the CSV; the sidecar is ``<path>.provenance.json``. Each is written completely or not at
+        all.
+    provenance : mapping
+        From `mskseg.provenance.provenance`.
+
+    Raises
+    ------
+    OutputError
+        If a file cannot be written.
+    """
+    content = table.to_csv(index=False).encode()
+    with written_atomically(sidecar_path(path)) as sidecar, written_atomically(path) as target:
+        target.write_bytes(content)
+        sidecar.write_text(sidecar_text(provenance, content=content), encoding="utf-8")
+
+
+def _case_rows(
+    run: CaseRun,
+    segmenter: PromptableSegmenter,
+    case: Case,
+    *,
+    plans: Sequence[PromptPlan],
+    on_slice: Callable[[], object],
+) -> Iterator[dict[str, Any]]:
+    described = {
+        "segmenter": segmenter.name,
+        "miniature": segmenter.miniature,
+        "dataset": case.dataset,
+        "subject": case.subject,
+        "anatomy": case.anatomy,
+        "sequence": case.sequence,
+        "site": case.site,
+        "side": case.side,
+        "reference_provenance": case.reference_provenance,
+    }
+    for plan in plans:
+        source = {"prompt": plan.prompt, "box_source": plan.box_source}
+        for each in run.predictions(plan, on_slice=on_slice):
+            yield described | source | {"tissue": case.tissue(each.label)} | _scores(each)
+
+
+def _scores(each: LabelPrediction) -> dict[str, Any]:
+    """The columns of a row that depend on the slice and the label."""
+    n_reference, n_prediction = each.reference.sum(), each.prediction.sum()
+    pixel_mm2 = math.prod(each.case_slice.spacing_mm)
+    status = _status(each, n_reference=n_reference, n_prediction=n_prediction)
+    return {
+        "label": each.label,
+        "plane": each.case_slice.plane,
+        "slice": each.case_slice.index,
+        "status": status,
+        "n_prompts": len(each.boxes_xyxy),
+        "area_mm2": n_reference * pixel_mm2,
+        "predicted_area_mm2": n_prediction * pixel_mm2,
+        "unprompted_px": n_reference - each.promptable_px,
+        "predicted_iou": each.predicted_iou,
+        "encode_s": each.encode_s,
+        "decode_s": each.decode_s,
+    } | (_NOT_SCORED if status == "too_small" else _agreement(each))
+
+
+def _agreement(each: LabelPrediction) -> dict[str, float]:
+    reference, prediction = each.reference, each.prediction
+    surfaces = metrics.surface_distances_mm(
+        reference, prediction, spacing_mm=each.case_slice.spacing_mm
+    )
+    filled = fill_boxes(each.boxes_xyxy, reference.shape)
+    return {
+        "dice": metrics.dice(reference, prediction),
+        "iou": metrics.iou(reference, prediction),
+        "hd95_mm": surfaces.hd95_mm,
+        "assd_mm": surfaces.assd_mm,
+        "filled_box_dice": metrics.dice(reference, filled),
+    }
+
+
+def _status(each: LabelPrediction, *, n_reference: int, n_prediction: int) -> str:
+    if n_reference and not each.promptable_px:
+        return "too_small"
+    return "scored" if n_reference or n_prediction else "both_empty"
+
+
+def _group_summary(group: pd.DataFrame, values: Sequence[str]) -> dict[str, Any]:
+    scored = group[group["status"] == "scored"]
+    subject = ["dataset", "subject"]
+    per_label = scored.groupby([*subject, "label", "tissue"])[list(values)].mean()
+    per_subject = per_label.groupby(subject).mean()
+    summary: dict[str, Any] = {}
+    for value in values:
+        summary[value] = per_subject[value].mean()
+        summary[f"{value}_sd"] = per_subject[value].std()
+    slices = ["dataset", "subject", "sequence", "site", "side", "plane", "slice"]
+    return summary | {
+        "miniature": bool(group["miniature"].any()),
+        "n_subjects": len(per_subject),
+        "n_labels": scored.groupby(["label", "tissue"]).ngroups,
+        "n_slices": scored.groupby(slices, dropna=False).ngroups,
+        "n_pairs": len(scored),
+        "n_too_small": int((group["status"] == "too_small").sum()),
+        "n_both_empty": int((group["status"] == "both_empty").sum()),
+    }
+
+
+def _check_grouping(table: pd.DataFrame, by: Sequence[str], values: Sequence[str]) -> None:
+    missing = sorted({*by, *values, *_PLAN, "status"} - set(table.columns))
+    if missing or not by:
+        raise InputError(
+            f"the table lacks the column {missing[0]!r}; summarise a table of `score_cases`"
+            if missing
+            else "`by` is empty, expected one column or more; the default is one row per plan"
+        )
+    for column in _PLAN:
+        if column not in by and (table.groupby(list(by))[column].nunique() > 1).any():
+            raise InputError(
+                f"the mean would mix {table[column].nunique()} different values of {column!r}; "
+                f"add {column!r} to `by`"
+            )
+
+
+def _checked_plans(prompts: PromptPlan | Sequence[PromptPlan]) -> list[PromptPlan]:
+    single = isinstance(prompts, OracleBox | OraclePoint | NeighbourBox)
+    plans: list[PromptPlan] = [prompts] if single else list(prompts)  # type: ignore
+    if not plans:
+        raise InputError("there is no prompt plan, expected one or more; give OracleBox()")
+    names = [(plan.prompt, plan.box_source) for plan in plans]
+    doubled = [name for name in names if names.count(name) > 1]
+    if doubled:
+        raise InputError(
+            f"two prompt plans are both called {doubled[0]}, so the table could not tell them "
+            "apart; give plans that differ"
+        )
+    return plans

@@ -1,0 +1,262 @@
+"""From a name in the manifest, or a file, to a model with its weights: `load_segmenter`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import save_file
+from torch import Tensor
+
+from mskseg.data.manifest import ModelEntry, fetch, load_manifest
+from mskseg.errors import InputError
+from mskseg.files import written_atomically
+from mskseg.models.embeddings import EmbeddingCache
+from mskseg.models.preprocessing import PREPROCESSINGS, PromptFrame
+from mskseg.models.segmenter import Precision, Segmenter
+from mskseg.models.upstream import Sam, sam_model_registry
+from mskseg.models.weights import read_weights
+
+# Not stored in checkpoints (non-persistent buffers); the same for all of SAM's sizes and the mini.
+PIXEL_MEAN = (123.675, 116.28, 103.53)
+PIXEL_STD = (58.395, 57.12, 57.375)
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """A network that checkpoints fit into.
+
+    Attributes
+    ----------
+    build : callable
+        Gives it with fresh weights.
+    prompt_frame : {"upstream", "model"}
+        How prompts are converted for it; see `mskseg.models.preprocessing`.
+    miniature : bool
+        Whether it is one of our small stand-ins.
+    """
+
+    build: Callable[[], Sam]
+    prompt_frame: PromptFrame = "upstream"
+    miniature: bool = False
+
+
+def _build_mini() -> Sam:
+    from mskseg.models.mini.architecture import build_sam_mini
+
+    return build_sam_mini()
+
+
+ARCHITECTURES: Mapping[str, Architecture] = {
+    "vit_b": Architecture(sam_model_registry["vit_b"]),
+    "vit_l": Architecture(sam_model_registry["vit_l"]),
+    "vit_h": Architecture(sam_model_registry["vit_h"]),
+    "vit_mini": Architecture(_build_mini, prompt_frame="model", miniature=True),
+}
+
+
+def load_segmenter(
+    name_or_file: str | Path,
+    *,
+    architecture: str | None = None,
+    preprocessing: str | None = None,
+    device: str | torch.device = "cpu",
+    precision: Precision = "float32",
+    cache: EmbeddingCache | None = None,
+) -> Segmenter:
+    """Load a promptable model by its name in the manifest, or from a checkpoint of your own.
+
+    Parameters
+    ----------
+    name_or_file : str or path-like
+        A name under `models` in ``data_manifest.yaml`` ("sam_vit_mini", "sam_vit_b", ...; fetched
+        into the cache if it can be and is not there), or a file: a PyTorch state dictionary
+        (``.pth``, also wrapped as ``{"model": ...}``) or safetensors.
+    architecture : {"vit_b", "vit_l", "vit_h", "vit_mini"}, optional
+        Needed for a file of your own, unless `save_weights` wrote it; not taken with a name.
+    preprocessing : {"sam", "medsam"}, optional
+        For a file of your own; by default what the file says, else SAM's. Not taken with a name:
+        a published model under the other's preprocessing is another model.
+    device : str or torch.device
+        Where it runs. Weights are read on the CPU first, whatever the device.
+    precision : {"float32", "bfloat16"}
+        Of the image encoder; see `Segmenter`.
+    cache : EmbeddingCache, optional
+        Give one with a folder to keep embeddings on disk; by default they stay in memory.
+
+    Returns
+    -------
+    Segmenter
+
+    Raises
+    ------
+    InputError
+        For an unknown name, a missing file, a file that is no checkpoint, runs code when loaded, is
+        truncated or belongs to another architecture, and a device that is not there.
+    """
+    models = load_manifest().models
+    options: dict[str, Any] = {"device": device, "precision": precision, "cache": cache}
+    if str(name_or_file) in models:
+        if architecture is not None or preprocessing is not None:
+            raise InputError(
+                f"{name_or_file} has its own architecture and preprocessing; leave both out, or "
+                "give the file instead of the name"
+            )
+        return _load_named(str(name_or_file), models[str(name_or_file)], options)
+    path = Path(name_or_file).expanduser()
+    if path.is_file():
+        return _load_own(path, architecture, preprocessing, options)
+    raise InputError(
+        f"{name_or_file} is neither a model's name nor a file; choose one of "
+        f"{', '.join(sorted(models))}, or give the path of a checkpoint"
+    )
+
+
+def save_weights(segmenter: Segmenter, path: str | Path, *, architecture: str) -> None:
+    """Write a segmenter's weights as safetensors that `load_segmenter` reads without being told more.
+
+    Parameters
+    ----------
+    segmenter : Segmenter
+        Float32 weights are written as they are.
+    path : path-like
+        Written atomically.
+    architecture : str
+        One of `ARCHITECTURES`; its name is stored beside the preprocessing's.
+
+    Raises
+    ------
+    InputError
+        If `architecture` is unknown.
+    OutputError
+        If the file cannot be written.
+    """
+    _architecture(architecture, str(path))
+    metadata = {
+        "mskseg.architecture": architecture,
+        "mskseg.preprocessing": segmenter.preprocessing.name,
+        "mskseg.learned_iou": str(segmenter.learned_iou).lower(),
+    }
+    weights = {k: v.detach().cpu().contiguous() for k, v in segmenter.model.state_dict().items()}
+    with written_atomically(path) as temporary:
+        save_file(weights, temporary, metadata=metadata)
+
+
+def _load_named(name: str, entry: ModelEntry, options: dict[str, Any]) -> Segmenter:
+    architecture = _architecture(entry.architecture, name)
+    model = _load_model(_weights_path(name, entry), entry.architecture)
+    return Segmenter(
+        model,
+        PREPROCESSINGS[entry.preprocessing](model.image_encoder.img_size, architecture.prompt_frame),
+        name=name,
+        miniature=entry.miniature,
+        learned_iou=entry.learned_iou,
+        **options,
+    )
+
+
+def _load_own(
+    path: Path, architecture: str | None, preprocessing: str | None, options: dict[str, Any]
+) -> Segmenter:
+    weights, metadata = read_weights(path)
+    architecture = architecture or metadata.get("mskseg.architecture")
+    preprocessing = preprocessing or metadata.get("mskseg.preprocessing", "sam")
+    if architecture is None:
+        raise InputError(
+            f"{path} does not say what it is; name its architecture, one of {', '.join(ARCHITECTURES)}"
+        )
+    if preprocessing not in PREPROCESSINGS:
+        raise InputError(
+            f"preprocessing {preprocessing!r} is unknown; choose one of {', '.join(PREPROCESSINGS)}"
+        )
+    chosen = _architecture(architecture, str(path))
+    model = _fill(weights, architecture, path)
+    return Segmenter(
+        model,
+        PREPROCESSINGS[preprocessing](model.image_encoder.img_size, chosen.prompt_frame),
+        name=path.stem,
+        miniature=chosen.miniature,
+        # MedSAM's recipe trains without the IoU loss, whoever follows it.
+        learned_iou=metadata.get("mskseg.learned_iou", str(preprocessing == "sam")).lower() == "true",
+        **options,
+    )
+
+
+def _weights_path(name: str, entry: ModelEntry) -> Path:
+    if entry.package_path is None:
+        return fetch(name)["weights"]
+    path = Path(str(resources.files("mskseg"))) / entry.package_path
+    if not path.is_file():
+        raise InputError(
+            f"the built-in weights of {name} are missing ({path}); install the package again, or "
+            "name another model"
+        )
+    return path
+
+
+def _architecture(name: str, of: str) -> Architecture:
+    if name not in ARCHITECTURES:
+        raise InputError(
+            f"architecture {name!r} of {of} is unknown; choose one of {', '.join(ARCHITECTURES)}"
+        )
+    return ARCHITECTURES[name]
+
+
+def _load_model(path: Path, architecture: str) -> Sam:
+    return _fill(read_weights(path)[0], architecture, path)
+
+
+def _fill(weights: dict[str, Tensor], architecture: str, path: Path) -> Sam:
+    """Put the weights into the architecture, which is built without memory or initialisation first."""
+    with torch.device("meta"):
+        model = ARCHITECTURES[architecture].build()
+    check_weights(weights, model.state_dict(), architecture, path)
+    model.load_state_dict({k: v.float() for k, v in weights.items()}, assign=True)
+    model.pixel_mean = torch.tensor(PIXEL_MEAN).view(-1, 1, 1)
+    model.pixel_std = torch.tensor(PIXEL_STD).view(-1, 1, 1)
+    return model.requires_grad_(False)
+
+
+def check_weights(
+    weights: Mapping[str, Tensor], expected: Mapping[str, Tensor], architecture: str, path: Path
+) -> None:
+    """Compare a file's tensors with the architecture's, by name and shape.
+
+    Raises
+    ------
+    InputError
+        Naming the file, what was expected and what came.
+    """
+    differing = [
+        key for key in expected.keys() & weights.keys() if weights[key].shape != expected[key].shape
+    ]
+    missing = sorted(expected.keys() - weights.keys())
+    unknown = sorted(weights.keys() - expected.keys())
+    if not (differing or missing or unknown):
+        return
+    found = _recognise(weights)
+    if found is not None and found != architecture:
+        raise InputError(f"{path} holds {found} weights, expected {architecture}; name {found} instead")
+    if differing:
+        key = min(differing)
+        what = f"{key} has shape {tuple(weights[key].shape)}, expected {tuple(expected[key].shape)}"
+    elif missing:
+        what = f"{len(missing)} of {len(expected)} tensors are missing, the first is {missing[0]}"
+    else:
+        what = f"{len(unknown)} tensors are not part of it, the first is {unknown[0]}"
+    raise InputError(f"{path} is no {architecture} checkpoint: {what}; check the file and its name")
+
+
+def _recognise(weights: Mapping[str, Tensor]) -> str | None:
+    """Find the architecture that all tensors fit, if there is one."""
+    shapes = {key: tensor.shape for key, tensor in weights.items()}
+    for name, architecture in ARCHITECTURES.items():
+        with torch.device("meta"):
+            expected = architecture.build().state_dict()
+        if shapes == {key: tensor.shape for key, tensor in expected.items()}:
+            return name
+    return None

@@ -1,0 +1,210 @@
+"""What the encoder made of a slice, and a content-addressed cache of it.
+
+A ViT-B pass over one slice takes seconds on a CPU, a prompt a few hundredths. So each slice is
+encoded once: the key of an embedding is a hash of everything it depends on (the image's bytes,
+shape and dtype, the weights, the preprocessing, the precision), and whoever asks for the same key
+gets the same embedding.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from mskseg.errors import InputError
+from mskseg.files import written_atomically
+
+StoredDtype = Literal["float16", "float32"]
+
+_LOGGER = logging.getLogger(__name__)
+_DTYPES: dict[str, torch.dtype] = {"float16": torch.float16, "float32": torch.float32}
+
+
+@dataclass(frozen=True, eq=False)
+class ImageEmbedding:
+    """One encoded slice.
+
+    Attributes
+    ----------
+    features : (1, C, h, w) float32 tensor, on the segmenter's device
+        SAM: C = 256, h = w = 64. SAM-mini: C = 128, h = w = 32.
+    original_size : (H, W)
+        Of the slice, in pixels; prompts are given and masks returned at this size.
+    key : str
+        sha256 of the image and of the segmenter's fingerprint.
+    fingerprint : str
+        Of the segmenter that made it: no other one can read it.
+    encode_s : float
+        Seconds that preparing and encoding took, when it was computed. A cached embedding carries
+        the time of its first computation, so a table shows the model's cost, not the cache's.
+    """
+
+    features: Tensor
+    original_size: tuple[int, int]
+    key: str
+    fingerprint: str
+    encode_s: float
+
+    def __repr__(self) -> str:
+        shape = " x ".join(map(str, self.features.shape[1:]))
+        height, width = self.original_size
+        return f"ImageEmbedding({shape} of a {height} x {width} slice, key {self.key[:12]})"
+
+
+def embedding_key(image: NDArray[Any], fingerprint: str) -> str:
+    """Hash an image (bytes, shape, dtype) together with a segmenter's fingerprint.
+
+    Parameters
+    ----------
+    image : (H, W) or (H, W, 3), any dtype
+    fingerprint : str
+        `Segmenter.fingerprint`: weights, preprocessing and precision.
+
+    Returns
+    -------
+    str
+        64 hexadecimal digits.
+    """
+    digest = hashlib.sha256(f"{fingerprint} {image.dtype.str} {image.shape} ".encode())
+    digest.update(np.ascontiguousarray(image).data)
+    return digest.hexdigest()
+
+
+class EmbeddingCache:
+    """Keep embeddings: in memory for the volume at hand, on request in a folder as well.
+
+    Parameters
+    ----------
+    folder : path-like, optional
+        Where to keep one safetensors file per embedding (2 MB in half precision for SAM). Without
+        it nothing is written. Files are written atomically; a damaged one is noticed by its
+        checksum, counted in `n_damaged`, logged, and computed again. Delete the folder to clear it.
+    stored_dtype : {"float16", "float32"}
+        What the folder holds. Half precision halves it; then embeddings are rounded before
+        their *first* use too, so that a second run repeats the first one exactly.
+    max_memory_mb : float
+        Least recently used embeddings are dropped from memory beyond this. The default holds 128
+        slices of SAM, more than a typical volume has.
+    """
+
+    def __init__(
+        self,
+        folder: str | Path | None = None,
+        *,
+        stored_dtype: StoredDtype = "float16",
+        max_memory_mb: float = 512.0,
+    ) -> None:
+        if stored_dtype not in _DTYPES:
+            raise InputError(
+                f"embeddings cannot be stored as {stored_dtype!r}; choose one of {', '.join(_DTYPES)}"
+            )
+        self.folder = None if folder is None else Path(folder)
+        self.stored_dtype: StoredDtype = stored_dtype
+        self.max_memory_bytes = int(max_memory_mb * 2**20)
+        self.n_hits = 0
+        self.n_misses = 0
+        self.n_damaged = 0
+        self._memory: OrderedDict[str, ImageEmbedding] = OrderedDict()
+
+    def __len__(self) -> int:
+        return len(self._memory)
+
+    def __repr__(self) -> str:
+        where = "memory" if self.folder is None else f"memory and {self.folder}"
+        return f"EmbeddingCache({where}: {len(self)} kept, {self.n_hits} hits, {self.n_misses} misses)"
+
+    def get(
+        self, key: str, compute: Callable[[], ImageEmbedding], *, device: torch.device
+    ) -> ImageEmbedding:
+        """Give the embedding of `key`: from memory, else from the folder, else by `compute`.
+
+        Parameters
+        ----------
+        key : str
+            From `embedding_key`.
+        compute : callable
+            Runs the encoder; called only if nothing usable is kept.
+        device : torch.device
+            Where an embedding read from the folder goes.
+
+        Raises
+        ------
+        OutputError
+            If the folder cannot be written to.
+        """
+        found = self._memory.get(key) or self._read(key, device)
+        if found is not None:
+            self.n_hits += 1
+        else:
+            self.n_misses += 1
+            found = self._store(compute())
+        self._remember(found)
+        return found
+
+    def clear(self) -> None:
+        """Forget what is in memory; the folder stays."""
+        self._memory.clear()
+
+    def _remember(self, embedding: ImageEmbedding) -> None:
+        self._memory[embedding.key] = embedding
+        self._memory.move_to_end(embedding.key)
+        while len(self._memory) > 1 and self._memory_bytes() > self.max_memory_bytes:
+            self._memory.popitem(last=False)
+
+    def _memory_bytes(self) -> int:
+        return sum(e.features.numel() * e.features.element_size() for e in self._memory.values())
+
+    def _path(self, key: str) -> Path | None:
+        if self.folder is None:
+            return None
+        # The two dtypes lie side by side: switching never reads the other's rounding.
+        return self.folder / self.stored_dtype / key[:2] / f"{key}.safetensors"
+
+    def _store(self, embedding: ImageEmbedding) -> ImageEmbedding:
+        path = self._path(embedding.key)
+        if path is None:
+            return embedding
+        stored = embedding.features.cpu().to(_DTYPES[self.stored_dtype]).contiguous()
+        metadata = {
+            "original_size": json.dumps(embedding.original_size),
+            "fingerprint": embedding.fingerprint,
+            "encode_s": repr(embedding.encode_s),
+            "sha256": _sha256(stored),
+        }
+        with written_atomically(path) as temporary:
+            save_file({"features": stored}, temporary, metadata=metadata)
+        return replace(embedding, features=stored.float().to(embedding.features.device))
+
+    def _read(self, key: str, device: torch.device) -> ImageEmbedding | None:
+        path = self._path(key)
+        if path is None or not path.exists():
+            return None
+        try:
+            with safe_open(path, framework="pt") as file:
+                metadata, stored = file.metadata(), file.get_tensor("features")
+            if _sha256(stored) != metadata["sha256"]:
+                raise ValueError("its checksum does not match")
+            height, width = json.loads(metadata["original_size"])
+            fingerprint, encode_s = metadata["fingerprint"], float(metadata["encode_s"])
+        except (SafetensorError, OSError, ValueError, KeyError, TypeError) as error:
+            self.n_damaged += 1
+            _LOGGER.warning("embedding %s is damaged (%s); it is computed again", path, error)
+            return None
+        return ImageEmbedding(stored.float().to(device), (height, width), key, fingerprint, encode_s)
+
+
+def _sha256(tensor: Tensor) -> str:
+    return hashlib.sha256(tensor.numpy().data).hexdigest()

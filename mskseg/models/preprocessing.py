@@ -1,0 +1,237 @@
+"""What a slice and its prompts look like to the model: SAM's way and MedSAM's way, each exact.
+
+Both take the project's conventions (half-open continuous pixels of the original slice, see
+`mskseg.data.volume`) and give what the upstream code would have given its model for the same
+region. They differ in everything else:
+
+============  =====================================  ==========================================
+\\             SAM (`SamPreprocessing`)               MedSAM (`MedSamPreprocessing`)
+============  =====================================  ==========================================
+size          longest side to S, bilinear on 8 bit   both sides to S, cubic, cut to 8 bit
+intensities   ImageNet mean and standard deviation   minimum to 0, maximum to 1
+padding       zeros right and below                  none (the slice is squashed)
+probability   sigmoid of the upsampled logits        upsampled sigmoid of the logits
+mask          upsampled logit > 0                    probability > 0.5
+============  =====================================  ==========================================
+
+S is 1024 for the published models and 256 for the miniatures.
+
+**Half a pixel.** Upstream prompts are pixel *indices* and a box's maxima are *inclusive*; SAM's
+prompt encoder then adds 0.5 to reach the pixel's centre. A point's index is its continuous
+coordinate - 0.5, a box's largest index is its half-open maximum - 1. The published code takes
+these indices in the original slice and scales them afterwards (``prompt_frame="upstream"``), so
+its prompts sit up to one original pixel towards the upper left once a slice is enlarged: by
+(1 - 1/s)/2 of a pixel for a point, (1 - 1/s) for a box's far side, s being the scale. The
+published models are run that way, since anything else would not be comparable. The miniatures are
+ours and take ``prompt_frame="model"``: scaled first, then turned into indices of the model's
+frame, the same at every scale and exactly equivariant to mirroring. At s = 1 the two agree.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional
+
+from mskseg.errors import InputError
+from mskseg.models.upstream import ResizeLongestSide, Sam
+
+PreprocessingName = Literal["sam", "medsam"]
+PromptFrame = Literal["upstream", "model"]
+Size = tuple[int, int]
+
+
+@dataclass(frozen=True)
+class Preprocessing(ABC):
+    """The way into the model's frame and back.
+
+    Parameters
+    ----------
+    image_size : int
+        Side S in pixels of the square frame that the image encoder takes.
+    prompt_frame : {"upstream", "model"}
+        Where half-open coordinates become pixel indices; see the module's docstring.
+    """
+
+    image_size: int
+    prompt_frame: PromptFrame = "upstream"
+
+    @property
+    @abstractmethod
+    def name(self) -> PreprocessingName:
+        """The name used in the manifest."""
+
+    @abstractmethod
+    def input_size(self, original_size: Size) -> Size:
+        """Give the (height, width) that a slice of `original_size` takes up in the frame."""
+
+    @abstractmethod
+    def image_tensor(self, image: NDArray[np.uint8], sam: Sam) -> Tensor:
+        """Turn ``(H, W, 3) uint8`` into the encoder's ``(1, 3, S, S) float32``, on the model's device."""
+
+    @abstractmethod
+    def upsample(self, low_res_logits: Tensor, original_size: Size, sam: Sam) -> tuple[Tensor, Tensor]:
+        """Bring ``(N, M, h, w)`` logits to the slice: ``(N, M, H, W)`` masks (bool), probabilities."""
+
+    def points(self, point_coords: NDArray[np.float64], original_size: Size) -> NDArray[np.float64]:
+        """Convert continuous points for SAM's prompt encoder.
+
+        Parameters
+        ----------
+        point_coords : (..., 2) float
+            x, y in continuous pixels of the slice; the centre of its first pixel is (0.5, 0.5).
+        original_size : (H, W)
+
+        Returns
+        -------
+        (..., 2) float
+            Pixel indices in the model's frame, as the prompt encoder expects them.
+        """
+        return self._indices(point_coords, 0.5, original_size)
+
+    def boxes(self, boxes_xyxy: NDArray[np.float64], original_size: Size) -> NDArray[np.float64]:
+        """Convert half-open boxes ``(N, 4)`` to indices with inclusive maxima, in the model's frame."""
+        corners = boxes_xyxy.reshape(-1, 2, 2)
+        first = self._indices(corners[:, 0], 0.0, original_size)
+        last = self._indices(corners[:, 1], 1.0, original_size)
+        return np.concatenate([first, last], axis=1)
+
+    def _indices(
+        self, xy: NDArray[np.float64], offset: float, original_size: Size
+    ) -> NDArray[np.float64]:
+        scale = self._scale(original_size)
+        if self.prompt_frame == "upstream":
+            return (xy - offset) * scale
+        return xy * scale - offset
+
+    def _scale(self, original_size: Size) -> NDArray[np.float64]:
+        height, width = self.input_size(original_size)
+        return np.array([width / original_size[1], height / original_size[0]])
+
+
+@dataclass(frozen=True)
+class SamPreprocessing(Preprocessing):
+    """`segment_anything.SamPredictor`'s: bit-equal input, the same prompts, the same masks."""
+
+    @property
+    def name(self) -> PreprocessingName:
+        """The name used in the manifest."""
+        return "sam"
+
+    def input_size(self, original_size: Size) -> Size:
+        """Give the (height, width) of the slice with its longest side at S, before padding."""
+        height, width = ResizeLongestSide.get_preprocess_shape(*original_size, self.image_size)
+        if min(height, width) < 1:
+            raise InputError(
+                f"a slice of {original_size[0]} x {original_size[1]} pixels is too narrow: at a "
+                f"longest side of {self.image_size} nothing is left of the other; crop it"
+            )
+        return height, width
+
+    def image_tensor(self, image: NDArray[np.uint8], sam: Sam) -> Tensor:
+        """Resize (bilinear, antialiased), normalise by the model's mean and deviation, pad by zeros."""
+        self.input_size(image.shape[:2])
+        resized = ResizeLongestSide(self.image_size).apply_image(image)
+        pixels = torch.as_tensor(resized, device=sam.device).permute(2, 0, 1).contiguous()[None]
+        tensor: Tensor = sam.preprocess(pixels)
+        return tensor
+
+    def upsample(self, low_res_logits: Tensor, original_size: Size, sam: Sam) -> tuple[Tensor, Tensor]:
+        """Upsample the logits to the frame, cut the padding, resize to the slice; then sigmoid."""
+        input_size = self.input_size(original_size)
+        logits: Tensor = sam.postprocess_masks(low_res_logits, input_size, original_size)
+        return logits > sam.mask_threshold, torch.sigmoid(logits)
+
+
+@dataclass(frozen=True)
+class MedSamPreprocessing(Preprocessing):
+    """MedSAM's, as its published inference script does it (`MedSAM_Inference.py`)."""
+
+    @property
+    def name(self) -> PreprocessingName:
+        """The name used in the manifest."""
+        return "medsam"
+
+    def input_size(self, original_size: Size) -> Size:
+        """Give (S, S): both sides are stretched, whatever the aspect."""
+        return self.image_size, self.image_size
+
+    def image_tensor(self, image: NDArray[np.uint8], sam: Sam) -> Tensor:
+        """Squash by cubic splines, cut to 8 bit, stretch minimum and maximum to 0 and 1."""
+        from skimage import transform  # here: it is slow to import and only MedSAM needs it
+
+        # All three channels go through the spline, also those of a grey slice: its rounding, and
+        # with it the cut to 8 bit, depends on them.
+        squashed = transform.resize(
+            image, self.input_size(image.shape[:2]), order=3, preserve_range=True, anti_aliasing=True
+        ).astype(np.uint8)
+        low, high = int(squashed.min()), int(squashed.max())
+        scaled = (squashed - low) / max(high - low, 1e-8)
+        return torch.tensor(scaled, device=sam.device).float().permute(2, 0, 1)[None]
+
+    def upsample(self, low_res_logits: Tensor, original_size: Size, sam: Sam) -> tuple[Tensor, Tensor]:
+        """Take the sigmoid at low resolution, then upsample it straight to the slice."""
+        probabilities = functional.interpolate(
+            torch.sigmoid(low_res_logits), original_size, mode="bilinear", align_corners=False
+        )
+        return probabilities > 0.5, probabilities
+
+
+PREPROCESSINGS: dict[str, type[Preprocessing]] = {
+    "sam": SamPreprocessing,
+    "medsam": MedSamPreprocessing,
+}
+
+
+def as_rgb_uint8(image: NDArray[Any]) -> NDArray[np.uint8]:
+    """Bring a slice to ``(H, W, 3) uint8``.
+
+    Parameters
+    ----------
+    image : (H, W) any real dtype, or (H, W, 3) uint8
+        8-bit values are taken as they are: `mskseg.data.cases.Case` windows once per volume. Any
+        other dtype is stretched from its own minimum and maximum to 0..255 (a constant slice
+        becomes 0), which differs from slice to slice: window first where slices are compared.
+
+    Returns
+    -------
+    (H, W, 3) uint8, C-contiguous
+
+    Raises
+    ------
+    InputError
+        For another shape, an empty slice, (H, W, 3) of another dtype, NaN or infinite values.
+    """
+    image = np.asarray(image)
+    is_rgb = image.ndim == 3 and image.shape[2] == 3 and image.dtype == np.uint8
+    if image.size == 0 or not (image.ndim == 2 or is_rgb):
+        raise InputError(
+            f"an image of shape {image.shape} and dtype {image.dtype} came, expected (H, W) of any "
+            "real dtype or (H, W, 3) uint8; give one slice at a time"
+        )
+    if is_rgb:
+        return np.ascontiguousarray(image)
+    return np.repeat(_grey_uint8(image)[:, :, None], 3, axis=2)
+
+
+def _grey_uint8(image: NDArray[Any]) -> NDArray[np.uint8]:
+    if image.dtype == np.uint8:
+        return image
+    if image.dtype.kind not in "biuf":
+        raise InputError(f"an image of dtype {image.dtype} came, expected real numbers")
+    values = image.astype(np.float64)
+    n_bad = int(np.count_nonzero(~np.isfinite(values)))
+    if n_bad:
+        raise InputError(
+            f"the image holds {n_bad} NaN or infinite pixels; replace them before embedding"
+        )
+    low, high = values.min(), values.max()
+    if high == low:
+        return np.zeros(image.shape, np.uint8)
+    return np.round((values - low) / (high - low) * 255).astype(np.uint8)

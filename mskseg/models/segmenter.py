@@ -1,0 +1,311 @@
+"""Embed a slice once, then answer prompts about it: the wrapper around a SAM-like model."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike, NDArray
+from torch import Tensor
+
+from mskseg.errors import InputError
+from mskseg.models.embeddings import EmbeddingCache, ImageEmbedding, embedding_key
+from mskseg.models.preprocessing import Preprocessing, as_rgb_uint8
+from mskseg.models.prompting import Prompts, check_prompts
+from mskseg.models.upstream import Sam
+
+Precision = Literal["float32", "bfloat16"]
+
+# Prompts decoded in one call, measured by benchmarks/decode_chunks.py (its docstring has the table).
+# A fixed number per kind of device, not a calibration at run time: chunks of another size round
+# differently, and two runs on one machine must give the same masks.
+CHUNK_SIZES = {"cpu": 1, "mps": 16, "cuda": 64}
+
+
+@dataclass(frozen=True, eq=False)
+class Prediction:
+    """The answers to N prompts, M masks each (1, or 3 with ``multimask=True``).
+
+    Attributes
+    ----------
+    masks : (N, M, H, W) bool
+        At the size of the original slice.
+    probabilities : (N, M, H, W) float32
+        In [0, 1]. SAM: sigmoid of the upsampled logits; MedSAM: upsampled sigmoid.
+    predicted_iou : (N, M) float32
+        The model's own estimate of each mask's quality; NaN for models that never learned it.
+    low_res_logits : (N, M, h, w) float32
+        The decoder's output (256 x 256 for SAM, 128 x 128 for SAM-mini). One of the M may be fed
+        back: ``mask_logits=prediction.low_res_logits[:, 0]``.
+    """
+
+    masks: NDArray[np.bool_]
+    probabilities: NDArray[np.float32]
+    predicted_iou: NDArray[np.float32]
+    low_res_logits: NDArray[np.float32]
+
+    def __repr__(self) -> str:
+        n, m, height, width = self.masks.shape
+        return f"Prediction({n} prompts x {m} masks of {height} x {width})"
+
+
+class Segmenter:
+    """A promptable model with its own preprocessing, on a device, in evaluation mode.
+
+    Usually made by `mskseg.load_segmenter`.
+
+    Parameters
+    ----------
+    model : segment_anything.modeling.Sam
+        Moved to `device`, set to evaluation mode and kept by reference. If its weights change
+        later (training), the fingerprint follows and old embeddings are refused.
+    preprocessing : Preprocessing
+        Its `image_size` must be the model's.
+    name : str
+        Shown in tables.
+    device : str or torch.device
+        "cpu", "cuda", "cuda:1", "mps".
+    miniature : bool
+        Whether this is one of our small stand-ins; every table that shows it says so.
+    learned_iou : bool
+        False for models whose IoU head was never trained: `predicted_iou` is then NaN.
+    precision : {"float32", "bfloat16"}
+        "bfloat16" runs the *encoder* under autocast: 12 s to 4.4 s a slice for ViT-B on two cores,
+        at a loss of about three decimals in the features. Part of the fingerprint.
+    cache : EmbeddingCache, optional
+        Where embeddings are kept; by default in memory.
+
+    Attributes
+    ----------
+    chunk_size : int
+        Prompts decoded in one call; bounds the memory beside the result itself.
+    """
+
+    def __init__(
+        self,
+        model: Sam,
+        preprocessing: Preprocessing,
+        *,
+        name: str,
+        device: str | torch.device = "cpu",
+        miniature: bool = False,
+        learned_iou: bool = True,
+        precision: Precision = "float32",
+        cache: EmbeddingCache | None = None,
+    ) -> None:
+        self.device = available_device(device)
+        if precision not in ("float32", "bfloat16"):
+            raise InputError(f"precision {precision!r} is unknown; choose float32 or bfloat16")
+        if preprocessing.image_size != model.image_encoder.img_size:
+            raise InputError(
+                f"preprocessing for {preprocessing.image_size} px came with a model that takes "
+                f"{model.image_encoder.img_size} px; give both the same size"
+            )
+        self.model = model.to(self.device).eval()
+        self.preprocessing = preprocessing
+        self.name = name
+        self.miniature = miniature
+        self.learned_iou = learned_iou
+        self.precision: Precision = precision
+        self.cache = EmbeddingCache() if cache is None else cache
+        self.chunk_size = CHUNK_SIZES.get(self.device.type, CHUNK_SIZES["cpu"])
+        self._fingerprint: tuple[int, str] | None = None
+
+    def __repr__(self) -> str:
+        kind = " (miniature)" if self.miniature else ""
+        return f"Segmenter({self.name!r}{kind}, {self.preprocessing.name} preprocessing, {self.device})"
+
+    @property
+    def fingerprint(self) -> str:
+        """sha256 of the weights, the preprocessing and the precision; follows changes of the weights."""
+        tensors = self.model.state_dict(keep_vars=True)
+        # Hashing ViT-H takes seconds: repeat it only once a tensor was replaced or written to.
+        state = hash(tuple((t.data_ptr(), t._version) for t in tensors.values()))
+        if self._fingerprint is None or self._fingerprint[0] != state:
+            self._fingerprint = (state, self._hash(tensors))
+        return self._fingerprint[1]
+
+    def _hash(self, tensors: dict[str, Tensor]) -> str:
+        model = self.model
+        statistics = (model.pixel_mean.flatten().tolist(), model.pixel_std.flatten().tolist())
+        digest = hashlib.sha256(f"{self.preprocessing!r} {statistics} {self.precision}".encode())
+        for key in sorted(tensors):
+            tensor = tensors[key].detach().cpu().contiguous()
+            digest.update(f" {key} {tuple(tensor.shape)} {tensor.dtype} ".encode())
+            digest.update(tensor.flatten().view(torch.uint8).numpy().data)
+        return digest.hexdigest()
+
+    def embed(self, image: NDArray[Any]) -> ImageEmbedding:
+        """Encode one slice, or fetch what was encoded before.
+
+        Parameters
+        ----------
+        image : (H, W) any real dtype, or (H, W, 3) uint8
+            8-bit values are taken as they are; others are stretched from the slice's minimum and
+            maximum to 0..255. Rows = y, columns = x.
+
+        Returns
+        -------
+        ImageEmbedding
+
+        Raises
+        ------
+        InputError
+            For another shape or dtype, an empty slice, NaN or infinite pixels.
+        """
+        image = np.asarray(image)
+        rgb = as_rgb_uint8(image)
+        fingerprint = self.fingerprint
+        key = embedding_key(image, fingerprint)
+        return self.cache.get(key, lambda: self._encode(rgb, key, fingerprint), device=self.device)
+
+    def _encode(self, rgb: NDArray[np.uint8], key: str, fingerprint: str) -> ImageEmbedding:
+        start = time.perf_counter()
+        half = self.precision == "bfloat16"
+        with torch.inference_mode():
+            tensor = self.preprocessing.image_tensor(rgb, self.model)
+            with torch.autocast(self.device.type, torch.bfloat16, enabled=half):
+                features = self.model.image_encoder(tensor)
+            features = features.float()
+            if self.device.type == "cuda":
+                torch.cuda.synchronize(self.device)  # else the clock stops before the work does
+        encode_s = time.perf_counter() - start
+        height, width = rgb.shape[:2]
+        return ImageEmbedding(features, (height, width), key, fingerprint, encode_s)
+
+    def predict(
+        self,
+        embedding: ImageEmbedding,
+        *,
+        boxes_xyxy: ArrayLike | None = None,
+        point_coords: ArrayLike | None = None,
+        point_labels: ArrayLike | None = None,
+        mask_logits: ArrayLike | None = None,
+        multimask: bool = False,
+    ) -> Prediction:
+        """Answer N prompts about an embedded slice.
+
+        A prompt is a box, P points, an earlier mask, or any of them together; what is given must
+        agree in N. Coordinates are continuous pixels of the original slice.
+
+        Parameters
+        ----------
+        embedding : ImageEmbedding
+            From this segmenter's `embed`.
+        boxes_xyxy : (N, 4) or (4,) float, optional
+            x0, y0, x1, y1, half-open: the pixel (3, 5) alone is 3, 5, 4, 6. N may be 0.
+        point_coords : (N, P, 2) or (P, 2) float, optional
+            x, y; the centre of that pixel is (3.5, 5.5). ``(P, 2)`` is one prompt of P points.
+        point_labels : (N, P) or (P,) int, optional
+            1 inside the object, 0 outside; needed with `point_coords`.
+        mask_logits : (N, h, w) or (h, w) float, optional
+            `Prediction.low_res_logits` of an earlier answer, one per prompt.
+        multimask : bool
+            Give three masks a prompt (whole, part, sub-part) instead of one. MedSAM's authors
+            train and use one mask and boxes only; the rest is possible but means little there.
+
+        Returns
+        -------
+        Prediction
+            N is 0 if no box was in the list.
+
+        Raises
+        ------
+        InputError
+            Without any prompt, for shapes that do not agree, coordinates outside the slice,
+            inverted boxes, labels other than 0 and 1, or another segmenter's embedding.
+        """
+        if embedding.fingerprint != self.fingerprint:
+            raise InputError(
+                f"the embedding was made by another model than {self.name} as it is now; "
+                "embed the image with this segmenter"
+            )
+        prompts = check_prompts(
+            boxes_xyxy,
+            point_coords,
+            point_labels,
+            mask_logits,
+            image_shape=embedding.original_size,
+            mask_shape=self.model.prompt_encoder.mask_input_size,
+        )
+        prediction = self._empty(prompts.n, 3 if multimask else 1, embedding.original_size)
+        for start in range(0, prompts.n, self.chunk_size):
+            chunk = slice(start, min(start + self.chunk_size, prompts.n))
+            self._decode(embedding, prompts, chunk, prediction, multimask)
+        return prediction
+
+    def _empty(self, n: int, m: int, original_size: tuple[int, int]) -> Prediction:
+        height, width = self.model.prompt_encoder.mask_input_size
+        return Prediction(
+            masks=np.empty((n, m, *original_size), np.bool_),
+            probabilities=np.empty((n, m, *original_size), np.float32),
+            predicted_iou=np.full((n, m), np.nan, np.float32),
+            low_res_logits=np.empty((n, m, height, width), np.float32),
+        )
+
+    @torch.inference_mode()
+    def _decode(
+        self,
+        embedding: ImageEmbedding,
+        prompts: Prompts,
+        chunk: slice,
+        into: Prediction,
+        multimask: bool,
+    ) -> None:
+        """Decode one chunk and write it into its rows of the result: nothing is held twice."""
+        sparse, dense = self._encode_prompts(prompts, chunk, embedding.original_size)
+        logits, predicted_iou = self.model.mask_decoder(
+            image_embeddings=embedding.features,
+            image_pe=self.model.prompt_encoder.get_dense_pe(),
+            sparse_prompt_embeddings=sparse,
+            dense_prompt_embeddings=dense,
+            multimask_output=multimask,
+        )
+        masks, probabilities = self.preprocessing.upsample(
+            logits, embedding.original_size, self.model
+        )
+        into.masks[chunk] = masks.cpu().numpy()
+        into.probabilities[chunk] = probabilities.cpu().numpy()
+        into.low_res_logits[chunk] = logits.cpu().numpy()
+        if self.learned_iou:
+            into.predicted_iou[chunk] = predicted_iou.cpu().numpy()
+
+    def _encode_prompts(
+        self, prompts: Prompts, chunk: slice, original_size: tuple[int, int]
+    ) -> tuple[Tensor, Tensor]:
+        points = boxes = masks = None
+        if prompts.point_coords is not None and prompts.point_labels is not None:
+            coords = self.preprocessing.points(prompts.point_coords[chunk], original_size)
+            labels = torch.as_tensor(prompts.point_labels[chunk], dtype=torch.int)
+            points = (self._tensor(coords), labels.to(self.device))
+        if prompts.boxes_xyxy is not None:
+            boxes = self._tensor(self.preprocessing.boxes(prompts.boxes_xyxy[chunk], original_size))
+        if prompts.mask_logits is not None:
+            masks = self._tensor(prompts.mask_logits[chunk, None])
+        sparse, dense = self.model.prompt_encoder(points=points, boxes=boxes, masks=masks)
+        return sparse, dense
+
+    def _tensor(self, array: NDArray[Any]) -> Tensor:
+        return torch.as_tensor(array, dtype=torch.float32).to(self.device)
+
+
+def available_device(device: str | torch.device) -> torch.device:
+    """Give the torch device of that name.
+
+    Raises
+    ------
+    InputError
+        If it is not a device's name, or this machine has no such device.
+    """
+    try:
+        found = torch.device(device)
+        torch.empty(0, device=found)
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        raise InputError(
+            f"the device {str(device)!r} is not available here (torch {torch.__version__}); use 'cpu'"
+        ) from error
+    return found

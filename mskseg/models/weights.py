@@ -1,0 +1,104 @@
+"""Read a file of weights without running anything it may contain."""
+
+from __future__ import annotations
+
+import pickle
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from torch import Tensor
+
+from mskseg.errors import InputError
+
+_ZIP_MAGIC = b"PK\x03\x04"  # torch.save since 1.6
+_PICKLE_MAGIC = b"\x80"  # torch.save before
+_WRAPPERS = ("model", "state_dict", "model_state_dict")  # as training scripts save them
+
+
+def read_weights(path: str | Path) -> tuple[dict[str, Tensor], dict[str, str]]:
+    """Read tensors by name, on the CPU.
+
+    The kind of file is read from its first bytes, not from its suffix.
+
+    Parameters
+    ----------
+    path : path-like
+        safetensors, or what `torch.save` wrote: a state dictionary, bare or as "model",
+        "state_dict" or "model_state_dict" of another dictionary, with or without "module." in front
+        of each name. Read with ``weights_only=True``: a pickle that would run code is refused.
+
+    Returns
+    -------
+    weights : dict of str to Tensor
+    metadata : dict of str to str
+        Of safetensors; empty otherwise.
+
+    Raises
+    ------
+    InputError
+        If the file is missing, unreadable, truncated, no checkpoint, or would run code.
+    """
+    path = Path(path)
+    try:
+        with path.open("rb") as file:
+            start = file.read(9)
+    except OSError as error:
+        raise InputError(
+            f"cannot read {path}: {error.strerror}; give the path of a checkpoint"
+        ) from error
+    if start.startswith((_ZIP_MAGIC, _PICKLE_MAGIC)):
+        return _state_dict(_read_pickle(path), path), {}
+    if start[8:9] == b"{":
+        return _read_safetensors(path)
+    what = "is empty" if not start else "is neither a PyTorch checkpoint nor safetensors"
+    raise InputError(f"{path} {what}; give a .pth or .safetensors file with a SAM model's weights")
+
+
+def _read_pickle(path: Path) -> Any:
+    try:
+        return torch.load(path, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError as error:
+        if "weights_only" in str(error) or "Weights only" in str(error):
+            raise InputError(
+                f"{path} holds Python objects that could run code when loaded, expected tensors "
+                "only; save its state_dict() as safetensors where you trust it"
+            ) from error
+        raise _damaged(path) from error
+    except (RuntimeError, EOFError, OSError, ValueError, KeyError, IndexError) as error:
+        raise _damaged(path) from error
+
+
+def _read_safetensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
+    try:
+        with safe_open(path, framework="pt") as file:
+            return {key: file.get_tensor(key) for key in file.keys()}, file.metadata() or {}
+    except (SafetensorError, OSError) as error:
+        raise _damaged(path) from error
+
+
+def _damaged(path: Path) -> InputError:
+    size = path.stat().st_size
+    return InputError(
+        f"{path} is damaged or truncated ({size} bytes), expected a complete checkpoint; fetch it again"
+    )
+
+
+def _state_dict(loaded: Any, path: Path) -> dict[str, Tensor]:
+    if isinstance(loaded, dict):
+        for wrapper in _WRAPPERS:
+            if isinstance(loaded.get(wrapper), dict):
+                loaded = loaded[wrapper]
+                break
+    if not isinstance(loaded, dict) or not loaded:
+        raise InputError(
+            f"{path} holds a {type(loaded).__name__}, expected tensors by name; save model.state_dict()"
+        )
+    strange = [key for key, value in loaded.items() if not isinstance(value, Tensor)]
+    if strange:
+        raise InputError(
+            f"{path} holds more than tensors, the first is {strange[0]!r}, expected tensors by "
+            "name; save model.state_dict()"
+        )
+    return {str(key).removeprefix("module."): value for key, value in loaded.items()}

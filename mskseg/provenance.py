@@ -1,0 +1,246 @@
+"""Where a table or a figure comes from: version, command, data, weights, seed and machine.
+
+Every CSV and figure of this project carries it: a CSV in a sidecar (``dice.csv.provenance.json``), a
+PNG in its own metadata. `read_provenance` reads both.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import platform
+import shlex
+import subprocess
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from importlib import metadata
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+from mskseg.errors import InputError
+
+if TYPE_CHECKING:
+    from mskseg.data.cases import Case, CaseSet
+
+PNG_KEY = "mskseg provenance"
+"""Name of the PNG text field that holds the provenance as JSON."""
+
+_PACKAGES = ("numpy", "scipy", "pandas", "torch", "segment-anything", "matplotlib")
+
+
+class Fingerprinted(Protocol):
+    """A segmenter, as far as its origin is concerned."""
+
+    @property
+    def name(self) -> str:
+        """Name of the model."""
+
+    @property
+    def fingerprint(self) -> str:
+        """The sha256 of weights and preprocessing."""
+
+
+def provenance(
+    *,
+    command: Sequence[str] | str | None = None,
+    cases: CaseSet | Iterable[Case] | None = None,
+    segmenter: Fingerprinted | None = None,
+    seed: int | None = None,
+    **notes: str | int | float | bool | None,
+) -> dict[str, Any]:
+    """Gather the provenance of a result.
+
+    Parameters
+    ----------
+    command : str or sequence of str, optional
+        What was run. Default: the command line of this process, the program without its folder.
+    cases : CaseSet or iterable of Case, optional
+        The data; its names and sha256 go in.
+    segmenter : Segmenter, optional
+        The model; its name, sha256, device and whether it is a miniature go in.
+    seed : int, optional
+        The seed that the result depends on.
+    **notes
+        Further facts, as ``prompts="oracle boxes"``.
+
+    Returns
+    -------
+    dict
+        Of values that JSON can hold. No user name, host name or folder of this machine is gathered;
+        what is in `command` is yours.
+    """
+    return {
+        "mskseg": package_version("mskseg"),
+        "commit": git_commit(),
+        "written": datetime.now(UTC).isoformat(timespec="seconds"),
+        "command": _command(command),
+        "data": None if cases is None else _data(cases),
+        "segmenter": None if segmenter is None else _model(segmenter),
+        "seed": seed,
+        **notes,
+        "hardware": hardware(),
+        "python": platform.python_version(),
+        "packages": {name: package_version(name) for name in _PACKAGES},
+    }
+
+
+def sidecar_path(path: str | os.PathLike[str]) -> Path:
+    """Path of the provenance of a file that cannot carry it: ``<path>.provenance.json``."""
+    target = Path(path)
+    return target.with_name(f"{target.name}.provenance.json")
+
+
+def sidecar_text(facts: Mapping[str, Any], *, content: bytes) -> str:
+    """Text of a sidecar.
+
+    Parameters
+    ----------
+    facts : mapping
+        From `provenance`.
+    content : bytes
+        Of the file it belongs to: its sha256 ties the two together, so that a file that was edited
+        or exchanged later does not pass under the old provenance.
+
+    Returns
+    -------
+    str
+        JSON, ending in a newline.
+    """
+    tied = {**facts, "sha256": hashlib.sha256(content).hexdigest()}
+    return json.dumps(tied, indent=2, ensure_ascii=False) + "\n"
+
+
+def read_provenance(path: str | os.PathLike[str]) -> dict[str, Any]:
+    """Read the provenance of a table or figure.
+
+    Parameters
+    ----------
+    path : path-like
+        A PNG, or a file with a sidecar beside it.
+
+    Returns
+    -------
+    dict
+        As `provenance` gave it; from a sidecar with the `sha256` of the file besides.
+
+    Raises
+    ------
+    InputError
+        If there is none, or the file was changed after its sidecar was written.
+    """
+    if Path(path).suffix.lower() == ".png":
+        return _png_provenance(path)
+    try:
+        facts: dict[str, Any] = json.loads(sidecar_path(path).read_text(encoding="utf-8"))
+        found = hashlib.sha256(Path(path).read_bytes()).hexdigest()
+    except (OSError, ValueError) as error:
+        raise InputError(
+            f"{path} has no readable provenance beside it, expected {sidecar_path(path).name}; "
+            "write tables with `write_table`"
+        ) from error
+    if facts.get("sha256") != found:
+        raise InputError(
+            f"{path} was changed after its provenance was written (sha256 {found[:12]}..., "
+            f"expected {str(facts.get('sha256'))[:12]}...); write it anew"
+        )
+    return facts
+
+
+def package_version(name: str) -> str | None:
+    """Version of an installed package, None if it is not installed."""
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def git_commit() -> str | None:
+    """Commit of the checkout this package runs from, with "+changes" where files differ from it.
+
+    None where the package is installed and not a checkout, where nothing is committed yet, or where
+    git is missing.
+    """
+    # Only a tracked file proves that the repository is ours: `.venv` may lie inside another one.
+    if _git("ls-files", "--error-unmatch", Path(__file__).name) is None:
+        return None
+    commit = _git("rev-parse", "HEAD")
+    return f"{commit}+changes" if commit and _git("status", "--porcelain", "..") else commit
+
+
+def hardware() -> dict[str, Any]:
+    """Processor, its number of cores, system, and the GPU if torch is loaded and has one."""
+    facts: dict[str, Any] = {
+        "processor": _processor(),
+        "cores": os.cpu_count(),
+        "system": f"{platform.system()} {platform.machine()}",
+    }
+    torch = sys.modules.get("torch")  # not imported for this: it takes seconds
+    if torch is not None and torch.cuda.is_available():
+        facts["gpu"] = torch.cuda.get_device_name()
+    return facts
+
+
+def _command(command: Sequence[str] | str | None) -> str:
+    if isinstance(command, str):
+        return command
+    if command is not None:
+        return shlex.join(command)
+    return shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]])
+
+
+def _data(cases: CaseSet | Iterable[Case]) -> dict[str, Any]:
+    listed = list(cases)
+    digest = hashlib.sha256("".join(sorted(case.fingerprint for case in listed)).encode())
+    return {
+        "datasets": sorted({case.dataset for case in listed}),
+        "subjects": sorted({case.subject for case in listed}),
+        "references": sorted({case.reference_provenance for case in listed}),
+        "n_cases": len(listed),
+        "sha256": digest.hexdigest(),
+    }
+
+
+def _model(segmenter: Fingerprinted) -> dict[str, Any]:
+    return {
+        "name": segmenter.name,
+        "sha256": segmenter.fingerprint,
+        "miniature": getattr(segmenter, "miniature", None),
+        "device": str(getattr(segmenter, "device", "unknown")),
+    }
+
+
+def _git(*arguments: str) -> str | None:
+    folder = Path(__file__).parent
+    try:
+        done = subprocess.run(
+            ["git", *arguments], cwd=folder, capture_output=True, text=True, timeout=10, check=True
+        )
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return done.stdout.strip()
+
+
+def _processor() -> str:
+    """Name of the processor; `platform.processor` is empty or just "x86_64" on Linux."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        lines = []
+    names = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    return next(names, "") or platform.processor() or platform.machine()
+
+
+def _png_provenance(path: str | os.PathLike[str]) -> dict[str, Any]:
+    from PIL import Image
+
+    try:
+        with Image.open(path) as image:
+            facts: dict[str, Any] = json.loads(image.info[PNG_KEY])
+    except (OSError, KeyError, ValueError) as error:
+        raise InputError(
+            f"{path} carries no provenance, expected a PNG with the field {PNG_KEY!r}; "
+            "write figures with `save_figure`"
+        ) from error
+    return facts

@@ -1,0 +1,134 @@
+"""Interactive training, as SAM was trained: a first prompt, a mask, a correction, a better mask."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from segment_anything.modeling import Sam
+from torch import Tensor
+
+from mskseg.training import losses, prompting
+from mskseg.training.decoding import decode, embed_masks, embed_prompts
+from mskseg.training.scenes import SceneBatch
+
+
+@dataclass(frozen=True)
+class Prompts:
+    """N first prompts: their tokens, targets and images."""
+
+    image: Tensor  # (N,) index into the batch
+    masks: Tensor  # (N, S, S) bool
+    coords: Tensor  # (N, 2, 2)
+    labels: Tensor  # (N, 2)
+    boxed: Tensor  # (N,) bool
+    target: Tensor  # (N, h, w) covered share at the decoder's resolution
+    region: Tensor  # (N, h, w) weight of the cross-entropy
+
+    def part(self, chosen: slice) -> Prompts:
+        """The prompts of a slice."""
+        return Prompts(**{name: value[chosen] for name, value in vars(self).items()})
+
+
+def draw_prompts(
+    scenes: SceneBatch,
+    *,
+    per_scene: int,
+    box_share: float,
+    low_res: int,
+    generator: torch.Generator,
+) -> Prompts:
+    """Choose `per_scene` objects of each scene and a first prompt for each."""
+    weights = scenes.weights + 1e-9
+    group = torch.multinomial(weights, per_scene, replacement=True, generator=generator)
+    image = torch.arange(len(weights), device=weights.device).repeat_interleave(per_scene)
+    masks = scenes.masks(image, group.flatten())
+    count, device = len(masks), masks.device
+
+    def chance(share: float) -> Tensor:
+        return torch.rand(count, generator=generator, device=device) < share
+
+    tight = prompting.tight_boxes(masks)
+    spread = torch.where(chance(0.5), 0.02, 0.1)  # half of the boxes tight, half as sloppy as SAM's
+    boxes = prompting.jittered(tight, relative=spread, max_px=20.0, generator=generator)
+    box_coords, box_labels = prompting.box_tokens(boxes)
+    point_coords, point_labels = prompting.random_points(masks, generator=generator)
+    boxed = chance(box_share)
+    return Prompts(
+        image=image,
+        masks=masks,
+        coords=torch.where(boxed[:, None, None], box_coords, point_coords),
+        labels=torch.where(boxed[:, None], box_labels, point_labels),
+        boxed=boxed,
+        target=losses.shrink_masks(masks, low_res),
+        region=losses.box_region(tight, low_res, scale=low_res / masks.shape[-1]),
+    )
+
+
+def mask_and_iou_loss(
+    logits: Tensor, predicted_iou: Tensor, prompts: Prompts, *, ambiguous: Tensor
+) -> tuple[Tensor, Tensor]:
+    """SAM's loss: the least of three masks for an ambiguous prompt, mask 0 for a clear one.
+
+    Returns
+    -------
+    loss : () float
+    best : (N,) int64
+        The mask that counted.
+    """
+    target, region = prompts.target[:, None], prompts.region[:, None]
+    each = losses.regional_cross_entropy(logits, target, region)
+    each = each + losses.soft_dice_loss(logits, target)
+    triple = each[:, 1:].min(1)
+    best = torch.where(ambiguous, triple.indices + 1, 0)
+    # The other head gets a small share: one point may be asked for one mask, a box for three.
+    main = torch.where(ambiguous, triple.values, each[:, 0])
+    other = torch.where(ambiguous, each[:, 0], triple.values)
+    iou = losses.mask_iou(logits, target)
+    return (main + 0.2 * other + ((predicted_iou - iou) ** 2).mean(1)).mean(), best
+
+
+def interactive_loss(
+    sam: Sam, embeddings: Tensor, prompts: Prompts, *, rounds: int, generator: torch.Generator
+) -> Tensor:
+    """Loss of a first prompt and of `rounds` - 1 corrections, averaged."""
+    image_pe = sam.prompt_encoder.get_dense_pe()
+    coords, labels, previous = prompts.coords, prompts.labels, None
+    ambiguous, total = ~prompts.boxed, torch.zeros((), device=embeddings.device)
+    for round_number in range(rounds):
+        sparse = embed_prompts(sam.prompt_encoder, coords, labels)
+        dense = embed_masks(sam.prompt_encoder, previous, len(coords))
+        logits, iou = decode(sam.mask_decoder, embeddings, image_pe, sparse, dense)
+        loss, best = mask_and_iou_loss(logits.float(), iou.float(), prompts, ambiguous=ambiguous)
+        total = total + loss / rounds
+        if round_number + 1 < rounds:
+            chosen = logits.detach().float()[torch.arange(len(best)), best]
+            previous = chosen[:, None].clamp(-32, 32)
+            extra = _correction(prompts.masks, chosen, generator)
+            coords, labels = torch.cat([coords, extra[0]], 1), torch.cat([labels, extra[1]], 1)
+            ambiguous = torch.zeros_like(ambiguous)
+    return total
+
+
+def _correction(masks: Tensor, logits: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    factor = masks.shape[-1] // logits.shape[-1]
+    predictions = (logits > 0).repeat_interleave(factor, 1).repeat_interleave(factor, 2)
+    return prompting.error_points(masks, predictions, generator=generator)
+
+
+def normalised(sam: Sam, images: Tensor, *, generator: torch.Generator | None = None) -> Tensor:
+    """Grey images (B, S, S) as the encoder takes them (B, 3, S, S).
+
+    With a generator, a third of the batch loses a strip at the bottom or right: a slice that is not
+    square arrives with such a strip of zeros.
+    """
+    rgb = (images[:, None] - sam.pixel_mean) / sam.pixel_std
+    if generator is not None:
+        count, size = len(images), images.shape[-1]
+        draw = torch.rand(3, count, 1, generator=generator, device=images.device)
+        kept = torch.where(draw[0] < 0.33, 1 - 0.5 * draw[1], 1.0) * size
+        axis = torch.arange(size, device=images.device)
+        strip = (axis >= kept)[:, None, None, :]  # (B, 1, 1, S): a strip at the right
+        strip = torch.where(draw[2, :, :, None, None] < 0.5, strip, strip.transpose(2, 3))
+        rgb = rgb.masked_fill(strip, 0.0)
+    return rgb.contiguous(memory_format=torch.channels_last)

@@ -1,0 +1,92 @@
+"""Endless synthetic scenes with exact masks: the only images that SAM-mini is trained on.
+
+No medical image and no phantom label map goes in. What does go in, on purpose, are shape families
+that MRI has too: rings, stacks, thin bands along a rim, touching look-alikes with thin dark septa.
+SAM-mini is therefore zero-shot on images, not on shape priors.
+
+A scene is a map of small integer labels painted object over object (`shapes.py`), a list of groups
+of labels that form one object (a part, a ring, the whole), and an image rendered from it with
+random contrast and an MRI-like acquisition (`rendering.py`, after the idea of SynthSeg, Billot et
+al. 2023, doi 10.1016/j.media.2023.102789). Everything is batched and runs on any device.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from mskseg.training.rendering import render
+from mskseg.training.shapes import FAMILIES, Painting
+
+FAMILY_WEIGHTS = {"objects": 0.4, "limb": 0.4, "stack": 0.2}
+
+
+@dataclass(frozen=True)
+class SceneBatch:
+    """Scenes of one batch.
+
+    Attributes
+    ----------
+    images : (B, S, S) float32
+        Grey values in 0..255, whole numbers as an 8-bit image has them.
+    label_maps : (B, S, S) int64
+        Painted labels; 0 is background.
+    groups : (B, G, L) bool
+        ``groups[b, g, v]``: does label `v` belong to object `g` of scene `b`? Rows may be empty.
+    weights : (B, G) float32
+        How often an object should be asked for; 0 where it shows too few pixels.
+    """
+
+    images: Tensor
+    label_maps: Tensor
+    groups: Tensor
+    weights: Tensor
+
+    def masks(self, scene: Tensor, group: Tensor) -> Tensor:
+        """Masks of objects `group` (N,) of scenes `scene` (N,): (N, S, S) bool."""
+        membership = self.groups[scene, group]
+        labels = self.label_maps[scene]
+        return membership.gather(1, labels.flatten(1)).view_as(labels)
+
+
+def random_scenes(
+    count: int,
+    *,
+    generator: torch.Generator,
+    size: int = 256,
+    min_area_px: int = 20,
+) -> SceneBatch:
+    """Draw `count` scenes on the generator's device.
+
+    Parameters
+    ----------
+    count : int
+        Scenes in the batch.
+    generator : torch.Generator
+        The source of all randomness; its device is where the scenes are made.
+    size : int
+        Side of the square frame in pixels.
+    min_area_px : int
+        Objects that show fewer pixels are not asked for.
+    """
+    names = list(FAMILY_WEIGHTS)
+    chances = torch.tensor(list(FAMILY_WEIGHTS.values()), device=generator.device)
+    family = torch.multinomial(chances, count, replacement=True, generator=generator)
+    paintings = [
+        FAMILIES[name](int((family == i).sum()), size=size, generator=generator)
+        for i, name in enumerate(names)
+        if bool((family == i).any())
+    ]
+    painting = Painting.joined(paintings)
+    images = render(painting, generator=generator)
+    weights = painting.weights * (_visible_px(painting) >= min_area_px)
+    return SceneBatch(images, painting.label_maps, painting.groups, weights)
+
+
+def _visible_px(painting: Painting) -> Tensor:
+    labels = painting.label_maps.flatten(1)
+    counts = torch.zeros(painting.groups.shape[::2], device=labels.device)
+    counts.scatter_add_(1, labels, torch.ones_like(labels, dtype=counts.dtype))
+    return torch.einsum("bgl,bl->bg", painting.groups.to(counts.dtype), counts)

@@ -1,0 +1,225 @@
+"""Execute the notebooks: inject their parameters, run them, keep what they say."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import mskseg
+from mskseg.errors import InputError, OutputError
+from mskseg.workbook.pages import write_index, write_page
+from mskseg.workbook.record import NotebookRun, Record, result_key
+from mskseg.workbook.sources import (
+    SIZES_FILE,
+    Size,
+    declared_parameters,
+    find_notebooks,
+    load_notebook,
+    notebooks_folder,
+    read_sizes,
+)
+
+if TYPE_CHECKING:
+    from nbformat import NotebookNode
+
+_RECORD_FILE = "finished.json"
+
+
+def run_workbook(
+    names: Iterable[str] = (),
+    *,
+    folder: Path | None = None,
+    output: Path = Path("output"),
+    size: Size = "default",
+    given: Mapping[str, str] | None = None,
+    fresh: bool = False,
+    progress: bool = True,
+) -> list[NotebookRun]:
+    """Execute notebooks and write ``output/`` (notebooks, html, tables, figures).
+
+    Parameters
+    ----------
+    names : iterable of str, optional
+        As for `find_notebooks`.
+    folder : Path, optional
+        Where the notebooks lie; `notebooks_folder` by default.
+    output : Path
+        Made where it is missing.
+    size : {"quick", "default", "full"}
+        Column of ``sizes.yaml``.
+    given : mapping, optional
+        Parameters that go before the table's, such as ``dataset``; a notebook that does not declare
+        one is run without it.
+    fresh : bool
+        Run what an earlier run finished again.
+    progress : bool
+        Show a bar for the cells of the notebook at hand.
+
+    Returns
+    -------
+    list of NotebookRun
+        In the order of the notebooks.
+
+    Raises
+    ------
+    InputError
+        If there is no such notebook, or no parameters of that size for one.
+    OutputError
+        If the output folder cannot be written to.
+    """
+    folder = folder or notebooks_folder()
+    paths = find_notebooks(folder, names)
+    sizes = read_sizes(folder)
+    if missing := [path.stem for path in paths if size not in sizes.get(path.stem, {})]:
+        raise InputError(
+            f"{folder / SIZES_FILE} has no {size!r} parameters for {', '.join(missing)}; add them"
+        )
+    output = output.resolve()
+    for part in ("notebooks", "html", "tables", "figures"):
+        _make_folder(output / part)
+    record = Record(output / "notebooks" / _RECORD_FILE, keep=not fresh)
+    runs = []
+    for path in paths:
+        parameters = {**sizes[path.stem][size], **(given or {}), "output": str(output)}
+        runs.append(_run_or_keep(path, output, parameters, record=record, progress=progress))
+        rows = [(run.name, run.seconds, run.status) for run in runs]
+        choices = ", ".join(f"{name} {value}" for name, value in (given or {}).items())
+        caption = f"Size {size}{', ' + choices if choices else ''}; mskseg {mskseg.__version__}."
+        write_index(rows, output / "html" / "index.html", caption=caption)
+    return runs
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / ".writable").touch()
+        (folder / ".writable").unlink()
+    except OSError as error:
+        raise OutputError(
+            f"cannot write to {folder}: {error.strerror or error}; choose another --output"
+        ) from error
+
+
+def _run_or_keep(
+    path: Path, output: Path, parameters: Mapping[str, Any], *, record: Record, progress: bool
+) -> NotebookRun:
+    notebook = load_notebook(path)
+    declared = declared_parameters(notebook)
+    parameters = {name: value for name, value in parameters.items() if name in declared}
+    key = result_key(path, parameters)
+    if kept := record.finished(path.stem, key):
+        return kept
+    run = execute(
+        notebook, path.stem, output, parameters=parameters, cwd=path.parent, progress=progress
+    )
+    record.add(run, key)
+    return run
+
+
+def execute(
+    notebook: NotebookNode,
+    name: str,
+    output: Path,
+    *,
+    parameters: Mapping[str, Any],
+    cwd: Path,
+    progress: bool = True,
+) -> NotebookRun:
+    """Run one notebook and write it, executed, as ``.ipynb`` and HTML, whether it fails or not.
+
+    Parameters
+    ----------
+    notebook : nbformat.NotebookNode
+        The source; it is not changed.
+    name : str
+        Stem of the files that are written.
+    output : Path
+        The output folder, absolute.
+    parameters : mapping
+        What papermill injects after the ``parameters`` cell.
+    cwd : Path
+        Where the notebook believes to be; its own folder, as in JupyterLab.
+    progress : bool
+        Show a bar for its cells.
+
+    Returns
+    -------
+    NotebookRun
+        A failed one carries the cell's position in `notebook` and the error in one line.
+    """
+    executed_path = output / "notebooks" / f"{name}.ipynb"
+    page = output / "html" / f"{name}.html"
+    started = time.perf_counter()
+    failure = _papermill(notebook, executed_path, parameters=parameters, cwd=cwd, progress=progress)
+    seconds = time.perf_counter() - started
+    executed = load_notebook(executed_path) if executed_path.is_file() else notebook
+    write_page(executed, page, title=name)
+    return NotebookRun(
+        name=name,
+        status="failed" if failure else "passed",
+        seconds=round(seconds, 1),
+        page=page,
+        cell=_source_position(executed, failure[1]) if failure else None,
+        error=failure[0] if failure else "",
+        stderr_lines=_stderr_lines(executed),
+    )
+
+
+def _papermill(
+    notebook: NotebookNode,
+    path: Path,
+    *,
+    parameters: Mapping[str, Any],
+    cwd: Path,
+    progress: bool,
+) -> tuple[str, int | None] | None:
+    """Execute into `path`; None, or the error in one line and the index of its cell."""
+    import copy
+
+    import papermill
+    from papermill.exceptions import PapermillExecutionError
+
+    path.unlink(missing_ok=True)  # a crash before the first save must not show an old result
+    try:
+        papermill.execute_notebook(
+            copy.deepcopy(notebook),
+            path,
+            parameters=dict(parameters),
+            kernel_name="python3",
+            progress_bar={"desc": path.stem, "leave": False} if progress else False,
+            cwd=cwd,
+            start_timeout=180,  # a first import of torch on a busy disk
+        )
+    except PapermillExecutionError as error:
+        return f"{error.ename}: {_first_line(error.evalue)}", error.cell_index
+    except OSError as error:
+        raise OutputError(
+            f"cannot write {path}: {error.strerror or error}; free some space"
+        ) from error
+    except Exception as error:  # noqa: BLE001  a dead kernel is this notebook's failure, not the run's
+        return f"{type(error).__name__}: {_first_line(str(error))}", None
+    return None
+
+
+def _source_position(executed: NotebookNode, index: int | None) -> int | None:
+    """Count from 1, in the source: papermill adds cells of its own to what it executes."""
+    if index is None:
+        return None
+    tags = [cell.metadata.get("tags", []) for cell in executed.cells]
+    before_markers = [tag for tag in tags if "papermill-error-cell-tag" not in tag]
+    return sum("injected-parameters" not in tag for tag in before_markers[: index + 1])
+
+
+def _first_line(text: str) -> str:
+    return next(iter(text.strip().splitlines()), "")
+
+
+def _stderr_lines(notebook: NotebookNode) -> int:
+    return sum(
+        len(out.text.splitlines())
+        for cell in notebook.cells
+        for out in cell.get("outputs", [])
+        if out.get("name") == "stderr"
+    )

@@ -1,0 +1,84 @@
+"""Turn executed notebooks into HTML pages that open without internet."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mskseg.files import written_atomically
+
+if TYPE_CHECKING:
+    from nbformat import NotebookNode
+
+# nbconvert's page loads MathJax, require.js, jQuery and mermaid from other people's servers. The
+# notebooks use none of them, and in a closed network each is a time-out: the blocks are emptied.
+_OFFLINE_PAGE = """{%- extends 'lab/index.html.j2' -%}
+{%- block html_head_js -%}{%- endblock -%}
+{%- block jupyter_widgets -%}{%- endblock -%}
+{%- block html_head_js_mathjax -%}{%- endblock -%}
+{%- block html_head_js_mermaidjs -%}{%- endblock -%}
+"""
+
+_INDEX = """<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><title>mskseg workbook</title>
+<style>body {{ font: 16px/1.5 sans-serif; max-width: 44em; margin: 2em auto; padding: 0 1em }}
+td, th {{ padding: .2em 1.2em .2em 0; text-align: left }}</style></head>
+<body><h1>mskseg workbook</h1><p>{caption}</p>
+<table><tr><th>notebook</th><th>seconds</th><th>status</th></tr>
+{rows}</table>
+<p>Not a medical device: for learning and research.</p></body></html>
+"""
+
+
+def write_page(notebook: NotebookNode, path: Path, *, title: str) -> None:
+    """Write an executed notebook as one self-contained HTML file.
+
+    Parameters
+    ----------
+    notebook : nbformat.NotebookNode
+        The notebook with its outputs; error outputs and stderr are shown like any other.
+    path : Path
+        The file to write, completely or not at all.
+    title : str
+        Title of the page.
+
+    Raises
+    ------
+    mskseg.errors.OutputError
+        If the page cannot be written.
+    """
+    from nbconvert import HTMLExporter
+
+    exporter = HTMLExporter(raw_template=_OFFLINE_PAGE)  # type: ignore[no-untyped-call]
+    page, _ = exporter.from_notebook_node(notebook, resources={"metadata": {"name": title}})
+    with written_atomically(path) as temporary:
+        temporary.write_text(page, encoding="utf-8")
+
+
+def write_index(rows: Sequence[tuple[str, float, str]], path: Path, *, caption: str) -> None:
+    """Write the page that links to every notebook's page.
+
+    Parameters
+    ----------
+    rows : sequence of (name, seconds, status)
+        One for each notebook; ``NAME.html`` lies beside the index.
+    path : Path
+        The file to write.
+    caption : str
+        What was run: size, data and model.
+
+    Raises
+    ------
+    mskseg.errors.OutputError
+        If the page cannot be written.
+    """
+    lines = [
+        f'<tr><td><a href="{html.escape(name)}.html">{html.escape(name)}</a></td>'
+        f"<td>{seconds:.1f}</td><td>{html.escape(status)}</td></tr>\n"
+        for name, seconds, status in rows
+    ]
+    page = _INDEX.format(caption=html.escape(caption), rows="".join(lines))
+    with written_atomically(path) as temporary:
+        temporary.write_text(page, encoding="utf-8")

@@ -1,0 +1,73 @@
+"""What earlier runs finished, so that an interrupted run continues where it stopped."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any, Literal
+
+import mskseg
+from mskseg.files import written_atomically
+
+Status = Literal["passed", "failed", "kept"]
+
+
+@dataclass(frozen=True)
+class NotebookRun:
+    """What became of one notebook."""
+
+    name: str
+    status: Status  # kept: finished in an earlier run with the same source, parameters and package
+    seconds: float
+    page: Path
+    cell: int | None = None  # position of the failing cell in the source, the first is 1
+    error: str = ""  # "KeyError: 'femur'"
+    stderr_lines: int = 0  # how much the notebook wrote to stderr; the text is in the page
+
+    @property
+    def failed(self) -> bool:
+        """Whether the notebook raised an error or could not be executed."""
+        return self.status == "failed"
+
+
+class Record:
+    """What earlier runs finished, by notebook; written after each one."""
+
+    def __init__(self, path: Path, *, keep: bool) -> None:
+        self._path = path
+        self._runs: dict[str, dict[str, Any]] = {}
+        if keep and path.is_file():
+            try:
+                self._runs = json.loads(path.read_text(encoding="utf-8"))
+            except ValueError:  # a damaged record costs a new run, no more
+                self._runs = {}
+
+    def finished(self, name: str, key: str) -> NotebookRun | None:
+        """Give the run of that key, marked as kept, if its page still lies there."""
+        entry = self._runs.get(name, {})
+        if entry.get("key") != key or not Path(entry["run"]["page"]).is_file():
+            return None
+        run = NotebookRun(**{**entry["run"], "page": Path(entry["run"]["page"])})
+        return replace(run, status="kept")
+
+    def add(self, run: NotebookRun, key: str) -> None:
+        """Remember a run that passed; forget an earlier one of a notebook that failed."""
+        self._runs.pop(run.name, None)
+        if not run.failed:
+            self._runs[run.name] = {"key": key, "run": {**asdict(run), "page": str(run.page)}}
+        with written_atomically(self._path) as temporary:
+            temporary.write_text(json.dumps(self._runs, indent=1), encoding="utf-8")
+
+
+def result_key(path: Path, parameters: Mapping[str, Any]) -> str:
+    """Digest all that a notebook's result depends on, the library's own files included."""
+    digest = hashlib.sha256(mskseg.__version__.encode())
+    digest.update(json.dumps(parameters, sort_keys=True, default=str).encode())
+    package = Path(__file__).parents[1]
+    sources = [*package.rglob("*.py"), *package.rglob("*.safetensors"), *package.glob("*.yaml")]
+    for file in [path, *sorted(sources)]:
+        digest.update(hashlib.sha256(file.read_bytes()).digest())
+    return digest.hexdigest()

@@ -11,7 +11,14 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from mskseg.data.cases import Case, CaseSet, CaseSlice
     from mskseg.data.datasets import load_cases
-    from mskseg.data.readers import load_image, load_label_map, save_nifti
+    from mskseg.data.readers import (
+        list_echoes,
+        load_echoes,
+        load_image,
+        load_label_map,
+        load_label_names,
+        save_nifti,
+    )
     from mskseg.data.volume import LabelMap, Volume
     from mskseg.errors import InputError, MsksegError, OutputError
     from mskseg.models.checkpoints import load_segmenter
@@ -27,9 +34,12 @@ _HOMES = {
     "MsksegError": "mskseg.errors",
     "OutputError": "mskseg.errors",
     "Volume": "mskseg.data.volume",
+    "list_echoes": "mskseg.data.readers",
     "load_cases": "mskseg.data.datasets",
+    "load_echoes": "mskseg.data.readers",
     "load_image": "mskseg.data.readers",
     "load_label_map": "mskseg.data.readers",
+    "load_label_names": "mskseg.data.readers",
     "load_segmenter": "mskseg.models.checkpoints",
     "save_nifti": "mskseg.data.readers",
 }
@@ -44,9 +54,12 @@ __all__ = [
     "OutputError",
     "Volume",
     "__version__",
+    "list_echoes",
     "load_cases",
+    "load_echoes",
     "load_image",
     "load_label_map",
+    "load_label_names",
     "load_segmenter",
     "save_nifti",
 ]
@@ -54,12 +67,19 @@ __all__ = [
 
 def __getattr__(name: str) -> Any:
     if name == "__version__":
-        from importlib.metadata import version
-
-        return version("mskseg")
+        return _version()
     if name not in _HOMES:
         raise AttributeError(f"module 'mskseg' has no attribute {name!r}")
     return getattr(import_module(_HOMES[name]), name)
+
+
+def _version() -> str:
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return version("mskseg")
+    except PackageNotFoundError:  # a source tree on the path that was never installed
+        return "0+unknown"
 
 
 def __dir__() -> list[str]:

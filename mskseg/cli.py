@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+import warnings
 from collections.abc import Sequence
 from typing import NoReturn
 
@@ -64,7 +65,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     try:
         arguments = build_parser().parse_args(argv)
-        code: int = arguments.command(arguments)
+        with warnings.catch_warnings():
+            warnings.showwarning = _note
+            code: int = arguments.command(arguments)
         sys.stdout.flush()
         return code
     except MsksegError as error:
@@ -81,6 +84,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     except Exception as error:  # noqa: BLE001  the last line before a user
         reason = f"unexpected {type(error).__name__}: {error}"
         return _stop(OUR_ERROR, f"{reason}; set MSKSEG_TRACEBACK=1 and report what it shows", error)
+
+
+def _note(message: Warning | str, *_: object, **__: object) -> None:
+    """Show a warning as one line, without the line of code it came from."""
+    print(f"mskseg: note: {' '.join(str(message).split())}", file=sys.stderr)
 
 
 def _stop(code: int, reason: str, error: BaseException | None = None) -> int:

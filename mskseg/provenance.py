@@ -1,7 +1,7 @@
 """Where a table or a figure comes from: version, command, data, weights, seed and machine.
 
-Every CSV and figure of this project carries it: a CSV in a sidecar (``dice.csv.provenance.json``), a
-PNG in its own metadata. `read_provenance` reads both.
+Every CSV and figure of this project carries it: a CSV in a sidecar, ``dice.csv.provenance.json``,
+a PNG in its own metadata. `read_provenance` reads both.
 """
 
 from __future__ import annotations

@@ -7,7 +7,7 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from mskseg.errors import OutputError
+from mskseg.errors import InputError, OutputError
 
 
 def check_writable(path: Path, *, suffixes: Sequence[str] = ()) -> Path:
@@ -46,3 +46,16 @@ def check_writable(path: Path, *, suffixes: Sequence[str] = ()) -> Path:
             f"cannot write {path}: {error.strerror or error}; choose a folder that is writable"
         ) from error
     return path
+
+
+def check_not_input(output: Path, *inputs: Path) -> None:
+    """Refuse to write over what is read.
+
+    Raises
+    ------
+    InputError
+        If `output` is one of `inputs`.
+    """
+    for path in inputs:
+        if output.exists() and path.exists() and output.samefile(path):
+            raise InputError(f"{output} is an input too; choose another name for the result")

@@ -42,7 +42,9 @@ def run_notebooks(arguments: argparse.Namespace) -> int:
     given = {name: value for name, value in given.items() if value is not None}
     for name, known in (("dataset", manifest.datasets), ("model", manifest.models)):
         if name in given and given[name] not in known:
-            raise InputError(f"unknown {name} {given[name]!r}; there are {', '.join(sorted(known))}")
+            raise InputError(
+                f"unknown {name} {given[name]!r}; there are {', '.join(sorted(known))}"
+            )
     runs = run_workbook(
         arguments.notebooks,
         output=arguments.output,

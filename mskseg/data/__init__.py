@@ -1,0 +1,1 @@
+"""Volumes, files, cases and data sets; knows no torch."""

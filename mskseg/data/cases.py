@@ -7,17 +7,15 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Literal, get_args, overload
+from typing import overload
 
 import numpy as np
 import numpy.typing as npt
 
+from mskseg.data.intensities import check_image, to_8_bit, window_of
+from mskseg.data.splits import Part, part_sizes
 from mskseg.data.volume import Array, LabelMap, Plane, Volume, check_same_grid
 from mskseg.errors import InputError
-
-Part = Literal["train", "validation", "test", "inference"]
-
-WINDOW_PERCENTILES = (0.5, 99.5)  # robust against a few bright vessels, keeps the dark muscle
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,20 +98,12 @@ class Case:
     @cached_property
     def window(self) -> tuple[float, float]:
         """Intensities shown as black and white: percentiles of the non-zero voxels."""
-        voxels = self.image.array
-        low, high = np.percentile(voxels[voxels != 0], WINDOW_PERCENTILES)
-        if low == high:  # an image of one non-zero value still shows against its background
-            low = min(low, voxels.min())
-        return float(low), float(high)
+        return window_of(self.image.array)
 
     @cached_property
     def windowed(self) -> npt.NDArray[np.uint8]:
         """The whole image scaled to 8 bit, (ni, nj, nk) uint8 on the image's grid."""
-        low, high = self.window
-        scaled = np.clip(self.image.array, np.float32(low), np.float32(high))
-        scaled -= scaled.dtype.type(low)
-        scaled *= 255.0 / (high - low) if high > low else 0.0
-        return np.rint(scaled, out=scaled).astype(np.uint8)
+        return to_8_bit(self.image.array, self.window)
 
     @cached_property
     def fingerprint(self) -> str:
@@ -125,7 +115,7 @@ class Case:
             digest.update(f"{volume.shape} {volume.array.dtype.str}".encode())
             digest.update(volume.affine.tobytes())
             for k in range(volume.shape[2]):  # slab by slab: no copy of the volume
-                digest.update(np.ascontiguousarray(volume.array[:, :, k]))
+                digest.update(np.ascontiguousarray(volume.array[:, :, k]).data)
         return digest.hexdigest()
 
     def tissue(self, label: int) -> str:
@@ -177,7 +167,7 @@ class Case:
         return (self.slice(k, plane) for k in kept[::step])
 
     def labelled_slices(self, plane: Plane | None = None) -> tuple[int, ...]:
-        """Indices of the slices of a plane whose reference is not empty."""
+        """Find the slices of a plane whose reference is not empty, ascending."""
         if self.reference is None:
             raise InputError(f"{self.name} has no reference; give a label map to take slices by")
         labelled = self.reference.stack(plane or self.plane).any(axis=(1, 2))
@@ -279,7 +269,7 @@ class CaseSet(Sequence[Case]):
         InputError
             If a part is unknown, is empty, or the fractions or counts cannot be met.
         """
-        counts = _counts(parts, n_subjects=len(self.subjects))
+        counts = part_sizes(parts, n_subjects=len(self.subjects))
         order = np.random.default_rng(seed).permutation(len(self.subjects))
         shuffled = [self.subjects[i] for i in order]
         result: dict[Part, CaseSet] = {}
@@ -290,55 +280,6 @@ class CaseSet(Sequence[Case]):
         return result
 
     def fingerprint(self) -> str:
-        """The sha256 over all cases, whatever their order."""
+        """Return the sha256 over all cases, whatever their order."""
         prints = sorted(case.fingerprint for case in self._cases)
         return hashlib.sha256("".join(prints).encode()).hexdigest()
-
-
-def check_image(image: Volume, *, what: str = "image") -> None:
-    """Make sure that an image can be segmented.
-
-    Raises
-    ------
-    InputError
-        If a voxel is NaN or infinite (the message counts them), or all are zero.
-    """
-    if image.array.dtype.kind == "f":
-        broken = image.array.size - int(np.count_nonzero(np.isfinite(image.array)))
-        if broken:
-            raise InputError(
-                f"the {what} has {broken} NaN or infinite voxels of {image.array.size}; "
-                "replace them, for example by 0, before segmenting"
-            )
-    if not image.array.any():
-        raise InputError(f"the {what} is zero in every voxel; give an image with content")
-
-
-def _counts(parts: Mapping[Part, float], *, n_subjects: int) -> dict[Part, int]:
-    for part, size in parts.items():
-        if part not in get_args(Part) or size <= 0:
-            raise InputError(
-                f"cannot make a part {part!r} of size {size}; "
-                f"the parts are {', '.join(get_args(Part))}, each above 0"
-            )
-    if all(isinstance(size, int) for size in parts.values()):
-        counts = {part: int(size) for part, size in parts.items()}
-    else:
-        counts = _rounded(parts, n_subjects=n_subjects)
-    if not counts or sum(counts.values()) > n_subjects or 0 in counts.values():
-        raise InputError(
-            f"cannot split {n_subjects} subjects into {dict(parts)}: "
-            "every part needs one subject or more, and nobody can be in two"
-        )
-    return counts
-
-
-def _rounded(parts: Mapping[Part, float], *, n_subjects: int) -> dict[Part, int]:
-    total = sum(parts.values())
-    if abs(total - 1) > 1e-6:
-        raise InputError(f"fractions of a split add up to 1, got {total:g} from {dict(parts)}")
-    counts = {part: int(size * n_subjects + 1e-9) for part, size in parts.items()}
-    by_rest = sorted(parts, key=lambda part: counts[part] - parts[part] * n_subjects)
-    for part in by_rest[: n_subjects - sum(counts.values())]:
-        counts[part] += 1  # largest remainder: the counts add up, each within one of its share
-    return counts

@@ -1,12 +1,12 @@
-"""Arrays in space, and THE conventions page: what an index, an axis, a box and a mean are in mskseg.
+"""Arrays in space, and THE conventions page: what an index, an axis, a box and a mean are here.
 
 Space
-    A `Volume` is an array in index order ``(i, j, k)`` with a 4x4 affine that takes a voxel *centre*
-    ``(i, j, k, 1)`` to RAS+ millimetres (x grows to the patient's right, y to the front, z to the
-    head). Loading keeps the grid of the file. Changing the orientation permutes and flips axes and
-    never resamples, so every way back is exact, for oblique grids too: an oblique axis counts as
-    the anatomical axis it is closest to. An image and a label map on different grids are never
-    combined: `check_same_grid` says how they differ.
+    A `Volume` is an array in index order ``(i, j, k)`` with a 4x4 affine that takes the *centre* of
+    a voxel ``(i, j, k, 1)`` to RAS+ millimetres: x grows to the patient's right, y to the front, z
+    to the head. Loading keeps the grid of the file. Changing the orientation permutes and flips
+    axes and never resamples, so every way back is exact, for oblique grids too: an oblique axis
+    counts as the anatomical axis it is closest to. An image and a label map on different grids are
+    never combined: `check_same_grid` says how they differ.
 Slices
     Slices are indexed along the axes of the RAS-reoriented grid and shown as a radiologist sees
     them:
@@ -48,22 +48,27 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import cached_property
-from itertools import product
-from typing import Any, Literal, Self, get_args
+from typing import Self, get_args
 
 import numpy as np
 import numpy.typing as npt
-from nibabel import orientations
 
+from mskseg.data.grids import (
+    STACK_ORIENTATION,
+    Array,
+    Plane,
+    axis_changes,
+    changed_affine,
+    check_plane,
+    check_same_grid,
+    checked_affine,
+    checked_orientation,
+    orientation_of,
+    whole_numbers,
+)
 from mskseg.errors import InputError
 
-Plane = Literal["axial", "coronal", "sagittal"]
-Array = npt.NDArray[Any]
-
-# Where slice number, row and column grow to: the whole display convention is this table.
-_STACK_ORIENTATION: dict[str, str] = {"axial": "SPL", "coronal": "AIL", "sagittal": "RIP"}
-_OPPOSITE = dict(zip("RLAPSI", "LRPAIS", strict=True))
-_GRID_TOLERANCE_MM = 1e-3  # above the float32 rounding of a NIfTI header, below anything visible
+__all__ = ["Array", "LabelMap", "Plane", "Volume", "check_plane", "check_same_grid"]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -99,7 +104,7 @@ class Volume:
                 f"a volume holds real numbers, got {array.dtype}; give one real value per voxel"
             )
         object.__setattr__(self, "array", array)
-        object.__setattr__(self, "affine", _checked_affine(self.affine))
+        object.__setattr__(self, "affine", checked_affine(self.affine))
 
     def __repr__(self) -> str:
         spacing = " x ".join(f"{value:.4g}" for value in self.spacing_mm)
@@ -124,7 +129,7 @@ class Volume:
     @cached_property
     def orientation(self) -> str:
         """Where i, j, k grow to, as three of RLAPSI; oblique axes by the closest one."""
-        return "".join(orientations.aff2axcodes(self.affine))
+        return orientation_of(self.affine)
 
     @property
     def oblique(self) -> bool:
@@ -177,21 +182,18 @@ class Volume:
         InputError
             If the orientation is not one.
         """
-        wanted = _checked_orientation(orientation)
+        wanted = checked_orientation(orientation)
         if wanted == self.orientation:
             return self
-        change = orientations.ornt_transform(
-            orientations.io_orientation(self.affine), orientations.axcodes2ornt(tuple(wanted))
-        )
-        return replace(
-            self,
-            array=orientations.apply_orientation(self.array, change),
-            affine=self.affine @ orientations.inv_ornt_aff(change, self.shape),
-        )
+        changes = axis_changes(self.orientation, wanted)
+        permuted = self.array.transpose([axis for axis, _ in changes])
+        flips = tuple(slice(None, None, -1 if flipped else 1) for _, flipped in changes)
+        affine = changed_affine(self.affine, self.shape, changes)
+        return replace(self, array=permuted[flips], affine=affine)
 
     def n_slices(self, plane: Plane) -> int:
-        """Number of slices in a plane; InputError if the plane is unknown."""
-        return self.stack(plane).shape[0]
+        """Count the slices of a plane; InputError if the plane is unknown."""
+        return len(self.stack(plane))
 
     def slice(self, plane: Plane, k: int) -> Array:
         """Slice number k of a plane as a radiologist sees it.
@@ -218,7 +220,8 @@ class Volume:
                 f"{plane} slice {k} does not exist: the volume has {len(stack)}; "
                 f"choose 0 to {len(stack) - 1}"
             )
-        return stack[k].copy()
+        chosen: Array = stack[k].copy()
+        return chosen
 
     def slice_spacing_mm(self, plane: Plane) -> tuple[float, float]:
         """Distance between (rows, columns) of a slice in a plane, in mm."""
@@ -259,10 +262,10 @@ class Volume:
                 f"got {np.shape(stack)}"
             )
         placed = Volume(stack, own.affine).reoriented(self.orientation)
-        return self.with_array(placed.array)  # this affine itself, free of the round trip's rounding
+        return self.with_array(placed.array)  # this affine, not its round trip
 
     def _in_plane(self, plane: Plane) -> Self:
-        return self.reoriented(_STACK_ORIENTATION[check_plane(plane)])
+        return self.reoriented(STACK_ORIENTATION[check_plane(plane)])
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -281,7 +284,7 @@ class LabelMap(Volume):
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.array.dtype.kind == "f":
-            object.__setattr__(self, "array", _whole(self.array))
+            object.__setattr__(self, "array", whole_numbers(self.array))
         elif self.array.dtype.kind == "b":
             object.__setattr__(self, "array", self.array.view(np.uint8))
 
@@ -294,106 +297,3 @@ class LabelMap(Volume):
         """Where one label is: (ni, nj, nk) bool, empty if the label does not occur."""
         found: npt.NDArray[np.bool_] = self.array == label
         return found
-
-
-def check_plane(plane: str) -> Plane:
-    """Return the plane, or raise InputError if it is not axial, coronal or sagittal."""
-    for known in get_args(Plane):
-        if plane == known:
-            return known  # type: ignore[no-any-return]
-    raise InputError(f"unknown plane {plane!r}; choose axial, coronal or sagittal")
-
-
-def check_same_grid(
-    first: Volume, second: Volume, *, what: tuple[str, str] = ("image", "label map")
-) -> None:
-    """Make sure that two volumes have the same voxels in space.
-
-    Parameters
-    ----------
-    first, second : Volume
-    what : (str, str)
-        What the two are called in the message.
-
-    Raises
-    ------
-    InputError
-        If the shapes differ, or a corner voxel lies more than 0.001 mm apart; the message says
-        which of shape, orientation, spacing, direction or position differs, and by how much.
-    """
-    if first.shape == second.shape:
-        apart_mm = _farthest_corner_mm(first, second)
-        if apart_mm <= _GRID_TOLERANCE_MM:
-            return
-        difference = f"{_how_affines_differ(first, second)}; corners up to {apart_mm:.3g} mm apart"
-    else:
-        difference = f"shape {first.shape} against {second.shape}"
-    advice = f"resample the {what[1]} onto the {what[0]}'s grid"
-    if first.orientation != second.orientation:
-        advice = f"reorient or {advice}"
-    raise InputError(f"{what[0]} and {what[1]} lie on different grids: {difference}; {advice}")
-
-
-def _farthest_corner_mm(first: Volume, second: Volume) -> float:
-    corners = np.array(list(product(*((0, n - 1) for n in first.shape), (1,))), dtype=float)
-    shifts = corners @ (first.affine - second.affine).T
-    return float(np.linalg.norm(shifts, axis=1).max())
-
-
-def _how_affines_differ(first: Volume, second: Volume) -> str:
-    if first.orientation != second.orientation:
-        return f"axes {first.orientation} against {second.orientation}"
-    if not np.allclose(first.spacing_mm, second.spacing_mm, rtol=1e-5, atol=0):
-        return f"spacing {_numbers(first.spacing_mm)} against {_numbers(second.spacing_mm)} mm"
-    cosines = [v.affine[:3, :3] / np.array(v.spacing_mm) for v in (first, second)]
-    angle = np.degrees(2 * np.arcsin(np.clip(_largest_chord(*cosines) / 2, 0, 1)))
-    if angle > 1e-3:
-        return f"axes turned by {angle:.3g} degrees"
-    return f"origin shifted by {_numbers(second.affine[:3, 3] - first.affine[:3, 3])} mm (R, A, S)"
-
-
-def _largest_chord(first: Array, second: Array) -> float:
-    return float(np.linalg.norm(first - second, axis=0).max())
-
-
-def _numbers(values: Array | tuple[float, ...]) -> str:
-    return "(" + ", ".join(f"{value:.4g}" for value in values) + ")"
-
-
-def _checked_affine(affine: Array) -> Array:
-    checked = np.array(affine, dtype=np.float64)
-    if checked.shape != (4, 4) or not np.isfinite(checked).all():
-        raise InputError(
-            f"an affine is a (4, 4) matrix of finite numbers, got {np.shape(affine)} "
-            f"with {int((~np.isfinite(checked)).sum())} not finite"
-        )
-    if not np.array_equal(checked[3], (0, 0, 0, 1)) or np.linalg.matrix_rank(checked[:3, :3]) < 3:
-        raise InputError(
-            "an affine needs three independent axes and the last row 0, 0, 0, 1, got "
-            f"{checked.tolist()}"
-        )
-    checked.flags.writeable = False
-    return checked
-
-
-def _checked_orientation(orientation: str) -> str:
-    letters = orientation.upper()
-    axes = {frozenset((letter, _OPPOSITE.get(letter, letter))) for letter in letters}
-    if len(letters) != 3 or len(axes) != 3 or not set(letters) <= set(_OPPOSITE):
-        raise InputError(
-            f"unknown orientation {orientation!r}; give three letters, one of R/L, A/P and S/I each"
-        )
-    return letters
-
-
-def _whole(array: Array) -> Array:
-    broken = int(np.count_nonzero(~(np.isfinite(array) & (np.floor(array) == array))))
-    if broken:
-        raise InputError(
-            f"a label map holds whole numbers, but {broken} of {array.size} voxels have a fraction "
-            "or are not finite; give the label map, not an image or a probability map"
-        )
-    smallest = np.result_type(
-        np.min_scalar_type(int(array.min())), np.min_scalar_type(int(array.max()))
-    )
-    return array.astype(smallest)

@@ -137,7 +137,7 @@ class CaseRun:
     def _carried(
         self, plan: NeighbourBox, results: Mapping[int, LabelPrediction]
     ) -> dict[int, LabelPrompts]:
-        """The next slice's prompts; a label of which nothing is left drops out."""
+        """Prompts for the next slice; a label of which nothing is left drops out."""
         following = {
             label: plan.next_prompts(
                 each.prediction,
@@ -176,14 +176,17 @@ class CaseRun:
         )
 
     def _reference(self, position: int, label: int) -> BoolMask:
-        return np.equal(self._slices[position].label_map, label)
+        found: BoolMask = np.asarray(self._slices[position].label_map) == label
+        return found
 
     def _embedded(self, position: int) -> tuple[Any, float]:
-        """The slice's embedding, and the seconds the encoder took for it."""
+        """Embed the slice, once; with the seconds the encoder took for it."""
         if position not in self._embeddings:
             start = time.perf_counter()
             embedding = self._segmenter.embed(self._slices[position].image)
-            self._embeddings[position] = embedding, time.perf_counter() - start
+            elapsed = time.perf_counter() - start
+            # A cached embedding knows what it cost when it was computed.
+            self._embeddings[position] = embedding, getattr(embedding, "encode_s", elapsed)
         return self._embeddings[position]
 
     def _predict(
@@ -214,14 +217,14 @@ class CaseRun:
         return results
 
     def _unprompted(self, position: int, label: int) -> LabelPrediction:
-        """The label without a prompt on this slice: nothing predicted."""
+        """Give the label's empty prediction for a slice on which it has no prompt."""
         at = self._slices[position]
         reference = self._reference(position, label)
         if (position, label) not in self._promptable_px:
             components, _ = label_components(
                 reference, spacing_mm=at.spacing_mm, min_area_mm2=self._min_area_mm2
             )
-            self._promptable_px[position, label] = np.count_nonzero(components)
+            self._promptable_px[position, label] = int(np.count_nonzero(components))
         return LabelPrediction(
             case_slice=at,
             label=label,

@@ -54,7 +54,7 @@ class LabelPrompts:
 
 
 def predict_arguments(given: Sequence[LabelPrompts]) -> dict[str, NDArray[Any]]:
-    """The prompts of several labels as the keyword arguments of one `predict` call.
+    """Join the prompts of several labels to the arguments of one `predict` call.
 
     Parameters
     ----------
@@ -296,6 +296,6 @@ def _check_pixels(value: float, *, name: str) -> None:
 
 
 def _generator(seed: int, key: tuple[str | int, ...]) -> np.random.Generator:
-    """A generator of its own for each key; crc32, since `hash` of a str differs between runs."""
+    # crc32: the `hash` of a str differs between runs
     words = (part if isinstance(part, int) else zlib.crc32(part.encode()) for part in key)
     return np.random.default_rng([seed, *words])

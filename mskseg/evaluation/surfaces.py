@@ -15,7 +15,7 @@ BoolMask = NDArray[np.bool_]
 
 
 def mask_pair(reference: ArrayLike, prediction: ArrayLike) -> tuple[BoolMask, BoolMask]:
-    """Both masks as bool, checked for one shape."""
+    """Give both masks as bool, checked for one shape."""
     first = checked_mask(reference, what="the reference")
     second = checked_mask(prediction, what="the prediction")
     if first.shape != second.shape:
@@ -27,11 +27,11 @@ def mask_pair(reference: ArrayLike, prediction: ArrayLike) -> tuple[BoolMask, Bo
 
 
 def checked_mask(array: ArrayLike, *, what: str) -> BoolMask:
-    """The array as bool; a label map is refused, since all its labels would merge into one."""
+    """Give the array as bool; refuse a label map, since all its labels would merge into one."""
     values = np.asarray(array)
     if values.dtype == np.bool_:
         return values
-    mask = values != 0
+    mask: BoolMask = values != 0
     if not np.array_equal(mask, values):
         raise InputError(
             f"{what} holds values other than 0 and 1, expected a mask; "
@@ -41,6 +41,7 @@ def checked_mask(array: ArrayLike, *, what: str) -> BoolMask:
 
 
 def checked_spacing(spacing_mm: Sequence[float], *, ndim: int) -> NDArray[np.float64]:
+    """Give the spacing as an array; refuse one that does not fit `ndim` axes."""
     spacing = np.asarray(spacing_mm, dtype=np.float64)
     if spacing.shape != (ndim,) or not (np.isfinite(spacing) & (spacing > 0)).all():
         raise InputError(
@@ -50,8 +51,8 @@ def checked_spacing(spacing_mm: Sequence[float], *, ndim: int) -> NDArray[np.flo
     return spacing
 
 
-def surface_points(mask: BoolMask) -> NDArray[np.float64]:
-    """Indices (P, ndim) of the pixels with a face neighbour outside, found in the bounding box."""
+def surface_points(mask: BoolMask) -> NDArray[np.intp]:
+    """Find the indices (P, ndim) of the pixels with a face neighbour outside the mask."""
     box, offset = _crop(mask)
     padded = np.pad(box, 1)
     centre = (slice(1, -1),) * mask.ndim
@@ -63,7 +64,7 @@ def surface_points(mask: BoolMask) -> NDArray[np.float64]:
 
 
 def _crop(mask: BoolMask) -> tuple[BoolMask, NDArray[np.intp]]:
-    """The mask within its bounding box, and the index of the box's first pixel."""
+    """Give the mask within its bounding box, and the index of the box's first pixel."""
     axes = range(mask.ndim)
     bounds = []
     for axis in axes:
@@ -76,7 +77,7 @@ def _crop(mask: BoolMask) -> tuple[BoolMask, NDArray[np.intp]]:
 def nearest_distances(
     points: NDArray[np.float64], others: NDArray[np.float64]
 ) -> NDArray[np.float64]:
-    """Distance of each point to the nearest of the others; inf if there is none.
+    """Find the distance of each point to the nearest of the others; inf if there is none.
 
     A k-d tree over the surface points alone: a distance transform visits every voxel of the
     bounding box and takes three to four times as long on a muscle slice or a bone in 3-D (measured;

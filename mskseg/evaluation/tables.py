@@ -26,8 +26,9 @@ from tqdm.auto import tqdm
 from mskseg.errors import InputError
 from mskseg.evaluation import metrics
 from mskseg.evaluation.case_run import CaseRun
-from mskseg.evaluation.plans import NeighbourBox, OracleBox, OraclePoint, PromptPlan
+from mskseg.evaluation.plans import PromptPlan
 from mskseg.evaluation.prediction import LabelPrediction, PromptableSegmenter
+from mskseg.evaluation.summary import summarise
 from mskseg.files import written_atomically
 from mskseg.prompts import MIN_AREA_MM2, fill_boxes
 from mskseg.provenance import sidecar_path, sidecar_text
@@ -35,6 +36,8 @@ from mskseg.provenance import sidecar_path, sidecar_text
 if TYPE_CHECKING:
     from mskseg.data.cases import Case
     from mskseg.data.volume import Plane
+
+__all__ = ["COLUMNS", "score_cases", "summarise", "write_table"]
 
 COLUMNS = (
     "segmenter",
@@ -68,7 +71,6 @@ COLUMNS = (
 )
 """Columns of the table, in this order."""
 
-_PLAN = ("segmenter", "prompt", "box_source")
 _NOT_SCORED = dict.fromkeys(("dice", "iou", "hd95_mm", "assd_mm", "filled_box_dice"), math.nan)
 
 
@@ -106,14 +108,20 @@ def score_cases(
     Returns
     -------
     pandas.DataFrame
-        One row per case x plan x slice x label, for the labels that the reference has on the slice
-        or that `NeighbourBox` predicted there. The columns are `COLUMNS`; beside those that copy the
-        case: `status` (see the module), `n_prompts` (prompts given), `area_mm2` and
-        `predicted_area_mm2`, `unprompted_px` (pixels of the reference in components too small for a
-        prompt), `dice`, `iou`, `hd95_mm` and `assd_mm` (in the slice), `filled_box_dice` (Dice of the
-        very boxes given, filled; for points, of the components' tight boxes), `predicted_iou` (mean
-        of the segmenter's own estimates), `encode_s` (seconds for the slice, once for all its rows)
-        and `decode_s` (seconds, this row's share of the call).
+        One row per case x plan x slice x label, for the labels that the reference has on the
+        slice or that `NeighbourBox` prompted there. The columns are `COLUMNS`; those that do not
+        copy the case or the plan:
+
+        * `status`: see the module;
+        * `n_prompts`: prompts given;
+        * `area_mm2`, `predicted_area_mm2`: of the reference and of the prediction;
+        * `unprompted_px`: pixels of the reference in components too small for a prompt;
+        * `dice`, `iou`, `hd95_mm`, `assd_mm`: within the slice;
+        * `filled_box_dice`: Dice of the very boxes given, filled, which a model has to beat; for
+          points, of the tight boxes of the components;
+        * `predicted_iou`: mean of the segmenter's own estimates over the prompts;
+        * `encode_s`: seconds of the encoder for the slice, one pass shared by all its rows;
+        * `decode_s`: seconds, this row's share of the slice's decoder call.
 
     Raises
     ------
@@ -122,11 +130,10 @@ def score_cases(
         has no reference.
     """
     plans = _checked_plans(prompts)
-    given = [cases] if hasattr(cases, "image") else list(cases)
-    if not given:
-        raise InputError("there is no case to score, expected one or more; check the selection")
+    given = _listed(cases)
     rows: list[dict[str, Any]] = []
-    with tqdm(desc=segmenter.name, unit="slice", total=0, disable=not progress) as bar:
+    total = 0
+    with tqdm(desc=segmenter.name, unit="slice", total=total, disable=not progress) as bar:
         for case in given:
             run = CaseRun(
                 segmenter,
@@ -135,51 +142,10 @@ def score_cases(
                 min_area_mm2=min_area_mm2,
                 slice_step=slice_step,
             )
-            bar.total += run.n_labelled_slices * len(plans)
+            total += run.n_labelled_slices * len(plans)
+            bar.total = total
             rows += _case_rows(run, segmenter, case, plans=plans, on_slice=bar.update)
     return pd.DataFrame(rows, columns=list(COLUMNS))
-
-
-def summarise(
-    table: pd.DataFrame,
-    *,
-    by: Sequence[str] = _PLAN,
-    values: Sequence[str] = ("dice", "filled_box_dice"),
-) -> pd.DataFrame:
-    """Means as this project defines them, with counts beside them.
-
-    Within a subject the mean over the slices of each label, then over its labels, then over the
-    subjects: a muscle that is long, or a subject with many slices, weighs no more than another.
-
-    Parameters
-    ----------
-    table : pandas.DataFrame
-        From `score_cases`; several may be concatenated.
-    by : sequence of str
-        Columns that make a row each of the result, as ``["box_source", "tissue"]``.
-    values : sequence of str
-        Columns to average. A distance becomes inf where one mask of a pair was empty.
-
-    Returns
-    -------
-    pandas.DataFrame
-        `by`, then for each value its mean and `<value>_sd`, the standard deviation between subjects
-        (NaN with one subject), then `miniature` and the counts: `n_subjects`, `n_labels`, `n_slices`
-        (different slices), `n_pairs` (pairs of slice and label in the mean), `n_too_small` and
-        `n_both_empty` (pairs left out, see the module).
-
-    Raises
-    ------
-    InputError
-        If a column is missing, or rows of different segmenters or prompt plans would be averaged.
-    """
-    groups = list(by)
-    _check_grouping(table, groups, values)
-    rows = [
-        dict(zip(groups, key, strict=True)) | _group_summary(group, values)
-        for key, group in table.groupby(groups, sort=False, dropna=False)
-    ]
-    return pd.DataFrame(rows)
 
 
 def write_table(
@@ -234,8 +200,7 @@ def _case_rows(
 
 
 def _scores(each: LabelPrediction) -> dict[str, Any]:
-    """The columns of a row that depend on the slice and the label."""
-    n_reference, n_prediction = each.reference.sum(), each.prediction.sum()
+    n_reference, n_prediction = int(each.reference.sum()), int(each.prediction.sum())
     pixel_mm2 = math.prod(each.case_slice.spacing_mm)
     status = _status(each, n_reference=n_reference, n_prediction=n_prediction)
     return {
@@ -274,46 +239,16 @@ def _status(each: LabelPrediction, *, n_reference: int, n_prediction: int) -> st
     return "scored" if n_reference or n_prediction else "both_empty"
 
 
-def _group_summary(group: pd.DataFrame, values: Sequence[str]) -> dict[str, Any]:
-    scored = group[group["status"] == "scored"]
-    subject = ["dataset", "subject"]
-    per_label = scored.groupby([*subject, "label", "tissue"])[list(values)].mean()
-    per_subject = per_label.groupby(subject).mean()
-    summary: dict[str, Any] = {}
-    for value in values:
-        summary[value] = per_subject[value].mean()
-        summary[f"{value}_sd"] = per_subject[value].std()
-    slices = ["dataset", "subject", "sequence", "site", "side", "plane", "slice"]
-    return summary | {
-        "miniature": bool(group["miniature"].any()),
-        "n_subjects": len(per_subject),
-        "n_labels": scored.groupby(["label", "tissue"]).ngroups,
-        "n_slices": scored.groupby(slices, dropna=False).ngroups,
-        "n_pairs": len(scored),
-        "n_too_small": int((group["status"] == "too_small").sum()),
-        "n_both_empty": int((group["status"] == "both_empty").sum()),
-    }
-
-
-def _check_grouping(table: pd.DataFrame, by: Sequence[str], values: Sequence[str]) -> None:
-    missing = sorted({*by, *values, *_PLAN, "status"} - set(table.columns))
-    if missing or not by:
-        raise InputError(
-            f"the table lacks the column {missing[0]!r}; summarise a table of `score_cases`"
-            if missing
-            else "`by` is empty, expected one column or more; the default is one row per plan"
-        )
-    for column in _PLAN:
-        if column not in by and (table.groupby(list(by))[column].nunique() > 1).any():
-            raise InputError(
-                f"the mean would mix {table[column].nunique()} different values of {column!r}; "
-                f"add {column!r} to `by`"
-            )
+def _listed(cases: Case | Iterable[Case]) -> list[Case]:
+    """Give the cases as a list; a case alone is a list of one."""
+    listed = list(cases) if isinstance(cases, Iterable) else [cases]
+    if not listed:
+        raise InputError("there is no case to score, expected one or more; check the selection")
+    return listed
 
 
 def _checked_plans(prompts: PromptPlan | Sequence[PromptPlan]) -> list[PromptPlan]:
-    single = isinstance(prompts, OracleBox | OraclePoint | NeighbourBox)
-    plans: list[PromptPlan] = [prompts] if single else list(prompts)  # type: ignore
+    plans = list(prompts) if isinstance(prompts, Sequence) else [prompts]
     if not plans:
         raise InputError("there is no prompt plan, expected one or more; give OracleBox()")
     names = [(plan.prompt, plan.box_source) for plan in plans]

@@ -16,7 +16,7 @@ from mskseg.data.manifest import ModelEntry, fetch, load_manifest
 from mskseg.errors import InputError
 from mskseg.files import written_atomically
 from mskseg.models.embeddings import EmbeddingCache
-from mskseg.models.preprocessing import PREPROCESSINGS, PromptFrame
+from mskseg.models.preprocessing import PREPROCESSINGS, Preprocessing, PromptFrame
 from mskseg.models.segmenter import Precision, Segmenter
 from mskseg.models.upstream import Sam, sam_model_registry
 from mskseg.models.weights import read_weights
@@ -117,7 +117,7 @@ def load_segmenter(
 
 
 def save_weights(segmenter: Segmenter, path: str | Path, *, architecture: str) -> None:
-    """Write a segmenter's weights as safetensors that `load_segmenter` reads without being told more.
+    """Write weights as safetensors that `load_segmenter` reads without being told more.
 
     Parameters
     ----------
@@ -147,11 +147,10 @@ def save_weights(segmenter: Segmenter, path: str | Path, *, architecture: str) -
 
 
 def _load_named(name: str, entry: ModelEntry, options: dict[str, Any]) -> Segmenter:
-    architecture = _architecture(entry.architecture, name)
     model = _load_model(_weights_path(name, entry), entry.architecture)
     return Segmenter(
         model,
-        PREPROCESSINGS[entry.preprocessing](model.image_encoder.img_size, architecture.prompt_frame),
+        _preprocessing(model, entry.preprocessing, entry.architecture),
         name=name,
         miniature=entry.miniature,
         learned_iou=entry.learned_iou,
@@ -167,7 +166,8 @@ def _load_own(
     preprocessing = preprocessing or metadata.get("mskseg.preprocessing", "sam")
     if architecture is None:
         raise InputError(
-            f"{path} does not say what it is; name its architecture, one of {', '.join(ARCHITECTURES)}"
+            f"{path} does not say what it is; name its architecture, one of "
+            f"{', '.join(ARCHITECTURES)}"
         )
     if preprocessing not in PREPROCESSINGS:
         raise InputError(
@@ -175,14 +175,21 @@ def _load_own(
         )
     chosen = _architecture(architecture, str(path))
     model = _fill(weights, architecture, path)
+    # MedSAM's recipe trains without the IoU loss, whoever follows it.
+    learned_iou = metadata.get("mskseg.learned_iou", "true" if preprocessing == "sam" else "false")
     return Segmenter(
         model,
-        PREPROCESSINGS[preprocessing](model.image_encoder.img_size, chosen.prompt_frame),
+        _preprocessing(model, preprocessing, architecture),
         name=path.stem,
         miniature=chosen.miniature,
-        # MedSAM's recipe trains without the IoU loss, whoever follows it.
-        learned_iou=metadata.get("mskseg.learned_iou", str(preprocessing == "sam")).lower() == "true",
+        learned_iou=learned_iou == "true",
         **options,
+    )
+
+
+def _preprocessing(model: Sam, name: str, architecture: str) -> Preprocessing:
+    return PREPROCESSINGS[name](
+        model.image_encoder.img_size, ARCHITECTURES[architecture].prompt_frame
     )
 
 
@@ -211,7 +218,7 @@ def _load_model(path: Path, architecture: str) -> Sam:
 
 
 def _fill(weights: dict[str, Tensor], architecture: str, path: Path) -> Sam:
-    """Put the weights into the architecture, which is built without memory or initialisation first."""
+    """Put the weights into the architecture, which is built empty: nothing is initialised twice."""
     with torch.device("meta"):
         model = ARCHITECTURES[architecture].build()
     check_weights(weights, model.state_dict(), architecture, path)
@@ -240,7 +247,9 @@ def check_weights(
         return
     found = _recognise(weights)
     if found is not None and found != architecture:
-        raise InputError(f"{path} holds {found} weights, expected {architecture}; name {found} instead")
+        raise InputError(
+            f"{path} holds {found} weights, expected {architecture}; name {found} instead"
+        )
     if differing:
         key = min(differing)
         what = f"{key} has shape {tuple(weights[key].shape)}, expected {tuple(expected[key].shape)}"

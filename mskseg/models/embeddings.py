@@ -109,7 +109,8 @@ class EmbeddingCache:
     ) -> None:
         if stored_dtype not in _DTYPES:
             raise InputError(
-                f"embeddings cannot be stored as {stored_dtype!r}; choose one of {', '.join(_DTYPES)}"
+                f"embeddings cannot be stored as {stored_dtype!r}; choose one of "
+                f"{', '.join(_DTYPES)}"
             )
         self.folder = None if folder is None else Path(folder)
         self.stored_dtype: StoredDtype = stored_dtype
@@ -124,7 +125,8 @@ class EmbeddingCache:
 
     def __repr__(self) -> str:
         where = "memory" if self.folder is None else f"memory and {self.folder}"
-        return f"EmbeddingCache({where}: {len(self)} kept, {self.n_hits} hits, {self.n_misses} misses)"
+        counts = f"{len(self)} kept, {self.n_hits} hits, {self.n_misses} misses"
+        return f"EmbeddingCache({where}: {counts})"
 
     def get(
         self, key: str, compute: Callable[[], ImageEmbedding], *, device: torch.device
@@ -195,15 +197,21 @@ class EmbeddingCache:
         try:
             with safe_open(path, framework="pt") as file:
                 metadata, stored = file.metadata(), file.get_tensor("features")
-            if _sha256(stored) != metadata["sha256"]:
-                raise ValueError("its checksum does not match")
+            intact = _sha256(stored) == metadata["sha256"]
             height, width = json.loads(metadata["original_size"])
             fingerprint, encode_s = metadata["fingerprint"], float(metadata["encode_s"])
         except (SafetensorError, OSError, ValueError, KeyError, TypeError) as error:
-            self.n_damaged += 1
-            _LOGGER.warning("embedding %s is damaged (%s); it is computed again", path, error)
+            self._report_damage(path, str(error))
             return None
-        return ImageEmbedding(stored.float().to(device), (height, width), key, fingerprint, encode_s)
+        if not intact:
+            self._report_damage(path, "its checksum does not match")
+            return None
+        features = stored.float().to(device)
+        return ImageEmbedding(features, (height, width), key, fingerprint, encode_s)
+
+    def _report_damage(self, path: Path, reason: str) -> None:
+        self.n_damaged += 1
+        _LOGGER.warning("embedding %s is damaged (%s); it is computed again", path, reason)
 
 
 def _sha256(tensor: Tensor) -> str:

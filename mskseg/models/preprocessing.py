@@ -5,7 +5,7 @@ Both take the project's conventions (half-open continuous pixels of the original
 region. They differ in everything else:
 
 ============  =====================================  ==========================================
-\\             SAM (`SamPreprocessing`)               MedSAM (`MedSamPreprocessing`)
+kind          SAM (`SamPreprocessing`)               MedSAM (`MedSamPreprocessing`)
 ============  =====================================  ==========================================
 size          longest side to S, bilinear on 8 bit   both sides to S, cubic, cut to 8 bit
 intensities   ImageNet mean and standard deviation   minimum to 0, maximum to 1
@@ -45,6 +45,7 @@ from mskseg.models.upstream import ResizeLongestSide, Sam
 PreprocessingName = Literal["sam", "medsam"]
 PromptFrame = Literal["upstream", "model"]
 Size = tuple[int, int]
+MaskPair = tuple[Tensor, Tensor]
 
 
 @dataclass(frozen=True)
@@ -73,11 +74,11 @@ class Preprocessing(ABC):
 
     @abstractmethod
     def image_tensor(self, image: NDArray[np.uint8], sam: Sam) -> Tensor:
-        """Turn ``(H, W, 3) uint8`` into the encoder's ``(1, 3, S, S) float32``, on the model's device."""
+        """Turn ``(H, W, 3) uint8`` into the encoder's ``(1, 3, S, S) float32``."""
 
     @abstractmethod
-    def upsample(self, low_res_logits: Tensor, original_size: Size, sam: Sam) -> tuple[Tensor, Tensor]:
-        """Bring ``(N, M, h, w)`` logits to the slice: ``(N, M, H, W)`` masks (bool), probabilities."""
+    def upsample(self, low_res_logits: Tensor, original_size: Size, sam: Sam) -> MaskPair:
+        """Bring ``(N, M, h, w)`` logits to masks (bool) and probabilities ``(N, M, H, W)``."""
 
     def points(self, point_coords: NDArray[np.float64], original_size: Size) -> NDArray[np.float64]:
         """Convert continuous points for SAM's prompt encoder.
@@ -96,11 +97,13 @@ class Preprocessing(ABC):
         return self._indices(point_coords, 0.5, original_size)
 
     def boxes(self, boxes_xyxy: NDArray[np.float64], original_size: Size) -> NDArray[np.float64]:
-        """Convert half-open boxes ``(N, 4)`` to indices with inclusive maxima, in the model's frame."""
+        """Convert half-open boxes ``(N, 4)`` to indices of the model's frame, maxima inclusive."""
         corners = boxes_xyxy.reshape(-1, 2, 2)
         first = self._indices(corners[:, 0], 0.0, original_size)
         last = self._indices(corners[:, 1], 1.0, original_size)
-        return np.concatenate([first, last], axis=1)
+        # A box narrower than a pixel has its last index before its first: both become its middle.
+        middle = (first + last) / 2
+        return np.concatenate([np.minimum(first, middle), np.maximum(last, middle)], axis=1)
 
     def _indices(
         self, xy: NDArray[np.float64], offset: float, original_size: Size
@@ -135,14 +138,14 @@ class SamPreprocessing(Preprocessing):
         return height, width
 
     def image_tensor(self, image: NDArray[np.uint8], sam: Sam) -> Tensor:
-        """Resize (bilinear, antialiased), normalise by the model's mean and deviation, pad by zeros."""
+        """Resize (bilinear, antialiased), normalise by mean and deviation, pad by zeros."""
         self.input_size(image.shape[:2])
         resized = ResizeLongestSide(self.image_size).apply_image(image)
         pixels = torch.as_tensor(resized, device=sam.device).permute(2, 0, 1).contiguous()[None]
         tensor: Tensor = sam.preprocess(pixels)
         return tensor
 
-    def upsample(self, low_res_logits: Tensor, original_size: Size, sam: Sam) -> tuple[Tensor, Tensor]:
+    def upsample(self, low_res_logits: Tensor, original_size: Size, sam: Sam) -> MaskPair:
         """Upsample the logits to the frame, cut the padding, resize to the slice; then sigmoid."""
         input_size = self.input_size(original_size)
         logits: Tensor = sam.postprocess_masks(low_res_logits, input_size, original_size)
@@ -158,7 +161,7 @@ class MedSamPreprocessing(Preprocessing):
         """The name used in the manifest."""
         return "medsam"
 
-    def input_size(self, original_size: Size) -> Size:
+    def input_size(self, original_size: Size) -> Size:  # noqa: ARG002  (the interface's)
         """Give (S, S): both sides are stretched, whatever the aspect."""
         return self.image_size, self.image_size
 
@@ -168,14 +171,21 @@ class MedSamPreprocessing(Preprocessing):
 
         # All three channels go through the spline, also those of a grey slice: its rounding, and
         # with it the cut to 8 bit, depends on them.
-        squashed = transform.resize(
-            image, self.input_size(image.shape[:2]), order=3, preserve_range=True, anti_aliasing=True
-        ).astype(np.uint8)
+        size = (self.image_size, self.image_size)
+        resize: Any = transform.resize  # scikit-image does not say its types
+        squashed = resize(image, size, order=3, preserve_range=True, anti_aliasing=True).astype(
+            np.uint8
+        )
         low, high = int(squashed.min()), int(squashed.max())
         scaled = (squashed - low) / max(high - low, 1e-8)
         return torch.tensor(scaled, device=sam.device).float().permute(2, 0, 1)[None]
 
-    def upsample(self, low_res_logits: Tensor, original_size: Size, sam: Sam) -> tuple[Tensor, Tensor]:
+    def upsample(
+        self,
+        low_res_logits: Tensor,
+        original_size: Size,
+        sam: Sam,  # noqa: ARG002
+    ) -> MaskPair:
         """Take the sigmoid at low resolution, then upsample it straight to the slice."""
         probabilities = functional.interpolate(
             torch.sigmoid(low_res_logits), original_size, mode="bilinear", align_corners=False
@@ -222,7 +232,7 @@ def as_rgb_uint8(image: NDArray[Any]) -> NDArray[np.uint8]:
 
 def _grey_uint8(image: NDArray[Any]) -> NDArray[np.uint8]:
     if image.dtype == np.uint8:
-        return image
+        return image.astype(np.uint8, copy=False)
     if image.dtype.kind not in "biuf":
         raise InputError(f"an image of dtype {image.dtype} came, expected real numbers")
     values = image.astype(np.float64)
@@ -234,4 +244,5 @@ def _grey_uint8(image: NDArray[Any]) -> NDArray[np.uint8]:
     low, high = values.min(), values.max()
     if high == low:
         return np.zeros(image.shape, np.uint8)
-    return np.round((values - low) / (high - low) * 255).astype(np.uint8)
+    grey: NDArray[np.uint8] = np.round((values - low) / (high - low) * 255).astype(np.uint8)
+    return grey

@@ -106,7 +106,7 @@ def _masks(masks: NDArray[np.float64], mask_shape: tuple[int, int]) -> NDArray[n
             f"{mask_shape[1]}); feed back one mask a prompt, as in low_res_logits[:, 0]"
         )
     if not np.isfinite(masks).all():
-        raise InputError("mask logits hold NaN or infinite values; feed back low_res_logits as given")
+        raise InputError("mask logits hold NaN or infinite values; feed low_res_logits as given")
     return masks.astype(np.float32)
 
 

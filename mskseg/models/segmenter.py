@@ -13,17 +13,13 @@ from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
 from mskseg.errors import InputError
+from mskseg.models.devices import available_device, chunk_size
 from mskseg.models.embeddings import EmbeddingCache, ImageEmbedding, embedding_key
 from mskseg.models.preprocessing import Preprocessing, as_rgb_uint8
 from mskseg.models.prompting import Prompts, check_prompts
 from mskseg.models.upstream import Sam
 
 Precision = Literal["float32", "bfloat16"]
-
-# Prompts decoded in one call, measured by benchmarks/decode_chunks.py (its docstring has the table).
-# A fixed number per kind of device, not a calibration at run time: chunks of another size round
-# differently, and two runs on one machine must give the same masks.
-CHUNK_SIZES = {"cpu": 1, "mps": 16, "cuda": 64}
 
 
 @dataclass(frozen=True, eq=False)
@@ -112,16 +108,17 @@ class Segmenter:
         self.learned_iou = learned_iou
         self.precision: Precision = precision
         self.cache = EmbeddingCache() if cache is None else cache
-        self.chunk_size = CHUNK_SIZES.get(self.device.type, CHUNK_SIZES["cpu"])
+        self.chunk_size = chunk_size(self.device)
         self._fingerprint: tuple[int, str] | None = None
 
     def __repr__(self) -> str:
         kind = " (miniature)" if self.miniature else ""
-        return f"Segmenter({self.name!r}{kind}, {self.preprocessing.name} preprocessing, {self.device})"
+        recipe = f"{self.preprocessing.name} preprocessing"
+        return f"Segmenter({self.name!r}{kind}, {recipe}, {self.device})"
 
     @property
     def fingerprint(self) -> str:
-        """sha256 of the weights, the preprocessing and the precision; follows changes of the weights."""
+        """sha256 of weights, preprocessing and precision; it follows changes of the weights."""
         tensors = self.model.state_dict(keep_vars=True)
         # Hashing ViT-H takes seconds: repeat it only once a tensor was replaced or written to.
         state = hash(tuple((t.data_ptr(), t._version) for t in tensors.values()))
@@ -291,21 +288,3 @@ class Segmenter:
 
     def _tensor(self, array: NDArray[Any]) -> Tensor:
         return torch.as_tensor(array, dtype=torch.float32).to(self.device)
-
-
-def available_device(device: str | torch.device) -> torch.device:
-    """Give the torch device of that name.
-
-    Raises
-    ------
-    InputError
-        If it is not a device's name, or this machine has no such device.
-    """
-    try:
-        found = torch.device(device)
-        torch.empty(0, device=found)
-    except (RuntimeError, AssertionError, NotImplementedError) as error:
-        raise InputError(
-            f"the device {str(device)!r} is not available here (torch {torch.__version__}); use 'cpu'"
-        ) from error
-    return found

@@ -1,21 +1,19 @@
-"""The one place where `segment_anything` is imported, so that a broken installation is explained once."""
+"""The one place where `segment_anything` is imported: a broken installation is explained here.
+
+Raises
+------
+mskseg.environment.EnvironmentMismatchError
+    On import, if torch and torchvision do not fit each other.
+"""
 
 from __future__ import annotations
 
-from mskseg.errors import MsksegError
+from mskseg.environment import check_torch_pair
 
-try:
-    from segment_anything import sam_model_registry
-    from segment_anything.modeling import Sam
-    from segment_anything.utils.transforms import ResizeLongestSide
-except RuntimeError as error:
-    # What torchvision says when its compiled part was built for another torch, for instance a
-    # CPU-only torch beside the registry's default torchvision.
-    if "torchvision::nms" not in str(error):
-        raise
-    raise MsksegError(
-        "torch and torchvision do not fit each other (torchvision was built for another torch); "
-        "install the pair pinned in constraints.txt, for example with `make workbook`"
-    ) from error
+check_torch_pair()
+
+from segment_anything import sam_model_registry  # noqa: E402  (the check must come first)
+from segment_anything.modeling import Sam  # noqa: E402
+from segment_anything.utils.transforms import ResizeLongestSide  # noqa: E402
 
 __all__ = ["ResizeLongestSide", "Sam", "sam_model_registry"]

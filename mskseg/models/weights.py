@@ -73,7 +73,9 @@ def _read_pickle(path: Path) -> Any:
 def _read_safetensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
     try:
         with safe_open(path, framework="pt") as file:
-            return {key: file.get_tensor(key) for key in file.keys()}, file.metadata() or {}
+            # A safetensors file is not iterable, so keys() is no slip.
+            weights = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
+            return weights, file.metadata() or {}
     except (SafetensorError, OSError) as error:
         raise _damaged(path) from error
 
@@ -81,7 +83,8 @@ def _read_safetensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
 def _damaged(path: Path) -> InputError:
     size = path.stat().st_size
     return InputError(
-        f"{path} is damaged or truncated ({size} bytes), expected a complete checkpoint; fetch it again"
+        f"{path} is damaged or truncated ({size} bytes), expected a complete checkpoint; "
+        "fetch it again"
     )
 
 
@@ -93,7 +96,8 @@ def _state_dict(loaded: Any, path: Path) -> dict[str, Tensor]:
                 break
     if not isinstance(loaded, dict) or not loaded:
         raise InputError(
-            f"{path} holds a {type(loaded).__name__}, expected tensors by name; save model.state_dict()"
+            f"{path} holds a {type(loaded).__name__}, expected tensors by name; save "
+            "model.state_dict()"
         )
     strange = [key for key, value in loaded.items() if not isinstance(value, Tensor)]
     if strange:

@@ -115,7 +115,7 @@ class Pretraining:
         for step in bar:
             for group in optimiser.param_groups:
                 group["lr"] = self.config.learning_rate * min(1.0, (step + 1) / 100)
-            loss = warm_start_loss(self.sam, count=24, generator=self.generator)
+            loss = warm_start_loss(self.sam, count=16, generator=self.generator)
             optimiser.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]
             nn.utils.clip_grad_norm_(prompt_side.parameters(), self.config.clip_norm)

@@ -10,10 +10,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from types import MappingProxyType
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mskseg.data.cases import Case, CaseSet
 from mskseg.data.phantom.acquisition import acquire, check_site
-from mskseg.data.phantom.anatomy import VoxelContent, check_shape, rasterise
+from mskseg.data.phantom.anatomy import check_shape, rasterise
 from mskseg.data.phantom.signal import SEQUENCES, check_sequence, voxel_signal
 from mskseg.data.phantom.thigh import ThighSubject, draw_subject
 from mskseg.data.phantom.thigh_body import EXTENT_MM, ThighBody
@@ -38,6 +39,7 @@ SPLIT: Mapping[str, tuple[int, ...]] = MappingProxyType(
 )
 """Subjects of the set; those for inference were scanned at a site of their own."""
 
+DATASET = "phantom_thigh"
 _LAST_SUBJECT = 9999
 _LEG_OFFSET_MM = 95.0  # the middle of a thigh lies this far from the body's midline
 # Streams of randomness: one per purpose, so that a new one never changes the others.
@@ -97,22 +99,73 @@ def scan_thigh(
     number, shape = _check_subject(subject), check_shape(shape)
     names = [check_sequence(name) for name in sequences]
     scanner = check_site(site or _site_of(number))
-    rngs = [np.random.default_rng((seed, number, stream)) for stream in range(4)]
-    person = draw_subject(rngs[_SUBJECT])
-    body = ThighBody(person, rngs[_TEXTURE])
+    person = draw_subject(_rng(seed, number, _SUBJECT))
+    body = ThighBody(person, _rng(seed, number, _TEXTURE))
     content = rasterise(body, shape=shape, extent_mm=EXTENT_MM)
-    reference = LabelMap(content.labels, _affine(shape, person))
+    affine = _affine(shape, person)
+    reference = LabelMap(content.labels, affine)
     for name in names:
+        signal = voxel_signal(content.fractions, sequence=name, field=scanner.field)
+        voxels = acquire(
+            signal,
+            site=scanner,
+            extent_mm=EXTENT_MM,
+            body_rng=_rng(seed, number, _SHADING),
+            noise_rng=_rng(seed, number, _NOISE, SEQUENCES.index(name)),
+        )
         yield Case(
-            subject=f"thigh-{number:02d}",
-            image=reference_grid_image(content, reference, name, scanner_name=scanner.name,
-                                       seed=seed, number=number),
+            subject=subject_name(number),
+            image=Volume(voxels, affine),
             reference=reference,
             tissues=body.tissues,
             anatomy="thigh",
             sequence=name,
-            dataset="phantom_thigh",
+            dataset=DATASET,
             reference_provenance="synthetic",
             site=scanner.name,
             side=person.side,
         )
+
+
+def make_phantom_set(
+    *,
+    subjects: Iterable[int] | None = None,
+    sequences: Iterable[str] = SEQUENCES,
+    seed: int = 0,
+    shape: tuple[int, int, int] = SHAPE,
+) -> CaseSet:
+    """Make the set `phantom_thigh`, or some of its subjects; parameters as in `scan_thigh`."""
+    numbers = [n for part in SPLIT.values() for n in part] if subjects is None else subjects
+    names = tuple(sequences)
+    cases = [c for n in numbers for c in scan_thigh(n, sequences=names, seed=seed, shape=shape)]
+    return CaseSet(DATASET, cases)
+
+
+def subject_name(number: int) -> str:
+    """Name of a subject in tables, of its number."""
+    return f"thigh-{number:02d}"
+
+
+def _check_subject(subject: int) -> int:
+    if not 1 <= subject <= _LAST_SUBJECT:
+        raise InputError(
+            f"unknown phantom subject {subject!r}; expected a number from 1 to {_LAST_SUBJECT}"
+        )
+    return int(subject)
+
+
+def _site_of(number: int) -> str:
+    return "site B (1.5 T)" if number in SPLIT["inference"] else "site A (3 T)"
+
+
+def _rng(*key: int) -> np.random.Generator:
+    return np.random.default_rng(key)
+
+
+def _affine(shape: tuple[int, int, int], person: ThighSubject) -> NDArray[np.float64]:
+    """RAS grid whose middle lies in the middle of the thigh, on its side of the body."""
+    spacing = np.array(EXTENT_MM) / shape
+    affine = np.diag((*spacing, 1.0))
+    affine[:3, 3] = -(np.array(shape) - 1) / 2 * spacing
+    affine[0, 3] += _LEG_OFFSET_MM if person.side == "right" else -_LEG_OFFSET_MM
+    return affine

@@ -52,8 +52,8 @@ class Site:
 # noise: signal-to-noise ratios of about 28 and 15 in muscle; all values assumed.
 SITES: Mapping[str, Site] = MappingProxyType(
     {
-        "site A (3 T)": Site("site A (3 T)", "3T", 0.035, 0.16, 110.0, 0.80, 210.0),
-        "site B (1.5 T)": Site("site B (1.5 T)", "1.5T", 0.065, 0.08, 200.0, 0.66, 640.0),
+        "site A (3 T)": Site("site A (3 T)", "3T", 0.035, 0.15, 170.0, 0.80, 210.0),
+        "site B (1.5 T)": Site("site B (1.5 T)", "1.5T", 0.060, 0.08, 300.0, 0.66, 640.0),
     }
 )
 

@@ -4,7 +4,7 @@ The plan below is drawn by hand after anatomy atlases, on a right thigh seen fro
 u points to the patient's side (lateral), v to the front. Its unit is the half-width (u) or
 half-depth (v) of the fascia, so muscles grow and shrink with the limb. Each structure is a tube
 around a polyline, given distally (s = 0), in the middle (0.5) and proximally (1); in between
-positions and radii follow a parabola-free linear blend. A radius below zero means: not here.
+positions and radii follow a parabola. A radius below zero means: not here.
 """
 
 from __future__ import annotations
@@ -78,9 +78,9 @@ PLAN: tuple[Tube, ...] = (
     Tube(2, ((0.40, 0.74), (0.74, 0.50), (0.84, 0.18), (0.72, -0.14)),
          ((0.42, 0.80), (0.78, 0.54), (0.90, 0.14), (0.74, -0.26)),
          ((0.36, 0.76), (0.74, 0.56), (0.88, 0.20), (0.78, -0.18)), (0.135, 0.150, 0.150)),
-    Tube(3, ((0.00, 0.62), (0.34, 0.60), (0.52, 0.34), (0.44, 0.06)),
-         ((0.04, 0.60), (0.46, 0.56), (0.60, 0.28), (0.52, -0.02)),
-         ((0.04, 0.58), (0.42, 0.54), (0.58, 0.26), (0.50, 0.00)), (0.100, 0.115, 0.085)),
+    Tube(3, ((-0.06, 0.46), (0.02, 0.60), (0.34, 0.60), (0.52, 0.34), (0.44, 0.06)),
+         ((-0.03, 0.40), (0.06, 0.58), (0.46, 0.56), (0.60, 0.28), (0.52, -0.02)),
+         ((-0.02, 0.38), (0.04, 0.56), (0.42, 0.54), (0.58, 0.26), (0.50, 0.00)), (0.100, 0.115, 0.085)),
     Tube(4, ((-0.30, 0.62), (-0.60, 0.40), (-0.56, 0.22)), ((-0.24, 0.56), (-0.46, 0.38), (-0.40, 0.24)),
          ((-0.12, 0.44), (-0.24, 0.30), (-0.16, 0.18)), (0.215, 0.145, 0.060)),
     Tube(5, ((-0.82, 0.02), (-0.84, -0.14)), ((-0.72, 0.48), (-0.84, 0.34)),

@@ -1,0 +1,102 @@
+"""How many prompts should one call of the mask decoder take? Measured, not guessed.
+
+Decodes the same N boxes on one embedded slice in chunks of 1, 2, 4, ... N, in turn, and prints the
+seconds per box of each. The upstream habit is one call for all of them (chunk = N), so the ratio to
+that is printed as well. The decoder's cost does not depend on its weights, so they are random and
+nothing is fetched; SAM's decoder is the same for ViT-B, L and H, so no large encoder is built.
+
+    python benchmarks/decode_chunks.py --model sam --boxes 16 --device cpu
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import time
+
+import numpy as np
+import torch
+
+from mskseg.models.checkpoints import ARCHITECTURES
+from mskseg.models.devices import available_device, chunk_size
+from mskseg.models.embeddings import ImageEmbedding
+from mskseg.models.preprocessing import SamPreprocessing
+from mskseg.models.segmenter import Segmenter
+from mskseg.models.upstream import Sam
+
+
+def sam_without_encoder() -> Sam:
+    """SAM's own prompt encoder and mask decoder; the image encoder only keeps its size."""
+    with torch.device("meta"):
+        model = ARCHITECTURES["vit_b"].build()
+    model.image_encoder = torch.nn.Identity()
+    model.image_encoder.img_size = 1024
+    model = model.to_empty(device="cpu")
+    generator = torch.Generator().manual_seed(0)
+    for tensor in model.state_dict().values():
+        tensor.normal_(0, 0.05, generator=generator)
+    model.pixel_mean.zero_()
+    model.pixel_std.fill_(1)
+    return model.requires_grad_(False)
+
+
+def random_boxes(n: int, size: int) -> np.ndarray:
+    rng = np.random.default_rng(0)
+    corners = rng.uniform(0, size / 2, (n, 2))
+    return np.concatenate([corners, corners + rng.uniform(10, size / 2, (n, 2))], axis=1)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--model", choices=["sam", "mini"], default="sam")
+    parser.add_argument("--boxes", type=int, default=16)
+    parser.add_argument("--size", type=int, default=320, help="side of the slice in pixels")
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument(
+        "--processor-time",
+        action="store_true",
+        help="count processor time, not the wall's: for a machine that others use too, on CPU",
+    )
+    options = parser.parse_args()
+
+    torch.manual_seed(0)
+    if options.model == "sam":
+        model, preprocessing = sam_without_encoder(), SamPreprocessing(1024)
+        shape = (1, 256, 64, 64)
+    else:
+        model = ARCHITECTURES["vit_mini"].build()
+        preprocessing, shape = SamPreprocessing(256, "model"), (1, 128, 32, 32)
+    device = available_device(options.device)
+    segmenter = Segmenter(model, preprocessing, name=options.model, device=device)
+    embedding = ImageEmbedding(
+        torch.randn(shape).to(device), (options.size,) * 2, "", segmenter.fingerprint, 0.0
+    )
+    boxes = random_boxes(options.boxes, options.size)
+
+    clock = time.process_time if options.processor_time else time.perf_counter
+    chunks = [2**i for i in range(options.boxes.bit_length()) if 2**i <= options.boxes]
+    seconds: dict[int, list[float]] = {chunk: [] for chunk in chunks}
+    for _ in range(options.rounds + 1):  # the first round warms up
+        for chunk in chunks:  # in turn, so that a busy moment hits all alike
+            segmenter.chunk_size = chunk
+            start = clock()
+            segmenter.predict(embedding, boxes_xyxy=boxes)
+            seconds[chunk].append((clock() - start) / options.boxes)
+
+    name = torch.cuda.get_device_name(device) if device.type == "cuda" else "CPU"
+    print(f"{options.model}, {name}, {torch.get_num_threads()} threads, torch {torch.__version__}")
+    print(f"{options.boxes} boxes on a {options.size} px slice, best of {options.rounds} rounds")
+    whole = min(seconds[chunks[-1]][1:])
+    print("chunk   ms/box best   ms/box median   times faster than one call")
+    for chunk in chunks:
+        timed = seconds[chunk][1:]
+        print(
+            f"{chunk:5d}   {min(timed) * 1e3:11.1f}   {statistics.median(timed) * 1e3:13.1f}   "
+            f"{whole / min(timed):.2f}"
+        )
+    print(f"in use on {device.type}: {chunk_size(device)}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,136 @@
+"""Bring a file of the manifest into the cache: complete and with its sha256, or not at all."""
+
+from __future__ import annotations
+
+import logging
+import os
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pooch
+import requests
+from tqdm.auto import tqdm
+
+from mskseg.data.manifest import RemoteFile, matches
+from mskseg.errors import InputError
+from mskseg.files import written_atomically
+
+_TIMEOUT_S = 30.0  # without a byte, not for the whole file
+_CHUNK_BYTES = 2**20
+
+
+def download(file: RemoteFile, target: Path, *, progress: bool) -> None:
+    """Download one file through pooch, which writes beside the target and renames at the end.
+
+    Parameters
+    ----------
+    file : RemoteFile
+        With its url.
+    target : Path
+        Replaced only by a complete file of the right sha256.
+    progress : bool
+        Show a bar.
+
+    Raises
+    ------
+    InputError
+        Saying what the server answered, or that the content is not the manifest's.
+    OutputError
+        If the folder cannot be written to.
+    """
+    url = str(file.url)
+    try:
+        with _bar(file, shown=progress) as bar, _quiet_pooch():
+            downloader = pooch.HTTPDownloader(
+                progressbar=bar, chunk_size=_CHUNK_BYTES, timeout=_TIMEOUT_S
+            )
+            # Beside the target and through our own writer: the size is checked as well, and a full
+            # disk is reported like everywhere else.
+            with written_atomically(target) as temporary:
+                downloader(url, str(temporary), None)
+                _check_content(temporary, file, url)
+    except requests.HTTPError as error:
+        raise InputError(
+            f"{file.name} could not be downloaded ({error}); fetch it elsewhere and use --from"
+        ) from error
+    except requests.RequestException as error:
+        raise InputError(
+            f"{file.name} could not be downloaded from {url} ({type(error).__name__}: no "
+            "connection, or it broke off); try again, or fetch it elsewhere and use --from"
+        ) from error
+
+
+def copy_matching(wanted: Mapping[Path, RemoteFile], folder: Path) -> None:
+    """Copy files into the cache that are found below a folder by size and sha256.
+
+    Parameters
+    ----------
+    wanted : dict of target Path to RemoteFile
+    folder : Path
+        Searched with all its subfolders; names do not matter.
+
+    Raises
+    ------
+    InputError
+        If the folder does not exist or a file is not in it; then nothing is copied.
+    OutputError
+        If the cache cannot be written to.
+    """
+    if not folder.is_dir():
+        raise InputError(f"{folder} is not a folder; give one that holds the files")
+    found = {target: _find(file, folder) for target, file in wanted.items()}
+    for target, source in found.items():
+        with written_atomically(target) as temporary:
+            shutil.copyfile(source, temporary)
+            if not matches(temporary, wanted[target]):
+                raise InputError(f"{source} changed while it was copied; try again")
+
+
+def _find(file: RemoteFile, folder: Path) -> Path:
+    for parent, _, names in os.walk(folder):
+        for name in names:
+            path = Path(parent, name)
+            try:
+                if matches(path, file):
+                    return path
+            except OSError:
+                continue  # a dangling link or an unreadable file is not what is looked for
+    raise InputError(
+        f"no file below {folder} is {file.name}: expected {file.bytes} bytes with sha256 "
+        f"{file.sha256}; the name does not matter, the content does"
+    )
+
+
+def _check_content(path: Path, file: RemoteFile, url: str) -> None:
+    size = path.stat().st_size
+    if size < file.bytes:
+        raise InputError(f"{url} broke off after {size} of {file.bytes} bytes; try again")
+    if not matches(path, file):
+        raise InputError(
+            f"{url} gave {size} bytes with sha256 {pooch.file_hash(str(path))}, expected "
+            f"{file.bytes} bytes with {file.sha256}; the file changed upstream or on the way"
+        )
+
+
+@contextmanager
+def _bar(file: RemoteFile, *, shown: bool) -> Iterator[Any]:
+    bar: Any = tqdm(total=file.bytes, unit="B", unit_scale=True, desc=file.name, disable=not shown)
+    try:
+        yield bar
+    finally:
+        bar.close()
+
+
+@contextmanager
+def _quiet_pooch() -> Iterator[None]:
+    """Keep pooch from announcing each download on stderr: the bar says it."""
+    logger = pooch.get_logger()
+    level = logger.level
+    logger.setLevel(logging.WARNING)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)

@@ -1,0 +1,91 @@
+"""The mean of a table as this project defines it, with counts beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import pandas as pd
+
+from mskseg.errors import InputError
+
+_PLAN = ("segmenter", "prompt", "box_source")
+
+
+def summarise(
+    table: pd.DataFrame,
+    *,
+    by: Sequence[str] = _PLAN,
+    values: Sequence[str] = ("dice", "filled_box_dice"),
+) -> pd.DataFrame:
+    """Means as this project defines them, with counts beside them.
+
+    Within a subject the mean over the slices of each label, then over its labels, then over the
+    subjects: a muscle that is long, or a subject with many slices, weighs no more than another.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        From `score_cases`; several may be concatenated.
+    by : sequence of str
+        Columns that make a row each of the result, as ``["box_source", "tissue"]``.
+    values : sequence of str
+        Columns to average. A distance becomes inf where one mask of a pair was empty.
+
+    Returns
+    -------
+    pandas.DataFrame
+        `by`, then for each value its mean and `<value>_sd`, the standard deviation between
+        subjects (NaN with one subject), then `miniature` and the counts: `n_subjects`, `n_labels`,
+        `n_slices` (different slices), `n_pairs` (pairs of slice and label in the mean), and the
+        pairs left out, `n_too_small` and `n_both_empty` (see `mskseg.evaluation.tables`).
+
+    Raises
+    ------
+    InputError
+        If a column is missing, or rows of different segmenters or prompt plans would be averaged.
+    """
+    groups = list(by)
+    _check_grouping(table, groups, values)
+    rows = [
+        dict(zip(groups, key, strict=True)) | _group_summary(group, values)
+        for key, group in table.groupby(groups, sort=False, dropna=False)
+    ]
+    return pd.DataFrame(rows)
+
+
+def _group_summary(group: pd.DataFrame, values: Sequence[str]) -> dict[str, Any]:
+    scored = group[group["status"] == "scored"]
+    subject = ["dataset", "subject"]
+    per_label = scored.groupby([*subject, "label", "tissue"])[list(values)].mean()
+    per_subject = per_label.groupby(subject).mean()
+    summary: dict[str, Any] = {}
+    for value in values:
+        summary[value] = per_subject[value].mean()
+        summary[f"{value}_sd"] = per_subject[value].std()
+    slices = ["dataset", "subject", "sequence", "site", "side", "plane", "slice"]
+    return summary | {
+        "miniature": bool(group["miniature"].any()),
+        "n_subjects": len(per_subject),
+        "n_labels": scored.groupby(["label", "tissue"]).ngroups,
+        "n_slices": scored.groupby(slices, dropna=False).ngroups,
+        "n_pairs": len(scored),
+        "n_too_small": int((group["status"] == "too_small").sum()),
+        "n_both_empty": int((group["status"] == "both_empty").sum()),
+    }
+
+
+def _check_grouping(table: pd.DataFrame, by: Sequence[str], values: Sequence[str]) -> None:
+    missing = sorted({*by, *values, *_PLAN, "status"} - set(table.columns))
+    if missing or not by:
+        raise InputError(
+            f"the table lacks the column {missing[0]!r}; summarise a table of `score_cases`"
+            if missing
+            else "`by` is empty, expected one column or more; the default is one row per plan"
+        )
+    for column in _PLAN:
+        if column not in by and (table.groupby(list(by))[column].nunique() > 1).any():
+            raise InputError(
+                f"the mean would mix {table[column].nunique()} different values of {column!r}; "
+                f"add {column!r} to `by`"
+            )

@@ -1,0 +1,211 @@
+"""Boxes from masks, padded, jittered, from the neighbouring slice, and filled."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+from scipy import ndimage
+
+from mskseg.errors import InputError
+from mskseg.prompts.checks import Floats, Mask, check_amount, check_boxes, checked_mask
+
+MIN_AREA_MM2 = 30.0  # below this a component is a fleck that nobody would draw a box around
+_EIGHT_CONNECTED = np.ones((3, 3), dtype=bool)
+
+
+def label_components(
+    mask: npt.ArrayLike, *, spacing_mm: tuple[float, float], min_area_mm2: float = MIN_AREA_MM2
+) -> tuple[npt.NDArray[np.int32], int]:
+    """Give numbers to the 8-connected components of a mask that are large enough.
+
+    Parameters
+    ----------
+    mask : (H, W) bool
+    spacing_mm : (row, column)
+        Pixel size in mm.
+    min_area_mm2 : float
+        Components of a smaller area get no number; their pixels are 0.
+
+    Returns
+    -------
+    component_map : (H, W) int32
+        0 for background, 1 to n for the components, in the order of their first pixel by rows.
+    n : int
+
+    Raises
+    ------
+    InputError
+        If the mask is not 2-D or the spacing not positive.
+    """
+    checked = checked_mask(mask)
+    if not all(np.isfinite(length) and length > 0 for length in spacing_mm):
+        raise InputError(f"spacing_mm is (row, column), both above 0, got {spacing_mm}")
+    found, n_found = ndimage.label(checked, structure=_EIGHT_CONNECTED, output=np.int32)
+    area_mm2 = np.bincount(found.ravel(), minlength=n_found + 1) * spacing_mm[0] * spacing_mm[1]
+    kept = area_mm2 >= min_area_mm2
+    kept[0] = False
+    number = np.where(kept, np.cumsum(kept), 0).astype(np.int32)
+    return number[found], int(kept.sum())
+
+
+def boxes_from_mask(
+    mask: npt.ArrayLike, *, spacing_mm: tuple[float, float], min_area_mm2: float = MIN_AREA_MM2
+) -> Floats:
+    """Tight boxes around the components of a mask that are large enough.
+
+    Parameters
+    ----------
+    mask, spacing_mm, min_area_mm2
+        As `label_components`.
+
+    Returns
+    -------
+    boxes_xyxy : (N, 4) float64
+        In the order of the components; (0, 4) if none is large enough.
+    """
+    components, _ = label_components(mask, spacing_mm=spacing_mm, min_area_mm2=min_area_mm2)
+    boxes = [
+        (columns.start, rows.start, columns.stop, rows.stop)
+        for rows, columns in ndimage.find_objects(components)
+    ]
+    return np.array(boxes, dtype=np.float64).reshape(-1, 4)
+
+
+def pad_boxes(boxes_xyxy: npt.ArrayLike, *, pixels: float, shape: tuple[int, int]) -> Floats:
+    """Widen boxes on every side, as far as the slice goes.
+
+    Parameters
+    ----------
+    boxes_xyxy : (N, 4) or (4,) float
+    pixels : float
+        0 or more.
+    shape : (H, W)
+        Of the slice.
+
+    Returns
+    -------
+    boxes_xyxy : (N, 4) float64
+
+    Raises
+    ------
+    InputError
+        If a box is not one of the slice (see `check_boxes`), or the padding is negative.
+    """
+    check_amount(pixels, "padding in pixels")
+    boxes = check_boxes(boxes_xyxy, shape)
+    return _clipped(boxes + np.array([-pixels, -pixels, pixels, pixels]), shape)
+
+
+def jitter_boxes(
+    boxes_xyxy: npt.ArrayLike,
+    *,
+    shape: tuple[int, int],
+    rng: np.random.Generator,
+    pixels: float | None = None,
+    relative: float | None = None,
+) -> Floats:
+    """Move every side of every box on its own by a uniform random amount.
+
+    Boxes are clipped to the slice. A box that came out narrower than a pixel, or inverted, becomes
+    one pixel wide around the same centre.
+
+    Parameters
+    ----------
+    boxes_xyxy : (N, 4) or (4,) float
+    shape : (H, W)
+        Of the slice.
+    rng : numpy Generator
+        Four numbers are drawn per box, whatever the amount.
+    pixels : float, optional
+        Sides move by up to this many pixels, in or out.
+    relative : float, optional
+        Sides move by up to this part of the box's width (left, right) or height (top, bottom).
+
+    Returns
+    -------
+    boxes_xyxy : (N, 4) float64
+
+    Raises
+    ------
+    InputError
+        If a box is not one of the slice, or not exactly one amount of 0 or more is given.
+    """
+    boxes = check_boxes(boxes_xyxy, shape)
+    if (pixels is None) == (relative is None):
+        raise InputError("give jitter either in `pixels` or as `relative`, not both or none")
+    if pixels is not None:
+        check_amount(pixels, "jitter in pixels")
+        reach = np.full_like(boxes, pixels)
+    else:
+        reach = check_amount(relative or 0.0, "relative jitter") * np.tile(
+            boxes[:, 2:] - boxes[:, :2], 2
+        )
+    moved = _clipped(boxes + rng.uniform(-1.0, 1.0, size=boxes.shape) * reach, shape)
+    return _at_least_a_pixel(moved, shape)
+
+
+def next_slice_boxes(
+    mask: npt.ArrayLike,
+    *,
+    spacing_mm: tuple[float, float],
+    margin_px: float,
+    min_area_mm2: float = MIN_AREA_MM2,
+) -> Floats:
+    """Boxes for a slice from the mask of its neighbour: tight boxes, widened by a margin.
+
+    Parameters
+    ----------
+    mask : (H, W) bool
+        Of the neighbouring slice: its reference, or what was predicted there.
+    spacing_mm, min_area_mm2
+        As `label_components`.
+    margin_px : float
+        How far the structure may move from one slice to the next, in pixels.
+
+    Returns
+    -------
+    boxes_xyxy : (N, 4) float64
+        (0, 4) if the mask has no component that is large enough.
+    """
+    boxes = boxes_from_mask(mask, spacing_mm=spacing_mm, min_area_mm2=min_area_mm2)
+    height, width = np.shape(mask)
+    return pad_boxes(boxes, pixels=margin_px, shape=(height, width))
+
+
+def fill_boxes(boxes_xyxy: npt.ArrayLike, shape: tuple[int, int]) -> Mask:
+    """Fill the boxes: the baseline that any model prompted by them has to beat.
+
+    Parameters
+    ----------
+    boxes_xyxy : (N, 4) or (4,) float
+    shape : (H, W)
+        Of the slice.
+
+    Returns
+    -------
+    (H, W) bool
+        True where the centre of the pixel lies in a box.
+
+    Raises
+    ------
+    InputError
+        If a box is not one of the slice (see `check_boxes`).
+    """
+    filled = np.zeros(shape, dtype=bool)
+    for x0, y0, x1, y1 in np.ceil(check_boxes(boxes_xyxy, shape) - 0.5).astype(int):
+        filled[y0:y1, x0:x1] = True
+    return filled
+
+
+def _clipped(boxes: Floats, shape: tuple[int, int]) -> Floats:
+    height, width = shape
+    clipped: Floats = np.clip(boxes, 0, (width, height, width, height))
+    return clipped
+
+
+def _at_least_a_pixel(boxes: Floats, shape: tuple[int, int]) -> Floats:
+    height, width = shape
+    low, high = boxes[:, :2], boxes[:, 2:]
+    centre = np.clip((low + high) / 2, 0.5, (width - 0.5, height - 0.5))
+    narrow = high - low < 1
+    return np.hstack([np.where(narrow, centre - 0.5, low), np.where(narrow, centre + 0.5, high)])

@@ -1,0 +1,115 @@
+"""Whether boxes, points and masks are ones of the slice at hand."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from mskseg.errors import InputError
+
+Floats = npt.NDArray[np.float64]
+Mask = npt.NDArray[np.bool_]
+
+
+def check_boxes(boxes_xyxy: npt.ArrayLike, shape: tuple[int, int]) -> Floats:
+    """Make sure that boxes are boxes of a slice.
+
+    Parameters
+    ----------
+    boxes_xyxy : (N, 4) or (4,) float
+    shape : (H, W)
+        Of the slice.
+
+    Returns
+    -------
+    boxes_xyxy : (N, 4) float64
+
+    Raises
+    ------
+    InputError
+        If the array has another shape, a value is NaN or infinite, a box is inverted or has no
+        area, or reaches outside the slice.
+    """
+    boxes = _floats(boxes_xyxy, "boxes")
+    if boxes.size == 0:
+        boxes = boxes.reshape(0, 4)
+    if boxes.ndim > 2 or boxes.shape[-1:] != (4,):
+        raise InputError(f"boxes have the shape (N, 4) as x0, y0, x1, y1, got {boxes.shape}")
+    boxes = boxes.reshape(-1, 4)
+    height, width = shape
+    for box in boxes:
+        if box[0] >= box[2] or box[1] >= box[3]:
+            raise InputError(
+                f"the box {_shown(box)} is inverted or has no area; give x0 < x1 and y0 < y1"
+            )
+        if box[0] < 0 or box[1] < 0 or box[2] > width or box[3] > height:
+            raise InputError(
+                f"the box {_shown(box)} reaches outside the slice of {width} columns and {height} "
+                f"rows; keep x within 0 to {width} and y within 0 to {height}"
+            )
+    return boxes
+
+
+def check_points(point_coords: npt.ArrayLike, shape: tuple[int, int]) -> Floats:
+    """Make sure that points lie in a slice.
+
+    Parameters
+    ----------
+    point_coords : (..., 2) float
+        x, y.
+    shape : (H, W)
+        Of the slice.
+
+    Returns
+    -------
+    point_coords : (..., 2) float64
+
+    Raises
+    ------
+    InputError
+        If the last axis is not x, y, a value is NaN or infinite, or a point lies outside.
+    """
+    points = _floats(point_coords, "points")
+    if points.shape[-1:] != (2,):
+        raise InputError(f"points have the shape (..., 2) as x, y, got {points.shape}")
+    height, width = shape
+    outside = ((points < 0) | (points > (width, height))).any(axis=-1)
+    if outside.any():
+        raise InputError(
+            f"the point {_shown(points[outside][0])} lies outside the slice of {width} columns and "
+            f"{height} rows; keep x within 0 to {width} and y within 0 to {height}"
+        )
+    return points
+
+
+def _floats(values: npt.ArrayLike, what: str) -> Floats:
+    try:
+        array = np.array(values, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise InputError(f"{what} are numbers in rows of equal length, got {values!r}") from error
+    if not np.isfinite(array).all():
+        raise InputError(
+            f"{what} need finite numbers, got {int((~np.isfinite(array)).sum())} NaN or infinite"
+        )
+    return array
+
+
+def _shown(values: Floats) -> str:
+    return "(" + ", ".join(f"{value:g}" for value in values) + ")"
+
+
+def checked_mask(mask: npt.ArrayLike, *, empty_is_fine: bool = True) -> Mask:
+    """Return (H, W) bool, or raise InputError if it is not 2-D, or empty where it must not be."""
+    array = np.asarray(mask)
+    if array.ndim != 2:
+        raise InputError(f"a mask of a slice has the shape (H, W), got {array.shape}")
+    if not empty_is_fine and not array.any():
+        raise InputError("the mask is empty, there is no pixel to place a point on")
+    return array.astype(bool, copy=False)
+
+
+def check_amount(amount: float, what: str) -> float:
+    """Return the amount, or raise InputError if it is negative or not finite."""
+    if not np.isfinite(amount) or amount < 0:
+        raise InputError(f"{what} is a finite number of 0 or more, got {amount}")
+    return float(amount)

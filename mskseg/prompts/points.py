@@ -1,0 +1,116 @@
+"""Points from masks: the centre, random ones, and the click that corrects a prediction."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+from scipy import ndimage
+
+from mskseg.errors import InputError
+from mskseg.prompts.checks import Floats, Mask, checked_mask
+
+
+def central_point(mask: npt.ArrayLike, *, spacing_mm: tuple[float, float] = (1.0, 1.0)) -> Floats:
+    """Centre of the pixel that lies deepest inside a mask.
+
+    Beyond the border of the slice counts as outside. Of equally deep pixels the one nearest to the
+    mask's centre of mass is taken, then the first by rows.
+
+    Parameters
+    ----------
+    mask : (H, W) bool
+    spacing_mm : (row, column)
+        Pixel size; only its ratio matters.
+
+    Returns
+    -------
+    point : (2,) float64
+        x, y.
+
+    Raises
+    ------
+    InputError
+        If the mask is empty or not 2-D.
+    """
+    rows, columns, _ = _deepest(checked_mask(mask, empty_is_fine=False), spacing_mm)
+    return np.array([columns + 0.5, rows + 0.5])
+
+
+def random_points(mask: npt.ArrayLike, n: int, *, rng: np.random.Generator) -> Floats:
+    """Centres of n random pixels of a mask, each pixel once while there are enough.
+
+    Parameters
+    ----------
+    mask : (H, W) bool
+    n : int
+        1 or more; if the mask has fewer pixels they are drawn with repetition.
+    rng : numpy Generator
+
+    Returns
+    -------
+    point_coords : (n, 2) float64
+        x, y.
+
+    Raises
+    ------
+    InputError
+        If the mask is empty or not 2-D, or n is below 1.
+    """
+    if n < 1:
+        raise InputError(f"expected one point or more, got n = {n}")
+    pixels = np.argwhere(checked_mask(mask, empty_is_fine=False))
+    chosen = rng.choice(len(pixels), size=n, replace=n > len(pixels))
+    return np.asarray(pixels[chosen, ::-1] + 0.5, dtype=np.float64)
+
+
+def error_point(
+    reference: npt.ArrayLike,
+    prediction: npt.ArrayLike,
+    *,
+    rng: np.random.Generator | None = None,
+) -> tuple[Floats, int]:
+    """Simulate the click with which a reader corrects a prediction.
+
+    Parameters
+    ----------
+    reference, prediction : (H, W) bool
+    rng : numpy Generator, optional
+        If given, any pixel of the error region, as SAM was trained; if not, the pixel deepest
+        inside what was missed or what was added, as a careful reader clicks.
+
+    Returns
+    -------
+    point : (2,) float64
+        x, y.
+    label : int
+        1 if the reference holds the point (it was missed), 0 if not (it was added).
+
+    Raises
+    ------
+    InputError
+        If the shapes differ, or there is no error to correct.
+    """
+    truth, guess = checked_mask(reference), checked_mask(prediction)
+    if truth.shape != guess.shape:
+        raise InputError(f"reference {truth.shape} and prediction {guess.shape} differ in shape")
+    if np.array_equal(truth, guess):
+        raise InputError("the prediction equals the reference, there is no error to click on")
+    if rng is not None:
+        x, y = random_points(truth ^ guess, 1, rng=rng)[0]
+        return np.array([x, y]), int(truth[int(y), int(x)])
+    regions = {1: truth & ~guess, 0: guess & ~truth}
+    deepest = {k: _deepest(region, (1.0, 1.0)) for k, region in regions.items() if region.any()}
+    label = max(deepest, key=lambda k: deepest[k][2])
+    row, column, _ = deepest[label]
+    return np.array([column + 0.5, row + 0.5]), label
+
+
+def _deepest(mask: Mask, spacing_mm: tuple[float, float]) -> tuple[int, int, float]:
+    """Row, column and depth of the pixel farthest from the outside."""
+    padded = np.pad(mask, 1)  # so that beyond the slice counts as outside
+    depth = ndimage.distance_transform_edt(padded, sampling=spacing_mm)[1:-1, 1:-1]
+    candidates = np.argwhere(depth >= depth.max() * (1 - 1e-9))
+    centre = np.argwhere(mask).mean(axis=0)
+    offsets = ((candidates - centre) * np.array(spacing_mm)) ** 2
+    row, column = candidates[offsets.sum(axis=1).argmin()]
+    return int(row), int(column), float(depth.max())

@@ -1,0 +1,134 @@
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import mskseg
+
+PACKAGE = Path(mskseg.__file__).parent
+HEAVY = ("torch", "SimpleITK", "matplotlib", "pandas", "nibabel", "scipy", "numpy", "monai")
+
+# Who may import whom among our own packages; what is absent may import everything below workbook.
+MAY_IMPORT = {
+    "errors": set(),
+    "files": {"errors"},
+    "data": {"data", "errors", "files"},
+    "prompts": {"prompts", "errors"},
+    "models": {"models", "data", "prompts", "errors", "files"},
+    "training": {"training", "models", "data", "prompts", "evaluation", "errors", "files"},
+    "evaluation": {"evaluation", "models", "data", "prompts", "errors", "files", "provenance"},
+}
+TOP = {"workbook", "cli", "commands"}
+NO_TORCH = ("data", "prompts", "evaluation/metrics", "evaluation/surfaces")
+
+
+def imports_of(path: Path) -> set[str]:
+    """Full names of everything a module imports, inside functions too."""
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: relative imports hide the layer"
+            found |= {f"{node.module}.{alias.name}" for alias in node.names}
+    return found
+
+
+def own_parts(path: Path) -> set[str]:
+    """Our sub-packages that a module imports: {"data", "errors"}."""
+    return {name.split(".")[1] for name in imports_of(path) if name.startswith("mskseg.")}
+
+
+def modules() -> list[Path]:
+    return sorted(PACKAGE.rglob("*.py"))
+
+
+def part_of(path: Path) -> str:
+    return path.relative_to(PACKAGE).with_suffix("").parts[0]
+
+
+@pytest.mark.parametrize("path", modules(), ids=lambda p: str(p.relative_to(PACKAGE)))
+def test_imports_point_downwards_only(path):
+    part = part_of(path)
+    if part in TOP or path == PACKAGE / "__init__.py":
+        return
+    imported = own_parts(path)
+    assert not imported & TOP, "nothing imports workbook or cli"
+    if part in MAY_IMPORT:
+        known = {p.stem if p.suffix else p.name for p in PACKAGE.iterdir()}
+        assert imported & known <= MAY_IMPORT[part]
+
+
+@pytest.mark.parametrize("layer", NO_TORCH)
+def test_data_prompts_and_metrics_know_no_torch(layer):
+    place = PACKAGE / layer
+    paths = sorted(place.rglob("*.py")) if place.is_dir() else [place.with_suffix(".py")]
+    assert paths
+    for path in filter(Path.exists, paths):
+        roots = {name.split(".")[0] for name in imports_of(path)}
+        assert not roots & {"torch", "torchvision", "segment_anything", "monai"}, path
+
+
+def test_the_rule_sees_an_import_that_points_upwards(tmp_path):
+    """The check itself can fail: imports inside functions count."""
+    module = tmp_path / "wrong.py"
+    module.write_text("def f():\n    from mskseg.models import segmenter\n    import torch.nn\n")
+    assert own_parts(module) == {"models"}
+    assert "torch.nn" in imports_of(module)
+
+
+def run(code: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+
+
+def test_import_is_silent_and_loads_nothing_heavy():
+    done = run(f"import sys, mskseg; print([m for m in {HEAVY} if m in sys.modules])")
+    assert done.stdout.strip() == "[]"
+    assert done.stderr == ""
+
+
+def test_import_is_quick():
+    timed = "import time; t = time.perf_counter(); import mskseg; print(time.perf_counter() - t)"
+    assert min(float(run(timed).stdout) for _ in range(3)) < 0.3
+
+
+def test_import_leaves_seeds_warnings_and_threads_alone():
+    run(
+        "import random, warnings, threading; random.seed(1); state = random.getstate();"
+        "filters = list(warnings.filters); import mskseg;"
+        "assert random.getstate() == state and warnings.filters == filters;"
+        "assert threading.active_count() == 1"
+    )
+
+
+def test_loading_a_nifti_needs_neither_torch_nor_simpleitk():
+    done = run(
+        "import sys; from mskseg.data import readers, cases; import mskseg.prompts;"
+        "print([m for m in ('torch', 'SimpleITK', 'matplotlib', 'pandas') if m in sys.modules])"
+    )
+    assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize("name", mskseg.__all__)
+def test_every_public_name_is_there(name):
+    assert getattr(mskseg, name) is not None
+    assert name in dir(mskseg)
+
+
+def test_unknown_names_are_an_attribute_error():
+    with pytest.raises(AttributeError, match="no attribute 'segment_everything'"):
+        mskseg.segment_everything  # noqa: B018
+
+
+def test_version_is_told_without_installation(monkeypatch):
+    from importlib import metadata
+
+    def missing(name):
+        raise metadata.PackageNotFoundError(name)
+
+    monkeypatch.setattr(metadata, "version", missing)
+    assert mskseg.__version__ == "0+unknown"

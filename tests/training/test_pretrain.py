@@ -1,0 +1,63 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from mskseg.training.pretrain import PretrainConfig, Pretraining, pretrain
+from mskseg.training.warm_start import warm_start_loss
+
+TINY = PretrainConfig(steps=2, warm_steps=1, scenes=1, prompts=2, second_round=1.0, evaluate_every=2)
+
+
+def test_an_interrupted_training_ends_with_the_weights_of_an_uninterrupted_one(tmp_path: Path):
+    whole = Pretraining(TINY, tmp_path / "whole")
+    for _ in range(2):
+        whole.advance()
+    interrupted = Pretraining(TINY, tmp_path / "part")
+    interrupted.advance()
+    interrupted.save()
+    resumed = Pretraining(TINY, tmp_path / "part")
+    assert resumed.resume() and resumed.step == 1
+    resumed.advance()
+    for name, value in whole.sam.state_dict().items():
+        torch.testing.assert_close(resumed.sam.state_dict()[name], value, msg=name)
+
+
+def test_every_part_of_the_model_is_trained(tmp_path: Path):
+    run = Pretraining(TINY, tmp_path)
+    before = {name: value.clone() for name, value in run.sam.named_parameters()}
+    for _ in range(2):
+        run.advance()
+    moved = {
+        name.split(".")[0]
+        for name, value in run.sam.named_parameters()
+        if not torch.equal(value, before[name])
+    }
+    assert moved == {"image_encoder", "prompt_encoder", "mask_decoder"}
+
+
+@pytest.mark.slow
+def test_warm_start_learns_to_fill_boxes(tmp_path: Path):
+    run = Pretraining(PretrainConfig(warm_steps=120), tmp_path)
+    def loss() -> float:
+        generator = torch.Generator().manual_seed(9)
+        with torch.no_grad():
+            return float(warm_start_loss(run.sam, count=32, generator=generator))
+
+    before = loss()
+    run.warm_start()
+    assert loss() < before - 0.3
+
+
+def test_a_run_writes_half_precision_weights_a_log_and_a_checkpoint(tmp_path: Path):
+    pretrain(TINY, tmp_path)
+    weights = load_file(tmp_path / "sam_vit_mini.safetensors")
+    assert all(value.dtype == torch.float16 for value in weights.values())
+    assert (tmp_path / "sam_vit_mini.safetensors").stat().st_size <= 8_000_000
+    header, row = (tmp_path / "log.csv").read_text().splitlines()
+    assert header.split(",") == ["step", "seconds", "loss", "box", "point", "filled_box"]
+    assert row.startswith("2,")
+    assert (tmp_path / "state.pt").exists()

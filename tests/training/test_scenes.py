@@ -1,0 +1,67 @@
+from __future__ import annotations
+
+import pytest
+import torch
+
+from mskseg.training.scenes import SceneBatch, random_scenes
+from mskseg.training.shapes import FAMILIES
+
+
+def draw(seed: int, count: int = 4, size: int = 96) -> SceneBatch:
+    return random_scenes(count, generator=torch.Generator().manual_seed(seed), size=size)
+
+
+def test_the_same_seed_gives_the_same_scenes_and_another_seed_others():
+    first, again, other = draw(3), draw(3), draw(4)
+    assert torch.equal(first.images, again.images)
+    assert torch.equal(first.label_maps, again.label_maps)
+    assert not torch.equal(first.images, other.images)
+
+
+def test_images_are_whole_grey_values_that_use_the_range():
+    images = draw(0, count=8).images
+    assert torch.equal(images, images.round())
+    assert images.min() >= 0 and images.max() <= 255
+    assert (images.flatten(1).std(1) > 5).all()
+
+
+def test_masks_are_the_pixels_of_their_groups_labels():
+    scenes = draw(1)
+    scene = torch.tensor([0, 1, 2, 3])
+    group = scenes.weights.argmax(1)
+    masks = scenes.masks(scene, group)
+    for i in range(4):
+        labels = scenes.groups[i, group[i]].nonzero()[:, 0]
+        assert torch.equal(masks[i], torch.isin(scenes.label_maps[i], labels))
+        assert masks[i].sum() >= 20
+
+
+def test_objects_too_small_to_see_are_never_asked_for():
+    generator = torch.Generator().manual_seed(5)
+    scenes = random_scenes(6, generator=generator, size=96, min_area_px=50)
+    scene, group = scenes.weights.nonzero().T
+    assert scenes.masks(scene, group).flatten(1).sum(1).min() >= 50
+
+
+@pytest.mark.parametrize("family", sorted(FAMILIES))
+def test_every_family_paints_several_objects_with_labels_in_range(family):
+    generator = torch.Generator().manual_seed(2)
+    painting = FAMILIES[family](3, size=96, generator=generator)
+    highest = painting.label_maps.amax((1, 2))
+    assert (highest < painting.kin.shape[1]).all()
+    assert all(len(labels.unique()) > 4 for labels in painting.label_maps)
+
+
+def test_edges_in_the_image_lie_where_the_labels_change():
+    """The image's gradient is larger at label borders than inside: no shift between the two."""
+    scenes = draw(11, count=16, size=128)
+    step = (scenes.images[:, :, 1:] - scenes.images[:, :, :-1]).abs()
+    border = scenes.label_maps[:, :, 1:] != scenes.label_maps[:, :, :-1]
+
+    def contrast(shift: int) -> float:
+        moved = torch.roll(border, shift, dims=2)
+        return float(step[moved].mean() / step[~moved].mean())
+
+    assert contrast(0) > 1.3
+    assert contrast(0) > max(contrast(-2), contrast(2))
+    assert abs(contrast(-1) - contrast(1)) < 0.15 * contrast(0)  # symmetric: no half-pixel shift

@@ -9,7 +9,7 @@ UV := $(shell command -v uv 2>/dev/null)
 ARGUMENTS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help workbook test lab check constraints clean
+.PHONY: help workbook test lab check notebooks constraints clean
 
 help:  ## Show this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -27,6 +27,9 @@ check: $(INSTALLED)  ## Lint, format check and strict type check
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+notebooks: $(INSTALLED)  ## Write each notebook's .ipynb from its .py
+	$(BIN)/python -m mskseg.workbook.pairing
 
 constraints: $(BIN)/python  ## Compile constraints.txt anew from pyproject.toml (the newest versions allowed)
 	$(call uv,pip compile --quiet --universal --upgrade --all-extras --no-annotate \

@@ -112,6 +112,11 @@ def sidecar_text(facts: Mapping[str, Any], *, content: bytes) -> str:
     return json.dumps(tied, indent=2, ensure_ascii=False) + "\n"
 
 
+def png_text(facts: Mapping[str, Any]) -> str:
+    """Text of the PNG field `PNG_KEY`: JSON in ASCII, the only text that every reader takes."""
+    return json.dumps(dict(facts))
+
+
 def read_provenance(path: str | os.PathLike[str]) -> dict[str, Any]:
     """Read the provenance of a table or figure.
 

@@ -207,6 +207,7 @@ def test_central_point_is_the_middle_of_a_long_strip():
 
 def test_central_point_counts_the_border_of_the_slice_as_outside():
     assert central_point(np.ones((9, 9))).tolist() == [4.5, 4.5]
+    assert central_point(drawn((0, 5, 9, 14))).tolist() == [4.5, 9.5]
 
 
 def test_central_point_knows_anisotropic_pixels():

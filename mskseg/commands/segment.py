@@ -26,8 +26,9 @@ def add_to(commands: Any) -> None:
         epilog='The file: {"plane": "axial", "prompts": [{"slice": 12, "label": 1, "boxes_xyxy": '
         '[[x0, y0, x1, y1]], "point_coords": [[x, y]], "point_labels": [1]}]}. In pixels of the '
         "slice, boxes half-open: the pixel in column 3, row 5 is 3, 5, 4, 6, its centre 3.5, 5.5. "
-        "Rows run from the front (axial) or the head (coronal, sagittal), columns from the patient's "
-        "right (sagittal: from the front); slices count from the feet, the back or the left.",
+        "Rows run from the front (axial) or the head (coronal, sagittal), columns from the "
+        "patient's right (sagittal: from the front); slices count from the feet, the back or the "
+        "left.",
     )
     parser.add_argument("image", type=Path, metavar="IMAGE", help="NIfTI, NRRD, MHA, DICOM folder")
     parser.add_argument("--prompts", type=Path, required=True, metavar="PROMPTS.json")
@@ -124,24 +125,21 @@ def segment_case(segmenter: Segmenter, case: Case, asked: PromptFile, *, plane: 
         uint8, or uint16 where a label is above 255; 0 where nothing was found. Where two labels
         claim a pixel, the one of the higher probability has it.
     """
+    from itertools import groupby
+
     import numpy as np
     from tqdm.auto import tqdm
 
     from mskseg.data.volume import LabelMap
+    from mskseg.models.painting import predict_label_map
 
     dtype = np.uint8 if max(prompt.label for prompt in asked.prompts) < 256 else np.uint16
     stack = np.zeros(case.image.stack(plane).shape, dtype)
-    best = {}  # slice -> probability of the label that has each pixel
-    quiet = not sys.stderr.isatty()
-    for prompt in tqdm(sorted(asked.prompts, key=lambda p: p.slice), unit="prompt", disable=quiet):
-        k = prompt.slice
-        embedding = segmenter.embed(case.slice(k, plane).image)
-        prediction = segmenter.predict(embedding, **_predict_arguments(prompt))
-        claimed = prediction.masks[:, 0].any(axis=0)
-        surest = np.where(prediction.masks[:, 0], prediction.probabilities[:, 0], 0).max(axis=0)
-        won = claimed & (surest > best.get(k, 0))
-        stack[k][won] = prompt.label
-        best[k] = np.maximum(best.get(k, 0), surest)
+    ordered = sorted(asked.prompts, key=lambda prompt: prompt.slice)
+    by_slice = [(k, list(group)) for k, group in groupby(ordered, lambda prompt: prompt.slice)]
+    for k, group in tqdm(by_slice, unit="slice", disable=not sys.stderr.isatty()):
+        prompts = [(prompt.label, _predict_arguments(prompt)) for prompt in group]
+        stack[k] = predict_label_map(segmenter, case.slice(k, plane).image, prompts)
     painted = case.image.from_stack(stack, plane)
     return LabelMap(painted.array, painted.affine)
 

@@ -227,7 +227,7 @@ def _check_even(headers: Sequence[_Header]) -> None:
     gaps = np.diff(heights)
     if gaps.size and gaps.min() < 1e-3:
         raise InputError(
-            f"{int((gaps < 1e-3).sum())} slices lie where another one does; "
+            f"{len(headers)} images lie at {1 + int((gaps >= 1e-3).sum())} places; "
             "give one image per position (one phase, one repetition)"
         )
     if gaps.size and gaps.max() - gaps.min() > _EVEN * np.median(gaps):

@@ -19,7 +19,10 @@ def window_of(array: Array) -> tuple[float, float]:
     array : (ni, nj, nk) array
         A whole volume, so that all its slices share one window.
     """
-    low, high = np.percentile(array[array != 0], WINDOW_PERCENTILES)
+    voxels = array[array != 0]
+    if voxels.dtype == bool:
+        voxels = voxels.view(np.uint8)  # percentiles interpolate, which truth values cannot
+    low, high = np.percentile(voxels, WINDOW_PERCENTILES, overwrite_input=True)
     if low == high:  # an image of one non-zero value still shows against its background
         low = min(low, array.min())
     return float(low), float(high)

@@ -209,7 +209,10 @@ def matches(path: Path, file: RemoteFile) -> bool:
 def _state(path: Path, file: RemoteFile) -> State:
     if not path.is_file():
         return "missing"
-    return "present" if matches(path, file) else "damaged"
+    try:
+        return "present" if matches(path, file) else "damaged"
+    except OSError:  # unreadable: as good as damaged, and replaced alike
+        return "damaged"
 
 
 __all__ = [

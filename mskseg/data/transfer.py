@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import shutil
 from collections.abc import Iterator, Mapping
@@ -23,7 +22,7 @@ _CHUNK_BYTES = 2**20
 
 
 def download(file: RemoteFile, target: Path, *, progress: bool) -> None:
-    """Download one file through pooch, which writes beside the target and renames at the end.
+    """Download one file through pooch, beside the target, and rename it once it is checked.
 
     Parameters
     ----------
@@ -41,24 +40,23 @@ def download(file: RemoteFile, target: Path, *, progress: bool) -> None:
     OutputError
         If the folder cannot be written to.
     """
-    url = str(file.url)
+    # Our own writer: a full disk is reported here as everywhere else.
+    with _bar(file, shown=progress) as bar, written_atomically(target) as temporary:
+        _receive(file, temporary, bar)
+        _check_content(temporary, file)
+
+
+def _receive(file: RemoteFile, path: Path, bar: Any) -> None:
+    downloader = pooch.HTTPDownloader(progressbar=bar, chunk_size=_CHUNK_BYTES, timeout=_TIMEOUT_S)
     try:
-        with _bar(file, shown=progress) as bar, _quiet_pooch():
-            downloader = pooch.HTTPDownloader(
-                progressbar=bar, chunk_size=_CHUNK_BYTES, timeout=_TIMEOUT_S
-            )
-            # Beside the target and through our own writer: the size is checked as well, and a full
-            # disk is reported like everywhere else.
-            with written_atomically(target) as temporary:
-                downloader(url, str(temporary), None)
-                _check_content(temporary, file, url)
+        downloader(str(file.url), str(path), None)
     except requests.HTTPError as error:
         raise InputError(
             f"{file.name} could not be downloaded ({error}); fetch it elsewhere and use --from"
         ) from error
     except requests.RequestException as error:
         raise InputError(
-            f"{file.name} could not be downloaded from {url} ({type(error).__name__}: no "
+            f"{file.name} could not be downloaded from {file.url} ({type(error).__name__}: no "
             "connection, or it broke off); try again, or fetch it elsewhere and use --from"
         ) from error
 
@@ -104,13 +102,13 @@ def _find(file: RemoteFile, folder: Path) -> Path:
     )
 
 
-def _check_content(path: Path, file: RemoteFile, url: str) -> None:
+def _check_content(path: Path, file: RemoteFile) -> None:
     size = path.stat().st_size
     if size < file.bytes:
-        raise InputError(f"{url} broke off after {size} of {file.bytes} bytes; try again")
+        raise InputError(f"{file.url} broke off after {size} of {file.bytes} bytes; try again")
     if not matches(path, file):
         raise InputError(
-            f"{url} gave {size} bytes with sha256 {pooch.file_hash(str(path))}, expected "
+            f"{file.url} gave {size} bytes with sha256 {pooch.file_hash(str(path))}, expected "
             f"{file.bytes} bytes with {file.sha256}; the file changed upstream or on the way"
         )
 
@@ -122,15 +120,3 @@ def _bar(file: RemoteFile, *, shown: bool) -> Iterator[Any]:
         yield bar
     finally:
         bar.close()
-
-
-@contextmanager
-def _quiet_pooch() -> Iterator[None]:
-    """Keep pooch from announcing each download on stderr: the bar says it."""
-    logger = pooch.get_logger()
-    level = logger.level
-    logger.setLevel(logging.WARNING)
-    try:
-        yield
-    finally:
-        logger.setLevel(level)

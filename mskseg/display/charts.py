@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.lines import Line2D
 
 from mskseg.display.colours import FILLED_BOX, PLANS
 from mskseg.errors import InputError
@@ -50,16 +52,81 @@ def dice_by_tissue(
     if scored.empty:
         raise InputError("no row of the table is scored, expected one or more; check the labels")
     means = summarise(scored, by=[*_PLAN, "tissue"])
-    plans = means[_PLAN].drop_duplicates().itertuples(index=False, name=None)
-    by_plan = {plan: means[(means[_PLAN] == plan).all(axis=1)].set_index("tissue") for plan in plans}
-    first = next(iter(by_plan.values()))
-    order = list(dict.fromkeys([*first.sort_values("dice").index, *means["tissue"]]))
+    plans = [group.set_index("tissue") for _, group in means.groupby(_PLAN, sort=False)]
+    best_first = plans[0].sort_values("dice", ascending=False).index
+    order = list(dict.fromkeys([*best_first, *means["tissue"]]))
     if ax is None:
-        size = (8.0, 1.8 + len(order) * (0.18 + 0.14 * len(by_plan)))
+        size = (8.0, 1.6 + len(order) * (0.14 + 0.11 * len(plans)))
         ax = plt.subplots(figsize=size, layout="constrained")[1]
-    offsets = np.linspace(0.5, -0.5, len(by_plan) + 2)[1:-1] * 1.1
-    for (plan, mean), offset, colour in zip(by_plan.items(), offsets, _cycle(), strict=False):
-        rows = scored[(scored[_PLAN] == plan).all(axis=1)]
-        _draw_plan(ax, rows, mean, order=order, offset=offset, colour=colour)
-    _finish(ax, first, order=order, title=title, n_plans=len(by_plan))
+    offsets = np.linspace(-0.5, 0.5, len(plans) + 2)[1:-1]
+    for number, (mean, offset) in enumerate(zip(plans, offsets, strict=True)):
+        rows = scored[(scored[_PLAN] == mean[_PLAN].iloc[0]).all(axis=1)]
+        base = np.array([order.index(tissue) for tissue in mean.index]) + offset
+        slices_at = rows["tissue"].map(order.index).to_numpy() + offset
+        colour = PLANS[number % len(PLANS)]
+        ax.scatter(rows["dice"], slices_at, s=7, color=colour, alpha=0.3, linewidths=0)
+        ax.scatter(
+            mean["filled_box_dice"],
+            base,
+            s=34,
+            marker="D",
+            facecolors="none",
+            edgecolors=FILLED_BOX if len(plans) == 1 else colour,
+        )
+        ax.scatter(mean["dice"], base, s=48, color=colour, edgecolors="white", zorder=3)
+    _name_tissues(ax, plans[0], order)
+    ax.set_title(_finding(plans[0]) if title is None else title, loc="left", fontsize=11)
+    _explain(ax, plans)
     return ax
+
+
+def _name_tissues(ax: Axes, first: pd.DataFrame, order: Sequence[str]) -> None:
+    counts = first["n_pairs"].reindex(order).fillna(0).astype(int)
+    ax.set_yticks(range(len(order)), [f"{name} (n={n})" for name, n in counts.items()], fontsize=9)
+    ax.set_ylim(len(order) - 0.5, -0.5)  # the best on top
+    ax.set_xlim(-0.02, 1.02)
+    ax.set_xlabel("Dice")
+    ax.grid(axis="x", color="0.85", linewidth=0.7)
+    for row in range(0, len(order), 2):
+        ax.axhspan(row - 0.5, row + 0.5, color="0.96", zorder=0)
+    ax.set_axisbelow(True)
+    ax.spines[["top", "right"]].set_visible(False)
+
+
+def _finding(first: pd.DataFrame) -> str:
+    """Say in how many tissues the mean of the first plan is above its filled box."""
+    above = int((first["dice"] > first["filled_box_dice"]).sum())
+    return f"Above the filled box in {above} of {len(first)} tissues ({_name(first)})"
+
+
+def _name(mean: pd.DataFrame) -> str:
+    row = mean.iloc[0]
+    kind = " (miniature)" if row["miniature"] else ""
+    prompt = "points" if row["prompt"] == "point" else "boxes"
+    return f"{row['segmenter']}{kind}, {prompt}: {row['box_source']}"
+
+
+def _explain(ax: Axes, plans: Sequence[pd.DataFrame]) -> None:
+    """Put a legend under the axes: what a dot is, and which colour which plan is."""
+    grey = "0.35"
+    marks = [
+        _mark("o", label="one slice", color=grey, markersize=3, alpha=0.5),
+        _mark("o", label="mean", color=grey, markersize=7),
+        _mark("D", label="mean of the filled boxes", color=grey, markersize=6, fillstyle="none"),
+    ]
+    if len(plans) > 1:
+        marks += [
+            _mark("s", label=_name(mean), color=PLANS[number % len(PLANS)], markersize=7)
+            for number, mean in enumerate(plans)
+        ]
+    ax.figure.legend(
+        handles=marks,
+        loc="outside lower center",
+        ncols=3 if len(plans) == 1 else 2,
+        fontsize=8,
+        frameon=False,
+    )
+
+
+def _mark(marker: str, **style: Any) -> Line2D:
+    return Line2D([], [], linestyle="none", marker=marker, **style)

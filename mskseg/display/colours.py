@@ -11,7 +11,7 @@ RGB = tuple[float, float, float]
 # Okabe and Ito's set without black, which is lost on a grey image; neighbours in the list are far
 # apart, since neighbouring labels are often neighbours in the image.
 _BASE = ("#E69F00", "#56B4E9", "#F0E442", "#CC79A7", "#009E73", "#D55E00", "#0072B2")
-_TINTS = (0.0, 0.45, -0.35)  # towards white, towards black
+_TINTS = (0.0, 0.5, -0.4, 0.75, -0.65)  # towards white, towards black
 
 REFERENCE = "#FFFFFF"
 PREDICTION = "#E69F00"
@@ -32,7 +32,7 @@ def tissue_colours(labels: Iterable[int]) -> dict[int, RGB]:
     -------
     dict of int to (3,) float
         Red, green, blue from 0 to 1. Seven hues, then lighter and darker ones of the same; from the
-        22nd label on colours repeat, and the legend's order has to tell them apart.
+        36th label on colours repeat.
     """
     ordered = sorted(set(labels))
     return {label: _colour(position) for position, label in enumerate(ordered)}

@@ -21,6 +21,7 @@ from mskseg.evaluation.plans import (
     predict_arguments,
 )
 from mskseg.evaluation.prediction import LabelPrediction, PromptableSegmenter
+from mskseg.evaluation.surfaces import bounding_slices
 from mskseg.prompts import label_components
 
 if TYPE_CHECKING:
@@ -216,15 +217,22 @@ class CaseRun:
             )
         return results
 
+    def _count_promptable(self, mask: BoolMask, *, spacing_mm: tuple[float, float]) -> int:
+        if not mask.any():
+            return 0
+        components, _ = label_components(
+            mask[bounding_slices(mask)], spacing_mm=spacing_mm, min_area_mm2=self._min_area_mm2
+        )
+        return int(np.count_nonzero(components))
+
     def _unprompted(self, position: int, label: int) -> LabelPrediction:
         """Give the label's empty prediction for a slice on which it has no prompt."""
         at = self._slices[position]
         reference = self._reference(position, label)
         if (position, label) not in self._promptable_px:
-            components, _ = label_components(
-                reference, spacing_mm=at.spacing_mm, min_area_mm2=self._min_area_mm2
+            self._promptable_px[position, label] = self._count_promptable(
+                reference, spacing_mm=at.spacing_mm
             )
-            self._promptable_px[position, label] = int(np.count_nonzero(components))
         return LabelPrediction(
             case_slice=at,
             label=label,

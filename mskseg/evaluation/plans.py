@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 
 from mskseg import prompts
 from mskseg.errors import InputError
+from mskseg.evaluation.surfaces import bounding_slices
 
 PromptKind = Literal["box", "point"]
 BoolMask = NDArray[np.bool_]
@@ -143,7 +144,7 @@ class OracleBox:
 
     @property
     def box_source(self) -> str:
-        """Source "oracle", with margin, jitter and a seed other than 0 named."""
+        """The word "oracle", with margin, jitter and a seed other than 0 named."""
         parts = ["oracle"]
         if self.margin_px:
             parts.append(f"margin {self.margin_px:g} px")
@@ -197,7 +198,7 @@ class OraclePoint:
 
     @property
     def box_source(self) -> str:
-        """Source "oracle", with the number of points if it is not 1, and a seed other than 0."""
+        """The word "oracle", with the number of points if it is not 1, and a seed other than 0."""
         parts = ["oracle"]
         if self.n > 1:
             parts.append(f"{self.n} points")
@@ -213,18 +214,21 @@ class OraclePoint:
         key: tuple[str | int, ...],
     ) -> LabelPrompts:
         """Points for the components of `mask`; see `OraclePlan.prompts_for`."""
-        components, count = prompts.label_components(
-            mask, spacing_mm=spacing_mm, min_area_mm2=min_area_mm2
-        )
-        boxes = prompts.boxes_from_mask(mask, spacing_mm=spacing_mm, min_area_mm2=min_area_mm2)
+        # Within its bounding box: the depth of every pixel is searched there, not in the slice.
+        rows, columns = bounding_slices(mask)
+        box, corner = mask[rows, columns], np.array([columns.start, rows.start])
+        how: dict[str, Any] = {"spacing_mm": spacing_mm, "min_area_mm2": min_area_mm2}
+        components, count = prompts.label_components(box, **how) if box.size else (box, 0)
+        boxes = prompts.boxes_from_mask(box, **how) if count else np.empty((0, 4))
         rng = _generator(self.seed, key)
         points = np.empty((count, self.n, 2))
         for number in range(count):
             component = components == number + 1
-            points[number, 0] = prompts.central_point(component)
+            points[number, 0] = prompts.central_point(component, spacing_mm=spacing_mm)
             if self.n > 1:
                 points[number, 1:] = prompts.random_points(component, self.n - 1, rng=rng)
-        return LabelPrompts(boxes, points, np.ones((count, self.n), dtype=np.int64))
+        inside = np.ones((count, self.n), dtype=np.int64)
+        return LabelPrompts(boxes + np.tile(corner, 2), points + corner, inside)
 
 
 @dataclass(frozen=True)
@@ -256,27 +260,20 @@ class NeighbourBox:
 
     @property
     def box_source(self) -> str:
-        """Source "neighbour" and the margin."""
+        """The word "neighbour" and the margin."""
         return f"neighbour, margin {self.margin_px:g} px"
 
     def next_prompts(
         self, predicted: BoolMask, *, spacing_mm: tuple[float, float], min_area_mm2: float
     ) -> LabelPrompts:
-        """Boxes for the next slice.
+        """Boxes for the next slice, none where the propagation ends.
 
         Parameters
         ----------
         predicted : (H, W) bool
-            What was predicted on this slice.
-        spacing_mm : (2,) float
-            Row and column spacing, in mm.
-        min_area_mm2 : float
-            Predicted components below are dropped.
-
-        Returns
-        -------
-        LabelPrompts
-            Of length 0 where the propagation ends.
+            What was predicted on this slice; components below `min_area_mm2` are dropped.
+        spacing_mm, min_area_mm2
+            As in `OraclePlan.prompts_for`.
         """
         boxes = prompts.next_slice_boxes(
             predicted,

@@ -28,7 +28,15 @@ class PromptableSegmenter(Protocol):
     def embed(self, image: NDArray[Any]) -> Any:
         """Encode one slice (H, W)."""
 
-    def predict(self, embedding: Any, /, **prompts: Any) -> Any:
+    def predict(
+        self,
+        embedding: Any,
+        /,
+        *,
+        boxes_xyxy: Any = None,
+        point_coords: Any = None,
+        point_labels: Any = None,
+    ) -> Any:
         """Masks (N, M, H, W) and predicted_iou (N, M) for N prompts, as attributes."""
 
 

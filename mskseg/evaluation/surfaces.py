@@ -53,25 +53,26 @@ def checked_spacing(spacing_mm: Sequence[float], *, ndim: int) -> NDArray[np.flo
 
 def surface_points(mask: BoolMask) -> NDArray[np.intp]:
     """Find the indices (P, ndim) of the pixels with a face neighbour outside the mask."""
-    box, offset = _crop(mask)
+    bounds = bounding_slices(mask)
+    box = mask[bounds]
     padded = np.pad(box, 1)
     centre = (slice(1, -1),) * mask.ndim
     interior = box.copy()
     for axis in range(mask.ndim):
         for side in (slice(0, -2), slice(2, None)):
             interior &= padded[(*centre[:axis], side, *centre[axis + 1 :])]
-    return np.argwhere(box & ~interior) + offset
+    corner = np.array([bound.start for bound in bounds], dtype=np.intp)
+    return np.argwhere(box & ~interior) + corner
 
 
-def _crop(mask: BoolMask) -> tuple[BoolMask, NDArray[np.intp]]:
-    """Give the mask within its bounding box, and the index of the box's first pixel."""
-    axes = range(mask.ndim)
+def bounding_slices(mask: BoolMask) -> tuple[slice, ...]:
+    """Find the bounding box of a mask, one slice per axis; slices of length 0 if it is empty."""
     bounds = []
-    for axis in axes:
-        used = np.flatnonzero(mask.any(axis=tuple(other for other in axes if other != axis)))
-        bounds.append((used[0], used[-1] + 1) if used.size else (0, 0))
-    box = mask[tuple(slice(start, stop) for start, stop in bounds)]
-    return box, np.array([start for start, _ in bounds], dtype=np.intp)
+    for axis in range(mask.ndim):
+        others = tuple(other for other in range(mask.ndim) if other != axis)
+        used = np.flatnonzero(mask.any(axis=others))
+        bounds.append(slice(int(used[0]), int(used[-1]) + 1) if used.size else slice(0, 0))
+    return tuple(bounds)
 
 
 def nearest_distances(

@@ -29,6 +29,7 @@ from mskseg.evaluation.case_run import CaseRun
 from mskseg.evaluation.plans import PromptPlan
 from mskseg.evaluation.prediction import LabelPrediction, PromptableSegmenter
 from mskseg.evaluation.summary import summarise
+from mskseg.evaluation.surfaces import bounding_slices
 from mskseg.files import written_atomically
 from mskseg.prompts import MIN_AREA_MM2, fill_boxes
 from mskseg.provenance import sidecar_path, sidecar_text
@@ -219,17 +220,19 @@ def _scores(each: LabelPrediction) -> dict[str, Any]:
 
 
 def _agreement(each: LabelPrediction) -> dict[str, float]:
-    reference, prediction = each.reference, each.prediction
+    filled = fill_boxes(each.boxes_xyxy, each.reference.shape)
+    # Only the part of the slice where there is something: a muscle fills a fiftieth of it.
+    part = bounding_slices(each.reference | each.prediction | filled)
+    reference, prediction = each.reference[part], each.prediction[part]
     surfaces = metrics.surface_distances_mm(
         reference, prediction, spacing_mm=each.case_slice.spacing_mm
     )
-    filled = fill_boxes(each.boxes_xyxy, reference.shape)
     return {
         "dice": metrics.dice(reference, prediction),
         "iou": metrics.iou(reference, prediction),
         "hd95_mm": surfaces.hd95_mm,
         "assd_mm": surfaces.assd_mm,
-        "filled_box_dice": metrics.dice(reference, filled),
+        "filled_box_dice": metrics.dice(reference, filled[part]),
     }
 
 

@@ -48,6 +48,7 @@ class PretrainConfig:
     box_share: float = 0.65  # of first prompts; the rest are points
     average: float = 0.998  # of the weights that are kept (exponential moving average)
     evaluate_every: int = 250  # steps between held-out scores and checkpoints
+    held_out_batches: int = 6  # of 8 scenes and 32 objects: a standard error of about 0.015
     seed: int = 0
 
 
@@ -211,7 +212,7 @@ def pretrain(
         if run.step % config.evaluate_every == 0 or run.step == config.steps:
             mean_loss = sum(losses_since) / len(losses_since)
             row = {"step": run.step, "seconds": round(time.monotonic() - started), "loss": mean_loss}
-            row.update(score_held_out_scenes(run.average))
+            row.update(score_held_out_scenes(run.average, batches=config.held_out_batches))
             _append_row(folder / "log.csv", row)
             run.save()
             bar.set_postfix({name: f"{value:.3f}" for name, value in row.items()})

@@ -53,7 +53,11 @@ def random_points(
     With probability `central` a point prefers the middle of its mask, as a person would click.
     """
     inside = masks.float()
-    depth = functional.avg_pool2d(inside[:, None], 15, 1, 7)[:, 0] * inside
+    # Share of the mask nearby, at a quarter of the resolution: a blur of all pixels is slow on a CPU.
+    coarse = functional.avg_pool2d(inside[:, None], 4)
+    nearby = functional.avg_pool2d(coarse, 5, 1, 2)
+    depth = functional.interpolate(nearby, size=masks.shape[1:])[:, 0] * inside
+    depth = depth / depth.amax((1, 2), keepdim=True).clamp_min(1e-6)
     prefer = torch.rand(len(masks), 1, 1, generator=generator, device=masks.device) < central
     point = _draw_pixel(torch.where(prefer, depth**8, inside), generator)
     coords = torch.stack([point, torch.zeros_like(point)], dim=1)

@@ -191,6 +191,7 @@ def _papermill(
             progress_bar={"desc": path.stem, "leave": False} if progress else False,
             cwd=cwd,
             start_timeout=180,  # a first import of torch on a busy disk
+            **_kernel_transport(),
         )
     except PapermillExecutionError as error:
         return f"{error.ename}: {_first_line(error.evalue)}", error.cell_index
@@ -201,6 +202,15 @@ def _papermill(
     except Exception as error:  # noqa: BLE001  a dead kernel is this notebook's failure, not the run's
         return f"{type(error).__name__}: {_first_line(str(error))}", None
     return None
+
+
+def _kernel_transport() -> dict[str, Any]:
+    """Talk to the kernel over sockets in the file system: nobody else on the machine can listen."""
+    import os
+
+    from traitlets.config import Config
+
+    return {"config": Config(KernelManager={"transport": "ipc"})} if os.name == "posix" else {}
 
 
 def _source_position(executed: NotebookNode, index: int | None) -> int | None:

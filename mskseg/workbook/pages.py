@@ -14,11 +14,18 @@ if TYPE_CHECKING:
 
 # nbconvert's page loads MathJax, require.js, jQuery and mermaid from other people's servers. The
 # notebooks use none of them, and in a closed network each is a time-out: the blocks are emptied.
+# A figure's alternative text stands in the metadata of its cell, which nbconvert's page ignores.
 _OFFLINE_PAGE = """{%- extends 'lab/index.html.j2' -%}
 {%- block html_head_js -%}{%- endblock -%}
 {%- block jupyter_widgets -%}{%- endblock -%}
 {%- block html_head_js_mathjax -%}{%- endblock -%}
 {%- block html_head_js_mermaidjs -%}{%- endblock -%}
+{%- block data_png scoped -%}
+<div class="jp-RenderedImage jp-OutputArea-output {{ extra_class }}">
+<img src="data:image/png;base64,{{ output.data['image/png'] | escape_html }}"
+alt="{{ cell.metadata.get('alt', 'figure') | escape_html }}">
+</div>
+{%- endblock -%}
 """
 
 _INDEX = """<!doctype html>

@@ -102,7 +102,7 @@ def test_labels_without_name_are_called_by_their_number():
 def test_broken_voxels_are_refused_and_counted(value):
     array = image().array.copy()
     array[0, 0, :3] = value
-    with pytest.raises(InputError, match="image of .*/s/t1w has 3 NaN or infinite voxels of 336"):
+    with pytest.raises(InputError, match=r"image of .*/s/t1w has 3 NaN or infinite voxels of 336"):
         Case("s", Volume(array, PIR), sequence="t1w")
 
 
@@ -117,7 +117,7 @@ def test_label_map_without_label_is_refused():
 
 
 def test_reference_on_another_grid_is_refused():
-    with pytest.raises(InputError, match="shape .* against"):
+    with pytest.raises(InputError, match=r"shape .* against"):
         Case("s", image(), labels((6, 7, 9)))
     shifted = PIR.copy()
     shifted[0, 3] += 1.5

@@ -181,7 +181,13 @@ def test_volume_needs_real_numbers():
 
 @pytest.mark.parametrize(
     "affine",
-    [np.eye(3), np.full((4, 4), np.nan), np.zeros((4, 4)), np.diag([1, 1, 0, 1.0]), np.ones((4, 4))],
+    [
+        np.eye(3),
+        np.full((4, 4), np.nan),
+        np.zeros((4, 4)),
+        np.diag([1, 1, 0, 1.0]),
+        np.ones((4, 4)),
+    ],
 )
 def test_volume_needs_a_sound_affine(affine):
     with pytest.raises(InputError, match="an affine"):
@@ -258,7 +264,7 @@ def test_a_tiny_turn_of_a_large_grid_is_seen_at_its_corners():
     affine = np.eye(4)
     affine[1, 0] = 1e-4
     first, second = (Volume(np.ones((100, 2, 2)), a) for a in (np.eye(4), affine))
-    with pytest.raises(InputError, match="corners up to 0.0099 mm apart"):
+    with pytest.raises(InputError, match=r"corners up to 0.0099 mm apart"):
         check_same_grid(first, second)
 
 

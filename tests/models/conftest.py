@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 
+import numpy as np
 import pytest
 import torch
 from segment_anything.modeling import (
@@ -13,6 +14,9 @@ from segment_anything.modeling import (
     Sam,
     TwoWayTransformer,
 )
+
+from mskseg.models.preprocessing import MedSamPreprocessing, SamPreprocessing
+from mskseg.models.segmenter import Segmenter
 
 
 def build_small_sam(seed: int = 0, image_size: int = 128) -> Sam:
@@ -58,3 +62,32 @@ def build_small_sam(seed: int = 0, image_size: int = 128) -> Sam:
 @pytest.fixture(scope="session")
 def small_sam() -> Sam:
     return build_small_sam()
+
+
+@pytest.fixture(scope="session")
+def make_small_sam():
+    return build_small_sam
+
+
+@pytest.fixture
+def segmenter(small_sam):
+    return Segmenter(small_sam, SamPreprocessing(128), name="small")
+
+
+@pytest.fixture
+def medsam(small_sam):
+    return Segmenter(small_sam, MedSamPreprocessing(128), name="small medsam", learned_iou=False)
+
+
+@pytest.fixture(scope="session")
+def scan():
+    """Give a function that draws a blob on a ramp with noise, (H, W) uint8."""
+
+    def draw(shape, seed=0):
+        rng = np.random.default_rng(seed)
+        y, x = np.mgrid[: shape[0], : shape[1]]
+        blob = 120 * np.exp(-((x - shape[1] / 3) ** 2 + (y - shape[0] / 2) ** 2) / 200)
+        noisy = blob + x * 80 / shape[1] + rng.normal(0, 8, shape)
+        return np.clip(noisy, 0, 255).astype(np.uint8)
+
+    return draw

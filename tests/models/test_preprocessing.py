@@ -23,16 +23,8 @@ from mskseg.models.preprocessing import (
 SHAPES = [(90, 60), (60, 90), (64, 64), (200, 150), (31, 320)]
 
 
-def scan(shape, seed=0):
-    """A blob on a ramp with noise, so that every resampling step leaves its mark."""
-    rng = np.random.default_rng(seed)
-    y, x = np.mgrid[: shape[0], : shape[1]]
-    blob = 120 * np.exp(-((x - shape[1] / 3) ** 2 + (y - shape[0] / 2) ** 2) / 200)
-    return np.clip(blob + x * 80 / shape[1] + rng.normal(0, 8, shape), 0, 255).astype(np.uint8)
-
-
 @pytest.mark.parametrize("shape", SHAPES)
-def test_sam_input_is_bit_equal_to_the_predictors(small_sam, shape, monkeypatch):
+def test_sam_input_is_bit_equal_to_the_predictors(small_sam, scan, shape, monkeypatch):
     predictor, seen = SamPredictor(small_sam), []
     monkeypatch.setattr(
         type(small_sam.image_encoder), "forward", lambda _, x: seen.append(x) or x[:, :1]
@@ -45,7 +37,7 @@ def test_sam_input_is_bit_equal_to_the_predictors(small_sam, shape, monkeypatch)
 
 
 def medsam_recipe_input(image, size):
-    """Re-state the image part of MedSAM_Inference.py (bowang-lab/MedSAM), with its 1024 as `size`."""
+    """Re-state the image part of MedSAM_Inference.py (bowang-lab/MedSAM); its 1024 is `size`."""
     if image.ndim == 2:
         image = np.stack([image] * 3, axis=-1)
     small = transform.resize(
@@ -56,7 +48,7 @@ def medsam_recipe_input(image, size):
 
 
 @pytest.mark.parametrize("shape", [*SHAPES, (300, 300)])
-def test_medsam_input_is_bit_equal_to_its_published_recipe(small_sam, shape):
+def test_medsam_input_is_bit_equal_to_its_published_recipe(small_sam, scan, shape):
     image = scan(shape)
     ours = MedSamPreprocessing(128).image_tensor(as_rgb_uint8(image), small_sam)
     assert torch.equal(ours, medsam_recipe_input(image, 128))
@@ -101,7 +93,14 @@ def mirrored(boxes, width):
     return np.stack([width - boxes[:, 2], boxes[:, 1], width - boxes[:, 0], boxes[:, 3]], axis=1)
 
 
-BOXES = np.array([[3.0, 5.0, 11.0, 40.0], [0.0, 0.0, 64.0, 64.0], [20.25, 7.5, 30.0, 9.75], [50.0, 2.0, 50.5, 3.0]])
+BOXES = np.array(
+    [
+        [3.0, 5.0, 11.0, 40.0],
+        [0.0, 0.0, 64.0, 64.0],
+        [20.25, 7.5, 30.0, 9.75],
+        [50.0, 2.0, 50.5, 3.0],
+    ]
+)
 
 
 def mirror_error(preprocessing: Preprocessing, shape, boxes=BOXES):
@@ -114,7 +113,9 @@ def mirror_error(preprocessing: Preprocessing, shape, boxes=BOXES):
 
 def test_a_box_narrower_than_a_pixel_is_its_middle():
     box = np.array([[10.2, 5.0, 10.6, 9.0]])
-    np.testing.assert_allclose(embedded(SamPreprocessing(64), box, (64, 64)), [[10.4, 5.5, 10.4, 8.5]])
+    np.testing.assert_allclose(
+        embedded(SamPreprocessing(64), box, (64, 64)), [[10.4, 5.5, 10.4, 8.5]]
+    )
 
 
 @pytest.mark.parametrize("kind", [SamPreprocessing, MedSamPreprocessing])
@@ -170,7 +171,7 @@ def test_points_are_embedded_mirrored_and_half_a_pixel_is_noticed(offset, expect
     assert np.abs(there - back).max() == pytest.approx(expected)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(
     height=st.integers(4, 700),
     width=st.integers(4, 700),
@@ -185,7 +186,8 @@ def test_boxes_stay_ordered_and_in_the_frame(height, width, corner, extent, fram
     preprocessing = kind(256, frame)
     box = preprocessing.boxes(np.concatenate([low, high])[None], (height, width))[0]
     assert (box[:2] <= box[2:]).all()
-    assert (box[:2] >= -0.5).all()  # a sliver at the edge has its middle half a pixel outside
+    pixel = max(1, 256 / min(height, width))  # a sliver at the edge may lie half of one outside
+    assert (box[:2] >= -pixel / 2).all()
     assert (box[2:] < 256).all()
 
 

@@ -107,7 +107,7 @@ def sensitivity(
     extent_mm: tuple[float, float, float],
     rng: np.random.Generator,
 ) -> FloatArray:
-    """Smooth sensitivity of coil and transmit field, (ni, nj, nk) float32, about 1 in the centre."""
+    """Give the smooth sensitivity of coil and transmit field, about 1 in the middle."""
     ni, nj, nk = shape
     half = (extent_mm[0] / 2, extent_mm[1] / 2, extent_mm[2] / 2)
     shading = RandomField(rng, half, pitch_mm=(60.0, 90.0))
@@ -131,4 +131,5 @@ def _k_space_window(shape: tuple[int, ...], kept: float) -> FloatArray:
         frequency = np.abs(np.fft.fftfreq(n)) * 2 / kept
         ramp = np.clip((1.15 - frequency) / 0.3, 0, 1)
         sides.append(0.5 - 0.5 * np.cos(np.pi * ramp))
-    return np.outer(*sides).astype(np.float32)
+    window: FloatArray = np.outer(*sides).astype(np.float32)
+    return window

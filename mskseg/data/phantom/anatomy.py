@@ -7,9 +7,9 @@ of the labels makes the reference.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,7 +26,7 @@ _ADMIXTURE = {Tissue.MUSCLE: Tissue.FAT, Tissue.FAT: Tissue.FIBROUS}
 
 @dataclass(frozen=True, eq=False)
 class PlaneContent:
-    """What lies at the points of one plane.
+    """Say what lies at the points of one plane.
 
     Attributes
     ----------
@@ -51,7 +51,7 @@ class Body(Protocol):
         """Tissue name of each label of the reference."""
 
     def plane(self, grid: PlaneGrid, z_mm: float) -> PlaneContent:
-        """What lies at the points of `grid` at height `z_mm`."""
+        """Say what lies at the points of `grid` at height `z_mm`."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,7 +70,7 @@ class VoxelContent:
     labels: NDArray[np.uint8]
 
 
-def check_shape(shape: tuple[int, int, int]) -> tuple[int, int, int]:
+def check_shape(shape: Sequence[int]) -> tuple[int, int, int]:
     """Return the shape as three integers, or raise InputError if no phantom can have it."""
     expected = "expected (ni, nj, nk) with 32 to 1024 voxels in plane and 2 to 256 slices"
     if len(shape) != 3 or any(int(n) != n for n in shape):
@@ -120,19 +120,22 @@ def _tissue_shares(plane: PlaneContent) -> FloatArray:
     return shares
 
 
-def _blocks(points: NDArray[np.generic]) -> list[NDArray[np.generic]]:
+_Scalar = TypeVar("_Scalar", bound=np.generic)
+
+
+def _blocks(points: NDArray[_Scalar]) -> list[NDArray[_Scalar]]:
     steps = range(SUB_IN_PLANE)
     return [points[a::SUB_IN_PLANE, b::SUB_IN_PLANE] for a in steps for b in steps]
 
 
 def _block_mean(points: FloatArray) -> FloatArray:
-    total: FloatArray = np.sum(_blocks(points), axis=0, dtype=np.float32)
-    return total / np.float32(SUB_IN_PLANE**2)
+    mean: FloatArray = np.mean(_blocks(points), axis=0, dtype=np.float32)
+    return mean
 
 
 def _majority(planes: list[NDArray[np.uint8]]) -> NDArray[np.uint8]:
     votes = np.stack([block for plane in planes for block in _blocks(plane)])
-    winner, most = votes[0].astype(np.uint8), np.zeros(votes.shape[1:], dtype=np.uint8)
+    winner, most = (np.zeros(votes.shape[1:], dtype=np.uint8) for _ in range(2))
     for label in np.unique(votes):
         count = (votes == label).sum(axis=0, dtype=np.uint8)
         ahead = count > most

@@ -67,13 +67,10 @@ def _row(
     fat_fraction: float,
     source: str,
 ) -> TissueSignal:
-    both = ("1.5T", "3T")
+    t1_ms: dict[FieldStrength, float] = {"1.5T": t1[0], "3T": t1[1]}
+    t2_ms: dict[FieldStrength, float] = {"1.5T": t2[0], "3T": t2[1]}
     return TissueSignal(
-        density,
-        MappingProxyType(dict(zip(both, t1, strict=True))),
-        MappingProxyType(dict(zip(both, t2, strict=True))),
-        fat_fraction,
-        source,
+        density, MappingProxyType(t1_ms), MappingProxyType(t2_ms), fat_fraction, source
     )
 
 
@@ -174,6 +171,7 @@ def voxel_signal(
         Scaled so that a voxel full of muscle has 1 in either sequence.
     """
     weights = [tissue_signal(t, sequence=sequence, field=field) for t in Tissue]
-    relative = np.asarray(weights, dtype=np.float32) / np.float32(weights[Tissue.MUSCLE])
-    signal: FloatArray = np.tensordot(relative, fractions, axes=1)
+    signal = np.zeros(fractions.shape[1:], dtype=np.float32)
+    for weight, fraction in zip(weights, fractions, strict=True):
+        signal += np.float32(weight / weights[Tissue.MUSCLE]) * fraction
     return signal

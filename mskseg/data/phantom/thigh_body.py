@@ -75,7 +75,7 @@ class ThighBody:
         return thigh.TISSUES
 
     def plane(self, grid: PlaneGrid, z_mm: float) -> PlaneContent:
-        """What lies at the points of `grid` at height `z_mm` (0 is mid-thigh)."""
+        """Say what lies at the points of `grid` at height `z_mm` (0 is mid-thigh)."""
         s = z_mm / EXTENT_MM[2] + 0.5
         u, v = self._own_frame(grid, z_mm)
         axes = self._fascia_axes(s)
@@ -184,7 +184,7 @@ class ThighBody:
         u, v = section.straight
         centres, radius = _placed(thigh.FEMUR, section)
         shaft = distance_to_tube(u, v, centres, radius)
-        ridge = centres + np.float32((-0.1 * radius, -0.62 * radius))  # the linea aspera, behind
+        ridge = centres + radius * np.array((-0.1, -0.62), np.float32)  # the linea aspera, behind
         width = np.float32(1.5)
         cortex = -width * np.logaddexp(
             -shaft / width, -distance_to_tube(u, v, ridge, 0.52 * radius) / width
@@ -218,7 +218,8 @@ def _placed(
     centres, radius = tube.at(section.s)
     if shift is not None:
         centres = centres + shift
-    return centres * np.float32(section.axes_mm), (radius + bulk) * sum(section.axes_mm) / 2
+    axes = np.asarray(section.axes_mm, dtype=np.float32)
+    return centres * axes, (radius + bulk) * sum(section.axes_mm) / 2
 
 
 def _distance(

@@ -86,7 +86,8 @@ class ThighTexture:
         patches = np.clip(self._patches.plane(grid, z_mm) - np.float32(0.1), 0, 1)
         grain = np.float32(0.04) * self._grain.plane(grid, z_mm)
         share = np.float32(0.06) + grain + np.float32(0.6) * patches * _ridge(layer, 0.16)
-        return np.clip(share, 0, 1)
+        clipped: FloatArray = np.clip(share, 0, 1)
+        return clipped
 
     def muscle_fat(self, texture: PointTexture, nearest: NDArray[np.uint8]) -> FloatArray:
         """Fat fraction of muscle, (n,): diffuse by lobe, grainy, with streaks in patches.
@@ -106,7 +107,8 @@ class ThighTexture:
         diffuse = subject.muscle_fat[nearest] * (1 + np.float32(0.35) * texture.grain)
         grain = np.float32(0.02) * texture.grain
         share = diffuse + grain + np.float32(0.65) * _ridge(streak, 0.17) * allowed
-        return np.clip(share, 0, 0.85)
+        clipped: FloatArray = np.clip(share, 0, 0.85)
+        return clipped
 
 
 def _pair(

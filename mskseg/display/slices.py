@@ -1,0 +1,241 @@
+"""A slice with outlines, boxes and points on it. Every function returns Axes and shows nothing.
+
+The axes of a slice are its pixels in the half-open coordinates of all boxes and points here: pixel
+(0, 0) spans 0 to 1 both ways, y grows downwards, and the aspect is the true one in millimetres.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Literal
+
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.patches import Rectangle
+from matplotlib.patheffects import withStroke
+from numpy.typing import ArrayLike, NDArray
+
+from mskseg.display.colours import RGB
+from mskseg.errors import InputError
+
+if TYPE_CHECKING:
+    from mskseg.data.volume import Plane
+
+Colour = RGB | str
+Linestyle = Literal["solid", "dashed"]
+
+# Left, right, top and bottom edge of a slice, see the conventions in `mskseg.data.volume`.
+_EDGES: dict[str, tuple[str, str, str, str]] = {
+    "axial": ("R", "L", "A", "P"),
+    "coronal": ("R", "L", "S", "I"),
+    "sagittal": ("A", "P", "S", "I"),
+}
+OUTLINE = [withStroke(linewidth=2.4, foreground="black")]
+"""A black rim: what is drawn in a light colour is seen on bright tissue too."""
+
+
+def show_slice(
+    image: ArrayLike,
+    *,
+    spacing_mm: tuple[float, float],
+    plane: Plane | None = None,
+    zoom_xyxy: ArrayLike | None = None,
+    title: str = "",
+    ax: Axes | None = None,
+) -> Axes:
+    """Show a slice at its true proportions.
+
+    Parameters
+    ----------
+    image : (H, W) any real dtype
+        8-bit images are shown from 0 to 255, so that slices of a volume share one grey scale;
+        others from their minimum to their maximum.
+    spacing_mm : (row, column)
+        Distance of rows and of columns.
+    plane : {"axial", "coronal", "sagittal"}, optional
+        Marks the edges: R, L for the patient's sides, A, P, S, I for front, back, head, feet.
+    zoom_xyxy : (4,) float, optional
+        Show only this box of the slice, in its pixels; parts outside the slice stay empty.
+    title : str
+        Says what the figure shows.
+    ax : Axes, optional
+        Default: of a new figure.
+
+    Returns
+    -------
+    Axes
+        In pixels: x from 0 to W, y from 0 (top) to H.
+
+    Raises
+    ------
+    InputError
+        If the image is not (H, W).
+    """
+    pixels = np.asarray(image)
+    if pixels.ndim != 2:
+        raise InputError(f"a slice is (H, W), this image has shape {pixels.shape}; pick one slice")
+    ax = _axes(ax)
+    height, width = pixels.shape
+    grey: dict[str, Any] = {"vmin": 0, "vmax": 255} if pixels.dtype == np.uint8 else {}
+    ax.imshow(
+        pixels,
+        cmap="gray",
+        interpolation="nearest",
+        extent=(0, width, height, 0),
+        aspect=spacing_mm[0] / spacing_mm[1],
+        **grey,
+    )
+    if zoom_xyxy is not None:
+        x0, y0, x1, y1 = np.asarray(zoom_xyxy, dtype=float)
+        ax.set(xlim=(x0, x1), ylim=(y1, y0))
+    ax.autoscale(False)  # an outline at the border must not widen the axes
+    ax.set_xticks([])
+    ax.set_yticks([])
+    ax.set_title(title)
+    if plane is not None:
+        _mark_edges(ax, plane)
+    return ax
+
+
+def draw_boxes(
+    ax: Axes, boxes_xyxy: ArrayLike, *, colour: Colour = "white", label: str = ""
+) -> Axes:
+    """Draw boxes on a slice, at exactly their half-open coordinates.
+
+    Parameters
+    ----------
+    ax : Axes
+        From `show_slice`.
+    boxes_xyxy : (N, 4) or (4,) float
+        Pixels of the slice.
+    colour : colour
+        Of the line.
+    label : str
+        For a legend; once for all boxes.
+
+    Returns
+    -------
+    Axes
+        `ax`.
+    """
+    for number, (x0, y0, x1, y1) in enumerate(np.reshape(boxes_xyxy, (-1, 4)).tolist()):
+        ax.add_patch(
+            Rectangle(
+                (x0, y0),
+                x1 - x0,
+                y1 - y0,
+                fill=False,
+                edgecolor=colour,
+                linewidth=1.2,
+                label=label if number == 0 else "",
+                path_effects=OUTLINE,
+            )
+        )
+    return ax
+
+
+def draw_points(ax: Axes, point_coords: ArrayLike, *, point_labels: ArrayLike) -> Axes:
+    """Draw point prompts on a slice: filled circles inside, crosses outside.
+
+    Parameters
+    ----------
+    ax : Axes
+        From `show_slice`.
+    point_coords : (..., 2) float
+        x, y in pixels of the slice.
+    point_labels : (...) int
+        1 for inside the object, 0 for outside.
+
+    Returns
+    -------
+    Axes
+        `ax`.
+    """
+    points, inside = np.reshape(point_coords, (-1, 2)), np.ravel(point_labels) == 1
+    # Shape as well as colour tells them apart.
+    for chosen, marker, colour in ((inside, "o", "#56B4E9"), (~inside, "X", "#D55E00")):
+        x, y = points[chosen].T
+        ax.scatter(x, y, s=45, marker=marker, c=colour, edgecolors="black", zorder=3)
+    return ax
+
+
+def draw_label_map(
+    ax: Axes,
+    label_map: ArrayLike,
+    *,
+    colours: Mapping[int, Colour],
+    linestyle: Linestyle = "solid",
+    fill: float = 0.0,
+) -> Axes:
+    """Draw the outline of each label on a slice.
+
+    Parameters
+    ----------
+    ax : Axes
+        From `show_slice`.
+    label_map : (H, W) int or bool
+        0 is background.
+    colours : mapping of int to colour
+        From `tissue_colours`; labels without a colour are an error, not left out.
+    linestyle : {"solid", "dashed"}
+        Of the outlines.
+    fill : float
+        Opacity of the area, 0 to 1.
+
+    Returns
+    -------
+    Axes
+        `ax`.
+
+    Raises
+    ------
+    InputError
+        If a label has no colour.
+    """
+    labels = np.asarray(label_map).astype(int)
+    for label in labels_in(labels):
+        if label not in colours:
+            raise InputError(
+                f"label {label} has no colour; take the colours of all labels: "
+                "`tissue_colours(labels)`"
+            )
+        _draw_mask(ax, labels == label, colour=colours[label], linestyle=linestyle, fill=fill)
+    return ax
+
+
+def _axes(ax: Axes | None) -> Axes:
+    return plt.subplots(layout="constrained")[1] if ax is None else ax
+
+
+def _mark_edges(ax: Axes, plane: Plane) -> None:
+    places = ((0.02, 0.5), (0.98, 0.5), (0.5, 0.98), (0.5, 0.02))
+    sides = (("left", "center"), ("right", "center"), ("center", "top"), ("center", "bottom"))
+    for letter, place, (horizontal, vertical) in zip(_EDGES[plane], places, sides, strict=True):
+        ax.text(
+            *place,
+            letter,
+            transform=ax.transAxes,
+            ha=horizontal,
+            va=vertical,
+            color="white",
+            fontsize=9,
+            path_effects=OUTLINE,
+        )
+
+
+def _draw_mask(
+    ax: Axes, mask: NDArray[np.bool_], *, colour: Colour, linestyle: Linestyle, fill: float
+) -> None:
+    """Draw the line half way between the centres of pixels inside and outside."""
+    padded = np.pad(mask, 1).astype(float)  # closes the outline at the border of the slice
+    y, x = (np.arange(n) - 0.5 for n in padded.shape)
+    if fill:
+        ax.contourf(x, y, padded, levels=[0.5, 1.5], colors=[colour], alpha=fill)
+    lines = ax.contour(x, y, padded, levels=[0.5], colors=[colour], linestyles=linestyle)
+    lines.set(linewidth=1.3, path_effects=OUTLINE)
+
+
+def labels_in(*label_maps: NDArray[np.int_]) -> list[int]:
+    """List the labels of one or more label maps, ascending, without the background."""
+    return sorted(set().union(*(np.unique(each).tolist() for each in label_maps)) - {0})

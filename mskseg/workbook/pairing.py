@@ -1,0 +1,65 @@
+"""Write each notebook's ``.ipynb`` from its ``.py``, always the same bytes for the same source.
+
+``python -m mskseg.workbook.pairing`` (``make notebooks``) writes them all. Outputs, counts and
+random cell ids would make every commit differ; there are none.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from mskseg.files import written_atomically
+from mskseg.workbook.sources import find_notebooks, load_notebook, notebooks_folder
+
+_OURS = ("tags", "alt", "jupyter")  # the rest of a cell's metadata are jupytext's notes on layout
+
+
+def paired_text(source: Path) -> str:
+    """Give the text of the ``.ipynb`` that belongs to a source.
+
+    Parameters
+    ----------
+    source : Path
+        ``NAME.py``, py:percent.
+
+    Returns
+    -------
+    str
+        nbformat 4.5 as JSON; cells are numbered instead of getting random ids.
+
+    Raises
+    ------
+    mskseg.errors.InputError
+        If the source cannot be read as a notebook.
+    """
+    import nbformat
+
+    notebook = load_notebook(source)
+    for number, cell in enumerate(notebook.cells):
+        cell["id"] = f"cell-{number:02d}"
+        cell["metadata"] = {key: cell.metadata[key] for key in _OURS if key in cell.metadata}
+        if cell.cell_type == "code":
+            cell["outputs"], cell["execution_count"] = [], None
+    notebook["nbformat"], notebook["nbformat_minor"] = 4, 5
+    notebook["metadata"] = {
+        "jupytext": {"formats": "ipynb,py:percent"},
+        "kernelspec": notebook.metadata["kernelspec"],
+        "language_info": {"name": "python"},
+    }
+    return str(nbformat.writes(notebook)) + "\n"
+
+
+def write_pairs(folder: Path) -> list[Path]:
+    """Write the ``.ipynb`` of every ``.py`` in a folder; gives the paths written."""
+    written = []
+    for source in (path for path in find_notebooks(folder) if path.suffix == ".py"):
+        target = source.with_suffix(".ipynb")
+        with written_atomically(target) as temporary:
+            temporary.write_text(paired_text(source), encoding="utf-8")
+        written.append(target)
+    return written
+
+
+if __name__ == "__main__":
+    sys.stdout.writelines(f"{path}\n" for path in write_pairs(notebooks_folder()))

@@ -1,0 +1,132 @@
+"""Embeddings are kept by content, survive on disk, and damage is noticed."""
+
+from __future__ import annotations
+
+import logging
+
+import numpy as np
+import pytest
+import torch
+
+from mskseg.errors import InputError, OutputError
+from mskseg.models.embeddings import EmbeddingCache, embedding_key
+from mskseg.models.preprocessing import SamPreprocessing
+from mskseg.models.segmenter import Segmenter
+
+
+@pytest.fixture
+def with_cache(small_sam):
+    return lambda cache: Segmenter(small_sam, SamPreprocessing(128), name="small", cache=cache)
+
+
+def test_key_depends_on_bytes_shape_dtype_and_model():
+    image = np.arange(12, dtype=np.uint8).reshape(3, 4)
+    changed = image.copy()
+    changed[0, 0] += 1
+    keys = [
+        embedding_key(image, "a"),
+        embedding_key(image, "b"),
+        embedding_key(changed, "a"),
+        embedding_key(image.reshape(4, 3), "a"),
+        embedding_key(image.astype(np.int8), "a"),
+    ]
+    assert len(set(keys)) == 5
+    assert embedding_key(np.asfortranarray(image), "a") == keys[0]
+
+
+def test_memory_forgets_the_least_recently_used(with_cache, scan):
+    one_kept = 32 * 8 * 8 * 4 / 2**20
+    cache = EmbeddingCache(max_memory_mb=2.5 * one_kept)
+    segmenter = with_cache(cache)
+    first, second, third = (scan((40, 40), seed) for seed in range(3))
+    segmenter.embed(first)
+    segmenter.embed(second)
+    segmenter.embed(first)  # now the second is the older one
+    segmenter.embed(third)
+    assert (len(cache), cache.n_hits, cache.n_misses) == (2, 1, 3)
+    segmenter.embed(first)
+    assert cache.n_misses == 3
+    segmenter.embed(second)
+    assert cache.n_misses == 4
+
+
+def test_nothing_is_written_unless_a_folder_is_given(with_cache, scan, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with_cache(None).embed(scan((40, 40)))
+    assert list(tmp_path.rglob("*")) == []
+
+
+@pytest.mark.parametrize("stored_dtype", ["float16", "float32"])
+def test_a_second_session_reads_exactly_what_the_first_used(
+    with_cache, scan, tmp_path, stored_dtype
+):
+    image = scan((40, 50))
+    first = with_cache(EmbeddingCache(tmp_path, stored_dtype=stored_dtype)).embed(image)
+    cache = EmbeddingCache(tmp_path, stored_dtype=stored_dtype)
+    second = with_cache(cache).embed(image)
+    assert (cache.n_hits, cache.n_misses) == (1, 0)
+    assert torch.equal(first.features, second.features)
+    assert second.features.dtype == torch.float32
+    assert (second.original_size, second.key, second.encode_s) == (
+        first.original_size,
+        first.key,
+        first.encode_s,
+    )
+
+
+def test_float32_keeps_every_bit_and_float16_half_the_size(with_cache, segmenter, scan, tmp_path):
+    image = scan((40, 50))
+    exact = segmenter.embed(image).features
+    full = with_cache(EmbeddingCache(tmp_path, stored_dtype="float32")).embed(image).features
+    half = with_cache(EmbeddingCache(tmp_path, stored_dtype="float16")).embed(image).features
+    assert torch.equal(full, exact)
+    assert 0 < (half - exact).abs().max() < 0.01
+    sizes = {path.parents[1].name: path.stat().st_size for path in tmp_path.rglob("*.safetensors")}
+    assert sizes["float16"] < 0.6 * sizes["float32"]
+
+
+def damage_by_flipping(path):
+    content = bytearray(path.read_bytes())
+    content[-3] ^= 0xFF
+    path.write_bytes(content)
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        damage_by_flipping,
+        lambda path: path.write_bytes(path.read_bytes()[:-100]),
+        lambda path: path.write_bytes(b""),
+        lambda path: path.write_bytes(b"something else entirely, and long enough to have a header"),
+    ],
+    ids=["flipped", "truncated", "empty", "other"],
+)
+def test_a_damaged_entry_is_noticed_and_rebuilt(with_cache, scan, tmp_path, caplog, damage):
+    image = scan((40, 50))
+    expected = with_cache(EmbeddingCache(tmp_path)).embed(image).features
+    (path,) = tmp_path.rglob("*.safetensors")
+    damage(path)
+    cache = EmbeddingCache(tmp_path)
+    with caplog.at_level(logging.WARNING):
+        assert torch.equal(with_cache(cache).embed(image).features, expected)
+    assert (cache.n_damaged, cache.n_misses) == (1, 1)
+    assert "computed again" in caplog.text
+    fresh = EmbeddingCache(tmp_path)
+    with_cache(fresh).embed(image)
+    assert (fresh.n_damaged, fresh.n_hits) == (0, 1)
+
+
+def test_no_partial_file_is_left_when_writing_fails(with_cache, scan, tmp_path, monkeypatch):
+    def full_disk(tensors, path, metadata):
+        path.write_bytes(b"half")
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("mskseg.models.embeddings.save_file", full_disk)
+    with pytest.raises(OutputError, match="No space left"):
+        with_cache(EmbeddingCache(tmp_path)).embed(scan((40, 40)))
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
+
+
+def test_an_unknown_dtype_is_refused(tmp_path):
+    with pytest.raises(InputError, match="float16, float32"):
+        EmbeddingCache(tmp_path, stored_dtype="int8")

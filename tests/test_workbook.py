@@ -1,0 +1,151 @@
+"""The runner: nothing skipped, failures named, an interrupted run continued."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from mskseg.commands.run import report
+from mskseg.errors import InputError, OutputError
+from mskseg.workbook import find_notebooks, load_notebook, run_workbook
+
+GOOD = """# %% [markdown]
+# # Count
+# %% tags=["parameters"]
+n = 2
+output = "../output"
+# %%
+import sys
+from pathlib import Path
+Path(output, "tables", "count.csv").write_text(f"n\\n{n}\\n")
+print(n * 21)
+print("a word on stderr", file=sys.stderr)
+"""
+BAD = """# %% [markdown]
+# # Fail
+# %% tags=["parameters"]
+tissue = "femur"
+# %%
+table = {}
+# %%
+table[tissue]
+# %%
+print("never reached")
+"""
+SIZES = """
+01_count: {quick: {n: 3}, default: {}, full: {n: 1000}}
+02_fail: {quick: {}, default: {}}
+03_also: {quick: {}}
+"""
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Three notebooks, the second fails."""
+    folder = tmp_path_factory.mktemp("clone") / "notebooks"
+    folder.mkdir()
+    for name, source in (("01_count", GOOD), ("02_fail", BAD), ("03_also", GOOD)):
+        (folder / f"{name}.py").write_text(source)
+    (folder / "sizes.yaml").write_text(SIZES)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def finished(folder: Path) -> tuple[Path, list]:
+    output = folder.parent / "output"
+    return output, run_workbook(folder=folder, output=output, size="quick", progress=False)
+
+
+def test_a_failing_notebook_is_named_with_its_cell_and_error_and_the_others_still_run(finished):
+    _, runs = finished
+    assert [(run.name, run.status) for run in runs] == [
+        ("01_count", "passed"),
+        ("02_fail", "failed"),
+        ("03_also", "passed"),
+    ]
+    assert (runs[1].cell, runs[1].error) == (4, "KeyError: 'femur'")
+    assert "FAILED 02_fail, cell 4: KeyError: 'femur'" in report(runs)
+    assert report(runs).splitlines()[-1] == f"open {finished[0] / 'html' / 'index.html'}"
+
+
+def test_parameters_of_the_size_are_injected_and_stderr_is_kept(finished):
+    output, runs = finished
+    cells = load_notebook(output / "notebooks" / "01_count.ipynb").cells
+    texts = {out.name: out.text for cell in cells for out in cell.get("outputs", [])}
+    assert texts == {"stdout": "63\n", "stderr": "a word on stderr\n"}
+    assert runs[0].stderr_lines == 1
+    assert "01_count (1)" in report(runs)
+    assert (output / "tables" / "count.csv").read_text() == "n\n2\n"  # 03_also, its own default
+
+
+def test_pages_show_results_and_errors_and_load_nothing_from_elsewhere(finished):
+    output, _ = finished
+    page = (output / "html" / "02_fail.html").read_text()
+    assert "KeyError" in page
+    assert "<script src=" not in page
+    assert "cdnjs" not in page
+    index = (output / "html" / "index.html").read_text()
+    assert index.count(".html") == 3
+    assert "failed" in index
+
+
+def test_a_second_run_keeps_what_is_finished_and_runs_the_failed_one_again(folder, finished):
+    output, _ = finished
+    runs = run_workbook(folder=folder, output=output, size="quick", progress=False)
+    assert [run.status for run in runs] == ["kept", "failed", "kept"]
+    assert runs[0].seconds > 0
+
+
+@pytest.mark.parametrize("change", ["source", "parameters", "fresh"])
+def test_a_changed_notebook_is_run_again(folder, finished, tmp_path, change):
+    clone = shutil.copytree(folder.parent, tmp_path / "clone")
+    first = {"names": ["01"], "folder": clone / "notebooks", "output": clone / "output"}
+    run_workbook(**first, size="quick", progress=False)
+    if change == "source":
+        source = clone / "notebooks" / "01_count.py"
+        source.write_text(source.read_text() + "print('more')\n")
+    given = {"n": 5} if change == "parameters" else {}
+    runs = run_workbook(**first, size="quick", given=given, fresh=change == "fresh", progress=False)
+    assert [run.status for run in runs] == ["passed"]
+
+
+def test_a_failure_does_not_leave_an_earlier_result_to_be_kept(folder, finished, tmp_path):
+    clone = shutil.copytree(folder.parent, tmp_path / "clone")
+    source = clone / "notebooks" / "01_count.py"
+    where = {"names": ["01"], "folder": source.parent, "output": clone / "output"}
+    good = source.read_text()
+    run_workbook(**where, size="quick", progress=False)
+    source.write_text(good + "raise SystemError('no')\n")
+    assert run_workbook(**where, size="quick", progress=False)[0].failed
+    source.write_text(good)
+    assert run_workbook(**where, size="quick", progress=False)[0].status == "passed"
+
+
+def test_every_notebook_is_found_once_whether_paired_or_not(tmp_path):
+    for name in ("01_a.py", "01_a.ipynb", "02_b.py", "03_c.ipynb", "sizes.yaml"):
+        (tmp_path / name).touch()
+    found = [path.name for path in find_notebooks(tmp_path)]
+    assert found == ["01_a.py", "02_b.py", "03_c.ipynb"]
+    assert [path.name for path in find_notebooks(tmp_path, ["notebooks/02_b.ipynb", "01"])] == [
+        "01_a.py",
+        "02_b.py",
+    ]
+
+
+def test_an_unknown_notebook_is_refused_with_the_names_there_are(folder, tmp_path):
+    with pytest.raises(InputError, match="no notebook named '04'; there are 01_count, 02_fail"):
+        run_workbook(["04"], folder=folder, output=tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_notebook_without_parameters_for_the_size_is_refused(folder, tmp_path):
+    with pytest.raises(InputError, match="no 'full' parameters for 02_fail, 03_also"):
+        run_workbook(folder=folder, output=tmp_path, size="full")
+
+
+def test_an_output_that_is_a_file_is_refused(folder, tmp_path):
+    (tmp_path / "output").touch()
+    with pytest.raises(OutputError, match=r"cannot write to .*choose another --output"):
+        run_workbook(folder=folder, output=tmp_path / "output", size="quick")

@@ -40,16 +40,9 @@ from IPython.display import Markdown
 
 import mskseg
 from mskseg.data.datasets import list_subjects
-from mskseg.display.plots import dice_by_tissue, draw_boxes, overlay, save_figure, triptych
-from mskseg.evaluation import (
-    NeighbourBox,
-    OracleBox,
-    OraclePoint,
-    dice,
-    score_cases,
-    summarise,
-    write_table,
-)
+from mskseg.display import plots
+from mskseg.evaluation import NeighbourBox, OracleBox, OraclePoint, dice, summarise
+from mskseg.evaluation.tables import score_cases, write_table
 from mskseg.models.painting import predict_label_map
 from mskseg.prompts import boxes_from_mask, fill_boxes
 from mskseg.provenance import provenance
@@ -105,7 +98,7 @@ counts = [len(np.unique(one.label_map)) for one in case.slices()]
 one = case.slice(int(np.argmax(counts)))
 labels = [int(label) for label in np.unique(one.label_map) if label]
 boxes = {k: boxes_from_mask(one.label_map == k, spacing_mm=one.spacing_mm) for k in labels}
-outlines = overlay(
+outlines = plots.overlay(
     one.image,
     spacing_mm=one.spacing_mm,
     reference=one.label_map,
@@ -113,7 +106,7 @@ outlines = overlay(
     plane=one.plane,
     title=f"{case.name}: {len(labels)} tissues on slice {one.index}",
 )
-boxed = draw_boxes(outlines, np.concatenate(list(boxes.values())))
+boxed = plots.draw_boxes(outlines, np.concatenate(list(boxes.values())))
 
 # %% [markdown]
 # **What you see**: one box per connected piece of each tissue. Neighbouring boxes overlap a great deal, and some tissues fill their box far better than others.
@@ -134,7 +127,7 @@ mask = prediction.masks[0, 0]
 print(f"{case.tissue(chosen)}: {prediction}, Dice {dice(reference, mask):.2f}")
 
 # %% alt="The reference outline, the predicted outline and the box of one tissue"
-single = overlay(
+single = plots.overlay(
     one.image,
     spacing_mm=one.spacing_mm,
     reference=reference,
@@ -216,8 +209,8 @@ plans.drop(columns=["segmenter", "prompt"]).round(3)
 # > **Guess**: on how many tissues is the model above its filled box?
 
 # %% alt="Dice of each tissue, one dot per slice, the mean, and a diamond for the filled box"
-tissue_axes = dice_by_tissue(table[table["box_source"] == "oracle"])
-save_figure(tissue_axes, figures / "03_dice_by_tissue.png", provenance=facts)
+tissue_axes = plots.dice_by_tissue(table[table["box_source"] == "oracle"])
+plots.save_figure(tissue_axes, figures / "03_dice_by_tissue.png", provenance=facts)
 
 # %%
 per_tissue = summarise(table, by=["tissue", "segmenter", "prompt", "box_source"])
@@ -238,7 +231,7 @@ wide.sort_values("oracle", ascending=False).round(2)
 # %% alt="Image with boxes, reference and prediction side by side, one colour per tissue"
 prompts = [(label, {"boxes_xyxy": boxes[label]}) for label in labels]
 predicted_map = predict_label_map(segmenter, one.image, prompts)
-panels = triptych(
+panels = plots.triptych(
     one.image,
     one.label_map,
     predicted_map,
@@ -247,7 +240,7 @@ panels = triptych(
     plane=one.plane,
     title=f"{segmenter.name}{' (miniature)' if segmenter.miniature else ''}, oracle boxes, {case.name}",
 )
-save_figure(panels[0], figures / "03_overlay.png", provenance=facts)
+plots.save_figure(panels[0], figures / "03_overlay.png", provenance=facts)
 
 # %% [markdown]
 # **What you see**: look for smoothed corners, for masks that leak over a border without contrast, and for tissues that swallow their neighbour.
@@ -260,7 +253,7 @@ worst = of_case.loc[of_case["dice"].where(of_case["box_source"] == "oracle").idx
 bad = case.slice(int(worst["slice"]))
 bad_box = boxes_from_mask(bad.label_map == worst["label"], spacing_mm=bad.spacing_mm)
 bad_map = predict_label_map(segmenter, bad.image, [(1, {"boxes_xyxy": bad_box})])
-failure = overlay(
+failure = plots.overlay(
     bad.image,
     spacing_mm=bad.spacing_mm,
     reference=bad.label_map == worst["label"],
@@ -283,6 +276,8 @@ try:
 except mskseg.InputError as error:
     assert "outside" in str(error)
     print(error)
+else:
+    raise AssertionError("a box beyond the edge was accepted")
 
 # %% [markdown]
 # ### Exercise 2: one click instead of a box (10 minutes)

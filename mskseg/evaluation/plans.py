@@ -246,12 +246,18 @@ class NeighbourBox:
     margin_px : float
         Added on every side of the previous slice's boxes, in pixels, so that a structure can grow
         from slice to slice.
+    max_boxes : int
+        A label's largest predicted components that get a box. A poor segmenter's fragments would
+        otherwise multiply from slice to slice.
     """
 
     margin_px: float = 2.0
+    max_boxes: int = 4
 
     def __post_init__(self) -> None:
         _check_pixels(self.margin_px, name="margin_px")
+        if self.max_boxes < 1:
+            raise InputError(f"NeighbourBox got max_boxes={self.max_boxes}, expected 1 or more")
 
     @property
     def prompt(self) -> PromptKind:
@@ -266,22 +272,13 @@ class NeighbourBox:
     def next_prompts(
         self, predicted: BoolMask, *, spacing_mm: tuple[float, float], min_area_mm2: float
     ) -> LabelPrompts:
-        """Boxes for the next slice, none where the propagation ends.
-
-        Parameters
-        ----------
-        predicted : (H, W) bool
-            What was predicted on this slice; components below `min_area_mm2` are dropped.
-        spacing_mm, min_area_mm2
-            As in `OraclePlan.prompts_for`.
-        """
-        boxes = prompts.next_slice_boxes(
-            predicted,
-            spacing_mm=spacing_mm,
-            margin_px=self.margin_px,
-            min_area_mm2=min_area_mm2,
-        )
-        return LabelPrompts(boxes)
+        """Box what was predicted (H, W) on this slice; no boxes where the propagation ends."""
+        how: dict[str, Any] = {"spacing_mm": spacing_mm, "min_area_mm2": min_area_mm2}
+        components, _ = prompts.label_components(predicted, **how)
+        areas_px = np.bincount(components.ravel())[1:]
+        largest = np.argsort(-areas_px, kind="stable")[: self.max_boxes] + 1
+        kept = np.isin(components, largest)
+        return LabelPrompts(prompts.next_slice_boxes(kept, margin_px=self.margin_px, **how))
 
 
 PromptPlan = OracleBox | OraclePoint | NeighbourBox

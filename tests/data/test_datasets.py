@@ -50,8 +50,10 @@ def test_one_sequence_can_be_asked_for_and_the_other_made_later(cache, scanned) 
 
 def test_the_cache_key_holds_the_version(cache, scanned, monkeypatch) -> None:
     load_cases("phantom_thigh", subjects=["thigh-01"], progress=False)
-    assert (cache / "phantom_thigh" / "version-1" / "thigh-01_labels.nii.gz").is_file()
-    monkeypatch.setattr(phantom, "PHANTOM_VERSION", 2)
+    assert (
+        cache / "phantom_thigh" / f"version-{phantom.PHANTOM_VERSION}" / "thigh-01_labels.nii.gz"
+    ).is_file()
+    monkeypatch.setattr(phantom, "PHANTOM_VERSION", 99)
     load_cases("phantom_thigh", subjects=["thigh-01"], progress=False)
     assert scanned == [1, 1]
 

@@ -78,6 +78,12 @@ def test_the_neighbour_plan_boxes_what_was_predicted(mask):
     assert given.boxes_xyxy.tolist() == [[3, 8, 27, 22], [38, 28, 62, 52]]
 
 
+def test_fragments_of_a_prediction_do_not_multiply_from_slice_to_slice(mask):
+    plan = NeighbourBox(margin_px=0, max_boxes=1)
+    given = plan.next_prompts(mask, spacing_mm=(1, 1), min_area_mm2=0)
+    assert given.boxes_xyxy.tolist() == [[40, 30, 60, 50]]  # the largest of three
+
+
 def test_prompts_of_labels_are_joined_in_order():
     boxes = [np.array([[0, 0, 2, 2.0]]), np.array([[1, 1, 4, 4.0], [2, 2, 5, 5]])]
     joined = predict_arguments([LabelPrompts(each) for each in boxes])
@@ -110,6 +116,7 @@ def test_the_table_names_plans_so_that_they_can_be_told_apart(plan, prompt, box_
         (lambda: OracleBox(jitter_px=-1), "jitter_px is -1"),
         (lambda: OracleBox(margin_px=float("nan")), "margin_px is nan"),
         (lambda: NeighbourBox(margin_px=-2), "margin_px is -2"),
+        (lambda: NeighbourBox(max_boxes=0), "max_boxes=0, expected 1 or more"),
         (lambda: OraclePoint(n=0), "n=0, expected 1 point or more"),
     ],
 )

@@ -17,7 +17,7 @@ from mskseg.data.phantom.thigh_body import EXTENT_MM, ThighBody
 from mskseg.data.volume import LabelMap, Volume
 from mskseg.errors import InputError
 
-PHANTOM_VERSION = 1
+PHANTOM_VERSION = 2
 """Raised whenever a phantom's voxels change; part of the cache's key."""
 
 SHAPE = (256, 256, 24)

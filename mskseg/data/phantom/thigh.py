@@ -200,7 +200,7 @@ class ThighSubject:
     shift : (n_tubes, 2) float
         Displacement of each lobe in fascia units.
     bulk : (n_tubes,) float
-        Factor on each lobe's radius, in units of the fascia's mean half-axis (added).
+        Added to each lobe's radius, in units of the fascia's mean half-axis.
     cortex_mm : float
         Thickness of the femur's cortex at mid-thigh.
     """

@@ -1,0 +1,48 @@
+"""SAM-mini is a `segment_anything` model: the upstream tools run on it unchanged."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from segment_anything import SamAutomaticMaskGenerator, SamPredictor
+from segment_anything.modeling import Sam
+
+from mskseg.models.mini.architecture import EMBEDDING_DIM, GRID_SIZE, IMAGE_SIZE, build_sam_mini
+
+
+@pytest.fixture(scope="module")
+def sam() -> Sam:
+    torch.manual_seed(0)
+    return build_sam_mini()
+
+
+def test_half_precision_weights_fit_in_eight_megabytes(sam: Sam):
+    assert sum(value.numel() for value in sam.state_dict().values()) * 2 <= 8_000_000
+
+
+@torch.no_grad()
+def test_the_embedding_is_a_grid_of_eight_pixel_cells(sam: Sam):
+    embedding = sam.image_encoder(torch.zeros(1, 3, IMAGE_SIZE, IMAGE_SIZE))
+    assert embedding.shape == (1, EMBEDDING_DIM, GRID_SIZE, GRID_SIZE)
+    assert IMAGE_SIZE // GRID_SIZE == 8
+
+
+def test_the_upstream_predictor_runs_on_it(sam: Sam):
+    predictor = SamPredictor(sam)
+    predictor.set_image(np.full((100, 60, 3), 90, dtype=np.uint8))
+    masks, iou, logits = predictor.predict(box=np.array([5, 5, 40, 60]), multimask_output=True)
+    assert masks.shape == (3, 100, 60) and masks.dtype == bool
+    assert iou.shape == (3,) and logits.shape == (3, 128, 128)
+
+
+def test_the_upstream_automatic_mask_generator_runs_on_it(sam: Sam):
+    generator = SamAutomaticMaskGenerator(sam, points_per_side=2, pred_iou_thresh=-10.0)
+    assert isinstance(generator.generate(np.full((64, 64, 3), 90, dtype=np.uint8)), list)
+
+
+@torch.no_grad()
+def test_the_encoder_does_not_depend_on_the_rest_of_the_batch(sam: Sam):
+    images = torch.randn(2, 3, IMAGE_SIZE, IMAGE_SIZE, generator=torch.Generator().manual_seed(0))
+    together = sam.image_encoder(images)[:1]
+    torch.testing.assert_close(together, sam.image_encoder(images[:1]), rtol=1e-3, atol=1e-3)

@@ -1,0 +1,50 @@
+"""Every notebook runs at quick size, as `mskseg run --size quick` runs it; none is skipped."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from mskseg.workbook import run_workbook
+
+FOLDER = Path(__file__).parents[2] / "notebooks"
+NAMES = sorted(
+    {path.stem for path in FOLDER.glob("*.py")} | {p.stem for p in FOLDER.glob("*.ipynb")}
+)
+
+
+def test_there_are_notebooks():
+    assert NAMES
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", NAMES)
+def test_notebook_runs(name: str, tmp_path: Path):
+    (run,) = run_workbook([name], folder=FOLDER, output=tmp_path, size="quick", progress=False)
+    assert run.status == "passed", f"{name}, cell {run.cell}: {run.error}"
+    assert run.stderr_lines == 0, "a notebook says nothing on stderr at its own parameters"
+    assert list((tmp_path / "tables").glob("*.csv"))
+    assert list((tmp_path / "figures").glob("*.png"))
+
+
+@pytest.mark.real
+@pytest.mark.slow
+def test_zero_shot_runs_on_a_real_thigh(
+    real_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    from mskseg.data.manifest import fetch
+
+    monkeypatch.setenv("MSKSEG_CACHE", str(tmp_path / "cache"))
+    fetch("qmritools_thigh", from_dir=real_data, progress=False)
+    (run,) = run_workbook(
+        ["03"],
+        folder=FOLDER,
+        output=tmp_path / "output",
+        size="quick",
+        given={"dataset": "qmritools_thigh"},
+        progress=False,
+    )
+    assert run.status == "passed", f"cell {run.cell}: {run.error}"
+    page = run.page.read_text(encoding="utf-8")
+    assert "automatic" in page

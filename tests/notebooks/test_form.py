@@ -1,0 +1,183 @@
+"""The anatomy of every notebook in the folder; a new one is found by itself."""
+
+from __future__ import annotations
+
+import ast
+import re
+import statistics
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mskseg.workbook import declared_parameters, load_notebook, read_sizes
+from mskseg.workbook.pairing import paired_text
+
+FOLDER = Path(__file__).parents[2] / "notebooks"
+SOURCES = sorted(FOLDER.glob("*.py"))
+ADDRESS = re.compile(r"https?://|www\.|(?<![\w.])/(home|work|Users|tmp|root|mnt)/|[A-Z]:\\\\")
+HASH = re.compile(r"\b[0-9a-f]{32,}\b")
+
+
+@pytest.fixture(params=SOURCES, ids=lambda path: path.stem)
+def source(request: pytest.FixtureRequest) -> Path:
+    return request.param
+
+
+@pytest.fixture
+def cells(source: Path) -> list[Any]:
+    return load_notebook(source).cells
+
+
+def _code(cells: list[Any], tag: str | None = None) -> list[str]:
+    code = [cell for cell in cells if cell.cell_type == "code"]
+    return [cell.source for cell in code if tag is None or tag in cell.metadata.get("tags", [])]
+
+
+def _headings(cells: list[Any]) -> list[str]:
+    text = "\n".join(cell.source for cell in cells if cell.cell_type == "markdown")
+    return re.findall(r"^## (.+)$", text, flags=re.MULTILINE)
+
+
+def test_there_is_a_notebook_and_none_without_its_pair():
+    assert SOURCES
+    assert {path.stem for path in FOLDER.glob("*.ipynb")} == {path.stem for path in SOURCES}
+
+
+def test_every_notebook_has_parameters_for_every_size_and_declares_them():
+    sizes = read_sizes(FOLDER)
+    assert set(sizes) == {path.stem for path in SOURCES}
+    for path in SOURCES:
+        declared = declared_parameters(load_notebook(path))
+        assert set(sizes[path.stem]) == {"quick", "default", "full"}, path
+        assert set().union(*sizes[path.stem].values()) <= declared, path
+
+
+def test_pair_is_equal_and_without_outputs_counts_or_random_ids(source: Path):
+    text = source.with_suffix(".ipynb").read_text(encoding="utf-8")
+    assert text == paired_text(source), "run `make notebooks`"
+
+
+def test_name_and_title_say_what_is_done(source: Path, cells: list[Any]):
+    assert re.fullmatch(r"\d\d_[a-z]+(_[a-z0-9]+)+", source.stem)
+    title, question, cost = cells[0].source.split("\n\n")
+    assert re.match(r"# [A-Z]\w+ ", title)
+    assert question.endswith("?")
+    assert "CPU" in cost
+    assert "previous notebook" in cost
+
+
+def test_second_cell_says_what_is_done_learned_and_needed(cells: list[Any]):
+    for part in ("**What you will do**", "**What you will learn**", "**What you need**"):
+        assert part in cells[1].source
+    assert 3 <= len(re.findall(r"^- ", cells[1].source, flags=re.MULTILINE)) <= 5
+
+
+def test_imports_stand_in_the_third_cell_only(cells: list[Any]):
+    kinds = (ast.Import, ast.ImportFrom)
+    assert all(isinstance(node, kinds) for node in ast.parse(cells[2].source).body)
+    for cell in (cell for cell in cells[3:] if cell.cell_type == "code"):
+        assert not any(isinstance(node, kinds) for node in ast.walk(ast.parse(cell.source)))
+
+
+def test_the_fourth_cell_is_the_only_parameters_cell_and_holds_commented_literals(cells: list[Any]):
+    assert [i for i, c in enumerate(cells) if "parameters" in c.metadata.get("tags", [])] == [3]
+    for statement in ast.parse(cells[3].source).body:
+        assert isinstance(statement, ast.Assign)
+        ast.literal_eval(statement.value)
+    for line in cells[3].source.splitlines():
+        assert "  # " in line, f"without a comment: {line}"
+
+
+def test_the_fifth_cell_prints_versions_device_and_seed(cells: list[Any]):
+    last = cells[4].source.splitlines()[-1]
+    assert last.startswith("print(")
+    for word in ("__version__", "device", "seed"):
+        assert word in last
+
+
+def test_number_and_length_of_cells(cells: list[Any]):
+    lengths = [len(code.splitlines()) for code in _code(cells)]
+    assert 25 <= len(cells) <= 45
+    assert statistics.median(lengths) <= 6
+    assert max(lengths) <= 20
+
+
+def test_functions_are_short_and_a_name_is_bound_once(cells: list[Any]):
+    bound: Counter[str] = Counter()
+    for code in _code(cells):
+        tree = ast.parse(code)
+        for node in ast.walk(tree):
+            if isinstance(node, ast.FunctionDef):
+                assert node.end_lineno - node.lineno < 8, node.name
+        targets = [t for s in tree.body if isinstance(s, ast.Assign) for t in s.targets]
+        names = (n for target in targets for n in ast.walk(target) if isinstance(n, ast.Name))
+        bound.update(name.id for name in names if isinstance(name.ctx, ast.Store))
+    assert [name for name, times in bound.items() if times > 1] == []
+
+
+def test_no_magics_no_addresses_no_hashes_no_test_switches(cells: list[Any]):
+    for cell in cells:
+        assert not ADDRESS.search(cell.source), cell.source
+        assert not HASH.search(cell.source), cell.source
+    for code in _code(cells):
+        assert not re.search(r"^\s*[%!]", code, flags=re.MULTILINE)
+        assert not re.search(r"\bif .*(TEST|CI)\b|environ", code)
+
+
+def test_no_cell_is_allowed_to_fail_or_be_skipped(cells: list[Any]):
+    tags = {tag for cell in cells for tag in cell.metadata.get("tags", [])}
+    assert tags <= {"parameters", "exercise", "solution"}
+
+
+def test_pitfalls_are_few_caught_by_exact_type_and_asserted(cells: list[Any]):
+    handlers = [
+        (node, code)
+        for code in _code(cells)
+        for node in ast.walk(ast.parse(code))
+        if isinstance(node, ast.Try)
+    ]
+    assert len(handlers) <= 2
+    for node, code in handlers:
+        caught = [ast.unparse(handler.type) for handler in node.handlers if handler.type]
+        assert len(caught) == len(node.handlers) == 1
+        assert caught[0] not in {"Exception", "BaseException"}
+        assert any(isinstance(inner, ast.Assert) for inner in ast.walk(node.handlers[0])), code
+        assert node.orelse, "without an else, a failure that no longer happens passes"
+
+
+def test_exercises_have_goal_hint_minutes_and_an_executed_collapsed_solution(cells: list[Any]):
+    tags = [cell.metadata.get("tags", []) for cell in cells]
+    exercises = [i for i, tag in enumerate(tags) if "exercise" in tag]
+    assert exercises
+    assert len(exercises) == sum("solution" in tag for tag in tags)
+    for i in exercises:
+        assert re.search(r"### Exercise \d.*\(\d+ minutes\)", cells[i - 1].source)
+        assert "*Hint" in cells[i - 1].source
+        assert tags[i + 1] == ["solution"]
+        assert cells[i + 1].metadata["jupyter"] == {"source_hidden": True}
+        assert cells[i + 2].source.startswith("**Discussion**")
+
+
+def test_results_are_guessed_before_and_explained_after(cells: list[Any]):
+    text = "\n".join(cell.source for cell in cells if cell.cell_type == "markdown")
+    assert text.count("> **Guess**") >= 2
+    assert text.count("**What you see**") >= 4
+
+
+def test_figures_have_alternative_text(cells: list[Any]):
+    drawing = re.compile(r"\b(overlay|triptych|dice_by_tissue|show_slice|plt\.)\b")
+    for cell in cells[3:]:
+        if cell.cell_type == "code" and drawing.search(cell.source):
+            assert len(cell.metadata.get("alt", "")) > 20, cell.source
+
+
+def test_it_ends_with_takeaways_from_a_table_limits_and_next_with_dois(cells: list[Any]):
+    assert _headings(cells)[-3:] == ["Take-aways", "Limits", "Next"]
+    assert cells[-2].source.startswith("## Limits")
+    assert 2 <= len(re.findall(r"doi:10\.\d{4,}/\S+", cells[-1].source)) <= 3
+    takeaways = cells[-3]
+    assert takeaways.cell_type == "code"
+    literal = re.sub(r"\{[^{}]*\}", "", takeaways.source.partition('"""')[2])
+    assert not re.search(r"\d", literal), "a number typed by hand"

@@ -57,7 +57,7 @@ def provenance(
     command : str or sequence of str, optional
         What was run. Default: the command line of this process, the program without its folder.
     cases : CaseSet or iterable of Case, optional
-        The data; its names and sha256 go in.
+        The data; its names and sha256 go in, and the sha256 of the split it is a part of.
     segmenter : Segmenter, optional
         The model; its name, sha256, device and whether it is a miniature go in.
     seed : int, optional
@@ -196,14 +196,18 @@ def _command(command: Sequence[str] | str | None) -> str:
 
 
 def _data(cases: CaseSet | Iterable[Case]) -> dict[str, Any]:
-    listed = list(cases)
-    digest = hashlib.sha256("".join(sorted(case.fingerprint for case in listed)).encode())
+    said: dict[str, set[str]] = {"datasets": set(), "subjects": set(), "references": set()}
+    prints = []
+    for case in cases:  # one at a time: a set may read each when it is asked for
+        said["datasets"].add(case.dataset)
+        said["subjects"].add(case.subject)
+        said["references"].add(case.reference_provenance)
+        prints.append(case.fingerprint)
     return {
-        "datasets": sorted({case.dataset for case in listed}),
-        "subjects": sorted({case.subject for case in listed}),
-        "references": sorted({case.reference_provenance for case in listed}),
-        "n_cases": len(listed),
-        "sha256": digest.hexdigest(),
+        **{what: sorted(names) for what, names in said.items()},
+        "n_cases": len(prints),
+        "sha256": hashlib.sha256("".join(sorted(prints)).encode()).hexdigest(),
+        "split_sha256": getattr(cases, "split_sha256", None),
     }
 
 

@@ -94,10 +94,12 @@ def _entries(noun: str) -> Entries:
 
 def _state(name: str, entry: DatasetEntry | ModelEntry) -> str:
     """Say what a reader needs to do; `verify` reads the files, this only looks for them."""
-    from mskseg.data.manifest import cached_path
+    from mskseg.data.manifest import cached_path, expected_folder
 
     if entry.access == "builtin":
         return "built in"
+    if entry.access == "registration":
+        return "here" if expected_folder(name).is_dir() else "by hand"
     if all(cached_path(name, file).is_file() for file in entry.roles.values()):
         return "here"
     return "to fetch" if entry.access == "direct" else "by hand"

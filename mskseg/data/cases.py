@@ -1,177 +1,17 @@
-"""A scan with what is known about it, and sets of scans that are split by subject."""
+"""Sets of scans that are split by subject."""
 
 from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from functools import cached_property
-from typing import overload
+from collections.abc import Mapping, Sequence
+from typing import Self, overload
 
-import numpy as np
-import numpy.typing as npt
-
-from mskseg.data.intensities import check_image, to_8_bit, window_of
-from mskseg.data.splits import Part, part_sizes
-from mskseg.data.volume import Array, LabelMap, Plane, Volume, check_same_grid
+from mskseg.data.case import Case, CaseSlice
+from mskseg.data.splits import Part, Split, make_split
 from mskseg.errors import InputError
 
-
-@dataclass(frozen=True, eq=False)
-class CaseSlice:
-    """One slice of a case, as a radiologist sees it.
-
-    Attributes
-    ----------
-    image : (H, W) uint8
-        Windowed over the whole volume.
-    label_map : (H, W) int or None
-        The reference, None if the case has none.
-    spacing_mm : (row, column)
-    plane : {"axial", "coronal", "sagittal"}
-    index : int
-        Slice number along the axis of the RAS-reoriented grid.
-    """
-
-    image: npt.NDArray[np.uint8] = field(repr=False)
-    label_map: Array | None = field(repr=False)
-    spacing_mm: tuple[float, float]
-    plane: Plane
-    index: int
-
-
-@dataclass(frozen=True, eq=False)
-class Case:
-    """One image of one subject, with its reference and where they come from.
-
-    Parameters
-    ----------
-    subject : str
-        Whose image it is; splits keep a subject together.
-    image : Volume
-    reference : LabelMap or None
-        On the image's grid.
-    tissues : mapping of int to str
-        Names of labels; a label without a name is called "label 13" (see `tissue`).
-    anatomy, sequence, dataset, reference_provenance, site, side : str
-        What tables group by and captions say.
-
-    Raises
-    ------
-    InputError
-        If the image has NaN or infinite voxels or is zero everywhere, if the reference lies on
-        another grid, or if it holds no label.
-    """
-
-    subject: str
-    image: Volume
-    reference: LabelMap | None = None
-    tissues: Mapping[int, str] = field(default_factory=dict)
-    anatomy: str = "unknown"
-    sequence: str = "unknown"
-    dataset: str = "own data"
-    reference_provenance: str = "unknown"
-    site: str = ""
-    side: str = ""
-
-    def __post_init__(self) -> None:
-        check_image(self.image, what=f"image of {self.name}")
-        if self.reference is not None:
-            check_same_grid(self.image, self.reference)
-            if not self.reference.array.any():
-                raise InputError(
-                    f"the label map of {self.name} holds no label, every voxel is 0; "
-                    "give the label map that belongs to the image"
-                )
-
-    @property
-    def name(self) -> str:
-        """Dataset, subject, sequence and, where it is known, side, with slashes between."""
-        return "/".join(filter(None, (self.dataset, self.subject, self.sequence, self.side)))
-
-    @property
-    def plane(self) -> Plane:
-        """The plane that slices are taken in if none is named: the image's acquired plane."""
-        return self.image.default_plane
-
-    @cached_property
-    def window(self) -> tuple[float, float]:
-        """Intensities shown as black and white: percentiles of the non-zero voxels."""
-        return window_of(self.image.array)
-
-    @cached_property
-    def windowed(self) -> npt.NDArray[np.uint8]:
-        """The whole image scaled to 8 bit, (ni, nj, nk) uint8 on the image's grid."""
-        return to_8_bit(self.image.array, self.window)
-
-    @cached_property
-    def fingerprint(self) -> str:
-        """The sha256 of the voxels, grids, labels and names: equal for equal data only."""
-        digest = hashlib.sha256()
-        described = (self.name, self.anatomy, self.site, sorted(self.tissues.items()))
-        digest.update(repr(described).encode())
-        for volume in filter(None, (self.image, self.reference)):
-            digest.update(f"{volume.shape} {volume.array.dtype.str}".encode())
-            digest.update(volume.affine.tobytes())
-            for k in range(volume.shape[2]):  # slab by slab: no copy of the volume
-                digest.update(np.ascontiguousarray(volume.array[:, :, k]).data)
-        return digest.hexdigest()
-
-    def tissue(self, label: int) -> str:
-        """Name of a label, "label 13" where none is known."""
-        return self.tissues.get(label, f"label {label}")
-
-    def slice(self, k: int, plane: Plane | None = None) -> CaseSlice:
-        """Slice number k of a plane (default: the acquired one).
-
-        Raises
-        ------
-        InputError
-            If the plane or the slice does not exist.
-        """
-        plane = plane or self.plane
-        return CaseSlice(
-            image=self.image.with_array(self.windowed).slice(plane, k),
-            label_map=None if self.reference is None else self.reference.slice(plane, k),
-            spacing_mm=self.image.slice_spacing_mm(plane),
-            plane=plane,
-            index=k,
-        )
-
-    def slices(
-        self, plane: Plane | None = None, *, labelled_only: bool = False, step: int = 1
-    ) -> Iterator[CaseSlice]:
-        """Slices of a plane in ascending order.
-
-        Parameters
-        ----------
-        plane : {"axial", "coronal", "sagittal"}, optional
-            Default: the acquired plane.
-        labelled_only : bool
-            Leave out slices whose reference is empty.
-        step : int
-            Of the slices that remain, take the first and then every step-th.
-
-        Raises
-        ------
-        InputError
-            If the plane is unknown, the step is below 1, or labelled slices are asked of a case
-            without a reference.
-        """
-        plane = plane or self.plane
-        if step < 1:
-            raise InputError(f"a step counts slices, got {step}; give 1 or more")
-        indices = range(self.image.n_slices(plane))
-        kept = self.labelled_slices(plane) if labelled_only else tuple(indices)
-        return (self.slice(k, plane) for k in kept[::step])
-
-    def labelled_slices(self, plane: Plane | None = None) -> tuple[int, ...]:
-        """Find the slices of a plane whose reference is not empty, ascending."""
-        if self.reference is None:
-            raise InputError(f"{self.name} has no reference; give a label map to take slices by")
-        labelled = self.reference.stack(plane or self.plane).any(axis=(1, 2))
-        return tuple(int(k) for k in np.flatnonzero(labelled))
+__all__ = ["Case", "CaseSet", "CaseSlice"]
 
 
 class CaseSet(Sequence[Case]):
@@ -182,6 +22,11 @@ class CaseSet(Sequence[Case]):
     name : str
     cases : iterable of Case
 
+    Attributes
+    ----------
+    split_sha256 : str or None
+        Of the `Split` that the cases are a part of; goes into the provenance of every result.
+
     Raises
     ------
     InputError
@@ -190,6 +35,7 @@ class CaseSet(Sequence[Case]):
 
     def __init__(self, name: str, cases: Sequence[Case]) -> None:
         self.name = name
+        self.split_sha256: str | None = None
         self._cases = tuple(cases)
         if not self._cases:
             raise InputError(f"the set {name!r} holds no case; give one or more")
@@ -201,10 +47,8 @@ class CaseSet(Sequence[Case]):
             )
 
     def __repr__(self) -> str:
-        return (
-            f"CaseSet({self.name!r}: {len(self)} cases, {len(self.subjects)} subjects, "
-            f"{len(self.tissues)} tissues)"
-        )
+        sizes = f"{len(self.subjects)} subjects, {len(self.tissues)} tissues"
+        return f"{type(self).__name__}({self.name!r}: {len(self)} cases, {sizes})"
 
     def __len__(self) -> int:
         return len(self._cases)
@@ -213,12 +57,21 @@ class CaseSet(Sequence[Case]):
     def __getitem__(self, index: int) -> Case: ...
 
     @overload
-    def __getitem__(self, index: slice) -> CaseSet: ...
+    def __getitem__(self, index: slice) -> Self: ...
 
-    def __getitem__(self, index: int | slice) -> Case | CaseSet:
+    def __getitem__(self, index: int | slice) -> Case | Self:
         if isinstance(index, slice):
-            return CaseSet(self.name, self._cases[index])
+            return self._of(self._cases[index])
+        return self._at(index)
+
+    def _at(self, index: int) -> Case:
         return self._cases[index]
+
+    def _of(self, cases: Sequence[Case], *, name: str | None = None) -> Self:
+        """Make a set of some of these cases, still of the same split."""
+        made = type(self)(name or self.name, cases)
+        made.split_sha256 = self.split_sha256
+        return made
 
     @property
     def subjects(self) -> tuple[str, ...]:
@@ -248,9 +101,9 @@ class CaseSet(Sequence[Case]):
         kept = [c for c in self._cases if all(getattr(c, k) == v for k, v in values.items())]
         if not kept:
             raise InputError(f"no case of {self.name!r} has {values}")
-        return CaseSet(self.name, kept)
+        return self._of(kept)
 
-    def split(self, parts: Mapping[Part, float], *, seed: int) -> dict[Part, CaseSet]:
+    def split(self, parts: Mapping[Part, float], *, seed: int) -> dict[Part, Self]:
         """Split by subject: all cases of one subject come into one part.
 
         Subjects are told apart by their name alone, so one name in two datasets stays together,
@@ -269,14 +122,21 @@ class CaseSet(Sequence[Case]):
         InputError
             If a part is unknown, is empty, or the fractions or counts cannot be met.
         """
-        counts = part_sizes(parts, n_subjects=len(self.subjects))
-        order = np.random.default_rng(seed).permutation(len(self.subjects))
-        shuffled = [self.subjects[i] for i in order]
-        result: dict[Part, CaseSet] = {}
-        for part, count in counts.items():
-            chosen, shuffled = set(shuffled[:count]), shuffled[count:]
-            cases = [case for case in self._cases if case.subject in chosen]
-            result[part] = CaseSet(f"{self.name}/{part}", cases)
+        return self.split_by(make_split(self.name, self.subjects, parts=parts, seed=seed))
+
+    def split_by(self, split: Split) -> dict[Part, Self]:
+        """Split as was decided before; each part carries the hash of the split.
+
+        Raises
+        ------
+        InputError
+            If a part of the split has no case here.
+        """
+        result: dict[Part, Self] = {}
+        for part, subjects in split.parts.items():
+            cases = [case for case in self._cases if case.subject in subjects]
+            result[part] = self._of(cases, name=f"{self.name}/{part}")
+            result[part].split_sha256 = split.sha256
         return result
 
     def fingerprint(self) -> str:

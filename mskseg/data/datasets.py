@@ -1,22 +1,26 @@
-"""Load a data set of the manifest by its name: made on first use, or fetched, as a `CaseSet`."""
+"""Load a data set of the manifest by its name: made on first use, fetched or brought."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
-from tqdm.auto import tqdm
-
-from mskseg.data import phantom
+from mskseg.data.adapters import About, LazyCaseSet, list_scans
+from mskseg.data.adapters.lazy import check_labels
+from mskseg.data.builtin import PHANTOMS, phantom_cases, phantom_split, phantom_subjects
 from mskseg.data.cases import Case, CaseSet
 from mskseg.data.entries import DatasetEntry
-from mskseg.data.manifest import cache_dir, fetch, load_manifest
-from mskseg.data.phantom.scans import DATASET as PHANTOM_THIGH
-from mskseg.data.phantom.scans import subject_name, thigh_case
-from mskseg.data.readers import load_image, load_label_map, save_nifti
-from mskseg.data.splits import Part
+from mskseg.data.layouts import NiftiPairsLayout
+from mskseg.data.located import errors_name
+from mskseg.data.locations import dataset_folder
+from mskseg.data.manifest import fetch, inside_cache, load_manifest
+from mskseg.data.readers import load_image, load_label_map
+from mskseg.data.splits import SHARES, Part, Split, stored_split
 from mskseg.data.volume import LabelMap, Volume
 from mskseg.errors import InputError
+
+SPLIT_SEED = 0
+"""Of the split that is made and kept for a data set that has none of its own."""
 
 _NOT_IMAGES = ("reference", "label_names", "instances")  # roles of files that show no tissue
 
@@ -26,13 +30,17 @@ def load_cases(
     *,
     subjects: Sequence[str] | None = None,
     sequences: Sequence[str] | None = None,
+    part: Part | None = None,
+    root: str | Path | None = None,
     progress: bool = True,
 ) -> CaseSet:
     """Load a data set of the manifest.
 
     A phantom is made on first use, only as far as it is asked for, and kept in the cache
-    (`mskseg.data.manifest.cache_dir`) under the phantom's version; a real scan is fetched, checked
-    by sha256, and kept there too.
+    (`mskseg.data.manifest.cache_dir`) under the phantom's version; real scans are fetched, checked
+    by sha256, and kept there too. Where a registration is needed, a person brings the folder: it is
+    looked for at `root`, in ``$MSKSEG_DATA/<name>`` and in the cache's folder of that name. A data
+    set of many scans reads each one when it is asked for.
 
     Parameters
     ----------
@@ -42,39 +50,55 @@ def load_cases(
         Which subjects (see `list_subjects`); all by default.
     sequences : sequence of str, optional
         Which sequences; all by default.
+    part : {"train", "validation", "test", "inference"}, optional
+        Only subjects of that part of the data set's split (see `load_split_of`).
+    root : path-like, optional
+        Folder of a data set of many scans.
     progress : bool
         Show a bar while something is made or fetched.
 
     Returns
     -------
     CaseSet
-        By subject, then by sequence, in the order asked for.
+        By subject, then by sequence, in the order asked for. Of a data set that has a split it
+        carries the hash.
 
     Raises
     ------
     InputError
-        If data set, subject or sequence are unknown, the data set holds no image, or it cannot be
-        fetched.
+        If data set, subject, sequence or part are unknown, the data set holds no image, its folder
+        is missing or half there, or it cannot be fetched.
     OutputError
         If the cache cannot be written to.
     """
     entry = _dataset(name)
-    wanted = _chosen(subjects, list_subjects(name), what="subject", of=name)
-    if name == PHANTOM_THIGH:
-        kinds = _chosen(sequences, phantom.SEQUENCES, what="sequence", of=name)
-        return CaseSet(name, _phantom_cases(wanted, kinds, progress=progress))
-    by_sequence = _image_roles(name, entry)
-    kinds = _chosen(sequences, tuple(by_sequence), what="sequence", of=name)
-    paths = fetch(name, progress=progress)
-    images = {kind: load_image(paths[by_sequence[kind]]) for kind in kinds}
-    reference = load_label_map(paths["reference"]) if "reference" in paths else None
-    cases = [
-        _real_case(name, entry, image, reference, sequence=kind) for kind, image in images.items()
-    ]
-    return CaseSet(name, cases)
+    if entry.layout is not None:
+        found = _listed(name, entry, root=root, get=True, progress=progress)
+        split = None
+        if part or len(found.subjects) >= len(SHARES):  # fewer cannot be split
+            split = _folder_split(name, found)
+        wanted = _wanted(name, subjects, found.subjects, split, part)
+        kinds = tuple(dict.fromkeys(scan.sequence for scan in found.scans))
+        kinds = _chosen(sequences, kinds, what="sequence", of=name)
+        order = {subject: place for place, subject in enumerate(wanted)}
+        kept = [s for s in found.scans if s.subject in order and s.sequence in kinds]
+        cases: CaseSet = LazyCaseSet(name, sorted(kept, key=lambda scan: order[scan.subject]))
+    elif name in PHANTOMS:
+        split = phantom_split(name)
+        wanted = _wanted(name, subjects, phantom_subjects(name), split, part)
+        kinds = _chosen(sequences, PHANTOMS[name].sequences(), what="sequence", of=name)
+        cases = CaseSet(name, phantom_cases(name, wanted, kinds, progress=progress))
+    else:
+        split = None
+        _wanted(name, subjects, (name,), split, part)
+        cases = CaseSet(name, _single_subject(name, entry, sequences, progress=progress))
+    cases.split_sha256 = split.sha256 if split else None
+    return cases
 
 
-def list_subjects(name: str, *, part: Part | None = None) -> tuple[str, ...]:
+def list_subjects(
+    name: str, *, part: Part | None = None, root: str | Path | None = None
+) -> tuple[str, ...]:
     """List the subjects of a data set, without making or fetching it.
 
     Parameters
@@ -82,24 +106,75 @@ def list_subjects(name: str, *, part: Part | None = None) -> tuple[str, ...]:
     name : str
         A data set of the manifest.
     part : {"train", "validation", "test", "inference"}, optional
-        Only the subjects of one part of a phantom's own split.
+        Only the subjects of one part of its split.
+    root : path-like, optional
+        As for `load_cases`.
 
     Raises
     ------
     InputError
-        If the data set is unknown, or has no split of its own.
+        If the data set or the part is unknown, one person has no split, or the folder of a data
+        set of many scans is not there.
     """
-    _dataset(name)
-    if name != PHANTOM_THIGH:
-        if part is not None:
-            raise InputError(
-                f"{name} has no split of its own; load it and use CaseSet.split with a seed"
+    entry = _dataset(name)
+    if part is not None:
+        return _part_of(load_split_of(name, root=root), part)
+    if entry.layout is not None:
+        return tuple(
+            dict.fromkeys(
+                scan.subject
+                for scan in _listed(name, entry, root=root, get=False, progress=False).scans
             )
-        return (name,)  # every real set that the manifest can fetch so far is one person
-    if part is not None and part not in phantom.SPLIT:
-        raise InputError(f"unknown part {part!r}; choose one of {', '.join(phantom.SPLIT)}")
-    parts = phantom.SPLIT if part is None else (part,)
-    return tuple(subject_name(number) for each in parts for number in phantom.SPLIT[each])
+        )
+    return phantom_subjects(name) if name in PHANTOMS else (name,)
+
+
+def load_split_of(name: str, *, root: str | Path | None = None) -> Split:
+    """Give the split of a data set: its own, or one that was made once and is kept in the cache.
+
+    The file is ``splits/<name>-seed0.json`` in the cache; every call reads it again.
+
+    Parameters
+    ----------
+    name : str
+        A data set of the manifest.
+    root : path-like, optional
+        As for `load_cases`.
+
+    Raises
+    ------
+    InputError
+        As `list_subjects`; or the kept split does not fit the subjects that are there, or was
+        edited.
+    OutputError
+        If the split cannot be kept.
+    """
+    entry = _dataset(name)
+    if entry.layout is not None:
+        return _folder_split(name, _listed(name, entry, root=root, get=False, progress=False))
+    if name in PHANTOMS:
+        return phantom_split(name)
+    raise InputError(f"{name} has no split of its own; it is one person, who is in one part only")
+
+
+def _listed(
+    name: str, entry: DatasetEntry, *, root: str | Path | None, get: bool, progress: bool
+) -> LazyCaseSet:
+    folder = dataset_folder(name, entry, root=root, get=get, progress=progress)
+    about = About(
+        dataset=name,
+        anatomy=entry.anatomy,
+        sequence=entry.sequence,
+        tissues=entry.labels,
+        reference_provenance=_provenance(entry),
+    )
+    layout = entry.layout or NiftiPairsLayout()  # callers ask for those that have one
+    return LazyCaseSet(name, list_scans(folder, layout, about))
+
+
+def _folder_split(name: str, cases: LazyCaseSet) -> Split:
+    path = inside_cache("splits", f"{name}-seed{SPLIT_SEED}.json")
+    return stored_split(path, dataset=name, subjects=cases.subjects, seed=SPLIT_SEED)
 
 
 def _dataset(name: str) -> DatasetEntry:
@@ -107,6 +182,27 @@ def _dataset(name: str) -> DatasetEntry:
     if name not in datasets:
         raise InputError(f"unknown data set {name!r}; choose one of {', '.join(sorted(datasets))}")
     return datasets[name]
+
+
+def _wanted(
+    name: str,
+    asked: Sequence[str] | None,
+    known: Sequence[str],
+    split: Split | None,
+    part: Part | None,
+) -> tuple[str, ...]:
+    if part is not None:
+        if split is None:
+            load_split_of(name)  # says why there is none
+        else:
+            known = _part_of(split, part)
+    return _chosen(asked, known, what="subject", of=f"{name}/{part}" if part else name)
+
+
+def _part_of(split: Split, part: Part) -> tuple[str, ...]:
+    if part not in split.parts:
+        raise InputError(f"unknown part {part!r}; choose one of {', '.join(split.parts)}")
+    return split.parts[part]
 
 
 def _chosen(
@@ -123,6 +219,24 @@ def _chosen(
     return names
 
 
+def _single_subject(
+    name: str, entry: DatasetEntry, sequences: Sequence[str] | None, *, progress: bool
+) -> list[Case]:
+    """Read the files of one person, one case for each image."""
+    by_sequence = _image_roles(name, entry)
+    kinds = _chosen(sequences, tuple(by_sequence), what="sequence", of=name)
+    paths = fetch(name, progress=progress)
+    images = {kind: load_image(paths[by_sequence[kind]]) for kind in kinds}
+    reference = load_label_map(paths["reference"]) if "reference" in paths else None
+    if reference is not None:
+        with errors_name(paths["reference"]):
+            check_labels(reference, entry.labels, dataset=name)
+    return [
+        _case(name, entry, image, reference, sequence=sequence)
+        for sequence, image in images.items()
+    ]
+
+
 def _image_roles(name: str, entry: DatasetEntry) -> dict[str, str]:
     """Which role holds the image of each sequence."""
     roles = [role for role in entry.roles if role not in _NOT_IMAGES]
@@ -134,7 +248,7 @@ def _image_roles(name: str, entry: DatasetEntry) -> dict[str, str]:
     return {entry.sequence if r == "image" else f"{entry.sequence} {r}": r for r in roles}
 
 
-def _real_case(
+def _case(
     name: str, entry: DatasetEntry, image: Volume, reference: LabelMap | None, *, sequence: str
 ) -> Case:
     return Case(
@@ -145,46 +259,9 @@ def _real_case(
         anatomy=entry.anatomy,
         sequence=sequence,
         dataset=name,
-        reference_provenance=entry.reference.provenance if entry.reference else "unknown",
+        reference_provenance=_provenance(entry),
     )
 
 
-def _phantom_cases(
-    subjects: Sequence[str], sequences: Sequence[str], *, progress: bool
-) -> list[Case]:
-    numbers = {subject_name(n): n for part in phantom.SPLIT.values() for n in part}
-    missing = [s for s in subjects if not all(p.is_file() for p in _files(s, sequences).values())]
-    with tqdm(total=len(missing), desc=PHANTOM_THIGH, unit="subject",
-              disable=not (progress and missing)) as bar:  # fmt: skip
-        cases = []
-        for subject in subjects:
-            cases += _phantom_subject(subject, numbers[subject], sequences)
-            bar.update(subject in missing)
-    return cases
-
-
-def _phantom_subject(subject: str, number: int, sequences: Sequence[str]) -> list[Case]:
-    """Read one subject's scans from the cache; make them first if one is missing or damaged."""
-    files = _files(subject, sequences)
-    try:
-        return _read_phantom(number, files)
-    except InputError:
-        for case in phantom.scan_thigh(number, sequences=sequences):
-            save_nifti(case.image, files[case.sequence])
-            if case.reference is not None:
-                save_nifti(case.reference, files["labels"])
-    return _read_phantom(number, files)  # what later calls will read, to the last bit
-
-
-def _read_phantom(number: int, files: Mapping[str, Path]) -> list[Case]:
-    reference = load_label_map(files["labels"])
-    return [
-        thigh_case(number, load_image(path), reference, sequence=sequence)
-        for sequence, path in files.items()
-        if sequence != "labels"
-    ]
-
-
-def _files(subject: str, sequences: Sequence[str]) -> dict[str, Path]:
-    folder = cache_dir() / PHANTOM_THIGH / f"version-{phantom.PHANTOM_VERSION}"
-    return {kind: folder / f"{subject}_{kind}.nii.gz" for kind in ("labels", *sequences)}
+def _provenance(entry: DatasetEntry) -> str:
+    return entry.reference.provenance if entry.reference else "unknown"

@@ -7,9 +7,11 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, PositiveInt, model_validator
 
+from mskseg.data.layouts import Layout
 from mskseg.errors import InputError
 
-Access = Literal["builtin", "direct", "instructions"]
+Access = Literal["builtin", "direct", "registration", "instructions"]
+Provenance = Literal["manual", "semi-automatic", "automatic", "synthetic", "unknown"]
 EntryName = Annotated[str, Field(pattern=r"^[a-z0-9_]+$")]
 # Plain http only for this machine: the tests' server.
 Url = Annotated[str, Field(pattern=r"^(https://|http://127\.0\.0\.1:)\S+$")]
@@ -30,20 +32,26 @@ class RemoteFile(_Strict):
         In the cache. No folder, no leading dot: it cannot leave its entry's folder.
     url : str, optional
         Pinned to a version. Absent where only a person can get the file (see `instructions`).
-    bytes : int
-        Size.
+    bytes : int, optional
+        Size; absent where only the checksum is known.
     sha256 : str
         64 hexadecimal digits, of the whole file.
     """
 
     name: str = Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]*$")
     url: Url | None = None
-    bytes: PositiveInt
+    bytes: PositiveInt | None = None
     sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
 
 
 class _Entry(_Strict):
-    """What data sets and models have in common."""
+    """What data sets and models have in common.
+
+    `access` is "builtin" (comes with the package), "direct" (from its address), "registration"
+    (a person agrees to terms and brings a whole folder) or "instructions" (a person brings the
+    files, which are known by sha256). `unverified` lists the statements of the entry that nobody
+    here has checked against the files themselves.
+    """
 
     title: str
     access: Access
@@ -52,6 +60,7 @@ class _Entry(_Strict):
     homepage: Url | None = None
     note: str = ""
     instructions: str = ""
+    unverified: tuple[str, ...] = ()
 
     @property
     def roles(self) -> Mapping[str, RemoteFile]:
@@ -63,11 +72,13 @@ class _Entry(_Strict):
         files = list(self.roles.values())
         if self.access == "builtin" and files:
             raise ValueError("builtin entries come with the package and have no files to fetch")
-        if self.access != "builtin" and not files:
+        if self.access == "registration" and files:
+            raise ValueError("registration entries are read from a folder, they have no files")
+        if self.access in ("direct", "instructions") and not files:
             raise ValueError("an entry to fetch needs files")
         if self.access == "direct" and any(file.url is None for file in files):
             raise ValueError("direct access needs a url for each file")
-        if self.access == "instructions" and not self.instructions:
+        if self.access in ("registration", "instructions") and not self.instructions:
             raise ValueError("say in `instructions` how a person gets the files")
         return self
 
@@ -77,13 +88,14 @@ class Reference(_Strict):
 
     Attributes
     ----------
-    provenance : {"exact", "manual", "corrected", "automatic", "unknown"}
-        "exact" for synthetic data; "corrected" for automatic labels that a person went over.
+    provenance : {"manual", "semi-automatic", "automatic", "synthetic", "unknown"}
+        "semi-automatic" for automatic labels that a person went over; "synthetic" for an image
+        drawn from its labels, which are exact by construction.
     note : str
         Who says so, and what is not known.
     """
 
-    provenance: Literal["exact", "manual", "corrected", "automatic", "unknown"]
+    provenance: Provenance
     note: str
 
 
@@ -94,24 +106,41 @@ class DatasetEntry(_Entry):
     ----------
     anatomy, sequence : str
         As shown in tables.
+    subjects : int, optional
+        How many people; absent where it is not known.
     reference : Reference, optional
         Absent where no label map comes with the images.
     files : dict of role to RemoteFile
         Roles: "image", "reference", "label_names", or what the entry's note says.
     labels : dict of int to str
         Tissue of each value in the reference; "label 13" where its meaning is not documented.
+        Where some are named, a label map with any other value is refused.
+    layout : Layout, optional
+        How a folder of many scans is ordered; its files, if any, are zip archives of that folder.
     """
 
     anatomy: str
     sequence: str
+    subjects: PositiveInt | None = None
     reference: Reference | None = None
     files: dict[EntryName, RemoteFile] = {}
     labels: dict[PositiveInt, str] = {}
+    layout: Layout | None = None
 
     @property
     def roles(self) -> Mapping[str, RemoteFile]:
         """The files by their role."""
         return self.files
+
+    @model_validator(mode="after")
+    def _layout_fits(self) -> DatasetEntry:
+        if self.access == "registration" and self.layout is None:
+            raise ValueError("a registration entry needs the layout of its folder")
+        if self.layout is not None and self.access == "builtin":
+            raise ValueError("builtin data sets have no layout")
+        if self.layout and any(not file.name.endswith(".zip") for file in self.files.values()):
+            raise ValueError("the files of a data set with a layout are zip archives")
+        return self
 
 
 class ModelEntry(_Entry):

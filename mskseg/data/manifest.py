@@ -3,14 +3,15 @@
 No other module knows an address, a size or a checksum. Files lie in one cache folder
 (`cache_dir`), each under its entry's name, and are used only if their sha256 is the manifest's.
 They come there from their pinned address or, on a machine without internet, from any folder that
-holds the same bytes under any name (``fetch(name, from_dir=...)``).
+holds the same bytes under any name (``fetch(name, from_dir=...)``). Data sets that ask for a
+registration are folders that a person brings: see `mskseg.data.locations`.
 """
 
 from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib import resources
@@ -57,16 +58,33 @@ def load_manifest(path: str | Path | None = None) -> Manifest:
     Raises
     ------
     InputError
-        If it is missing, not YAML, has an unknown or missing field, or a malformed value; the
-        message names the first such field.
+        If it is missing, not YAML, has an unknown or missing field, one name twice, or a malformed
+        value; the message names the first such field.
     """
     return _load(Path(path) if path is not None else manifest_path())
+
+
+class _UniqueKeys(yaml.SafeLoader):
+    """Safe YAML that refuses a key given twice, of which YAML itself keeps the last in silence."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        seen = set()
+        for key_node, _ in node.value:
+            key = self.construct_object(key_node, deep=True)
+            if not isinstance(key, Hashable):
+                continue  # which the base class reports
+            if key in seen:
+                raise yaml.constructor.ConstructorError(
+                    None, None, f"{key!r} is given twice; each name once", key_node.start_mark
+                )
+            seen.add(key)
+        return super().construct_mapping(node, deep=deep)
 
 
 @lru_cache(maxsize=4)
 def _load(path: Path) -> Manifest:
     try:
-        content: Any = yaml.safe_load(path.read_text(encoding="utf-8"))
+        content: Any = yaml.load(path.read_text(encoding="utf-8"), _UniqueKeys)  # noqa: S506
         return Manifest.model_validate(content)
     except OSError as error:
         raise InputError(f"cannot read the manifest {path}: {error.strerror}") from error
@@ -101,11 +119,31 @@ def cached_path(entry_name: str, file: RemoteFile) -> Path:
     InputError
         If the path would leave the cache (a link in the cache may lead out of it).
     """
+    return inside_cache(entry_name, file.name)
+
+
+def inside_cache(*parts: str) -> Path:
+    """Give a path below the cache for something to be written.
+
+    Raises
+    ------
+    InputError
+        If the path would leave the cache, by ``..`` or by a link in the cache.
+    """
     root = cache_dir().resolve()
-    path = (root / entry_name / file.name).resolve()
+    path = root.joinpath(*parts).resolve()
     if not path.is_relative_to(root) or path == root:
         raise InputError(f"{path} lies outside the cache {root}; remove the link that leads there")
     return path
+
+
+def expected_folder(entry_name: str) -> Path:
+    """Give where a data set's folder is looked for: below `MSKSEG_DATA` if set, else in the cache.
+
+    Whether it is there or not, and without a slash at its end.
+    """
+    chosen = os.environ.get("MSKSEG_DATA")
+    return (Path(chosen).expanduser().absolute() if chosen else cache_dir()) / entry_name
 
 
 def fetch(
@@ -125,7 +163,7 @@ def fetch(
         A data set or model of the manifest.
     from_dir : path-like, optional
         Take what is missing from the files below this folder, whatever they are called, instead of
-        downloading it.
+        downloading it. Of a data set with registration: the folder to look at.
     progress : bool
         Show a bar for each download.
     manifest : Manifest, optional
@@ -134,19 +172,24 @@ def fetch(
     Returns
     -------
     dict of role to Path
-        Empty for what comes with the package.
+        Empty for what comes with the package; the role "folder" for a data set with registration.
 
     Raises
     ------
     InputError
         If the entry is unknown; a file cannot be downloaded, arrives truncated or with another
-        checksum, is not below `from_dir`, or has no address. The cache never holds part of a file.
+        checksum, is not below `from_dir`, or has no address; or the folder of a data set with
+        registration is not there. The cache never holds part of a file.
     OutputError
         If the cache cannot be written to.
     """
     from mskseg.data.transfer import copy_matching, download
 
     entry = (manifest or load_manifest()).entry(entry_name)
+    if entry.access == "registration":
+        from mskseg.data.locations import brought_folder
+
+        return {"folder": brought_folder(entry_name, entry, root=from_dir)}
     paths = {role: cached_path(entry_name, file) for role, file in entry.roles.items()}
     wanted = {
         paths[role]: file
@@ -193,6 +236,9 @@ def verify(
         entry = manifest.entry(name)
         if entry.access == "builtin":
             yield FileStatus(name, "all", "builtin", None)
+        if entry.access == "registration":
+            folder = expected_folder(name)
+            yield FileStatus(name, "folder", "present" if folder.is_dir() else "missing", folder)
         for role, file in entry.roles.items():
             path = cached_path(name, file)
             yield FileStatus(name, role, _state(path, file), path)
@@ -200,7 +246,7 @@ def verify(
 
 def matches(path: Path, file: RemoteFile) -> bool:
     """Tell whether a file has the size and sha256 of `file`. OSError if it cannot be read."""
-    if path.stat().st_size != file.bytes:
+    if file.bytes is not None and path.stat().st_size != file.bytes:
         return False
     with path.open("rb") as opened:
         return hashlib.file_digest(opened, "sha256").hexdigest() == file.sha256
@@ -224,7 +270,9 @@ __all__ = [
     "RemoteFile",
     "cache_dir",
     "cached_path",
+    "expected_folder",
     "fetch",
+    "inside_cache",
     "load_manifest",
     "manifest_path",
     "verify",

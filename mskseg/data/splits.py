@@ -1,13 +1,216 @@
-"""Sizes of the parts of a split."""
+"""Who trains, who selects, who is reported: splits by subject, kept in small files.
+
+A subject's sides, visits, sequences and echoes stay together, because a split knows subjects only.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Literal, get_args
+import hashlib
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, Literal, get_args
+
+import numpy as np
 
 from mskseg.errors import InputError
+from mskseg.files import written_atomically
 
 Part = Literal["train", "validation", "test", "inference"]
+
+SHARES: Mapping[Part, float] = MappingProxyType(
+    {"train": 1 / 2, "validation": 1 / 6, "test": 1 / 4, "inference": 1 / 12}
+)
+"""Of a data set without a split of its own; those of the phantoms, 12, 4, 6 and 2 of 24."""
+
+
+@dataclass(frozen=True)
+class Split:
+    """Which subjects of a data set are in which part.
+
+    Parameters
+    ----------
+    dataset : str
+    parts : mapping of {"train", "validation", "test", "inference"} to tuple of str
+        Subjects; each part has one or more, and nobody is in two.
+    seed : int or None
+        What decided it; None for one that the data set's makers decided.
+
+    Raises
+    ------
+    InputError
+        If a part is unknown or empty, or a subject is in two parts or twice in one.
+    """
+
+    dataset: str
+    parts: Mapping[Part, tuple[str, ...]]
+    seed: int | None = None
+
+    def __post_init__(self) -> None:
+        for part, subjects in self.parts.items():
+            if part not in get_args(Part) or not subjects:
+                raise InputError(
+                    f"a split of {self.dataset} has a part {part!r} of {len(subjects)} subjects; "
+                    f"the parts are {', '.join(get_args(Part))}, each of one subject or more"
+                )
+        check_nobody_twice(self.parts, what=f"the split of {self.dataset}")
+
+    @property
+    def subjects(self) -> tuple[str, ...]:
+        """All subjects of all parts, ascending."""
+        return tuple(sorted(subject for part in self.parts.values() for subject in part))
+
+    @property
+    def sha256(self) -> str:
+        """Equal for equal parts of one data set only; the order of subjects does not matter."""
+        parts = {part: sorted(subjects) for part, subjects in self.parts.items()}
+        content = json.dumps({"dataset": self.dataset, "parts": parts}, sort_keys=True)
+        return hashlib.sha256(content.encode()).hexdigest()
+
+
+def check_nobody_twice(parts: Mapping[Part, Iterable[str]], *, what: str = "the split") -> None:
+    """Make sure that no subject is in two parts, or listed twice in one.
+
+    Raises
+    ------
+    InputError
+        Naming the first subject that is, and the parts.
+    """
+    homes: dict[str, list[str]] = {}
+    for part, subjects in parts.items():
+        for subject in subjects:
+            homes.setdefault(subject, []).append(part)
+    for subject, found in homes.items():
+        if len(found) > 1:
+            raise InputError(
+                f"{what} has the subject {subject!r} in {' and in '.join(found)}; whoever trains "
+                "or selects a model must not report it, so keep each subject in one part, once"
+            )
+
+
+def make_split(
+    dataset: str,
+    subjects: Iterable[str],
+    *,
+    parts: Mapping[Part, float] | None = None,
+    seed: int,
+) -> Split:
+    """Split subjects at random.
+
+    Parameters
+    ----------
+    dataset : str
+    subjects : iterable of str
+        Their order does not matter.
+    parts : mapping of {"train", "validation", "test", "inference"} to float or int, optional
+        Fractions that add up to 1, or counts (integers); subjects beyond the counts are left out.
+        By default `SHARES`, and one subject in each part at least.
+    seed : int
+        Decides who goes where.
+
+    Raises
+    ------
+    InputError
+        If a part is unknown or empty, or the fractions or counts cannot be met.
+    """
+    ordered = sorted(set(subjects))
+    wanted = default_counts(len(ordered)) if parts is None else parts
+    sizes = part_sizes(wanted, n_subjects=len(ordered))
+    order = np.random.default_rng(seed).permutation(len(ordered))
+    shuffled = [ordered[i] for i in order]
+    chosen: dict[Part, tuple[str, ...]] = {}
+    for part, size in sizes.items():
+        chosen[part], shuffled = tuple(sorted(shuffled[:size])), shuffled[size:]
+    return Split(dataset, chosen, seed=seed)
+
+
+def default_counts(n_subjects: int) -> dict[Part, int]:
+    """Count subjects after `SHARES`, with one subject in each part at least.
+
+    Raises
+    ------
+    InputError
+        If there are fewer subjects than parts.
+    """
+    if n_subjects < len(SHARES):
+        raise InputError(
+            f"cannot split {n_subjects} subjects into {len(SHARES)} parts; give {len(SHARES)} "
+            "subjects or more, or say which parts are wanted"
+        )
+    counts = {part: max(1, round(share * n_subjects)) for part, share in SHARES.items()}
+    counts["train"] += n_subjects - sum(counts.values())  # the largest part takes the rounding
+    return counts
+
+
+def stored_split(path: Path, *, dataset: str, subjects: Sequence[str], seed: int) -> Split:
+    """Read a split from its file; make and keep it there if there is none.
+
+    Parameters
+    ----------
+    path : Path
+        A JSON file.
+    dataset : str
+    subjects : sequence of str
+        Who is there now.
+    seed : int
+        Of a split that is to be made.
+
+    Raises
+    ------
+    InputError
+        If the file is of another data set or other subjects, has a subject in two parts, or was
+        edited: results from before could not be compared with those after.
+    OutputError
+        If the file cannot be written.
+    """
+    if not path.is_file():
+        save_split(make_split(dataset, subjects, seed=seed), path)
+    split = load_split(path)
+    changed = sorted(set(subjects) ^ set(split.subjects))
+    if split.dataset != dataset or changed:
+        raise InputError(
+            f"{path} splits {len(split.subjects)} subjects of {split.dataset}, and {dataset} now "
+            f"has {len(set(subjects))} (the first that differs: {', '.join(changed[:1]) or 'none'})"
+            "; bring the data set back to what it was, or delete the file for a new split"
+        )
+    return split
+
+
+def save_split(split: Split, path: Path) -> None:
+    """Write a split as JSON, with its hash; OutputError if that is not possible."""
+    content = {
+        "dataset": split.dataset,
+        "seed": split.seed,
+        "sha256": split.sha256,
+        "parts": {part: list(subjects) for part, subjects in split.parts.items()},
+    }
+    with written_atomically(path) as temporary:
+        temporary.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+
+
+def load_split(path: Path) -> Split:
+    """Read a split that `save_split` wrote.
+
+    Raises
+    ------
+    InputError
+        If it is not such a file, has a subject in two parts, or its hash is another.
+    """
+    try:
+        content: Any = json.loads(path.read_text(encoding="utf-8"))
+        parts = {part: tuple(map(str, names)) for part, names in content["parts"].items()}
+        dataset, seed, sha256 = str(content["dataset"]), content["seed"], content["sha256"]
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise InputError(f"{path} is no split; delete it, and a new one will be made") from error
+    split = Split(dataset, parts, seed=seed)
+    if split.sha256 != sha256:
+        raise InputError(
+            f"{path} was edited: its parts hash to {split.sha256[:12]}..., it says "
+            f"{str(sha256)[:12]}...; undo that, or delete the file for a new split"
+        )
+    return split
 
 
 def part_sizes(parts: Mapping[Part, float], *, n_subjects: int) -> dict[Part, int]:

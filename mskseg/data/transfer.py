@@ -88,34 +88,41 @@ def copy_matching(wanted: Mapping[Path, RemoteFile], folder: Path) -> None:
 
 
 def _find(file: RemoteFile, folder: Path) -> Path:
-    for parent, _, names in os.walk(folder):
-        for name in names:
-            path = Path(parent, name)
-            try:
-                if matches(path, file):
-                    return path
-            except OSError:
-                continue  # a dangling link or an unreadable file is not what is looked for
+    below = [Path(parent, name) for parent, _, names in os.walk(folder) for name in names]
+    # Where the size is unknown each file has to be hashed: the likeliest first.
+    for path in sorted(below, key=lambda path: path.name != file.name):
+        try:
+            if matches(path, file):
+                return path
+        except OSError:
+            continue  # a dangling link or an unreadable file is not what is looked for
     raise InputError(
-        f"no file below {folder} is {file.name}: expected {file.bytes} bytes with sha256 "
-        f"{file.sha256}; the name does not matter, the content does"
+        f"no file below {folder} is {file.name}: expected {_expected(file)}; the name does not "
+        "matter, the content does"
     )
 
 
 def _check_content(path: Path, file: RemoteFile) -> None:
     size = path.stat().st_size
-    if size < file.bytes:
+    if file.bytes is not None and size < file.bytes:
         raise InputError(f"{file.url} broke off after {size} of {file.bytes} bytes; try again")
     if not matches(path, file):
         raise InputError(
             f"{file.url} gave {size} bytes with sha256 {pooch.file_hash(str(path))}, expected "
-            f"{file.bytes} bytes with {file.sha256}; the file changed upstream or on the way"
+            f"{_expected(file)}; the file changed upstream or on the way"
         )
+
+
+def _expected(file: RemoteFile) -> str:
+    size = "a file" if file.bytes is None else f"{file.bytes} bytes"
+    return f"{size} with sha256 {file.sha256}"
 
 
 @contextmanager
 def _bar(file: RemoteFile, *, shown: bool) -> Iterator[Any]:
-    bar: Any = tqdm(total=file.bytes, unit="B", unit_scale=True, desc=file.name, disable=not shown)
+    # A bar without a total has no truth value, which pooch asks for before it sets the total.
+    total = file.bytes or 1
+    bar: Any = tqdm(total=total, unit="B", unit_scale=True, desc=file.name, disable=not shown)
     try:
         yield bar
     finally:

@@ -20,6 +20,7 @@ from mskseg.data.manifest import (
     cache_dir,
     cached_path,
     fetch,
+    inside_cache,
     load_manifest,
     manifest_path,
     verify,
@@ -34,6 +35,7 @@ SHA256 = hashlib.sha256(CONTENT).hexdigest()
 def cache(tmp_path, monkeypatch):
     folder = tmp_path / "cache"
     monkeypatch.setenv("MSKSEG_CACHE", str(folder))
+    monkeypatch.delenv("MSKSEG_DATA", raising=False)
     return folder
 
 
@@ -72,9 +74,13 @@ def server():
         thread.join()
 
 
-def one_file(url=None, *, name="scan.nii.gz"):
+def one_file(url=None, *, name="scan.nii.gz", size=True):
     """Give a manifest with a single entry `toy` of a single file, image."""
-    file = {"name": name, "bytes": len(CONTENT), "sha256": SHA256} | ({"url": url} if url else {})
+    file = (
+        {"name": name, "sha256": SHA256}
+        | ({"bytes": len(CONTENT)} if size else {})
+        | ({"url": url} if url else {})
+    )
     entry = {
         "title": "Toy",
         "access": "direct" if url else "instructions",
@@ -122,8 +128,10 @@ def test_a_reference_says_where_it_comes_from():
     manifest = load_manifest()
     for entry in manifest.datasets.values():
         assert (entry.reference is not None) == bool(
-            entry.access == "builtin" or "reference" in entry.files
+            entry.access == "builtin" or entry.layout or "reference" in entry.files
         )
+    assert manifest.datasets["phantom_thigh"].reference.provenance == "synthetic"
+    assert manifest.datasets["spider"].reference.provenance == "semi-automatic"
     assert manifest.datasets["qmritools_thigh"].reference.provenance == "automatic"
     assert manifest.datasets["qmritools_leg"].labels[13] == "label 13"
     assert manifest.datasets["qmritools_thigh"].labels[103] == "femur left"
@@ -158,6 +166,15 @@ def test_the_manifest_is_found_in_a_package_before_a_checkout(tmp_path, monkeypa
         ({"instructions": ""}, "how a person gets"),
         ({"access": "direct"}, "url for each"),
         ({"labels": {0: "background"}}, "labels"),
+        ({"access": "registration"}, "read from a folder"),
+        ({"access": "registration", "files": {}}, "needs the layout"),
+        ({"access": "registration", "files": {}, "instructions": ""}, "how a person gets"),
+        ({"layout": {"kind": "spider"}}, "zip archives"),
+        ({"layout": {"kind": "bids"}}, "layout"),
+        ({"layout": {"kind": "nifti_pairs", "images": "../x"}}, "may leave the data set's folder"),
+        ({"layout": {"kind": "nifti_pairs", "glob": "x"}}, "glob"),
+        ({"reference": {"provenance": "exact", "note": ""}}, "provenance"),
+        ({"subjects": 0}, "subjects"),
     ],
 )
 def test_a_malformed_entry_is_one_line_that_names_the_field(tmp_path, change, message):
@@ -171,7 +188,50 @@ def test_a_malformed_entry_is_one_line_that_names_the_field(tmp_path, change, me
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize("content", ["a: [", "just text", ""])
+def test_a_duplicate_id_is_refused(tmp_path):
+    content = yaml.safe_dump(one_file().model_dump(mode="json", exclude_none=True))
+    entry = content[content.index("  toy:") : content.index("models:")]
+    path = tmp_path / "manifest.yaml"
+    path.write_text(content.replace("models:", entry + "models:"))
+    with pytest.raises(InputError, match="'toy' is given twice; each name once") as caught:
+        load_manifest(path)
+    assert "\n" not in str(caught.value)
+
+
+REGISTRATION = {
+    "oai_zib",
+    "oaizib_cm",
+    "skm_tea",
+    "iwoai_2019",
+    "k2s",
+    "myosegmentum_spine",
+    "myosegmentum_thigh",
+}
+
+
+def test_what_asks_for_registration_says_how_and_what_was_not_verified():
+    datasets = load_manifest().datasets
+    found = {name for name, entry in datasets.items() if entry.access == "registration"}
+    assert found == REGISTRATION
+    for name in found:
+        entry = datasets[name]
+        assert "he folder holds" in entry.instructions
+        assert "doi:10." in entry.citation
+        assert entry.unverified
+        assert not entry.files
+
+
+def test_spider_names_every_value_that_its_masks_may_hold():
+    spider = load_manifest().datasets["spider"]
+    assert set(spider.labels) == {*range(1, 26), 100, *range(101, 126), *range(201, 226)}
+    assert (spider.labels[1], spider.labels[100]) == ("vertebra L5", "spinal canal")
+    assert spider.labels[201] == "disc L5/S1"
+    assert len(set(spider.labels.values())) == len(spider.labels)
+    assert "10.5281/zenodo.10159290" in spider.citation
+    assert {file.bytes for file in spider.files.values()} == {None}
+
+
+@pytest.mark.parametrize("content", ["a: [", "just text", "", "? [a]\n: b\n"])
 def test_what_is_no_manifest_is_refused(tmp_path, content):
     path = tmp_path / "manifest.yaml"
     path.write_text(content)
@@ -204,7 +264,7 @@ def test_an_address_must_be_https(url):
 
 
 def test_unknown_entries_list_the_known_ones():
-    with pytest.raises(InputError, match="'thigh' is not in the manifest; choose one of medsam"):
+    with pytest.raises(InputError, match="'thigh' is not in the manifest; choose one of "):
         fetch("thigh")
     with pytest.raises(InputError, match="not in the manifest"):
         list(verify("thigh"))
@@ -303,6 +363,40 @@ def test_a_cache_that_is_a_file_is_named(cache, tmp_path):
         fetch("toy", from_dir=tmp_path, manifest=one_file())
 
 
+def test_a_folder_is_searched_by_checksum_where_the_size_is_not_known(tmp_path):
+    (tmp_path / "a.bin").write_bytes(b"another")
+    (tmp_path / "renamed.bin").write_bytes(CONTENT)
+    toy = one_file(size=False)
+    assert fetch("toy", from_dir=tmp_path, manifest=toy)["image"].read_bytes() == CONTENT
+    (tmp_path / "renamed.bin").unlink()
+    (tmp_path / "cache" / "toy" / "scan.nii.gz").unlink()
+    with pytest.raises(InputError, match=f"expected a file with sha256 {SHA256}"):
+        fetch("toy", from_dir=tmp_path, manifest=toy)
+
+
+# --- a folder that a person brings
+
+
+def test_a_registration_folder_is_told_present_or_missing(cache, tmp_path, monkeypatch):
+    assert [s.state for s in verify("oai_zib")] == ["missing"]
+    with pytest.raises(InputError, match=r"oai_zib is missing.*nda\.nih\.gov") as caught:
+        fetch("oai_zib")
+    assert "\n" not in str(caught.value)
+    (cache / "oai_zib").mkdir(parents=True)
+    with pytest.raises(InputError, match="oai_zib is empty"):
+        fetch("oai_zib")
+    monkeypatch.setenv("MSKSEG_DATA", str(tmp_path / "data"))
+    (tmp_path / "data" / "oai_zib" / "segmentation").mkdir(parents=True)
+    assert fetch("oai_zib") == {"folder": tmp_path / "data" / "oai_zib"}
+    assert [s.state for s in verify("oai_zib")] == ["present"]
+
+
+@pytest.mark.parametrize("parts", [("..", "x"), ("a", "..", "..", "x"), ("/etc/x",), ("",)])
+def test_a_path_that_leaves_the_cache_is_refused(cache, parts):
+    with pytest.raises(InputError, match="lies outside the cache"):
+        inside_cache(*parts)
+
+
 # --- from a server
 
 
@@ -347,6 +441,14 @@ def test_a_bad_download_is_one_line_and_leaves_nothing(cache, server, path, mess
     assert files_below(cache) == []
 
 
+@pytest.mark.parametrize("path", ["/other", "/less"])
+def test_a_wrong_checksum_is_found_where_the_size_is_not_known(cache, server, path):
+    toy = one_file(address(server, path), size=False)
+    with pytest.raises(InputError, match=f"gave .* expected a file with sha256 {SHA256}"):
+        fetch("toy", manifest=toy, progress=True)
+    assert files_below(cache) == []
+
+
 def test_a_bad_download_leaves_what_was_there(cache, server):
     path = cache / "toy" / "scan.nii.gz"
     path.parent.mkdir(parents=True)
@@ -374,5 +476,7 @@ def test_the_real_scans_fill_the_cache():
     if not folder.is_dir():
         pytest.skip("no real scans here")
     for name, entry in load_manifest().datasets.items():
+        if entry.layout is not None:
+            continue  # sets of many scans are not there
         assert fetch(name, from_dir=folder).keys() == entry.files.keys()
         assert {status.state for status in verify(name)} <= {"present", "builtin"}

@@ -37,7 +37,7 @@ KNEE_OFFSET_MM = 80.0
 """The middle of a knee lies this far from the body's midline."""
 _FEMUR_WINDOW = ((-27.0, 52.0), (-6.0, 100.0))  # a, s; the shaft leans back within it
 _SUBCHONDRAL_MM = 0.75
-_SPECKS = 1.7  # threshold of a field: trabeculae that are thick enough to show
+_SPECKS = 3.0  # threshold of a field: trabeculae that are thick enough to show
 _SCARS = {FEMUR: 34.0, TIBIA: -18.0, FIBULA: -30.0, PATELLA: 1e3}  # s of the growth plates' scars
 _FILM_MM = 0.9  # fluid that clings to cartilage
 

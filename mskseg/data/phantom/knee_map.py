@@ -115,7 +115,7 @@ class LabelMapBody:
         self._soft.paint(canvas, frame, texture)
         content, label = self._sampled(grid, z_mm)
         canvas.tissue[content > 0] = content[content > 0]
-        specks = texture.grain + np.float32(0.5) * texture.streak > np.float32(1.7)
+        specks = texture.grain + np.float32(0.5) * texture.streak > np.float32(3.0)
         canvas.tissue[(content == Tissue.MARROW) & specks] = Tissue.FIBROUS
         canvas.label[...] = label
         return PlaneContent(canvas.tissue, canvas.label, canvas.admixture)

@@ -215,8 +215,8 @@ def _part(
     middle, half = lateral_mm
     inside = 1 - ((side - np.float32(middle)) / np.float32(half)) ** 2
     thick = np.where(inside > 0, np.sqrt(np.clip(inside, 0, 1)), np.float32(-1))
-    distance: FloatArray = segment_distance(p, q, start, end) - np.float32(radius_mm) * thick
-    return distance
+    distance = segment_distance(p, q, start, end) - np.float32(radius_mm) * thick
+    return np.asarray(distance, np.float32)
 
 
 def _spinous(
@@ -232,8 +232,7 @@ def _spinous(
     round_off = np.sqrt(np.clip(1 - (r / half) ** 2, 0, 1))
     height = np.float32(0.50 * h) * (1 + np.float32(0.25) * along)
     thick = np.where(np.abs(r) < half, height * round_off, np.float32(-2))
-    distance = plate - thick
-    return distance.astype(np.float32)
+    return np.asarray(plate - thick, np.float32)
 
 
 def spinous_reach(bone: Vertebra) -> tuple[float, float]:

@@ -7,11 +7,12 @@ import pytest
 
 from mskseg.data.phantom import spine
 from mskseg.data.phantom.anatomy import VoxelContent, rasterise
+from mskseg.data.phantom.shapes import PlaneGrid
 from mskseg.data.phantom.spine_body import EXTENT_MM, PLANE, SHAPE, TISSUES, SpineBody
 from mskseg.data.phantom.tissues import Tissue
 from mskseg.data.volume import LabelMap
 
-SMALL = (96, 96, 6)
+SMALL = (96, 96, 7)  # an odd number: one slice lies in the middle of the canal
 LABELS = {name: label for label, name in TISSUES.items()}
 BODIES = ("L1", "L2", "L3", "L4", "L5")
 DISCS = ("disc L1/2", "disc L2/3", "disc L3/4", "disc L4/5", "disc L5/S1")
@@ -39,12 +40,13 @@ def test_the_same_seeds_give_the_same_voxels_and_others_another_person() -> None
     again = rasterise(body(3), shape=SMALL, extent_mm=EXTENT_MM)
     np.testing.assert_array_equal(again.labels, drawn(3).labels)
     np.testing.assert_array_equal(again.fractions, drawn(3).fractions)
-    assert (drawn(4).labels != drawn(3).labels).mean() > 0.02
+    first, second = drawn(3).labels, drawn(4).labels
+    assert (first != second)[(first > 0) | (second > 0)].mean() > 0.2
 
 
 @pytest.mark.parametrize("subject", range(1, 25))
 def test_everybody_has_all_bodies_discs_and_a_canal(subject) -> None:
-    labels = drawn(subject, (64, 64, 4)).labels
+    labels = drawn(subject, (72, 72, 5)).labels
     assert set(np.unique(labels)) == {0, *TISSUES}
     assert min((labels == label).sum() for label in TISSUES) >= 12
     inner = labels[1:-1, 1:-1]
@@ -64,7 +66,7 @@ def test_bodies_and_discs_alternate_from_head_to_foot(subject) -> None:
 @pytest.mark.parametrize("subject", [2, 11, 20])
 def test_the_canal_runs_behind_bodies_and_discs(subject) -> None:
     labels = drawn(subject).labels
-    middle = labels[..., 2:4]
+    middle = labels[..., 3]
     for name in (*BODIES[:4], *DISCS[:3]):
         rows = np.unique(np.nonzero(middle == LABELS[name])[1])
         in_front = np.nonzero(middle[:, rows] == LABELS[name])[0].mean()
@@ -80,12 +82,14 @@ def test_a_worn_disc_is_lower_and_holds_less_nucleus() -> None:
     assert worn.min() < 0.3
     assert worn.max() > 0.6
     numbers = sorted(range(1, 25), key=lambda n: person(n).discs[7].degeneration)
+    axis = np.linspace(-120, 120, 240, dtype=np.float32)
     share = []
     for number in (numbers[0], numbers[-1]):
-        content = drawn(number)
-        inside = content.labels == LABELS["disc L4/5"]
-        share.append(content.fractions[Tissue.DISC_NUCLEUS][inside].mean())
-    assert share[0] > share[1]
+        plane = body(number).plane(PlaneGrid(axis, axis), 0.0)
+        inside = plane.label == LABELS["disc L4/5"]
+        nucleus = (plane.tissue == Tissue.DISC_NUCLEUS) * (1 - plane.admixture)
+        share.append(nucleus[inside].mean())
+    assert share[0] > 1.5 * share[1]
 
 
 @pytest.mark.parametrize("subject", [1, 6, 14])

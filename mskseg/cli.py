@@ -11,7 +11,7 @@ import argparse
 import os
 import sys
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import NoReturn
 
 from mskseg.commands import catalogue, evaluate, run, segment
@@ -65,9 +65,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     try:
         arguments = build_parser().parse_args(argv)
-        with warnings.catch_warnings():
-            warnings.showwarning = _note
+        with warnings.catch_warnings(record=True) as notes:
+            warnings.simplefilter("default")
             code: int = arguments.command(arguments)
+        _show(notes)
         sys.stdout.flush()
         return code
     except MsksegError as error:
@@ -86,9 +87,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _stop(OUR_ERROR, f"{reason}; set MSKSEG_TRACEBACK=1 and report what it shows", error)
 
 
-def _note(message: Warning | str, *_: object, **__: object) -> None:
-    """Show a warning as one line, without the line of code it came from."""
-    print(f"mskseg: note: {' '.join(str(message).split())}", file=sys.stderr)
+def _show(notes: Iterable[warnings.WarningMessage]) -> None:
+    """Show what was doubtful as one line each; an error has one line of its own and says it all."""
+    for text in dict.fromkeys(" ".join(str(note.message).split()) for note in notes):
+        print(f"mskseg: note: {text}", file=sys.stderr)
 
 
 def _stop(code: int, reason: str, error: BaseException | None = None) -> int:

@@ -77,13 +77,13 @@ class Reference(_Strict):
 
     Attributes
     ----------
-    provenance : {"exact", "manual", "corrected", "automatic", "unknown"}
-        "exact" for synthetic data; "corrected" for automatic labels that a person went over.
+    provenance : {"synthetic", "manual", "semi-automatic", "automatic", "unknown"}
+        "synthetic" labels are exact; "semi-automatic" ones a person went over.
     note : str
         Who says so, and what is not known.
     """
 
-    provenance: Literal["exact", "manual", "corrected", "automatic", "unknown"]
+    provenance: Literal["synthetic", "manual", "semi-automatic", "automatic", "unknown"]
     note: str
 
 

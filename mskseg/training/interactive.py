@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
-from segment_anything.modeling import Sam
 from torch import Tensor
 
+from mskseg.models.upstream import Sam
 from mskseg.training import losses, prompting
 from mskseg.training.decoding import decode, embed_masks, embed_prompts
 from mskseg.training.scenes import SceneBatch
@@ -26,7 +26,7 @@ class Prompts:
     region: Tensor  # (N, h, w) weight of the cross-entropy
 
     def part(self, chosen: slice) -> Prompts:
-        """The prompts of a slice."""
+        """Take the prompts of a slice."""
         return Prompts(**{name: value[chosen] for name, value in vars(self).items()})
 
 
@@ -122,7 +122,7 @@ def normalised(sam: Sam, images: Tensor, *, generator: torch.Generator | None = 
     With a generator, a third of the batch loses a strip at the bottom or right: a slice that is not
     square arrives with such a strip of zeros.
     """
-    rgb = (images[:, None] - sam.pixel_mean) / sam.pixel_std
+    rgb: Tensor = (images[:, None] - sam.pixel_mean) / sam.pixel_std
     if generator is not None:
         count, size = len(images), images.shape[-1]
         draw = torch.rand(3, count, 1, generator=generator, device=images.device)

@@ -18,12 +18,12 @@ from typing import Any
 
 import torch
 from safetensors.torch import load_file, save_file
-from segment_anything.modeling import Sam
 from torch import Tensor, nn
 from tqdm.auto import tqdm
 
 from mskseg.files import written_atomically
 from mskseg.models.mini.architecture import build_sam_mini
+from mskseg.models.upstream import Sam
 from mskseg.training.held_out import score_held_out_scenes
 from mskseg.training.interactive import draw_prompts, interactive_loss, normalised
 from mskseg.training.scenes import random_scenes
@@ -38,7 +38,9 @@ class PretrainConfig:
     warm_steps: int = 850  # of geometry: Dice 0.8 on its ellipses, after which it flattens
     scenes: int = 8  # images a step: the encoder's batch
     prompts: int = 4  # objects asked for in each image: they share its encoding
-    prompts_a_pass: int = 8  # decoded together; on two cores more is slower (cache), on a GPU take 64
+    prompts_a_pass: int = (
+        8  # decoded together; on two cores more is slower (cache), on a GPU take 64
+    )
     learning_rate: float = 1e-3
     weight_decay: float = 0.02
     warm_up: int = 200  # steps of rising learning rate
@@ -74,9 +76,7 @@ def train_step(
     for start in range(0, len(prompts.image), config.prompts_a_pass):
         part = prompts.part(slice(start, start + config.prompts_a_pass))
         with autocast:
-            loss = interactive_loss(
-                sam, leaf[part.image], part, rounds=rounds, generator=generator
-            )
+            loss = interactive_loss(sam, leaf[part.image], part, rounds=rounds, generator=generator)
         loss = loss * len(part.image) / len(prompts.image)
         loss.backward()  # type: ignore[no-untyped-call]
         total += loss.item()
@@ -128,9 +128,7 @@ class Pretraining:
         """One joint step; returns its loss."""
         self._set_learning_rate()
         self.optimiser.zero_grad()
-        loss = train_step(
-            self.sam, self.config, generator=self.generator, autocast=self.autocast
-        )
+        loss = train_step(self.sam, self.config, generator=self.generator, autocast=self.autocast)
         nn.utils.clip_grad_norm_(self.sam.parameters(), self.config.clip_norm)
         self.optimiser.step()
         self.step += 1
@@ -211,7 +209,11 @@ def pretrain(
         losses_since.append(run.advance())
         if run.step % config.evaluate_every == 0 or run.step == config.steps:
             mean_loss = sum(losses_since) / len(losses_since)
-            row = {"step": run.step, "seconds": round(time.monotonic() - started), "loss": mean_loss}
+            row = {
+                "step": run.step,
+                "seconds": round(time.monotonic() - started),
+                "loss": mean_loss,
+            }
             row.update(score_held_out_scenes(run.average, batches=config.held_out_batches))
             _append_row(folder / "log.csv", row)
             run.save()

@@ -4,10 +4,10 @@ No medical image and no phantom label map goes in. What does go in, on purpose, 
 that MRI has too: rings, stacks, thin bands along a rim, touching look-alikes with thin dark septa.
 SAM-mini is therefore zero-shot on images, not on shape priors.
 
-A scene is a map of small integer labels painted object over object (`families.py`), a list
-of groups of labels that form one object (a part, a ring, the whole), and an image rendered from it with
-random contrast and an MRI-like acquisition (`rendering.py`, after the idea of SynthSeg, Billot et
-al. 2023, doi 10.1016/j.media.2023.102789). Everything is batched and runs on any device.
+A scene is a map of small integer labels painted object over object (`families.py`), a list of
+groups of labels that form one object (a part, a ring, the whole), and an image rendered from it
+with random contrast and an MRI-like acquisition (`rendering.py`), after the idea of SynthSeg
+(Billot et al. 2023, doi 10.1016/j.media.2023.102789). Everything is batched, on any device.
 """
 
 from __future__ import annotations

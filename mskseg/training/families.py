@@ -93,7 +93,8 @@ def paint_limb(count: int, *, size: int, generator: torch.Generator) -> Painting
     lookalike = draws.chance(0.85)[:, 0]
     muscles = painting.kin[:, first : first + 2 * cells]
     painting.kin[:, first : first + 2 * cells] = torch.where(lookalike, first, muscles)
-    _paint_rods(draws, painting, local, first=first + 2 * cells, group=1 + 2 * cells, reach=radius)
+    rods = {"first": first + 2 * cells, "group": 1 + 2 * cells}
+    _paint_rods(draws, painting, local, side=side, reach=radius, **rods)
     painting.septum *= painting.label_maps < first + 2 * cells
     return painting
 
@@ -105,10 +106,11 @@ def _paint_rods(
     *,
     first: int,
     group: int,
+    side: Tensor,
     reach: Tensor,
 ) -> None:
-    for k in range(draws.integer(1, 4)):
-        cortex, marrow = first + 2 * k, first + 2 * k + 1
+    for k in range(draws.integer(1, 3)):
+        cortex, marrow = first + 4 * k, first + 4 * k + 2  # one more of each for the second body
         rod = draw_blob(
             draws,
             grid,
@@ -117,11 +119,16 @@ def _paint_rods(
             elongation=1.6,
         )
         core = rod.rho < draws.uniform(0.55, 1.05)
-        painting.paint(rod.inside & ~painting.outside, cortex)
-        painting.paint(core & rod.inside & ~painting.outside, marrow)
-        painting.add_group(group + 3 * k, [cortex, marrow], weight=2.0)
-        painting.add_group(group + 3 * k + 1, [marrow])
-        painting.add_group(group + 3 * k + 2, [cortex], weight=0.3)
+        inside = rod.inside & ~painting.outside
+        for other in range(2):
+            here = inside & (side == bool(other))
+            painting.paint(here, cortex + other)
+            painting.paint(here & core, marrow + other)
+            index = group + 6 * k + 3 * other
+            painting.add_group(index, [cortex + other, marrow + other], weight=2.0)
+            painting.add_group(index + 1, [marrow + other])
+            painting.add_group(index + 2, [cortex + other], weight=0.3)
+        painting.kin[:, cortex + 1], painting.kin[:, marrow + 1] = cortex, marrow
 
 
 def paint_stack(count: int, *, size: int, generator: torch.Generator) -> Painting:

@@ -103,7 +103,7 @@ def train_step(
         total += loss.item()
     with autocast:
         feature_loss = nearest_mean_loss(sam, leaf, prompts)
-    (config.feature_weight * feature_loss).backward()
+    (config.feature_weight * feature_loss).backward()  # type: ignore[no-untyped-call]
     encoded.backward(leaf.grad)
     return total + feature_loss.item()
 

@@ -6,10 +6,11 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 # uv where it is on the PATH; otherwise it is installed into .venv first.
 UV := $(shell command -v uv 2>/dev/null)
+# More for the command: make test ARGUMENTS="-k volume", make workbook ARGUMENTS="--size quick"
 ARGUMENTS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help workbook test lab check notebooks constraints clean
+.PHONY: help workbook test lab check notebooks figure constraints clean
 
 help:  ## Show this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -18,7 +19,7 @@ workbook: $(INSTALLED)  ## Execute every notebook on the built-in data and model
 	$(BIN)/mskseg run $(ARGUMENTS)
 
 test: $(INSTALLED)  ## Run all tests, the notebooks at quick size included
-	$(BIN)/python -m pytest $(ARGUMENTS)
+	$(BIN)/python -m pytest -n auto --dist loadfile $(ARGUMENTS)
 
 lab: $(INSTALLED)  ## Open the notebooks in JupyterLab
 	$(BIN)/mskseg lab
@@ -30,6 +31,10 @@ check: $(INSTALLED)  ## Lint, format check and strict type check
 
 notebooks: $(INSTALLED)  ## Write each notebook's .ipynb from its .py
 	$(BIN)/python -m mskseg.workbook.pairing
+
+figure: $(INSTALLED)  ## Make the README's figure anew
+	$(BIN)/mskseg run 03
+	cp output/figures/03_overlay.png docs/zero_shot_thigh.png
 
 constraints: $(BIN)/python  ## Compile constraints.txt anew from pyproject.toml (the newest versions allowed)
 	$(call uv,pip compile --quiet --universal --upgrade --all-extras --no-annotate \

@@ -17,7 +17,7 @@
 #
 # How much of a segmentation does a promptable model do by itself, and how much is already in the box it is given?
 #
-# *About 3 minutes on two CPU cores, seconds on a GPU · built-in thigh phantom, or any data set of the manifest · previous notebook: none*
+# *About 1 minute on two CPU cores, seconds on a GPU · built-in thigh phantom, or any data set of the manifest · previous notebook: none*
 
 # %% [markdown]
 # **What you will do**: score a model that never saw a leg on every slice of a thigh scan, and write its table of Dice per tissue.
@@ -50,7 +50,7 @@ from mskseg.provenance import provenance
 # %% tags=["parameters"]
 dataset = "phantom_thigh"  # a data set of the manifest; "qmritools_thigh" is a real scan
 model = "sam_vit_mini"  # a model of the manifest; "sam_vit_b" is the published one (375 MB)
-n_subjects = 2  # people; each costs about a minute
+n_subjects = 2  # people; each costs about half a minute
 slice_step = 1  # take every n-th slice; neighbouring slices are then n slices apart
 jitter_px = 5.0  # pixels; each side of a box moves by up to this much, on its own
 margin_px = 2.0  # pixels; added around the previous slice's prediction
@@ -106,7 +106,8 @@ outlines = plots.overlay(
     plane=one.plane,
     title=f"{case.name}: {len(labels)} tissues on slice {one.index}",
 )
-boxed = plots.draw_boxes(outlines, np.concatenate(list(boxes.values())))
+all_boxes = np.concatenate(list(boxes.values()))
+boxed = plots.draw_boxes(outlines, all_boxes)
 
 # %% [markdown]
 # **What you see**: one box per connected piece of each tissue. Neighbouring boxes overlap a great deal, and some tissues fill their box far better than others.
@@ -190,7 +191,7 @@ print(f"a filled box around a disc: Dice {disc_dice:.3f}")
 table = score_cases(
     segmenter, cases, prompts=[tight, jittered, neighbour], slice_step=slice_step, progress=False
 )
-facts = provenance(cases=cases, segmenter=segmenter, seed=seed, notebook="03_segment_zero_shot")
+facts = provenance(command="03_segment_zero_shot", cases=cases, segmenter=segmenter, seed=seed)
 write_table(table, tables / "03_zero_shot.csv", provenance=facts)
 print(f"{len(table)} rows: {table['status'].value_counts().to_dict()}")
 
@@ -231,6 +232,7 @@ wide.sort_values("oracle", ascending=False).round(2)
 # %% alt="Image with boxes, reference and prediction side by side, one colour per tissue"
 prompts = [(label, {"boxes_xyxy": boxes[label]}) for label in labels]
 predicted_map = predict_label_map(segmenter, one.image, prompts)
+frame = [*all_boxes[:, :2].min(axis=0), *all_boxes[:, 2:].max(axis=0)]
 panels = plots.triptych(
     one.image,
     one.label_map,
@@ -238,6 +240,8 @@ panels = plots.triptych(
     spacing_mm=one.spacing_mm,
     tissues=cases.tissues,
     plane=one.plane,
+    boxes_xyxy=all_boxes,
+    zoom_xyxy=frame,
     title=f"{segmenter.name}{' (miniature)' if segmenter.miniature else ''}, oracle boxes, {case.name}",
 )
 plots.save_figure(panels[0], figures / "03_overlay.png", provenance=facts)

@@ -27,6 +27,10 @@ def real_data() -> Path:
     return folder
 
 
+# --- two workers on two cores: OpenMP must sleep while it waits; set before torch is imported -----
+
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
 # --- closing lines: how many tests on real scans ran; in CI none may be skipped ------------------
 
 

@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from mskseg.data.cases import Case
 
 _FIRST_COLUMNS = ("label", "tissue", "slice", "dice", "filled_box_dice", "neighbour_box_dice")
+_NO_SCORES = dict.fromkeys(
+    ("dice", "iou", "hd95_mm", "assd_mm", "filled_box_dice", "predicted_iou", "decode_s"),
+    float("nan"),
+)
 
 
 def add_to(commands: Any) -> None:
@@ -109,11 +113,11 @@ def row_per_label_and_slice(table: pd.DataFrame) -> pd.DataFrame:
     neighbour = table[table["box_source"] != "oracle"].set_index(keys)
     rows = oracle.reindex(oracle.index.union(neighbour.index))
     beyond = neighbour.loc[rows.index.difference(oracle.index)]
-    shared = ["segmenter", "miniature", "dataset", "subject", "plane", "area_mm2"]
-    rows.loc[beyond.index, shared] = beyond[shared]
-    rows.loc[beyond.index, "status"] = "both_empty"
+    rows.loc[beyond.index] = beyond.assign(
+        box_source="oracle", status="both_empty", n_prompts=0, predicted_area_mm2=0.0, **_NO_SCORES
+    )
     rows["neighbour_box_dice"] = neighbour["dice"]
-    rows = rows.reset_index()
+    rows = rows.astype({"n_prompts": int, "unprompted_px": int}).reset_index()
     return rows[[*_FIRST_COLUMNS, *(c for c in rows.columns if c not in _FIRST_COLUMNS)]]
 
 

@@ -9,7 +9,8 @@ from mskseg.errors import InputError
 # Prompts decoded in one call, measured by benchmarks/decode_chunks.py (its docstring has the
 # numbers). A fixed number per kind of device, not a calibration at run time: chunks of another size
 # round differently, and two runs on one machine must give the same masks.
-CHUNK_SIZES = {"cpu": 1, "mps": 16, "cuda": 64}
+# "cuda" and "mps" have not been measured: they only bound the memory.
+CHUNK_SIZES = {"cpu": 2, "mps": 16, "cuda": 64}
 
 
 def chunk_size(device: torch.device) -> int:

@@ -13,7 +13,21 @@ from mskseg.environment import check_torch_pair
 check_torch_pair()
 
 from segment_anything import sam_model_registry  # noqa: E402  (the check must come first)
-from segment_anything.modeling import Sam  # noqa: E402
+from segment_anything.modeling import (  # noqa: E402
+    MaskDecoder,
+    PromptEncoder,
+    Sam,
+    TwoWayTransformer,
+)
+from segment_anything.modeling.transformer import Attention  # noqa: E402
 from segment_anything.utils.transforms import ResizeLongestSide  # noqa: E402
 
-__all__ = ["ResizeLongestSide", "Sam", "sam_model_registry"]
+__all__ = [
+    "Attention",
+    "MaskDecoder",
+    "PromptEncoder",
+    "ResizeLongestSide",
+    "Sam",
+    "TwoWayTransformer",
+    "sam_model_registry",
+]

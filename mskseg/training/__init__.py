@@ -1,0 +1,1 @@
+"""Training: pretraining of SAM-mini on synthetic scenes."""

@@ -7,8 +7,9 @@ have an image of their own. The same modules do the work, and a test holds the t
 from __future__ import annotations
 
 import torch
-from segment_anything.modeling import MaskDecoder, PromptEncoder
 from torch import Tensor
+
+from mskseg.models.upstream import MaskDecoder, PromptEncoder
 
 # SAM's labels of prompt tokens. The corners are tokens like the points, with labels of their own.
 PADDING, NEGATIVE, POSITIVE, CORNER_MIN, CORNER_MAX = -1, 0, 1, 2, 3
@@ -30,20 +31,27 @@ def embed_prompts(encoder: PromptEncoder, coords: Tensor, labels: Tensor) -> Ten
     -------
     (N, T, C) float32
     """
-    tokens = encoder.pe_layer.forward_with_coords(coords, encoder.input_image_size)
+    with torch.autocast(coords.device.type, enabled=False):  # half precision blurs positions
+        tokens = encoder.pe_layer.forward_with_coords(coords, encoder.input_image_size)
     kinds = torch.cat(
         [encoder.not_a_point_embed.weight, *(e.weight for e in encoder.point_embeddings)]
     )
     tokens = torch.where((labels == PADDING)[..., None], 0.0, tokens)
-    return tokens + kinds[labels + 1]  # type: ignore[no-any-return]
+    return tokens + kinds[labels + 1]
 
 
-def embed_masks(encoder: PromptEncoder, mask_logits: Tensor | None, count: int) -> Tensor:
-    """Dense prompt (N, C, h, w) from low-resolution logits (N, 1, 4h, 4w), or SAM's "no mask"."""
+def embed_masks(
+    encoder: PromptEncoder, mask_logits: Tensor | None, count: int, *, grid: int | None = None
+) -> Tensor:
+    """Dense prompt (N, C, h, w) from low-resolution logits (N, 1, 4h, 4w), or SAM's "no mask".
+
+    `grid` is h and w for "no mask", by default those of the whole frame.
+    """
     if mask_logits is not None:
         return encoder.mask_downscaling(mask_logits)  # type: ignore[no-any-return]
-    size = encoder.image_embedding_size
-    return encoder.no_mask_embed.weight.reshape(1, -1, 1, 1).expand(count, -1, *size)
+    size = encoder.image_embedding_size if grid is None else (grid, grid)
+    none: Tensor = encoder.no_mask_embed.weight.reshape(1, -1, 1, 1)
+    return none.expand(count, -1, *size)
 
 
 def decode(

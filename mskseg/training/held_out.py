@@ -1,11 +1,11 @@
-"""Score SAM-mini on held-out scenes: what selects its weights. Real scans and phantoms only report."""
+"""Score SAM-mini on held-out scenes, which select its weights; scans and phantoms only report."""
 
 from __future__ import annotations
 
 import torch
-from segment_anything.modeling import Sam
 from torch import Tensor
 
+from mskseg.models.upstream import Sam
 from mskseg.training import prompting
 from mskseg.training.decoding import decode, embed_masks, embed_prompts
 from mskseg.training.interactive import draw_prompts, normalised
@@ -33,9 +33,7 @@ def score_held_out_scenes(
 def _score_batch(sam: Sam, generator: torch.Generator) -> dict[str, Tensor]:
     scenes = random_scenes(8, generator=generator, size=sam.image_encoder.img_size)
     low_res = 4 * sam.prompt_encoder.image_embedding_size[0]
-    prompts = draw_prompts(
-        scenes, per_scene=4, box_share=1.0, low_res=low_res, generator=generator
-    )
+    prompts = draw_prompts(scenes, per_scene=4, box_share=1.0, low_res=low_res, generator=generator)
     embeddings = sam.image_encoder(normalised(sam, scenes.images))[prompts.image]
     reference = (prompts.target > 0.5)[:, None]
     boxes = prompting.tight_boxes(prompts.masks)

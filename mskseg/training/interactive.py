@@ -5,12 +5,50 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
-from segment_anything.modeling import Sam
 from torch import Tensor
 
+from mskseg.models.upstream import Sam
 from mskseg.training import losses, prompting
 from mskseg.training.decoding import decode, embed_masks, embed_prompts
 from mskseg.training.scenes import SceneBatch
+
+
+@dataclass(frozen=True)
+class Window:
+    """Where a smaller training image lies in the model's frame.
+
+    The encoder is convolutional and takes an image of any size; only the prompt side knows places.
+    An image of a quarter of the frame, put somewhere in it, trains the same weights at a quarter of
+    the cost.
+
+    Attributes
+    ----------
+    column, row : int
+        Cell of the embedding grid at the image's upper left corner.
+    cell_px : int
+        Pixels of the frame per cell.
+    """
+
+    column: int = 0
+    row: int = 0
+    cell_px: int = 8
+
+    @classmethod
+    def drawn(cls, *, cells: int, frame_cells: int, generator: torch.Generator) -> Window:
+        """Draw a place for an image of `cells` a side in a frame of `frame_cells`."""
+        device = generator.device
+        place = torch.randint(frame_cells - cells + 1, (2,), generator=generator, device=device)
+        column, row = place.tolist()
+        return cls(column, row)
+
+    def cut(self, image_pe: Tensor, cells: int) -> Tensor:
+        """Cut the image's part (1, C, cells, cells) out of the frame's positional encoding."""
+        return image_pe[..., self.row : self.row + cells, self.column : self.column + cells]
+
+    def to_frame(self, coords: Tensor) -> Tensor:
+        """Bring x, y (..., 2) from the image to the frame."""
+        shift = torch.tensor([self.column, self.row], device=coords.device) * self.cell_px
+        return coords + shift
 
 
 @dataclass(frozen=True)
@@ -26,7 +64,7 @@ class Prompts:
     region: Tensor  # (N, h, w) weight of the cross-entropy
 
     def part(self, chosen: slice) -> Prompts:
-        """The prompts of a slice."""
+        """Take the prompts of a slice."""
         return Prompts(**{name: value[chosen] for name, value in vars(self).items()})
 
 
@@ -89,15 +127,31 @@ def mask_and_iou_loss(
 
 
 def interactive_loss(
-    sam: Sam, embeddings: Tensor, prompts: Prompts, *, rounds: int, generator: torch.Generator
+    sam: Sam,
+    embeddings: Tensor,
+    prompts: Prompts,
+    *,
+    rounds: int,
+    window: Window,
+    generator: torch.Generator,
 ) -> Tensor:
-    """Loss of a first prompt and of `rounds` - 1 corrections, averaged."""
-    image_pe = sam.prompt_encoder.get_dense_pe()
+    """Loss of a first prompt and of `rounds` - 1 corrections, averaged.
+
+    Parameters
+    ----------
+    embeddings : (N, C, h, w)
+        One per prompt.
+    window : Window
+        Where the images lie in the model's frame.
+    """
+    grid = embeddings.shape[-1]
+    with torch.autocast(embeddings.device.type, enabled=False):
+        image_pe = window.cut(sam.prompt_encoder.get_dense_pe(), grid)
     coords, labels, previous = prompts.coords, prompts.labels, None
     ambiguous, total = ~prompts.boxed, torch.zeros((), device=embeddings.device)
     for round_number in range(rounds):
-        sparse = embed_prompts(sam.prompt_encoder, coords, labels)
-        dense = embed_masks(sam.prompt_encoder, previous, len(coords))
+        sparse = embed_prompts(sam.prompt_encoder, window.to_frame(coords), labels)
+        dense = embed_masks(sam.prompt_encoder, previous, len(coords), grid=grid)
         logits, iou = decode(sam.mask_decoder, embeddings, image_pe, sparse, dense)
         loss, best = mask_and_iou_loss(logits.float(), iou.float(), prompts, ambiguous=ambiguous)
         total = total + loss / rounds
@@ -108,6 +162,35 @@ def interactive_loss(
             coords, labels = torch.cat([coords, extra[0]], 1), torch.cat([labels, extra[1]], 1)
             ambiguous = torch.zeros_like(ambiguous)
     return total
+
+
+def nearest_mean_loss(sam: Sam, embeddings: Tensor, prompts: Prompts) -> Tensor:
+    """Loss of telling objects from their surroundings by the nearer mean feature, without a prompt.
+
+    The mean feature inside each object and around it are taken from the target itself, so this
+    trains the image encoder and the upscaling alone (prototypes, as in Snell et al. 2017,
+    arXiv 1703.05175). Without it the decoder goes on filling boxes for a thousand steps before it
+    looks at the image at all.
+
+    Parameters
+    ----------
+    embeddings : (B, C, h, w)
+        Of the images, not of the prompts.
+    """
+    features = sam.mask_decoder.output_upscaling(embeddings).float()[prompts.image]
+    target, around = prompts.target, (prompts.region == 1) * (1 - prompts.target)
+    inner, outer = (_weighted_mean(features, weight) for weight in (target, around))
+    to_inner = (features - inner).square().sum(1)
+    to_outer = (features - outer).square().sum(1)
+    logits = (to_outer - to_inner) / 2
+    entropy = losses.regional_cross_entropy(logits, target, prompts.region)
+    return (entropy + losses.soft_dice_loss(logits, target)).mean()
+
+
+def _weighted_mean(features: Tensor, weight: Tensor) -> Tensor:
+    total = weight.sum((1, 2)).clamp_min(1e-3)
+    mean = torch.einsum("nchw,nhw->nc", features, weight) / total[:, None]
+    return mean[:, :, None, None]
 
 
 def _correction(masks: Tensor, logits: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
@@ -122,7 +205,7 @@ def normalised(sam: Sam, images: Tensor, *, generator: torch.Generator | None = 
     With a generator, a third of the batch loses a strip at the bottom or right: a slice that is not
     square arrives with such a strip of zeros.
     """
-    rgb = (images[:, None] - sam.pixel_mean) / sam.pixel_std
+    rgb: Tensor = (images[:, None] - sam.pixel_mean) / sam.pixel_std
     if generator is not None:
         count, size = len(images), images.shape[-1]
         draw = torch.rand(3, count, 1, generator=generator, device=images.device)

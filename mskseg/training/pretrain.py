@@ -18,14 +18,20 @@ from typing import Any
 
 import torch
 from safetensors.torch import load_file, save_file
-from segment_anything.modeling import Sam
 from torch import Tensor, nn
 from tqdm.auto import tqdm
 
 from mskseg.files import written_atomically
 from mskseg.models.mini.architecture import build_sam_mini
+from mskseg.models.upstream import Sam
 from mskseg.training.held_out import score_held_out_scenes
-from mskseg.training.interactive import draw_prompts, interactive_loss, normalised
+from mskseg.training.interactive import (
+    Window,
+    draw_prompts,
+    interactive_loss,
+    nearest_mean_loss,
+    normalised,
+)
 from mskseg.training.scenes import random_scenes
 from mskseg.training.warm_start import initialise, warm_start_loss
 
@@ -38,7 +44,10 @@ class PretrainConfig:
     warm_steps: int = 850  # of geometry: Dice 0.8 on its ellipses, after which it flattens
     scenes: int = 8  # images a step: the encoder's batch
     prompts: int = 4  # objects asked for in each image: they share its encoding
-    prompts_a_pass: int = 8  # decoded together; on two cores more is slower (cache), on a GPU take 64
+    patch_share: float = 0.6  # first steps see quarters of the frame: more scenes a second
+    prompts_a_pass: int = (
+        8  # decoded together; on two cores more is slower (cache), on a GPU take 64
+    )
     learning_rate: float = 1e-3
     weight_decay: float = 0.02
     warm_up: int = 200  # steps of rising learning rate
@@ -46,6 +55,7 @@ class PretrainConfig:
     clip_norm: float = 1.0
     second_round: float = 0.34  # share of steps with a corrective point: half a step's cost more
     box_share: float = 0.65  # of first prompts; the rest are points
+    feature_weight: float = 0.5  # of the nearest-mean loss, which wakes the encoder
     average: float = 0.998  # of the weights that are kept (exponential moving average)
     evaluate_every: int = 250  # steps between held-out scores and checkpoints
     held_out_batches: int = 6  # of 8 scenes and 32 objects: a standard error of about 0.015
@@ -53,35 +63,49 @@ class PretrainConfig:
 
 
 def train_step(
-    sam: Sam, config: PretrainConfig, *, generator: torch.Generator, autocast: torch.autocast
+    sam: Sam,
+    config: PretrainConfig,
+    *,
+    patch: bool,
+    generator: torch.Generator,
+    autocast: torch.autocast,
 ) -> float:
-    """Gradients of one step, in passes of few prompts so that memory stays small."""
-    scenes = random_scenes(config.scenes, generator=generator, size=sam.image_encoder.img_size)
-    low_res = 4 * sam.prompt_encoder.image_embedding_size[0]
+    """Gradients of one step, in passes of few prompts so that memory stays small.
+
+    With `patch`, the images are quarters of the frame, and twice as many.
+    """
+    frame_px, frame_cells = sam.image_encoder.img_size, sam.prompt_encoder.image_embedding_size[0]
+    size, cells = (frame_px // 2, frame_cells // 2) if patch else (frame_px, frame_cells)
+    count = config.scenes * (2 if patch else 1)
+    scenes = random_scenes(count, generator=generator, size=size)
     prompts = draw_prompts(
         scenes,
         per_scene=config.prompts,
         box_share=config.box_share,
-        low_res=low_res,
+        low_res=4 * cells,
         generator=generator,
     )
     draw = torch.rand((), generator=generator, device=generator.device)
     rounds = 2 if float(draw) < config.second_round else 1
+    window = Window.drawn(cells=cells, frame_cells=frame_cells, generator=generator)
     with autocast:
         encoded = sam.image_encoder(normalised(sam, scenes.images, generator=generator)).float()
     leaf = encoded.detach().requires_grad_()
-    total = 0.0
-    for start in range(0, len(prompts.image), config.prompts_a_pass):
-        part = prompts.part(slice(start, start + config.prompts_a_pass))
+    total, together = 0.0, config.prompts_a_pass * (4 if patch else 1)
+    for start in range(0, len(prompts.image), together):
+        part = prompts.part(slice(start, start + together))
         with autocast:
             loss = interactive_loss(
-                sam, leaf[part.image], part, rounds=rounds, generator=generator
+                sam, leaf[part.image], part, rounds=rounds, window=window, generator=generator
             )
         loss = loss * len(part.image) / len(prompts.image)
         loss.backward()  # type: ignore[no-untyped-call]
         total += loss.item()
+    with autocast:
+        feature_loss = nearest_mean_loss(sam, leaf, prompts)
+    (config.feature_weight * feature_loss).backward()  # type: ignore[no-untyped-call]
     encoded.backward(leaf.grad)
-    return total
+    return total + feature_loss.item()
 
 
 class Pretraining:
@@ -129,7 +153,11 @@ class Pretraining:
         self._set_learning_rate()
         self.optimiser.zero_grad()
         loss = train_step(
-            self.sam, self.config, generator=self.generator, autocast=self.autocast
+            self.sam,
+            self.config,
+            patch=self.step < self.config.patch_share * self.config.steps,
+            generator=self.generator,
+            autocast=self.autocast,
         )
         nn.utils.clip_grad_norm_(self.sam.parameters(), self.config.clip_norm)
         self.optimiser.step()
@@ -211,7 +239,11 @@ def pretrain(
         losses_since.append(run.advance())
         if run.step % config.evaluate_every == 0 or run.step == config.steps:
             mean_loss = sum(losses_since) / len(losses_since)
-            row = {"step": run.step, "seconds": round(time.monotonic() - started), "loss": mean_loss}
+            row = {
+                "step": run.step,
+                "seconds": round(time.monotonic() - started),
+                "loss": mean_loss,
+            }
             row.update(score_held_out_scenes(run.average, batches=config.held_out_batches))
             _append_row(folder / "log.csv", row)
             run.save()

@@ -25,7 +25,9 @@ def tight_boxes(masks: Tensor) -> Tensor:
     return torch.stack([x0, y0, x1, y1], dim=1).float()
 
 
-def jittered(boxes: Tensor, *, relative: Tensor, max_px: float, generator: torch.Generator) -> Tensor:
+def jittered(
+    boxes: Tensor, *, relative: Tensor, max_px: float, generator: torch.Generator
+) -> Tensor:
     """Move every side by normal noise of `relative` (N,) of the box's length, at most `max_px`."""
     sides = (boxes[:, 2:] - boxes[:, :2]).repeat(1, 2)
     noise = torch.randn(boxes.shape, generator=generator, device=boxes.device)
@@ -48,12 +50,12 @@ def box_tokens(boxes: Tensor) -> tuple[Tensor, Tensor]:
 def random_points(
     masks: Tensor, *, generator: torch.Generator, central: float = 0.5
 ) -> tuple[Tensor, Tensor]:
-    """A positive point in each mask and a padding token: coords (N, 2, 2), labels (N, 2).
+    """Draw a positive point in each mask, and a padding token: coords (N, 2, 2), labels (N, 2).
 
     With probability `central` a point prefers the middle of its mask, as a person would click.
     """
     inside = masks.float()
-    # Share of the mask nearby, at a quarter of the resolution: a blur of all pixels is slow on a CPU.
+    # Share of the mask nearby, at a quarter of the resolution: a blur of every pixel is slow.
     coarse = functional.avg_pool2d(inside[:, None], 4)
     nearby = functional.avg_pool2d(coarse, 5, 1, 2)
     depth = functional.interpolate(nearby, size=masks.shape[1:])[:, 0] * inside
@@ -68,7 +70,7 @@ def random_points(
 def error_points(
     masks: Tensor, predictions: Tensor, *, generator: torch.Generator
 ) -> tuple[Tensor, Tensor]:
-    """One point where prediction and mask differ: coords (N, 1, 2), labels (N, 1).
+    """Draw a point where prediction and mask differ: coords (N, 1, 2), labels (N, 1).
 
     Positive where the prediction misses the object, negative where it spills over; a positive point
     in the mask where there is no error.

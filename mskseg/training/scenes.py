@@ -4,10 +4,10 @@ No medical image and no phantom label map goes in. What does go in, on purpose, 
 that MRI has too: rings, stacks, thin bands along a rim, touching look-alikes with thin dark septa.
 SAM-mini is therefore zero-shot on images, not on shape priors.
 
-A scene is a map of small integer labels painted object over object (`shapes.py`), a list of groups
-of labels that form one object (a part, a ring, the whole), and an image rendered from it with
-random contrast and an MRI-like acquisition (`rendering.py`, after the idea of SynthSeg, Billot et
-al. 2023, doi 10.1016/j.media.2023.102789). Everything is batched and runs on any device.
+A scene is a map of small integer labels painted object over object (`families.py`), a list of
+groups of labels that form one object (a part, a ring, the whole), and an image rendered from it
+with random contrast and an MRI-like acquisition (`rendering.py`), after the idea of SynthSeg
+(Billot et al. 2023, doi 10.1016/j.media.2023.102789). Everything is batched, on any device.
 """
 
 from __future__ import annotations
@@ -17,8 +17,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from mskseg.training.families import FAMILIES
 from mskseg.training.rendering import render
-from mskseg.training.shapes import FAMILIES, Painting
+from mskseg.training.shapes import Painting
 
 FAMILY_WEIGHTS = {"objects": 0.4, "limb": 0.4, "stack": 0.2}
 
@@ -81,7 +82,10 @@ def random_scenes(
     ]
     painting = Painting.joined(paintings)
     images = render(painting, generator=generator)
-    weights = painting.weights * (_visible_px(painting) >= min_area_px)
+    visible = _visible_px(painting)
+    # Slivers of what others hide teach little: they are asked for less often.
+    share = (visible / 150).clamp(0.2, 1.0)
+    weights = painting.weights * share * (visible >= min_area_px)
     return SceneBatch(images, painting.label_maps, painting.groups, weights)
 
 

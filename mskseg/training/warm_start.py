@@ -8,10 +8,9 @@ filled-box level.
 from __future__ import annotations
 
 import torch
-from segment_anything.modeling import Sam
-from segment_anything.modeling.transformer import Attention
 from torch import Tensor
 
+from mskseg.models.upstream import Attention, Sam
 from mskseg.training import losses, prompting
 from mskseg.training.decoding import decode, embed_masks, embed_prompts
 
@@ -43,7 +42,9 @@ def warm_start_loss(sam: Sam, *, count: int, generator: torch.Generator) -> Tens
     coords = torch.where(boxed[:, None, None], coords, points)
     labels = torch.where(boxed[:, None], labels, point_labels)
     grid, width = sam.prompt_encoder.image_embedding_size, sam.prompt_encoder.embed_dim
-    noise = torch.randn((count, width, *grid), generator=generator, device=device) * draw[5, :, None]
+    noise = (
+        torch.randn((count, width, *grid), generator=generator, device=device) * draw[5, :, None]
+    )
     sparse = embed_prompts(sam.prompt_encoder, coords, labels)
     dense = embed_masks(sam.prompt_encoder, None, count)
     logits, _ = decode(sam.mask_decoder, noise, sam.prompt_encoder.get_dense_pe(), sparse, dense)

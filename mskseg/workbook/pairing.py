@@ -47,7 +47,8 @@ def paired_text(source: Path) -> str:
         "kernelspec": notebook.metadata["kernelspec"],
         "language_info": {"name": "python"},
     }
-    return str(nbformat.writes(notebook)) + "\n"
+    text: str = nbformat.writes(notebook)  # type: ignore[no-untyped-call]
+    return text + "\n"
 
 
 def write_pairs(folder: Path) -> list[Path]:

@@ -32,8 +32,10 @@ def test_the_upstream_predictor_runs_on_it(sam: Sam):
     predictor = SamPredictor(sam)
     predictor.set_image(np.full((100, 60, 3), 90, dtype=np.uint8))
     masks, iou, logits = predictor.predict(box=np.array([5, 5, 40, 60]), multimask_output=True)
-    assert masks.shape == (3, 100, 60) and masks.dtype == bool
-    assert iou.shape == (3,) and logits.shape == (3, 128, 128)
+    assert masks.shape == (3, 100, 60)
+    assert masks.dtype == bool
+    assert iou.shape == (3,)
+    assert logits.shape == (3, 128, 128)
 
 
 def test_the_upstream_automatic_mask_generator_runs_on_it(sam: Sam):

@@ -162,13 +162,22 @@ def test_the_mirror_test_notices_a_half_pixel_error_of_boxes(last_offset):
     assert mirror_error(Mutated(64, last_offset=last_offset), (64, 64)) >= 0.5
 
 
-@pytest.mark.parametrize(("offset", "expected"), [(0.5, 0.0), (0.0, 1.0), (1.0, 1.0)])
-def test_points_are_embedded_mirrored_and_half_a_pixel_is_noticed(offset, expected):
-    preprocessing, width = Mutated(64, point_offset=offset), 64
-    x = np.array([[3.5, 5.5], [40.0, 1.5]])
-    there = preprocessing.points(np.array([width, 0]) + x * [-1, 1], (64, 64))[:, 0] + 0.5
-    back = width - (preprocessing.points(x, (64, 64))[:, 0] + 0.5)
-    assert np.abs(there - back).max() == pytest.approx(expected)
+def point_mirror_error(preprocessing, width=64):
+    points = np.array([[3.5, 5.5], [40.0, 1.5]])
+    there = preprocessing.points([width, 0] + points * [-1, 1], (width, width))[:, 0] + 0.5
+    back = 64 - (preprocessing.points(points, (width, width))[:, 0] + 0.5)
+    return np.abs(there - back).max()
+
+
+@pytest.mark.parametrize("kind", [SamPreprocessing, MedSamPreprocessing])
+def test_mirrored_points_are_embedded_mirrored(kind):
+    assert point_mirror_error(kind(64)) < 1e-9
+    assert point_mirror_error(kind(64, "model"), width=20) < 1e-9
+
+
+@pytest.mark.parametrize("offset", [0.0, 0.25, 1.0])
+def test_the_mirror_test_notices_a_half_pixel_error_of_points(offset):
+    assert point_mirror_error(Mutated(64, point_offset=offset)) >= 0.5
 
 
 @settings(max_examples=30, deadline=None)

@@ -45,7 +45,9 @@ def test_cross_entropy_forgets_pixels_of_weight_zero():
     weight = torch.zeros(1, 6, 6)
     weight[:, :3] = 1
     expected = torch.nn.functional.binary_cross_entropy_with_logits(logits[:, :3], target[:, :3])
-    assert losses.regional_cross_entropy(logits, target, weight)[0] == pytest.approx(float(expected))
+    assert losses.regional_cross_entropy(logits, target, weight)[0] == pytest.approx(
+        float(expected)
+    )
 
 
 def test_box_region_grows_the_box_on_all_sides_alike():

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import pytest
 import torch
 from safetensors.torch import load_file
 
@@ -28,7 +27,8 @@ def test_an_interrupted_training_ends_with_the_weights_of_an_uninterrupted_one(t
     interrupted.advance()
     interrupted.save()
     resumed = Pretraining(TINY, tmp_path / "part")
-    assert resumed.resume() and resumed.step == 1
+    assert resumed.resume()
+    assert resumed.step == 1
     resumed.advance()
     for name, value in whole.sam.state_dict().items():
         torch.testing.assert_close(resumed.sam.state_dict()[name], value, msg=name)

@@ -40,13 +40,17 @@ def test_error_points_are_positive_on_misses_and_negative_on_spills():
     generator = torch.Generator().manual_seed(0)
     reference, prediction = rectangle(4, 4, 12, 12), rectangle(4, 4, 8, 12)
     (point,), (label,) = (t[0] for t in error_points(reference, prediction, generator=generator))
-    assert label == 1 and 8 < point[0] < 12
+    assert label == 1
+    assert 8 < point[0] < 12
     (point,), (label,) = (t[0] for t in error_points(prediction, reference, generator=generator))
-    assert label == 0 and 8 < point[0] < 12
+    assert label == 0
+    assert 8 < point[0] < 12
 
 
 def test_a_perfect_prediction_is_answered_with_a_point_inside():
     mask = rectangle(4, 4, 8, 8)
     generator = torch.Generator().manual_seed(0)
     (point,), (label,) = (t[0] for t in error_points(mask, mask, generator=generator))
-    assert label == 1 and 4 < point.min() and point.max() < 8
+    assert label == 1
+    assert point.min() > 4
+    assert point.max() < 8

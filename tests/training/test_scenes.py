@@ -3,8 +3,8 @@ from __future__ import annotations
 import pytest
 import torch
 
+from mskseg.training.families import FAMILIES
 from mskseg.training.scenes import SceneBatch, random_scenes
-from mskseg.training.shapes import FAMILIES
 
 
 def draw(seed: int, count: int = 4, size: int = 96) -> SceneBatch:
@@ -21,7 +21,8 @@ def test_the_same_seed_gives_the_same_scenes_and_another_seed_others():
 def test_images_are_whole_grey_values_that_use_the_range():
     images = draw(0, count=8).images
     assert torch.equal(images, images.round())
-    assert images.min() >= 0 and images.max() <= 255
+    assert images.min() >= 0
+    assert images.max() <= 255
     assert (images.flatten(1).std(1) > 5).all()
 
 

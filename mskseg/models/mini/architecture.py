@@ -1,4 +1,4 @@
-"""The architecture of SAM-mini: a small image encoder under SAM's own prompt encoder and mask decoder.
+"""The architecture of SAM-mini: a small image encoder beside SAM's own prompt side.
 
 Everything but the image encoder is `segment_anything.modeling`, so `SamPredictor` and
 `SamAutomaticMaskGenerator` run on it unchanged. The encoder is convolutional: on two cores and with
@@ -8,8 +8,9 @@ hours, not GPU-months, to train, a residual network learns edges sooner than a p
 from __future__ import annotations
 
 import torch
-from segment_anything.modeling import MaskDecoder, PromptEncoder, Sam, TwoWayTransformer
 from torch import Tensor, nn
+
+from mskseg.models.upstream import MaskDecoder, PromptEncoder, Sam, TwoWayTransformer
 
 IMAGE_SIZE = 256  # pixels a side of the square frame that the encoder sees
 GRID_SIZE = 32  # cells a side of the embedding: 8 px a cell, so that 3 px cartilage leaves a trace
@@ -20,7 +21,7 @@ PIXEL_STD = (58.395, 57.12, 57.375)
 
 
 class ResidualBlock(nn.Module):
-    """Two 3x3 convolutions around a shortcut; the last norm starts at zero, so it starts as identity."""
+    """Two 3x3 convolutions around a shortcut; starts as identity, since its last norm is zero."""
 
     def __init__(self, channels_in: int, channels_out: int, *, stride: int = 1) -> None:
         super().__init__()
@@ -72,7 +73,7 @@ class ConvImageEncoder(nn.Module):
             stages.append(nn.Sequential(*blocks))
             channels = width
         self.stages = nn.ModuleList(stages)
-        # The finest scale keeps its sub-cell detail: 2x2 neighbours become channels, none is dropped.
+        # The finest scale keeps its sub-cell detail: 2x2 neighbours become channels.
         self.laterals = nn.ModuleList(
             [nn.Conv2d(widths[0] * 4, EMBEDDING_DIM, 1)]
             + [nn.Conv2d(width, EMBEDDING_DIM, 1) for width in widths[1:]]
@@ -95,7 +96,7 @@ class ConvImageEncoder(nn.Module):
 
 
 def build_sam_mini() -> Sam:
-    """Build SAM-mini with fresh weights: 256x256 frame, 32x32 grid, 128x128 low-resolution masks."""
+    """Build SAM-mini with fresh weights: 256 px frame, 32x32 grid, 128x128 low-resolution masks."""
     sam = Sam(
         image_encoder=ConvImageEncoder(),
         prompt_encoder=PromptEncoder(

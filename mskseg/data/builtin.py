@@ -4,58 +4,101 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 from tqdm.auto import tqdm
 
 from mskseg.data import phantom
 from mskseg.data.cases import Case
-from mskseg.data.manifest import cache_dir
-from mskseg.data.phantom.scans import subject_name, thigh_case
+from mskseg.data.manifest import cache_dir, fetch, load_manifest
+from mskseg.data.phantom.anatomies import find_anatomy
+from mskseg.data.phantom.knee_map_scans import DATASET as REAL_ANATOMY
+from mskseg.data.phantom.knee_map_scans import SUBJECT_NAME, knee_map_case
+from mskseg.data.phantom.scans import (
+    dataset_name,
+    phantom_case,
+    subject_name,
+)
+from mskseg.data.phantom.sequences import ECHO_IMAGES, images_of
 from mskseg.data.readers import load_image, load_label_map, save_nifti
 from mskseg.data.splits import Part, Split
 from mskseg.data.volume import LabelMap, Volume
 from mskseg.errors import InputError
 
+_REAL_KNEE = "pymskt_knee"  # the data set whose label map gives the real anatomy
+
 
 @dataclass(frozen=True)
 class Phantom:
-    """How one anatomy is made; everything is asked for when it is needed.
+    """How one data set is made; everything is asked for when it is needed.
 
     Attributes
     ----------
-    version : callable
-        Part of the cache's key.
     numbers : callable
         Numbers of the subjects in each part of the split.
-    sequences : callable
-        Names of all sequences.
     subject_name : callable
         Name of a subject, of its number.
     scan : callable
-        ``scan(number, sequences=...)`` makes one `Case` for each sequence.
+        ``scan(number, sequences=..., granularity=...)`` makes one `Case` for each image.
     describe : callable
-        ``describe(number, image, reference, sequence=...)`` is the `Case` of a scan read again.
+        ``describe(number, image, reference, sequence=..., granularity=...)`` is the `Case` of a
+        scan read again.
+    sequences : tuple of str
+        Those made if none is asked for.
+    granularities : tuple of str
+        What its labels can be asked for in, the default first.
     """
 
-    version: Callable[[], int]
-    numbers: Callable[[], Mapping[Any, tuple[int, ...]]]
-    sequences: Callable[[], Sequence[str]]
+    numbers: Callable[[], Mapping[Part, tuple[int, ...]]]
     subject_name: Callable[[int], str]
     scan: Callable[..., Iterable[Case]]
     describe: Callable[..., Case]
+    sequences: tuple[str, ...]
+    granularities: tuple[str, ...] = ()
 
 
-# Looked up in `phantom` at each call, so that a test can put a smaller one in its place.
-PHANTOMS: Mapping[str, Phantom] = {
-    "phantom_thigh": Phantom(
-        version=lambda: phantom.PHANTOM_VERSION,
+def _phantom_of(anatomy: str) -> Phantom:
+    plan = find_anatomy(anatomy)
+    return Phantom(
         numbers=lambda: phantom.SPLIT,
-        sequences=lambda: tuple(phantom.SEQUENCES),
-        subject_name=subject_name,
-        scan=lambda number, *, sequences: phantom.scan_thigh(number, sequences=sequences),
-        describe=thigh_case,
+        subject_name=partial(subject_name, anatomy),
+        # Looked up at each call, so that a test can put a smaller one in its place.
+        scan=lambda number, **options: phantom.scan_phantom(anatomy, number, **options),
+        describe=partial(phantom_case, anatomy),
+        sequences=plan.sequences,
+        granularities=plan.granularities,
+    )
+
+
+def _scan_real_knee(_: int, *, sequences: Sequence[str], **_options: object) -> Iterable[Case]:
+    label_map = load_label_map(fetch(_REAL_KNEE, progress=False)["reference"])
+    return phantom.scan_knee_map(label_map, _real_tissues(), sequences=sequences)
+
+
+def _describe_real_knee(
+    _: int,
+    image: Volume,
+    reference: LabelMap,
+    *,
+    sequence: str,
+    **_options: object,
+) -> Case:
+    return knee_map_case(image, reference, _real_tissues(), sequence=sequence)
+
+
+def _real_tissues() -> Mapping[int, str]:
+    return load_manifest().datasets[_REAL_KNEE].labels
+
+
+PHANTOMS: Mapping[str, Phantom] = {
+    **{dataset_name(anatomy): _phantom_of(anatomy) for anatomy in phantom.ANATOMIES},
+    REAL_ANATOMY: Phantom(
+        numbers=lambda: {"test": (1,)},
+        subject_name=lambda _: SUBJECT_NAME,
+        scan=_scan_real_knee,
+        describe=_describe_real_knee,
+        sequences=find_anatomy("knee").sequences,
     ),
 }
 """The built-in data sets, by their id in the manifest."""
@@ -75,48 +118,87 @@ def phantom_subjects(name: str) -> tuple[str, ...]:
     return tuple(subject for part in phantom_split(name).parts.values() for subject in part)
 
 
+def phantom_sequences(name: str) -> tuple[str, ...]:
+    """List all that can be asked of a phantom, those made by default first."""
+    first = PHANTOMS[name].sequences
+    return tuple(dict.fromkeys((*first, *phantom.SEQUENCES, *ECHO_IMAGES)))
+
+
 def phantom_cases(
-    name: str, subjects: Sequence[str], sequences: Sequence[str], *, progress: bool
+    name: str,
+    subjects: Sequence[str],
+    sequences: Sequence[str],
+    *,
+    granularity: str | None = None,
+    progress: bool,
 ) -> list[Case]:
     """Read scans of a phantom from the cache, and make those that are missing or damaged.
 
-    By subject, then by sequence, in the order asked for. Raises OutputError if the cache cannot be
-    written to.
+    By subject, then by sequence, in the order asked for; ``mese`` gives one case for each echo.
+    Raises OutputError if the cache cannot be written to.
     """
     made = PHANTOMS[name]
     numbers = {made.subject_name(n): n for part in made.numbers().values() for n in part}
-    files = {subject: _files(name, subject, sequences) for subject in subjects}
+    images = images_of(sequences)
+    files = {subject: _files(name, subject, images, granularity) for subject in subjects}
     missing = [s for s in subjects if not all(path.is_file() for path in files[s].values())]
     with tqdm(total=len(missing), desc=name, unit="subject",
               disable=not (progress and missing)) as bar:  # fmt: skip
         cases = []
         for subject in subjects:
-            cases += _one_subject(made, numbers[subject], files[subject])
+            cases += _one_subject(made, numbers[subject], files[subject], granularity)
             bar.update(subject in missing)
     return cases
 
 
-def _one_subject(made: Phantom, number: int, files: Mapping[str, Path]) -> list[Case]:
-    sequences = [kind for kind in files if kind != "labels"]
+def _one_subject(
+    made: Phantom, number: int, files: Mapping[str, Path], granularity: str | None
+) -> list[Case]:
+    missing = [kind for kind, path in files.items() if not path.is_file()]
+    _make(made, number, files, missing, granularity)
     try:
-        return _read(made, number, files)
+        return _read(made, number, files, granularity)
     except InputError:
-        for case in made.scan(number, sequences=sequences):
-            save_nifti(case.image, files[case.sequence])
-            if case.reference is not None:
-                save_nifti(case.reference, files["labels"])
-    return _read(made, number, files)  # what later calls will read, to the last bit
+        _make(made, number, files, list(files), granularity)
+    return _read(made, number, files, granularity)  # what later calls will read, to the last bit
 
 
-def _read(made: Phantom, number: int, files: Mapping[str, Path]) -> list[Case]:
+def _make(
+    made: Phantom,
+    number: int,
+    files: Mapping[str, Path],
+    kinds: Sequence[str],
+    granularity: str | None,
+) -> None:
+    """Write files of some kinds; the labels come with an image, if need be the first again."""
+    if not kinds:
+        return
+    sequences = [k for k in kinds if k != "labels"] or [k for k in files if k != "labels"][:1]
+    for case in made.scan(number, sequences=sequences, granularity=granularity):
+        save_nifti(case.image, files[case.sequence])
+        if case.reference is not None and ("labels" in kinds or not files["labels"].is_file()):
+            save_nifti(case.reference, files["labels"])
+            kinds = [k for k in kinds if k != "labels"]
+
+
+def _read(
+    made: Phantom, number: int, files: Mapping[str, Path], granularity: str | None
+) -> list[Case]:
     reference: LabelMap = load_label_map(files["labels"])
     images: dict[str, Volume] = {k: load_image(p) for k, p in files.items() if k != "labels"}
     return [
-        made.describe(number, image, reference, sequence=sequence)
+        made.describe(number, image, reference, sequence=sequence, granularity=granularity)
         for sequence, image in images.items()
     ]
 
 
-def _files(name: str, subject: str, sequences: Sequence[str]) -> dict[str, Path]:
-    folder = cache_dir() / name / f"version-{PHANTOMS[name].version()}"
-    return {kind: folder / f"{subject}_{kind}.nii.gz" for kind in ("labels", *sequences)}
+def _files(
+    name: str, subject: str, images: Sequence[str], granularity: str | None
+) -> dict[str, Path]:
+    folder = cache_dir() / name / f"version-{phantom.PHANTOM_VERSION}"
+    default = granularity is None or granularity == PHANTOMS[name].granularities[0]
+    labels = "labels" if default else f"labels-{granularity}"
+    return {
+        "labels": folder / f"{subject}_{labels}.nii.gz",
+        **{image: folder / f"{subject}_{image}.nii.gz" for image in images},
+    }

@@ -7,7 +7,13 @@ from pathlib import Path
 
 from mskseg.data.adapters import About, LazyCaseSet, list_scans
 from mskseg.data.adapters.lazy import check_labels
-from mskseg.data.builtin import PHANTOMS, phantom_cases, phantom_split, phantom_subjects
+from mskseg.data.builtin import (
+    PHANTOMS,
+    phantom_cases,
+    phantom_sequences,
+    phantom_split,
+    phantom_subjects,
+)
 from mskseg.data.cases import Case, CaseSet
 from mskseg.data.entries import DatasetEntry
 from mskseg.data.layouts import NiftiPairsLayout
@@ -32,6 +38,7 @@ def load_cases(
     sequences: Sequence[str] | None = None,
     part: Part | None = None,
     root: str | Path | None = None,
+    granularity: str | None = None,
     progress: bool = True,
 ) -> CaseSet:
     """Load a data set of the manifest.
@@ -49,11 +56,14 @@ def load_cases(
     subjects : sequence of str, optional
         Which subjects (see `list_subjects`); all by default.
     sequences : sequence of str, optional
-        Which sequences; all by default.
+        Which sequences; all by default, of a phantom those of its manifest entry: it can make
+        every one of `mskseg.data.phantom.SEQUENCES`. Its ``mese`` gives one case for each echo.
     part : {"train", "validation", "test", "inference"}, optional
         Only subjects of that part of the data set's split (see `load_split_of`).
     root : path-like, optional
         Folder of a data set of many scans.
+    granularity : {"plates", "compartments", "tissue"}, optional
+        How finely the knee phantom is labelled (see `mskseg.data.phantom.knee.tissues_at`).
     progress : bool
         Show a bar while something is made or fetched.
 
@@ -66,12 +76,13 @@ def load_cases(
     Raises
     ------
     InputError
-        If data set, subject, sequence or part are unknown, the data set holds no image, its folder
-        is missing or half there, or it cannot be fetched.
+        If data set, subject, sequence, part or granularity are unknown, the data set holds no
+        image, its folder is missing or half there, or it cannot be fetched.
     OutputError
         If the cache cannot be written to.
     """
     entry = _dataset(name)
+    _check_granularity(name, granularity)
     if entry.layout is not None:
         found = _listed(name, entry, root=root, get=True, progress=progress)
         split = None
@@ -86,8 +97,10 @@ def load_cases(
     elif name in PHANTOMS:
         split = phantom_split(name)
         wanted = _wanted(name, subjects, phantom_subjects(name), split, part)
-        kinds = _chosen(sequences, PHANTOMS[name].sequences(), what="sequence", of=name)
-        cases = CaseSet(name, phantom_cases(name, wanted, kinds, progress=progress))
+        asked = PHANTOMS[name].sequences if sequences is None else sequences
+        kinds = _chosen(asked, phantom_sequences(name), what="sequence", of=name)
+        made = phantom_cases(name, wanted, kinds, granularity=granularity, progress=progress)
+        cases = CaseSet(name, made)
     else:
         split = None
         _wanted(name, subjects, (name,), split, part)
@@ -184,6 +197,15 @@ def _dataset(name: str) -> DatasetEntry:
     return datasets[name]
 
 
+def _check_granularity(name: str, granularity: str | None) -> None:
+    known = PHANTOMS[name].granularities if name in PHANTOMS else ()
+    if granularity is not None and granularity not in known:
+        raise InputError(
+            f"{name} has no labels of granularity {granularity!r}; "
+            + (f"choose one of {', '.join(known)}" if known else "leave granularity out")
+        )
+
+
 def _wanted(
     name: str,
     asked: Sequence[str] | None,
@@ -214,7 +236,8 @@ def _chosen(
     unknown = [name for name in names if name not in known]
     if unknown or not names:
         got = f"unknown {what} {unknown[0]!r}" if unknown else f"no {what} chosen"
-        shown = ", ".join(known) if len(known) <= 6 else f"{known[0]} to {known[-1]}"
+        listed = len(known) <= 6 or what == "sequence"  # names, while subjects are numbered
+        shown = ", ".join(known) if listed else f"{known[0]} to {known[-1]}"
         raise InputError(f"{got} of {of}; choose from {shown}")
     return names
 

@@ -1,30 +1,32 @@
 """Synthetic MR scans with exact labels: anatomy, signal and acquisition as three rooms.
 
-A subject is a function of position in millimetres (`thigh`, `thigh_body`, `thigh_texture`), drawn
-on a voxel grid with partial volume (`anatomy`), turned into signal (`signal`), scanned
-(`acquisition`) and named (`scans`).
+A subject is a function of position in millimetres (`thigh_body`, `knee_body`, `spine_body`,
+`hip_body`), drawn on a voxel grid with partial volume (`anatomy`), turned into signal (`signal`),
+scanned (`scanning`) and named (`anatomies`, `scans`).
 """
 
 from __future__ import annotations
 
+from mskseg.data.phantom.anatomies import ANATOMIES
+from mskseg.data.phantom.knee_map_scans import scan_knee_map
 from mskseg.data.phantom.scans import (
     PHANTOM_VERSION,
-    SHAPE,
     SPLIT,
+    make_phantom,
     make_phantom_set,
     make_thigh,
-    scan_thigh,
+    scan_phantom,
 )
 from mskseg.data.phantom.signal import SEQUENCES
-from mskseg.data.phantom.thigh import TISSUES
 
 __all__ = [
+    "ANATOMIES",
     "PHANTOM_VERSION",
     "SEQUENCES",
-    "SHAPE",
     "SPLIT",
-    "TISSUES",
+    "make_phantom",
     "make_phantom_set",
     "make_thigh",
-    "scan_thigh",
+    "scan_knee_map",
+    "scan_phantom",
 ]

@@ -20,8 +20,18 @@ from mskseg.errors import InputError
 
 SUB_IN_PLANE, SUB_ACROSS = 2, 2  # points per voxel along each in-plane axis, and across the slice
 
-# What is mixed finely into a tissue: fatty streaks into muscle, fibres into fat.
-_ADMIXTURE = {Tissue.MUSCLE: Tissue.FAT, Tissue.FAT: Tissue.FIBROUS}
+# What is mixed finely into a tissue: fatty streaks into muscle, fibres into fat and annulus,
+# trabeculae into fatty marrow, fatty marrow into red marrow, fluid between fibres of a ligament.
+_ADMIXTURE = {
+    Tissue.MUSCLE: Tissue.FAT,
+    Tissue.FAT: Tissue.FIBROUS,
+    Tissue.MARROW: Tissue.FIBROUS,
+    Tissue.CANCELLOUS: Tissue.MARROW,
+    Tissue.DISC_NUCLEUS: Tissue.DISC_ANNULUS,
+    Tissue.DISC_ANNULUS: Tissue.FIBROUS,
+    Tissue.LIGAMENT: Tissue.SYNOVIAL,
+    Tissue.BOWEL: Tissue.FAT,
+}
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,7 +45,8 @@ class PlaneContent:
     label : (n_u, n_v) uint8
         Label of the reference, 0 for what has none.
     admixture : (n_u, n_v) float32
-        Share of fat in muscle and of fibres in fat, 0 to 1; without meaning elsewhere.
+        Share of what is mixed into the tissue (fat into muscle, fibres into fat, ...), 0 to 1;
+        without meaning where nothing is.
     """
 
     tissue: NDArray[np.uint8]
@@ -44,7 +55,14 @@ class PlaneContent:
 
 
 class Body(Protocol):
-    """An anatomy of one subject, defined at every point."""
+    """An anatomy of one subject, defined at every point of a stack with axes u, v and z."""
+
+    @property
+    def extent_mm(self) -> tuple[float, float, float]:
+        """Size of the stack along u, v and z."""
+
+    def affine(self, shape: tuple[int, int, int]) -> NDArray[np.float64]:
+        """Map voxels (u, v, z) of a grid over `extent_mm` to RAS mm, (4, 4)."""
 
     @property
     def tissues(self) -> Mapping[int, str]:

@@ -40,6 +40,8 @@ class HipBody:
         Draws the texture and the irregularity of its outlines.
     """
 
+    extent_mm = EXTENT_MM
+
     def __init__(self, subject: hip.HipSubject, rng: np.random.Generator) -> None:
         self.subject = subject
         half = (EXTENT_MM[0] / 2, EXTENT_MM[1] / 2, EXTENT_MM[2] / 2)

@@ -21,7 +21,6 @@ from mskseg.data.volume import Plane
 from mskseg.errors import InputError
 
 Side = Literal["left", "right"]
-Granularity = Literal["compartments", "plates", "tissue"]
 Surface = Literal["femoral", "medial tibial", "lateral tibial", "patellar"]
 
 EXTENT_MM = (160.0, 160.0, 112.0)

@@ -20,7 +20,6 @@ from mskseg.data.phantom.knee import (
     PATELLA,
     PATELLAR,
     TIBIA,
-    Granularity,
     KneeSubject,
     coarser_labels,
     tissues_at,
@@ -28,7 +27,7 @@ from mskseg.data.phantom.knee import (
 from mskseg.data.phantom.knee_bones import Patella, Surfaced, Tibia
 from mskseg.data.phantom.knee_femur import Femur, FemurPoints
 from mskseg.data.phantom.knee_shapes import Frame, column_distance
-from mskseg.data.phantom.knee_soft import PlaneTexture, SoftTissue, Texture
+from mskseg.data.phantom.knee_soft import PlaneTexture, SoftTissue, Texture, trabeculae
 from mskseg.data.phantom.shapes import FloatArray, PlaneGrid
 from mskseg.data.phantom.signal import Tissue
 from mskseg.data.phantom.solids import Canvas, Index
@@ -37,7 +36,6 @@ KNEE_OFFSET_MM = 80.0
 """The middle of a knee lies this far from the body's midline."""
 _FEMUR_WINDOW = ((-27.0, 52.0), (-6.0, 100.0))  # a, s; the shaft leans back within it
 _SUBCHONDRAL_MM = 0.75
-_SPECKS = 3.0  # threshold of a field: trabeculae that are thick enough to show
 _SCARS = {FEMUR: 34.0, TIBIA: -18.0, FIBULA: -30.0, PATELLA: 1e3}  # s of the growth plates' scars
 _FILM_MM = 0.9  # fluid that clings to cartilage
 
@@ -89,7 +87,7 @@ class KneeBody:
         subject: KneeSubject,
         rng: np.random.Generator,
         *,
-        granularity: Granularity = "compartments",
+        granularity: str = "compartments",
     ) -> None:
         self.subject = subject
         self._tissues, self._labels = tissues_at(granularity), coarser_labels(granularity)
@@ -229,9 +227,7 @@ def _paint_bone(
     part = texture.at(index)
     canvas.paint(index, distance < 0, Tissue.CORTEX, label=label)
     marrow = distance + cortex * (1 + 0.2 * part.wave) < 0
-    canvas.paint(index, marrow, Tissue.MARROW, label=label)
-    specks = part.grain + np.float32(0.5) * part.streak > np.float32(_SPECKS)
-    canvas.paint(index, marrow & specks, Tissue.FIBROUS, label=label)
+    canvas.paint(index, marrow, Tissue.MARROW, label=label, admixture=trabeculae(part))
     scar = np.abs(height + np.float32(1.3) * part.wave) < np.float32(0.3 + 0.2 * part.streak)
     canvas.paint(index, marrow & scar, Tissue.FIBROUS, label=label)
 

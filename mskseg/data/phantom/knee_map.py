@@ -14,7 +14,7 @@ from mskseg.data.phantom.knee import KneeSubject, Side, draw_subject
 from mskseg.data.phantom.knee_body import sagittal_affine
 from mskseg.data.phantom.knee_plan import PATELLA_CENTRE
 from mskseg.data.phantom.knee_shapes import Frame
-from mskseg.data.phantom.knee_soft import SoftTissue, Texture
+from mskseg.data.phantom.knee_soft import SoftTissue, Texture, trabeculae
 from mskseg.data.phantom.shapes import PlaneGrid
 from mskseg.data.phantom.signal import Tissue
 from mskseg.data.phantom.solids import Canvas
@@ -115,8 +115,7 @@ class LabelMapBody:
         self._soft.paint(canvas, frame, texture)
         content, label = self._sampled(grid, z_mm)
         canvas.tissue[content > 0] = content[content > 0]
-        specks = texture.grain + np.float32(0.5) * texture.streak > np.float32(3.0)
-        canvas.tissue[(content == Tissue.MARROW) & specks] = Tissue.FIBROUS
+        canvas.admixture[content > 0] = trabeculae(texture)[content > 0]
         canvas.label[...] = label
         return PlaneContent(canvas.tissue, canvas.label, canvas.admixture)
 

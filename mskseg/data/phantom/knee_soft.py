@@ -55,6 +55,14 @@ class Texture:
         return PlaneTexture(*(f.plane(grid, z_mm) for f in (self._wave, self._streak, self._grain)))
 
 
+def trabeculae(texture: PlaneTexture) -> FloatArray:
+    """Share of marrow that is trabecular bone, (n_u, n_v): more where the fields are high."""
+    field = texture.grain + np.float32(0.5) * texture.streak
+    share = np.float32(0.08) + np.float32(0.045) * field + np.clip(field - 2.2, 0, 1)
+    clipped: FloatArray = np.clip(share, 0, 0.9)
+    return clipped
+
+
 class SoftTissue:
     """Everything but bone, cartilage and menisci of one subject.
 
@@ -149,17 +157,18 @@ class SoftTissue:
             canvas.paint(index, inside, column.tissue)
 
     def _cruciates(self, canvas: Canvas, frame: Frame, texture: PlaneTexture) -> None:
-        """Two bundles of fibres in the notch."""
+        """Two bundles of fibres in the notch, with synovium and fluid between the fibres."""
         index = frame.window((-32, 24), (-18, 36))
-        part = frame.cut(index)
+        part, part_texture = frame.cut(index), texture.at(index)
         points = (np.full((1, 1), frame.l, dtype=np.float32), part.a, part.s)
         for path, radius in plan.CRUCIATES:
             pieces = [
                 capsule_distance(points, start, end, (radius, radius))
                 for start, end in pairwise(path)
             ]
-            inside = np.min(pieces, axis=0) + np.float32(0.4) * texture.wave[index] < 0
-            canvas.paint(index, inside, Tissue.LIGAMENT)
+            inside = np.min(pieces, axis=0) + np.float32(0.4) * part_texture.wave < 0
+            between = 0.14 + 0.05 * part_texture.streak + 0.04 * part_texture.grain
+            canvas.paint(index, inside, Tissue.LIGAMENT, admixture=np.clip(between, 0, 0.4))
 
 
 def _extensor_tendons(patella: tuple[float, float, float], flexion: float) -> tuple[Column, ...]:

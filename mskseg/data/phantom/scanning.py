@@ -1,6 +1,9 @@
-"""Scanning: any sequence of a rasterised body, from tissue shares to the voxels stored."""
+"""Scanning: any sequence of a body, from its tissues to the voxels stored."""
 
 from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,10 +15,97 @@ from mskseg.data.phantom.acquisition import (
     receive_field,
     stored,
 )
+from mskseg.data.phantom.anatomy import Body, rasterise
 from mskseg.data.phantom.relaxometry import as_stored, fit_t2, noise_level
-from mskseg.data.phantom.sequences import ECHOES_MS, SEQUENCE, UNDERSAMPLED, SequenceName
+from mskseg.data.phantom.sequences import (
+    ECHO_IMAGES,
+    ECHOES_MS,
+    SEQUENCE,
+    SEQUENCES,
+    UNDERSAMPLED,
+    SequenceName,
+    check_sequence,
+)
 from mskseg.data.phantom.shapes import FloatArray
 from mskseg.data.phantom.signal import voxel_signal
+from mskseg.data.volume import LabelMap, Volume
+
+# Streams of randomness: one per purpose, so that a new one never changes the others.
+SUBJECT, TEXTURE, SHADING, NOISE = range(4)
+
+
+@dataclass(frozen=True)
+class Randomness:
+    """The random numbers of one subject.
+
+    Attributes
+    ----------
+    seed, number : int
+        Of the set, and of the subject in it.
+    stream : tuple of int
+        Of the anatomy.
+    """
+
+    seed: int
+    number: int
+    stream: tuple[int, ...] = ()
+
+    def of(self, purpose: int, place: int = 0) -> np.random.Generator:
+        """Start the generator of one purpose, for noise that of one sequence."""
+        return np.random.default_rng((self.seed, self.number, purpose, place, *self.stream))
+
+
+def scan_body(
+    body: Body,
+    images: Sequence[str],
+    *,
+    shape: tuple[int, int, int],
+    site: Site,
+    randomness: Randomness,
+) -> Iterator[tuple[str, Volume, LabelMap]]:
+    """Draw a body once and scan it.
+
+    Parameters
+    ----------
+    body : Body
+        The anatomy.
+    images : sequence of str
+        As `sequences.images_of` gives them.
+    shape : (int, int, int)
+        Voxels along the body's axes.
+    site : Site
+        The scanner.
+    randomness : Randomness
+        Of shading and noise.
+
+    Yields
+    ------
+    (str, Volume, LabelMap)
+        Each image under its name; the reference is the same every time. The echoes of ``mese`` are
+        of one scan.
+    """
+    content = rasterise(body, shape=shape, extent_mm=body.extent_mm)
+    affine = body.affine(shape)
+    reference = LabelMap(content.labels, affine)
+
+    def scanned(name: str) -> NDArray[np.int16]:
+        sequence = check_sequence(name)
+        return scan(
+            content.fractions,
+            sequence=sequence,
+            site=site,
+            extent_mm=body.extent_mm,
+            body_rng=randomness.of(SHADING),
+            noise_rng=randomness.of(NOISE, SEQUENCES.index(sequence)),
+        )
+
+    echoes = scanned("mese") if ECHO_IMAGES.keys() & set(images) else None
+    for name in images:
+        if echoes is not None and name in ECHO_IMAGES:
+            voxels = echoes[ECHO_IMAGES[name]]
+        else:
+            voxels = scanned(name)
+        yield name, Volume(voxels, affine), reference
 
 
 def scan(

@@ -1,29 +1,24 @@
-"""Scans of phantom subjects: one, several sequences of one, or the set."""
+"""Scans of phantom subjects: one, several sequences of one, or a set."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from types import MappingProxyType
 
-import numpy as np
-from numpy.typing import NDArray
-
 from mskseg.data.cases import Case, CaseSet
-from mskseg.data.phantom.acquisition import acquire, check_site
-from mskseg.data.phantom.anatomy import check_shape, rasterise
-from mskseg.data.phantom.signal import SEQUENCES, check_sequence, voxel_signal
-from mskseg.data.phantom.thigh import TISSUES, ThighSubject, draw_subject
-from mskseg.data.phantom.thigh_body import EXTENT_MM, ThighBody
+from mskseg.data.phantom.acquisition import check_site
+from mskseg.data.phantom.anatomies import find_anatomy
+from mskseg.data.phantom.anatomy import check_shape
+from mskseg.data.phantom.scanning import SUBJECT, TEXTURE, Randomness, scan_body
+from mskseg.data.phantom.sequences import images_of
+from mskseg.data.splits import Part
 from mskseg.data.volume import LabelMap, Volume
 from mskseg.errors import InputError
 
-PHANTOM_VERSION = 2
+PHANTOM_VERSION = 3
 """Raised whenever a phantom's voxels change; part of the cache's key."""
 
-SHAPE = (256, 256, 24)
-"""Voxels of the default rendering: 1 x 1 x 6 mm."""
-
-SPLIT: Mapping[str, tuple[int, ...]] = MappingProxyType(
+SPLIT: Mapping[Part, tuple[int, ...]] = MappingProxyType(
     {
         "train": tuple(range(1, 13)),
         "validation": tuple(range(13, 17)),
@@ -31,13 +26,69 @@ SPLIT: Mapping[str, tuple[int, ...]] = MappingProxyType(
         "inference": (23, 24),
     }
 )
-"""Subjects of the set; those for inference were scanned at a site of their own."""
+"""Subjects of each anatomy's set; those for inference were scanned at a site of their own."""
 
-DATASET = "phantom_thigh"
 _LAST_SUBJECT = 9999
-_LEG_OFFSET_MM = 95.0  # the middle of a thigh lies this far from the body's midline
-# Streams of randomness: one per purpose, so that a new one never changes the others.
-_SUBJECT, _TEXTURE, _SHADING, _NOISE = range(4)
+
+
+def make_phantom(
+    anatomy: str,
+    subject: int,
+    *,
+    sequence: str | None = None,
+    seed: int = 0,
+    shape: tuple[int, int, int] | None = None,
+    site: str | None = None,
+    granularity: str | None = None,
+) -> Case:
+    """Make one synthetic scan.
+
+    Parameters
+    ----------
+    anatomy : str
+        ``thigh``, ``knee``, ``spine`` or ``hip``, see `anatomies.ANATOMIES`.
+    subject : int
+        From 1; 1 to 24 are the subjects of the set, see `SPLIT`.
+    sequence : str or None
+        One of `sequences.SEQUENCES`, or one echo of ``mese`` such as ``mese_te30``; None takes the
+        anatomy's first.
+    seed : int
+        Another seed makes another person of the same number.
+    shape : (int, int, int) or None
+        Voxels along the axes of the stack; the field of view stays, so this chooses the
+        resolution: (512, 512, n) is for the resolution study. None takes the anatomy's own.
+    site : str or None
+        See `acquisition.SITES`; None takes the subject's own (site B for 23 and 24, else site A).
+    granularity : str or None
+        How finely the knee is labelled, see `knee.tissues_at`; None for ``plates``.
+
+    Returns
+    -------
+    Case
+        Image (ni, nj, nk) int16 and reference uint8 on one grid. The same arguments give the same
+        bits; the reference depends on neither sequence nor site.
+
+    Raises
+    ------
+    InputError
+        If an argument is not possible, or the sequence gives several images (``mese``).
+    """
+    names = images_of((sequence or find_anatomy(anatomy).sequences[0],))
+    if len(names) > 1:
+        raise InputError(
+            f"{sequence} gives {len(names)} images; ask for one of {', '.join(names)}, "
+            "or for all with scan_phantom"
+        )
+    (case,) = scan_phantom(
+        anatomy,
+        subject,
+        sequences=names,
+        seed=seed,
+        shape=shape,
+        site=site,
+        granularity=granularity,
+    )
+    return case
 
 
 def make_thigh(
@@ -45,73 +96,52 @@ def make_thigh(
     *,
     sequence: str = "t1w",
     seed: int = 0,
-    shape: tuple[int, int, int] = SHAPE,
+    shape: tuple[int, int, int] | None = None,
     site: str | None = None,
 ) -> Case:
-    """Make one synthetic scan of a thigh.
-
-    Parameters
-    ----------
-    subject : int
-        From 1; 1 to 24 are the subjects of the set, see `SPLIT`.
-    sequence : str
-        ``t1w`` or ``dixon_opposed``.
-    seed : int
-        Another seed makes another person of the same number.
-    shape : (int, int, int)
-        Voxels; the field of view stays 256 x 256 x 144 mm, so this chooses the resolution.
-    site : str or None
-        See `acquisition.SITES`; None takes the subject's own (site B for 23 and 24, else site A).
-
-    Returns
-    -------
-    Case
-        Image (ni, nj, nk) int16 and reference uint8 on one RAS grid. The same arguments give the
-        same bits.
-
-    Raises
-    ------
-    InputError
-        If the subject, sequence, site or shape is not possible.
-    """
-    (case,) = scan_thigh(subject, sequences=(sequence,), seed=seed, shape=shape, site=site)
-    return case
+    """Make one synthetic scan of a thigh: `make_phantom` of that anatomy."""
+    return make_phantom("thigh", subject, sequence=sequence, seed=seed, shape=shape, site=site)
 
 
-def scan_thigh(
+def scan_phantom(
+    anatomy: str,
     subject: int,
     *,
-    sequences: Iterable[str] = SEQUENCES,
+    sequences: Iterable[str] | None = None,
     seed: int = 0,
-    shape: tuple[int, int, int] = SHAPE,
+    shape: tuple[int, int, int] | None = None,
     site: str | None = None,
+    granularity: str | None = None,
 ) -> Iterator[Case]:
-    """Make several scans of one thigh; its anatomy is drawn once.
+    """Make several scans of one subject; its anatomy is drawn once.
 
-    Parameters and errors as in `make_thigh`; yields one `Case` per sequence, on the same grid.
+    Parameters and errors as in `make_phantom`, with `sequences` None for the anatomy's own. Yields
+    one `Case` per image on the same grid: one for each sequence, for ``mese`` one for each echo.
     """
-    number, shape = _check_subject(subject), check_shape(shape)
-    names = [check_sequence(name) for name in sequences]
-    scanner = check_site(site or _site_of(number))
-    person = draw_subject(_rng(seed, number, _SUBJECT))
-    body = ThighBody(person, _rng(seed, number, _TEXTURE))
-    content = rasterise(body, shape=shape, extent_mm=EXTENT_MM)
-    affine = _affine(shape, person)
-    reference = LabelMap(content.labels, affine)
-    for name in names:
-        signal = voxel_signal(content.fractions, sequence=name, field=scanner.field)
-        voxels = acquire(
-            signal,
-            site=scanner,
-            extent_mm=EXTENT_MM,
-            body_rng=_rng(seed, number, _SHADING),
-            noise_rng=_rng(seed, number, _NOISE, SEQUENCES.index(name)),
+    plan, number = find_anatomy(anatomy), _check_subject(subject)
+    names = images_of(plan.sequences if sequences is None else sequences)
+    scanner, shape = check_site(site or site_of(number)), check_shape(shape or plan.shape)
+    labelled = plan.check_granularity(granularity)
+    randomness = Randomness(seed, number, plan.stream)
+    person = plan.draw_subject(randomness.of(SUBJECT))
+    body = plan.body(person, randomness.of(TEXTURE), labelled)
+    for name, image, reference in scan_body(
+        body, names, shape=shape, site=scanner, randomness=randomness
+    ):
+        yield phantom_case(
+            anatomy,
+            number,
+            image,
+            reference,
+            sequence=name,
+            seed=seed,
+            site=site,
+            granularity=granularity,
         )
-        image = Volume(voxels, affine)
-        yield thigh_case(number, image, reference, sequence=name, seed=seed, site=site)
 
 
-def thigh_case(
+def phantom_case(
+    anatomy: str,
     number: int,
     image: Volume,
     reference: LabelMap,
@@ -119,39 +149,55 @@ def thigh_case(
     sequence: str,
     seed: int = 0,
     site: str | None = None,
+    granularity: str | None = None,
 ) -> Case:
     """Say of an image and its reference, made or read again, which phantom scan they are."""
+    plan = find_anatomy(anatomy)
+    person = plan.draw_subject(Randomness(seed, number, plan.stream).of(SUBJECT))
     return Case(
-        subject=subject_name(number),
+        subject=subject_name(anatomy, number),
         image=image,
         reference=reference,
-        tissues=TISSUES,
-        anatomy="thigh",
+        tissues=plan.tissues(plan.check_granularity(granularity)),
+        anatomy=plan.title,
         sequence=sequence,
-        dataset=DATASET,
+        dataset=dataset_name(anatomy),
         reference_provenance="synthetic",
-        site=site or _site_of(number),
-        side=draw_subject(_rng(seed, number, _SUBJECT)).side,
+        site=site or site_of(number),
+        side=getattr(person, "side", ""),  # a spine has none
     )
 
 
 def make_phantom_set(
+    anatomy: str,
     *,
     subjects: Iterable[int] | None = None,
-    sequences: Iterable[str] = SEQUENCES,
+    sequences: Iterable[str] | None = None,
     seed: int = 0,
-    shape: tuple[int, int, int] = SHAPE,
+    shape: tuple[int, int, int] | None = None,
+    granularity: str | None = None,
 ) -> CaseSet:
-    """Make the set `phantom_thigh`, or some of its subjects; parameters as in `scan_thigh`."""
+    """Make the set of an anatomy, or some of its subjects; parameters as in `scan_phantom`."""
     numbers = [n for part in SPLIT.values() for n in part] if subjects is None else subjects
-    names = tuple(sequences)
-    cases = [c for n in numbers for c in scan_thigh(n, sequences=names, seed=seed, shape=shape)]
-    return CaseSet(DATASET, cases)
+    names = None if sequences is None else tuple(sequences)
+    cases = [
+        case
+        for number in numbers
+        for case in scan_phantom(
+            anatomy, number, sequences=names, seed=seed, shape=shape, granularity=granularity
+        )
+    ]
+    return CaseSet(dataset_name(anatomy), cases)
 
 
-def subject_name(number: int) -> str:
-    """Name of a subject in tables, of its number."""
-    return f"thigh-{number:02d}"
+def dataset_name(anatomy: str) -> str:
+    """Id in the manifest of an anatomy's set."""
+    return f"phantom_{anatomy}"
+
+
+def subject_name(anatomy: str, number: int) -> str:
+    """Name of a subject in tables, of its number: ``knee-01``."""
+    return f"{anatomy}-{number:02d}"
 
 
 def _check_subject(subject: int) -> int:
@@ -162,18 +208,6 @@ def _check_subject(subject: int) -> int:
     return int(subject)
 
 
-def _site_of(number: int) -> str:
+def site_of(number: int) -> str:
+    """Name of the site where a subject was scanned."""
     return "site B (1.5 T)" if number in SPLIT["inference"] else "site A (3 T)"
-
-
-def _rng(*key: int) -> np.random.Generator:
-    return np.random.default_rng(key)
-
-
-def _affine(shape: tuple[int, int, int], person: ThighSubject) -> NDArray[np.float64]:
-    """RAS grid whose middle lies in the middle of the thigh, on its side of the body."""
-    spacing = np.array(EXTENT_MM) / shape
-    affine = np.diag((*spacing, 1.0))
-    affine[:3, 3] = -(np.array(shape) - 1) / 2 * spacing
-    affine[0, 3] += _LEG_OFFSET_MM if person.side == "right" else -_LEG_OFFSET_MM
-    return affine

@@ -22,7 +22,7 @@ displacement, motion.
 from __future__ import annotations
 
 from cmath import exp as complex_exp
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from math import cos, exp, pi, radians, sin, sqrt, tan
 from types import MappingProxyType
@@ -114,6 +114,11 @@ SEQUENCE: Mapping[SequenceName, Sequence] = MappingProxyType(
 SEQUENCES: tuple[SequenceName, ...] = tuple(SEQUENCE)
 """Every sequence that the phantom can make; new ones go last: the place seeds the noise."""
 
+ECHO_IMAGES: Mapping[str, int] = MappingProxyType(
+    {f"mese_te{echo_ms:g}": place for place, echo_ms in enumerate(ECHOES_MS)}
+)
+"""Images of ``mese``, named after their echo times in milliseconds, and the place of each echo."""
+
 UNDERSAMPLED: frozenset[SequenceName] = frozenset({"t1w_8x", "pdw_fs_8x"})
 """Sequences of which an eighth of k-space is acquired."""
 
@@ -149,6 +154,27 @@ def check_sequence(sequence: str) -> SequenceName:
     raise InputError(
         f"unknown phantom sequence {sequence!r}; expected one of {', '.join(SEQUENCES)}"
     )
+
+
+def images_of(sequences: Iterable[str]) -> tuple[str, ...]:
+    """Names of the images that sequences give, each once.
+
+    One image each, under the sequence's name, but for ``mese``: it gives those of `ECHO_IMAGES`,
+    which can be asked for one by one as well.
+
+    Raises
+    ------
+    InputError
+        If the phantom cannot make a sequence.
+    """
+    names: dict[str, None] = {}
+    for sequence in sequences:
+        if sequence in ECHO_IMAGES:
+            names[sequence] = None
+        else:
+            check_sequence(sequence)
+            names.update(dict.fromkeys(ECHO_IMAGES if sequence == "mese" else (sequence,)))
+    return tuple(names)
 
 
 def fat_phase(te_ms: float, field: FieldStrength) -> complex:

@@ -38,6 +38,8 @@ class SpineBody:
         Draws texture, the position in the stack, and the course of nerves and vessels.
     """
 
+    extent_mm = EXTENT_MM
+
     def __init__(self, subject: spine.SpineSubject, rng: np.random.Generator) -> None:
         self.subject = subject
         half = (EXTENT_MM[0] / 2, EXTENT_MM[1] / 2, EXTENT_MM[2] / 2)

@@ -13,8 +13,14 @@ from mskseg.data.phantom.anatomy import PlaneContent
 from mskseg.data.phantom.shapes import FloatArray, PlaneGrid, distance_to_tube
 from mskseg.data.phantom.signal import Tissue
 from mskseg.data.phantom.thigh_texture import PointTexture, ThighTexture
+from mskseg.data.volume import Plane
 
 EXTENT_MM = (256.0, 256.0, 144.0)
+SHAPE = (256, 256, 24)
+"""Voxels of the default rendering: 1 x 1 x 6 mm."""
+
+PLANE: Plane = "axial"
+_LEG_OFFSET_MM = 95.0  # the middle of a thigh lies this far from the body's midline
 _SKIN_MM = 1.6
 _FASCIA_MM = 0.5
 _ROUNDING_MM = 1.1  # how round the corners are where more than two structures meet
@@ -60,6 +66,8 @@ class ThighBody:
         Draws the texture and the irregularity of its outlines.
     """
 
+    extent_mm = EXTENT_MM
+
     def __init__(self, subject: thigh.ThighSubject, rng: np.random.Generator) -> None:
         self.subject = subject
         half = (EXTENT_MM[0] / 2, EXTENT_MM[1] / 2, EXTENT_MM[2] / 2)
@@ -73,6 +81,14 @@ class ThighBody:
     def tissues(self) -> Mapping[int, str]:
         """Tissue name of each label."""
         return thigh.TISSUES
+
+    def affine(self, shape: tuple[int, int, int]) -> NDArray[np.float64]:
+        """Map voxels (u, v, z), which run along RAS, to mm; x = 0 is the body's midline."""
+        spacing = np.array(EXTENT_MM) / shape
+        affine = np.diag((*spacing, 1.0))
+        affine[:3, 3] = -(np.array(shape) - 1) / 2 * spacing
+        affine[0, 3] += _LEG_OFFSET_MM if self.subject.side == "right" else -_LEG_OFFSET_MM
+        return affine
 
     def plane(self, grid: PlaneGrid, z_mm: float) -> PlaneContent:
         """Say what lies at the points of `grid` at height `z_mm` (0 is mid-thigh)."""
@@ -160,7 +176,8 @@ class ThighBody:
         tissue[marrow < 0], label[marrow < 0] = Tissue.MARROW, thigh.MARROW_LABEL
         fat = self._texture.muscle_fat(texture, lobes.nearest)
         content.tissue[inside], content.label[inside] = tissue, label
-        content.admixture[inside] = np.where(flesh, fat, np.float32(0.12))
+        fibres = np.where(tissue == Tissue.FAT, np.float32(0.12), np.float32(0))
+        content.admixture[inside] = np.where(flesh, fat, fibres)
 
     def _is_flesh(
         self, lobes: _Lobes, obstacles: list[FloatArray], septum: FloatArray

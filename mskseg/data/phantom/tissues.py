@@ -85,7 +85,8 @@ _GOLD = "T1, T2: Gold 2004, doi 10.2214/ajr.183.2.1830343; density, fat fraction
 _STANISZ = "T1, T2: Stanisz 2005, doi 10.1002/mrm.20605; density, fat fraction: assumed"
 _MENISCUS = (
     "T1, T2: about 600 and 15 ms, PMC7016502, figure 3, taken for both fields; density: assumed, "
-    "low since a part decays within a millisecond (Juras 2014, doi 10.1002/mrm.24760)"
+    "low since a part decays within a millisecond (Juras 2014, doi 10.1002/mrm.24760), and so that "
+    "DESS shows the meniscus darker than half of muscle"
 )
 _DISC = (
     "assumed, around the whole disc of Drake-Perez 2018, PMC7410772: T1 1165 ms, T2 102 ms, "
@@ -112,7 +113,7 @@ TISSUE_SIGNAL: Mapping[Tissue, TissueSignal] = MappingProxyType(
         Tissue.VEIN: _row(0.85, (1441, 1932), (180, 120), 0.0, "assumed, artery with a shorter T2"),
         Tissue.NERVE: _row(0.75, (1000, 1150), (75, 70), 0.25, "assumed"),
         Tissue.CARTILAGE: _row(0.75, (1060, 1240), (42, 37), 0.0, _GOLD),
-        Tissue.MENISCUS: _row(0.40, (600, 600), (15, 15), 0.0, _MENISCUS),
+        Tissue.MENISCUS: _row(0.28, (600, 600), (15, 15), 0.0, _MENISCUS),
         Tissue.SYNOVIAL: _row(1.00, (2850, 3620), (1210, 767), 0.0, _GOLD),
         Tissue.DISC_NUCLEUS: _row(0.85, (1165, 1300), (115, 105), 0.0, _DISC),
         Tissue.DISC_ANNULUS: _row(0.55, (700, 800), (45, 40), 0.0, _DISC),

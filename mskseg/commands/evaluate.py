@@ -7,13 +7,16 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mskseg.commands.segment import add_model_arguments, load_model
+from mskseg.commands.segment import add_image_arguments, add_model_arguments, load_model
+from mskseg.errors import InputError
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from mskseg.data.cases import Case
+    from mskseg.models.segmenter import Segmenter
 
+MOST_LABELS = 500  # whole-body atlases name about 120
 _FIRST_COLUMNS = ("label", "tissue", "slice", "dice", "filled_box_dice", "neighbour_box_dice")
 _NO_SCORES = dict.fromkeys(
     ("dice", "iou", "hd95_mm", "assd_mm", "filled_box_dice", "predicted_iou", "decode_s"),
@@ -29,8 +32,14 @@ def add_to(commands: Any) -> None:
         description="Prompt a model with boxes or points taken from the reference (oracle) and "
         "score it against that reference, beside the filled box. Not a medical device.",
     )
-    parser.add_argument("image", type=Path, metavar="IMAGE", help="NIfTI, NRRD, MHA, DICOM folder")
-    parser.add_argument("--reference", type=Path, required=True, metavar="LABELS")
+    add_image_arguments(parser)
+    parser.add_argument(
+        "--reference",
+        type=Path,
+        required=True,
+        metavar="LABELS",
+        help="label map on the image's grid",
+    )
     parser.add_argument(
         "--prompt",
         choices=("box", "point"),
@@ -38,7 +47,9 @@ def add_to(commands: Any) -> None:
         help="box (default) or the central point of each component",
     )
     parser.add_argument(
-        "--plane", choices=("axial", "coronal", "sagittal"), help="default: as acquired"
+        "--plane",
+        choices=("axial", "coronal", "sagittal"),
+        help="default: as acquired (axial, if spacings are equal)",
     )
     parser.add_argument("--label-names", type=Path, metavar="FILE", help="ITK-SNAP, CSV or JSON")
     parser.add_argument("--csv", type=Path, metavar="FILE", help="one row per label and slice")
@@ -55,6 +66,7 @@ def evaluate_image(arguments: argparse.Namespace) -> int:
         inputs = (arguments.image, arguments.reference, arguments.label_names)
         check_not_input(arguments.csv, *filter(None, inputs))
     case = load_case(arguments)
+    check_labels(case)
     segmenter = load_model(arguments)
 
     from mskseg.evaluation.plans import NeighbourBox, OracleBox, OraclePoint
@@ -71,12 +83,24 @@ def evaluate_image(arguments: argparse.Namespace) -> int:
     if arguments.csv:
         facts = provenance(cases=[case], segmenter=segmenter)
         write_table(row_per_label_and_slice(table), arguments.csv, provenance=facts)
-    kind = "a miniature, not a published model" if segmenter.miniature else "as published"
-    print(f"{arguments.image.name}, {table['plane'].iloc[0]} slices; {segmenter.name} ({kind})")
+    print(f"{arguments.image.name}, {table['plane'].iloc[0]} slices; {describe(segmenter)}")
     print(summary(table))
     if arguments.csv:
         print(f"written: {arguments.csv}")
     return 0
+
+
+def describe(segmenter: Segmenter) -> str:
+    """Say which model it is, and whether it is one that others published."""
+    from mskseg.data.manifest import load_manifest
+
+    if segmenter.miniature:
+        kind = "a miniature, not a published model"
+    elif segmenter.name in load_manifest().models:
+        kind = "as published"
+    else:
+        kind = "a checkpoint of your own"
+    return f"{segmenter.name} ({kind})"
 
 
 def load_case(arguments: argparse.Namespace) -> Case:
@@ -87,10 +111,28 @@ def load_case(arguments: argparse.Namespace) -> Case:
     names = load_label_names(arguments.label_names) if arguments.label_names else {}
     return Case(
         subject=arguments.image.name,
-        image=load_image(arguments.image),
+        image=load_image(arguments.image, echo=arguments.echo),
         reference=load_label_map(arguments.reference),
         tissues=names,
     )
+
+
+def check_labels(case: Case) -> None:
+    """Refuse a reference that is no label map of tissues, before anything is computed.
+
+    Raises
+    ------
+    InputError
+        If a label is negative, or there are more of them than any atlas names.
+    """
+    labels = case.reference.labels if case.reference else ()
+    if labels and min(labels) < 0:
+        raise InputError(f"the reference holds the label {min(labels)}; expected 0 and above")
+    if len(labels) > MOST_LABELS:
+        raise InputError(
+            f"the reference holds {len(labels)} labels, expected {MOST_LABELS} at most; "
+            "is it an image? give the label map"
+        )
 
 
 def row_per_label_and_slice(table: pd.DataFrame) -> pd.DataFrame:

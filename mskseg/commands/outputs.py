@@ -13,7 +13,7 @@ from mskseg.errors import InputError, OutputError
 def check_writable(path: Path, *, suffixes: Sequence[str] = ()) -> Path:
     """Check that a file can be written at `path`, and leave what is there as it is.
 
-    The folder is made where it is missing.
+    No folder is made: where the file's is missing, the nearest one above it is tried.
 
     Parameters
     ----------
@@ -36,9 +36,9 @@ def check_writable(path: Path, *, suffixes: Sequence[str] = ()) -> Path:
         raise OutputError(f"cannot write {path}: it is a folder; give the name of a file")
     if suffixes and not path.name.lower().endswith(tuple(suffixes)):
         raise OutputError(f"cannot write {path}: expected a name ending in {' or '.join(suffixes)}")
+    there = next(folder for folder in path.absolute().parents if folder.exists())
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(prefix=".writable-", dir=path.parent)
+        handle, name = tempfile.mkstemp(prefix=".writable-", dir=there)
         os.close(handle)
         Path(name).unlink()
     except OSError as error:

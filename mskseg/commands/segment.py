@@ -30,9 +30,13 @@ def add_to(commands: Any) -> None:
         "patient's right (sagittal: from the front); slices count from the feet, the back or the "
         "left.",
     )
-    parser.add_argument("image", type=Path, metavar="IMAGE", help="NIfTI, NRRD, MHA, DICOM folder")
-    parser.add_argument("--prompts", type=Path, required=True, metavar="PROMPTS.json")
-    parser.add_argument("--output", type=Path, required=True, metavar="MASK.nii.gz")
+    add_image_arguments(parser)
+    parser.add_argument(
+        "--prompts", type=Path, required=True, metavar="PROMPTS.json", help="see below"
+    )
+    parser.add_argument(
+        "--output", type=Path, required=True, metavar="MASK.nii.gz", help="label map to write"
+    )
     add_model_arguments(parser)
     parser.set_defaults(command=segment_image)
 
@@ -48,18 +52,50 @@ def add_model_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--architecture", metavar="NAME", help="of a checkpoint file: vit_b, vit_l, vit_h, vit_mini"
     )
+    parser.add_argument(
+        "--preprocessing",
+        choices=("sam", "medsam"),
+        help="of a checkpoint file that does not say it itself",
+    )
     parser.add_argument("--device", default="cpu", metavar="NAME", help="cpu (default), cuda, mps")
 
 
+def add_image_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the image and what belongs to it."""
+    parser.add_argument("image", type=Path, metavar="IMAGE", help="NIfTI, NRRD, MHA, DICOM folder")
+    parser.add_argument(
+        "--echo", type=float, metavar="MS", help="echo time of a DICOM series that holds several"
+    )
+
+
 def load_model(arguments: argparse.Namespace) -> Segmenter:
-    """Load the model that the arguments name."""
+    """Load the model that the arguments name.
+
+    Raises
+    ------
+    InputError
+        If it is a named model whose file is not in the cache: nothing is downloaded unasked.
+    """
     from mskseg.environment import check_torch_pair
 
     check_torch_pair()
+    from mskseg.data.manifest import cached_path, load_manifest
     from mskseg.models.checkpoints import load_segmenter
 
+    entry = load_manifest().models.get(arguments.model)
+    if entry is not None and entry.access != "builtin":
+        file = entry.roles["weights"]
+        if not cached_path(arguments.model, file).is_file():
+            size = f" ({file.bytes / 1e6:.0f} MB)" if file.bytes else ""
+            raise InputError(
+                f"{arguments.model} is not here yet{size}; get it with "
+                f"`mskseg models fetch {arguments.model}`"
+            )
     return load_segmenter(
-        arguments.model, architecture=arguments.architecture, device=arguments.device
+        arguments.model,
+        architecture=arguments.architecture,
+        preprocessing=arguments.preprocessing,
+        device=arguments.device,
     )
 
 
@@ -73,7 +109,9 @@ def segment_image(arguments: argparse.Namespace) -> int:
     output = check_writable(arguments.output, suffixes=(".nii.gz", ".nii"))
     check_not_input(output, arguments.image, arguments.prompts)
     asked = read_prompts(arguments.prompts)
-    case = Case(subject=arguments.image.name, image=load_image(arguments.image))
+    case = Case(
+        subject=arguments.image.name, image=load_image(arguments.image, echo=arguments.echo)
+    )
     plane = asked.plane or case.plane
     check_fit(asked, case, plane)
     segmenter = load_model(arguments)

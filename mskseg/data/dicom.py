@@ -7,6 +7,7 @@ series that is not one evenly spaced volume per echo is refused.
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -110,7 +111,7 @@ def load_series(folder: Path, *, echo: float | None = None) -> tuple[Array, Arra
     offered = ", ".join(f"{e:g}" for e in echoes if e is not None) or "none"
     if echo is None:
         raise InputError(
-            f"the series holds {len(echoes)} echoes ({offered} ms); choose one of them"
+            f"the series holds {len(echoes)} echoes ({offered} ms); choose one: echo=, or --echo"
         )
     for echo_ms, headers in echoes.items():
         if echo_ms is not None and abs(echo_ms - echo) <= _ECHO_TOLERANCE_MS:
@@ -144,16 +145,17 @@ def _read_header(path: Path) -> _Header | None:
         raise InputError(f"{path.name} holds colours or several frames; convert it to NIfTI first")
     spacing = _numbers(path, reader, _SPACING, 2)
     echo = _tag(reader, _ECHO)
+    thickness = _tag(reader, _BETWEEN_SLICES) or _tag(reader, _THICKNESS)
     columns, rows = reader.GetSize()[:2]
     return _Header(
         path=path,
         series=_tag(reader, _SERIES),
         description=_tag(reader, _DESCRIPTION),
-        echo_ms=float(echo) if echo else None,
+        echo_ms=_decimal(path, echo) if echo else None,
         position=_numbers(path, reader, _POSITION, 3),
         directions=_numbers(path, reader, _DIRECTIONS, 6).reshape(2, 3),
         spacing_mm=(float(spacing[0]), float(spacing[1])),
-        thickness_mm=float(_tag(reader, _BETWEEN_SLICES) or _tag(reader, _THICKNESS) or 1.0),
+        thickness_mm=_decimal(path, thickness) if thickness else math.nan,
         size=(columns, rows),
     )
 
@@ -169,6 +171,15 @@ def _reader(path: Path) -> Any:
 
 def _tag(reader: Any, tag: str) -> str:
     return str(reader.GetMetaData(tag)).strip("\0 ") if reader.HasMetaDataKey(tag) else ""
+
+
+def _decimal(path: Path, text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise InputError(
+            f"{path.name} holds {text!r} where DICOM has a number; give the original images"
+        ) from None
 
 
 def _numbers(path: Path, reader: Any, tag: str, n: int) -> Array:
@@ -239,6 +250,11 @@ def _check_even(headers: Sequence[_Header]) -> None:
 
 def _read_volume(headers: Sequence[_Header]) -> tuple[Array, Array]:
     first, last = headers[0], headers[-1]
+    if len(headers) == 1 and math.isnan(first.thickness_mm):
+        raise InputError(
+            f"{first.path.name} is a single slice that does not say how thick it is; "
+            "give the whole series"
+        )
     step = first.normal * first.thickness_mm
     if len(headers) > 1:
         step = (last.position - first.position) / (len(headers) - 1)

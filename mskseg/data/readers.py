@@ -44,7 +44,8 @@ _NIFTI = (".nii", ".nii.gz")
 _ITK = (".nrrd", ".nhdr", ".mha", ".mhd")
 _MM_PER_UNIT = {"meter": 1000.0, "mm": 1.0, "micron": 0.001, "unknown": 1.0}
 _BROKEN_FILE = (
-    OSError, EOFError, ValueError, RuntimeError, zlib.error, ImageFileError, HeaderDataError
+    OSError, EOFError, ValueError, KeyError, OverflowError, RuntimeError, zlib.error,
+    ImageFileError, HeaderDataError,
 )  # fmt: skip
 
 
@@ -158,7 +159,7 @@ def _read_nifti(path: Path) -> tuple[Array, Array]:
         shape = _three_axes(image.shape)
         _warn_of_doubtful_orientation(path, image)
         values = _gzip_checked(path, image) if _suffix(path) == ".nii.gz" else _values(image)
-    mm = _MM_PER_UNIT.get(image.header.get_xyzt_units()[0], 1.0)
+        mm = _MM_PER_UNIT.get(image.header.get_xyzt_units()[0], 1.0)
     return values.reshape(shape, order="F"), np.diag([mm, mm, mm, 1.0]) @ image.affine
 
 

@@ -163,11 +163,16 @@ def _load_own(
 ) -> Segmenter:
     weights, metadata = read_weights(path)
     architecture = architecture or metadata.get("mskseg.architecture")
-    preprocessing = preprocessing or metadata.get("mskseg.preprocessing", "sam")
+    preprocessing = preprocessing or metadata.get("mskseg.preprocessing")
     if architecture is None:
         raise InputError(
             f"{path} does not say what it is; name its architecture, one of "
             f"{', '.join(ARCHITECTURES)}"
+        )
+    if preprocessing is None:
+        raise InputError(
+            f"{path} does not say how its images are prepared; name its preprocessing, one of "
+            f"{', '.join(PREPROCESSINGS)}"
         )
     if preprocessing not in PREPROCESSINGS:
         raise InputError(

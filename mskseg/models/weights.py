@@ -14,6 +14,11 @@ from mskseg.errors import InputError
 
 _ZIP_MAGIC = b"PK\x03\x04"  # torch.save since 1.6
 _PICKLE_MAGIC = b"\x80"  # torch.save before
+# What torch.load raises on damaged bytes, assertions of its own included.
+_DAMAGED = (
+    RuntimeError, EOFError, OSError, ValueError, KeyError, IndexError, TypeError, AttributeError,
+    AssertionError,
+)  # fmt: skip
 _WRAPPERS = ("model", "state_dict", "model_state_dict")  # as training scripts save them
 
 
@@ -66,7 +71,7 @@ def _read_pickle(path: Path) -> Any:
                 "only; save its state_dict() as safetensors where you trust it"
             ) from error
         raise _damaged(path) from error
-    except (RuntimeError, EOFError, OSError, ValueError, KeyError, IndexError) as error:
+    except _DAMAGED as error:
         raise _damaged(path) from error
 
 

@@ -12,7 +12,14 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from mskseg.training.shapes import Draws, Painting, draw_blob, split_into_cells, warped_grid
+from mskseg.training.shapes import (
+    Draws,
+    Grid,
+    Painting,
+    draw_blob,
+    split_into_cells,
+    warped_grid,
+)
 
 
 def paint_objects(count: int, *, size: int, generator: torch.Generator) -> Painting:
@@ -20,9 +27,8 @@ def paint_objects(count: int, *, size: int, generator: torch.Generator) -> Paint
     draws = Draws(count, generator)
     painting = Painting.blank(count, size=size, device=draws.device)
     grid = warped_grid(draws, size)
-    clutter, _ = split_into_cells(
-        draws, grid, cells=draws.integer(2, 6), spread=draws.uniform(0.8, 1.4)
-    )
+    cells, spread = draws.integer(2, 6), draws.uniform(0.8, 1.4)
+    clutter, _ = split_into_cells(draws, grid, cells=cells, spread=spread)
     painting.label_maps += clutter + 1  # background regions: labels 1..6, never asked for
     body = draw_blob(
         draws,
@@ -33,29 +39,34 @@ def paint_objects(count: int, *, size: int, generator: torch.Generator) -> Paint
         elongation=1.6,
     )
     painting.outside = ~body.inside & draws.chance(0.5)
-    px = 2 / size
     for k in range(draws.integer(5, 13)):
-        solid, band, inner = 7 + 3 * k, 8 + 3 * k, 9 + 3 * k
-        blob = draw_blob(
-            draws,
-            grid,
-            centre=(draws.uniform(-0.85, 0.85), draws.uniform(-0.85, 0.85)),
-            radius=draws.log_uniform(4 * px, 90 * px).clamp(max=0.6),
-            wobble=0.3,
-        )
-        thickness = draws.log_uniform(1.8 * px, 8 * px)
-        rim = blob.shell(thickness) & (draws.chance(0.3) | blob.sector(draws, low=0.5, high=1.6))
-        painting.paint(blob.inside, solid)
-        painting.paint(rim & draws.chance(0.4), band)
-        core = blob.rho < draws.uniform(0.3, 0.9)
-        painting.paint(core & draws.chance(0.3), inner)
-        painting.outside &= ~blob.inside
-        # Where an inner part exists, `solid` alone is a ring: the whole is asked for more often.
-        painting.add_group(3 * k, [solid, inner])
-        painting.add_group(3 * k + 1, [band])
-        painting.add_group(3 * k + 2, [inner], weight=0.7)
-        painting.kin[:, band] = torch.where(draws.chance(0.15)[:, 0, 0], solid, band)
+        _paint_object(draws, painting, grid, first=7 + 3 * k, group=3 * k)
     return painting
+
+
+def _paint_object(draws: Draws, painting: Painting, grid: Grid, *, first: int, group: int) -> None:
+    """Paint a blob, in some scenes with a band along its rim or another part inside."""
+    solid, band, inner = first, first + 1, first + 2
+    px = 2 / grid[0].shape[-1]
+    blob = draw_blob(
+        draws,
+        grid,
+        centre=(draws.uniform(-0.85, 0.85), draws.uniform(-0.85, 0.85)),
+        radius=draws.log_uniform(4 * px, 90 * px).clamp(max=0.6),
+        wobble=0.3,
+    )
+    thickness = draws.log_uniform(1.8 * px, 8 * px)
+    rim = blob.shell(thickness) & (draws.chance(0.3) | blob.sector(draws, low=0.5, high=1.6))
+    painting.paint(blob.inside, solid)
+    painting.paint(rim & draws.chance(0.4), band)
+    core = blob.rho < draws.uniform(0.3, 0.9)
+    painting.paint(core & draws.chance(0.3), inner)
+    painting.outside &= ~blob.inside
+    # Where an inner part exists, `solid` alone is a ring: the whole is asked for more often.
+    painting.add_group(group, [solid, inner])
+    painting.add_group(group + 1, [band])
+    painting.add_group(group + 2, [inner], weight=0.7)
+    painting.kin[:, band] = torch.where(draws.chance(0.15)[:, 0, 0], solid, band)
 
 
 def paint_limb(count: int, *, size: int, generator: torch.Generator) -> Painting:
@@ -63,52 +74,56 @@ def paint_limb(count: int, *, size: int, generator: torch.Generator) -> Painting
     draws = Draws(count, generator)
     painting = Painting.blank(count, size=size, device=draws.device)
     grid = warped_grid(draws, size)
-    pair = draws.chance(
-        0.4
-    )  # two bodies side by side, the second a mirror image with other details
+    pair = draws.chance(0.4)  # two bodies side by side, one the mirror image of the other
     gap = draws.uniform(0.46, 0.54)
-    mirrored = torch.where(pair, gap - grid[0].abs(), grid[0])
-    local = (mirrored, grid[1])
+    local = (torch.where(pair, gap - grid[0].abs(), grid[0]), grid[1])
     side = pair & (grid[0] > 0)
     radius = torch.where(pair, draws.uniform(0.3, 0.44), draws.uniform(0.4, 0.9))
     centre = (draws.uniform(-0.05, 0.05), draws.uniform(-0.15, 0.15))
     body = draw_blob(draws, local, centre=centre, radius=radius, elongation=1.5, wobble=0.1)
     rim = draws.log_uniform(0.02, 0.3)
     fascia = body.rho * (1 + 0.1 * draws.uniform(0, 1) * body.cosine) < 1 - rim
-    cells = draws.integer(5, 16)
-    shifted = (local[0] - centre[0], local[1] - centre[1])
-    cell, depth = split_into_cells(draws, shifted, cells=cells, spread=radius * (1 - rim))
-    rim_label, first = 1, 2
     painting.outside = ~body.inside
-    painting.paint(body.inside, rim_label)
-    muscle = cell + first + cells * side
-    px = 2 / size
+    painting.paint(body.inside, 1)
+    painting.add_group(0, [1], weight=0.5)
+    shifted = (local[0] - centre[0], local[1] - centre[1])
+    spread = radius * (1 - rim)
+    cells = _paint_look_alikes(draws, painting, shifted, fascia, side=side, spread=spread)
+    rods = {"first": 2 + 2 * cells, "group": 1 + 2 * cells}
+    _paint_rods(draws, painting, local, side=side, reach=radius, **rods)
+    painting.septum *= painting.label_maps < 2 + 2 * cells
+    return painting
+
+
+def _paint_look_alikes(
+    draws: Draws, painting: Painting, grid: Grid, fascia: Tensor, *, side: Tensor, spread: Tensor
+) -> int:
+    """Fill `fascia` with touching cells, labels from 2, and return their number in one body."""
+    cells, first, px = draws.integer(5, 16), 2, 2 / fascia.shape[-1]
+    cell, depth = split_into_cells(draws, grid, cells=cells, spread=spread)
     filled = fascia & (depth > draws.uniform(-0.5, 2.2) * px)  # else the rim's label: fat between
-    painting.label_maps = torch.where(filled, muscle, painting.label_maps)
+    painting.label_maps = torch.where(filled, cell + first + cells * side, painting.label_maps)
     width = draws.log_uniform(0.4 * px, 2.5 * px)
     painting.septum = torch.exp(-((depth / width) ** 2)) * fascia
-    painting.add_group(0, [rim_label], weight=0.5)
+    labels = slice(first, first + 2 * cells)
     for k in range(2 * cells):
         painting.add_group(1 + k, [first + k])
-    lookalike = draws.chance(0.85)[:, 0]
-    muscles = painting.kin[:, first : first + 2 * cells]
-    painting.kin[:, first : first + 2 * cells] = torch.where(lookalike, first, muscles)
-    rods = {"first": first + 2 * cells, "group": 1 + 2 * cells}
-    _paint_rods(draws, painting, local, side=side, reach=radius, **rods)
-    painting.septum *= painting.label_maps < first + 2 * cells
-    return painting
+    alike = draws.chance(0.85)[:, 0]
+    painting.kin[:, labels] = torch.where(alike, first, painting.kin[:, labels])
+    return cells
 
 
 def _paint_rods(
     draws: Draws,
     painting: Painting,
-    grid: tuple[Tensor, Tensor],
+    grid: Grid,
     *,
     first: int,
     group: int,
     side: Tensor,
     reach: Tensor,
 ) -> None:
+    """Paint rods with a dark or bright shell, each with labels of its own in each body."""
     for k in range(draws.integer(1, 3)):
         cortex, marrow = first + 4 * k, first + 4 * k + 2  # one more of each for the second body
         rod = draw_blob(
@@ -131,14 +146,16 @@ def _paint_rods(
         painting.kin[:, cortex + 1], painting.kin[:, marrow + 1] = cortex, marrow
 
 
+BLOCKS, PLATES, TUBE, CORE, PARTS = 9, 21, 33, 34, 35  # first labels of a stack; 12 of each kind
+
+
 def paint_stack(count: int, *, size: int, generator: torch.Generator) -> Painting:
     """Paint a bent column of blocks with thin plates between, a tube beside it, clutter around."""
     draws = Draws(count, generator)
     painting = Painting.blank(count, size=size, device=draws.device)
     grid = warped_grid(draws, size)
-    clutter, depth = split_into_cells(
-        draws, grid, cells=draws.integer(3, 8), spread=draws.uniform(0.8, 1.3)
-    )
+    cells, spread = draws.integer(3, 8), draws.uniform(0.8, 1.3)
+    clutter, depth = split_into_cells(draws, grid, cells=cells, spread=spread)
     painting.label_maps += clutter + 1
     painting.septum = torch.exp(-((depth / draws.uniform(0.002, 0.02)) ** 2)) * draws.chance(0.5)
     tilt = draws.uniform(-0.6, 0.6) + math.pi / 2 * draws.chance(0.15)
@@ -146,44 +163,52 @@ def paint_stack(count: int, *, size: int, generator: torch.Generator) -> Paintin
     y = grid[1] * tilt.cos() - grid[0] * tilt.sin()
     x = x - draws.uniform(-0.3, 0.3) * (y + draws.uniform(-0.5, 0.5)) ** 2
     period = draws.uniform(0.2, 0.75)
+    column, half = _paint_column(draws, painting, (x, y), period=period)
+    _paint_tube(draws, painting, x, half=half)
+    for k in range(draws.integer(2, 6)):  # parts that lie beside or behind the column
+        radius = draws.log_uniform(0.04, 0.25)
+        centre = (draws.uniform(-0.9, 0.9), draws.uniform(-0.9, 0.9))
+        part = draw_blob(draws, grid, centre=centre, radius=radius)
+        painting.paint(part.inside & ~column, PARTS + k)
+        painting.add_group(26 + k, [PARTS + k])
+    painting.septum *= painting.label_maps < BLOCKS
+    return painting
+
+
+def _paint_column(
+    draws: Draws, painting: Painting, axes: Grid, *, period: Tensor
+) -> tuple[Tensor, Tensor]:
+    """Paint blocks and plates along the second axis; return where they are and their half width."""
+    x, y = axes
     s = (y + draws.uniform(0, 1) * period) / period
     index = torch.floor(s) % 12
     phase, share = s - torch.floor(s), draws.uniform(0.6, 0.85)
     half = period * draws.uniform(0.35, 0.75)
     v = (phase / share - 0.5) * 2  # -1..1 along a block
     waist = 1 - draws.uniform(0, 0.2) * (1 - v * v)
-    u = x / (half * waist)
     power = torch.where(draws.chance(0.7), 8.0, 4.0)
-    block = (u.abs() ** power + v.abs() ** power) < 1
-    w = ((phase - share) / (1 - share) - 0.5) * 2
+    block = ((x / (half * waist)).abs() ** power + v.abs() ** power) < 1
+    w = ((phase - share) / (1 - share) - 0.5) * 2  # -1..1 along a plate
     slack = draws.uniform(0.9, 1.35)
     plate = (x.abs() / (half * draws.uniform(0.85, 1.1))) ** 4 + (w / slack).abs() ** 4 < 1
     plate = plate & (phase > share)
-    blocks, plates, tube, core = 9, 21, 33, 34
-    painting.label_maps = torch.where(plate, (plates + index).long(), painting.label_maps)
-    painting.label_maps = torch.where(block, (blocks + index).long(), painting.label_maps)
+    painting.label_maps = torch.where(plate, (PLATES + index).long(), painting.label_maps)
+    painting.label_maps = torch.where(block, (BLOCKS + index).long(), painting.label_maps)
+    for k in range(24):
+        painting.add_group(k, [BLOCKS + k])
+    painting.kin[:, BLOCKS:PLATES] = BLOCKS
+    painting.kin[:, PLATES:TUBE] = PLATES
+    return block | plate, half
+
+
+def _paint_tube(draws: Draws, painting: Painting, x: Tensor, *, half: Tensor) -> None:
+    """Paint a tube with a core along the column, just outside its half width."""
     offset, breadth = draws.uniform(1.05, 1.4) * half, draws.uniform(0.05, 0.18)
     across = x - offset
-    painting.paint((across > 0) & (across < breadth), tube)
-    painting.paint(((across - breadth / 2).abs() < breadth * 0.25) & draws.chance(0.6), core)
-    for k in range(24):
-        painting.add_group(k, [blocks + k])
-    painting.add_group(24, [tube, core], weight=0.5)
-    painting.add_group(25, [core], weight=0.5)
-    painting.kin[:, blocks:plates] = blocks
-    painting.kin[:, plates:tube] = plates
-    for k in range(draws.integer(2, 6)):  # parts that hang behind the column
-        radius = draws.log_uniform(0.04, 0.25)
-        part = draw_blob(
-            draws,
-            grid,
-            centre=(draws.uniform(-0.9, 0.9), draws.uniform(-0.9, 0.9)),
-            radius=radius,
-        )
-        painting.paint(part.inside & ~block & ~plate, 35 + k)
-        painting.add_group(26 + k, [35 + k])
-    painting.septum *= painting.label_maps < blocks
-    return painting
+    painting.paint((across > 0) & (across < breadth), TUBE)
+    painting.paint(((across - breadth / 2).abs() < breadth * 0.25) & draws.chance(0.6), CORE)
+    painting.add_group(24, [TUBE, CORE], weight=0.5)
+    painting.add_group(25, [CORE], weight=0.5)
 
 
 FAMILIES: dict[str, Callable[..., Painting]] = {

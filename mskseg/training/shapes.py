@@ -13,6 +13,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+Grid = tuple[Tensor, Tensor]  # x and y of every pixel, (B, S, S) each
+
 MAX_LABELS = 64
 MAX_GROUPS = 64
 
@@ -143,7 +145,7 @@ class Blob:
 
 def draw_blob(
     draws: Draws,
-    grid: tuple[Tensor, Tensor],
+    grid: Grid,
     *,
     centre: tuple[Tensor, Tensor],
     radius: Tensor,
@@ -175,7 +177,7 @@ def draw_blob(
 
 
 def split_into_cells(
-    draws: Draws, grid: tuple[Tensor, Tensor], *, cells: int, spread: Tensor
+    draws: Draws, grid: Grid, *, cells: int, spread: Tensor
 ) -> tuple[Tensor, Tensor]:
     """Partition the plane into `cells` touching, rounded regions (a warped weighted Voronoi map).
 

@@ -6,13 +6,16 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Literal
 
 import mskseg
+from mskseg.data.manifest import manifest_path
 from mskseg.files import written_atomically
 
 Status = Literal["passed", "failed", "kept"]
+_LIBRARIES = ("numpy", "pandas", "scipy", "torch")  # that a number in a notebook may depend on
 
 
 @dataclass(frozen=True)
@@ -41,7 +44,8 @@ class Record:
         self._runs: dict[str, dict[str, Any]] = {}
         if keep and path.is_file():
             try:
-                self._runs = json.loads(path.read_text(encoding="utf-8"))
+                found = json.loads(path.read_text(encoding="utf-8"))
+                self._runs = found if isinstance(found, dict) else {}
             except ValueError:  # a damaged record costs a new run, no more
                 self._runs = {}
 
@@ -67,7 +71,8 @@ def result_key(path: Path, parameters: Mapping[str, Any]) -> str:
     digest = hashlib.sha256(mskseg.__version__.encode())
     digest.update(json.dumps(parameters, sort_keys=True, default=str).encode())
     package = Path(__file__).parents[1]
-    sources = [*package.rglob("*.py"), *package.rglob("*.safetensors"), *package.glob("*.yaml")]
+    sources = [*package.rglob("*.py"), *package.rglob("*.safetensors"), manifest_path()]
+    digest.update(" ".join(f"{name} {version(name)}" for name in _LIBRARIES).encode())
     for file in [path, *sorted(sources)]:
         digest.update(hashlib.sha256(file.read_bytes()).digest())
     return digest.hexdigest()

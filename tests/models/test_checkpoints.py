@@ -41,7 +41,7 @@ def assert_same_weights(segmenter, sam):
 
 
 def test_own_file_with_its_architecture_named(checkpoint, small, scan):
-    segmenter = load_segmenter(checkpoint, architecture="small")
+    segmenter = load_segmenter(checkpoint, architecture="small", preprocessing="sam")
     assert_same_weights(segmenter, small)
     assert (segmenter.name, segmenter.miniature) == ("mine", True)
     assert segmenter.preprocessing == SamPreprocessing(128, "model")
@@ -56,12 +56,16 @@ def test_own_file_with_its_architecture_named(checkpoint, small, scan):
 def test_training_checkpoints_are_unwrapped(small, tmp_path, wrapper):
     weights = {f"module.{key}": value for key, value in small.state_dict().items()}
     torch.save({wrapper: weights, "epoch": 3}, tmp_path / "run.pth")
-    assert_same_weights(load_segmenter(tmp_path / "run.pth", architecture="small"), small)
+    assert_same_weights(
+        load_segmenter(tmp_path / "run.pth", architecture="small", preprocessing="sam"), small
+    )
 
 
 def test_half_precision_weights_are_computed_with_in_single(small, tmp_path):
     save_file({k: v.half() for k, v in small.state_dict().items()}, tmp_path / "half.safetensors")
-    segmenter = load_segmenter(tmp_path / "half.safetensors", architecture="small")
+    segmenter = load_segmenter(
+        tmp_path / "half.safetensors", architecture="small", preprocessing="sam"
+    )
     assert {p.dtype for p in segmenter.model.parameters()} == {torch.float32}
 
 
@@ -138,7 +142,7 @@ def test_a_wrong_file_is_one_line_that_names_it(small, tmp_path, capsys, kind):
     path = tmp_path / "wrong.pth"
     write(path)
     with pytest.raises(InputError, match=message) as caught:
-        load_segmenter(path, architecture="small")
+        load_segmenter(path, architecture="small", preprocessing="sam")
     assert str(path) in str(caught.value)
     assert "\n" not in str(caught.value)
     assert "ran code" not in capsys.readouterr().out
@@ -146,7 +150,7 @@ def test_a_wrong_file_is_one_line_that_names_it(small, tmp_path, capsys, kind):
 
 def test_another_architectures_weights_are_recognised(checkpoint):
     with pytest.raises(InputError, match="holds small weights, expected wide; name small instead"):
-        load_segmenter(checkpoint, architecture="wide")
+        load_segmenter(checkpoint, architecture="wide", preprocessing="sam")
 
 
 def test_the_published_sizes_are_told_apart(tmp_path):
@@ -161,7 +165,7 @@ def test_a_file_that_does_not_say_what_it_is(checkpoint):
     with pytest.raises(InputError, match="name its architecture, one of small, wide"):
         load_segmenter(checkpoint)
     with pytest.raises(InputError, match=r"architecture 'vit_x' of .*mine.pth is unknown"):
-        load_segmenter(checkpoint, architecture="vit_x")
+        load_segmenter(checkpoint, architecture="vit_x", preprocessing="sam")
     with pytest.raises(InputError, match="choose one of sam, medsam"):
         load_segmenter(checkpoint, architecture="small", preprocessing="clip")
 
@@ -204,7 +208,7 @@ def test_missing_builtin_weights_are_never_replaced_by_random_ones(monkeypatch, 
 def test_the_mini_takes_prompts_in_its_own_frame(tmp_path, scan):
     sam = ARCHITECTURES["vit_mini"].build()
     torch.save(sam.state_dict(), tmp_path / "mini.pth")
-    mini = load_segmenter(tmp_path / "mini.pth", architecture="vit_mini")
+    mini = load_segmenter(tmp_path / "mini.pth", architecture="vit_mini", preprocessing="sam")
     assert mini.miniature
     assert mini.preprocessing == SamPreprocessing(256, "model")
     prediction = mini.predict(mini.embed(scan((80, 60))), boxes_xyxy=[3, 4, 50, 60])

@@ -48,3 +48,39 @@ def test_the_encoder_does_not_depend_on_the_rest_of_the_batch(sam: Sam):
     images = torch.randn(2, 3, IMAGE_SIZE, IMAGE_SIZE, generator=torch.Generator().manual_seed(0))
     together = sam.image_encoder(images)[:1]
     torch.testing.assert_close(together, sam.image_encoder(images[:1]), rtol=1e-3, atol=1e-3)
+
+
+def test_the_shipped_weights_beat_the_filled_box_on_the_phantom():
+    from mskseg.data.phantom import make_thigh
+    from mskseg.evaluation.plans import OracleBox
+    from mskseg.evaluation.tables import score_cases, summarise
+    from mskseg.models.checkpoints import load_segmenter
+
+    case = make_thigh(17, shape=(192, 192, 4))
+    table = score_cases(load_segmenter("sam_vit_mini"), case, prompts=[OracleBox()], progress=False)
+    (row,) = summarise(table).to_dict("records")
+    assert row["dice"] > row["filled_box_dice"] + 0.05
+
+
+@pytest.mark.real
+def test_the_shipped_weights_beat_the_filled_box_on_a_real_vertebral_body(real_data):
+    from mskseg.data.cases import Case
+    from mskseg.data.readers import load_image, load_label_map
+    from mskseg.evaluation.plans import OracleBox
+    from mskseg.evaluation.tables import score_cases, summarise
+    from mskseg.models.checkpoints import load_segmenter
+
+    folder = real_data / "tptbox"
+    reference = load_label_map(folder / "sub-mri_seg-subreg_label-6_msk.nii.gz")
+    body = reference.with_array(reference.array * (reference.array == 49))
+    case = Case("a", load_image(folder / "sub-mri_label-6_T2w.nii.gz"), body)
+    table = score_cases(
+        load_segmenter("sam_vit_mini"),
+        case,
+        prompts=[OracleBox()],
+        plane="sagittal",
+        slice_step=3,
+        progress=False,
+    )
+    (row,) = summarise(table).to_dict("records")
+    assert row["dice"] > row["filled_box_dice"]

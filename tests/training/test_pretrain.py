@@ -1,11 +1,16 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
+import pytest
 import torch
 from safetensors.torch import load_file
 
-from mskseg.training.pretrain import PretrainConfig, Pretraining, pretrain
+from mskseg.errors import InputError
+from mskseg.models.checkpoints import load_segmenter
+from mskseg.training.pretrain import pretrain
+from mskseg.training.pretraining import PretrainConfig, Pretraining
 from mskseg.training.warm_start import warm_start_loss
 
 TINY = PretrainConfig(
@@ -25,13 +30,31 @@ def test_an_interrupted_training_ends_with_the_weights_of_an_uninterrupted_one(t
         whole.advance()
     interrupted = Pretraining(TINY, tmp_path / "part")
     interrupted.advance()
-    interrupted.save()
+    interrupted.save(0.5)
     resumed = Pretraining(TINY, tmp_path / "part")
     assert resumed.resume()
     assert resumed.step == 1
     resumed.advance()
     for name, value in whole.sam.state_dict().items():
         torch.testing.assert_close(resumed.sam.state_dict()[name], value, msg=name)
+
+
+def test_a_checkpoint_of_other_settings_is_refused(tmp_path: Path):
+    Pretraining(TINY, tmp_path).save(0.5)
+    other = Pretraining(replace(TINY, steps=3), tmp_path)
+    with pytest.raises(InputError, match=r"made with \{'steps': 2\}, other than asked now"):
+        other.resume()
+
+
+def test_the_best_average_is_kept_not_the_last(tmp_path: Path):
+    run = Pretraining(TINY, tmp_path)
+    run.save(0.5)
+    best = (tmp_path / "sam_vit_mini.safetensors").read_bytes()
+    run.advance()
+    run.save(0.4)
+    assert (tmp_path / "sam_vit_mini.safetensors").read_bytes() == best
+    run.save(0.6)
+    assert (tmp_path / "sam_vit_mini.safetensors").read_bytes() != best
 
 
 def test_every_part_of_the_model_is_trained(tmp_path: Path):
@@ -67,6 +90,8 @@ def test_a_run_writes_half_precision_weights_a_log_and_a_checkpoint(tmp_path: Pa
     weights = load_file(tmp_path / "sam_vit_mini.safetensors")
     assert all(value.dtype == torch.float16 for value in weights.values())
     assert (tmp_path / "sam_vit_mini.safetensors").stat().st_size <= 8_000_000
+    segmenter = load_segmenter(tmp_path / "sam_vit_mini.safetensors")  # no architecture needed
+    assert segmenter.miniature
     header, row = (tmp_path / "log.csv").read_text().splitlines()
     assert header.split(",") == ["step", "seconds", "loss", "box", "point", "filled_box"]
     assert row.startswith("2,")

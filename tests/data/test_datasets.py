@@ -14,6 +14,8 @@ from mskseg.data.datasets import list_subjects, load_cases, load_split_of
 from mskseg.data.manifest import RemoteFile, fetch, load_manifest
 from mskseg.errors import InputError, OutputError
 
+THIGH_SEQUENCES = phantom.ANATOMIES["thigh"].sequences
+
 
 @pytest.fixture
 def cache(tmp_path, monkeypatch) -> Path:
@@ -26,13 +28,13 @@ def cache(tmp_path, monkeypatch) -> Path:
 def scanned(monkeypatch) -> list[int]:
     """Subjects whose anatomy was drawn; drawn small, for speed."""
     drawn: list[int] = []
-    scan = phantom.scan_thigh
+    scan = phantom.scan_phantom
 
-    def scan_small(number, *, sequences):
+    def scan_small(anatomy, number, **options):
         drawn.append(number)
-        return scan(number, sequences=sequences, shape=(48, 48, 4))
+        return scan(anatomy, number, **options, shape=(48, 48, 4))
 
-    monkeypatch.setattr(phantom, "scan_thigh", scan_small)
+    monkeypatch.setattr(phantom, "scan_phantom", scan_small)
     return drawn
 
 
@@ -43,14 +45,77 @@ def test_only_the_subjects_asked_for_are_made_and_only_once(cache, scanned) -> N
     assert scanned == [2, 23]
     assert first.fingerprint() == again.fingerprint()
     assert [case.site for case in again] == [case.site for case in first]
-    assert len(first) == 2 * len(phantom.SEQUENCES)
+    assert len(first) == 2 * len(THIGH_SEQUENCES)
 
 
 def test_one_sequence_can_be_asked_for_and_the_other_made_later(cache, scanned) -> None:
     t1w = load_cases("phantom_thigh", subjects="thigh-01", sequences="t1w", progress=False)
     both = load_cases("phantom_thigh", subjects=["thigh-01"], progress=False)
-    assert [case.sequence for case in both] == list(phantom.SEQUENCES)
+    assert [case.sequence for case in both] == list(THIGH_SEQUENCES)
     np.testing.assert_array_equal(t1w[0].image.array, both[0].image.array)
+
+
+@pytest.mark.parametrize("anatomy", phantom.ANATOMIES)
+def test_every_anatomy_is_a_data_set_with_the_labels_of_the_manifest(
+    cache, scanned, anatomy
+) -> None:
+    entry = load_manifest().datasets[f"phantom_{anatomy}"]
+    cases = load_cases(f"phantom_{anatomy}", subjects=f"{anatomy}-01", progress=False)
+    assert ", ".join(case.sequence for case in cases) == entry.sequence
+    assert cases.tissues == entry.labels
+    assert {case.anatomy for case in cases} == {entry.anatomy}
+    assert len(list_subjects(f"phantom_{anatomy}")) == entry.subjects
+
+
+def test_only_what_is_missing_is_scanned(cache, scanned) -> None:
+    load_cases("phantom_hip", subjects=["hip-01"], sequences="t1w", progress=False)
+    first = next(cache.rglob("*t1w.nii.gz"))
+    before = first.stat().st_mtime_ns
+    load_cases("phantom_hip", subjects=["hip-01"], sequences=["t1w", "gre"], progress=False)
+    assert first.stat().st_mtime_ns == before
+    assert len(list(cache.rglob("*.nii.gz"))) == 3
+
+
+def test_every_sequence_of_the_phantom_can_be_asked_for_and_echoes_come_as_cases(
+    cache, scanned
+) -> None:
+    cases = load_cases("phantom_hip", subjects="hip-02", sequences=["dess", "mese"], progress=False)
+    assert len(cases) == 9
+    (echo,) = load_cases("phantom_hip", subjects="hip-02", sequences="mese_te20", progress=False)
+    np.testing.assert_array_equal(echo.image.array, cases[2].image.array)
+    assert scanned == [2]
+
+
+def test_labels_of_each_granularity_are_kept_apart(cache, scanned) -> None:
+    asked = {"subjects": "knee-01", "sequences": "dess", "progress": False}
+    plates = load_cases("phantom_knee", **asked)
+    tissue = load_cases("phantom_knee", granularity="tissue", **asked)
+    again = load_cases("phantom_knee", granularity="plates", **asked)
+    assert tissue.tissues == {1: "cartilage", 2: "bone", 3: "meniscus"}
+    assert set(tissue[0].reference.labels) <= {1, 2, 3}
+    assert again.fingerprint() == plates.fingerprint()
+    np.testing.assert_array_equal(tissue[0].image.array, plates[0].image.array)
+    assert scanned == [1, 1]
+
+
+@pytest.mark.parametrize("name", ["phantom_knee", "phantom_hip", "qmritools_thigh"])
+def test_a_granularity_that_a_data_set_does_not_have_is_refused(cache, name) -> None:
+    with pytest.raises(InputError, match=f"{name} has no labels of granularity 'fine'"):
+        load_cases(name, granularity="fine")
+
+
+@pytest.mark.real
+def test_a_real_label_map_can_be_the_anatomy_of_a_knee(cache, real_data, monkeypatch) -> None:
+    scan = phantom.scan_knee_map
+    monkeypatch.setattr(
+        phantom, "scan_knee_map", lambda *args, **options: scan(*args, **options, shape=(96, 96, 8))
+    )
+    fetch("pymskt_knee", from_dir=real_data)
+    (case,) = load_cases("phantom_knee_real_anatomy", sequences="dess", progress=False)
+    entry = load_manifest().datasets["phantom_knee_real_anatomy"]
+    assert case.tissues == entry.labels == load_manifest().datasets["pymskt_knee"].labels
+    assert set(case.reference.labels) == set(entry.labels)
+    assert case.image.default_plane == "sagittal"
 
 
 def test_the_cache_key_holds_the_version(cache, scanned, monkeypatch) -> None:

@@ -65,6 +65,26 @@ def test_streaks_of_fat_stay_under_the_label_of_their_muscle() -> None:
 
 
 @pytest.mark.parametrize(
+    ("tissue", "mixed"),
+    [
+        ("MARROW", "FIBROUS"),
+        ("CANCELLOUS", "MARROW"),
+        ("DISC_NUCLEUS", "DISC_ANNULUS"),
+        ("LIGAMENT", "SYNOVIAL"),
+    ],
+)
+def test_each_tissue_has_an_admixture_of_its_own(tissue, mixed) -> None:
+    class Mixed(Slab):
+        def plane(self, grid: PlaneGrid, z_mm: float) -> PlaneContent:
+            full = np.full(grid.shape, Tissue[tissue], dtype=np.uint8)
+            return PlaneContent(full, full, np.full(grid.shape, 0.25, dtype=np.float32))
+
+    fractions = rasterise(Mixed(0.0), shape=(32, 32, 2), extent_mm=EXTENT).fractions
+    np.testing.assert_allclose(fractions[Tissue[mixed]], 0.25)
+    np.testing.assert_allclose(fractions[Tissue[tissue]], 0.75)
+
+
+@pytest.mark.parametrize(
     "shape", [(256, 256), (256, 256, 1), (16, 256, 24), (256, -1, 24), (64.5, 64, 8), (9999, 64, 8)]
 )
 def test_an_impossible_shape_says_what_is_possible(shape) -> None:

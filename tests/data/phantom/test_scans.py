@@ -7,8 +7,19 @@ import pytest
 from scipy import ndimage
 
 from mskseg.data.cases import Case
-from mskseg.data.phantom import PHANTOM_VERSION, SPLIT, make_phantom_set, make_thigh, scan_thigh
-from mskseg.data.phantom.scans import TISSUES
+from mskseg.data.phantom import (
+    ANATOMIES,
+    PHANTOM_VERSION,
+    SEQUENCES,
+    SPLIT,
+    make_phantom,
+    make_phantom_set,
+    make_thigh,
+    scan_phantom,
+)
+from mskseg.data.phantom.knee import tissues_at
+from mskseg.data.phantom.sequences import ECHO_IMAGES, ECHOES_MS
+from mskseg.data.phantom.thigh import TISSUES
 from mskseg.errors import InputError
 
 SMALL = (96, 96, 10)
@@ -52,7 +63,7 @@ def test_another_subject_and_another_seed_are_other_people() -> None:
 
 
 def test_sequences_of_a_subject_share_grid_and_reference() -> None:
-    first, second = scan_thigh(5, shape=SMALL)
+    first, second = scan_phantom("thigh", 5, sequences=("t1w", "dixon_opposed"), shape=SMALL)
     assert (first.sequence, second.sequence) == ("t1w", "dixon_opposed")
     np.testing.assert_array_equal(first.reference.array, second.reference.array)
     np.testing.assert_array_equal(first.image.array, thigh(5).image.array)
@@ -160,17 +171,121 @@ def test_subjects_for_inference_come_from_a_site_of_their_own() -> None:
 
 
 def test_a_set_holds_each_subject_in_each_sequence() -> None:
-    cases = make_phantom_set(subjects=[7, 8], shape=(48, 48, 4))
+    cases = make_phantom_set("thigh", subjects=[7, 8], shape=(48, 48, 4))
     assert cases.subjects == ("thigh-07", "thigh-08")
-    assert len(cases) == 4
+    assert len(cases) == 2 * len(ANATOMIES["thigh"].sequences)
 
 
-def test_a_changed_phantom_needs_a_new_version() -> None:
+@pytest.mark.parametrize("anatomy", ANATOMIES)
+def test_every_anatomy_can_be_scanned_and_says_what_it_is(anatomy) -> None:
+    case = make_phantom(anatomy, 3, shape=(64, 64, 9))
+    assert case.name.startswith(f"phantom_{anatomy}/{anatomy}-03/")
+    assert set(case.reference.labels) <= set(case.tissues)
+    assert len(case.reference.labels) > 2
+    assert case.image.array.std() > 0
+
+
+def test_the_echoes_of_a_multi_echo_scan_are_cases_that_fade() -> None:
+    echoes = list(scan_phantom("knee", 2, sequences=("mese",), shape=(64, 64, 8)))
+    assert len(echoes) == 8
+    assert echoes[0].image.array.mean() > 1.5 * echoes[-1].image.array.mean()
+    with pytest.raises(InputError, match="gives 8 images"):
+        make_phantom("knee", 2, sequence="mese")
+
+
+def test_an_unknown_anatomy_or_granularity_says_which_exist() -> None:
+    with pytest.raises(InputError, match=r"unknown phantom anatomy 'elbow'.*knee"):
+        make_phantom("elbow", 1)
+    with pytest.raises(InputError, match=r"unknown granularity 'fine'.*compartments"):
+        make_phantom("knee", 1, granularity="fine")
+
+
+@pytest.mark.parametrize(
+    ("anatomy", "expected"),
+    {
+        "thigh": (32859, 162.87),
+        "knee": (8122, 46.78),
+        "spine": (3523, 347.63),
+        "hip": (8552, 394.04),
+    }.items(),
+)
+def test_a_changed_phantom_needs_a_new_version(anatomy, expected) -> None:
     """Change the voxels: raise PHANTOM_VERSION, then these numbers."""
-    expected = {2: (32859, 165.02)}[PHANTOM_VERSION]
-    voxels = int((thigh(1).reference.array > 0).sum())
+    assert PHANTOM_VERSION == 3
+    case = small(anatomy)
+    voxels = int((case.reference.array > 0).sum())
     assert voxels == pytest.approx(expected[0], rel=2e-3)
-    assert thigh(1).image.array.mean() == pytest.approx(expected[1], rel=2e-3)
+    assert case.image.array.mean() == pytest.approx(expected[1], rel=2e-3)
+
+
+# --- all anatomies -------------------------------------------------------------------------------
+
+SMALL_OF = {"thigh": SMALL, "knee": (96, 96, 12), "spine": (96, 96, 8), "hip": (96, 96, 8)}
+PLANES = {"thigh": "axial", "knee": "sagittal", "spine": "sagittal", "hip": "coronal"}
+
+
+@lru_cache
+def small(anatomy: str, subject: int = 1) -> Case:
+    return make_phantom(anatomy, subject, shape=SMALL_OF[anatomy])
+
+
+@pytest.mark.parametrize("anatomy", ANATOMIES)
+def test_every_anatomy_says_what_it_is(anatomy) -> None:
+    case = small(anatomy)
+    assert case.name.startswith(f"phantom_{anatomy}/{anatomy}-01/{ANATOMIES[anatomy].sequences[0]}")
+    assert case.anatomy == {"spine": "lumbar spine"}.get(anatomy, anatomy)
+    assert case.side == "" if anatomy == "spine" else case.side in ("left", "right")
+    assert case.plane == PLANES[anatomy]
+    assert set(case.reference.labels) <= set(case.tissues)
+
+
+@pytest.mark.parametrize("anatomy", ANATOMIES)
+def test_everybody_in_a_set_is_somebody_else(anatomy) -> None:
+    shape = (40, 40, 4)
+    subjects = [make_phantom(anatomy, n, shape=shape).reference.array.tobytes() for n in (1, 2, 23)]
+    assert len(set(subjects)) == 3
+
+
+@pytest.mark.parametrize("anatomy", ANATOMIES)
+def test_all_sequences_can_be_asked_for_on_one_reference(anatomy) -> None:
+    cases = list(scan_phantom(anatomy, 2, sequences=SEQUENCES, shape=(64, 64, 8)))
+    names = [case.sequence for case in cases]
+    assert names == [n for s in SEQUENCES for n in (ECHO_IMAGES if s == "mese" else (s,))]
+    assert len({case.reference.array.tobytes() for case in cases}) == 1
+    assert len({case.image.array.tobytes() for case in cases}) == len(cases)
+
+
+def test_the_reference_does_not_depend_on_the_site() -> None:
+    first, second = (
+        make_phantom("hip", 3, site=site, shape=(64, 64, 6))
+        for site in ("site A (3 T)", "site B (1.5 T)")
+    )
+    np.testing.assert_array_equal(first.reference.array, second.reference.array)
+    assert (first.image.array != second.image.array).mean() > 0.5
+
+
+def test_echoes_are_cases_of_one_scan() -> None:
+    echoes = list(scan_phantom("thigh", 4, sequences=["mese"], shape=(64, 64, 4)))
+    assert [case.sequence for case in echoes] == [f"mese_te{te:g}" for te in ECHOES_MS]
+    muscle = [mean_of(case, "vastus lateralis") for case in echoes]
+    assert muscle == sorted(muscle, reverse=True)
+    alone = make_phantom("thigh", 4, sequence="mese_te30", shape=(64, 64, 4))
+    np.testing.assert_array_equal(alone.image.array, echoes[2].image.array)
+    with pytest.raises(InputError, match=r"mese gives 8 images; ask for one of mese_te10"):
+        make_phantom("thigh", 4, sequence="mese")
+
+
+@pytest.mark.parametrize("granularity", ["plates", "compartments", "tissue"])
+def test_the_knee_is_labelled_as_finely_as_asked(granularity) -> None:
+    case = make_phantom("knee", 1, granularity=granularity, shape=(128, 128, 24))
+    assert case.tissues == tissues_at(granularity)
+    assert set(case.reference.labels) == set(case.tissues)
+
+
+def test_a_resolution_study_can_be_rendered_at_512_pixels() -> None:
+    fine = make_phantom("knee", 1, shape=(512, 512, 8))
+    assert fine.image.shape == (512, 512, 8)
+    assert fine.image.spacing_mm[:2] == pytest.approx((0.3125, 0.3125))
 
 
 @pytest.mark.parametrize("subject", [0, -1, 10000])
@@ -186,3 +301,9 @@ def test_wrong_arguments_are_refused_before_anything_is_drawn() -> None:
         make_thigh(1, shape=(8, 8, 8))
     with pytest.raises(InputError, match="unknown phantom site"):
         make_thigh(1, site="mars")
+    with pytest.raises(InputError, match="unknown phantom anatomy 'toe'; expected one of thigh"):
+        make_phantom("toe", 1)
+    with pytest.raises(InputError, match="unknown granularity 'fine' of the knee's labels"):
+        make_phantom("knee", 1, granularity="fine")
+    with pytest.raises(InputError, match="they have one only"):
+        make_phantom("hip", 1, granularity="tissue")

@@ -63,6 +63,15 @@ def test_tissues_are_as_bright_as_textbooks_show(what, field) -> None:
 
 
 @pytest.mark.parametrize("field", FIELDS)
+def test_dess_shows_the_meniscus_darker_than_half_of_muscle(field) -> None:
+    meniscus, muscle = (
+        abs(tissue_signal(t, sequence="dess", field=field))
+        for t in (Tissue.MENISCUS, Tissue.MUSCLE)
+    )
+    assert meniscus < 0.5 * muscle
+
+
+@pytest.mark.parametrize("field", FIELDS)
 def test_opposed_phase_sets_fat_against_water(field) -> None:
     muscle, fat, cortex = (
         complex(tissue_signal(t, sequence="dixon_opposed", field=field))

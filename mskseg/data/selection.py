@@ -1,0 +1,105 @@
+"""Choose what a notebook shows of a data set: whom, in which sequence, and which slice."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from mskseg.data.adapters import LazyCaseSet
+from mskseg.data.builtin import PHANTOMS
+from mskseg.data.cases import Case, CaseSet, CaseSlice
+from mskseg.data.datasets import list_subjects, load_cases
+from mskseg.data.manifest import verify
+from mskseg.data.splits import SHARES
+
+
+def reported_subjects(name: str) -> tuple[str, ...]:
+    """List the subjects whose scores may be reported: the test part, or all where there is none.
+
+    Parameters
+    ----------
+    name : str
+        A data set of the manifest; one with fewer subjects than a split has parts has no split.
+
+    Raises
+    ------
+    mskseg.errors.InputError
+        If the data set is unknown, or its folder is not there.
+    """
+    subjects = list_subjects(name)
+    return list_subjects(name, part="test") if len(subjects) >= len(SHARES) else subjects
+
+
+def load_some(
+    name: str, *, n_subjects: int = 1, n_sequences: int | None = 1, progress: bool = True
+) -> CaseSet:
+    """Load the first reported subjects of a data set, in its first sequences.
+
+    Parameters
+    ----------
+    name : str
+        A data set of the manifest.
+    n_subjects : int
+        Of `reported_subjects`, the first; all if there are fewer.
+    n_sequences : int or None
+        Of a phantom those that come first in its manifest entry, of other data sets those of the
+        first scans; None for all.
+    progress : bool
+        Show a bar while something is made or fetched.
+
+    Returns
+    -------
+    CaseSet
+
+    Raises
+    ------
+    mskseg.errors.InputError
+        As `mskseg.data.datasets.load_cases`, and if one of the numbers is below 1.
+    """
+    if name in PHANTOMS:
+        kinds = PHANTOMS[name].sequences[:n_sequences]
+        subjects = reported_subjects(name)[:n_subjects]
+        return load_cases(name, subjects=subjects, sequences=kinds, progress=progress)
+    cases = load_cases(name, progress=progress)  # what is fetched here is listed, not yet read
+    cases = load_cases(name, subjects=reported_subjects(name)[:n_subjects], progress=progress)
+    scans = cases.scans if isinstance(cases, LazyCaseSet) else tuple(cases)
+    kinds = tuple(dict.fromkeys(scan.sequence for scan in scans))[:n_sequences]
+    return load_cases(name, subjects=cases.subjects, sequences=kinds, progress=progress)
+
+
+def load_fetched(name: str) -> tuple[Case, ...]:
+    """Load a data set only if it is here already; nothing is downloaded.
+
+    Parameters
+    ----------
+    name : str
+        A data set of the manifest, or "" for none.
+
+    Returns
+    -------
+    tuple of Case
+        Empty if a file of it is missing or damaged.
+
+    Raises
+    ------
+    mskseg.errors.InputError
+        If there is no such data set.
+    """
+    if not name or any(status.state not in ("present", "builtin") for status in verify(name)):
+        return ()
+    return tuple(load_cases(name, progress=False))
+
+
+def fullest_slice(case: Case) -> CaseSlice:
+    """Give the slice that shows most: of those with the most labels, the largest labelled area.
+
+    Raises
+    ------
+    mskseg.errors.InputError
+        If the case has no reference.
+    """
+    return max(case.slices(labelled_only=True), key=_shown)
+
+
+def _shown(one: CaseSlice) -> tuple[int, int]:
+    label_map = np.asarray(one.label_map)
+    return len(np.unique(label_map)), int(np.count_nonzero(label_map))

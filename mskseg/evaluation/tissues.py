@@ -1,0 +1,252 @@
+"""What each tissue looks like, measured before any model is asked: size, width, shape, contrast.
+
+These are the numbers that later explain a Dice. All are taken slice by slice in the plane of the
+scan, from the reference.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike, NDArray
+from scipy import ndimage
+
+from mskseg.data.cases import Case, CaseSlice
+from mskseg.errors import InputError
+from mskseg.evaluation.metrics import dice
+from mskseg.prompts import boxes_from_mask, fill_boxes
+
+Shape = Literal["compact", "thin", "ring"]
+MaskArray = NDArray[np.bool_]
+
+RIM_MM = 3.0
+"""How far on either side of a border `contrast` looks."""
+
+THIN_FROM = 8.0
+"""From how many times its width a tissue is called thin; a square is 2 by this measure."""
+
+_FINER = 2  # on whole pixels a strip of three would be measured as a third too wide
+_VALUES = ("area_mm2", "thickness_mm", "contrast", "filled_box_dice")
+
+
+def thickness_mm(mask: ArrayLike, *, spacing_mm: tuple[float, float]) -> float:
+    """Width of a mask: four times the mean distance of its pixels from its border.
+
+    Exact for a strip. A disc is given two thirds of its diameter, since most of it is near the
+    border. The edge of the slice counts as border.
+
+    Parameters
+    ----------
+    mask : (H, W) bool
+    spacing_mm : (row, column)
+
+    Returns
+    -------
+    float
+        In mm; NaN for an empty mask.
+    """
+    inside = _checked(mask)
+    if not inside.any():
+        return float("nan")
+    fine = np.pad(inside.repeat(_FINER, axis=0).repeat(_FINER, axis=1), 1)
+    pixel_mm = (spacing_mm[0] / _FINER, spacing_mm[1] / _FINER)
+    to_outside = ndimage.distance_transform_edt(fine, sampling=pixel_mm)[fine]
+    # The transform measures to the middle of the first pixel outside, half a pixel too far.
+    return float(4 * (to_outside.mean() - (pixel_mm[0] + pixel_mm[1]) / 4))
+
+
+def contrast(
+    image: ArrayLike, mask: ArrayLike, *, spacing_mm: tuple[float, float], rim_mm: float = RIM_MM
+) -> float:
+    """How much a tissue differs from what surrounds it, in standard deviations.
+
+    The mean within `rim_mm` inside the border less the mean within `rim_mm` outside, over the root
+    mean square of the two standard deviations. Near 0 no border is to be seen; above 0 the tissue
+    is brighter. Surroundings of two kinds, one brighter and one darker, also give values near 0.
+
+    Parameters
+    ----------
+    image : (H, W) real
+    mask : (H, W) bool
+    spacing_mm : (row, column)
+    rim_mm : float
+
+    Returns
+    -------
+    float
+        NaN if the mask is empty or fills the slice; infinite if both sides are of one value each,
+        and the two differ.
+
+    Raises
+    ------
+    InputError
+        If image and mask differ in shape.
+    """
+    pixels, inside = np.asarray(image, dtype=np.float64), _checked(mask)
+    if pixels.shape != inside.shape:
+        raise InputError(
+            f"an image of shape {pixels.shape} and a mask of {inside.shape} came, expected the "
+            "same shape; take both from one slice"
+        )
+    if not inside.any() or inside.all():
+        return float("nan")
+    near = [
+        pixels[side & (ndimage.distance_transform_edt(side, sampling=spacing_mm) <= rim_mm)]
+        for side in (inside, ~inside)
+    ]
+    if not all(values.size for values in near):
+        raise InputError(f"a rim of {rim_mm} mm is less than a pixel of {spacing_mm} mm; widen it")
+    difference = near[0].mean() - near[1].mean()
+    spread = np.sqrt((near[0].var() + near[1].var()) / 2)
+    if spread == 0:
+        return float(np.sign(difference) * np.inf) if difference else 0.0
+    return float(difference / spread)
+
+
+def shape_of(mask: ArrayLike, *, spacing_mm: tuple[float, float]) -> Shape:
+    """Name the shape of the largest piece of a mask.
+
+    Parameters
+    ----------
+    mask : (H, W) bool
+    spacing_mm : (row, column)
+
+    Returns
+    -------
+    {"compact", "thin", "ring"}
+        A ring encloses more than half its own area; what is thin is `THIN_FROM` times longer than
+        wide, length being area over width.
+
+    Raises
+    ------
+    InputError
+        If the mask is empty.
+    """
+    inside = _checked(mask)
+    if not inside.any():
+        raise InputError("an empty mask has no shape; leave slices without the tissue out")
+    pieces, _ = ndimage.label(inside, structure=np.ones((3, 3)))
+    largest = pieces == np.argmax(np.bincount(pieces.ravel())[1:]) + 1
+    n_pixels = int(largest.sum())
+    if ndimage.binary_fill_holes(largest).sum() > 1.5 * n_pixels:
+        return "ring"
+    width = thickness_mm(largest, spacing_mm=spacing_mm)
+    length = n_pixels * spacing_mm[0] * spacing_mm[1] / width
+    return "thin" if length >= THIN_FROM * width else "compact"
+
+
+def tissue_properties(cases: Iterable[Case], *, slice_step: int = 1) -> pd.DataFrame:
+    """Measure every tissue on every slice that shows it.
+
+    Parameters
+    ----------
+    cases : iterable of Case
+        With references.
+    slice_step : int
+        Of the slices with a label take the first and then every n-th.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row for each case, slice and label: `dataset`, `subject`, `anatomy`, `sequence`,
+        `tissue`, `label`, `plane`, `slice`, `area_mm2`, `thickness_mm`, `shape`, `contrast` (on
+        the windowed image), `filled_box_dice` (NaN where the tissue is too small for a box) and
+        `n_boxes`.
+
+    Raises
+    ------
+    InputError
+        If there is no case, or one has no reference.
+    """
+    rows = [
+        {
+            "dataset": case.dataset,
+            "subject": case.subject,
+            "anatomy": case.anatomy,
+            "sequence": case.sequence,
+            "tissue": case.tissue(row["label"]),
+            **row,
+        }
+        for case in cases
+        for one in case.slices(labelled_only=True, step=slice_step)
+        for row in _slice_rows(one)
+    ]
+    if not rows:
+        raise InputError("there is no case to measure, expected one or more; check the selection")
+    return pd.DataFrame(rows)
+
+
+def tissue_means(table: pd.DataFrame, *, by: Sequence[str] = ("dataset", "tissue")) -> pd.DataFrame:
+    """Average `tissue_properties`: over the slices of a subject, then over subjects.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        From `tissue_properties`.
+    by : sequence of str
+        Columns that make a row each of the result.
+
+    Returns
+    -------
+    pandas.DataFrame
+        `by`, the means of `area_mm2`, `thickness_mm`, `contrast` and `filled_box_dice`, the most
+        frequent `shape`, and the counts `n_slices` and `n_subjects`.
+
+    Raises
+    ------
+    InputError
+        If a column is missing.
+    """
+    keys = list(by)
+    missing = sorted({*keys, *_VALUES, "shape", "subject", "slice"} - set(table.columns))
+    if missing:
+        raise InputError(
+            f"the table lacks the column {missing[0]!r}; average one of `tissue_properties`"
+        )
+    finite = table.replace([np.inf, -np.inf], np.nan)
+    per_subject = finite.groupby([*keys, "subject"], sort=False)[list(_VALUES)].mean()
+    means = per_subject.groupby(keys, sort=False).mean()
+    grouped = table.groupby(keys, sort=False)
+    means["shape"] = grouped["shape"].agg(lambda shapes: shapes.mode().iloc[0])
+    means["n_slices"] = grouped.size()
+    means["n_subjects"] = grouped["subject"].nunique()
+    return means.reset_index()
+
+
+def _slice_rows(one: CaseSlice) -> Iterator[dict[str, Any]]:
+    label_map = np.asarray(one.label_map)
+    reach = [int(np.ceil(RIM_MM / mm)) + 1 for mm in one.spacing_mm]
+    places = ndimage.find_objects(label_map.astype(np.intp, copy=False))
+    for label in np.unique(label_map[label_map != 0]).tolist():
+        part = tuple(
+            slice(max(place.start - n, 0), place.stop + n)
+            for place, n in zip(places[label - 1], reach, strict=True)
+        )
+        yield {"label": label, "plane": one.plane, "slice": one.index} | _measured(
+            one.image[part], label_map[part] == label, one.spacing_mm
+        )
+
+
+def _measured(
+    image: NDArray[np.uint8], mask: MaskArray, spacing_mm: tuple[float, float]
+) -> dict[str, Any]:
+    boxes = boxes_from_mask(mask, spacing_mm=spacing_mm)
+    filled = dice(mask, fill_boxes(boxes, mask.shape)) if len(boxes) else float("nan")
+    return {
+        "area_mm2": float(mask.sum() * spacing_mm[0] * spacing_mm[1]),
+        "thickness_mm": thickness_mm(mask, spacing_mm=spacing_mm),
+        "shape": shape_of(mask, spacing_mm=spacing_mm),
+        "contrast": contrast(image, mask, spacing_mm=spacing_mm),
+        "filled_box_dice": filled,
+        "n_boxes": len(boxes),
+    }
+
+
+def _checked(mask: ArrayLike) -> MaskArray:
+    inside = np.asarray(mask, dtype=bool)
+    if inside.ndim != 2:
+        raise InputError(f"a mask of a slice is (H, W), got shape {inside.shape}; pick one slice")
+    return inside

@@ -59,11 +59,12 @@ def load_some(
         kinds = PHANTOMS[name].sequences[:n_sequences]
         subjects = reported_subjects(name)[:n_subjects]
         return load_cases(name, subjects=subjects, sequences=kinds, progress=progress)
-    cases = load_cases(name, progress=progress)  # what is fetched here is listed, not yet read
-    cases = load_cases(name, subjects=reported_subjects(name)[:n_subjects], progress=progress)
-    scans = cases.scans if isinstance(cases, LazyCaseSet) else tuple(cases)
-    kinds = tuple(dict.fromkeys(scan.sequence for scan in scans))[:n_sequences]
-    return load_cases(name, subjects=cases.subjects, sequences=kinds, progress=progress)
+    everything = load_cases(name, progress=progress)  # fetched now, so that it can be listed
+    chosen = reported_subjects(name)[:n_subjects]
+    scans = everything.scans if isinstance(everything, LazyCaseSet) else tuple(everything)
+    found = dict.fromkeys(scan.sequence for scan in scans if scan.subject in chosen)
+    kinds = tuple(found)[:n_sequences]
+    return load_cases(name, subjects=chosen, sequences=kinds, progress=progress)
 
 
 def load_fetched(name: str) -> tuple[Case, ...]:

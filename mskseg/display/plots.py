@@ -7,18 +7,25 @@ from __future__ import annotations
 
 from mskseg.display.charts import dice_by_tissue
 from mskseg.display.colours import tissue_colours
+from mskseg.display.distributions import histograms, spectra
 from mskseg.display.figures import save_figure
+from mskseg.display.montage import montage
 from mskseg.display.overlays import overlay, triptych
 from mskseg.display.slices import draw_boxes, draw_label_map, draw_points, show_slice
+from mskseg.display.tissue_chart import tissue_chart
 
 __all__ = [
     "dice_by_tissue",
     "draw_boxes",
     "draw_label_map",
     "draw_points",
+    "histograms",
+    "montage",
     "overlay",
     "save_figure",
     "show_slice",
+    "spectra",
+    "tissue_chart",
     "tissue_colours",
     "triptych",
 ]

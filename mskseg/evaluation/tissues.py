@@ -117,7 +117,7 @@ def shape_of(mask: ArrayLike, *, spacing_mm: tuple[float, float]) -> Shape:
     Returns
     -------
     {"compact", "thin", "ring"}
-        A ring encloses more than half its own area; what is thin is `THIN_FROM` times longer than
+        A ring encloses a hole of more than a quarter of its own area; what is thin is `THIN_FROM` times longer than
         wide, length being area over width.
 
     Raises
@@ -131,7 +131,7 @@ def shape_of(mask: ArrayLike, *, spacing_mm: tuple[float, float]) -> Shape:
     pieces, _ = ndimage.label(inside, structure=np.ones((3, 3)))
     largest = pieces == np.argmax(np.bincount(pieces.ravel())[1:]) + 1
     n_pixels = int(largest.sum())
-    if ndimage.binary_fill_holes(largest).sum() > 1.5 * n_pixels:
+    if ndimage.binary_fill_holes(largest).sum() > 1.25 * n_pixels:
         return "ring"
     width = thickness_mm(largest, spacing_mm=spacing_mm)
     length = n_pixels * spacing_mm[0] * spacing_mm[1] / width

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from mskseg.data.cases import Case
+from mskseg.data.cases import Case, CaseSlice
+from mskseg.data.intensities import to_8_bit, window_of
 from mskseg.data.phantom.realism import (
     MaskArray,
     RealArray,
@@ -16,6 +17,9 @@ from mskseg.data.phantom.realism import (
     radial_spectrum,
 )
 from mskseg.errors import InputError
+
+FIELD_MM = 190.0
+"""Side of the square that `Limb.middle_slice` shows: a thigh and a little air."""
 
 _BONE = ("femur", "marrow", "cortex")
 _NO_MUSCLE = (*_BONE, "fat", "ilium", "septa", "vessel")
@@ -56,6 +60,24 @@ class Limb:
             raise InputError("the median of muscle is 0, expected signal; check the mask")
         return values / middle
 
+    def middle_slice(self, *, field_mm: float = FIELD_MM) -> CaseSlice:
+        """Cut a square around the limb out of its middle slice, windowed over all its slices.
+
+        The label map is 1 in muscle and 2 in the femur. Nearer the edge of the image than half of
+        `field_mm` the square is moved inwards.
+        """
+        used = np.flatnonzero(self.femur.any(axis=(1, 2)))
+        k = int(used[len(used) // 2])
+        middle = np.argwhere(self.muscle[k] | self.femur[k]).mean(axis=0)
+        shape = self.stack.shape[1:]
+        part = tuple(
+            _around(centre, round(field_mm / mm), length)
+            for centre, mm, length in zip(middle, self.spacing_mm, shape, strict=True)
+        )
+        labels = self.muscle[k].astype(np.uint8) + 2 * self.femur[k].astype(np.uint8)
+        image = to_8_bit(self.stack[k], window_of(self.stack))
+        return CaseSlice(image[part], labels[part], self.spacing_mm, "axial", k)
+
     def spectrum(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Frequencies in 1/mm and power, relative to all of it, the median over slices."""
         used = np.flatnonzero(self.femur.any(axis=(1, 2)) & self.muscle.any(axis=(1, 2)))
@@ -95,3 +117,8 @@ def limb_of(case: Case, *, side: str = "left") -> Limb:
         raise InputError(f"{case.name} shows no muscle and femur of the {side} side; give a thigh")
     spacing = case.image.slice_spacing_mm(case.plane)
     return Limb(case.image.stack(case.plane), masks[0], masks[1], spacing)
+
+
+def _around(centre: float, size: int, length: int) -> slice:
+    start = min(max(round(centre - size / 2), 0), max(length - size, 0))
+    return slice(start, start + size)

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import numpy as np
 
 from mskseg.data.adapters import LazyCaseSet
 from mskseg.data.builtin import PHANTOMS
 from mskseg.data.cases import Case, CaseSet, CaseSlice
-from mskseg.data.datasets import list_subjects, load_cases
+from mskseg.data.datasets import list_subjects, load_cases, load_split_of
 from mskseg.data.manifest import verify
-from mskseg.data.splits import SHARES
+from mskseg.data.splits import SHARES, Split
 
 
 def reported_subjects(name: str) -> tuple[str, ...]:
@@ -27,6 +29,17 @@ def reported_subjects(name: str) -> tuple[str, ...]:
     """
     subjects = list_subjects(name)
     return list_subjects(name, part="test") if len(subjects) >= len(SHARES) else subjects
+
+
+def load_splits(names: Iterable[str]) -> tuple[Split, ...]:
+    """Load the splits of those data sets that have one: those with a subject for each part.
+
+    Raises
+    ------
+    mskseg.errors.InputError
+        As `reported_subjects`.
+    """
+    return tuple(load_split_of(name) for name in names if len(list_subjects(name)) >= len(SHARES))
 
 
 def load_some(

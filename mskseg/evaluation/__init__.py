@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     )
     from mskseg.evaluation.plans import NeighbourBox, OracleBox, OraclePoint
     from mskseg.evaluation.tables import score_cases, summarise, write_table
+    from mskseg.evaluation.tissues import tissue_means, tissue_properties
 
 _NAMES = {
     "mskseg.evaluation.metrics": (
@@ -37,6 +38,7 @@ _NAMES = {
     ),
     "mskseg.evaluation.plans": ("NeighbourBox", "OracleBox", "OraclePoint"),
     "mskseg.evaluation.tables": ("score_cases", "summarise", "write_table"),
+    "mskseg.evaluation.tissues": ("tissue_means", "tissue_properties"),
 }
 _HOMES = {name: module for module, names in _NAMES.items() for name in names}
 
@@ -54,6 +56,8 @@ __all__ = [
     "summarise",
     "surface_dice",
     "surface_distances_mm",
+    "tissue_means",
+    "tissue_properties",
     "volume_ml",
     "write_table",
 ]

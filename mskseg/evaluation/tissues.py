@@ -117,8 +117,8 @@ def shape_of(mask: ArrayLike, *, spacing_mm: tuple[float, float]) -> Shape:
     Returns
     -------
     {"compact", "thin", "ring"}
-        A ring encloses a hole of more than a quarter of its own area; what is thin is `THIN_FROM` times longer than
-        wide, length being area over width.
+        A ring encloses a hole of more than a quarter of its own area; what is thin is `THIN_FROM`
+        times longer than wide, length being area over width.
 
     Raises
     ------

@@ -1,0 +1,105 @@
+"""Data sets side by side in one table: what was imaged how, and which labels came out of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import pandas as pd
+
+from mskseg.data.cases import Case, CaseSet
+from mskseg.data.manifest import load_manifest
+from mskseg.errors import InputError
+
+_MAP, _ACCELERATED = "_map", "_8x"
+
+
+def describe_scans(cases: Iterable[Case]) -> pd.DataFrame:
+    """List what has to be checked of every scan before anything else.
+
+    Parameters
+    ----------
+    cases : iterable of Case
+
+    Returns
+    -------
+    pandas.DataFrame
+        A row for each case: `scan` (its name), `dtype`, `shape`, `spacing_mm`, `orientation`
+        (where the array's axes grow to), `plane` and `reference` (where it comes from).
+    """
+    return pd.DataFrame(
+        {
+            "scan": case.name,
+            "dtype": str(case.image.array.dtype),
+            "shape": _times(case.image.shape),
+            "spacing_mm": _times(case.image.spacing_mm),
+            "orientation": case.image.orientation,
+            "plane": case.plane,
+            "reference": case.reference_provenance,
+        }
+        for case in cases
+    )
+
+
+def describe_datasets(sets: Iterable[CaseSet], tissues: pd.DataFrame) -> pd.DataFrame:
+    """Describe data sets by anatomy, contrast, and the detail, shape and size of their labels.
+
+    Parameters
+    ----------
+    sets : iterable of CaseSet
+        One for each data set of the manifest; the grid is read off the first case.
+    tissues : pandas.DataFrame
+        From `mskseg.evaluation.tissues.tissue_means`, by `dataset` and `tissue`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        A row for each data set: `dataset`, `anatomy`, `subjects`, `sequences`, `maps` and
+        `accelerated` (as in the manifest), `voxel_mm`, `plane`, `tissues` (how many), `shapes`
+        ("4 compact, 5 thin"), `area_mm2` and `thickness_mm` (smallest to largest mean of a
+        tissue) and `reference`.
+
+    Raises
+    ------
+    InputError
+        If `tissues` has no row of one of the sets.
+    """
+    rows = [_described(cases, tissues[tissues["dataset"] == cases[0].dataset]) for cases in sets]
+    return pd.DataFrame(rows)
+
+
+def _described(cases: CaseSet, tissues: pd.DataFrame) -> dict[str, Any]:
+    case = cases[0]
+    if tissues.empty:
+        raise InputError(f"no tissue of {case.dataset} was measured; measure all sets first")
+    entry = load_manifest().datasets[case.dataset]
+    sequences = [name.strip() for name in entry.sequence.split(",")]
+    special = [name for name in sequences if _MAP in name or _ACCELERATED in name]
+    plain = [name for name in sequences if name not in special]
+    return {
+        "dataset": case.dataset,
+        "anatomy": case.anatomy,
+        "subjects": entry.subjects,
+        "sequences": ", ".join(plain),
+        "maps": ", ".join(name for name in special if _MAP in name),
+        "accelerated": ", ".join(name for name in special if _ACCELERATED in name),
+        "voxel_mm": _times(case.image.spacing_mm),
+        "plane": case.plane,
+        "tissues": len(tissues),
+        "shapes": _counted(tissues["shape"]),
+        "area_mm2": _range(tissues["area_mm2"], "{:.0f}"),
+        "thickness_mm": _range(tissues["thickness_mm"], "{:.1f}"),
+        "reference": case.reference_provenance,
+    }
+
+
+def _times(values: Iterable[float]) -> str:
+    return " x ".join(f"{value:.3g}" for value in values)
+
+
+def _counted(shapes: Sequence[str]) -> str:
+    return ", ".join(f"{n} {shape}" for shape, n in pd.Series(shapes).value_counts().items())
+
+
+def _range(values: pd.Series, form: str) -> str:
+    return f"{form.format(values.min())} to {form.format(values.max())}"

@@ -1,0 +1,418 @@
+# ---
+# jupyter:
+#   jupytext:
+#     formats: ipynb,py:percent
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#       format_version: '1.3'
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # Explore the data
+#
+# What is in a musculoskeletal MR data set that will decide, before any model is asked, which tissues are easy and which are hard?
+#
+# *About 1 minute on two CPU cores, no use for a GPU · four built-in phantoms, beside one real scan if you have fetched it · previous notebook: none*
+
+# %% [markdown]
+# **What you will do**: fill in the table of data sets that stands at the beginning of every segmentation study, for four anatomies, with numbers that you measured yourself.
+#
+# **What you will learn**
+# - to read anatomy, contrast and plane off a slice, and to say which sequence shows a border
+# - to tell whether an image and its labels lie on the same grid, and what no check can tell
+# - to choose an intensity window, and to see a slice as SAM and as MedSAM receive it
+# - to say what a split by subject guarantees and what a split by slices gives away
+# - to measure area, thickness and contrast of a tissue, the numbers that later explain its Dice
+#
+# **What you need**: no MRI background (a glossary stands at the end), no GPU, no internet. With internet, `mskseg data fetch qmritools_thigh` adds a real scan to compare with.
+
+# %%
+from dataclasses import asdict, replace
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from IPython.display import Markdown
+
+import mskseg
+from mskseg.data import phantom
+from mskseg.data.cases import Case, CaseSlice
+from mskseg.data.intensities import to_8_bit
+from mskseg.data.phantom.comparison import limb_of
+from mskseg.data.selection import fullest_slice, load_fetched, load_some, load_splits
+from mskseg.display import plots
+from mskseg.evaluation import dice, tissue_means, tissue_properties, write_table
+from mskseg.evaluation.overview import describe_datasets, describe_scans
+from mskseg.models.views import model_view
+from mskseg.prompts import boxes_from_mask
+from mskseg.provenance import provenance
+
+# %% tags=["parameters"]
+datasets = ["phantom_knee", "phantom_spine", "phantom_hip", "phantom_thigh"]  # of the manifest
+dataset = ""  # one data set alone instead of that list, such as "spider"; "" for the list
+real_scan = "qmritools_thigh"  # a real thigh beside the phantom, if it was fetched; "" for none
+model = "sam_vit_mini"  # a model of the manifest; only the size of its input is used here
+n_subjects = 2  # people of each data set's test part
+slice_step = 1  # measure every n-th slice
+seed = 0  # of the phantom beside the real scan: another seed, another person
+output = "../output"  # folder for the table and the figures
+
+# %%
+names = [dataset] if dataset else datasets
+tables, figures = Path(output, "tables"), Path(output, "figures")
+segmenter = mskseg.load_segmenter(model)
+print(f"mskseg {mskseg.__version__}, {segmenter.name}, {segmenter.device}, seed {seed}")
+
+# %% [markdown]
+# ## Load four anatomies
+#
+# Hoyer and colleagues (ISMRM 2024) asked one model to segment knees, lumbar spines, hips and thighs, in many sequences, in quantitative maps, and in scans of which only an eighth was acquired. Their data cannot be shipped. The **phantoms** here are drawn by this project: anatomy from formulas, signal from relaxation times, noise and blur from a simulated scanner. Their labels are exact, since the image is drawn from them. A phantom teaches methods; it is no evidence about patients.
+#
+# We load a few people of each data set's *test* part. You will see below why it is that part.
+
+# %%
+sets = [load_some(name, n_subjects=n_subjects, progress=False) for name in names]
+cases = [some[0] for some in sets]
+for case in cases:
+    assert case.image.shape == case.reference.shape
+    assert np.isfinite(case.image.array).all()
+describe_scans(cases)
+
+# %% [markdown]
+# **What you see**: in-plane pixels are about a millimetre or less, slices several millimetres apart, so slices are two-dimensional things and the volume between them is a guess. `orientation` is where each array index grows to: R(ight), A(nterior), S(uperior) and so on. It differs from scan to scan, which is why nothing here ever indexes an array without asking for a plane. Always read the last column: *synthetic*, *manual*, *semi-automatic* and *automatic* references are four different things to be measured against.
+#
+# ## Look at each anatomy
+#
+# > **Guess**: before you look at the second row, find the thinnest tissue of each image in the first.
+
+# %% alt="One slice of each anatomy, and below it the same slice with its labels in colour and a legend"
+slices = [fullest_slice(case) for case in cases]
+panels = plots.montage(
+    slices,
+    titles=[f"{case.anatomy}, {case.sequence}" for case in cases],
+    tissues=[case.tissues for case in cases],
+    title=f"{sum(len(some.tissues) for some in sets)} tissues: sheets, rings, blocks and bellies",
+)
+facts = provenance(command="01_explore_the_data", cases=cases, seed=seed)
+plots.save_figure(panels[0], figures / "01_anatomies.png", provenance=facts)
+
+# %% [markdown]
+# **What you see**: letters at the edges say where the patient's right, left, front (A), back (P), head (S) and feet (I) are; a patient's right is on *your* left. Cartilage is a curved sheet of two or three pixels, a vertebral body a block, subcutaneous fat a ring around everything else. One word, "segmentation", and very different tasks.
+#
+# ## Compare sequences
+#
+# A *sequence* is a recipe of radio pulses; it decides what is bright. A *map* is no picture but a measurement: each voxel of a T2 map is a time in milliseconds. `_8x` means that an eighth of the data was acquired and the rest reconstructed.
+#
+# > **Guess**: in which of these would you look for cartilage, and in which for bone?
+
+# %% alt="The same slice of one person in several sequences side by side"
+many = load_some(names[0], n_sequences=None, progress=False)
+same_place = [each.slice(slices[0].index) for each in many]
+contrasts = plots.montage(
+    same_place,
+    titles=[each.sequence for each in many],
+    title=f"One {many[0].anatomy}, one slice: the recipe decides what is bright",
+)
+
+# %%
+by_sequence = tissue_properties(many, slice_step=2).query("subject == @many[0].subject")
+by_sequence.pivot_table(
+    index="tissue", columns="sequence", values="contrast", sort=False, observed=True
+).round(1)
+
+# %% [markdown]
+# **What you see**: contrast of each tissue to the 3 mm around it, in standard deviations; negative is darker than its surroundings, near zero means that there is no border to find. It changes size, and for some tissues its sign, from one sequence to the next while the labels stay the same. A model tuned on one recipe has learned "cartilage is bright", and the next recipe contradicts it: this is what Hoyer and colleagues tested when they tuned on one sequence and scored another.
+#
+# ## Put the phantom beside a real scan
+#
+# How far can you trust the drawing? One sequence, opposed-phase Dixon (fat and water cancel where they meet, hence the dark lines), at the real scan's pixel size. If the real scan was not fetched you see the phantom alone.
+#
+# > **Guess**: which is which, and what gives it away?
+
+# %% alt="A slice of the phantom thigh and, if it was fetched, of a real thigh, side by side"
+drawn = phantom.make_phantom("thigh", 17, sequence="dixon_opposed", shape=(170, 170, 24), seed=seed)
+real = load_fetched(real_scan)
+limbs = {f"{case.reference_provenance} ({case.dataset})": limb_of(case) for case in (drawn, *real)}
+beside = plots.montage(
+    [limb.middle_slice() for limb in limbs.values()], titles=list(limbs), columns=2
+)
+if not real:
+    print(f"no real scan to compare with: {real_scan or 'none'} was not asked for or not fetched")
+
+# %% [markdown]
+# **What you see**: the phantom has the parts and the noise, but the borders are tidier, the muscles have less grain, and no coil is closer to one side. Impressions are cheap; here are three measurements that ask the same of both: signal over noise in muscle, the width of an edge, and how fast fine detail fades (the slope of the power spectrum).
+
+# %%
+pd.DataFrame({name: asdict(limb.realism) for name, limb in limbs.items()}).round(2)
+
+# %% alt="Histograms of the signal of muscle, drawn over one another for phantom and real scan"
+of_muscle = plots.histograms(
+    {name: limb.relative_muscle for name, limb in limbs.items()},
+    value="signal of muscle over its median",
+    limits=(0, 2),
+    title="Muscle is not one grey: fat, vessels and coils spread it",
+)
+
+# %% alt="Radial power spectra on logarithmic axes, drawn over one another for phantom and real scan"
+of_detail = plots.spectra(
+    {name: limb.spectrum() for name, limb in limbs.items()},
+    band_per_mm=(0.03, 0.25),
+    title="Power falls with spatial frequency; the slope is fitted in the grey band",
+)
+plots.save_figure(of_detail, figures / "01_spectra.png", provenance=facts)
+
+# %% [markdown]
+# **What you see**: where both lines are drawn, the real histogram is the wider one, and the spectra run nearly parallel. A test of this project holds the three figures within a quarter of those of the real scan. That makes the phantom a fair place to *practise*; it does not make it a patient.
+#
+# ## Check orientation and grid
+#
+# Image and labels come from two files. Suppose that another program wrote the labels with every axis reversed: the same labels in the same places of the patient, stored the other way round, in an array of the same shape. Overlaid index by index they would be upside down and mirrored.
+
+# %%
+first = cases[0]
+reverse = str.maketrans("RLAPSI", "LRPAIS")
+stored_reversed = first.reference.reoriented(first.image.orientation.translate(reverse))
+try:
+    Case(subject=first.subject, image=first.image, reference=stored_reversed)
+except mskseg.InputError as error:
+    assert "different grids: axes" in str(error)
+    print(error)
+else:
+    raise AssertionError("labels that are stored the other way round were accepted")
+back = stored_reversed.reoriented(first.image.orientation)
+assert np.array_equal(back.array, first.reference.array)
+
+# %% [markdown]
+# **What you see**: refused, with how the grids differ and what to do. The file knew where it lies in the patient (its *affine*); turning it back is exact, no voxel is interpolated.
+#
+# ### Exercise 1: the mirror that no check can see (10 minutes)
+#
+# Now suppose that the labels were mirrored and the affine was *not*: a flip in somebody's script. Every check passes. Mirror the reference of `first` across its slices and compute the Dice of each tissue with the true one. *Hint: `with_array` puts an array on the same grid; the slices lie along the array's axis of largest spacing; `mask(label)` gives one tissue.*
+
+# %% tags=["exercise"]
+across = int(np.argmax(first.image.spacing_mm))
+mirrored = first.reference.with_array(first.reference.array)  # replace: mirror along `across`
+truth = {first.tissue(k): first.reference.mask(k) for k in first.reference.labels}
+print(
+    f"{len(truth)} tissues, mirrored: {not np.array_equal(mirrored.array, first.reference.array)}"
+)
+
+# %% tags=["solution"] jupyter={"source_hidden": true}
+flipped = first.reference.with_array(np.flip(first.reference.array, axis=across))
+Case(subject=first.subject, image=first.image, reference=flipped)  # no error
+unseen = {
+    first.tissue(k): dice(first.reference.mask(k), flipped.mask(k)) for k in first.reference.labels
+}
+pd.Series(unseen, name="Dice of a mirrored reference").sort_values().round(2).to_frame()
+
+# %% [markdown]
+# **Discussion**: bodies are nearly symmetric, so large tissues keep a middling Dice and the mean looks like a weak model, not like a bug. Structures with a side (medial and lateral, left and right) drop towards zero. A few tissues at zero beside others that do well: look at the labels before you blame the model.
+#
+# ## Choose the window
+#
+# Scanner units mean nothing across scanners, and models take 8 bits. A *window* says which intensities become black and white.
+#
+# > **Guess**: one voxel in 25,000 is a very bright vessel. What happens to all others if the brightest voxel becomes white?
+
+# %% alt="One slice with three intensity windows side by side"
+voxels, raw = first.image.array, first.image.slice(first.plane, slices[0].index)
+windows = {
+    "0.5 to 99.5 % (used here)": first.window,
+    "minimum to maximum": (float(voxels.min()), float(voxels.max())),
+    "20 to 80 %": tuple(np.percentile(voxels[voxels > 0], (20, 80))),
+}
+shown = [replace(slices[0], image=to_8_bit(raw, window)) for window in windows.values()]
+windowed = plots.montage(shown, titles=list(windows), title="One slice, three windows")
+
+# %%
+clipped = {name: ((voxels < low) | (voxels > high)).mean() for name, (low, high) in windows.items()}
+pd.Series(clipped, name="share of voxels cut off").round(3).to_frame()
+
+# %% [markdown]
+# **What you see**: too wide a window wastes grey levels on a few voxels, too narrow a one erases borders that were measured. `Case` takes the percentiles of the whole volume once. Windowing slice by slice would give one muscle another grey on each slice.
+#
+# ## See what SAM and MedSAM see
+#
+# Both models take a square. To see how, we give them a slice that is not square: the middle half of this one.
+#
+# > **Guess**: one of the two keeps the proportions of the body. Which?
+
+# %% alt="The cropped slice, the padded square that SAM receives, and the squashed square that MedSAM receives"
+width = slices[0].image.shape[1]
+narrow = replace(slices[0], image=slices[0].image[:, width // 4 : -width // 4])
+views = {
+    kind: model_view(narrow.image, segmenter=segmenter, kind=kind) for kind in ("sam", "medsam")
+}
+received = [CaseSlice(view, None, (1.0, 1.0), first.plane, 0) for view in views.values()]
+ranges = [f"{kind}: {view.min():.1f} to {view.max():.1f}" for kind, view in views.items()]
+as_seen = plots.montage(
+    [narrow, *received],
+    titles=["slice: 0 to 255", *ranges],
+    columns=3,
+    title="SAM pads and standardises, MedSAM squashes and stretches to one",
+)
+
+# %% [markdown]
+# **What you see**: SAM resizes the longest side, subtracts the mean of the photographs it learned from and fills up with zeros; MedSAM stretches both sides and scales each slice to [0, 1]. Feed one model with the other's input and it still answers, only worse: a comparison of the two is worth nothing unless each gets its own.
+#
+# ## Draw the boxes
+#
+# The prompts of the next notebooks are boxes around each connected piece of each tissue, from the reference: *oracle boxes*.
+#
+# > **Guess**: in which anatomy does a box say least about what is inside it?
+
+# %% alt="One slice of each anatomy with a white box around every piece of every tissue"
+boxes = [
+    np.concatenate(
+        [
+            boxes_from_mask(one.label_map == k, spacing_mm=one.spacing_mm)
+            for k in np.unique(one.label_map[one.label_map > 0])
+        ]
+    )
+    for one in slices
+]
+boxed = plots.montage(
+    slices, titles=[f"{c.anatomy}: {len(b)} boxes" for c, b in zip(cases, boxes, strict=True)]
+)
+for ax, of_slice in zip(boxed, boxes, strict=True):
+    plots.draw_boxes(ax, of_slice)
+
+# %% [markdown]
+# **What you see**: boxes of cartilage also hold the bone that it covers, and the box of subcutaneous fat holds the whole leg. Pieces below 30 mm² get no box, but their pixels stay in the reference.
+#
+# ## Know what the splits guarantee
+#
+# Each data set has four parts. *Train* fits weights, *validation* selects among them, *test* reports, and *inference* reports on whole volumes of a site that the other three never saw.
+
+# %%
+splits = load_splits(names) or load_splits(["phantom_knee"])  # one person alone has no split
+people = pd.DataFrame(
+    {part: len(subjects) for part, subjects in split.parts.items()} for split in splits
+)
+people.insert(0, "dataset", [split.dataset for split in splits])
+people["sha256 begins"] = [split.sha256[:8] for split in splits]
+people
+
+# %%
+leaky = {**splits[0].parts, "test": splits[0].parts["train"][:1]}
+try:
+    replace(splits[0], parts=leaky)
+except mskseg.InputError as error:
+    assert "in train and in test" in str(error)
+    print(error)
+else:
+    raise AssertionError("a person in two parts was accepted")
+
+# %% [markdown]
+# **What you see**: a split is by *person*: both sides, all visits, sequences and echoes of somebody stay together. Its hash stands in the provenance of every table, so that two results can be known to have the same test people.
+#
+# ### Exercise 2: what a split by slices gives away (10 minutes)
+#
+# Suppose that slices are dealt out at random, and slice *k* of a test person has its neighbour *k + 1* in the training set. Let a "model" copy the neighbour's labels. What is its Dice? *Hint: `stack` gives all slices of a plane; compare those from the first to the one before the last with those from the second on; skip tissues that are missing in either.*
+
+# %% tags=["exercise"]
+stack = first.reference.stack(first.plane)
+copied = stack[:-1]  # replace this line: the neighbour of each of these slices
+print(f"Dice of all labels together: {dice(stack[:-1] > 0, copied > 0):.2f}")
+
+# %% tags=["solution"] jupyter={"source_hidden": true}
+pairs = [
+    {"tissue": first.tissue(k), "dice of copying": dice(one == k, neighbour == k)}
+    for one, neighbour in pairwise(stack)
+    for k in np.intersect1d(one[one > 0], neighbour[neighbour > 0])
+]
+pd.DataFrame(pairs).groupby("tissue").mean().sort_values("dice of copying").round(2)
+
+# %% [markdown]
+# **Discussion**: without looking at a single pixel of the image, copying scores well on all that is thick. A network that recognises the person can do this. Papers that split by slices report it as segmentation.
+#
+# ## Measure the tissues
+#
+# Three numbers for each tissue and slice. **Area**. **Thickness**: four times the mean distance from the border, which is the width of a strip. **Contrast**: as in the table of sequences above. And the Dice of the *filled box*, which is what a box is worth with no model at all.
+#
+# > **Guess**: one pixel too many all around costs which tissue more Dice, a vertebra or a cartilage?
+
+# %%
+table = pd.concat([tissue_properties(some, slice_step=slice_step) for some in sets])
+means = tissue_means(table)
+all_cases = [case for some in sets for case in some]
+measured = provenance(command="01_explore_the_data", cases=all_cases, seed=seed)
+write_table(table, tables / "01_tissues.csv", provenance=measured)
+print(f"{len(table)} pairs of slice and tissue, {means['n_subjects'].min()} or more people each")
+
+# %% alt="Area, thickness and contrast of every tissue as three columns of dots, one row per tissue"
+thinnest, thickest = means["thickness_mm"].min(), means["thickness_mm"].max()
+chart = plots.tissue_chart(
+    means, title=f"Thickness spans {thinnest:.1f} to {thickest:.0f} mm, contrast both signs"
+)
+plots.save_figure(chart[0], figures / "01_tissues.png", provenance=measured)
+
+# %% [markdown]
+# **What you see**: expect low Dice where a dot is far left in the middle column (one pixel is then a large part of the tissue) and where it is near the line in the right one (a border that cannot be seen has to be known). Values near zero also arise where one side is brighter and the other darker, as around a vertebra between discs and fat. When a later notebook shows you a Dice, come back to this figure.
+#
+# ## Fill in the study's table
+#
+# Hoyer and colleagues describe their data by anatomy, kind of reference, *detail* of the labels (one cartilage, or its compartments), their *shape* (thin and curved, ring, elliptical) and *volume*, by contrast and by acceleration. Here is that table for what you loaded; shapes and sizes are measured, not typed.
+
+# %%
+described = describe_datasets(sets, means)
+described.set_index("dataset").T
+
+# %% [markdown]
+# **What you see**: *ring*: encloses a hole; *thin*: eight times longer than wide; *compact*: the rest, elliptical bodies and muscle bellies alike. The detail of labels is a choice too: `load_cases("phantom_knee", granularity="tissue")` gives one cartilage instead of four, and the same pixels become another task.
+#
+# ## Take-aways
+
+# %%
+ranked = means.sort_values("thickness_mm")
+faint = means.loc[means["contrast"].abs().idxmin()]
+easy = means.loc[means["filled_box_dice"].idxmax()]
+hard = means.loc[means["filled_box_dice"].idxmin()]
+Markdown(f"""
+- **{len(means)} tissues** in {len(sets)} data sets: {", ".join(f"{n} {shape}" for shape, n in means["shape"].value_counts().items())}.
+- Thinnest: the {ranked["tissue"].iloc[0]} ({ranked["thickness_mm"].iloc[0]:.1f} mm); thickest: the {ranked["tissue"].iloc[-1]} ({ranked["thickness_mm"].iloc[-1]:.0f} mm).
+- Least contrast to its surroundings: {faint["tissue"]} ({faint["contrast"]:+.2f} standard deviations).
+- A filled box, with no model, has a Dice of **{easy["filled_box_dice"]:.2f}** on the {easy["tissue"]} and of **{hard["filled_box_dice"]:.2f}** on the {hard["tissue"]}.
+- {len(limbs)} thigh(s) measured for realism: signal over noise {", ".join(f"{limb.realism.snr:.0f} ({name})" for name, limb in limbs.items())}.
+""")
+
+# %% [markdown]
+# ## Limits
+#
+# - Phantoms are tidy: no motion, no metal, no osteophytes, few variants of anatomy; their references have no rater's error, which real ones have.
+# - Realism is measured on one thigh of one person in one sequence; knee, spine and hip phantoms have no real image beside them here.
+# - Thickness and contrast are taken slice by slice; an oblique cut makes a sheet look thicker. Contrast of means and deviations sees no texture.
+# - The study's own table is not public beyond its caption; the numbers above are ours.
+
+# %% [markdown]
+# ## Next
+#
+# Notebook 03 gives these boxes to a model that was never trained on a knee. Keep the figure of tissues beside it.
+#
+# - Desai et al., *The International Workshop on Osteoarthritis Imaging Knee MRI Segmentation Challenge*, Radiology: Artificial Intelligence 2021, doi:10.1148/ryai.2021200078
+# - van der Graaf et al., *Lumbar spine segmentation in MR images: a dataset and a public benchmark*, Scientific Data 2024, doi:10.1038/s41597-024-03090-w
+# - Maier-Hein et al., *Metrics reloaded: recommendations for image analysis validation*, Nature Methods 2024, doi:10.1038/s41592-023-02151-z
+#
+# ### Appendix: words of MRI and words of machine learning
+#
+# | in the scanner room | in the machine-learning paper |
+# |---|---|
+# | examination of a patient, visit | subject; the unit of a split |
+# | series, sequence, contrast (T1w, PDw, T2w, DESS, Dixon) | domain; another sequence is a *domain shift* |
+# | slice | image, sample |
+# | slice thickness and gap, field of view, matrix | spacing of a voxel grid, its shape |
+# | orientation, affine | transform from index to millimetres |
+# | window and level | normalisation, clipping |
+# | coil shading (bias field) | smooth multiplicative noise |
+# | partial volume | mixed pixels, label noise at borders |
+# | acceleration, 8x undersampling | corrupted input, covariate shift |
+# | quantitative map (T2, fat fraction) | regression target in physical units |
+# | segmentation by a reader | reference, label map; never "truth" |
+# | agreement of two readers | upper limit of a Dice that means something |
+# | vendor, field strength, site | group that a held-out set must not share |

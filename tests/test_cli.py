@@ -451,7 +451,7 @@ def test_unwritable_output_folder_is_found_before_the_work(scan, capsys, tmp_pat
     _refused(_evaluate(scan), capsys, "cannot write", "dice.csv")
     _refused(_segment(scan), capsys, "cannot write", "mask.nii.gz")
     _refused(main(["run", "--output", str(tmp_path / "out")]), capsys, "cannot write")
-    assert (tmp_path / "out").read_text() == "a file where a folder is needed"
+    assert (tmp_path / "out").read_text(encoding="utf-8") == "a file where a folder is needed"
 
 
 def test_output_of_another_format_is_refused(scan, capsys):

@@ -27,10 +27,14 @@ def test_the_numbers_of_the_readme_are_those_of_the_committed_table():
     table = pd.read_csv(TABLE)
     columns = ["dice", "filled_box_dice", "neighbour_box_dice"]
     mean = table.groupby("label")[columns].mean().mean()
-    row = re.search(r"^\| SAM-mini \(miniature\) \|(.*)\|$", (ROOT / "README.md").read_text(), re.M)
+    row = re.search(
+        r"^\| SAM-mini \(miniature\) \|(.*)\|$",
+        (ROOT / "README.md").read_text(encoding="utf-8"),
+        re.M,
+    )
     assert row is not None
     assert [float(cell) for cell in row[1].split("|")] == [round(mean[c], 3) for c in columns]
 
 
 def test_the_readme_is_short():
-    assert len((ROOT / "README.md").read_text().split()) <= 700
+    assert len((ROOT / "README.md").read_text(encoding="utf-8").split()) <= 700

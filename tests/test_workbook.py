@@ -77,16 +77,18 @@ def test_parameters_of_the_size_are_injected_and_stderr_is_kept(finished):
     assert texts == {"stdout": "63\n", "stderr": "a word on stderr\n"}
     assert runs[0].stderr_lines == 1
     assert "01_count (1)" in report(runs)
-    assert (output / "tables" / "count.csv").read_text() == "n\n2\n"  # 03_also, its own default
+    assert (output / "tables" / "count.csv").read_text(
+        encoding="utf-8"
+    ) == "n\n2\n"  # 03_also, its own default
 
 
 def test_pages_show_results_and_errors_and_load_nothing_from_elsewhere(finished):
     output, _ = finished
-    page = (output / "html" / "02_fail.html").read_text()
+    page = (output / "html" / "02_fail.html").read_text(encoding="utf-8")
     assert "KeyError" in page
     assert "<script src=" not in page
     assert "cdnjs" not in page
-    index = (output / "html" / "index.html").read_text()
+    index = (output / "html" / "index.html").read_text(encoding="utf-8")
     assert index.count(".html") == 3
     assert "failed" in index
 
@@ -105,7 +107,7 @@ def test_a_changed_notebook_is_run_again(folder, finished, tmp_path, change):
     run_workbook(**first, size="quick", progress=False)
     if change == "source":
         source = clone / "notebooks" / "01_count.py"
-        source.write_text(source.read_text() + "print('more')\n")
+        source.write_text(source.read_text(encoding="utf-8") + "print('more')\n")
     given = {"n": 5} if change == "parameters" else {}
     runs = run_workbook(**first, size="quick", given=given, fresh=change == "fresh", progress=False)
     assert [run.status for run in runs] == ["passed"]
@@ -115,7 +117,7 @@ def test_a_failure_does_not_leave_an_earlier_result_to_be_kept(folder, finished,
     clone = shutil.copytree(folder.parent, tmp_path / "clone")
     source = clone / "notebooks" / "01_count.py"
     where = {"names": ["01"], "folder": source.parent, "output": clone / "output"}
-    good = source.read_text()
+    good = source.read_text(encoding="utf-8")
     run_workbook(**where, size="quick", progress=False)
     source.write_text(good + "raise SystemError('no')\n")
     assert run_workbook(**where, size="quick", progress=False)[0].failed

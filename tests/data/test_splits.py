@@ -141,7 +141,7 @@ def test_an_edited_split_is_refused(tmp_path):
     path = tmp_path / "toy.json"
     split = make_split("toy", NAMES, seed=0)
     save_split(split, path)
-    content = json.loads(path.read_text())
+    content = json.loads(path.read_text(encoding="utf-8"))
     content["parts"]["train"].append(content["parts"]["test"].pop())
     path.write_text(json.dumps(content))
     with pytest.raises(InputError, match="was edited"):

@@ -342,7 +342,12 @@ def test_a_table_is_written_with_its_provenance(tmp_path):
     write_table(table, path, provenance={"seed": 3})
     assert pd.read_csv(path)["dice"].tolist() == [0.25]
     assert read_provenance(path)["seed"] == 3
-    assert json.loads((tmp_path / "out" / "dice.csv.provenance.json").read_text())["seed"] == 3
+    assert (
+        json.loads((tmp_path / "out" / "dice.csv.provenance.json").read_text(encoding="utf-8"))[
+            "seed"
+        ]
+        == 3
+    )
 
 
 def test_nothing_is_left_where_a_table_cannot_be_written(tmp_path):

@@ -92,7 +92,7 @@ def test_a_run_writes_half_precision_weights_a_log_and_a_checkpoint(tmp_path: Pa
     assert (tmp_path / "sam_vit_mini.safetensors").stat().st_size <= 8_000_000
     segmenter = load_segmenter(tmp_path / "sam_vit_mini.safetensors")  # no architecture needed
     assert segmenter.miniature
-    header, row = (tmp_path / "log.csv").read_text().splitlines()
+    header, row = (tmp_path / "log.csv").read_text(encoding="utf-8").splitlines()
     assert header.split(",") == ["step", "seconds", "loss", "box", "point", "filled_box"]
     assert row.startswith("2,")
     assert (tmp_path / "state.pt").exists()

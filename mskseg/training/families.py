@@ -1,4 +1,4 @@
-"""The families of scenes: occluding objects, limbs of touching look-alikes, stacks.
+"""The families of scenes: occluding objects, limbs of touching look-alikes, stacks, joints.
 
 Coordinates as in `mskseg.training.shapes`. Which label means what is private to a family; what
 counts outside are the groups.
@@ -12,7 +12,9 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from mskseg.training.joints import paint_joint
 from mskseg.training.shapes import (
+    Blob,
     Draws,
     Grid,
     Painting,
@@ -57,7 +59,7 @@ def _paint_object(draws: Draws, painting: Painting, grid: Grid, *, first: int, g
     )
     thickness = draws.log_uniform(1.8 * px, 8 * px)
     rim = blob.shell(thickness) & (draws.chance(0.3) | blob.sector(draws, low=0.5, high=1.6))
-    painting.paint(blob.inside, solid)
+    painting.paint(blob.inside | _arms(draws, grid, blob), solid)
     painting.paint(rim & draws.chance(0.4), band)
     core = blob.rho < draws.uniform(0.3, 0.9)
     painting.paint(core & draws.chance(0.3), inner)
@@ -67,6 +69,20 @@ def _paint_object(draws: Draws, painting: Painting, grid: Grid, *, first: int, g
     painting.add_group(group + 1, [band])
     painting.add_group(group + 2, [inner], weight=0.7)
     painting.kin[:, band] = torch.where(draws.chance(0.15)[:, 0, 0], solid, band)
+
+
+def _arms(draws: Draws, grid: Grid, blob: Blob) -> Tensor:
+    """Two arms that bend out of some blobs, so that not every object is convex: (B, S, S) bool."""
+    region = torch.zeros_like(blob.inside)
+    for _ in range(2):
+        angle, bend = draws.uniform(0, 2 * math.pi), draws.uniform(-0.6, 0.6)
+        dx, dy = (grid[0] - blob.centre[0]) / blob.radius, (grid[1] - blob.centre[1]) / blob.radius
+        along = dx * angle.cos() + dy * angle.sin()
+        across = dy * angle.cos() - dx * angle.sin() - bend * along * along
+        breadth = draws.uniform(0.15, 0.5) * (1.4 - 0.3 * along).clamp(0.3, 1.4)
+        arm = (along > 0) & (along < draws.uniform(1.2, 3.0)) & (across.abs() < breadth)
+        region |= arm & draws.chance(0.3)
+    return region
 
 
 def paint_limb(count: int, *, size: int, generator: torch.Generator) -> Painting:
@@ -85,14 +101,24 @@ def paint_limb(count: int, *, size: int, generator: torch.Generator) -> Painting
     fascia = body.rho * (1 + 0.1 * draws.uniform(0, 1) * body.cosine) < 1 - rim
     painting.outside = ~body.inside
     painting.paint(body.inside, 1)
-    painting.add_group(0, [1], weight=0.5)
+    painting.add_group(0, [1])
     shifted = (local[0] - centre[0], local[1] - centre[1])
     spread = radius * (1 - rim)
-    cells = _paint_look_alikes(draws, painting, shifted, fascia, side=side, spread=spread)
+    hub = (draws.uniform(-0.35, 0.35) * spread, draws.uniform(-0.35, 0.35) * spread)
+    bent = _around(shifted, hub, apply=draws.chance(0.35), reach=spread)
+    cells = _paint_look_alikes(draws, painting, bent, fascia, side=side, spread=spread)
     rods = {"first": 2 + 2 * cells, "group": 1 + 2 * cells}
-    _paint_rods(draws, painting, local, side=side, reach=radius, **rods)
+    _paint_rods(draws, painting, shifted, side=side, reach=radius, hub=hub, **rods)
     painting.septum *= painting.label_maps < 2 + 2 * cells
     return painting
+
+
+def _around(grid: Grid, hub: Grid, *, apply: Tensor, reach: Tensor) -> Grid:
+    """Polar coordinates about `hub`, in frame units: cells become crescents that wrap around it."""
+    dx, dy = grid[0] - hub[0], grid[1] - hub[1]
+    angle, distance = torch.atan2(dy, dx), (dx * dx + dy * dy).sqrt()
+    bent = (angle * reach / math.pi, 2 * distance - reach)
+    return torch.where(apply, bent[0], grid[0]), torch.where(apply, bent[1], grid[1])
 
 
 def _paint_look_alikes(
@@ -122,14 +148,19 @@ def _paint_rods(
     group: int,
     side: Tensor,
     reach: Tensor,
+    hub: Grid,
 ) -> None:
-    """Paint rods with a dark or bright shell, each with labels of its own in each body."""
+    """Paint rods with a dark or bright shell, each with labels of its own in each body.
+
+    The first stands at `hub`, which crescents wrap around.
+    """
     for k in range(draws.integer(1, 3)):
         cortex, marrow = first + 4 * k, first + 4 * k + 2  # one more of each for the second body
+        place = (draws.uniform(-0.6, 0.6) * reach, draws.uniform(-0.6, 0.6) * reach)
         rod = draw_blob(
             draws,
             grid,
-            centre=(draws.uniform(-0.6, 0.6) * reach, draws.uniform(-0.6, 0.6) * reach),
+            centre=place if k else hub,
             radius=draws.log_uniform(0.04, 0.35) * reach,
             elongation=1.6,
         )
@@ -203,11 +234,11 @@ def _paint_column(
 
 def _paint_tube(draws: Draws, painting: Painting, x: Tensor, *, half: Tensor) -> None:
     """Paint a tube with a core along the column, just outside its half width."""
-    offset, breadth = draws.uniform(1.05, 1.4) * half, draws.uniform(0.05, 0.18)
+    offset, breadth = draws.uniform(1.05, 1.4) * half, draws.uniform(0.05, 0.25)
     across = x - offset
     painting.paint((across > 0) & (across < breadth), TUBE)
     painting.paint(((across - breadth / 2).abs() < breadth * 0.25) & draws.chance(0.6), CORE)
-    painting.add_group(24, [TUBE, CORE], weight=0.5)
+    painting.add_group(24, [TUBE, CORE])
     painting.add_group(25, [CORE], weight=0.5)
 
 
@@ -215,4 +246,5 @@ FAMILIES: dict[str, Callable[..., Painting]] = {
     "objects": paint_objects,
     "limb": paint_limb,
     "stack": paint_stack,
+    "joint": paint_joint,
 }

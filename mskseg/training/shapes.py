@@ -127,6 +127,7 @@ class Blob:
     cosine: Tensor  # (B, S, S) direction from the centre in the blob's own axes
     sine: Tensor
     radius: Tensor  # (B, 1, 1) mean semi-axis
+    centre: Grid  # (B, 1, 1) each
 
     @property
     def inside(self) -> Tensor:
@@ -173,7 +174,7 @@ def draw_blob(
     )
     waves = waves + draws.uniform(-0.6, 0.6) * (c2 * c2 - s2 * s2)
     outline = 1 + wobble * draws.uniform(0, 1) * waves
-    return Blob(rho / outline.clamp_min(0.3), c, s, radius)
+    return Blob(rho / outline.clamp_min(0.3), c, s, radius, centre)
 
 
 def split_into_cells(

@@ -138,9 +138,12 @@ by_sequence.pivot_table(
 # %% alt="A slice of the phantom thigh and, if it was fetched, of a real thigh, side by side"
 drawn = phantom.make_phantom("thigh", 17, sequence="dixon_opposed", shape=(170, 170, 24), seed=seed)
 real = load_fetched(real_scan)
-limbs = {f"{case.reference_provenance} ({case.dataset})": limb_of(case) for case in (drawn, *real)}
+limbs = {case.dataset: limb_of(case) for case in (drawn, *real)}
 beside = plots.montage(
-    [limb.middle_slice() for limb in limbs.values()], titles=list(limbs), columns=2
+    [limb.middle_slice() for limb in limbs.values()],
+    titles=list(limbs),
+    columns=2,
+    title="The drawing has the parts; the scan has the grain",
 )
 if not real:
     print(f"no real scan to compare with: {real_scan or 'none'} was not asked for or not fetched")
@@ -228,7 +231,9 @@ windows = {
     "20 to 80 %": tuple(np.percentile(voxels[voxels > 0], (20, 80))),
 }
 shown = [replace(slices[0], image=to_8_bit(raw, window)) for window in windows.values()]
-windowed = plots.montage(shown, titles=list(windows), title="One slice, three windows")
+windowed = plots.montage(
+    shown, titles=list(windows), title="Too wide wastes grey, too narrow clips"
+)
 
 # %%
 clipped = {name: ((voxels < low) | (voxels > high)).mean() for name, (low, high) in windows.items()}
@@ -278,7 +283,9 @@ boxes = [
     for one in slices
 ]
 boxed = plots.montage(
-    slices, titles=[f"{c.anatomy}: {len(b)} boxes" for c, b in zip(cases, boxes, strict=True)]
+    slices,
+    titles=[f"{c.anatomy}: {len(b)} boxes" for c, b in zip(cases, boxes, strict=True)],
+    title="A box says place and size, not shape",
 )
 for ax, of_slice in zip(boxed, boxes, strict=True):
     plots.draw_boxes(ax, of_slice)
@@ -379,7 +386,7 @@ Markdown(f"""
 - Thinnest: the {ranked["tissue"].iloc[0]} ({ranked["thickness_mm"].iloc[0]:.1f} mm); thickest: the {ranked["tissue"].iloc[-1]} ({ranked["thickness_mm"].iloc[-1]:.0f} mm).
 - Least contrast to its surroundings: {faint["tissue"]} ({faint["contrast"]:+.2f} standard deviations).
 - A filled box, with no model, has a Dice of **{easy["filled_box_dice"]:.2f}** on the {easy["tissue"]} and of **{hard["filled_box_dice"]:.2f}** on the {hard["tissue"]}.
-- {len(limbs)} thigh(s) measured for realism: signal over noise {", ".join(f"{limb.realism.snr:.0f} ({name})" for name, limb in limbs.items())}.
+- {len(limbs)} thigh(s) measured for realism: signal over noise {", ".join(f"{limb.realism.snr:.0f} in {name}" for name, limb in limbs.items())}.
 """)
 
 # %% [markdown]

@@ -52,10 +52,14 @@ def thickness_mm(mask: ArrayLike, *, spacing_mm: tuple[float, float]) -> float:
     if not inside.any():
         return float("nan")
     fine = np.pad(inside.repeat(_FINER, axis=0).repeat(_FINER, axis=1), 1)
-    pixel_mm = (spacing_mm[0] / _FINER, spacing_mm[1] / _FINER)
-    to_outside = ndimage.distance_transform_edt(fine, sampling=pixel_mm)[fine]
-    # The transform measures to the middle of the first pixel outside, half a pixel too far.
-    return float(4 * (to_outside.mean() - (pixel_mm[0] + pixel_mm[1]) / 4))
+    pixel_mm = np.divide(spacing_mm, _FINER)
+    nearest = ndimage.distance_transform_edt(
+        fine, sampling=pixel_mm, return_distances=False, return_indices=True
+    )
+    steps = np.abs(nearest - np.indices(fine.shape))[:, fine]
+    # The nearest pixel outside begins half a pixel before its middle, along each axis.
+    to_border = np.maximum(steps - 0.5, 0) * pixel_mm[:, None]
+    return float(4 * np.hypot(*to_border).mean())
 
 
 def contrast(

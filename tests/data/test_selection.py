@@ -1,0 +1,50 @@
+"""Which people, sequences and slices a notebook shows."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from mskseg.data.cases import Case
+from mskseg.data.datasets import list_subjects
+from mskseg.data.selection import (
+    fullest_slice,
+    load_fetched,
+    load_some,
+    load_splits,
+    reported_subjects,
+)
+from mskseg.data.volume import LabelMap, Volume
+from mskseg.errors import InputError
+
+
+def test_people_of_the_test_part_are_shown_where_there_is_a_split():
+    assert reported_subjects("phantom_thigh") == list_subjects("phantom_thigh", part="test")
+    assert load_splits(["phantom_thigh"])[0].parts["test"] == reported_subjects("phantom_thigh")
+
+
+def test_a_data_set_of_one_person_shows_that_person_and_has_no_split():
+    assert len(reported_subjects("qmritools_thigh")) == 1
+    assert load_splits(["qmritools_thigh"]) == ()
+
+
+def test_the_first_people_and_sequences_are_loaded():
+    cases = load_some("phantom_thigh", n_subjects=1, n_sequences=2, progress=False)
+    assert {case.subject for case in cases} == set(reported_subjects("phantom_thigh")[:1])
+    assert len({case.sequence for case in cases}) == 2
+
+
+def test_what_was_not_fetched_is_not_downloaded_unasked():
+    assert load_fetched("qmritools_thigh") == ()
+    assert load_fetched("") == ()
+    with pytest.raises(InputError, match="nowhere"):
+        load_fetched("nowhere")
+
+
+def test_the_fullest_slice_has_the_most_labels():
+    labels = np.zeros((6, 6, 3), dtype=np.int16)
+    labels[:, :, 0] = 1
+    labels[0, 0, 1], labels[1, 1, 1] = 1, 2
+    affine = np.diag([1.0, 1.0, 5.0, 1.0])
+    case = Case(subject="a", image=Volume(labels * 1.0, affine), reference=LabelMap(labels, affine))
+    assert fullest_slice(case).index == 1

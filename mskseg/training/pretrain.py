@@ -24,6 +24,7 @@ def pretrain(
     config: PretrainConfig, folder: Path, *, device: str = "cpu", weights: Path | None = None
 ) -> None:
     """Run or continue a training in `folder`; log losses and held-out scores to ``log.csv``."""
+    folder.mkdir(parents=True, exist_ok=True)
     run = Pretraining(config, folder, device=device)
     if not run.resume():
         if weights is None:

@@ -5,6 +5,8 @@ Every plot returns Axes and shows nothing; the notebook's last line, or `save_fi
 
 from __future__ import annotations
 
+from mskseg.display.answers import draw_masks, embedding_beside, estimate_chart, masks_beside
+from mskseg.display.architecture import draw_architecture
 from mskseg.display.charts import dice_by_tissue
 from mskseg.display.colours import tissue_colours
 from mskseg.display.distributions import histograms, spectra
@@ -16,10 +18,15 @@ from mskseg.display.tissue_chart import tissue_chart
 
 __all__ = [
     "dice_by_tissue",
+    "draw_architecture",
     "draw_boxes",
     "draw_label_map",
+    "draw_masks",
     "draw_points",
+    "embedding_beside",
+    "estimate_chart",
     "histograms",
+    "masks_beside",
     "montage",
     "overlay",
     "save_figure",

@@ -254,12 +254,23 @@ def _areas_px(case_slice: CaseSlice) -> dict[int, int]:
     return {int(v): int(n) for v, n in zip(values, counts, strict=True) if v != 0}
 
 
-def _check_arguments(case: Case, *, min_area_mm2: float, slice_step: int) -> None:
+def check_has_reference(case: Case) -> None:
+    """Make sure that there is something to score against.
+
+    Raises
+    ------
+    InputError
+        If the case has no reference.
+    """
     if case.reference is None:
         raise InputError(
             f"{case.name} has no reference, expected one to score against; "
             "give the label map with the case"
         )
+
+
+def _check_arguments(case: Case, *, min_area_mm2: float, slice_step: int) -> None:
+    check_has_reference(case)
     if slice_step < 1:
         raise InputError(f"slice_step is {slice_step}, expected 1 or more; 1 takes every slice")
     if not 0 <= min_area_mm2 < math.inf:

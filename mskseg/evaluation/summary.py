@@ -10,6 +10,8 @@ import pandas as pd
 from mskseg.errors import InputError
 
 _PLAN = ("segmenter", "prompt", "box_source")
+_LEFT_OUT = ("too_small", "beyond_end", "both_empty")
+_ALWAYS_THERE = ("dice", "iou", "hd95_mm", "assd_mm", "filled_box_dice")  # of a scored pair
 
 
 def summarise(
@@ -30,15 +32,18 @@ def summarise(
     by : sequence of str
         Columns that make a row each of the result, as ``["box_source", "tissue"]``.
     values : sequence of str
-        Columns to average. A distance becomes inf where one mask of a pair was empty.
+        Columns to average. A distance becomes inf where one mask of a pair was empty. A pair
+        without the number (`predicted_iou` where there was no prompt, or from a model that never
+        learned it) is left out of that mean and counted.
 
     Returns
     -------
     pandas.DataFrame
         `by`, then for each value its mean and `<value>_sd`, the standard deviation between
         subjects (NaN with one subject), then `miniature` and the counts: `n_subjects`, `n_labels`,
-        `n_slices` (different slices), `n_pairs` (pairs of slice and label in the mean), and the
-        pairs left out, `n_too_small` and `n_both_empty` (see `mskseg.evaluation.tables`).
+        `n_slices` (different slices), `n_pairs` (pairs of slice and label in the mean), the pairs
+        left out, `n_too_small`, `n_beyond_end` and `n_both_empty` (see `mskseg.evaluation.tables`),
+        and for each value that a scored pair may lack `n_without_<value>`.
 
     Raises
     ------
@@ -70,8 +75,12 @@ def _group_summary(group: pd.DataFrame, values: Sequence[str]) -> dict[str, Any]
         "n_labels": scored.groupby(["label", "tissue"]).ngroups,
         "n_slices": scored.groupby(slices, dropna=False).ngroups,
         "n_pairs": len(scored),
-        "n_too_small": int((group["status"] == "too_small").sum()),
-        "n_both_empty": int((group["status"] == "both_empty").sum()),
+        **{f"n_{status}": int((group["status"] == status).sum()) for status in _LEFT_OUT},
+        **{
+            f"n_without_{value}": int(scored[value].isna().sum())
+            for value in values
+            if value not in _ALWAYS_THERE
+        },
     }
 
 

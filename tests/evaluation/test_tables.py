@@ -14,6 +14,7 @@ from mskseg.data.cases import Case
 from mskseg.data.volume import LabelMap, Volume
 from mskseg.errors import InputError, OutputError
 from mskseg.evaluation.plans import NeighbourBox, OracleBox, OraclePoint
+from mskseg.evaluation.summary import dice_table
 from mskseg.evaluation.tables import COLUMNS, score_cases, summarise, write_table
 from mskseg.prompts import fill_boxes
 from mskseg.provenance import read_provenance
@@ -356,6 +357,39 @@ def test_pairs_without_a_predicted_iou_are_counted_beside_its_mean():
     assert means["predicted_iou"] == 0.9
     assert (means["n_pairs"], means["n_without_predicted_iou"]) == (2, 1)
     assert "n_without_dice" not in means.index  # every scored pair has one
+
+
+def test_the_dice_table_lays_models_and_box_sources_beside_tissues_with_a_count_in_every_cell():
+    oracle = table_of(("a", 1, 0, 1.0), ("a", 1, 1, 0.8), ("a", 2, 0, 0.4))
+    far = oracle.assign(box_source="neighbour", dice=0.2)
+    other = oracle.assign(segmenter="n", miniature=True, dice=0.5)
+    laid = dice_table(pd.concat([oracle, far, other]))
+    assert laid.columns.tolist() == [
+        ("no model", "filled box"),
+        ("m", "oracle"),
+        ("m", "oracle minus filled box"),
+        ("m", "neighbour"),
+        ("n (miniature)", "oracle"),
+        ("n (miniature)", "oracle minus filled box"),
+    ]
+    assert laid.index.tolist() == [("d", "tissue 1"), ("d", "tissue 2"), ("d", "mean of tissues")]
+    assert laid.iloc[0].tolist() == [
+        "0.50 (2)",
+        "0.90 (2)",
+        "+0.40",
+        "0.20 (2)",
+        "0.50 (2)",
+        "+0.00",
+    ]
+    assert laid["m"].iloc[1:, :2].to_numpy().tolist() == [
+        ["0.40 (1)", "-0.10"],
+        ["0.65 (3)", "+0.15"],
+    ]
+
+
+def test_a_dice_table_without_oracle_boxes_has_nothing_to_compare():
+    with pytest.raises(InputError, match="no row of the table has tight oracle boxes"):
+        dice_table(table_of(("a", 1, 0, 1.0)).assign(prompt="point"))
 
 
 # writing

@@ -101,6 +101,38 @@ def show_slice(
     return ax
 
 
+def frame_around(
+    boxes_xyxy: ArrayLike, *, shape: tuple[int, int], margin: float = 0.4
+) -> NDArray[np.float64]:
+    """Give the part of a slice that shows some boxes large, with room around them.
+
+    Parameters
+    ----------
+    boxes_xyxy : (N, 4) or (4,) float
+        One or more, in pixels of the slice.
+    shape : (H, W)
+        Of the slice; the frame stays inside.
+    margin : float
+        Added on every side, as a part of the longer side of what the boxes span.
+
+    Returns
+    -------
+    frame_xyxy : (4,) float64
+        For `zoom_xyxy`, or the limits of axes.
+
+    Raises
+    ------
+    InputError
+        If there is no box.
+    """
+    boxes = np.asarray(boxes_xyxy, dtype=np.float64).reshape(-1, 4)
+    if not len(boxes):
+        raise InputError("there is no box to frame, expected one or more; show the whole slice")
+    low, high = boxes[:, :2].min(axis=0), boxes[:, 2:].max(axis=0)
+    room = margin * (high - low).max()
+    return np.concatenate([np.maximum(low - room, 0), np.minimum(high + room, shape[::-1])])
+
+
 def draw_boxes(
     ax: Axes, boxes_xyxy: ArrayLike, *, colour: Colour = "white", label: str = ""
 ) -> Axes:

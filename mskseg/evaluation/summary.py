@@ -101,13 +101,17 @@ def dice_table(table: pd.DataFrame) -> pd.DataFrame:
                 rows, "dice", keys
             )
             if (prompt, source) == ("box", "oracle"):
-                columns[name, "oracle minus filled box"] = _gain(rows, keys).map("{:+.2f}".format)
+                columns[name, "oracle minus filled box"] = _gain(rows, keys).map(_signed)
     return pd.DataFrame(columns).reindex(_most_gain_first(first, keys)).fillna("-")
 
 
 def _with_count(rows: pd.DataFrame, value: str, keys: list[str]) -> pd.Series[str]:
     text = [f"{mean:.2f} ({n})" for mean, n in zip(rows[value], rows["n_pairs"], strict=True)]
     return pd.Series(text, index=pd.MultiIndex.from_frame(rows[keys]))
+
+
+def _signed(gain: float) -> str:
+    return f"{round(gain, 2) + 0.0:+.2f}"  # + 0.0: not "-0.00"
 
 
 def _gain(rows: pd.DataFrame, keys: list[str]) -> pd.Series[float]:

@@ -32,9 +32,13 @@ from tqdm.auto import tqdm
 
 from mskseg.errors import InputError
 from mskseg.evaluation import metrics
-from mskseg.evaluation.case_run import CaseRun, check_has_reference
+from mskseg.evaluation.case_run import CaseRun
 from mskseg.evaluation.plans import OraclePoint, PromptPlan
-from mskseg.evaluation.prediction import LabelPrediction, PromptableSegmenter
+from mskseg.evaluation.prediction import (
+    LabelPrediction,
+    PromptableSegmenter,
+    check_has_reference,
+)
 from mskseg.evaluation.summary import summarise
 from mskseg.evaluation.surfaces import bounding_slices
 from mskseg.files import written_atomically

@@ -84,6 +84,14 @@ def test_a_part_of_the_slice_keeps_its_coordinates():
     assert (ax.get_xlim(), ax.get_ylim()) == ((2, 8), (5, 1))
 
 
+def test_a_frame_holds_all_boxes_with_room_and_stays_inside_the_slice():
+    frame = plots.frame_around([[4, 3, 8, 5], [9, 6, 14, 7]], shape=(12, 20), margin=0.2)
+    assert frame.tolist() == [2, 1, 16, 9]
+    assert plots.frame_around([1, 1, 19, 11], shape=(12, 20)).tolist() == [0, 0, 20, 12]
+    with pytest.raises(InputError, match="no box to frame"):
+        plots.frame_around([], shape=(12, 20))
+
+
 def test_it_draws_on_the_axes_it_is_given():
     ax = plt.figure().add_subplot()
     assert plots.show_slice(IMAGE, ax=ax, title="a title", **HOW) is ax

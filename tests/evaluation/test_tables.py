@@ -13,6 +13,8 @@ import pytest
 from mskseg.data.cases import Case
 from mskseg.data.volume import LabelMap, Volume
 from mskseg.errors import InputError, OutputError
+from mskseg.evaluation.case_run import CaseRun
+from mskseg.evaluation.metrics import dice
 from mskseg.evaluation.plans import NeighbourBox, OracleBox, OraclePoint
 from mskseg.evaluation.summary import dice_table
 from mskseg.evaluation.tables import COLUMNS, score_cases, summarise, write_table
@@ -275,6 +277,18 @@ def test_plans_are_compared_on_the_same_pairs_with_a_reference():
     }
     assert len(pairs) == 2
     assert len(set(map(frozenset, pairs.values()))) == 1
+
+
+def test_one_slice_of_a_run_is_what_stands_in_the_table():
+    case = make_case(two_blocks, extra=bright_everywhere)
+    table, segmenter = score(case, OracleBox(jitter_px=3))
+    found = CaseRun(segmenter, case).predictions_on(OracleBox(jitter_px=3), 4)
+    rows = table[table["slice"] == 4].set_index("label")
+    assert list(found) == rows.index.tolist() == [1, 2]
+    for label, each in found.items():
+        assert dice(each.reference, each.prediction) == rows.loc[label, "dice"]
+    with pytest.raises(InputError, match="slice 99 of own data/s1"):
+        CaseRun(segmenter, case).predictions_on(OracleBox(), 99)
 
 
 # the mean

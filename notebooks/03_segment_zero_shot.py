@@ -73,13 +73,13 @@ print(f"mskseg {mskseg.__version__}, {segmenters}, {segmenter.device}, seed {see
 # %% [markdown]
 # ## Know what is asked
 #
-# Hoyer and colleagues (ISMRM 2024) took the Segment Anything Model (SAM), which had learned from photographs, and asked whether it segments knees, lumbar spines, hips and thighs in MR images *as it is*, zero-shot. Around each structure they drew a box from the reference mask, gave it to the model, and computed the Dice of what came back. They did the same with MedSAM, its sibling tuned on medical images. SAM came out anywhere between level with MedSAM (a difference of 0.007) and far above it (by 0.210).
+# Hoyer and colleagues (ISMRM 2024) took the Segment Anything Model (SAM), which had learned from photographs, and asked whether it segments knees, lumbar spines, hips and thighs in MR images *as it is*, zero-shot. Around each structure they drew a box from the reference mask, gave it to the model, and computed the Dice of what came back. They did the same with MedSAM, SAM's sibling tuned on medical images. Depending on the data set, SAM came out between level with MedSAM (a difference of 0.007) and far above it (by 0.210).
 #
 # We rebuild that experiment small, and ask two questions more: what would the *box alone* have scored, and what happens with boxes that a new scan really offers? **Miniatures stand in for the real thing.** `sam_vit_mini` has SAM's design at a fraction of its size and was trained by this project on synthetic scenes only; the phantoms are drawn. What they score says nothing about the published SAM or about patients. What you learn here is how to *ask* the question. The same cells run on a real scan and on the published model if you change two parameters.
 #
 # ## Load the scans
 #
-# An MR scan is a stack of **slices**, images of one plane through the body: *sagittal* slices are seen from the side, *coronal* ones from the front, *axial* ones from the feet. Each pixel stands for a small block of tissue, a **voxel**, usually flat and deep: under a millimetre wide, several millimetres thick. A **sequence** is the recipe by which the scanner measures. In a T1-weighted image (`t1w`) fat is bright, muscle grey and fluid dark; in a proton-density-weighted one with fat suppression (`pdw_fs`) fat and fatty marrow are dark, cartilage and fluid bright.
+# An MR scan is a stack of **slices**, images of one plane through the body: *sagittal* slices are seen from the side, *coronal* ones from the front, *axial* ones from the feet. Each pixel stands for a small block of tissue, a **voxel**, usually narrow and deep: a millimetre wide or less, several millimetres thick. A **sequence** is the recipe by which the scanner measures. In a T1-weighted image (`t1w`) fat is bright, muscle grey and fluid dark; in a proton-density-weighted one with fat suppression (`pdw_fs`) fat and fatty marrow are dark, cartilage and fluid bright.
 #
 # A `Case` is one such image with its **reference**, the map that gives each voxel its label, on the same grid. We load a few people of each data set's test part, each in its first sequence.
 
@@ -194,7 +194,7 @@ print(f"a filled box around a disc: Dice {disc_dice:.3f}")
 # - **oracle, jitter**: the same, each side moved at random, as a person in a hurry would draw
 # - **neighbour**: *one* oracle slice per tissue, the one where it is largest; from there up and down, each slice gets the box of what was *predicted* on the slice before
 #
-# The third needs the reference once and no more, so it is the only one that you could use on a new scan with one careful box per tissue.
+# The third is the only one that you could use on a new scan, with one careful box per tissue in place of the oracle's.
 #
 # > **Guess**: order the three by Dice. How far apart are the first and the last?
 
@@ -217,7 +217,7 @@ named = by_plan.assign(
     model=by_plan["segmenter"] + by_plan["miniature"].map({True: " (miniature)", False: ""})
 )
 aside = ["segmenter", "prompt", "miniature", "filled_box_dice_sd", "n_labels", "n_slices"]
-named.set_index(["dataset", "model", "box_source"]).drop(columns=aside).round(2)
+named.set_index(["dataset", "model", "box_source"]).drop(columns=aside).round(3)
 
 # %% [markdown]
 # **What you see**: one row for each data set, model and plan.
@@ -246,7 +246,7 @@ dice_table(table)
 # %% [markdown]
 # **What you see**: read *oracle minus filled box* first. It is what the model adds, and the rows are sorted by it. Where it is near zero or negative, drawing a rectangle does as well. That happens for two opposite reasons. A tissue that is nearly a rectangle leaves the model nothing to add, and every rounded corner costs it. A thin, curved sheet fills so little of its box that the box does not say what is meant, and the model takes the bulk inside it. Both columns are then low, as for femoral cartilage. Hoyer's data had all of these: thin cartilage, ring-shaped subcutaneous fat, elliptical vertebral bodies and discs.
 #
-# The last column of each model is the honest one. Where it falls far below *oracle*, the oracle did the work.
+# The last column of each model is the honest one. Where it falls far below *oracle*, the oracle did the work. With a second model, compare row by row rather than mean by mean: two models can have one mean and fail on different tissues.
 
 # %% alt="Dice of each tissue by data set, one dot per slice, the mean, and a diamond for the filled box"
 tissue_axes = plots.dice_by_tissue(table[table["box_source"] == tight.box_source])
@@ -279,7 +279,7 @@ for some in sets:
     plots.save_figure(panels[0], figures / f"03_overlay_{some.name}.png", provenance=facts)
 
 # %% [markdown]
-# **What you see**: look for smoothed corners, for masks that leak over a border without contrast, and for thin tissues that swell to the bulk of their box. The ring of subcutaneous fat shows why overlap matters: its box holds the whole thigh.
+# **What you see**: look for masks that leak over a border without contrast, for holes and flecks, and for a sheet of cartilage whose answer is the bone it covers: both fit the box. The ring of subcutaneous fat has a box that holds the whole thigh, muscles and all; whether the model answers with the ring or with everything inside it, you see from the outlines.
 #
 # These slices were chosen for their number of tissues. The next ones are chosen by the table: of each data set the worst pair of slice and tissue.
 
@@ -346,14 +346,15 @@ summarise(clicked, by=groups)[[*groups, "dice", "filled_box_dice", "n_pairs"]].r
 of_model = by_tissue.query("segmenter == @segmenter.name and box_source == @tight.box_source")
 nothing = of_model.query("dice <= filled_box_dice")
 listed = ", ".join(nothing["tissue"] + " (" + nothing["dataset"] + ")") or "none"
-means = by_plan[by_plan["segmenter"] == segmenter.name].set_index(["dataset", "box_source"])["dice"]
-alone = by_plan.set_index(["segmenter", "box_source", "dataset"])["filled_box_dice"]
-boxes_alone = alone[segmenter.name, tight.box_source]
+of_first = by_plan[by_plan["segmenter"] == segmenter.name]
+means = of_first.pivot(index="dataset", columns="box_source", values="dice")
+tight_boxes = of_first[of_first["box_source"] == tight.box_source]
+alone = tight_boxes.set_index("dataset")["filled_box_dice"]
 lines = [
-    f"- **{name}**: {means[name, tight.box_source]:.2f} with oracle boxes, {boxes_alone[name]:.2f} for these boxes alone; "
-    f"{means[name, jittered.box_source]:.2f} with boxes off by up to {jitter_px:g} pixels a side; "
-    f"{means[name, neighbour.box_source]:.2f} with the neighbouring slice's boxes."
-    for name in boxes_alone.index
+    f"- **{name}**: {row[tight.box_source]:.2f} with oracle boxes, {alone[name]:.2f} for these boxes alone; "
+    f"{row[jittered.box_source]:.2f} with boxes off by up to {jitter_px:g} pixels a side; "
+    f"{row[neighbour.box_source]:.2f} with the neighbouring slice's boxes."
+    for name, row in means.loc[alone.index].iterrows()
 ]
 Markdown(f"""Mean Dice of {segmenter.name} ({kind}); references: {", ".join({case.reference_provenance for case in cases})}.
 

@@ -13,7 +13,13 @@ from mskseg.display.distributions import histograms, spectra
 from mskseg.display.figures import save_figure
 from mskseg.display.montage import montage
 from mskseg.display.overlays import overlay, triptych
-from mskseg.display.slices import draw_boxes, draw_label_map, draw_points, show_slice
+from mskseg.display.slices import (
+    draw_boxes,
+    draw_label_map,
+    draw_points,
+    frame_around,
+    show_slice,
+)
 from mskseg.display.tissue_chart import tissue_chart
 
 __all__ = [
@@ -25,6 +31,7 @@ __all__ = [
     "draw_points",
     "embedding_beside",
     "estimate_chart",
+    "frame_around",
     "histograms",
     "masks_beside",
     "montage",

@@ -12,8 +12,9 @@ from numpy.typing import ArrayLike, NDArray
 from mskseg.data.volume import LabelMap, Plane
 from mskseg.errors import InputError
 from mskseg.evaluation.metrics import volume_ml
-from mskseg.evaluation.surfaces import checked_mask, checked_spacing
+from mskseg.evaluation.surfaces import checked_spacing
 from mskseg.evaluation.tissues import thickness_mm
+from mskseg.prompts.checks import checked_mask
 
 
 def height_mm(mask: ArrayLike, *, spacing_mm: tuple[float, float]) -> float:

@@ -21,8 +21,9 @@ from mskseg.evaluation.case_run import CaseRun
 from mskseg.evaluation.metrics import relative_volume_error
 from mskseg.evaluation.plans import OracleBox, PromptPlan
 from mskseg.evaluation.prediction import LabelPrediction, PromptableSegmenter
-from mskseg.evaluation.surfaces import bounding_slices, checked_mask, checked_spacing
+from mskseg.evaluation.surfaces import bounding_slices, checked_spacing
 from mskseg.prompts import label_components
+from mskseg.prompts.checks import checked_mask
 
 SMOOTH_MM = 2.0
 """Standard deviation of the blur that `roughness` compares an outline with."""

@@ -7,7 +7,8 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import ndimage
 
 from mskseg.errors import InputError
-from mskseg.evaluation.surfaces import checked_mask, checked_spacing
+from mskseg.evaluation.surfaces import checked_spacing
+from mskseg.prompts.checks import checked_mask
 
 CORRELATION_MM = 8.0
 """How far along an outline a reader stays on the same side of it; assumed."""

@@ -360,7 +360,7 @@ Markdown(f"""Mean Dice of {segmenter.name} ({kind}); references: {", ".join({cas
 
 {chr(10).join(lines)}
 - It adds nothing to its oracle box on **{len(nothing)} of {len(of_model)}** tissues: {listed}.
-- Beyond a structure's end the neighbour plan still predicted something on **{by_plan["n_beyond_end"].sum()}** pairs of slice and tissue.
+- Beyond a structure's end the neighbour plan still predicted something on **{of_first["n_beyond_end"].sum()}** pairs of slice and tissue.
 """)
 
 # %% [markdown]

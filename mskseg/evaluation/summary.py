@@ -106,7 +106,11 @@ def dice_table(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def _with_count(rows: pd.DataFrame, value: str, keys: list[str]) -> pd.Series[str]:
-    text = [f"{mean:.2f} ({n})" for mean, n in zip(rows[value], rows["n_pairs"], strict=True)]
+    # A non-breaking space: in a wide table the count must not fall into the next line.
+    text = [
+        f"{mean:.2f}\N{NO-BREAK SPACE}({n})"
+        for mean, n in zip(rows[value], rows["n_pairs"], strict=True)
+    ]
     return pd.Series(text, index=pd.MultiIndex.from_frame(rows[keys]))
 
 

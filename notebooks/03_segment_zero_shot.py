@@ -328,13 +328,13 @@ else:
 
 # %% tags=["exercise"]
 mine = [tight]  # replace this line by two plans of points
-tried = score_cases(segmenter, example, prompts=mine, slice_step=3 * slice_step, progress=False)
+tried = score_cases(segmenter, example, prompts=mine, slice_step=slice_step, progress=False)
 groups = ["segmenter", "prompt", "n_points", "box_source"]
 summarise(tried, by=groups)[[*groups, "dice", "filled_box_dice", "n_pairs"]].round(3)
 
 # %% tags=["solution"] jupyter={"source_hidden": true}
 clicks = [tight, OraclePoint(), OraclePoint(n=5, seed=seed)]
-clicked = score_cases(segmenter, example, prompts=clicks, slice_step=3 * slice_step, progress=False)
+clicked = score_cases(segmenter, example, prompts=clicks, slice_step=slice_step, progress=False)
 summarise(clicked, by=groups)[[*groups, "dice", "filled_box_dice", "n_pairs"]].round(3)
 
 # %% [markdown]

@@ -165,6 +165,11 @@ def _check_grouping(table: pd.DataFrame, by: Sequence[str], values: Sequence[str
             if missing
             else "`by` is empty, expected one column or more; the default is one row per plan"
         )
+    if table.empty:
+        raise InputError(
+            "the table has no row, so no slice that was scored shows a label; take a smaller "
+            "slice_step"
+        )
     for column in _PLAN:
         if column not in by and (table.groupby(list(by))[column].nunique() > 1).any():
             raise InputError(

@@ -479,3 +479,8 @@ def test_the_progress_bar_can_be_switched_off(capsys):
     assert capsys.readouterr() == ("", "")
     score_cases(FakeSegmenter(), case, prompts=OracleBox(), progress=True)
     assert "fake: 100%" in capsys.readouterr().err
+
+
+def test_a_table_without_a_row_says_why():
+    with pytest.raises(InputError, match="no slice that was scored shows a label"):
+        summarise(pd.DataFrame(columns=list(COLUMNS)))

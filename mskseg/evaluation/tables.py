@@ -60,6 +60,7 @@ COLUMNS = (
     "sequence",
     "site",
     "side",
+    "severity",
     "reference_provenance",
     "tissue",
     "label",
@@ -205,6 +206,7 @@ def _case_rows(
         "sequence": case.sequence,
         "site": case.site,
         "side": case.side,
+        "severity": case.severity,
         "reference_provenance": case.reference_provenance,
     }
     for plan in plans:

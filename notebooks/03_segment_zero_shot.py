@@ -115,7 +115,7 @@ outlines = plots.overlay(
     reference=one.label_map,
     tissues=example.tissues,
     boxes_xyxy=all_boxes,
-    title=f"{example.name}: boxes overlap, and say more of some tissues than of others",
+    title=f"{example.name}\nBoxes overlap, and say more of some tissues than of others",
 )
 
 # %% [markdown]
@@ -356,7 +356,7 @@ lines = [
     f"{row[neighbour.box_source]:.2f} with the neighbouring slice's boxes."
     for name, row in means.loc[alone.index].iterrows()
 ]
-Markdown(f"""Mean Dice of {segmenter.name} ({kind}); references: {", ".join({case.reference_provenance for case in cases})}.
+Markdown(f"""Mean Dice of {segmenter.name} ({kind}); references: {", ".join(sorted({case.reference_provenance for case in cases}))}.
 
 {chr(10).join(lines)}
 - It adds nothing to its oracle box on **{len(nothing)} of {len(of_model)}** tissues: {listed}.
@@ -368,7 +368,7 @@ Markdown(f"""Mean Dice of {segmenter.name} ({kind}); references: {", ".join({cas
 #
 # - The built-in models and phantoms are miniatures made by this project; their scores are no evidence about SAM, MedSAM or patients, and if one miniature is above another, that is our construction.
 # - Oracle boxes flatter: finding the structure is half of the work, and they do it. The neighbour plan still takes one slice per tissue from the reference, and the reference names the tissues.
-# - Few people, one sequence each, slice by slice. Dice favours large tissues and knows nothing of millimetres; boundary distances stand in other columns of the first table.
+# - Few people, one sequence each unless you ask for more, slice by slice. Dice favours large tissues and knows nothing of millimetres; boundary distances stand in other columns of the first table.
 # - The cells of the study's own table are not public, nor are its data; the layout and the numbers here are ours.
 
 # %% [markdown]

@@ -11,6 +11,7 @@ from mskseg.display.distributions import histograms, spectra
 from mskseg.display.figures import save_figure
 from mskseg.display.montage import montage
 from mskseg.display.overlays import overlay, triptych
+from mskseg.display.pages import ranking_page, scene_page
 from mskseg.display.slices import draw_boxes, draw_label_map, draw_points, show_slice
 from mskseg.display.tissue_chart import tissue_chart
 
@@ -22,7 +23,9 @@ __all__ = [
     "histograms",
     "montage",
     "overlay",
+    "ranking_page",
     "save_figure",
+    "scene_page",
     "show_slice",
     "spectra",
     "tissue_chart",

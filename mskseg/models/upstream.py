@@ -12,7 +12,10 @@ from mskseg.environment import check_torch_pair
 
 check_torch_pair()
 
-from segment_anything import sam_model_registry  # noqa: E402  (the check must come first)
+from segment_anything import (  # noqa: E402  (the check must come first)
+    SamAutomaticMaskGenerator,
+    sam_model_registry,
+)
 from segment_anything.modeling import (  # noqa: E402
     MaskDecoder,
     PromptEncoder,
@@ -28,6 +31,7 @@ __all__ = [
     "PromptEncoder",
     "ResizeLongestSide",
     "Sam",
+    "SamAutomaticMaskGenerator",
     "TwoWayTransformer",
     "sam_model_registry",
 ]

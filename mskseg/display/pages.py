@@ -58,7 +58,7 @@ def scene_page(
     count = len(scenes.images)
     n_columns = min(columns, count)
     n_rows = -(-count // n_columns)
-    figure, grid = _grid(n_rows, n_columns)
+    figure, grid = _grid(n_rows, n_columns, above=0.05)
     colours = list(tissue_colours(range(1, outlined + 1)).values())
     for i in range(count):
         ax = _panel(grid.flat[i], scenes.images[i].byte().cpu().numpy())
@@ -108,7 +108,7 @@ def ranking_page(
     ]
     if not rows:
         raise InputError("there is no slice to show, expected one or more; score a real scan first")
-    figure, grid = _grid(len(rows), max(len(slices) for _, slices in rows))
+    figure, grid = _grid(len(rows), max(len(slices) for _, slices in rows), above=0.35)
     axes = []
     for (kind, slices), row in zip(rows, grid, strict=True):
         for one, ax in zip(slices, row, strict=False):
@@ -124,7 +124,8 @@ def ranking_page(
 
 def _scored_panel(ax: Axes, one: ScoredSlice, kind: str) -> Axes:
     shown = one.case_slice
-    _panel(ax, shown.image, spacing_mm=shown.spacing_mm)
+    zoom = _zoom(np.asarray(shown.label_map) + one.prediction > 0)
+    _panel(ax, shown.image, spacing_mm=shown.spacing_mm, zoom_xyxy=zoom)
     for label_map, colour in ((shown.label_map, REFERENCE), (one.prediction, PREDICTION)):
         labels = np.unique(np.asarray(label_map)).tolist()
         draw_label_map(ax, np.asarray(label_map), colours=dict.fromkeys(labels, colour))
@@ -134,8 +135,17 @@ def _scored_panel(ax: Axes, one: ScoredSlice, kind: str) -> Axes:
     return ax
 
 
-def _grid(n_rows: int, n_columns: int) -> tuple[Any, NDArray[Any]]:
-    size = (n_columns * _PANEL, n_rows * (_PANEL + 0.3) + 0.5)
+def _zoom(mask: NDArray[np.bool_], *, margin: float = 0.1) -> NDArray[np.float64]:
+    """Box (4,) of a mask with a margin, a share of its longer side, made square."""
+    rows, columns = (np.flatnonzero(mask.any(axis)) for axis in (1, 0))
+    centre = np.array([columns[0] + columns[-1] + 1, rows[0] + rows[-1] + 1]) / 2
+    half = (0.5 + margin) * max(np.ptp(rows), np.ptp(columns)) + 1
+    return np.concatenate([centre - half, centre + half])
+
+
+def _grid(n_rows: int, n_columns: int, *, above: float) -> tuple[Any, NDArray[Any]]:
+    """Give a figure and its empty axes; `above` each panel are so many inches for a title."""
+    size = (n_columns * _PANEL, n_rows * (_PANEL + above) + 0.6)
     figure, grid = plt.subplots(
         n_rows, n_columns, figsize=size, squeeze=False, layout="constrained"
     )
@@ -144,6 +154,12 @@ def _grid(n_rows: int, n_columns: int) -> tuple[Any, NDArray[Any]]:
     return figure, grid
 
 
-def _panel(ax: Axes, image: NDArray[Any], *, spacing_mm: tuple[float, float] = (1.0, 1.0)) -> Axes:
+def _panel(
+    ax: Axes,
+    image: NDArray[Any],
+    *,
+    spacing_mm: tuple[float, float] = (1.0, 1.0),
+    zoom_xyxy: NDArray[np.float64] | None = None,
+) -> Axes:
     ax.set_axis_on()
-    return show_slice(image, spacing_mm=spacing_mm, ax=ax)
+    return show_slice(image, spacing_mm=spacing_mm, zoom_xyxy=zoom_xyxy, ax=ax)

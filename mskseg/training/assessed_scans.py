@@ -105,7 +105,7 @@ def tissue_measures(table: pd.DataFrame) -> list[Measure]:
         Measure(
             f"{row['dataset'].removeprefix('phantom_')}: {row['tissue']}",
             row["dice"],
-            _sizes(row),
+            f"{row['n_pairs']} slices",
             row["filled_box_dice"],
         )
         for row in summary.to_dict("records")

@@ -24,9 +24,9 @@ from mskseg.training.scenes import SceneBatch, random_scenes
 REPORT_SEED = 2_000_003  # neither a training's nor the one that selects (`held_out`)
 
 AUTOMATIC = {
-    "points_per_side": 24,  # objects of 100 px are a cell of this grid wide
-    "pred_iou_thresh": 0.5,  # a miniature is less sure of itself than SAM, for which 0.88 is usual
-    "stability_score_thresh": 0.6,  # its logits are less steep, too (SAM: 0.95)
+    "points_per_side": 32,  # SAM's: a point every 8 px, so that one falls on 10 px objects
+    "pred_iou_thresh": 0.3,  # a miniature is less sure of itself than SAM, for which 0.88 is usual
+    "stability_score_thresh": 0.3,  # its logits are less steep, too (SAM: 0.95)
     "box_nms_thresh": 0.7,  # SAM's
 }
 """Settings of `segment_anything.SamAutomaticMaskGenerator` that suit the miniature."""
@@ -40,7 +40,7 @@ class SceneSizes:
 
     batches: int = 12  # of 8 scenes and 32 objects: a standard error of about 0.01
     corrected: int = 128  # objects that get corrective points
-    automatic: int = 24  # scenes with automatic masks: about ten objects each
+    automatic: int = 12  # scenes with automatic masks: about ten objects and ten seconds each
 
 
 def scene_measures(

@@ -1,11 +1,15 @@
-"""How long a model takes to encode a slice and to decode a prompt."""
+"""Where time goes: encoding a slice, decoding a prompt, and the parts of a training step."""
 
 from __future__ import annotations
 
 import statistics
 import time
+from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import numpy as np
+import torch
 
 from mskseg.models.embeddings import EmbeddingCache
 from mskseg.models.segmenter import Segmenter
@@ -43,3 +47,33 @@ def time_segmenter(
         decode.append((time.perf_counter() - start) * 1e3)
     segmenter.cache = kept
     return statistics.median(encode[1:]), statistics.median(decode[1:])
+
+
+class PartTimes:
+    """Seconds that the named parts of a training step took, summed over steps.
+
+    Parameters
+    ----------
+    device : torch.device
+        On CUDA each part waits for the work it queued, or all time would be charged to whoever asks
+        for a number first.
+    """
+
+    def __init__(self, device: torch.device) -> None:
+        self._device = device
+        self._seconds: dict[str, float] = defaultdict(float)
+
+    @contextmanager
+    def part(self, name: str) -> Iterator[None]:
+        """Charge the block's time to `name`."""
+        start = time.perf_counter()
+        yield
+        if self._device.type == "cuda":
+            torch.cuda.synchronize(self._device)
+        self._seconds[name] += time.perf_counter() - start
+
+    def taken(self) -> dict[str, float]:
+        """Give the seconds by part, and start from zero again."""
+        taken = dict(self._seconds)
+        self._seconds.clear()
+        return taken

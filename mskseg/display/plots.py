@@ -13,6 +13,7 @@ from mskseg.display.distributions import histograms, spectra
 from mskseg.display.figures import save_figure
 from mskseg.display.montage import montage
 from mskseg.display.overlays import overlay, triptych
+from mskseg.display.pages import ranking_page, scene_page
 from mskseg.display.slices import (
     draw_boxes,
     draw_label_map,
@@ -36,7 +37,9 @@ __all__ = [
     "masks_beside",
     "montage",
     "overlay",
+    "ranking_page",
     "save_figure",
+    "scene_page",
     "show_slice",
     "spectra",
     "tissue_chart",

@@ -3,6 +3,9 @@
 Two stages: the prompt side learns geometry alone (`warm_start.py`), then all parts train together
 on `scenes.py`, interactively (`interactive.py`). The kept weights are a moving average, chosen on
 held-out scenes (`held_out.py`). An interrupted run goes on from its last checkpoint.
+
+Several GPUs, or several processes on the CPU, train together under
+``torchrun --nproc-per-node 2 -m mskseg.training.pretrain``: each draws scenes of its own.
 """
 
 from __future__ import annotations
@@ -16,6 +19,7 @@ from pathlib import Path
 import torch
 from tqdm.auto import tqdm
 
+from mskseg.training.distributed import launched_fabric
 from mskseg.training.held_out import score_held_out_scenes
 from mskseg.training.pretraining import PretrainConfig, Pretraining
 
@@ -23,31 +27,57 @@ from mskseg.training.pretraining import PretrainConfig, Pretraining
 def pretrain(
     config: PretrainConfig, folder: Path, *, device: str = "cpu", weights: Path | None = None
 ) -> None:
-    """Run or continue a training in `folder`; log losses and held-out scores to ``log.csv``."""
+    """Run or continue a training in `folder`.
+
+    Losses and held-out scores go to ``log.csv``, steps a second and where the time went to
+    ``timings.csv``.
+    """
     folder.mkdir(parents=True, exist_ok=True)
-    run = Pretraining(config, folder, device=device)
+    run = Pretraining(config, folder, fabric=launched_fabric(device))
     if not run.resume():
         if weights is None:
             run.warm_start()
         else:
             run.start_from(weights)
     started, losses_since = time.monotonic(), []
-    bar = tqdm(range(run.step, config.steps), initial=run.step, total=config.steps, mininterval=10)
-    for _ in bar:
+    hidden = not run.fabric.is_global_zero
+    for _ in tqdm(
+        range(run.step, config.steps),
+        initial=run.step,
+        total=config.steps,
+        mininterval=10,
+        disable=hidden,
+    ):
         losses_since.append(run.advance())
         if run.step % config.evaluate_every == 0 or run.step == config.steps:
             mean_loss = sum(losses_since) / len(losses_since)
-            row = {
-                "step": run.step,
-                "seconds": round(time.monotonic() - started),
-                "loss": mean_loss,
-            }
-            scores = score_held_out_scenes(run.average, batches=config.held_out_batches)
-            row.update(scores)
-            _append_row(folder / "log.csv", row)
-            run.save((scores["box"] + scores["point"]) / 2)
-            bar.set_postfix({name: f"{value:.3f}" for name, value in row.items()})
+            _log_timings(run, steps=len(losses_since))
+            score = _log_scores(run, loss=mean_loss, seconds=round(time.monotonic() - started))
+            run.save(score)
             losses_since.clear()
+
+
+def _log_scores(run: Pretraining, *, loss: float, seconds: int) -> float:
+    """Score the average on held-out scenes, in the first process alone; give what selects."""
+    if not run.fabric.is_global_zero:
+        return 0.0
+    scores = score_held_out_scenes(run.average, batches=run.config.held_out_batches)
+    row = {"step": run.step, "seconds": seconds, "loss": loss, **scores}
+    _append_row(run.folder / "log.csv", row)
+    return (scores["box"] + scores["point"]) / 2
+
+
+def _log_timings(run: Pretraining, *, steps: int) -> None:
+    taken = run.times.taken()
+    total = sum(taken.values())
+    if run.fabric.is_global_zero:
+        shares = {f"{part}_share": seconds / total for part, seconds in taken.items()}
+        speed = {
+            "step": run.step,
+            "processes": run.fabric.world_size,
+            "steps_a_second": steps / total,
+        }
+        _append_row(run.folder / "timings.csv", speed | shares)
 
 
 def _append_row(path: Path, row: dict[str, float]) -> None:

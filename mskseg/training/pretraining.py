@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from lightning_fabric import Fabric
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from tqdm.auto import tqdm
@@ -18,6 +19,7 @@ from mskseg.errors import InputError
 from mskseg.files import written_atomically
 from mskseg.models.mini.architecture import build_sam_mini
 from mskseg.models.upstream import Sam
+from mskseg.training.distributed import average_gradients, launched_fabric
 from mskseg.training.interactive import (
     Window,
     draw_prompts,
@@ -26,6 +28,7 @@ from mskseg.training.interactive import (
     normalised,
 )
 from mskseg.training.scenes import random_scenes
+from mskseg.training.timing import PartTimes
 from mskseg.training.warm_start import initialise, warm_start_loss
 
 # Tells `mskseg.load_segmenter` what the file holds.
@@ -54,6 +57,7 @@ class PretrainConfig:
     decay_share: float = 0.35  # the last part of the steps, in which the rate falls to a twentieth
     clip_norm: float = 1.0
     second_round: float = 0.34  # share of steps with a corrective point: half a step's cost more
+    corrections: int = 1  # most corrective points of these steps; each costs as much again
     box_share: float = 0.65  # of first prompts; the rest are points
     feature_weight: float = 0.5  # of the nearest-mean loss, which wakes the encoder
     average: float = 0.998  # of the weights that are kept (exponential moving average)
@@ -69,6 +73,7 @@ def train_step(
     patch: bool,
     generator: torch.Generator,
     autocast: torch.autocast,
+    times: PartTimes,
 ) -> float:
     """Gradients of one step, in passes of few prompts so that memory stays small.
 
@@ -77,49 +82,78 @@ def train_step(
     frame_px, frame_cells = sam.image_encoder.img_size, sam.prompt_encoder.image_embedding_size[0]
     size, cells = (frame_px // 2, frame_cells // 2) if patch else (frame_px, frame_cells)
     count = config.scenes * (2 if patch else 1)
-    scenes = random_scenes(count, generator=generator, size=size)
-    prompts = draw_prompts(
-        scenes,
-        per_scene=config.prompts,
-        box_share=config.box_share,
-        low_res=4 * cells,
-        generator=generator,
-    )
-    draw = torch.rand((), generator=generator, device=generator.device)
-    rounds = 2 if float(draw) < config.second_round else 1
+    with times.part("scenes"):
+        scenes = random_scenes(count, generator=generator, size=size)
+        prompts = draw_prompts(
+            scenes,
+            per_scene=config.prompts,
+            box_share=config.box_share,
+            low_res=4 * cells,
+            generator=generator,
+        )
+    rounds = _drawn_rounds(config, generator)
     window = Window.drawn(cells=cells, frame_cells=frame_cells, generator=generator)
-    with autocast:
+    with times.part("encoder"), autocast:
         encoded = sam.image_encoder(normalised(sam, scenes.images, generator=generator)).float()
     leaf = encoded.detach().requires_grad_()
     total, together = 0.0, config.prompts_a_pass * (4 if patch else 1)
-    for start in range(0, len(prompts.image), together):
-        part = prompts.part(slice(start, start + together))
+    with times.part("decoder"):
+        for start in range(0, len(prompts.image), together):
+            part = prompts.part(slice(start, start + together))
+            with autocast:
+                loss = interactive_loss(
+                    sam, leaf[part.image], part, rounds=rounds, window=window, generator=generator
+                )
+            loss = loss * len(part.image) / len(prompts.image)
+            loss.backward()  # type: ignore[no-untyped-call]
+            total += loss.item()
         with autocast:
-            loss = interactive_loss(
-                sam, leaf[part.image], part, rounds=rounds, window=window, generator=generator
-            )
-        loss = loss * len(part.image) / len(prompts.image)
-        loss.backward()  # type: ignore[no-untyped-call]
-        total += loss.item()
-    with autocast:
-        feature_loss = nearest_mean_loss(sam, leaf, prompts)
-    (config.feature_weight * feature_loss).backward()  # type: ignore[no-untyped-call]
-    encoded.backward(leaf.grad)
+            feature_loss = nearest_mean_loss(sam, leaf, prompts)
+        (config.feature_weight * feature_loss).backward()  # type: ignore[no-untyped-call]
+    with times.part("encoder"):
+        encoded.backward(leaf.grad)
     return total + feature_loss.item()
 
 
-class Pretraining:
-    """A training under way: model, average, optimiser and random state, all in one checkpoint."""
+def _drawn_rounds(config: PretrainConfig, generator: torch.Generator) -> int:
+    """How many masks of each prompt a step trains: the first, and those after corrections."""
+    device = generator.device
+    if float(torch.rand((), generator=generator, device=device)) >= config.second_round:
+        return 1
+    if config.corrections == 1:
+        return 2
+    return 1 + int(torch.randint(1, config.corrections + 1, (), generator=generator, device=device))
 
-    def __init__(self, config: PretrainConfig, folder: Path, *, device: str = "cpu") -> None:
-        torch.manual_seed(config.seed)
+
+class Pretraining:
+    """A training under way: model, average, optimiser and random state, all in one checkpoint.
+
+    Parameters
+    ----------
+    config : PretrainConfig
+        Steps count once, whatever the number of processes; scenes are those of each process.
+    folder : path
+        Of the checkpoint and the kept weights; only the first process writes.
+    fabric : lightning_fabric.Fabric, optional
+        The processes that train together; by default this one alone, on the CPU.
+    """
+
+    def __init__(
+        self, config: PretrainConfig, folder: Path, *, fabric: Fabric | None = None
+    ) -> None:
+        torch.manual_seed(config.seed)  # the same start in all processes
+        self.fabric = fabric or launched_fabric("cpu")
+        device = self.fabric.device
         self.config, self.folder, self.step, self.best = config, folder, 0, -math.inf
         self.sam = build_sam_mini().to(device)
         initialise(self.sam)
         self.sam.to(memory_format=torch.channels_last)
         self.average: Sam = copy.deepcopy(self.sam).requires_grad_(False)
-        self.generator = torch.Generator(device).manual_seed(config.seed)
-        self.autocast = torch.autocast(device.split(":")[0], torch.bfloat16)
+        # Every process draws scenes of its own; the first one those of a training alone.
+        seed = config.seed + 7919 * self.fabric.global_rank
+        self.generator = torch.Generator(device).manual_seed(seed)
+        self.autocast = torch.autocast(device.type, torch.bfloat16)
+        self.times = PartTimes(device)
         self.optimiser = self._new_optimiser()
 
     def _new_optimiser(self) -> torch.optim.AdamW:
@@ -143,6 +177,7 @@ class Pretraining:
             loss = warm_start_loss(self.sam, count=16, generator=self.generator)
             optimiser.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]
+            average_gradients(self.fabric, prompt_side.parameters())
             nn.utils.clip_grad_norm_(prompt_side.parameters(), self.config.clip_norm)
             optimiser.step()
             bar.set_postfix(loss=f"{loss.item():.3f}")
@@ -158,17 +193,24 @@ class Pretraining:
             patch=self.step < self.config.patch_share * self.config.steps,
             generator=self.generator,
             autocast=self.autocast,
+            times=self.times,
         )
-        nn.utils.clip_grad_norm_(self.sam.parameters(), self.config.clip_norm)
-        self.optimiser.step()
+        with self.times.part("update"):
+            average_gradients(self.fabric, self.sam.parameters())
+            nn.utils.clip_grad_norm_(self.sam.parameters(), self.config.clip_norm)
+            self.optimiser.step()
+            self._follow()
         self.step += 1
+        return loss
+
+    def _follow(self) -> None:
+        """Move the average towards the weights as they are now."""
         # Early on the average follows more closely, or it would drag the random start along.
-        keep = min(self.config.average, (1 + self.step) / (10 + self.step))
+        keep = min(self.config.average, (2 + self.step) / (11 + self.step))
         with torch.no_grad():
             torch._foreach_lerp_(
                 list(self.average.parameters()), list(self.sam.parameters()), 1 - keep
             )
-        return loss
 
     def _set_learning_rate(self) -> None:
         config = self.config
@@ -179,23 +221,31 @@ class Pretraining:
             group["lr"] = config.learning_rate * rise * fall
 
     def save(self, score: float) -> None:
-        """Write the checkpoint to resume from; and the averaged weights, if `score` is the best."""
+        """Write the checkpoint to resume from; and the averaged weights, if `score` is the best.
+
+        All processes call it, since it holds the random state of each; the first one writes.
+        """
+        state = self._state()
+        if not self.fabric.is_global_zero:
+            return
         if score >= self.best:
             self.best = score
             origin = {"step": self.step, "held_out_score": score, **asdict(self.config)}
             export_weights(self.average, self.folder / "sam_vit_mini.safetensors", origin=origin)
         with written_atomically(self.folder / "state.pt") as path:
-            torch.save(self._state(), path)
+            torch.save(state | {"best": self.best}, path)
 
     def _state(self) -> dict[str, Any]:
+        mine = self.generator.get_state()
+        every = torch.as_tensor(self.fabric.all_gather(mine.to(self.fabric.device)))
         return {
             "step": self.step,
-            "best": self.best,
             "config": asdict(self.config),
             "sam": self.sam.state_dict(),
             "average": self.average.state_dict(),
             "optimiser": self.optimiser.state_dict(),
-            "generator": self.generator.get_state(),
+            "generator": mine,  # the first process's; all of them:
+            "generators": every.view(-1, len(mine)).cpu(),
         }
 
     def resume(self) -> bool:
@@ -220,7 +270,9 @@ class Pretraining:
         self.sam.load_state_dict(state["sam"])
         self.average.load_state_dict(state["average"])
         self.optimiser.load_state_dict(state["optimiser"])
-        self.generator.set_state(state["generator"].cpu())
+        rank, every = self.fabric.global_rank, state.get("generators", state["generator"][None])
+        if rank < len(every):  # a process more than before keeps its own fresh state
+            self.generator.set_state(every[rank].cpu().clone())  # it wants storage of its own
         self.step, self.best = state["step"], state["best"]
         return True
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,7 +11,7 @@ from safetensors.torch import load_file
 from mskseg.errors import InputError
 from mskseg.models.checkpoints import load_segmenter
 from mskseg.training.pretrain import pretrain
-from mskseg.training.pretraining import PretrainConfig, Pretraining
+from mskseg.training.pretraining import PretrainConfig, Pretraining, _drawn_rounds
 from mskseg.training.warm_start import warm_start_loss
 
 TINY = PretrainConfig(
@@ -70,6 +71,15 @@ def test_every_part_of_the_model_is_trained(tmp_path: Path):
     assert moved == {"image_encoder", "prompt_encoder", "mask_decoder"}
 
 
+def test_as_many_corrections_are_trained_as_the_settings_say(tmp_path: Path):
+    config = replace(TINY, corrections=3)
+    generator = torch.Generator().manual_seed(0)
+    rounds = {_drawn_rounds(config, generator) for _ in range(50)}
+    assert rounds == {2, 3, 4}
+    assert {_drawn_rounds(TINY, generator) for _ in range(5)} == {2}
+    assert math.isfinite(Pretraining(config, tmp_path).advance())
+
+
 def test_warm_start_learns_ellipses_without_an_image(tmp_path: Path):
     run = Pretraining(TINY, tmp_path)
     optimiser = torch.optim.AdamW(run.sam.parameters(), lr=1e-3)
@@ -95,4 +105,10 @@ def test_a_run_writes_half_precision_weights_a_log_and_a_checkpoint(tmp_path: Pa
     header, row = (tmp_path / "log.csv").read_text(encoding="utf-8").splitlines()
     assert header.split(",") == ["step", "seconds", "loss", "box", "point", "filled_box"]
     assert row.startswith("2,")
+    header, row = (tmp_path / "timings.csv").read_text(encoding="utf-8").splitlines()
+    times = dict(zip(header.split(","), map(float, row.split(",")), strict=True))
+    shares = [value for name, value in times.items() if name.endswith("_share")]
+    assert {"scenes_share", "encoder_share", "decoder_share", "update_share"} <= times.keys()
+    assert sum(shares) == pytest.approx(1, abs=1e-3)
+    assert times["steps_a_second"] > 0
     assert (tmp_path / "state.pt").exists()

@@ -84,9 +84,6 @@ drawing = plots.draw_architecture(
     title="A slice is encoded once; a prompt costs a small decoder",
 )
 
-# %%
-parts.style.format({"parameters": "{:,}", "share": "{:.1%}"}).hide()
-
 # %% [markdown]
 # **What you see**: nearly everything sits in the image encoder. That is the point of the design: the expensive part runs once for a slice, and a reader who clicks ten times waits for the decoder ten times. In the published ViT-B the split is more extreme still: 89.7 million parameters against 4.1 million.
 #
@@ -267,16 +264,53 @@ left = {"candidates": everything, "good": good, "stable": stable, "new": new}
 pd.Series({name: len(some) for name, some in left.items()}, name="masks left").to_frame()
 
 # %% alt="The masks that remain, each in a colour"
-remaining = plots.show_slice(
-    one.image,
-    spacing_mm=one.spacing_mm,
-    plane=one.plane,
-    title=f"{len(new)} masks remain of {len(everything)}",
-)
+how_many = f"{len(new)} masks remain of {len(everything)}"
+remaining = plots.show_slice(one.image, spacing_mm=one.spacing_mm, title=how_many)
 all_masks = plots.draw_masks(remaining, new.masks)
 
 # %% [markdown]
 # **What you see**: pieces without names. Automatic masks find what has a border; whether that is a tissue, a part of one or a shadow they cannot say. For segmentation of named tissues this is a source of proposals, not an answer.
+
+# %% [markdown]
+# ## Segment something small
+#
+# Some tissues are much harder than the first: a meniscus, or, in other data, whatever label comes first. Here is the slice that shows most of it.
+
+# %%
+menisci = [k for k in case.reference.labels if "meniscus" in case.tissue(k)]
+wanted = (menisci or list(case.reference.labels))[0]
+there = max(case.slices(), key=lambda each: np.count_nonzero(each.label_map == wanted))
+meniscus, embedded = there.label_map == wanted, segmenter.embed(there.image)
+corners = boxes_from_mask(meniscus, spacing_mm=there.spacing_mm)[0]
+
+# %% alt="The neighbourhood of the meniscus with its outline"
+frame = plots.frame_around(corners, shape=meniscus.shape, margin=0.8)
+goal = plots.show_slice(there.image, spacing_mm=there.spacing_mm, zoom_xyxy=frame)
+goal.set_title(
+    "{}: x {:.0f} to {:.0f}, y {:.0f} to {:.0f}".format(case.tissue(wanted), *corners[[0, 2, 1, 3]])
+)
+outline = plots.draw_label_map(goal, meniscus, colours={1: "white"}, linestyle="dashed")
+
+# %% [markdown]
+# ### Exercise 1: the fewest prompts (15 minutes)
+#
+# Ask for this tissue: points, a box, or both, as few as you can, for a Dice as high as you can. A box counts two clicks. *Hint: start from the dashed outline; x grows to the right, y downwards; a point with label 0 takes away.*
+
+# %% tags=["exercise"]
+my_points, my_labels = [central_point(meniscus)], [1]  # replace by your own
+mine = segmenter.predict(embedded, point_coords=my_points, point_labels=my_labels)
+print(f"{len(my_labels)} clicks: Dice {dice(meniscus, mine.masks[0, 0]):.2f}")
+
+# %% tags=["solution"] jupyter={"source_hidden": true}
+boxed = segmenter.predict(embedded, boxes_xyxy=corners)
+where, what = error_point(meniscus, boxed.masks[0, 0])
+click = {"point_coords": [where], "point_labels": [what], "mask_logits": boxed.low_res_logits[:, 0]}
+helped = segmenter.predict(embedded, boxes_xyxy=corners, **click)
+for clicks, answer_of in ((2, boxed), (3, helped)):
+    print(f"{clicks} clicks: Dice {dice(meniscus, answer_of.masks[0, 0]):.2f}")
+
+# %% [markdown]
+# **Discussion**: on a small, thin tissue a box is worth its two clicks: it says where to stop, which a point cannot. A correction is given together with the mask that it corrects, as in training; whether it helps depends on where it is clicked, and the simulated one goes to the deepest error.
 #
 # ### Pitfall: a prompt beside the image
 #

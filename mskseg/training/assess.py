@@ -19,12 +19,14 @@ from typing import Any
 import pandas as pd
 import torch
 
+from mskseg.data.phantom.scans import PHANTOM_VERSION
 from mskseg.evaluation.tables import write_table
 from mskseg.files import written_atomically
 from mskseg.models.checkpoints import load_segmenter
 from mskseg.models.segmenter import Segmenter
 from mskseg.provenance import provenance
 from mskseg.training.assessed_scans import (
+    PHANTOMS,
     REAL,
     ScanSizes,
     iou_correlation,
@@ -35,7 +37,12 @@ from mskseg.training.assessed_scans import (
     score_real,
     tissue_measures,
 )
-from mskseg.training.assessed_scenes import SceneSizes, automatic_measure, scene_measures
+from mskseg.training.assessed_scenes import (
+    REPORT_SEED,
+    SceneSizes,
+    automatic_measure,
+    scene_measures,
+)
 from mskseg.training.bars import Measure, bars_table, markdown, with_section
 from mskseg.training.timing import time_segmenter
 
@@ -92,24 +99,27 @@ def assess(
     progress : bool
         Show bars on stderr.
     """
-    encode_ms, decode_ms = time_segmenter(segmenter, repeats=sizes.timed_slices)
+    times = [Measure("load_s", load_s, "one load"), *_times(segmenter, sizes.timed_slices)]
     phantoms = score_phantoms(segmenter, sizes.scans, progress=progress)
     scored = {name: score_real(segmenter, name, sizes.scans, progress=progress) for name in REAL}
-    measures = phantom_measures(phantoms)
-    for name, table in scored.items():
-        measures += real_measures(name, table)
-    measures += scene_measures(segmenter, sizes.scenes, progress=progress)
-    measures.append(iou_correlation(phantoms))
-    measures.append(automatic_measure(segmenter, sizes.scenes, progress=progress))
-    threads = f"{torch.get_num_threads()} thread(s), median of {sizes.timed_slices} slices"
-    measures.append(Measure("load_s", load_s, "one load, file in the system's cache"))
-    measures += [
-        Measure("encode_ms", encode_ms, threads),
-        Measure("decode_ms", decode_ms, threads),
+    measures = [
+        *phantom_measures(phantoms),
+        *(each for name, table in scored.items() for each in real_measures(name, table)),
+        *scene_measures(segmenter, sizes.scenes, progress=progress),
+        iou_correlation(phantoms),
+        automatic_measure(segmenter, sizes.scenes, progress=progress),
+        *times,
     ]
     tables = [bars_table(measures), bars_table(tissue_measures(phantoms), section="tissues")]
     real = {name: table for name, table in scored.items() if table is not None}
     return Assessment(pd.concat(tables, ignore_index=True), real)
+
+
+def _times(segmenter: Segmenter, slices: int) -> list[Measure]:
+    encode_ms, decode_ms = time_segmenter(segmenter, repeats=slices)
+    busy = os.getloadavg()[0] / (os.cpu_count() or 1)
+    how = f"{torch.get_num_threads()} threads, median of {slices} slices, load {busy:.1f} a core"
+    return [Measure("encode_ms", encode_ms, how), Measure("decode_ms", decode_ms, how)]
 
 
 def card_path() -> Path:
@@ -166,10 +176,12 @@ def main(arguments: list[str] | None = None) -> None:
     assessment = assess(segmenter, sizes, load_s=load_s)
     facts = provenance(
         segmenter=segmenter,
+        seed=REPORT_SEED,
+        datasets=", ".join((*PHANTOMS, *assessment.real)),
+        phantom_version=PHANTOM_VERSION,
         threads=torch.get_num_threads(),
         sizes=str(asdict(sizes)),
         seconds=round(time.perf_counter() - start),
-        load_per_core=round(os.getloadavg()[0] / (os.cpu_count() or 1), 1),
     )
     if options.csv:
         write_table(assessment.table, options.csv, provenance=facts)

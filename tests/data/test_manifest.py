@@ -139,7 +139,8 @@ def test_a_reference_says_where_it_comes_from():
 
 def test_what_is_ours_and_what_a_third_party_says_is_marked():
     models = load_manifest().models
-    assert [name for name, model in models.items() if model.miniature] == ["sam_vit_mini"]
+    minis = [name for name, model in models.items() if model.miniature]
+    assert minis == ["sam_vit_mini", "medsam_vit_mini"]
     assert "third party" in models["medsam_vit_b"].note
     assert models["medsam_vit_b"].access == "instructions"
     assert not models["medsam_vit_b"].learned_iou

@@ -57,7 +57,7 @@ def test_contrast_to_noise_lies_in_its_range(anatomy, sequence, first, second, a
 @pytest.mark.parametrize("number", [17, 23])
 def test_air_is_rayleigh_noise_at_both_sites(anatomy, sequence, number):
     voxels = scan(anatomy, number, sequence).image.array.astype(np.float32)
-    n = voxels.shape[0] // 16
+    n = voxels.shape[0] // 32
     corners = [
         voxels[a, b] for a in (slice(n), slice(-n, None)) for b in (slice(n), slice(-n, None))
     ]

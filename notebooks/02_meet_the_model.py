@@ -64,7 +64,7 @@ output = "../output"  # folder for the table and the figures
 # %%
 tables, figures = Path(output, "tables"), Path(output, "figures")
 segmenter, rng = mskseg.load_segmenter(model), np.random.default_rng(seed)
-cases = load_some(dataset, progress=False)
+cases = load_some(dataset)
 print(f"mskseg {mskseg.__version__}, {segmenter}, {segmenter.device}, seed {seed}")
 
 # %% [markdown]
@@ -187,7 +187,7 @@ ways = plots.masks_beside(
 
 # %%
 plans = [OracleBox(), OraclePoint()]
-table = score_cases(segmenter, cases, prompts=plans, slice_step=slice_step, progress=False)
+table = score_cases(segmenter, cases, prompts=plans, slice_step=slice_step)
 facts = provenance(command="02_meet_the_model", segmenter=segmenter, cases=cases, seed=seed)
 write_table(table, tables / "02_predicted_iou.csv", provenance=facts)
 

@@ -85,7 +85,7 @@ print(f"mskseg {mskseg.__version__}, {segmenters}, {segmenter.device}, seed {see
 
 # %%
 how_many = {"n_subjects": n_subjects, "n_sequences": n_sequences}
-sets = [load_some(name, **how_many, progress=False) for name in names]
+sets = [load_some(name, **how_many) for name in names]
 cases = [case for some in sets for case in some]
 for case in cases:
     assert case.image.shape == case.reference.shape

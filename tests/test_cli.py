@@ -139,12 +139,12 @@ def test_segment_writes_the_labels_on_the_grid_of_the_image(scan, weights):
 @pytest.mark.parametrize("tilt", [0.0, 0.3], ids=["straight", "oblique"])
 def test_the_written_mask_lies_where_the_box_was(orientation, tilt, tmp_path):
     """A segmenter that paints its box: the world position of the paint is that of the block."""
-    from mskseg.commands.prompt_file import read_prompts
     from mskseg.commands.segment import segment_case
     from mskseg.data.cases import Case
     from mskseg.data.readers import load_label_map, save_nifti
     from mskseg.data.volume import LabelMap, Volume
     from mskseg.prompts import boxes_from_mask, fill_boxes
+    from mskseg.prompts.files import read_prompts
 
     rotation = np.array(
         [[np.cos(tilt), -np.sin(tilt), 0], [np.sin(tilt), np.cos(tilt), 0], [0, 0, 1]]

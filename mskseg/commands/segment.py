@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 from mskseg.errors import InputError
 
 if TYPE_CHECKING:
-    from mskseg.commands.prompt_file import PromptFile, SlicePrompt
     from mskseg.data.cases import Case
     from mskseg.data.volume import LabelMap, Plane
     from mskseg.models.segmenter import Segmenter
+    from mskseg.prompts.files import PromptFile, SlicePrompt
 
 
 def add_to(commands: Any) -> None:
@@ -114,9 +114,9 @@ def check_model_is_here(name: str) -> None:
 def segment_image(arguments: argparse.Namespace) -> int:
     """Check the output, the prompts and the image, in this order; then segment and write."""
     from mskseg.commands.outputs import check_not_input, check_writable
-    from mskseg.commands.prompt_file import read_prompts
     from mskseg.data.cases import Case
     from mskseg.data.readers import load_image, save_nifti
+    from mskseg.prompts.files import read_prompts
 
     output = check_writable(arguments.output, suffixes=(".nii.gz", ".nii"))
     check_not_input(output, arguments.image, arguments.prompts)

@@ -29,7 +29,7 @@ Labelled = ArrayLike | Mapping[int, ArrayLike]
 """A label map or mask (H, W), or a mask (H, W) for each label; these may overlap."""
 
 # Left, right, top and bottom edge of a slice, see the conventions in `mskseg.data.volume`.
-_EDGES: dict[str, tuple[str, str, str, str]] = {
+EDGES: dict[str, tuple[str, str, str, str]] = {
     "axial": ("R", "L", "A", "P"),
     "coronal": ("R", "L", "S", "I"),
     "sagittal": ("A", "P", "S", "I"),
@@ -253,7 +253,7 @@ def _axes(ax: Axes | None) -> Axes:
 def _mark_edges(ax: Axes, plane: Plane) -> None:
     places = ((0.02, 0.5), (0.98, 0.5), (0.5, 0.98), (0.5, 0.02))
     sides = (("left", "center"), ("right", "center"), ("center", "top"), ("center", "bottom"))
-    for letter, place, (horizontal, vertical) in zip(_EDGES[plane], places, sides, strict=True):
+    for letter, place, (horizontal, vertical) in zip(EDGES[plane], places, sides, strict=True):
         ax.text(
             *place,
             letter,

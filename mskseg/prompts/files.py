@@ -1,4 +1,4 @@
-"""The prompts file of ``mskseg segment``.
+"""The prompts file, of ``mskseg segment`` and of the canvas.
 
 A JSON object::
 
@@ -25,16 +25,20 @@ A JSON object::
 ``point_coords``, ``point_labels``
     Points x, y (the centre of that pixel is 3.5, 5.5) with 1 for inside and 0 for outside.
     Together they are one prompt, and refine the box where one box is given.
+``image_sha256``
+    Which image they are for, where that is known: the fingerprint of its `Case`.
 """
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from mskseg.errors import InputError
+from mskseg.files import written_atomically
 
 Finite = Annotated[float, Field(allow_inf_nan=False)]
 
@@ -71,6 +75,12 @@ class PromptFile(BaseModel):
 
     plane: Literal["axial", "coronal", "sagittal"] | None = None
     prompts: Annotated[tuple[SlicePrompt, ...], Field(min_length=1)]
+    image_sha256: str | None = None
+
+    @property
+    def sha256(self) -> str:
+        """Of image, plane and prompts: the same for two readers only if they asked the same."""
+        return hashlib.sha256(self.model_dump_json().encode()).hexdigest()
 
 
 def read_prompts(path: Path) -> PromptFile:
@@ -103,3 +113,9 @@ def read_prompts(path: Path) -> PromptFile:
             'expected {"plane": "axial", "prompts": [{"slice": 12, "label": 1, "boxes_xyxy": '
             "[[x0, y0, x1, y1]]}]}"
         ) from error
+
+
+def write_prompts(prompts: PromptFile, path: Path) -> None:
+    """Write a prompts file, completely or not at all; OutputError if that is not possible."""
+    with written_atomically(path) as temporary:
+        temporary.write_text(prompts.model_dump_json(indent=1, exclude_none=True), encoding="utf-8")

@@ -1,0 +1,340 @@
+// The picture of PromptCanvas: mouse, keys and drawing. No build step: anywidget loads this file.
+//
+// Every coordinate that leaves this file is in pixels of the slice (x to the right, y down, the
+// centre of the first pixel is 0.5, 0.5). How large a pixel is on screen is known here alone.
+
+const CLICK_PX = 4; // a mouse that moves less than this has clicked, not dragged
+const SILENT_MS = 6000; // without an answer for so long, the reader is told
+const POSITIVE = "#56B4E9", NEGATIVE = "#D55E00", INK = "#000000", PAPER = "#FFFFFF";
+
+function element(kind, properties = {}, ...children) {
+  const made = document.createElement(kind);
+  for (const [name, value] of Object.entries(properties)) {
+    if (name.startsWith("aria-") || name === "role") made.setAttribute(name, value);
+    else made[name] = value;
+  }
+  made.append(...children);
+  return made;
+}
+
+/** Bits of M masks of a slice, as a Uint8Array each with 0 or 1 for every pixel. */
+function unpacked(buffer, pixels) {
+  if (!buffer || buffer.byteLength === 0) return [];
+  const bytes = new Uint8Array(buffer.buffer ?? buffer, buffer.byteOffset ?? 0, buffer.byteLength);
+  const stride = Math.ceil(pixels / 8), masks = [];
+  for (let start = 0; start + stride <= bytes.length; start += stride) {
+    const mask = new Uint8Array(pixels);
+    for (let i = 0; i < pixels; i++) mask[i] = (bytes[start + (i >> 3)] >> (7 - (i & 7))) & 1;
+    masks.push(mask);
+  }
+  return masks;
+}
+
+/** A slice and its mask as an image of one screen pixel a pixel, to be scaled when drawn. */
+function painted(grey, mask, view, window) {
+  const picture = new OffscreenCanvas(view.width, view.height);
+  const context = picture.getContext("2d");
+  const data = context.createImageData(view.width, view.height);
+  const [low, high] = window, [red, green, blue] = view.colour;
+  for (let i = 0; i < grey.length; i++) {
+    const shade = Math.max(0, Math.min(255, (255 * (grey[i] - low)) / Math.max(1, high - low)));
+    const share = mask && mask[i] ? 0.4 : 0;
+    data.data[4 * i] = shade * (1 - share) + red * share;
+    data.data[4 * i + 1] = shade * (1 - share) + green * share;
+    data.data[4 * i + 2] = shade * (1 - share) + blue * share;
+    data.data[4 * i + 3] = 255;
+  }
+  context.putImageData(data, 0, 0);
+  return picture;
+}
+
+/** Trace the border between mask and rest along the edges of the pixels. */
+function traceOutline(context, mask, width, height, toScreen) {
+  context.beginPath();
+  const at = (x, y) => x >= 0 && y >= 0 && x < width && y < height && mask[y * width + x];
+  const line = (x0, y0, x1, y1) => {
+    context.moveTo(...toScreen(x0, y0));
+    context.lineTo(...toScreen(x1, y1));
+  };
+  for (let y = 0; y < height; y++) {
+    for (let x = 0; x < width; x++) {
+      if (!mask[y * width + x]) continue;
+      if (!at(x, y - 1)) line(x, y, x + 1, y);
+      if (!at(x, y + 1)) line(x, y + 1, x + 1, y + 1);
+      if (!at(x - 1, y)) line(x, y, x, y + 1);
+      if (!at(x + 1, y)) line(x + 1, y, x + 1, y + 1);
+    }
+  }
+}
+
+function render({ model, el }) {
+  // What is on screen besides the traits: the part of the slice, the window, a drag under way.
+  const local = { zoom: 1, centre: null, window: [0, 255], drag: null, waiting: null, sent: 0 };
+  const canvas = element("canvas", { tabIndex: 0, role: "application", className: "msk-slice" });
+  const status = element("div", { role: "status", "aria-live": "polite", className: "msk-status" });
+  const alert = element("div", { role: "alert", className: "msk-alert" });
+  const busy = element("span", { className: "msk-busy", textContent: "working" });
+  const choices = element("div", { className: "msk-choices", role: "group",
+    "aria-label": "masks of an ambiguous point" });
+  const button = (text, label, act) => {
+    const made = element("button", { textContent: text, title: label, "aria-label": label });
+    made.addEventListener("click", act);
+    return made;
+  };
+  const range = (label, value, act) => {
+    const made = element("input", { type: "range", min: 0, max: 255, value, "aria-label": label });
+    made.addEventListener("input", () => { act(Number(made.value)); draw(); });
+    return element("label", { textContent: label + " " }, made);
+  };
+  const toolbar = element("div", { className: "msk-toolbar", role: "toolbar",
+    "aria-label": "prompts" },
+    button("undo (u)", "undo the last prompt", () => send({ kind: "undo" })),
+    button("clear (c)", "take all prompts of this slice away", () => send({ kind: "clear" })),
+    button("next mask (n)", "take the next of three masks", () => send({ kind: "next" })),
+    button("+", "zoom in", () => zoomBy(1.5)), button("\u2212", "zoom out", () => zoomBy(1 / 1.5)),
+    range("black", 0, (value) => { local.window[0] = value; }),
+    range("white", 255, (value) => { local.window[1] = value; }), busy);
+  const legend = element("div", { className: "msk-legend" });
+  el.classList.add("msk-canvas");
+  el.append(toolbar, alert, element("div", { className: "msk-row" },
+    element("div", {}, canvas, legend), element("div", { className: "msk-side" }, status, choices)));
+
+  // ---- the way between screen and slice
+
+  const view = () => model.get("view");
+  const heightRatio = () => view().row_mm / view().column_mm;
+  const shown = () => {
+    const { width, height } = view(), w = width / local.zoom, h = height / local.zoom;
+    const [cx, cy] = local.centre ?? [width / 2, height / 2];
+    const x = Math.max(0, Math.min(width - w, cx - w / 2));
+    const y = Math.max(0, Math.min(height - h, cy - h / 2));
+    return { x, y, w, h };
+  };
+  const toScreen = (x, y) => {
+    const part = shown();
+    return [((x - part.x) / part.w) * canvas.width, ((y - part.y) / part.h) * canvas.height];
+  };
+  const toSlice = (event) => {
+    const box = canvas.getBoundingClientRect(), part = shown();
+    return [part.x + ((event.clientX - box.left) / box.width) * part.w,
+      part.y + ((event.clientY - box.top) / box.height) * part.h];
+  };
+  const resize = () => {
+    const { width, height } = view(), tall = height * heightRatio();
+    const scale = Math.min(620 / width, 560 / tall);
+    const size = [Math.round(width * scale), Math.round(tall * scale)];
+    const dense = window.devicePixelRatio || 1;
+    canvas.style.width = size[0] + "px";
+    canvas.style.height = size[1] + "px";
+    canvas.width = size[0] * dense;
+    canvas.height = size[1] * dense;
+  };
+  const zoomBy = (factor, at = null) => {
+    local.centre = at ?? local.centre;
+    local.zoom = Math.max(1, Math.min(16, local.zoom * factor));
+    draw();
+  };
+
+  // ---- requests: one at a time; while one is under way, only the newest other one is kept
+
+  const send = (content) => {
+    if (local.sent) { local.waiting = content; return; }
+    local.request = (local.request ?? 0) + 1;
+    local.sent = performance.now();
+    busy.style.visibility = "visible";
+    local.timer = setTimeout(() => {
+      alert.textContent = "The kernel does not answer. If it was restarted, run the cell again.";
+    }, SILENT_MS);
+    model.send({ ...content, request: local.request });
+  };
+  const answered = () => {
+    const readout = model.get("readout");
+    if (!local.sent || readout.answered !== local.request) return;
+    clearTimeout(local.timer);
+    const started = local.sent, number = local.request;
+    requestAnimationFrame(() => { // painted: for the test in a real browser
+      el.dataset.lastMs = String(performance.now() - started);
+      el.dataset.lastRequest = String(number);
+    });
+    local.sent = 0;
+    busy.style.visibility = "hidden";
+    const next = local.waiting;
+    local.waiting = null;
+    if (next) send(next);
+  };
+
+  // ---- drawing
+
+  const draw = () => {
+    const now = view(), pixels = now.width * now.height;
+    const image = model.get("image");
+    const grey = new Uint8Array(image.buffer ?? image, image.byteOffset ?? 0, image.byteLength);
+    if (!now.width || grey.length !== pixels) return; // the rest is on its way
+    const masks = unpacked(model.get("masks"), pixels);
+    const mask = masks[model.get("readout").chosen ?? 0] ?? null;
+    const context = canvas.getContext("2d"), part = shown();
+    context.imageSmoothingEnabled = false;
+    context.drawImage(painted(grey, mask, now, local.window), part.x, part.y, part.w, part.h,
+      0, 0, canvas.width, canvas.height);
+    if (mask) {
+      traceOutline(context, mask, now.width, now.height, toScreen);
+      stroke(context, `rgb(${now.colour.join(",")})`, 1.5);
+    }
+    drawPrompts(context);
+    drawEdges(context, now.edges);
+    drawChoices(grey, masks);
+    canvas.setAttribute("aria-label",
+      `${now.name}. Click: point inside; shift-click: outside; drag: box; u: undo; c: clear; ` +
+      "n: next mask; page up and page down: slices; plus and minus: zoom.");
+  };
+  const stroke = (context, colour, width) => {
+    const dense = window.devicePixelRatio || 1;
+    context.lineWidth = (width + 2) * dense;
+    context.strokeStyle = INK;
+    context.stroke();
+    context.lineWidth = width * dense;
+    context.strokeStyle = colour;
+    context.stroke();
+  };
+  const drawPrompts = (context) => {
+    const { points, box } = model.get("prompts"), drawn = local.drag?.box ?? box;
+    if (drawn) {
+      const [x0, y0] = toScreen(drawn[0], drawn[1]), [x1, y1] = toScreen(drawn[2], drawn[3]);
+      context.beginPath();
+      context.rect(x0, y0, x1 - x0, y1 - y0);
+      stroke(context, PAPER, 2);
+    }
+    for (const [px, py, inside] of points ?? []) {
+      const [x, y] = toScreen(px, py), r = 7 * (window.devicePixelRatio || 1);
+      context.beginPath();
+      if (inside) context.arc(x, y, r * 0.8, 0, 2 * Math.PI);
+      else for (const s of [-1, 1]) { // a cross: shape as well as colour tells them apart
+        context.moveTo(x - r * 0.8, y - s * r * 0.8);
+        context.lineTo(x + r * 0.8, y + s * r * 0.8);
+      }
+      if (inside) { context.fillStyle = POSITIVE; context.fill(); }
+      stroke(context, inside ? PAPER : NEGATIVE, inside ? 1.5 : 3.5);
+    }
+  };
+  const drawEdges = (context, [left, right, top, bottom]) => {
+    const dense = window.devicePixelRatio || 1, { width, height } = canvas, gap = 12 * dense;
+    context.font = `bold ${14 * dense}px sans-serif`;
+    context.textAlign = "center";
+    context.textBaseline = "middle";
+    for (const [text, x, y] of [[left, gap, height / 2], [right, width - gap, height / 2],
+      [top, width / 2, gap], [bottom, width / 2, height - gap]]) {
+      context.lineWidth = 3 * dense;
+      context.strokeStyle = INK;
+      context.strokeText(text, x, y);
+      context.fillStyle = PAPER;
+      context.fillText(text, x, y);
+    }
+  };
+  const drawChoices = (grey, masks) => {
+    choices.replaceChildren();
+    if (masks.length < 2) return;
+    const now = view(), said = model.get("readout");
+    masks.forEach((mask, number) => {
+      const small = element("canvas", { width: 150, height: Math.round(150 * now.height *
+        heightRatio() / now.width) });
+      small.getContext("2d").drawImage(painted(grey, mask, now, local.window), 0, 0,
+        small.width, small.height);
+      const text = `mask ${number + 1}: predicted IoU ${fixed(said.predicted_iou?.[number])}` +
+        `, Dice ${fixed(said.dice?.[number])}`;
+      const made = button("", text, () => send({ kind: "choose", mask: number }));
+      made.className = "msk-choice" + (number === said.chosen ? " msk-chosen" : "");
+      made.setAttribute("aria-pressed", String(number === said.chosen));
+      made.append(small, element("span", { textContent: text }));
+      choices.append(made);
+    });
+  };
+  const fixed = (value) => (value === null || value === undefined ? "unknown" : value.toFixed(2));
+  const say = () => {
+    const said = model.get("readout"), now = view();
+    const line = (name, value) => element("div", {}, element("span", { textContent: name }),
+      element("strong", { textContent: value }));
+    status.replaceChildren(
+      line("tissue", said.tissue ?? ""), line("slice", `${now.slice} of ${now.n_slices}`),
+      line("prompts", String(said.n_prompts ?? 0)));
+    if (said.dice) {
+      status.append(line("Dice", fixed(said.dice[said.chosen])),
+        line("predicted IoU", fixed(said.predicted_iou[said.chosen])),
+        line("encoding", `${said.encode_ms.toFixed(0)} ms`),
+        line("decoding", `${said.decode_ms.toFixed(0)} ms`));
+    }
+    status.append(line("model", said.model + (said.miniature ? " (miniature)" : "")));
+    const swatch = element("span", { className: "msk-swatch" });
+    swatch.style.background = `rgb(${(now.colour ?? [0, 0, 0]).join(",")})`;
+    legend.replaceChildren(swatch, `mask of ${said.tissue ?? ""} · circle: inside · ` +
+      "cross: outside · rectangle: box");
+  };
+
+  // ---- mouse and keys
+
+  const inBox = ([x, y], box) => box && x > box[0] && x < box[2] && y > box[1] && y < box[3];
+  const clamp = (value, low, high) => Math.max(low, Math.min(high, value));
+  canvas.addEventListener("contextmenu", (event) => event.preventDefault());
+  canvas.addEventListener("pointerdown", (event) => {
+    canvas.focus();
+    canvas.setPointerCapture(event.pointerId);
+    const start = toSlice(event), box = model.get("prompts").box;
+    local.drag = { start, from: [event.clientX, event.clientY], moving: inBox(start, box) && box,
+      button: event.button, shift: event.shiftKey, box: null };
+  });
+  canvas.addEventListener("pointermove", (event) => {
+    const drag = local.drag;
+    if (!drag || drag.button !== 0) return;
+    const [dx, dy] = [event.clientX - drag.from[0], event.clientY - drag.from[1]];
+    if (!drag.box && Math.hypot(dx, dy) < CLICK_PX) return;
+    const { width, height } = view(), [x, y] = toSlice(event), [sx, sy] = drag.start;
+    if (drag.moving) {
+      const [x0, y0, x1, y1] = drag.moving;
+      const mx = clamp(x - sx, -x0, width - x1), my = clamp(y - sy, -y0, height - y1);
+      drag.box = [x0 + mx, y0 + my, x1 + mx, y1 + my];
+    } else {
+      drag.box = [Math.min(sx, x), Math.min(sy, y), Math.max(sx, x), Math.max(sy, y)];
+      drag.box = drag.box.map((value, i) => clamp(value, 0, i % 2 ? height : width));
+    }
+    draw();
+  });
+  canvas.addEventListener("pointerup", (event) => {
+    const drag = local.drag;
+    local.drag = null;
+    if (!drag) return;
+    if (drag.box) { send({ kind: "box", box: drag.box }); return; }
+    const [x, y] = toSlice(event), inside = drag.button === 0 && !drag.shift;
+    send({ kind: "point", x, y, inside });
+  });
+  canvas.addEventListener("wheel", (event) => {
+    if (!event.ctrlKey && document.activeElement !== canvas) return; // let the page scroll
+    event.preventDefault();
+    zoomBy(event.deltaY < 0 ? 1.25 : 0.8, toSlice(event));
+  }, { passive: false });
+  const keys = {
+    u: () => send({ kind: "undo" }), c: () => send({ kind: "clear" }),
+    n: () => send({ kind: "next" }), "+": () => zoomBy(1.5), "-": () => zoomBy(1 / 1.5),
+    0: () => { local.centre = null; local.zoom = 1; draw(); },
+    PageUp: () => send({ kind: "slice", step: 1 }),
+    PageDown: () => send({ kind: "slice", step: -1 }),
+  };
+  canvas.addEventListener("keydown", (event) => {
+    const act = keys[event.key];
+    if (!act || event.ctrlKey || event.metaKey) return;
+    event.preventDefault();
+    event.stopPropagation(); // JupyterLab has shortcuts on the same keys
+    act();
+  });
+
+  // ---- from Python
+
+  const sizeChanged = () => { resize(); draw(); say(); };
+  const changed = () => { draw(); say(); answered(); };
+  model.on("change:view", sizeChanged);
+  model.on("change:image change:masks change:prompts change:readout", changed);
+  model.on("change:error", () => { alert.textContent = model.get("error"); });
+  alert.textContent = model.get("error");
+  busy.style.visibility = "hidden";
+  sizeChanged();
+}
+
+export default { render };

@@ -1,0 +1,356 @@
+"""The canvas in JupyterLab, in a real browser: what its pixels show lies where the patient has it.
+
+The slice is anisotropic, not square and stored flipped. What is expected follows from the world
+points that the volume was drawn from, not from any coordinates of the canvas.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import re
+import shutil
+import socket
+import statistics
+import subprocess
+import sys
+import time
+import urllib.request
+from pathlib import Path
+
+import nibabel as nib
+import numpy as np
+import pytest
+from PIL import Image
+from playwright.sync_api import sync_playwright
+
+OUTPUT = Path(__file__).parents[2] / "output" / "browser"
+TOKEN = "token-of-the-test"
+
+# World (RAS mm): x to the patient's right. 90 x 64 voxels of 1 x 2 mm, slices of 5 mm.
+EDGE_MM = {"right": 45.0, "front": 64.0}
+SIZE_MM = (90.0, 128.0)
+BONE = ((16.0, 22.0), 15.0)  # centre (x, y), radius
+SMALL = ((-24.0, -36.0), 8.0)  # only on the upper slices
+NOTEBOOK = """
+import mskseg
+from mskseg.data.cases import Case
+from mskseg.data.readers import load_image, load_label_map
+from mskseg.display.canvas import PromptExplorer
+
+class Failing:
+    miniature = True
+    embed = lambda self, image: None
+    def predict(self, *args, **options):
+        raise MemoryError("this model always fails")
+
+case = Case(subject="drawn", image=load_image("image.nii.gz"),
+            reference=load_label_map("labels.nii.gz"), tissues={1: "bone", 2: "small bone"})
+models = {"sam_vit_mini": mskseg.load_segmenter("sam_vit_mini"), "failing": Failing()}
+explorer = PromptExplorer(case, models)
+explorer.go_to(1)
+explorer
+"""
+
+
+def write_scan(folder: Path) -> None:
+    """Stored with x to the left and y to the back: both flipped against the world's axes."""
+    affine = np.diag([-1.0, -2.0, 5.0, 1.0])
+    affine[:3, 3] = [EDGE_MM["right"] - 0.5, EDGE_MM["front"] - 1.0, -10.0]
+    i, j = np.mgrid[:90, :64]
+    x, y = affine[0, 0] * i + affine[0, 3], affine[1, 1] * j + affine[1, 3]
+    labels = np.zeros((90, 64, 4), np.uint8)
+    for value, ((cx, cy), radius) in ((1, BONE), (2, SMALL)):
+        labels[np.hypot(x - cx, y - cy) < radius, 2 * (value - 1) :] = value
+    noise = np.random.default_rng(0).integers(0, 12, labels.shape)
+    image = (40 + 150 * (labels > 0) + noise).astype(np.int16)
+    for name, array in (("image", image), ("labels", labels)):
+        nib.save(nib.Nifti1Image(array, affine), folder / f"{name}.nii.gz")
+
+
+def write_notebook(folder: Path) -> None:
+    cell = {
+        "cell_type": "code",
+        "id": "one",
+        "metadata": {},
+        "outputs": [],
+        "execution_count": None,
+    }
+    kernel = {"display_name": "Python 3", "language": "python", "name": "python3"}
+    notebook = {"nbformat": 4, "nbformat_minor": 5, "metadata": {"kernelspec": kernel}}
+    notebook["cells"] = [{**cell, "source": NOTEBOOK.strip()}]
+    (folder / "canvas.ipynb").write_text(json.dumps(notebook))
+
+
+def on_screen(point_mm) -> tuple[float, float]:
+    """Place of a world point on an axial slice seen from the feet, as parts of its size."""
+    return (
+        (EDGE_MM["right"] - point_mm[0]) / SIZE_MM[0],
+        (EDGE_MM["front"] - point_mm[1]) / SIZE_MM[1],
+    )
+
+
+@pytest.fixture(scope="module")
+def chromium() -> str:
+    found = shutil.which("chromium") or shutil.which("chromium-browser")
+    if found is None and os.environ.get("CI") != "true":
+        pytest.skip("no chromium on the PATH")
+    assert found, "CI=true, so the browser test may not be skipped: install chromium"
+    return found
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory):
+    """Address of a JupyterLab with the notebook in it."""
+    folder = tmp_path_factory.mktemp("lab")
+    write_scan(folder)
+    write_notebook(folder)
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = [sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root",
+               f"--ServerApp.port={port}", f"--IdentityProvider.token={TOKEN}",
+               "--LabApp.news_url=None", f"--ServerApp.root_dir={folder}",
+               "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate"]  # fmt: skip
+    log = (folder / "lab.log").open("w")
+    server = subprocess.Popen(command, cwd=folder, stdout=log, stderr=subprocess.STDOUT)
+    address = f"http://127.0.0.1:{port}"
+    try:
+        for _ in range(240):
+            try:
+                urllib.request.urlopen(f"{address}/api?token={TOKEN}", timeout=2).read()
+                break
+            except OSError:
+                assert server.poll() is None, (folder / "lab.log").read_text()[-2000:]
+                time.sleep(0.5)
+        yield address
+    finally:
+        server.terminate()
+        server.wait(timeout=30)
+        log.close()
+
+
+@pytest.fixture(scope="module")
+def page(lab, chromium):
+    flags = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=flags)
+        page = browser.new_page(viewport={"width": 1400, "height": 1100})
+        page.set_default_timeout(120_000)
+        page.goto(f"{lab}/lab/tree/canvas.ipynb?token={TOKEN}")
+        page.locator(".jp-CodeCell .cm-content").first.click()
+        page.keyboard.press("Shift+Enter")
+        page.locator(".msk-slice").wait_for()
+        page.wait_for_function("document.querySelector('.msk-status').textContent.includes('bone')")
+        page.locator(".msk-slice").scroll_into_view_if_needed()
+        OUTPUT.mkdir(parents=True, exist_ok=True)
+        yield page
+        browser.close()
+
+
+class Canvas:
+    """What a reader sees and does, in world points."""
+
+    def __init__(self, page):
+        self.page, self.element = page, page.locator(".msk-slice")
+
+    def place(self, point_mm):
+        box = self.element.bounding_box()
+        across, down = on_screen(point_mm)
+        return box["x"] + across * box["width"], box["y"] + down * box["height"]
+
+    def requests(self) -> int:
+        return int(self.page.locator(".msk-canvas").get_attribute("data-last-request") or 0)
+
+    def answered(self, act) -> float:
+        """Do something, wait until its answer is painted; milliseconds since it was sent."""
+        before = self.requests()
+        act()
+        self.page.wait_for_function(
+            "n => Number(document.querySelector('.msk-canvas').dataset.lastRequest || 0) > n",
+            arg=before,
+        )
+        return float(self.page.locator(".msk-canvas").get_attribute("data-last-ms"))
+
+    def click(self, point_mm, modifiers=()):
+        x, y = self.place(point_mm)
+        box = self.element.bounding_box()
+        position = {"x": x - box["x"], "y": y - box["y"]}
+        return self.answered(lambda: self.element.click(position=position, modifiers=modifiers))
+
+    def drag(self, first_mm, last_mm):
+        def act():
+            self.page.mouse.move(*self.place(first_mm))
+            self.page.mouse.down()
+            self.page.mouse.move(*self.place(last_mm), steps=6)
+            self.page.mouse.up()
+
+        return self.answered(act)
+
+    def press(self, key):
+        return self.answered(lambda: self.element.press(key))
+
+    def pixels(self, name: str) -> np.ndarray:
+        """(H, W, 3) of a screenshot of the canvas alone; the whole page is kept in output/."""
+        self.page.screenshot(path=OUTPUT / f"{name}.png")
+        return np.asarray(Image.open(io.BytesIO(self.element.screenshot())).convert("RGB"), int)
+
+    def status(self, name: str) -> str:
+        text = self.page.locator(".msk-status > div", has_text=name).first.inner_text()
+        return text.replace(name, "").strip()
+
+    def alert(self) -> str:
+        return self.page.locator(".msk-alert").inner_text()
+
+
+@pytest.fixture
+def canvas(page):
+    canvas = Canvas(page)
+    canvas.press("c")
+    return canvas
+
+
+def at(pixels, point_mm):
+    across, down = on_screen(point_mm)
+    return pixels[int(down * pixels.shape[0]), int(across * pixels.shape[1])]
+
+
+def is_tinted(colour) -> bool:
+    """The first tissue's orange over grey."""
+    return colour[0] - colour[2] > 35
+
+
+def around(shape, part):
+    (x, y), radius = shape
+    return [(x + part * radius * np.cos(a), y + part * radius * np.sin(a)) for a in range(6)]
+
+
+def drag_box(canvas, shape):
+    (x, y), radius = shape
+    return canvas.drag((x + radius, y + radius), (x - radius, y - radius))
+
+
+@pytest.mark.slow
+def test_the_slice_lies_as_the_patient_does(canvas):
+    pixels = canvas.pixels("1_slice")
+    assert pixels.shape[0] / pixels.shape[1] == pytest.approx(SIZE_MM[1] / SIZE_MM[0], rel=0.02)
+    assert all(at(pixels, point).min() > 150 for point in around(BONE, 0.8))
+    assert all(at(pixels, point).max() < 90 for point in around(BONE, 1.25))
+    assert at(pixels, (-BONE[0][0], BONE[0][1])).max() < 90  # not mirrored
+    assert at(pixels, (BONE[0][0], -BONE[0][1])).max() < 90  # not upside down
+
+
+@pytest.mark.slow
+def test_a_box_paints_the_bone_and_shows_its_dice_and_undo_takes_it_away(canvas):
+    drag_box(canvas, BONE)
+    pixels = canvas.pixels("2_box")
+    assert all(is_tinted(at(pixels, point)) for point in around(BONE, 0.7))
+    assert not any(is_tinted(at(pixels, point)) for point in around(BONE, 1.6))
+    rows, columns = np.mgrid[:64, :90]
+    x, y = EDGE_MM["right"] - columns - 0.5, EDGE_MM["front"] - 2.0 * rows - 1.0
+    reference = np.hypot(x - BONE[0][0], y - BONE[0][1]) < BONE[1]
+    painted = np.array([[is_tinted(at(pixels, p)) for p in zip(*line, strict=True)]
+                        for line in zip(x, y, strict=True)])  # fmt: skip
+    measured = 2 * (painted & reference).sum() / (painted.sum() + reference.sum())
+    assert float(canvas.status("Dice")) == pytest.approx(measured, abs=0.06)
+    assert measured > 0.8
+    canvas.press("u")
+    assert not is_tinted(at(canvas.pixels("3_undone"), BONE[0]))
+
+
+@pytest.mark.slow
+def test_a_click_shows_three_masks_and_another_can_be_chosen(canvas):
+    canvas.click(BONE[0])
+    choices = canvas.page.locator(".msk-choice")
+    assert choices.count() == 3
+    canvas.pixels("4_three_masks")
+    canvas.answered(lambda: choices.nth(1).click())
+    assert choices.nth(1).get_attribute("aria-pressed") == "true"
+    assert canvas.status("prompts") == "1"
+
+
+@pytest.mark.slow
+def test_a_drag_inside_the_box_moves_it(canvas):
+    drag_box(canvas, BONE)
+    (x, y), radius = BONE
+    canvas.drag((x, y), (x - 2.5 * radius, y))
+    pixels = canvas.pixels("5_moved")
+    edge = at(pixels, (x - 2.5 * radius - radius, y))
+    assert edge.min() > 180 or at(pixels, (x - 3.5 * radius + 1, y)).min() > 180
+    assert canvas.status("prompts") == "1"
+
+
+@pytest.mark.slow
+def test_the_next_slice_shows_what_is_there(canvas):
+    assert at(canvas.pixels("6_below"), SMALL[0]).max() < 90
+    canvas.press("PageUp")
+    assert at(canvas.pixels("7_above"), SMALL[0]).min() > 150
+    assert canvas.status("slice") == "2 of 4"
+    canvas.press("PageDown")
+
+
+@pytest.mark.slow
+def test_zoomed_in_a_click_lands_where_it_was_made(canvas):
+    canvas.page.get_by_role("button", name="zoom in").click()
+    box = canvas.element.bounding_box()
+    canvas.answered(
+        lambda: canvas.element.click(position={"x": box["width"] / 2, "y": box["height"] / 2})
+    )
+    canvas.element.press("0")
+    pixels = canvas.pixels("8_zoomed_click")
+    middle = pixels[pixels.shape[0] // 2, pixels.shape[1] // 2]
+    assert middle[2] > middle[0] + 60  # the blue disc of a point inside, in the middle
+    canvas.press("u")
+
+
+@pytest.mark.slow
+def test_a_box_without_area_is_explained_and_changes_nothing(canvas):
+    drag_box(canvas, BONE)
+    before = canvas.pixels("9_before")
+    x, y = BONE[0]
+    canvas.drag((x - 40, y), (x - 40, y - 20))
+    assert "box" in canvas.alert()
+    after = canvas.pixels("9_after")
+    assert (at(after, BONE[0]) == at(before, BONE[0])).all()
+    canvas.press("u")
+    assert canvas.alert() == ""
+
+
+@pytest.mark.slow
+def test_a_model_that_fails_is_explained_and_the_mask_stays(canvas):
+    drag_box(canvas, BONE)
+    chooser = canvas.page.locator("select").filter(has_text="failing")
+    chooser.select_option("failing")
+    canvas.page.get_by_text("this model always fails").wait_for()
+    assert is_tinted(at(canvas.pixels("10_failing"), BONE[0]))
+    assert chooser.input_value() == "sam_vit_mini"
+    canvas.press("u")
+
+
+@pytest.mark.slow
+def test_from_click_to_mask_is_quick(canvas):
+    """Bar: 150 ms on two idle cores. The better of two rounds: other work must not fail it."""
+    rounds = []
+    for _ in range(2):
+        canvas.press("c")
+        points = [around(BONE, 0.1 * (1 + k % 8))[k % 6] for k in range(20)]
+        rounds.append(statistics.median(canvas.click(point) for point in points))
+    print(
+        f"\nfrom click to mask: median {min(rounds):.0f} ms ({max(rounds):.0f} in the other round)"
+    )
+    assert min(rounds) < 150 * max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
+
+
+@pytest.mark.slow
+def test_a_restarted_kernel_is_noticed(canvas, lab):
+    """The last: afterwards the canvas on screen is without a session."""
+    listed = json.load(urllib.request.urlopen(f"{lab}/api/kernels?token={TOKEN}"))
+    request = urllib.request.Request(
+        f"{lab}/api/kernels/{listed[0]['id']}/restart?token={TOKEN}", method="POST"
+    )
+    urllib.request.urlopen(request, timeout=60).read()
+    canvas.page.wait_for_timeout(3000)
+    canvas.element.click()
+    canvas.page.get_by_text(re.compile("kernel does not answer")).wait_for()
+    canvas.page.screenshot(path=OUTPUT / "11_restarted.png")

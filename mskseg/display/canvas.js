@@ -97,7 +97,7 @@ function render({ model, el }) {
   const legend = element("div", { className: "msk-legend" });
   el.classList.add("msk-canvas");
   el.append(toolbar, alert, element("div", { className: "msk-row" },
-    element("div", {}, canvas, legend), element("div", { className: "msk-side" }, status, choices)));
+    element("div", {}, canvas, legend), element("div", { className: "msk-side" }, status)), choices);
 
   // ---- the way between screen and slice
 
@@ -254,7 +254,7 @@ function render({ model, el }) {
     const line = (name, value) => element("div", {}, element("span", { textContent: name }),
       element("strong", { textContent: value }));
     status.replaceChildren(
-      line("tissue", said.tissue ?? ""), line("slice", `${now.slice} of ${now.n_slices}`),
+      line("tissue", said.tissue ?? ""), line("slice", `${now.slice} (0 to ${now.n_slices - 1})`),
       line("prompts", String(said.n_prompts ?? 0)));
     if (said.dice) {
       status.append(line("Dice", fixed(said.dice[said.chosen])),
@@ -275,7 +275,7 @@ function render({ model, el }) {
   const clamp = (value, low, high) => Math.max(low, Math.min(high, value));
   canvas.addEventListener("contextmenu", (event) => event.preventDefault());
   canvas.addEventListener("pointerdown", (event) => {
-    canvas.focus();
+    canvas.focus({ preventScroll: true }); // the slice must not move under the mouse
     canvas.setPointerCapture(event.pointerId);
     const start = toSlice(event), box = model.get("prompts").box;
     local.drag = { start, from: [event.clientX, event.clientY], moving: inBox(start, box) && box,
@@ -297,12 +297,12 @@ function render({ model, el }) {
     }
     draw();
   });
-  canvas.addEventListener("pointerup", (event) => {
+  canvas.addEventListener("pointerup", () => {
     const drag = local.drag;
     local.drag = null;
     if (!drag) return;
     if (drag.box) { send({ kind: "box", box: drag.box }); return; }
-    const [x, y] = toSlice(event), inside = drag.button === 0 && !drag.shift;
+    const [x, y] = drag.start, inside = drag.button === 0 && !drag.shift;
     send({ kind: "point", x, y, inside });
   });
   canvas.addEventListener("wheel", (event) => {

@@ -79,7 +79,7 @@ def write_notebook(folder: Path) -> None:
     }
     kernel = {"display_name": "Python 3", "language": "python", "name": "python3"}
     notebook = {"nbformat": 4, "nbformat_minor": 5, "metadata": {"kernelspec": kernel}}
-    notebook["cells"] = [{**cell, "source": NOTEBOOK.strip()}]
+    notebook["cells"] = [{**cell, "execution_count": None, "source": NOTEBOOK.strip()}]
     (folder / "canvas.ipynb").write_text(json.dumps(notebook))
 
 
@@ -286,7 +286,7 @@ def test_the_next_slice_shows_what_is_there(canvas):
     assert at(canvas.pixels("6_below"), SMALL[0]).max() < 90
     canvas.press("PageUp")
     assert at(canvas.pixels("7_above"), SMALL[0]).min() > 150
-    assert canvas.status("slice") == "2 of 4"
+    assert canvas.status("slice") == "2 (0 to 3)"
     canvas.press("PageDown")
 
 
@@ -299,8 +299,8 @@ def test_zoomed_in_a_click_lands_where_it_was_made(canvas):
     )
     canvas.element.press("0")
     pixels = canvas.pixels("8_zoomed_click")
-    middle = pixels[pixels.shape[0] // 2, pixels.shape[1] // 2]
-    assert middle[2] > middle[0] + 60  # the blue disc of a point inside, in the middle
+    colour = pixels[pixels.shape[0] // 2, pixels.shape[1] // 2]
+    assert colour[2] > colour[0] + 60  # the blue disc of a point inside, in the middle
     canvas.press("u")
 
 
@@ -336,15 +336,13 @@ def test_from_click_to_mask_is_quick(canvas):
         canvas.press("c")
         points = [around(BONE, 0.1 * (1 + k % 8))[k % 6] for k in range(20)]
         rounds.append(statistics.median(canvas.click(point) for point in points))
-    print(
-        f"\nfrom click to mask: median {min(rounds):.0f} ms ({max(rounds):.0f} in the other round)"
-    )
+    (OUTPUT / "click_to_mask_ms.txt").write_text(f"{rounds[0]:.0f} {rounds[1]:.0f}\n")
     assert min(rounds) < 150 * max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
 
 
 @pytest.mark.slow
 def test_a_restarted_kernel_is_noticed(canvas, lab):
-    """The last: afterwards the canvas on screen is without a session."""
+    """Runs last: afterwards the canvas on screen is without a session."""
     listed = json.load(urllib.request.urlopen(f"{lab}/api/kernels?token={TOKEN}"))
     request = urllib.request.Request(
         f"{lab}/api/kernels/{listed[0]['id']}/restart?token={TOKEN}", method="POST"

@@ -41,6 +41,7 @@ from IPython.display import Markdown
 import mskseg
 from mskseg.data.selection import fullest_slice, load_some
 from mskseg.display import plots
+from mskseg.display.canvas import PromptExplorer, widgets_work
 from mskseg.evaluation import OracleBox, OraclePoint, dice
 from mskseg.evaluation.tables import score_cases, write_table
 from mskseg.models.automatic import grid_candidates
@@ -232,19 +233,11 @@ all_clicks = plots.draw_points(clicked, points[: len(scores)], point_labels=labe
 
 # %% alt="Ten noisy boxes around one object"
 noisy = jitter_boxes(np.repeat(box[None], 10, axis=0), shape=target.shape, rng=rng, relative=0.1)
-drawn = plots.show_slice(
-    one.image,
-    spacing_mm=one.spacing_mm,
-    title="Boxes whose sides moved by up to a tenth of the box",
-)
+moved = segmenter.predict(embedding, boxes_xyxy=noisy).masks[:, 0]
+spread = sorted(dice(target, each) for each in moved)
+drawn = plots.show_slice(one.image, spacing_mm=one.spacing_mm)
+drawn.set_title(f"Boxes moved by a tenth: Dice {spread[0]:.2f} to {spread[-1]:.2f}")
 all_boxes = plots.draw_boxes(drawn, noisy)
-
-# %%
-moved = segmenter.predict(embedding, boxes_xyxy=noisy)
-spread = [dice(target, each) for each in moved.masks[:, 0]]
-print(
-    f"tight box {dice(target, first.masks[0, 0]):.2f}, noisy {min(spread):.2f}..{max(spread):.2f}"
-)
 
 # %% [markdown]
 # **What you see**: the answer moves with the box, and not always downwards. A spread over moved boxes is the cheapest measure of how sure an answer is; notebook 03 scores it on every slice.
@@ -272,45 +265,50 @@ all_masks = plots.draw_masks(remaining, new.masks)
 # **What you see**: pieces without names. Automatic masks find what has a border; whether that is a tissue, a part of one or a shadow they cannot say. For segmentation of named tissues this is a source of proposals, not an answer.
 
 # %% [markdown]
-# ## Segment something small
+# ## Prompt by hand
 #
-# Some tissues are much harder than the first: a meniscus, or, in other data, whatever label comes first. Here is the slice that shows most of it.
+# Now you. On the **canvas** below, click for a point inside, shift-click for one outside, drag for a box; `u` undoes, `c` clears, `n` takes the next of three masks, page up and page down change the slice. It starts on a tissue that is much harder than the first: a meniscus, or, in other data, whatever label comes first. Where widgets are not shown (a page of HTML, some viewers) you see a figure, and the same actions are methods: `explorer.add_point(x, y)`, `explorer.set_box([x0, y0, x1, y1])`.
 
 # %%
 menisci = [k for k in case.reference.labels if "meniscus" in case.tissue(k)]
 wanted = (menisci or list(case.reference.labels))[0]
 there = max(case.slices(), key=lambda each: np.count_nonzero(each.label_map == wanted))
-meniscus, embedded = there.label_map == wanted, segmenter.embed(there.image)
+meniscus = there.label_map == wanted
 corners = boxes_from_mask(meniscus, spacing_mm=there.spacing_mm)[0]
 
-# %% alt="The neighbourhood of the meniscus with its outline"
+# %%
+explorer = PromptExplorer(case, segmenter)
+explorer.choose_tissue(wanted)
+explorer.go_to(there.index)
+print("the canvas works in JupyterLab" if widgets_work() else "no kernel: use the methods")
+explorer
+
+# %% alt="The slice of the canvas as a static figure, with the outline of the meniscus"
 frame = plots.frame_around(corners, shape=meniscus.shape, margin=0.8)
-goal = plots.show_slice(there.image, spacing_mm=there.spacing_mm, zoom_xyxy=frame)
-goal.set_title(
-    "{}: x {:.0f} to {:.0f}, y {:.0f} to {:.0f}".format(case.tissue(wanted), *corners[[0, 2, 1, 3]])
+static = explorer.figure()
+limits = static.set(xlim=frame[[0, 2]], ylim=frame[[3, 1]])
+heading = static.set_title(
+    f"{case.tissue(wanted)}: x0, y0, x1, y1 = {corners.round().astype(int).tolist()}"
 )
-outline = plots.draw_label_map(goal, meniscus, colours={1: "white"}, linestyle="dashed")
 
 # %% [markdown]
 # ### Exercise 1: the fewest prompts (15 minutes)
 #
-# Ask for this tissue: points, a box, or both, as few as you can, for a Dice as high as you can. A box counts two clicks. *Hint: start from the dashed outline; x grows to the right, y downwards; a point with label 0 takes away.*
+# Ask for this tissue with as few prompts as you can, for a Dice as high as you can: on the canvas, or here. *Hint: a box first; then look where the mask is wrong. The log counts for you; two readers can compare theirs.*
 
 # %% tags=["exercise"]
-my_points, my_labels = [central_point(meniscus)], [1]  # replace by your own
-mine = segmenter.predict(embedded, point_coords=my_points, point_labels=my_labels)
-print(f"{len(my_labels)} clicks: Dice {dice(meniscus, mine.masks[0, 0]):.2f}")
+explorer.add_point(*central_point(meniscus))  # or click on the canvas
+explorer.log[["seconds", "action", "points", "boxes", "dice"]].round(2)
 
 # %% tags=["solution"] jupyter={"source_hidden": true}
-boxed = segmenter.predict(embedded, boxes_xyxy=corners)
-where, what = error_point(meniscus, boxed.masks[0, 0])
-click = {"point_coords": [where], "point_labels": [what], "mask_logits": boxed.low_res_logits[:, 0]}
-helped = segmenter.predict(embedded, boxes_xyxy=corners, **click)
-for clicks, answer_of in ((2, boxed), (3, helped)):
-    print(f"{clicks} clicks: Dice {dice(meniscus, answer_of.masks[0, 0]):.2f}")
+explorer.clear()
+explorer.set_box(corners)
+where, what = error_point(meniscus, explorer.session.mask)
+explorer.add_point(*where, inside=bool(what))
+explorer.log[["seconds", "action", "points", "boxes", "dice"]].round(2)
 
 # %% [markdown]
-# **Discussion**: on a small, thin tissue a box is worth its two clicks: it says where to stop, which a point cannot. A correction is given together with the mask that it corrects, as in training; whether it helps depends on where it is clicked, and the simulated one goes to the deepest error.
+# **Discussion**: on a small, thin tissue a box is worth its two clicks: it says where to stop, which a point cannot. Whether a correction helps depends on where it is clicked; the simulated one goes to the deepest error.
 #
 # ### Pitfall: a prompt beside the image
 #

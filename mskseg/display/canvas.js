@@ -121,7 +121,7 @@ function render({ model, el }) {
   };
   const resize = () => {
     const { width, height } = view(), tall = height * heightRatio();
-    const scale = Math.min(620 / width, 560 / tall);
+    const scale = Math.min(620 / width, 480 / tall);
     const size = [Math.round(width * scale), Math.round(tall * scale)];
     const dense = window.devicePixelRatio || 1;
     canvas.style.width = size[0] + "px";

@@ -21,6 +21,7 @@ from mskseg.display.slices import (
     frame_around,
     show_slice,
 )
+from mskseg.display.sweeps import ranked_bars, sweep_chart
 from mskseg.display.tissue_chart import tissue_chart
 
 __all__ = [
@@ -37,11 +38,13 @@ __all__ = [
     "masks_beside",
     "montage",
     "overlay",
+    "ranked_bars",
     "ranking_page",
     "save_figure",
     "scene_page",
     "show_slice",
     "spectra",
+    "sweep_chart",
     "tissue_chart",
     "tissue_colours",
     "triptych",

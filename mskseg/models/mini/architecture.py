@@ -62,6 +62,7 @@ class ConvImageEncoder(nn.Module):
     ) -> None:
         super().__init__()
         self.img_size = IMAGE_SIZE  # read by segment_anything's predictor
+        self.coarsest_px = 32  # a frame of another size has to be a multiple of this
         stem_width = widths[0] // 2
         self.stem = nn.Sequential(
             nn.Conv2d(3, stem_width, 5, 2, 2, bias=False), _norm(stem_width), nn.ReLU()

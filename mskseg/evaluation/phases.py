@@ -1,0 +1,145 @@
+"""Several images of one slice: the best phase, and what the average or the maximum makes of them.
+
+Hu 2023 asks SAM about each phase of a contrast study and aggregates the answers by average or
+maximum. Here the phases are sequences or echoes of one scan, on one grid.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from mskseg.data.cases import Case
+from mskseg.data.phantom import scan_phantom
+from mskseg.errors import InputError
+from mskseg.evaluation.metrics import dice
+from mskseg.prompts import boxes_from_mask
+
+
+def score_phases(segmenter: Any, phases: Sequence[Case], *, slice_step: int = 1) -> pd.DataFrame:
+    """Score each phase of one person, and the average and maximum of their probabilities.
+
+    Parameters
+    ----------
+    segmenter : Segmenter
+    phases : sequence of Case
+        Of one subject on one grid, with references.
+    slice_step : int
+        Of the labelled slices take every n-th.
+
+    Returns
+    -------
+    pandas.DataFrame
+        A row for each slice, tissue and way: `dataset`, `subject`, `tissue`, `slice`, `phase` (a
+        sequence, "average" or "maximum") and `dice`, with oracle boxes.
+
+    Raises
+    ------
+    InputError
+        If there are fewer than two phases, or they are not of one subject and grid.
+    """
+    _check(phases)
+    rows = []
+    for index in phases[0].labelled_slices()[::slice_step]:
+        slices = [case.slice(index) for case in phases]
+        label_map = np.asarray(slices[0].label_map)
+        for label in np.unique(label_map[label_map > 0]):
+            reference = label_map == label
+            boxes = boxes_from_mask(reference, spacing_mm=slices[0].spacing_mm)
+            if not len(boxes):
+                continue
+            found = [_probability(segmenter, one.image, boxes) for one in slices]
+            ways = {case.sequence: each for case, each in zip(phases, found, strict=True)}
+            ways |= {"average": np.mean(found, axis=0), "maximum": np.max(found, axis=0)}
+            rows += [
+                {
+                    "dataset": phases[0].dataset,
+                    "subject": phases[0].subject,
+                    "tissue": phases[0].tissue(int(label)),
+                    "slice": index,
+                    "phase": way,
+                    "dice": dice(reference, probability > 0.5),
+                }
+                for way, probability in ways.items()
+            ]
+    return pd.DataFrame(rows)
+
+
+def make_echoes(subject: int, echo_times_ms: Sequence[int]) -> list[Case]:
+    """Make the echoes of a multi-echo scan of a phantom's knee, 256 x 256 x 8 voxels.
+
+    Parameters
+    ----------
+    subject : int
+        Number of the phantom's subject.
+    echo_times_ms : sequence of int
+        Of 10, 20, ... 80.
+
+    Raises
+    ------
+    InputError
+        If there is no such echo.
+    """
+    names = [f"mese_te{te}" for te in echo_times_ms]
+    return list(scan_phantom("knee", subject, sequences=names, shape=(256, 256, 8)))
+
+
+def phase_agreement(
+    segmenter: Any, phases: Sequence[Case], boxes_xyxy: NDArray[np.float64], *, index: int
+) -> pd.DataFrame:
+    """Compare the masks of phases with each other, where no reference exists.
+
+    Parameters
+    ----------
+    segmenter : Segmenter
+    phases : sequence of Case
+        Of one subject on one grid.
+    boxes_xyxy : (N, 4) float
+        The same boxes for all, such as a reader's.
+    index : int
+        Of the slice.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Rows and columns: phases; mean overlap (Dice of one phase's mask with another's) over boxes.
+        Agreement, never accuracy.
+    """
+    masks = {
+        case.sequence: segmenter.predict(
+            segmenter.embed(case.slice(index).image), boxes_xyxy=boxes_xyxy
+        ).masks[:, 0]
+        for case in phases
+    }
+    return pd.DataFrame(
+        {
+            first: {
+                second: float(np.nanmean([dice(a, b) for a, b in zip(m, n, strict=True)]))
+                for second, n in masks.items()
+            }
+            for first, m in masks.items()
+        }
+    )
+
+
+def _probability(segmenter: Any, image: NDArray[np.uint8], boxes: Any) -> NDArray[np.float32]:
+    """Probability (H, W) of a tissue: the maximum over its pieces."""
+    prediction = segmenter.predict(segmenter.embed(image), boxes_xyxy=boxes)
+    highest: NDArray[np.float32] = prediction.probabilities[:, 0].max(axis=0)
+    return highest
+
+
+def _check(phases: Sequence[Case]) -> None:
+    if len(phases) < 2:
+        raise InputError(f"{len(phases)} phase came, expected two or more images of one person")
+    first = phases[0]
+    for other in phases[1:]:
+        if other.subject != first.subject or other.image.shape != first.image.shape:
+            raise InputError(
+                f"{other.name} and {first.name} are not phases of one scan; give images of one "
+                "subject on one grid"
+            )

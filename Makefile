@@ -34,8 +34,8 @@ notebooks: $(INSTALLED)  ## Write each notebook's .ipynb from its .py
 
 SCANS ?= ../shared/data
 figure: $(INSTALLED)  ## Make the README's figure and its table of the real thigh anew
-	$(BIN)/mskseg run 03 --fresh
-	cp output/figures/03_overlay.png docs/zero_shot_thigh.png
+	$(BIN)/mskseg run 03 --fresh --dataset phantom_thigh
+	cp output/figures/03_overlay_phantom_thigh.png docs/zero_shot_thigh.png
 	$(BIN)/mskseg evaluate $(SCANS)/qmritools/thigh_image.nii.gz --csv docs/zero_shot_thigh.csv \
 	  --reference $(SCANS)/qmritools/thigh_labels.nii.gz --label-names $(SCANS)/qmritools/thigh_labels.txt
 

@@ -77,7 +77,7 @@ print(f"mskseg {mskseg.__version__}, {segmenter.name}, {segmenter.device}, seed 
 # We load a few people of each data set's *test* part. You will see below why it is that part.
 
 # %%
-sets = [load_some(name, n_subjects=n_subjects, progress=False) for name in names]
+sets = [load_some(name, n_subjects=n_subjects) for name in names]
 cases = [some[0] for some in sets]
 for case in cases:
     assert case.image.shape == case.reference.shape
@@ -112,7 +112,7 @@ plots.save_figure(panels[0], figures / "01_anatomies.png", provenance=facts)
 # > **Guess**: in which of these would you look for cartilage, and in which for bone?
 
 # %% alt="The same slice of one person in several sequences side by side"
-many = load_some(names[0], n_sequences=None, progress=False)
+many = load_some(names[0], n_sequences=None)
 same_place = [each.slice(slices[0].index) for each in many]
 contrasts = plots.montage(
     same_place,

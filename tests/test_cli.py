@@ -104,6 +104,8 @@ def test_evaluate_writes_a_row_per_label_and_slice_and_prints_label_and_mean(sca
     first = ["label", "tissue", "slice", "dice", "filled_box_dice", "neighbour_box_dice"]
     assert list(table.columns[:6]) == first
     both = table[table["area_mm2"] > 0]
+    assert (table["status"] == "scored").tolist() == (table["area_mm2"] > 0).tolist()
+    assert table[table["status"] != "scored"]["neighbour_box_dice"].isna().all()
     assert both[["label", "slice"]].to_numpy().tolist() == [[1, 1], [1, 2], [2, 1], [2, 2]]
     assert both["filled_box_dice"].tolist() == [1.0] * 4
     assert not table.duplicated(["label", "slice"]).any()
@@ -364,6 +366,35 @@ def test_unknown_data_set(capsys, tmp_path):
     _refused(main(["run", "--dataset", "knee_x", "--output", str(output)]), capsys, "phantom_thigh")
     _refused(main(["data", "fetch", "knee_x"]), capsys, "knee_x", "qmritools_thigh")
     assert not output.exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["--dataset", "pymskt_knee"], ["pymskt_knee", "no image"]),
+        (["--dataset", "qmritools_dixon"], ["qmritools_dixon", "no reference"]),
+        (["--dataset", "oai_zib"], ["oai_zib", "missing"]),
+        (["--model", "sam_vit_b"], ["sam_vit_b", "mskseg models fetch sam_vit_b"]),
+    ],
+)
+def test_what_no_notebook_can_use_is_refused_before_one_is_started(
+    words, told, capsys, tmp_path, monkeypatch
+):
+    monkeypatch.setenv("MSKSEG_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr("mskseg.workbook.run_workbook", pytest.fail)
+    output = tmp_path / "output"
+    _refused(main(["run", *words, "--output", str(output)]), capsys, *told)
+    assert not output.exists()
+
+
+@pytest.mark.parametrize("name", ["pymskt_knee", "qmritools_dixon"])
+def test_a_notebook_refuses_it_too_and_fetches_nothing(name, monkeypatch):
+    from mskseg.data import selection
+    from mskseg.errors import InputError
+
+    monkeypatch.setattr("mskseg.data.selection.load_cases", pytest.fail)
+    with pytest.raises(InputError, match=f"^{name} h[^\n]*$"):
+        selection.load_some(name, progress=False)
 
 
 def test_unknown_notebook(capsys, tmp_path):

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from mskseg.errors import InputError
+from mskseg.evaluation import dice
 from mskseg.prompts import (
     boxes_from_mask,
     central_point,
@@ -317,3 +318,17 @@ def test_wrong_masks_and_counts_are_refused():
         error_point(np.ones((3, 3)), np.zeros((3, 4)))
     with pytest.raises(InputError, match="both above 0"):
         label_components(np.ones(SHAPE), spacing_mm=(0.0, 1.0))
+
+
+def test_a_label_map_is_no_mask_for_prompts_and_metrics_alike():
+    label_map = np.zeros((20, 20), dtype=np.uint8)
+    label_map[2:9, 2:9], label_map[10:18, 10:18] = 1, 2
+    for use in (
+        lambda: boxes_from_mask(label_map, spacing_mm=(1, 1)),
+        lambda: central_point(label_map),
+        lambda: error_point(label_map == 1, label_map),
+        lambda: dice(label_map == 1, label_map),
+    ):
+        with pytest.raises(InputError, match="values other than 0 and 1, expected a mask"):
+            use()
+    assert len(boxes_from_mask((label_map == 1).astype(np.uint8), spacing_mm=(1, 1))) == 1

@@ -147,8 +147,9 @@ def row_per_label_and_slice(table: pd.DataFrame) -> pd.DataFrame:
     -------
     pandas.DataFrame
         A row for each label and slice, by label, then slice. All columns are those of the oracle
-        prompts; ``neighbour_box_dice`` is the other plan's Dice. Where only that plan has a row
-        (it ran beyond the structure's end), `dice` is NaN, as both masks are empty there.
+        prompts; ``neighbour_box_dice`` is the other plan's Dice on the same pairs. Where only that
+        plan has a row (it ran beyond the structure's end), both are NaN, and `status` says whether
+        it predicted something there.
     """
     keys = ["label", "tissue", "slice"]
     oracle = table[table["box_source"] == "oracle"].set_index(keys)
@@ -156,10 +157,10 @@ def row_per_label_and_slice(table: pd.DataFrame) -> pd.DataFrame:
     rows = oracle.reindex(oracle.index.union(neighbour.index))
     beyond = neighbour.loc[rows.index.difference(oracle.index)]
     rows.loc[beyond.index] = beyond.assign(
-        box_source="oracle", status="both_empty", n_prompts=0, predicted_area_mm2=0.0, **_NO_SCORES
+        box_source="oracle", n_prompts=0, predicted_area_mm2=0.0, **_NO_SCORES
     )
-    rows["neighbour_box_dice"] = neighbour["dice"]
-    rows = rows.astype({"n_prompts": int, "unprompted_px": int}).reset_index()
+    rows["neighbour_box_dice"] = neighbour["dice"].where(neighbour["status"] == "scored")
+    rows = rows.astype({"n_prompts": int, "n_points": int, "unprompted_px": int}).reset_index()
     return rows[[*_FIRST_COLUMNS, *(c for c in rows.columns if c not in _FIRST_COLUMNS)]]
 
 
@@ -177,11 +178,13 @@ def summary(table: pd.DataFrame) -> str:
         lines.append(f"{label:>5}  {rows['tissue'].iloc[0]:<{width}}  {_numbers(rows)}")
     lines.append(f"{'':>5}  {'mean of labels':<{width}}  {_numbers(overall)}")
     left_out = int(overall[overall["box_source"] == "oracle"]["n_too_small"].sum())
+    neighbour = "neighbour box: from the prediction of the slice before, from one oracle slice on"
+    if n_beyond := int(overall["n_beyond_end"].sum()):
+        neighbour += f"; {n_beyond} times it went on beyond a structure's end, which no mean holds"
     lines.append(
         f"Dice; {left_out} pairs of slice and label too small for a prompt are left out. "
-        f"{prompt}: oracle, taken from the reference itself. neighbour box: from the prediction of "
-        "the slice before, starting at one oracle slice. A score against an automatic reference is "
-        "agreement, not accuracy."
+        f"{prompt}: oracle, taken from the reference itself. {neighbour}. A score against an "
+        "automatic reference is agreement, not accuracy."
     )
     return "\n".join(lines)
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mskseg.commands.segment import check_model_is_here
 from mskseg.errors import InputError
 
 if TYPE_CHECKING:
@@ -34,17 +35,11 @@ def add_to(commands: Any) -> None:
 
 def run_notebooks(arguments: argparse.Namespace) -> int:
     """Execute the notebooks that were named, or all; 1 if one failed."""
-    from mskseg.data.manifest import load_manifest
     from mskseg.workbook import run_workbook
 
-    manifest = load_manifest()
     given = {"dataset": arguments.dataset, "model": arguments.model}
     given = {name: value for name, value in given.items() if value is not None}
-    for name, known in (("dataset", manifest.datasets), ("model", manifest.models)):
-        if name in given and given[name] not in known:
-            raise InputError(
-                f"unknown {name} {given[name]!r}; there are {', '.join(sorted(known))}"
-            )
+    check_choices(given)
     runs = run_workbook(
         arguments.notebooks,
         output=arguments.output,
@@ -55,6 +50,35 @@ def run_notebooks(arguments: argparse.Namespace) -> int:
     )
     print(report(runs))
     return int(any(run.failed for run in runs))
+
+
+def check_choices(given: Mapping[str, str]) -> None:
+    """Refuse a data set or a model that no notebook can use, before any is started.
+
+    Parameters
+    ----------
+    given : mapping
+        "dataset" and "model", where they were named.
+
+    Raises
+    ------
+    InputError
+        If it is unknown, the data set has no image or no reference or is a folder that nobody has
+        brought, or the model's file is not in the cache.
+    """
+    from mskseg.data.manifest import load_manifest
+    from mskseg.data.selection import check_can_be_scored
+
+    manifest = load_manifest()
+    for name, known in (("dataset", manifest.datasets), ("model", manifest.models)):
+        if name in given and given[name] not in known:
+            raise InputError(
+                f"unknown {name} {given[name]!r}; there are {', '.join(sorted(known))}"
+            )
+    if "dataset" in given:
+        check_can_be_scored(given["dataset"])
+    if "model" in given:
+        check_model_is_here(given["model"])
 
 
 def report(runs: Sequence[NotebookRun]) -> str:

@@ -79,24 +79,36 @@ def load_model(arguments: argparse.Namespace) -> Segmenter:
     from mskseg.environment import check_torch_pair
 
     check_torch_pair()
-    from mskseg.data.manifest import cached_path, load_manifest
+    from mskseg.data.manifest import load_manifest
     from mskseg.models.checkpoints import load_segmenter
 
-    entry = load_manifest().models.get(arguments.model)
-    if entry is not None and entry.access != "builtin":
-        file = entry.roles["weights"]
-        if not cached_path(arguments.model, file).is_file():
-            size = f" ({file.bytes / 1e6:.0f} MB)" if file.bytes else ""
-            raise InputError(
-                f"{arguments.model} is not here yet{size}; get it with "
-                f"`mskseg models fetch {arguments.model}`"
-            )
+    if arguments.model in load_manifest().models:
+        check_model_is_here(arguments.model)
     return load_segmenter(
         arguments.model,
         architecture=arguments.architecture,
         preprocessing=arguments.preprocessing,
         device=arguments.device,
     )
+
+
+def check_model_is_here(name: str) -> None:
+    """Refuse a model of the manifest whose file is not in the cache: nothing comes unasked.
+
+    Raises
+    ------
+    InputError
+        If it is not there; the message says how to get it.
+    """
+    from mskseg.data.manifest import cached_path, load_manifest
+
+    entry = load_manifest().models[name]
+    for file in entry.roles.values():
+        if not cached_path(name, file).is_file():
+            size = f" ({file.bytes / 1e6:.0f} MB)" if file.bytes else ""
+            raise InputError(
+                f"{name} is not here yet{size}; get it with `mskseg models fetch {name}`"
+            )
 
 
 def segment_image(arguments: argparse.Namespace) -> int:

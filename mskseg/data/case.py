@@ -82,7 +82,7 @@ class Case:
         On the image's grid.
     tissues : mapping of int to str
         Names of labels; a label without a name is called "label 13" (see `tissue`).
-    anatomy, sequence, dataset, reference_provenance, site, side, visit : str
+    anatomy, sequence, dataset, reference_provenance, site, side, visit, severity : str
         What tables group by and captions say.
 
     Raises
@@ -103,6 +103,7 @@ class Case:
     site: str = ""
     side: str = ""
     visit: str = ""
+    severity: str = ""
 
     def __post_init__(self) -> None:
         check_image(self.image, what=f"image of {self.name}")

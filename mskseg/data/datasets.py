@@ -81,7 +81,7 @@ def load_cases(
     OutputError
         If the cache cannot be written to.
     """
-    entry = _dataset(name)
+    entry = dataset_entry(name)
     _check_granularity(name, granularity)
     if entry.layout is not None:
         found = _listed(name, entry, root=root, get=True, progress=progress)
@@ -129,7 +129,7 @@ def list_subjects(
         If the data set or the part is unknown, one person has no split, or the folder of a data
         set of many scans is not there.
     """
-    entry = _dataset(name)
+    entry = dataset_entry(name)
     if part is not None:
         return _part_of(load_split_of(name, root=root), part)
     if entry.layout is not None:
@@ -162,7 +162,7 @@ def load_split_of(name: str, *, root: str | Path | None = None) -> Split:
     OutputError
         If the split cannot be kept.
     """
-    entry = _dataset(name)
+    entry = dataset_entry(name)
     if entry.layout is not None:
         return _folder_split(name, _listed(name, entry, root=root, get=False, progress=False))
     if name in PHANTOMS:
@@ -190,7 +190,8 @@ def _folder_split(name: str, cases: LazyCaseSet) -> Split:
     return stored_split(path, dataset=name, subjects=cases.subjects, seed=SPLIT_SEED)
 
 
-def _dataset(name: str) -> DatasetEntry:
+def dataset_entry(name: str) -> DatasetEntry:
+    """Give a data set's entry in the manifest; InputError with the names if there is none."""
     datasets = load_manifest().datasets
     if name not in datasets:
         raise InputError(f"unknown data set {name!r}; choose one of {', '.join(sorted(datasets))}")
@@ -246,7 +247,7 @@ def _single_subject(
     name: str, entry: DatasetEntry, sequences: Sequence[str] | None, *, progress: bool
 ) -> list[Case]:
     """Read the files of one person, one case for each image."""
-    by_sequence = _image_roles(name, entry)
+    by_sequence = image_roles(name, entry)
     kinds = _chosen(sequences, tuple(by_sequence), what="sequence", of=name)
     paths = fetch(name, progress=progress)
     images = {kind: load_image(paths[by_sequence[kind]]) for kind in kinds}
@@ -260,8 +261,8 @@ def _single_subject(
     ]
 
 
-def _image_roles(name: str, entry: DatasetEntry) -> dict[str, str]:
-    """Which role holds the image of each sequence."""
+def image_roles(name: str, entry: DatasetEntry) -> dict[str, str]:
+    """Say which role of a single scan holds the image of each sequence; InputError if none does."""
     roles = [role for role in entry.roles if role not in _NOT_IMAGES]
     if not roles:
         raise InputError(

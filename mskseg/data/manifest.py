@@ -42,7 +42,12 @@ class FileStatus:
 
 
 def manifest_path() -> Path:
-    """Where the manifest is: inside an installed package, else at the root of a checkout."""
+    """Where the manifest is: inside an installed package, else at the root of a checkout.
+
+    The environment variable ``MSKSEG_MANIFEST`` names another: data sets and models of one's own.
+    """
+    if chosen := os.environ.get("MSKSEG_MANIFEST"):
+        return Path(chosen).expanduser()
     packaged = Path(str(resources.files("mskseg"))) / "data_manifest.yaml"
     return packaged if packaged.is_file() else packaged.parents[1] / packaged.name
 

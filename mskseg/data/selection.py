@@ -9,9 +9,43 @@ import numpy as np
 from mskseg.data.adapters import LazyCaseSet
 from mskseg.data.builtin import PHANTOMS
 from mskseg.data.cases import Case, CaseSet, CaseSlice
-from mskseg.data.datasets import list_subjects, load_cases, load_split_of
+from mskseg.data.datasets import (
+    dataset_entry,
+    image_roles,
+    list_subjects,
+    load_cases,
+    load_split_of,
+)
+from mskseg.data.locations import brought_folder
 from mskseg.data.manifest import verify
 from mskseg.data.splits import SHARES, Split
+from mskseg.errors import InputError
+
+
+def check_can_be_scored(name: str) -> None:
+    """Refuse a data set that a notebook cannot score on, before anything is read or fetched.
+
+    Parameters
+    ----------
+    name : str
+        A data set of the manifest.
+
+    Raises
+    ------
+    mskseg.errors.InputError
+        If it is unknown, comes without an image or without a reference, or is a folder that nobody
+        has brought.
+    """
+    entry = dataset_entry(name)
+    if entry.layout is None and name not in PHANTOMS:
+        image_roles(name, entry)
+    if entry.reference is None:
+        raise InputError(
+            f"{name} has no reference, expected one to score against; "
+            "choose a data set with labels (`mskseg data list`)"
+        )
+    if entry.access == "registration":
+        brought_folder(name, entry)
 
 
 def reported_subjects(name: str) -> tuple[str, ...]:
@@ -66,8 +100,10 @@ def load_some(
     Raises
     ------
     mskseg.errors.InputError
-        As `mskseg.data.datasets.load_cases`, and if one of the numbers is below 1.
+        As `check_can_be_scored` and `mskseg.data.datasets.load_cases`, and if one of the numbers
+        is below 1.
     """
+    check_can_be_scored(name)
     if name in PHANTOMS:
         kinds = PHANTOMS[name].sequences[:n_sequences]
         subjects = reported_subjects(name)[:n_subjects]

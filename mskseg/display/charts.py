@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _PLAN = ["segmenter", "prompt", "box_source"]
+_ROW = ["dataset", "tissue"]
 
 
 def dice_by_tissue(
@@ -26,8 +27,8 @@ def dice_by_tissue(
     """Show the Dice of each tissue beside the filled box.
 
     Small dots are slices, large ones the mean (`summarise`), diamonds the mean of the filled boxes.
-    Tissues are sorted by the first plan's mean, the best on top; the number of scored slices stands
-    beside each name.
+    Tissues are sorted by the first plan's mean, the best on top, within their data set where there
+    are several; the number of scored slices stands beside each name.
 
     Parameters
     ----------
@@ -41,7 +42,8 @@ def dice_by_tissue(
     Returns
     -------
     Axes
-        x is Dice from 0 to 1, one row per tissue.
+        x is Dice from 0 to 1, one row per tissue, and one for the name of each of several data
+        sets.
 
     Raises
     ------
@@ -51,18 +53,17 @@ def dice_by_tissue(
     scored = table[table["status"] == "scored"]
     if scored.empty:
         raise InputError("no row of the table is scored, expected one or more; check the labels")
-    means = summarise(scored, by=[*_PLAN, "tissue"])
-    plans = [group.set_index("tissue") for _, group in means.groupby(_PLAN, sort=False)]
-    best_first = plans[0].sort_values("dice", ascending=False).index
-    order = list(dict.fromkeys([*best_first, *means["tissue"]]))
+    means = summarise(scored, by=[*_PLAN, *_ROW])
+    plans = [group.set_index(_ROW) for _, group in means.groupby(_PLAN, sort=False)]
+    order = _row_order(means, plans[0])
     if ax is None:
         size = (8.0, 1.6 + len(order) * (0.14 + 0.11 * len(plans)))
         ax = plt.subplots(figsize=size, layout="constrained")[1]
     offsets = np.linspace(-0.5, 0.5, len(plans) + 2)[1:-1]
     for number, (mean, offset) in enumerate(zip(plans, offsets, strict=True)):
-        rows = scored[(scored[_PLAN] == mean[_PLAN].iloc[0]).all(axis=1)]
-        base = np.array([order.index(tissue) for tissue in mean.index]) + offset
-        slices_at = rows["tissue"].map(order.index).to_numpy() + offset
+        rows = scored[(scored[_PLAN] == mean[_PLAN].iloc[0]).all(axis=1)].set_index(_ROW)
+        base = np.array([order.index(key) for key in mean.index]) + offset
+        slices_at = np.array([order.index(key) for key in rows.index]) + offset
         colour = PLANS[number % len(PLANS)]
         ax.scatter(rows["dice"], slices_at, s=7, color=colour, alpha=0.3, linewidths=0)
         ax.scatter(
@@ -74,21 +75,37 @@ def dice_by_tissue(
             edgecolors=FILLED_BOX if len(plans) == 1 else colour,
         )
         ax.scatter(mean["dice"], base, s=48, color=colour, edgecolors="white", zorder=3)
-    _name_tissues(ax, plans[0], order)
+    _name_rows(ax, plans[0], order)
     ax.set_title(_finding(plans[0]) if title is None else title, loc="left", fontsize=11)
     _explain(ax, plans)
     return ax
 
 
-def _name_tissues(ax: Axes, first: pd.DataFrame, order: Sequence[str]) -> None:
-    counts = first["n_pairs"].reindex(order).fillna(0).astype(int)
-    ax.set_yticks(range(len(order)), [f"{name} (n={n})" for name, n in counts.items()], fontsize=9)
+def _row_order(means: pd.DataFrame, first: pd.DataFrame) -> list[tuple[str, str]]:
+    """List (data set, tissue) from top to bottom; (data set, "") where a heading goes."""
+    datasets = list(dict.fromkeys(means["dataset"]))
+    best_first = [*first.sort_values("dice", ascending=False).index, *means.set_index(_ROW).index]
+    order: list[tuple[str, str]] = []
+    for dataset in datasets:
+        order += [(dataset, "")] if len(datasets) > 1 else []
+        order += dict.fromkeys(key for key in best_first if key[0] == dataset)
+    return order
+
+
+def _name_rows(ax: Axes, first: pd.DataFrame, order: Sequence[tuple[str, str]]) -> None:
+    counts = first["n_pairs"].to_dict()
+    names = [f"{key[1]} (n={counts.get(key, 0)})" if key[1] else key[0] for key in order]
+    ax.set_yticks(range(len(order)), names, fontsize=9)
+    for place, (label, (_, tissue)) in enumerate(zip(ax.get_yticklabels(), order, strict=True)):
+        if not tissue:
+            label.set_fontweight("bold")
+            ax.axhspan(place - 0.5, place + 0.5, color="0.85", zorder=0)
+        elif place % 2 == 0:
+            ax.axhspan(place - 0.5, place + 0.5, color="0.96", zorder=0)
     ax.set_ylim(len(order) - 0.5, -0.5)  # the best on top
     ax.set_xlim(-0.02, 1.02)
     ax.set_xlabel("Dice")
     ax.grid(axis="x", color="0.85", linewidth=0.7)
-    for row in range(0, len(order), 2):
-        ax.axhspan(row - 0.5, row + 0.5, color="0.96", zorder=0)
     ax.set_axisbelow(True)
     ax.spines[["top", "right"]].set_visible(False)
 
@@ -96,7 +113,7 @@ def _name_tissues(ax: Axes, first: pd.DataFrame, order: Sequence[str]) -> None:
 def _finding(first: pd.DataFrame) -> str:
     """Say in how many tissues the mean of the first plan is above its filled box."""
     above = int((first["dice"] > first["filled_box_dice"]).sum())
-    return f"Above the filled box in {above} of {len(first)} tissues ({_name(first)})"
+    return f"Above the filled box in {above} of {len(first)} tissues\n{_name(first)}"
 
 
 def _name(mean: pd.DataFrame) -> str:

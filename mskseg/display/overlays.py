@@ -16,10 +16,12 @@ from mskseg.display.colours import PREDICTION, REFERENCE, tissue_colours
 from mskseg.display.slices import (
     OUTLINE,
     Colour,
+    Labelled,
     Linestyle,
+    Mask,
     draw_boxes,
     draw_label_map,
-    labels_in,
+    masks_of,
     show_slice,
 )
 
@@ -35,8 +37,8 @@ def overlay(
     image: ArrayLike,
     *,
     spacing_mm: tuple[float, float],
-    reference: ArrayLike | None = None,
-    prediction: ArrayLike | None = None,
+    reference: Labelled | None = None,
+    prediction: Labelled | None = None,
     tissues: Mapping[int, str] | None = None,
     boxes_xyxy: ArrayLike | None = None,
     plane: Plane | None = None,
@@ -52,8 +54,8 @@ def overlay(
         As in `show_slice`.
     spacing_mm : (row, column)
         Distance of rows and of columns.
-    reference, prediction : (H, W) int or bool, optional
-        Label maps, or masks.
+    reference, prediction : (H, W) int or bool, or mapping of int to (H, W) bool, optional
+        Label maps, or masks, or a mask for each label.
     tissues : mapping of int to str, optional
         Names for the legend. It fixes the colours too, so pass all tissues of the data set. Without
         it a mask is drawn in one colour per role.
@@ -74,23 +76,21 @@ def overlay(
         With a legend of the tissues on this slice, right of it.
     """
     given = {
-        role: np.asarray(label_map).astype(int)
+        role: masks_of(label_map)
         for role, label_map in (("reference", reference), ("prediction", prediction))
         if label_map is not None
     }
-    found = labels_in(*given.values())
+    found = _labels(given)
     colours = tissue_colours({*found, *(tissues or {})})
     entries = _lines(given, named=tissues is not None) + _patches(found, tissues, colours)
     if ax is None:
         size = _figure_size(image, spacing_mm, zoom_xyxy, panel=6.0, n_entries=len(entries))
         ax = plt.subplots(figsize=size, layout="constrained")[1]
     show_slice(image, spacing_mm=spacing_mm, plane=plane, zoom_xyxy=zoom_xyxy, title=title, ax=ax)
-    for role, label_map in given.items():
+    for role, masks in given.items():
         # Masks without names: the roles differ by colour as well as by dashes.
         of_role: Mapping[int, Colour] = dict.fromkeys(found, _COLOURS[role])
-        draw_label_map(
-            ax, label_map, colours=colours if tissues else of_role, linestyle=_STYLES[role]
-        )
+        draw_label_map(ax, masks, colours=colours if tissues else of_role, linestyle=_STYLES[role])
     if boxes_xyxy is not None:
         draw_boxes(ax, boxes_xyxy)
     _legend(ax, entries)
@@ -99,8 +99,8 @@ def overlay(
 
 def triptych(
     image: ArrayLike,
-    reference: ArrayLike,
-    prediction: ArrayLike,
+    reference: Labelled,
+    prediction: Labelled,
     *,
     spacing_mm: tuple[float, float],
     tissues: Mapping[int, str] | None = None,
@@ -111,12 +111,14 @@ def triptych(
 ) -> NDArray[Any]:
     """Show image, reference and prediction side by side, in the same colours.
 
+    Small tissues are drawn over large ones: a predicted ring that came out as a disc hides nothing.
+
     Parameters
     ----------
     image : (H, W) any real dtype
         As in `show_slice`.
-    reference, prediction : (H, W) int or bool
-        Label maps, or masks.
+    reference, prediction : (H, W) int or bool, or mapping of int to (H, W) bool
+        Label maps, or masks, or a mask for each label; these may overlap.
     spacing_mm : (row, column)
         Distance of rows and of columns.
     tissues : mapping of int to str, optional
@@ -135,11 +137,8 @@ def triptych(
     (3,) array of Axes
         Image, reference, prediction; the legend is right of the last.
     """
-    maps = {
-        "reference": np.asarray(reference).astype(int),
-        "prediction": np.asarray(prediction).astype(int),
-    }
-    found = labels_in(*maps.values())
+    given = {"reference": masks_of(reference), "prediction": masks_of(prediction)}
+    found = _labels(given)
     colours = tissue_colours({*found, *(tissues or {})})
     entries = _patches(found, tissues, colours)
     size = _figure_size(image, spacing_mm, zoom_xyxy, panel=3.8, n_entries=len(entries), n_panels=3)
@@ -148,13 +147,17 @@ def triptych(
     show_slice(image, title="image", ax=axes[0], **how)
     if boxes_xyxy is not None:
         draw_boxes(axes[0], boxes_xyxy)
-    for ax, (role, label_map) in zip(axes[1:], maps.items(), strict=True):
+    for ax, (role, masks) in zip(axes[1:], given.items(), strict=True):
         show_slice(image, title=role, ax=ax, **how)
-        draw_label_map(ax, label_map, colours=colours, fill=0.35)
+        draw_label_map(ax, masks, colours=colours, fill=0.35)
     _legend(axes[2], entries)
     figure.suptitle(title)
     panels: NDArray[Any] = axes
     return panels
+
+
+def _labels(given: Mapping[str, Mapping[int, Mask]]) -> list[int]:
+    return sorted(set().union(*given.values()))
 
 
 def _figure_size(

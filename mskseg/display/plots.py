@@ -5,6 +5,8 @@ Every plot returns Axes and shows nothing; the notebook's last line, or `save_fi
 
 from __future__ import annotations
 
+from mskseg.display.answers import draw_masks, embedding_beside, estimate_chart, masks_beside
+from mskseg.display.architecture import draw_architecture
 from mskseg.display.charts import dice_by_tissue
 from mskseg.display.colours import tissue_colours
 from mskseg.display.distributions import histograms, spectra
@@ -12,15 +14,27 @@ from mskseg.display.figures import save_figure
 from mskseg.display.montage import montage
 from mskseg.display.overlays import overlay, triptych
 from mskseg.display.pages import ranking_page, scene_page
-from mskseg.display.slices import draw_boxes, draw_label_map, draw_points, show_slice
+from mskseg.display.slices import (
+    draw_boxes,
+    draw_label_map,
+    draw_points,
+    frame_around,
+    show_slice,
+)
 from mskseg.display.tissue_chart import tissue_chart
 
 __all__ = [
     "dice_by_tissue",
+    "draw_architecture",
     "draw_boxes",
     "draw_label_map",
+    "draw_masks",
     "draw_points",
+    "embedding_beside",
+    "estimate_chart",
+    "frame_around",
     "histograms",
+    "masks_beside",
     "montage",
     "overlay",
     "ranking_page",

@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 
 Colour = RGB | str
 Linestyle = Literal["solid", "dashed"]
+Mask = NDArray[np.bool_]
+Labelled = ArrayLike | Mapping[int, ArrayLike]
+"""A label map or mask (H, W), or a mask (H, W) for each label; these may overlap."""
 
 # Left, right, top and bottom edge of a slice, see the conventions in `mskseg.data.volume`.
 _EDGES: dict[str, tuple[str, str, str, str]] = {
@@ -98,6 +101,38 @@ def show_slice(
     return ax
 
 
+def frame_around(
+    boxes_xyxy: ArrayLike, *, shape: tuple[int, int], margin: float = 0.4
+) -> NDArray[np.float64]:
+    """Give the part of a slice that shows some boxes large, with room around them.
+
+    Parameters
+    ----------
+    boxes_xyxy : (N, 4) or (4,) float
+        One or more, in pixels of the slice.
+    shape : (H, W)
+        Of the slice; the frame stays inside.
+    margin : float
+        Added on every side, as a part of the longer side of what the boxes span.
+
+    Returns
+    -------
+    frame_xyxy : (4,) float64
+        For `zoom_xyxy`, or the limits of axes.
+
+    Raises
+    ------
+    InputError
+        If there is no box.
+    """
+    boxes = np.asarray(boxes_xyxy, dtype=np.float64).reshape(-1, 4)
+    if not len(boxes):
+        raise InputError("there is no box to frame, expected one or more; show the whole slice")
+    low, high = boxes[:, :2].min(axis=0), boxes[:, 2:].max(axis=0)
+    room = margin * (high - low).max()
+    return np.concatenate([np.maximum(low - room, 0), np.minimum(high + room, shape[::-1])])
+
+
 def draw_boxes(
     ax: Axes, boxes_xyxy: ArrayLike, *, colour: Colour = "white", label: str = ""
 ) -> Axes:
@@ -162,26 +197,26 @@ def draw_points(ax: Axes, point_coords: ArrayLike, *, point_labels: ArrayLike) -
 
 def draw_label_map(
     ax: Axes,
-    label_map: ArrayLike,
+    label_map: Labelled,
     *,
     colours: Mapping[int, Colour],
     linestyle: Linestyle = "solid",
     fill: float = 0.0,
 ) -> Axes:
-    """Draw the outline of each label on a slice.
+    """Draw the outline of each label on a slice, the smallest last, so that none is hidden.
 
     Parameters
     ----------
     ax : Axes
         From `show_slice`.
-    label_map : (H, W) int or bool
-        0 is background.
+    label_map : (H, W) int or bool, or mapping of int to (H, W) bool
+        0 is background. Or a mask for each label, which may overlap.
     colours : mapping of int to colour
         From `tissue_colours`; labels without a colour are an error, not left out.
     linestyle : {"solid", "dashed"}
         Of the outlines.
     fill : float
-        Opacity of the area, 0 to 1.
+        Opacity of the area, 0 to 1; where masks overlap the smallest is filled.
 
     Returns
     -------
@@ -193,14 +228,21 @@ def draw_label_map(
     InputError
         If a label has no colour.
     """
-    labels = np.asarray(label_map).astype(int)
-    for label in labels_in(labels):
+    masks = masks_of(label_map)
+    for label in masks:
         if label not in colours:
             raise InputError(
                 f"label {label} has no colour; take the colours of all labels: "
                 "`tissue_colours(labels)`"
             )
-        _draw_mask(ax, labels == label, colour=colours[label], linestyle=linestyle, fill=fill)
+    smallest_first = sorted(masks, key=lambda label: np.count_nonzero(masks[label]))
+    if fill:
+        taken = np.zeros(np.shape(next(iter(masks.values()), ())), dtype=bool)
+        for label in smallest_first:
+            _fill_mask(ax, masks[label] & ~taken, colour=colours[label], opacity=fill)
+            taken |= masks[label]
+    for label in reversed(smallest_first):
+        _outline_mask(ax, masks[label], colour=colours[label], linestyle=linestyle)
     return ax
 
 
@@ -224,16 +266,31 @@ def _mark_edges(ax: Axes, plane: Plane) -> None:
         )
 
 
-def _draw_mask(
-    ax: Axes, mask: NDArray[np.bool_], *, colour: Colour, linestyle: Linestyle, fill: float
-) -> None:
-    """Draw the line half way between the centres of pixels inside and outside."""
-    padded = np.pad(mask, 1).astype(float)  # closes the outline at the border of the slice
+def _padded(mask: Mask) -> tuple[NDArray[Any], NDArray[Any], NDArray[np.float64]]:
+    """Give x, y and the mask with a border around it, which closes outlines at the slice's edge."""
+    padded = np.pad(mask, 1).astype(float)
     y, x = (np.arange(n) - 0.5 for n in padded.shape)
-    if fill:
-        ax.contourf(x, y, padded, levels=[0.5, 1.5], colors=[colour], alpha=fill)
-    lines = ax.contour(x, y, padded, levels=[0.5], colors=[colour], linestyles=linestyle)
+    return x, y, padded
+
+
+def _fill_mask(ax: Axes, mask: Mask, *, colour: Colour, opacity: float) -> None:
+    if mask.any():
+        ax.contourf(*_padded(mask), levels=[0.5, 1.5], colors=[colour], alpha=opacity)
+
+
+def _outline_mask(ax: Axes, mask: Mask, *, colour: Colour, linestyle: Linestyle) -> None:
+    """Draw the line half way between the centres of pixels inside and outside."""
+    lines = ax.contour(*_padded(mask), levels=[0.5], colors=[colour], linestyles=linestyle)
     lines.set(linewidth=1.3, path_effects=OUTLINE)
+
+
+def masks_of(label_map: Labelled) -> dict[int, Mask]:
+    """Give the mask of each label that has a pixel, by label; the background has none."""
+    if isinstance(label_map, Mapping):
+        found = {int(label): np.asarray(mask, dtype=bool) for label, mask in label_map.items()}
+        return {label: found[label] for label in sorted(found) if found[label].any()}
+    labels = np.asarray(label_map).astype(int)
+    return {label: labels == label for label in labels_in(labels)}
 
 
 def labels_in(*label_maps: NDArray[np.int_]) -> list[int]:

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
         volume_ml,
     )
     from mskseg.evaluation.plans import NeighbourBox, OracleBox, OraclePoint
-    from mskseg.evaluation.tables import score_cases, summarise, write_table
+    from mskseg.evaluation.summary import dice_table, summarise
+    from mskseg.evaluation.tables import score_cases, write_table
     from mskseg.evaluation.tissues import tissue_means, tissue_properties
 
 _NAMES = {
@@ -37,7 +38,8 @@ _NAMES = {
         "volume_ml",
     ),
     "mskseg.evaluation.plans": ("NeighbourBox", "OracleBox", "OraclePoint"),
-    "mskseg.evaluation.tables": ("score_cases", "summarise", "write_table"),
+    "mskseg.evaluation.summary": ("dice_table", "summarise"),
+    "mskseg.evaluation.tables": ("score_cases", "write_table"),
     "mskseg.evaluation.tissues": ("tissue_means", "tissue_properties"),
 }
 _HOMES = {name: module for module, names in _NAMES.items() for name in names}
@@ -49,6 +51,7 @@ __all__ = [
     "SurfaceDistances",
     "assd_mm",
     "dice",
+    "dice_table",
     "hd95_mm",
     "iou",
     "relative_volume_error",

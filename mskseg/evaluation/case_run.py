@@ -20,7 +20,11 @@ from mskseg.evaluation.plans import (
     PromptPlan,
     predict_arguments,
 )
-from mskseg.evaluation.prediction import LabelPrediction, PromptableSegmenter
+from mskseg.evaluation.prediction import (
+    LabelPrediction,
+    PromptableSegmenter,
+    check_has_reference,
+)
 from mskseg.evaluation.surfaces import bounding_slices
 from mskseg.prompts import label_components
 
@@ -105,10 +109,42 @@ class CaseRun:
                     yield found.get((position, label)) or self._unprompted(position, label)
         else:
             for position, areas in enumerate(self._areas_px):
-                given = {label: self._oracle_prompts(plan, position, label) for label in areas}
-                yield from self._predict(position, given).values()
+                yield from self._carry_out(plan, position).values()
                 if areas:
                     on_slice()
+
+    def predictions_on(self, plan: OraclePlan, index: int) -> dict[int, LabelPrediction]:
+        """Carry out an oracle plan on one slice, to look at what stands in a table.
+
+        Parameters
+        ----------
+        plan : OracleBox or OraclePoint
+            Where the prompts come from.
+        index : int
+            Of the slice, as in the table.
+
+        Returns
+        -------
+        dict of int to LabelPrediction
+            By label, for the labels that the reference has there.
+
+        Raises
+        ------
+        InputError
+            If the slice does not exist or the step leaves it out.
+        """
+        positions = {each.index: position for position, each in enumerate(self._slices)}
+        if index not in positions:
+            raise InputError(
+                f"slice {index} of {self._case.name} is not one of {len(positions)}; "
+                "choose a slice of the table"
+            )
+        return self._carry_out(plan, positions[index])
+
+    def _carry_out(self, plan: OraclePlan, position: int) -> dict[int, LabelPrediction]:
+        labels = self._areas_px[position]
+        given = {label: self._oracle_prompts(plan, position, label) for label in labels}
+        return self._predict(position, given)
 
     def _propagate(
         self, plan: NeighbourBox, on_slice: Callable[[], object]
@@ -255,11 +291,7 @@ def _areas_px(case_slice: CaseSlice) -> dict[int, int]:
 
 
 def _check_arguments(case: Case, *, min_area_mm2: float, slice_step: int) -> None:
-    if case.reference is None:
-        raise InputError(
-            f"{case.name} has no reference, expected one to score against; "
-            "give the label map with the case"
-        )
+    check_has_reference(case)
     if slice_step < 1:
         raise InputError(f"slice_step is {slice_step}, expected 1 or more; 1 takes every slice")
     if not 0 <= min_area_mm2 < math.inf:

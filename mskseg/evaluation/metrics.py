@@ -35,12 +35,12 @@ from numpy.typing import ArrayLike, NDArray
 
 from mskseg.errors import InputError
 from mskseg.evaluation.surfaces import (
-    checked_mask,
     checked_spacing,
     mask_pair,
     nearest_distances,
     surface_points,
 )
+from mskseg.prompts.checks import checked_mask
 
 
 def empty_mask_score(n_reference: int, n_prediction: int, *, one_empty: float) -> float | None:

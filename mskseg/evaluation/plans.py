@@ -238,8 +238,8 @@ class NeighbourBox:
     The slice on which the structure is largest gets its oracle boxes, once. From there, up and
     down, each slice gets the boxes of the components that were *predicted* on the slice before,
     widened by the margin, until nothing is predicted any more. Slices the propagation does not
-    reach count as lost (Dice 0); slices it reaches beyond the structure's end count as false (Dice
-    0 where something is predicted).
+    reach count as lost (Dice 0); those beyond the structure's end where something is predicted are
+    counted on their own (see `mskseg.evaluation.tables`).
 
     Attributes
     ----------

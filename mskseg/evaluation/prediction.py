@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from mskseg.errors import InputError
+
 if TYPE_CHECKING:
-    from mskseg.data.cases import CaseSlice
+    from mskseg.data.cases import Case, CaseSlice
 
 BoolMask = NDArray[np.bool_]
 
@@ -76,3 +78,18 @@ class LabelPrediction:
     predicted_iou: float
     encode_s: float
     decode_s: float
+
+
+def check_has_reference(case: Case) -> None:
+    """Make sure that there is something to score against.
+
+    Raises
+    ------
+    InputError
+        If the case has no reference.
+    """
+    if case.reference is None:
+        raise InputError(
+            f"{case.name} has no reference, expected one to score against; "
+            "give the label map with the case"
+        )

@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.spatial import KDTree
 
 from mskseg.errors import InputError
+from mskseg.prompts.checks import checked_mask
 
 BoolMask = NDArray[np.bool_]
 
@@ -24,20 +25,6 @@ def mask_pair(reference: ArrayLike, prediction: ArrayLike) -> tuple[BoolMask, Bo
             "compare masks on one grid"
         )
     return first, second
-
-
-def checked_mask(array: ArrayLike, *, what: str) -> BoolMask:
-    """Give the array as bool; refuse a label map, since all its labels would merge into one."""
-    values = np.asarray(array)
-    if values.dtype == np.bool_:
-        return values
-    mask: BoolMask = values != 0
-    if not np.array_equal(mask, values):
-        raise InputError(
-            f"{what} holds values other than 0 and 1, expected a mask; "
-            "take one label with `label_map == label`"
-        )
-    return mask
 
 
 def checked_spacing(spacing_mm: Sequence[float], *, ndim: int) -> NDArray[np.float64]:

@@ -6,11 +6,18 @@ label, components too small for a prompt included (their pixels are in `unprompt
 `status` says what became of a pair:
 
 * ``scored``: has a Dice and enters the mean. Also where `NeighbourBox` lost the structure
-  (`n_prompts` 0, Dice 0), or predicted something beyond its end (`area_mm2` 0, Dice 0);
-* ``too_small``: every component of the reference is under the minimum. Not scored, under no plan,
-  so that all plans are compared on the same pairs; kept in the table and counted;
-* ``both_empty``: neither reference nor prediction has a pixel (`NeighbourBox` again). NaN by the
-  rule of `mskseg.evaluation.metrics`; kept in the table and counted.
+  (`n_prompts` 0, Dice 0);
+* ``too_small``: every component of the reference is under the minimum. Not scored, under no plan;
+  kept in the table and counted;
+* ``beyond_end``: the reference has no pixel there and the prediction has (`NeighbourBox`, which
+  does not know where a structure ends). Its Dice is 0 by the rule of `mskseg.evaluation.metrics`;
+  kept in the table and counted, not in the mean;
+* ``both_empty``: neither has a pixel (`NeighbourBox` again). NaN by the same rule; kept in the
+  table and counted.
+
+So every plan and every model is averaged over the same pairs: those whose reference a prompt can
+be made from. A mean that took in ``beyond_end`` would sink with each slice that somebody scanned
+beyond the structure, under one plan and not under the others.
 """
 
 from __future__ import annotations
@@ -26,8 +33,12 @@ from tqdm.auto import tqdm
 from mskseg.errors import InputError
 from mskseg.evaluation import metrics
 from mskseg.evaluation.case_run import CaseRun
-from mskseg.evaluation.plans import PromptPlan
-from mskseg.evaluation.prediction import LabelPrediction, PromptableSegmenter
+from mskseg.evaluation.plans import OraclePoint, PromptPlan
+from mskseg.evaluation.prediction import (
+    LabelPrediction,
+    PromptableSegmenter,
+    check_has_reference,
+)
 from mskseg.evaluation.summary import summarise
 from mskseg.evaluation.surfaces import bounding_slices
 from mskseg.files import written_atomically
@@ -49,6 +60,7 @@ COLUMNS = (
     "sequence",
     "site",
     "side",
+    "severity",
     "reference_provenance",
     "tissue",
     "label",
@@ -58,6 +70,7 @@ COLUMNS = (
     "box_source",
     "status",
     "n_prompts",
+    "n_points",
     "area_mm2",
     "predicted_area_mm2",
     "unprompted_px",
@@ -114,7 +127,8 @@ def score_cases(
         copy the case or the plan:
 
         * `status`: see the module;
-        * `n_prompts`: prompts given;
+        * `n_prompts`: prompts given, one for each component;
+        * `n_points`: points in each of them, 0 for boxes;
         * `area_mm2`, `predicted_area_mm2`: of the reference and of the prediction;
         * `unprompted_px`: pixels of the reference in components too small for a prompt;
         * `dice`, `iou`, `hd95_mm`, `assd_mm`: within the slice;
@@ -192,10 +206,12 @@ def _case_rows(
         "sequence": case.sequence,
         "site": case.site,
         "side": case.side,
+        "severity": case.severity,
         "reference_provenance": case.reference_provenance,
     }
     for plan in plans:
-        source = {"prompt": plan.prompt, "box_source": plan.box_source}
+        n_points = plan.n if isinstance(plan, OraclePoint) else 0
+        source = {"prompt": plan.prompt, "box_source": plan.box_source, "n_points": n_points}
         for each in run.predictions(plan, on_slice=on_slice):
             yield described | source | {"tissue": case.tissue(each.label)} | _scores(each)
 
@@ -237,16 +253,18 @@ def _agreement(each: LabelPrediction) -> dict[str, float]:
 
 
 def _status(each: LabelPrediction, *, n_reference: int, n_prediction: int) -> str:
-    if n_reference and not each.promptable_px:
-        return "too_small"
-    return "scored" if n_reference or n_prediction else "both_empty"
+    if n_reference:
+        return "scored" if each.promptable_px else "too_small"
+    return "beyond_end" if n_prediction else "both_empty"
 
 
 def _listed(cases: Case | Iterable[Case]) -> list[Case]:
-    """Give the cases as a list; a case alone is a list of one."""
+    """Give the cases as a list, a case alone too; refuse them all before the first is scored."""
     listed = list(cases) if isinstance(cases, Iterable) else [cases]
     if not listed:
         raise InputError("there is no case to score, expected one or more; check the selection")
+    for case in listed:
+        check_has_reference(case)
     return listed
 
 

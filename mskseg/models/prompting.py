@@ -32,6 +32,16 @@ class Prompts:
     point_labels: NDArray[np.int64] | None
     mask_logits: NDArray[np.float32] | None
 
+    def part(self, chunk: slice) -> Prompts:
+        """Give the prompts of `chunk`, a slice with start and stop within 0..n."""
+        return Prompts(
+            n=chunk.stop - chunk.start,
+            boxes_xyxy=None if self.boxes_xyxy is None else self.boxes_xyxy[chunk],
+            point_coords=None if self.point_coords is None else self.point_coords[chunk],
+            point_labels=None if self.point_labels is None else self.point_labels[chunk],
+            mask_logits=None if self.mask_logits is None else self.mask_logits[chunk],
+        )
+
 
 def check_prompts(
     boxes_xyxy: ArrayLike | None,

@@ -20,6 +20,7 @@ from mskseg.models.prompting import Prompts, check_prompts
 from mskseg.models.upstream import Sam
 
 Precision = Literal["float32", "bfloat16"]
+TensorPair = tuple[Tensor, Tensor]
 
 
 @dataclass(frozen=True, eq=False)
@@ -254,7 +255,7 @@ class Segmenter:
         multimask: bool,
     ) -> None:
         """Decode one chunk and write it into its rows of the result: nothing is held twice."""
-        sparse, dense = self._encode_prompts(prompts, chunk, embedding.original_size)
+        sparse, dense = self.encode_prompts(prompts.part(chunk), embedding.original_size)
         logits, predicted_iou = self.model.mask_decoder(
             image_embeddings=embedding.features,
             image_pe=self.model.prompt_encoder.get_dense_pe(),
@@ -271,18 +272,17 @@ class Segmenter:
         if self.learned_iou:
             into.predicted_iou[chunk] = predicted_iou.cpu().numpy()
 
-    def _encode_prompts(
-        self, prompts: Prompts, chunk: slice, original_size: tuple[int, int]
-    ) -> tuple[Tensor, Tensor]:
+    def encode_prompts(self, prompts: Prompts, original_size: tuple[int, int]) -> TensorPair:
+        """Turn checked prompts into the decoder's sparse and dense part, see `models.parts`."""
         points = boxes = masks = None
         if prompts.point_coords is not None and prompts.point_labels is not None:
-            coords = self.preprocessing.points(prompts.point_coords[chunk], original_size)
-            labels = torch.as_tensor(prompts.point_labels[chunk], dtype=torch.int)
+            coords = self.preprocessing.points(prompts.point_coords, original_size)
+            labels = torch.as_tensor(prompts.point_labels, dtype=torch.int)
             points = (self._tensor(coords), labels.to(self.device))
         if prompts.boxes_xyxy is not None:
-            boxes = self._tensor(self.preprocessing.boxes(prompts.boxes_xyxy[chunk], original_size))
+            boxes = self._tensor(self.preprocessing.boxes(prompts.boxes_xyxy, original_size))
         if prompts.mask_logits is not None:
-            masks = self._tensor(prompts.mask_logits[chunk, None])
+            masks = self._tensor(prompts.mask_logits[:, None])
         sparse, dense = self.model.prompt_encoder(points=points, boxes=boxes, masks=masks)
         return sparse, dense
 

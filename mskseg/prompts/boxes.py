@@ -7,7 +7,7 @@ import numpy.typing as npt
 from scipy import ndimage
 
 from mskseg.errors import InputError
-from mskseg.prompts.checks import Floats, Mask, check_amount, check_boxes, checked_mask
+from mskseg.prompts.checks import Floats, Mask, check_amount, check_boxes, checked_slice_mask
 
 MIN_AREA_MM2 = 30.0  # below this a component is a fleck that nobody would draw a box around
 _EIGHT_CONNECTED = np.ones((3, 3), dtype=bool)
@@ -35,9 +35,9 @@ def label_components(
     Raises
     ------
     InputError
-        If the mask is not 2-D or the spacing not positive.
+        If the mask is a label map or not 2-D, or the spacing not positive.
     """
-    checked = checked_mask(mask)
+    checked = checked_slice_mask(mask)
     if not all(np.isfinite(length) and length > 0 for length in spacing_mm):
         raise InputError(f"spacing_mm is (row, column), both above 0, got {spacing_mm}")
     found, n_found = ndimage.label(checked, structure=_EIGHT_CONNECTED, output=np.int32)

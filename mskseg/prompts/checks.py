@@ -98,14 +98,48 @@ def _shown(values: Floats) -> str:
     return "(" + ", ".join(f"{value:g}" for value in values) + ")"
 
 
-def checked_mask(mask: npt.ArrayLike, *, empty_is_fine: bool = True) -> Mask:
-    """Return (H, W) bool, or raise InputError if it is not 2-D, or empty where it must not be."""
-    array = np.asarray(mask)
+def checked_mask(array: npt.ArrayLike, *, what: str = "the mask") -> Mask:
+    """Give an array of any shape as bool.
+
+    Parameters
+    ----------
+    array : bool, or numbers 0 and 1
+    what : str
+        Names it in the message.
+
+    Raises
+    ------
+    InputError
+        If there is another value: the labels of a label map would merge into one.
+    """
+    values = np.asarray(array)
+    if values.dtype == np.bool_:
+        return values
+    mask: Mask = values != 0
+    if not np.array_equal(mask, values):
+        raise InputError(
+            f"{what} holds values other than 0 and 1, expected a mask; "
+            "take one label with `label_map == label`"
+        )
+    return mask
+
+
+def checked_slice_mask(
+    mask: npt.ArrayLike, *, what: str = "the mask", empty_is_fine: bool = True
+) -> Mask:
+    """Give the mask of a slice as (H, W) bool.
+
+    Raises
+    ------
+    InputError
+        As `checked_mask`, and if it is not 2-D, or empty where it must not be.
+    """
+    array = checked_mask(mask, what=what)
     if array.ndim != 2:
-        raise InputError(f"a mask of a slice has the shape (H, W), got {array.shape}")
+        raise InputError(f"{what} of a slice has the shape (H, W), got {array.shape}")
     if not empty_is_fine and not array.any():
-        raise InputError("the mask is empty, there is no pixel to place a point on")
-    return array.astype(bool, copy=False)
+        raise InputError(f"{what} is empty, there is no pixel to place a point on")
+    return array
 
 
 def check_amount(amount: float, what: str) -> float:

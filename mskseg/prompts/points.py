@@ -7,7 +7,7 @@ import numpy.typing as npt
 from scipy import ndimage
 
 from mskseg.errors import InputError
-from mskseg.prompts.checks import Floats, Mask, checked_mask
+from mskseg.prompts.checks import Floats, Mask, checked_slice_mask
 
 
 def central_point(mask: npt.ArrayLike, *, spacing_mm: tuple[float, float] = (1.0, 1.0)) -> Floats:
@@ -30,9 +30,9 @@ def central_point(mask: npt.ArrayLike, *, spacing_mm: tuple[float, float] = (1.0
     Raises
     ------
     InputError
-        If the mask is empty or not 2-D.
+        If the mask is empty, a label map or not 2-D.
     """
-    rows, columns, _ = _deepest(checked_mask(mask, empty_is_fine=False), spacing_mm)
+    rows, columns, _ = _deepest(checked_slice_mask(mask, empty_is_fine=False), spacing_mm)
     return np.array([columns + 0.5, rows + 0.5])
 
 
@@ -54,11 +54,11 @@ def random_points(mask: npt.ArrayLike, n: int, *, rng: np.random.Generator) -> F
     Raises
     ------
     InputError
-        If the mask is empty or not 2-D, or n is below 1.
+        If the mask is empty, a label map or not 2-D, or n is below 1.
     """
     if n < 1:
         raise InputError(f"expected one point or more, got n = {n}")
-    pixels = np.argwhere(checked_mask(mask, empty_is_fine=False))
+    pixels = np.argwhere(checked_slice_mask(mask, empty_is_fine=False))
     chosen = rng.choice(len(pixels), size=n, replace=n > len(pixels))
     return np.asarray(pixels[chosen, ::-1] + 0.5, dtype=np.float64)
 
@@ -88,9 +88,10 @@ def error_point(
     Raises
     ------
     InputError
-        If the shapes differ, or there is no error to correct.
+        If a mask is a label map, the shapes differ, or there is no error to correct.
     """
-    truth, guess = checked_mask(reference), checked_mask(prediction)
+    truth = checked_slice_mask(reference, what="the reference")
+    guess = checked_slice_mask(prediction, what="the prediction")
     if truth.shape != guess.shape:
         raise InputError(f"reference {truth.shape} and prediction {guess.shape} differ in shape")
     if np.array_equal(truth, guess):

@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import hashlib
 import importlib.util
+import subprocess
+import sys
 import zipfile
 from pathlib import Path
 
@@ -402,3 +404,42 @@ def test_a_label_value_that_the_manifest_does_not_name_is_refused(
     monkeypatch.setattr(datasets, "load_manifest", lambda: changed)
     with pytest.raises(InputError, match=r"\[20\], which qmritools_leg does not name"):
         load_cases("qmritools_leg", progress=False)
+
+
+_ONE_SCAN = """
+from mskseg.data.datasets import load_cases
+case, = load_cases("phantom_hip", subjects="hip-02", sequences="t1w", progress=False)
+print(case.fingerprint)
+"""
+
+
+def test_two_processes_that_make_one_scan_at_once_get_the_same(cache) -> None:
+    """Real processes, started together on an empty cache."""
+    both = [
+        subprocess.Popen([sys.executable, "-c", _ONE_SCAN], stdout=subprocess.PIPE, text=True)
+        for _ in range(2)
+    ]
+    said = [process.communicate(timeout=300)[0].strip() for process in both]
+    assert [process.returncode for process in both] == [0, 0]
+    assert said[0]
+    assert said[0] == said[1]
+    (later,) = load_cases("phantom_hip", subjects="hip-02", sequences="t1w", progress=False)
+    assert later.fingerprint == said[0]
+    assert not [path for path in cache.rglob("*") if path.name.startswith(".partial")]
+
+
+@pytest.mark.parametrize("name", ["phantom_knee", "phantom_spine", "phantom_hip"])
+def test_a_cache_that_fills_the_disk_is_named_and_keeps_no_half_scan(
+    cache, scanned, monkeypatch, name
+) -> None:
+    def full_disk(image, path) -> None:
+        Path(path).write_bytes(b"half a scan")
+        raise OSError(28, "No space left on device")
+
+    subject = list_subjects(name)[0]
+    with monkeypatch.context() as full:
+        full.setattr("mskseg.data.readers.nib.save", full_disk)
+        with pytest.raises(OutputError, match="No space left on device; choose a folder"):
+            load_cases(name, subjects=[subject], progress=False)
+    assert not [path for path in cache.rglob("*") if path.is_file()]
+    assert len(load_cases(name, subjects=[subject], progress=False)) > 0  # space again: all is made

@@ -11,6 +11,7 @@ from matplotlib import pyplot as plt
 from mskseg.data.cases import CaseSlice
 from mskseg.display import plots
 from mskseg.errors import InputError
+from mskseg.models.parts import ModelShapes
 
 
 @pytest.fixture(autouse=True)
@@ -111,3 +112,50 @@ def test_the_chart_has_the_thinnest_tissue_of_a_data_set_on_top():
     ]
     drawn = [tuple(point) for each in axes[1].collections for point in each.get_offsets()]
     assert sorted(drawn) == [(2.0, 0.0), (12.0, 2.0), (20.0, 1.0)]
+
+
+def test_estimates_are_drawn_with_the_truth_on_x_and_a_line_of_agreement():
+    ax = plots.estimate_chart({"box": ([0.9, 1.1], [0.5, 0.7]), "point": ([0.2], [0.1])})
+    assert ax.collections[0].get_offsets().tolist() == [[0.5, 0.9], [0.7, 1.1]]
+    assert list(ax.lines[0].get_xdata()) == list(ax.lines[0].get_ydata())
+    assert ax.get_ylim()[1] > 1.1  # a prediction above 1 is shown, not cut
+    with pytest.raises(InputError, match="no estimates came"):
+        plots.estimate_chart({})
+
+
+def test_a_small_mask_is_drawn_over_a_large_one():
+    masks = np.zeros((2, 12, 20), dtype=bool)
+    masks[0, 4:6, 4:6] = masks[1, 1:11, 1:19] = True
+    ax = plots.draw_masks(plots.show_slice(np.zeros((12, 20)), spacing_mm=(1, 1)), masks)
+    widths = [
+        np.ptp(np.concatenate([path.vertices for path in each.get_paths()])[:, 0])
+        for each in ax.collections
+    ]
+    assert widths == sorted(widths, reverse=True)
+
+
+def test_the_architecture_names_the_parts_and_their_sizes():
+    shapes = ModelShapes((256, 256), (128, 32, 32), (128, 128))
+    counts = {"image encoder": 3_087_712, "prompt encoder": 3276, "mask decoder": 756_340}
+    ax = plots.draw_architecture(shapes, parameters=counts)
+    words = " ".join(text.get_text() for text in ax.texts)
+    for expected in ("3.1 million", "3 thousand", "0.8 million", "128 x 32 x 32", "256 x 256"):
+        assert expected in words
+
+
+def test_every_answer_stands_on_the_slice_with_its_click():
+    masks = np.zeros((2, 12, 20), dtype=bool)
+    masks[0, 4:6, 4:6] = masks[1, 1:11, 1:19] = True
+    panels = plots.masks_beside(one_slice(), masks, titles=["a", "b"], point=(5.0, 5.0))
+    assert [ax.get_title() for ax in panels] == ["a", "b"]
+    for ax in panels:
+        drawn = [tuple(place) for each in ax.collections for place in each.get_offsets()]
+        assert (5.0, 5.0) in drawn
+
+
+def test_an_embedding_covers_its_slice():
+    panels = plots.embedding_beside(
+        one_slice(), colours=np.zeros((3, 5, 3)), likeness=np.ones((3, 5)), point=(5.0, 5.0)
+    )
+    for ax in panels[1:]:
+        assert list(ax.images[-1].get_extent()) == [0, 20, 12, 0]

@@ -84,6 +84,14 @@ def test_a_part_of_the_slice_keeps_its_coordinates():
     assert (ax.get_xlim(), ax.get_ylim()) == ((2, 8), (5, 1))
 
 
+def test_a_frame_holds_all_boxes_with_room_and_stays_inside_the_slice():
+    frame = plots.frame_around([[4, 3, 8, 5], [9, 6, 14, 7]], shape=(12, 20), margin=0.2)
+    assert frame.tolist() == [2, 1, 16, 9]
+    assert plots.frame_around([1, 1, 19, 11], shape=(12, 20)).tolist() == [0, 0, 20, 12]
+    with pytest.raises(InputError, match="no box to frame"):
+        plots.frame_around([], shape=(12, 20))
+
+
 def test_it_draws_on_the_axes_it_is_given():
     ax = plt.figure().add_subplot()
     assert plots.show_slice(IMAGE, ax=ax, title="a title", **HOW) is ax
@@ -117,6 +125,21 @@ def test_an_outline_at_the_border_is_closed_and_does_not_widen_the_axes(label_ma
     plots.draw_label_map(ax, label_map == 5, colours={1: "red"}, fill=0.3)
     assert outlines(ax)[-1].max(axis=0).tolist() == [20, 11]
     assert (ax.get_xlim(), ax.get_ylim()) == ((0, 20), (12, 0))
+
+
+def test_a_small_label_is_drawn_over_a_large_one_and_filled_where_they_overlap():
+    disc, dot = np.zeros((12, 20), dtype=bool), np.zeros((12, 20), dtype=bool)
+    disc[1:11, 2:18] = dot[4:7, 8:12] = True
+    colours = {1: (1.0, 0.0, 0.0), 2: (0.0, 0.0, 1.0)}
+    ax = plots.show_slice(np.zeros((12, 20), dtype=np.uint8), **HOW)
+    plots.draw_label_map(ax, {1: dot, 2: disc}, colours=colours, fill=1.0)
+    drawn = [each for each in ax.collections if type(each).__name__ == "QuadContourSet"]
+    assert [each.filled for each in drawn] == [True, True, False, False]
+    assert [tuple(each.get_edgecolor()[0][:3]) for each in drawn[2:]] == [colours[2], colours[1]]
+    ax.figure.canvas.draw()
+    x, y = ax.transData.transform((10, 5.5)).astype(int)
+    pixel = np.asarray(ax.figure.canvas.buffer_rgba())[-y, x, :3]
+    assert pixel.tolist() == [255, 0, 0]
 
 
 def test_points_inside_and_outside_differ_in_shape():
@@ -186,8 +209,13 @@ def test_a_triptych_shows_image_reference_and_prediction(label_map):
     assert axes[0].figure.get_suptitle() == "The femur is missed"
 
 
-def test_colours_of_thirty_tissues_all_differ():
-    assert len(set(plots.tissue_colours(range(1, 31)).values())) == 30
+def test_colours_of_thirty_tissues_stay_apart():
+    from skimage.color import deltaE_ciede2000, rgb2lab
+
+    colours = plots.tissue_colours(range(1, 31))
+    lab = rgb2lab(np.array(list(colours.values()))[None])[0]
+    apart = deltaE_ciede2000(lab[:, None], lab[None])
+    assert apart[np.triu_indices(30, 1)].min() > 10
     assert plots.tissue_colours([5, 1]) == plots.tissue_colours([1, 5, 5])
 
 
@@ -224,7 +252,7 @@ def test_tissues_are_sorted_and_counted_and_the_title_states_what_was_found():
     assert low > high  # the first one on top
     title = ax.get_title(loc="left")
     assert (
-        title == "Above the filled box in 1 of 2 tissues (sam_vit_mini (miniature), boxes: oracle)"
+        title == "Above the filled box in 1 of 2 tissues\nsam_vit_mini (miniature), boxes: oracle"
     )
 
 
@@ -234,6 +262,16 @@ def test_slices_means_and_filled_boxes_are_where_they_belong():
     by_row = {float(y): float(x) for x, y in means.get_offsets()}
     assert by_row == pytest.approx({0.0: 0.9, 1.0: 0.55})
     assert filled.get_offsets()[:, 0].tolist() == pytest.approx([0.7, 0.7])
+
+
+def test_tissues_of_several_data_sets_stand_under_their_names():
+    both = pd.concat([make_table(), make_table(dataset="e").assign(dice=0.95)])
+    ax = plots.dice_by_tissue(both)
+    names = [label.get_text() for label in ax.get_yticklabels()]
+    assert names == ["d", "gracilis (n=3)", "femur (n=2)", "e", "femur (n=2)", "gracilis (n=3)"]
+    _, _, means = (each for each in ax.collections if len(each.get_offsets()) in (4, 10))
+    by_row = {float(y): float(x) for x, y in means.get_offsets()}
+    assert by_row == pytest.approx({1.0: 0.9, 2.0: 0.55, 4.0: 0.95, 5.0: 0.95})
 
 
 def test_each_plan_has_its_own_colour_and_name():

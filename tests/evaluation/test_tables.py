@@ -13,7 +13,10 @@ import pytest
 from mskseg.data.cases import Case
 from mskseg.data.volume import LabelMap, Volume
 from mskseg.errors import InputError, OutputError
+from mskseg.evaluation.case_run import CaseRun
+from mskseg.evaluation.metrics import dice
 from mskseg.evaluation.plans import NeighbourBox, OracleBox, OraclePoint
+from mskseg.evaluation.summary import dice_table
 from mskseg.evaluation.tables import COLUMNS, score_cases, summarise, write_table
 from mskseg.prompts import fill_boxes
 from mskseg.provenance import read_provenance
@@ -137,6 +140,16 @@ def test_all_boxes_of_a_slice_go_in_one_call():
     assert (table["dice"] == 1).all()
 
 
+def test_the_number_of_points_has_a_column_of_its_own():
+    table, _ = score(make_case(two_blocks), [OracleBox(), OraclePoint(), OraclePoint(n=5)])
+    by_plan = table.groupby(["prompt", "box_source"])["n_points"].unique().map(list)
+    assert by_plan.to_dict() == {
+        ("box", "oracle"): [0],
+        ("point", "oracle"): [1],
+        ("point", "oracle, 5 points"): [5],
+    }
+
+
 def test_only_every_nth_slice_is_used():
     table, _ = score(make_case(two_blocks), OracleBox(), slice_step=2)
     assert table["slice"].unique().tolist() == [2, 4]
@@ -223,15 +236,20 @@ def test_a_prompt_beyond_the_end_that_finds_nothing_is_nan_and_counted():
     assert means["n_both_empty"].item() == 4  # both ends of both labels
 
 
-def test_a_prediction_beyond_the_end_scores_0():
-    def leak(bright):
-        bright[6, 5:15, 5:15] = 3
+def leak(bright):
+    bright[6, 5:15, 5:15] = 3
 
-    table, _ = score(make_case(two_blocks, extra=leak), NeighbourBox())
+
+def test_a_prediction_beyond_the_end_scores_0_and_is_counted_outside_the_mean():
+    table, _ = score(make_case(two_blocks, extra=leak), [OracleBox(), NeighbourBox()])
     row = table[(table["label"] == 1) & (table["slice"] == 6)].iloc[0]
-    assert (row["status"], row["dice"], row["filled_box_dice"]) == ("scored", 0, 0)
+    assert (row["status"], row["dice"], row["filled_box_dice"]) == ("beyond_end", 0, 0)
     assert row["area_mm2"] == 0
     assert row["hd95_mm"] == math.inf
+    means = summarise(table)
+    assert means["n_beyond_end"].tolist() == [0, 1]
+    assert means["n_pairs"].tolist() == [6, 6]
+    assert means["dice"].tolist() == [1, 1]
 
 
 def test_slices_that_the_propagation_does_not_reach_score_0():
@@ -252,12 +270,25 @@ def test_slices_that_the_propagation_does_not_reach_score_0():
 def test_plans_are_compared_on_the_same_pairs_with_a_reference():
     case = make_case(two_blocks, extra=bright_everywhere)
     table, _ = score(case, [OracleBox(), NeighbourBox()])
-    labelled = table[(table["status"] == "scored") & (table["area_mm2"] > 0)]
+    assert (table["status"] == "beyond_end").any()
+    scored = table[table["status"] == "scored"]
     pairs = {
-        s: set(zip(g["slice"], g["label"], strict=True)) for s, g in labelled.groupby("box_source")
+        s: set(zip(g["slice"], g["label"], strict=True)) for s, g in scored.groupby("box_source")
     }
     assert len(pairs) == 2
     assert len(set(map(frozenset, pairs.values()))) == 1
+
+
+def test_one_slice_of_a_run_is_what_stands_in_the_table():
+    case = make_case(two_blocks, extra=bright_everywhere)
+    table, segmenter = score(case, OracleBox(jitter_px=3))
+    found = CaseRun(segmenter, case).predictions_on(OracleBox(jitter_px=3), 4)
+    rows = table[table["slice"] == 4].set_index("label")
+    assert list(found) == rows.index.tolist() == [1, 2]
+    for label, each in found.items():
+        assert dice(each.reference, each.prediction) == rows.loc[label, "dice"]
+    with pytest.raises(InputError, match="slice 99 of own data/s1"):
+        CaseRun(segmenter, case).predictions_on(OracleBox(), 99)
 
 
 # the mean
@@ -334,6 +365,49 @@ def test_an_infinite_distance_stays_visible_in_the_mean():
     assert summarise(table, values=["hd95_mm"])["hd95_mm"].item() == math.inf
 
 
+def test_pairs_without_a_predicted_iou_are_counted_beside_its_mean():
+    table = table_of(("a", 1, 0, 1.0), ("a", 1, 1, 0.0)).assign(predicted_iou=[0.9, math.nan])
+    means = summarise(table, values=["dice", "predicted_iou"]).iloc[0]
+    assert means["predicted_iou"] == 0.9
+    assert (means["n_pairs"], means["n_without_predicted_iou"]) == (2, 1)
+    assert "n_without_dice" not in means.index  # every scored pair has one
+
+
+def test_the_dice_table_lays_models_and_box_sources_beside_tissues_with_a_count_in_every_cell():
+    oracle = table_of(("a", 1, 0, 1.0), ("a", 1, 1, 0.8), ("a", 2, 0, 0.4))
+    far = oracle.assign(box_source="neighbour", dice=0.2)
+    other = oracle.assign(segmenter="n", miniature=True, dice=0.5)
+    laid = dice_table(pd.concat([oracle, far, other])).replace(
+        "\N{NO-BREAK SPACE}", " ", regex=True
+    )
+    assert laid.columns.tolist() == [
+        ("no model", "filled box"),
+        ("m", "oracle"),
+        ("m", "oracle minus filled box"),
+        ("m", "neighbour"),
+        ("n (miniature)", "oracle"),
+        ("n (miniature)", "oracle minus filled box"),
+    ]
+    assert laid.index.tolist() == [("d", "tissue 1"), ("d", "tissue 2"), ("d", "mean of tissues")]
+    assert laid.iloc[0].tolist() == [
+        "0.50 (2)",
+        "0.90 (2)",
+        "+0.40",
+        "0.20 (2)",
+        "0.50 (2)",
+        "+0.00",
+    ]
+    assert laid["m"].iloc[1:, :2].to_numpy().tolist() == [
+        ["0.40 (1)", "-0.10"],
+        ["0.65 (3)", "+0.15"],
+    ]
+
+
+def test_a_dice_table_without_oracle_boxes_has_nothing_to_compare():
+    with pytest.raises(InputError, match="no row of the table has tight oracle boxes"):
+        dice_table(table_of(("a", 1, 0, 1.0)).assign(prompt="point"))
+
+
 # writing
 
 
@@ -388,8 +462,10 @@ def test_what_cannot_be_scored_is_refused(cases, prompts, more, message):
 def test_a_case_without_a_reference_is_refused():
     case = make_case(two_blocks)
     bare = Case(subject="s1", image=case.image)
+    segmenter = FakeSegmenter()
     with pytest.raises(InputError, match="has no reference"):
-        score(bare, OracleBox())
+        score_cases(segmenter, [case, bare], prompts=OracleBox(), progress=False)
+    assert segmenter.embedded == []  # before the first case is scored
 
 
 def test_a_table_of_something_else_is_refused():
@@ -403,3 +479,8 @@ def test_the_progress_bar_can_be_switched_off(capsys):
     assert capsys.readouterr() == ("", "")
     score_cases(FakeSegmenter(), case, prompts=OracleBox(), progress=True)
     assert "fake: 100%" in capsys.readouterr().err
+
+
+def test_a_table_without_a_row_says_why():
+    with pytest.raises(InputError, match="no slice that was scored shows a label"):
+        summarise(pd.DataFrame(columns=list(COLUMNS)))

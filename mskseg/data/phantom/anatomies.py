@@ -1,4 +1,4 @@
-"""Anatomies: the four parts of the body that can be scanned, in one table."""
+"""Anatomies: the parts of the body that can be scanned, in one table."""
 
 from __future__ import annotations
 
@@ -9,12 +9,22 @@ from typing import Any, Literal
 
 import numpy as np
 
-from mskseg.data.phantom import hip, hip_body, knee, knee_body, spine, spine_body, thigh, thigh_body
+from mskseg.data.phantom import (
+    hip,
+    hip_body,
+    infiltration,
+    knee,
+    knee_body,
+    spine,
+    spine_body,
+    thigh,
+    thigh_body,
+)
 from mskseg.data.phantom.anatomy import Body
 from mskseg.data.phantom.sequences import SequenceName
 from mskseg.errors import InputError
 
-AnatomyName = Literal["thigh", "knee", "spine", "hip"]
+AnatomyName = Literal["thigh", "knee", "spine", "hip", "infiltrated_thigh"]
 
 
 @dataclass(frozen=True)
@@ -26,7 +36,7 @@ class Anatomy:
     title : str
         As shown in tables.
     draw_subject : callable
-        Draws a subject with a random generator.
+        Draws a subject with a random generator, of its number.
     body : callable
         The `Body` of a subject, a random generator and a granularity of labels.
     tissues : callable
@@ -39,16 +49,19 @@ class Anatomy:
         What its labels can be asked for in, the default first; empty: they are as they are.
     stream : tuple of int
         Keeps its randomness apart from that of the other anatomies.
+    severity : callable
+        How advanced a subject's disease is, of its number; "" where there is none.
     """
 
     title: str
-    draw_subject: Callable[[np.random.Generator], Any]
+    draw_subject: Callable[[np.random.Generator, int], Any]
     body: Callable[[Any, np.random.Generator, str], Body]
     tissues: Callable[[str], Mapping[int, str]]
     shape: tuple[int, int, int]
     sequences: tuple[SequenceName, ...]
     granularities: tuple[str, ...] = ()
     stream: tuple[int, ...] = ()
+    severity: Callable[[int], str] = lambda _: ""
 
     def check_granularity(self, granularity: str | None) -> str:
         """Return `granularity`, or the default for None; InputError if there is no such one."""
@@ -71,7 +84,7 @@ ANATOMIES: Mapping[AnatomyName, Anatomy] = MappingProxyType(
     {
         "thigh": Anatomy(
             title="thigh",
-            draw_subject=thigh.draw_subject,
+            draw_subject=lambda rng, _: thigh.draw_subject(rng),
             body=lambda person, rng, _: thigh_body.ThighBody(person, rng),
             tissues=lambda _: thigh.TISSUES,
             shape=thigh_body.SHAPE,
@@ -79,7 +92,7 @@ ANATOMIES: Mapping[AnatomyName, Anatomy] = MappingProxyType(
         ),
         "knee": Anatomy(
             title="knee",
-            draw_subject=knee.draw_subject,
+            draw_subject=lambda rng, _: knee.draw_subject(rng),
             body=_knee_body,
             tissues=knee.tissues_at,
             shape=knee.SHAPE,
@@ -89,7 +102,7 @@ ANATOMIES: Mapping[AnatomyName, Anatomy] = MappingProxyType(
         ),
         "spine": Anatomy(
             title="lumbar spine",
-            draw_subject=spine.draw_subject,
+            draw_subject=lambda rng, _: spine.draw_subject(rng),
             body=lambda person, rng, _: spine_body.SpineBody(person, rng),
             tissues=lambda _: spine.TISSUES,
             shape=spine_body.SHAPE,
@@ -98,12 +111,22 @@ ANATOMIES: Mapping[AnatomyName, Anatomy] = MappingProxyType(
         ),
         "hip": Anatomy(
             title="hip",
-            draw_subject=hip.draw_subject,
+            draw_subject=lambda rng, _: hip.draw_subject(rng),
             body=lambda person, rng, _: hip_body.HipBody(person, rng),
             tissues=lambda _: hip.TISSUES,
             shape=hip_body.SHAPE,
             sequences=("t1w", "pdw_fs"),
             stream=(3,),
+        ),
+        "infiltrated_thigh": Anatomy(
+            title="thigh",
+            draw_subject=infiltration.draw_infiltrated,
+            body=lambda person, rng, _: thigh_body.ThighBody(person, rng),
+            tissues=lambda _: thigh.TISSUES,
+            shape=thigh_body.SHAPE,
+            sequences=("t1w", "dixon_opposed", "dixon_water", "dixon_fat"),
+            stream=(4,),
+            severity=infiltration.grade_of,
         ),
     }
 )

@@ -46,7 +46,8 @@ def make_phantom(
     Parameters
     ----------
     anatomy : str
-        ``thigh``, ``knee``, ``spine`` or ``hip``, see `anatomies.ANATOMIES`.
+        ``thigh``, ``knee``, ``spine``, ``hip`` or ``infiltrated_thigh``, see
+        `anatomies.ANATOMIES`.
     subject : int
         From 1; 1 to 24 are the subjects of the set, see `SPLIT`.
     sequence : str or None
@@ -123,7 +124,7 @@ def scan_phantom(
     scanner, shape = check_site(site or site_of(number)), check_shape(shape or plan.shape)
     labelled = plan.check_granularity(granularity)
     randomness = Randomness(seed, number, plan.stream)
-    person = plan.draw_subject(randomness.of(SUBJECT))
+    person = plan.draw_subject(randomness.of(SUBJECT), number)
     body = plan.body(person, randomness.of(TEXTURE), labelled)
     for name, image, reference in scan_body(
         body, names, shape=shape, site=scanner, randomness=randomness
@@ -153,7 +154,7 @@ def phantom_case(
 ) -> Case:
     """Say of an image and its reference, made or read again, which phantom scan they are."""
     plan = find_anatomy(anatomy)
-    person = plan.draw_subject(Randomness(seed, number, plan.stream).of(SUBJECT))
+    person = plan.draw_subject(Randomness(seed, number, plan.stream).of(SUBJECT), number)
     return Case(
         subject=subject_name(anatomy, number),
         image=image,
@@ -165,6 +166,7 @@ def phantom_case(
         reference_provenance="synthetic",
         site=site or site_of(number),
         side=getattr(person, "side", ""),  # a spine has none
+        severity=plan.severity(number),
     )
 
 

@@ -194,7 +194,9 @@ class ThighSubject:
     gap_mm : float
         How far from its muscle a point may be and still be muscle; beyond lies fat.
     streaks : float
-        Fatty streaks in muscle: 0 none, 1 many.
+        How much of the muscle has fatty streaks: 0 none, 1 much.
+    streak_peak, streak_width : float
+        Share of fat in the middle of a streak; its width, in units of the field that draws it.
     muscle_fat : (n_tubes,) float
         Diffuse fat fraction of each lobe.
     shift : (n_tubes, 2) float
@@ -220,6 +222,8 @@ class ThighSubject:
     shift: FloatArray
     bulk: FloatArray
     cortex_mm: float
+    streak_peak: float = 0.65
+    streak_width: float = 0.17
 
 
 def draw_subject(rng: np.random.Generator) -> ThighSubject:

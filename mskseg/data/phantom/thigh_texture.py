@@ -106,7 +106,8 @@ class ThighTexture:
         allowed = np.clip((texture.patches - threshold) * np.float32(1.5), 0, 1)
         diffuse = subject.muscle_fat[nearest] * (1 + np.float32(0.35) * texture.grain)
         grain = np.float32(0.02) * texture.grain
-        share = diffuse + grain + np.float32(0.65) * _ridge(streak, 0.17) * allowed
+        streaked = np.float32(subject.streak_peak) * _ridge(streak, subject.streak_width) * allowed
+        share = diffuse + grain + streaked
         clipped: FloatArray = np.clip(share, 0, 0.85)
         return clipped
 

@@ -220,8 +220,20 @@ def test_a_changed_phantom_needs_a_new_version(anatomy, expected) -> None:
 
 # --- all anatomies -------------------------------------------------------------------------------
 
-SMALL_OF = {"thigh": SMALL, "knee": (96, 96, 12), "spine": (96, 96, 8), "hip": (96, 96, 8)}
-PLANES = {"thigh": "axial", "knee": "sagittal", "spine": "sagittal", "hip": "coronal"}
+SMALL_OF = {
+    "thigh": SMALL,
+    "knee": (96, 96, 12),
+    "spine": (96, 96, 8),
+    "hip": (96, 96, 8),
+    "infiltrated_thigh": SMALL,
+}
+PLANES = {
+    "thigh": "axial",
+    "knee": "sagittal",
+    "spine": "sagittal",
+    "hip": "coronal",
+    "infiltrated_thigh": "axial",
+}
 
 
 @lru_cache
@@ -233,7 +245,8 @@ def small(anatomy: str, subject: int = 1) -> Case:
 def test_every_anatomy_says_what_it_is(anatomy) -> None:
     case = small(anatomy)
     assert case.name.startswith(f"phantom_{anatomy}/{anatomy}-01/{ANATOMIES[anatomy].sequences[0]}")
-    assert case.anatomy == {"spine": "lumbar spine"}.get(anatomy, anatomy)
+    titles = {"spine": "lumbar spine", "infiltrated_thigh": "thigh"}
+    assert case.anatomy == titles.get(anatomy, anatomy)
     assert case.side == "" if anatomy == "spine" else case.side in ("left", "right")
     assert case.plane == PLANES[anatomy]
     assert set(case.reference.labels) <= set(case.tissues)

@@ -1,0 +1,57 @@
+"""CPU seconds of drawing each phantom and of each further sequence, for 256 x 256 x 24 voxels.
+
+    python benchmarks/phantom.py
+
+One thread. Bars: 3 s of geometry and 1 s of each sequence for a volume of that size.
+"""
+
+from __future__ import annotations
+
+import time
+
+import numpy as np
+
+from mskseg.data.phantom.acquisition import check_site
+from mskseg.data.phantom.anatomies import ANATOMIES
+from mskseg.data.phantom.anatomy import rasterise
+from mskseg.data.phantom.scanning import SUBJECT, TEXTURE, Randomness, scan
+
+SHAPE = (256, 256, 24)
+REPEATS = 3
+
+
+def seconds(work):
+    """Least CPU seconds of a few repetitions, and the result of the last."""
+    taken = []
+    for _ in range(REPEATS):
+        start = time.process_time()
+        result = work()
+        taken.append(time.process_time() - start)
+    return min(taken), result
+
+
+def main():
+    site = check_site("site A (3 T)")
+    for name, anatomy in ANATOMIES.items():
+        randomness = Randomness(0, 1, anatomy.stream)
+        person = anatomy.draw_subject(randomness.of(SUBJECT), 1)
+        granularity = anatomy.check_granularity(None)
+        body = anatomy.body(person, randomness.of(TEXTURE), granularity)
+        drawn_s, content = seconds(lambda b=body: rasterise(b, shape=SHAPE, extent_mm=b.extent_mm))
+        print(f"{name:<18} geometry {drawn_s:.2f} s")
+        for sequence in anatomy.sequences:
+            scan_s, _ = seconds(
+                lambda s=sequence, c=content, b=body: scan(
+                    c.fractions,
+                    sequence=s,
+                    site=site,
+                    extent_mm=b.extent_mm,
+                    body_rng=np.random.default_rng(1),
+                    noise_rng=np.random.default_rng(2),
+                )
+            )
+            print(f"{'':<18} {sequence:<14} {scan_s:.2f} s")
+
+
+if __name__ == "__main__":
+    main()

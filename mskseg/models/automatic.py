@@ -1,0 +1,118 @@
+"""Masks of everything: a grid of points, three masks each, and the filters that remain of them.
+
+`segment_anything.SamAutomaticMaskGenerator` does the work (Kirillov 2023, section 5 and appendix
+B); here its filters are applied one after the other, so that each can be watched.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torchvision.ops import batched_nms
+
+from mskseg.errors import InputError
+from mskseg.models.preprocessing import as_rgb_uint8
+from mskseg.models.segmenter import Segmenter
+from mskseg.models.upstream import SamAutomaticMaskGenerator
+
+
+@dataclass(frozen=True, eq=False)
+class Candidates:
+    """What a grid of points found, before or after a filter.
+
+    Attributes
+    ----------
+    masks : (N, H, W) bool
+    predicted_iou : (N,) float64
+        The model's own estimate.
+    stability : (N,) float64
+        IoU of the masks cut at a higher and at a lower logit: near 1 where the border is sharp.
+    points : (N, 2) float64
+        x, y of the grid point that each came from.
+    """
+
+    masks: NDArray[np.bool_]
+    predicted_iou: NDArray[np.float64]
+    stability: NDArray[np.float64]
+    points: NDArray[np.float64]
+
+    def __len__(self) -> int:
+        return len(self.masks)
+
+    def __repr__(self) -> str:
+        return f"Candidates({len(self)} masks of {self.masks.shape[1]} x {self.masks.shape[2]})"
+
+    def where(self, chosen: NDArray[Any]) -> Candidates:
+        """Keep those that `chosen`, indices or (N,) bool, names."""
+        return Candidates(
+            self.masks[chosen],
+            self.predicted_iou[chosen],
+            self.stability[chosen],
+            self.points[chosen],
+        )
+
+    def without_duplicates(self, *, box_iou: float = 0.7) -> Candidates:
+        """Of masks whose boxes overlap by more than `box_iou` keep the best by predicted IoU."""
+        if not len(self):
+            return self
+        boxes = torch.as_tensor(np.stack([_box(mask) for mask in self.masks]))
+        scores = torch.as_tensor(self.predicted_iou)
+        kept = batched_nms(boxes, scores, torch.zeros(len(self)), box_iou)
+        return self.where(kept.numpy())
+
+
+def grid_candidates(
+    segmenter: Segmenter, image: NDArray[Any], *, points_per_side: int = 32
+) -> Candidates:
+    """Ask a model about every point of a grid, three masks each, and filter nothing.
+
+    Parameters
+    ----------
+    segmenter : Segmenter
+        Of a model that learned points and its own IoU: SAM or SAM-mini.
+    image : (H, W) any real dtype, or (H, W, 3) uint8
+    points_per_side : int
+        Of the grid; the published setting is 32. Memory grows with its square: 3 x 32 x 32 masks.
+
+    Returns
+    -------
+    Candidates
+        Empty masks are left out.
+
+    Raises
+    ------
+    InputError
+        If the model never learned points, or the grid has no point.
+    """
+    if not segmenter.learned_iou or segmenter.preprocessing.name != "sam":
+        raise InputError(
+            f"{segmenter.name} was tuned for boxes alone; automatic masks need a model that "
+            "learned points and predicted IoU, such as sam_vit_mini or sam_vit_b"
+        )
+    if points_per_side < 1:
+        raise InputError(f"a grid of {points_per_side} points a side came, expected 1 or more")
+    generator = SamAutomaticMaskGenerator(
+        segmenter.model,
+        points_per_side=points_per_side,
+        pred_iou_thresh=0.0,
+        stability_score_thresh=0.0,
+        box_nms_thresh=1.0,
+    )
+    rgb = as_rgb_uint8(image)
+    found = [each for each in generator.generate(rgb) if each["area"] > 0]
+    return Candidates(
+        masks=np.array([each["segmentation"] for each in found], bool).reshape(-1, *rgb.shape[:2]),
+        predicted_iou=np.array([each["predicted_iou"] for each in found], np.float64),
+        stability=np.array([each["stability_score"] for each in found], np.float64),
+        points=np.array([each["point_coords"][0] for each in found], float).reshape(-1, 2) + 0.5,
+    )
+
+
+def _box(mask: NDArray[np.bool_]) -> NDArray[np.float64]:
+    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+    # The largest index, not one more: the overlap of boxes is then that of upstream.
+    return np.array([columns[0], rows[0], columns[-1], rows[-1]], np.float64)

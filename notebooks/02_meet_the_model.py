@@ -1,0 +1,358 @@
+# ---
+# jupyter:
+#   jupytext:
+#     formats: ipynb,py:percent
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#       format_version: '1.3'
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # Meet the model
+#
+# What happens between a click and a mask, and how far can the model be trusted to judge its own answer?
+#
+# *About 1 minute on two CPU cores, seconds on a GPU · built-in knee phantom · previous notebook: 01_explore_the_data*
+
+# %% [markdown]
+# **What you will do**: take a promptable model apart, give it every kind of prompt that it knows, and segment a meniscus with as few clicks as you can.
+#
+# **What you will learn**
+# - to name the three parts of SAM, what goes into each and what comes out
+# - to say what is computed once for a slice and what once for a prompt
+# - to explain why one point gives three masks, and to choose among them
+# - to compare the quality that the model predicts with the quality that its mask has
+# - to read the filters that turn a grid of points into "masks of everything"
+#
+# **What you need**: notebook 01, or to know what a slice and a label map are. No GPU, no internet.
+
+# %%
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from IPython.display import Markdown
+
+import mskseg
+from mskseg.data.selection import fullest_slice, load_some
+from mskseg.display import plots
+from mskseg.evaluation import OracleBox, OraclePoint, dice
+from mskseg.evaluation.tables import score_cases, write_table
+from mskseg.models.automatic import grid_candidates
+from mskseg.models.parts import count_parameters, describe_prompts, shapes_of
+from mskseg.models.views import embedding_colours, embedding_likeness
+from mskseg.prompts import boxes_from_mask, central_point, error_point, jitter_boxes, random_points
+from mskseg.provenance import provenance
+
+# %% tags=["parameters"]
+dataset = "phantom_knee"  # a data set of the manifest
+model = "sam_vit_mini"  # a model of the manifest that learned points; "sam_vit_b" is published
+n_clicks = 8  # corrections after the first click
+points_per_side = 32  # of the grid for automatic masks; the published setting
+min_predicted_iou = 0.6  # automatic masks below are dropped; published: 0.88
+min_stability = 0.7  # the same for their stability; published: 0.95
+slice_step = 3  # score every n-th slice
+good_dice = 0.7  # from here on a tissue counts as found by an automatic mask
+seed = 0  # of random points and of jitter
+output = "../output"  # folder for the table and the figures
+
+# %%
+tables, figures = Path(output, "tables"), Path(output, "figures")
+segmenter, rng = mskseg.load_segmenter(model), np.random.default_rng(seed)
+cases = load_some(dataset)
+print(f"mskseg {mskseg.__version__}, {segmenter}, {segmenter.device}, seed {seed}")
+
+# %% [markdown]
+# ## Name the three parts
+#
+# Kirillov and colleagues (2023) asked for a model that answers any *prompt*, a click, a box, a rough mask, with a sensible mask, fast enough that a person can wait for it. Their answer has three parts: a heavy **image encoder**, a tiny **prompt encoder** and a light **mask decoder**.
+#
+# What you take apart here is `sam_vit_mini`, a **miniature** that this project trained on synthetic scenes. Its prompt encoder and mask decoder are SAM's own code, built narrower; its image encoder is another, smaller network. Put `"sam_vit_b"` into the parameters and the same cells take the published model apart.
+#
+# > **Guess**: which part holds most of the parameters, and which takes most of the time?
+
+# %% alt="The three parts of the model with the sizes of what passes between them"
+parts = count_parameters(segmenter)
+drawing = plots.draw_architecture(
+    shapes_of(segmenter),
+    parameters=dict(zip(parts["part"], parts["parameters"], strict=True)),
+    title="A slice is encoded once; a prompt costs a small decoder",
+)
+
+# %% [markdown]
+# **What you see**: nearly everything sits in the image encoder. That is the point of the design: the expensive part runs once for a slice, and a reader who clicks ten times waits for the decoder ten times. In the published ViT-B the split is more extreme still: 89.7 million parameters against 4.1 million.
+#
+# ## Encode a slice
+#
+# We take the slice with the most tissues, and its largest one as the object to ask for.
+
+# %%
+case = cases[0]
+one = fullest_slice(case)
+largest = max(case.reference.labels, key=lambda k: np.count_nonzero(one.label_map == k))
+target, tissue = one.label_map == largest, case.tissue(largest)
+print(f"{case.name}, slice {one.index}: {one.image.shape} pixels, asked for: {tissue}")
+
+# %%
+embedding = segmenter.embed(one.image)
+print(f"{tuple(embedding.features.shape)} numbers in {1000 * embedding.encode_s:.0f} ms")
+
+# %% [markdown]
+# What is in those numbers? Two ways to look: paint the three directions in which the cells differ most as red, green and blue; or take the cell under one point and ask which others resemble it.
+
+# %% alt="A slice, its embedding in false colours, and how much each cell resembles the one under a point"
+inside = central_point(target, spacing_mm=one.spacing_mm)
+seen = plots.embedding_beside(
+    one,
+    colours=embedding_colours(embedding, segmenter=segmenter),
+    likeness=embedding_likeness(embedding, tuple(inside), segmenter=segmenter),
+    point=inside,
+    title="The encoder has roughly sorted the slice before anybody prompts",
+)
+
+# %% [markdown]
+# **What you see**: the embedding is coarse, one cell for many pixels, and neighbouring cells of one tissue tend to one colour although nobody named a tissue (where a cell lies also colours it). What is thinner than a cell has to be hidden in the cell's many numbers; keep that in mind when cartilage fails.
+#
+# ## Turn prompts into tokens
+#
+# The prompt encoder knows nothing of the image. It turns a point into a *token*: where (a position encoding) plus what (inside, outside, corner of a box). An earlier mask becomes a *dense part*, which is added to the embedding cell by cell.
+#
+# > **Guess**: how many tokens is a box? And a box with two points?
+
+# %%
+box = boxes_from_mask(target, spacing_mm=one.spacing_mm)[0]
+first = segmenter.predict(embedding, boxes_xyxy=box)
+a_point = {"point_coords": inside[None], "point_labels": [1]}
+three = {"point_coords": random_points(target, 3, rng=rng), "point_labels": [1, 1, 1]}
+its_mask = {"mask_logits": first.low_res_logits[:, 0]}
+
+# %%
+prompts = {
+    "one point": a_point,
+    "three points": three,
+    "a box": {"boxes_xyxy": box},
+    "a box and a point": {"boxes_xyxy": box, **a_point},
+    "a box and its mask": {"boxes_xyxy": box, **its_mask},
+}
+describe_prompts(segmenter, one.image.shape, prompts).set_index("prompt")
+
+# %% [markdown]
+# **What you see**: a box is its two corners. Points alone get one more token, of padding, which says "no box came"; the model learned it that way, and leaving it out changes the answer.
+#
+# ## Ask in every way
+#
+# The decoder lets tokens and cells look at each other twice, then paints masks at low resolution. The same object, asked for in five ways:
+
+# %% alt="The answers to five kinds of prompt, side by side on the slice"
+answers = {
+    name: segmenter.predict(embedding, **prompt).masks[0, 0] for name, prompt in prompts.items()
+}
+headings = [f"{name}: {dice(target, mask):.2f}" for name, mask in answers.items()]
+asked = plots.masks_beside(
+    one, list(answers.values()), titles=headings, title=f"Dice of the {tissue} by kind of prompt"
+)
+
+# %% [markdown]
+# **What you see**: a point says where, a box says where and how large. Feeding back the mask of an earlier answer lets the model refine it, which matters once corrections come in. One object on one slice proves nothing; notebook 04 counts points over many.
+#
+# ## Let one point be ambiguous
+#
+# A click on a kneecap: the kneecap, its cartilage with it, or the whole knee? SAM answers with **three masks** and predicts the IoU of each. In training only the best of the three was corrected, so that each could specialise.
+
+# %%
+candidates = segmenter.predict(embedding, **a_point, multimask=True)
+predicted, three_masks = candidates.predicted_iou[0], candidates.masks[0]
+true = [(mask & target).sum() / (mask | target).sum() for mask in three_masks]
+
+# %% alt="Three masks for one point, with predicted and true IoU of each"
+ways = plots.masks_beside(
+    one,
+    three_masks,
+    titles=[f"predicted {p:.2f}, true {t:.2f}" for p, t in zip(predicted, true, strict=True)],
+    point=inside,
+    title="One point, three masks, and what the model thinks of each",
+)
+
+# %% [markdown]
+# **What you see**: who knows what was meant takes the best of the three (that needs the reference, so it is an *oracle*); the model itself can only take the one it rates highest. The two differ as often as its ratings are wrong, so let us look at those.
+#
+# ## Compare predicted with true IoU
+#
+# > **Guess**: may a predicted IoU be above 1?
+
+# %%
+plans = [OracleBox(), OraclePoint()]
+table = score_cases(segmenter, cases, prompts=plans, slice_step=slice_step)
+facts = provenance(command="02_meet_the_model", segmenter=segmenter, cases=cases, seed=seed)
+write_table(table, tables / "02_predicted_iou.csv", provenance=facts)
+
+# %% alt="Predicted against true IoU of every tissue on every slice, for boxes and for points"
+pairs = table.dropna(subset=["predicted_iou", "iou"])
+by_prompt = {name: (rows["predicted_iou"], rows["iou"]) for name, rows in pairs.groupby("prompt")}
+r = pairs["predicted_iou"].corr(pairs["iou"])
+agreement = plots.estimate_chart(by_prompt, title=f"It knows something about itself: r = {r:.2f}")
+plots.save_figure(agreement, figures / "02_predicted_iou.png", provenance=facts)
+
+# %% [markdown]
+# **What you see**: the prediction comes from a small regression head. Nothing bounds it to 0..1, and nothing taught it about a tissue that it never saw. It ranks masks; it is not a probability. Notebook 07 asks when such a number may be trusted.
+#
+# ## Correct with clicks
+#
+# Now the loop that SAM was trained with: click the middle of the object, look where the mask is wrong, click there, and again. The simulated reader clicks deepest inside the largest error.
+
+# %%
+points, labels, scores = [inside], [1], []
+for _ in range(n_clicks + 1):
+    answer = segmenter.predict(embedding, point_coords=points, point_labels=labels)
+    scores.append(dice(target, answer.masks[0, 0]))
+    point, label = error_point(target, answer.masks[0, 0])
+    points, labels = [*points, point], [*labels, label]
+print("Dice after each click: " + ", ".join(f"{score:.2f}" for score in scores))
+
+# %% alt="The slice with all clicks and the mask after the last one"
+(clicked,) = plots.masks_beside(
+    one,
+    answer.masks[0],
+    titles=[f"{len(scores)} clicks: Dice {scores[0]:.2f} to {scores[-1]:.2f}"],
+)
+plots.draw_label_map(clicked, target, colours={1: "white"}, linestyle="dashed")
+all_clicks = plots.draw_points(clicked, points[: len(scores)], point_labels=labels[: len(scores)])
+
+# %% [markdown]
+# **What you see**: the first corrections gain most, and a click can also *lose*: the mask is drawn anew each time. Circles say inside, crosses outside; dashed is the reference.
+#
+# ## Simulate the prompts of training
+#
+# Nobody clicked eleven million photographs for training. Prompts were drawn from masks: a point anywhere inside, or a box whose corners were moved by noise. A model that saw only perfect boxes would be lost with a reader's.
+
+# %% alt="Ten noisy boxes around one object"
+noisy = jitter_boxes(np.repeat(box[None], 10, axis=0), shape=target.shape, rng=rng, relative=0.1)
+drawn = plots.show_slice(
+    one.image,
+    spacing_mm=one.spacing_mm,
+    title="Boxes whose sides moved by up to a tenth of the box",
+)
+all_boxes = plots.draw_boxes(drawn, noisy)
+
+# %%
+moved = segmenter.predict(embedding, boxes_xyxy=noisy)
+spread = [dice(target, each) for each in moved.masks[:, 0]]
+print(
+    f"tight box {dice(target, first.masks[0, 0]):.2f}, noisy {min(spread):.2f}..{max(spread):.2f}"
+)
+
+# %% [markdown]
+# **What you see**: the answer moves with the box, and not always downwards. A spread over moved boxes is the cheapest measure of how sure an answer is; notebook 03 scores it on every slice.
+#
+# ## Segment everything
+#
+# Without any prompt: put a grid of points over the slice, take three masks for each, and throw most of them away. Three filters do that: a mask must be **good** (predicted IoU), **stable** (the same if cut at a higher or a lower logit), and **new** (no better mask with nearly the same box).
+#
+# This is how SA-1B, the data set that SAM was trained on, came about: first annotators clicked with the model's help (*assisted*), then the model filled in what it was sure of and they added the rest (*semi-automatic*), then it ran alone from such a grid (*fully automatic*): 1.1 billion masks.
+
+# %%
+everything = grid_candidates(segmenter, one.image, points_per_side=points_per_side)
+good = everything.where(everything.predicted_iou >= min_predicted_iou)
+stable = good.where(good.stability >= min_stability)
+new = stable.without_duplicates()
+left = {"candidates": everything, "good": good, "stable": stable, "new": new}
+pd.Series({name: len(some) for name, some in left.items()}, name="masks left").to_frame()
+
+# %% alt="The masks that remain, each in a colour"
+how_many = f"{len(new)} masks remain of {len(everything)}"
+remaining = plots.show_slice(one.image, spacing_mm=one.spacing_mm, title=how_many)
+all_masks = plots.draw_masks(remaining, new.masks)
+
+# %% [markdown]
+# **What you see**: pieces without names. Automatic masks find what has a border; whether that is a tissue, a part of one or a shadow they cannot say. For segmentation of named tissues this is a source of proposals, not an answer.
+
+# %% [markdown]
+# ## Segment something small
+#
+# Some tissues are much harder than the first: a meniscus, or, in other data, whatever label comes first. Here is the slice that shows most of it.
+
+# %%
+menisci = [k for k in case.reference.labels if "meniscus" in case.tissue(k)]
+wanted = (menisci or list(case.reference.labels))[0]
+there = max(case.slices(), key=lambda each: np.count_nonzero(each.label_map == wanted))
+meniscus, embedded = there.label_map == wanted, segmenter.embed(there.image)
+corners = boxes_from_mask(meniscus, spacing_mm=there.spacing_mm)[0]
+
+# %% alt="The neighbourhood of the meniscus with its outline"
+frame = plots.frame_around(corners, shape=meniscus.shape, margin=0.8)
+goal = plots.show_slice(there.image, spacing_mm=there.spacing_mm, zoom_xyxy=frame)
+goal.set_title(
+    "{}: x {:.0f} to {:.0f}, y {:.0f} to {:.0f}".format(case.tissue(wanted), *corners[[0, 2, 1, 3]])
+)
+outline = plots.draw_label_map(goal, meniscus, colours={1: "white"}, linestyle="dashed")
+
+# %% [markdown]
+# ### Exercise 1: the fewest prompts (15 minutes)
+#
+# Ask for this tissue: points, a box, or both, as few as you can, for a Dice as high as you can. A box counts two clicks. *Hint: start from the dashed outline; x grows to the right, y downwards; a point with label 0 takes away.*
+
+# %% tags=["exercise"]
+my_points, my_labels = [central_point(meniscus)], [1]  # replace by your own
+mine = segmenter.predict(embedded, point_coords=my_points, point_labels=my_labels)
+print(f"{len(my_labels)} clicks: Dice {dice(meniscus, mine.masks[0, 0]):.2f}")
+
+# %% tags=["solution"] jupyter={"source_hidden": true}
+boxed = segmenter.predict(embedded, boxes_xyxy=corners)
+where, what = error_point(meniscus, boxed.masks[0, 0])
+click = {"point_coords": [where], "point_labels": [what], "mask_logits": boxed.low_res_logits[:, 0]}
+helped = segmenter.predict(embedded, boxes_xyxy=corners, **click)
+for clicks, answer_of in ((2, boxed), (3, helped)):
+    print(f"{clicks} clicks: Dice {dice(meniscus, answer_of.masks[0, 0]):.2f}")
+
+# %% [markdown]
+# **Discussion**: on a small, thin tissue a box is worth its two clicks: it says where to stop, which a point cannot. A correction is given together with the mask that it corrects, as in training; whether it helps depends on where it is clicked, and the simulated one goes to the deepest error.
+#
+# ### Pitfall: a prompt beside the image
+#
+# Coordinates are x, y; arrays are indexed row, column. Swap the two and a prompt lands elsewhere, in silence, unless it falls outside.
+
+# %%
+try:
+    segmenter.predict(embedding, point_coords=[[target.shape[1] + 9.0, 5.0]], point_labels=[1])
+except mskseg.InputError as error:
+    assert "outside" in str(error)
+    print(error)
+else:
+    raise AssertionError("a point outside the slice was accepted")
+
+# %% [markdown]
+# ## Take-aways
+
+# %%
+best = {
+    k: max((dice(one.label_map == k, mask) for mask in new.masks), default=0.0)
+    for k in np.unique(one.label_map[one.label_map > 0])
+}
+Markdown(f"""
+- The image encoder holds **{parts["share"].iloc[0]:.0%}** of the parameters and runs once for a slice.
+- One point on the {tissue}: Dice {dice(target, answers["one point"]):.2f}; its box: {dice(target, first.masks[0, 0]):.2f}.
+- The best of three masks has IoU {max(true):.2f}; the one that the model rates highest has {true[int(predicted.argmax())]:.2f}.
+- Predicted and true IoU correlate with **r = {r:.2f}** over {len(pairs)} answers; the highest prediction is {pairs["predicted_iou"].max():.2f}.
+- {n_clicks} corrections took Dice from {scores[0]:.2f} to {scores[-1]:.2f}.
+- Of {len(everything)} automatic masks {len(new)} remain; {sum(score >= good_dice for score in best.values())} of {len(best)} tissues are among them with a Dice of {good_dice} or more.
+""")
+
+# %% [markdown]
+# ## Limits
+#
+# - One person, one sequence, one slice for most figures: they show *how* the model works, not how well.
+# - The miniature's encoder is not a vision transformer; what its embedding looks like is no statement about SAM's.
+# - Simulated clicks use the reference; no reader was asked.
+
+# %% [markdown]
+# ## Next
+#
+# Notebook 03 asks how well all this works without any training on knees, and what a Dice is worth beside that of the filled box.
+#
+# - Kirillov et al., *Segment Anything*, ICCV 2023, doi:10.1109/ICCV51070.2023.00371
+# - Ma et al., *Segment anything in medical images*, Nature Communications 2024, doi:10.1038/s41467-024-44824-z

@@ -6,7 +6,9 @@ machine; with other work beside it, `--processor-time` of one thread is the fair
 
     python benchmarks/encode_decode.py --threads 2
 
-RESULTS
+What it gave (torch 2.15, AMD EPYC, a two-core machine that a training shared): one thread's
+processor time 34 ms to encode and 10.6 ms to decode, 0.06 s to load; two threads beside the
+training, wall time 51 ms, 15.8 ms and 0.12 s.
 """
 
 from __future__ import annotations

@@ -81,6 +81,9 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
     )
     parser.add_argument("--folder", type=Path, default=Path("runs/medsam_vit_mini"))
     parser.add_argument("--weights", default="sam_vit_mini", help="of SAM-mini; a file or a name")
+    parser.add_argument(
+        "--compare", action="store_true", help="only compare the shipped pair, train nothing"
+    )
     for name, default in asdict(MedSamConfig()).items():
         parser.add_argument(f"--{name.replace('_', '-')}", type=type(default), default=default)
     return parser.parse_args(arguments)
@@ -89,10 +92,13 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
 def main(arguments: list[str] | None = None) -> None:
     """Command line of the tuning."""
     options = _parse(arguments)
-    names = [field.name for field in fields(MedSamConfig)]
-    config = MedSamConfig(**{name: getattr(options, name) for name in names})
-    tune(config, options.folder, weights=options.weights)
-    sam, medsam = compare(options.weights, options.folder / NAME)
+    pair: tuple[str | Path, str | Path] = ("sam_vit_mini", "medsam_vit_mini")
+    if not options.compare:
+        names = [field.name for field in fields(MedSamConfig)]
+        config = MedSamConfig(**{name: getattr(options, name) for name in names})
+        tune(config, options.folder, weights=options.weights)
+        pair = (options.weights, options.folder / NAME)
+    sam, medsam = compare(*pair)
     print(f"medical scenes, tight boxes: SAM-mini {sam:.3f}, tuned {medsam:.3f}")  # noqa: T201
 
 

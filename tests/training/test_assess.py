@@ -17,7 +17,7 @@ from mskseg.errors import InputError
 from mskseg.evaluation.plans import OracleBox
 from mskseg.evaluation.tables import score_cases
 from mskseg.provenance import read_provenance
-from mskseg.training import assessed_scenes
+from mskseg.training import assessed_scans, assessed_scenes
 from mskseg.training.assess import card_path
 from mskseg.training.assessed_scans import (
     PHANTOMS,
@@ -241,3 +241,21 @@ def test_best_iou_is_the_best_mask_of_each_object():
     objects = torch.tensor([[1.0, 1, 0, 0], [0, 0, 1, 1]])
     masks = [np.array([[True, True], [False, False]]), np.array([[True, True], [True, False]])]
     assert assessed_scenes._best_iou(objects, masks).tolist() == pytest.approx([1.0, 0.25])
+
+
+def test_ranked_slices_are_those_of_the_table_best_first_with_their_predictions(monkeypatch):
+    case = make_phantom("thigh", 17, shape=(96, 96, 5))
+    monkeypatch.setattr(assessed_scans, "REAL", {case.dataset: "axial"})
+    monkeypatch.setattr(assessed_scans, "load_cases", lambda *_, **__: [case])
+    segmenter = mskseg.load_segmenter("sam_vit_mini")
+    table = score_cases(segmenter, case, prompts=OracleBox(), progress=False)
+    means = table[table["status"] == "scored"].groupby("slice")["dice"].mean()
+    ranked = assessed_scans.ranked_slices(segmenter, [table], count=2)
+    order = means.sort_values(ascending=False).index.tolist()
+    assert [one.case_slice.index for one in ranked["best"]] == order[:2]
+    assert [one.case_slice.index for one in ranked["worst"]] == order[-2:]
+    best = ranked["best"][0]
+    assert best.dice == pytest.approx(means.max())
+    labels = np.unique(best.prediction[best.prediction > 0]).tolist()
+    label = labels[0]
+    assert (best.case_slice.label_map[best.prediction == label] == label).mean() > 0.5

@@ -46,14 +46,19 @@ def test_images_are_prepared_as_the_segmenter_prepares_them():
     torch.testing.assert_close(got, expected, atol=2 / 170, rtol=0)
 
 
-def test_boxes_move_outwards_only_by_whole_pixels_up_to_the_limit():
-    masks = square().expand(200, -1, -1)
-    boxes = shifted_boxes(masks, shift_px=5.0, generator=torch.Generator().manual_seed(0))
+@pytest.mark.parametrize(
+    ("most_px", "share", "limits"),
+    [(5.0, 0.1, [2.0, 1.0, 2.0, 1.0]), (1.5, 1.0, [1.5] * 4), (9.0, 1.0, [9.0, 9.0, 4.0, 9.0])],
+)
+def test_boxes_move_outwards_only_up_to_the_limits_and_the_frame(most_px, share, limits):
+    masks = square().expand(300, -1, -1)
+    boxes = shifted_boxes(
+        masks, most_px=most_px, share=share, generator=torch.Generator().manual_seed(0)
+    )
     outwards = (boxes - torch.tensor([40.0, 20, 60, 30])) * torch.tensor([-1.0, -1, 1, 1])
-    limits = torch.tensor([5.0, 5, 4, 5])  # the frame ends 4 px right of the object
     assert (outwards >= 0).all()
-    assert torch.equal(outwards.amax(0), limits)
-    assert torch.equal(outwards, outwards.round())
+    assert (outwards <= torch.tensor(limits) + 1e-4).all()
+    torch.testing.assert_close(outwards.amax(0), torch.tensor(limits), rtol=0.05, atol=0)
 
 
 def test_the_loss_is_dice_plus_cross_entropy_without_weights():
@@ -127,7 +132,7 @@ def test_the_shipped_sibling_gives_no_iou_and_squashes():
 def test_the_shipped_sibling_beats_sam_mini_on_its_own_domain():
     """Each with its own preprocessing, tight boxes, scenes that selected neither."""
     sam, medsam = (
-        score_medical_scenes(mskseg.load_segmenter(name), scenes=24, seed=REPORT_SEED)
+        score_medical_scenes(mskseg.load_segmenter(name), scenes=64, seed=REPORT_SEED)
         for name in ("sam_vit_mini", "medsam_vit_mini")
     )
     assert medsam >= sam + 0.03

@@ -35,8 +35,12 @@ td, th {{ padding: .2em 1.2em .2em 0; text-align: left }}</style></head>
 <body><h1>mskseg workbook</h1><p>{caption}</p>
 <table><tr><th>notebook</th><th>seconds</th><th>status</th></tr>
 {rows}</table>
-<p>Not a medical device: for learning and research.</p></body></html>
+{ledger}<p>Not a medical device: for learning and research.</p></body></html>
 """
+
+
+LEDGER_PAGE = "claims.html"  # in the output folder, above the notebooks' pages
+_LEDGER_LINK = f'<p><a href="../{LEDGER_PAGE}">What held, claim by claim</a></p>\n'
 
 
 def write_page(notebook: NotebookNode, path: Path, *, title: str) -> None:
@@ -65,7 +69,7 @@ def write_page(notebook: NotebookNode, path: Path, *, title: str) -> None:
 
 
 def write_index(rows: Sequence[tuple[str, float, str]], path: Path, *, caption: str) -> None:
-    """Write the page that links to every notebook's page.
+    """Write the page that links to every notebook's page, and to the claims where they are judged.
 
     Parameters
     ----------
@@ -86,6 +90,7 @@ def write_index(rows: Sequence[tuple[str, float, str]], path: Path, *, caption: 
         f"<td>{seconds:.1f}</td><td>{html.escape(status)}</td></tr>\n"
         for name, seconds, status in rows
     ]
-    page = _INDEX.format(caption=html.escape(caption), rows="".join(lines))
+    ledger = _LEDGER_LINK if (path.parents[1] / LEDGER_PAGE).is_file() else ""
+    page = _INDEX.format(caption=html.escape(caption), rows="".join(lines), ledger=ledger)
     with written_atomically(path) as temporary:
         temporary.write_text(page, encoding="utf-8")

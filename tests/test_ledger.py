@@ -109,6 +109,14 @@ def test_the_terminal_table_lines_up_and_ends_with_the_counts(tmp_path):
     assert lines[-1].startswith(f"{len(load_claims().claims)} claims: 7 holds here")
 
 
+def test_tables_made_by_hand_in_jupyterlab_count_and_those_of_a_failed_run_do_not(tmp_path):
+    output = ran(tmp_path, table=dimensions())
+    (output / "notebooks" / "finished.json").unlink()
+    assert verdicts(output)["ma-encoder-parameters"] == "its notebook was not run"  # it failed
+    (output / "notebooks" / f"{SHAPES}.ipynb").unlink()
+    assert verdicts(output)["ma-encoder-parameters"] == "holds here"
+
+
 @pytest.mark.parametrize("content", ["", "[]", "{broken"])
 def test_a_damaged_record_means_that_nothing_is_known_to_have_run(tmp_path, content):
     ran(tmp_path, table=dimensions())

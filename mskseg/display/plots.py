@@ -23,6 +23,7 @@ from mskseg.display.slices import (
 )
 from mskseg.display.sweeps import ranked_bars, sweep_chart
 from mskseg.display.tissue_chart import tissue_chart
+from mskseg.display.verdicts import interval_chart, verdict_bars
 
 __all__ = [
     "dice_by_tissue",
@@ -35,6 +36,7 @@ __all__ = [
     "estimate_chart",
     "frame_around",
     "histograms",
+    "interval_chart",
     "masks_beside",
     "montage",
     "overlay",
@@ -48,4 +50,5 @@ __all__ = [
     "tissue_chart",
     "tissue_colours",
     "triptych",
+    "verdict_bars",
 ]

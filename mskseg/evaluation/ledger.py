@@ -87,7 +87,7 @@ def check_none_vanished(judgements: Iterable[Judgement]) -> None:
     if gone:
         raise InputError(
             f"{len(gone)} claims lost the cell that tests them: {'; '.join(gone)}; "
-            "put the notebook's table right, or claims.yaml"
+            "run the notebook to its end, put its table right, or claims.yaml"
         )
 
 
@@ -98,14 +98,14 @@ def ledger_table(judgements: Sequence[Judgement]) -> pd.DataFrame:
     -------
     pandas.DataFrame
         A row for each: `claim`, `study`, `evidence`, `statement`, `published`, `verdict`, `why`,
-        `value`, `low`, `high`, `n`, `measured_on`, `notebook`, `table`.
+        `value`, `low`, `high`, `n`, `direction`, `margin`, `measured_on`, `notebook`, `table`.
     """
     return pd.DataFrame([_row(one) for one in judgements])
 
 
 def _row(one: Judgement) -> dict[str, Any]:
     low, high = one.interval or (None, None)
-    measure = one.claim.measure
+    measure, rule = one.claim.measure, one.claim.rule
     return {
         "claim": one.claim.id,
         "study": one.claim.study,
@@ -118,6 +118,8 @@ def _row(one: Judgement) -> dict[str, Any]:
         "low": low,
         "high": high,
         "n": one.n,
+        "direction": rule.direction if rule else "",
+        "margin": rule.margin if rule else None,
         "measured_on": one.measured_on,
         "notebook": measure.notebook if measure else "",
         "table": measure.table if measure else "",

@@ -89,14 +89,15 @@ def judge_output(
     output : Path
         As `run_workbook` writes it; may be empty.
     tables : Path, optional
-        Other tables than the output's, such as those of a run at full size; a notebook then counts
-        as run if one of its tables lies there.
+        Other tables than the output's, such as those of a run at full size.
     also_ran : sequence of str, optional
-        Notebooks that are not recorded as finished because they are running.
+        Notebooks that are running, so not recorded as finished; their tables are the output's.
 
     Returns
     -------
     Ledger
+        A notebook counts as run if `mskseg run` recorded it as finished, or if one of its tables is
+        there and `mskseg run` did not execute it: then a person did, in JupyterLab.
 
     Raises
     ------
@@ -106,12 +107,16 @@ def judge_output(
     """
     claims = load_claims()
     named = {one.measure.notebook for one in claims.claims if one.measure}
-    if tables is None:
-        ran = _recorded(output / "notebooks" / RECORD_FILE) | set(also_ran)
-    else:
-        present = {path.name[:2] for path in tables.glob("*.csv")}
-        ran = {name for name in named if name[:2] in present} | set(also_ran)
-    judgements = judge(claims.claims, tables=tables or output / "tables", ran=ran)
+    folder = output / "tables" if tables is None else tables
+    numbers = {path.name[:2] for path in folder.glob("*.csv")}
+    ran = {name for name in named if name[:2] in numbers} | set(also_ran)
+    if tables is None:  # run by `mskseg run` and finished, or cell by cell in JupyterLab
+        ran -= {path.stem for path in (output / "notebooks").glob("*.ipynb")} - set(also_ran)
+        ran |= _recorded(output / "notebooks" / RECORD_FILE)
+    judgements = []
+    for one in claims.claims:
+        running = one.measure is not None and one.measure.notebook in also_ran
+        judgements += judge([one], tables=output / "tables" if running else folder, ran=ran)
     if tables is not None:
         return Ledger(claims, judgements, {})
     cells = _cells(output / "notebooks", claims)

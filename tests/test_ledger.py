@@ -106,7 +106,7 @@ def test_the_terminal_table_lines_up_and_ends_with_the_counts(tmp_path):
     lines = ledger_lines(judge_output(ran(tmp_path, table=dimensions())))
     at = lines[0].index("verdict")
     assert all(line[at - 1] == " " and line[at] != " " for line in lines[:-1])
-    assert lines[-1].startswith(f"{len(load_claims().claims)} claims: 7 holds here")
+    assert lines[-1].startswith(f"{len(load_claims().claims)} claims: holds here 7")
 
 
 def test_tables_made_by_hand_in_jupyterlab_count_and_those_of_a_failed_run_do_not(tmp_path):

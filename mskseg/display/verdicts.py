@@ -22,6 +22,7 @@ _STYLES = {
     "its notebook was not run": ("#FFFFFF", ""),
     "its cell vanished": (PLANS[3], "xx"),
 }
+_TICKS = (-30, -10, -3, -1, 0, 1, 3, 10, 30)  # margins
 _MARKERS = {"holds here": "o", "does not hold here": "X", "inconclusive": "D"}
 
 
@@ -61,7 +62,9 @@ def verdict_bars(ledger: pd.DataFrame, *, title: str = "", ax: Axes | None = Non
             "linewidth": 0.6,
         }
         bars = ax.barh(counts.index, counts[name], left=left, label=name, height=0.7, **style)
-        ax.bar_label(bars, [str(n) if n else "" for n in counts[name]], label_type="center")
+        texts = ax.bar_label(bars, [str(n or "") for n in counts[name]], label_type="center")
+        for text in (text for text in texts if hatch and text.get_text()):
+            text.set_bbox({"facecolor": "white", "edgecolor": "none", "pad": 1.5})
         left = left + counts[name]
     ax.invert_yaxis()
     ax.set(xlabel="claims")
@@ -95,17 +98,20 @@ def interval_chart(ledger: pd.DataFrame, *, title: str = "", ax: Axes | None = N
     shown = shown[shown["margin"] > 0]
     if ax is None:
         ax = plt.subplots(figsize=(7.6, 1.7 + 0.32 * len(shown)), layout="constrained")[1]
+    ax.set_xscale("symlog", linthresh=2)
+    ax.set_xticks(_TICKS, [f"{tick:g}" for tick in _TICKS])
     _draw_intervals(ax, shown)
     if shown.empty:
+        ax.set_xlim(-2, 2)
         place: dict[str, Any] = {"ha": "center", "va": "center", "transform": ax.transAxes}
         ax.text(0.5, 0.5, "no claim of this run has an interval yet", **place)
         ax.set_yticks([])
     else:
-        ax.legend(frameon=False, fontsize=9, loc="best")
+        ax.invert_yaxis()
+        ax.figure.legend(frameon=False, fontsize=9, loc="outside lower center", ncols=3)
     ax.axvline(0, color="0.3", linewidth=1)
     for margin in (-1, 1):
         ax.axvline(margin, color="0.5", linewidth=1, linestyle=(0, (4, 3)))
-    ax.set_xscale("symlog", linthresh=2)
     ax.set_xlabel("number in units of its margin; right is the claim's way")
     ax.set_title(title, loc="left", fontsize=11)
     ax.spines[["top", "right"]].set_visible(False)
@@ -113,8 +119,12 @@ def interval_chart(ledger: pd.DataFrame, *, title: str = "", ax: Axes | None = N
 
 
 def _draw_intervals(ax: Axes, shown: pd.DataFrame) -> None:
+    if shown.empty:
+        return
     signs = 1 - 2 * shown["direction"].isin(["below", "at_most"])
-    scaled = shown[["value", "low", "high"]].mul(signs / shown["margin"], axis=0)
+    scaled = shown[["value", "low", "high"]].mul(signs / shown["margin"], axis=0).clip(-40, 40)
+    widest = 1.2 * max(2.0, float(scaled.abs().max(axis=None)))
+    ax.set_xlim(-widest, widest)
     for verdict, rows in scaled.groupby(shown["verdict"], sort=False):
         ends = rows[["low", "high"]]
         reach = [rows["value"] - ends.min(axis=1), ends.max(axis=1) - rows["value"]]

@@ -29,7 +29,7 @@ _HEAD = """<!doctype html>
 <style>body {{ font: 16px/1.5 sans-serif; max-width: 80em; margin: 2em auto; padding: 0 1em }}
 table {{ border-collapse: collapse }}
 td, th {{ padding: .4em .8em; text-align: left; vertical-align: top; border-top: 1px solid #ccc }}
-td:first-child {{ max-width: 26em }} .small {{ color: #555; font-size: 85% }}
+td:first-child {{ min-width: 17em }} td:nth-child(3) {{ min-width: 12em }} .small {{ color: #555; font-size: 85% }}
 .verdict {{ font-weight: bold; white-space: nowrap }}
 .holds {{ color: #00527d }} .does {{ color: #9c4400 }} .its {{ color: #555 }}</style></head>
 <body><h1>What held, claim by claim</h1>
@@ -75,7 +75,7 @@ class Ledger:
     def summary(self) -> str:
         """Count the verdicts in a line."""
         counts = Counter(one.verdict for one in self.judgements)
-        said = [f"{counts[verdict]} {verdict}" for verdict in _ORDER if counts[verdict]]
+        said = [f"{verdict} {counts[verdict]}" for verdict in _ORDER if counts[verdict]]
         return f"{len(self.judgements)} claims: {', '.join(said)}"
 
 

@@ -14,7 +14,7 @@ from mskseg.evaluation.claims import Claims, Note, Verdict, load_claims
 from mskseg.evaluation.ledger import Judgement, judge
 from mskseg.files import written_atomically
 from mskseg.workbook.pages import LEDGER_PAGE
-from mskseg.workbook.record import RECORD_FILE
+from mskseg.workbook.record import finished_notebooks
 
 _ORDER: tuple[Verdict, ...] = (
     "its cell vanished",
@@ -29,7 +29,8 @@ _HEAD = """<!doctype html>
 <style>body {{ font: 16px/1.5 sans-serif; max-width: 80em; margin: 2em auto; padding: 0 1em }}
 table {{ border-collapse: collapse }}
 td, th {{ padding: .4em .8em; text-align: left; vertical-align: top; border-top: 1px solid #ccc }}
-td:first-child {{ min-width: 17em }} td:nth-child(3) {{ min-width: 12em }} .small {{ color: #555; font-size: 85% }}
+td:first-child {{ min-width: 17em }} td:nth-child(3) {{ min-width: 12em }}
+.small {{ color: #555; font-size: 85% }}
 .verdict {{ font-weight: bold; white-space: nowrap }}
 .holds {{ color: #00527d }} .does {{ color: #9c4400 }} .its {{ color: #555 }}</style></head>
 <body><h1>What held, claim by claim</h1>
@@ -112,7 +113,7 @@ def judge_output(
     ran = {name for name in named if name[:2] in numbers} | set(also_ran)
     if tables is None:  # run by `mskseg run` and finished, or cell by cell in JupyterLab
         ran -= {path.stem for path in (output / "notebooks").glob("*.ipynb")} - set(also_ran)
-        ran |= _recorded(output / "notebooks" / RECORD_FILE)
+        ran |= finished_notebooks(output)
     judgements = []
     for one in claims.claims:
         running = one.measure is not None and one.measure.notebook in also_ran
@@ -224,15 +225,6 @@ def _small(text: str) -> str:
 def _note(note: Note) -> str:
     links = ", ".join(f'<a href="#{name}">{name}</a>' for name in note.claims)
     return f"<li><b>{note.kind}</b>: {html.escape(note.text)} {links}</li>"
-
-
-def _recorded(path: Path) -> set[str]:
-    """Names of the notebooks that finished without an error; none if nothing ran here yet."""
-    try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return set()
-    return set(found) if isinstance(found, dict) else set()
 
 
 def _cells(folder: Path, claims: Claims) -> dict[tuple[str, str], int | None]:

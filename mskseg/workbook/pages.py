@@ -14,13 +14,15 @@ if TYPE_CHECKING:
 
 # nbconvert's page loads MathJax, require.js, jQuery and mermaid from other people's servers. The
 # notebooks use none of them, and in a closed network each is a time-out: the blocks are emptied.
-# A figure's alternative text stands in the metadata of its cell, which nbconvert's page ignores.
 _OFFLINE_PAGE = """{%- extends 'lab/index.html.j2' -%}
 {%- block html_head_js -%}{%- endblock -%}
 {%- block jupyter_widgets -%}{%- endblock -%}
 {%- block html_head_js_mathjax -%}{%- endblock -%}
 {%- block html_head_js_mermaidjs -%}{%- endblock -%}
-{%- block data_png scoped -%}
+"""
+
+# A figure's alternative text stands in the metadata of its cell, which nbconvert's page ignores.
+PNG_WITH_ALT = """{%- block data_png scoped -%}
 <div class="jp-RenderedImage jp-OutputArea-output {{ extra_class }}">
 <img src="data:image/png;base64,{{ output.data['image/png'] | escape_html }}"
 alt="{{ cell.metadata.get('alt', 'figure') | escape_html }}">
@@ -62,7 +64,7 @@ def write_page(notebook: NotebookNode, path: Path, *, title: str) -> None:
     """
     from nbconvert import HTMLExporter
 
-    exporter = HTMLExporter(raw_template=_OFFLINE_PAGE)  # type: ignore[no-untyped-call]
+    exporter = HTMLExporter(raw_template=_OFFLINE_PAGE + PNG_WITH_ALT)  # type: ignore[no-untyped-call]
     page, _ = exporter.from_notebook_node(notebook, resources={"metadata": {"name": title}})
     with written_atomically(path) as temporary:
         temporary.write_text(page, encoding="utf-8")

@@ -67,6 +67,15 @@ class Record:
             temporary.write_text(json.dumps(self._runs, indent=1), encoding="utf-8")
 
 
+def finished_notebooks(output: Path) -> set[str]:
+    """Name the notebooks that finished in an output folder; none where nothing ran yet."""
+    try:
+        found = json.loads((output / "notebooks" / RECORD_FILE).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return set()
+    return set(found) if isinstance(found, dict) else set()
+
+
 def result_key(path: Path, parameters: Mapping[str, Any], *, read: Iterable[Path] = ()) -> str:
     """Digest all that a notebook's result depends on, the library's own files included.
 

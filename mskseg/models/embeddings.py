@@ -147,7 +147,7 @@ class EmbeddingCache:
         OutputError
             If the folder cannot be written to.
         """
-        found = self._memory.get(key) or self._read(key, device)
+        found = self._from_memory(key, device) or self._read(key, device)
         if found is not None:
             self.n_hits += 1
         else:
@@ -159,6 +159,10 @@ class EmbeddingCache:
     def clear(self) -> None:
         """Forget what is in memory; the folder stays."""
         self._memory.clear()
+
+    def _from_memory(self, key: str, device: torch.device) -> ImageEmbedding | None:
+        found = self._memory.get(key)
+        return found and replace(found, features=found.features.to(device))
 
     def _remember(self, embedding: ImageEmbedding) -> None:
         self._memory[embedding.key] = embedding

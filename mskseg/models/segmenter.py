@@ -217,6 +217,11 @@ class Segmenter:
             Without any prompt, for shapes that do not agree, coordinates outside the slice,
             inverted boxes, labels other than 0 and 1, or another segmenter's embedding.
         """
+        if not isinstance(embedding, ImageEmbedding):
+            raise InputError(
+                f"a {type(embedding).__name__} came where an embedding was expected; "
+                "give predict what segmenter.embed(image) returns"
+            )
         if embedding.fingerprint != self.fingerprint:
             raise InputError(
                 f"the embedding was made by another model than {self.name} as it is now; "

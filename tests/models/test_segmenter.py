@@ -297,7 +297,7 @@ def test_a_box_covers_its_own_pixels(scan, kind):
         ({"boxes_xyxy": [50, 10, 95, 20]}, "outside the slice"),
         ({"boxes_xyxy": [1, 2, 3]}, r"\(N, 4\)"),
         ({"boxes_xyxy": [1, 2, np.nan, 4]}, "NaN"),
-        ({"boxes_xyxy": "box"}, "real numbers"),
+        ({"boxes_xyxy": "box"}, "boxes are numbers"),
         ({"point_coords": [[1, 2]]}, "without labels"),
         ({"point_labels": [1]}, "without labels"),
         ({"point_coords": [[1, 2]], "point_labels": [1, 0]}, "labels of shape"),
@@ -354,3 +354,8 @@ def test_the_published_architectures_have_their_size(name, encoder_parameters, w
     assert count(sam.prompt_encoder) == 6_220
     assert sam.image_encoder.pos_embed.shape == (1, 64, 64, width)
     assert features.shape == (1, 256, 64, 64)
+
+
+def test_a_bare_image_is_refused_where_an_embedding_is_expected(segmenter, scan):
+    with pytest.raises(InputError, match=r"ndarray came.*segmenter.embed\(image\)"):
+        segmenter.predict(scan((60, 90)), boxes_xyxy=BOX)

@@ -11,6 +11,7 @@ from mskseg.display.charts import dice_by_tissue
 from mskseg.display.colours import tissue_colours
 from mskseg.display.distributions import histograms, spectra
 from mskseg.display.figures import save_figure
+from mskseg.display.gain_chart import gain_map
 from mskseg.display.montage import montage
 from mskseg.display.overlays import overlay, triptych
 from mskseg.display.pages import ranking_page, scene_page
@@ -34,6 +35,7 @@ __all__ = [
     "embedding_beside",
     "estimate_chart",
     "frame_around",
+    "gain_map",
     "histograms",
     "masks_beside",
     "montage",

@@ -22,10 +22,11 @@ from mskseg.display.slices import (
     frame_around,
     show_slice,
 )
-from mskseg.display.sweeps import ranked_bars, sweep_chart
+from mskseg.display.sweeps import agreement_chart, ranked_bars, seconds_chart, sweep_chart
 from mskseg.display.tissue_chart import tissue_chart
 
 __all__ = [
+    "agreement_chart",
     "dice_by_tissue",
     "draw_architecture",
     "draw_boxes",
@@ -44,6 +45,7 @@ __all__ = [
     "ranking_page",
     "save_figure",
     "scene_page",
+    "seconds_chart",
     "show_slice",
     "spectra",
     "sweep_chart",

@@ -96,7 +96,7 @@ SUBSETS: tuple[Subset, ...] = (
     Subset("T1-weighted", "sequence", tuple(product(ANATOMIES, ("t1w",)))),
     Subset("8x undersampled", "sequence", tuple(product(ANATOMIES, ("pdw_fs_8x",)))),
     Subset(
-        "a bit of everything",
+        "diverse",
         "diversity",
         (
             ("phantom_knee", "pdw_fs"),

@@ -146,3 +146,47 @@ def _compared(before: pd.Series, after: pd.Series, *, seed: int) -> dict[str, fl
         "relative_gain": gains.mean() / zero_shot.mean(),
         "n_subjects": len(gains),
     }
+
+
+def tissue_changes(
+    scores: pd.DataFrame, training_subset: str, *, part: str = "test"
+) -> pd.DataFrame:
+    """Set each tissue's mean Dice after tuning beside that before, those that lost most on top.
+
+    Parameters
+    ----------
+    scores : pandas.DataFrame
+        As `subject_means` takes them.
+    training_subset : str
+        Which tuned model.
+    part : str
+        Which part of the split.
+
+    Returns
+    -------
+    pandas.DataFrame
+        By data set and tissue: `filled_box`, `zero_shot`, `tuned`, `change`, `n_pairs` of slice and
+        tissue.
+
+    Raises
+    ------
+    mskseg.errors.InputError
+        If nothing was scored of that part by both.
+    """
+    scored = scores[(scores["status"] == "scored") & (scores["part"] == part)]
+    keys = ["dataset", "tissue"]
+    before = scored[scored["training_subset"] == ZERO_SHOT].groupby(keys)
+    after = scored[scored["training_subset"] == training_subset].groupby(keys)
+    if not len(before) or not len(after):
+        raise InputError(
+            f"nothing of {part} was scored both zero-shot and tuned on {training_subset}"
+        )
+    table = pd.DataFrame(
+        {
+            "filled_box": before["filled_box_dice"].mean(),
+            "zero_shot": before["dice"].mean(),
+            "tuned": after["dice"].mean(),
+            "n_pairs": before.size(),
+        }
+    )
+    return table.assign(change=table["tuned"] - table["zero_shot"]).sort_values("change")

@@ -8,7 +8,7 @@ import pytest
 
 from mskseg.data.subsets import find_subset
 from mskseg.errors import InputError
-from mskseg.evaluation.gains import cross_table, paired_interval, subject_means
+from mskseg.evaluation.gains import cross_table, paired_interval, subject_means, tissue_changes
 
 
 def scores(subset, gains, *, dataset="phantom_thigh", sequence="t1w", part="test"):
@@ -49,6 +49,18 @@ def test_the_interval_narrows_with_agreement_and_repeats_with_its_seed():
     assert wide == paired_interval([0, 0.2, 0.1, 0.05, 0.3, -0.1], seed=3)
     assert wide[1] - wide[0] > 0.1
     assert paired_interval([0.1] * 6) == pytest.approx((0.1, 0.1))
+
+
+def test_tissues_that_lost_stand_on_top():
+    both = pd.concat([scores("zero-shot", [0, 0]), scores("thigh", [0.1, 0.1])])
+    both["filled_box_dice"] = 0.4
+    both.loc[(both["training_subset"] == "thigh") & (both["tissue"] == "b"), "dice"] = 0.2
+    changes = tissue_changes(both, "thigh")
+    assert changes.index.get_level_values("tissue").tolist() == ["b", "a"]
+    assert changes["change"].iloc[1] == pytest.approx(0.1)
+    assert changes["n_pairs"].tolist() == [2, 4]
+    with pytest.raises(InputError, match="nothing of inference"):
+        tissue_changes(both, "thigh", part="inference")
 
 
 def test_bad_tables_are_refused():

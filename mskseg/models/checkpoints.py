@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import save_file
 from torch import Tensor
 
@@ -112,7 +113,13 @@ def load_segmenter(
     )
 
 
-def save_weights(segmenter: Segmenter, path: str | Path, *, architecture: str) -> None:
+def save_weights(
+    segmenter: Segmenter,
+    path: str | Path,
+    *,
+    architecture: str,
+    facts: Mapping[str, str] | None = None,
+) -> None:
     """Write weights as safetensors that `load_segmenter` reads without being told more.
 
     Parameters
@@ -123,6 +130,9 @@ def save_weights(segmenter: Segmenter, path: str | Path, *, architecture: str) -
         Written atomically.
     architecture : str
         One of `ARCHITECTURES`; its name is stored beside the preprocessing's.
+    facts : mapping of str to str, optional
+        More to store in the file's metadata. "mskseg.name" is what the model is called when it is
+        loaded, instead of the file's name.
 
     Raises
     ------
@@ -136,10 +146,31 @@ def save_weights(segmenter: Segmenter, path: str | Path, *, architecture: str) -
         "mskseg.architecture": architecture,
         "mskseg.preprocessing": segmenter.preprocessing.name,
         "mskseg.learned_iou": str(segmenter.learned_iou).lower(),
+        **(facts or {}),
     }
     weights = {k: v.detach().cpu().contiguous() for k, v in segmenter.model.state_dict().items()}
     with written_atomically(path) as temporary:
-        save_file(weights, temporary, metadata=metadata)
+        try:
+            save_file(weights, temporary, metadata=metadata)
+        except SafetensorError as error:  # how it says that the disk is full
+            raise OSError(str(error)) from error
+
+
+def architecture_of(segmenter: Segmenter) -> str:
+    """Find the architecture whose tensors a segmenter's model has.
+
+    Raises
+    ------
+    InputError
+        If it is none of `ARCHITECTURES`.
+    """
+    found = _recognise(segmenter.model.state_dict())
+    if found is None:
+        raise InputError(
+            f"{segmenter.name} is none of the architectures {', '.join(ARCHITECTURES)}, so its "
+            "file could not be loaded again; start from one of these"
+        )
+    return found
 
 
 def _load_named(name: str, entry: ModelEntry, options: dict[str, Any]) -> Segmenter:
@@ -181,7 +212,7 @@ def _load_own(
     return Segmenter(
         model,
         _preprocessing(model, preprocessing, architecture),
-        name=path.stem,
+        name=metadata.get("mskseg.name", path.stem),
         miniature=chosen.miniature,
         learned_iou=learned_iou == "true",
         **options,

@@ -10,10 +10,12 @@ from mskseg.display.architecture import draw_architecture
 from mskseg.display.charts import dice_by_tissue
 from mskseg.display.colours import tissue_colours
 from mskseg.display.distributions import histograms, spectra
+from mskseg.display.doubt import maps_beside, reading_page, uncertainty_maps
 from mskseg.display.figures import save_figure
 from mskseg.display.montage import montage
 from mskseg.display.overlays import overlay, triptych
 from mskseg.display.pages import ranking_page, scene_page
+from mskseg.display.reliability import referral_chart, reliability_charts, risk_coverage_chart
 from mskseg.display.slices import (
     draw_boxes,
     draw_label_map,
@@ -35,11 +37,16 @@ __all__ = [
     "estimate_chart",
     "frame_around",
     "histograms",
+    "maps_beside",
     "masks_beside",
     "montage",
     "overlay",
     "ranked_bars",
     "ranking_page",
+    "reading_page",
+    "referral_chart",
+    "reliability_charts",
+    "risk_coverage_chart",
     "save_figure",
     "scene_page",
     "show_slice",
@@ -48,4 +55,5 @@ __all__ = [
     "tissue_chart",
     "tissue_colours",
     "triptych",
+    "uncertainty_maps",
 ]

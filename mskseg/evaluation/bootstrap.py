@@ -28,6 +28,7 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
+from scipy import stats
 
 from mskseg.errors import InputError
 
@@ -107,7 +108,9 @@ def paired_bootstrap(
     difference = (a - b)[np.isfinite(a - b)]
     if not difference.size:
         raise InputError(f"of {a.size} pairs none is complete; nothing can be compared")
-    low, high = _interval(difference, confidence=confidence, n_resamples=n_resamples, seed=seed)
+    low, high = interval_of_mean(
+        difference, confidence=confidence, n_resamples=n_resamples, seed=seed
+    )
     return Difference(
         mean=float(difference.mean()),
         low=low,
@@ -175,20 +178,35 @@ def compare_models(
     return pd.DataFrame(rows)
 
 
-def _interval(
-    difference: np.ndarray[tuple[int], np.dtype[np.float64]],
-    *,
-    confidence: float,
-    n_resamples: int,
-    seed: int,
+def interval_of_mean(
+    differences: ArrayLike, *, confidence: float = 0.95, n_resamples: int = 10_000, seed: int = 0
 ) -> tuple[float, float]:
-    if difference.size == 1:
+    """Percentile interval of the mean over subjects, drawn with replacement (Efron 1979).
+
+    Parameters
+    ----------
+    differences : (N,) float
+        Finite, one for each subject.
+    confidence, n_resamples, seed
+        As in `paired_bootstrap`.
+
+    Returns
+    -------
+    (float, float)
+        NaN with one subject.
+    """
+    values = np.asarray(differences, dtype=np.float64)
+    if values.size == 1:
         return math.nan, math.nan
-    rng = np.random.default_rng(seed)
-    drawn = rng.integers(difference.size, size=(n_resamples, difference.size))
-    tail = (1 - confidence) / 2
-    low, high = np.quantile(difference[drawn].mean(axis=1), [tail, 1 - tail])
-    return float(low), float(high)
+    found = stats.bootstrap(
+        (values,),
+        np.mean,
+        confidence_level=confidence,
+        n_resamples=n_resamples,
+        method="percentile",
+        rng=np.random.default_rng(seed),
+    ).confidence_interval
+    return float(found.low), float(found.high)
 
 
 def _verdict(low: float, high: float, *, margin: float, n: int) -> Verdict:

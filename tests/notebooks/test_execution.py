@@ -61,3 +61,27 @@ def test_zero_shot_runs_on_a_real_thigh(
     assert run.status == "passed", f"cell {run.cell}: {run.error}"
     page = run.page.read_text(encoding="utf-8")
     assert "automatic" in page
+
+
+@pytest.mark.real
+@pytest.mark.slow
+def test_real_water_fat_and_echoes_are_compared_with_each_other(
+    real_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    from mskseg.data.manifest import fetch
+
+    monkeypatch.setenv("MSKSEG_CACHE", str(tmp_path / "cache"))
+    fetch("qmritools_dixon", from_dir=real_data, progress=False)
+    (run,) = run_workbook(
+        ["04"],
+        folder=FOLDER,
+        output=tmp_path / "output",
+        size="quick",
+        given={"echo_folder": str(real_data / "pymskt" / "mese"), "n_points": 2},
+        progress=False,
+    )
+    assert run.status == "passed", f"cell {run.cell}: {run.error}"
+    page = run.page.read_text(encoding="utf-8")
+    assert "real legs, water and fat: 2 images" in page
+    assert "real echoes: 8 images" in page
+    assert "agreement, not accuracy" in page

@@ -26,6 +26,7 @@ from mskseg.display.slices import (
 )
 from mskseg.display.sweeps import agreement_chart, ranked_bars, seconds_chart, sweep_chart
 from mskseg.display.tissue_chart import tissue_chart
+from mskseg.display.verdicts import interval_chart, verdict_bars
 
 __all__ = [
     "agreement_chart",
@@ -40,7 +41,11 @@ __all__ = [
     "frame_around",
     "gain_map",
     "histograms",
+<<<<<<< HEAD
+    "interval_chart",
+=======
     "maps_beside",
+>>>>>>> main
     "masks_beside",
     "montage",
     "overlay",
@@ -59,5 +64,9 @@ __all__ = [
     "tissue_chart",
     "tissue_colours",
     "triptych",
+<<<<<<< HEAD
+    "verdict_bars",
+=======
     "uncertainty_maps",
+>>>>>>> main
 ]

@@ -14,14 +14,11 @@ from torch import Tensor
 from mskseg.data.manifest import ModelEntry, fetch, load_manifest
 from mskseg.errors import InputError
 from mskseg.models.embeddings import EmbeddingCache
+from mskseg.models.mini.architecture import PIXEL_MEAN, PIXEL_STD, build_sam_mini
 from mskseg.models.preprocessing import PREPROCESSINGS, Preprocessing, PromptFrame
 from mskseg.models.segmenter import Precision, Segmenter
 from mskseg.models.upstream import Sam, sam_model_registry
 from mskseg.models.weights import read_weights, write_safetensors
-
-# Not stored in checkpoints (non-persistent buffers); the same for all of SAM's sizes and the mini.
-PIXEL_MEAN = (123.675, 116.28, 103.53)
-PIXEL_STD = (58.395, 57.12, 57.375)
 
 
 @dataclass(frozen=True)
@@ -43,17 +40,11 @@ class Architecture:
     miniature: bool = False
 
 
-def _build_mini() -> Sam:
-    from mskseg.models.mini.architecture import build_sam_mini
-
-    return build_sam_mini()
-
-
 ARCHITECTURES: Mapping[str, Architecture] = {
     "vit_b": Architecture(sam_model_registry["vit_b"]),
     "vit_l": Architecture(sam_model_registry["vit_l"]),
     "vit_h": Architecture(sam_model_registry["vit_h"]),
-    "vit_mini": Architecture(_build_mini, prompt_frame="model", miniature=True),
+    "vit_mini": Architecture(build_sam_mini, prompt_frame="model", miniature=True),
 }
 
 
@@ -96,6 +87,11 @@ def load_segmenter(
         For an unknown name, a missing file, a file that is no checkpoint, runs code when loaded, is
         truncated or belongs to another architecture, and a device that is not there.
     """
+    if not isinstance(name_or_file, str | Path):
+        raise InputError(
+            f"a model is named by its name or file, got {type(name_or_file).__name__}; "
+            "`mskseg models list` shows the names"
+        )
     models = load_manifest().models
     options: dict[str, Any] = {"device": device, "precision": precision, "cache": cache}
     if str(name_or_file) in models:

@@ -41,11 +41,8 @@ __all__ = [
     "frame_around",
     "gain_map",
     "histograms",
-<<<<<<< HEAD
     "interval_chart",
-=======
     "maps_beside",
->>>>>>> main
     "masks_beside",
     "montage",
     "overlay",
@@ -64,9 +61,6 @@ __all__ = [
     "tissue_chart",
     "tissue_colours",
     "triptych",
-<<<<<<< HEAD
     "verdict_bars",
-=======
     "uncertainty_maps",
->>>>>>> main
 ]

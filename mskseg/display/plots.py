@@ -61,6 +61,6 @@ __all__ = [
     "tissue_chart",
     "tissue_colours",
     "triptych",
-    "verdict_bars",
     "uncertainty_maps",
+    "verdict_bars",
 ]

@@ -124,7 +124,7 @@ plots.save_figure(by_clicks, figures / "04_clicks.png", provenance=facts)
 #
 # ## Lose resolution in two ways
 #
-# "Resolution 224" can mean two things, and the study does not say which. The **image is coarser**: detail is gone, but the model enlarges the image to its own frame and works as always. Or the **encoder runs at another size**: the number of cells changes, and the encoder never saw that number. A vision transformer knows where a cell lies from *position embeddings*, a learned vector for each place, which have to be interpolated; our miniature is convolutional and has none. Above its own size an encoder sees more detail than it was trained on, below it less.
+# "Resolution 224" can mean two things, and the study does not say which. The **image is coarser**: detail is gone, but the model enlarges the image to its own *frame* (the square that it was trained with: 1024 pixels for SAM, 256 for our miniature) and works as always. Or the **encoder runs on a frame of another size**: the number of cells of the embedding changes, and the encoder never saw that number. A vision transformer knows where a cell lies from *position embeddings*, a learned vector for each place, which have to be interpolated; our miniature is convolutional and has none. Above its own size an encoder sees more detail than it was trained on, below it less.
 #
 # To have detail to lose, the knee is drawn finer than the model's frame. Prompts are oracle boxes, and beside them 10 points (the middle and nine at random), as in the study.
 #
@@ -170,7 +170,7 @@ for direction, found in (
     print(f"encoder {direction} its own {own_px} px, change of Dice: {change or 'not measured'}")
 
 # %% [markdown]
-# **What you see**: two curves for one word. Shrinking the image costs little until thin tissues are narrower than a pixel. Running the encoder *below* its own size costs more, since one cell then covers more of the knee; *above* it there is more detail to see and a scale that it was not trained at, and the line printed above says which of the two weighs more here. An empty cell of the table is a size that one of the readings was not asked for: a frame is a whole number of cells.
+# **What you see**: two curves for one word. Shrinking the image costs little until thin tissues are narrower than a pixel. Running the encoder *below* its own size costs more, since one cell then covers more of the knee; *above* it there is more detail to see and a scale that it was not trained at, and the line printed above says which of the two weighs more here. In the table, NaN is a size that a reading was not asked for (a frame is a whole number of cells), and the columns of points are for the table at the end: ten points at random are a poor way to ask, at any size.
 #
 # ### Pitfall: a size that does not fit
 
@@ -301,11 +301,15 @@ reached = {goal: clicks_to_reach(curves, dice=goal) for goal in goals}
 by_tissue = {goal: time_saved(found, costs=costs) for goal, found in reached.items()}
 saved = pd.concat(by_tissue, names=["goal"]).reset_index("goal")
 write_table(saved, tables / "04_effort.csv", provenance=facts)
-print(costs)
+costs
 
 # %%
-shown = ["goal", "tissue", "n_objects", "by_clicks", "clicks", "by_box"]
-saved[[*shown, "drawing_s", "clicking_s", "boxing_s", "saved_by_clicks", "saved_by_box"]].round(2)
+reach = saved.pivot(index="tissue", columns="goal", values=["by_clicks", "clicks", "by_box"])
+reach.round(2)
+
+# %%
+parts = saved.pivot(index="tissue", columns="goal", values=["saved_by_clicks", "saved_by_box"])
+parts.map("{:.0%}".format)
 
 # %% alt="Seconds for an object of each tissue when it is drawn, clicked or boxed"
 easier = by_tissue[goals[0]]
@@ -324,7 +328,7 @@ print(experts.map("{:.0%}".format).to_string(header=False))
 ours.join(shares).map("{:.0%}".format)
 
 # %% [markdown]
-# **What you see**: `by_clicks` and `by_box` are the shares of objects that reach the goal, `clicks` the median where they do, `saved_by_...` the part of the drawing time that is saved; below 0 prompting *costs* time, since what fails is drawn anyway. A mean over all tissues, as published figures are, hides on which of them the time is lost. Ma's figure is for tumours drawn by two experts with another model, ours for a simulated reader with assumed costs: the two may be laid side by side, not subtracted.
+# **What you see**: `by_clicks` and `by_box` are the shares of objects (a tissue on a slice) that reach the goal, `clicks` the median number where they do, `saved_by_...` the part of the drawing time that is saved; below 0 prompting *costs* time, since what fails is drawn anyway. A mean over all tissues, as published figures are, hides on which of them the time is lost. Ma's figure is for tumours drawn by two experts with another model, ours for a simulated reader with assumed costs: the two may be laid side by side, not subtracted.
 #
 # ## Lay it beside the study
 #
@@ -337,10 +341,6 @@ measured = [points, reported.resolution_measured(of_points, **pixels)]
 beside = reported.beside_study(study, [*measured, reported.models_measured(model_dice)])
 write_table(beside, tables / "04_beside_the_study.csv", provenance=facts)
 beside.drop(columns="fixed").round(3)
-
-# %%
-steps = beside[beside["agrees"] != ""].groupby(["sweep", "reading", "agrees"], sort=False).size()
-steps.rename("steps").to_frame()
 
 # %% [markdown]
 # **What you see**: `agrees` compares `our_step` with `study_step`. Where the *points* agree, corrections help both; where they do not, the kind of click may differ (the study does not say where it clicked), or our miniature, trained with few clicks, has nothing more to gain. The study's *resolution* fell from 224 to 1024 pixels: a large, blurred tumour may gain from a small image, in which it fills more of each cell, while cartilage of two millimetres loses. It may also be the one case that was shown. *Model size* is not testable here unless several published models are in the list.

@@ -162,15 +162,11 @@ plots.save_figure(by_size, figures / "04_resolution.png", provenance=facts_fine)
 # %%
 coarse = of_boxes[of_boxes["reading"] == COARSER_IMAGE].set_index("size_px")["dice"]
 framed = of_boxes[of_boxes["reading"] == OTHER_FRAME].set_index("size_px")["dice"]
-for direction, found in (
-    ("below", framed[framed.index < own_px]),
-    ("above", framed[framed.index > own_px]),
-):
-    change = (found - framed.get(own_px, float("nan"))).round(2).to_dict()
-    print(f"encoder {direction} its own {own_px} px, change of Dice: {change or 'not measured'}")
+change = (framed - framed.get(own_px, float("nan"))).round(3)
+change.rename(f"Dice of the encoder's frame against its own {own_px} px").to_frame()
 
 # %% [markdown]
-# **What you see**: two curves for one word. Shrinking the image costs little until thin tissues are narrower than a pixel. Running the encoder *below* its own size costs more, since one cell then covers more of the knee; *above* it there is more detail to see and a scale that it was not trained at, and the line printed above says which of the two weighs more here. In the table, NaN is a size that a reading was not asked for (a frame is a whole number of cells), and the columns of points are for the table at the end: ten points at random are a poor way to ask, at any size.
+# **What you see**: two curves for one word. Shrinking the image costs little until thin tissues are narrower than a pixel. Running the encoder *below* its own size costs more, since one cell then covers more of the knee; *above* it there is more detail to see and a scale that it was not trained at, and the small table above says which of the two weighs more here. In the table, NaN is a size that a reading was not asked for (a frame is a whole number of cells), and the columns of points are for the table at the end: ten points at random are a poor way to ask, at any size.
 #
 # ### Pitfall: a size that does not fit
 
@@ -264,12 +260,9 @@ real = {
     "real legs, water and fat": load_fetched(real_pair),
     "real echoes": phases.read_echoes(echo_folder) if echo_folder else (),
 }
-for name, images in real.items():
-    print(
-        f"{name}: {len(images)} images"
-        if images
-        else f"{name}: not here, so nothing is said of them"
-    )
+missing = [name for name, images in real.items() if not images]
+print("\n".join(f"{name}: {len(images)} images" for name, images in real.items() if images))
+print("not here, so nothing is said of them: " + (", ".join(missing) or "none"))
 
 # %% alt="Tables of agreement between images: echoes of the phantom, and real scans where they are here"
 scans = {"echoes of the phantom": echoes} | {name: some for name, some in real.items() if some}

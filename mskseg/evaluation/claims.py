@@ -229,7 +229,7 @@ def verdict(
         found: Verdict = "holds here" if value == rule.target else "does not hold here"
         return found, f"{value:,.0f} here, {rule.target:,.0f} stated"
     if rule.sampled and (n is None or n < rule.smallest_n):
-        return "inconclusive", f"{n or 'no'} units, {rule.smallest_n} needed for a verdict"
+        return "inconclusive", f"n is {n or 0}, {rule.smallest_n} needed for a verdict"
     if rule.sampled and interval is None:
         return "inconclusive", "the table has no interval and no row for each subject to make one"
     low, high = interval if rule.sampled and interval else (value, value)

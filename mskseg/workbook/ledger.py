@@ -35,7 +35,8 @@ td:first-child {{ min-width: 17em }} td:nth-child(3) {{ min-width: 12em }}
 .holds {{ color: #00527d }} .does {{ color: #9c4400 }} .its {{ color: #555 }}</style></head>
 <body><h1>What held, claim by claim</h1>
 <p>{summary}</p>
-<p>"Here" is this run: its models, its data, its size. A miniature's verdict is none on a published
+<p>"Here" is this run: its models, its data, its size (quick is a test of the cells, no experiment).
+A miniature's verdict is none on a published
 model; what our own construction decides is <em>not testable here</em>, and the number beside it is
 a curiosity. Rules and margins stand in claims.yaml and were written before the results. mskseg
 {version}.</p>
@@ -136,7 +137,7 @@ def _left_over(one: Judgement, cells: Mapping[tuple[str, str], int | None]) -> J
 
 
 def ledger_lines(ledger: Ledger) -> list[str]:
-    """Lay out the ledger for a terminal.
+    """Lay out the ledger for a terminal, the counts last.
 
     Claims whose notebook was not run are counted only: they would hide the others.
     """
@@ -164,8 +165,16 @@ def number_text(one: Judgement) -> str:
     return f"{one.value:+.3f}{between}" + ("" if one.n is None else f", n {one.n}")
 
 
-def write_ledger(ledger: Ledger, output: Path) -> Path:
+def write_ledger(ledger: Ledger, output: Path, *, size: str = "unknown") -> Path:
     """Write the ledger as one page that opens without internet.
+
+    Parameters
+    ----------
+    ledger : Ledger
+    output : Path
+        The output folder.
+    size : str
+        Of the last run, which is said on the page: a quick run is a test and no experiment.
 
     Returns
     -------
@@ -177,7 +186,8 @@ def write_ledger(ledger: Ledger, output: Path) -> Path:
     mskseg.errors.OutputError
         If it cannot be written.
     """
-    parts = [_HEAD.format(summary=html.escape(ledger.summary()), version=mskseg.__version__)]
+    said = html.escape(f"{ledger.summary()}. Size of the last run: {size}.")
+    parts = [_HEAD.format(summary=said, version=mskseg.__version__)]
     for key, study in ledger.claims.studies.items():
         parts.append(f"<h2>{html.escape(study.title)}</h2>")
         parts.append(f'<p class="small">{html.escape(study.citation)} Read in: ')

@@ -147,22 +147,12 @@ def ledger_lines(ledger: Ledger) -> list[str]:
     width = max(len(one.claim.id) for one in shown)
     lines = [f"{'claim':<{width}}  {'verdict':<18}  our number [95 %], n"]
     lines += [
-        f"{one.claim.id:<{width}}  {one.verdict:<18}  {number_text(one)}".rstrip()
+        f"{one.claim.id:<{width}}  {one.verdict:<18}  {one.number}".rstrip()
         for verdict in _ORDER
         for one in shown
         if one.verdict == verdict
     ]
     return [*lines, ledger.summary()]
-
-
-def number_text(one: Judgement) -> str:
-    """Write a number as "+0.021 [-0.004, +0.046], n 8", a count without sign and interval."""
-    if one.value is None or one.claim.rule is None:
-        return ""
-    if one.claim.rule.direction == "exactly":
-        return f"{one.value:,.0f}"
-    between = "" if one.interval is None else " [{:+.3f}, {:+.3f}]".format(*one.interval)
-    return f"{one.value:+.3f}{between}" + ("" if one.n is None else f", n {one.n}")
 
 
 def write_ledger(ledger: Ledger, output: Path, *, size: str = "unknown") -> Path:
@@ -214,7 +204,7 @@ def _row(ledger: Ledger, one: Judgement) -> str:
         html.escape(claim.published),
         f'<span class="verdict {one.verdict.split()[0]}">{html.escape(one.verdict)}</span><br>'
         f"{_small(f'{one.why}.')}",
-        f"{html.escape(number_text(one))}<br>{_small(one.measured_on)}",
+        f"{html.escape(one.number)}<br>{_small(one.measured_on)}",
         f"{html.escape(ledger.tested_by(one))}<br>{_small(rule)}",
     ]
     return f'<tr id="{claim.id}">' + "".join(f"<td>{cell}</td>" for cell in cells) + "</tr>"

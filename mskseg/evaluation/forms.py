@@ -131,10 +131,30 @@ def score_forms(
     return pd.DataFrame(rows)
 
 
-def _forms(each: LabelPrediction) -> dict[str, Any]:
-    part = bounding_slices(each.reference | each.prediction)
-    pair = (each.prediction[part], each.reference[part])
-    spacing_mm = each.case_slice.spacing_mm
+def form_errors(
+    reference: ArrayLike, prediction: ArrayLike, *, spacing_mm: tuple[float, float]
+) -> dict[str, float]:
+    """Measure the forms of error of one mask.
+
+    Parameters
+    ----------
+    reference, prediction : (H, W) bool
+    spacing_mm : (row, column)
+
+    Returns
+    -------
+    dict of str to float
+        `area_error`, `solidity_gain` and `roughness_gain`, as in `score_forms`.
+
+    Raises
+    ------
+    InputError
+        If one is no mask of a slice, or the spacing does not fit.
+    """
+    pair = (
+        checked_mask(prediction, what="the prediction"),
+        checked_mask(reference, what="the reference"),
+    )
     solid = [solidity(mask) for mask in pair]
     rough = [roughness(mask, spacing_mm=spacing_mm) for mask in pair]
     return {
@@ -142,6 +162,13 @@ def _forms(each: LabelPrediction) -> dict[str, Any]:
         "solidity_gain": solid[0] - solid[1],
         "roughness_gain": rough[0] - rough[1],
     }
+
+
+def _forms(each: LabelPrediction) -> dict[str, float]:
+    part = bounding_slices(each.reference | each.prediction)
+    return form_errors(
+        each.reference[part], each.prediction[part], spacing_mm=each.case_slice.spacing_mm
+    )
 
 
 def _largest(mask: ArrayLike) -> NDArray[np.bool_]:

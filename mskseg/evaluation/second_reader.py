@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import zlib
+from collections.abc import Iterable, Sequence
+
 import numpy as np
+import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from scipy import ndimage
 
+from mskseg.data.cases import Case
 from mskseg.errors import InputError
+from mskseg.evaluation.metrics import dice
 from mskseg.evaluation.surfaces import checked_spacing
 from mskseg.prompts.checks import checked_mask
 
@@ -62,6 +68,62 @@ def second_reading(
     )
     moved: NDArray[np.bool_] = _signed_mm(inside, spacing) + sigma_mm * field / field.std() > 0
     return moved
+
+
+def reader_ceiling(
+    cases: Iterable[Case],
+    *,
+    sigmas_px: Sequence[float] = (0.5, 1.0),
+    slice_step: int = 1,
+    seed: int = 0,
+) -> pd.DataFrame:
+    """Score a simulated second reader against the reference, tissue by tissue.
+
+    Parameters
+    ----------
+    cases : iterable of Case
+        With references.
+    sigmas_px : sequence of float
+        How far the outline moves, in pixels (the mean of row and column spacing): half a pixel is
+        what a grid alone leaves open, a pixel what a blurred edge does.
+    slice_step : int
+        Take every n-th slice, counted as `score_cases` does.
+    seed : int
+
+    Returns
+    -------
+    pandas.DataFrame
+        A row for each slice, tissue and sigma: `dataset`, `subject`, `sequence`, `tissue`,
+        `slice`, `area_mm2`, `sigma_px` and `dice`.
+
+    Raises
+    ------
+    InputError
+        If no slice shows a tissue.
+    """
+    rows = []
+    for case in cases:
+        for one in case.slices(step=slice_step):
+            label_map, pixel_mm = np.asarray(one.label_map), float(np.mean(one.spacing_mm))
+            rng = np.random.default_rng([seed, zlib.crc32(case.name.encode()), one.index])
+            for label in np.unique(label_map[label_map > 0]).tolist():
+                mask = label_map == label
+                row = {
+                    "dataset": case.dataset,
+                    "subject": case.subject,
+                    "sequence": case.sequence,
+                    "tissue": case.tissue(label),
+                    "slice": one.index,
+                    "area_mm2": float(mask.sum() * np.prod(one.spacing_mm)),
+                }
+                for sigma in sigmas_px:
+                    again = second_reading(
+                        mask, spacing_mm=one.spacing_mm, sigma_mm=sigma * pixel_mm, rng=rng
+                    )
+                    rows.append(row | {"sigma_px": sigma, "dice": dice(mask, again)})
+    if not rows:
+        raise InputError("no slice shows a tissue, so there is nothing to read again")
+    return pd.DataFrame(rows)
 
 
 def _signed_mm(inside: NDArray[np.bool_], spacing: NDArray[np.float64]) -> NDArray[np.float64]:

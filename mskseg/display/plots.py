@@ -10,7 +10,14 @@ from mskseg.display.architecture import draw_architecture
 from mskseg.display.charts import dice_by_tissue
 from mskseg.display.colours import tissue_colours
 from mskseg.display.distributions import histograms, spectra
+from mskseg.display.error_charts import (
+    agreement_panels,
+    change_chart,
+    effect_panels,
+    form_panels,
+)
 from mskseg.display.figures import save_figure
+from mskseg.display.galleries import ceiling_chart, drift_chart, failure_gallery, stray_chart
 from mskseg.display.montage import montage
 from mskseg.display.overlays import overlay, triptych
 from mskseg.display.pages import ranking_page, scene_page
@@ -25,14 +32,21 @@ from mskseg.display.sweeps import ranked_bars, sweep_chart
 from mskseg.display.tissue_chart import tissue_chart
 
 __all__ = [
+    "agreement_panels",
+    "ceiling_chart",
+    "change_chart",
     "dice_by_tissue",
     "draw_architecture",
     "draw_boxes",
     "draw_label_map",
     "draw_masks",
     "draw_points",
+    "drift_chart",
+    "effect_panels",
     "embedding_beside",
     "estimate_chart",
+    "failure_gallery",
+    "form_panels",
     "frame_around",
     "histograms",
     "masks_beside",
@@ -44,6 +58,7 @@ __all__ = [
     "scene_page",
     "show_slice",
     "spectra",
+    "stray_chart",
     "sweep_chart",
     "tissue_chart",
     "tissue_colours",

@@ -163,7 +163,8 @@ def paired_change(
     result["n_pairs"] = change.groupby(groups, sort=False).size()
     result.insert(0, "from", first)
     result.insert(1, "to", second)
-    return result.reset_index()
+    order = scored[groups].drop_duplicates()
+    return order.merge(result.reset_index(), on=groups)
 
 
 def worst_pairs(joined: pd.DataFrame, *, n: int = 10, per_tissue: int = 1) -> pd.DataFrame:

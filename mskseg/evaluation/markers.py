@@ -14,10 +14,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from mskseg.data.cases import Case, CaseSlice
+from mskseg.data.cases import Case, CaseSet, CaseSlice
+from mskseg.data.selection import load_companions
 from mskseg.data.volume import Volume
 from mskseg.errors import InputError
-from mskseg.evaluation.biomarkers import fat_fraction, height_mm, mean_inside
+from mskseg.evaluation.biomarkers import agreement_table, fat_fraction, height_mm, mean_inside
 from mskseg.evaluation.surfaces import bounding_slices
 from mskseg.evaluation.tissues import thickness_mm
 
@@ -113,6 +114,26 @@ BIOMARKERS = (
     ),
 )
 """The five of this project; "points" are hundredths of fat fraction."""
+
+
+def load_maps(sets: Iterable[CaseSet]) -> dict[tuple[str, str, str], Volume]:
+    """Load what maps of T2 and fat fraction there are of the people of some data sets.
+
+    Parameters
+    ----------
+    sets : iterable of CaseSet
+        As from `mskseg.data.selection.load_some`.
+
+    Returns
+    -------
+    dict of (quantity, data set, subject) to Volume
+        T2 in ms, fat fraction in points; empty where no data set has such images.
+    """
+    found: dict[tuple[str, str, str], Volume] = {}
+    for some in sets:
+        found |= t2_maps(load_companions(some, ["t2_map"]))
+        found |= fat_maps(load_companions(some, ["dixon_water", "dixon_fat"]))
+    return found
 
 
 def t2_maps(cases: Iterable[Case]) -> dict[tuple[str, str, str], Volume]:
@@ -251,7 +272,25 @@ def _compared(marker: Biomarker, reference: float, prediction: float) -> dict[st
     }
 
 
-def describe_biomarkers() -> pd.DataFrame:
-    """List the biomarkers with the change that matters and where it comes from."""
-    columns = ("name", "smallest_change", "unit", "source")
-    return pd.DataFrame([{name: getattr(m, name) for name in columns} for m in BIOMARKERS])
+def biomarker_agreement(pairs: pd.DataFrame) -> pd.DataFrame:
+    """Set bias and limits of agreement beside the smallest change that matters.
+
+    Parameters
+    ----------
+    pairs : pandas.DataFrame
+        From `biomarker_table`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        A row for each biomarker and segmenter: `bias`, `low`, `high`, `unit`, `n`, `n_missing`,
+        `smallest_change`, `within` (whether both limits are) and `source` (of that change).
+    """
+    keys = ["biomarker", "segmenter", "unit", "smallest_change"]
+    compared = pairs.assign(equal=0.0)
+    found = agreement_table(compared, by=keys, reference="equal", prediction="difference")
+    inside = (found["low"] > -found["smallest_change"]) & (found["high"] < found["smallest_change"])
+    sources = {marker.name: marker.source for marker in BIOMARKERS}
+    named = found.assign(within=inside, source=found["biomarker"].map(sources))
+    shown = ["bias", "low", "high", "unit", "smallest_change", "within", "n", "n_missing", "source"]
+    return named[["biomarker", "segmenter", *shown]]

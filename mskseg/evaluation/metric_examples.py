@@ -72,6 +72,29 @@ def _largest(distances: SurfaceDistances) -> float:
     return float(max(distances.from_reference_mm.max(), distances.from_prediction_mm.max()))
 
 
+def one_lost(good: pd.DataFrame) -> pd.DataFrame:
+    """Average good slices together with one on which nothing was found.
+
+    Parameters
+    ----------
+    good : pandas.DataFrame
+        Scored rows with `dice` and `hd95_mm`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Columns `dice` and `hd95_mm`; rows as in `average_readings`. The lost slice is scored by the
+        project's rule for empty masks, on the disc of `draw_stray`.
+    """
+    reference = draw_stray(0)[0]
+    nothing = np.zeros_like(reference)
+    lost = {
+        "dice": dice(reference, nothing),
+        "hd95_mm": surface_distances_mm(reference, nothing, spacing_mm=_MM).hd95_mm,
+    }
+    return pd.DataFrame({name: average_readings([*good[name], lost[name]]) for name in lost})
+
+
 def average_readings(values: Sequence[float]) -> pd.Series[float]:
     """Average distances of which some are infinite, in the ways found in papers.
 

@@ -221,12 +221,12 @@ by_grade.round(3)
 of_first = joined[joined["segmenter"] == segmenter.name]
 worst = explain.worst_pairs(of_first, n=n_worst)
 failures = recall.predictions_of(worst, segmenter, cases, plan=tight)
-names_of = zip(worst["tissue"], worst["dice"], strict=True)
-titles = [f"{n}: {tissue}\nDice {score:.2f}" for n, (tissue, score) in enumerate(names_of, 1)]
+where = worst["tissue"] + " (" + worst["dataset"].str.removeprefix("phantom_") + ")"
+scores_of = enumerate(zip(where, worst["dice"], strict=True), 1)
+titles = [f"{number}: {tissue}\nDice {score:.2f}" for number, (tissue, score) in scores_of]
 key = "reference blue and dashed, prediction orange"
-gallery = plots.failure_gallery(
-    failures, titles=titles, title=f"The worst of {segmenter.name}: {key}"
-)
+finding_of_worst = f"The worst of {segmenter.name}: {key}"
+gallery = plots.failure_gallery(failures, titles=titles, title=finding_of_worst)
 plots.save_figure(gallery[0], figures / "08_worst.png", provenance=facts)
 
 # %% [markdown]
@@ -328,8 +328,7 @@ grouped.pivot_table(index="group", columns="segmenter", values=forms, aggfunc="m
 read_again = reader_ceiling(stacks, sigmas_px=sigmas_px, slice_step=2 * slice_step, seed=seed)
 ceilings = nested_mean(read_again, by=["dataset", "tissue", "sigma_px"])
 of_sets = by_tissue[by_tissue["dataset"].isin(names)]
-thinner = "The thinner the tissue, the lower the ceiling"
-ceiling_axes = plots.ceiling_chart(ceilings, of_sets, title=thinner)
+ceiling_axes = plots.ceiling_chart(ceilings, of_sets)
 plots.save_figure(ceiling_axes, figures / "08_ceiling.png", provenance=facts)
 write_table(ceilings, tables / "08_ceiling.csv", provenance=facts)
 
@@ -345,7 +344,7 @@ write_table(ceilings, tables / "08_ceiling.csv", provenance=facts)
 # %% alt="Dice over the number of slices from the start, for boxes on every slice and boxes handed on"
 two = volumes[volumes["box_source"] != slack.box_source]
 away = stacking.drift(two)
-drift_axes = plots.drift_chart(away, title="Handed on, a mask drifts")
+drift_axes = plots.drift_chart(away)
 plots.save_figure(drift_axes, figures / "08_drift.png", provenance=facts)
 shown_of = ["dice_3d", "volume_error", "invented"]
 by = ["dataset", "segmenter", "box_source"]

@@ -215,6 +215,7 @@ def _draw_agreement(ax: Axes, rows: pd.DataFrame) -> None:
     _plain(ax)
 
 
+_CUT = 1.5  # a sheet that leaks is ten times too large, and would press all else together
 _FORMS = {
     "area_error": "area error (part of the reference)",
     "solidity_gain": "solidity gained (concavity lost)",
@@ -237,7 +238,8 @@ def form_panels(table: pd.DataFrame, *, group: str = "group", title: str = "") -
     Returns
     -------
     (3,) array of Axes
-        Dots are medians over slices, bars the middle half; the area's axis is cut at 1.5.
+        Dots are medians over slices, bars the middle half. The area's axis is cut at `_CUT`;
+        medians beyond are written at its edge.
     """
     kinds = list(dict.fromkeys(table[group]))
     models = list(dict.fromkeys(table["segmenter"]))
@@ -252,12 +254,15 @@ def form_panels(table: pd.DataFrame, *, group: str = "group", title: str = "") -
             at, colour = np.arange(len(kinds)) + offset, PLANS[number % len(PLANS)]
             ax.hlines(at, low, high, color=colour, linewidth=2)
             ax.plot(middle, at, _MARKERS[number % 4], color=colour, markersize=6, label=model)
+            for value, place in zip(middle, at, strict=True):
+                if column == "area_error" and value > _CUT:
+                    ax.text(_CUT, place, f"{value:.1f} ", ha="right", va="bottom", fontsize=8)
         ax.axvline(0, color="0.4", linewidth=0.8)
         ax.set_xlabel(label)
         _plain(ax)
     axes[0].set_yticks(range(len(kinds)), kinds)
     axes[0].set_ylim(len(kinds) - 0.5, -0.5)
-    axes[0].set_xlim(right=min(1.5, axes[0].get_xlim()[1]))
+    axes[0].set_xlim(right=min(_CUT, axes[0].get_xlim()[1]))
     handles, names = axes[0].get_legend_handles_labels()
     figure.legend(handles, names, loc="outside lower center", ncols=4, frameon=False, fontsize=9)
     figure.suptitle(title, fontsize=11)

@@ -78,7 +78,11 @@ def _show_failure(ax: Axes, each: LabelPrediction) -> None:
 
 
 def ceiling_chart(
-    ceilings: pd.DataFrame, means: pd.DataFrame, *, title: str = "", ax: Axes | None = None
+    ceilings: pd.DataFrame,
+    means: pd.DataFrame,
+    *,
+    title: str | None = None,
+    ax: Axes | None = None,
 ) -> Axes:
     """Show the Dice of each tissue beside what a second reader reaches.
 
@@ -89,8 +93,8 @@ def ceiling_chart(
         `mskseg.evaluation.second_reader.reader_ceiling`.
     means : pandas.DataFrame
         A row for each `dataset`, `tissue` and `segmenter` with its mean `dice`.
-    title : str
-        States the finding.
+    title : str, optional
+        Default: on how many tissues the first segmenter reaches the less certain reader.
     ax : Axes, optional
         Default: of a new figure.
 
@@ -118,10 +122,14 @@ def ceiling_chart(
         dice = rows.set_index(keys)["dice"].reindex(spans.index)
         marker, colour = _MARKERS[number % 4], PLANS[number % len(PLANS)]
         ax.plot(dice, at, marker, color=colour, markersize=5, label=model)
+    first = means[means["segmenter"] == means["segmenter"].iloc[0]].set_index(keys)["dice"]
+    reached = int((first.reindex(spans.index) >= spans["min"]).sum())
+    model = means["segmenter"].iloc[0]
+    finding = f"{model} reaches a second reader on {reached} of {len(spans)} tissues"
     names = [f"{tissue} ({dataset.removeprefix('phantom_')})" for dataset, tissue in spans.index]
     ax.set_yticks(at, names, fontsize=8)
     ax.set(xlabel="Dice", ylim=(len(spans) - 0.5, -0.5), xlim=(0, 1.02))
-    ax.set_title(title, loc="left", fontsize=11)
+    ax.set_title(finding if title is None else title, loc="left", fontsize=11)
     ax.grid(color="0.92", linewidth=0.6)
     ax.set_axisbelow(True)
     ax.spines[["top", "right"]].set_visible(False)
@@ -167,15 +175,15 @@ def stray_chart(
 _DISTANCES = {"hausdorff_mm": "largest distance", "hd95_mm": "HD95", "assd_mm": "mean distance"}
 
 
-def drift_chart(means: pd.DataFrame, *, title: str = "", ax: Axes | None = None) -> Axes:
+def drift_chart(means: pd.DataFrame, *, title: str | None = None, ax: Axes | None = None) -> Axes:
     """Draw Dice over the distance from the slice that was boxed.
 
     Parameters
     ----------
     means : pandas.DataFrame
         From `mskseg.evaluation.stacking.drift`.
-    title : str
-        States the finding.
+    title : str, optional
+        Default: what the first segmenter's Dice comes to under the last plan.
     ax : Axes, optional
         Default: of a new figure.
 
@@ -194,7 +202,7 @@ def drift_chart(means: pd.DataFrame, *, title: str = "", ax: Axes | None = None)
     if ax is None:
         ax = plt.subplots(figsize=(6.8, 4.2), layout="constrained")[1]
     models = list(dict.fromkeys(means["segmenter"]))
-    plans = list(dict.fromkeys(means["box_source"]))[::-1]
+    plans = list(dict.fromkeys(means["box_source"]))
     for (model, plan), rows in means.groupby(["segmenter", "box_source"], sort=False):
         number, style = models.index(model), plans.index(plan)
         ax.plot(
@@ -202,7 +210,10 @@ def drift_chart(means: pd.DataFrame, *, title: str = "", ax: Axes | None = None)
             linestyle=_LINES[style % 4], label=f"{model}, {plan}",
         )  # fmt: skip
     ax.set(xlabel="slices from the one that was boxed", ylabel="Dice", ylim=(0, 1))
-    ax.set_title(title, loc="left", fontsize=11)
+    last = means[(means["segmenter"] == models[0]) & (means["box_source"] == plans[-1])]
+    ends = [f"{value:.2f}" for value in last.sort_values("steps")["dice"].iloc[[0, -1]]]
+    finding = f"{models[0]}, {plans[-1]}: Dice {ends[0]} to {ends[1]}"
+    ax.set_title(finding if title is None else title, loc="left", fontsize=11)
     ax.grid(color="0.92", linewidth=0.6)
     ax.spines[["top", "right"]].set_visible(False)
     ax.legend(frameon=False, fontsize=9, loc="lower left")

@@ -253,6 +253,8 @@ def _of_structure(group: pd.DataFrame, marker: Biomarker, role: str, distance_mm
     areas = group[_ROLES[role]]
     if marker.quantity == "volume":
         return float(areas.sum() * distance_mm / 1000)
+    if f"{role} {marker.quantity}" not in group:
+        return float("nan")  # there was no map of it
     values = group[f"{role} {marker.quantity}"]
     known = values.notna() & (areas > 0)
     return float(np.average(values[known], weights=areas[known])) if known.any() else float("nan")

@@ -90,7 +90,8 @@ def drift(table: pd.DataFrame, *, at_most: int = 8) -> pd.DataFrame:
     of_people = of_tissues.groupby(person, sort=False).mean()
     means = of_people.groupby(keys, sort=False).mean()
     means["n_pairs"] = near.groupby(keys, sort=False).size()
-    return means.reset_index().sort_values(keys).reset_index(drop=True)
+    order = near[keys[:2]].drop_duplicates()  # models and plans as they came
+    return order.merge(means.reset_index().sort_values("steps"), on=keys[:2])
 
 
 def _smallest_gap(slices: pd.Series[int]) -> int:

@@ -132,14 +132,17 @@ by_class = summarise(classed, by=["shape_class", *plan], values=scores)
 by_class[["shape_class", "segmenter", *scores, "n_subjects", "n_pairs"]].round(2)
 
 # %% alt="Dice of each tissue for each model, one dot per slice, the mean, and a diamond for the filled box"
-tissue_axes = plots.dice_by_tissue(main)
+tissue_axes = plots.dice_by_tissue(main[main["dataset"].isin(names)])
 plots.save_figure(tissue_axes, figures / "08_dice_by_tissue.png", provenance=facts)
 by_tissue = summarise(classed, by=["dataset", "tissue", "shape_class", *plan], values=scores)
 write_table(by_tissue, tables / "08_by_tissue.csv", provenance=facts)
-by_tissue[["dataset", "tissue", "shape_class", "segmenter", *scores, "n_pairs"]].round(2)
+rows = ["dataset", "shape_class", "tissue", "n_pairs"]
+by_tissue.pivot(
+    index=rows, columns="segmenter", values=[k for k in scores if k != "filled_box_dice"]
+).round(2)
 
 # %% [markdown]
-# **What you see**: the class is that of most of a tissue's area, by rules: a *thin* one is eight times longer than wide, an *ellipse* agrees with its own ellipse, *bulk* is the rest. (Hoyer calls vertebral bodies elliptical; by our rule most are bulk.) A ring's filled box is large and so is its wrong part. Surface Dice is stricter with large tissues than Dice is, and milder with thin ones: a sheet can be nearly all within a millimetre and still have a poor Dice.
+# **What you see**: the class is that of most of a tissue's area, by rules: a *thin* one is eight times longer than wide, an *ellipse* agrees with its own ellipse, *bulk* is the rest. (Hoyer calls vertebral bodies elliptical; by our rule most are bulk.) A ring's filled box is large and so is its wrong part. Surface Dice is stricter than Dice on large tissues, where a rim of two pixels costs little area. On a sheet that was found it can be the milder of the two, on one that leaked it is not.
 #
 # ## Count slices without reference, both ways
 #
@@ -201,14 +204,15 @@ plots.save_figure(effect_axes[0], figures / "08_effects.png", provenance=facts)
 sampled = {(case.sequence.removesuffix("_8x"), case.sequence) for case in undersampled}
 tested = [explain.paired_change(main, column="sequence", first=a, second=b) for a, b in sampled]
 sources = {"first": tight.box_source, "second": slack.box_source}
-changes = pd.concat([*tested, explain.paired_change(volumes, column="box_source", **sources)])
+tested.append(explain.paired_change(volumes, column="box_source", **sources))
+changes = pd.concat(tested, ignore_index=True)
 worst_change = changes.loc[changes["change"].idxmin(), "to"]
 change_axes = plots.change_chart(changes, title=f"Costs most: {worst_change}")
 plots.save_figure(change_axes, figures / "08_changes.png", provenance=facts)
 write_table(changes, tables / "08_changes.csv", provenance=facts)
 muscles = with_group(scored).query("group == 'muscle' and severity != ''")
 by_grade = nested_mean(muscles, by=["segmenter", "severity"]) if len(muscles) else muscles
-by_grade.round(3)
+by_grade.sort_values(["segmenter", "severity"]).round(3)
 
 # %% [markdown]
 # **What you see**: dots are means over people, bars run from the lowest to the highest person. The slices are the same on both sides, so anatomy cannot be the reason. Fatty infiltration cannot be switched on in one person: its grades are different people, one each here, so that comparison is weaker (no rows: no such data set was loaded).
@@ -244,7 +248,7 @@ numbered = seen.assign(reader=[mine.get(n, "") for n in range(1, len(seen) + 1)]
 numbered.set_axis(range(1, len(seen) + 1)).round(2)
 
 # %% [markdown]
-# **Discussion**: the code tries its rules in order: what happened to the area first, then what the tissue is like. It cannot see that a border is faint on one side only, or that the box held two structures of which the model took the larger; you can. Where you and the rules differ, trust neither before you have looked at the image without the outlines.
+# **Discussion**: the code names what happened to the area, then the first rule that fits the tissue: faint border, thin, end of the structure. It cannot see that a border is faint on one side only, or that the box held two structures of which the model took the larger; you can. Where you and the rules differ, trust neither before you have looked at the image without the outlines.
 #
 # ## Choose among three masks
 #
@@ -297,8 +301,9 @@ full = main[~main["sequence"].str.endswith("_8x")]
 pairs = markers.biomarker_table(full, slice_distance_mm=distances_mm)
 bias = markers.biomarker_agreement(pairs)
 finding = f"Limits of agreement inside what matters: {bias['within'].sum()} of {len(bias)}"
-agreement_axes = plots.agreement_panels(pairs, title=finding)
-plots.save_figure(agreement_axes[0], figures / "08_biomarkers.png", provenance=facts)
+if len(pairs):
+    agreement_axes = plots.agreement_panels(pairs, title=finding)
+    plots.save_figure(agreement_axes[0], figures / "08_biomarkers.png", provenance=facts)
 write_table(bias, tables / "08_biomarkers.csv", provenance=facts)
 bias.round(2)
 
@@ -364,8 +369,8 @@ handed = away[(away["segmenter"] == segmenter.name) & (away["box_source"] == nei
 kept = away[(away["segmenter"] == segmenter.name) & (away["box_source"] == tight.box_source)]
 invented = by_dataset.query("segmenter == @segmenter.name and box_source == @neighbour.box_source")
 lines = [
-    f"{row.biomarker}, {row.segmenter}: bias {row.bias:+.2f} {row.unit}, limits {row.low:+.2f} to {row.high:+.2f}; what matters: {row.smallest_change:g}"
-    for row in bias.itertuples()
+    f"{row.biomarker} {row.bias:+.2f} {row.unit} ({row.low:+.2f} to {row.high:+.2f}; {row.smallest_change:g} matters)"
+    for row in bias[bias["segmenter"] == segmenter.name].itertuples()
 ]
 Markdown(f"""Of {segmenter.name} if not said otherwise, oracle boxes; one encoder pass for each of {segmenter.cache.n_misses} slices.
 
@@ -374,7 +379,7 @@ Markdown(f"""Of {segmenter.name} if not said otherwise, oracle boxes; one encode
 - Most goes with Dice: {strongest}; of what was changed, *{worst_change}* cost most ({changes["change"].min():+.2f}).
 - Best of three masks {choice["best"].iloc[0]:.2f}, its own choice {choice["chosen"].iloc[0]:.2f}, right in {choice["share_best"].iloc[0]:.0%} of clicks (chance: a third).
 - Handed on over {handed["steps"].max()} slices: Dice {handed["dice"].iloc[-1]:.2f}, where a box on every slice has {kept["dice"].iloc[-1]:.2f}.
-- Biomarkers: {"; ".join(lines) or "none was read off these tissues"}.
+- Bias of biomarkers (limits of agreement): {"; ".join(lines) or "none was read off these tissues"}.
 """)
 
 # %% [markdown]

@@ -26,6 +26,7 @@ EFFECTS = {
 only where a map of fat was measured."""
 
 FAINT, THIN_MM, WIDE, NARROW = 0.5, 3.0, 1.5, 0.5
+_NONE = "none of these"
 
 
 def with_properties(scores: pd.DataFrame, properties: pd.DataFrame) -> pd.DataFrame:
@@ -183,11 +184,17 @@ def worst_pairs(joined: pd.DataFrame, *, n: int = 10, per_tissue: int = 1) -> pd
     Returns
     -------
     pandas.DataFrame
-        Rows of `joined`, worst first, with `reason` (see `name_reason`).
+        Rows of `joined`, worst first, with `reason`: what happened (see `name_reason`), and where
+        the area says that, what the tissue is like (see `name_cause`): "leaked: thin".
     """
     ordered = joined.sort_values("dice", kind="stable")
     kept = ordered.groupby(["dataset", "tissue"], sort=False).head(per_tissue).head(n)
-    return kept.assign(reason=[name_reason(row) for _, row in kept.iterrows()])
+    return kept.assign(reason=[_full_reason(row) for _, row in kept.iterrows()])
+
+
+def _full_reason(row: pd.Series) -> str:
+    happened, cause = name_reason(row), name_cause(row)
+    return happened if happened == cause or cause == _NONE else f"{happened}: {cause}"
 
 
 def name_reason(row: pd.Series) -> str:
@@ -210,8 +217,26 @@ def name_reason(row: pd.Series) -> str:
         (ratio == 0, "nothing was found"),
         (ratio > WIDE, "leaked"),
         (ratio < NARROW, "fell short"),
+    )
+    return next((reason for holds, reason in rules if holds), name_cause(row))
+
+
+def name_cause(row: pd.Series) -> str:
+    """Name what makes a tissue hard to segment on a slice, whatever was predicted.
+
+    Parameters
+    ----------
+    row : pandas.Series
+        Of `with_properties`.
+
+    Returns
+    -------
+    str
+        The first that applies: "faint border", "thin", "end of the structure", "none of these".
+    """
+    rules = (
         (row["contrast_size"] < FAINT, "faint border"),
         (row["thickness_mm"] < THIN_MM, "thin"),
         (row["from_end"] == 0, "end of the structure"),
     )
-    return next((reason for holds, reason in rules if holds), "none of these")
+    return next((cause for holds, cause in rules if holds), _NONE)

@@ -286,13 +286,20 @@ def biomarker_agreement(pairs: pd.DataFrame) -> pd.DataFrame:
     -------
     pandas.DataFrame
         A row for each biomarker and segmenter: `bias`, `low`, `high`, `unit`, `n`, `n_missing`,
-        `smallest_change`, `within` (whether both limits are) and `source` (of that change).
+        `smallest_change`, `within` (whether both limits are) and `source` (of that change). Empty
+        if there is no pair. A structure that was not found counts in `n_missing`; a biomarker that
+        a segmenter found nowhere is left out.
     """
+    shown = ["bias", "low", "high", "unit", "smallest_change", "within", "n", "n_missing", "source"]
+    if pairs.empty:
+        return pd.DataFrame(columns=["biomarker", "segmenter", *shown])
     keys = ["biomarker", "segmenter", "unit", "smallest_change"]
-    compared = pairs.assign(equal=0.0)
+    found_once = pairs.groupby(keys, sort=False)["difference"].transform("count") > 0
+    compared = pairs[found_once].assign(equal=0.0)
+    if compared.empty:
+        return biomarker_agreement(compared)
     found = agreement_table(compared, by=keys, reference="equal", prediction="difference")
     inside = (found["low"] > -found["smallest_change"]) & (found["high"] < found["smallest_change"])
     sources = {marker.name: marker.source for marker in BIOMARKERS}
     named = found.assign(within=inside, source=found["biomarker"].map(sources))
-    shown = ["bias", "low", "high", "unit", "smallest_change", "within", "n", "n_missing", "source"]
     return named[["biomarker", "segmenter", *shown]]

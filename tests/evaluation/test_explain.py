@@ -152,5 +152,5 @@ def test_the_worst_come_one_of_each_tissue_with_a_reason():
     )
     worst = worst_pairs(joined)
     assert worst["tissue"].tolist() == ["u", "t"]
-    assert worst["reason"].tolist()[0] == "nothing was found"
+    assert worst["reason"].tolist() == ["nothing was found: thin", "thin"]
     assert worst_pairs(joined, n=3, per_tissue=9)["tissue"].tolist() == ["u"] * 3

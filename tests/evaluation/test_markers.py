@@ -137,3 +137,9 @@ def test_limits_are_within_only_if_both_are_smaller_than_what_matters():
     got = biomarker_agreement(pairs).set_index("segmenter")
     assert got["within"].to_dict() == {"good": True, "bad": False}
     assert got["source"].str.contains("Boos").all()
+    lost = biomarker_agreement(
+        pairs.assign(difference=pairs["difference"].where(pairs["segmenter"] == "good"))
+    )
+    assert lost["segmenter"].tolist() == ["good"]
+    for nothing in (pairs.iloc[:0], pairs.assign(difference=np.nan)):
+        assert biomarker_agreement(nothing).empty

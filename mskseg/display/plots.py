@@ -10,12 +10,13 @@ from mskseg.display.architecture import draw_architecture
 from mskseg.display.charts import dice_by_tissue
 from mskseg.display.colours import tissue_colours
 from mskseg.display.distributions import histograms, spectra
-from mskseg.display.doubt import maps_beside, reading_page, uncertainty_maps
+from mskseg.display.doubt import maps_below, maps_beside, uncertainty_maps
 from mskseg.display.figures import save_figure
 from mskseg.display.gain_chart import gain_map
 from mskseg.display.montage import montage
 from mskseg.display.overlays import overlay, triptych
 from mskseg.display.pages import ranking_page, scene_page
+from mskseg.display.reading import reading_page
 from mskseg.display.reliability import referral_chart, reliability_charts, risk_coverage_chart
 from mskseg.display.slices import (
     draw_boxes,
@@ -40,6 +41,7 @@ __all__ = [
     "frame_around",
     "gain_map",
     "histograms",
+    "maps_below",
     "maps_beside",
     "masks_beside",
     "montage",

@@ -20,7 +20,6 @@ fewer than `MIN_SUBJECTS`     "too few subjects"
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -30,11 +29,12 @@ import pandas as pd
 from numpy.typing import ArrayLike
 
 from mskseg.errors import InputError
+from mskseg.evaluation.gains import paired_interval
 
 Verdict = Literal["equivalent", "higher", "lower", "inconclusive", "too few subjects"]
 
 MIN_SUBJECTS = 6
-"""With 5 subjects all five agree by chance once in 16 times: no interval of 95 per cent is one."""
+"""With five, all lean to one side by chance once in 16 times: a verdict at 5 per cent needs six."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,8 @@ class Difference:
     Attributes
     ----------
     mean, low, high : float
-        Of the difference, with its percentile interval; NaN interval with one subject.
+        Of the difference, with its interval (`mskseg.evaluation.gains.paired_interval`); a NaN
+        interval with fewer than five subjects.
     verdict : str
         By the table of this module.
     n : int
@@ -107,7 +108,7 @@ def paired_bootstrap(
     difference = (a - b)[np.isfinite(a - b)]
     if not difference.size:
         raise InputError(f"of {a.size} pairs none is complete; nothing can be compared")
-    low, high = _interval(difference, confidence=confidence, n_resamples=n_resamples, seed=seed)
+    low, high = paired_interval(difference, level=confidence, seed=seed, n_resamples=n_resamples)
     return Difference(
         mean=float(difference.mean()),
         low=low,
@@ -173,22 +174,6 @@ def compare_models(
             )
             rows.append(named | {"value": value, "first": one, "second": other} | vars(found))
     return pd.DataFrame(rows)
-
-
-def _interval(
-    difference: np.ndarray[tuple[int], np.dtype[np.float64]],
-    *,
-    confidence: float,
-    n_resamples: int,
-    seed: int,
-) -> tuple[float, float]:
-    if difference.size == 1:
-        return math.nan, math.nan
-    rng = np.random.default_rng(seed)
-    drawn = rng.integers(difference.size, size=(n_resamples, difference.size))
-    tail = (1 - confidence) / 2
-    low, high = np.quantile(difference[drawn].mean(axis=1), [tail, 1 - tail])
-    return float(low), float(high)
 
 
 def _verdict(low: float, high: float, *, margin: float, n: int) -> Verdict:

@@ -10,7 +10,7 @@ from mskseg.display.architecture import draw_architecture
 from mskseg.display.charts import dice_by_tissue
 from mskseg.display.colours import tissue_colours
 from mskseg.display.distributions import histograms, spectra
-from mskseg.display.doubt import maps_beside, reading_page, uncertainty_maps
+from mskseg.display.doubt import maps_below, maps_beside, uncertainty_maps
 from mskseg.display.error_charts import (
     agreement_panels,
     change_chart,
@@ -56,13 +56,13 @@ __all__ = [
     "gain_map",
     "histograms",
     "interval_chart",
+    "maps_below",
     "maps_beside",
     "masks_beside",
     "montage",
     "overlay",
     "ranked_bars",
     "ranking_page",
-    "reading_page",
     "referral_chart",
     "reliability_charts",
     "risk_coverage_chart",

@@ -70,7 +70,7 @@ def reliability_charts(
     figure, grid = plt.subplots(
         1,
         len(names),
-        figsize=(0.6 + 3.3 * len(names), 4.4),
+        figsize=(0.6 + 3.3 * len(names), 4.0 + 0.19 * chosen[series].nunique()),
         squeeze=False,
         sharey=True,
         layout="constrained",
@@ -83,7 +83,7 @@ def reliability_charts(
             sums = line.groupby("bin")[_SUMS].sum()
             _reliability_line(ax, sums, label=str(label), number=number, min_share=min_share)
         ax.set_title(str(name), fontsize=10)
-        ax.legend(frameon=False, fontsize=8, loc="upper left")
+        ax.legend(frameon=False, fontsize=8, loc="upper center", bbox_to_anchor=(0.5, -0.14))
     axes[0].set_ylabel(labels[1])
     figure.suptitle(title, fontsize=11)
     return axes
@@ -158,8 +158,7 @@ def referral_chart(
     Parameters
     ----------
     curves : mapping of str to pandas.DataFrame
-        Name, for the legend, and `mskseg.evaluation.selective.referral_curve`. The best and the
-        random order are drawn for the first.
+        Name, for the legend, and `mskseg.evaluation.selective.referral_curve`.
     title : str
         States the finding.
     ax : Axes, optional
@@ -177,12 +176,12 @@ def referral_chart(
     if not curves:
         raise InputError("no referral curve came, expected one or more")
     ax = _axes(ax)
-    first = next(iter(curves.values()))
-    referred = 100 * first["referred"]
-    ax.fill_between(referred, first["random"], first["best"], color="0.92", label="random to best")
     for number, (name, curve) in enumerate(curves.items()):
         x, y = (100 * curve["referred"]).to_numpy(), curve["dice"].to_numpy()
-        _line(ax, x, y, name=name, number=number)
+        _line(ax, x, y, name=f"{name}, by doubt", number=number)
+        colour = PLANS[number % len(PLANS)]
+        label = f"{name}, from random to best"
+        ax.fill_between(x, curve["random"], curve["best"], color=colour, alpha=0.14, label=label)
     ax.set(xlabel="outlines corrected, the least certain first (%)", ylabel="mean Dice")
     return _finish(ax, title)
 

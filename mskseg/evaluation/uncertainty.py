@@ -23,7 +23,7 @@ from tqdm.auto import tqdm
 from mskseg.data.cases import Case
 from mskseg.errors import InputError
 from mskseg.evaluation import metrics
-from mskseg.evaluation.calibration import N_BINS
+from mskseg.evaluation.calibration import N_BINS, ReliabilityBins
 from mskseg.evaluation.case_sums import CaseSums, look_at
 from mskseg.evaluation.entropy import entropy_parts
 from mskseg.evaluation.map_sources import MapSource, SliceMaps
@@ -125,6 +125,70 @@ def measure_uncertainty(
             tables["bins"] += [scaled | row for row in total.bin_rows()]
             tables["curves"] += [scaled | row for row in total.curve_rows()]
     return UncertaintyTables(**{name: pd.DataFrame(rows) for name, rows in tables.items()})
+
+
+def average_subjects(
+    cases: pd.DataFrame, *, by: Sequence[str], values: Sequence[str]
+) -> pd.DataFrame:
+    """Average a table of cases: over the cases of a subject, then over subjects.
+
+    Parameters
+    ----------
+    cases : pandas.DataFrame
+        `UncertaintyTables.cases`, or rows of it.
+    by : sequence of str
+        Columns that make a row each.
+    values : sequence of str
+        Columns to average; a subject without a number is left out of that mean.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Index `by`; `values`, `n_subjects`, and `n_without_<value>` where subjects lack one.
+    """
+    keys, wanted = list(by), list(values)
+    people = cases.groupby([*keys, "dataset", "subject"], sort=False)[wanted].mean()
+    grouped = people.groupby(level=keys, sort=False)
+    means = grouped.mean().assign(n_subjects=grouped.size())
+    for value in wanted:
+        if people[value].isna().any():
+            without = people[value].isna().groupby(level=keys, sort=False).sum()
+            means[f"n_without_{value}"] = without
+    return means
+
+
+def opinion_bins(outlines: pd.DataFrame, *, n_bins: int = 10) -> pd.DataFrame:
+    """Bin a model's predicted IoU as a confidence: what comes true is the IoU that it reached.
+
+    Parameters
+    ----------
+    outlines : pandas.DataFrame
+        `UncertaintyTables.outlines`; outlines without an opinion are left out. An opinion above 1
+        counts as 1.
+    n_bins : int
+
+    Returns
+    -------
+    pandas.DataFrame
+        As `UncertaintyTables.bins`, with the region "mask", for `reliability_charts`.
+
+    Raises
+    ------
+    InputError
+        If no outline has an opinion.
+    """
+    told = outlines.dropna(subset=["iou", "predicted_iou"])
+    if told.empty:
+        raise InputError(
+            f"none of {len(outlines)} outlines has a predicted IoU; take a model that learned it"
+        )
+    rows = []
+    for (model, arm, severity), group in told.groupby(["model", "arm", "severity"], sort=False):
+        named = {"model": model, "arm": arm, "severity": severity, "region": "mask"}
+        bins = ReliabilityBins.of(group["predicted_iou"].clip(0, 1), group["iou"], n_bins=n_bins)
+        sums = {"bin": range(n_bins), "n": bins.n, "confidence": bins.confidence, "hits": bins.hits}
+        rows.append(pd.DataFrame(sums).assign(**named))
+    return pd.concat(rows, ignore_index=True)
 
 
 def doubt_and_error(cases: pd.DataFrame, *, by: Sequence[str] = ("model", "arm")) -> pd.DataFrame:

@@ -102,6 +102,17 @@ def test_maps_of_another_shape_are_refused():
         plots.maps_beside(one, [np.zeros((3, 3))], titles=["a"], unit="nats")
 
 
+def test_each_slice_has_its_map_below_on_one_scale():
+    one = slice_maps().case_slice
+    maps = [np.full(one.image.shape, 0.2), np.where(one.image == 0, np.nan, 0)]
+    axes = plots.maps_below([one, one], maps, titles=["a", "b"], unit="part", limits=(0, 1))
+    assert [ax.get_title() for ax in axes[0]] == ["a", "b"]
+    assert {ax.images[-1].get_clim() for ax in axes[1]} == {(0, 1)}
+    assert np.ma.getmaskarray(axes[1, 1].images[-1].get_array()).all(), "no value, no colour"
+    with pytest.raises(InputError, match="1 maps"):
+        plots.maps_below([one, one], maps[:1], titles=["a", "b"], unit="", limits=(0, 1))
+
+
 def test_an_ensemble_shows_its_parts_and_a_single_model_does_not():
     assert [ax.get_title() for ax in plots.uncertainty_maps(slice_maps())] == [
         "wrong pixels",

@@ -8,20 +8,29 @@ from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
+import pandas as pd
 import pytest
 
 import mskseg
 from mskseg.data.cases import Case
+from mskseg.data.selection import load_some
 from mskseg.data.volume import LabelMap, Volume
 from mskseg.errors import InputError
 from mskseg.evaluation.case_sums import look_at
+from mskseg.evaluation.committed import committed_results
+from mskseg.evaluation.infiltration import fat_fraction_of
 from mskseg.evaluation.map_sources import GivenMaps, with_labels
 from mskseg.evaluation.metrics import dice
 from mskseg.evaluation.multiclass import FLOOR, as_classes
 from mskseg.evaluation.plans import NeighbourBox, OracleBox, OraclePoint
 from mskseg.evaluation.prompted_maps import PromptedMaps
-from mskseg.evaluation.temperature import temperature_of
-from mskseg.evaluation.uncertainty import doubt_and_error, measure_uncertainty
+from mskseg.evaluation.temperature import temperature_of, temperatures_of
+from mskseg.evaluation.uncertainty import (
+    average_subjects,
+    doubt_and_error,
+    measure_uncertainty,
+    opinion_bins,
+)
 from mskseg.prompts import fill_boxes
 
 SIZE, N_SLICES, LABELS = 40, 6, (1, 2)
@@ -215,6 +224,9 @@ def test_doubt_and_error_go_together_where_rho_is_below_zero():
 def test_the_temperature_of_a_source_makes_a_modest_one_surer():
     modest = PromptedMaps(BoxFiller(inside=0.6, outside=0.3), OracleBox(), labels=LABELS)
     assert temperature_of(modest, [make_case()]).value < 1
+    assert temperatures_of([modest], [make_case()]) == {
+        ("filler", "oracle"): temperature_of(modest, [make_case()]).value
+    }
     with pytest.raises(InputError, match="no validation case"):
         temperature_of(modest, [])
 
@@ -252,3 +264,48 @@ def test_the_miniatures_go_through_alone_and_together():
     assert row["miniature"]
     assert 0 < row["epistemic"] < row["entropy"]
     assert tables.outlines["predicted_iou"].isna().all(), "MedSAM has no opinion"
+
+
+def test_the_mean_is_over_subjects_and_those_without_a_number_are_counted():
+    table = pd.DataFrame(
+        {
+            "dataset": "d",
+            "subject": ["a", "a", "b"],
+            "arm": "oracle",
+            "dice": [0.9, 0.7, 0.6],
+            "ece_foreground": [math.nan, math.nan, 0.1],
+        }
+    )
+    row = average_subjects(table, by=["arm"], values=["dice", "ece_foreground"]).loc["oracle"]
+    assert row["dice"] == pytest.approx(0.7)
+    assert row["ece_foreground"] == pytest.approx(0.1)
+    assert (row["n_subjects"], row["n_without_ece_foreground"]) == (2, 1)
+
+
+def test_a_predicted_iou_is_calibrated_if_it_comes_true_on_average():
+    outlines = measure(PromptedMaps(BoxFiller(), OracleBox(), labels=LABELS)).outlines
+    bins = opinion_bins(outlines.assign(iou=0.5))
+    assert bins["n"].sum() == len(outlines)
+    assert (bins["confidence"] - bins["hits"]).abs().sum() / len(outlines) == pytest.approx(0.3)
+    with pytest.raises(InputError, match="none of 6 outlines has a predicted IoU"):
+        opinion_bins(outlines.assign(predicted_iou=math.nan))
+
+
+def test_committed_results_are_read_with_their_file_and_may_be_absent(tmp_path):
+    assert committed_results(tmp_path / "nowhere", "*.csv").empty
+    for name in ("07_a.csv", "07_b.csv", "06_c.csv"):
+        (tmp_path / name).write_text("model,dice\nnet,0.9\n", encoding="utf-8")
+    found = committed_results(tmp_path, "07_*.csv")
+    assert found["file"].tolist() == ["07_a.csv", "07_b.csv"]
+    (tmp_path / "07_b.csv").write_text("", encoding="utf-8")
+    with pytest.raises(InputError, match=r"07_b\.csv is no table"):
+        committed_results(tmp_path, "07_*.csv")
+
+
+def test_the_fat_fraction_is_of_the_same_person_and_none_in_air():
+    case = load_some("phantom_infiltrated_thigh", n_subjects=1, part="test", progress=False)[0]
+    fraction = fat_fraction_of(case)
+    muscle = np.isin(case.reference.array, range(1, 13))
+    assert 0.18 < np.nanmean(fraction.array[muscle]) < 0.34, "Moderate, as the phantom assumes"
+    assert np.isnan(fraction.array[0, 0, 0])
+    assert fraction.shape == case.image.shape

@@ -31,8 +31,12 @@ class NnunetConfig:
         None: nnU-Net's plan, made for 8 GB on a GPU.
     base_features : int, optional
         Features of the first stage; None: nnU-Net's 32.
+    optimiser : {"sgd", "adam"}
+        "sgd" is nnU-Net's, with a momentum of 0.99; "adam" is its own variant, AdamW with AMSGrad
+        (`nnUNetTrainerAdam`), which gets away from an empty mask in hundreds of steps instead of
+        thousands.
     learning_rate : float
-        At the start; it falls as nnU-Net's does, to 0 after `epochs`.
+        At the start; it falls as nnU-Net's does, to 0 after `epochs`. For "adam" 0.001 is usual.
     time_limit_s : float, optional
         Stop after the epoch in which this was passed, resumed runs added up; None: never.
     mirroring : bool, optional
@@ -55,6 +59,7 @@ class NnunetConfig:
     patch_size: tuple[int, ...] | None = None  # planned by nnU-Net
     batch_size: int | None = None  # planned by nnU-Net
     base_features: int | None = None  # planned by nnU-Net
+    optimiser: Literal["sgd", "adam"] = "sgd"  # nnU-Net's
     learning_rate: float = 0.01  # nnU-Net's
     time_limit_s: float | None = None  # a day that ends is no failure of the method
     mirroring: bool | None = None  # decided from the labels: a mirrored "left" would be wrong
@@ -68,6 +73,8 @@ class NnunetConfig:
             raise InputError(
                 f"the configuration {self.configuration!r} is unknown; choose 2d or 3d_fullres"
             )
+        if self.optimiser not in ("sgd", "adam"):
+            raise InputError(f"the optimiser {self.optimiser!r} is unknown; choose sgd or adam")
         counts = ("epochs", "iterations_per_epoch", "validation_iterations", "processes")
         for name in counts:
             if getattr(self, name) < 1:

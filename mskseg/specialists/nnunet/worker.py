@@ -1,4 +1,4 @@
-"""The process in which nnU-Net works: ``python -m mskseg.specialists.nnunet.worker JOB.json STAGE``.
+"""The process in which nnU-Net works: ``python -m mskseg.specialists.nnunet.worker JOB STAGE``.
 
 It runs in a process of its own, since nnU-Net reads its folders from environment variables when it
 is imported, prints a great deal, and may be killed for memory. Stages: ``plan`` (fingerprint, plan,
@@ -22,6 +22,7 @@ from typing import Any
 from unittest.mock import patch
 
 DATASET_ID, DATASET, PLANS = 1, "Dataset001_mskseg", "nnUNetPlans"
+_N_AUGMENTING = "nnUNet_n_proc_DA"
 TRAINER, TRAINER_FOLDER = "MsksegTrainer", Path(__file__).parent / "trainer"
 
 
@@ -43,7 +44,7 @@ def _in_this_process(*, wanted: bool) -> Iterator[None]:
 
 def plan(folder: Path, settings: dict[str, Any]) -> None:
     """Extract the fingerprint, plan, adapt the plan, preprocess."""
-    os.environ["nnUNet_n_proc_DA"] = "1"  # the planner sets torch's threads to it; 0 is refused
+    os.environ[_N_AUGMENTING] = "1"  # the planner sets torch's threads to it; 0 is refused
     from nnunetv2.experiment_planning import plan_and_preprocess_api as api
 
     from mskseg.specialists.nnunet.planning import adapted_plans
@@ -55,7 +56,9 @@ def plan(folder: Path, settings: dict[str, Any]) -> None:
         path = folder / "preprocessed" / DATASET / f"{PLANS}.json"
         plans = json.loads(path.read_text(encoding="utf-8"))
         if name not in plans["configurations"]:
-            raise SystemExit(f"nnU-Net planned no {name} for these images: they have too few slices")
+            raise SystemExit(
+                f"nnU-Net planned no {name} for these images: they have too few slices"
+            )
         path.write_text(json.dumps(adapted_plans(plans, settings), indent=2), encoding="utf-8")
         api.preprocess_dataset(DATASET_ID, PLANS, (name,), [n], show_progress_bar=False)
     splits = folder / "raw" / DATASET / "splits_final.json"
@@ -68,6 +71,7 @@ def train(folder: Path, settings: dict[str, Any]) -> None:
     import torch
     from nnunetv2.run.run_training import get_trainer_from_args, maybe_load_checkpoint
 
+    os.environ[_N_AUGMENTING] = "0"  # in this process: few cores, and the seed decides
     random.seed(settings["seed"])
     np.random.seed(settings["seed"])  # noqa: NPY002  nnU-Net draws from the global state
     torch.manual_seed(settings["seed"])
@@ -92,14 +96,17 @@ def predict(folder: Path, settings: dict[str, Any]) -> None:
 
     inputs = sorted({path.name[:-12] for path in (folder / "input").glob("*_0000.nii.gz")})
     outputs = folder / "predictions"
-    outputs.mkdir(exist_ok=True)
+    partial = outputs / ".partial"
+    partial.mkdir(parents=True, exist_ok=True)
     todo = [name for name in inputs if not (outputs / f"{name}.nii.gz").is_file()]
     predictor = nnUNetPredictor(device=torch.device(settings["device"]), allow_tqdm=False)
     model = model_folder(folder, settings["configuration"])
     predictor.initialize_from_trained_model_folder(str(model), use_folds=(0,))
     for number, name in enumerate(todo, start=1):
         images = sorted(map(str, (folder / "input").glob(f"{name}_????.nii.gz")))
-        predictor.predict_from_files_sequential([images], [str(outputs / name)], True)
+        predictor.predict_from_files_sequential([images], [str(partial / name)], True)
+        for ending in (".npz", ".nii.gz"):  # a label map that is there is complete
+            (partial / f"{name}{ending}").replace(outputs / f"{name}{ending}")
         print(f"mskseg: case {number} of {len(todo)}", flush=True)  # noqa: T201  for the parent
 
 

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from nnunetv2.training.lr_scheduler.polylr import PolyLRScheduler
 from nnunetv2.training.nnUNetTrainer.nnUNetTrainer import nnUNetTrainer
 
 
@@ -36,6 +37,7 @@ class MsksegTrainer(nnUNetTrainer):  # type: ignore[misc]
         self.num_iterations_per_epoch = settings["iterations_per_epoch"]
         self.num_val_iterations_per_epoch = settings["validation_iterations"]
         self.initial_lr = settings["learning_rate"]
+        self.optimiser = settings["optimiser"]
         self.time_limit_s = settings["time_limit_s"]
         self.mirroring = settings["mirroring"]
         self.save_every = 1  # so that a run that dies loses one epoch at most
@@ -51,6 +53,18 @@ class MsksegTrainer(nnUNetTrainer):  # type: ignore[misc]
         if not self.mirroring:
             axes = self.inference_allowed_mirroring_axes = None
         return rotation, dummy_2d, initial_patch, axes
+
+    def configure_optimizers(self) -> Any:
+        """Take its optimiser, or AdamW as in nnU-Net's variant ``nnUNetTrainerAdam``."""
+        if self.optimiser == "sgd":
+            return super().configure_optimizers()
+        optimiser = torch.optim.AdamW(
+            self.network.parameters(),
+            lr=self.initial_lr,
+            weight_decay=self.weight_decay,
+            amsgrad=True,
+        )
+        return optimiser, PolyLRScheduler(optimiser, self.initial_lr, self.num_epochs)
 
     def run_training(self) -> None:
         """Train until the last epoch or the end of the time."""

@@ -54,7 +54,14 @@ class NnunetRun:
     folder: Path
     config: NnunetConfig
     labels: Labels
-    miniature: bool = False  # the published method; how little it was trained stands in its name
+
+    @property
+    def miniature(self) -> bool:
+        """Whether anything but the published network and its published training was asked for."""
+        stock = NnunetConfig(self.config.configuration)
+        shrunk = ("epochs", "iterations_per_epoch", "patch_size", "batch_size", "base_features",
+                  "optimiser", "time_limit_s")  # fmt: skip
+        return any(getattr(self.config, name) != getattr(stock, name) for name in shrunk)
 
     @property
     def name(self) -> str:
@@ -188,6 +195,7 @@ def _work(folder: Path, stages: Sequence[str], *, progress: bool, what: str) -> 
         subprocess.Popen(command, env=_environment(folder), cwd=folder, **streams) as process,
     ):
         assert process.stdout is not None  # noqa: S101  a pipe was asked for
+        log.write("\n")  # what a killed process wrote last has no end of line
         try:
             tail, stage, reached = _follow(process.stdout, log, bar)
         except BaseException:

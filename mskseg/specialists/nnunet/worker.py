@@ -9,6 +9,7 @@ are for the parent process.
 
 from __future__ import annotations
 
+import importlib
 import json
 import multiprocessing
 import os
@@ -42,6 +43,14 @@ def _in_this_process(*, wanted: bool) -> Iterator[None]:
         yield
 
 
+def _announce_trainer() -> None:
+    """Let nnU-Net find our trainer at once: its own search imports all its variants first."""
+    from nnunetv2.training.nnUNetTrainer import nnUNetTrainer as where
+
+    sys.path.insert(0, str(TRAINER_FOLDER))
+    setattr(where, TRAINER, importlib.import_module("mskseg_trainer").MsksegTrainer)
+
+
 def plan(folder: Path, settings: dict[str, Any]) -> None:
     """Extract the fingerprint, plan, adapt the plan, preprocess."""
     os.environ[_N_AUGMENTING] = "1"  # the planner sets torch's threads to it; 0 is refused
@@ -72,6 +81,7 @@ def train(folder: Path, settings: dict[str, Any]) -> None:
     from nnunetv2.run.run_training import get_trainer_from_args, maybe_load_checkpoint
 
     os.environ[_N_AUGMENTING] = "0"  # in this process: few cores, and the seed decides
+    _announce_trainer()
     random.seed(settings["seed"])
     np.random.seed(settings["seed"])  # noqa: NPY002  nnU-Net draws from the global state
     torch.manual_seed(settings["seed"])
@@ -94,6 +104,7 @@ def predict(folder: Path, settings: dict[str, Any]) -> None:
     import torch
     from nnunetv2.inference.predict_from_raw_data import nnUNetPredictor
 
+    _announce_trainer()
     inputs = sorted({path.name[:-12] for path in (folder / "input").glob("*_0000.nii.gz")})
     outputs = folder / "predictions"
     partial = outputs / ".partial"

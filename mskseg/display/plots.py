@@ -10,10 +10,13 @@ from mskseg.display.architecture import draw_architecture
 from mskseg.display.charts import dice_by_tissue
 from mskseg.display.colours import tissue_colours
 from mskseg.display.distributions import histograms, spectra
+from mskseg.display.doubt import maps_beside, reading_page, uncertainty_maps
 from mskseg.display.figures import save_figure
+from mskseg.display.gain_chart import gain_map
 from mskseg.display.montage import montage
 from mskseg.display.overlays import overlay, triptych
 from mskseg.display.pages import ranking_page, scene_page
+from mskseg.display.reliability import referral_chart, reliability_charts, risk_coverage_chart
 from mskseg.display.slices import (
     draw_boxes,
     draw_label_map,
@@ -21,10 +24,12 @@ from mskseg.display.slices import (
     frame_around,
     show_slice,
 )
-from mskseg.display.sweeps import ranked_bars, sweep_chart
+from mskseg.display.sweeps import agreement_chart, ranked_bars, seconds_chart, sweep_chart
 from mskseg.display.tissue_chart import tissue_chart
+from mskseg.display.verdicts import interval_chart, verdict_bars
 
 __all__ = [
+    "agreement_chart",
     "dice_by_tissue",
     "draw_architecture",
     "draw_boxes",
@@ -34,18 +39,28 @@ __all__ = [
     "embedding_beside",
     "estimate_chart",
     "frame_around",
+    "gain_map",
     "histograms",
+    "interval_chart",
+    "maps_beside",
     "masks_beside",
     "montage",
     "overlay",
     "ranked_bars",
     "ranking_page",
+    "reading_page",
+    "referral_chart",
+    "reliability_charts",
+    "risk_coverage_chart",
     "save_figure",
     "scene_page",
+    "seconds_chart",
     "show_slice",
     "spectra",
     "sweep_chart",
     "tissue_chart",
     "tissue_colours",
     "triptych",
+    "verdict_bars",
+    "uncertainty_maps",
 ]

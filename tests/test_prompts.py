@@ -256,6 +256,13 @@ def test_error_point_corrects_the_deepest_error():
     assert (label, point.tolist()) == (0, [23.5, 11.5])
 
 
+def test_depth_of_an_error_is_measured_in_millimetres():
+    """6 rows by 20 columns were missed, 12 rows by 3 columns were added."""
+    reference, prediction = drawn((2, 2, 22, 8)), drawn((25, 4, 28, 16))
+    assert error_point(reference, prediction)[1] == 1
+    assert error_point(reference, prediction, spacing_mm=(1.0, 3.0))[1] == 0
+
+
 @pytest.mark.parametrize(
     ("box", "reason"),
     [

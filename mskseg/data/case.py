@@ -106,6 +106,9 @@ class Case:
     severity: str = ""
 
     def __post_init__(self) -> None:
+        _check_kind(self.image, Volume, what=f"the image of {self.name}")
+        if self.reference is not None:
+            _check_kind(self.reference, LabelMap, what=f"the reference of {self.name}")
         check_image(self.image, what=f"image of {self.name}")
         if self.reference is not None:
             check_same_grid(self.image, self.reference)
@@ -202,3 +205,12 @@ class Case:
             raise InputError(f"{self.name} has no reference; give a label map to take slices by")
         labelled = self.reference.stack(plane or self.plane).any(axis=(1, 2))
         return tuple(int(k) for k in np.flatnonzero(labelled))
+
+
+def _check_kind(value: object, kind: type, *, what: str) -> None:
+    """Refuse a bare array: without its affine nobody knows where it lies."""
+    if not isinstance(value, kind):
+        raise InputError(
+            f"{what} is a {type(value).__name__}, expected a {kind.__name__}; "
+            f"read the file, or give {kind.__name__}(array, affine)"
+        )

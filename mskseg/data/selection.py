@@ -18,7 +18,7 @@ from mskseg.data.datasets import (
 )
 from mskseg.data.locations import brought_folder
 from mskseg.data.manifest import verify
-from mskseg.data.splits import SHARES, Split
+from mskseg.data.splits import SHARES, Part, Split
 from mskseg.errors import InputError
 
 
@@ -77,7 +77,12 @@ def load_splits(names: Iterable[str]) -> tuple[Split, ...]:
 
 
 def load_some(
-    name: str, *, n_subjects: int = 1, n_sequences: int | None = 1, progress: bool = True
+    name: str,
+    *,
+    n_subjects: int = 1,
+    n_sequences: int | None = 1,
+    part: Part | None = None,
+    progress: bool = True,
 ) -> CaseSet:
     """Load the first reported subjects of a data set, in its first sequences.
 
@@ -90,6 +95,8 @@ def load_some(
     n_sequences : int or None
         Of a phantom those that come first in its manifest entry, of other data sets those of the
         first scans; None for all.
+    part : {"train", "validation", "test", "inference"}, optional
+        Of the split; by default the people of `reported_subjects`.
     progress : bool
         Show a bar while something is made or fetched.
 
@@ -106,14 +113,18 @@ def load_some(
     check_can_be_scored(name)
     if name in PHANTOMS:
         kinds = PHANTOMS[name].sequences[:n_sequences]
-        subjects = reported_subjects(name)[:n_subjects]
+        subjects = _subjects(name, part)[:n_subjects]
         return load_cases(name, subjects=subjects, sequences=kinds, progress=progress)
     everything = load_cases(name, progress=progress)  # fetched now, so that it can be listed
-    chosen = reported_subjects(name)[:n_subjects]
+    chosen = _subjects(name, part)[:n_subjects]
     scans = everything.scans if isinstance(everything, LazyCaseSet) else tuple(everything)
     found = dict.fromkeys(scan.sequence for scan in scans if scan.subject in chosen)
     kinds = tuple(found)[:n_sequences]
     return load_cases(name, subjects=chosen, sequences=kinds, progress=progress)
+
+
+def _subjects(name: str, part: Part | None) -> tuple[str, ...]:
+    return reported_subjects(name) if part is None else list_subjects(name, part=part)
 
 
 def load_companions(cases: CaseSet, sequences: Sequence[str]) -> tuple[Case, ...]:

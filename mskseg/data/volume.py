@@ -215,6 +215,8 @@ class Volume:
             If the plane is unknown, or k is not a slice (negative ones do not count from the end).
         """
         stack = self.stack(plane)
+        if not np.issubdtype(type(k), np.integer):
+            raise InputError(f"slice {k!r} is no whole number; choose 0 to {len(stack) - 1}")
         if not 0 <= k < len(stack):
             raise InputError(
                 f"{plane} slice {k} does not exist: the volume has {len(stack)}; "

@@ -10,6 +10,7 @@ from mskseg.display.architecture import draw_architecture
 from mskseg.display.charts import dice_by_tissue
 from mskseg.display.colours import tissue_colours
 from mskseg.display.distributions import histograms, spectra
+from mskseg.display.doubt import maps_below, maps_beside, uncertainty_maps
 from mskseg.display.error_charts import (
     agreement_panels,
     change_chart,
@@ -17,10 +18,13 @@ from mskseg.display.error_charts import (
     form_panels,
 )
 from mskseg.display.figures import save_figure
+from mskseg.display.gain_chart import gain_map
 from mskseg.display.galleries import ceiling_chart, drift_chart, failure_gallery, stray_chart
 from mskseg.display.montage import montage
 from mskseg.display.overlays import overlay, triptych
 from mskseg.display.pages import ranking_page, scene_page
+from mskseg.display.reading import reading_page
+from mskseg.display.reliability import referral_chart, reliability_charts, risk_coverage_chart
 from mskseg.display.slices import (
     draw_boxes,
     draw_label_map,
@@ -28,10 +32,12 @@ from mskseg.display.slices import (
     frame_around,
     show_slice,
 )
-from mskseg.display.sweeps import ranked_bars, sweep_chart
+from mskseg.display.sweeps import agreement_chart, ranked_bars, seconds_chart, sweep_chart
 from mskseg.display.tissue_chart import tissue_chart
+from mskseg.display.verdicts import interval_chart, verdict_bars
 
 __all__ = [
+    "agreement_chart",
     "agreement_panels",
     "ceiling_chart",
     "change_chart",
@@ -48,14 +54,23 @@ __all__ = [
     "failure_gallery",
     "form_panels",
     "frame_around",
+    "gain_map",
     "histograms",
+    "interval_chart",
+    "maps_below",
+    "maps_beside",
     "masks_beside",
     "montage",
     "overlay",
     "ranked_bars",
     "ranking_page",
+    "reading_page",
+    "referral_chart",
+    "reliability_charts",
+    "risk_coverage_chart",
     "save_figure",
     "scene_page",
+    "seconds_chart",
     "show_slice",
     "spectra",
     "stray_chart",
@@ -63,4 +78,6 @@ __all__ = [
     "tissue_chart",
     "tissue_colours",
     "triptych",
+    "uncertainty_maps",
+    "verdict_bars",
 ]

@@ -1,12 +1,13 @@
 """How Dice grows with clicks: a simulated reader corrects a mask, one click after another.
 
 After Hu 2023 (1, 5, 10, 20 points) with the reader of Kirillov 2023: the first click goes to the
-middle of the object, each further one to the deepest place of the larger error. With each click the
-model gets all clicks so far and its own last mask.
+middle of the object, each further one to where the error is deepest, missed or added. With each
+click the model gets all clicks so far and its own last mask.
 """
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -19,7 +20,7 @@ from tqdm.auto import tqdm
 from mskseg.data.cases import Case, CaseSlice
 from mskseg.errors import InputError
 from mskseg.evaluation.metrics import dice
-from mskseg.prompts import MIN_AREA_MM2, boxes_from_mask, central_point, error_point, random_points
+from mskseg.prompts import boxes_from_mask, central_point, error_point, random_points
 
 Strategy = Literal["corrective", "random"]
 Mask = NDArray[np.bool_]
@@ -45,7 +46,8 @@ def click_curves(
     segmenter : Segmenter
         Of a model that learned points.
     cases : iterable of Case
-        With references. Slices on which a tissue has less than the minimum area are left out.
+        With references. An object is a tissue on a slice; one without a piece of the minimum
+        area (`mskseg.prompts.MIN_AREA_MM2`) is left out, since nobody would draw its box.
     n_points : sequence of int
         When to score.
     strategies : sequence of {"corrective", "random"}
@@ -60,11 +62,15 @@ def click_curves(
     Returns
     -------
     pandas.DataFrame
-        A row for each object, strategy and number of points: `dataset`, `subject`, `anatomy`,
-        `sequence`, `tissue`, `slice`, `outline_mm` (length of the reference's outline),
-        `strategy`, `n_points`, `dice` (of the mask that the model rates highest), `best_dice` (of
-        its best mask, which needs the reference to be known); and with the strategy "box" and 0
-        points one row for its tight boxes.
+        A row for each object, strategy and number of points: `case`, `dataset`, `subject`,
+        `anatomy`, `sequence`, `tissue`, `slice`, `outline_mm` (length of the reference's outline),
+        `n_boxes` (its pieces), `strategy`, `n_points`, and Dice of three answers to the same
+        clicks: `dice` of the mask that is kept and corrected (after one click the highest rated of
+        three, after more the single one, as SAM was trained), `rated_dice` of three masks' highest
+        rated one (the first, if the model rates none), `best_dice` of three masks' best, which
+        needs the reference to be known. And with the strategy "box" and 0 points one row for the
+        union of its tight boxes' answers; there `rated_dice` and `best_dice` are NaN, since one
+        mask is asked for.
 
     Raises
     ------
@@ -104,9 +110,18 @@ class _Reader:
         elif strategy == "random" or np.array_equal(self.prediction, self.reference):
             point, label = random_points(self.reference, 1, rng=rng)[0], 1
         else:
-            point, label = error_point(self.reference, self.prediction)
+            point, label = error_point(self.reference, self.prediction, spacing_mm=spacing_mm)
         self.points.append(point)
         self.labels.append(label)
+
+
+@dataclass(frozen=True)
+class _Object:
+    """A tissue on a slice."""
+
+    mask: Mask
+    boxes: NDArray[np.float64]
+    described: dict[str, Any]
 
 
 def _slice_rows(
@@ -117,45 +132,47 @@ def _slice_rows(
     strategies: Sequence[Strategy],
     seed: int,
 ) -> Iterator[dict[str, Any]]:
-    label_map = np.asarray(one.label_map)
-    pixel_mm2 = float(np.prod(one.spacing_mm))
-    labels = [
-        int(k)
-        for k in np.unique(label_map[label_map > 0])
-        if np.count_nonzero(label_map == k) * pixel_mm2 >= MIN_AREA_MM2
-    ]
-    masks = [label_map == k for k in labels]
-    if not masks:
+    objects = _objects(case, one)
+    if not objects:
         return
-    described = [
-        {
+    embedding = segmenter.embed(one.image)
+    for each in objects:
+        answer = segmenter.predict(embedding, boxes_xyxy=each.boxes).masks[:, 0].any(axis=0)
+        yield each.described | {
+            "strategy": "box",
+            "n_points": 0,
+            "dice": dice(each.mask, answer),
+            "rated_dice": np.nan,
+            "best_dice": np.nan,
+        }
+    masks = [each.mask for each in objects]
+    for strategy in strategies:
+        # Of the slice alone: the same clicks whatever else is scored.
+        rng = np.random.default_rng([seed, zlib.crc32(case.name.encode()), one.index])
+        for clicks, scores in _clicked(segmenter, embedding, masks, counts, strategy, rng, one):
+            for each, score in zip(objects, scores, strict=True):
+                yield each.described | {"strategy": strategy, "n_points": clicks} | score
+
+
+def _objects(case: Case, one: CaseSlice) -> list[_Object]:
+    label_map, found = np.asarray(one.label_map), []
+    for label in np.unique(label_map[label_map > 0]):
+        mask = label_map == label
+        boxes = boxes_from_mask(mask, spacing_mm=one.spacing_mm)
+        described = {
+            "case": case.name,
             "dataset": case.dataset,
             "subject": case.subject,
             "anatomy": case.anatomy,
             "sequence": case.sequence,
-            "tissue": case.tissue(label),
+            "tissue": case.tissue(int(label)),
             "slice": one.index,
             "outline_mm": outline_mm(mask, spacing_mm=one.spacing_mm),
+            "n_boxes": len(boxes),
         }
-        for label, mask in zip(labels, masks, strict=True)
-    ]
-    embedding = segmenter.embed(one.image)
-    for what, mask in zip(described, masks, strict=True):
-        boxes = boxes_from_mask(mask, spacing_mm=one.spacing_mm)
         if len(boxes):
-            answer = segmenter.predict(embedding, boxes_xyxy=boxes).masks[:, 0].any(axis=0)
-            score = dice(mask, answer)
-            yield what | {"strategy": "box", "n_points": 0, "dice": score, "best_dice": score}
-    for strategy in strategies:
-        rng = np.random.default_rng([seed, one.index])
-        for clicks, scores in _clicked(segmenter, embedding, masks, counts, strategy, rng, one):
-            for what, (chosen, best) in zip(described, scores, strict=True):
-                yield what | {
-                    "strategy": strategy,
-                    "n_points": clicks,
-                    "dice": chosen,
-                    "best_dice": best,
-                }
+            found.append(_Object(mask, boxes, described))
+    return found
 
 
 def _clicked(
@@ -166,36 +183,55 @@ def _clicked(
     strategy: Strategy,
     rng: np.random.Generator,
     one: CaseSlice,
-) -> Iterator[tuple[int, list[tuple[float, float]]]]:
+) -> Iterator[tuple[int, list[dict[str, float]]]]:
     """Click on all objects of a slice together: one call of the decoder for each click."""
     readers, logits = [_Reader(mask) for mask in masks], None
+    each = np.arange(len(readers))
     for clicks in range(1, counts[-1] + 1):
         for reader in readers:
             reader.click(strategy, rng, one.spacing_mm)
-        prediction = segmenter.predict(
-            embedding,
-            point_coords=np.array([reader.points for reader in readers]),
-            point_labels=np.array([reader.labels for reader in readers]),
-            mask_logits=logits,
-            multimask=clicks == 1,
-        )
-        chosen = np.nan_to_num(prediction.predicted_iou).argmax(axis=1)
-        each = np.arange(len(readers))
-        logits = prediction.low_res_logits[each, chosen]
-        for reader, found in zip(readers, prediction.masks[each, chosen], strict=True):
+        asked = {
+            "point_coords": np.array([reader.points for reader in readers]),
+            "point_labels": np.array([reader.labels for reader in readers]),
+            "mask_logits": logits,
+        }
+        kept = segmenter.predict(embedding, **asked, multimask=clicks == 1)
+        three = kept
+        if clicks in counts and clicks > 1:
+            three = segmenter.predict(embedding, **asked, multimask=True)
+        chosen = _highest_rated(kept)
+        logits = kept.low_res_logits[each, chosen]
+        for reader, found in zip(readers, kept.masks[each, chosen], strict=True):
             reader.prediction = found
         if clicks in counts:
-            yield (
-                clicks,
-                [
-                    (dice(r.reference, found[k]), max(dice(r.reference, mask) for mask in found))
-                    for r, found, k in zip(readers, prediction.masks, chosen, strict=True)
-                ],
-            )
+            yield clicks, _scores(readers, three)
+
+
+def _highest_rated(prediction: Any) -> NDArray[np.intp]:
+    rated: NDArray[np.intp] = np.nan_to_num(prediction.predicted_iou, nan=-np.inf).argmax(axis=1)
+    return rated
+
+
+def _scores(readers: Sequence[_Reader], three: Any) -> list[dict[str, float]]:
+    scores = []
+    for reader, found, rated in zip(readers, three.masks, _highest_rated(three), strict=True):
+        of_masks = [dice(reader.reference, mask) for mask in found]
+        scores.append(
+            {
+                "dice": dice(reader.reference, np.asarray(reader.prediction)),
+                "rated_dice": of_masks[rated],
+                "best_dice": max(of_masks),
+            }
+        )
+    return scores
 
 
 def outline_mm(mask: Mask, *, spacing_mm: tuple[float, float]) -> float:
-    """Length in mm of the line that a reader would draw around a mask (H, W), holes included."""
+    """Length in mm of the line that a reader would draw around a mask (H, W), holes included.
+
+    Along the middles of the border's pixel edges (marching squares), which cuts corners by 0.6 of a
+    pixel each and makes a slanted line up to 8 % too long.
+    """
     from skimage import measure
 
     contours: Any = measure.find_contours

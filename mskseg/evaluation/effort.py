@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
 import pandas as pd
 
 from mskseg.errors import InputError
+
+_OBJECT = ["case", "dataset", "subject", "tissue", "slice", "outline_mm", "n_boxes"]
 
 
 @dataclass(frozen=True)
@@ -23,15 +24,20 @@ class Costs:
         To drag a box.
     draw_mm_per_s : float
         Speed at which an outline is drawn by hand.
+    patience_clicks : int
+        After so many clicks without success the reader gives up and draws.
     """
 
-    click_s: float = 1.5
-    box_s: float = 3.0
-    draw_mm_per_s: float = 8.0
+    click_s: float = 1.5  # one glance and one aimed movement
+    box_s: float = 3.0  # two aimed movements
+    draw_mm_per_s: float = 8.0  # of the anatomy, enlarged on a screen
+    patience_clicks: int = 10  # most gain comes before
 
     def __post_init__(self) -> None:
-        if min(self.click_s, self.box_s, self.draw_mm_per_s) <= 0:
+        if not all(cost > 0 for cost in (self.click_s, self.box_s, self.draw_mm_per_s)):
             raise InputError(f"a cost of 0 or less came: {self}; give seconds and mm per second")
+        if self.patience_clicks < 1:
+            raise InputError(f"patience_clicks is {self.patience_clicks}, expected 1 or more")
 
 
 def clicks_to_reach(curves: pd.DataFrame, *, dice: float) -> pd.DataFrame:
@@ -42,58 +48,96 @@ def clicks_to_reach(curves: pd.DataFrame, *, dice: float) -> pd.DataFrame:
     curves : pandas.DataFrame
         From `mskseg.evaluation.clicks.click_curves`, scored after every click.
     dice : float
+        Above 0, at most 1.
 
     Returns
     -------
     pandas.DataFrame
-        A row for each object: `dataset`, `subject`, `tissue`, `slice`, `outline_mm`, `clicks` (NaN
-        where it was not reached) and `box_suffices`, whether the box alone reaches it.
+        A row for each object: `case`, `dataset`, `subject`, `tissue`, `slice`, `outline_mm`,
+        `n_boxes`, `clicks` (the first number that reaches it, NaN if none does), `clicks_tried`
+        and `box_suffices`, whether the boxes alone reach it.
+
+    Raises
+    ------
+    InputError
+        If the goal is no Dice, or the table has no corrective clicks.
     """
-    keys = ["dataset", "subject", "tissue", "slice", "outline_mm"]
+    if not 0 < dice <= 1:
+        raise InputError(f"a goal of {dice} came, expected a Dice above 0 and at most 1")
     corrective = curves[curves["strategy"] == "corrective"]
-    reached = corrective[corrective["dice"] >= dice].groupby(keys, sort=False)["n_points"].min()
-    boxed = curves[curves["strategy"] == "box"].set_index(keys)["dice"] >= dice
-    objects = corrective[keys].drop_duplicates().set_index(keys)
-    objects["clicks"] = reached
-    objects["box_suffices"] = boxed.reindex(objects.index, fill_value=False)
+    if corrective.empty:
+        raise InputError("the curves hold no corrective clicks; score that strategy")
+    reached = corrective[corrective["dice"] >= dice].groupby(_OBJECT, sort=False)["n_points"].min()
+    boxed = curves[curves["strategy"] == "box"].set_index(_OBJECT)["dice"] >= dice
+    tried = corrective.groupby(_OBJECT, sort=False)["n_points"].max()
+    objects = tried.rename("clicks_tried").to_frame()
+    objects.insert(0, "clicks", reached.reindex(tried.index).astype(float))
+    objects["box_suffices"] = boxed.reindex(tried.index, fill_value=False)
     return objects.reset_index()
 
 
-def time_saved(reached: pd.DataFrame, *, costs: Costs) -> pd.DataFrame:
-    """Compare clicking with drawing, tissue by tissue.
+def time_saved(
+    reached: pd.DataFrame, *, costs: Costs, by: Sequence[str] = ("dataset", "tissue")
+) -> pd.DataFrame:
+    """Compare clicking, and boxing, with drawing.
+
+    A reader decides for one way and does not know whether it will succeed: an object that is not
+    reached by `costs.patience_clicks` clicks, or by its boxes, is drawn after them and costs both.
 
     Parameters
     ----------
     reached : pandas.DataFrame
-        From `clicks_to_reach`. An object that clicks never reach is drawn after the last click: it
-        costs both.
+        From `clicks_to_reach`.
     costs : Costs
+    by : sequence of str
+        Columns that make a row each of the result.
 
     Returns
     -------
     pandas.DataFrame
-        A row for each tissue: `dataset`, `tissue`, `reached` (share of objects), `clicks` (median
-        where reached), `clicking_s`, `drawing_s` (means) and `saved` (part of the time).
+        `by`, `n_objects`; `by_clicks` and `by_box`, the share of objects that are reached, `clicks`
+        (median where reached); the mean `clicking_s`, `boxing_s` and `drawing_s`; and
+        `saved_by_clicks` and `saved_by_box`, parts of the drawing time, below 0 where it costs.
     """
     drawing = reached["outline_mm"] / costs.draw_mm_per_s
-    tried = np.nanmax([reached["clicks"].max(), 1])
-    clicking = reached["clicks"].mul(costs.click_s).fillna(tried * costs.click_s + drawing)
-    clicking = clicking.where(~reached["box_suffices"], np.minimum(clicking, costs.box_s))
-    timed = reached.assign(drawing_s=drawing, clicking_s=clicking)
-    grouped = timed.groupby(["dataset", "tissue"], sort=False)
-    table = grouped[["clicking_s", "drawing_s"]].mean()
-    table["reached"] = (timed["clicks"].notna() | timed["box_suffices"]).groupby(
-        [timed["dataset"], timed["tissue"]], sort=False
-    ).mean()  # fmt: skip
-    table["clicks"] = grouped["clicks"].median()
-    table["saved"] = 1 - table["clicking_s"] / table["drawing_s"]
+    tried = reached["clicks_tried"].clip(upper=costs.patience_clicks)
+    clicks = reached["clicks"].where(reached["clicks"] <= costs.patience_clicks)
+    boxing = reached["n_boxes"] * costs.box_s
+    timed = reached.assign(
+        by_clicks=clicks.notna(),
+        by_box=reached["box_suffices"],
+        clicks=clicks,
+        clicking_s=(clicks * costs.click_s).fillna(tried * costs.click_s + drawing),
+        boxing_s=boxing.where(reached["box_suffices"], boxing + drawing),
+        drawing_s=drawing,
+    )
+    grouped = timed.groupby(list(by), sort=False)
+    table = grouped[["by_clicks", "by_box", "clicking_s", "boxing_s", "drawing_s"]].mean()
+    table.insert(0, "n_objects", grouped.size())
+    table.insert(3, "clicks", grouped["clicks"].median())
+    table["saved_by_clicks"] = 1 - table["clicking_s"] / table["drawing_s"]
+    table["saved_by_box"] = 1 - table["boxing_s"] / table["drawing_s"]
     return table.reset_index()
 
 
-def share_reached(curves: pd.DataFrame, *, goals: Sequence[float]) -> pd.Series:
-    """Share of objects that clicks or the box alone bring to each Dice of `goals`."""
-    shares = {}
+def share_reached(curves: pd.DataFrame, *, goals: Sequence[float]) -> pd.DataFrame:
+    """Share of objects that corrective clicks, and the boxes alone, bring to each Dice.
+
+    Returns
+    -------
+    pandas.DataFrame
+        A row for each goal: `goal`, `by_clicks`, `by_box` and `by_either`.
+    """
+    rows = []
     for goal in goals:
         found = clicks_to_reach(curves, dice=goal)
-        shares[goal] = float((found["clicks"].notna() | found["box_suffices"]).mean())
-    return pd.Series(shares, name="share of objects that reach it").rename_axis("Dice")
+        clicked, boxed = found["clicks"].notna(), found["box_suffices"]
+        rows.append(
+            {
+                "goal": goal,
+                "by_clicks": clicked.mean(),
+                "by_box": boxed.mean(),
+                "by_either": (clicked | boxed).mean(),
+            }
+        )
+    return pd.DataFrame(rows)

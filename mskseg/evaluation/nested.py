@@ -14,6 +14,8 @@ def nested_mean(
 ) -> pd.DataFrame:
     """Average over slices of a tissue, then over tissues, then over subjects.
 
+    Each subject counts the same however many slices show a tissue, and so does each of its tissues.
+
     Parameters
     ----------
     table : pandas.DataFrame
@@ -27,7 +29,7 @@ def nested_mean(
     -------
     pandas.DataFrame
         `by`, the mean of each value, `<value>_sd` between subjects (NaN with one), `n_subjects`
-        and `n_objects` (rows of the table).
+        and `n_objects` (rows of the table). A NaN is left out of its mean.
 
     Raises
     ------

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from mskseg.data.cases import Case, CaseSlice
+from mskseg.errors import InputError
 from mskseg.evaluation.metrics import dice
+from mskseg.evaluation.plans import LabelPrompts, OracleBox, OraclePlan, predict_arguments
 from mskseg.models.resolution import at_frame_size, coarsened
 from mskseg.models.segmenter import Segmenter
-from mskseg.prompts import boxes_from_mask
+from mskseg.prompts import MIN_AREA_MM2
 
 COARSER_IMAGE, OTHER_FRAME = "coarser image", "encoder at another size"
 
@@ -22,9 +27,10 @@ def score_resolutions(
     *,
     image_sizes: Sequence[int],
     frame_sizes: Sequence[int],
+    plans: Sequence[OraclePlan] = (OracleBox(),),
     slice_step: int = 1,
 ) -> pd.DataFrame:
-    """Score oracle boxes at several resolutions; masks are compared on the full grid.
+    """Score prompts from the reference at several resolutions, all on the full grid.
 
     Parameters
     ----------
@@ -32,60 +38,90 @@ def score_resolutions(
     cases : iterable of Case
         With references, finer than the coarsest image, so that there is detail to lose.
     image_sizes : sequence of int
-        Longest side in pixels to which slices are shrunk before the model's own preprocessing.
+        Longest side in pixels to which slices are shrunk before the model's own preprocessing. The
+        probabilities that come back are enlarged (bilinear) and cut at one half on the full grid,
+        so that what is lost was lost in the image, not in the grid of the mask.
     frame_sizes : sequence of int
         Sides of the frame at which the encoder runs, on the full slice.
+    plans : sequence of OraclePlan
+        What to ask with; the same prompts at every size.
     slice_step : int
         Of the labelled slices take every n-th.
 
     Returns
     -------
     pandas.DataFrame
-        A row for each tissue, slice and size: `dataset`, `subject`, `tissue`, `slice`, `reading`
-        (`COARSER_IMAGE` or `OTHER_FRAME`), `size_px` and `dice`.
+        A row for each tissue, slice, plan and size: `dataset`, `subject`, `tissue`, `slice`,
+        `prompt`, `box_source` (as in `score_cases`), `reading` (`COARSER_IMAGE` or `OTHER_FRAME`),
+        `size_px` and `dice`. Tissues that get no prompt are left out.
 
     Raises
     ------
     mskseg.errors.InputError
-        If a size does not fit.
+        If a size does not fit, or there is no tissue to ask for.
     """
-    framed = {size: at_frame_size(segmenter, size) for size in frame_sizes}
     ways = [(COARSER_IMAGE, size, segmenter) for size in image_sizes]
-    ways += [(OTHER_FRAME, size, model) for size, model in framed.items()]
-    rows = []
+    ways += [(OTHER_FRAME, size, at_frame_size(segmenter, size)) for size in frame_sizes]
+    rows: list[dict[str, Any]] = []
     for case in cases:
         for one in case.slices(labelled_only=True, step=slice_step):
-            for reading, size, model in ways:
+            asked = list(_asked(case, one, plans))
+            for reading, size, model in ways if asked else []:
                 shrink = size if reading == COARSER_IMAGE else max(one.image.shape)
-                rows += [
-                    {
-                        "dataset": case.dataset,
-                        "subject": case.subject,
-                        "tissue": case.tissue(label),
-                        "slice": one.index,
-                        "reading": reading,
-                        "size_px": size,
-                        "dice": score,
-                    }
-                    for label, score in _scores(model, one, longest_px=shrink)
-                ]
+                described = {"slice": one.index, "reading": reading, "size_px": size}
+                for what, score in _scores(model, one, asked, longest_px=shrink):
+                    named = {"dataset": case.dataset, "subject": case.subject}
+                    rows.append(named | what | described | {"dice": score})
+    if not rows:
+        raise InputError("there is no tissue to ask for; check the cases and the sizes")
     return pd.DataFrame(rows)
 
 
-def _scores(segmenter: Segmenter, one: CaseSlice, *, longest_px: int) -> list[tuple[int, float]]:
+_Asked = tuple[dict[str, str], NDArray[np.bool_], LabelPrompts]
+
+
+def _asked(case: Case, one: CaseSlice, plans: Sequence[OraclePlan]) -> Iterator[_Asked]:
+    """Describe each tissue and plan, with the reference and its prompts on the full grid."""
     label_map = np.asarray(one.label_map)
-    image = coarsened(one.image, longest_px)
-    scale = np.tile(np.divide(image.shape, label_map.shape)[::-1], 2)
-    rows, columns = (
-        np.minimum((np.arange(n) + 0.5) * m / n, m - 1).astype(int)  # nearest coarse pixel
-        for n, m in zip(label_map.shape, image.shape, strict=True)
-    )
-    embedding, scores = segmenter.embed(image), []
     for label in np.unique(label_map[label_map > 0]):
-        reference = label_map == label
-        boxes = boxes_from_mask(reference, spacing_mm=one.spacing_mm)
-        if len(boxes):
-            masks = segmenter.predict(embedding, boxes_xyxy=boxes * scale).masks[:, 0]
-            found = np.asarray(masks.any(axis=0))[np.ix_(rows, columns)]
-            scores.append((int(label), dice(reference, found)))
-    return scores
+        mask = label_map == label
+        for plan in plans:
+            given = plan.prompts_for(
+                mask,
+                spacing_mm=one.spacing_mm,
+                min_area_mm2=MIN_AREA_MM2,
+                key=(case.name, one.plane, one.index, int(label)),
+            )
+            if len(given):
+                described = {"prompt": plan.prompt, "box_source": plan.box_source}
+                yield described | {"tissue": case.tissue(int(label))}, mask, given
+
+
+def _scores(
+    segmenter: Segmenter, one: CaseSlice, asked: Sequence[_Asked], *, longest_px: int
+) -> Iterator[tuple[dict[str, str], float]]:
+    image = coarsened(one.image, longest_px)
+    scale = np.divide(image.shape, one.image.shape)[::-1]  # of x, of y
+    embedding = segmenter.embed(image)
+    for described, mask, given in asked:
+        arguments: dict[str, Any] = predict_arguments([_scaled(given, scale)])
+        prediction = segmenter.predict(embedding, **arguments)
+        probability = prediction.probabilities[:, 0].max(axis=0)
+        yield described, dice(mask, _enlarged(probability, mask.shape) > 0.5)
+
+
+def _scaled(given: LabelPrompts, scale_xy: NDArray[np.float64]) -> LabelPrompts:
+    points = None if given.point_coords is None else given.point_coords * scale_xy
+    return replace(given, boxes_xyxy=given.boxes_xyxy * np.tile(scale_xy, 2), point_coords=points)
+
+
+def _enlarged(probability: NDArray[np.float32], shape: tuple[int, ...]) -> NDArray[np.float32]:
+    """Interpolate (h, w) to (H, W), both grids over the same field (half-pixel centres)."""
+    import torch
+
+    field = torch.as_tensor(probability)[None, None]
+    size = (shape[0], shape[1])
+    enlarged: NDArray[np.float32] = torch.nn.functional.interpolate(
+        field, size, mode="bilinear", align_corners=False
+    )[0, 0].numpy()
+    return enlarged

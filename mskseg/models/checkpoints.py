@@ -9,21 +9,16 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import save_file
 from torch import Tensor
 
 from mskseg.data.manifest import ModelEntry, fetch, load_manifest
 from mskseg.errors import InputError
-from mskseg.files import written_atomically
 from mskseg.models.embeddings import EmbeddingCache
+from mskseg.models.mini.architecture import PIXEL_MEAN, PIXEL_STD, build_sam_mini
 from mskseg.models.preprocessing import PREPROCESSINGS, Preprocessing, PromptFrame
 from mskseg.models.segmenter import Precision, Segmenter
 from mskseg.models.upstream import Sam, sam_model_registry
-from mskseg.models.weights import read_weights
-
-# Not stored in checkpoints (non-persistent buffers); the same for all of SAM's sizes and the mini.
-PIXEL_MEAN = (123.675, 116.28, 103.53)
-PIXEL_STD = (58.395, 57.12, 57.375)
+from mskseg.models.weights import read_weights, write_safetensors
 
 
 @dataclass(frozen=True)
@@ -45,17 +40,11 @@ class Architecture:
     miniature: bool = False
 
 
-def _build_mini() -> Sam:
-    from mskseg.models.mini.architecture import build_sam_mini
-
-    return build_sam_mini()
-
-
 ARCHITECTURES: Mapping[str, Architecture] = {
     "vit_b": Architecture(sam_model_registry["vit_b"]),
     "vit_l": Architecture(sam_model_registry["vit_l"]),
     "vit_h": Architecture(sam_model_registry["vit_h"]),
-    "vit_mini": Architecture(_build_mini, prompt_frame="model", miniature=True),
+    "vit_mini": Architecture(build_sam_mini, prompt_frame="model", miniature=True),
 }
 
 
@@ -98,6 +87,11 @@ def load_segmenter(
         For an unknown name, a missing file, a file that is no checkpoint, runs code when loaded, is
         truncated or belongs to another architecture, and a device that is not there.
     """
+    if not isinstance(name_or_file, str | Path):
+        raise InputError(
+            f"a model is named by its name or file, got {type(name_or_file).__name__}; "
+            "`mskseg models list` shows the names"
+        )
     models = load_manifest().models
     options: dict[str, Any] = {"device": device, "precision": precision, "cache": cache}
     if str(name_or_file) in models:
@@ -116,7 +110,13 @@ def load_segmenter(
     )
 
 
-def save_weights(segmenter: Segmenter, path: str | Path, *, architecture: str) -> None:
+def save_weights(
+    segmenter: Segmenter,
+    path: str | Path,
+    *,
+    architecture: str,
+    facts: Mapping[str, str] | None = None,
+) -> None:
     """Write weights as safetensors that `load_segmenter` reads without being told more.
 
     Parameters
@@ -127,6 +127,9 @@ def save_weights(segmenter: Segmenter, path: str | Path, *, architecture: str) -
         Written atomically.
     architecture : str
         One of `ARCHITECTURES`; its name is stored beside the preprocessing's.
+    facts : mapping of str to str, optional
+        More to store in the file's metadata. "mskseg.name" is what the model is called when it is
+        loaded, instead of the file's name.
 
     Raises
     ------
@@ -140,10 +143,27 @@ def save_weights(segmenter: Segmenter, path: str | Path, *, architecture: str) -
         "mskseg.architecture": architecture,
         "mskseg.preprocessing": segmenter.preprocessing.name,
         "mskseg.learned_iou": str(segmenter.learned_iou).lower(),
+        **(facts or {}),
     }
     weights = {k: v.detach().cpu().contiguous() for k, v in segmenter.model.state_dict().items()}
-    with written_atomically(path) as temporary:
-        save_file(weights, temporary, metadata=metadata)
+    write_safetensors(weights, path, metadata=metadata)
+
+
+def architecture_of(segmenter: Segmenter) -> str:
+    """Find the architecture whose tensors a segmenter's model has.
+
+    Raises
+    ------
+    InputError
+        If it is none of `ARCHITECTURES`.
+    """
+    found = _recognise(segmenter.model.state_dict())
+    if found is None:
+        raise InputError(
+            f"{segmenter.name} is none of the architectures {', '.join(ARCHITECTURES)}, so its "
+            "file could not be loaded again; start from one of these"
+        )
+    return found
 
 
 def _load_named(name: str, entry: ModelEntry, options: dict[str, Any]) -> Segmenter:
@@ -185,7 +205,7 @@ def _load_own(
     return Segmenter(
         model,
         _preprocessing(model, preprocessing, architecture),
-        name=path.stem,
+        name=metadata.get("mskseg.name", path.stem),
         miniature=chosen.miniature,
         learned_iou=learned_iou == "true",
         **options,

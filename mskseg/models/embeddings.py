@@ -21,11 +21,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import Tensor
 
 from mskseg.errors import InputError
-from mskseg.files import written_atomically
+from mskseg.models.weights import write_safetensors
 
 StoredDtype = Literal["float16", "float32"]
 
@@ -44,9 +43,9 @@ class ImageEmbedding:
     original_size : (H, W)
         Of the slice, in pixels; prompts are given and masks returned at this size.
     key : str
-        sha256 of the image and of the segmenter's fingerprint.
+        sha256 of the image and of `fingerprint`.
     fingerprint : str
-        Of the segmenter that made it: no other one can read it.
+        Of the encoder that made it: no model with another one can read it.
     encode_s : float
         Seconds that preparing and encoding took, when it was computed. A cached embedding carries
         the time of its first computation, so a table shows the model's cost, not the cache's.
@@ -71,7 +70,7 @@ def embedding_key(image: NDArray[Any], fingerprint: str) -> str:
     ----------
     image : (H, W) or (H, W, 3), any dtype
     fingerprint : str
-        `Segmenter.fingerprint`: weights, preprocessing and precision.
+        `Segmenter.encoder_fingerprint`: the encoder's weights, preprocessing and precision.
 
     Returns
     -------
@@ -147,7 +146,7 @@ class EmbeddingCache:
         OutputError
             If the folder cannot be written to.
         """
-        found = self._memory.get(key) or self._read(key, device)
+        found = self._from_memory(key, device) or self._read(key, device)
         if found is not None:
             self.n_hits += 1
         else:
@@ -159,6 +158,10 @@ class EmbeddingCache:
     def clear(self) -> None:
         """Forget what is in memory; the folder stays."""
         self._memory.clear()
+
+    def _from_memory(self, key: str, device: torch.device) -> ImageEmbedding | None:
+        found = self._memory.get(key)
+        return found and replace(found, features=found.features.to(device))
 
     def _remember(self, embedding: ImageEmbedding) -> None:
         self._memory[embedding.key] = embedding
@@ -186,8 +189,7 @@ class EmbeddingCache:
             "encode_s": repr(embedding.encode_s),
             "sha256": _sha256(stored),
         }
-        with written_atomically(path) as temporary:
-            save_file({"features": stored}, temporary, metadata=metadata)
+        write_safetensors({"features": stored}, path, metadata=metadata)
         return replace(embedding, features=stored.float().to(embedding.features.device))
 
     def _read(self, key: str, device: torch.device) -> ImageEmbedding | None:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from mskseg.errors import InputError
-from mskseg.prompts import check_boxes, check_points
+from mskseg.prompts.checks import check_boxes, check_numbers, check_points
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,9 +67,9 @@ def check_prompts(
     InputError
         See `Segmenter.predict`.
     """
-    boxes = None if boxes_xyxy is None else check_boxes(_reals(boxes_xyxy, "boxes"), image_shape)
+    boxes = None if boxes_xyxy is None else check_boxes(boxes_xyxy, image_shape)
     points, labels = _points(point_coords, point_labels, image_shape)
-    masks = None if mask_logits is None else _masks(_reals(mask_logits, "mask logits"), mask_shape)
+    masks = None if mask_logits is None else _masks(mask_logits, mask_shape)
     counts = {
         kind: len(array)
         for kind, array in (("boxes", boxes), ("points", points), ("mask logits", masks))
@@ -91,7 +90,7 @@ def _points(
         return None, None
     if point_coords is None or point_labels is None:
         raise InputError("points came without labels or the reverse; give both, a label per point")
-    coords, labels = _reals(point_coords, "points"), np.asarray(point_labels)
+    coords, labels = check_numbers(point_coords, "points"), np.asarray(point_labels)
     if coords.ndim == 2 and labels.ndim == 1:
         coords, labels = coords[None], labels[None]
     if coords.ndim != 3 or coords.shape[2] != 2 or coords.shape[:2] != labels.shape:
@@ -107,7 +106,8 @@ def _points(
     return coords, labels.astype(np.int64)
 
 
-def _masks(masks: NDArray[np.float64], mask_shape: tuple[int, int]) -> NDArray[np.float32]:
+def _masks(mask_logits: ArrayLike, mask_shape: tuple[int, int]) -> NDArray[np.float32]:
+    masks = check_numbers(mask_logits, "mask logits")
     if masks.ndim == 2:
         masks = masks[None]
     if masks.ndim != 3 or masks.shape[1:] != mask_shape:
@@ -115,13 +115,4 @@ def _masks(masks: NDArray[np.float64], mask_shape: tuple[int, int]) -> NDArray[n
             f"mask logits of shape {masks.shape} came, expected (N, {mask_shape[0]}, "
             f"{mask_shape[1]}); feed back one mask a prompt, as in low_res_logits[:, 0]"
         )
-    if not np.isfinite(masks).all():
-        raise InputError("mask logits hold NaN or infinite values; feed low_res_logits as given")
     return masks.astype(np.float32)
-
-
-def _reals(values: ArrayLike, what: str) -> NDArray[np.float64]:
-    array: NDArray[Any] = np.asarray(values)
-    if array.dtype.kind not in "biuf":
-        raise InputError(f"{what} of dtype {array.dtype} came, expected an array of real numbers")
-    return array.astype(np.float64)

@@ -13,6 +13,7 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor, nn
@@ -57,7 +58,8 @@ def at_frame_size(segmenter: Segmenter, size: int) -> Segmenter:
     Parameters
     ----------
     segmenter : Segmenter
-        Its weights are copied, not changed.
+        Left as it is. The two share all weights but the position embeddings, so that three sizes of
+        a ViT-H do not take three times its memory.
     size : int
         Side of the frame in pixels; a multiple of what one cell of the encoder's coarsest layer
         covers (16 for a ViT, 32 for SAM-mini).
@@ -65,8 +67,10 @@ def at_frame_size(segmenter: Segmenter, size: int) -> Segmenter:
     Returns
     -------
     Segmenter
-        Absolute position embeddings are interpolated (bicubic), relative ones (linear) where the
-        encoder is a vision transformer; a convolutional encoder has none.
+        Where the encoder is a vision transformer, absolute position embeddings are interpolated
+        (bicubic) and the relative ones of global attention too (linear): a distance keeps the
+        vector that it had as a part of the frame. Windowed attention keeps its windows of cells,
+        and a convolutional encoder has no positions.
 
     Raises
     ------
@@ -79,7 +83,8 @@ def at_frame_size(segmenter: Segmenter, size: int) -> Segmenter:
         raise InputError(
             f"a frame of {size} px came; {segmenter.name} takes multiples of {coarsest_px} px"
         )
-    model, cells = copy.deepcopy(segmenter.model), size // cell_px
+    shared = {id(weight): weight for weight in segmenter.model.parameters()}
+    model, cells = copy.deepcopy(segmenter.model, shared), size // cell_px
     model.image_encoder.img_size = size
     if getattr(model.image_encoder, "pos_embed", None) is not None:
         _interpolate_positions(model.image_encoder, cells)
@@ -106,6 +111,8 @@ def _cell_px(segmenter: Segmenter) -> int:
 def _interpolate_positions(encoder: Any, cells: int) -> None:
     """Resize a ViT's absolute embedding (1, h, w, C), and the relative ones of global attention."""
     before = encoder.pos_embed.shape[1]
+    if cells == before:
+        return
     grid = encoder.pos_embed.detach().permute(0, 3, 1, 2)
     resized = functional.interpolate(
         grid, size=(cells, cells), mode="bicubic", align_corners=False, antialias=cells < before
@@ -114,8 +121,19 @@ def _interpolate_positions(encoder: Any, cells: int) -> None:
     for block in encoder.blocks:
         if block.window_size == 0 and block.attn.use_rel_pos:
             for name in ("rel_pos_h", "rel_pos_w"):
-                table: Tensor = getattr(block.attn, name).detach()
-                line = functional.interpolate(
-                    table.T[None], size=2 * cells - 1, mode="linear", align_corners=True
-                )
-                setattr(block.attn, name, nn.Parameter(line[0].T, requires_grad=False))
+                resized = _resized_distances(getattr(block.attn, name).detach(), before, cells)
+                setattr(block.attn, name, nn.Parameter(resized, requires_grad=False))
+
+
+def _resized_distances(table: Tensor, before: int, cells: int) -> Tensor:
+    """Interpolate a table (2 before - 1, C) of distances -(before - 1)..before - 1 in cells.
+
+    A distance of one new cell is before / cells old ones. Distances that the old frame did not hold
+    get the vector of its largest.
+    """
+    last = 2 * before - 2
+    distances = torch.arange(1 - cells, cells, device=table.device) * (before / cells)
+    places = (distances + before - 1).clamp(0, last)
+    low = places.floor().long()
+    part = (places - low)[:, None].to(table.dtype)
+    return table[low] * (1 - part) + table[(low + 1).clamp(max=last)] * part

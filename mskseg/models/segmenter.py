@@ -10,7 +10,7 @@ from typing import Any, Literal
 import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
-from torch import Tensor
+from torch import Tensor, nn
 
 from mskseg.errors import InputError
 from mskseg.models.devices import available_device, chunk_size
@@ -51,15 +51,13 @@ class Prediction:
 
 
 class Segmenter:
-    """A promptable model with its own preprocessing, on a device, in evaluation mode.
-
-    Usually made by `mskseg.load_segmenter`.
+    """A promptable model with its preprocessing, on a device; see `mskseg.load_segmenter`.
 
     Parameters
     ----------
     model : segment_anything.modeling.Sam
         Moved to `device`, set to evaluation mode and kept by reference. If its weights change
-        later (training), the fingerprint follows and old embeddings are refused.
+        later (training), the fingerprint follows and embeddings of an old encoder are refused.
     preprocessing : Preprocessing
         Its `image_size` must be the model's.
     name : str
@@ -71,8 +69,7 @@ class Segmenter:
     learned_iou : bool
         False for models whose IoU head was never trained: `predicted_iou` is then NaN.
     precision : {"float32", "bfloat16"}
-        "bfloat16" runs the *encoder* under autocast: 12 s to 4.4 s a slice for ViT-B on two cores,
-        at a loss of about three decimals in the features. Part of the fingerprint.
+        "bfloat16" runs the *encoder* under autocast: 12 s to 4.4 s a slice for ViT-B on two cores.
     cache : EmbeddingCache, optional
         Where embeddings are kept; by default in memory.
 
@@ -110,7 +107,7 @@ class Segmenter:
         self.precision: Precision = precision
         self.cache = EmbeddingCache() if cache is None else cache
         self.chunk_size = chunk_size(self.device)
-        self._fingerprint: tuple[int, str] | None = None
+        self._fingerprints: dict[bool, tuple[int, str]] = {}
 
     def __repr__(self) -> str:
         kind = " (miniature)" if self.miniature else ""
@@ -120,16 +117,24 @@ class Segmenter:
     @property
     def fingerprint(self) -> str:
         """sha256 of weights, preprocessing and precision; it follows changes of the weights."""
-        tensors = self.model.state_dict(keep_vars=True)
+        return self._fingerprint_of(self.model, encoder_only=False)
+
+    @property
+    def encoder_fingerprint(self) -> str:
+        """The same of the image encoder alone: models that share it share their embeddings."""
+        return self._fingerprint_of(self.model.image_encoder, encoder_only=True)
+
+    def _fingerprint_of(self, part: nn.Module, *, encoder_only: bool) -> str:
+        tensors = part.state_dict(keep_vars=True)
         # Hashing ViT-H takes seconds: repeat it only once a tensor was replaced or written to.
         state = hash(tuple((t.data_ptr(), t._version) for t in tensors.values()))
-        if self._fingerprint is None or self._fingerprint[0] != state:
-            self._fingerprint = (state, self._hash(tensors))
-        return self._fingerprint[1]
+        kept = self._fingerprints.get(encoder_only)
+        if kept is None or kept[0] != state:
+            kept = self._fingerprints[encoder_only] = (state, self._hash(tensors))
+        return kept[1]
 
     def _hash(self, tensors: dict[str, Tensor]) -> str:
-        model = self.model
-        statistics = (model.pixel_mean.flatten().tolist(), model.pixel_std.flatten().tolist())
+        statistics = [t.flatten().tolist() for t in (self.model.pixel_mean, self.model.pixel_std)]
         digest = hashlib.sha256(f"{self.preprocessing!r} {statistics} {self.precision}".encode())
         for key in sorted(tensors):
             tensor = tensors[key].detach().cpu().contiguous()
@@ -157,7 +162,7 @@ class Segmenter:
         """
         image = np.asarray(image)
         rgb = as_rgb_uint8(image)
-        fingerprint = self.fingerprint
+        fingerprint = self.encoder_fingerprint
         key = embedding_key(image, fingerprint)
         return self.cache.get(key, lambda: self._encode(rgb, key, fingerprint), device=self.device)
 
@@ -193,7 +198,7 @@ class Segmenter:
         Parameters
         ----------
         embedding : ImageEmbedding
-            From this segmenter's `embed`.
+            From this segmenter's `embed`, or that of one with the same image encoder.
         boxes_xyxy : (N, 4) or (4,) float, optional
             x0, y0, x1, y1, half-open: the pixel (3, 5) alone is 3, 5, 4, 6. N may be 0.
         point_coords : (N, P, 2) or (P, 2) float, optional
@@ -217,9 +222,14 @@ class Segmenter:
             Without any prompt, for shapes that do not agree, coordinates outside the slice,
             inverted boxes, labels other than 0 and 1, or another segmenter's embedding.
         """
-        if embedding.fingerprint != self.fingerprint:
+        if not isinstance(embedding, ImageEmbedding):
             raise InputError(
-                f"the embedding was made by another model than {self.name} as it is now; "
+                f"a {type(embedding).__name__} came where an embedding was expected; "
+                "give predict what segmenter.embed(image) returns"
+            )
+        if embedding.fingerprint != self.encoder_fingerprint:
+            raise InputError(
+                f"the embedding was made by another encoder than that of {self.name} as it is now; "
                 "embed the image with this segmenter"
             )
         prompts = check_prompts(

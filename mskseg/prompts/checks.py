@@ -30,7 +30,7 @@ def check_boxes(boxes_xyxy: npt.ArrayLike, shape: tuple[int, int]) -> Floats:
         If the array has another shape, a value is NaN or infinite, a box is inverted or has no
         area, or reaches outside the slice.
     """
-    boxes = _floats(boxes_xyxy, "boxes")
+    boxes = check_numbers(boxes_xyxy, "boxes")
     if boxes.size == 0:
         boxes = boxes.reshape(0, 4)
     if boxes.ndim > 2 or boxes.shape[-1:] != (4,):
@@ -69,7 +69,7 @@ def check_points(point_coords: npt.ArrayLike, shape: tuple[int, int]) -> Floats:
     InputError
         If the last axis is not x, y, a value is NaN or infinite, or a point lies outside.
     """
-    points = _floats(point_coords, "points")
+    points = check_numbers(point_coords, "points")
     if points.shape[-1:] != (2,):
         raise InputError(f"points have the shape (..., 2) as x, y, got {points.shape}")
     height, width = shape
@@ -82,7 +82,14 @@ def check_points(point_coords: npt.ArrayLike, shape: tuple[int, int]) -> Floats:
     return points
 
 
-def _floats(values: npt.ArrayLike, what: str) -> Floats:
+def check_numbers(values: npt.ArrayLike, what: str) -> Floats:
+    """Give finite numbers of any shape as float64.
+
+    Raises
+    ------
+    InputError
+        If they are no numbers, in rows of unequal length, NaN or infinite.
+    """
     try:
         array = np.array(values, dtype=np.float64)
     except (TypeError, ValueError) as error:

@@ -68,6 +68,7 @@ def error_point(
     prediction: npt.ArrayLike,
     *,
     rng: np.random.Generator | None = None,
+    spacing_mm: tuple[float, float] = (1.0, 1.0),
 ) -> tuple[Floats, int]:
     """Simulate the click with which a reader corrects a prediction.
 
@@ -77,6 +78,8 @@ def error_point(
     rng : numpy Generator, optional
         If given, any pixel of the error region, as SAM was trained; if not, the pixel deepest
         inside what was missed or what was added, as a careful reader clicks.
+    spacing_mm : (row, column)
+        Pixel size; only its ratio matters.
 
     Returns
     -------
@@ -100,7 +103,7 @@ def error_point(
         x, y = random_points(truth ^ guess, 1, rng=rng)[0]
         return np.array([x, y]), int(truth[int(y), int(x)])
     regions = {1: truth & ~guess, 0: guess & ~truth}
-    deepest = {k: _deepest(region, (1.0, 1.0)) for k, region in regions.items() if region.any()}
+    deepest = {k: _deepest(region, spacing_mm) for k, region in regions.items() if region.any()}
     label = max(deepest, key=lambda k: deepest[k][2])
     row, column, _ = deepest[label]
     return np.array([column + 0.5, row + 0.5]), label

@@ -26,6 +26,35 @@ def soft_dice_loss(logits: Tensor, target: Tensor) -> Tensor:
     return 1 - (2 * overlap + 1) / (total + 1)
 
 
+def dice_and_entropy(
+    logits: Tensor, target: Tensor, *, weight: Tensor | None = None, focal: bool = False
+) -> Tensor:
+    """Unweighted soft Dice (squared) + cross-entropy, each (N, h, w) -> (N,).
+
+    As MedSAM's published training script computes it, over all pixels.
+
+    Parameters
+    ----------
+    logits, target : (N, h, w) float
+        The target is 0 or 1, or the share of a pixel that the mask covers.
+    weight : (N, h, w) or (h, w) float, optional
+        How much each pixel counts, in both terms; 0 leaves it out.
+    focal : bool
+        Lin et al. 2017 in place of the cross-entropy: its terms times (1 - p)^2, p being the
+        probability of what is right, so that pixels that are right already count little.
+    """
+    weight = torch.ones_like(logits[0]) if weight is None else weight
+    probability = logits.sigmoid()
+    overlap = (weight * probability * target).sum((-2, -1))
+    total = (weight * (probability.square() + target.square())).sum((-2, -1))
+    terms = functional.binary_cross_entropy_with_logits(logits, target, reduction="none")
+    if focal:
+        right = probability * target + (1 - probability) * (1 - target)
+        terms = terms * (1 - right).square()
+    entropy = (weight * terms).sum((-2, -1)) / weight.sum((-2, -1))
+    return 1 - (2 * overlap + 1e-5) / (total + 1e-5) + entropy
+
+
 def regional_cross_entropy(
     logits: Tensor, target: Tensor, weight: Tensor, *, positive_weight: float = 1.0
 ) -> Tensor:

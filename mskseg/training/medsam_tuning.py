@@ -31,7 +31,9 @@ from mskseg.models.segmenter import Segmenter
 from mskseg.models.upstream import Sam
 from mskseg.training import prompting
 from mskseg.training.decoding import decode, embed_masks, embed_prompts
+from mskseg.training.losses import dice_and_entropy
 from mskseg.training.medical_scenes import random_medical_scenes
+from mskseg.training.passes import backward_in_passes
 from mskseg.training.scenes import SceneBatch
 
 SELECTION_SEED, REPORT_SEED = 3_000_003, 4_000_037  # training draws from small seeds
@@ -66,18 +68,6 @@ def medsam_input(images: Tensor) -> Tensor:
     scaled = (images - low) / (high - low).clamp_min(1e-8)
     rgb = scaled[:, None].expand(-1, 3, -1, -1)
     return rgb.contiguous(memory_format=torch.channels_last)
-
-
-def dice_and_entropy(logits: Tensor, masks: Tensor) -> Tensor:
-    """Unweighted soft Dice (squared) + cross-entropy of (N, S, S) logits and bool masks, averaged.
-
-    As the published training script computes it: at the frame's resolution, over all its pixels.
-    """
-    target, probability = masks.float(), logits.sigmoid()
-    overlap = (probability * target).sum((1, 2))
-    total = probability.square().sum((1, 2)) + target.sum((1, 2))
-    entropy = functional.binary_cross_entropy_with_logits(logits, target)
-    return (1 - (2 * overlap + 1e-5) / (total + 1e-5)).mean() + entropy
 
 
 def shifted_boxes(
@@ -142,16 +132,13 @@ class MedSamTuning:
 
     def _backward(self, embeddings: Tensor, image: Tensor, masks: Tensor, boxes: Tensor) -> float:
         """Backpropagate in passes of few boxes, which is quicker on two cores."""
-        leaf, total = embeddings.detach().requires_grad_(), 0.0
-        for start in range(0, len(image), 8):
-            part = slice(start, start + 8)
+
+        def loss_of(part: slice, encoded: Tensor) -> Tensor:
             with torch.autocast("cpu", torch.bfloat16):
-                logits = box_logits(self.sam, leaf[image[part]], boxes[part])
-            loss = dice_and_entropy(logits.float(), masks[part]) * len(image[part]) / len(image)
-            loss.backward()  # type: ignore[no-untyped-call]
-            total += loss.item()
-        embeddings.backward(leaf.grad)  # type: ignore[no-untyped-call]
-        return total
+                logits = box_logits(self.sam, encoded[image[part]], boxes[part])
+            return dice_and_entropy(logits.float(), masks[part].float()).sum() / len(image)
+
+        return backward_in_passes(embeddings, loss_of, count=len(image), together=8)
 
     def save(self, score: float) -> None:
         """Write the checkpoint to resume from; and the weights, if `score` is the best so far."""

@@ -125,6 +125,11 @@ def test_reference_on_another_grid_is_refused():
         Case("s", image(), LabelMap(labels().array, shifted))
 
 
+def test_a_bare_array_is_refused_since_nobody_knows_where_it_lies():
+    with pytest.raises(InputError, match="is a ndarray, expected a Volume"):
+        Case("s1", np.ones((4, 4, 4)))
+
+
 def test_name_tells_cases_apart():
     assert case(dataset="d").name == "d/s1/t1w"
     assert case(dataset="d", side="left").name == "d/s1/t1w/left"

@@ -35,6 +35,11 @@ def test_the_first_people_and_sequences_are_loaded():
     assert len({case.sequence for case in cases}) == 2
 
 
+def test_people_of_another_part_are_loaded_if_asked_for():
+    (case,) = load_some("phantom_thigh", part="inference", progress=False)
+    assert case.subject == list_subjects("phantom_thigh", part="inference")[0]
+
+
 def test_what_was_not_fetched_is_not_downloaded_unasked():
     assert load_fetched("qmritools_thigh") == ()
     assert load_fetched("") == ()

@@ -215,6 +215,11 @@ def test_unknown_plane_is_refused(ask):
         ask(numbered())
 
 
+def test_half_a_slice_is_refused():
+    with pytest.raises(InputError, match=r"slice 1\.5 is no whole number; choose 0 to 4"):
+        numbered().slice("axial", 1.5)
+
+
 @pytest.mark.parametrize("k", [-1, 5])
 def test_slice_outside_the_volume_is_refused(k):
     with pytest.raises(InputError, match=f"axial slice {k} does not exist.*choose 0 to 4"):

@@ -13,6 +13,7 @@ from torch.nn import functional
 
 from mskseg.errors import InputError
 from mskseg.models.devices import available_device
+from mskseg.models.embeddings import EmbeddingCache
 from mskseg.models.preprocessing import MedSamPreprocessing, SamPreprocessing, as_rgb_uint8
 from mskseg.models.segmenter import Segmenter
 
@@ -193,13 +194,26 @@ def test_fingerprint_follows_weights_preprocessing_and_precision(make_small_sam)
     assert len(others | {same}) == 5
 
 
-def test_embeddings_of_earlier_weights_are_refused(make_small_sam, scan):
+def test_embeddings_of_earlier_encoder_weights_are_refused(make_small_sam, scan):
     segmenter = Segmenter(make_small_sam(), SamPreprocessing(128), name="small")
     embedding = segmenter.embed(scan((60, 90)))
     with torch.no_grad():
-        segmenter.model.mask_decoder.iou_token.weight.add_(1)
-    with pytest.raises(InputError, match="another model than small as it is now"):
+        next(segmenter.model.image_encoder.parameters()).add_(1)
+    with pytest.raises(InputError, match="another encoder than that of small as it is now"):
         segmenter.predict(embedding, boxes_xyxy=BOX)
+
+
+def test_models_that_share_their_encoder_share_embeddings(make_small_sam, scan):
+    sam, tuned, cache = make_small_sam(), make_small_sam(), EmbeddingCache()
+    with torch.no_grad():
+        tuned.mask_decoder.iou_token.weight.add_(1)
+    first = Segmenter(sam, SamPreprocessing(128), name="first", cache=cache)
+    second = Segmenter(tuned, SamPreprocessing(128), name="second", cache=cache)
+    assert first.fingerprint != second.fingerprint
+    assert second.embed(scan((60, 90))) is not None
+    prediction = second.predict(first.embed(scan((60, 90))), boxes_xyxy=BOX)
+    assert (cache.n_misses, cache.n_hits) == (1, 1)
+    assert prediction.masks.shape == (1, 1, 60, 90)
 
 
 def test_bfloat16_encodes_nearly_the_same(small_sam, segmenter, scan):
@@ -297,7 +311,7 @@ def test_a_box_covers_its_own_pixels(scan, kind):
         ({"boxes_xyxy": [50, 10, 95, 20]}, "outside the slice"),
         ({"boxes_xyxy": [1, 2, 3]}, r"\(N, 4\)"),
         ({"boxes_xyxy": [1, 2, np.nan, 4]}, "NaN"),
-        ({"boxes_xyxy": "box"}, "real numbers"),
+        ({"boxes_xyxy": "box"}, "boxes are numbers"),
         ({"point_coords": [[1, 2]]}, "without labels"),
         ({"point_labels": [1]}, "without labels"),
         ({"point_coords": [[1, 2]], "point_labels": [1, 0]}, "labels of shape"),
@@ -354,3 +368,8 @@ def test_the_published_architectures_have_their_size(name, encoder_parameters, w
     assert count(sam.prompt_encoder) == 6_220
     assert sam.image_encoder.pos_embed.shape == (1, 64, 64, width)
     assert features.shape == (1, 256, 64, 64)
+
+
+def test_a_bare_image_is_refused_where_an_embedding_is_expected(segmenter, scan):
+    with pytest.raises(InputError, match=r"ndarray came.*segmenter.embed\(image\)"):
+        segmenter.predict(scan((60, 90)), boxes_xyxy=BOX)

@@ -65,3 +65,36 @@ def test_mask_iou_of_two_empty_masks_is_one_and_of_half_overlap_a_third():
     logits, target = torch.full((1, 1, 6), -1.0), torch.zeros(1, 1, 6)
     logits[..., :4], target[..., 2:] = 1, 1
     assert losses.mask_iou(logits, target) == pytest.approx(1 / 3)
+
+
+def test_dice_and_entropy_agrees_with_monai_but_for_its_mean_over_the_batch():
+    from monai.losses import DiceCELoss
+
+    generator = torch.Generator().manual_seed(0)
+    logits = torch.randn(3, 20, 30, generator=generator)
+    target = (torch.rand(3, 20, 30, generator=generator) > 0.7).float()
+    theirs = DiceCELoss(sigmoid=True, squared_pred=True)(logits[:, None], target[:, None])
+    ours = losses.dice_and_entropy(logits, target)
+    assert ours.shape == (3,)
+    assert float(ours.mean()) == pytest.approx(float(theirs), abs=1e-5)
+
+
+def test_dice_and_entropy_leaves_out_where_the_weight_is_zero():
+    generator = torch.Generator().manual_seed(0)
+    logits = torch.randn(2, 8, 12, generator=generator)
+    target = (torch.rand(2, 8, 12, generator=generator) > 0.5).float()
+    weight = torch.ones(8, 12)
+    weight[:, 9:] = 0
+    cropped = losses.dice_and_entropy(logits[..., :9], target[..., :9])
+    torch.testing.assert_close(losses.dice_and_entropy(logits, target, weight=weight), cropped)
+
+
+def test_focal_loss_counts_what_is_right_already_less():
+    target = torch.ones(1, 4, 4)
+    for logit in (-3.0, 0.0, 3.0):
+        logits = torch.full((1, 4, 4), logit)
+        right = float(torch.tensor(logit).sigmoid())
+        dice = 1 - 2 * right / (right**2 + 1)
+        entropy = float(losses.dice_and_entropy(logits, target)) - dice
+        focal = float(losses.dice_and_entropy(logits, target, focal=True)) - dice
+        assert focal == pytest.approx(entropy * (1 - right) ** 2, abs=1e-4)

@@ -11,11 +11,11 @@ import torch
 
 import mskseg
 from mskseg.errors import InputError
+from mskseg.training.losses import dice_and_entropy
 from mskseg.training.medsam_tuning import (
     REPORT_SEED,
     MedSamConfig,
     MedSamTuning,
-    dice_and_entropy,
     medsam_input,
     score_medical_scenes,
     shifted_boxes,
@@ -62,11 +62,11 @@ def test_boxes_move_outwards_only_up_to_the_limits_and_the_frame(most_px, share,
 
 
 def test_the_loss_is_dice_plus_cross_entropy_without_weights():
-    mask, logits = square(), torch.zeros(1, 64, 64)
-    share = float(mask.float().mean())
+    mask, logits = square().float(), torch.zeros(1, 64, 64)
+    share = float(mask.mean())
     dice_loss = 1 - 2 * 0.5 * share / (0.25 + share)
     assert float(dice_and_entropy(logits, mask)) == pytest.approx(dice_loss + np.log(2), abs=1e-4)
-    assert float(dice_and_entropy((mask.float() - 0.5) * 60, mask)) == pytest.approx(0, abs=1e-3)
+    assert float(dice_and_entropy((mask - 0.5) * 60, mask)) == pytest.approx(0, abs=1e-3)
 
 
 def test_the_prompt_encoder_stays_as_it_was_and_the_rest_moves(tmp_path: Path):

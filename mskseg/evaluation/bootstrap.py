@@ -1,0 +1,219 @@
+"""Is a difference between two models one, nothing, or not known? A paired bootstrap over subjects.
+
+Differences of a few thousandths of Dice are what studies report. Subjects differ far more than that
+from each other, so the two models are compared on the *same* subjects, subjects are drawn again and
+again with replacement, and what the interval of the mean difference says is judged by a **margin**
+that was named before: the difference below which nobody would care.
+
+============================  =======================================================
+interval of the difference    verdict
+============================  =======================================================
+inside the margin             "equivalent"
+above 0                       "higher"
+below 0                       "lower"
+else                          "inconclusive": neither a difference nor equivalence shown
+fewer than `MIN_SUBJECTS`     "too few subjects"
+============================  =======================================================
+
+"No significant difference" is never "equal": that is why there are two last lines.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike
+from scipy import stats
+
+from mskseg.errors import InputError
+
+Verdict = Literal["equivalent", "higher", "lower", "inconclusive", "too few subjects"]
+
+MIN_SUBJECTS = 6
+"""With 5 subjects all five agree by chance once in 16 times: no interval of 95 per cent is one."""
+
+
+@dataclass(frozen=True)
+class Difference:
+    """Mean paired difference, first less second.
+
+    Attributes
+    ----------
+    mean, low, high : float
+        Of the difference, with its percentile interval; NaN interval with one subject.
+    verdict : str
+        By the table of this module.
+    n : int
+        Subjects that have both.
+    n_missing : int
+        Subjects left out because one of the two has no number.
+    margin : float
+    """
+
+    mean: float
+    low: float
+    high: float
+    verdict: Verdict
+    n: int
+    n_missing: int
+    margin: float
+
+
+def paired_bootstrap(
+    first: ArrayLike,
+    second: ArrayLike,
+    *,
+    margin: float,
+    confidence: float = 0.95,
+    n_resamples: int = 10_000,
+    seed: int = 0,
+) -> Difference:
+    """Compare two models on the same subjects (Efron 1979; equivalence: Schuirmann 1987).
+
+    Parameters
+    ----------
+    first, second : (N,) float
+        A number for each subject, in one order; NaN where missing.
+    margin : float
+        The difference, in the same unit, below which nobody would care; decided before looking.
+    confidence : float
+        Of the percentile interval. At 0.95 "equivalent" is stricter than two one-sided tests at
+        5 per cent, which look at 90.
+    n_resamples : int
+        Draws of N subjects with replacement.
+    seed : int
+
+    Returns
+    -------
+    Difference
+
+    Raises
+    ------
+    InputError
+        If the lengths differ, no pair is complete, or the margin is not above 0.
+    """
+    a, b = (np.asarray(each, dtype=np.float64) for each in (first, second))
+    if a.shape != b.shape or a.ndim != 1:
+        raise InputError(f"{a.shape} and {b.shape} numbers came, expected pairs: (N,) each")
+    if not margin > 0 or not 0 < confidence < 1:
+        raise InputError(
+            f"a margin of {margin} and a confidence of {confidence} came; expected a margin above "
+            "0, named before looking, and a confidence between 0 and 1"
+        )
+    difference = (a - b)[np.isfinite(a - b)]
+    if not difference.size:
+        raise InputError(f"of {a.size} pairs none is complete; nothing can be compared")
+    low, high = interval_of_mean(
+        difference, confidence=confidence, n_resamples=n_resamples, seed=seed
+    )
+    return Difference(
+        mean=float(difference.mean()),
+        low=low,
+        high=high,
+        verdict=_verdict(low, high, margin=margin, n=difference.size),
+        n=difference.size,
+        n_missing=a.size - difference.size,
+        margin=margin,
+    )
+
+
+def compare_models(
+    table: pd.DataFrame,
+    pairs: Sequence[tuple[str, str]],
+    *,
+    value: str,
+    margin: float,
+    by: Sequence[str] = (),
+    seed: int = 0,
+) -> pd.DataFrame:
+    """Compare pairs of models in a table with a row for each subject and model.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        With `dataset`, `subject`, `model`, `value` and `by`; several rows of a subject and model
+        (its sequences) are averaged first.
+    pairs : sequence of (str, str)
+        Models to compare, first less second.
+    value : str
+    margin : float
+        As in `paired_bootstrap`.
+    by : sequence of str
+        Columns whose values are compared on their own, such as ["arm", "severity"].
+    seed : int
+
+    Returns
+    -------
+    pandas.DataFrame
+        `by`, `value`, `first`, `second`, then the fields of `Difference`.
+
+    Raises
+    ------
+    InputError
+        If a column or a model is missing.
+    """
+    keys = list(by)
+    missing = [name for name in ("dataset", "subject", "model", value, *keys) if name not in table]
+    absent = sorted({name for pair in pairs for name in pair} - set(table.get("model", ())))
+    if missing or absent:
+        raise InputError(
+            f"the table lacks {', '.join(missing or absent)}; compare models and columns of it"
+        )
+    person = [*keys, "dataset", "subject"]
+    wide = table.groupby([*person, "model"], sort=False)[value].mean().unstack("model")
+    groups = wide.groupby(level=keys, sort=False) if keys else [((), wide)]
+    rows = []
+    for key, group in groups:
+        named = dict(zip(keys, key if isinstance(key, tuple) else (key,), strict=True))
+        for one, other in pairs:
+            found = paired_bootstrap(
+                group[one].to_numpy(), group[other].to_numpy(), margin=margin, seed=seed
+            )
+            rows.append(named | {"value": value, "first": one, "second": other} | vars(found))
+    return pd.DataFrame(rows)
+
+
+def interval_of_mean(
+    differences: ArrayLike, *, confidence: float = 0.95, n_resamples: int = 10_000, seed: int = 0
+) -> tuple[float, float]:
+    """Percentile interval of the mean over subjects, drawn with replacement (Efron 1979).
+
+    Parameters
+    ----------
+    differences : (N,) float
+        Finite, one for each subject.
+    confidence, n_resamples, seed
+        As in `paired_bootstrap`.
+
+    Returns
+    -------
+    (float, float)
+        NaN with one subject.
+    """
+    values = np.asarray(differences, dtype=np.float64)
+    if values.size == 1:
+        return math.nan, math.nan
+    found = stats.bootstrap(
+        (values,),
+        np.mean,
+        confidence_level=confidence,
+        n_resamples=n_resamples,
+        method="percentile",
+        rng=np.random.default_rng(seed),
+    ).confidence_interval
+    return float(found.low), float(found.high)
+
+
+def _verdict(low: float, high: float, *, margin: float, n: int) -> Verdict:
+    if n < MIN_SUBJECTS:
+        return "too few subjects"
+    if -margin < low and high < margin:
+        return "equivalent"
+    if low > 0:
+        return "higher"
+    return "lower" if high < 0 else "inconclusive"

@@ -1,0 +1,147 @@
+"""The state of a training between two epochs: what a resumed one goes on from."""
+
+from __future__ import annotations
+
+import math
+import pickle
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from mskseg.errors import InputError
+from mskseg.files import written_atomically
+
+STATE = "state.pt"
+_FORMAT = 1
+# What torch.load raises on a file that is none, or only half of one.
+_DAMAGED = (
+    RuntimeError,
+    EOFError,
+    OSError,
+    ValueError,
+    KeyError,
+    TypeError,
+    pickle.UnpicklingError,
+)
+
+
+@dataclass
+class Progress:
+    """How far a training has come; grows with every epoch.
+
+    Attributes
+    ----------
+    rows : list of dict
+        Of the history, one for each epoch from 0.
+    best_dice : float
+    best_epoch : int
+    best_weights : dict of str to Tensor
+        Of the parameters that train, on the CPU.
+    """
+
+    rows: list[dict[str, float]] = field(default_factory=list)
+    best_dice: float = -math.inf
+    best_epoch: int = 0
+    best_weights: dict[str, Tensor] = field(default_factory=dict)
+
+    @property
+    def epoch(self) -> int:
+        """Epochs done."""
+        return len(self.rows) - 1
+
+    @property
+    def seconds(self) -> float:
+        """From the start until the last epoch was done."""
+        return self.rows[-1]["seconds"] if self.rows else 0.0
+
+    def add(self, row: dict[str, float], weights: dict[str, Tensor]) -> None:
+        """Note an epoch; keep its weights, if it is the best so far."""
+        self.rows.append(row)
+        if row["validation_dice"] > self.best_dice:
+            self.best_dice, self.best_epoch = row["validation_dice"], self.epoch
+            self.best_weights = {k: v.detach().cpu().clone() for k, v in weights.items()}
+
+
+@dataclass(frozen=True)
+class Identity:
+    """What must be the same for a training to be resumed: settings, base model and data."""
+
+    config: dict[str, Any]
+    base: dict[str, str]
+    data: dict[str, str]
+
+
+def save_state(
+    folder: Path,
+    identity: Identity,
+    progress: Progress,
+    *,
+    weights: dict[str, Tensor],
+    optimiser: dict[str, Any],
+) -> None:
+    """Write the state completely or not at all: a process killed here leaves the one before.
+
+    Raises
+    ------
+    OutputError
+        If it cannot be written; the state before is still there.
+    """
+    state = {
+        "format": _FORMAT,
+        "config": identity.config,
+        "base": identity.base,
+        "data": identity.data,
+        "rows": progress.rows,
+        "best_dice": progress.best_dice,
+        "best_epoch": progress.best_epoch,
+        "best_weights": progress.best_weights,
+        "weights": {k: v.detach().cpu() for k, v in weights.items()},
+        "optimiser": optimiser,
+    }
+    with written_atomically(folder / STATE) as temporary:
+        try:
+            torch.save(state, temporary)
+        except RuntimeError as error:  # how torch says that the disk is full
+            raise OSError(str(error).splitlines()[0]) from error
+
+
+def load_state(folder: Path, identity: Identity) -> dict[str, Any] | None:
+    """Read the state that `save_state` wrote; None where there is none.
+
+    Raises
+    ------
+    InputError
+        If it is of other settings, another base model or other data, or damaged.
+    """
+    path = folder / STATE
+    if not path.exists():
+        return None
+    try:
+        state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+        known = state["format"] == _FORMAT
+    except _DAMAGED as error:
+        raise InputError(
+            f"{path} is no state of a fine-tuning, or damaged; delete it to start anew"
+        ) from error
+    if not known:
+        raise InputError(f"{path} was written by another version; delete it to start anew")
+    _check_same(path, state, identity)
+    return state
+
+
+def _check_same(path: Path, state: dict[str, Any], identity: Identity) -> None:
+    then, now = state["config"], identity.config
+    changed = sorted(key for key in {*then, *now} if then.get(key) != now.get(key))
+    what = [f"{key} {then.get(key)!r}, now {now.get(key)!r}" for key in changed]
+    if state["base"]["sha256"] != identity.base["sha256"]:
+        what.append(f"other weights ({state['base']['name']}, now {identity.base['name']})")
+    if state["data"] != identity.data:
+        what.append("other training or validation data")
+    if what:
+        raise InputError(
+            f"{path} is of a training with {'; '.join(what)}; give the same to resume it, or "
+            "another folder to start anew"
+        )

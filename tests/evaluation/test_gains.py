@@ -1,0 +1,75 @@
+"""Gains by tuning: paired by subject, with intervals only where enough subjects stand behind."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from mskseg.data.subsets import find_subset
+from mskseg.errors import InputError
+from mskseg.evaluation.gains import cross_table, paired_interval, subject_means, tissue_changes
+
+
+def scores(subset, gains, *, dataset="phantom_thigh", sequence="t1w", part="test"):
+    rows = [
+        {"training_subset": subset, "dataset": dataset, "sequence": sequence, "part": part,
+         "subject": f"s{k}", "tissue": tissue, "dice": 0.5 + 0.02 * k + gain + shift,
+         "status": "scored"}
+        for k, gain in enumerate(gains)
+        for tissue, shift in (("a", 0.0), ("a", 0.02), ("b", -0.01))
+    ]  # fmt: skip
+    return pd.DataFrame(rows)
+
+
+def test_tissues_count_alike_whatever_their_number_of_slices():
+    means = subject_means(scores("zero-shot", [0.0]))
+    assert means["dice"].tolist() == pytest.approx([(0.51 + 0.49) / 2])
+
+
+def test_the_gain_is_paired_and_its_interval_holds_it():
+    gains = [0.1, 0.12, 0.08, 0.11, 0.09]
+    both = pd.concat([scores("zero-shot", [0] * 5), scores("thigh", gains)])
+    cell = cross_table(both, subsets=[find_subset("thigh")]).iloc[0]
+    assert cell["gain"] == pytest.approx(0.1)
+    assert 0.08 <= cell["gain_low"] < 0.1 < cell["gain_high"] <= 0.12
+    assert cell["relative_gain"] == pytest.approx(0.1 / cell["dice_zero_shot"])
+    assert (cell["kinship"], bool(cell["in_distribution"]), cell["n_subjects"]) == ("in", True, 5)
+
+
+def test_no_interval_stands_behind_fewer_than_five_subjects():
+    both = pd.concat([scores("zero-shot", [0] * 4), scores("knee", [0.1] * 4)])
+    cell = cross_table(both, subsets=[find_subset("knee")]).iloc[0]
+    assert np.isnan(cell["gain_low"])
+    assert cell["kinship"] == "out"
+
+
+def test_the_interval_narrows_with_agreement_and_repeats_with_its_seed():
+    wide = paired_interval([0, 0.2, 0.1, 0.05, 0.3, -0.1], seed=3)
+    assert wide == paired_interval([0, 0.2, 0.1, 0.05, 0.3, -0.1], seed=3)
+    assert wide[1] - wide[0] > 0.1
+    assert paired_interval([0.1] * 6) == pytest.approx((0.1, 0.1))
+
+
+def test_tissues_that_lost_stand_on_top():
+    both = pd.concat([scores("zero-shot", [0, 0]), scores("thigh", [0.1, 0.1])])
+    both["filled_box_dice"] = 0.4
+    both.loc[(both["training_subset"] == "thigh") & (both["tissue"] == "b"), "dice"] = 0.2
+    changes = tissue_changes(both, "thigh")
+    assert changes.index.get_level_values("tissue").tolist() == ["b", "a"]
+    assert changes["change"].iloc[1] == pytest.approx(0.1)
+    assert changes["n_pairs"].tolist() == [2, 4]
+    with pytest.raises(InputError, match="nothing of inference"):
+        tissue_changes(both, "thigh", part="inference")
+
+
+def test_bad_tables_are_refused():
+    with pytest.raises(InputError, match="no row is of the training subset 'zero-shot'"):
+        cross_table(scores("thigh", [0.1]), subsets=[find_subset("thigh")])
+    both = pd.concat([scores("zero-shot", [0]), scores("thigh", [0, 0])])
+    with pytest.raises(InputError, match="1 scans were scored by a tuned model and not zero-shot"):
+        cross_table(both, subsets=[find_subset("thigh")])
+    with pytest.raises(InputError, match="lacks part"):
+        subject_means(scores("thigh", [0]).drop(columns="part"))
+    with pytest.raises(InputError, match="1 differences are NaN"):
+        paired_interval([0, np.nan])

@@ -45,8 +45,7 @@ def _in_this_process(*, wanted: bool) -> Iterator[None]:
 
 def _announce_trainer() -> None:
     """Let nnU-Net find our trainer at once: its own search imports all its variants first."""
-    from nnunetv2.training.nnUNetTrainer import nnUNetTrainer as where
-
+    where = importlib.import_module("nnunetv2.training.nnUNetTrainer.nnUNetTrainer")
     sys.path.insert(0, str(TRAINER_FOLDER))
     setattr(where, TRAINER, importlib.import_module("mskseg_trainer").MsksegTrainer)
 

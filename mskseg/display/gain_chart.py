@@ -47,7 +47,11 @@ def gain_map(cross: pd.DataFrame, *, title: str = "", ax: Axes | None = None) ->
         raise InputError("the cross table has no row; tune on one subset or more")
     named = cross.assign(column=cross["evaluated_on"] + "\n" + cross["part"])
     rows = list(dict.fromkeys(named["training_subset"]))
-    columns = list(dict.fromkeys(named.sort_values("part", kind="stable")["column"]))
+    columns = [
+        column
+        for part in dict.fromkeys(named["part"])
+        for column in dict.fromkeys(named.loc[named["part"] == part, "column"])
+    ]
     if ax is None:
         size = (2.6 + 0.95 * len(columns), 1.9 + 0.42 * len(rows))
         ax = plt.subplots(figsize=size, layout="constrained")[1]

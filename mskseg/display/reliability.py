@@ -71,7 +71,7 @@ def reliability_charts(
     figure, grid = plt.subplots(
         1,
         len(names),
-        figsize=(0.6 + 3.3 * len(names), 4.0 + 0.19 * chosen[series].nunique()),
+        figsize=(0.6 + 3.6 * len(names), 4.0 + 0.19 * chosen[series].nunique()),
         squeeze=False,
         sharey=True,
         layout="constrained",
@@ -84,7 +84,7 @@ def reliability_charts(
             sums = line.groupby("bin")[_SUMS].sum()
             _reliability_line(ax, sums, label=str(label), number=number, min_share=min_share)
         ax.set_title(str(name), fontsize=10)
-        ax.legend(frameon=False, fontsize=8, loc="upper center", bbox_to_anchor=(0.5, -0.14))
+        ax.legend(frameon=False, fontsize=7.5, loc="upper center", bbox_to_anchor=(0.5, -0.14))
     axes[0].set_ylabel(labels[1])
     figure.suptitle(title, fontsize=11)
     return axes

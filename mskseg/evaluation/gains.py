@@ -7,10 +7,10 @@ from collections.abc import Iterable
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
-from scipy import stats
 
 from mskseg.data.subsets import Subset
 from mskseg.errors import InputError
+from mskseg.evaluation.bootstrap import interval_of_mean
 
 ZERO_SHOT = "zero-shot"
 MIN_SUBJECTS = 5  # behind an interval: with fewer, resampling them says next to nothing
@@ -19,18 +19,16 @@ _SUBJECT = [*_CELL[1:], "subject"]
 
 
 def paired_interval(
-    differences: ArrayLike, *, level: float = 0.95, seed: int = 0, n_resamples: int = 5000
+    differences: ArrayLike, *, confidence: float = 0.95, seed: int = 0
 ) -> tuple[float, float]:
-    """Bootstrap the mean of paired differences over subjects (Efron's percentile interval).
+    """Bootstrap the mean of paired differences over subjects, where there are enough of them.
 
     Parameters
     ----------
     differences : (n,) float
         One for each subject, such as Dice after minus before tuning.
-    level : float
-        Of confidence.
-    seed, n_resamples : int
-        Of the resampling.
+    confidence, seed
+        As in `mskseg.evaluation.bootstrap.interval_of_mean`.
 
     Returns
     -------
@@ -50,15 +48,7 @@ def paired_interval(
         )
     if len(values) < MIN_SUBJECTS:
         return float("nan"), float("nan")
-    found = stats.bootstrap(
-        (values,),
-        np.mean,
-        confidence_level=level,
-        n_resamples=n_resamples,
-        method="percentile",
-        rng=np.random.default_rng(seed),
-    )
-    return float(found.confidence_interval.low), float(found.confidence_interval.high)
+    return interval_of_mean(values, confidence=confidence, seed=seed)
 
 
 def subject_means(scores: pd.DataFrame) -> pd.DataFrame:

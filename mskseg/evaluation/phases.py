@@ -42,7 +42,9 @@ def score_phases(segmenter: Any, phases: Sequence[Case], *, slice_step: int = 1)
     -------
     pandas.DataFrame
         A row for each slice, tissue and way: `dataset`, `subject`, `tissue`, `slice`, `phase` (a
-        sequence, "average" or "maximum") and `dice`, with oracle boxes.
+        sequence, "average" or "maximum"), `dice` with oracle boxes, and `agreement`, the mean
+        overlap (Dice) of a phase's mask with those of the other phases, which needs no reference;
+        NaN for average and maximum, and where no other mask could be compared.
 
     Raises
     ------
@@ -62,6 +64,7 @@ def score_phases(segmenter: Any, phases: Sequence[Case], *, slice_step: int = 1)
                 continue
             found = [_probability(segmenter, one.image, boxes) for one in slices]
             ways = {case.sequence: each for case, each in zip(phases, found, strict=True)}
+            agreed = _with_others(ways)
             ways |= {"average": np.mean(found, axis=0), "maximum": np.max(found, axis=0)}
             rows += [
                 {
@@ -71,6 +74,7 @@ def score_phases(segmenter: Any, phases: Sequence[Case], *, slice_step: int = 1)
                     "slice": index,
                     "phase": way,
                     "dice": dice(reference, probability > 0.5),
+                    "agreement": agreed.get(way, float("nan")),
                 }
                 for way, probability in ways.items()
             ]
@@ -181,6 +185,37 @@ def proposed_boxes(
     return np.array(largest)
 
 
+def agreement_of_proposals(
+    segmenter: Any, phases: Sequence[Case], *, index: int | None = None, n_boxes: int = 6
+) -> pd.DataFrame:
+    """Compare phases on boxes that the model itself proposes on the first of them.
+
+    Parameters
+    ----------
+    segmenter, phases
+        As for `phase_agreement`.
+    index : int, optional
+        Of the slice; by default the middle one.
+    n_boxes : int
+        As for `proposed_boxes`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        As `phase_agreement`.
+
+    Raises
+    ------
+    InputError
+        As `phase_agreement` and `proposed_boxes`.
+    """
+    _check(phases)
+    first = phases[0]
+    at = first.image.n_slices(first.plane) // 2 if index is None else index
+    boxes = proposed_boxes(segmenter, first, index=at, n_boxes=n_boxes)
+    return phase_agreement(segmenter, phases, boxes, index=at)
+
+
 def read_echoes(folder: str | os.PathLike[str]) -> list[Case]:
     """Read the echoes of a DICOM series as phases, in the order of their echo times.
 
@@ -199,6 +234,14 @@ def read_echoes(folder: str | os.PathLike[str]) -> list[Case]:
 def _areas(boxes_xyxy: NDArray[np.float64]) -> NDArray[np.float64]:
     areas: NDArray[np.float64] = np.prod(boxes_xyxy[:, 2:] - boxes_xyxy[:, :2], axis=1)
     return areas
+
+
+def _with_others(probabilities: dict[str, NDArray[np.float32]]) -> dict[str, float]:
+    masks = {name: probability > 0.5 for name, probability in probabilities.items()}
+    return {
+        name: _mean([dice(mask, other) for k, other in masks.items() if k != name])
+        for name, mask in masks.items()
+    }
 
 
 def _mean(scores: Sequence[float]) -> float:

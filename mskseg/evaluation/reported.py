@@ -84,7 +84,7 @@ def points_measured(means: pd.DataFrame) -> pd.DataFrame:
             "sweep": "points",
             "reading": "corrective clicks, best of three",
             "setting": ours["n_points"].astype(str),
-            "measured_at": ours["n_points"].map("{} clicks".format),
+            "measured_at": [f"{n} click" + "s" * (n > 1) for n in ours["n_points"]],
             "ours": ours["best_dice"],
         }
     )
@@ -152,7 +152,8 @@ def beside_study(
     pandas.DataFrame
         `sweep`, `reading`, `setting`, `fixed` (in the study), `study`, `measured_at`, `ours`, and
         for each step from the setting above `study_step` and `our_step` ("rises", "falls",
-        "level") and `agrees`: "yes", "no", or `NOT_TESTABLE` where there is nothing of ours.
+        "level") and `agrees`: "yes", "no", or `NOT_TESTABLE` where there is nothing of ours. The
+        first setting has no step: all three are "".
     """
     ours = pd.concat(list(measured), ignore_index=True)
     parts = []
@@ -174,8 +175,8 @@ def _with_steps(laid: pd.DataFrame, *, level: float) -> pd.DataFrame:
         laid[name] = [_step(change, level) for change in laid[column].astype(float).diff()]
     alike = np.where(laid["study_step"] == laid["our_step"], "yes", "no")
     agrees = np.where(laid["our_step"] == "", NOT_TESTABLE, alike)
-    agrees[0] = "" if pd.notna(laid["ours"].iloc[0]) else NOT_TESTABLE
-    return laid.assign(agrees=agrees)
+    agrees[0] = ""  # no step leads to the first setting
+    return laid.assign(agrees=agrees, ours=laid["ours"].astype(float))
 
 
 def _step(change: float, level: float) -> str:

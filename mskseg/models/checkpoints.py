@@ -9,19 +9,16 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import save_file
 from torch import Tensor
 
 from mskseg.data.manifest import ModelEntry, fetch, load_manifest
 from mskseg.errors import InputError
-from mskseg.files import written_atomically
 from mskseg.models.embeddings import EmbeddingCache
 from mskseg.models.mini.architecture import PIXEL_MEAN, PIXEL_STD, build_sam_mini
 from mskseg.models.preprocessing import PREPROCESSINGS, Preprocessing, PromptFrame
 from mskseg.models.segmenter import Precision, Segmenter
 from mskseg.models.upstream import Sam, sam_model_registry
-from mskseg.models.weights import read_weights
+from mskseg.models.weights import read_weights, write_safetensors
 
 
 @dataclass(frozen=True)
@@ -149,11 +146,7 @@ def save_weights(
         **(facts or {}),
     }
     weights = {k: v.detach().cpu().contiguous() for k, v in segmenter.model.state_dict().items()}
-    with written_atomically(path) as temporary:
-        try:
-            save_file(weights, temporary, metadata=metadata)
-        except SafetensorError as error:  # how it says that the disk is full
-            raise OSError(str(error)) from error
+    write_safetensors(weights, path, metadata=metadata)
 
 
 def architecture_of(segmenter: Segmenter) -> str:

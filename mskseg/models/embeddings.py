@@ -21,11 +21,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import Tensor
 
 from mskseg.errors import InputError
-from mskseg.files import written_atomically
+from mskseg.models.weights import write_safetensors
 
 StoredDtype = Literal["float16", "float32"]
 
@@ -190,8 +189,7 @@ class EmbeddingCache:
             "encode_s": repr(embedding.encode_s),
             "sha256": _sha256(stored),
         }
-        with written_atomically(path) as temporary:
-            save_file({"features": stored}, temporary, metadata=metadata)
+        write_safetensors({"features": stored}, path, metadata=metadata)
         return replace(embedding, features=stored.float().to(embedding.features.device))
 
     def _read(self, key: str, device: torch.device) -> ImageEmbedding | None:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import pickle
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
 from torch import Tensor
 
 from mskseg.errors import InputError
+from mskseg.files import written_atomically
 
 _ZIP_MAGIC = b"PK\x03\x04"  # torch.save since 1.6
 _PICKLE_MAGIC = b"\x80"  # torch.save before
@@ -59,6 +62,23 @@ def read_weights(path: str | Path) -> tuple[dict[str, Tensor], dict[str, str]]:
         return _read_safetensors(path)
     what = "is empty" if not start else "is neither a PyTorch checkpoint nor safetensors"
     raise InputError(f"{path} {what}; give a .pth or .safetensors file with a SAM model's weights")
+
+
+def write_safetensors(
+    tensors: Mapping[str, Tensor], path: str | Path, *, metadata: Mapping[str, str]
+) -> None:
+    """Write tensors completely or not at all.
+
+    Raises
+    ------
+    OutputError
+        If the file cannot be written, or the disk is full.
+    """
+    with written_atomically(path) as temporary:
+        try:
+            save_file(dict(tensors), temporary, metadata=dict(metadata))
+        except SafetensorError as error:  # how it says that the disk is full
+            raise OSError(str(error)) from error
 
 
 def _read_pickle(path: Path) -> Any:

@@ -12,6 +12,7 @@ from mskseg.data.volume import Volume
 from mskseg.errors import InputError
 from mskseg.evaluation import phases
 from mskseg.evaluation.phases import (
+    agreement_of_proposals,
     make_echoes,
     phase_agreement,
     proposed_boxes,
@@ -67,6 +68,9 @@ def test_phases_average_and_maximum_score_what_they_should(bright_and_dark):
     assert by_way(table) == pytest.approx(
         {"bright": 1, "dark": half, "average": half, "maximum": 1}
     )
+    agreed = table.groupby("phase")["agreement"].first()
+    assert agreed[["bright", "dark"]].tolist() == pytest.approx([half, half])
+    assert agreed[["average", "maximum"]].isna().all()
     assert len(table) == 2 * 4
     assert set(table["tissue"]) == {"muscle"}
 
@@ -122,6 +126,21 @@ def test_proposals_are_boxes_of_the_best_masks_without_specks_and_background(
     monkeypatch.setattr(phases, "grid_candidates", lambda *_, **__: found.where([2, 3]))
     with pytest.raises(InputError, match="finds nothing to box on slice 1"):
         proposed_boxes(LeftPart(), bright_and_dark[0], index=1)
+
+
+def test_proposals_are_made_on_the_first_phase_in_the_middle(monkeypatch, bright_and_dark):
+    asked = []
+
+    def proposed(_, case, *, index, n_boxes):
+        asked.append((case.sequence, index, n_boxes))
+        return np.array([[10.0, 6, 20, 16]])
+
+    monkeypatch.setattr(phases, "proposed_boxes", proposed)
+    segmenter = _by_name(bright_and_dark)
+    table = agreement_of_proposals(segmenter, bright_and_dark)
+    assert table.loc["bright", "dark"] == pytest.approx(2 / 3)
+    agreement_of_proposals(segmenter, bright_and_dark, index=0, n_boxes=2)
+    assert asked == [("bright", 1, 6), ("bright", 0, 2)]
 
 
 def test_a_single_phase_is_none(bright_and_dark):

@@ -121,7 +121,7 @@ def test_no_partial_file_is_left_when_writing_fails(with_cache, scan, tmp_path, 
         path.write_bytes(b"half")
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("mskseg.models.embeddings.save_file", full_disk)
+    monkeypatch.setattr("mskseg.models.weights.save_file", full_disk)
     with pytest.raises(OutputError, match="No space left"):
         with_cache(EmbeddingCache(tmp_path)).embed(scan((40, 40)))
     assert [path for path in tmp_path.rglob("*") if path.is_file()] == []

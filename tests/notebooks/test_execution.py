@@ -4,14 +4,26 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from mskseg.workbook import run_workbook
+from mskseg.workbook.ledger import judge_output
 
 FOLDER = Path(__file__).parents[2] / "notebooks"
 NAMES = sorted(
     {path.stem for path in FOLDER.glob("*.py")} | {p.stem for p in FOLDER.glob("*.ipynb")}
 )
+
+
+def check_that_tuning_gains(tables: Path) -> None:
+    cross = pd.read_csv(tables / "05_cross_table.csv")
+    own = cross[cross["in_distribution"] & (cross["part"] == "test")]
+    assert len(own)
+    assert (own["gain"] > 0).all(), own[["training_subset", "gain"]]
+
+
+FINDINGS = {"05_fine_tune": check_that_tuning_gains}
 
 
 def test_there_are_notebooks():
@@ -26,6 +38,9 @@ def test_notebook_runs(name: str, tmp_path: Path):
     assert run.stderr_lines == 0, "a notebook says nothing on stderr at its own parameters"
     assert list((tmp_path / "tables").glob("*.csv"))
     assert list((tmp_path / "figures").glob("*.png"))
+    assert [one.why for one in judge_output(tmp_path).vanished] == [], "a claim lost its cell"
+    if name in FINDINGS:
+        FINDINGS[name](tmp_path / "tables")
 
 
 @pytest.mark.real
@@ -48,3 +63,27 @@ def test_zero_shot_runs_on_a_real_thigh(
     assert run.status == "passed", f"cell {run.cell}: {run.error}"
     page = run.page.read_text(encoding="utf-8")
     assert "automatic" in page
+
+
+@pytest.mark.real
+@pytest.mark.slow
+def test_real_water_fat_and_echoes_are_compared_with_each_other(
+    real_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    from mskseg.data.manifest import fetch
+
+    monkeypatch.setenv("MSKSEG_CACHE", str(tmp_path / "cache"))
+    fetch("qmritools_dixon", from_dir=real_data, progress=False)
+    (run,) = run_workbook(
+        ["04"],
+        folder=FOLDER,
+        output=tmp_path / "output",
+        size="quick",
+        given={"echo_folder": str(real_data / "pymskt" / "mese"), "n_points": 2},
+        progress=False,
+    )
+    assert run.status == "passed", f"cell {run.cell}: {run.error}"
+    page = run.page.read_text(encoding="utf-8")
+    assert "real legs, water and fat: 2 images" in page
+    assert "real echoes: 8 images" in page
+    assert "agreement, not accuracy" in page

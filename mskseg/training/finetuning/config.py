@@ -34,7 +34,7 @@ class FineTuneConfig:
     slices_per_step: int = 4  # a step's images, over all processes together
     prompts_per_slice: int | None = 6  # objects drawn of each: they share its encoding; None: all
     prompts_per_pass: int | None = None  # decoded together; by default 8 on a CPU (cache), else 64
-    learning_rate: float = 1e-4  # Ma 2024; a miniature takes ten times as much
+    learning_rate: float = 1e-4  # Ma 2024; a miniature takes twice as much
     weight_decay: float = 0.01  # Ma 2024
     warm_up: int = 20  # steps of rising rate: Adam's first estimates are poor
     schedule: Schedule = "constant"  # cosine falls to a twentieth by the last epoch: short runs

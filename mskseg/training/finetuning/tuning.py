@@ -40,7 +40,7 @@ _PROMPTS_PER_PASS_GPU = 64
 
 
 class NotFiniteError(ArithmeticError):
-    """The loss of a step is NaN or infinite; the weights are those before the step."""
+    """The loss of a step or its gradient is NaN or infinite; the weights are as before the step."""
 
 
 class Tuning:
@@ -129,7 +129,9 @@ class Tuning:
             visits = [draw_visit(p, self._train, self.config) for p in mine]
             loss = self._backward(visits, share=fabric.world_size / total)
         loss = float(self._over_processes(torch.tensor([loss]), "mean"))
-        if not math.isfinite(loss):
+        average_gradients(fabric, self.trained.values())
+        norm = nn.utils.clip_grad_norm_(self.trained.values(), self.config.clip_norm)
+        if not (math.isfinite(loss) and bool(norm.isfinite())):
             self.optimiser.zero_grad()
             names = ", ".join(each.name for each in shown)
             raise NotFiniteError(f"step {self.step + 1} ({names})")
@@ -166,8 +168,6 @@ class Tuning:
         self.optimiser.param_groups[0]["lr"] = learning_rate(
             self.step, self.config, last=self.config.epochs * self.steps_per_epoch
         )
-        average_gradients(self.fabric, self.trained.values())
-        nn.utils.clip_grad_norm_(self.trained.values(), self.config.clip_norm)
         self.optimiser.step()
         self.optimiser.zero_grad()
         self.step += 1

@@ -40,30 +40,14 @@ import pandas as pd
 from IPython.display import Markdown
 
 import mskseg
-from mskseg.data.cases import CaseSet
-from mskseg.data.selection import fullest_slice, load_some
+from mskseg import evaluation
 from mskseg.display import plots
-from mskseg.evaluation import NeighbourBox, OracleBox, write_table
-from mskseg.evaluation.biomarkers import mean_inside
-from mskseg.evaluation.bootstrap import compare_models
-from mskseg.evaluation.calibration import ReliabilityBins
-from mskseg.evaluation.committed import committed_results
-from mskseg.evaluation.infiltration import fat_fraction_of
-from mskseg.evaluation.map_sources import with_labels
-from mskseg.evaluation.multiclass import as_classes, checked_probabilities
-from mskseg.evaluation.prompted_maps import PromptedMaps
-from mskseg.evaluation.reported import beside_casali
-from mskseg.evaluation.selective import referral_curve
-from mskseg.evaluation.temperature import temperatures_of
-from mskseg.evaluation.uncertainty import (
-    average_subjects,
-    doubt_and_error,
-    measure_uncertainty,
-    opinion_bins,
-)
+from mskseg.evaluation import NeighbourBox, OracleBox, PromptedMaps, ReliabilityBins, write_table
+from mskseg.evaluation.infiltration import fat_by_grade, load_muscles
 from mskseg.models.embeddings import EmbeddingCache
 from mskseg.provenance import provenance
-from mskseg.training.finetuning import FineTuneConfig, fine_tune
+from mskseg.training.ensembles import tune_ensemble
+from mskseg.training.finetuning import FineTuneConfig
 
 # %% tags=["parameters"]
 dataset = "phantom_infiltrated_thigh"  # of the manifest; other data sets have no grades
@@ -76,8 +60,8 @@ n_validation = 2  # people who select the epoch and fit the temperature; they ne
 n_test = 6  # people who report; with fewer than 6 there is no verdict
 steps = 60  # of each training
 slice_step = 4  # take every n-th slice: neighbours are then n slices apart
-learning_rate = 1e-3  # a miniature takes ten times what the studies gave SAM
-jitter_px = 5.0  # pixels; each side of a box moves by up to this, in training and as a test
+learning_rate = 2e-4  # twice what the studies gave SAM; more breaks what is there before it teaches
+jitter_px = 3.0  # pixels; each side of a box moves by up to this, in training and as a test
 n_draws = 4  # sets of jittered boxes, for the uncertainty that the prompt brings in
 band_mm = 3.0  # millimetres on either side of an outline that count as its band
 n_bins = 15  # of the calibration error
@@ -92,14 +76,9 @@ cache = EmbeddingCache()  # shared: members that were tuned in the decoder have 
 segmenters = [mskseg.load_segmenter(name, cache=cache) for name in models]
 segmenter, plans = segmenters[0], [OracleBox(), NeighbourBox()]
 tables, figures = Path(output, "tables"), Path(output, "figures")
-short = {"epochs": 3, "patience": 0, "steps_per_epoch": -(-steps // 3), "warm_up": 10}
 rates = {"learning_rate": learning_rate, "schedule": "cosine", "slices_per_step": 2}
-configs = [
-    FineTuneConfig(
-        mode=mode, **short, **rates, slice_step=slice_step, jitter_px=jitter_px, seed=each
-    )
-    for each in seeds
-]
+short = {"epochs": 3, "patience": 0, "steps_per_epoch": -(-steps // 3), "warm_up": 10}
+config = FineTuneConfig(mode=mode, jitter_px=jitter_px, slice_step=slice_step, **rates, **short)
 print(f"mskseg {mskseg.__version__}, {segmenters}, {segmenter.device}, seed {seed}")
 
 # %% [markdown]
@@ -111,14 +90,11 @@ print(f"mskseg {mskseg.__version__}, {segmenters}, {segmenter.device}, seed {see
 
 # %%
 parts = {"train": n_train, "validation": n_validation, "test": n_test}
-sets = {part: load_some(dataset, n_subjects=n, part=part) for part, n in parts.items()}
-labels = [k for k, tissue in sets["test"].tissues.items() if tissue not in left_out]
-muscles = {
-    part: CaseSet(each.name, [with_labels(case, labels) for case in each])
-    for part, each in sets.items()
-}
-assert not set.intersection(*(set(each.subjects) for each in sets.values()))
-{part: [case.severity for case in each] for part, each in sets.items()}
+muscles = load_muscles(dataset, parts, left_out=left_out)
+tissues = muscles["test"].tissues
+labels = list(tissues)
+assert not set.intersection(*(set(each.subjects) for each in muscles.values()))
+{part: [case.severity for case in each] for part, each in muscles.items()}
 
 # %% [markdown]
 # ## Look at the fat
@@ -128,19 +104,8 @@ assert not set.intersection(*(set(each.subjects) for each in sets.values()))
 # > **Guess**: in which grade will a model find the borders between muscles hardest?
 
 # %% alt="One slice of each grade of infiltration, and below it the fat fraction of each pixel"
-firsts = {case.severity: case for case in reversed(muscles["test"])}
-of_grade = dict(sorted(firsts.items()))
-fat = {k: fat_fraction_of(case) for k, case in of_grade.items()}
-inside = {k: mean_inside(fat[k].array, of_grade[k].reference.array > 0) for k in of_grade}
-at = {k: fullest_slice(case) for k, case in of_grade.items()}
-fat_panels = plots.maps_below(
-    list(at.values()),
-    [fat[k].slice(one.plane, one.index) for k, one in at.items()],
-    titles=[f"{k}: {100 * inside[k]:.0f} % fat in the muscles" for k in at],
-    unit="fat fraction",
-    limits=(0, 1),
-    title="With every grade the borders between muscles fade into fat",
-)
+looks = fat_by_grade(muscles["test"])
+fat_panels = plots.fat_page(looks)
 
 # %% [markdown]
 # **What you see**: above the T1-weighted image that the models get, where fat is bright; below the fat fraction, from 0 (dark) to 1 (bright), white where there is no signal.
@@ -158,11 +123,11 @@ fat_panels = plots.maps_below(
 
 # %%
 zero_shot = PromptedMaps(segmenter, OracleBox(), labels=labels)
-first = next(zero_shot.slices(of_grade[min(of_grade)]))
+first = next(zero_shot.slices(muscles["test"][0]))
 assert np.allclose(first.members.sum(axis=1), 1, atol=1e-4)
 raw = np.stack([np.ones(first.case_slice.image.shape), *first.members[0, 1:]])
 try:
-    checked_probabilities(raw)
+    evaluation.checked_probabilities(raw)
 except mskseg.InputError as error:
     assert "expected 1" in str(error)
     print(error)
@@ -177,13 +142,10 @@ else:
 # > **Guess**: will the ensemble gain more in Dice or in calibration?
 
 # %%
-tuned = [
-    fine_tune(segmenter, muscles["train"], muscles["validation"], each, cache=cache, progress=False)
-    for each in configs
-]
-for result in tuned:
-    result.segmenter.cache = cache
-    print(result)
+couple = muscles["train"], muscles["validation"]
+tuned = tune_ensemble(segmenter, *couple, config, seeds=seeds, cache=cache, progress=False)
+trained = [result.segmenter for result in tuned]
+print(*tuned, sep="\n")
 
 # %% [markdown]
 # ## Measure everything at once
@@ -193,8 +155,8 @@ for result in tuned:
 # And one source more, under jittered oracle boxes: how much does the answer depend on where the box was drawn?
 
 # %%
-trained = [result.segmenter for result in tuned]
-name_one, name_all = f"{mode} tuned", f"{mode} tuned, ensemble of {len(trained)}"
+name_one = trained[0].name
+name_all = f"{name_one}, ensemble of {len(trained)}"
 kinds = [(each, each.name) for each in segmenters] + [(trained[0], name_one), (trained, name_all)]
 sources = [
     PromptedMaps(members, plan, labels=labels, name=name)
@@ -203,42 +165,38 @@ sources = [
 draws = [OracleBox(jitter_px=jitter_px, seed=seed + k) for k in range(n_draws)]
 jittered = PromptedMaps(trained[0], draws, labels=labels, name=name_one)
 
-fitted = temperatures_of(
-    sources[: len(kinds)], muscles["validation"], slice_step=2 * slice_step, seed=seed
-)
-pd.Series(fitted, name="temperature").round(2).to_frame()
+# %%
+asked = {"slice_step": 2 * slice_step, "seed": seed}
+fitted = evaluation.temperatures_of(sources[: len(kinds)], muscles["validation"], **asked)
+how = {"slice_step": slice_step, "band_mm": band_mm, "n_bins": n_bins, "progress": False}
+everyone = muscles["test"]
+measured = evaluation.measure_uncertainty(sources, everyone, temperatures=fitted, **how)
+moved = evaluation.measure_uncertainty([jittered], everyone, **how)
 
 # %%
-how = {"slice_step": slice_step, "band_mm": band_mm, "n_bins": n_bins, "progress": False}
-everything = [*sources, jittered]
-measured = measure_uncertainty(everything, muscles["test"], temperatures=fitted, **how)
-told = {"segmenter": segmenter, "cases": list(muscles["test"]), "seed": seed}
+told = {"segmenter": segmenter, "cases": list(everyone), "seed": seed}
 facts = provenance(command="07_quantify_uncertainty", **told)
 write_table(measured.cases, tables / "07_uncertainty.csv", provenance=facts)
-
-# %%
-plain = measured.cases[~measured.cases["scaled"]]
-main = plain[~plain["arm"].str.contains("jitter")].assign(file="this run")
+elsewhere = evaluation.committed_results(results, "07_*.csv")
+print("nnU-Net, other modes:", "not run here" if elsewhere.empty else "from elsewhere")
+main = measured.select().cases
 scores = ["dice", "ece_foreground", "ece_band", "nll", "brier", "n_clipped", "n_unprompted"]
-overall = average_subjects(main, by=["arm", "model"], values=scores)
-elsewhere = committed_results(results, "07_*.csv")
-print("nnU-Net, other modes:", "not run here" if elsewhere.empty else "committed, in the table")
-rows = pd.concat([main, elsewhere])
-average_subjects(rows, by=["file", "arm", "model"], values=scores).round(3)
+overall = evaluation.average_subjects(main, by=["arm", "model"], values=scores)
+evaluation.side_by_side(main, elsewhere, values=scores).round(3)
 
 # %% [markdown]
 # **What you see**: means over people; all models are miniatures. `dice` is of the volume, over the slices taken. NLL (in nats) and Brier are over whole slices; lower is better. Look at the *arms* first: without the reference's boxes every model is less accurate **and** less honest, because a box that drifted off makes it confident about the wrong thing. A calibration that was measured with oracle boxes is not the one that a clinic gets.
 #
-# The temperatures above were fitted on the validation people for the least NLL: each divides all logits by one number. Above 1 the model was too sure of itself. It changes no label of a single model, so no Dice.
+# A *temperature* was fitted on the validation people for each model, for the least NLL: it divides all logits by one number. Above 1 the model was too sure of itself. It changes no label of a single model, so no Dice; what it does to the rest comes below.
 #
 # ## Compare by grade, with a margin
 #
 # > **Guess**: the study found SAM *better* calibrated in Severe than in Moderate. Ours?
 
 # %%
-oracle = main[main["arm"] == OracleBox().box_source]
-by_grade = average_subjects(oracle, by=["severity", "model"], values=["dice", "ece_foreground"])
-beside_casali(by_grade).round(3)
+oracle = measured.select(arm=plans[0].box_source)
+by = {"by": ["severity", "model"], "values": ["dice", "ece_foreground"]}
+evaluation.beside_casali(evaluation.average_subjects(oracle.cases, **by)).round(3)
 
 # %% [markdown]
 # **What you see**: ours, then the study's abstract (group sizes, the definition of its ECE and, for the ECE, the model that SAM is compared with are not stated there). Only directions can be set side by side.
@@ -249,7 +207,7 @@ beside_casali(by_grade).round(3)
 pairs = [(name_all, name_one), (name_one, models[0]), tuple(models)]
 rules = {"dice": margin_dice, "ece_foreground": margin_ece}
 compared = pd.concat(
-    compare_models(oracle, pairs, value=value, margin=margin, seed=seed)
+    evaluation.compare_models(oracle.cases, pairs, value=value, margin=margin, seed=seed)
     for value, margin in rules.items()
 )
 write_table(compared, tables / "07_compared.csv", provenance=facts)
@@ -264,7 +222,8 @@ compared.round(4)
 
 # %% tags=["exercise"]
 my_margin = margin_dice  # replace: try 0.005, 0.002, 0.001
-compare_models(oracle, pairs[:1], value="dice", margin=my_margin, seed=seed)["verdict"].item()
+mine = {"value": "dice", "margin": my_margin, "seed": seed}
+evaluation.compare_models(oracle.cases, pairs[:1], **mine)["verdict"].item()
 
 # %% tags=["solution"] jupyter={"source_hidden": true}
 interval = compared.query("value == 'dice'").iloc[0][["low", "high"]].astype(float)
@@ -279,16 +238,15 @@ print(f"any margin above {smallest:.4f}, the interval's farther end (nan: too fe
 # > **Guess**: above or below the diagonal?
 
 # %% alt="Reliability diagrams of the models for each grade, foreground pixels, with oracle boxes"
-bins = measured.bins[(measured.bins["arm"] == OracleBox().box_source) & ~measured.bins["scaled"]]
-worst = overall.loc[OracleBox().box_source, "ece_foreground"]
-reliability = plots.reliability_charts(
-    bins.sort_values("severity", kind="stable"),
-    title=f"Foreground, oracle boxes: {worst.idxmin()} is the most honest (ECE {worst.min():.3f})",
-)
+eces = overall.loc[plans[0].box_source, "ece_foreground"]
+best = f"{eces.idxmin()} is the most honest (ECE {eces.min():.3f})"
+reliability = plots.reliability_charts(oracle.bins, title=f"Foreground, oracle boxes: {best}")
 plots.save_figure(reliability[0], figures / "07_reliability.png", provenance=facts)
-regions = ["ece_top_label", "ece_foreground", "ece_band"]
-scaled = measured.cases[measured.cases["arm"] == OracleBox().box_source]
-honest = average_subjects(scaled, by=["model", "scaled"], values=[*regions, "nll", "dice"])
+
+# %%
+both = measured.select(arm=plans[0].box_source, scaled=None).cases
+regions = ["temperature", "ece_top_label", "ece_foreground", "ece_band", "nll", "dice"]
+honest = evaluation.average_subjects(both, by=["model", "scaled"], values=regions)
 honest.round(4)
 
 # %% [markdown]
@@ -301,7 +259,7 @@ honest.round(4)
 # A model says the same probability of "muscle" everywhere in the slice. Which one gives it an ECE of zero? *Hint: what part of the pixels is muscle?*
 
 # %% tags=["exercise"]
-is_muscle = as_classes(first.case_slice.label_map, labels).ravel() > 0
+is_muscle = evaluation.as_classes(first.case_slice.label_map, labels).ravel() > 0
 everywhere = 0.5  # replace by the number that gives zero
 ReliabilityBins.of(np.full(is_muscle.size, everywhere), is_muscle).ece
 
@@ -318,36 +276,32 @@ print(f"everywhere {share:.3f}: ECE {constant:.6f}, and no muscle found")
 # The entropy of the ensemble's mean has two parts. **Aleatoric**: each member finds the pixel uncertain by itself, as at a blurred edge. **Epistemic**: the members disagree. And beside them what a box drawn a little differently changes.
 
 # %%
+ensemble = measured.select(model=name_all)
 parts_of = ["entropy", "aleatoric", "epistemic", "variance", "auroc"]
-spread = plain[plain["n_members"] > 1]
-average_subjects(spread, by=["arm", "model"], values=parts_of).round(4)
+spread = pd.concat([ensemble.cases, moved.cases])
+evaluation.average_subjects(spread, by=["arm", "model"], values=parts_of).round(4)
 
 # %% alt="Wrong pixels of a slice beside maps of the ensemble's entropy and its two parts"
-hardest = of_grade[max(of_grade)]
-ours = measured.outlines[measured.outlines["model"] == name_all]
-of_hardest = ours[(ours["subject"] == hardest.subject) & (ours["arm"] == OracleBox().box_source)]
-shaky = of_hardest.groupby("slice")["uncertainty"].mean().idxmax()
-together = PromptedMaps(trained, OracleBox(), labels=labels, name=name_all)
-one_slice = next(each for each in together.slices(hardest) if each.case_slice.index == shaky)
+outlines = ensemble.select(arm=plans[0].box_source).outlines
+subject, index = outlines.groupby(["subject", "slice"])["uncertainty"].mean().idxmax()
+hardest = everyone.where(subject=subject)[0]
+one_slice = sources[len(kinds) - 1].at(hardest, index, step=slice_step)
 maps = plots.uncertainty_maps(one_slice)
 plots.save_figure(maps[0], figures / "07_maps.png", provenance=facts)
 
 # %% [markdown]
-# **What you see**: the slice of a Severe thigh that the ensemble doubts most. Compare the last two maps and the columns of the table: by far the most is aleatoric. That is what our members, brothers of one start, can say; it is no proof that more training would not help. With jittered boxes (the other row of the table) the "epistemic" column is what the *prompt* decides.
+# **What you see**: the slice that the ensemble doubts most. Compare the last two maps and the columns of the table. What is called aleatoric here is what members with one common start agree to be unsure about; it is no proof that more training would not help. With jittered boxes (the other row of the table) the "epistemic" column is what the *prompt* decides.
 #
 # ## Ask whether doubt finds errors
 #
 # > **Guess**: a wrong pixel and a right one, both in the foreground: how often is the wrong one the more uncertain?
 
 # %% alt="Part of wrong pixels among the most certain ones, for each model, with oracle boxes"
-found = average_subjects(main, by=["arm", "model"], values=["auroc"])
-curves = measured.curves.query("arm == 'oracle' and not scaled")
-risk = curves[curves["model"] == name_all].groupby("coverage")["risk"].mean()
-risk_axes = plots.risk_coverage_chart(
-    curves, title=f"Kept half, wrong {100 * risk[0.5]:.1f} %; kept all, {100 * risk[1.0]:.1f} %"
-)
+risk_axes = plots.risk_coverage_chart(oracle.curves)
 plots.save_figure(risk_axes, figures / "07_risk_coverage.png", provenance=facts)
-found.join(doubt_and_error(main).set_index(["arm", "model"])["spearman"]).round(3)
+found = evaluation.average_subjects(main, by=["arm", "model"], values=["auroc"])
+found["spearman"] = evaluation.doubt_and_error(main).set_index(["arm", "model"])["spearman"]
+found.round(3)
 
 # %% [markdown]
 # **What you see**: `auroc` 0.5 would be no help, 1 perfect. `spearman` asks the same of whole people: is the one with more entropy the one with the lower Dice (rho near -1)? With six people a rho beyond 0.77 in either direction comes by chance one time in ten.
@@ -355,18 +309,7 @@ found.join(doubt_and_error(main).set_index(["arm", "model"])["spearman"]).round(
 # SAM has one more opinion, its **predicted IoU**. MedSAM and our tuned models never learned it.
 
 # %% alt="Reliability of SAM's predicted IoU for each grade: predicted against reached"
-opinions = opinion_bins(measured.outlines[measured.outlines["arm"] == OracleBox().box_source])
-gap = (
-    opinions["confidence"].sum() / opinions["n"].sum()
-    - opinions["hits"].sum() / opinions["n"].sum()
-)
-opinion_axes = plots.reliability_charts(
-    opinions.sort_values("severity", kind="stable"),
-    region="mask",
-    labels=("predicted IoU", "IoU with the reference"),
-    min_share=0.02,
-    title=f"{models[0]} predicts its IoU {abs(gap):.2f} too {'high' if gap > 0 else 'low'} on average",
-)
+opinion_axes = plots.opinion_charts(oracle.outlines)
 
 # %% [markdown]
 # **What you see**: as before, with masks in place of pixels. A flat line means that the opinion hardly tells a good mask from a bad one.
@@ -376,17 +319,8 @@ opinion_axes = plots.reliability_charts(
 # A reader corrects the least certain outlines (one muscle on one slice), the model keeps the rest.
 
 # %% alt="Mean Dice of the ensemble after a reader corrected a growing part of its outlines"
-referred = {
-    f"{arm.split(',')[0]} boxes": referral_curve(group["dice"], group["uncertainty"])
-    for arm, group in ours.groupby("arm", sort=False)
-}
-fifth = {k: curve.set_index("referred").loc[0.2] for k, curve in referred.items()}
-gained = {k: row["dice"] - row["random"] for k, row in fifth.items()}
-best_arm = max(gained, key=gained.get)
-referral_axes = plots.referral_chart(
-    referred,
-    title=f"Correcting a fifth by doubt gains {gained[best_arm]:+.3f} over chance ({best_arm})",
-)
+referred = evaluation.referral_curves(ensemble.outlines)
+referral_axes = plots.referral_chart(referred)
 plots.save_figure(referral_axes, figures / "07_referral.png", provenance=facts)
 
 # %% [markdown]
@@ -395,24 +329,25 @@ plots.save_figure(referral_axes, figures / "07_referral.png", provenance=facts)
 # %% alt="One slice for a reader: the proposal with its doubtful pixels, and what was wrong in fact"
 all_boxes = np.concatenate(list(one_slice.boxes.values()))
 frame = plots.frame_around(all_boxes, shape=one_slice.case_slice.image.shape, margin=0.05)
-page = plots.reading_page(one_slice, tissues=sets["test"].tissues, zoom_xyxy=frame)
+page = plots.reading_page(one_slice, tissues=tissues, zoom_xyxy=frame)
 plots.save_figure(page[0], figures / "07_reading.png", provenance=facts)
 
 # %% [markdown]
 # ## Take-aways
 
 # %%
-arms = [plan.box_source for plan in plans]
-with_all, drifting = (overall.loc[(arm, name_all)] for arm in arms)
-single = overall.loc[(arms[0], name_one)]
+with_all, drifting = (overall.loc[(plan.box_source, name_all)] for plan in plans)
+single = overall.loc[(plans[0].box_source, name_one)]
 verdict = compared.query("value == 'dice'")["verdict"].iloc[0]
-after = honest.loc[(name_all, True)]
-with_all_auroc = found.loc[(arms[0], name_all), "auroc"]
+before, after = (honest.loc[(name_all, scaled)] for scaled in (False, True))
+rank = found.loc[(plans[0].box_source, name_all), "auroc"]
+curve = referred[plans[1].box_source].set_index("referred")
+drifting_outlines, fifth = curve.loc[0.0, "dice"], curve.loc[0.2]
 Markdown(f"""
 - Reference boxes against boxes that were found: Dice **{with_all["dice"]:.2f}** and {drifting["dice"]:.2f}, ECE of the foreground **{with_all["ece_foreground"]:.3f}** and {drifting["ece_foreground"]:.3f}.
 - Ensemble against its first member: Dice {with_all["dice"]:.3f} and {single["dice"]:.3f} ({verdict}, margin {margin_dice}); ECE {with_all["ece_foreground"]:.3f} and {single["ece_foreground"]:.3f}.
-- The same ensemble: ECE {honest.loc[(name_all, False), "ece_top_label"]:.3f} over whole slices, {honest.loc[(name_all, False), "ece_band"]:.3f} near the outlines; after temperature scaling {after["ece_top_label"]:.3f} and {after["ece_band"]:.3f}.
-- A wrong pixel is more uncertain than a right one in {100 * with_all_auroc:.0f} % of pairs; correcting a fifth of the outlines by doubt lifts Dice from {referred[best_arm]["dice"].iloc[0]:.3f} to {fifth[best_arm]["dice"]:.3f}, by chance to {fifth[best_arm]["random"]:.3f}.
+- The same ensemble: ECE {before["ece_top_label"]:.3f} over whole slices, {before["ece_band"]:.3f} near the outlines; after temperature scaling {after["ece_top_label"]:.3f} and {after["ece_band"]:.3f}.
+- A wrong pixel is more uncertain than a right one in {100 * rank:.0f} % of pairs. Where boxes had to be found, a reader who corrects a fifth of the outlines lifts Dice from {drifting_outlines:.3f} to {fifth["dice"]:.3f} by doubt, and to {fifth["random"]:.3f} by chance.
 """)
 
 # %% [markdown]

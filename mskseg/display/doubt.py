@@ -20,6 +20,7 @@ from mskseg.display.colours import PREDICTION, REFERENCE
 from mskseg.display.slices import draw_label_map, show_slice
 from mskseg.errors import InputError
 from mskseg.evaluation.entropy import entropy_parts
+from mskseg.evaluation.infiltration import FatLook
 from mskseg.evaluation.map_sources import SliceMaps
 from mskseg.evaluation.selective import auroc
 
@@ -140,6 +141,30 @@ def maps_below(
     figure.suptitle(title, fontsize=11)
     panels: NDArray[Any] = axes
     return panels
+
+
+def fat_page(looks: Sequence[FatLook]) -> NDArray[Any]:
+    """Show a slice of each grade of fatty infiltration, and its fat fraction.
+
+    Parameters
+    ----------
+    looks : sequence of FatLook
+        From `mskseg.evaluation.infiltration.fat_by_grade`.
+
+    Returns
+    -------
+    (2, N) array of Axes
+        The title says how much fat the muscles hold, from the first to the last.
+    """
+    told = [f"{100 * each.in_muscle:.0f} %" for each in looks]
+    return maps_below(
+        [each.case_slice for each in looks],
+        [each.fraction for each in looks],
+        titles=[each.severity for each in looks],
+        unit="fat fraction",
+        limits=(0, 1),
+        title=f"Fat in the muscles of these people: {', '.join(told)}",
+    )
 
 
 def uncertainty_maps(one: SliceMaps, *, title: str | None = None) -> NDArray[Any]:

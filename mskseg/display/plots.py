@@ -10,7 +10,7 @@ from mskseg.display.architecture import draw_architecture
 from mskseg.display.charts import dice_by_tissue
 from mskseg.display.colours import tissue_colours
 from mskseg.display.distributions import histograms, spectra
-from mskseg.display.doubt import maps_below, maps_beside, uncertainty_maps
+from mskseg.display.doubt import fat_page, maps_below, maps_beside, uncertainty_maps
 from mskseg.display.error_charts import (
     agreement_panels,
     change_chart,
@@ -24,7 +24,12 @@ from mskseg.display.montage import montage
 from mskseg.display.overlays import overlay, triptych
 from mskseg.display.pages import ranking_page, scene_page
 from mskseg.display.reading import reading_page
-from mskseg.display.reliability import referral_chart, reliability_charts, risk_coverage_chart
+from mskseg.display.reliability import (
+    opinion_charts,
+    referral_chart,
+    reliability_charts,
+    risk_coverage_chart,
+)
 from mskseg.display.slices import (
     draw_boxes,
     draw_label_map,
@@ -52,6 +57,7 @@ __all__ = [
     "embedding_beside",
     "estimate_chart",
     "failure_gallery",
+    "fat_page",
     "form_panels",
     "frame_around",
     "gain_map",
@@ -61,6 +67,7 @@ __all__ = [
     "maps_beside",
     "masks_beside",
     "montage",
+    "opinion_charts",
     "overlay",
     "ranked_bars",
     "ranking_page",

@@ -65,6 +65,32 @@ class UncertaintyTables:
     bins: pd.DataFrame
     curves: pd.DataFrame
 
+    def select(
+        self, *, arm: str | None = None, model: str | None = None, scaled: bool | None = False
+    ) -> UncertaintyTables:
+        """Keep the rows of an arm, of a model, and with or without scaled probabilities.
+
+        Parameters
+        ----------
+        arm, model : str, optional
+            By default all.
+        scaled : bool or None
+            None keeps both.
+
+        Raises
+        ------
+        InputError
+            If no case remains.
+        """
+        wanted = {"arm": arm, "model": model, "scaled": scaled}
+        kept = {name: _rows(table, wanted) for name, table in vars(self).items()}
+        if kept["cases"].empty:
+            raise InputError(
+                f"no case has {wanted}; choose among the arms {sorted(set(self.cases['arm']))} and "
+                f"the models {sorted(set(self.cases['model']))}"
+            )
+        return UncertaintyTables(**kept)
+
 
 def measure_uncertainty(
     sources: Sequence[MapSource],
@@ -216,6 +242,13 @@ def doubt_and_error(cases: pd.DataFrame, *, by: Sequence[str] = ("model", "arm")
         named = dict(zip(keys, key if isinstance(key, tuple) else (key,), strict=True))
         rows.append(named | {"spearman": rho, "n_subjects": len(group)})
     return pd.DataFrame(rows)
+
+
+def _rows(table: pd.DataFrame, wanted: Mapping[str, Any]) -> pd.DataFrame:
+    for column, value in wanted.items():
+        if value is not None and column in table:
+            table = table[table[column] == value]
+    return table
 
 
 def _outline_rows(case: Case, one: SliceMaps) -> list[dict[str, Any]]:

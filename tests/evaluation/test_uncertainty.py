@@ -13,12 +13,11 @@ import pytest
 
 import mskseg
 from mskseg.data.cases import Case
-from mskseg.data.selection import load_some
 from mskseg.data.volume import LabelMap, Volume
 from mskseg.errors import InputError
 from mskseg.evaluation.case_sums import look_at
-from mskseg.evaluation.committed import committed_results
-from mskseg.evaluation.infiltration import fat_fraction_of
+from mskseg.evaluation.committed import committed_results, side_by_side
+from mskseg.evaluation.infiltration import fat_by_grade, fat_fraction_of, load_muscles
 from mskseg.evaluation.map_sources import GivenMaps, with_labels
 from mskseg.evaluation.metrics import dice
 from mskseg.evaluation.multiclass import FLOOR, as_classes
@@ -302,10 +301,49 @@ def test_committed_results_are_read_with_their_file_and_may_be_absent(tmp_path):
         committed_results(tmp_path, "07_*.csv")
 
 
+def test_results_from_elsewhere_stand_beside_ours_under_the_name_of_their_file():
+    ours = measure(PromptedMaps(BoxFiller(), OracleBox(), labels=LABELS)).cases
+    theirs = ours.assign(file="07_nnunet.csv", model="nnU-Net", arm="no box", dice=0.5)
+    table = side_by_side(ours, theirs, values=["dice"])
+    assert table.index.get_level_values("file").tolist() == ["this run", "07_nnunet.csv"]
+    assert table["dice"].iloc[1] == 0.5
+    assert len(side_by_side(ours, pd.DataFrame({"file": []}), values=["dice"])) == 1
+    with pytest.raises(InputError, match=r"07_nnunet\.csv lacks dice"):
+        side_by_side(ours, theirs.drop(columns="dice"), values=["dice"])
+
+
+def test_rows_of_an_arm_and_a_model_are_selected_from_all_tables():
+    sources = [PromptedMaps(BoxFiller(name=name), OracleBox(), labels=LABELS) for name in "ab"]
+    tables = measure(*sources, temperatures={("a", "oracle"): 2.0})
+    assert len(tables.cases) == 3
+    kept = tables.select(arm="oracle", model="a")
+    for name, table in vars(kept).items():
+        assert set(table["model"]) == {"a"}, name
+        assert 0 < len(table) < len(getattr(tables, name)), name
+    assert len(tables.select(scaled=None).cases) == 3
+    with pytest.raises(InputError, match=r"the arms \['oracle'\]"):
+        tables.select(arm="neighbour")
+
+
+def test_one_slice_looked_at_is_the_one_that_was_measured():
+    for plan in (OracleBox(), NeighbourBox()):
+        source = PromptedMaps([BoxFiller(), BoxFiller(0.6)], plan, labels=LABELS)
+        measured = {one.case_slice.index: one for one in source.slices(make_case(), step=2)}
+        looked = source.at(make_case(), 2, step=2)
+        assert (looked.members == measured[2].members).all()
+    with pytest.raises(InputError, match="not one of every 2"):
+        source.at(make_case(), 3, step=2)
+
+
 def test_the_fat_fraction_is_of_the_same_person_and_none_in_air():
-    case = load_some("phantom_infiltrated_thigh", n_subjects=1, part="test", progress=False)[0]
+    left_out = ["femur cortex", "femur marrow", "subcutaneous fat"]
+    muscles = load_muscles("phantom_infiltrated_thigh", {"test": 1}, left_out=left_out)["test"]
+    case = muscles[0]
+    assert set(np.unique(case.reference.array)) == {0, *muscles.tissues}
+    assert "femur cortex" not in muscles.tissues.values()
+    (look,) = fat_by_grade(muscles)
+    assert look.severity == "Moderate"
+    assert 0.18 < look.in_muscle < 0.34, "as the phantom assumes"
     fraction = fat_fraction_of(case)
-    muscle = np.isin(case.reference.array, range(1, 13))
-    assert 0.18 < np.nanmean(fraction.array[muscle]) < 0.34, "Moderate, as the phantom assumes"
     assert np.isnan(fraction.array[0, 0, 0])
     assert fraction.shape == case.image.shape

@@ -10,7 +10,7 @@ UV := $(shell command -v uv 2>/dev/null)
 ARGUMENTS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help workbook test lab check notebooks figure constraints clean
+.PHONY: help workbook test lab lesson check notebooks figure constraints clean
 
 help:  ## Show this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -23,6 +23,9 @@ test: $(INSTALLED)  ## Run all tests, the notebooks at quick size included
 
 lab: $(INSTALLED)  ## Open the notebooks in JupyterLab
 	$(BIN)/mskseg lab
+
+lesson: $(INSTALLED)  ## Write the notebooks without solutions, and as slides; output/lesson/
+	$(BIN)/mskseg lesson $(ARGUMENTS)
 
 check: $(INSTALLED)  ## Lint, format check and strict type check
 	$(BIN)/ruff check .

@@ -34,8 +34,8 @@ def add_to(commands: Any) -> None:
 
 
 def run_notebooks(arguments: argparse.Namespace) -> int:
-    """Execute the notebooks that were named, or all; 1 if one failed."""
-    from mskseg.workbook import run_workbook
+    """Execute the notebooks that were named, or all; 1 if one failed or a claim lost its cell."""
+    from mskseg.workbook import run_workbook, write_run_index
 
     given = {"dataset": arguments.dataset, "model": arguments.model}
     given = {name: value for name, value in given.items() if value is not None}
@@ -49,7 +49,30 @@ def run_notebooks(arguments: argparse.Namespace) -> int:
         progress=sys.stderr.isatty(),
     )
     print(report(runs))
-    return int(any(run.failed for run in runs))
+    vanished = weigh(arguments.output, size=arguments.size)
+    write_run_index(runs, arguments.output, size=arguments.size, given=given)  # now with the ledger
+    return int(vanished or any(run.failed for run in runs))
+
+
+def weigh(output: Path, *, size: str) -> bool:
+    """Judge the claims by what now lies in the output folder, as a table here and as a page.
+
+    Returns
+    -------
+    bool
+        Whether a notebook ran without the cell that tests a claim; each such claim is named.
+    """
+    from mskseg.workbook.ledger import judge_output, ledger_lines, write_ledger
+
+    ledger = judge_output(output)
+    page = write_ledger(ledger, output.resolve(), size=size)
+    print(f"\nclaims, by what now lies in {output} (this run: size {size})")
+    for line in ledger_lines(ledger):
+        print(line)
+    for one in ledger.vanished:
+        print(f"FAILED claim {one.claim.id}: {one.why}")
+    print(f"open {page}")
+    return bool(ledger.vanished)
 
 
 def check_choices(given: Mapping[str, str]) -> None:

@@ -10,13 +10,26 @@ from mskseg.display.architecture import draw_architecture
 from mskseg.display.charts import dice_by_tissue
 from mskseg.display.colours import tissue_colours
 from mskseg.display.distributions import histograms, spectra
-from mskseg.display.doubt import maps_beside, reading_page, uncertainty_maps
+from mskseg.display.doubt import fat_page, maps_below, maps_beside, uncertainty_maps
+from mskseg.display.error_charts import (
+    agreement_panels,
+    change_chart,
+    effect_panels,
+    form_panels,
+)
 from mskseg.display.figures import save_figure
 from mskseg.display.gain_chart import gain_map
+from mskseg.display.galleries import ceiling_chart, drift_chart, failure_gallery, stray_chart
 from mskseg.display.montage import montage
 from mskseg.display.overlays import overlay, triptych
 from mskseg.display.pages import ranking_page, scene_page
-from mskseg.display.reliability import referral_chart, reliability_charts, risk_coverage_chart
+from mskseg.display.reading import reading_page
+from mskseg.display.reliability import (
+    opinion_charts,
+    referral_chart,
+    reliability_charts,
+    risk_coverage_chart,
+)
 from mskseg.display.slices import (
     draw_boxes,
     draw_label_map,
@@ -26,23 +39,35 @@ from mskseg.display.slices import (
 )
 from mskseg.display.sweeps import agreement_chart, ranked_bars, seconds_chart, sweep_chart
 from mskseg.display.tissue_chart import tissue_chart
+from mskseg.display.verdicts import interval_chart, verdict_bars
 
 __all__ = [
     "agreement_chart",
+    "agreement_panels",
+    "ceiling_chart",
+    "change_chart",
     "dice_by_tissue",
     "draw_architecture",
     "draw_boxes",
     "draw_label_map",
     "draw_masks",
     "draw_points",
+    "drift_chart",
+    "effect_panels",
     "embedding_beside",
     "estimate_chart",
+    "failure_gallery",
+    "fat_page",
+    "form_panels",
     "frame_around",
     "gain_map",
     "histograms",
+    "interval_chart",
+    "maps_below",
     "maps_beside",
     "masks_beside",
     "montage",
+    "opinion_charts",
     "overlay",
     "ranked_bars",
     "ranking_page",
@@ -55,9 +80,11 @@ __all__ = [
     "seconds_chart",
     "show_slice",
     "spectra",
+    "stray_chart",
     "sweep_chart",
     "tissue_chart",
     "tissue_colours",
     "triptych",
     "uncertainty_maps",
+    "verdict_bars",
 ]

@@ -5,7 +5,7 @@ and error while the others go on. What is finished is remembered in the output f
 interrupted run continues where it stopped.
 """
 
-from mskseg.workbook.execution import run_workbook
+from mskseg.workbook.execution import run_workbook, write_run_index
 from mskseg.workbook.record import NotebookRun
 from mskseg.workbook.sources import (
     declared_parameters,
@@ -23,4 +23,5 @@ __all__ = [
     "notebooks_folder",
     "read_sizes",
     "run_workbook",
+    "write_run_index",
 ]

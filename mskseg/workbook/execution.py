@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import mskseg
 from mskseg.errors import InputError, OutputError
+from mskseg.evaluation.claims import claims_path
 from mskseg.workbook.pages import write_index, write_page
-from mskseg.workbook.record import NotebookRun, Record, result_key
+from mskseg.workbook.record import RECORD_FILE, NotebookRun, Record, result_key
 from mskseg.workbook.sources import (
     SIZES_FILE,
     Size,
@@ -23,8 +24,6 @@ from mskseg.workbook.sources import (
 
 if TYPE_CHECKING:
     from nbformat import NotebookNode
-
-_RECORD_FILE = "finished.json"
 
 
 def run_workbook(
@@ -79,16 +78,23 @@ def run_workbook(
     output = output.resolve()
     for part in ("notebooks", "html", "tables", "figures"):
         _make_folder(output / part)
-    record = Record(output / "notebooks" / _RECORD_FILE, keep=not fresh)
+    record = Record(output / "notebooks" / RECORD_FILE, keep=not fresh)
     runs = []
     for path in paths:
         parameters = {**sizes[path.stem][size], **(given or {}), "output": str(output)}
         runs.append(_run_or_keep(path, output, parameters, record=record, progress=progress))
-        rows = [(run.name, run.seconds, run.status) for run in runs]
-        choices = ", ".join(f"{name} {value}" for name, value in (given or {}).items())
-        caption = f"Size {size}{', ' + choices if choices else ''}; mskseg {mskseg.__version__}."
-        write_index(rows, output / "html" / "index.html", caption=caption)
+        write_run_index(runs, output, size=size, given=given or {})
     return runs
+
+
+def write_run_index(
+    runs: Iterable[NotebookRun], output: Path, *, size: Size, given: Mapping[str, str]
+) -> None:
+    """Write the page that links to the pages of a run; see `run_workbook` for the parameters."""
+    rows = [(run.name, run.seconds, run.status) for run in runs]
+    choices = ", ".join(f"{name} {value}" for name, value in given.items())
+    caption = f"Size {size}{', ' + choices if choices else ''}; mskseg {mskseg.__version__}."
+    write_index(rows, output / "html" / "index.html", caption=caption)
 
 
 def _make_folder(folder: Path) -> None:
@@ -108,7 +114,7 @@ def _run_or_keep(
     notebook = load_notebook(path)
     declared = declared_parameters(notebook)
     parameters = {name: value for name, value in parameters.items() if name in declared}
-    key = result_key(path, parameters)
+    key = result_key(path, parameters, read=_read_by(path, output, declared))
     if kept := record.finished(path.stem, key):
         return kept
     run = execute(
@@ -116,6 +122,14 @@ def _run_or_keep(
     )
     record.add(run, key)
     return run
+
+
+def _read_by(path: Path, output: Path, declared: set[str]) -> list[Path]:
+    """List what a notebook with a parameter `tables` judges: claims, and others' tables."""
+    if "tables" not in declared:
+        return []
+    tables = (output / "tables").glob("*.csv")
+    return [claims_path(), *(one for one in tables if not one.name.startswith(path.name[:2]))]
 
 
 def execute(

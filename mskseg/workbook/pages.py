@@ -14,13 +14,15 @@ if TYPE_CHECKING:
 
 # nbconvert's page loads MathJax, require.js, jQuery and mermaid from other people's servers. The
 # notebooks use none of them, and in a closed network each is a time-out: the blocks are emptied.
-# A figure's alternative text stands in the metadata of its cell, which nbconvert's page ignores.
 _OFFLINE_PAGE = """{%- extends 'lab/index.html.j2' -%}
 {%- block html_head_js -%}{%- endblock -%}
 {%- block jupyter_widgets -%}{%- endblock -%}
 {%- block html_head_js_mathjax -%}{%- endblock -%}
 {%- block html_head_js_mermaidjs -%}{%- endblock -%}
-{%- block data_png scoped -%}
+"""
+
+# A figure's alternative text stands in the metadata of its cell, which nbconvert's page ignores.
+PNG_WITH_ALT = """{%- block data_png scoped -%}
 <div class="jp-RenderedImage jp-OutputArea-output {{ extra_class }}">
 <img src="data:image/png;base64,{{ output.data['image/png'] | escape_html }}"
 alt="{{ cell.metadata.get('alt', 'figure') | escape_html }}">
@@ -35,8 +37,12 @@ td, th {{ padding: .2em 1.2em .2em 0; text-align: left }}</style></head>
 <body><h1>mskseg workbook</h1><p>{caption}</p>
 <table><tr><th>notebook</th><th>seconds</th><th>status</th></tr>
 {rows}</table>
-<p>Not a medical device: for learning and research.</p></body></html>
+{ledger}<p>Not a medical device: for learning and research.</p></body></html>
 """
+
+
+LEDGER_PAGE = "claims.html"  # in the output folder, above the notebooks' pages
+_LEDGER_LINK = f'<p><a href="../{LEDGER_PAGE}">What held, claim by claim</a></p>\n'
 
 
 def write_page(notebook: NotebookNode, path: Path, *, title: str) -> None:
@@ -58,14 +64,14 @@ def write_page(notebook: NotebookNode, path: Path, *, title: str) -> None:
     """
     from nbconvert import HTMLExporter
 
-    exporter = HTMLExporter(raw_template=_OFFLINE_PAGE)  # type: ignore[no-untyped-call]
+    exporter = HTMLExporter(raw_template=_OFFLINE_PAGE + PNG_WITH_ALT)  # type: ignore[no-untyped-call]
     page, _ = exporter.from_notebook_node(notebook, resources={"metadata": {"name": title}})
     with written_atomically(path) as temporary:
         temporary.write_text(page, encoding="utf-8")
 
 
 def write_index(rows: Sequence[tuple[str, float, str]], path: Path, *, caption: str) -> None:
-    """Write the page that links to every notebook's page.
+    """Write the page that links to every notebook's page, and to the claims where they are judged.
 
     Parameters
     ----------
@@ -86,6 +92,7 @@ def write_index(rows: Sequence[tuple[str, float, str]], path: Path, *, caption: 
         f"<td>{seconds:.1f}</td><td>{html.escape(status)}</td></tr>\n"
         for name, seconds, status in rows
     ]
-    page = _INDEX.format(caption=html.escape(caption), rows="".join(lines))
+    ledger = _LEDGER_LINK if (path.parents[1] / LEDGER_PAGE).is_file() else ""
+    page = _INDEX.format(caption=html.escape(caption), rows="".join(lines), ledger=ledger)
     with written_atomically(path) as temporary:
         temporary.write_text(page, encoding="utf-8")

@@ -8,9 +8,13 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from mskseg.files import written_atomically
 from mskseg.workbook.sources import find_notebooks, load_notebook, notebooks_folder
+
+if TYPE_CHECKING:
+    from nbformat import NotebookNode
 
 _OURS = ("tags", "alt", "jupyter")  # the rest of a cell's metadata are jupytext's notes on layout
 
@@ -33,9 +37,13 @@ def paired_text(source: Path) -> str:
     mskseg.errors.InputError
         If the source cannot be read as a notebook.
     """
+    return notebook_text(load_notebook(source))
+
+
+def notebook_text(notebook: NotebookNode) -> str:
+    """Give the text of a notebook without outputs or counts, its cells numbered; see above."""
     import nbformat
 
-    notebook = load_notebook(source)
     for number, cell in enumerate(notebook.cells):
         cell["id"] = f"cell-{number:02d}"
         cell["metadata"] = {key: cell.metadata[key] for key in _OURS if key in cell.metadata}

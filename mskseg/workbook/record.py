@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
@@ -15,6 +15,7 @@ from mskseg.data.manifest import manifest_path
 from mskseg.files import written_atomically
 
 Status = Literal["passed", "failed", "kept"]
+RECORD_FILE = "finished.json"  # in the output's folder of notebooks
 _LIBRARIES = ("numpy", "pandas", "scipy", "torch")  # that a number in a notebook may depend on
 
 
@@ -66,13 +67,37 @@ class Record:
             temporary.write_text(json.dumps(self._runs, indent=1), encoding="utf-8")
 
 
-def result_key(path: Path, parameters: Mapping[str, Any]) -> str:
-    """Digest all that a notebook's result depends on, the library's own files included."""
+def finished_notebooks(output: Path) -> set[str]:
+    """Name the notebooks that finished in an output folder; none where nothing ran yet."""
+    try:
+        found = json.loads((output / "notebooks" / RECORD_FILE).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return set()
+    return set(found) if isinstance(found, dict) else set()
+
+
+def result_key(path: Path, parameters: Mapping[str, Any], *, read: Iterable[Path] = ()) -> str:
+    """Digest all that a notebook's result depends on, the library's own files included.
+
+    Parameters
+    ----------
+    path : Path
+        The notebook's source.
+    parameters : mapping
+        What is injected.
+    read : iterable of Path
+        Files of other notebooks that it reads.
+
+    Returns
+    -------
+    str
+        A sha256.
+    """
     digest = hashlib.sha256(mskseg.__version__.encode())
     digest.update(json.dumps(parameters, sort_keys=True, default=str).encode())
     package = Path(__file__).parents[1]
     sources = [*package.rglob("*.py"), *package.rglob("*.safetensors"), manifest_path()]
     digest.update(" ".join(f"{name} {version(name)}" for name in _LIBRARIES).encode())
-    for file in [path, *sorted(sources)]:
+    for file in [path, *sorted(sources), *sorted(read)]:
         digest.update(hashlib.sha256(file.read_bytes()).digest())
     return digest.hexdigest()

@@ -1,0 +1,161 @@
+"""Two copies of the notebooks: without solutions for learners, as slides for whoever leads."""
+
+from __future__ import annotations
+
+import copy
+import re
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mskseg.errors import InputError, OutputError
+from mskseg.files import written_atomically
+from mskseg.workbook.pairing import notebook_text
+from mskseg.workbook.record import finished_notebooks
+from mskseg.workbook.slides import slide_copy, write_slides
+from mskseg.workbook.sources import find_notebooks, load_notebook, notebooks_folder
+
+if TYPE_CHECKING:
+    from nbformat import NotebookNode
+
+_GUIDE = "README.md"  # of the notebooks' folder; holds the questions to argue about
+_DISCUSSION = "**Discussion**"
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """What was written, and which slides have no results because the notebook was not run."""
+
+    learners: Path
+    slides: Path
+    notebooks: tuple[str, ...]
+    without_results: tuple[str, ...]
+
+
+def write_lesson(*, folder: Path | None = None, output: Path = Path("output")) -> Lesson:
+    """Write ``lesson/learners`` and ``lesson/slides`` into an output folder.
+
+    Parameters
+    ----------
+    folder : Path, optional
+        Where the notebooks lie; `notebooks_folder` by default.
+    output : Path
+        As `run_workbook` writes it: the slides show the results of the notebooks that finished
+        there.
+
+    Returns
+    -------
+    Lesson
+
+    Raises
+    ------
+    mskseg.errors.InputError
+        If there are no notebooks, or one cannot be read.
+    mskseg.errors.OutputError
+        If something cannot be written.
+    """
+    folder = folder or notebooks_folder()
+    learners, slides = output / "lesson" / "learners", output / "lesson" / "slides"
+    paths = find_notebooks(folder)
+    finished = finished_notebooks(output)
+    for path in paths:
+        source = load_notebook(path)
+        _write(learners / f"{path.stem}.ipynb", notebook_text(learner_copy(source)))
+        done = output / "notebooks" / f"{path.stem}.ipynb"
+        shown = load_notebook(done) if path.stem in finished and done.is_file() else source
+        marked = slide_copy(shown, questions=questions_about(path.stem, folder))
+        _write(slides / f"{path.stem}.ipynb", _text(marked))
+        write_slides(marked, slides / f"{path.stem}.html", title=path.stem)
+    _copy_companions(folder, learners)
+    names = tuple(path.stem for path in paths)
+    return Lesson(learners, slides, names, tuple(n for n in names if n not in finished))
+
+
+def learner_copy(notebook: NotebookNode) -> NotebookNode:
+    """Take the solutions out of a notebook.
+
+    Parameters
+    ----------
+    notebook : nbformat.NotebookNode
+        It is not changed.
+
+    Returns
+    -------
+    nbformat.NotebookNode
+        An empty cell stands where a solution was, so that the cells keep their numbers; the
+        discussion after it is folded away, since it tells the answer.
+    """
+    copied = copy.deepcopy(notebook)
+    after_solution = False
+    for cell in copied.cells:
+        if "solution" in cell.metadata.get("tags", []):
+            cell["source"], cell["metadata"] = "", {"tags": ["exercise"]}
+            after_solution = True
+        elif after_solution and cell.source.startswith(_DISCUSSION):
+            cell["source"] = _folded(cell.source)
+            after_solution = False
+    return copied
+
+
+def questions_about(name: str, folder: Path) -> list[str]:
+    """Read the questions to argue about from the guide beside the notebooks.
+
+    Parameters
+    ----------
+    name : str
+        Of a notebook; a heading of the guide has it.
+    folder : Path
+        The notebooks' folder.
+
+    Returns
+    -------
+    list of str
+        Empty if there is no guide, or nothing in it about this notebook.
+    """
+    guide = folder / _GUIDE
+    if not guide.is_file():
+        return []
+    sections = re.split(r"(?m)^### ", guide.read_text(encoding="utf-8"))
+    section = next((part for part in sections if part.startswith(name)), "")
+    return re.findall(r"(?m)^\d\. (.+)$", section.split("\n## ")[0])
+
+
+def _folded(text: str) -> str:
+    """Fold the first paragraphs, up to the next heading, into an element to click on."""
+    discussion, *rest = re.split(r"(?m)^(?=#{2,3} )", text, maxsplit=1)
+    inner = discussion.removeprefix(_DISCUSSION).lstrip(": ").strip()
+    inner = inner[:1].upper() + inner[1:]
+    shown = "<details><summary><b>Discussion</b>: open it after your own attempt</summary>"
+    return "\n\n".join([shown, inner, "</details>", *rest])
+
+
+def _copy_companions(folder: Path, learners: Path) -> None:
+    """Take the guide and the study cards along."""
+    companions: Sequence[Path] = [folder / _GUIDE, *sorted((folder / "studies").glob("*.md"))]
+    for path in (path for path in companions if path.is_file()):
+        target = learners / path.relative_to(folder)
+        try:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(path, target)
+        except OSError as error:
+            raise OutputError(
+                f"cannot write {target}: {error.strerror or error}; choose another --output"
+            ) from error
+
+
+def _text(notebook: NotebookNode) -> str:
+    import nbformat
+
+    try:
+        nbformat.validate(notebook)
+    except nbformat.ValidationError as error:
+        raise InputError(f"a notebook cannot become slides: {error.message}") from error
+    text: str = nbformat.writes(notebook)  # type: ignore[no-untyped-call]
+    return text + "\n"
+
+
+def _write(path: Path, text: str) -> None:
+    with written_atomically(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")

@@ -1,0 +1,172 @@
+"""A notebook as slides: what the group sees on them, what whoever leads it says in the notes.
+
+The marks are Jupyter's own (``slideshow.slide_type``), so ``jupyter nbconvert --to slides`` takes
+the notebook too. Its page loads reveal.js from another server; ours needs no internet.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from importlib import resources
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from mskseg.files import written_atomically
+from mskseg.workbook.pages import PNG_WITH_ALT
+
+if TYPE_CHECKING:
+    from nbformat import NotebookNode
+
+SlideType = Literal["slide", "subslide", "notes", "skip"]
+HIDE_INPUT = "hide-input"
+_WHOLE = ("## Limits", "## Next", "### Exercise")  # short, and to be read by everybody
+_SETUP_CELLS = (2, 3, 4)  # imports, parameters, what follows from them: see CONTRIBUTING.md
+
+_PAGE = """{%- extends 'reveal/index.html.j2' -%}
+{%- block header -%}<!doctype html>
+<html lang="en"><head><meta charset="utf-8">
+<title>{{ resources['metadata']['name'] | escape_html }}</title>
+{%- block notebook_css -%}{{ super() }}{%- endblock -%}
+<style>@@CSS@@</style></head>
+{%- endblock -%}
+{%- block footer -%}
+<div id="notes" role="complementary" aria-label="speaker notes"></div><div id="counter"></div>
+<script>@@JS@@</script></html>
+{%- endblock -%}
+"""
+
+
+def slide_copy(notebook: NotebookNode, *, questions: Sequence[str] = ()) -> NotebookNode:
+    """Mark a notebook's slides and turn its explanations into speaker notes.
+
+    Parameters
+    ----------
+    notebook : nbformat.NotebookNode
+        Best executed, so that there is something to see; it is not changed.
+    questions : sequence of str
+        To argue about, on a last slide.
+
+    Returns
+    -------
+    nbformat.NotebookNode
+        A section's heading with its first sentence and its guess are a slide; each code cell is
+        one below it. The rest of the text is notes, and so are solutions and their discussion.
+        Imports and parameters are skipped. Where a figure or a text is shown, its code is hidden.
+    """
+    from nbformat.v4 import new_notebook
+
+    source = [c for c in notebook.cells if "injected-parameters" not in _tags(c)]
+    cells = [made for k, cell in enumerate(source) for made in _slides_of(cell, k)]
+    if questions:
+        listed = "\n".join(f"{number}. {text}" for number, text in enumerate(questions, start=1))
+        cells.append(_markdown(f"## Argue about it\n\n{listed}", "slide"))
+    for number, cell in enumerate(cells):
+        cell["id"] = f"slide-{number:03d}"
+    metadata = {"kernelspec": notebook.metadata["kernelspec"]}
+    made: NotebookNode = new_notebook(cells=cells, metadata=metadata)  # type: ignore[no-untyped-call]
+    return made
+
+
+def write_slides(notebook: NotebookNode, path: Path, *, title: str) -> None:
+    """Write a marked notebook as one page of slides that opens without internet.
+
+    Parameters
+    ----------
+    notebook : nbformat.NotebookNode
+        From `slide_copy`.
+    path : Path
+        The HTML file to write, completely or not at all.
+    title : str
+
+    Raises
+    ------
+    mskseg.errors.OutputError
+        If it cannot be written.
+    """
+    from nbconvert import SlidesExporter
+    from traitlets.config import Config
+
+    remove = {"enabled": True, "remove_input_tags": {HIDE_INPUT}}
+    exporter = SlidesExporter(  # type: ignore[no-untyped-call]
+        raw_template=_template(), config=Config(TagRemovePreprocessor=remove)
+    )
+    page, _ = exporter.from_notebook_node(notebook, resources={"metadata": {"name": title}})
+    with written_atomically(path) as temporary:
+        temporary.write_text(page, encoding="utf-8")
+
+
+def _template() -> str:
+    folder = resources.files("mskseg.workbook")
+    page = _PAGE
+    for mark, name in (("@@CSS@@", "slides.css"), ("@@JS@@", "slides.js")):
+        text = (folder / name).read_text(encoding="utf-8")
+        page = page.replace(mark, "{% raw %}" + text + "{% endraw %}")
+    return page + PNG_WITH_ALT
+
+
+def _slides_of(cell: NotebookNode, position: int) -> Iterator[NotebookNode]:
+    if position < 2:
+        yield _markdown(cell.source, "slide")
+    elif cell.cell_type == "code":
+        yield _code(cell, position)
+    else:
+        for chunk in re.split(r"(?m)^(?=#{2,3} )", cell.source):
+            yield from _slides_of_chunk(chunk.strip())
+
+
+def _code(cell: NotebookNode, position: int) -> NotebookNode:
+    from nbformat.v4 import new_code_cell
+
+    if "solution" in _tags(cell):
+        return _markdown(f"**Solution**\n\n```python\n{cell.source}\n```", "notes")
+    kind: SlideType = "skip" if position in _SETUP_CELLS else "subslide"
+    outputs = cell.get("outputs", [])
+    seen = "alt" in cell.metadata or "Markdown(" in cell.source
+    metadata: dict[str, Any] = {"slideshow": {"slide_type": kind}, "tags": list(_tags(cell))}
+    metadata |= {"alt": cell.metadata["alt"]} if "alt" in cell.metadata else {}
+    if outputs and seen:
+        metadata["tags"].append(HIDE_INPUT)
+    made: NotebookNode = new_code_cell(  # type: ignore[no-untyped-call]
+        cell.source, metadata=metadata, outputs=outputs
+    )
+    return made
+
+
+def _slides_of_chunk(chunk: str) -> Iterator[NotebookNode]:
+    """Divide a heading and what stands under it into what is shown and what is said."""
+    paragraphs = [text for text in chunk.split("\n\n") if text.strip()]
+    if not paragraphs:
+        return
+    heading = paragraphs.pop(0) if paragraphs[0].startswith("#") else ""
+    kind: SlideType = "slide" if heading.startswith("## ") else "subslide"
+    if heading.startswith(_WHOLE):
+        yield _markdown("\n\n".join([heading, *paragraphs]), kind)
+        return
+    guesses = [text for text in paragraphs if text.startswith("> **Guess**")]
+    said = [text for text in paragraphs if text not in guesses]
+    shown = [heading, _first_sentence(said), *guesses] if heading else guesses
+    if not heading and said:  # what you see: it belongs to the slide before
+        yield _markdown("\n\n".join(said), "notes")
+    if shown:
+        yield _markdown("\n\n".join(text for text in shown if text), kind)
+    if heading and said:
+        yield _markdown("\n\n".join(said), "notes")
+
+
+def _first_sentence(paragraphs: Sequence[str]) -> str:
+    text = paragraphs[0] if paragraphs and not paragraphs[0].startswith(("-", "|")) else ""
+    return re.split(r"(?<=[.?!])\s", text, maxsplit=1)[0]
+
+
+def _markdown(text: str, kind: SlideType) -> NotebookNode:
+    from nbformat.v4 import new_markdown_cell
+
+    cell: NotebookNode = new_markdown_cell(  # type: ignore[no-untyped-call]
+        text, metadata={"slideshow": {"slide_type": kind}}
+    )
+    return cell
+
+
+def _tags(cell: NotebookNode) -> list[str]:
+    return list(cell.metadata.get("tags", []))

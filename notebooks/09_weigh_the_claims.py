@@ -1,0 +1,270 @@
+# ---
+# jupyter:
+#   jupytext:
+#     formats: ipynb,py:percent
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#       format_version: '1.3'
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # Weigh the claims
+#
+# Which statements of five studies hold in what you just computed, which do not, and which can no miniature decide?
+#
+# *Seconds on a CPU · the tables that notebooks 01 to 08 wrote, as many as there are · previous notebook: 08_analyse_the_errors*
+
+# %% [markdown]
+# **What you will do**: go through a ledger of statements, each with a rule that was written before the result, and give each a verdict.
+#
+# **What you will learn**
+# - to turn a sentence of an abstract into a number, a direction, a margin and a smallest number of people
+# - to tell "does not hold" from "cannot be told"
+# - to see when an experiment was decided by those who built it
+# - to find what an abstract leaves open, and where studies contradict each other
+#
+# **What you need**: some of the notebooks before this one, run. What was not run is said, and nothing fails.
+
+# %%
+from pathlib import Path
+
+import pandas as pd
+from IPython.display import Markdown
+
+import mskseg
+from mskseg.display import plots
+from mskseg.evaluation import write_table
+from mskseg.evaluation.claims import Claim, Measure, Rule, load_claims, verdict
+from mskseg.evaluation.ledger import check_none_vanished, judge, ledger_table
+from mskseg.evaluation.measuring import measure_table
+from mskseg.models.dimensions import model_dimensions
+from mskseg.provenance import provenance
+from mskseg.workbook.ledger import judge_output
+
+# %% tags=["parameters"]
+tables = ""  # folder of other tables to judge, such as a full run's; "" for the output's
+output = "../output"  # folder that the other notebooks wrote into; the ledger goes there too
+
+# %%
+claims = load_claims()
+this = "09_weigh_the_claims"
+own, figures = Path(output, "tables"), Path(output, "figures")
+facts = provenance(command=this)
+print(f"mskseg {mskseg.__version__}, device cpu, no seed: nothing here is drawn at random")
+
+# %% [markdown]
+# ## Read a claim
+#
+# A study says a sentence. To check it you need to know what would be measured, on whom, and what number would make you say no. `claims.yaml` holds that for every statement, in our words. Here is one.
+
+# %%
+by_name = {claim.id: claim for claim in claims.claims}
+one = by_name["casali-early-equal"]
+fields = {"statement": one.statement, "published": one.published, **one.rule.model_dump()}
+pd.Series(fields, name=one.id).to_frame()
+
+# %% [markdown]
+# **What you see**: "comparable" became *equal within a margin*. The study's abstract has no margin; we had to choose one, and wrote down why. Whoever finds it too wide changes the file, and says so, **before** looking at the result: a margin chosen afterwards can prove anything.
+
+# %%
+listed = pd.DataFrame(
+    [claim.model_dump(include={"study", "id", "evidence"}) for claim in claims.claims]
+)
+listed.groupby(["study", "evidence"], sort=False).size().rename("claims").to_frame()
+
+# %% [markdown]
+# **What you see**: most statements are in a text; a few are *common belief*, said in every talk and in none of the five texts at hand. They are marked, so that nobody goes on to cite a study for them.
+#
+# ## Let an interval decide
+#
+# A verdict follows from three things: the number, its 95 % interval over people, and the margin. Below, one rule ("above, by a margin of 0.02, five people or more") meets six results.
+#
+# > **Guess**: how many of the six let the claim hold?
+
+# %%
+rule = Rule(direction="above", margin=0.02, smallest_n=5, why="an example")
+results = [(0.05, 0.03, 0.07), (0.05, -0.02, 0.12), (0.01, 0.005, 0.015), (-0.04, -0.06, -0.02)]
+results += [(0.021, 0.001, 0.041), (0.0, -0.01, 0.01)]
+example = pd.DataFrame(results, columns=["value", "low", "high"])
+example["claim"] = [f"result {letter}" for letter in "ABCDEF"]
+example["verdict"] = [verdict(rule, v, interval=(lo, hi), n=6)[0] for v, lo, hi in results]
+example[["direction", "margin"]] = rule.direction, rule.margin
+example[["claim", "value", "low", "high", "verdict"]]
+
+# %% alt="Six example results with intervals against the margin; two hold, three do not, one is inconclusive"
+rules_drawn = plots.interval_chart(example, title="The interval decides, not the number alone")
+
+# %% [markdown]
+# **What you see**: A and B have the same number, and only A holds. C is *surely* above zero and does not hold, since it is surely too small to count. F does not hold either: nothing is there, and we know it. B is the common case of a small study: the interval allows both, so it is **inconclusive**, which is not the same as "no difference".
+#
+# ### Exercise 1: what a second group of people changes (5 minutes)
+#
+# Result B came from six people. Suppose that you examined four times as many, and found the same mean and the same spread. What becomes of its interval, and of the verdict? *Hint: an interval of a mean shrinks with the square root of the number of people.*
+
+# %% tags=["exercise"]
+half_width = 0.07  # of result B; replace by that of four times as many people
+verdict(rule, 0.05, interval=(0.05 - half_width, 0.05 + half_width), n=6)
+
+# %% tags=["solution"] jupyter={"source_hidden": true}
+narrower = 0.07 / 4**0.5
+verdict(rule, 0.05, interval=(0.05 - narrower, 0.05 + narrower), n=24)
+
+# %% [markdown]
+# **Discussion**: the interval halves and leaves zero, and the claim holds. Nothing about the models changed. A verdict speaks of the evidence as much as of the world.
+#
+# ## Count what needs no data
+#
+# Some statements are about the model itself: its parameters, its grids. No image is needed to check those, not even weights. We build the published architecture (ViT-B) without them and count.
+#
+# > **Guess**: which of image encoder and mask decoder holds more parameters, and by what factor?
+
+# %%
+dimensions = model_dimensions("vit_b")
+write_table(dimensions, own / "09_dimensions.csv", provenance=facts)
+assert (dimensions["value"] > 0).all()
+dimensions
+
+# %% [markdown]
+# **What you see**: these are the published model's own numbers, not a miniature's; the only rows of the ledger of which that is true unless you brought the official checkpoints.
+#
+# ## Judge them all
+#
+# Each other claim names a notebook, a table that it writes, and a cell of that table. Where the notebook was run the number is read and judged. Where the notebook was run and the cell is *gone*, that is an error, and the run fails: a ledger that forgets silently is worse than none.
+#
+# > **Guess**: of all claims, how many can this run decide, one way or the other?
+
+# %%
+ledger = judge_output(Path(output), tables=Path(tables) if tables else None, also_ran=[this])
+judged = ledger.judgements
+check_none_vanished(judged)
+verdicts = ledger_table(judged)
+write_table(verdicts, own / "09_ledger.csv", provenance=facts)
+
+# %% alt="For each study a bar of its claims, divided by verdict"
+counts = verdicts["verdict"].value_counts()
+decided = int(counts.reindex(["holds here", "does not hold here"], fill_value=0).sum())
+by_study = plots.verdict_bars(
+    verdicts, title=f"This run decides {decided} of {len(verdicts)} claims"
+)
+plots.save_figure(by_study, figures / "09_verdicts.png", provenance=facts)
+
+# %% [markdown]
+# **What you see**: one bar for each study. White is what was not run; run the notebook and this one again. Of the rest, look how much is *inconclusive* or *not testable*: that is the honest size of what a workbook on a laptop can say.
+
+# %%
+shown = ["claim", "verdict", "why", "value", "low", "high", "n", "measured_on"]
+tested = verdicts[~verdicts["verdict"].isin(["its notebook was not run", "not testable here"])]
+tested[shown].set_index("claim").round(3)
+
+# %% [markdown]
+# **What you see**: our number with its interval over people, and in the last column the models and data it was measured on. *Holds here* means on these. If that column says miniature and phantom, the verdict is about a miniature and phantoms.
+
+# %% alt="Numbers of the judged claims with their intervals, in units of their margins"
+of_all = plots.interval_chart(tested, title="How far each number is from what its claim asks")
+plots.save_figure(of_all, figures / "09_intervals.png", provenance=facts)
+
+# %% [markdown]
+# **What you see**: each number in units of its own margin, turned so that right is the claim's way. An interval that reaches far to both sides came from few people. Where no claim has an interval yet, the figure says so.
+#
+# ## Know what our construction decides
+#
+# Some of our numbers could never have been a surprise. We made SAM-mini and its sibling; which is above the other is our doing. All phantoms come from one generator; how far the knee is from the thigh, we decided. Such claims stay *not testable here* for the published models, whatever number stands beside them.
+
+# %%
+built = [one for one in judged if one.claim.construction and one.value is not None]
+reasons = [(one.claim.id, one.verdict, one.value, one.why, one.measured_on) for one in built]
+pd.DataFrame(reasons, columns=["claim", "verdict", "value", "why", "measured_on"]).round(3)
+
+# %% [markdown]
+# **What you see**: a number and a reason not to believe it; no rows if the notebooks that compare our two miniatures were not run. With official checkpoints and public data the same rows get a verdict, without a change to the rules.
+#
+# ## Find what the texts leave open
+#
+# Checking a sentence shows what it does not say.
+
+# %%
+notes = [(note.kind, note.text, ", ".join(note.claims)) for note in claims.notes]
+kinds = pd.DataFrame(notes, columns=["kind", "what", "claims"])
+kinds.style.hide(axis="index").set_properties(**{"text-align": "left"})
+
+# %% [markdown]
+# **What you see**: what is ambiguous, where studies contradict each other, and where one contradicts itself. For each we say which reading we tested. The whole papers may settle some; we have the abstracts and a deck of slides.
+#
+# ### Pitfall: a table that lost its cell
+#
+# Suppose somebody renames a column in notebook 03. The claim must not slip away.
+
+# %%
+empty = judge(claims.claims, tables=Path("no such folder"), ran=["03_segment_zero_shot"])
+try:
+    check_none_vanished(empty)
+except mskseg.InputError as error:
+    assert "lost the cell that tests them" in str(error)
+    print(error)
+else:
+    raise AssertionError("a claim without its table passed")
+
+# %% [markdown]
+# ### Exercise 2: a claim of your own (15 minutes)
+#
+# Write a rule for the statement "the mask decoder is small beside the image encoder", before you look at the table above again. Which measure, which direction, which margin? *Hint: `Measure(relative=True)` gives (first - second) / second; at less than half of the encoder it is below -0.5.*
+
+# %% tags=["exercise"]
+place = {"notebook": this, "table": "09_dimensions.csv", "column": "value"}
+sides = {"first": {"dimension": "mask decoder*"}, "second": {"dimension": "image encoder*"}}
+mine = Measure(**place, **sides)  # add what is missing, then a Rule
+measure_table(dimensions, mine).value
+
+# %% tags=["solution"] jupyter={"source_hidden": true}
+where = {"notebook": this, "table": "09_dimensions.csv", "column": "value", "relative": True}
+small = {"first": {"dimension": "mask decoder*"}, "second": {"dimension": "image encoder*"}}
+tenth = Rule(direction="below", margin=0.9, sampled=False, why="small is less than a tenth")
+words = {
+    "id": "own-small-decoder",
+    "study": "ma_2024",
+    "where": "nowhere",
+    "published": "no number",
+}
+claim = Claim(
+    **words, statement="The decoder is small.", measure=Measure(**where, **small), rule=tenth
+)
+verdict(claim.rule, measure_table(dimensions, claim.measure).value, interval=None, n=None)
+
+# %% [markdown]
+# **Discussion**: "small" had to become a number before it could be checked, and you could have chosen another. Write such a choice down where others can see when it was made.
+#
+# ## Take-aways
+
+# %%
+waiting = sorted(verdicts.query("verdict == 'its notebook was not run'")["notebook"].unique())
+of_verdict = counts.drop("its notebook was not run", errors="ignore")
+lines = [f"- **{name}**: {number}" for name, number in of_verdict.items()]
+undecided = int(counts.reindex(["inconclusive", "not testable here"], fill_value=0).sum())
+Markdown(f"""
+{chr(10).join(lines)}
+- Not run yet: {", ".join(waiting) or "nothing"}.
+- **{undecided}** claims were looked at and stay undecided; {len(built)} of them have a number that our own construction decides.
+- {len(claims.notes)} places in the texts are ambiguous or contradictory.
+""")
+
+# %% [markdown]
+# ## Limits
+#
+# - Verdicts speak of this run. A miniature on phantoms can show that a *procedure* works, that an effect *can* arise, and that a comparison is unfair; it cannot show what SAM or MedSAM do in patients.
+# - Margins and smallest numbers are our choices. They were written down first, not validated.
+# - Many claims are judged at once, each at 95 %: with dozens of them one or two intervals miss by chance.
+# - We read two abstracts and slides about three papers; a statement may be qualified where we did not see it.
+
+# %% [markdown]
+# ## Next
+#
+# Bring the official checkpoints and a public data set, run all notebooks at full size, and give their tables to `tables` above. The study cards in `studies/` say for each paper what to doubt.
+#
+# - Hoyer et al., *Towards a Generalizable Foundation Model for Multi-Tissue Musculoskeletal MRI Segmentation*, ISMRM 2024, doi:10.58530/2024/0651
+# - Ma et al., *Segment anything in medical images*, Nature Communications 2024, doi:10.1038/s41467-024-44824-z
+# - Casali et al., *Exploring foundation models for multi-class muscle segmentation in MR images of neuromuscular disorders*, 2025, doi:10.1016/j.cmpb.2025.109035

@@ -31,7 +31,8 @@ def test_slabs_are_apart_and_hold_all_slices_but_the_gaps(oblique):
     }  # fmt: skip
     everything = sorted(k for slices in found.values() for k in slices)
     assert len(set(everything)) == len(everything) == 20 - 2 * GAP
-    assert found["test"][-1] + GAP + 1 == found["train"][0]
+    assert found["test"][-1] + GAP + 1 == found["validation"][0]
+    assert found["validation"][-1] + GAP + 1 == found["train"][0]
 
 
 def test_slabs_are_named_for_what_they_are_and_share_image_and_window():

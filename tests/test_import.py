@@ -21,10 +21,11 @@ MAY_IMPORT = {
     # The assessment and what selects a tuning score with the library's own evaluation.
     "training": BASE | {"training", "evaluation", "models", "data", "prompts"},
     "evaluation": BASE | {"evaluation", "models", "data", "prompts", "provenance"},
+    "specialists": BASE | {"specialists", "training", "evaluation", "models", "data", "prompts"},
 }
 TOP = {"workbook", "cli", "commands"}
 COMMANDS = {"training/assess.py"}  # run by `python -m`, imported by nothing of ours
-NO_TORCH = ("data", "prompts", "evaluation/metrics", "evaluation/surfaces")
+NO_TORCH = ("data", "prompts", "evaluation/metrics", "evaluation/surfaces", "evaluation/volumes")
 
 
 def imports_of(path: Path) -> set[str]:

@@ -12,7 +12,7 @@ from matplotlib.lines import Line2D
 
 from mskseg.display.colours import FILLED_BOX, PLANS
 from mskseg.errors import InputError
-from mskseg.evaluation.summary import summarise
+from mskseg.evaluation.summary import IN_THE_MEAN, summarise
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -50,7 +50,7 @@ def dice_by_tissue(
     InputError
         If no row of the table is scored.
     """
-    scored = table[table["status"] == "scored"]
+    scored = table[table["status"].isin(IN_THE_MEAN)]
     if scored.empty:
         raise InputError("no row of the table is scored, expected one or more; check the labels")
     means = summarise(scored, by=[*_PLAN, *_ROW])
@@ -119,6 +119,8 @@ def _finding(first: pd.DataFrame) -> str:
 def _name(mean: pd.DataFrame) -> str:
     row = mean.iloc[0]
     kind = " (miniature)" if row["miniature"] else ""
+    if row["prompt"] == "none":
+        return f"{row['segmenter']}{kind}, no prompt"
     prompt = "points" if row["prompt"] == "point" else "boxes"
     return f"{row['segmenter']}{kind}, {prompt}: {row['box_source']}"
 

@@ -23,6 +23,7 @@ from mskseg.display.galleries import ceiling_chart, drift_chart, failure_gallery
 from mskseg.display.montage import montage
 from mskseg.display.overlays import overlay, triptych
 from mskseg.display.pages import ranking_page, scene_page
+from mskseg.display.reading import reading_page
 from mskseg.display.reliability import (
     opinion_charts,
     referral_chart,
@@ -70,6 +71,7 @@ __all__ = [
     "overlay",
     "ranked_bars",
     "ranking_page",
+    "reading_page",
     "referral_chart",
     "reliability_charts",
     "risk_coverage_chart",

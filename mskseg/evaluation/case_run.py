@@ -9,30 +9,21 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from mskseg.errors import InputError
-from mskseg.evaluation.plans import (
-    LabelPrompts,
-    NeighbourBox,
-    OracleBox,
-    OraclePlan,
-    PromptPlan,
-    predict_arguments,
-)
+from mskseg.evaluation.label_prompts import BoolMask, LabelPrompts, predict_arguments
+from mskseg.evaluation.plans import NeighbourBox, OracleBox, OraclePlan, PromptPlan, SpecialistBox
 from mskseg.evaluation.prediction import (
     LabelPrediction,
     PromptableSegmenter,
-    check_has_reference,
+    areas_px,
+    check_run,
+    promptable_px,
 )
-from mskseg.evaluation.surfaces import bounding_slices
-from mskseg.prompts import label_components
 
 if TYPE_CHECKING:
-    from mskseg.data.cases import Case, CaseSlice
+    from mskseg.data.cases import Case
     from mskseg.data.volume import Plane
-
-BoolMask = NDArray[np.bool_]
 
 
 class CaseRun:
@@ -69,12 +60,12 @@ class CaseRun:
         min_area_mm2: float = 30.0,
         slice_step: int = 1,
     ) -> None:
-        _check_arguments(case, min_area_mm2=min_area_mm2, slice_step=slice_step)
+        check_run(case, min_area_mm2=min_area_mm2, slice_step=slice_step)
         self._segmenter = segmenter
         self._case = case
         self._min_area_mm2 = min_area_mm2
         self._slices = list(case.slices(plane, step=slice_step))
-        self._areas_px = [_areas_px(each) for each in self._slices]
+        self._areas_px = [areas_px(each) for each in self._slices]
         self._embeddings: dict[int, tuple[Any, float]] = {}
         self._promptable_px: dict[tuple[int, int], int] = {}
 
@@ -90,7 +81,7 @@ class CaseRun:
 
         Parameters
         ----------
-        plan : OracleBox, OraclePoint or NeighbourBox
+        plan : OracleBox, OraclePoint, NeighbourBox or SpecialistBox
             Where the prompts come from.
         on_slice : callable
             Called without arguments whenever a slice is done, for a progress bar.
@@ -98,8 +89,8 @@ class CaseRun:
         Yields
         ------
         LabelPrediction
-            One for each label that the reference has on a slice, or that `NeighbourBox` prompted
-            there, in the order of slices and labels.
+            One for each label that the reference has on a slice or that the plan prompted there,
+            in the order of slices and labels.
         """
         if isinstance(plan, NeighbourBox):
             found = self._propagate(plan, on_slice)
@@ -113,12 +104,14 @@ class CaseRun:
                 if areas:
                     on_slice()
 
-    def predictions_on(self, plan: OraclePlan, index: int) -> dict[int, LabelPrediction]:
-        """Carry out an oracle plan on one slice, to look at what stands in a table.
+    def predictions_on(
+        self, plan: OraclePlan | SpecialistBox, index: int
+    ) -> dict[int, LabelPrediction]:
+        """Carry out a plan on one slice, to look at what stands in a table.
 
         Parameters
         ----------
-        plan : OracleBox or OraclePoint
+        plan : OracleBox, OraclePoint or SpecialistBox
             Where the prompts come from.
         index : int
             Of the slice, as in the table.
@@ -126,7 +119,7 @@ class CaseRun:
         Returns
         -------
         dict of int to LabelPrediction
-            By label, for the labels that the reference has there.
+            By label, for the labels that the reference has or the plan prompts there.
 
         Raises
         ------
@@ -141,10 +134,28 @@ class CaseRun:
             )
         return self._carry_out(plan, positions[index])
 
-    def _carry_out(self, plan: OraclePlan, position: int) -> dict[int, LabelPrediction]:
+    def _carry_out(
+        self, plan: OraclePlan | SpecialistBox, position: int
+    ) -> dict[int, LabelPrediction]:
+        given = {
+            label: self._prompts(plan, position, label, mask)
+            for label, mask in self._sources(plan, position).items()
+        }
         labels = self._areas_px[position]
-        given = {label: self._oracle_prompts(plan, position, label) for label in labels}
-        return self._predict(position, given)
+        given = {k: each for k, each in given.items() if k in labels or len(each)}
+        results = self._predict(position, given)
+        if isinstance(plan, SpecialistBox) and not plan.has(self._case):
+            return {label: replace(each, missing=True) for label, each in results.items()}
+        return results
+
+    def _sources(self, plan: OraclePlan | SpecialistBox, position: int) -> dict[int, BoolMask]:
+        """Masks that the prompts are taken from, by label: the reference's, or the specialist's."""
+        labels = self._areas_px[position]
+        if not isinstance(plan, SpecialistBox):
+            return {label: self._reference(position, label) for label in labels}
+        found = plan.found_on(self._case, self._slices[position])
+        everything = {*labels, *np.unique(found).tolist()} - {0}
+        return {label: found == label for label in sorted(everything)}
 
     def _propagate(
         self, plan: NeighbourBox, on_slice: Callable[[], object]
@@ -195,7 +206,8 @@ class CaseRun:
         for label in sorted(set().union(*self._areas_px)):
             areas = [each.get(label, 0) for each in self._areas_px]
             for position in np.argsort(areas, kind="stable")[::-1].tolist():
-                given = self._oracle_prompts(OracleBox(), position, label)
+                mask = self._reference(position, label)
+                given = self._prompts(OracleBox(), position, label, mask)
                 if len(given):
                     starts[label] = (position, given)
                     break
@@ -203,10 +215,12 @@ class CaseRun:
                     break
         return starts
 
-    def _oracle_prompts(self, plan: OraclePlan, position: int, label: int) -> LabelPrompts:
+    def _prompts(
+        self, plan: OraclePlan | SpecialistBox, position: int, label: int, mask: BoolMask
+    ) -> LabelPrompts:
         at = self._slices[position]
         return plan.prompts_for(
-            self._reference(position, label),
+            mask,
             spacing_mm=at.spacing_mm,
             min_area_mm2=self._min_area_mm2,
             key=(self._case.name, at.plane, at.index, label),
@@ -253,21 +267,13 @@ class CaseRun:
             )
         return results
 
-    def _count_promptable(self, mask: BoolMask, *, spacing_mm: tuple[float, float]) -> int:
-        if not mask.any():
-            return 0
-        components, _ = label_components(
-            mask[bounding_slices(mask)], spacing_mm=spacing_mm, min_area_mm2=self._min_area_mm2
-        )
-        return int(np.count_nonzero(components))
-
     def _unprompted(self, position: int, label: int) -> LabelPrediction:
         """Give the label's empty prediction for a slice on which it has no prompt."""
         at = self._slices[position]
         reference = self._reference(position, label)
         if (position, label) not in self._promptable_px:
-            self._promptable_px[position, label] = self._count_promptable(
-                reference, spacing_mm=at.spacing_mm
+            self._promptable_px[position, label] = promptable_px(
+                reference, spacing_mm=at.spacing_mm, min_area_mm2=self._min_area_mm2
             )
         return LabelPrediction(
             case_slice=at,
@@ -280,19 +286,3 @@ class CaseRun:
             encode_s=math.nan,
             decode_s=0.0,
         )
-
-
-def _areas_px(case_slice: CaseSlice) -> dict[int, int]:
-    """Pixels of each label on a slice, background left out, in the order of the labels."""
-    if case_slice.label_map is None:
-        return {}
-    values, counts = np.unique(case_slice.label_map, return_counts=True)
-    return {int(v): int(n) for v, n in zip(values, counts, strict=True) if v != 0}
-
-
-def _check_arguments(case: Case, *, min_area_mm2: float, slice_step: int) -> None:
-    check_has_reference(case)
-    if slice_step < 1:
-        raise InputError(f"slice_step is {slice_step}, expected 1 or more; 1 takes every slice")
-    if not 0 <= min_area_mm2 < math.inf:
-        raise InputError(f"min_area_mm2 is {min_area_mm2}, expected 0 or more square millimetres")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -9,6 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mskseg.errors import InputError
+from mskseg.evaluation.surfaces import bounding_slices
+from mskseg.prompts import label_components
 
 if TYPE_CHECKING:
     from mskseg.data.cases import Case, CaseSlice
@@ -16,8 +19,8 @@ if TYPE_CHECKING:
 BoolMask = NDArray[np.bool_]
 
 
-class PromptableSegmenter(Protocol):
-    """What an evaluation asks of a segmenter; `mskseg.load_segmenter` returns one."""
+class Named(Protocol):
+    """A model as far as a table names it."""
 
     @property
     def name(self) -> str:
@@ -26,6 +29,10 @@ class PromptableSegmenter(Protocol):
     @property
     def miniature(self) -> bool:
         """Whether it is one of this project's miniatures and not a published model."""
+
+
+class PromptableSegmenter(Named, Protocol):
+    """What an evaluation asks of a segmenter; `mskseg.load_segmenter` returns one."""
 
     def embed(self, image: NDArray[Any]) -> Any:
         """Encode one slice (H, W)."""
@@ -67,6 +74,8 @@ class LabelPrediction:
         was not needed.
     decode_s : float
         This label's share of the decoder call for the slice, in seconds, by number of prompts.
+    missing : bool
+        There is no prediction for the whole case: `prediction` is empty because a run failed.
     """
 
     case_slice: CaseSlice
@@ -78,6 +87,7 @@ class LabelPrediction:
     predicted_iou: float
     encode_s: float
     decode_s: float
+    missing: bool = False
 
 
 def check_has_reference(case: Case) -> None:
@@ -93,3 +103,30 @@ def check_has_reference(case: Case) -> None:
             f"{case.name} has no reference, expected one to score against; "
             "give the label map with the case"
         )
+
+
+def areas_px(case_slice: CaseSlice) -> dict[int, int]:
+    """Pixels of each label on a slice, background left out, in the order of the labels."""
+    if case_slice.label_map is None:
+        return {}
+    values, counts = np.unique(case_slice.label_map, return_counts=True)
+    return {int(v): int(n) for v, n in zip(values, counts, strict=True) if v != 0}
+
+
+def promptable_px(mask: BoolMask, *, spacing_mm: tuple[float, float], min_area_mm2: float) -> int:
+    """Count the pixels of a mask (H, W) in components of the minimum area or more."""
+    if not mask.any():
+        return 0
+    components, _ = label_components(
+        mask[bounding_slices(mask)], spacing_mm=spacing_mm, min_area_mm2=min_area_mm2
+    )
+    return int(np.count_nonzero(components))
+
+
+def check_run(case: Case, *, min_area_mm2: float, slice_step: int) -> None:
+    """Make sure that a case can be scored like this (InputError)."""
+    check_has_reference(case)
+    if slice_step < 1:
+        raise InputError(f"slice_step is {slice_step}, expected 1 or more; 1 takes every slice")
+    if not 0 <= min_area_mm2 < math.inf:
+        raise InputError(f"min_area_mm2 is {min_area_mm2}, expected 0 or more square millimetres")

@@ -11,6 +11,9 @@ from mskseg.errors import InputError
 
 _PLAN = ("segmenter", "prompt", "box_source")
 _ALL_TISSUES = "mean of tissues"
+IN_THE_MEAN = ("scored", "missing")
+"""Values of `status` that a mean is over; a missing prediction counts with its Dice of 0."""
+
 _LEFT_OUT = ("too_small", "beyond_end", "both_empty")
 _ALWAYS_THERE = ("dice", "iou", "hd95_mm", "assd_mm", "filled_box_dice")  # of a scored pair
 
@@ -42,9 +45,10 @@ def summarise(
     pandas.DataFrame
         `by`, then for each value its mean and `<value>_sd`, the standard deviation between
         subjects (NaN with one subject), then `miniature` and the counts: `n_subjects`, `n_labels`,
-        `n_slices` (different slices), `n_pairs` (pairs of slice and label in the mean), the pairs
-        left out, `n_too_small`, `n_beyond_end` and `n_both_empty` (see `mskseg.evaluation.tables`),
-        and for each value that a scored pair may lack `n_without_<value>`.
+        `n_slices` (different slices), `n_pairs` (pairs of slice and label in the mean), of these
+        `n_missing` without any prediction, the pairs left out, `n_too_small`, `n_beyond_end` and
+        `n_both_empty` (see `mskseg.evaluation.tables`), and for each value that a scored pair may
+        lack `n_without_<value>`.
 
     Raises
     ------
@@ -97,9 +101,8 @@ def dice_table(table: pd.DataFrame) -> pd.DataFrame:
     for model, of_model in means.groupby("segmenter", sort=False):
         name = f"{model} (miniature)" if of_model["miniature"].any() else str(model)
         for (prompt, source), rows in of_model.groupby(["prompt", "box_source"], sort=False):
-            columns[name, source if prompt == "box" else f"points: {source}"] = _with_count(
-                rows, "dice", keys
-            )
+            named = {"box": str(source), "point": f"points: {source}"}.get(prompt, "no prompt")
+            columns[name, named] = _with_count(rows, "dice", keys)
             if (prompt, source) == ("box", "oracle"):
                 columns[name, "oracle minus filled box"] = _gain(rows, keys).map(_signed)
     return pd.DataFrame(columns).reindex(_most_gain_first(first, keys)).fillna("-")
@@ -133,7 +136,7 @@ def _most_gain_first(first: pd.DataFrame, keys: list[str]) -> list[tuple[str, st
 
 
 def _group_summary(group: pd.DataFrame, values: Sequence[str]) -> dict[str, Any]:
-    scored = group[group["status"] == "scored"]
+    scored = group[group["status"].isin(IN_THE_MEAN)]
     subject = ["dataset", "subject"]
     per_label = scored.groupby([*subject, "label", "tissue"])[list(values)].mean()
     per_subject = per_label.groupby(subject).mean()
@@ -148,6 +151,7 @@ def _group_summary(group: pd.DataFrame, values: Sequence[str]) -> dict[str, Any]
         "n_labels": scored.groupby(["label", "tissue"]).ngroups,
         "n_slices": scored.groupby(slices, dropna=False).ngroups,
         "n_pairs": len(scored),
+        "n_missing": int((group["status"] == "missing").sum()),
         **{f"n_{status}": int((group["status"] == status).sum()) for status in _LEFT_OUT},
         **{
             f"n_without_{value}": int(scored[value].isna().sum())

@@ -11,9 +11,12 @@ label, components too small for a prompt included (their pixels are in `unprompt
   kept in the table and counted;
 * ``beyond_end``: the reference has no pixel there and the prediction has (`NeighbourBox`, which
   does not know where a structure ends). Its Dice is 0 by the rule of `mskseg.evaluation.metrics`;
-  kept in the table and counted, not in the mean;
+  kept in the table and counted, not in the mean. `SpecialistBox` and automatic models (see
+  `mskseg.evaluation.label_maps`) have such rows too;
 * ``both_empty``: neither has a pixel (`NeighbourBox` again). NaN by the same rule; kept in the
-  table and counted.
+  table and counted;
+* ``missing``: there is no prediction for the case (a run that died before it): an empty mask by
+  the same rule, Dice 0, *in the mean* and counted. A model must not gain by failing.
 
 So every plan and every model is averaged over the same pairs: those whose reference a prompt can
 be made from. A mean that took in ``beyond_end`` would sink with each slice that somebody scanned
@@ -36,6 +39,7 @@ from mskseg.evaluation.case_run import CaseRun
 from mskseg.evaluation.plans import OraclePoint, PromptPlan
 from mskseg.evaluation.prediction import (
     LabelPrediction,
+    Named,
     PromptableSegmenter,
     check_has_reference,
 )
@@ -73,6 +77,7 @@ COLUMNS = (
     "n_points",
     "area_mm2",
     "predicted_area_mm2",
+    "overlap_mm2",
     "unprompted_px",
     "dice",
     "iou",
@@ -112,7 +117,7 @@ def score_cases(
         Has `name`, `miniature`, `embed` and `predict`, as `mskseg.load_segmenter` returns it.
     cases : Case or iterable of Case
         Each with a reference.
-    prompts : OracleBox, OraclePoint, NeighbourBox, or a sequence of them
+    prompts : OracleBox, OraclePoint, NeighbourBox, SpecialistBox, or a sequence of them
         Where the prompts come from.
     plane : {"axial", "coronal", "sagittal"}, optional
         Default: each case's own, the acquired plane.
@@ -136,7 +141,9 @@ def score_cases(
         * `status`: see the module;
         * `n_prompts`: prompts given, one for each component;
         * `n_points`: points in each of them, 0 for boxes;
-        * `area_mm2`, `predicted_area_mm2`: of the reference and of the prediction;
+        * `area_mm2`, `predicted_area_mm2`, `overlap_mm2`: of the reference, of the prediction and
+          of what they share: sums over slices give a Dice of the volume
+          (`mskseg.evaluation.volumes`);
         * `unprompted_px`: pixels of the reference in components too small for a prompt;
         * `dice`, `iou`, `hd95_mm`, `assd_mm`: within the slice;
         * `filled_box_dice`: Dice of the very boxes given, filled, which a model has to beat; for
@@ -148,11 +155,10 @@ def score_cases(
     Raises
     ------
     InputError
-        If there is no case or no plan, two plans would have the same name in the table, or a case
-        has no reference.
+        If there is no case or no plan, two plans have the same name, or a case has no reference.
     """
     plans = _checked_plans(prompts)
-    given = _listed(cases)
+    given = listed_cases(cases)
     rows: list[dict[str, Any]] = []
     total = 0
     with tqdm(desc=segmenter.name, unit="slice", total=total, disable=not progress) as bar:
@@ -206,9 +212,23 @@ def _case_rows(
     on_slice: Callable[[], object],
     further: Further | None,
 ) -> Iterator[dict[str, Any]]:
-    described = {
-        "segmenter": segmenter.name,
-        "miniature": segmenter.miniature,
+    described = described_model(segmenter) | described_case(case)
+    for plan in plans:
+        n_points = plan.n if isinstance(plan, OraclePoint) else 0
+        source = {"prompt": plan.prompt, "box_source": plan.box_source, "n_points": n_points}
+        for each in run.predictions(plan, on_slice=on_slice):
+            scores = scores_of(each) | dict(further(case, each) if further else {})
+            yield described | source | {"tissue": case.tissue(each.label)} | scores
+
+
+def described_model(model: Named) -> dict[str, Any]:
+    """Columns of a row that say which model."""
+    return {"segmenter": model.name, "miniature": model.miniature}
+
+
+def described_case(case: Case) -> dict[str, Any]:
+    """Columns of a row that copy the case."""
+    return {
         "dataset": case.dataset,
         "subject": case.subject,
         "anatomy": case.anatomy,
@@ -218,15 +238,10 @@ def _case_rows(
         "severity": case.severity,
         "reference_provenance": case.reference_provenance,
     }
-    for plan in plans:
-        n_points = plan.n if isinstance(plan, OraclePoint) else 0
-        source = {"prompt": plan.prompt, "box_source": plan.box_source, "n_points": n_points}
-        for each in run.predictions(plan, on_slice=on_slice):
-            scores = _scores(each) | dict(further(case, each) if further else {})
-            yield described | source | {"tissue": case.tissue(each.label)} | scores
 
 
-def _scores(each: LabelPrediction) -> dict[str, Any]:
+def scores_of(each: LabelPrediction) -> dict[str, Any]:
+    """Columns of a row from `label` on: what became of one label on one slice."""
     n_reference, n_prediction = int(each.reference.sum()), int(each.prediction.sum())
     pixel_mm2 = math.prod(each.case_slice.spacing_mm)
     status = _status(each, n_reference=n_reference, n_prediction=n_prediction)
@@ -238,6 +253,7 @@ def _scores(each: LabelPrediction) -> dict[str, Any]:
         "n_prompts": len(each.boxes_xyxy),
         "area_mm2": n_reference * pixel_mm2,
         "predicted_area_mm2": n_prediction * pixel_mm2,
+        "overlap_mm2": int((each.reference & each.prediction).sum()) * pixel_mm2,
         "unprompted_px": n_reference - each.promptable_px,
         "predicted_iou": each.predicted_iou,
         "encode_s": each.encode_s,
@@ -263,12 +279,14 @@ def _agreement(each: LabelPrediction) -> dict[str, float]:
 
 
 def _status(each: LabelPrediction, *, n_reference: int, n_prediction: int) -> str:
+    if n_reference and each.promptable_px:
+        return "missing" if each.missing else "scored"
     if n_reference:
-        return "scored" if each.promptable_px else "too_small"
+        return "too_small"
     return "beyond_end" if n_prediction else "both_empty"
 
 
-def _listed(cases: Case | Iterable[Case]) -> list[Case]:
+def listed_cases(cases: Case | Iterable[Case]) -> list[Case]:
     """Give the cases as a list, a case alone too; refuse them all before the first is scored."""
     listed = list(cases) if isinstance(cases, Iterable) else [cases]
     if not listed:

@@ -1,0 +1,55 @@
+"""Slices into a square frame of fixed size, and masks out of it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional
+
+
+def image_frame(image: NDArray[Any], size: int) -> Tensor:
+    """Resize a slice (H, W) uint8 into (size, size) float32 of about -1 to 1; the rest is black.
+
+    The longest side fills the frame; the slice lies in its upper left corner.
+    """
+    height, width = image.shape
+    side = max(height, width)
+    padded = torch.zeros(1, 1, side, side)
+    padded[0, 0, :height, :width] = torch.from_numpy(np.ascontiguousarray(image)).float()
+    small = functional.interpolate(padded, (size, size), mode="bilinear", antialias=True)
+    return small[0, 0] / 127.5 - 1
+
+
+def label_frame(label_map: NDArray[Any], size: int) -> Tensor:
+    """Take the nearest label for each pixel of the frame: (H, W) integers -> (size, size) int64."""
+    height, width = label_map.shape
+    centres = (np.arange(size) + 0.5) * max(height, width) / size
+    rows, columns = np.minimum(centres.astype(int), height - 1), centres.astype(int)
+    taken = label_map[np.ix_(rows, np.minimum(columns, width - 1))].astype(np.int64)
+    taken[centres >= height] = 0
+    taken[:, centres >= width] = 0
+    return torch.from_numpy(taken)
+
+
+def box_frames(boxes_xyxy: Tensor, shape: tuple[int, int], size: int) -> Tensor:
+    """Fill boxes (N, 4), in pixels of the slice, as masks (N, size, size) float32 of the frame.
+
+    A pixel is inside if its centre is; a box thinner than a pixel gets the pixels it touches.
+    """
+    scaled = boxes_xyxy * (size / max(shape))
+    low, high = scaled[:, :2].floor(), scaled[:, 2:].ceil()
+    centres = torch.arange(size) + 0.5
+    inside_x = (centres > low[:, :1]) & (centres < high[:, :1])
+    inside_y = (centres > low[:, 1:]) & (centres < high[:, 1:])
+    return (inside_y[:, :, None] & inside_x[:, None, :]).float()
+
+
+def out_of_frame(logits: Tensor, shape: tuple[int, int]) -> Tensor:
+    """Resize logits (N, C, size, size) to slices (N, C, H, W)."""
+    side = max(shape)
+    large = functional.interpolate(logits, (side, side), mode="bilinear", align_corners=False)
+    return large[..., : shape[0], : shape[1]]

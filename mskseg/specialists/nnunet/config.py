@@ -1,0 +1,100 @@
+"""How an nnU-Net is planned and trained here; the reason stands beside each default."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Literal
+
+from mskseg.errors import InputError
+
+Configuration = Literal["2d", "3d_fullres"]
+
+# "vastus lateralis" and "medial meniscus" count; "bilateral" does not.
+_SIDE = re.compile(r"\b(left|right|medial\w*|lateral\w*)\b", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class NnunetConfig:
+    """Parameters of a run, stock values where there are some.
+
+    Attributes
+    ----------
+    configuration : {"2d", "3d_fullres"}
+    epochs, iterations_per_epoch, validation_iterations : int
+        nnU-Net's own are 1000, 250 and 50, which is a day on a GPU and weeks on two cores.
+    patch_size : (2,) or (3,) int, optional
+        Rows and columns of a slice in "2d"; in "3d_fullres" slices first (nnU-Net puts the axis of
+        the largest spacing there). Rounded up to what the network can halve. None: nnU-Net's plan.
+    batch_size : int, optional
+        None: nnU-Net's plan, made for 8 GB on a GPU.
+    base_features : int, optional
+        Features of the first stage; None: nnU-Net's 32.
+    optimiser : {"sgd", "adam"}
+        "sgd" is nnU-Net's, with a momentum of 0.99; "adam" is its own variant, AdamW with AMSGrad
+        (`nnUNetTrainerAdam`), which gets away from an empty mask in hundreds of steps instead of
+        thousands.
+    learning_rate : float
+        At the start; it falls as nnU-Net's does, to 0 after `epochs`. For "adam" 0.001 is usual.
+    time_limit_s : float, optional
+        Stop after the epoch in which this was passed, resumed runs added up; None: never.
+    mirroring : bool, optional
+        Mirror for augmentation, in training and in prediction. None: where no label names a side
+        (`names_a_side`).
+    box_channels : bool
+        Give one more channel for each label, its oracle boxes filled: then the network is told
+        where everything is, as a prompted model is.
+    seed : int
+    device : str
+        "cpu", "cuda" or "mps".
+    processes : int
+        That preprocess side by side. 1 stays in the process, since each new one imports torch.
+    """
+
+    configuration: Configuration = "2d"
+    epochs: int = 1000  # nnU-Net's
+    iterations_per_epoch: int = 250  # nnU-Net's
+    validation_iterations: int = 50  # nnU-Net's
+    patch_size: tuple[int, ...] | None = None  # planned by nnU-Net
+    batch_size: int | None = None  # planned by nnU-Net
+    base_features: int | None = None  # planned by nnU-Net
+    optimiser: Literal["sgd", "adam"] = "sgd"  # nnU-Net's
+    learning_rate: float = 0.01  # nnU-Net's
+    time_limit_s: float | None = None  # a day that ends is no failure of the method
+    mirroring: bool | None = None  # decided from the labels: a mirrored "left" would be wrong
+    box_channels: bool = False  # the published nnU-Net has no prompt
+    seed: int = 0
+    device: str = "cpu"
+    processes: int = 1
+
+    def __post_init__(self) -> None:
+        if self.configuration not in ("2d", "3d_fullres"):
+            raise InputError(
+                f"the configuration {self.configuration!r} is unknown; choose 2d or 3d_fullres"
+            )
+        if self.optimiser not in ("sgd", "adam"):
+            raise InputError(f"the optimiser {self.optimiser!r} is unknown; choose sgd or adam")
+        counts = ("epochs", "iterations_per_epoch", "validation_iterations", "processes")
+        for name in counts:
+            if getattr(self, name) < 1:
+                raise InputError(f"{name} is {getattr(self, name)}, expected 1 or more")
+        axes = 2 if self.configuration == "2d" else 3
+        if self.patch_size is not None and len(self.patch_size) != axes:
+            raise InputError(
+                f"the patch {self.patch_size} has {len(self.patch_size)} axes, expected {axes} for "
+                f"{self.configuration}; give rows and columns, with slices before them in 3-D"
+            )
+
+
+def names_a_side(tissues: Iterable[str]) -> bool:
+    """Whether a label says left or right, medial or lateral: then an image must not be mirrored.
+
+    Mirrored, a left hip is a right hip that is still called left.
+
+    Parameters
+    ----------
+    tissues : iterable of str
+        Names of the labels.
+    """
+    return any(_SIDE.search(name) for name in tissues)

@@ -1,0 +1,184 @@
+"""What a specialist is trained on: slices, and with a box the objects on them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional
+
+from mskseg.data.cases import Case, CaseSlice
+from mskseg.errors import InputError
+from mskseg.evaluation.prediction import check_has_reference
+from mskseg.prompts import boxes_from_mask, label_components
+from mskseg.specialists.config import SpecialistConfig
+from mskseg.specialists.frames import box_frames, image_frame, label_frame
+
+
+@dataclass(frozen=True, eq=False)
+class Samples:
+    """Slices in the frame, and the objects on them.
+
+    Attributes
+    ----------
+    images : (S, size, size) float32
+    labels : (S, size, size) int64
+        0 for background, then the place of the label in `Specialist.labels`, from 1.
+    shapes : list of (int, int)
+        Of the original slices.
+    objects : (N, 2) int64
+        Slice and component number of each object.
+    boxes_xyxy : (N, 4) float32
+        Tight, in pixels of the original slices.
+    components : (S, size, size) int64
+        Number of the component at each pixel, over all labels of the slice; 0 for none.
+    """
+
+    images: Tensor
+    labels: Tensor
+    shapes: list[tuple[int, int]]
+    objects: Tensor
+    boxes_xyxy: Tensor
+    components: Tensor
+
+
+def known_labels(cases: Iterable[Case]) -> dict[int, str]:
+    """Gather the labels that occur in the references, with their names, ascending.
+
+    Raises
+    ------
+    InputError
+        If a case has no reference.
+    """
+    named: dict[int, str] = {}
+    for case in cases:
+        check_has_reference(case)
+        for label in case.reference.labels if case.reference else ():
+            named.setdefault(label, case.tissue(label))
+    return dict(sorted(named.items()))
+
+
+def gather_samples(
+    cases: Iterable[Case], labels: Iterable[int], config: SpecialistConfig
+) -> Samples:
+    """Take the labelled slices of cases into the frame.
+
+    Parameters
+    ----------
+    cases : iterable of Case
+    labels : iterable of int
+        Ascending; others become background.
+    config : SpecialistConfig
+
+    Raises
+    ------
+    InputError
+        If no slice has a label, or with a box no component is of the minimum area.
+    """
+    places = {label: place for place, label in enumerate(labels, start=1)}
+    slices = [
+        _Slice.of(at, places, config)
+        for case in cases
+        for at in case.slices(labelled_only=True, step=config.slice_step)
+    ]
+    objects = [
+        (number, k) for number, one in enumerate(slices) for k in range(1, len(one.boxes_xyxy) + 1)
+    ]
+    if not slices or (config.prompt == "box" and not objects):
+        raise InputError(
+            "no slice of the training cases shows a label large enough for a prompt; check the "
+            "references"
+        )
+    return Samples(
+        images=torch.stack([one.image for one in slices]),
+        labels=torch.stack([one.labels for one in slices]),
+        shapes=[one.shape for one in slices],
+        objects=torch.tensor(objects, dtype=torch.int64).reshape(-1, 2),
+        boxes_xyxy=torch.from_numpy(np.concatenate([one.boxes_xyxy for one in slices])).float(),
+        components=torch.stack([one.components for one in slices]),
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class _Slice:
+    """One slice of `Samples`; component k has the box k - 1."""
+
+    image: Tensor
+    labels: Tensor
+    components: Tensor
+    shape: tuple[int, int]
+    boxes_xyxy: NDArray[np.float64]
+
+    @classmethod
+    def of(cls, at: CaseSlice, places: Mapping[int, int], config: SpecialistConfig) -> _Slice:
+        label_map = np.asarray(at.label_map)
+        labels, components = np.zeros((2, *label_map.shape), np.int64)
+        boxes = [np.empty((0, 4))]
+        for label in places.keys() & set(np.unique(label_map).tolist()):
+            mask = label_map == label
+            labels[mask] = places[label]
+            found, _ = label_components(mask, spacing_mm=at.spacing_mm)
+            components[found > 0] = found[found > 0] + components.max()
+            boxes.append(boxes_from_mask(mask, spacing_mm=at.spacing_mm))
+        return cls(
+            image_frame(at.image, config.frame_px),
+            label_frame(labels, config.frame_px),
+            label_frame(components, config.frame_px),
+            (label_map.shape[0], label_map.shape[1]),
+            np.concatenate(boxes),
+        )
+
+
+def draw_batch(
+    samples: Samples, config: SpecialistConfig, generator: torch.Generator
+) -> tuple[Tensor, Tensor]:
+    """Draw and augment one batch.
+
+    Returns
+    -------
+    inputs : (B, C, size, size) float32
+        The image, and with a box its mask.
+    targets : (B, size, size) int64
+        The object as 1, or without a box all labels by place.
+    """
+    n = len(samples.objects) if config.prompt == "box" else len(samples.images)
+    chosen = torch.randint(n, (config.batch_size,), generator=generator)
+    if config.prompt == "none":
+        inputs, targets = samples.images[chosen][:, None], samples.labels[chosen]
+    else:
+        slices, numbers = samples.objects[chosen].T
+        targets = (samples.components[slices] == numbers[:, None, None]).long()
+        move = torch.rand((config.batch_size, 4), generator=generator) * 2 - 1
+        boxes = samples.boxes_xyxy[chosen] + move * config.jitter_px
+        masks = [
+            box_frames(box[None], samples.shapes[int(at)], config.frame_px)
+            for box, at in zip(boxes, slices, strict=True)
+        ]
+        inputs = torch.stack([samples.images[slices], torch.cat(masks)], dim=1)
+    return _augmented(inputs, targets, config, generator)
+
+
+def _augmented(
+    inputs: Tensor, targets: Tensor, config: SpecialistConfig, generator: torch.Generator
+) -> tuple[Tensor, Tensor]:
+    """Turn and scale image, box and mask alike; change contrast and brightness of the image."""
+    draw = torch.rand((len(inputs), 4), generator=generator) * 2 - 1
+    angle = torch.deg2rad(draw[:, 0] * config.rotate_deg)
+    size = 1 + draw[:, 1] * config.scale
+    cosine, sine, zero = angle.cos() * size, angle.sin() * size, torch.zeros(len(inputs))
+    turn = torch.stack([cosine, -sine, zero, sine, cosine, zero], dim=1).reshape(-1, 2, 3)
+    grid = functional.affine_grid(turn, list(inputs.shape), align_corners=False)
+    moved = functional.grid_sample(inputs + 1, grid, align_corners=False) - 1  # outside is black
+    if inputs.shape[1] > 1:
+        boxes = functional.grid_sample(inputs[:, 1:], grid, align_corners=False, mode="nearest")
+        moved = torch.cat([moved[:, :1], boxes], dim=1)
+    masks = functional.grid_sample(
+        targets[:, None].float(), grid, align_corners=False, mode="nearest"
+    )
+    gain, shift = 1 + draw[:, 2] * config.contrast, draw[:, 3] * config.contrast
+    moved[:, 0] = moved[:, 0] * gain[:, None, None] + shift[:, None, None]
+    return moved, masks[:, 0].round().long()

@@ -1,0 +1,181 @@
+"""Train a U-Net or DeepLabV3+, with the box as an input channel or automatic."""
+
+from __future__ import annotations
+
+import copy
+import math
+import time
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+from tqdm.auto import tqdm
+
+from mskseg.data.cases import Case
+from mskseg.data.splits import check_nobody_twice
+from mskseg.evaluation.metrics import dice
+from mskseg.models.devices import available_device
+from mskseg.specialists.config import SpecialistConfig
+from mskseg.specialists.frames import box_frames
+from mskseg.specialists.networks import build_network
+from mskseg.specialists.samples import Samples, draw_batch, gather_samples, known_labels
+from mskseg.specialists.specialist import Specialist
+from mskseg.training.losses import soft_dice_loss
+
+
+def train_specialist(
+    train: Iterable[Case],
+    validation: Iterable[Case],
+    config: SpecialistConfig,
+    *,
+    progress: bool = True,
+) -> Specialist:
+    """Train a specialist from scratch; the step with the best validation Dice is kept.
+
+    Parameters
+    ----------
+    train, validation : iterable of Case
+        Each with a reference; no subject in both. The labels of the training references are
+        learned.
+    config : SpecialistConfig
+    progress : bool
+        Show a bar on stderr.
+
+    Returns
+    -------
+    Specialist
+
+    Raises
+    ------
+    InputError
+        If a subject is in both sets, a case has no reference, no slice has a label, or the encoder
+        or the device is unknown.
+    """
+    parts = {"train": list(train), "validation": list(validation)}
+    people = {part: {case.subject for case in cases} for part, cases in parts.items()}
+    check_nobody_twice(people, what="the specialist")  # type: ignore[arg-type]  # parts are literals
+    labels = known_labels(parts["train"])
+    samples = gather_samples(parts["train"], labels, config)
+    held_out = gather_samples(parts["validation"], labels, config)
+    with_box = config.prompt == "box"
+    network = build_network(
+        config, n_channels=1 + with_box, n_outputs=1 if with_box else len(labels) + 1
+    ).to(available_device(config.device))
+    history = _train(network, samples, held_out, config, progress=progress)
+    sequences = sorted({f"{case.dataset} {case.sequence}" for case in parts["train"]})
+    data = f"{len(people['train'])} subjects of {', '.join(sequences)}"
+    return Specialist(network, config, labels, history=history, data=data)
+
+
+def _train(
+    network: nn.Module,
+    samples: Samples,
+    held_out: Samples,
+    config: SpecialistConfig,
+    *,
+    progress: bool,
+) -> pd.DataFrame:
+    """Train in place, to the weights of the best validation."""
+    generator = torch.Generator().manual_seed(config.seed)
+    optimiser = torch.optim.AdamW(
+        network.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay
+    )
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, config.steps)
+    best, kept, start = -math.inf, copy.deepcopy(network.state_dict()), time.perf_counter()
+    rows: list[dict[str, Any]] = []
+    with tqdm(total=config.steps, desc=config.architecture, disable=not progress) as bar:
+        for step in range(1, config.steps + 1):
+            loss = _step(network, draw_batch(samples, config, generator), optimiser)
+            schedule.step()
+            bar.update()
+            if step % config.validate_every and step != config.steps:
+                continue
+            score = validation_dice(network, held_out, config)
+            bar.set_postfix(loss=f"{loss:.3f}", dice=f"{score:.3f}")
+            seconds = time.perf_counter() - start
+            rows.append({"step": step, "loss": loss, "validation_dice": score, "seconds": seconds})
+            if score > best:
+                best, kept = score, copy.deepcopy(network.state_dict())
+    network.load_state_dict(kept)
+    return pd.DataFrame(rows)
+
+
+def _step(
+    network: nn.Module, batch: tuple[Tensor, Tensor], optimiser: torch.optim.Optimizer
+) -> float:
+    network.train()
+    device = next(network.parameters()).device
+    inputs, targets = (each.to(device) for each in batch)
+    loss = specialist_loss(network(inputs.contiguous(memory_format=torch.channels_last)), targets)
+    optimiser.zero_grad()
+    loss.backward()  # type: ignore[no-untyped-call]
+    optimiser.step()
+    return float(loss.detach())
+
+
+def specialist_loss(logits: Tensor, targets: Tensor) -> Tensor:
+    """Unweighted soft Dice + cross-entropy, as Ma 2024 trains.
+
+    Parameters
+    ----------
+    logits : (B, C, S, S)
+        One channel: an object against the rest. Several: background and labels.
+    targets : (B, S, S) int64
+
+    Returns
+    -------
+    () float
+        For several labels the Dice is over the batch, averaged over the labels that occur in it.
+    """
+    if logits.shape[1] == 1:
+        one, wanted = logits[:, 0], targets.float()
+        entropy = functional.binary_cross_entropy_with_logits(one, wanted)
+        return soft_dice_loss(one, wanted).mean() + entropy
+    there = functional.one_hot(targets, logits.shape[1]).movedim(-1, 1)[:, 1:].float()
+    found = logits.softmax(1)[:, 1:]
+    overlap = (found * there).sum((0, 2, 3))
+    total = (found + there).sum((0, 2, 3))
+    occurs = there.sum((0, 2, 3)) > 0
+    agreement = ((2 * overlap + 1) / (total + 1))[occurs]
+    missed = 1 - agreement.mean() if len(agreement) else logits.new_zeros(())
+    return missed + functional.cross_entropy(logits, targets)
+
+
+@torch.inference_mode()
+def validation_dice(network: nn.Module, samples: Samples, config: SpecialistConfig) -> float:
+    """Mean Dice in the frame, over objects or over labels, of slices spread over the set.
+
+    Boxes are tight and nothing is augmented.
+    """
+    network.eval()
+    device = next(network.parameters()).device
+    n = len(samples.images)
+    chosen = np.unique(np.linspace(0, n - 1, min(config.validation_slices, n)).round().astype(int))
+    scores: list[float] = []
+    for at in chosen.tolist():
+        inputs, targets = _whole_slice(samples, at, config)
+        found = network(inputs.to(device)).cpu()
+        if config.prompt == "box":
+            pairs = zip(found[:, 0] > 0, targets > 0, strict=True)
+        else:
+            classes, present = found[0].argmax(0), np.unique(targets[0].numpy()).tolist()
+            pairs = ((classes == k, targets[0] == k) for k in present if k)  # type: ignore[assignment]
+        scores += [dice(reference.numpy(), prediction.numpy()) for prediction, reference in pairs]
+    # NaN: an object too thin for the frame, and rightly nothing predicted.
+    return float(np.nanmean(scores)) if scores else math.nan
+
+
+def _whole_slice(samples: Samples, at: int, config: SpecialistConfig) -> tuple[Tensor, Tensor]:
+    """All objects of a slice, or the slice: inputs (N, C, S, S) and targets (N, S, S)."""
+    image = samples.images[at]
+    if config.prompt == "none":
+        return image[None, None], samples.labels[at][None]
+    mine = samples.objects[:, 0] == at
+    boxes = box_frames(samples.boxes_xyxy[mine], samples.shapes[at], config.frame_px)
+    numbers = samples.objects[mine, 1]
+    inputs = torch.stack([image.expand(len(boxes), -1, -1), boxes], dim=1)
+    return inputs, (samples.components[at] == numbers[:, None, None]).long()

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from mskseg.evaluation.bootstrap import compare_models, paired_bootstrap
     from mskseg.evaluation.calibration import Calibration, ReliabilityBins
     from mskseg.evaluation.committed import committed_results, side_by_side
-    from mskseg.evaluation.map_sources import GivenMaps
+    from mskseg.evaluation.map_sources import GivenMaps, VolumeMaps
     from mskseg.evaluation.metrics import (
         SurfaceDistances,
         assd_mm,
@@ -43,7 +43,7 @@ _NAMES = {
     "mskseg.evaluation.bootstrap": ("compare_models", "paired_bootstrap"),
     "mskseg.evaluation.calibration": ("Calibration", "ReliabilityBins"),
     "mskseg.evaluation.committed": ("committed_results", "side_by_side"),
-    "mskseg.evaluation.map_sources": ("GivenMaps",),
+    "mskseg.evaluation.map_sources": ("GivenMaps", "VolumeMaps"),
     "mskseg.evaluation.multiclass": (
         "as_classes",
         "checked_probabilities",
@@ -81,6 +81,7 @@ __all__ = [
     "PromptedMaps",
     "ReliabilityBins",
     "SurfaceDistances",
+    "VolumeMaps",
     "as_classes",
     "assd_mm",
     "average_subjects",

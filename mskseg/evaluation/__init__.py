@@ -29,7 +29,7 @@ if TYPE_CHECKING:
         checked_probabilities,
         multiclass_probabilities,
     )
-    from mskseg.evaluation.plans import NeighbourBox, OracleBox, OraclePoint
+    from mskseg.evaluation.plans import NeighbourBox, OracleBox, OraclePoint, SpecialistBox
     from mskseg.evaluation.prompted_maps import PromptedMaps
     from mskseg.evaluation.reported import beside_casali
     from mskseg.evaluation.selective import referral_curves
@@ -65,7 +65,7 @@ _NAMES = {
         "surface_distances_mm",
         "volume_ml",
     ),
-    "mskseg.evaluation.plans": ("NeighbourBox", "OracleBox", "OraclePoint"),
+    "mskseg.evaluation.plans": ("NeighbourBox", "OracleBox", "OraclePoint", "SpecialistBox"),
     "mskseg.evaluation.summary": ("dice_table", "summarise"),
     "mskseg.evaluation.tables": ("score_cases", "write_table"),
     "mskseg.evaluation.tissues": ("tissue_means", "tissue_properties"),
@@ -80,6 +80,7 @@ __all__ = [
     "OraclePoint",
     "PromptedMaps",
     "ReliabilityBins",
+    "SpecialistBox",
     "SurfaceDistances",
     "VolumeMaps",
     "as_classes",

@@ -70,10 +70,10 @@ seed = 0  # of the second reader
 output = "../output"  # folder for the tables and the figures
 
 # %%
-names = [dataset] if dataset else datasets
-listed = [model] if model else models
+names, listed = [dataset] if dataset else datasets, [model] if model else models
 segmenters = [mskseg.load_segmenter(k, cache=EmbeddingCache(max_memory_mb=4096)) for k in listed]
 segmenter = segmenters[0]  # the one whose failures are shown; all are measured
+kind = "a miniature" if segmenter.miniature else "a published model"
 tables, figures = Path(output, "tables"), Path(output, "figures")
 print(f"mskseg {mskseg.__version__}, {segmenters}, {segmenter.device}, seed {seed}")
 
@@ -229,7 +229,7 @@ where = worst["tissue"] + " (" + worst["dataset"].str.removeprefix("phantom_") +
 scores_of = enumerate(zip(where, worst["dice"], strict=True), 1)
 titles = [f"{number}: {tissue}\nDice {score:.2f}" for number, (tissue, score) in scores_of]
 key = "reference blue and dashed, prediction orange"
-finding_of_worst = f"The worst of {segmenter.name}: {key}"
+finding_of_worst = f"The worst of {segmenter.name}, {kind}: {key}"
 gallery = plots.failure_gallery(failures, titles=titles, title=finding_of_worst)
 plots.save_figure(gallery[0], figures / "08_worst.png", provenance=facts)
 
@@ -372,7 +372,7 @@ lines = [
     f"{row.biomarker} {row.bias:+.2f} {row.unit} ({row.low:+.2f} to {row.high:+.2f}; {row.smallest_change:g} matters)"
     for row in bias[bias["segmenter"] == segmenter.name].itertuples()
 ]
-Markdown(f"""Of {segmenter.name} if not said otherwise, oracle boxes; one encoder pass for each of {segmenter.cache.n_misses} slices.
+Markdown(f"""Of {segmenter.name} ({kind}) if not said otherwise, oracle boxes; one encoder pass for each of {segmenter.cache.n_misses} slices.
 
 - Dice by shape: {", ".join(f"{name} {value:.2f}" for name, value in first.items())}. Hardest: **{first.idxmin()}**.
 - Slices without reference: {invented["left_out"].mean():.2f} left out, {invented["invented_is_0"].mean():.2f} with what was invented (boxes handed on).

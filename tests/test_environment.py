@@ -32,7 +32,9 @@ def _project() -> dict:
 
 def _requirements() -> dict[str, str]:
     project = _project()
-    lines = [*project["dependencies"], *project["optional-dependencies"]["test"]]
+    extras = project["optional-dependencies"]
+    lines = [*project["dependencies"], *extras["nnunet"], *extras["test"]]
+    lines.remove("mskseg[nnunet]")  # how the test extra includes the other one
     pairs = (re.match(r"([\w-]+)(.*)", line).groups() for line in lines)
     return {name: ranges.replace(" ", "") for name, ranges in pairs}
 

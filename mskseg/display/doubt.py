@@ -191,7 +191,7 @@ def uncertainty_maps(one: SliceMaps, *, title: str | None = None) -> NDArray[Any
     if title is None:
         front = (label_map > 0) | (found > 0)
         rank = auroc(parts.predictive[front], (found != label_map)[front])
-        title = f"A wrong pixel is more uncertain than a right one in {rank:.0%} of pairs"
+        title = f"A wrong pixel is more uncertain than a right one in {100 * rank:.0f} % of pairs"
     axes = maps_beside(
         one.case_slice,
         list(shown.values()),

@@ -77,14 +77,16 @@ def _caught(sure: NDArray[np.float32], found: NDArray[np.int_], label_map: NDArr
     if not wrong.any() or not front.any():
         return "Nothing was wrong"
     part, area = (marked & wrong).sum() / wrong.sum(), (marked & front).sum() / front.sum()
-    return f"{part:.0%} of the errors lie in the {area:.0%} of the area that is marked"
+    return (
+        f"{100 * part:.0f} % of the errors lie in the {100 * area:.0f} % of the area that is marked"
+    )
 
 
 def _reading_legend() -> list[Line2D | Patch]:
     return [
         Line2D([], [], color=REFERENCE, path_effects=OUTLINE, label="outline"),
-        Patch(facecolor=_DOUBTFUL, label=f"less than {DOUBTFUL:.0%} sure"),
-        Patch(facecolor=_CHECK, label=f"less than {CHECK:.0%} sure, or wrong"),
+        Patch(facecolor=_DOUBTFUL, label=f"less than {100 * DOUBTFUL:.0f} % sure"),
+        Patch(facecolor=_CHECK, label=f"less than {100 * CHECK:.0f} % sure, or wrong"),
         Patch(alpha=0, label=""),
         Patch(alpha=0, label="mean certainty:"),
     ]
@@ -95,6 +97,6 @@ def _ranked(
 ) -> list[Line2D | Patch]:
     means = {k: float(sure[found == k].mean()) for k in np.unique(found[found > 0]).tolist()}
     return [
-        Patch(alpha=0, label=f"{means[k]:.0%}  {tissues.get(k, f'label {k}')}")
+        Patch(alpha=0, label=f"{100 * means[k]:.0f} %  {tissues.get(k, f'label {k}')}")
         for k in sorted(means, key=lambda k: means[k])
     ]

@@ -194,7 +194,7 @@ def referral_chart(
     curves : mapping of str to pandas.DataFrame
         Name, for the legend, and `mskseg.evaluation.selective.referral_curve`.
     title : str, optional
-        Default: what correcting a fifth by doubt brings over chance, for each curve.
+        Default: what correcting a fifth by doubt brings over chance, where it brings most.
     ax : Axes, optional
         Default: of a new figure.
 
@@ -221,11 +221,12 @@ def referral_chart(
 
 
 def _referred_fifth(curves: Mapping[str, pd.DataFrame]) -> str:
-    gains = [
-        f"{np.interp(0.2, each['referred'], each['dice'] - each['random']):+.3f} ({name})"
+    gains = {
+        name: float(np.interp(0.2, each["referred"], each["dice"] - each["random"]))
         for name, each in curves.items()
-    ]
-    return f"A fifth corrected by doubt, over chance:\n{', '.join(gains)}"
+    }
+    best = max(gains, key=lambda name: gains[name])
+    return f"A fifth corrected by doubt gains at most {gains[best]:+.3f} over chance ({best})"
 
 
 def _axes(ax: Axes | None) -> Axes:

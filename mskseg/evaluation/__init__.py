@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from mskseg.evaluation.bootstrap import compare_models, paired_bootstrap
     from mskseg.evaluation.calibration import Calibration, ReliabilityBins
     from mskseg.evaluation.committed import committed_results, side_by_side
-    from mskseg.evaluation.map_sources import GivenMaps
+    from mskseg.evaluation.map_sources import GivenMaps, VolumeMaps
     from mskseg.evaluation.metrics import (
         SurfaceDistances,
         assd_mm,
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
         checked_probabilities,
         multiclass_probabilities,
     )
-    from mskseg.evaluation.plans import NeighbourBox, OracleBox, OraclePoint
+    from mskseg.evaluation.plans import NeighbourBox, OracleBox, OraclePoint, SpecialistBox
     from mskseg.evaluation.prompted_maps import PromptedMaps
     from mskseg.evaluation.reported import beside_casali
     from mskseg.evaluation.selective import referral_curves
@@ -43,7 +43,7 @@ _NAMES = {
     "mskseg.evaluation.bootstrap": ("compare_models", "paired_bootstrap"),
     "mskseg.evaluation.calibration": ("Calibration", "ReliabilityBins"),
     "mskseg.evaluation.committed": ("committed_results", "side_by_side"),
-    "mskseg.evaluation.map_sources": ("GivenMaps",),
+    "mskseg.evaluation.map_sources": ("GivenMaps", "VolumeMaps"),
     "mskseg.evaluation.multiclass": (
         "as_classes",
         "checked_probabilities",
@@ -65,7 +65,7 @@ _NAMES = {
         "surface_distances_mm",
         "volume_ml",
     ),
-    "mskseg.evaluation.plans": ("NeighbourBox", "OracleBox", "OraclePoint"),
+    "mskseg.evaluation.plans": ("NeighbourBox", "OracleBox", "OraclePoint", "SpecialistBox"),
     "mskseg.evaluation.summary": ("dice_table", "summarise"),
     "mskseg.evaluation.tables": ("score_cases", "write_table"),
     "mskseg.evaluation.tissues": ("tissue_means", "tissue_properties"),
@@ -80,7 +80,9 @@ __all__ = [
     "OraclePoint",
     "PromptedMaps",
     "ReliabilityBins",
+    "SpecialistBox",
     "SurfaceDistances",
+    "VolumeMaps",
     "as_classes",
     "assd_mm",
     "average_subjects",

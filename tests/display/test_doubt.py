@@ -83,7 +83,9 @@ def test_referral_lies_between_random_and_best():
     curve = referral_curve([0.9, 0.5, 0.7], [0.1, 0.9, 0.3], fractions=(0, 0.5, 1))
     ax = plots.referral_chart({"entropy": curve}, title="t")
     assert ax.lines[0].get_ydata().tolist() == curve["dice"].tolist()
-    assert plots.referral_chart({"e": curve}).get_title(loc="left").endswith("+0.027 (e)")
+    assert (
+        plots.referral_chart({"e": curve}).get_title(loc="left").endswith("+0.027 over chance (e)")
+    )
     with pytest.raises(InputError, match="no referral curve"):
         plots.referral_chart({})
 
@@ -153,16 +155,18 @@ def test_wrong_pixels_are_marked():
     axes = plots.uncertainty_maps(slice_maps(m=1))
     marked = ~np.ma.getmaskarray(axes[0].images[-1].get_array())
     assert np.argwhere(marked).tolist() == [[0, 0]]
-    assert "100% of pairs" in axes[0].figure.get_suptitle(), "the one wrong pixel is the least sure"
+    assert "100 % of pairs" in axes[0].figure.get_suptitle(), (
+        "the one wrong pixel is the least sure"
+    )
 
 
 def test_the_readers_page_ranks_the_outlines_and_marks_what_to_check():
     axes = plots.reading_page(slice_maps(m=1), tissues={4: "sartorius"}, title="check this")
     names = [text.get_text() for text in axes[0].figure.legends[0].get_texts()]
-    assert names[-1] == "80%  sartorius"
+    assert names[-1] == "80 %  sartorius"
     doubtful, check = (~np.ma.getmaskarray(im.get_array()) for im in axes[1].images[1:])
     assert check[0, 0]
     assert doubtful[3, 4]
     assert not (check & doubtful).any()
     told = plots.reading_page(slice_maps(m=1), tissues={})[0].figure.get_suptitle()
-    assert told.startswith("100% of the errors lie in the 100% of the area")
+    assert told.startswith("100 % of the errors lie in the 100 % of the area")

@@ -18,7 +18,7 @@ from mskseg.errors import InputError
 from mskseg.evaluation.case_sums import look_at
 from mskseg.evaluation.committed import committed_results, side_by_side
 from mskseg.evaluation.infiltration import fat_by_grade, fat_fraction_of, load_muscles
-from mskseg.evaluation.map_sources import GivenMaps, with_labels
+from mskseg.evaluation.map_sources import GivenMaps, VolumeMaps, with_labels
 from mskseg.evaluation.metrics import dice
 from mskseg.evaluation.multiclass import FLOOR, as_classes
 from mskseg.evaluation.plans import NeighbourBox, OracleBox, OraclePoint
@@ -172,6 +172,34 @@ def test_maps_of_a_specialist_that_do_not_sum_to_one_or_do_not_fit_are_refused()
     small = GivenMaps("net", lambda case, one: perfect(case, one)[:, :-1], labels=LABELS)
     with pytest.raises(InputError, match="net gave maps of shape"):
         measure(small)
+
+
+def volumes(case, labels):
+    """Nearly perfect probabilities (C, ni, nj, nk) of a whole case, channels in that order."""
+    classes = as_classes(case.reference.array, labels)
+    channels = np.arange(1 + len(labels))[:, None, None, None]
+    maps = np.where(channels == classes, 0.97, 0.03 / len(labels)).astype(np.float32)
+    return SimpleNamespace(labels=tuple(labels), probabilities=lambda name: maps)
+
+
+def test_volumes_of_an_automatic_model_are_cut_into_slices_whatever_its_channels():
+    """Its channels come in another order, with a tissue that is not asked for."""
+    case = make_case()
+    source = VolumeMaps("net", volumes(case, (14, 2, 1)), labels=LABELS)
+    tables = measure_uncertainty([source], [case], progress=False)
+    row = tables.cases.iloc[0]
+    assert (row["dice"], row["arm"], row["model"]) == (1.0, "no box", "net")
+    two = VolumeMaps("two", [volumes(case, (1, 2)), volumes(case, (2, 1))], labels=LABELS)
+    assert two.n_members == 2
+    one = next(two.slices(case))
+    assert one.members[0] == pytest.approx(one.members[1])
+
+
+def test_a_tissue_that_an_automatic_model_does_not_know_is_clipped_and_counted():
+    case = make_case()
+    source = VolumeMaps("net", volumes(case, (1,)), labels=LABELS)
+    row = measure_uncertainty([source], [case], progress=False).cases.iloc[0]
+    assert row["n_clipped"] == int((case.reference.array == 2).sum())
 
 
 def test_the_bins_of_the_regions_add_up_to_their_pixels():

@@ -10,6 +10,7 @@ from mskseg.display.architecture import draw_architecture
 from mskseg.display.charts import dice_by_tissue
 from mskseg.display.colours import tissue_colours
 from mskseg.display.distributions import histograms, spectra
+from mskseg.display.dots import dot_rows
 from mskseg.display.doubt import maps_beside, reading_page, uncertainty_maps
 from mskseg.display.figures import save_figure
 from mskseg.display.gain_chart import gain_map
@@ -31,6 +32,7 @@ from mskseg.display.verdicts import interval_chart, verdict_bars
 __all__ = [
     "agreement_chart",
     "dice_by_tissue",
+    "dot_rows",
     "draw_architecture",
     "draw_boxes",
     "draw_label_map",
@@ -61,6 +63,6 @@ __all__ = [
     "tissue_chart",
     "tissue_colours",
     "triptych",
-    "verdict_bars",
     "uncertainty_maps",
+    "verdict_bars",
 ]

@@ -9,6 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from mskseg.evaluation.label_maps import score_label_maps
     from mskseg.evaluation.metrics import (
         SurfaceDistances,
         assd_mm,
@@ -20,10 +21,11 @@ if TYPE_CHECKING:
         surface_distances_mm,
         volume_ml,
     )
-    from mskseg.evaluation.plans import NeighbourBox, OracleBox, OraclePoint
+    from mskseg.evaluation.plans import NeighbourBox, OracleBox, OraclePoint, SpecialistBox
     from mskseg.evaluation.summary import dice_table, summarise
     from mskseg.evaluation.tables import score_cases, write_table
     from mskseg.evaluation.tissues import tissue_means, tissue_properties
+    from mskseg.evaluation.volumes import volume_table
 
 _NAMES = {
     "mskseg.evaluation.metrics": (
@@ -37,10 +39,12 @@ _NAMES = {
         "surface_distances_mm",
         "volume_ml",
     ),
-    "mskseg.evaluation.plans": ("NeighbourBox", "OracleBox", "OraclePoint"),
+    "mskseg.evaluation.label_maps": ("score_label_maps",),
+    "mskseg.evaluation.plans": ("NeighbourBox", "OracleBox", "OraclePoint", "SpecialistBox"),
     "mskseg.evaluation.summary": ("dice_table", "summarise"),
     "mskseg.evaluation.tables": ("score_cases", "write_table"),
     "mskseg.evaluation.tissues": ("tissue_means", "tissue_properties"),
+    "mskseg.evaluation.volumes": ("volume_table",),
 }
 _HOMES = {name: module for module, names in _NAMES.items() for name in names}
 
@@ -48,6 +52,7 @@ __all__ = [
     "NeighbourBox",
     "OracleBox",
     "OraclePoint",
+    "SpecialistBox",
     "SurfaceDistances",
     "assd_mm",
     "dice",
@@ -56,12 +61,14 @@ __all__ = [
     "iou",
     "relative_volume_error",
     "score_cases",
+    "score_label_maps",
     "summarise",
     "surface_dice",
     "surface_distances_mm",
     "tissue_means",
     "tissue_properties",
     "volume_ml",
+    "volume_table",
     "write_table",
 ]
 

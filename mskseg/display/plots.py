@@ -10,6 +10,7 @@ from mskseg.display.architecture import draw_architecture
 from mskseg.display.charts import dice_by_tissue
 from mskseg.display.colours import tissue_colours
 from mskseg.display.distributions import histograms, spectra
+from mskseg.display.dots import dot_rows
 from mskseg.display.doubt import fat_page, maps_below, maps_beside, uncertainty_maps
 from mskseg.display.error_charts import (
     agreement_panels,
@@ -47,6 +48,7 @@ __all__ = [
     "ceiling_chart",
     "change_chart",
     "dice_by_tissue",
+    "dot_rows",
     "draw_architecture",
     "draw_boxes",
     "draw_label_map",

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from mskseg.evaluation.bootstrap import compare_models, paired_bootstrap
     from mskseg.evaluation.calibration import Calibration, ReliabilityBins
     from mskseg.evaluation.committed import committed_results, side_by_side
+    from mskseg.evaluation.label_maps import score_label_maps
     from mskseg.evaluation.map_sources import GivenMaps, VolumeMaps
     from mskseg.evaluation.metrics import (
         SurfaceDistances,
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     from mskseg.evaluation.temperature import temperatures_of
     from mskseg.evaluation.tissues import tissue_means, tissue_properties
     from mskseg.evaluation.uncertainty import average_subjects, doubt_and_error, measure_uncertainty
+    from mskseg.evaluation.volumes import volume_table
 
 _NAMES = {
     "mskseg.evaluation.bootstrap": ("compare_models", "paired_bootstrap"),
@@ -65,10 +67,12 @@ _NAMES = {
         "surface_distances_mm",
         "volume_ml",
     ),
+    "mskseg.evaluation.label_maps": ("score_label_maps",),
     "mskseg.evaluation.plans": ("NeighbourBox", "OracleBox", "OraclePoint", "SpecialistBox"),
     "mskseg.evaluation.summary": ("dice_table", "summarise"),
     "mskseg.evaluation.tables": ("score_cases", "write_table"),
     "mskseg.evaluation.tissues": ("tissue_means", "tissue_properties"),
+    "mskseg.evaluation.volumes": ("volume_table",),
 }
 _HOMES = {name: module for module, names in _NAMES.items() for name in names}
 
@@ -101,6 +105,7 @@ __all__ = [
     "referral_curves",
     "relative_volume_error",
     "score_cases",
+    "score_label_maps",
     "side_by_side",
     "summarise",
     "surface_dice",
@@ -109,6 +114,7 @@ __all__ = [
     "tissue_means",
     "tissue_properties",
     "volume_ml",
+    "volume_table",
     "write_table",
 ]
 

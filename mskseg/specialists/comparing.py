@@ -1,0 +1,122 @@
+"""Specialists beside promptable models: one table, several test sets, and where curves cross."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import combinations, pairwise
+from typing import Any
+
+import pandas as pd
+
+from mskseg.data.cases import Case
+from mskseg.errors import InputError
+from mskseg.evaluation.label_maps import score_label_maps
+from mskseg.evaluation.plans import OracleBox
+from mskseg.evaluation.prediction import PromptableSegmenter
+from mskseg.evaluation.tables import score_cases
+from mskseg.specialists.specialist import Specialist
+
+Model = PromptableSegmenter | Specialist
+
+
+def score_model(model: Model, cases: Iterable[Case], *, slice_step: int = 1) -> pd.DataFrame:
+    """Score a model as it is meant to be used: with tight oracle boxes, or automatic.
+
+    Parameters
+    ----------
+    model : Segmenter or Specialist
+    cases : iterable of Case
+        Each with a reference.
+    slice_step : int
+        Take every n-th slice.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Of `score_cases`, or of `score_label_maps` for a specialist without prompt.
+    """
+    given = list(cases)
+    how: dict[str, Any] = {"slice_step": slice_step, "progress": False}
+    if isinstance(model, Specialist) and model.config.prompt == "none":
+        found = model.segment(given, progress=False)
+        return score_label_maps(
+            model, given, found.label_maps, slice_step=slice_step, progress=False
+        )
+    return score_cases(model, given, prompts=OracleBox(), **how)
+
+
+def score_test_sets(
+    models: Iterable[Model], test_sets: Mapping[str, Sequence[Case]], *, slice_step: int = 1
+) -> pd.DataFrame:
+    """Score models on several test sets.
+
+    An automatic specialist is left out where a tissue is none of its own: it has no word for it.
+
+    Parameters
+    ----------
+    models : iterable of Segmenter or Specialist
+    test_sets : mapping of str to sequence of Case
+        By name, such as "inside" and "another sequence".
+    slice_step : int
+        Take every n-th slice.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Of `score_model`, with the name in `test_set`.
+    """
+    tables = [
+        score_model(model, cases, slice_step=slice_step).assign(test_set=name)
+        for model in models
+        for name, cases in test_sets.items()
+        if can_answer(model, cases)
+    ]
+    return pd.concat(tables, ignore_index=True)
+
+
+def can_answer(model: Model, cases: Iterable[Case]) -> bool:
+    """Whether a model can be asked about these tissues: any that is prompted can."""
+    if not isinstance(model, Specialist) or model.config.prompt == "box":
+        return True
+    return all(
+        model.labels.get(label) == case.tissue(label)
+        for case in cases
+        for label in (case.reference.labels if case.reference else ())
+    )
+
+
+def crossings(curves: pd.DataFrame, *, x: str, series: str, value: str = "dice") -> pd.DataFrame:
+    """Find where curves cross, straight lines between their points.
+
+    Parameters
+    ----------
+    curves : pandas.DataFrame
+        A row for each point.
+    x, series, value : str
+        Its columns: position, which curve, height.
+
+    Returns
+    -------
+    pandas.DataFrame
+        A row for each pair of curves with two common positions or more: `first` and `second`,
+        `at` (the first crossing, NaN if there is none), `ahead_before` and `ahead_after` (who is
+        higher at the first and at the last common position).
+
+    Raises
+    ------
+    InputError
+        If a curve has two values at one position.
+    """
+    if curves.duplicated([series, x]).any():
+        raise InputError(f"a curve has two values at one {x}; average them first")
+    heights = curves.pivot(index=x, columns=series, values=value).sort_index()
+    rows = []
+    for first, second in combinations(dict.fromkeys(curves[series]), 2):
+        gap = (heights[first] - heights[second]).dropna()
+        if len(gap) < 2:
+            continue
+        points = pairwise(zip(gap.index, gap, strict=True))
+        at = [a + (b - a) * d / (d - e) for (a, d), (b, e) in points if d * e < 0]
+        ahead = [first if gap.iloc[end] > 0 else second for end in (0, -1)]
+        rows.append((first, second, at[0] if at else float("nan"), *ahead))
+    return pd.DataFrame(rows, columns=["first", "second", "at", "ahead_before", "ahead_after"])

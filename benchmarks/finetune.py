@@ -9,7 +9,14 @@ parts timed on their own in the same run; what was reached is printed as a share
     python benchmarks/finetune.py --architecture vit_b --slices 2 --device cuda
 
 Weights do not change the time, so a ViT-B is built with random ones and nothing is fetched.
-{MEASURED}
+
+What it gave (one thread's processor time of a two-core machine with other work, torch 2.15; the
+ViT-B with one slice of 320 px and two timed epochs, so two samples a number):
+
+    model      prompts   encode s   step s   again s   cached s   ratio   possible   share
+    vit_mini         1     0.0386   0.0354    0.0735     0.0367    2.00       2.09    0.96
+    vit_mini         6     0.0361   0.1441    0.1811     0.1460    1.24       1.25    0.99
+    vit_b            1    16.4785   0.2222   16.4096     0.2285   71.83      75.15    0.96
 """
 
 from __future__ import annotations

@@ -15,6 +15,7 @@ from mskseg.display.doubt import maps_beside, reading_page, uncertainty_maps
 from mskseg.display.figures import save_figure
 from mskseg.display.gain_chart import gain_map
 from mskseg.display.montage import montage
+from mskseg.display.outlines import outlines_beside
 from mskseg.display.overlays import overlay, triptych
 from mskseg.display.pages import ranking_page, scene_page
 from mskseg.display.reliability import referral_chart, reliability_charts, risk_coverage_chart
@@ -47,6 +48,7 @@ __all__ = [
     "maps_beside",
     "masks_beside",
     "montage",
+    "outlines_beside",
     "overlay",
     "ranked_bars",
     "ranking_page",

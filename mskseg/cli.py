@@ -14,7 +14,7 @@ import warnings
 from collections.abc import Iterable, Sequence
 from typing import NoReturn
 
-from mskseg.commands import catalogue, evaluate, lesson, run, segment
+from mskseg.commands import catalogue, evaluate, finetune, lesson, run, segment
 from mskseg.errors import MsksegError
 
 BAD_INPUT, OUR_ERROR, INTERRUPTED = 2, 3, 130
@@ -45,7 +45,7 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action=_Version, nargs=0, help="show the version and exit")
     commands = parser.add_subparsers(metavar="COMMAND", required=True, parser_class=_Parser)
-    for module in (run, catalogue, evaluate, segment, lesson):
+    for module in (run, catalogue, evaluate, segment, finetune, lesson):
         module.add_to(commands)
     return parser
 

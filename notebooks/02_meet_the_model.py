@@ -90,7 +90,7 @@ drawing = plots.draw_architecture(
 #
 # ## Encode a slice
 #
-# We take the slice with the most tissues, and its largest one as the object to ask for.
+# The encoder turns a slice into its **embedding**: a coarse grid of cells, and for each cell a list of numbers that say what is there. Everything after it sees the embedding, never the slice. We take the slice with the most tissues, and its largest tissue as the object to ask for.
 
 # %%
 case = cases[0]
@@ -123,7 +123,7 @@ seen = plots.embedding_beside(
 #
 # The prompt encoder knows nothing of the image. It turns a point into a *token*: where (a position encoding) plus what (inside, outside, corner of a box). An earlier mask becomes a *dense part*, which is added to the embedding cell by cell.
 #
-# > **Guess**: how many tokens is a box? And a box with two points?
+# > **Guess**: how many tokens is a point? A box? A box with a point?
 
 # %%
 box = boxes_from_mask(target, spacing_mm=one.spacing_mm)[0]
@@ -147,7 +147,7 @@ describe_prompts(segmenter, one.image.shape, prompts).set_index("prompt")
 #
 # ## Ask in every way
 #
-# The decoder lets tokens and cells look at each other twice, then paints masks at low resolution. The same object, asked for in five ways:
+# The decoder lets tokens and cells look at each other (attention, in both directions, twice), then paints masks at low resolution: for each pixel a *logit*, a number that is above 0 where the model says "inside". What comes back is compared with the reference by **Dice**, twice the overlap over the sum of both areas: 1 for the same mask, 0 for none in common. The same object, asked for in five ways:
 
 # %% alt="The answers to five kinds of prompt, side by side on the slice"
 answers = {
@@ -163,7 +163,7 @@ asked = plots.masks_beside(
 #
 # ## Let one point be ambiguous
 #
-# A click on a kneecap: the kneecap, its cartilage with it, or the whole knee? SAM answers with **three masks** and predicts the IoU of each. In training only the best of the three was corrected, so that each could specialise.
+# A click on a kneecap: the kneecap, its cartilage with it, or the whole knee? SAM answers with **three masks** and predicts the **IoU** of each (intersection over union, overlap over the area that either covers: a stricter relative of Dice). In training only the best of the three was corrected, so that each could specialise.
 
 # %%
 candidates = segmenter.predict(embedding, **a_point, multimask=True)
@@ -204,12 +204,14 @@ plots.save_figure(agreement, figures / "02_predicted_iou.png", provenance=facts)
 #
 # ## Correct with clicks
 #
-# Now the loop that SAM was trained with: click the middle of the object, look where the mask is wrong, click there, and again. The simulated reader clicks deepest inside the largest error.
+# Now the loop that SAM was trained with: click the middle of the object, look where the mask is wrong, click there, and again. With each click the model gets all clicks so far and its own last mask. The simulated reader clicks where the error is deepest: inside if a part was missed, outside if too much was painted.
 
 # %%
-points, labels, scores = [inside], [1], []
+points, labels, scores, fed_back = [inside], [1], [], {}
 for _ in range(n_clicks + 1):
-    answer = segmenter.predict(embedding, point_coords=points, point_labels=labels)
+    clicks = {"point_coords": points, "point_labels": labels}
+    answer = segmenter.predict(embedding, **clicks, **fed_back)
+    fed_back = {"mask_logits": answer.low_res_logits[:, 0]}
     scores.append(dice(target, answer.masks[0, 0]))
     point, label = error_point(target, answer.masks[0, 0])
     points, labels = [*points, point], [*labels, label]
@@ -225,7 +227,7 @@ plots.draw_label_map(clicked, target, colours={1: "white"}, linestyle="dashed")
 all_clicks = plots.draw_points(clicked, points[: len(scores)], point_labels=labels[: len(scores)])
 
 # %% [markdown]
-# **What you see**: the first corrections gain most, and a click can also *lose*: the mask is drawn anew each time. Circles say inside, crosses outside; dashed is the reference.
+# **What you see**: read the line above from left to right. Early corrections usually gain most, and a click can also *lose*: the last mask is a hint, and the whole mask is drawn anew. Circles say inside, crosses outside; dashed is the reference.
 #
 # ## Simulate the prompts of training
 #
@@ -244,7 +246,7 @@ all_boxes = plots.draw_boxes(drawn, noisy)
 #
 # ## Segment everything
 #
-# Without any prompt: put a grid of points over the slice, take three masks for each, and throw most of them away. Three filters do that: a mask must be **good** (predicted IoU), **stable** (the same if cut at a higher or a lower logit), and **new** (no better mask with nearly the same box).
+# Without any prompt: put a grid of points over the slice, take three masks for each, and throw most of them away. Three filters do that: a mask must be **good** (predicted IoU), **stable** (nearly the same if it is cut at a higher or at a lower logit than 0, so that its border is sharp), and **new** (no better mask with nearly the same box).
 #
 # This is how SA-1B, the data set that SAM was trained on, came about: first annotators clicked with the model's help (*assisted*), then the model filled in what it was sure of and they added the rest (*semi-automatic*), then it ran alone from such a grid (*fully automatic*): 1.1 billion masks.
 
@@ -267,7 +269,7 @@ all_masks = plots.draw_masks(remaining, new.masks)
 # %% [markdown]
 # ## Prompt by hand
 #
-# Now you. On the **canvas** below, click for a point inside, shift-click for one outside, drag for a box; `u` undoes, `c` clears, `n` takes the next of three masks, page up and page down change the slice. It starts on a tissue that is much harder than the first: a meniscus, or, in other data, whatever label comes first. Where widgets are not shown (a page of HTML, some viewers) you see a figure, and the same actions are methods: `explorer.add_point(x, y)`, `explorer.set_box([x0, y0, x1, y1])`.
+# Now you. On the **canvas** below, click for a point inside, shift-click for one outside, drag for a box; `u` undoes, `c` clears, `n` takes the next of three masks, page up and page down change the slice. It starts on a tissue that is much harder than the first: a meniscus, one of the two thin wedges of the knee joint (in other data, whatever label comes first). Where widgets are not shown (a page of HTML, some viewers) you see a figure, and the same actions are methods: `explorer.add_point(x, y)`, `explorer.set_box([x0, y0, x1, y1])`.
 
 # %%
 menisci = [k for k in case.reference.labels if "meniscus" in case.tissue(k)]

@@ -124,7 +124,7 @@ plots.save_figure(by_clicks, figures / "04_clicks.png", provenance=facts)
 #
 # ## Lose resolution in two ways
 #
-# "Resolution 224" can mean two things, and the study does not say which. The **image is coarser**: detail is gone, but the model enlarges the image to its own frame and works as always. Or the **encoder runs at another size**: the number of cells changes, and the encoder never saw that number. A vision transformer knows where a cell lies from *position embeddings*, a learned vector for each place, which have to be interpolated; our miniature is convolutional and has none. Above its own size an encoder sees more detail than it was trained on, below it less.
+# "Resolution 224" can mean two things, and the study does not say which. The **image is coarser**: detail is gone, but the model enlarges the image to its own *frame* (the square that it was trained with: 1024 pixels for SAM, 256 for our miniature) and works as always. Or the **encoder runs on a frame of another size**: the number of cells of the embedding changes, and the encoder never saw that number. A vision transformer knows where a cell lies from *position embeddings*, a learned vector for each place, which have to be interpolated; our miniature is convolutional and has none. Above its own size an encoder sees more detail than it was trained on, below it less.
 #
 # To have detail to lose, the knee is drawn finer than the model's frame. Prompts are oracle boxes, and beside them 10 points (the middle and nine at random), as in the study.
 #
@@ -162,15 +162,11 @@ plots.save_figure(by_size, figures / "04_resolution.png", provenance=facts_fine)
 # %%
 coarse = of_boxes[of_boxes["reading"] == COARSER_IMAGE].set_index("size_px")["dice"]
 framed = of_boxes[of_boxes["reading"] == OTHER_FRAME].set_index("size_px")["dice"]
-for direction, found in (
-    ("below", framed[framed.index < own_px]),
-    ("above", framed[framed.index > own_px]),
-):
-    change = (found - framed.get(own_px, float("nan"))).round(2).to_dict()
-    print(f"encoder {direction} its own {own_px} px, change of Dice: {change or 'not measured'}")
+change = (framed - framed.get(own_px, float("nan"))).round(3)
+change.rename(f"Dice of the encoder's frame against its own {own_px} px").to_frame()
 
 # %% [markdown]
-# **What you see**: two curves for one word. Shrinking the image costs little until thin tissues are narrower than a pixel. Running the encoder *below* its own size costs more, since one cell then covers more of the knee; *above* it there is more detail to see and a scale that it was not trained at, and the line printed above says which of the two weighs more here. An empty cell of the table is a size that one of the readings was not asked for: a frame is a whole number of cells.
+# **What you see**: two curves for one word. Shrinking the image costs little until thin tissues are narrower than a pixel. Running the encoder *below* its own size costs more, since one cell then covers more of the knee; *above* it there is more detail to see and a scale that it was not trained at, and the small table above says which of the two weighs more here. In the table, NaN is a size that a reading was not asked for (a frame is a whole number of cells), and the columns of points are for the table at the end: ten points at random are a poor way to ask, at any size.
 #
 # ### Pitfall: a size that does not fit
 
@@ -218,16 +214,18 @@ write_table(pd.concat([of_thigh, of_knee]), tables / "04_phases.csv", provenance
 
 # %% alt="Dice of each image of the thigh, of their average and of their maximum, as bars"
 of_dixon = nested_mean(of_thigh, by=["phase"])
-bars = plots.ranked_bars(
-    of_dixon, name="phase", title="Thigh: images of one examination, alone and together"
-)
+votes = of_dixon.set_index("phase")["dice"]
+singles = votes.drop(["average", "maximum"])
+found_thigh = f"Thigh: average {votes['average']:.3f}, best single image {singles.max():.3f}"
+bars = plots.ranked_bars(of_dixon, name="phase", title=found_thigh)
 plots.save_figure(bars, figures / "04_phases_thigh.png", provenance=facts_both)
 
 # %% alt="Dice of each echo of the knee, of their average and of their maximum, as bars"
 of_echo = nested_mean(of_knee, by=["phase"])
-echo_bars = plots.ranked_bars(
-    of_echo, name="phase", title="Knee: echoes of one scan, alone and together"
-)
+knee_votes = of_echo.set_index("phase")["dice"]
+best_echo = knee_votes.drop(["average", "maximum"]).max()
+found_knee = f"Knee: average {knee_votes['average']:.3f}, best single echo {best_echo:.3f}"
+echo_bars = plots.ranked_bars(of_echo, name="phase", title=found_knee)
 plots.save_figure(echo_bars, figures / "04_phases_knee.png", provenance=facts_both)
 
 # %% [markdown]
@@ -262,12 +260,9 @@ real = {
     "real legs, water and fat": load_fetched(real_pair),
     "real echoes": phases.read_echoes(echo_folder) if echo_folder else (),
 }
-for name, images in real.items():
-    print(
-        f"{name}: {len(images)} images"
-        if images
-        else f"{name}: not here, so nothing is said of them"
-    )
+missing = [name for name, images in real.items() if not images]
+print("\n".join(f"{name}: {len(images)} images" for name, images in real.items() if images))
+print("not here, so nothing is said of them: " + (", ".join(missing) or "none"))
 
 # %% alt="Tables of agreement between images: echoes of the phantom, and real scans where they are here"
 scans = {"echoes of the phantom": echoes} | {name: some for name, some in real.items() if some}
@@ -299,11 +294,15 @@ reached = {goal: clicks_to_reach(curves, dice=goal) for goal in goals}
 by_tissue = {goal: time_saved(found, costs=costs) for goal, found in reached.items()}
 saved = pd.concat(by_tissue, names=["goal"]).reset_index("goal")
 write_table(saved, tables / "04_effort.csv", provenance=facts)
-print(costs)
+costs
 
 # %%
-shown = ["goal", "tissue", "n_objects", "by_clicks", "clicks", "by_box"]
-saved[[*shown, "drawing_s", "clicking_s", "boxing_s", "saved_by_clicks", "saved_by_box"]].round(2)
+reach = saved.pivot(index="tissue", columns="goal", values=["by_clicks", "clicks", "by_box"])
+reach.round(2)
+
+# %%
+parts = saved.pivot(index="tissue", columns="goal", values=["saved_by_clicks", "saved_by_box"])
+parts.map("{:.0%}".format)
 
 # %% alt="Seconds for an object of each tissue when it is drawn, clicked or boxed"
 easier = by_tissue[goals[0]]
@@ -322,7 +321,7 @@ print(experts.map("{:.0%}".format).to_string(header=False))
 ours.join(shares).map("{:.0%}".format)
 
 # %% [markdown]
-# **What you see**: `by_clicks` and `by_box` are the shares of objects that reach the goal, `clicks` the median where they do, `saved_by_...` the part of the drawing time that is saved; below 0 prompting *costs* time, since what fails is drawn anyway. A mean over all tissues, as published figures are, hides on which of them the time is lost. Ma's figure is for tumours drawn by two experts with another model, ours for a simulated reader with assumed costs: the two may be laid side by side, not subtracted.
+# **What you see**: `by_clicks` and `by_box` are the shares of objects (a tissue on a slice) that reach the goal, `clicks` the median number where they do, `saved_by_...` the part of the drawing time that is saved; below 0 prompting *costs* time, since what fails is drawn anyway. A mean over all tissues, as published figures are, hides on which of them the time is lost. Ma's figure is for tumours drawn by two experts with another model, ours for a simulated reader with assumed costs: the two may be laid side by side, not subtracted.
 #
 # ## Lay it beside the study
 #
@@ -336,10 +335,6 @@ beside = reported.beside_study(study, [*measured, reported.models_measured(model
 write_table(beside, tables / "04_beside_the_study.csv", provenance=facts)
 beside.drop(columns="fixed").round(3)
 
-# %%
-steps = beside[beside["agrees"] != ""].groupby(["sweep", "reading", "agrees"], sort=False).size()
-steps.rename("steps").to_frame()
-
 # %% [markdown]
 # **What you see**: `agrees` compares `our_step` with `study_step`. Where the *points* agree, corrections help both; where they do not, the kind of click may differ (the study does not say where it clicked), or our miniature, trained with few clicks, has nothing more to gain. The study's *resolution* fell from 224 to 1024 pixels: a large, blurred tumour may gain from a small image, in which it fills more of each cell, while cartilage of two millimetres loses. It may also be the one case that was shown. *Model size* is not testable here unless several published models are in the list.
 #
@@ -347,8 +342,6 @@ steps.rename("steps").to_frame()
 
 # %%
 first, final = (clicked[clicked["strategy"] == "corrective"].iloc[k] for k in (0, -1))
-singles = of_dixon.query("phase not in ('average', 'maximum')").set_index("phase")["dice"]
-votes = of_dixon.set_index("phase")["dice"]
 Markdown(f"""
 - One click: Dice {first["dice"]:.2f} (best of three {first["best_dice"]:.2f}); {final["n_points"]:.0f} corrective clicks: {final["dice"]:.2f}; a box: **{box["dice"]:.2f}**.
 - Image shrunk from {coarse.index.max()} to {coarse.index.min()} pixels: {coarse.iloc[-1]:.2f} to {coarse.iloc[0]:.2f}; encoder at {framed.index.min()} instead of {framed.index.max()}: {framed.iloc[0]:.2f} instead of {framed.iloc[-1]:.2f}.

@@ -40,7 +40,7 @@ import mskseg
 from mskseg.display import plots
 from mskseg.evaluation import write_table
 from mskseg.evaluation.claims import Claim, Measure, Rule, load_claims, verdict
-from mskseg.evaluation.ledger import check_none_vanished, judge, ledger_table
+from mskseg.evaluation.ledger import check_none_vanished, judge, ledger_table, short_table
 from mskseg.evaluation.measuring import measure_table
 from mskseg.models.dimensions import model_dimensions
 from mskseg.provenance import provenance
@@ -54,7 +54,7 @@ output = "../output"  # folder that the other notebooks wrote into; the ledger g
 claims = load_claims()
 this = "09_weigh_the_claims"
 own, figures = Path(output, "tables"), Path(output, "figures")
-facts = provenance(command=this)
+facts, left = provenance(command=this), {"text-align": "left"}  # of tables that hold text
 print(f"mskseg {mskseg.__version__}, device cpu, no seed: nothing here is drawn at random")
 
 # %% [markdown]
@@ -65,8 +65,9 @@ print(f"mskseg {mskseg.__version__}, device cpu, no seed: nothing here is drawn 
 # %%
 by_name = {claim.id: claim for claim in claims.claims}
 one = by_name["casali-early-equal"]
-fields = {"statement": one.statement, "published": one.published, **one.rule.model_dump()}
-pd.Series(fields, name=one.id).to_frame()
+rule_of_one = one.rule.model_dump(include={"direction", "margin", "smallest_n", "why"})
+fields = {"statement": one.statement, "published": one.published, **rule_of_one}
+pd.Series(fields, name=one.id).to_frame().style.set_properties(**left)
 
 # %% [markdown]
 # **What you see**: "comparable" became *equal within a margin*. The study's abstract has no margin; we had to choose one, and wrote down why. Whoever finds it too wide changes the file, and says so, **before** looking at the result: a margin chosen afterwards can prove anything.
@@ -125,7 +126,8 @@ verdict(rule, 0.05, interval=(0.05 - narrower, 0.05 + narrower), n=24)
 
 # %%
 dimensions = model_dimensions("vit_b")
-write_table(dimensions, own / "09_dimensions.csv", provenance=facts)
+counted = dimensions.assign(model="ViT-B", miniature=False)
+write_table(counted, own / "09_dimensions.csv", provenance=facts)
 assert (dimensions["value"] > 0).all()
 dimensions
 
@@ -157,9 +159,9 @@ plots.save_figure(by_study, figures / "09_verdicts.png", provenance=facts)
 # **What you see**: one bar for each study. White is what was not run; run the notebook and this one again. Of the rest, look how much is *inconclusive* or *not testable*: that is the honest size of what a workbook on a laptop can say.
 
 # %%
-shown = ["claim", "verdict", "why", "value", "low", "high", "n", "measured_on"]
-tested = verdicts[~verdicts["verdict"].isin(["its notebook was not run", "not testable here"])]
-tested[shown].set_index("claim").round(3)
+open_still = ["its notebook was not run", "not testable here"]
+tested = verdicts[~verdicts["verdict"].isin(open_still)]
+short_table(one for one in judged if one.verdict not in open_still).style.set_properties(**left)
 
 # %% [markdown]
 # **What you see**: our number with its interval over people, and in the last column the models and data it was measured on. *Holds here* means on these. If that column says miniature and phantom, the verdict is about a miniature and phantoms.
@@ -177,8 +179,7 @@ plots.save_figure(of_all, figures / "09_intervals.png", provenance=facts)
 
 # %%
 built = [one for one in judged if one.claim.construction and one.value is not None]
-reasons = [(one.claim.id, one.verdict, one.value, one.why, one.measured_on) for one in built]
-pd.DataFrame(reasons, columns=["claim", "verdict", "value", "why", "measured_on"]).round(3)
+short_table(built).style.set_properties(**left)
 
 # %% [markdown]
 # **What you see**: a number and a reason not to believe it; no rows if the notebooks that compare our two miniatures were not run. With official checkpoints and public data the same rows get a verdict, without a change to the rules.
@@ -190,7 +191,7 @@ pd.DataFrame(reasons, columns=["claim", "verdict", "value", "why", "measured_on"
 # %%
 notes = [(note.kind, note.text, ", ".join(note.claims)) for note in claims.notes]
 kinds = pd.DataFrame(notes, columns=["kind", "what", "claims"])
-kinds.style.hide(axis="index").set_properties(**{"text-align": "left"})
+kinds.style.hide(axis="index").set_properties(**left)
 
 # %% [markdown]
 # **What you see**: what is ambiguous, where studies contradict each other, and where one contradicts itself. For each we say which reading we tested. The whole papers may settle some; we have the abstracts and a deck of slides.

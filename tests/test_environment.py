@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import re
 import subprocess
+import sys
 import tomllib
+import zipfile
 from importlib.metadata import version
 from pathlib import Path
 
@@ -158,3 +160,45 @@ def test_readme_lists_every_notebook_and_its_figures_exist():
 def test_ci_runs_exactly_the_documented_commands():
     script = (ROOT / ".ci" / "run").read_text(encoding="utf-8")
     assert script.splitlines()[-2:] == ["make check", "make test"]
+
+
+# --- the wheel: what the package reads at run time goes with it ----------------------------------
+
+PACKAGE_DATA = (
+    "mskseg/py.typed",
+    "mskseg/display/canvas.css",
+    "mskseg/display/canvas.js",
+    "mskseg/evaluation/published/hu_2023.csv",
+    "mskseg/evaluation/published/ma_2024.csv",
+    "mskseg/models/mini/sam_vit_mini.safetensors",
+    "mskseg/models/mini/medsam_vit_mini.safetensors",
+)
+
+
+def test_what_is_no_code_is_known_to_git_and_not_excluded_since_hatch_packs_by_that():
+    options = ["git", "ls-files", "--cached", "--others", "--exclude-standard", "mskseg"]
+    listed = subprocess.run(options, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    assert set(PACKAGE_DATA) <= set(listed.splitlines())
+    assert all((ROOT / name).stat().st_size or name.endswith("py.typed") for name in PACKAGE_DATA)
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    wheel = project["tool"]["hatch"]["build"]["targets"]["wheel"]
+    assert wheel["packages"] == ["mskseg"]
+    assert not {"exclude", "only-include"} & (
+        wheel.keys() | project["tool"]["hatch"]["build"].keys()
+    )
+
+
+def test_every_published_table_is_in_that_list():
+    tables = (ROOT / "mskseg" / "evaluation" / "published").glob("*.csv")
+    assert {str(path.relative_to(ROOT)) for path in tables} <= set(PACKAGE_DATA)
+
+
+def test_a_wheel_that_is_built_holds_them_and_the_manifest(tmp_path: Path):
+    pytest.importorskip("hatchling", reason="the build backend is not installed here")
+    build = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path)]
+    subprocess.run(build, cwd=ROOT, capture_output=True, check=True)
+    (wheel,) = tmp_path.glob("*.whl")
+    with zipfile.ZipFile(wheel) as opened:
+        held = set(opened.namelist())
+    assert {*PACKAGE_DATA, "mskseg/data_manifest.yaml"} <= held
+    assert not [name for name in held if name.startswith(("tests/", "notebooks/"))]

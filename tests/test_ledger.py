@@ -11,8 +11,10 @@ import pytest
 from mskseg.commands.run import weigh
 from mskseg.evaluation.claims import load_claims
 from mskseg.evaluation.tables import write_table
+from mskseg.workbook import load_notebook
 from mskseg.workbook.ledger import judge_output, ledger_lines, write_ledger
 
+FOLDER = Path(__file__).parents[1] / "notebooks"
 SHAPES = "09_weigh_the_claims"
 TABLE = "09_dimensions.csv"
 
@@ -56,7 +58,7 @@ def test_a_number_that_changes_flips_the_verdict_of_the_run(tmp_path):
 
 
 def test_an_empty_output_says_what_was_not_run_and_fails_nothing(tmp_path, capsys):
-    assert weigh(tmp_path / "output") is False
+    assert weigh(tmp_path / "output", size="quick") is False
     assert (tmp_path / "output" / "claims.html").is_file()
     text = capsys.readouterr().out
     assert "its notebook was not run" in text
@@ -66,7 +68,7 @@ def test_an_empty_output_says_what_was_not_run_and_fails_nothing(tmp_path, capsy
 
 def test_a_vanished_row_fails_the_run_and_is_named(tmp_path, capsys):
     gone = dimensions().query("dimension != 'mask decoder parameters'")
-    assert weigh(ran(tmp_path, table=gone)) is True
+    assert weigh(ran(tmp_path, table=gone), size="quick") is True
     text = capsys.readouterr().out
     assert "FAILED claim ma-decoder-parameters: 09_dimensions.csv of 09_weigh_the_claims" in text
     assert "no row has dimension mask decoder parameters" in text
@@ -93,7 +95,8 @@ def test_tables_of_another_run_can_be_judged(tmp_path):
 
 def test_the_page_shows_every_claim_and_note_and_loads_nothing(tmp_path):
     ledger = judge_output(ran(tmp_path, table=dimensions(1)))
-    page = write_ledger(ledger, tmp_path).read_text(encoding="utf-8")
+    page = write_ledger(ledger, tmp_path, size="quick").read_text(encoding="utf-8")
+    assert "Size of the last run: quick" in page
     claims = load_claims()
     assert all(f'id="{claim.id}"' in page for claim in claims.claims)
     assert page.count("<li>") == len(claims.notes)
@@ -122,3 +125,10 @@ def test_a_damaged_record_means_that_nothing_is_known_to_have_run(tmp_path, cont
     ran(tmp_path, table=dimensions())
     (tmp_path / "notebooks" / "finished.json").write_text(content, encoding="utf-8")
     assert verdicts(tmp_path)["ma-encoder-parameters"] == "its notebook was not run"
+
+
+def test_every_claim_names_a_cell_of_a_notebook_that_is_there():
+    for claim in load_claims().claims:
+        if claim.measure and (path := FOLDER / f"{claim.measure.notebook}.py").is_file():
+            cells = [c for c in load_notebook(path).cells if c.cell_type == "code"]
+            assert any(claim.measure.table in cell.source for cell in cells), claim.id

@@ -49,12 +49,12 @@ def run_notebooks(arguments: argparse.Namespace) -> int:
         progress=sys.stderr.isatty(),
     )
     print(report(runs))
-    vanished = weigh(arguments.output)
+    vanished = weigh(arguments.output, size=arguments.size)
     write_run_index(runs, arguments.output, size=arguments.size, given=given)  # now with the ledger
     return int(vanished or any(run.failed for run in runs))
 
 
-def weigh(output: Path) -> bool:
+def weigh(output: Path, *, size: str) -> bool:
     """Judge the claims by what now lies in the output folder, as a table here and as a page.
 
     Returns
@@ -65,8 +65,8 @@ def weigh(output: Path) -> bool:
     from mskseg.workbook.ledger import judge_output, ledger_lines, write_ledger
 
     ledger = judge_output(output)
-    page = write_ledger(ledger, output.resolve())
-    print()
+    page = write_ledger(ledger, output.resolve(), size=size)
+    print(f"\nclaims, by what now lies in {output} (this run: size {size})")
     for line in ledger_lines(ledger):
         print(line)
     for one in ledger.vanished:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
@@ -125,6 +125,27 @@ def load_some(
 
 def _subjects(name: str, part: Part | None) -> tuple[str, ...]:
     return reported_subjects(name) if part is None else list_subjects(name, part=part)
+
+
+def load_companions(cases: CaseSet, sequences: Sequence[str]) -> tuple[Case, ...]:
+    """Load further images of the same people on the same grid, where a data set can give them.
+
+    Parameters
+    ----------
+    cases : CaseSet
+        Of one data set, as from `load_some`.
+    sequences : sequence of str
+        Such as ``t2_map``, or ``dixon_water`` and ``dixon_fat``.
+
+    Returns
+    -------
+    tuple of Case
+        Empty unless the data set is a phantom whose manifest entry names all of the sequences.
+    """
+    known = PHANTOMS[cases.name].sequences if cases.name in PHANTOMS else ()
+    if not set(sequences) <= set(known):
+        return ()
+    return tuple(load_cases(cases.name, subjects=cases.subjects, sequences=sequences))
 
 
 def load_fetched(name: str) -> tuple[Case, ...]:

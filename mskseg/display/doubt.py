@@ -6,28 +6,23 @@ as others do; each figure has one scale for all its panels, with a bar that name
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import ListedColormap
-from matplotlib.lines import Line2D
-from matplotlib.patches import Patch
 from numpy.typing import ArrayLike, NDArray
 
 from mskseg.data.cases import CaseSlice
 from mskseg.display.colours import PREDICTION, REFERENCE
-from mskseg.display.slices import OUTLINE, draw_label_map, show_slice
+from mskseg.display.slices import draw_label_map, show_slice
 from mskseg.errors import InputError
 from mskseg.evaluation.entropy import entropy_parts
+from mskseg.evaluation.infiltration import FatLook
 from mskseg.evaluation.map_sources import SliceMaps
-
-CHECK, DOUBTFUL = 0.7, 0.9
-"""Probability of the shown tissue below which a pixel is "doubtful", and below which "check"."""
-
-_CHECK, _DOUBTFUL = "#D55E00", "#F0E442"
+from mskseg.evaluation.selective import auroc
 
 
 def maps_beside(
@@ -80,28 +75,107 @@ def maps_beside(
             f"{one.image.shape}; expected maps of its shape and a title for each"
         )
     low, high = limits or (0.0, max(float(np.nanmax(a)) for a in arrays))
-    figure, axes = _panels(one, 1 + len(arrays))
+    figure, axes = panels_of(one, 1 + len(arrays))
     show_slice(one.image, spacing_mm=one.spacing_mm, plane=one.plane, title="image", ax=axes[0])
     for ax, values, name in zip(axes[1:], arrays, titles, strict=True):
         show_slice(one.image, spacing_mm=one.spacing_mm, title=name, ax=ax)
         shown = np.ma.masked_where(~(values >= hide_below), values)
         colours = _draw_map(ax, shown, one, limits=(low, high), colour_map=colour_map)
         if outlines is not None:
-            _draw_outlines(ax, outlines, colour=REFERENCE)
+            draw_outlines(ax, outlines, colour=REFERENCE)
     figure.colorbar(colours, ax=list(axes), shrink=0.75, label=unit)
     figure.suptitle(title, fontsize=11)
     return axes
 
 
-def uncertainty_maps(one: SliceMaps, *, title: str = "") -> NDArray[Any]:
+def maps_below(
+    slices: Sequence[CaseSlice],
+    maps: Sequence[ArrayLike],
+    *,
+    titles: Sequence[str],
+    unit: str,
+    limits: tuple[float, float],
+    colour_map: str = "viridis",
+    title: str = "",
+) -> NDArray[Any]:
+    """Show several slices, and under each a map of it, such as the fat fraction.
+
+    Parameters
+    ----------
+    slices : sequence of CaseSlice
+    maps : sequence of (H, W) float
+        One for each slice; NaN stays white.
+    titles : sequence of str
+    unit : str
+        Beside the colour bar.
+    limits : (low, high)
+        Of the one scale.
+    colour_map : {"viridis", "cividis"}
+    title : str
+        States the finding.
+
+    Returns
+    -------
+    (2, N) array of Axes
+
+    Raises
+    ------
+    InputError
+        If there is not one map and one title for each slice.
+    """
+    if not slices or not len(slices) == len(maps) == len(titles):
+        raise InputError(
+            f"{len(slices)} slices, {len(maps)} maps and {len(titles)} titles came; expected one "
+            "of each for every slice, and one slice or more"
+        )
+    n = len(slices)
+    figure, axes = plt.subplots(
+        2, n, figsize=(3.1 * n + 1.0, 6.4), squeeze=False, layout="constrained"
+    )
+    for (above, below), one, values, name in zip(axes.T, slices, maps, titles, strict=True):
+        show_slice(one.image, spacing_mm=one.spacing_mm, plane=one.plane, title=name, ax=above)
+        show_slice(np.full(one.image.shape, 255, np.uint8), spacing_mm=one.spacing_mm, ax=below)
+        shown = np.ma.masked_invalid(np.asarray(values, dtype=np.float64))
+        colours = _draw_map(below, shown, one, limits=limits, colour_map=colour_map)
+    figure.colorbar(colours, ax=list(axes.flat), shrink=0.5, label=unit)
+    figure.suptitle(title, fontsize=11)
+    panels: NDArray[Any] = axes
+    return panels
+
+
+def fat_page(looks: Sequence[FatLook]) -> NDArray[Any]:
+    """Show a slice of each grade of fatty infiltration, and its fat fraction.
+
+    Parameters
+    ----------
+    looks : sequence of FatLook
+        From `mskseg.evaluation.infiltration.fat_by_grade`.
+
+    Returns
+    -------
+    (2, N) array of Axes
+        The title says how much fat the muscles hold, from the first to the last.
+    """
+    told = [f"{100 * each.in_muscle:.0f} %" for each in looks]
+    return maps_below(
+        [each.case_slice for each in looks],
+        [each.fraction for each in looks],
+        titles=[each.severity for each in looks],
+        unit="fat fraction",
+        limits=(0, 1),
+        title=f"Fat in the muscles of these people: {', '.join(told)}",
+    )
+
+
+def uncertainty_maps(one: SliceMaps, *, title: str | None = None) -> NDArray[Any]:
     """Show the entropy of an ensemble on a slice, split, beside where it is wrong.
 
     Parameters
     ----------
     one : SliceMaps
         Of two members or more; of one member only its entropy is shown.
-    title : str
-        States the finding.
+    title : str, optional
+        Default: how often a wrong pixel of the foreground is the more uncertain one, counted here.
 
     Returns
     -------
@@ -113,7 +187,11 @@ def uncertainty_maps(one: SliceMaps, *, title: str = "") -> NDArray[Any]:
     shown = {"all uncertainty": parts.predictive}
     if len(one.members) > 1:
         shown |= {"each member's own": parts.aleatoric, "members disagree": parts.epistemic}
-    label_map = np.asarray(one.case_slice.label_map)
+    label_map, found = np.asarray(one.case_slice.label_map), predicted_labels(one)
+    if title is None:
+        front = (label_map > 0) | (found > 0)
+        rank = auroc(parts.predictive[front], (found != label_map)[front])
+        title = f"A wrong pixel is more uncertain than a right one in {100 * rank:.0f} % of pairs"
     axes = maps_beside(
         one.case_slice,
         list(shown.values()),
@@ -123,57 +201,8 @@ def uncertainty_maps(one: SliceMaps, *, title: str = "") -> NDArray[Any]:
         outlines=label_map,
         title=title,
     )
-    _fill(axes[0], predicted_labels(one) != label_map, colour=PREDICTION)
+    fill_pixels(axes[0], found != label_map, colour=PREDICTION)
     axes[0].set_title("wrong pixels")
-    return axes
-
-
-def reading_page(
-    one: SliceMaps,
-    *,
-    tissues: Mapping[int, str],
-    zoom_xyxy: ArrayLike | None = None,
-    title: str = "",
-) -> NDArray[Any]:
-    """Show a reader what to check, in one figure and without a formula.
-
-    Parameters
-    ----------
-    one : SliceMaps
-    tissues : mapping of int to str
-        Names of the labels.
-    zoom_xyxy : (4,) float, optional
-        Show only this box of the slice.
-    title : str
-        States the finding.
-
-    Returns
-    -------
-    (3,) array of Axes
-        The image; the proposed outlines with what the model is less than 90 per cent (yellow) and
-        less than 70 per cent sure of (orange); and, since this is a study, what really was wrong.
-        Beside them the outlines named, the least certain first.
-    """
-    at = one.case_slice
-    sure, found = one.members.mean(axis=0).max(axis=0), predicted_labels(one)
-    label_map = np.asarray(at.label_map)
-    figure, axes = _panels(at, 3)
-    how: dict[str, Any] = {"spacing_mm": at.spacing_mm, "zoom_xyxy": zoom_xyxy}
-    show_slice(at.image, title="image", ax=axes[0], plane=at.plane, **how)
-    show_slice(at.image, title="proposal, and what to check", ax=axes[1], **how)
-    _fill(axes[1], (sure < DOUBTFUL) & (sure >= CHECK), colour=_DOUBTFUL)
-    _fill(axes[1], sure < CHECK, colour=_CHECK)
-    _draw_outlines(axes[1], found, colour=REFERENCE)
-    show_slice(at.image, title="what was wrong", ax=axes[2], **how)
-    _fill(axes[2], found != label_map, colour=_CHECK)
-    _draw_outlines(axes[2], label_map, colour=REFERENCE)
-    figure.legend(
-        handles=[*_reading_legend(), *_ranked(found, sure, tissues)],
-        loc="outside right center",
-        frameon=False,
-        fontsize=8,
-    )
-    figure.suptitle(title, fontsize=11)
     return axes
 
 
@@ -184,7 +213,8 @@ def predicted_labels(one: SliceMaps) -> NDArray[np.int_]:
     return chosen
 
 
-def _panels(one: CaseSlice, n: int) -> tuple[Any, NDArray[Any]]:
+def panels_of(one: CaseSlice, n: int) -> tuple[Any, NDArray[Any]]:
+    """Make a figure with `n` panels in a row that have the proportions of a slice."""
     height, width = one.image.shape
     tall = height * one.spacing_mm[0] / (width * one.spacing_mm[1])
     figure, axes = plt.subplots(
@@ -213,7 +243,8 @@ def _draw_map(
     )
 
 
-def _draw_outlines(ax: Axes, label_map: ArrayLike, *, colour: str) -> None:
+def draw_outlines(ax: Axes, label_map: ArrayLike, *, colour: str) -> None:
+    """Draw the outlines of all labels thinly, in one colour."""
     labels = np.asarray(label_map)
     same = dict.fromkeys(np.unique(labels[labels > 0]).tolist(), colour)
     draw_label_map(ax, labels, colours=same)
@@ -221,7 +252,8 @@ def _draw_outlines(ax: Axes, label_map: ArrayLike, *, colour: str) -> None:
         lines.set_linewidth(0.7)
 
 
-def _fill(ax: Axes, mask: NDArray[np.bool_], *, colour: str) -> None:
+def fill_pixels(ax: Axes, mask: NDArray[np.bool_], *, colour: str) -> None:
+    """Colour the pixels of a mask, each as a square."""
     height, width = mask.shape
     ax.imshow(
         np.ma.masked_where(~mask, np.ones(mask.shape)),
@@ -231,23 +263,3 @@ def _fill(ax: Axes, mask: NDArray[np.bool_], *, colour: str) -> None:
         aspect=ax.get_aspect(),
         alpha=0.85,
     )
-
-
-def _reading_legend() -> list[Line2D | Patch]:
-    return [
-        Line2D([], [], color=REFERENCE, path_effects=OUTLINE, label="outline"),
-        Patch(facecolor=_DOUBTFUL, label=f"less than {DOUBTFUL:.0%} sure"),
-        Patch(facecolor=_CHECK, label=f"less than {CHECK:.0%} sure, or wrong"),
-        Patch(alpha=0, label=""),
-        Patch(alpha=0, label="mean certainty:"),
-    ]
-
-
-def _ranked(
-    found: NDArray[np.int_], sure: NDArray[np.float32], tissues: Mapping[int, str]
-) -> list[Line2D | Patch]:
-    means = {k: float(sure[found == k].mean()) for k in np.unique(found[found > 0]).tolist()}
-    return [
-        Patch(alpha=0, label=f"{means[k]:.0%}  {tissues.get(k, f'label {k}')}")
-        for k in sorted(means, key=lambda k: means[k])
-    ]

@@ -11,14 +11,27 @@ from mskseg.display.charts import dice_by_tissue
 from mskseg.display.colours import tissue_colours
 from mskseg.display.distributions import histograms, spectra
 from mskseg.display.dots import dot_rows
-from mskseg.display.doubt import maps_beside, reading_page, uncertainty_maps
+from mskseg.display.doubt import fat_page, maps_below, maps_beside, uncertainty_maps
+from mskseg.display.error_charts import (
+    agreement_panels,
+    change_chart,
+    effect_panels,
+    form_panels,
+)
 from mskseg.display.figures import save_figure
 from mskseg.display.gain_chart import gain_map
+from mskseg.display.galleries import ceiling_chart, drift_chart, failure_gallery, stray_chart
 from mskseg.display.montage import montage
 from mskseg.display.outlines import outlines_beside
 from mskseg.display.overlays import overlay, triptych
 from mskseg.display.pages import ranking_page, scene_page
-from mskseg.display.reliability import referral_chart, reliability_charts, risk_coverage_chart
+from mskseg.display.reading import reading_page
+from mskseg.display.reliability import (
+    opinion_charts,
+    referral_chart,
+    reliability_charts,
+    risk_coverage_chart,
+)
 from mskseg.display.slices import (
     draw_boxes,
     draw_label_map,
@@ -32,6 +45,9 @@ from mskseg.display.verdicts import interval_chart, verdict_bars
 
 __all__ = [
     "agreement_chart",
+    "agreement_panels",
+    "ceiling_chart",
+    "change_chart",
     "dice_by_tissue",
     "dot_rows",
     "draw_architecture",
@@ -39,15 +55,22 @@ __all__ = [
     "draw_label_map",
     "draw_masks",
     "draw_points",
+    "drift_chart",
+    "effect_panels",
     "embedding_beside",
     "estimate_chart",
+    "failure_gallery",
+    "fat_page",
+    "form_panels",
     "frame_around",
     "gain_map",
     "histograms",
     "interval_chart",
+    "maps_below",
     "maps_beside",
     "masks_beside",
     "montage",
+    "opinion_charts",
     "outlines_beside",
     "overlay",
     "ranked_bars",
@@ -61,6 +84,7 @@ __all__ = [
     "seconds_chart",
     "show_slice",
     "spectra",
+    "stray_chart",
     "sweep_chart",
     "tissue_chart",
     "tissue_colours",

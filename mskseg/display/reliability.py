@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from mskseg.display.colours import PLANS
 from mskseg.errors import InputError
+from mskseg.evaluation.uncertainty import opinion_bins
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -51,8 +52,8 @@ def reliability_charts(
     Returns
     -------
     (P,) array of Axes
-        A dot's area is the share of pixels in its bin; below the diagonal the model is too sure.
-        The legend gives each line's ECE over the pooled pixels.
+        In alphabetical order. A dot's area is the share of pixels in its bin; below the diagonal
+        the model is too sure. The legend gives each line's ECE over the pooled pixels.
 
     Raises
     ------
@@ -66,11 +67,11 @@ def reliability_charts(
             f"the table has {len(bins)} rows and lacks {', '.join(missing) or f'{region!r} pixels'}"
             "; give the bins of `measure_uncertainty`"
         )
-    names = list(dict.fromkeys(chosen[panels]))
+    names = sorted(set(chosen[panels]))
     figure, grid = plt.subplots(
         1,
         len(names),
-        figsize=(0.6 + 3.3 * len(names), 4.4),
+        figsize=(0.6 + 3.6 * len(names), 4.0 + 0.19 * chosen[series].nunique()),
         squeeze=False,
         sharey=True,
         layout="constrained",
@@ -83,10 +84,41 @@ def reliability_charts(
             sums = line.groupby("bin")[_SUMS].sum()
             _reliability_line(ax, sums, label=str(label), number=number, min_share=min_share)
         ax.set_title(str(name), fontsize=10)
-        ax.legend(frameon=False, fontsize=8, loc="upper left")
+        ax.legend(frameon=False, fontsize=7.5, loc="upper center", bbox_to_anchor=(0.5, -0.14))
     axes[0].set_ylabel(labels[1])
     figure.suptitle(title, fontsize=11)
     return axes
+
+
+def opinion_charts(outlines: pd.DataFrame) -> NDArray[Any]:
+    """Draw how far a model's predicted IoU comes true, a panel for each grade.
+
+    Parameters
+    ----------
+    outlines : pandas.DataFrame
+        `mskseg.evaluation.uncertainty.UncertaintyTables.outlines`; models that never learned to
+        predict an IoU are left out.
+
+    Returns
+    -------
+    (P,) array of Axes
+        The title says by how much the prediction is too high or too low on average.
+
+    Raises
+    ------
+    InputError
+        If no model predicts its IoU.
+    """
+    bins = opinion_bins(outlines)
+    gap = (bins["confidence"].sum() - bins["hits"].sum()) / bins["n"].sum()
+    names, way = " and ".join(dict.fromkeys(bins["model"])), "high" if gap > 0 else "low"
+    return reliability_charts(
+        bins,
+        region="mask",
+        labels=("predicted IoU", "IoU with the reference"),
+        min_share=0.02,
+        title=f"{names}: predicted IoU {abs(gap):.2f} too {way} on average",
+    )
 
 
 def _diagonal(ax: Axes, *, labels: tuple[str, str]) -> None:
@@ -121,7 +153,7 @@ def _reliability_line(
 
 
 def risk_coverage_chart(
-    curves: pd.DataFrame, *, series: str = "model", title: str = "", ax: Axes | None = None
+    curves: pd.DataFrame, *, series: str = "model", title: str | None = None, ax: Axes | None = None
 ) -> Axes:
     """Draw how often the most certain part is wrong, against how large a part is kept.
 
@@ -131,8 +163,8 @@ def risk_coverage_chart(
         `UncertaintyTables.curves` of one arm: `subject`, `coverage`, `risk` and `series`.
     series : str
         Column that makes a line; its subjects are averaged.
-    title : str
-        States the finding.
+    title : str, optional
+        Default: what the last line loses by keeping half, counted here.
     ax : Axes, optional
         Default: of a new figure.
 
@@ -147,21 +179,22 @@ def risk_coverage_chart(
         _line(ax, 100 * mean.index.to_numpy(), 100 * mean.to_numpy(), name=str(name), number=number)
     ax.set(xlabel="pixels kept, the most certain first (%)", ylabel="wrong among them (%)")
     ax.set_ylim(bottom=0)
-    return _finish(ax, title)
+    half, whole = (100 * np.interp(kept, mean.index, mean) for kept in (0.5, 1.0))
+    told = f"{name}: {half:.1f} % wrong in the surer half, {whole:.1f} % in all"
+    return _finish(ax, told if title is None else title)
 
 
 def referral_chart(
-    curves: Mapping[str, pd.DataFrame], *, title: str = "", ax: Axes | None = None
+    curves: Mapping[str, pd.DataFrame], *, title: str | None = None, ax: Axes | None = None
 ) -> Axes:
     """Draw the mean Dice after a reader has corrected the least certain outlines.
 
     Parameters
     ----------
     curves : mapping of str to pandas.DataFrame
-        Name, for the legend, and `mskseg.evaluation.selective.referral_curve`. The best and the
-        random order are drawn for the first.
-    title : str
-        States the finding.
+        Name, for the legend, and `mskseg.evaluation.selective.referral_curve`.
+    title : str, optional
+        Default: what correcting a fifth by doubt brings over chance, where it brings most.
     ax : Axes, optional
         Default: of a new figure.
 
@@ -177,14 +210,23 @@ def referral_chart(
     if not curves:
         raise InputError("no referral curve came, expected one or more")
     ax = _axes(ax)
-    first = next(iter(curves.values()))
-    referred = 100 * first["referred"]
-    ax.fill_between(referred, first["random"], first["best"], color="0.92", label="random to best")
     for number, (name, curve) in enumerate(curves.items()):
         x, y = (100 * curve["referred"]).to_numpy(), curve["dice"].to_numpy()
-        _line(ax, x, y, name=name, number=number)
+        _line(ax, x, y, name=f"{name}, by doubt", number=number)
+        colour = PLANS[number % len(PLANS)]
+        label = f"{name}, from random to best"
+        ax.fill_between(x, curve["random"], curve["best"], color=colour, alpha=0.14, label=label)
     ax.set(xlabel="outlines corrected, the least certain first (%)", ylabel="mean Dice")
-    return _finish(ax, title)
+    return _finish(ax, _referred_fifth(curves) if title is None else title)
+
+
+def _referred_fifth(curves: Mapping[str, pd.DataFrame]) -> str:
+    gains = {
+        name: float(np.interp(0.2, each["referred"], each["dice"] - each["random"]))
+        for name, each in curves.items()
+    }
+    best = max(gains, key=lambda name: gains[name])
+    return f"A fifth corrected by doubt gains at most {gains[best]:+.3f} over chance ({best})"
 
 
 def _axes(ax: Axes | None) -> Axes:

@@ -229,7 +229,7 @@ def verdict(
         found: Verdict = "holds here" if value == rule.target else "does not hold here"
         return found, f"{value:,.0f} here, {rule.target:,.0f} stated"
     if rule.sampled and (n is None or n < rule.smallest_n):
-        return "inconclusive", f"{n or 'no'} units, {rule.smallest_n} needed for a verdict"
+        return "inconclusive", f"n is {n or 0}, {rule.smallest_n} needed for a verdict"
     if rule.sampled and interval is None:
         return "inconclusive", "the table has no interval and no row for each subject to make one"
     low, high = interval if rule.sampled and interval else (value, value)
@@ -242,13 +242,13 @@ def _judged(rule: Rule, value: float, low: float, high: float) -> tuple[Verdict,
         value, low, high = -value, -high, -low
     if rule.direction in ("above", "below"):
         yes, no = low > 0 and value >= margin, high < margin
-        meant = f"a difference of {margin:g} or more, that way round"
+        meant = f"{rule.direction} by {margin:g} or more"
     elif rule.direction in ("at_least", "at_most"):
         yes, no = low > -margin, high < -margin
-        meant = f"no more than {margin:g} the other way"
+        meant = f"not {'below' if rule.direction == 'at_least' else 'above'} by {margin:g}"
     else:
         yes, no = -margin < low and high < margin, low > margin or high < -margin
-        meant = f"within {margin:g} of each other"
+        meant = f"within {margin:g}"
     if yes:
         return "holds here", f"the interval fits: {meant}"
     if no:

@@ -28,6 +28,10 @@ from mskseg.prompts.checks import checked_mask
 SMOOTH_MM = 2.0
 """Standard deviation of the blur that `roughness` compares an outline with."""
 
+WIPED_OUT = 2.0
+"""Largest `roughness`. An outline that the blur shortens more belongs to a sheet too thin for it:
+it was wiped out in part, not smoothed."""
+
 
 def solidity(mask: ArrayLike) -> float:
     """Part of its convex hull that the largest piece of a mask fills.
@@ -69,7 +73,8 @@ def roughness(
     -------
     float
         Near 1 for a smooth outline, above for a jagged one; below 1 does not happen to shapes that
-        are much wider than the blur. NaN for an empty mask, and for one that the blur wipes out.
+        are much wider than the blur. NaN for an empty mask, and for one that the blur wipes out,
+        altogether or so far that the number would be above `WIPED_OUT`.
 
     Raises
     ------
@@ -84,7 +89,8 @@ def roughness(
     slight = ndimage.gaussian_filter(wide, 0.5 * float(spacing.mean()) / spacing)
     strong = ndimage.gaussian_filter(wide, smooth_mm / spacing)
     lengths = [_outline_mm(each, spacing) for each in (slight, strong)]
-    return lengths[0] / lengths[1] if lengths[1] > 0 else float("nan")
+    kept = lengths[1] > 0 and lengths[0] <= WIPED_OUT * lengths[1]
+    return lengths[0] / lengths[1] if kept else float("nan")
 
 
 def score_forms(
@@ -131,10 +137,30 @@ def score_forms(
     return pd.DataFrame(rows)
 
 
-def _forms(each: LabelPrediction) -> dict[str, Any]:
-    part = bounding_slices(each.reference | each.prediction)
-    pair = (each.prediction[part], each.reference[part])
-    spacing_mm = each.case_slice.spacing_mm
+def form_errors(
+    reference: ArrayLike, prediction: ArrayLike, *, spacing_mm: tuple[float, float]
+) -> dict[str, float]:
+    """Measure the forms of error of one mask.
+
+    Parameters
+    ----------
+    reference, prediction : (H, W) bool
+    spacing_mm : (row, column)
+
+    Returns
+    -------
+    dict of str to float
+        `area_error`, `solidity_gain` and `roughness_gain`, as in `score_forms`.
+
+    Raises
+    ------
+    InputError
+        If one is no mask of a slice, or the spacing does not fit.
+    """
+    pair = (
+        checked_mask(prediction, what="the prediction"),
+        checked_mask(reference, what="the reference"),
+    )
     solid = [solidity(mask) for mask in pair]
     rough = [roughness(mask, spacing_mm=spacing_mm) for mask in pair]
     return {
@@ -142,6 +168,13 @@ def _forms(each: LabelPrediction) -> dict[str, Any]:
         "solidity_gain": solid[0] - solid[1],
         "roughness_gain": rough[0] - rough[1],
     }
+
+
+def _forms(each: LabelPrediction) -> dict[str, float]:
+    part = bounding_slices(each.reference | each.prediction)
+    return form_errors(
+        each.reference[part], each.prediction[part], spacing_mm=each.case_slice.spacing_mm
+    )
 
 
 def _largest(mask: ArrayLike) -> NDArray[np.bool_]:

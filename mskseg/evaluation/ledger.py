@@ -48,6 +48,16 @@ class Judgement:
         """Whether the notebook ran and its table lacks what the claim names."""
         return self.verdict == "its cell vanished"
 
+    @property
+    def number(self) -> str:
+        """Text such as "+0.021 [-0.004, +0.046], n 8"; a count has neither sign nor interval."""
+        if self.value is None or self.claim.rule is None:
+            return ""
+        if self.claim.rule.direction == "exactly":
+            return f"{self.value:,.0f}"
+        between = "" if self.interval is None else " [{:+.3f}, {:+.3f}]".format(*self.interval)
+        return f"{self.value:+.3f}{between}" + ("" if self.n is None else f", n {self.n}")
+
 
 @dataclass(frozen=True)
 class _Origin:
@@ -101,6 +111,18 @@ def ledger_table(judgements: Sequence[Judgement]) -> pd.DataFrame:
         `value`, `low`, `high`, `n`, `direction`, `margin`, `measured_on`, `notebook`, `table`.
     """
     return pd.DataFrame([_row(one) for one in judgements])
+
+
+def short_table(judgements: Iterable[Judgement]) -> pd.DataFrame:
+    """Lay judgements out to be read: text only, a row for each.
+
+    Returns
+    -------
+    pandas.DataFrame
+        `claim`, `verdict`, `our number`, `why`, `measured on`.
+    """
+    rows = [(one.claim.id, one.verdict, one.number, one.why, one.measured_on) for one in judgements]
+    return pd.DataFrame(rows, columns=["claim", "verdict", "our number", "why", "measured on"])
 
 
 def _row(one: Judgement) -> dict[str, Any]:
@@ -161,9 +183,10 @@ def _read(path: Path) -> tuple[pd.DataFrame, dict[str, Any]]:
 def _origin(rows: pd.DataFrame, facts: dict[str, Any]) -> _Origin:
     """Tell what a number was measured on; what is not known counts as ours, the cautious way."""
     data, model = facts.get("data") or {}, facts.get("segmenter") or {}
-    column = next((name for name in ("segmenter", "model") if name in rows), None)
+    column = next((name for name in ("segmenter", "model", "base") if name in rows), None)
+    place = next((name for name in ("dataset", "evaluated_on") if name in rows), None)
     models = rows[column].astype(str).unique() if column else [model["name"]] if model else []
-    sets = rows["dataset"].astype(str).unique() if "dataset" in rows else data.get("datasets", [])
+    sets = rows[place].astype(str).unique() if place else data.get("datasets", [])
     small = rows["miniature"].astype(bool).any() if "miniature" in rows else model.get("miniature")
     ours = {"models"} if small is None or small else set()
     ours |= {"data"} if data.get("references", ["synthetic"]) == ["synthetic"] else set()

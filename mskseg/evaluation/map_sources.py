@@ -133,6 +133,75 @@ class GivenMaps:
             yield SliceMaps(one, self._labels, members, {}, {}, {}, prompted=False)
 
 
+class ProbabilityVolumes(Protocol):
+    """What an automatic model predicted, as `mskseg.specialists.volumes.Predictions` holds it."""
+
+    @property
+    def labels(self) -> tuple[int, ...]:
+        """The labels of the channels 1, 2, ...; channel 0 is the background."""
+
+    def probabilities(self, name: str, /) -> NDArray[np.float32]:
+        """Give the probabilities (C, ni, nj, nk) of the case of that name, on its grid."""
+
+
+class VolumeMaps:
+    """Maps cut from the volumes of probabilities of nnU-Net or of another automatic model.
+
+    Parameters
+    ----------
+    name : str
+        Of the model, for tables.
+    predictions : ProbabilityVolumes or sequence of them
+        Several are the members of an ensemble. Labels that are not asked for count as background;
+        a label that the model does not know gets a probability of 0.
+    labels : sequence of int
+    miniature : bool
+
+    Raises
+    ------
+    InputError
+        From `slices`: if a case has no probabilities, or they do not fit it.
+    """
+
+    prompted = False
+    arm = "no box"
+
+    def __init__(
+        self,
+        name: str,
+        predictions: ProbabilityVolumes | Sequence[ProbabilityVolumes],
+        *,
+        labels: Sequence[int],
+        miniature: bool = True,
+    ) -> None:
+        self._predictions = (
+            list(predictions) if isinstance(predictions, Sequence) else [predictions]
+        )
+        self._labels = tuple(labels)
+        self.model, self.miniature, self.n_members = name, miniature, len(self._predictions)
+
+    def slices(self, case: Case, *, step: int = 1) -> Iterator[SliceMaps]:
+        """Cut the volumes of a case; see `MapSource`."""
+        narrowed = with_labels(case, self._labels)
+        stacks = np.stack([self._stack(case, each) for each in self._predictions])
+        for one in narrowed.slices(step=step):
+            maps = checked_probabilities(stacks[:, :, one.index])
+            yield SliceMaps(one, self._labels, maps, {}, {}, {}, prompted=False)
+
+    def _stack(self, case: Case, predictions: ProbabilityVolumes) -> NDArray[np.float32]:
+        """Probabilities (1 + K, slices, H, W) of one member, in the order of `labels`."""
+        volumes = predictions.probabilities(case.name)
+        channel = {label: number + 1 for number, label in enumerate(predictions.labels)}
+        chosen = [
+            case.image.with_array(volumes[channel[label]]).stack(case.plane)
+            if label in channel
+            else np.zeros_like(case.image.stack(case.plane), dtype=np.float32)
+            for label in self._labels
+        ]
+        background = 1 - np.sum(chosen, axis=0)
+        return np.stack([np.clip(background, 0, 1), *chosen]).astype(np.float32)
+
+
 def with_labels(case: Case, labels: Sequence[int]) -> Case:
     """Keep some labels of a case's reference; all others become background.
 

@@ -119,7 +119,7 @@ def _equals(column: pd.Series, value: Scalar) -> pd.Series:
     if isinstance(value, bool):
         return column.astype(str).str.lower() == str(value).lower()
     if isinstance(value, str):
-        return column.astype(str).map(lambda text: fnmatchcase(text, value))
+        return column.astype(str).map(lambda text: fnmatchcase(text, value)).astype(bool)
     return column == value
 
 

@@ -108,6 +108,24 @@ class PromptedMaps:
         for one in narrowed.slices(step=step):
             yield self._maps(one, [each.get(one.index, {}) for each in given])
 
+    def at(self, case: Case, index: int, *, step: int = 1) -> SliceMaps:
+        """Give one slice only, to look at; `step` as in the run whose numbers it belongs to.
+
+        Raises
+        ------
+        InputError
+            If the step leaves the slice out, or as `slices`.
+        """
+        narrowed = with_labels(case, self._labels)
+        chosen = [one for one in narrowed.slices(step=step) if one.index == index]
+        if not chosen:
+            raise InputError(
+                f"slice {index} of {case.name} is not one of every {step}; choose one that was "
+                "measured"
+            )
+        given = [self._prompts(narrowed, plan, step=step) for plan in self._plans]
+        return self._maps(chosen[0], [each.get(index, {}) for each in given])
+
     def _prompts(
         self, case: Case, plan: PromptPlan, *, step: int
     ) -> dict[int, dict[int, LabelPrompts]]:

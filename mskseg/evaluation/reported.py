@@ -23,13 +23,15 @@ def reported(study: str) -> pd.DataFrame:
 
     Parameters
     ----------
-    study : {"hu_2023", "ma_2024"}
+    study : {"casali_2025", "hu_2023", "ma_2024"}
 
     Returns
     -------
     pandas.DataFrame
         For "hu_2023": `sweep`, `setting`, `fixed` (what was held), `dice`, `where`. All are single
-        illustrated cases, chosen by the authors. For "ma_2024": `quantity`, `value`, `where`.
+        illustrated cases, chosen by the authors. For "ma_2024": `quantity`, `value`, `where`. For
+        "casali_2025": `severity`, `metric`, `sam_tuned`, `compared_with`, `where`; means of groups
+        whose sizes the abstract does not state.
 
     Raises
     ------
@@ -43,6 +45,28 @@ def reported(study: str) -> pd.DataFrame:
         raise InputError(f"no table of {study!r}; there is {', '.join(known)}")
     with resources.as_file(folder / f"{study}.csv") as path:
         return pd.read_csv(path, dtype={"setting": str})
+
+
+def beside_casali(by_grade: pd.DataFrame) -> pd.DataFrame:
+    """Lay our Dice and ECE by grade over those of Casali 2025.
+
+    Parameters
+    ----------
+    by_grade : pandas.DataFrame
+        Index `severity` and `model`; columns `dice` and `ece_foreground`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Rows: our models, then the two of the abstract; columns: metric and grade. The abstract does
+        not define its ECE, nor name the model that SAM's is compared with.
+    """
+    ours = by_grade[["dice", "ece_foreground"]].rename(columns={"ece_foreground": "ece"})
+    study = reported("casali_2025").set_index(["metric", "severity"])
+    rows = ["sam_tuned", "compared_with"]
+    theirs = study[rows].T.rename(index={row: f"Casali 2025: {row}" for row in rows})
+    both = pd.concat([ours.unstack("severity"), theirs])
+    return both.sort_index(axis=1)
 
 
 def points_measured(means: pd.DataFrame) -> pd.DataFrame:

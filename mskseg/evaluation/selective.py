@@ -147,6 +147,21 @@ def referral_curve(
     return pd.DataFrame(rows).assign(n=kept.size, n_without_dice=int((~has).sum()))
 
 
+def referral_curves(outlines: pd.DataFrame, *, by: str = "arm") -> dict[str, pd.DataFrame]:
+    """Give `referral_curve` for each value of a column.
+
+    Parameters
+    ----------
+    outlines : pandas.DataFrame
+        `mskseg.evaluation.uncertainty.UncertaintyTables.outlines` of one model.
+    by : str
+    """
+    return {
+        str(name): referral_curve(group["dice"], group["uncertainty"])
+        for name, group in outlines.groupby(by, sort=False)
+    }
+
+
 @dataclass(frozen=True, eq=False)
 class ErrorRanking:
     """Uncertainty of right and of wrong pixels, in a histogram; add two to join what they saw.

@@ -90,6 +90,9 @@ COLUMNS = (
 )
 """Columns of the table, in this order."""
 
+Further = Callable[["Case", LabelPrediction], Mapping[str, Any]]
+"""What measures more of a case's prediction: column -> value."""
+
 _NOT_SCORED = dict.fromkeys(("dice", "iou", "hd95_mm", "assd_mm", "filled_box_dice"), math.nan)
 
 
@@ -102,6 +105,7 @@ def score_cases(
     min_area_mm2: float = MIN_AREA_MM2,
     slice_step: int = 1,
     progress: bool = True,
+    further: Further | None = None,
 ) -> pd.DataFrame:
     """Score a segmenter on cases under one or more prompt plans.
 
@@ -123,6 +127,9 @@ def score_cases(
         Take every `slice_step`-th slice; for `NeighbourBox` the neighbour is then that far away.
     progress : bool
         Show a progress bar on stderr.
+    further : callable, optional
+        ``further(case, answer)`` measures more of each `LabelPrediction` while its masks are at
+        hand; the names that it gives become columns after `COLUMNS`.
 
     Returns
     -------
@@ -165,8 +172,9 @@ def score_cases(
             )
             total += run.n_labelled_slices * len(plans)
             bar.total = total
-            rows += _case_rows(run, segmenter, case, plans=plans, on_slice=bar.update)
-    return pd.DataFrame(rows, columns=list(COLUMNS))
+            rows += _case_rows(run, segmenter, case, plans, on_slice=bar.update, further=further)
+    columns = dict.fromkeys((*COLUMNS, *(name for row in rows for name in row)))
+    return pd.DataFrame(rows, columns=list(columns))
 
 
 def write_table(
@@ -199,16 +207,18 @@ def _case_rows(
     run: CaseRun,
     segmenter: PromptableSegmenter,
     case: Case,
-    *,
     plans: Sequence[PromptPlan],
+    *,
     on_slice: Callable[[], object],
+    further: Further | None,
 ) -> Iterator[dict[str, Any]]:
     described = described_model(segmenter) | described_case(case)
     for plan in plans:
         n_points = plan.n if isinstance(plan, OraclePoint) else 0
         source = {"prompt": plan.prompt, "box_source": plan.box_source, "n_points": n_points}
         for each in run.predictions(plan, on_slice=on_slice):
-            yield described | source | {"tissue": case.tissue(each.label)} | scores_of(each)
+            scores = scores_of(each) | dict(further(case, each) if further else {})
+            yield described | source | {"tissue": case.tissue(each.label)} | scores
 
 
 def described_model(model: Named) -> dict[str, Any]:

@@ -82,6 +82,20 @@ def fit_temperature(members: ArrayLike, reference: ArrayLike) -> Temperature:
     return Temperature(float(np.exp(found.x)), nll(0.0), float(found.fun), len(true))
 
 
+def temperatures_of(
+    sources: Iterable[MapSource], cases: Iterable[Case], *, slice_step: int = 1, seed: int = 0
+) -> dict[tuple[str, str], float]:
+    """Fit the temperature of several sources, by (model, arm), as `measure_uncertainty` takes it.
+
+    Parameters and errors are those of `temperature_of`.
+    """
+    listed = list(cases)
+    return {
+        (each.model, each.arm): temperature_of(each, listed, slice_step=slice_step, seed=seed).value
+        for each in sources
+    }
+
+
 def temperature_of(
     source: MapSource,
     cases: Iterable[Case],

@@ -23,7 +23,7 @@ from tqdm.auto import tqdm
 from mskseg.data.cases import Case
 from mskseg.errors import InputError
 from mskseg.evaluation import metrics
-from mskseg.evaluation.calibration import N_BINS
+from mskseg.evaluation.calibration import N_BINS, ReliabilityBins
 from mskseg.evaluation.case_sums import CaseSums, look_at
 from mskseg.evaluation.entropy import entropy_parts
 from mskseg.evaluation.map_sources import MapSource, SliceMaps
@@ -64,6 +64,32 @@ class UncertaintyTables:
     outlines: pd.DataFrame
     bins: pd.DataFrame
     curves: pd.DataFrame
+
+    def select(
+        self, *, arm: str | None = None, model: str | None = None, scaled: bool | None = False
+    ) -> UncertaintyTables:
+        """Keep the rows of an arm, of a model, and with or without scaled probabilities.
+
+        Parameters
+        ----------
+        arm, model : str, optional
+            By default all.
+        scaled : bool or None
+            None keeps both.
+
+        Raises
+        ------
+        InputError
+            If no case remains.
+        """
+        wanted = {"arm": arm, "model": model, "scaled": scaled}
+        kept = {name: _rows(table, wanted) for name, table in vars(self).items()}
+        if kept["cases"].empty:
+            raise InputError(
+                f"no case has {wanted}; choose among the arms {sorted(set(self.cases['arm']))} and "
+                f"the models {sorted(set(self.cases['model']))}"
+            )
+        return UncertaintyTables(**kept)
 
 
 def measure_uncertainty(
@@ -127,6 +153,70 @@ def measure_uncertainty(
     return UncertaintyTables(**{name: pd.DataFrame(rows) for name, rows in tables.items()})
 
 
+def average_subjects(
+    cases: pd.DataFrame, *, by: Sequence[str], values: Sequence[str]
+) -> pd.DataFrame:
+    """Average a table of cases: over the cases of a subject, then over subjects.
+
+    Parameters
+    ----------
+    cases : pandas.DataFrame
+        `UncertaintyTables.cases`, or rows of it.
+    by : sequence of str
+        Columns that make a row each.
+    values : sequence of str
+        Columns to average; a subject without a number is left out of that mean.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Index `by`; `values`, `n_subjects`, and `n_without_<value>` where subjects lack one.
+    """
+    keys, wanted = list(by), list(values)
+    people = cases.groupby([*keys, "dataset", "subject"], sort=False)[wanted].mean()
+    grouped = people.groupby(level=keys, sort=False)
+    means = grouped.mean().assign(n_subjects=grouped.size())
+    for value in wanted:
+        if people[value].isna().any():
+            without = people[value].isna().groupby(level=keys, sort=False).sum()
+            means[f"n_without_{value}"] = without
+    return means
+
+
+def opinion_bins(outlines: pd.DataFrame, *, n_bins: int = 10) -> pd.DataFrame:
+    """Bin a model's predicted IoU as a confidence: what comes true is the IoU that it reached.
+
+    Parameters
+    ----------
+    outlines : pandas.DataFrame
+        `UncertaintyTables.outlines`; outlines without an opinion are left out. An opinion above 1
+        counts as 1.
+    n_bins : int
+
+    Returns
+    -------
+    pandas.DataFrame
+        As `UncertaintyTables.bins`, with the region "mask", for `reliability_charts`.
+
+    Raises
+    ------
+    InputError
+        If no outline has an opinion.
+    """
+    told = outlines.dropna(subset=["iou", "predicted_iou"])
+    if told.empty:
+        raise InputError(
+            f"none of {len(outlines)} outlines has a predicted IoU; take a model that learned it"
+        )
+    rows = []
+    for (model, arm, severity), group in told.groupby(["model", "arm", "severity"], sort=False):
+        named = {"model": model, "arm": arm, "severity": severity, "region": "mask"}
+        bins = ReliabilityBins.of(group["predicted_iou"].clip(0, 1), group["iou"], n_bins=n_bins)
+        sums = {"bin": range(n_bins), "n": bins.n, "confidence": bins.confidence, "hits": bins.hits}
+        rows.append(pd.DataFrame(sums).assign(**named))
+    return pd.concat(rows, ignore_index=True)
+
+
 def doubt_and_error(cases: pd.DataFrame, *, by: Sequence[str] = ("model", "arm")) -> pd.DataFrame:
     """Rank correlation of a subject's uncertainty with its Dice: below 0 where doubt finds errors.
 
@@ -152,6 +242,13 @@ def doubt_and_error(cases: pd.DataFrame, *, by: Sequence[str] = ("model", "arm")
         named = dict(zip(keys, key if isinstance(key, tuple) else (key,), strict=True))
         rows.append(named | {"spearman": rho, "n_subjects": len(group)})
     return pd.DataFrame(rows)
+
+
+def _rows(table: pd.DataFrame, wanted: Mapping[str, Any]) -> pd.DataFrame:
+    for column, value in wanted.items():
+        if value is not None and column in table:
+            table = table[table[column] == value]
+    return table
 
 
 def _outline_rows(case: Case, one: SliceMaps) -> list[dict[str, Any]]:

@@ -35,7 +35,8 @@ td:first-child {{ min-width: 17em }} td:nth-child(3) {{ min-width: 12em }}
 .holds {{ color: #00527d }} .does {{ color: #9c4400 }} .its {{ color: #555 }}</style></head>
 <body><h1>What held, claim by claim</h1>
 <p>{summary}</p>
-<p>"Here" is this run: its models, its data, its size. A miniature's verdict is none on a published
+<p>"Here" is this run: its models, its data, its size (quick is a test of the cells, no experiment).
+A miniature's verdict is none on a published
 model; what our own construction decides is <em>not testable here</em>, and the number beside it is
 a curiosity. Rules and margins stand in claims.yaml and were written before the results. mskseg
 {version}.</p>
@@ -136,7 +137,7 @@ def _left_over(one: Judgement, cells: Mapping[tuple[str, str], int | None]) -> J
 
 
 def ledger_lines(ledger: Ledger) -> list[str]:
-    """Lay out the ledger for a terminal.
+    """Lay out the ledger for a terminal, the counts last.
 
     Claims whose notebook was not run are counted only: they would hide the others.
     """
@@ -146,7 +147,7 @@ def ledger_lines(ledger: Ledger) -> list[str]:
     width = max(len(one.claim.id) for one in shown)
     lines = [f"{'claim':<{width}}  {'verdict':<18}  our number [95 %], n"]
     lines += [
-        f"{one.claim.id:<{width}}  {one.verdict:<18}  {number_text(one)}".rstrip()
+        f"{one.claim.id:<{width}}  {one.verdict:<18}  {one.number}".rstrip()
         for verdict in _ORDER
         for one in shown
         if one.verdict == verdict
@@ -154,18 +155,16 @@ def ledger_lines(ledger: Ledger) -> list[str]:
     return [*lines, ledger.summary()]
 
 
-def number_text(one: Judgement) -> str:
-    """Write a number as "+0.021 [-0.004, +0.046], n 8", a count without sign and interval."""
-    if one.value is None or one.claim.rule is None:
-        return ""
-    if one.claim.rule.direction == "exactly":
-        return f"{one.value:,.0f}"
-    between = "" if one.interval is None else " [{:+.3f}, {:+.3f}]".format(*one.interval)
-    return f"{one.value:+.3f}{between}" + ("" if one.n is None else f", n {one.n}")
-
-
-def write_ledger(ledger: Ledger, output: Path) -> Path:
+def write_ledger(ledger: Ledger, output: Path, *, size: str = "unknown") -> Path:
     """Write the ledger as one page that opens without internet.
+
+    Parameters
+    ----------
+    ledger : Ledger
+    output : Path
+        The output folder.
+    size : str
+        Of the last run, which is said on the page: a quick run is a test and no experiment.
 
     Returns
     -------
@@ -177,7 +176,8 @@ def write_ledger(ledger: Ledger, output: Path) -> Path:
     mskseg.errors.OutputError
         If it cannot be written.
     """
-    parts = [_HEAD.format(summary=html.escape(ledger.summary()), version=mskseg.__version__)]
+    said = html.escape(f"{ledger.summary()}. Size of the last run: {size}.")
+    parts = [_HEAD.format(summary=said, version=mskseg.__version__)]
     for key, study in ledger.claims.studies.items():
         parts.append(f"<h2>{html.escape(study.title)}</h2>")
         parts.append(f'<p class="small">{html.escape(study.citation)} Read in: ')
@@ -204,7 +204,7 @@ def _row(ledger: Ledger, one: Judgement) -> str:
         html.escape(claim.published),
         f'<span class="verdict {one.verdict.split()[0]}">{html.escape(one.verdict)}</span><br>'
         f"{_small(f'{one.why}.')}",
-        f"{html.escape(number_text(one))}<br>{_small(one.measured_on)}",
+        f"{html.escape(one.number)}<br>{_small(one.measured_on)}",
         f"{html.escape(ledger.tested_by(one))}<br>{_small(rule)}",
     ]
     return f'<tr id="{claim.id}">' + "".join(f"<td>{cell}</td>" for cell in cells) + "</tr>"

@@ -9,6 +9,7 @@ from mskseg.data.cases import Case
 from mskseg.data.datasets import list_subjects
 from mskseg.data.selection import (
     fullest_slice,
+    load_companions,
     load_fetched,
     load_some,
     load_splits,
@@ -53,3 +54,16 @@ def test_the_fullest_slice_has_the_most_labels():
     affine = np.diag([1.0, 1.0, 5.0, 1.0])
     case = Case(subject="a", image=Volume(labels * 1.0, affine), reference=LabelMap(labels, affine))
     assert fullest_slice(case).index == 1
+
+
+def test_companions_are_of_the_same_people_on_the_same_grid():
+    cases = load_some("phantom_thigh", n_subjects=1, progress=False)
+    pair = load_companions(cases, ["dixon_water", "dixon_fat"])
+    assert [case.sequence for case in pair] == ["dixon_water", "dixon_fat"]
+    assert {case.subject for case in pair} == {cases[0].subject}
+    assert {case.image.shape for case in pair} == {cases[0].image.shape}
+
+
+def test_what_a_data_set_does_not_name_has_no_companions():
+    cases = load_some("phantom_thigh", n_subjects=1, progress=False)
+    assert load_companions(cases, ["t2_map"]) == ()

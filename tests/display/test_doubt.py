@@ -11,6 +11,7 @@ from matplotlib import pyplot as plt
 from mskseg.data.cases import CaseSlice
 from mskseg.display import plots
 from mskseg.errors import InputError
+from mskseg.evaluation.infiltration import FatLook
 from mskseg.evaluation.map_sources import SliceMaps
 from mskseg.evaluation.selective import referral_curve
 
@@ -75,12 +76,16 @@ def test_risk_is_averaged_over_subjects():
     ax = plots.risk_coverage_chart(curves)
     assert ax.lines[0].get_ydata() == pytest.approx([10, 20])
     assert ax.lines[0].get_xdata() == pytest.approx([50, 100])
+    assert ax.get_title(loc="left") == "a: 10.0 % wrong in the surer half, 20.0 % in all"
 
 
 def test_referral_lies_between_random_and_best():
     curve = referral_curve([0.9, 0.5, 0.7], [0.1, 0.9, 0.3], fractions=(0, 0.5, 1))
     ax = plots.referral_chart({"entropy": curve}, title="t")
     assert ax.lines[0].get_ydata().tolist() == curve["dice"].tolist()
+    assert (
+        plots.referral_chart({"e": curve}).get_title(loc="left").endswith("+0.027 over chance (e)")
+    )
     with pytest.raises(InputError, match="no referral curve"):
         plots.referral_chart({})
 
@@ -102,6 +107,40 @@ def test_maps_of_another_shape_are_refused():
         plots.maps_beside(one, [np.zeros((3, 3))], titles=["a"], unit="nats")
 
 
+def test_each_slice_has_its_map_below_on_one_scale():
+    one = slice_maps().case_slice
+    maps = [np.full(one.image.shape, 0.2), np.where(one.image == 0, np.nan, 0)]
+    axes = plots.maps_below([one, one], maps, titles=["a", "b"], unit="part", limits=(0, 1))
+    assert [ax.get_title() for ax in axes[0]] == ["a", "b"]
+    assert {ax.images[-1].get_clim() for ax in axes[1]} == {(0, 1)}
+    assert np.ma.getmaskarray(axes[1, 1].images[-1].get_array()).all(), "no value, no colour"
+    with pytest.raises(InputError, match="1 maps"):
+        plots.maps_below([one, one], maps[:1], titles=["a", "b"], unit="", limits=(0, 1))
+
+
+def test_the_fat_page_says_how_much_fat_there_is():
+    one = slice_maps().case_slice
+    look = FatLook("Early", one, np.full(one.image.shape, 0.1), 0.084)
+    axes = plots.fat_page([look, look])
+    assert axes[0, 0].get_title() == "Early"
+    assert axes[0, 0].figure.get_suptitle() == "Fat in the muscles of these people: 8 %, 8 %"
+
+
+def test_a_predicted_iou_that_is_too_high_is_called_so():
+    outlines = pd.DataFrame(
+        {
+            "model": "a",
+            "arm": "oracle",
+            "severity": "Early",
+            "iou": 0.5,
+            "predicted_iou": [0.7, 0.8],
+        }
+    )
+    axes = plots.opinion_charts(outlines)
+    assert axes[0].figure.get_suptitle() == "a: predicted IoU 0.25 too high on average"
+    assert axes[0].get_xlabel() == "predicted IoU"
+
+
 def test_an_ensemble_shows_its_parts_and_a_single_model_does_not():
     assert [ax.get_title() for ax in plots.uncertainty_maps(slice_maps())] == [
         "wrong pixels",
@@ -116,13 +155,18 @@ def test_wrong_pixels_are_marked():
     axes = plots.uncertainty_maps(slice_maps(m=1))
     marked = ~np.ma.getmaskarray(axes[0].images[-1].get_array())
     assert np.argwhere(marked).tolist() == [[0, 0]]
+    assert "100 % of pairs" in axes[0].figure.get_suptitle(), (
+        "the one wrong pixel is the least sure"
+    )
 
 
 def test_the_readers_page_ranks_the_outlines_and_marks_what_to_check():
     axes = plots.reading_page(slice_maps(m=1), tissues={4: "sartorius"}, title="check this")
     names = [text.get_text() for text in axes[0].figure.legends[0].get_texts()]
-    assert names[-1] == "80%  sartorius"
+    assert names[-1] == "80 %  sartorius"
     doubtful, check = (~np.ma.getmaskarray(im.get_array()) for im in axes[1].images[1:])
     assert check[0, 0]
     assert doubtful[3, 4]
     assert not (check & doubtful).any()
+    told = plots.reading_page(slice_maps(m=1), tissues={})[0].figure.get_suptitle()
+    assert told.startswith("100 % of the errors lie in the 100 % of the area")

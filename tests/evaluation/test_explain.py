@@ -7,7 +7,13 @@ import pandas as pd
 import pytest
 
 from mskseg.errors import InputError
-from mskseg.evaluation.explain import effects, name_reason, with_properties
+from mskseg.evaluation.explain import (
+    effects,
+    name_reason,
+    paired_change,
+    with_properties,
+    worst_pairs,
+)
 
 
 def tables(n: int = 8) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -85,3 +91,66 @@ def test_the_first_rule_that_applies_names_the_reason(changed, reason):
         "from_end": 3,
     }
     assert name_reason(pd.Series({**fine, **changed})) == reason
+
+
+def test_a_difference_between_tissues_is_none_within_them():
+    scores, properties = tables(8)
+    thin = {"tissue": "thin"}
+    jitter = np.tile([0.0, 0.01], 4)
+    scores["dice"], properties["thickness_mm"] = 0.9 + jitter, 9.0 + np.repeat([0.0, 0.1], 4)
+    scores["area_mm2"] = 100.0
+    both = pd.concat([scores, scores.assign(**thin, dice=0.5 + jitter)])
+    measured = pd.concat([properties, properties.assign(**thin, thickness_mm=2.0)])
+    row = effects(with_properties(both, measured)).set_index("effect").loc["thickness"]
+    assert row["spearman"] > 0.7
+    assert abs(row["within_tissues"]) < 0.1
+
+
+def test_a_fat_fraction_is_an_effect_where_it_was_measured():
+    scores, properties = tables()
+    assert "fat fraction in the muscle" not in set(
+        effects(with_properties(scores, properties))["effect"]
+    )
+    scores["reference fat fraction"] = -scores["dice"]
+    table = effects(with_properties(scores, properties)).set_index("effect")
+    assert table.loc["fat fraction in the muscle", "spearman"] == pytest.approx(-1)
+
+
+def test_the_end_of_a_structure_is_that_of_all_its_measured_slices():
+    scores, properties = tables(8)
+    joined = with_properties(scores.iloc[[2, 5]], properties)
+    assert joined["from_end"].tolist() == [2, 2]
+
+
+def two_scans() -> pd.DataFrame:
+    scores, _ = tables(4)
+    plain = pd.concat([scores, scores.assign(subject="t", dice=scores["dice"] + 0.1)])
+    worse = plain.assign(sequence="q_8x", dice=plain["dice"] - 0.2)
+    worse.loc[worse["subject"] == "t", "dice"] -= 0.2
+    return pd.concat([plain, worse], ignore_index=True)
+
+
+def test_a_change_is_taken_on_the_same_slices_and_averaged_over_subjects():
+    table = two_scans().drop(index=0)  # its partner has no pair any more
+    (row,) = paired_change(table, column="sequence", first="q", second="q_8x").to_dict("records")
+    assert (row["from"], row["to"]) == ("q", "q_8x")
+    assert row["change"] == pytest.approx(-0.3)
+    assert (row["lowest"], row["highest"]) == (pytest.approx(-0.4), pytest.approx(-0.2))
+    assert (row["n_subjects"], row["n_pairs"]) == (2, 7)
+
+
+def test_no_pair_no_change():
+    assert paired_change(two_scans(), column="sequence", first="q", second="none").empty
+
+
+def test_the_worst_come_one_of_each_tissue_with_a_reason():
+    scores, properties = tables(6)
+    other = {"tissue": "u"}
+    joined = with_properties(
+        pd.concat([scores, scores.assign(**other, dice=0.3, predicted_area_mm2=0.0)]),
+        pd.concat([properties, properties.assign(**other)]),
+    )
+    worst = worst_pairs(joined)
+    assert worst["tissue"].tolist() == ["u", "t"]
+    assert worst["reason"].tolist() == ["nothing was found: thin", "thin"]
+    assert worst_pairs(joined, n=3, per_tissue=9)["tissue"].tolist() == ["u"] * 3

@@ -80,3 +80,10 @@ def test_a_filled_box_is_too_large_and_loses_the_concavity_of_a_crescent():
     assert row["area_error"] > 0.5
     assert row["solidity_gain"] == pytest.approx(1 - solidity(crescent), abs=0.02)
     assert row["tissue"] == "crescent"
+
+
+def test_a_sheet_that_the_blur_wipes_out_has_no_roughness():
+    sheet = np.zeros((60, 100), dtype=bool)
+    sheet[30:34, 10:90] = True
+    assert np.isnan(roughness(sheet, spacing_mm=(0.5, 0.5)))
+    assert roughness(sheet, spacing_mm=(5.0, 5.0)) == pytest.approx(1, abs=0.05)

@@ -6,9 +6,11 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
+from mskseg.data.cases import Case
+from mskseg.data.volume import LabelMap, Volume
 from mskseg.errors import InputError
 from mskseg.evaluation.metrics import assd_mm, dice
-from mskseg.evaluation.second_reader import second_reading
+from mskseg.evaluation.second_reader import reader_ceiling, second_reading
 
 MM = (1.0, 1.0)
 
@@ -76,3 +78,35 @@ def test_impossible_lengths_are_refused(square, sigma_mm, correlation_mm):
             correlation_mm=correlation_mm,
             rng=np.random.default_rng(0),
         )
+
+
+def strip_and_block() -> Case:
+    labels = np.zeros((120, 120, 2), dtype=np.int16)
+    labels[10:110, 10:13] = 1
+    labels[10:110, 30:110] = 2
+    labels[0, 119] = 3  # under the minimum area
+    affine = np.diag([1.0, 1.0, 4.0, 1.0])
+    tissues = {1: "strip", 2: "block", 3: "speck"}
+    reference, image = LabelMap(labels, affine), Volume(labels + 1.0, affine)
+    return Case(subject="a", image=image, reference=reference, tissues=tissues)
+
+
+def test_the_ceiling_is_lower_for_thin_tissue_and_for_a_less_certain_reader():
+    table = reader_ceiling([strip_and_block()], sigmas_px=(0.5, 1.0))
+    means = table.groupby(["tissue", "sigma_px"])["dice"].mean()
+    assert set(table["tissue"]) == {"strip", "block"}
+    assert means["strip", 1.0] < means["strip", 0.5] < means["block", 0.5]
+    assert means["block", 1.0] < means["block", 0.5]
+
+
+def test_the_same_seed_gives_the_same_readers_whatever_else_is_read():
+    case = strip_and_block()
+    every = reader_ceiling([case], slice_step=1)
+    second = reader_ceiling([case], slice_step=2)
+    assert second["dice"].tolist() == every[every["slice"] == 0]["dice"].tolist()
+    assert reader_ceiling([case], seed=1)["dice"].tolist() != every["dice"].tolist()
+
+
+def test_nothing_to_read_is_refused():
+    with pytest.raises(InputError, match="nothing to read again"):
+        reader_ceiling([])

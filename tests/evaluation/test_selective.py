@@ -18,6 +18,7 @@ from mskseg.evaluation.selective import (
     aurc,
     auroc,
     referral_curve,
+    referral_curves,
     risk_coverage,
 )
 
@@ -87,6 +88,12 @@ def test_what_was_not_predicted_goes_first_and_what_has_no_dice_is_counted():
     curve = referral_curve([0.9, 0.0, math.nan], [0.8, math.nan, 0.9], fractions=(0.5,))
     assert curve["dice"].item() == pytest.approx(0.95)
     assert (curve["n"].item(), curve["n_without_dice"].item()) == (2, 1)
+
+
+def test_each_arm_has_its_own_referral_curve():
+    outlines = pd.DataFrame({"arm": list("aab"), "dice": [0.9, 0.5, 0.7], "uncertainty": 0.1})
+    curves = referral_curves(outlines)
+    assert {name: curve["n"].iloc[0] for name, curve in curves.items()} == {"a": 2, "b": 1}
 
 
 @pytest.mark.parametrize(

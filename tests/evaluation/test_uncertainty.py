@@ -8,6 +8,7 @@ from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
+import pandas as pd
 import pytest
 
 import mskseg
@@ -15,13 +16,20 @@ from mskseg.data.cases import Case
 from mskseg.data.volume import LabelMap, Volume
 from mskseg.errors import InputError
 from mskseg.evaluation.case_sums import look_at
-from mskseg.evaluation.map_sources import GivenMaps, with_labels
+from mskseg.evaluation.committed import committed_results, side_by_side
+from mskseg.evaluation.infiltration import fat_by_grade, fat_fraction_of, load_muscles
+from mskseg.evaluation.map_sources import GivenMaps, VolumeMaps, with_labels
 from mskseg.evaluation.metrics import dice
 from mskseg.evaluation.multiclass import FLOOR, as_classes
 from mskseg.evaluation.plans import NeighbourBox, OracleBox, OraclePoint
 from mskseg.evaluation.prompted_maps import PromptedMaps
-from mskseg.evaluation.temperature import temperature_of
-from mskseg.evaluation.uncertainty import doubt_and_error, measure_uncertainty
+from mskseg.evaluation.temperature import temperature_of, temperatures_of
+from mskseg.evaluation.uncertainty import (
+    average_subjects,
+    doubt_and_error,
+    measure_uncertainty,
+    opinion_bins,
+)
 from mskseg.prompts import fill_boxes
 
 SIZE, N_SLICES, LABELS = 40, 6, (1, 2)
@@ -166,6 +174,34 @@ def test_maps_of_a_specialist_that_do_not_sum_to_one_or_do_not_fit_are_refused()
         measure(small)
 
 
+def volumes(case, labels):
+    """Nearly perfect probabilities (C, ni, nj, nk) of a whole case, channels in that order."""
+    classes = as_classes(case.reference.array, labels)
+    channels = np.arange(1 + len(labels))[:, None, None, None]
+    maps = np.where(channels == classes, 0.97, 0.03 / len(labels)).astype(np.float32)
+    return SimpleNamespace(labels=tuple(labels), probabilities=lambda name: maps)
+
+
+def test_volumes_of_an_automatic_model_are_cut_into_slices_whatever_its_channels():
+    """Its channels come in another order, with a tissue that is not asked for."""
+    case = make_case()
+    source = VolumeMaps("net", volumes(case, (14, 2, 1)), labels=LABELS)
+    tables = measure_uncertainty([source], [case], progress=False)
+    row = tables.cases.iloc[0]
+    assert (row["dice"], row["arm"], row["model"]) == (1.0, "no box", "net")
+    two = VolumeMaps("two", [volumes(case, (1, 2)), volumes(case, (2, 1))], labels=LABELS)
+    assert two.n_members == 2
+    one = next(two.slices(case))
+    assert one.members[0] == pytest.approx(one.members[1])
+
+
+def test_a_tissue_that_an_automatic_model_does_not_know_is_clipped_and_counted():
+    case = make_case()
+    source = VolumeMaps("net", volumes(case, (1,)), labels=LABELS)
+    row = measure_uncertainty([source], [case], progress=False).cases.iloc[0]
+    assert row["n_clipped"] == int((case.reference.array == 2).sum())
+
+
 def test_the_bins_of_the_regions_add_up_to_their_pixels():
     tables = measure(PromptedMaps(BoxFiller(), OracleBox(), labels=LABELS), n_bins=10)
     row = tables.cases.iloc[0]
@@ -215,6 +251,9 @@ def test_doubt_and_error_go_together_where_rho_is_below_zero():
 def test_the_temperature_of_a_source_makes_a_modest_one_surer():
     modest = PromptedMaps(BoxFiller(inside=0.6, outside=0.3), OracleBox(), labels=LABELS)
     assert temperature_of(modest, [make_case()]).value < 1
+    assert temperatures_of([modest], [make_case()]) == {
+        ("filler", "oracle"): temperature_of(modest, [make_case()]).value
+    }
     with pytest.raises(InputError, match="no validation case"):
         temperature_of(modest, [])
 
@@ -252,3 +291,87 @@ def test_the_miniatures_go_through_alone_and_together():
     assert row["miniature"]
     assert 0 < row["epistemic"] < row["entropy"]
     assert tables.outlines["predicted_iou"].isna().all(), "MedSAM has no opinion"
+
+
+def test_the_mean_is_over_subjects_and_those_without_a_number_are_counted():
+    table = pd.DataFrame(
+        {
+            "dataset": "d",
+            "subject": ["a", "a", "b"],
+            "arm": "oracle",
+            "dice": [0.9, 0.7, 0.6],
+            "ece_foreground": [math.nan, math.nan, 0.1],
+        }
+    )
+    row = average_subjects(table, by=["arm"], values=["dice", "ece_foreground"]).loc["oracle"]
+    assert row["dice"] == pytest.approx(0.7)
+    assert row["ece_foreground"] == pytest.approx(0.1)
+    assert (row["n_subjects"], row["n_without_ece_foreground"]) == (2, 1)
+
+
+def test_a_predicted_iou_is_calibrated_if_it_comes_true_on_average():
+    outlines = measure(PromptedMaps(BoxFiller(), OracleBox(), labels=LABELS)).outlines
+    bins = opinion_bins(outlines.assign(iou=0.5))
+    assert bins["n"].sum() == len(outlines)
+    assert (bins["confidence"] - bins["hits"]).abs().sum() / len(outlines) == pytest.approx(0.3)
+    with pytest.raises(InputError, match="none of 6 outlines has a predicted IoU"):
+        opinion_bins(outlines.assign(predicted_iou=math.nan))
+
+
+def test_committed_results_are_read_with_their_file_and_may_be_absent(tmp_path):
+    assert committed_results(tmp_path / "nowhere", "*.csv").empty
+    for name in ("07_a.csv", "07_b.csv", "06_c.csv"):
+        (tmp_path / name).write_text("model,dice\nnet,0.9\n", encoding="utf-8")
+    found = committed_results(tmp_path, "07_*.csv")
+    assert found["file"].tolist() == ["07_a.csv", "07_b.csv"]
+    (tmp_path / "07_b.csv").write_text("", encoding="utf-8")
+    with pytest.raises(InputError, match=r"07_b\.csv is no table"):
+        committed_results(tmp_path, "07_*.csv")
+
+
+def test_results_from_elsewhere_stand_beside_ours_under_the_name_of_their_file():
+    ours = measure(PromptedMaps(BoxFiller(), OracleBox(), labels=LABELS)).cases
+    theirs = ours.assign(file="07_nnunet.csv", model="nnU-Net", arm="no box", dice=0.5)
+    table = side_by_side(ours, theirs, values=["dice"])
+    assert table.index.get_level_values("file").tolist() == ["this run", "07_nnunet.csv"]
+    assert table["dice"].iloc[1] == 0.5
+    assert len(side_by_side(ours, pd.DataFrame({"file": []}), values=["dice"])) == 1
+    with pytest.raises(InputError, match=r"07_nnunet\.csv lacks dice"):
+        side_by_side(ours, theirs.drop(columns="dice"), values=["dice"])
+
+
+def test_rows_of_an_arm_and_a_model_are_selected_from_all_tables():
+    sources = [PromptedMaps(BoxFiller(name=name), OracleBox(), labels=LABELS) for name in "ab"]
+    tables = measure(*sources, temperatures={("a", "oracle"): 2.0})
+    assert len(tables.cases) == 3
+    kept = tables.select(arm="oracle", model="a")
+    for name, table in vars(kept).items():
+        assert set(table["model"]) == {"a"}, name
+        assert 0 < len(table) < len(getattr(tables, name)), name
+    assert len(tables.select(scaled=None).cases) == 3
+    with pytest.raises(InputError, match=r"the arms \['oracle'\]"):
+        tables.select(arm="neighbour")
+
+
+def test_one_slice_looked_at_is_the_one_that_was_measured():
+    for plan in (OracleBox(), NeighbourBox()):
+        source = PromptedMaps([BoxFiller(), BoxFiller(0.6)], plan, labels=LABELS)
+        measured = {one.case_slice.index: one for one in source.slices(make_case(), step=2)}
+        looked = source.at(make_case(), 2, step=2)
+        assert (looked.members == measured[2].members).all()
+    with pytest.raises(InputError, match="not one of every 2"):
+        source.at(make_case(), 3, step=2)
+
+
+def test_the_fat_fraction_is_of_the_same_person_and_none_in_air():
+    left_out = ["femur cortex", "femur marrow", "subcutaneous fat"]
+    muscles = load_muscles("phantom_infiltrated_thigh", {"test": 1}, left_out=left_out)["test"]
+    case = muscles[0]
+    assert set(np.unique(case.reference.array)) == {0, *muscles.tissues}
+    assert "femur cortex" not in muscles.tissues.values()
+    (look,) = fat_by_grade(muscles)
+    assert look.severity == "Moderate"
+    assert 0.18 < look.in_muscle < 0.34, "as the phantom assumes"
+    fraction = fat_fraction_of(case)
+    assert np.isnan(fraction.array[0, 0, 0])
+    assert fraction.shape == case.image.shape

@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 
 from mskseg.workbook import run_workbook
+from mskseg.workbook.ledger import judge_output
 
 FOLDER = Path(__file__).parents[2] / "notebooks"
 NAMES = sorted(
@@ -37,6 +38,7 @@ def test_notebook_runs(name: str, tmp_path: Path):
     assert run.stderr_lines == 0, "a notebook says nothing on stderr at its own parameters"
     assert list((tmp_path / "tables").glob("*.csv"))
     assert list((tmp_path / "figures").glob("*.png"))
+    assert [one.why for one in judge_output(tmp_path).vanished] == [], "a claim lost its cell"
     if name in FINDINGS:
         FINDINGS[name](tmp_path / "tables")
 

@@ -45,9 +45,9 @@ def _in_this_process(*, wanted: bool) -> Iterator[None]:
 
 def _announce_trainer() -> None:
     """Let nnU-Net find our trainer at once: its own search imports all its variants first."""
-    where = importlib.import_module("nnunetv2.training.nnUNetTrainer.nnUNetTrainer")
+    trainers = importlib.import_module("nnunetv2.training.nnUNetTrainer.nnUNetTrainer")
     sys.path.insert(0, str(TRAINER_FOLDER))
-    setattr(where, TRAINER, importlib.import_module("mskseg_trainer").MsksegTrainer)
+    setattr(trainers, TRAINER, importlib.import_module("mskseg_trainer").MsksegTrainer)
 
 
 def plan(folder: Path, settings: dict[str, Any]) -> None:

@@ -15,7 +15,8 @@ unless its loss is kept, nor what the prompt encoder has for kinds of prompts th
 Left to the optimiser, weight decay alone would shrink them. The trunk that these heads read from
 does move: after tuning, three masks for an ambiguous point mean little.
 
-**LoRA** adds a product of two thin matrices to a frozen weight, ``W + B A``, B starting at zero. In
+**LoRA** adds a product of two thin matrices to a frozen weight, ``W + alpha/r B A``, r being the
+rank, B starting at zero. In
 a ViT the weight is each block's fused ``qkv``, whose three thirds get a pair each. SAM-mini's
 encoder has no attention; there it is each convolution's weight, reshaped to (channels out, channels
 in x rows x columns): the same idea on another layer, which the tables say. When tuning ends the
@@ -53,6 +54,8 @@ class LowRank(nn.Module):
     weight : Tensor, of 2 or more axes
         Flattened to (rows, columns); axes after the first are one.
     rank : int
+    scale : float
+        What the product is multiplied by, alpha / rank.
     groups : int
         Equal parts of the rows that get a pair of matrices each: 3 for a fused qkv.
     generator : torch.Generator
@@ -60,10 +63,17 @@ class LowRank(nn.Module):
     """
 
     def __init__(
-        self, weight: Tensor, *, rank: int, groups: int, generator: torch.Generator
+        self,
+        weight: Tensor,
+        *,
+        rank: int,
+        scale: float,
+        groups: int,
+        generator: torch.Generator,
     ) -> None:
         super().__init__()
         rows, columns = len(weight), weight[0].numel()
+        self.scale = scale
         reach = 1 / math.sqrt(columns)  # as a fresh linear layer
         start = torch.rand((groups, rank, columns), generator=generator)
         self.a = nn.Parameter(((2 * start - 1) * reach).to(weight.device))
@@ -71,7 +81,7 @@ class LowRank(nn.Module):
 
     def forward(self, weight: Tensor) -> Tensor:
         """Add the term to the weight."""
-        return weight + (self.b @ self.a).reshape(weight.shape)
+        return weight + self.scale * (self.b @ self.a).reshape(weight.shape)
 
 
 def prepare(model: Sam, config: FineTuneConfig) -> dict[str, nn.Parameter]:
@@ -143,7 +153,13 @@ def _add_low_rank(encoder: nn.Module, config: FineTuneConfig) -> None:
         )
     for module, groups in adapted:
         weight: Tensor = module.weight  # type: ignore[assignment]
-        term = LowRank(weight, rank=config.lora_rank, groups=groups, generator=generator)
+        term = LowRank(
+            weight,
+            rank=config.lora_rank,
+            scale=config.lora_alpha / config.lora_rank,
+            groups=groups,
+            generator=generator,
+        )
         parametrize.register_parametrization(module, "weight", term)
 
 

@@ -50,6 +50,11 @@ def draw_set(name: str, *, n: int = 2, first: int = 0, **how) -> CaseSet:
     return CaseSet(name, cases)
 
 
+def draw_uneven_set() -> CaseSet:
+    """Slices of one object and of two: processes that share a step have unequal shares of it."""
+    return CaseSet("uneven", [draw_case("a", seed=0, labels=(1,)), draw_case("b", seed=1)])
+
+
 def _small_sam(seed: int = 0):
     path = Path(__file__).parents[2] / "models" / "conftest.py"
     spec = importlib.util.spec_from_file_location("small_sams", path)
@@ -79,6 +84,11 @@ def cases() -> Callable[..., CaseSet]:
 @pytest.fixture(scope="session")
 def train() -> CaseSet:
     return draw_set("train")
+
+
+@pytest.fixture(scope="session")
+def uneven() -> CaseSet:
+    return draw_uneven_set()
 
 
 @pytest.fixture(scope="session")

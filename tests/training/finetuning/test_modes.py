@@ -105,7 +105,11 @@ def test_low_rank_terms_start_at_nothing_and_merge_into_plain_weights(name, requ
 
 def test_a_low_rank_term_has_the_rank_that_was_asked_for():
     term = LowRank(
-        torch.zeros(30, 4, 3, 3), rank=2, groups=1, generator=torch.Generator().manual_seed(0)
+        torch.zeros(30, 4, 3, 3),
+        rank=2,
+        scale=3.0,
+        groups=1,
+        generator=torch.Generator().manual_seed(0),
     )
     with torch.no_grad():
         term.b.normal_()

@@ -28,7 +28,7 @@ from mskseg.training.finetuning import FineTuneConfig, fine_tune
 torch.set_num_threads(1)
 config = FineTuneConfig(**eval(sys.argv[3]))
 result = fine_tune(
-    mskseg.load_segmenter("sam_vit_mini"), shapes.draw_set("train"),
+    mskseg.load_segmenter("sam_vit_mini"), shapes.draw_uneven_set(),
     shapes.draw_set("validation", n=1, first=10), config, sys.argv[2], False,
 )
 torch.save(
@@ -41,8 +41,7 @@ torch.save(
 
 @pytest.fixture(scope="module")
 def config(tiny):
-    # One of the two slices of a step has one object: the processes have unequal shares.
-    return replace(tiny, mode="full", epochs=2, patience=0, jitter_px=2.0)
+    return replace(tiny, mode="full", epochs=2, patience=0, jitter_px=2.0, prompts_per_slice=None)
 
 
 @pytest.fixture(scope="module")
@@ -65,9 +64,9 @@ def ranks(config, tmp_path_factory):
 
 @pytest.mark.slow
 def test_two_processes_have_the_losses_of_one_with_the_same_step(
-    ranks, config, train, validation, mini
+    ranks, config, uneven, validation, mini
 ):
-    one = fine_tune(mini, train, validation, config, progress=False)
+    one = fine_tune(mini, uneven, validation, config, progress=False)
     for rank in ranks:
         np.testing.assert_allclose(rank["loss"], one.history["loss"], rtol=1e-4)
         np.testing.assert_allclose(rank["dice"], one.history["validation_dice"], atol=2e-3)

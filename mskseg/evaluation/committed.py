@@ -1,0 +1,79 @@
+"""Results of runs that were done elsewhere and committed, to stand beside what was computed now."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import pandas as pd
+
+from mskseg.errors import InputError
+from mskseg.evaluation.uncertainty import average_subjects
+
+
+def committed_results(folder: str | os.PathLike[str], pattern: str) -> pd.DataFrame:
+    """Read committed tables, if there are any.
+
+    Parameters
+    ----------
+    folder : path-like
+        Such as ``results`` of the repository; it may be absent.
+    pattern : str
+        Of the file names, such as ``07_uncertainty*.csv``.
+
+    Returns
+    -------
+    pandas.DataFrame
+        All rows, with the column `file` in front; empty where nothing was committed, which a
+        notebook says in words: "not run here".
+
+    Raises
+    ------
+    InputError
+        If a file is no table.
+    """
+    tables = []
+    for path in sorted(Path(folder).glob(pattern)):
+        try:
+            table = pd.read_csv(path)
+        except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
+            raise InputError(f"{path} is no table ({error}); commit a CSV of results") from None
+        table.insert(0, "file", path.name)
+        tables.append(table)
+    return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame({"file": []})
+
+
+def side_by_side(
+    here: pd.DataFrame, elsewhere: pd.DataFrame, *, values: Sequence[str]
+) -> pd.DataFrame:
+    """Average what was computed here and what was committed, each under its own heading.
+
+    Parameters
+    ----------
+    here, elsewhere : pandas.DataFrame
+        `mskseg.evaluation.uncertainty.UncertaintyTables.cases`, unscaled; the second from
+        `committed_results`, maybe empty.
+    values : sequence of str
+        Columns to average.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Index `file` ("this run" or the file's name), `arm`, `model`; see `average_subjects`.
+
+    Raises
+    ------
+    InputError
+        If a committed table lacks a column.
+    """
+    keys = ["file", "arm", "model"]
+    lacking = sorted({*keys, *values, "dataset", "subject"} - set(elsewhere))
+    if len(elsewhere) and lacking:
+        raise InputError(
+            f"{elsewhere['file'].iloc[0]} lacks {', '.join(lacking)}; commit the table that "
+            "notebook 07 writes"
+        )
+    ours = here.assign(file="this run")
+    rows = pd.concat([ours, elsewhere]) if len(elsewhere) else ours
+    return average_subjects(rows, by=keys, values=values)

@@ -1,0 +1,378 @@
+# ---
+# jupyter:
+#   jupytext:
+#     formats: ipynb,py:percent
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#       format_version: '1.3'
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # Quantify the uncertainty of a segmentation
+#
+# When a model is wrong, does it know, and can a reader who checks only what it doubts make up for it?
+#
+# *About 4 minutes on two CPU cores, seconds on a GPU · built-in thighs with fatty infiltration, or any data set with a reference · previous notebook: 06_compare_specialists*
+
+# %% [markdown]
+# **What you will do**: measure accuracy and calibration of two zero-shot models, a tuned one and an ensemble of it, at three grades of fatty infiltration, and find out whether their doubt is worth anything.
+#
+# **What you will learn**
+# - to turn box-prompted masks into one map of probabilities, and to say what that rule assumes
+# - to compute an expected calibration error, and to make it look ten times better without changing the model
+# - to split uncertainty into what the image leaves open and what the model does not know
+# - to compare two models on six people, with a margin named before looking
+# - to turn doubt into work: which outlines should a reader correct first?
+#
+# **What you need**: notebooks 03 and 05. No GPU, no internet.
+
+# %%
+from itertools import product
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from IPython.display import Markdown
+
+import mskseg
+from mskseg import evaluation
+from mskseg.display import plots
+from mskseg.evaluation import NeighbourBox, OracleBox, PromptedMaps, SpecialistBox, write_table
+from mskseg.evaluation.infiltration import fat_by_grade, load_muscles
+from mskseg.models.embeddings import EmbeddingCache
+from mskseg.provenance import provenance
+from mskseg.specialists.config import SpecialistConfig
+from mskseg.specialists.training import train_specialist
+from mskseg.training.ensembles import tune_ensemble
+from mskseg.training.finetuning import FineTuneConfig
+
+# %% tags=["parameters"]
+dataset = "phantom_infiltrated_thigh"  # of the manifest; other data sets have no grades
+models = ["sam_vit_mini", "medsam_vit_mini"]  # zero-shot; the first one is tuned
+left_out = ["femur cortex", "femur marrow", "subcutaneous fat"]  # tissues that are no muscle
+mode = "decoder"  # what trains; "encoder_decoder" is the study's better one, and slower
+seeds = [0, 1, 2]  # of the trainings: the members of the deep ensemble
+n_train = 6  # people to tune on
+n_validation = 2  # people who select the epoch and fit the temperature; they never report
+n_test = 6  # people who report; with fewer than 6 there is no verdict
+steps = 60  # of each training
+steps_unet = 100  # of the U-Net that is trained from scratch and needs no box
+slice_step = 4  # take every n-th slice: neighbours are then n slices apart
+learning_rate = 2e-4  # twice what the studies gave SAM; more breaks what is there before it teaches
+jitter_px = 3.0  # pixels; each side of a box moves by up to this, in training and as a test
+n_draws = 4  # sets of jittered boxes, for the uncertainty that the prompt brings in
+band_mm = 3.0  # millimetres on either side of an outline that count as its band
+n_bins = 15  # of the calibration error
+margin = 0.01  # difference in Dice or ECE below which nobody would care, named before looking
+seed = 0  # of the jitter, the drawn pixels and the bootstrap
+results = "../results"  # folder with results of runs done elsewhere, if there are any
+output = "../output"  # folder for the tables and the figures
+
+# %%
+cache = EmbeddingCache()  # shared: members that were tuned in the decoder have one encoder
+segmenters = [mskseg.load_segmenter(name, cache=cache) for name in models]
+segmenter, plans = segmenters[0], [OracleBox(), NeighbourBox()]
+tables, figures = Path(output, "tables"), Path(output, "figures")
+rates = {"learning_rate": learning_rate, "schedule": "cosine", "slices_per_step": 2}
+short = {"epochs": 3, "patience": 0, "steps_per_epoch": -(-steps // 3), "warm_up": 10}
+config = FineTuneConfig(mode=mode, jitter_px=jitter_px, slice_step=slice_step, **rates, **short)
+print(f"mskseg {mskseg.__version__}, {segmenters}, {segmenter.device}, seed {seed}")
+
+# %% [markdown]
+# ## Know what is asked
+#
+# Casali and colleagues (2025) took thigh MRI of 76 people with neuromuscular disease, in three groups: **Early, Moderate and Severe** fatty infiltration. They tuned SAM and MedSAM, compared them with nnU-Net, and asked besides accuracy for honesty: *expected calibration error* (ECE), *negative log-likelihood* (NLL), and deep ensembles. Differences in Dice were of 0.003 to 0.007.
+#
+# We rebuild that small, on phantoms with our own three grades (the abstract states no fat fractions; ours are assumed), with miniatures. What they score says nothing about patients or the published models.
+
+# %%
+parts = {"train": n_train, "validation": n_validation, "test": n_test}
+muscles = load_muscles(dataset, parts, left_out=left_out)
+everyone = muscles["test"]
+labels = list(everyone.tissues)
+assert not set.intersection(*(set(each.subjects) for each in muscles.values()))
+{part: [case.severity for case in each] for part, each in muscles.items()}
+
+# %% [markdown]
+# ## Look at the fat
+#
+# A Dixon scan gives a water and a fat image; fat over both is the **fat fraction** of each pixel. It is what a clinician measures *inside* the outlines that the model draws.
+#
+# > **Guess**: in which grade will a model find the borders between muscles hardest?
+
+# %% alt="One slice of each grade of infiltration, and below it the fat fraction of each pixel"
+looks = fat_by_grade(everyone)
+fat_panels = plots.fat_page(looks)
+
+# %% [markdown]
+# **What you see**: above the T1-weighted image that the models get, where fat is bright; below the fat fraction, from 0 (dark) to 1 (bright), white where there is no signal.
+#
+# ## Make one map of many masks
+#
+# A box-prompted model answers one muscle at a time, and its answers may overlap. Calibration needs one distribution per pixel. **Our rule**: per muscle the largest logit over its boxes; a background logit of 0; softmax over all. With one muscle it gives the model's own probability back.
+#
+# A muscle that got no box on a slice has no answer: its logit is held at a floor of one in a million, since minus infinity would make the NLL infinite. Those pixels are *counted* (`n_clipped`), and so are those of the reference outside every box of their muscle (`n_unprompted`).
+
+#
+# ### Pitfall: masks side by side are no distribution
+#
+# Stack the raw answers and take the largest, and you get a label map that looks right. As probabilities they are not.
+
+# %%
+zero_shot = PromptedMaps(segmenter, OracleBox(), labels=labels)
+first = next(zero_shot.slices(everyone[0]))
+assert np.allclose(first.members.sum(axis=1), 1, atol=1e-4)
+raw = np.stack([np.ones(first.case_slice.image.shape), *first.members[0, 1:]])
+try:
+    evaluation.checked_probabilities(raw)
+except mskseg.InputError as error:
+    assert "expected 1" in str(error)
+    print(error)
+else:
+    raise AssertionError("probabilities that do not sum to one were accepted")
+
+# %% [markdown]
+# ## Tune an ensemble
+#
+# A **deep ensemble** is the same training repeated with other seeds; where its members disagree, the data did not settle the question. Ours start from the same weights and differ in the order of slices, in the muscles drawn and in the jitter of the boxes, so they disagree *less* than networks trained from scratch.
+#
+# Beside it a small **U-Net**, trained from scratch on the same people, which finds the muscles without any box.
+#
+# > **Guess**: will the ensemble gain more in Dice or in calibration?
+
+# %%
+couple = muscles["train"], muscles["validation"]
+tuned = tune_ensemble(segmenter, *couple, config, seeds=seeds, cache=cache, progress=False)
+trained = [result.segmenter for result in tuned]
+unet_config = SpecialistConfig(prompt="none", steps=steps_unet, slice_step=slice_step, seed=seed)
+unet = train_specialist(*couple, unet_config, progress=False)
+print(*tuned, unet, sep="\n")
+
+# %% [markdown]
+# ## Measure everything at once
+#
+# Three arms. **Oracle**: boxes from the reference, which also tell *on which slices* a muscle is; SAM's calibration looks better than it is, since nobody has these boxes. **Neighbour**: one oracle slice per muscle, from there boxes around what was predicted on the slice before. **U-Net**: boxes around what the U-Net found, so that nothing comes from the reference; the fair opponent of the U-Net itself ("no box").
+#
+# And one source more, under jittered oracle boxes: how much does the answer depend on where the box was drawn?
+
+# %%
+name_one = trained[0].name
+name_all = f"{name_one}, ensemble of {len(trained)}"
+kinds = [(each, each.name) for each in segmenters] + [(trained[0], name_one), (trained, name_all)]
+sources = [
+    PromptedMaps(members, plan, labels=labels, name=name)
+    for plan, (members, name) in product(plans, kinds)
+]
+alone = unet.segment(everyone, progress=False)
+found_boxes = SpecialistBox(alone.label_maps, source=unet.name)
+sources.append(PromptedMaps(trained, found_boxes, labels=labels, name=name_all))
+sources.append(evaluation.VolumeMaps(unet.name, alone, labels=labels))
+draws = [OracleBox(jitter_px=jitter_px, seed=seed + k) for k in range(n_draws)]
+jittered = PromptedMaps(trained[0], draws, labels=labels, name=name_one)
+
+# %%
+asked = {"slice_step": 2 * slice_step, "seed": seed}
+fitted = evaluation.temperatures_of(sources[: len(kinds)], muscles["validation"], **asked)
+how = {"slice_step": slice_step, "band_mm": band_mm, "n_bins": n_bins, "progress": False}
+measured = evaluation.measure_uncertainty(sources, everyone, temperatures=fitted, **how)
+moved = evaluation.measure_uncertainty([jittered], everyone, **how)
+
+# %%
+told = {"segmenter": segmenter, "cases": list(everyone), "seed": seed}
+facts = provenance(command="07_quantify_uncertainty", **told)
+write_table(measured.cases, tables / "07_uncertainty.csv", provenance=facts)
+elsewhere = evaluation.committed_results(results, "07_*.csv")
+print("nnU-Net, other modes:", "not run here" if elsewhere.empty else "from elsewhere")
+main = measured.select().cases
+scores = ["dice", "ece_foreground", "ece_band", "nll", "brier", "n_clipped", "n_unprompted"]
+overall = evaluation.average_subjects(main, by=["arm", "model"], values=scores)
+evaluation.side_by_side(main, elsewhere, values=scores).round(3)
+
+# %% [markdown]
+# **What you see**: means over people; all models are miniatures. `dice` is of the volume, over the slices taken. NLL (in nats) and Brier are over whole slices; lower is better. Look at the *arms* first: without the reference's boxes every model is less accurate **and** less honest, because a box that drifted off makes it confident about the wrong thing. The U-Net is short-trained and small: it stands here for *what has to be compared*, not for nnU-Net. A calibration that was measured with oracle boxes is not the one that a clinic gets.
+#
+# A *temperature* was fitted on the validation people for each model, for the least NLL: it divides all logits by one number. Above 1 the model was too sure of itself. It changes no label of a single model, so no Dice; what it does to the rest comes below.
+#
+# ## Compare by grade, with a margin
+#
+# > **Guess**: the study found SAM *better* calibrated in Severe than in Moderate. Ours?
+
+# %%
+oracle = measured.select(arm=plans[0].box_source)
+by = {"by": ["severity", "model"], "values": ["dice", "ece_foreground"]}
+evaluation.beside_casali(evaluation.average_subjects(oracle.cases, **by)).round(3)
+
+# %% [markdown]
+# **What you see**: ours, then the study's abstract (group sizes, the definition of its ECE and, for the ECE, the model that SAM is compared with are not stated there). Only directions can be set side by side.
+#
+# With two people a grade, no difference between groups means anything. Between *models* more can be said, since they saw the same people: resample the **paired** differences of all of them. The margin was a parameter, named before looking.
+
+# %%
+pairs = [(name_all, name_one), (name_one, models[0]), tuple(models)]
+fair = pd.concat(measured.select(arm=arm).cases for arm in (unet.name, "no box"))
+compared = pd.concat(
+    evaluation.compare_models(table, which, value=value, margin=margin, seed=seed)
+    for value in ("dice", "ece_foreground")
+    for table, which in ((oracle.cases, pairs), (fair, [(name_all, unet.name)]))
+)
+write_table(compared, tables / "07_compared.csv", provenance=facts)
+compared.round(4)
+
+# %% [markdown]
+# **What you see**: the difference is the first less the second. "equivalent": the interval lies inside the margin. "higher" and "lower": it leaves out zero. "inconclusive" is the honest word for all else, and what most comparisons of three thousandths on a few people deserve. The pair with the U-Net is the fair one: its boxes against itself. Between the two miniatures the order is our construction.
+#
+# ### Exercise 1: the margin that decides (5 minutes)
+#
+# How small a margin could these people still support? Find the smallest one at which the ensemble would be called equivalent to its first member in Dice. *Hint: the interval has to fit inside the margin on both sides.*
+
+# %% tags=["exercise"]
+my_margin = margin  # replace: try 0.005, 0.002, 0.001
+mine = {"value": "dice", "margin": my_margin, "seed": seed}
+evaluation.compare_models(oracle.cases, pairs[:1], **mine)["verdict"].item()
+
+# %% tags=["solution"] jupyter={"source_hidden": true}
+interval = compared.query("value == 'dice'").iloc[0][["low", "high"]].astype(float)
+smallest = interval.abs().max()
+print(f"any margin above {smallest:.4f}, the interval's farther end (nan: too few people)")
+
+# %% [markdown]
+# **Discussion**: a study that calls a smaller difference a finding needs more people or less spread between them. Choosing the margin *after* this computation would make the verdict worthless.
+#
+# ## Draw the reliability
+#
+# > **Guess**: above or below the diagonal?
+
+# %% alt="Reliability diagrams of the models for each grade, foreground pixels, with oracle boxes"
+eces = overall.loc[plans[0].box_source, "ece_foreground"]
+best = f"{eces.idxmin()} is the most honest (ECE {eces.min():.3f})"
+reliability = plots.reliability_charts(oracle.bins, title=f"Foreground, oracle boxes: {best}")
+plots.save_figure(reliability[0], figures / "07_reliability.png", provenance=facts)
+
+# %%
+both = measured.select(arm=plans[0].box_source, scaled=None).cases
+regions = ["temperature", "ece_top_label", "ece_foreground", "ece_band", "nll", "dice"]
+honest = evaluation.average_subjects(both, by=["model", "scaled"], values=regions)
+honest.round(4)
+
+# %% [markdown]
+# **What you see**: in the figure a dot is a bin, its area the share of pixels; below the diagonal the model says more than it keeps. *Foreground* is every pixel that the reference **or** the prediction gives to a muscle.
+#
+# The table has the same numbers with more and with less background: whole slices, foreground, and a band around the outlines. `ece_top_label` takes the whole slice, and most of a slice is air that nobody gets wrong. Crop the image and the ECE rises; pad it and it falls. A published ECE without its region and bins cannot be compared with yours. Rows with `scaled` are after temperature scaling: one number, fitted on other people, repairs much of it.
+#
+# ### Exercise 2: perfectly calibrated, and useless (5 minutes)
+#
+# A model says the same probability of "muscle" everywhere in the slice. Which one gives it an ECE of zero? *Hint: what part of the pixels is muscle?*
+
+# %% tags=["exercise"]
+is_muscle = evaluation.as_classes(first.case_slice.label_map, labels).ravel() > 0
+everywhere = 0.5  # replace by the number that gives zero
+evaluation.ReliabilityBins.of(np.full(is_muscle.size, everywhere), is_muscle).ece
+
+# %% tags=["solution"] jupyter={"source_hidden": true}
+share = is_muscle.mean()
+constant = evaluation.ReliabilityBins.of(np.full(is_muscle.size, share), is_muscle).ece
+print(f"everywhere {share:.3f}: ECE {constant:.6f}, and no muscle found")
+
+# %% [markdown]
+# **Discussion**: calibration is honesty, not knowledge. Report it beside Dice and a score that punishes both, NLL or Brier.
+#
+# ## Split the uncertainty
+#
+# The entropy of the ensemble's mean has two parts. **Aleatoric**: each member finds the pixel uncertain by itself, as at a blurred edge. **Epistemic**: the members disagree. And beside them what a box drawn a little differently changes.
+
+# %%
+ensemble = measured.select(model=name_all)
+parts_of = ["entropy", "aleatoric", "epistemic", "variance", "auroc"]
+spread = pd.concat([ensemble.cases, moved.cases])
+evaluation.average_subjects(spread, by=["arm", "model"], values=parts_of).round(4)
+
+# %% alt="Wrong pixels of a slice beside maps of the ensemble's entropy and its two parts"
+outlines = ensemble.select(arm=plans[0].box_source).outlines
+subject, index = outlines.groupby(["subject", "slice"])["uncertainty"].mean().idxmax()
+hardest = everyone.where(subject=subject)[0]
+one_slice = sources[len(kinds) - 1].at(hardest, index, step=slice_step)
+maps = plots.uncertainty_maps(one_slice)
+plots.save_figure(maps[0], figures / "07_maps.png", provenance=facts)
+
+# %% [markdown]
+# **What you see**: the slice that the ensemble doubts most. Compare the last two maps and the columns of the table. What is called aleatoric here is what members with one common start agree to be unsure about; it is no proof that more training would not help. With jittered boxes (the other row of the table) the "epistemic" column is what the *prompt* decides.
+#
+# ## Ask whether doubt finds errors
+#
+# > **Guess**: a wrong pixel and a right one, both in the foreground: how often is the wrong one the more uncertain?
+
+# %% alt="Part of wrong pixels among the most certain ones, for each model, with oracle boxes"
+risk_axes = plots.risk_coverage_chart(oracle.curves)
+plots.save_figure(risk_axes, figures / "07_risk_coverage.png", provenance=facts)
+found = evaluation.average_subjects(main, by=["arm", "model"], values=["auroc"])
+found["spearman"] = evaluation.doubt_and_error(main).set_index(["arm", "model"])["spearman"]
+found.round(3)
+
+# %% [markdown]
+# **What you see**: `auroc` 0.5 would be no help, 1 perfect. `spearman` asks the same of whole people: is the one with more entropy the one with the lower Dice (rho near -1)? With six people a rho beyond 0.77 in either direction comes by chance one time in ten.
+#
+# SAM has one more opinion, its **predicted IoU**. MedSAM and our tuned models never learned it.
+
+# %% alt="Reliability of SAM's predicted IoU for each grade: predicted against reached"
+opinion_axes = plots.opinion_charts(oracle.outlines)
+
+# %% [markdown]
+# **What you see**: as before, with masks in place of pixels. A flat line means that the opinion hardly tells a good mask from a bad one.
+#
+# ## Refer the doubtful to a reader
+#
+# A reader corrects the least certain outlines (one muscle on one slice), the model keeps the rest.
+
+# %% alt="Mean Dice of the ensemble after a reader corrected a growing part of its outlines"
+referred = evaluation.referral_curves(ensemble.outlines)
+referral_axes = plots.referral_chart(referred)
+plots.save_figure(referral_axes, figures / "07_referral.png", provenance=facts)
+
+# %% [markdown]
+# **What you see**: each field lies between correcting at random (its lower edge) and correcting by the true Dice, which nobody knows. The closer to the upper edge, the better doubt chooses. Muscles of which nothing was predicted go first: a reader sees that they are missing.
+
+# %% alt="One slice for a reader: the proposal with its doubtful pixels, and what was wrong in fact"
+all_boxes = np.concatenate(list(one_slice.boxes.values()))
+frame = plots.frame_around(all_boxes, shape=one_slice.case_slice.image.shape, margin=0.05)
+page = plots.reading_page(one_slice, tissues=everyone.tissues, zoom_xyxy=frame)
+plots.save_figure(page[0], figures / "07_reading.png", provenance=facts)
+
+# %% [markdown]
+# ## Take-aways
+
+# %%
+with_all, drifting = (overall.loc[(plan.box_source, name_all)] for plan in plans)
+single = overall.loc[(plans[0].box_source, name_one)]
+verdict = compared.query("value == 'dice'")["verdict"].iloc[0]
+before, after = (honest.loc[(name_all, scaled)] for scaled in (False, True))
+rank = found.loc[(plans[0].box_source, name_all), "auroc"]
+curve = referred[plans[1].box_source].set_index("referred")
+drifting_outlines, fifth = curve.loc[0.0, "dice"], curve.loc[0.2]
+Markdown(f"""
+- Reference boxes against boxes that were found: Dice **{with_all["dice"]:.2f}** and {drifting["dice"]:.2f}, ECE of the foreground **{with_all["ece_foreground"]:.3f}** and {drifting["ece_foreground"]:.3f}.
+- Ensemble against its first member: Dice {with_all["dice"]:.3f} and {single["dice"]:.3f} ({verdict}, margin {margin}); ECE {with_all["ece_foreground"]:.3f} and {single["ece_foreground"]:.3f}.
+- The same ensemble: ECE {before["ece_top_label"]:.3f} over whole slices, {before["ece_band"]:.3f} near the outlines; after temperature scaling {after["ece_top_label"]:.3f} and {after["ece_band"]:.3f}.
+- A wrong pixel is more uncertain than a right one in {100 * rank:.0f} % of pairs. Where boxes had to be found, a reader who corrects a fifth of the outlines lifts Dice from {drifting_outlines:.3f} to {fifth["dice"]:.3f} by doubt, and to {fifth["random"]:.3f} by chance.
+""")
+
+# %% [markdown]
+# ## Limits
+#
+# - Miniatures, phantoms, assumed grades, two people in each: groups cannot be compared, and nothing transfers to patients.
+# - The reference is exact by construction; a reader's is not, and part of "aleatoric" in real data is disagreement of readers.
+# - The ensemble's members share their start; a small U-Net of few steps; no nnU-Net unless its results were committed.
+# - The rule for the map is ours: another background logit would move every calibration number.
+
+# %% [markdown]
+# ## Next
+#
+# Notebook 08 takes the prompts away; 09 weighs the claims of the studies.
+#
+# - Casali et al., *Exploring foundation models for multi-class muscle segmentation in MR images of neuromuscular disorders*, Computer Methods and Programs in Biomedicine 2025, doi:10.1016/j.cmpb.2025.109035
+# - Guo et al., *On Calibration of Modern Neural Networks*, ICML 2017, doi:10.48550/arXiv.1706.04599
+# - Lakshminarayanan et al., *Simple and Scalable Predictive Uncertainty Estimation using Deep Ensembles*, NeurIPS 2017, doi:10.48550/arXiv.1612.01474

@@ -65,6 +65,7 @@ training_sizes = [1, 2, 6]  # people; the last one is that of all other comparis
 n_validation = 2  # people who select the best step; they never report
 n_test = 2  # people who report; with two, spreads are hints
 slice_step = 4  # take every n-th slice for training and for all but volume scores
+volume_step = 1  # the same for volume scores; more than 1 is no volume any more
 tuning_steps = 60  # of SAM's mask decoder
 nnunet_epochs = 15  # nnU-Net's own are 1000
 nnunet_iterations = 20  # of each epoch; nnU-Net's own are 250
@@ -78,6 +79,7 @@ segmenter, tight = mskseg.load_segmenter(model), OracleBox()
 tables, figures = Path(output, "tables"), Path(output, "figures")
 base = {"encoder": encoder, "frame_px": frame_px, "steps": steps, "seed": seed}
 base["slice_step"] = slice_step
+coarse = {"slice_step": volume_step, "progress": False}
 with_box = [SpecialistConfig(each, "box", **base) for each in architectures]
 without = SpecialistConfig("unet", "none", **base)
 print(f"mskseg {mskseg.__version__}, {segmenter}, {segmenter.device}, seed {seed}")
@@ -249,7 +251,7 @@ print(found, "background and", len(found.labels), "labels:", probabilities.shape
 # %%
 alone = [(run, found), (automatic, automatic.segment(test, progress=False))]
 told = [tuned[-1], specialist]
-everything = specialists.score_arms(test, prompted=told, automatic=alone)
+everything = specialists.score_arms(test, prompted=told, automatic=alone, slice_step=volume_step)
 write_table(everything, tables / "06_arms.csv", provenance=facts)
 arms = specialists.arm_means(everything)
 arms.set_index(["told", "arm"]).round(3)
@@ -323,12 +325,12 @@ else:
 
 # %% tags=["exercise"]
 left = dict(found.label_maps)  # remove the first person from it
-crashed = score_label_maps(run, test, left, progress=False)
+crashed = score_label_maps(run, test, left, **coarse)
 summarise(crashed)[["dice", "n_subjects", "n_pairs", "n_missing"]].round(3)
 
 # %% tags=["solution"] jupyter={"source_hidden": true}
 survivors = {key: label_map for key, label_map in found.label_maps.items() if key != case.name}
-counted = score_label_maps(run, test, survivors, progress=False)
+counted = score_label_maps(run, test, survivors, **coarse)
 summarise(counted)[["dice", "n_subjects", "n_pairs", "n_missing"]].round(3)
 
 # %% [markdown]
@@ -340,12 +342,12 @@ summarise(counted)[["dice", "n_subjects", "n_pairs", "n_missing"]].round(3)
 
 # %% tags=["exercise"]
 wider = SpecialistBox(found.label_maps, run.name)  # give it a margin
-widened = volume_table(score_cases(tuned[-1], test, prompts=wider, progress=False))
+widened = volume_table(score_cases(tuned[-1], test, prompts=wider, **coarse))
 nested_mean(widened, by=["box_source"], values=["volume_dice"]).round(3)
 
 # %% tags=["solution"] jupyter={"source_hidden": true}
 margins = [SpecialistBox(found.label_maps, run.name, margin_px=margin) for margin in (0, 2, 4)]
-with_margin = volume_table(score_cases(tuned[-1], test, prompts=margins, progress=False))
+with_margin = volume_table(score_cases(tuned[-1], test, prompts=margins, **coarse))
 nested_mean(with_margin, by=["box_source"], values=["volume_dice"]).round(3)
 
 # %% [markdown]

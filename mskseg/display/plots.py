@@ -22,6 +22,7 @@ from mskseg.display.figures import save_figure
 from mskseg.display.gain_chart import gain_map
 from mskseg.display.galleries import ceiling_chart, drift_chart, failure_gallery, stray_chart
 from mskseg.display.montage import montage
+from mskseg.display.outlines import outlines_beside
 from mskseg.display.overlays import overlay, triptych
 from mskseg.display.pages import ranking_page, scene_page
 from mskseg.display.reading import reading_page
@@ -70,6 +71,7 @@ __all__ = [
     "masks_beside",
     "montage",
     "opinion_charts",
+    "outlines_beside",
     "overlay",
     "ranked_bars",
     "ranking_page",

@@ -8,7 +8,7 @@
 
 `config` what is asked, `networks` the architectures, `frames` slices in and out of the network,
 `samples` and `training` how it learns, `specialist` what comes back, `volumes` label maps with
-probabilities, `comparing` models side by side, `nnunet` the real nnU-Net v2.
+probabilities, `comparing` and `arms` models side by side, `nnunet` the real nnU-Net v2.
 
 The names are imported when they are first used: nnU-Net's own process needs few of them.
 """
@@ -19,7 +19,13 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from mskseg.specialists.comparing import crossings, score_model, score_test_sets
+    from mskseg.specialists.arms import arm_means, score_arms
+    from mskseg.specialists.comparing import (
+        crossings,
+        score_families,
+        score_model,
+        score_test_sets,
+    )
     from mskseg.specialists.config import SpecialistConfig
     from mskseg.specialists.nnunet.config import NnunetConfig
     from mskseg.specialists.nnunet.running import NnunetRun, train_nnunet
@@ -28,7 +34,13 @@ if TYPE_CHECKING:
     from mskseg.specialists.volumes import Predictions, checked_probabilities
 
 _NAMES = {
-    "mskseg.specialists.comparing": ("crossings", "score_model", "score_test_sets"),
+    "mskseg.specialists.arms": ("arm_means", "score_arms"),
+    "mskseg.specialists.comparing": (
+        "crossings",
+        "score_families",
+        "score_model",
+        "score_test_sets",
+    ),
     "mskseg.specialists.config": ("SpecialistConfig",),
     "mskseg.specialists.nnunet.config": ("NnunetConfig",),
     "mskseg.specialists.nnunet.running": ("NnunetRun", "train_nnunet"),
@@ -44,8 +56,11 @@ __all__ = [
     "Predictions",
     "Specialist",
     "SpecialistConfig",
+    "arm_means",
     "checked_probabilities",
     "crossings",
+    "score_arms",
+    "score_families",
     "score_model",
     "score_test_sets",
     "train_nnunet",

@@ -74,6 +74,49 @@ def score_test_sets(
     return pd.concat(tables, ignore_index=True)
 
 
+def score_families(
+    families: Mapping[str, Sequence[Model]],
+    sizes: Sequence[int],
+    cases: Iterable[Case],
+    *,
+    slice_step: int = 1,
+) -> pd.DataFrame:
+    """Score models that were trained on more and more people, for curves.
+
+    Parameters
+    ----------
+    families : mapping of str to sequence of Segmenter or Specialist
+        By name of the curve, one model for each size; a model that was trained on none of these
+        people comes as often as there are sizes.
+    sizes : sequence of int
+        People trained on.
+    cases : iterable of Case
+    slice_step : int
+        Take every n-th slice.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Of `score_model`, with `family` and `n_train`.
+
+    Raises
+    ------
+    InputError
+        If a family has not one model for each size.
+    """
+    given, tables, scored = list(cases), [], dict[int, pd.DataFrame]()
+    for family, members in families.items():
+        if len(members) != len(sizes):
+            raise InputError(
+                f"{family} has {len(members)} models for {len(sizes)} sizes; give one for each"
+            )
+        for size, model in zip(sizes, members, strict=True):
+            if id(model) not in scored:
+                scored[id(model)] = score_model(model, given, slice_step=slice_step)
+            tables.append(scored[id(model)].assign(family=family, n_train=size))
+    return pd.concat(tables, ignore_index=True)
+
+
 def can_answer(model: Model, cases: Iterable[Case]) -> bool:
     """Whether a model can be asked about these tissues: any that is prompted can."""
     if not isinstance(model, Specialist) or model.config.prompt == "box":

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
+import numpy as np
 import pandas as pd
 import pytest
 
 import mskseg.specialists as package
+from mskseg.data.volume import LabelMap
 from mskseg.errors import InputError
-from mskseg.specialists.comparing import crossings, score_test_sets
+from mskseg.prompts import fill_boxes
+from mskseg.specialists.arms import arm_means, score_arms
+from mskseg.specialists.comparing import crossings, score_families, score_test_sets
 from mskseg.specialists.config import SpecialistConfig
 from mskseg.specialists.training import train_specialist
+from mskseg.specialists.volumes import Predictions
 
 
 def curves(**heights):
@@ -67,8 +74,53 @@ def test_an_automatic_model_is_not_asked_about_tissues_it_has_no_word_for(shapes
 @pytest.mark.parametrize("name", package.__all__)
 def test_the_packages_names_are_there(name):
     assert getattr(package, name).__name__ == name
+    assert name in dir(package)
 
 
 def test_an_unknown_name_is_an_attribute_error():
     with pytest.raises(AttributeError, match="no attribute 'segment'"):
         package.segment  # noqa: B018
+
+
+# arms
+
+
+def test_arms_say_who_is_told_and_boxes_of_a_model_come_from_it_alone(shapes):
+    case = shapes.drawn_case("s1", seed=1)
+    shifted = LabelMap(np.roll(case.reference.array, 3, axis=1), case.image.affine)
+    found = Predictions({case.name: shifted}, (), (3, 7))
+    finder = SimpleNamespace(name="finder", miniature=True)
+    filler = SimpleNamespace(name="filler", miniature=True, embed=lambda image: image)
+    filler.predict = lambda image, boxes_xyxy: SimpleNamespace(
+        masks=np.stack([fill_boxes(box, image.shape) for box in boxes_xyxy])[:, None],
+        predicted_iou=np.full((len(boxes_xyxy), 1), np.nan),
+    )
+    table = score_arms([case], prompted=[filler], automatic=[(finder, found)])
+    means = arm_means(table).set_index("arm")
+    assert means["told"].to_dict() == {
+        "filler, reference boxes": "told where",
+        "filler, boxes of finder": "finds it",
+        "finder alone": "finds it",
+    }
+    told, boxed, alone = means["volume_dice"]
+    assert told > boxed
+    assert told > alone
+    assert (means["n_subjects"] == 1).all()
+    perfect = score_arms(
+        [case],
+        prompted=[filler],
+        automatic=[(finder, Predictions({case.name: case.reference}, (), (3, 7)))],
+    )
+    same = arm_means(perfect)["volume_dice"].tolist()
+    assert same[0] == same[1]
+    assert same[2] == 1
+
+
+def test_arms_need_both_kinds_of_model(shapes):
+    with pytest.raises(InputError, match="0 prompted and 0 automatic"):
+        score_arms([shapes.drawn_case("s1", seed=1)], prompted=[], automatic=[])
+
+
+def test_a_family_needs_a_model_for_each_size(shapes):
+    with pytest.raises(InputError, match="SAM has 1 models for 2 sizes"):
+        score_families({"SAM": [SimpleNamespace()]}, [1, 2], [shapes.drawn_case("s1", seed=1)])

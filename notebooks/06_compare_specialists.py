@@ -1,0 +1,393 @@
+# ---
+# jupyter:
+#   jupytext:
+#     formats: ipynb,py:percent
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#       format_version: '1.3'
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # Compare specialists
+#
+# Is a model that can segment anything better than one that was trained for the task, and is the comparison fair?
+#
+# *About 5 minutes on two CPU cores, one on a GPU · thigh and spine phantoms · previous notebook: 05_fine_tune*
+
+# %% [markdown]
+# **What you will do**: train a U-Net, a DeepLabV3+ and the real nnU-Net beside SAM, and put all of them into one table.
+#
+# **What you will learn**
+# - to give a specialist the same box that SAM gets, as an input channel
+# - to test a model inside and outside of what it was trained on
+# - to say from how many training subjects on a specialist pays
+# - to run nnU-Net from a notebook, and to read its log
+# - to find the leak in a comparison: what a box from the reference tells, and who is told
+#
+# **What you need**: notebooks 03 and 05. No GPU, no internet; `nnunetv2` comes with the test set-up.
+
+# %%
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from IPython.display import Markdown
+
+import mskseg
+from mskseg import specialists
+from mskseg.data.datasets import list_subjects, load_cases
+from mskseg.data.selection import fullest_slice, load_some
+from mskseg.display import plots
+from mskseg.evaluation import OracleBox, SpecialistBox, summarise, volume_table, write_table
+from mskseg.evaluation.case_run import CaseRun
+from mskseg.evaluation.label_maps import score_label_maps
+from mskseg.evaluation.nested import nested_mean
+from mskseg.evaluation.tables import score_cases
+from mskseg.provenance import provenance
+from mskseg.specialists import NnunetConfig, SpecialistConfig
+from mskseg.training.finetuning import FineTuneConfig, fine_tune
+
+# %% tags=["parameters"]
+dataset = "phantom_thigh"  # of the manifest; trained and tested on its first sequence
+other_sequence = "dixon_opposed"  # of the same data set; nobody is trained on it
+other_dataset = "phantom_spine"  # another anatomy; nobody is trained on it
+model = "sam_vit_mini"  # the promptable model, of the manifest
+architectures = ["unet", "deeplabv3plus"]  # specialists that get the box as a channel
+encoder = "mobilenet_v2"  # of both, without pretrained weights
+frame_px = 96  # pixels; side of the square that a specialist sees; 256 in a full run
+steps = 160  # of each specialist's training
+training_sizes = [1, 2, 6]  # people; the last one is that of all other comparisons
+n_validation = 2  # people who select the best step; they never report
+n_test = 2  # people who report; with two, spreads are hints
+slice_step = 4  # take every n-th slice for training and for all but volume scores
+volume_step = 1  # the same for volume scores; more than 1 is no volume any more
+tuning_steps = 60  # of SAM's mask decoder
+nnunet_epochs = 15  # nnU-Net's own are 1000
+nnunet_iterations = 20  # of each epoch; nnU-Net's own are 250
+nnunet_patch = [128, 128]  # pixels; smaller ones are quicker
+nnunet_features = 12  # of nnU-Net's first stage; its own are 32
+seed = 0  # of every training
+output = "../output"  # folder for tables, figures and nnU-Net's run
+
+# %%
+segmenter, tight = mskseg.load_segmenter(model), OracleBox()
+tables, figures = Path(output, "tables"), Path(output, "figures")
+base = {"encoder": encoder, "frame_px": frame_px, "steps": steps, "seed": seed}
+base["slice_step"] = slice_step
+coarse = {"slice_step": volume_step, "progress": False}
+with_box = [SpecialistConfig(each, "box", **base) for each in architectures]
+without = SpecialistConfig("unet", "none", **base)
+print(f"mskseg {mskseg.__version__}, {segmenter}, {segmenter.device}, seed {seed}")
+
+# %% [markdown]
+# ## Know who is compared
+#
+# Ma and colleagues (2024) set MedSAM beside *specialists*: a U-Net and a DeepLabV3+, one for each kind of image, trained for that alone. To be fair, they gave the specialists what MedSAM gets: the box, as a binary mask in one more input channel, one object at a time. Casali and colleagues (2025) set tuned SAM beside *nnU-Net*, which gets nothing but the image and finds everything itself.
+#
+# Those are two different contests. We hold both, on the same people, slices, boxes and tables. **All is miniature**: a small SAM of our own, small encoders, minutes of training, drawn phantoms. Which curve is higher says nothing about the published models; where the *comparison* goes wrong is the same at every size.
+#
+# First a check that decides whether any of it means something: nobody is in two parts.
+
+# %%
+groups = [load_some(dataset, n_subjects=n, part="train") for n in training_sizes]
+train = groups[-1]
+validation = load_some(dataset, n_subjects=n_validation, part="validation")
+test = load_some(dataset, n_subjects=n_test, part="test")
+assert len({*train.subjects, *validation.subjects, *test.subjects}) == sum(
+    len(part.subjects) for part in (train, validation, test)
+)
+
+# %%
+facts = provenance(command="06_compare_specialists", segmenter=segmenter, cases=test, seed=seed)
+{part.name: ", ".join(part.subjects) for part in (train, validation, test)}
+
+# %% [markdown]
+# **What you see**: three groups of people. The first trains, the second selects the best step, the third reports.
+#
+# ## Train with a box channel
+#
+# The network sees two channels: the grey image, and a mask that is 1 inside the box. Its answer is one object. Weights start at random: the package offers encoders that were trained on photographs, but they would have to be downloaded.
+#
+# > **Guess**: how many of the steps does it take until the specialist beats the box that it was given?
+
+# %%
+boxed = [specialists.train_specialist(train, validation, config) for config in with_box]
+automatic = specialists.train_specialist(train, validation, without)
+specialist = boxed[0]
+learned = pd.concat(each.history.assign(who=each.name) for each in [*boxed, automatic])
+learned.pivot(index="step", columns="who", values="validation_dice").round(3)
+
+# %% [markdown]
+# **What you see**: Dice on the validation people, in the specialist's own small frame. The *automatic* one has a harder task, all tissues at once without a box. The step with the best number is kept.
+#
+# ## Tune the promptable model
+#
+# The other side may learn too: SAM's mask decoder is tuned on the same people (notebook 05 is about how).
+
+# %%
+epochs = 3
+rates = {"learning_rate": 1e-3, "schedule": "cosine", "warm_up": 5, "jitter_px": 3.0}
+length = {"epochs": epochs, "steps_per_epoch": -(-tuning_steps // epochs), "patience": 0}
+short = FineTuneConfig(**rates, **length, slice_step=slice_step, seed=seed)
+tunings = [fine_tune(segmenter, some, validation, short, progress=False) for some in groups]
+tuned = [each.segmenter for each in tunings]
+
+# %% [markdown]
+# ## Test inside and outside
+#
+# *Inside*: other people, same anatomy and sequence. *Another sequence*: the same people's thighs with other contrasts. *Another anatomy*: spines. A model that is prompted can be asked about tissues that it never saw; an automatic one has no word for them and is left out there.
+#
+# > **Guess**: who loses most on the way outside?
+
+# %%
+who = list_subjects(dataset, part="test")[:n_test]
+sequence = load_cases(dataset, subjects=who, sequences=[other_sequence])
+anatomy = load_some(other_dataset, n_subjects=n_test)
+tests = {"inside": test, other_sequence: sequence, other_dataset: anatomy}
+models = [segmenter, tuned[-1], *boxed, automatic]
+table = specialists.score_test_sets(models, tests, slice_step=slice_step)
+
+# %%
+write_table(table, tables / "06_inside_outside.csv", provenance=facts)
+by_set = summarise(table, by=["test_set", "segmenter", "prompt", "box_source"])
+means = by_set.pivot(index="segmenter", columns="test_set", values="dice")[list(tests)]
+of_boxes = by_set[by_set["segmenter"] == segmenter.name].set_index("test_set")
+wide = pd.concat(
+    [means, of_boxes[["filled_box_dice"]].T.rename({"filled_box_dice": "the box alone"})]
+)
+wide.round(3)
+
+# %% alt="Dice of each model inside, on another sequence and on another anatomy, one dot a model"
+loser = (means["inside"] - means[other_dataset]).idxmax()
+inside_outside = plots.dot_rows(
+    by_set,
+    row="test_set",
+    series="segmenter",
+    spread="dice_sd",
+    xlabel="Dice in the slice, oracle boxes (automatic: none)",
+    title=f"From inside to {other_dataset}, {loser} loses most",
+)
+plots.save_figure(inside_outside, figures / "06_inside_outside.png", provenance=facts)
+
+# %% [markdown]
+# **What you see**: Ma and colleagues found specialists strong inside and weaker outside. Compare each model with *the box alone* of the same column, since boxes of vertebrae are fuller than boxes of muscles: a smaller loss may only mean easier boxes. And inside and outside come from *one generator* here, so the distance between them is our construction.
+#
+# ## Vary the number of training people
+#
+# Scaling up helps everybody; the question is whom it helps more. A zero-shot model is a flat line: it was never trained on these people.
+#
+# > **Guess**: from how many people on does the specialist overtake the flat line? And the tuned SAM?
+
+# %%
+smaller = [specialists.train_specialist(some, validation, with_box[0]) for some in groups[:-1]]
+families = {
+    f"{segmenter.name}, zero-shot": [segmenter] * len(groups),
+    f"{segmenter.name}, tuned": tuned,
+    specialist.name: [*smaller, specialist],
+}
+
+# %%
+scores = specialists.score_families(families, training_sizes, test, slice_step=slice_step)
+curves = nested_mean(scores, by=["family", "n_train"])
+write_table(curves, tables / "06_training_sizes.csv", provenance=facts)
+crossed = specialists.crossings(curves, x="n_train", series="family")
+crossed.round(2)
+
+# %% alt="Dice over the number of training people for zero-shot SAM, tuned SAM and the specialist"
+n_crossed = int(crossed["at"].notna().sum())
+by_size = plots.sweep_chart(
+    curves,
+    x="n_train",
+    series="family",
+    spread="dice_sd",
+    level=("the box alone", wide.loc["the box alone", "inside"]),
+    labels=("people to train on", "Dice in the slice, oracle boxes"),
+    title=f"{n_crossed} of {len(crossed)} pairs of curves cross",
+)
+plots.save_figure(by_size, figures / "06_training_sizes.png", provenance=facts)
+
+# %% [markdown]
+# **What you see**: `at` is the number of people at which two curves cross (straight lines between the points; empty where they do not), and the last columns say who is ahead at either end. With one seed and few people a crossing moves easily: the spread between people is drawn, the spread between seeds is not measured.
+#
+# ## Run nnU-Net
+#
+# nnU-Net (Isensee 2021) looks at the data, plans its own network, and trains. It is the package itself, in a process of its own; we give it patch, iterations and the split, and switch mirroring off, because *medial* and *lateral* are labels and a mirrored image would carry the wrong ones. A run that dies is resumed by the same call.
+
+# %%
+small = {"patch_size": tuple(nnunet_patch), "batch_size": 4, "base_features": nnunet_features}
+long = {"epochs": nnunet_epochs, "iterations_per_epoch": nnunet_iterations}
+quicker = {"optimiser": "adam", "learning_rate": 0.003, "validation_iterations": 2}
+asked = NnunetConfig("2d", **long, **small, **quicker, seed=seed)
+folder = Path(output, "specialists", f"nnunet_{nnunet_epochs}x{nnunet_iterations}_{len(train)}")
+run = specialists.train_nnunet(train, validation, asked, folder=folder)
+
+# %%
+print(*run.log.read_text(encoding="utf-8").splitlines()[-6:], sep="\n")
+pd.DataFrame(run.history()).set_index("epoch").iloc[:: max(1, nnunet_epochs // 5)]
+
+# %% [markdown]
+# **What you see**: the end of the log, and some epochs. The *pseudo Dice* is of random patches of the validation people. nnU-Net's own training is a thousand times as long: this shows that the pipeline is right, not what nnU-Net can do.
+
+# %%
+found = run.predict(test)
+case = test[0]
+probabilities = found.probabilities(case.name)
+assert found.label_maps[case.name].shape == case.image.shape == probabilities.shape[1:]
+assert np.allclose(found.label_maps[case.name].affine, case.image.affine)
+print(found, "background and", len(found.labels), "labels:", probabilities.shape)
+
+# %% [markdown]
+# ## Close the leak
+#
+# A box from the reference tells a model three things that nnU-Net must find by itself: *that* a structure is on this slice, *where*, and *how large*. So here are four arms, and one number that all of them have: the Dice of the whole **volume**, in which every voxel counts that was made up where the structure has ended.
+#
+# > **Guess**: how much of SAM's lead is left when its boxes come from nnU-Net?
+
+# %%
+alone = [(run, found), (automatic, automatic.segment(test, progress=False))]
+told = [tuned[-1], specialist]
+everything = specialists.score_arms(test, prompted=told, automatic=alone, slice_step=volume_step)
+write_table(everything, tables / "06_arms.csv", provenance=facts)
+arms = specialists.arm_means(everything)
+arms.set_index(["told", "arm"]).round(3)
+
+# %% alt="Dice of the volume of five arms, those that are told where and those that find it themselves"
+best = arms.groupby("told")["volume_dice"].max()
+worth = best["told where"] - best["finds it"]
+fair = plots.dot_rows(
+    arms,
+    row="arm",
+    series="told",
+    value="volume_dice",
+    spread="volume_dice_sd",
+    xlabel="Dice of the volume",
+    title=f"Between the best of either kind lie {worth:+.2f} Dice: the box, or the model?",
+)
+plots.save_figure(fair, figures / "06_arms.png", provenance=facts)
+
+# %% [markdown]
+# **What you see**: *SAM with reference boxes against nnU-Net alone is not fair*: one was told the answer's outline. Fair are the pairs within a colour: the two that are told, and those that find it themselves. *SAM with nnU-Net's boxes* against *nnU-Net alone* asks what SAM adds to a tool that you need anyway, since it cannot recover a structure that nnU-Net missed. A study that compares across colours measures the box.
+#
+# Look at one slice of the first person.
+
+# %% alt="One slice: reference, SAM with reference boxes, SAM with the boxes of nnU-Net, and nnU-Net alone"
+full, answer = fullest_slice(case), CaseRun(tuned[-1], case).predictions_on
+plans = {
+    "boxes of the reference": tight,
+    "boxes of nnU-Net": SpecialistBox(found.label_maps, run.name),
+}
+by_nnunet = found.label_maps[case.name].slice(full.plane, full.index)
+masks = {"reference": {k: full.label_map == k for k in found.labels}}
+for title, plan in plans.items():
+    answers = answer(plan, full.index)
+    masks[f"SAM, {title}"] = {k: each.prediction for k, each in answers.items()}
+masks["nnU-Net alone"] = {k: by_nnunet == k for k in found.labels}
+title = f"{case.name}, slice {full.index}: what becomes of a box around a mistake"
+panels = plots.outlines_beside(full, masks, labels=found.labels, title=title)
+plots.save_figure(panels[0], figures / "06_one_slice.png", provenance=facts)
+
+# %% [markdown]
+# **What you see**: outlines of each tissue. Look for muscles that nnU-Net joined or lost, and for what SAM makes of a box around such a mistake.
+#
+# ## Run into two walls
+#
+# Probabilities that do not sum to one are refused: they are logits, or sigmoids of overlapping regions, and every calibration made of them would be wrong. And a person in two parts is refused before anything is trained.
+
+# %%
+try:
+    specialists.checked_probabilities(
+        probabilities * 0.9, shape=probabilities.shape, what=case.name
+    )
+except mskseg.InputError as error:
+    assert "expected 1" in str(error)
+    print(error)
+else:
+    raise AssertionError("probabilities that do not sum to one were accepted")
+
+# %%
+try:
+    specialists.train_specialist(train, train[:1], SpecialistConfig(steps=1))
+except mskseg.InputError as error:
+    assert "in train and in validation" in str(error)
+    print(error)
+else:
+    raise AssertionError("a person in two parts was accepted")
+
+# %% [markdown]
+# ### Exercise 1: lose a case (5 minutes)
+#
+# Somebody's nnU-Net crashed on the first test person. What becomes of its mean if that person is dropped, and what if the person counts? *Hint: take a copy of `found.label_maps` without `case.name`; `score_label_maps` counts what is missing.*
+
+# %% tags=["exercise"]
+left = dict(found.label_maps)  # remove the first person from it
+crashed = score_label_maps(run, test, left, **coarse)
+summarise(crashed)[["dice", "n_subjects", "n_pairs", "n_missing"]].round(3)
+
+# %% tags=["solution"] jupyter={"source_hidden": true}
+survivors = {key: label_map for key, label_map in found.label_maps.items() if key != case.name}
+counted = score_label_maps(run, test, survivors, **coarse)
+summarise(counted)[["dice", "n_subjects", "n_pairs", "n_missing"]].round(3)
+
+# %% [markdown]
+# **Discussion**: dropped, a crash costs nothing and may even raise the mean, if the hard case crashed. Counted as an empty mask it scores 0, and `n_missing` says why the mean fell. Both numbers are wrong in their way; only the second cannot be won by failing.
+#
+# ### Exercise 2: widen the boxes (10 minutes)
+#
+# nnU-Net's boxes are as tight as its mistakes. Does SAM do better if they are a little wider? *Hint: `SpecialistBox(..., margin_px=2)`.*
+
+# %% tags=["exercise"]
+wider = SpecialistBox(found.label_maps, run.name)  # give it a margin
+widened = volume_table(score_cases(tuned[-1], test, prompts=wider, **coarse))
+nested_mean(widened, by=["box_source"], values=["volume_dice"]).round(3)
+
+# %% tags=["solution"] jupyter={"source_hidden": true}
+margins = [SpecialistBox(found.label_maps, run.name, margin_px=margin) for margin in (0, 2, 4)]
+with_margin = volume_table(score_cases(tuned[-1], test, prompts=margins, **coarse))
+nested_mean(with_margin, by=["box_source"], values=["volume_dice"]).round(3)
+
+# %% [markdown]
+# **Discussion**: a margin helps where nnU-Net cut something off and hurts where its box was right. Choosing it on the test people would be a leak of its own; the validation people are there for that.
+#
+# ## Take-aways
+
+# %%
+volume = arms.set_index("arm")["volume_dice"]
+leader = means["inside"].idxmax()
+kind = "a miniature, not a published model" if segmenter.miniature else "a published model"
+with_own, with_found, only_found = (
+    volume.iloc[0],
+    volume.iloc[len(told)],
+    volume.iloc[len(told) + 1],
+)
+listed = "; ".join(f"{arm} {value:.2f}" for arm, value in volume.items())
+Markdown(f"""SAM here is {segmenter.name}, {kind}; every specialist is small and trained for minutes.
+
+- Inside, **{leader}** is ahead with {means.loc[leader, "inside"]:.2f} (the box alone: {wide.loc["the box alone", "inside"]:.2f}).
+- From inside to {other_dataset}, {specialist.name} goes from {means.loc[specialist.name, "inside"]:.2f} to {means.loc[specialist.name, other_dataset]:.2f}, zero-shot {segmenter.name} from {means.loc[segmenter.name, "inside"]:.2f} to {means.loc[segmenter.name, other_dataset]:.2f}, and the box alone from {wide.loc["the box alone", "inside"]:.2f} to {wide.loc["the box alone", other_dataset]:.2f}.
+- Of {len(crossed)} pairs of curves over {min(training_sizes)} to {max(training_sizes)} people, {n_crossed} cross.
+- Dice of the volume: {listed}.
+- With nnU-Net's boxes instead of the reference's, tuned SAM changes by {with_found - with_own:+.2f}; against nnU-Net alone it is {with_found - only_found:+.2f}.
+""")
+
+# %% [markdown]
+# ## Limits
+#
+# - Miniatures throughout: a small SAM, specialists of minutes, an nnU-Net with a fraction of its iterations. None of the distances here is evidence about Ma's or Casali's models.
+# - Inside and outside are drawn by one generator; that specialists fall outside is partly our construction.
+# - One seed, few people. Differences as small as those that Casali reports need many more of both (notebook 07).
+# - Only nnU-Net 2-D runs here; `NnunetConfig("3d_fullres")` runs the other one, and `mskseg.specialists.nnunet.importing` reads results of a run done elsewhere.
+# - Volume Dice with reference boxes still hides that nobody asks a prompted model about slices without the structure.
+
+# %% [markdown]
+# ## Next
+#
+# Set `NnunetConfig(box_channels=True)` and tell nnU-Net where everything is: how much of the gap was the box? Then go on to uncertainty.
+#
+# - Ma et al., *Segment anything in medical images* (MedSAM), Nature Communications 2024, doi:10.1038/s41467-024-44824-z
+# - Casali et al., *Exploring foundation models for multi-class muscle segmentation*, Computer Methods and Programs in Biomedicine 2025, doi:10.1016/j.cmpb.2025.109035
+# - Isensee et al., *nnU-Net*, Nature Methods 2021, doi:10.1038/s41592-020-01008-z

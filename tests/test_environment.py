@@ -168,6 +168,7 @@ PACKAGE_DATA = (
     "mskseg/py.typed",
     "mskseg/display/canvas.css",
     "mskseg/display/canvas.js",
+    "mskseg/evaluation/published/casali_2025.csv",
     "mskseg/evaluation/published/hu_2023.csv",
     "mskseg/evaluation/published/ma_2024.csv",
     "mskseg/models/mini/sam_vit_mini.safetensors",

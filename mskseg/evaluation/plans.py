@@ -93,10 +93,7 @@ class NeighbourBox:
     ) -> LabelPrompts:
         """Box what was predicted (H, W) on this slice; no boxes where the propagation ends."""
         how: dict[str, Any] = {"spacing_mm": spacing_mm, "min_area_mm2": min_area_mm2}
-        components, _ = prompts.label_components(predicted, **how)
-        areas_px = np.bincount(components.ravel())[1:]
-        largest = np.argsort(-areas_px, kind="stable")[: self.max_boxes] + 1
-        kept = np.isin(components, largest)
+        kept = _largest_components(predicted, self.max_boxes, how)
         return LabelPrompts(prompts.next_slice_boxes(kept, margin_px=self.margin_px, **how))
 
 
@@ -118,14 +115,20 @@ class SpecialistBox:
         Who predicted, as tables name it: "nnU-Net 2d".
     margin_px : float
         Added on every side, in pixels; 0 takes the prediction at its word.
+    max_boxes : int
+        A label's largest predicted components on a slice that get a box: a poor specialist's
+        fragments would otherwise be prompted by the hundred.
     """
 
     label_maps: Mapping[str, LabelMap]
     source: str
     margin_px: float = 0.0
+    max_boxes: int = 4
 
     def __post_init__(self) -> None:
         check_pixels(self.margin_px, name="margin_px")
+        if self.max_boxes < 1:
+            raise InputError(f"SpecialistBox got max_boxes={self.max_boxes}, expected 1 or more")
 
     @property
     def prompt(self) -> PromptKind:
@@ -160,9 +163,17 @@ class SpecialistBox:
         key: tuple[str | int, ...],
     ) -> LabelPrompts:
         """Boxes for the components of the specialist's `mask`; see `OraclePlan.prompts_for`."""
-        return OracleBox(margin_px=self.margin_px).prompts_for(
-            mask, spacing_mm=spacing_mm, min_area_mm2=min_area_mm2, key=key
-        )
+        how: dict[str, Any] = {"spacing_mm": spacing_mm, "min_area_mm2": min_area_mm2}
+        kept = _largest_components(mask, self.max_boxes, how)
+        return OracleBox(margin_px=self.margin_px).prompts_for(kept, **how, key=key)
 
 
 PromptPlan = OracleBox | OraclePoint | NeighbourBox | SpecialistBox
+
+
+def _largest_components(mask: BoolMask, n: int, how: dict[str, Any]) -> BoolMask:
+    """Keep the n largest components of a mask, at least the minimum area each."""
+    components, _ = prompts.label_components(mask, **how)
+    areas_px = np.bincount(components.ravel())[1:]
+    largest = np.argsort(-areas_px, kind="stable")[:n] + 1
+    return np.isin(components, largest)

@@ -61,7 +61,7 @@ n_train = 6  # people to tune on
 n_validation = 2  # people who select the epoch and fit the temperature; they never report
 n_test = 6  # people who report; with fewer than 6 there is no verdict
 steps = 60  # of each training
-steps_unet = 100  # of the U-Net that is trained from scratch and needs no box
+steps_unet = 300  # of the U-Net that is trained from scratch and needs no box
 slice_step = 4  # take every n-th slice: neighbours are then n slices apart
 learning_rate = 2e-4  # twice what the studies gave SAM; more breaks what is there before it teaches
 jitter_px = 3.0  # pixels; each side of a box moves by up to this, in training and as a test
@@ -262,7 +262,7 @@ honest.round(4)
 # %% [markdown]
 # **What you see**: in the figure a dot is a bin, its area the share of pixels; below the diagonal the model says more than it keeps. *Foreground* is every pixel that the reference **or** the prediction gives to a muscle.
 #
-# The table has the same numbers with more and with less background: whole slices, foreground, and a band around the outlines. `ece_top_label` takes the whole slice, and most of a slice is air that nobody gets wrong. Crop the image and the ECE rises; pad it and it falls. A published ECE without its region and bins cannot be compared with yours. Rows with `scaled` are after temperature scaling: one number, fitted on other people, repairs much of it.
+# The table has the same numbers with more and with less background: whole slices, foreground, and a band around the outlines. `ece_top_label` takes the whole slice, and most of a slice is air that nobody gets wrong. Crop the image and the ECE rises; pad it and it falls. A published ECE without its region and bins cannot be compared with yours. Rows with `scaled` are after temperature scaling. One number, fitted on other people, repairs much where a model is far off; where little is wrong, two validation people are too few to tell, and it may do harm.
 #
 # ### Exercise 2: perfectly calibrated, and useless (5 minutes)
 #

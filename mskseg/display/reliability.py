@@ -180,7 +180,7 @@ def risk_coverage_chart(
     ax.set(xlabel="pixels kept, the most certain first (%)", ylabel="wrong among them (%)")
     ax.set_ylim(bottom=0)
     half, whole = (100 * np.interp(kept, mean.index, mean) for kept in (0.5, 1.0))
-    told = f"{name}: {half:.1f} % wrong in the surer half, {whole:.1f} % in all"
+    told = f"{name}:\n{half:.1f} % wrong in the surer half, {whole:.1f} % in all"
     return _finish(ax, told if title is None else title)
 
 

@@ -76,7 +76,7 @@ def test_risk_is_averaged_over_subjects():
     ax = plots.risk_coverage_chart(curves)
     assert ax.lines[0].get_ydata() == pytest.approx([10, 20])
     assert ax.lines[0].get_xdata() == pytest.approx([50, 100])
-    assert ax.get_title(loc="left") == "a: 10.0 % wrong in the surer half, 20.0 % in all"
+    assert ax.get_title(loc="left") == "a:\n10.0 % wrong in the surer half, 20.0 % in all"
 
 
 def test_referral_lies_between_random_and_best():

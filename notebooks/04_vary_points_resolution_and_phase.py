@@ -43,10 +43,10 @@ from mskseg.data import phantom
 from mskseg.data.selection import load_fetched, load_some
 from mskseg.display import plots
 from mskseg.evaluation import OracleBox, OraclePoint, phases, reported, write_table
-from mskseg.evaluation.clicks import click_curves
-from mskseg.evaluation.effort import Costs, clicks_to_reach, share_reached, time_saved
 from mskseg.evaluation.nested import nested_mean
-from mskseg.evaluation.resolutions import COARSER_IMAGE, OTHER_FRAME, score_resolutions
+from mskseg.evaluation.sweeps.clicks import click_curves
+from mskseg.evaluation.sweeps.effort import Costs, clicks_to_reach, share_reached, time_saved
+from mskseg.evaluation.sweeps.resolutions import COARSER_IMAGE, OTHER_FRAME, score_resolutions
 from mskseg.models.resolution import at_frame_size
 from mskseg.provenance import provenance
 

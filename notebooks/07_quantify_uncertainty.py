@@ -43,7 +43,7 @@ import mskseg
 from mskseg import evaluation
 from mskseg.display import plots
 from mskseg.evaluation import NeighbourBox, OracleBox, PromptedMaps, SpecialistBox, write_table
-from mskseg.evaluation.infiltration import fat_by_grade, load_muscles
+from mskseg.evaluation.uncertainty.infiltration import fat_by_grade, load_muscles
 from mskseg.models.embeddings import EmbeddingCache
 from mskseg.provenance import provenance
 from mskseg.specialists.config import SpecialistConfig

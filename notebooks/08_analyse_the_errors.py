@@ -40,14 +40,21 @@ from IPython.display import Markdown
 import mskseg
 from mskseg.data.selection import load_companions, load_some
 from mskseg.display import plots
-from mskseg.evaluation import explain, markers, metric_examples, recall, stacking, three_masks
-from mskseg.evaluation.empty_slices import read_empty_slices
+from mskseg.evaluation.errors import (
+    explain,
+    markers,
+    metric_examples,
+    recall,
+    stacking,
+    three_masks,
+)
+from mskseg.evaluation.errors.empty_slices import read_empty_slices
+from mskseg.evaluation.errors.measures import Measures
+from mskseg.evaluation.errors.second_reader import reader_ceiling
+from mskseg.evaluation.errors.shape_classes import shape_classes
 from mskseg.evaluation.groups import with_group
-from mskseg.evaluation.measures import Measures
 from mskseg.evaluation.nested import nested_mean
 from mskseg.evaluation.plans import NeighbourBox, OracleBox
-from mskseg.evaluation.second_reader import reader_ceiling
-from mskseg.evaluation.shape_classes import shape_classes
 from mskseg.evaluation.tables import score_cases, summarise, write_table
 from mskseg.evaluation.tissues import tissue_properties
 from mskseg.models.embeddings import EmbeddingCache

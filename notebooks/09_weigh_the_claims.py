@@ -39,9 +39,9 @@ from IPython.display import Markdown
 import mskseg
 from mskseg.display import plots
 from mskseg.evaluation import write_table
-from mskseg.evaluation.claims import Claim, Measure, Rule, load_claims, verdict
-from mskseg.evaluation.ledger import check_none_vanished, judge, ledger_table, short_table
-from mskseg.evaluation.measuring import measure_table
+from mskseg.evaluation.claims.ledger import check_none_vanished, judge, ledger_table, short_table
+from mskseg.evaluation.claims.measuring import measure_table
+from mskseg.evaluation.claims.statements import Claim, Measure, Rule, load_claims, verdict
 from mskseg.models.dimensions import model_dimensions
 from mskseg.provenance import provenance
 from mskseg.workbook.ledger import judge_output

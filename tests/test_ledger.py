@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from mskseg.commands.run import weigh
-from mskseg.evaluation.claims import load_claims
+from mskseg.evaluation.claims.statements import load_claims
 from mskseg.evaluation.tables import write_table
 from mskseg.workbook import load_notebook
 from mskseg.workbook.ledger import judge_output, ledger_lines, write_ledger

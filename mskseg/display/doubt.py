@@ -19,10 +19,10 @@ from mskseg.data.cases import CaseSlice
 from mskseg.display.colours import PREDICTION, REFERENCE
 from mskseg.display.slices import draw_label_map, show_slice
 from mskseg.errors import InputError
-from mskseg.evaluation.entropy import entropy_parts
-from mskseg.evaluation.infiltration import FatLook
-from mskseg.evaluation.map_sources import SliceMaps
-from mskseg.evaluation.selective import auroc
+from mskseg.evaluation.uncertainty.entropy import entropy_parts
+from mskseg.evaluation.uncertainty.infiltration import FatLook
+from mskseg.evaluation.uncertainty.map_sources import SliceMaps
+from mskseg.evaluation.uncertainty.selective import auroc
 
 
 def maps_beside(
@@ -149,7 +149,7 @@ def fat_page(looks: Sequence[FatLook]) -> NDArray[Any]:
     Parameters
     ----------
     looks : sequence of FatLook
-        From `mskseg.evaluation.infiltration.fat_by_grade`.
+        From `mskseg.evaluation.uncertainty.infiltration.fat_by_grade`.
 
     Returns
     -------

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from mskseg.display.colours import PLANS
 from mskseg.errors import InputError
-from mskseg.evaluation.biomarkers import agreement
+from mskseg.evaluation.errors.biomarkers import agreement
 
 _MARKERS = ("o", "s", "^", "D")
 _LINES = ("solid", "dashed", "dotted", "dashdot")  # apart in black and white too
@@ -39,7 +39,7 @@ def effect_panels(
     Parameters
     ----------
     joined : pandas.DataFrame
-        From `mskseg.evaluation.explain.with_properties`.
+        From `mskseg.evaluation.errors.explain.with_properties`.
     effects : mapping of str to str
         Columns and what they are called; those that the table lacks are left out.
     score : str
@@ -107,7 +107,7 @@ def change_chart(changes: pd.DataFrame, *, title: str = "", ax: Axes | None = No
     Parameters
     ----------
     changes : pandas.DataFrame
-        From `mskseg.evaluation.explain.paired_change`, several of them concatenated.
+        From `mskseg.evaluation.errors.explain.paired_change`, several of them concatenated.
     title : str
         States the finding.
     ax : Axes, optional
@@ -153,7 +153,7 @@ def agreement_panels(markers: pd.DataFrame, *, title: str = "") -> NDArray[Any]:
     Parameters
     ----------
     markers : pandas.DataFrame
-        From `mskseg.evaluation.markers.biomarker_table`, of one plan.
+        From `mskseg.evaluation.errors.markers.biomarker_table`, of one plan.
     title : str
         States the finding.
 
@@ -229,7 +229,7 @@ def form_panels(table: pd.DataFrame, *, group: str = "group", title: str = "") -
     Parameters
     ----------
     table : pandas.DataFrame
-        From `score_cases` with `mskseg.evaluation.measures.Measures`, of one plan.
+        From `score_cases` with `mskseg.evaluation.errors.measures.Measures`, of one plan.
     group : str
         Column with the kind of tissue.
     title : str

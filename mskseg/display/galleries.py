@@ -90,7 +90,7 @@ def ceiling_chart(
     ----------
     ceilings : pandas.DataFrame
         A row for each `dataset`, `tissue` and `sigma_px` with the mean `dice` of
-        `mskseg.evaluation.second_reader.reader_ceiling`.
+        `mskseg.evaluation.errors.second_reader.reader_ceiling`.
     means : pandas.DataFrame
         A row for each `dataset`, `tissue` and `segmenter` with its mean `dice`.
     title : str, optional
@@ -145,7 +145,7 @@ def stray_chart(
     Parameters
     ----------
     scores : pandas.DataFrame
-        From `mskseg.evaluation.metric_examples.stray_components`.
+        From `mskseg.evaluation.errors.metric_examples.stray_components`.
     reference, prediction : (H, W) bool
         From `draw_stray`.
     title : str
@@ -181,7 +181,7 @@ def drift_chart(means: pd.DataFrame, *, title: str | None = None, ax: Axes | Non
     Parameters
     ----------
     means : pandas.DataFrame
-        From `mskseg.evaluation.stacking.drift`.
+        From `mskseg.evaluation.errors.stacking.drift`.
     title : str, optional
         Default: what the first segmenter's Dice comes to under the last plan.
     ax : Axes, optional

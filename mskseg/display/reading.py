@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from mskseg.display.colours import REFERENCE
 from mskseg.display.doubt import draw_outlines, fill_pixels, panels_of, predicted_labels
 from mskseg.display.slices import OUTLINE, show_slice
-from mskseg.evaluation.map_sources import SliceMaps
+from mskseg.evaluation.uncertainty.map_sources import SliceMaps
 
 CHECK, DOUBTFUL = 0.7, 0.9
 """Probability of the shown tissue below which a pixel is "doubtful", and below which "check"."""

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from mskseg.display.colours import PLANS
 from mskseg.errors import InputError
-from mskseg.evaluation.uncertainty import opinion_bins
+from mskseg.evaluation.uncertainty.case_tables import opinion_bins
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -96,8 +96,8 @@ def opinion_charts(outlines: pd.DataFrame) -> NDArray[Any]:
     Parameters
     ----------
     outlines : pandas.DataFrame
-        `mskseg.evaluation.uncertainty.UncertaintyTables.outlines`; models that never learned to
-        predict an IoU are left out.
+        `UncertaintyTables.outlines` of `mskseg.evaluation.uncertainty.case_tables`; models that
+        never learned to predict an IoU are left out.
 
     Returns
     -------
@@ -192,7 +192,7 @@ def referral_chart(
     Parameters
     ----------
     curves : mapping of str to pandas.DataFrame
-        Name, for the legend, and `mskseg.evaluation.selective.referral_curve`.
+        Name, for the legend, and `mskseg.evaluation.uncertainty.selective.referral_curve`.
     title : str, optional
         Default: what correcting a fifth by doubt brings over chance, where it brings most.
     ax : Axes, optional

@@ -32,7 +32,7 @@ def verdict_bars(ledger: pd.DataFrame, *, title: str = "", ax: Axes | None = Non
     Parameters
     ----------
     ledger : pandas.DataFrame
-        From `mskseg.evaluation.ledger.ledger_table`.
+        From `mskseg.evaluation.claims.ledger.ledger_table`.
     title : str
         States the finding.
     ax : Axes, optional
@@ -84,7 +84,7 @@ def interval_chart(ledger: pd.DataFrame, *, title: str = "", ax: Axes | None = N
     Parameters
     ----------
     ledger : pandas.DataFrame
-        From `mskseg.evaluation.ledger.ledger_table`.
+        From `mskseg.evaluation.claims.ledger.ledger_table`.
     title : str
         States the finding.
     ax : Axes, optional

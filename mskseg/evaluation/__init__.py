@@ -10,10 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from mskseg.evaluation.bootstrap import compare_models, paired_bootstrap
-    from mskseg.evaluation.calibration import Calibration, ReliabilityBins
     from mskseg.evaluation.committed import committed_results, side_by_side
     from mskseg.evaluation.label_maps import score_label_maps
-    from mskseg.evaluation.map_sources import GivenMaps, VolumeMaps
     from mskseg.evaluation.metrics import (
         SurfaceDistances,
         assd_mm,
@@ -25,37 +23,47 @@ if TYPE_CHECKING:
         surface_distances_mm,
         volume_ml,
     )
-    from mskseg.evaluation.multiclass import (
+    from mskseg.evaluation.plans import NeighbourBox, OracleBox, OraclePoint, SpecialistBox
+    from mskseg.evaluation.reported import beside_casali
+    from mskseg.evaluation.summary import dice_table, summarise
+    from mskseg.evaluation.tables import score_cases, write_table
+    from mskseg.evaluation.tissues import tissue_means, tissue_properties
+    from mskseg.evaluation.uncertainty.calibration import Calibration, ReliabilityBins
+    from mskseg.evaluation.uncertainty.case_tables import (
+        average_subjects,
+        doubt_and_error,
+        measure_uncertainty,
+    )
+    from mskseg.evaluation.uncertainty.map_sources import GivenMaps, VolumeMaps
+    from mskseg.evaluation.uncertainty.multiclass import (
         as_classes,
         checked_probabilities,
         multiclass_probabilities,
     )
-    from mskseg.evaluation.plans import NeighbourBox, OracleBox, OraclePoint, SpecialistBox
-    from mskseg.evaluation.prompted_maps import PromptedMaps
-    from mskseg.evaluation.reported import beside_casali
-    from mskseg.evaluation.selective import referral_curves
-    from mskseg.evaluation.summary import dice_table, summarise
-    from mskseg.evaluation.tables import score_cases, write_table
-    from mskseg.evaluation.temperature import temperatures_of
-    from mskseg.evaluation.tissues import tissue_means, tissue_properties
-    from mskseg.evaluation.uncertainty import average_subjects, doubt_and_error, measure_uncertainty
+    from mskseg.evaluation.uncertainty.prompted_maps import PromptedMaps
+    from mskseg.evaluation.uncertainty.selective import referral_curves
+    from mskseg.evaluation.uncertainty.temperature import temperatures_of
     from mskseg.evaluation.volumes import volume_table
 
 _NAMES = {
     "mskseg.evaluation.bootstrap": ("compare_models", "paired_bootstrap"),
-    "mskseg.evaluation.calibration": ("Calibration", "ReliabilityBins"),
+    "mskseg.evaluation.uncertainty.calibration": ("Calibration", "ReliabilityBins"),
     "mskseg.evaluation.committed": ("committed_results", "side_by_side"),
-    "mskseg.evaluation.map_sources": ("GivenMaps", "VolumeMaps"),
-    "mskseg.evaluation.multiclass": (
+    "mskseg.evaluation.uncertainty.map_sources": ("GivenMaps", "VolumeMaps"),
+    "mskseg.evaluation.uncertainty.multiclass": (
         "as_classes",
         "checked_probabilities",
         "multiclass_probabilities",
     ),
-    "mskseg.evaluation.prompted_maps": ("PromptedMaps",),
+    "mskseg.evaluation.uncertainty.prompted_maps": ("PromptedMaps",),
     "mskseg.evaluation.reported": ("beside_casali",),
-    "mskseg.evaluation.selective": ("referral_curves",),
-    "mskseg.evaluation.temperature": ("temperatures_of",),
-    "mskseg.evaluation.uncertainty": ("average_subjects", "doubt_and_error", "measure_uncertainty"),
+    "mskseg.evaluation.uncertainty.selective": ("referral_curves",),
+    "mskseg.evaluation.uncertainty.temperature": ("temperatures_of",),
+    "mskseg.evaluation.uncertainty.case_tables": (
+        "average_subjects",
+        "doubt_and_error",
+        "measure_uncertainty",
+    ),
     "mskseg.evaluation.metrics": (
         "SurfaceDistances",
         "assd_mm",

@@ -9,7 +9,7 @@ from pathlib import Path
 import pandas as pd
 
 from mskseg.errors import InputError
-from mskseg.evaluation.uncertainty import average_subjects
+from mskseg.evaluation.uncertainty.case_tables import average_subjects
 
 
 def committed_results(folder: str | os.PathLike[str], pattern: str) -> pd.DataFrame:
@@ -52,8 +52,8 @@ def side_by_side(
     Parameters
     ----------
     here, elsewhere : pandas.DataFrame
-        `mskseg.evaluation.uncertainty.UncertaintyTables.cases`, unscaled; the second from
-        `committed_results`, maybe empty.
+        `UncertaintyTables.cases` of `mskseg.evaluation.uncertainty.case_tables`, unscaled; the
+        second from `committed_results`, maybe empty.
     values : sequence of str
         Columns to average.
 

@@ -18,13 +18,8 @@ from mskseg.evaluation.prediction import (
     check_run,
     promptable_px,
 )
-from mskseg.evaluation.tables import (
-    COLUMNS,
-    described_case,
-    described_model,
-    listed_cases,
-    scores_of,
-)
+from mskseg.evaluation.rows import described_case, described_model, scores_of
+from mskseg.evaluation.tables import COLUMNS, listed_cases
 from mskseg.prompts import MIN_AREA_MM2, boxes_from_mask
 
 if TYPE_CHECKING:

@@ -25,7 +25,6 @@ beyond the structure, under one plan and not under the others.
 
 from __future__ import annotations
 
-import math
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -34,19 +33,17 @@ import pandas as pd
 from tqdm.auto import tqdm
 
 from mskseg.errors import InputError
-from mskseg.evaluation import metrics
 from mskseg.evaluation.case_run import CaseRun
 from mskseg.evaluation.plans import OraclePoint, PromptPlan
 from mskseg.evaluation.prediction import (
     LabelPrediction,
-    Named,
     PromptableSegmenter,
     check_has_reference,
 )
+from mskseg.evaluation.rows import described_case, described_model, scores_of
 from mskseg.evaluation.summary import summarise
-from mskseg.evaluation.surfaces import bounding_slices
 from mskseg.files import written_atomically
-from mskseg.prompts import MIN_AREA_MM2, fill_boxes
+from mskseg.prompts import MIN_AREA_MM2
 from mskseg.provenance import sidecar_path, sidecar_text
 
 if TYPE_CHECKING:
@@ -92,8 +89,6 @@ COLUMNS = (
 
 Further = Callable[["Case", LabelPrediction], Mapping[str, Any]]
 """What measures more of a case's prediction: column -> value."""
-
-_NOT_SCORED = dict.fromkeys(("dice", "iou", "hd95_mm", "assd_mm", "filled_box_dice"), math.nan)
 
 
 def score_cases(
@@ -219,71 +214,6 @@ def _case_rows(
         for each in run.predictions(plan, on_slice=on_slice):
             scores = scores_of(each) | dict(further(case, each) if further else {})
             yield described | source | {"tissue": case.tissue(each.label)} | scores
-
-
-def described_model(model: Named) -> dict[str, Any]:
-    """Columns of a row that say which model."""
-    return {"segmenter": model.name, "miniature": model.miniature}
-
-
-def described_case(case: Case) -> dict[str, Any]:
-    """Columns of a row that copy the case."""
-    return {
-        "dataset": case.dataset,
-        "subject": case.subject,
-        "anatomy": case.anatomy,
-        "sequence": case.sequence,
-        "site": case.site,
-        "side": case.side,
-        "severity": case.severity,
-        "reference_provenance": case.reference_provenance,
-    }
-
-
-def scores_of(each: LabelPrediction) -> dict[str, Any]:
-    """Columns of a row from `label` on: what became of one label on one slice."""
-    n_reference, n_prediction = int(each.reference.sum()), int(each.prediction.sum())
-    pixel_mm2 = math.prod(each.case_slice.spacing_mm)
-    status = _status(each, n_reference=n_reference, n_prediction=n_prediction)
-    return {
-        "label": each.label,
-        "plane": each.case_slice.plane,
-        "slice": each.case_slice.index,
-        "status": status,
-        "n_prompts": len(each.boxes_xyxy),
-        "area_mm2": n_reference * pixel_mm2,
-        "predicted_area_mm2": n_prediction * pixel_mm2,
-        "overlap_mm2": int((each.reference & each.prediction).sum()) * pixel_mm2,
-        "unprompted_px": n_reference - each.promptable_px,
-        "predicted_iou": each.predicted_iou,
-        "encode_s": each.encode_s,
-        "decode_s": each.decode_s,
-    } | (_NOT_SCORED if status == "too_small" else _agreement(each))
-
-
-def _agreement(each: LabelPrediction) -> dict[str, float]:
-    filled = fill_boxes(each.boxes_xyxy, each.reference.shape)
-    # Only the part of the slice where there is something: a muscle fills a fiftieth of it.
-    part = bounding_slices(each.reference | each.prediction | filled)
-    reference, prediction = each.reference[part], each.prediction[part]
-    surfaces = metrics.surface_distances_mm(
-        reference, prediction, spacing_mm=each.case_slice.spacing_mm
-    )
-    return {
-        "dice": metrics.dice(reference, prediction),
-        "iou": metrics.iou(reference, prediction),
-        "hd95_mm": surfaces.hd95_mm,
-        "assd_mm": surfaces.assd_mm,
-        "filled_box_dice": metrics.dice(reference, filled[part]),
-    }
-
-
-def _status(each: LabelPrediction, *, n_reference: int, n_prediction: int) -> str:
-    if n_reference and each.promptable_px:
-        return "missing" if each.missing else "scored"
-    if n_reference:
-        return "too_small"
-    return "beyond_end" if n_prediction else "both_empty"
 
 
 def listed_cases(cases: Case | Iterable[Case]) -> list[Case]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import mskseg
 from mskseg.errors import InputError, OutputError
-from mskseg.evaluation.claims import claims_path
+from mskseg.evaluation.claims.statements import claims_path
 from mskseg.workbook.pages import write_index, write_page
 from mskseg.workbook.record import RECORD_FILE, NotebookRun, Record, result_key
 from mskseg.workbook.sources import (

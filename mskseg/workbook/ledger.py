@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import mskseg
-from mskseg.evaluation.claims import Claims, Note, Verdict, load_claims
-from mskseg.evaluation.ledger import Judgement, judge
+from mskseg.evaluation.claims.ledger import Judgement, judge
+from mskseg.evaluation.claims.statements import Claims, Note, Verdict, load_claims
 from mskseg.files import written_atomically
 from mskseg.workbook.pages import LEDGER_PAGE
 from mskseg.workbook.record import finished_notebooks
@@ -105,7 +105,7 @@ def judge_output(
     ------
     mskseg.errors.InputError
         If ``claims.yaml`` cannot be read. A vanished cell raises nothing: see
-        `mskseg.evaluation.ledger.check_none_vanished`.
+        `mskseg.evaluation.claims.ledger.check_none_vanished`.
     """
     claims = load_claims()
     named = {one.measure.notebook for one in claims.claims if one.measure}

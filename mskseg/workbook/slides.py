@@ -28,11 +28,11 @@ _PAGE = """{%- extends 'reveal/index.html.j2' -%}
 <html lang="en"><head><meta charset="utf-8">
 <title>{{ resources['metadata']['name'] | escape_html }}</title>
 {%- block notebook_css -%}{{ super() }}{%- endblock -%}
-<style>@@CSS@@</style></head>
+<style>CSS</style></head>
 {%- endblock -%}
 {%- block footer -%}
 <div id="notes" role="complementary" aria-label="speaker notes"></div><div id="counter"></div>
-<script>@@JS@@</script></html>
+<script>JS</script></html>
 {%- endblock -%}
 """
 
@@ -99,7 +99,7 @@ def write_slides(notebook: NotebookNode, path: Path, *, title: str) -> None:
 def _template() -> str:
     folder = resources.files("mskseg.workbook")
     page = _PAGE
-    for mark, name in (("@@CSS@@", "slides.css"), ("@@JS@@", "slides.js")):
+    for mark, name in (("CSS", "slides.css"), ("JS", "slides.js")):
         text = (folder / name).read_text(encoding="utf-8")
         page = page.replace(mark, "{% raw %}" + text + "{% endraw %}")
     return page + PNG_WITH_ALT

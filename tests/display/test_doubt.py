@@ -11,9 +11,9 @@ from matplotlib import pyplot as plt
 from mskseg.data.cases import CaseSlice
 from mskseg.display import plots
 from mskseg.errors import InputError
-from mskseg.evaluation.infiltration import FatLook
-from mskseg.evaluation.map_sources import SliceMaps
-from mskseg.evaluation.selective import referral_curve
+from mskseg.evaluation.uncertainty.infiltration import FatLook
+from mskseg.evaluation.uncertainty.map_sources import SliceMaps
+from mskseg.evaluation.uncertainty.selective import referral_curve
 
 
 @pytest.fixture(autouse=True)

@@ -11,7 +11,7 @@ from matplotlib import pyplot as plt
 from mskseg.data.cases import CaseSlice
 from mskseg.display import plots
 from mskseg.errors import InputError
-from mskseg.evaluation.metric_examples import draw_stray, stray_components
+from mskseg.evaluation.errors.metric_examples import draw_stray, stray_components
 from mskseg.evaluation.prediction import LabelPrediction
 
 

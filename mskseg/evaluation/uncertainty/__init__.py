@@ -1,0 +1,1 @@
+"""Whether a model knows when it is wrong: maps, calibration, ensembles, referral."""

@@ -1,0 +1,136 @@
+"""Muscles with fat in them: which labels are muscle, and how much of each pixel is fat."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mskseg.data.cases import Case, CaseSet, CaseSlice
+from mskseg.data.datasets import load_cases
+from mskseg.data.selection import fullest_slice, load_some
+from mskseg.data.splits import Part
+from mskseg.data.volume import LabelMap, Volume, check_same_grid
+from mskseg.evaluation.errors.biomarkers import fat_fraction, mean_inside
+from mskseg.evaluation.prediction import check_has_reference
+from mskseg.evaluation.uncertainty.map_sources import with_labels
+
+DIXON = ("dixon_water", "dixon_fat")
+_AIR = 0.1  # of the 99th percentile of the signal: below is noise, whose fraction means nothing
+
+
+def fat_fraction_of(case: Case) -> Volume:
+    """Load the Dixon pair that belongs to a case and give its fat fraction.
+
+    Parameters
+    ----------
+    case : Case
+        Of a data set with the sequences `DIXON` on the same grid, such as the thigh phantoms.
+
+    Returns
+    -------
+    Volume
+        0 to 1, float64; NaN in air, where there is too little signal.
+
+    Raises
+    ------
+    InputError
+        If the data set has no such images of the person, or on another grid.
+    """
+    water, fat = load_cases(
+        case.dataset, subjects=[case.subject], sequences=list(DIXON), progress=False
+    )
+    check_same_grid(case.image, water.image)
+    signal = water.image.array.astype(np.float64) + fat.image.array
+    fraction = fat_fraction(water.image.array, fat.image.array)
+    fraction[signal < _AIR * np.percentile(signal, 99)] = np.nan
+    return case.image.with_array(fraction)
+
+
+@dataclass(frozen=True, eq=False)
+class FatLook:
+    """One slice of a person and how much of it is fat.
+
+    Attributes
+    ----------
+    severity : str
+    case_slice : CaseSlice
+        The fullest of the case.
+    fraction : (H, W) float64
+        Fat fraction of its pixels; NaN in air.
+    in_muscle : float
+        Mean fat fraction inside the reference of the whole volume.
+    """
+
+    severity: str
+    case_slice: CaseSlice
+    fraction: NDArray[np.float64]
+    in_muscle: float
+
+
+def load_muscles(
+    dataset: str, parts: Mapping[Part, int], *, left_out: Sequence[str]
+) -> dict[Part, CaseSet]:
+    """Load people of several parts of a split, with the muscles as the only labels.
+
+    Parameters
+    ----------
+    dataset : str
+        Of the manifest.
+    parts : mapping of part to int
+        How many people of each; in their first sequence.
+    left_out : sequence of str
+        Tissues that are no muscle; they become background.
+
+    Returns
+    -------
+    dict of part to CaseSet
+
+    Raises
+    ------
+    InputError
+        As `mskseg.data.selection.load_some` and `with_labels`.
+    """
+    loaded = {
+        part: load_some(dataset, n_subjects=n, part=part, progress=False)
+        for part, n in parts.items()
+    }
+    return {
+        part: CaseSet(cases.name, [_narrowed(case, left_out) for case in cases])
+        for part, cases in loaded.items()
+    }
+
+
+def fat_by_grade(cases: Iterable[Case]) -> list[FatLook]:
+    """Look at the first person of each grade, in the alphabetical order of the grades.
+
+    Parameters
+    ----------
+    cases : iterable of Case
+        With `severity`, and what `fat_fraction_of` needs.
+    """
+    firsts: dict[str, Case] = {}
+    for case in cases:
+        firsts.setdefault(case.severity, case)
+    return [_look(case) for _, case in sorted(firsts.items())]
+
+
+def _look(case: Case) -> FatLook:
+    check_has_reference(case)
+    fraction, one = fat_fraction_of(case), fullest_slice(case)
+    inside = cast(LabelMap, case.reference).array > 0
+    return FatLook(
+        case.severity,
+        one,
+        fraction.slice(one.plane, one.index),
+        mean_inside(fraction.array, inside),
+    )
+
+
+def _narrowed(case: Case, left_out: Sequence[str]) -> Case:
+    labels = [label for label, tissue in case.tissues.items() if tissue not in left_out]
+    kept = with_labels(case, labels)
+    return replace(kept, tissues={label: case.tissues[label] for label in labels})

@@ -1,0 +1,145 @@
+"""Biomarkers from slices are those of the volume, and stand beside what matters."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from mskseg.data.cases import Case
+from mskseg.data.volume import LabelMap, Volume
+from mskseg.errors import InputError
+from mskseg.evaluation.errors.biomarkers import measure_label
+from mskseg.evaluation.errors.markers import (
+    BIOMARKERS,
+    biomarker_agreement,
+    biomarker_table,
+    fat_maps,
+    load_maps,
+    measure_slice,
+    t2_maps,
+)
+from mskseg.evaluation.errors.measures import Measures
+from mskseg.evaluation.plans import OracleBox
+from mskseg.evaluation.tables import score_cases
+
+AFFINE = np.diag([1.0, 0.5, 4.0, 1.0])
+
+
+def knee(sequence: str = "pdw", values: np.ndarray | None = None) -> Case:
+    """A strip of cartilage that widens from slice to slice; the image is a map if asked for."""
+    labels = np.zeros((40, 60, 5), dtype=np.int16)
+    for k in range(1, 4):
+        labels[5:35, 20 : 24 + 2 * k, k] = 1
+    reference = LabelMap(labels, AFFINE)
+    image = Volume(labels * 100.0 + 1 if values is None else values, AFFINE)
+    return Case(
+        subject="a",
+        image=image,
+        reference=reference,
+        tissues={1: "femoral cartilage"},
+        anatomy="knee",
+        sequence=sequence,
+        dataset="d",
+    )
+
+
+def t2_case() -> Case:
+    tenths = np.full((40, 60, 5), 300, dtype=np.int16)
+    tenths[:, :, 3] = 500
+    tenths[0, 0, 0] = 0
+    return knee("t2_map", tenths)
+
+
+@pytest.fixture
+def table(filling) -> pd.DataFrame:
+    measures = Measures(maps=t2_maps([t2_case()]))
+    return score_cases(filling, knee(), prompts=OracleBox(), further=measures, progress=False)
+
+
+def test_slices_add_up_to_what_is_measured_in_the_volume(table):
+    got = biomarker_table(table, slice_distance_mm={"d": 4.0}).set_index("biomarker")
+    case = knee()
+    values = t2_maps([t2_case()])["T2", "d", "a"].array
+    expected = measure_label(case.reference, 1, plane=case.plane, values=values)
+    assert got.loc["cartilage thickness", "reference"] == pytest.approx(expected["thickness_mm"])
+    assert got.loc["cartilage T2", "reference"] == pytest.approx(expected["mean_value"])
+
+
+def test_a_box_that_is_filled_leaves_a_rectangle_as_it_is(table):
+    got = biomarker_table(table, slice_distance_mm={"d": 4.0})
+    assert got["difference"].abs().max() == pytest.approx(0, abs=1e-9)
+
+
+def test_a_volume_counts_the_distance_of_slices_and_is_compared_in_per_cent(table):
+    muscle = table.assign(
+        anatomy="thigh", tissue="gracilis", predicted_area_mm2=lambda t: 1.1 * t.area_mm2
+    )
+    got = biomarker_table(muscle, slice_distance_mm={"d": 8.0}).set_index("biomarker")
+    row = got.loc["muscle volume"]
+    assert row["reference"] == pytest.approx(table["area_mm2"].sum() * 8 / 1000)
+    assert (row["unit"], row["difference"]) == ("%", pytest.approx(10))
+
+
+@pytest.mark.parametrize(
+    ("anatomy", "tissue", "names"),
+    [
+        ("knee", "patellar cartilage", {"cartilage thickness", "cartilage T2"}),
+        ("hip", "acetabular cartilage", {"cartilage thickness"}),
+        ("lumbar spine", "disc L1/2", {"disc height"}),
+        ("thigh", "biceps femoris long head", {"muscle volume", "muscle fat fraction"}),
+        ("thigh", "femur marrow", set()),
+        ("thigh", "subcutaneous fat", set()),
+        ("knee", "femur", set()),
+    ],
+)
+def test_each_tissue_has_its_biomarkers(anatomy, tissue, names):
+    assert {m.name for m in BIOMARKERS if m.applies(anatomy, tissue)} == names
+
+
+def test_every_smallest_change_has_a_source_or_says_that_it_has_none():
+    for marker in BIOMARKERS:
+        assert "doi:10." in marker.source or "commonly quoted" in marker.source
+
+
+def test_maps_are_in_milliseconds_and_points_and_know_where_they_have_no_value():
+    t2 = t2_maps([t2_case()])["T2", "d", "a"].array
+    assert np.isnan(t2[0, 0, 0])
+    assert t2[1, 1, 1] == pytest.approx(30)
+    shape = (40, 60, 5)
+    pair = [knee("dixon_water", np.full(shape, 3.0)), knee("dixon_fat", np.full(shape, 1.0))]
+    assert fat_maps(pair)["fat fraction", "d", "a"].array[1, 1, 1] == pytest.approx(25)
+    with pytest.raises(InputError, match="give dixon_water and dixon_fat"):
+        fat_maps(pair[:1])
+
+
+def test_no_data_set_no_maps():
+    assert load_maps([]) == {}
+
+
+def test_nothing_has_no_thickness_but_a_volume_of_zero():
+    nothing = np.zeros((5, 5), dtype=bool)
+    assert np.isnan(measure_slice("thickness", nothing, spacing_mm=(1.0, 1.0)))
+    assert measure_slice("volume", nothing, spacing_mm=(1.0, 1.0)) == 0
+    assert np.isnan(measure_slice("T2", ~nothing, spacing_mm=(1.0, 1.0)))
+
+
+def test_limits_are_within_only_if_both_are_smaller_than_what_matters():
+    pairs = pd.DataFrame(
+        {
+            "biomarker": "disc height",
+            "segmenter": ["good"] * 3 + ["bad"] * 3,
+            "unit": "mm",
+            "smallest_change": 0.85,
+            "difference": [0.0, 0.1, -0.1, 0.0, 3.0, -3.0],
+        }
+    )
+    got = biomarker_agreement(pairs).set_index("segmenter")
+    assert got["within"].to_dict() == {"good": True, "bad": False}
+    assert got["source"].str.contains("Boos").all()
+    lost = biomarker_agreement(
+        pairs.assign(difference=pairs["difference"].where(pairs["segmenter"] == "good"))
+    )
+    assert lost["segmenter"].tolist() == ["good"]
+    for nothing in (pairs.iloc[:0], pairs.assign(difference=np.nan)):
+        assert biomarker_agreement(nothing).empty

@@ -148,12 +148,15 @@ tuned = [each.segmenter for each in tunings]
 who = list_subjects(dataset, part="test")[:n_test]
 sequence = load_cases(dataset, subjects=who, sequences=[other_sequence])
 anatomy = load_some(other_dataset, n_subjects=n_test)
-tests = {"inside": test, other_sequence: sequence, other_dataset: anatomy}
-models = [segmenter, tuned[-1], *boxed, automatic]
-table = specialists.score_test_sets(models, tests, slice_step=slice_step)
+far, near = f"another anatomy ({other_dataset})", f"another sequence ({other_sequence})"
+tests = {"inside": test, near: sequence, far: anatomy}
 
 # %%
+models = [segmenter, tuned[-1], *boxed, automatic]
+table = specialists.score_test_sets(models, tests, slice_step=slice_step)
 write_table(table, tables / "06_inside_outside.csv", provenance=facts)
+
+# %%
 by_set = summarise(table, by=["test_set", "segmenter", "prompt", "box_source"])
 means = by_set.pivot(index="segmenter", columns="test_set", values="dice")[list(tests)]
 of_boxes = by_set[by_set["segmenter"] == segmenter.name].set_index("test_set")
@@ -163,7 +166,7 @@ wide = pd.concat(
 wide.round(3)
 
 # %% alt="Dice of each model inside, on another sequence and on another anatomy, one dot a model"
-loser = (means["inside"] - means[other_dataset]).idxmax()
+loser = (means["inside"] - means[far]).idxmax()
 inside_outside = plots.dot_rows(
     by_set,
     row="test_set",
@@ -368,7 +371,7 @@ listed = "; ".join(f"{arm} {value:.2f}" for arm, value in volume.items())
 Markdown(f"""SAM here is {segmenter.name}, {kind}; every specialist is small and trained for minutes.
 
 - Inside, **{leader}** is ahead with {means.loc[leader, "inside"]:.2f} (the box alone: {wide.loc["the box alone", "inside"]:.2f}).
-- From inside to {other_dataset}, {specialist.name} goes from {means.loc[specialist.name, "inside"]:.2f} to {means.loc[specialist.name, other_dataset]:.2f}, zero-shot {segmenter.name} from {means.loc[segmenter.name, "inside"]:.2f} to {means.loc[segmenter.name, other_dataset]:.2f}, and the box alone from {wide.loc["the box alone", "inside"]:.2f} to {wide.loc["the box alone", other_dataset]:.2f}.
+- From inside to {other_dataset}, {specialist.name} goes from {means.loc[specialist.name, "inside"]:.2f} to {means.loc[specialist.name, far]:.2f}, zero-shot {segmenter.name} from {means.loc[segmenter.name, "inside"]:.2f} to {means.loc[segmenter.name, far]:.2f}, and the box alone from {wide.loc["the box alone", "inside"]:.2f} to {wide.loc["the box alone", far]:.2f}.
 - Of {len(crossed)} pairs of curves over {min(training_sizes)} to {max(training_sizes)} people, {n_crossed} cross.
 - Dice of the volume: {listed}.
 - With nnU-Net's boxes instead of the reference's, tuned SAM changes by {with_found - with_own:+.2f}; against nnU-Net alone it is {with_found - only_found:+.2f}.

@@ -61,7 +61,7 @@ n_train = 6  # people to tune on
 n_validation = 2  # people who select the epoch and fit the temperature; they never report
 n_test = 6  # people who report; with fewer than 6 there is no verdict
 steps = 60  # of each training
-steps_unet = 300  # of the U-Net that is trained from scratch and needs no box
+steps_unet = 150  # of the U-Net that is trained from scratch and needs no box
 slice_step = 4  # take every n-th slice: neighbours are then n slices apart
 learning_rate = 2e-4  # twice what the studies gave SAM; more breaks what is there before it teaches
 jitter_px = 3.0  # pixels; each side of a box moves by up to this, in training and as a test
@@ -194,7 +194,7 @@ overall = evaluation.average_subjects(main, by=["arm", "model"], values=scores)
 evaluation.side_by_side(main, elsewhere, values=scores).round(3)
 
 # %% [markdown]
-# **What you see**: means over people; all models are miniatures. `dice` is of the volume, over the slices taken. NLL (in nats) and Brier are over whole slices; lower is better. Look at the *arms* first: without the reference's boxes every model is less accurate **and** less honest, because a box that drifted off makes it confident about the wrong thing. The U-Net is short-trained and small: it stands here for *what has to be compared*, not for nnU-Net. A calibration that was measured with oracle boxes is not the one that a clinic gets.
+# **What you see**: means over people; all models are miniatures. `dice` is of the volume, over the slices taken. NLL (in nats) and Brier are over whole slices; lower is better. Look at the *arms* first: without the reference's boxes every model is less accurate **and** less honest, because a box that drifted off makes it confident about the wrong thing. The U-Net saw few people and few steps and finds little, and boxes drawn around little are worse than none: it stands here for *what has to be compared*, not for nnU-Net. A calibration that was measured with oracle boxes is not the one that a clinic gets.
 #
 # A *temperature* was fitted on the validation people for each model, for the least NLL: it divides all logits by one number. Above 1 the model was too sure of itself. It changes no label of a single model, so no Dice; what it does to the rest comes below.
 #

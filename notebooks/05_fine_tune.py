@@ -146,8 +146,12 @@ facts = provenance(command="05_fine_tune", segmenter=segmenter, cases=everyone, 
 write_table(
     cross.assign(mode=mode, n_train=n_train), tables / "05_cross_table.csv", provenance=facts
 )
-shown = ["training_subset", "evaluated_on", "part", "kinship", "dice_zero_shot", "dice_tuned"]
-cross[[*shown, "gain", "gain_low", "gain_high", "n_subjects"]].round(3)
+cells = [
+    f"{now:.3f} ({by:+.3f})" for now, by in zip(cross["dice_tuned"], cross["gain"], strict=True)
+]
+cross.assign(cell=cells).pivot(
+    index="training_subset", columns=["part", "evaluated_on"], values="cell"
+).reindex(subsets)
 
 # %% alt="Gain in Dice by tuning: training subsets in rows, evaluated data sets and parts in columns"
 own, other = cross[cross["in_distribution"]], cross[~cross["in_distribution"]]
@@ -158,7 +162,7 @@ gain_axes = plots.gain_map(
 plots.save_figure(gain_axes, figures / "05_gains.png", provenance=facts)
 
 # %% [markdown]
-# **What you see**: framed cells are in-distribution. "test" is the same site as the training, "inference" the held-out one. An asterisk marks a gain whose 95 % interval, from resampling *people*, leaves out zero; where fewer than five people stand behind a cell there is no interval, and a number without one is a hint. With dozens of cells some asterisks come by chance: at 5 % error, one in twenty of the cells where nothing happened. Read rows and columns, not single cells.
+# **What you see**: the table gives Dice after tuning and, in brackets, the gain over the same people zero-shot; the map gives the gain alone. Framed cells are in-distribution. "test" is the same site as the training, "inference" the held-out one. An asterisk marks a gain whose 95 % interval, from resampling *people*, leaves out zero; where fewer than five people stand behind a cell there is no interval, and a number without one is a hint. With dozens of cells some asterisks come by chance: at 5 % error, one in twenty of the cells where nothing happened. Read rows and columns, not single cells.
 #
 # ### Beside the study
 #
@@ -267,8 +271,9 @@ size_axes = plots.sweep_chart(
     spread="std",
     level=("zero-shot", untuned),
     labels=("people tuned on", "Dice, oracle boxes"),
-    title="How much each further person brings",
+    title=f"The first people bring {curve['mean'].iloc[0] - untuned:+.3f}, the further ones {curve['mean'].iloc[-1] - curve['mean'].iloc[0]:+.3f}",
 )
+size_axes.autoscale(axis="y")
 plots.save_figure(size_axes, figures / "05_training_size.png", provenance=facts)
 
 # %% [markdown]

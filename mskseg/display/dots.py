@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from textwrap import fill
 from typing import TYPE_CHECKING
 
 import matplotlib.pyplot as plt
@@ -75,7 +76,7 @@ def dot_rows(
         )
     for place in range(0, len(rows), 2):
         ax.axhspan(place - 0.5, place + 0.5, color="0.96", zorder=0)
-    ax.set_yticks(range(len(rows)), [str(name) for name in rows])
+    ax.set_yticks(range(len(rows)), [fill(str(name), 30) for name in rows])
     ax.set(xlabel=xlabel, xlim=(0, 1), ylim=(len(rows) - 0.5, -0.5))
     ax.grid(axis="x", color="0.88", linewidth=0.6)
     ax.spines[["top", "right"]].set_visible(False)

@@ -11,8 +11,9 @@ from torch import nn
 from mskseg.errors import InputError
 from mskseg.specialists.config import SpecialistConfig
 
-# Half of the package's own: a decoder at full resolution costs most of the time on a CPU.
-_UNET_DECODER = (128, 64, 32, 16, 8)
+# Half of the package's own, since a decoder costs most of the time on a CPU; but its last stages
+# are wider, for 15 tissues do not go through 8 features.
+_UNET_DECODER = (128, 64, 48, 32, 32)
 _DEEPLAB_DECODER = 64
 
 

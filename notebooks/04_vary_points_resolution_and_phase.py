@@ -42,8 +42,9 @@ import mskseg
 from mskseg.data import phantom
 from mskseg.data.selection import load_fetched, load_some
 from mskseg.display import plots
-from mskseg.evaluation import OracleBox, OraclePoint, phases, reported, write_table
+from mskseg.evaluation import OracleBox, OraclePoint, reported, write_table
 from mskseg.evaluation.nested import nested_mean
+from mskseg.evaluation.sweeps import phases
 from mskseg.evaluation.sweeps.clicks import click_curves
 from mskseg.evaluation.sweeps.effort import Costs, clicks_to_reach, share_reached, time_saved
 from mskseg.evaluation.sweeps.resolutions import COARSER_IMAGE, OTHER_FRAME, score_resolutions

@@ -40,23 +40,16 @@ from IPython.display import Markdown
 import mskseg
 from mskseg.data.selection import load_companions, load_some
 from mskseg.display import plots
-from mskseg.evaluation.errors import (
-    explain,
-    markers,
-    metric_examples,
-    recall,
-    stacking,
-    three_masks,
-)
+from mskseg.evaluation import NeighbourBox, OracleBox, tissue_properties, write_table
+from mskseg.evaluation.errors import explain, markers, measures, metric_examples, recall
 from mskseg.evaluation.errors.empty_slices import read_empty_slices
-from mskseg.evaluation.errors.measures import Measures
 from mskseg.evaluation.errors.second_reader import reader_ceiling
 from mskseg.evaluation.errors.shape_classes import shape_classes
+from mskseg.evaluation.errors.stacking import drift, stack_scores
+from mskseg.evaluation.errors.three_masks import score_three_masks, summarise_choice
 from mskseg.evaluation.groups import with_group
 from mskseg.evaluation.nested import nested_mean
-from mskseg.evaluation.plans import NeighbourBox, OracleBox
-from mskseg.evaluation.tables import score_cases, summarise, write_table
-from mskseg.evaluation.tissues import tissue_properties
+from mskseg.evaluation.tables import score_cases, summarise
 from mskseg.models.embeddings import EmbeddingCache
 from mskseg.provenance import provenance
 
@@ -111,7 +104,7 @@ print(f"{len(cases)} scans, {len(maps)} maps: {sorted({key[0] for key in maps})}
 
 # %%
 tight, slack, neighbour = OracleBox(), OracleBox(margin_px=slack_px), NeighbourBox()
-how = {"further": Measures(tolerance_mm=tolerance_mm, maps=maps), "progress": False}
+how = {"further": measures.Measures(tolerance_mm=tolerance_mm, maps=maps), "progress": False}
 parts = [score_cases(k, cases, prompts=tight, slice_step=slice_step, **how) for k in segmenters]
 main = pd.concat(parts, ignore_index=True)
 scored = main[main["status"] == "scored"]
@@ -264,8 +257,8 @@ numbered.set_axis(range(1, len(seen) + 1)).round(2)
 # %% alt="The three masks of the click on which the model's own choice lost most"
 rating = [k for k in segmenters if k.learned_iou] or [mskseg.load_segmenter("sam_vit_mini")]
 rater = rating[0]
-picks = three_masks.score_three_masks(rater, stacks, slice_step=2 * slice_step, progress=False)
-choice = three_masks.summarise_choice(picks)
+picks = score_three_masks(rater, stacks, slice_step=2 * slice_step, progress=False)
+choice = summarise_choice(picks)
 write_table(picks, tables / "08_three_masks.csv", provenance=facts)
 shown = recall.most_lost(picks, rater, stacks)
 three_axes = plots.masks_beside(
@@ -288,7 +281,7 @@ choice.round(3)
 # %%
 mute = mskseg.load_segmenter("medsam_vit_mini")
 try:
-    three_masks.score_three_masks(mute, stacks, progress=False)
+    score_three_masks(mute, stacks, progress=False)
 except mskseg.InputError as error:
     assert "never learned to rate" in str(error)
     print(error)
@@ -355,12 +348,12 @@ write_table(ceilings, tables / "08_ceiling.csv", provenance=facts)
 
 # %% alt="Dice over the number of slices from the start, for boxes on every slice and boxes handed on"
 two = volumes[volumes["box_source"] != slack.box_source]
-away = stacking.drift(two)
+away = drift(two)
 drift_axes = plots.drift_chart(away)
 plots.save_figure(drift_axes, figures / "08_drift.png", provenance=facts)
 shown_of = ["dice_3d", "volume_error", "invented"]
 by = ["dataset", "segmenter", "box_source"]
-of_volumes = nested_mean(stacking.stack_scores(two), by=by, values=shown_of)
+of_volumes = nested_mean(stack_scores(two), by=by, values=shown_of)
 write_table(of_volumes, tables / "08_volumes.csv", provenance=facts)
 of_volumes[[*by, *shown_of]].round(2)
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from itertools import combinations, pairwise
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from mskseg.data.cases import Case
@@ -17,6 +18,7 @@ from mskseg.evaluation.tables import score_cases
 from mskseg.specialists.specialist import Specialist
 
 Model = PromptableSegmenter | Specialist
+TIE = "tie"
 
 
 def score_model(model: Model, cases: Iterable[Case], *, slice_step: int = 1) -> pd.DataFrame:
@@ -143,7 +145,9 @@ def crossings(curves: pd.DataFrame, *, x: str, series: str, value: str = "dice")
     pandas.DataFrame
         A row for each pair of curves with two common positions or more: `first` and `second`,
         `at` (the first crossing, NaN if there is none), `ahead_before` and `ahead_after` (who is
-        higher at the first and at the last common position).
+        higher at the first and at the last common position, or "tie"). A crossing is where another
+        curve comes to be ahead; curves that meet and part again, or start or end together, do not
+        cross.
 
     Raises
     ------
@@ -158,8 +162,17 @@ def crossings(curves: pd.DataFrame, *, x: str, series: str, value: str = "dice")
         gap = (heights[first] - heights[second]).dropna()
         if len(gap) < 2:
             continue
-        points = pairwise(zip(gap.index, gap, strict=True))
-        at = [a + (b - a) * d / (d - e) for (a, d), (b, e) in points if d * e < 0]
-        ahead = [first if gap.iloc[end] > 0 else second for end in (0, -1)]
-        rows.append((first, second, at[0] if at else float("nan"), *ahead))
+        names = {1: first, -1: second, 0: TIE}
+        ahead = [names[int(np.sign(gap.iloc[end]))] for end in (0, -1)]
+        rows.append((first, second, _first_crossing(gap), *ahead))
     return pd.DataFrame(rows, columns=["first", "second", "at", "ahead_before", "ahead_after"])
+
+
+def _first_crossing(gap: pd.Series[float]) -> float:
+    """Where the sign of a gap first becomes another, from a point that is not 0 to the next one."""
+    apart = gap[gap != 0]
+    for (a, d), (b, e) in pairwise(zip(apart.index, apart, strict=True)):
+        if np.sign(d) != np.sign(e):
+            met = gap.index[(gap.index > a) & (gap.index < b)]  # points where both are level
+            return float(met[0] if len(met) else a + (b - a) * d / (d - e))
+    return float("nan")

@@ -39,6 +39,30 @@ def test_curves_that_do_not_cross_say_who_is_ahead():
     assert row["ahead_before"] == row["ahead_after"] == "b"
 
 
+def test_a_crossing_exactly_on_a_point_is_found():
+    (row,) = crossings(
+        curves(a={1: 0.2, 2: 0.5, 4: 0.8}, b={1: 0.4, 2: 0.5, 4: 0.6}), x="n", series="model"
+    ).to_dict("records")
+    assert row["at"] == 2
+    assert (row["ahead_before"], row["ahead_after"]) == ("b", "a")
+
+
+def test_curves_that_touch_do_not_cross():
+    (row,) = crossings(
+        curves(a={1: 0.2, 2: 0.5, 4: 0.3}, b={1: 0.4, 2: 0.5, 4: 0.6}), x="n", series="model"
+    ).to_dict("records")
+    assert pd.isna(row["at"])
+    assert row["ahead_before"] == row["ahead_after"] == "b"
+
+
+def test_a_tie_is_nobodys_lead():
+    (row,) = crossings(
+        curves(a={1: 0.4, 3: 0.8}, b={1: 0.4, 3: 0.5}), x="n", series="model"
+    ).to_dict("records")
+    assert pd.isna(row["at"])
+    assert (row["ahead_before"], row["ahead_after"]) == ("tie", "a")
+
+
 def test_curves_without_two_common_points_are_left_out():
     assert crossings(curves(a={1: 0.2}, b={3: 0.4}), x="n", series="model").empty
 

@@ -38,13 +38,17 @@ def label_frame(label_map: NDArray[Any], size: int) -> Tensor:
 def box_frames(boxes_xyxy: Tensor, shape: tuple[int, int], size: int) -> Tensor:
     """Fill boxes (N, 4), in pixels of the slice, as masks (N, size, size) float32 of the frame.
 
-    A pixel is inside if its centre is; a box thinner than a pixel gets the pixels it touches.
+    A pixel is inside if its centre is, as in `fill_boxes`; a box without any centre in its width or
+    height is one pixel wide or high there, the one that its own centre lies in.
     """
     scaled = boxes_xyxy * (size / max(shape))
-    low, high = scaled[:, :2].floor(), scaled[:, 2:].ceil()
-    centres = torch.arange(size) + 0.5
-    inside_x = (centres > low[:, :1]) & (centres < high[:, :1])
-    inside_y = (centres > low[:, 1:]) & (centres < high[:, 1:])
+    first, end = (scaled[:, :2] - 0.5).ceil(), (scaled[:, 2:] - 0.5).ceil()
+    middle = ((scaled[:, :2] + scaled[:, 2:]) / 2).floor().clamp(0, size - 1)
+    thin = end <= first
+    first, end = torch.where(thin, middle, first), torch.where(thin, middle + 1, end)
+    pixels = torch.arange(size)
+    inside_x = (pixels >= first[:, :1]) & (pixels < end[:, :1])
+    inside_y = (pixels >= first[:, 1:]) & (pixels < end[:, 1:])
     return (inside_y[:, :, None] & inside_x[:, None, :]).float()
 
 

@@ -14,7 +14,7 @@ from torch.nn import functional
 from mskseg.data.cases import Case, CaseSlice
 from mskseg.errors import InputError
 from mskseg.evaluation.prediction import check_has_reference
-from mskseg.prompts import boxes_from_mask, label_components
+from mskseg.prompts import boxes_from_mask, jitter_boxes, label_components
 from mskseg.specialists.config import SpecialistConfig
 from mskseg.specialists.frames import box_frames, image_frame, label_frame
 
@@ -134,9 +134,22 @@ class _Slice:
 
 
 def draw_batch(
-    samples: Samples, config: SpecialistConfig, generator: torch.Generator
+    samples: Samples,
+    config: SpecialistConfig,
+    *,
+    generator: torch.Generator,
+    rng: np.random.Generator,
 ) -> tuple[Tensor, Tensor]:
     """Draw and augment one batch.
+
+    Parameters
+    ----------
+    samples : Samples
+    config : SpecialistConfig
+    generator : torch.Generator
+        Draws slices or objects, and the augmentation.
+    rng : numpy Generator
+        Jitters the boxes.
 
     Returns
     -------
@@ -152,12 +165,11 @@ def draw_batch(
     else:
         slices, numbers = samples.objects[chosen].T
         targets = (samples.components[slices] == numbers[:, None, None]).long()
-        move = torch.rand((config.batch_size, 4), generator=generator) * 2 - 1
-        boxes = samples.boxes_xyxy[chosen] + move * config.jitter_px
-        masks = [
-            box_frames(box[None], samples.shapes[int(at)], config.frame_px)
-            for box, at in zip(boxes, slices, strict=True)
-        ]
+        masks = []
+        for box, at in zip(samples.boxes_xyxy[chosen].numpy(), slices.tolist(), strict=True):
+            shape = samples.shapes[at]
+            moved = jitter_boxes(box, shape=shape, rng=rng, pixels=config.jitter_px)
+            masks.append(box_frames(torch.from_numpy(moved).float(), shape, config.frame_px))
         inputs = torch.stack([samples.images[slices], torch.cat(masks)], dim=1)
     return _augmented(inputs, targets, config, generator)
 
@@ -165,13 +177,20 @@ def draw_batch(
 def _augmented(
     inputs: Tensor, targets: Tensor, config: SpecialistConfig, generator: torch.Generator
 ) -> tuple[Tensor, Tensor]:
-    """Turn and scale image, box and mask alike; change contrast and brightness of the image."""
+    """Turn and scale image, box and mask alike; change contrast and brightness of the image.
+
+    A sample that would lose its box, which may be a pixel or lie at the edge, stays in place.
+    """
     draw = torch.rand((len(inputs), 4), generator=generator) * 2 - 1
     angle = torch.deg2rad(draw[:, 0] * config.rotate_deg)
     size = 1 + draw[:, 1] * config.scale
     cosine, sine, zero = angle.cos() * size, angle.sin() * size, torch.zeros(len(inputs))
     turn = torch.stack([cosine, -sine, zero, sine, cosine, zero], dim=1).reshape(-1, 2, 3)
     grid = functional.affine_grid(turn, list(inputs.shape), align_corners=False)
+    if inputs.shape[1] > 1:
+        boxes = functional.grid_sample(inputs[:, 1:], grid, align_corners=False, mode="nearest")
+        turn[boxes.sum((1, 2, 3)) == 0] = torch.eye(2, 3)
+        grid = functional.affine_grid(turn, list(inputs.shape), align_corners=False)
     moved = functional.grid_sample(inputs + 1, grid, align_corners=False) - 1  # outside is black
     if inputs.shape[1] > 1:
         boxes = functional.grid_sample(inputs[:, 1:], grid, align_corners=False, mode="nearest")

@@ -81,6 +81,7 @@ def _train(
 ) -> pd.DataFrame:
     """Train in place, to the weights of the best validation."""
     generator = torch.Generator().manual_seed(config.seed)
+    rng = np.random.default_rng(config.seed)
     optimiser = torch.optim.AdamW(
         network.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay
     )
@@ -89,7 +90,8 @@ def _train(
     rows: list[dict[str, Any]] = []
     with tqdm(total=config.steps, desc=config.architecture, disable=not progress) as bar:
         for step in range(1, config.steps + 1):
-            loss = _step(network, draw_batch(samples, config, generator), optimiser)
+            batch = draw_batch(samples, config, generator=generator, rng=rng)
+            loss = _step(network, batch, optimiser)
             schedule.step()
             bar.update()
             if step % config.validate_every and step != config.steps:

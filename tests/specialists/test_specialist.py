@@ -14,16 +14,24 @@ from mskseg.evaluation.plans import OracleBox
 from mskseg.evaluation.summary import summarise
 from mskseg.evaluation.tables import COLUMNS, score_cases
 from mskseg.evaluation.volumes import volume_table
+from mskseg.prompts import fill_boxes
 from mskseg.specialists.config import SpecialistConfig
 from mskseg.specialists.frames import box_frames, image_frame, label_frame, out_of_frame
 from mskseg.specialists.networks import build_network
-from mskseg.specialists.samples import draw_batch, gather_samples
+from mskseg.specialists.samples import Samples, draw_batch, gather_samples
 from mskseg.specialists.training import specialist_loss, train_specialist
 from mskseg.specialists.volumes import checked_probabilities
 
 SMALL = SpecialistConfig(
     encoder="mobilenet_v2", frame_px=64, steps=40, batch_size=8, validate_every=20, rotate_deg=0
 )
+
+
+def random_numbers(seed):
+    return {
+        "generator": torch.Generator().manual_seed(seed),
+        "rng": np.random.default_rng(seed),
+    }
 
 
 @pytest.fixture(scope="module")
@@ -182,6 +190,37 @@ def test_labels_and_boxes_agree_in_the_frame():
     assert torch.equal(box_frames(box, (32, 32), 64)[0].long(), label_frame(mask, 64))
 
 
+def test_box_channel_is_the_filled_box_of_the_frame():
+    boxes = np.array([[3.2, 8.6, 27.5, 15.4], [0, 0, 32, 32], [30.4, 1.5, 31.6, 3]])
+    filled = [fill_boxes(box, (32, 32)) for box in boxes]
+    assert np.array_equal(box_frames(torch.tensor(boxes).float(), (32, 32), 32).numpy(), filled)
+
+
+@pytest.mark.parametrize("corner", [0.0, 0.3, 20.6, 47.0])
+def test_a_box_thinner_than_a_pixel_of_the_frame_is_one_pixel(corner):
+    box = torch.tensor([[corner, corner, corner + 0.9, corner + 0.9]])
+    (channel,) = box_frames(box, (48, 48), 32)
+    at = int((corner + 0.45) * 32 / 48)
+    assert channel.nonzero().tolist() == [[at, at]]
+
+
+@pytest.mark.parametrize("corner", [0, 21, 46])
+def test_a_box_of_two_pixels_never_becomes_an_empty_channel(corner):
+    config = replace(SMALL, frame_px=32, scale=0.1, rotate_deg=10, batch_size=256)
+    target = torch.zeros(1, 32, 32, dtype=torch.int64)
+    target[0, corner * 32 // 48, corner * 32 // 48] = 1
+    samples = Samples(
+        images=torch.zeros(1, 32, 32),
+        labels=target,
+        shapes=[(48, 48)],
+        objects=torch.tensor([[0, 1]]),
+        boxes_xyxy=torch.tensor([[corner, corner, corner + 2, corner + 2]]).float(),
+        components=target,
+    )
+    inputs, _ = draw_batch(samples, config, **random_numbers(0))
+    assert (inputs[:, 1].sum((1, 2)) > 0).all()
+
+
 def test_nothing_outside_the_slice_is_labelled():
     framed = label_frame(np.ones((20, 40), np.int64), 64)
     assert int(framed.sum()) == 32 * 64
@@ -190,7 +229,7 @@ def test_nothing_outside_the_slice_is_labelled():
 def test_a_batch_holds_an_object_inside_its_box(parts):
     config = replace(SMALL, jitter_px=0, scale=0, batch_size=16)
     samples = gather_samples(parts[0], (3, 7), config)
-    inputs, targets = draw_batch(samples, config, torch.Generator().manual_seed(0))
+    inputs, targets = draw_batch(samples, config, **random_numbers(0))
     assert inputs.shape == (16, 2, 64, 64)
     assert (targets.sum((1, 2)) > 0).all()
     assert (inputs[:, 1][targets == 1] == 1).all()
@@ -199,7 +238,7 @@ def test_a_batch_holds_an_object_inside_its_box(parts):
 def test_augmentation_moves_image_box_and_object_together(parts):
     config = replace(SMALL, jitter_px=0, scale=0.3, rotate_deg=30, contrast=0, batch_size=32)
     samples = gather_samples(parts[0], (3, 7), config)
-    inputs, targets = draw_batch(samples, config, torch.Generator().manual_seed(0))
+    inputs, targets = draw_batch(samples, config, **random_numbers(0))
     inside, outside = inputs[:, 0][targets == 1], inputs[:, 0][targets == 0]
     assert inside.mean() > outside.mean() + 0.5
     assert inputs[:, 1][targets == 1].mean() > 0.97

@@ -63,9 +63,16 @@ def known_labels(cases: Iterable[Case]) -> dict[int, str]:
 
 
 def gather_samples(
-    cases: Iterable[Case], labels: Iterable[int], config: SpecialistConfig
+    cases: Iterable[Case],
+    labels: Iterable[int],
+    config: SpecialistConfig,
+    *,
+    part: str = "training",
 ) -> Samples:
     """Take the labelled slices of cases into the frame.
+
+    Slices that show none of the labels there are left out, and with a box objects that are too thin
+    for the frame: nothing could be learned from them, and their Dice would not be defined.
 
     Parameters
     ----------
@@ -73,32 +80,35 @@ def gather_samples(
     labels : iterable of int
         Ascending; others become background.
     config : SpecialistConfig
+    part : str
+        Whose they are, for the message.
 
     Raises
     ------
     InputError
-        If no slice has a label, or with a box no component is of the minimum area.
+        If no slice shows one of the labels, or with a box no component of the minimum area.
     """
     places = {label: place for place, label in enumerate(labels, start=1)}
-    slices = [
+    every = (
         _Slice.of(at, places, config)
         for case in cases
         for at in case.slices(labelled_only=True, step=config.slice_step)
-    ]
-    objects = [
-        (number, k) for number, one in enumerate(slices) for k in range(1, len(one.boxes_xyxy) + 1)
-    ]
-    if not slices or (config.prompt == "box" and not objects):
+    )
+    slices = [one for one in every if one.numbers or (config.prompt == "none" and one.labels.any())]
+    if not slices:
+        prompted = " and is large enough for a prompt" if config.prompt == "box" else ""
         raise InputError(
-            "no slice of the training cases shows a label large enough for a prompt; check the "
+            f"no slice of the {part} cases shows a label that is learned{prompted}; check the "
             "references"
         )
+    objects = [(place, k) for place, one in enumerate(slices) for k in one.numbers]
+    boxes = [one.boxes_xyxy[[k - 1 for k in one.numbers]] for one in slices]
     return Samples(
         images=torch.stack([one.image for one in slices]),
         labels=torch.stack([one.labels for one in slices]),
         shapes=[one.shape for one in slices],
         objects=torch.tensor(objects, dtype=torch.int64).reshape(-1, 2),
-        boxes_xyxy=torch.from_numpy(np.concatenate([one.boxes_xyxy for one in slices])).float(),
+        boxes_xyxy=torch.from_numpy(np.concatenate(boxes)).float(),
         components=torch.stack([one.components for one in slices]),
     )
 
@@ -112,6 +122,11 @@ class _Slice:
     components: Tensor
     shape: tuple[int, int]
     boxes_xyxy: NDArray[np.float64]
+
+    @property
+    def numbers(self) -> list[int]:
+        """Components that are still there in the frame, ascending."""
+        return [k for k in torch.unique(self.components).tolist() if k]
 
     @classmethod
     def of(cls, at: CaseSlice, places: Mapping[int, int], config: SpecialistConfig) -> _Slice:

@@ -17,6 +17,7 @@ from tqdm.auto import tqdm
 
 from mskseg.data.cases import Case
 from mskseg.data.splits import check_nobody_twice
+from mskseg.errors import InputError
 from mskseg.evaluation.metrics import dice
 from mskseg.models.devices import available_device
 from mskseg.specialists.config import SpecialistConfig
@@ -52,15 +53,16 @@ def train_specialist(
     Raises
     ------
     InputError
-        If a subject is in both sets, a case has no reference, no slice has a label, or the encoder
-        or the device is unknown.
+        If a subject is in both sets, a case has no reference, no slice of a set shows a label that
+        is learned, the encoder or the device is unknown, or the training diverges: the message
+        names the step.
     """
     parts = {"train": list(train), "validation": list(validation)}
     people = {part: {case.subject for case in cases} for part, cases in parts.items()}
     check_nobody_twice(people, what="the specialist")  # type: ignore[arg-type]  # parts are literals
     labels = known_labels(parts["train"])
     samples = gather_samples(parts["train"], labels, config)
-    held_out = gather_samples(parts["validation"], labels, config)
+    held_out = gather_samples(parts["validation"], labels, config, part="validation")
     with_box = config.prompt == "box"
     network = build_network(
         config, n_channels=1 + with_box, n_outputs=1 if with_box else len(labels) + 1
@@ -92,11 +94,13 @@ def _train(
         for step in range(1, config.steps + 1):
             batch = draw_batch(samples, config, generator=generator, rng=rng)
             loss = _step(network, batch, optimiser)
+            _check_finite(loss, "loss", step, config)
             schedule.step()
             bar.update()
             if step % config.validate_every and step != config.steps:
                 continue
             score = validation_dice(network, held_out, config)
+            _check_finite(score, "validation Dice", step, config)
             bar.set_postfix(loss=f"{loss:.3f}", dice=f"{score:.3f}")
             seconds = time.perf_counter() - start
             rows.append({"step": step, "loss": loss, "validation_dice": score, "seconds": seconds})
@@ -104,6 +108,14 @@ def _train(
                 best, kept = score, copy.deepcopy(network.state_dict())
     network.load_state_dict(kept)
     return pd.DataFrame(rows)
+
+
+def _check_finite(value: float, what: str, step: int, config: SpecialistConfig) -> None:
+    if not math.isfinite(value):
+        raise InputError(
+            f"the {what} became {value} at step {step} of {config.steps}: the training diverged; "
+            f"lower the learning rate from {config.learning_rate:g}"
+        )
 
 
 def _step(
@@ -151,7 +163,7 @@ def specialist_loss(logits: Tensor, targets: Tensor) -> Tensor:
 def validation_dice(network: nn.Module, samples: Samples, config: SpecialistConfig) -> float:
     """Mean Dice in the frame, over objects or over labels, of slices spread over the set.
 
-    Boxes are tight and nothing is augmented.
+    Boxes are tight and nothing is augmented. NaN if an answer of the network is not finite.
     """
     network.eval()
     device = next(network.parameters()).device
@@ -161,14 +173,15 @@ def validation_dice(network: nn.Module, samples: Samples, config: SpecialistConf
     for at in chosen.tolist():
         inputs, targets = _whole_slice(samples, at, config)
         found = network(inputs.to(device)).cpu()
+        if not found.isfinite().all():  # as a mask it would look like an empty answer
+            return math.nan
         if config.prompt == "box":
             pairs = zip(found[:, 0] > 0, targets > 0, strict=True)
         else:
             classes, present = found[0].argmax(0), np.unique(targets[0].numpy()).tolist()
             pairs = ((classes == k, targets[0] == k) for k in present if k)  # type: ignore[assignment]
         scores += [dice(reference.numpy(), prediction.numpy()) for prediction, reference in pairs]
-    # NaN: an object too thin for the frame, and rightly nothing predicted.
-    return float(np.nanmean(scores)) if scores else math.nan
+    return float(np.mean(scores))
 
 
 def _whole_slice(samples: Samples, at: int, config: SpecialistConfig) -> tuple[Tensor, Tensor]:

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 
+from mskseg.data.volume import LabelMap
 from mskseg.errors import InputError
 from mskseg.evaluation.label_maps import score_label_maps
 from mskseg.evaluation.plans import OracleBox
@@ -131,6 +132,33 @@ def test_an_automatic_specialist_takes_no_box(automatic, parts):
 def test_a_subject_in_both_sets_is_refused(parts):
     with pytest.raises(InputError, match="'s0' in train and in validation"):
         train_specialist(parts[0], parts[0][:1], SMALL, progress=False)
+
+
+@pytest.mark.parametrize("prompt", ["box", "none"])
+def test_validation_without_a_learned_label_is_refused(parts, prompt):
+    config = replace(SMALL, prompt=prompt, steps=1)
+    (case,) = parts[1]
+    others = np.where(case.reference.array > 0, 9, 0).astype(np.uint8)
+    strange = replace(case, reference=LabelMap(others, case.image.affine), tissues={9: "kite"})
+    with pytest.raises(InputError, match="validation cases shows a label that is learned"):
+        train_specialist(parts[0], [strange], config, progress=False)
+
+
+def test_an_empty_validation_set_is_not_called_training(parts):
+    with pytest.raises(InputError, match="of the validation cases"):
+        train_specialist(parts[0], [], SMALL, progress=False)
+
+
+def test_a_diverged_training_stops_and_names_the_step(parts):
+    config = replace(SMALL, learning_rate=1e30, steps=5, validate_every=5)
+    with pytest.raises(InputError, match=r"the loss became \w+ at step \d of 5"):
+        train_specialist(*parts[:2], config, progress=False)
+
+
+def test_a_network_that_broke_in_the_last_step_is_not_given_back(parts):
+    config = replace(SMALL, learning_rate=1e30, steps=1)
+    with pytest.raises(InputError, match="validation Dice became nan at step 1 of 1"):
+        train_specialist(*parts[:2], config, progress=False)
 
 
 @pytest.mark.parametrize(

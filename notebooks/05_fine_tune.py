@@ -60,7 +60,7 @@ models = ["sam_vit_mini", "medsam_vit_mini"]  # to start from; the first one is 
 mode = "decoder"  # what trains in the cross table: "full" is what the study did
 modes = ["decoder", "lora", "encoder_decoder", "full"]  # compared on the studied subset
 n_train = 4  # people of a subset, a "mini" set; 12 is all
-n_validation = 2  # people who select the best epoch; they never report
+n_validation = 4  # people who select the best epoch; they never report
 n_test = 5  # people of the test part; with fewer than 5 there are no intervals
 n_inference = 2  # people of the held-out site
 training_sizes = [1, 4]  # people; the curve of the training-set size
@@ -73,7 +73,7 @@ seed = 0  # of the order of slices, of jitter and of the bootstrap
 output = "../output"  # folder for the tables, the figures and the tuned weights
 
 # %%
-bench = TuningBench(Path(output, "tuned"), n_validation=n_validation)
+bench = TuningBench(Path(output, "trainings", "05_fine_tune"), n_validation=n_validation)
 segmenters = [mskseg.load_segmenter(name, cache=bench.cache) for name in models]
 segmenter, tight = segmenters[0], OracleBox()
 tables, figures = Path(output, "tables"), Path(output, "figures")

@@ -273,7 +273,9 @@ def test_help_is_quick_and_imports_nothing_heavy():
         "heavy = {'torch', 'pandas', 'SimpleITK', 'matplotlib', 'nibabel', 'papermill', 'numpy'}; "
         "mskseg.cli.build_parser(); print(sorted(heavy & set(sys.modules)))"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, encoding="utf-8", check=True
+    )
     assert done.stdout == "[]\n"
     assert done.stderr == ""
 

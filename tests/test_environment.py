@@ -53,7 +53,7 @@ def _committed() -> list[Path]:
         ["git", "ls-files", "--cached", "--others", "--exclude-standard"],
         cwd=ROOT,
         capture_output=True,
-        text=True,
+        encoding="utf-8",
         check=True,
     ).stdout.splitlines()
     paths = [ROOT / name for name in listed]
@@ -131,7 +131,7 @@ def test_no_committed_file_holds_a_path_of_a_machine():
 def test_make_alone_lists_every_target():
     outside = {name: value for name, value in os.environ.items() if not name.startswith("MAKE")}
     shown = subprocess.run(
-        ["make"], cwd=ROOT, env=outside, capture_output=True, text=True, check=True
+        ["make"], cwd=ROOT, env=outside, capture_output=True, encoding="utf-8", check=True
     ).stdout
     listed = {line.split()[0] for line in shown.splitlines()}
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
@@ -178,7 +178,9 @@ PACKAGE_DATA = (
 
 def test_what_is_no_code_is_known_to_git_and_not_excluded_since_hatch_packs_by_that():
     options = ["git", "ls-files", "--cached", "--others", "--exclude-standard", "mskseg"]
-    listed = subprocess.run(options, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    listed = subprocess.run(
+        options, cwd=ROOT, capture_output=True, encoding="utf-8", check=True
+    ).stdout
     assert set(PACKAGE_DATA) <= set(listed.splitlines())
     assert all((ROOT / name).stat().st_size or name.endswith("py.typed") for name in PACKAGE_DATA)
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))

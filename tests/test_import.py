@@ -87,7 +87,9 @@ def test_the_rule_sees_an_import_that_points_upwards(tmp_path):
 
 
 def run(code: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    return subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, encoding="utf-8", check=True
+    )
 
 
 def test_import_is_silent_and_loads_nothing_heavy():

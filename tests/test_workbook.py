@@ -151,3 +151,36 @@ def test_an_output_that_is_a_file_is_refused(folder, tmp_path):
     (tmp_path / "output").touch()
     with pytest.raises(OutputError, match=r"cannot write to .*choose another --output"):
         run_workbook(folder=folder, output=tmp_path / "output", size="quick")
+
+
+RESUMING = """# %% [markdown]
+# # Train
+# %% tags=["parameters"]
+output = "../output"
+# %%
+from pathlib import Path
+state = Path(output, "trainings", "04_train", "state")
+began = state.is_file()
+state.parent.mkdir(parents=True, exist_ok=True)
+state.write_text("begun")
+if not began:
+    raise RuntimeError("interrupted")
+"""
+
+
+def test_a_notebook_resumes_its_own_trainings_and_not_those_of_other_code(tmp_path: Path):
+    folder = tmp_path / "notebooks"
+    folder.mkdir()
+    source = folder / "04_train.py"
+    source.write_text(RESUMING)
+    (folder / "sizes.yaml").write_text("04_train: {quick: {}}")
+    how = {"folder": folder, "output": tmp_path / "output", "size": "quick", "progress": False}
+
+    def status(**more):
+        return run_workbook(**how, **more)[0].status
+
+    assert [status(), status()] == ["failed", "passed"]
+    assert status(fresh=True) == "failed"
+    source.write_text(RESUMING + "# other code\n")
+    assert status() == "failed"
+    assert status() == "passed"

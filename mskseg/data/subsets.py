@@ -49,27 +49,31 @@ class Subset:
         return tuple(dict.fromkeys(dataset for dataset, _ in self.scans))
 
     def load(self, part: Part, *, n_subjects: int, progress: bool = True) -> CaseSet:
-        """Load the first subjects of a part, shared out evenly over the data sets.
+        """Load the first subjects of a part, shared out over the data sets, the first get more.
 
         Parameters
         ----------
         part : {"train", "validation", "test", "inference"}
         n_subjects : int
-            In all; each data set gives one at least, and no more than it has.
+            In all; a data set gives no more than it has.
         progress : bool
             Show a bar while scans are made.
 
         Raises
         ------
         mskseg.errors.InputError
-            If `n_subjects` is below 1, or as `mskseg.data.datasets.load_cases`.
+            If there are fewer subjects than data sets, or as `mskseg.data.datasets.load_cases`.
         """
-        if n_subjects < 1:
-            raise InputError(f"{n_subjects} subjects asked for, expected 1 or more")
-        each = max(1, round(n_subjects / len(self.datasets)))
+        if n_subjects < len(self.datasets):
+            raise InputError(
+                f"{n_subjects} subjects asked for of {self.name}, which has "
+                f"{len(self.datasets)} data sets; ask for {len(self.datasets)} or more"
+            )
+        each, left = divmod(n_subjects, len(self.datasets))
+        share = {name: each + (k < left) for k, name in enumerate(self.datasets)}
         cases: list[Case] = []
         for dataset, sequence in self.scans:
-            who = list_subjects(dataset, part=part)[:each]
+            who = list_subjects(dataset, part=part)[: share[dataset]]
             kinds = [sequence] if sequence else None
             cases += load_cases(dataset, subjects=who, sequences=kinds, progress=progress)
         return CaseSet(f"{self.name}/{part}", cases)

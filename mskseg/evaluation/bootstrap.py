@@ -34,8 +34,8 @@ from mskseg.errors import InputError
 
 Verdict = Literal["equivalent", "higher", "lower", "inconclusive", "too few subjects"]
 
-MIN_SUBJECTS = 6
-"""With 5 subjects all five agree by chance once in 16 times: no interval of 95 per cent is one."""
+MIN_SUBJECTS = 5
+"""With fewer, resampling them says next to nothing: no interval."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class Difference:
     Attributes
     ----------
     mean, low, high : float
-        Of the difference, with its percentile interval; NaN interval with one subject.
+        Of the difference, with `interval_of_mean`.
     verdict : str
         By the table of this module.
     n : int
@@ -82,8 +82,8 @@ def paired_bootstrap(
     margin : float
         The difference, in the same unit, below which nobody would care; decided before looking.
     confidence : float
-        Of the percentile interval. At 0.95 "equivalent" is stricter than two one-sided tests at
-        5 per cent, which look at 90.
+        Of `interval_of_mean`. At 0.95 "equivalent" is stricter than two one-sided tests at 5 per
+        cent, which look at 90.
     n_resamples : int
         Draws of N subjects with replacement.
     seed : int
@@ -181,27 +181,44 @@ def compare_models(
 def interval_of_mean(
     differences: ArrayLike, *, confidence: float = 0.95, n_resamples: int = 10_000, seed: int = 0
 ) -> tuple[float, float]:
-    """Percentile interval of the mean over subjects, drawn with replacement (Efron 1979).
+    """Bootstrap the mean over subjects: Hesterberg's expanded percentile interval (2015).
+
+    The plain percentile interval of five subjects holds the truth in 84 rather than 95 per cent
+    of studies, since resampling them underestimates their spread. So the percentiles are moved
+    outwards by as much as Student's t with n - 1 degrees of freedom is wider than the normal
+    distribution; then it is 92 per cent for five subjects and 94 for ten (normal data, simulated).
 
     Parameters
     ----------
     differences : (N,) float
-        Finite, one for each subject.
+        Finite, one for each subject, such as Dice after minus before tuning.
     confidence, n_resamples, seed
         As in `paired_bootstrap`.
 
     Returns
     -------
     (float, float)
-        NaN with one subject.
+        NaN for fewer than `MIN_SUBJECTS`.
+
+    Raises
+    ------
+    InputError
+        If a difference is NaN or infinite.
     """
     values = np.asarray(differences, dtype=np.float64)
-    if values.size == 1:
+    n = values.size
+    if not np.isfinite(values).all():
+        raise InputError(
+            f"{int((~np.isfinite(values)).sum())} differences are NaN or infinite; leave out "
+            "subjects without a score and say how many they are"
+        )
+    if n < MIN_SUBJECTS:
         return math.nan, math.nan
+    reach = math.sqrt(n / (n - 1)) * stats.t.ppf((1 + confidence) / 2, n - 1)
     found = stats.bootstrap(
         (values,),
         np.mean,
-        confidence_level=confidence,
+        confidence_level=1 - 2 * stats.norm.cdf(-reach),
         n_resamples=n_resamples,
         method="percentile",
         rng=np.random.default_rng(seed),

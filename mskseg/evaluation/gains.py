@@ -4,51 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-import numpy as np
 import pandas as pd
-from numpy.typing import ArrayLike
 
 from mskseg.data.subsets import Subset
 from mskseg.errors import InputError
 from mskseg.evaluation.bootstrap import interval_of_mean
 
 ZERO_SHOT = "zero-shot"
-MIN_SUBJECTS = 5  # behind an interval: with fewer, resampling them says next to nothing
 _CELL = ["training_subset", "evaluated_on", "sequence", "part"]
 _SUBJECT = [*_CELL[1:], "subject"]
-
-
-def paired_interval(
-    differences: ArrayLike, *, confidence: float = 0.95, seed: int = 0
-) -> tuple[float, float]:
-    """Bootstrap the mean of paired differences over subjects, where there are enough of them.
-
-    Parameters
-    ----------
-    differences : (n,) float
-        One for each subject, such as Dice after minus before tuning.
-    confidence, seed
-        As in `mskseg.evaluation.bootstrap.interval_of_mean`.
-
-    Returns
-    -------
-    (float, float)
-        Lower and upper end; NaN for fewer than five subjects.
-
-    Raises
-    ------
-    mskseg.errors.InputError
-        If a difference is NaN or infinite.
-    """
-    values = np.asarray(differences, dtype=float)
-    if not np.isfinite(values).all():
-        raise InputError(
-            f"{int((~np.isfinite(values)).sum())} differences are NaN or infinite; leave out "
-            "subjects without a score and say how many they are"
-        )
-    if len(values) < MIN_SUBJECTS:
-        return float("nan"), float("nan")
-    return interval_of_mean(values, confidence=confidence, seed=seed)
 
 
 def subject_means(scores: pd.DataFrame) -> pd.DataFrame:
@@ -92,7 +56,7 @@ def cross_table(scores: pd.DataFrame, *, subsets: Iterable[Subset], seed: int = 
         A row for each subset, data set, sequence and part: `kinship` (see
         `mskseg.data.subsets.Subset.kinship`), `in_distribution`, `dice_zero_shot`, `dice_tuned`,
         `gain`, `gain_low`, `gain_high`, `relative_gain`, `n_subjects`. The interval is that of
-        `paired_interval` at 95 per cent, not corrected for the number of cells.
+        `bootstrap.interval_of_mean` at 95 per cent, not corrected for the number of cells.
 
     Raises
     ------
@@ -126,7 +90,7 @@ def _compared(before: pd.Series, after: pd.Series, *, seed: int) -> dict[str, fl
         )
     zero_shot = before.reindex(after.index)
     gains = after - zero_shot
-    low, high = paired_interval(gains, seed=seed)
+    low, high = interval_of_mean(gains, seed=seed)
     return {
         "dice_zero_shot": zero_shot.mean(),
         "dice_tuned": after.mean(),

@@ -1,4 +1,4 @@
-"""The families of scenes: occluding objects, limbs of touching look-alikes, stacks, joints.
+"""The families of scenes: occluding objects, limbs of touching look-alikes, stacks, joints, plates.
 
 Coordinates as in `mskseg.training.shapes`. Which label means what is private to a family; what
 counts outside are the groups.
@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from mskseg.training.joints import paint_joint
+from mskseg.training.plates import paint_plates
 from mskseg.training.shapes import (
     Blob,
     Draws,
@@ -247,4 +248,5 @@ FAMILIES: dict[str, Callable[..., Painting]] = {
     "limb": paint_limb,
     "stack": paint_stack,
     "joint": paint_joint,
+    "plates": paint_plates,
 }

@@ -82,7 +82,7 @@ def _log_timings(run: Pretraining, *, steps: int) -> None:
 
 def _append_row(path: Path, row: dict[str, float]) -> None:
     is_new = not path.exists()
-    with path.open("a", newline="") as file:
+    with path.open("a", encoding="utf-8", newline="") as file:
         writer = csv.DictWriter(file, fieldnames=list(row))
         if is_new:
             writer.writeheader()

@@ -1,8 +1,8 @@
 """Endless synthetic scenes with exact masks: the only images that SAM-mini is trained on.
 
 No medical image and no phantom label map goes in. What does go in, on purpose, are shape families
-that MRI has too: rings, stacks, thin bands along a rim or between two bodies, crescents, touching
-look-alikes with thin dark septa.
+that MRI has too: rings, stacks, thin bands along a rim or between two bodies, crescents, plates,
+touching look-alikes with thin dark septa.
 SAM-mini is therefore zero-shot on images, not on shape priors.
 
 A scene is a map of small integer labels painted object over object (`families.py`), a list of
@@ -22,7 +22,7 @@ from mskseg.training.families import FAMILIES
 from mskseg.training.rendering import render
 from mskseg.training.shapes import Painting
 
-FAMILY_WEIGHTS = {"objects": 0.3, "limb": 0.35, "stack": 0.15, "joint": 0.2}
+FAMILY_WEIGHTS = {"objects": 0.24, "limb": 0.3, "stack": 0.12, "joint": 0.18, "plates": 0.16}
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import mskseg
 from mskseg.errors import InputError, OutputError
 from mskseg.evaluation.claims.statements import claims_path
+from mskseg.files import written_atomically
 from mskseg.workbook.pages import write_index, write_page
 from mskseg.workbook.record import RECORD_FILE, NotebookRun, Record, result_key
 from mskseg.workbook.sources import (
@@ -24,6 +26,10 @@ from mskseg.workbook.sources import (
 
 if TYPE_CHECKING:
     from nbformat import NotebookNode
+
+
+TRAININGS = "trainings"
+"""Folder of the output where notebooks keep what they resume, one folder for each of them."""
 
 
 def run_workbook(
@@ -52,7 +58,7 @@ def run_workbook(
         Parameters that go before the table's, such as ``dataset``; a notebook that does not declare
         one is run without it.
     fresh : bool
-        Run what an earlier run finished again.
+        Run what an earlier run finished again, its trainings too.
     progress : bool
         Show a bar for the cells of the notebook at hand.
 
@@ -117,11 +123,21 @@ def _run_or_keep(
     key = result_key(path, parameters, read=_read_by(path, output, declared))
     if kept := record.finished(path.stem, key):
         return kept
+    _keep_trainings_of(key, output / TRAININGS / path.stem, fresh=not record.kept)
     run = execute(
         notebook, path.stem, output, parameters=parameters, cwd=path.parent, progress=progress
     )
     record.add(run, key)
     return run
+
+
+def _keep_trainings_of(key: str, folder: Path, *, fresh: bool) -> None:
+    """Let a notebook resume its own trainings only, not those of other code or parameters."""
+    note = folder / "key.txt"
+    if fresh or not note.is_file() or note.read_text(encoding="utf-8") != key:
+        shutil.rmtree(folder, ignore_errors=True)
+        with written_atomically(note) as temporary:
+            temporary.write_text(key, encoding="utf-8")
 
 
 def _read_by(path: Path, output: Path, declared: set[str]) -> list[Path]:

@@ -42,6 +42,7 @@ class Record:
 
     def __init__(self, path: Path, *, keep: bool) -> None:
         self._path = path
+        self.kept = keep
         self._runs: dict[str, dict[str, Any]] = {}
         if keep and path.is_file():
             try:

@@ -416,7 +416,9 @@ print(case.fingerprint)
 def test_two_processes_that_make_one_scan_at_once_get_the_same(cache) -> None:
     """Real processes, started together on an empty cache."""
     both = [
-        subprocess.Popen([sys.executable, "-c", _ONE_SCAN], stdout=subprocess.PIPE, text=True)
+        subprocess.Popen(
+            [sys.executable, "-c", _ONE_SCAN], stdout=subprocess.PIPE, encoding="utf-8"
+        )
         for _ in range(2)
     ]
     said = [process.communicate(timeout=300)[0].strip() for process in both]

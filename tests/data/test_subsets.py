@@ -31,6 +31,11 @@ def _train(dataset):
     return list_subjects(dataset, part="train")
 
 
+def test_as_many_subjects_are_loaded_as_asked_for():
+    loaded = find_subset("T1-weighted").load("validation", n_subjects=5, progress=False)
+    assert len(loaded) == 5
+
+
 def test_no_subject_of_one_part_is_in_another():
     parts = [set(find_subset("thigh").load(part, n_subjects=2, progress=False).subjects)
              for part in ("train", "validation")]  # fmt: skip
@@ -61,5 +66,5 @@ def test_a_data_set_is_a_subset_of_its_own():
 def test_an_unknown_name_and_no_subject_are_refused():
     with pytest.raises(InputError, match="'shoulder' is neither a subset nor a data set"):
         find_subset("shoulder")
-    with pytest.raises(InputError, match="0 subjects asked for"):
-        find_subset("thigh").load("train", n_subjects=0)
+    with pytest.raises(InputError, match="3 subjects asked for of diverse, which has 4 data sets"):
+        find_subset("diverse").load("train", n_subjects=3)

@@ -8,7 +8,7 @@ import pytest
 
 from mskseg.data.subsets import find_subset
 from mskseg.errors import InputError
-from mskseg.evaluation.gains import cross_table, paired_interval, subject_means, tissue_changes
+from mskseg.evaluation.gains import cross_table, subject_means, tissue_changes
 
 
 def scores(subset, gains, *, dataset="phantom_thigh", sequence="t1w", part="test"):
@@ -44,13 +44,6 @@ def test_no_interval_stands_behind_fewer_than_five_subjects():
     assert cell["kinship"] == "out"
 
 
-def test_the_interval_narrows_with_agreement_and_repeats_with_its_seed():
-    wide = paired_interval([0, 0.2, 0.1, 0.05, 0.3, -0.1], seed=3)
-    assert wide == paired_interval([0, 0.2, 0.1, 0.05, 0.3, -0.1], seed=3)
-    assert wide[1] - wide[0] > 0.1
-    assert paired_interval([0.1] * 6) == pytest.approx((0.1, 0.1))
-
-
 def test_tissues_that_lost_stand_on_top():
     both = pd.concat([scores("zero-shot", [0, 0]), scores("thigh", [0.1, 0.1])])
     both["filled_box_dice"] = 0.4
@@ -71,5 +64,3 @@ def test_bad_tables_are_refused():
         cross_table(both, subsets=[find_subset("thigh")])
     with pytest.raises(InputError, match="lacks part"):
         subject_means(scores("thigh", [0]).drop(columns="part"))
-    with pytest.raises(InputError, match="1 differences are NaN"):
-        paired_interval([0, np.nan])

@@ -58,7 +58,7 @@ def ranks(tmp_path_factory: pytest.TempPathFactory) -> list[dict]:
     done = subprocess.run(
         [*command, str(script), str(folder)],
         capture_output=True,
-        text=True,
+        encoding="utf-8",
         env={**os.environ, "PYTHONPATH": path},
     )
     assert done.returncode == 0, done.stderr[-3000:]

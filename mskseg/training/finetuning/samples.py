@@ -17,8 +17,9 @@ from scipy import ndimage
 
 from mskseg.data.cases import Case, CaseSet, CaseSlice
 from mskseg.errors import InputError
+from mskseg.evaluation.plans import OraclePoint
 from mskseg.models.prompting import Prompts
-from mskseg.prompts import central_point, jitter_boxes, label_components, random_points
+from mskseg.prompts import jitter_boxes, label_components, random_points
 from mskseg.training.finetuning.config import FineTuneConfig
 
 _ORDER, _VISIT = 1, 2  # streams of random numbers that must not meet
@@ -227,12 +228,19 @@ def draw_visit(position: int, slices: Sequence[PromptedSlice], config: FineTuneC
 
 
 def oracle_visit(at: PromptedSlice, config: FineTuneConfig) -> Visit:
-    """Ask for all objects by tight boxes, or by their central points: the same at every epoch."""
+    """Ask for all objects by tight boxes, or by `OraclePoint`: the same at every epoch."""
     chosen = np.arange(len(at.labels))
     if config.prompt == "box":
         return Visit(at, chosen, _box_prompts(at.boxes_xyxy))
-    points = [central_point(mask, spacing_mm=at.spacing_mm)[None] for mask in at.masks(chosen)]
-    return Visit(at, chosen, _point_prompts(np.stack(points)))
+    plan = OraclePoint(config.points)
+    prompts = [
+        plan.prompts_for(
+            mask, spacing_mm=at.spacing_mm, min_area_mm2=0.0, key=(at.case, at.index, number)
+        )
+        for number, mask in enumerate(at.masks(chosen))
+    ]
+    points = [one.point_coords for one in prompts if one.point_coords is not None]
+    return Visit(at, chosen, _point_prompts(np.concatenate(points)))
 
 
 def _box_prompts(boxes_xyxy: NDArray[np.float64]) -> Prompts:

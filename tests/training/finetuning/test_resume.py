@@ -82,7 +82,7 @@ def killed(config, tmp_path_factory) -> Path:
     shapes = str(Path(__file__).with_name("conftest.py"))
     done = subprocess.run(
         [sys.executable, "-c", SCRIPT, shapes, str(folder), repr(config.as_dict())],
-        capture_output=True, text=True, env={**os.environ, "PYTHONPATH": path},
+        capture_output=True, encoding="utf-8", env={**os.environ, "PYTHONPATH": path},
     )  # fmt: skip
     assert done.returncode == 0, done.stderr[-3000:]
     return folder

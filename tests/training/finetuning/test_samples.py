@@ -92,6 +92,13 @@ def test_points_lie_in_their_objects(slices, tiny):
             assert all(mask[int(y), int(x)] for x, y in points)
 
 
+def test_what_selects_is_asked_with_as_many_points_as_what_trains(slices, tiny):
+    config = replace(tiny, prompt="point", points=3)
+    first, again = (oracle_visit(slices[0], config).prompts.point_coords for _ in range(2))
+    assert first.shape == (len(slices[0].labels), 3, 2)
+    np.testing.assert_array_equal(first, again)
+
+
 @pytest.mark.parametrize("name", ["small", "small_medsam", "mini"])
 @pytest.mark.parametrize("prompt", ["box", "point"])
 def test_training_asks_the_model_what_predict_asks(name, prompt, request, slices, tiny):

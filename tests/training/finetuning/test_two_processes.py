@@ -56,7 +56,7 @@ def ranks(config, tmp_path_factory):
     shapes = str(Path(__file__).with_name("conftest.py"))
     done = subprocess.run(
         [*command, str(script), shapes, str(folder), repr(config.as_dict())],
-        capture_output=True, text=True, env={**os.environ, "PYTHONPATH": path},
+        capture_output=True, encoding="utf-8", env={**os.environ, "PYTHONPATH": path},
     )  # fmt: skip
     assert done.returncode == 0, done.stderr[-3000:]
     return [torch.load(folder / f"rank{rank}.pt", weights_only=True) for rank in range(2)]

@@ -48,6 +48,11 @@ def build_network(config: SpecialistConfig, *, n_channels: int, n_outputs: int) 
     return built
 
 
+def n_channels_and_outputs(config: SpecialistConfig, *, n_labels: int) -> tuple[int, int]:
+    """Count channels and outputs: image and box to one object, or image to all labels."""
+    return (2, 1) if config.prompt == "box" else (1, n_labels + 1)
+
+
 def _package() -> Any:
     with warnings.catch_warnings():
         # It imports timm, which uses a name that torch deprecates: nothing that a reader can mend.

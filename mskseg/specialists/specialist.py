@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -20,6 +22,7 @@ from mskseg.data.volume import LabelMap
 from mskseg.errors import InputError
 from mskseg.models.devices import available_device
 from mskseg.models.segmenter import Prediction
+from mskseg.models.weights import write_safetensors
 from mskseg.prompts import check_boxes
 from mskseg.specialists.config import SpecialistConfig
 from mskseg.specialists.frames import box_frames, image_frame, out_of_frame
@@ -27,6 +30,9 @@ from mskseg.specialists.volumes import Predictions, checked_probabilities
 
 _TITLES = {"unet": "U-Net", "deeplabv3plus": "DeepLabV3+"}
 _AT_ONCE = 16  # objects or slices in one pass: bounds the memory
+HISTORY = ("step", "loss", "validation_dice", "seconds")
+FACTS = "mskseg.specialist"
+"""Field of the safetensors metadata that holds configuration, labels, data and history as JSON."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,12 +88,36 @@ class Specialist:
 
     @property
     def fingerprint(self) -> str:
-        """The sha256 of weights and configuration."""
-        digest = hashlib.sha256(repr((self.config, sorted(self.labels.items()))).encode())
+        """The sha256 of weights, configuration and labels; the device does not count."""
+        told = asdict(self.config) | {"device": None}
+        digest = hashlib.sha256(repr((told, sorted(self.labels.items()))).encode())
         for key, tensor in sorted(self.network.state_dict().items()):
-            digest.update(key.encode())
+            digest.update(f" {key} {tuple(tensor.shape)} {tensor.dtype} ".encode())
             digest.update(tensor.cpu().contiguous().numpy().tobytes())
         return digest.hexdigest()
+
+    def save(self, path: str | Path) -> None:
+        """Write weights, configuration, labels, data and history as one safetensors file.
+
+        `load_specialist` reads it. It is written completely or not at all.
+
+        Raises
+        ------
+        InputError
+            If the path does not end in ``.safetensors``.
+        OutputError
+            If the file cannot be written.
+        """
+        if Path(path).suffix != ".safetensors":
+            raise InputError(f"{path} is no path of weights; give one that ends in .safetensors")
+        told = {
+            "config": asdict(self.config),
+            "labels": self.labels,
+            "data": self.data,
+            "history": self.history.to_dict("records"),
+        }
+        weights = {k: v.detach().cpu().contiguous() for k, v in self.network.state_dict().items()}
+        write_safetensors(weights, path, metadata={FACTS: json.dumps(told)})
 
     def embed(self, image: NDArray[Any]) -> SliceFrame:
         """Take a slice (H, W) uint8 into the frame; the network itself runs for each object."""

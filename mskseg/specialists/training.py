@@ -22,9 +22,9 @@ from mskseg.evaluation.metrics import dice
 from mskseg.models.devices import available_device
 from mskseg.specialists.config import SpecialistConfig
 from mskseg.specialists.frames import box_frames
-from mskseg.specialists.networks import build_network
+from mskseg.specialists.networks import build_network, n_channels_and_outputs
 from mskseg.specialists.samples import Samples, draw_batch, gather_samples, known_labels
-from mskseg.specialists.specialist import Specialist
+from mskseg.specialists.specialist import HISTORY, Specialist
 from mskseg.training.losses import soft_dice_loss
 
 
@@ -63,10 +63,9 @@ def train_specialist(
     labels = known_labels(parts["train"])
     samples = gather_samples(parts["train"], labels, config)
     held_out = gather_samples(parts["validation"], labels, config, part="validation")
-    with_box = config.prompt == "box"
-    network = build_network(
-        config, n_channels=1 + with_box, n_outputs=1 if with_box else len(labels) + 1
-    ).to(available_device(config.device))
+    n_channels, n_outputs = n_channels_and_outputs(config, n_labels=len(labels))
+    network = build_network(config, n_channels=n_channels, n_outputs=n_outputs)
+    network.to(available_device(config.device))
     history = _train(network, samples, held_out, config, progress=progress)
     sequences = sorted({f"{case.dataset} {case.sequence}" for case in parts["train"]})
     data = f"{len(people['train'])} subjects of {', '.join(sequences)}"
@@ -102,8 +101,8 @@ def _train(
             score = validation_dice(network, held_out, config)
             _check_finite(score, "validation Dice", step, config)
             bar.set_postfix(loss=f"{loss:.3f}", dice=f"{score:.3f}")
-            seconds = time.perf_counter() - start
-            rows.append({"step": step, "loss": loss, "validation_dice": score, "seconds": seconds})
+            row = (step, loss, score, time.perf_counter() - start)
+            rows.append(dict(zip(HISTORY, row, strict=True)))
             if score > best:
                 best, kept = score, copy.deepcopy(network.state_dict())
     network.load_state_dict(kept)

@@ -225,6 +225,29 @@ def test_a_smaller_patch_gets_a_shallower_network():
     assert planned["batch_size"] == 12, "the plans given were changed"
 
 
+def test_each_run_has_a_folder_of_its_own_with_a_short_name(parts):
+    train, validation, _ = parts
+    key = running.run_key(train, validation, NnunetConfig())
+    assert key == running.run_key(list(reversed(train)), validation, NnunetConfig())
+    assert len(key) == 12
+    others = {
+        running.run_key(train, validation, NnunetConfig(patch_size=(64, 64))),
+        running.run_key(train[:1], validation, NnunetConfig()),
+        running.run_key(validation, train, NnunetConfig()),
+    }
+    assert len(others | {key}) == 4
+
+
+def test_a_run_is_known_by_the_weights_that_predict(tmp_path):
+    run = running.NnunetRun(tmp_path, NnunetConfig(), Labels((3,), {3: "disc"}))
+    with pytest.raises(InputError, match="no trained weights yet"):
+        run.fingerprint  # noqa: B018
+    weights = model_folder(tmp_path, "2d") / "fold_0" / "checkpoint_final.pth"
+    weights.parent.mkdir(parents=True)
+    weights.write_bytes(b"abc")
+    assert run.fingerprint.startswith("ba7816bf"), "the sha256 of abc"
+
+
 # whole runs of the real package
 
 KEPT = (2, 8)  # two large muscles: what a network learns in a few hundred steps
@@ -298,6 +321,8 @@ def test_a_2d_run_dies_resumes_predicts_and_comes_back_on_the_grid(tmp_path, mon
     assert run.name == "nnU-Net 2d (300 iterations)"
     plans = json.loads((model_folder(run.folder, "2d") / "plans.json").read_text())
     assert plans["mskseg"]["mirroring"] is False, "vastus lateralis names a side"
+
+    assert len(run.fingerprint) == 64
 
     found = run.predict(test, progress=False)
     (case,) = test

@@ -10,6 +10,7 @@ died, from the last epoch that it finished.
 
 from __future__ import annotations
 
+import hashlib
 import importlib.util
 import json
 import os
@@ -17,7 +18,7 @@ import re
 import subprocess
 import sys
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import IO, Any
@@ -31,7 +32,7 @@ from mskseg.files import written_atomically
 from mskseg.specialists.nnunet.config import NnunetConfig, names_a_side
 from mskseg.specialists.nnunet.exporting import Labels, export_training, write_images
 from mskseg.specialists.nnunet.importing import import_predictions
-from mskseg.specialists.nnunet.worker import TRAINER_FOLDER
+from mskseg.specialists.nnunet.worker import TRAINER_FOLDER, model_folder
 from mskseg.specialists.volumes import Predictions
 
 _WORKER = "mskseg.specialists.nnunet.worker"
@@ -74,6 +75,22 @@ class NnunetRun:
     def log(self) -> Path:
         """Everything that nnU-Net said."""
         return self.folder / "log.txt"
+
+    @property
+    def fingerprint(self) -> str:
+        """The sha256 of the file of weights that predicts.
+
+        Raises
+        ------
+        InputError
+            If the training has not ended.
+        """
+        model = model_folder(self.folder, self.config.configuration)
+        path = model / "fold_0" / "checkpoint_final.pth"
+        if not path.is_file():
+            raise InputError(f"{self.folder} has no trained weights yet; call train_nnunet again")
+        with path.open("rb") as opened:
+            return hashlib.file_digest(opened, "sha256").hexdigest()
 
     def history(self) -> list[dict[str, float]]:
         """Epochs so far: `epoch`, `loss` and nnU-Net's pseudo Dice, `pseudo_dice`."""
@@ -139,11 +156,7 @@ def train_nnunet(
         raise InputError("nnunetv2 is not installed; pip install 'mskseg[nnunet]'")
     place, parts = Path(folder).absolute(), {"train": list(train), "validation": list(validation)}
     labels = Labels.of([*parts["train"], *parts["validation"]])
-    settings = asdict(config)
-    if config.mirroring is None:
-        settings["mirroring"] = not names_a_side(labels.tissues.values())
-    data = {part: sorted(case.fingerprint for case in cases) for part, cases in parts.items()}
-    job = json.loads(json.dumps({"settings": settings, "data": data}))  # as it is read again
+    job = _job(parts, labels, config)
     if not _is_begun(place, job):
         export_training(
             parts["train"], parts["validation"], place, box_channels=config.box_channels
@@ -153,6 +166,36 @@ def train_nnunet(
     run = NnunetRun(place, config, labels)
     _work(place, ["plan", "train"], progress=progress, what=f"nnU-Net {config.configuration}")
     return run
+
+
+def run_key(train: Iterable[Case], validation: Iterable[Case], config: NnunetConfig) -> str:
+    """Name a run's folder after its data and settings: another run never meets this one's.
+
+    Parameters
+    ----------
+    train, validation, config
+        As `train_nnunet` takes them.
+
+    Returns
+    -------
+    str
+        12 hexadecimal digits: nnU-Net's own folders below are deep, and paths are limited.
+    """
+    parts = {"train": list(train), "validation": list(validation)}
+    job = _job(parts, Labels.of([*parts["train"], *parts["validation"]]), config)
+    return hashlib.sha256(json.dumps(job, sort_keys=True).encode()).hexdigest()[:12]
+
+
+def _job(
+    parts: Mapping[str, Sequence[Case]], labels: Labels, config: NnunetConfig
+) -> dict[str, Any]:
+    """Describe a run by its settings and data, as JSON reads it again."""
+    settings = asdict(config)
+    if config.mirroring is None:
+        settings["mirroring"] = not names_a_side(labels.tissues.values())
+    data = {part: sorted(case.fingerprint for case in cases) for part, cases in parts.items()}
+    job: dict[str, Any] = json.loads(json.dumps({"settings": settings, "data": data}))
+    return job
 
 
 def _is_begun(folder: Path, job: dict[str, Any]) -> bool:

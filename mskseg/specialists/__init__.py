@@ -7,8 +7,9 @@
 >>> score_label_maps(run, test, run.predict(test).label_maps)    # doctest: +SKIP
 
 `config` what is asked, `networks` the architectures, `frames` slices in and out of the network,
-`samples` and `training` how it learns, `specialist` what comes back, `volumes` label maps with
-probabilities, `comparing` and `arms` models side by side, `nnunet` the real nnU-Net v2.
+`samples` and `training` how it learns, `specialist` what comes back, `loading` what was saved,
+`volumes` label maps with probabilities, `comparing`, `arms` and `efforts` models side by side,
+`nnunet` the real nnU-Net v2.
 
 The names are imported when they are first used: nnU-Net's own process needs few of them.
 """
@@ -27,8 +28,10 @@ if TYPE_CHECKING:
         score_test_sets,
     )
     from mskseg.specialists.config import SpecialistConfig
+    from mskseg.specialists.efforts import effort_table
+    from mskseg.specialists.loading import load_specialist
     from mskseg.specialists.nnunet.config import NnunetConfig
-    from mskseg.specialists.nnunet.running import NnunetRun, train_nnunet
+    from mskseg.specialists.nnunet.running import NnunetRun, run_key, train_nnunet
     from mskseg.specialists.specialist import Specialist
     from mskseg.specialists.training import train_specialist
     from mskseg.specialists.volumes import Predictions, checked_probabilities
@@ -42,8 +45,10 @@ _NAMES = {
         "score_test_sets",
     ),
     "mskseg.specialists.config": ("SpecialistConfig",),
+    "mskseg.specialists.efforts": ("effort_table",),
+    "mskseg.specialists.loading": ("load_specialist",),
     "mskseg.specialists.nnunet.config": ("NnunetConfig",),
-    "mskseg.specialists.nnunet.running": ("NnunetRun", "train_nnunet"),
+    "mskseg.specialists.nnunet.running": ("NnunetRun", "run_key", "train_nnunet"),
     "mskseg.specialists.specialist": ("Specialist",),
     "mskseg.specialists.training": ("train_specialist",),
     "mskseg.specialists.volumes": ("Predictions", "checked_probabilities"),
@@ -59,6 +64,9 @@ __all__ = [
     "arm_means",
     "checked_probabilities",
     "crossings",
+    "effort_table",
+    "load_specialist",
+    "run_key",
     "score_arms",
     "score_families",
     "score_model",

@@ -66,9 +66,9 @@ n_validation = 2  # people who select the best step; they never report
 n_test = 2  # people who report; with two, spreads are hints
 slice_step = 4  # take every n-th slice for training and for all but volume scores
 volume_step = 1  # the same for volume scores; more than 1 is no volume any more
-tuning_steps = 60  # of SAM's mask decoder
-nnunet_epochs = 20  # nnU-Net's own are 1000
-nnunet_iterations = 25  # of each epoch; nnU-Net's own are 250
+tuning_steps = 60  # of SAM's mask decoder, four slices each
+learning_rate = 2e-4  # of SAM's tuning, as in notebook 05; the specialists have their own
+nnunet_length = [20, 25]  # epochs, and iterations of each; nnU-Net's own are 1000 and 250
 nnunet_patch = [128, 128]  # pixels; smaller ones are quicker
 nnunet_features = 12  # of nnU-Net's first stage; its own are 32
 seed = 0  # of every training
@@ -103,7 +103,6 @@ assert len({*train.subjects, *validation.subjects, *test.subjects}) == sum(
 )
 
 # %%
-facts = provenance(command="06_compare_specialists", segmenter=segmenter, cases=test, seed=seed)
 {part.name: ", ".join(part.subjects) for part in (train, validation, test)}
 
 # %% [markdown]
@@ -113,7 +112,7 @@ facts = provenance(command="06_compare_specialists", segmenter=segmenter, cases=
 #
 # The network sees two channels: the grey image, and a mask that is 1 inside the box. Its answer is one object. Weights start at random: the package offers encoders that were trained on photographs, but they would have to be downloaded.
 #
-# > **Guess**: how many of the steps does it take until the specialist beats the box that it was given?
+# > **Guess**: does the one without a box catch up with the one that has it?
 
 # %%
 boxed = [specialists.train_specialist(train, validation, config) for config in with_box]
@@ -131,11 +130,16 @@ learned.pivot(index="step", columns="who", values="validation_dice").round(3)
 
 # %%
 epochs = 3
-rates = {"learning_rate": 1e-3, "schedule": "cosine", "warm_up": 5, "jitter_px": 3.0}
+rates = {"learning_rate": learning_rate, "schedule": "cosine", "warm_up": 5, "jitter_px": 3.0}
 length = {"epochs": epochs, "steps_per_epoch": -(-tuning_steps // epochs), "patience": 0}
 short = FineTuneConfig(**rates, **length, slice_step=slice_step, seed=seed)
 tunings = [fine_tune(segmenter, some, validation, short, progress=False) for some in groups]
 tuned = [each.segmenter for each in tunings]
+models = [segmenter, tuned[-1], *boxed, automatic]
+specialists.effort_table([tunings[-1], *boxed, automatic]).round(4)
+
+# %% [markdown]
+# **What you see**: what each side was given. The steps differ, and so does a step: SAM sees whole slices with several objects on each, and starts from what it learned before; a specialist starts from nothing, which takes a higher rate. *Equal effort* has no single meaning here. Both kept the step that was best on the same validation people (`kept_step`; 0: tuning did not help), and neither side's settings were searched for on the test people.
 
 # %% [markdown]
 # ## Test inside and outside
@@ -152,33 +156,35 @@ far, near = f"another anatomy ({other_dataset})", f"another sequence ({other_seq
 tests = {"inside": test, near: sequence, far: anatomy}
 
 # %%
-models = [segmenter, tuned[-1], *boxed, automatic]
-table = specialists.score_test_sets(models, tests, slice_step=slice_step)
-write_table(table, tables / "06_inside_outside.csv", provenance=facts)
+facts = provenance(command="06_compare_specialists", segmenter=segmenter, cases=test, seed=seed)
+all_facts = {**facts, "models": {each.name: each.fingerprint for each in models}}
+step = {"slice_step": slice_step}
+table = specialists.score_test_sets(models, tests, **step)
+selecting = specialists.score_test_sets(models[:-1], {"validation": validation}, **step)
+write_table(table, tables / "06_inside_outside.csv", provenance=all_facts)
 
 # %%
 by_set = summarise(table, by=["test_set", "segmenter", "prompt", "box_source"])
 means = by_set.pivot(index="segmenter", columns="test_set", values="dice")[list(tests)]
 of_boxes = by_set[by_set["segmenter"] == segmenter.name].set_index("test_set")
-wide = pd.concat(
-    [means, of_boxes[["filled_box_dice"]].T.rename({"filled_box_dice": "the box alone"})]
-)
+wide = means.T.assign(**{"the box alone": of_boxes["filled_box_dice"]}).T
 wide.round(3)
 
 # %% alt="Dice of each model inside, on another sequence and on another anatomy, one dot a model"
-loser = (means["inside"] - means[far]).idxmax()
+lost = wide[far] - wide["inside"]
+rows = [segmenter.name, specialist.name, "the box alone"]
 inside_outside = plots.dot_rows(
     by_set,
     row="test_set",
     series="segmenter",
     spread="dice_sd",
     xlabel="Dice in the slice, oracle boxes (automatic: none)",
-    title=f"From inside to {other_dataset}, {loser} loses most",
+    title=f"To {other_dataset}: " + ", ".join(f"{row} {lost[row]:+.2f}" for row in rows),
 )
-plots.save_figure(inside_outside, figures / "06_inside_outside.png", provenance=facts)
+plots.save_figure(inside_outside, figures / "06_inside_outside.png", provenance=all_facts)
 
 # %% [markdown]
-# **What you see**: Ma and colleagues found specialists strong inside and weaker outside. Compare each model with *the box alone* of the same column, since boxes of vertebrae are fuller than boxes of muscles: a smaller loss may only mean easier boxes. And inside and outside come from *one generator* here, so the distance between them is our construction.
+# **What you see**: the title says what zero-shot SAM, the first specialist and the box alone change from inside to the other anatomy; those three were fixed beforehand, none was picked for its result. Ma and colleagues found specialists strong inside and weaker outside. Compare each model with *the box alone* of the same column, since boxes of vertebrae are fuller than boxes of muscles: a smaller loss may only mean easier boxes. And inside and outside come from *one generator* here, so the distance between them is our construction.
 #
 # ## Vary the number of training people
 #
@@ -197,7 +203,8 @@ families = {
 # %%
 scores = specialists.score_families(families, training_sizes, test, slice_step=slice_step)
 curves = nested_mean(scores, by=["family", "n_train"])
-write_table(curves, tables / "06_training_sizes.csv", provenance=facts)
+size_facts = facts | {"models": {k: [m.fingerprint for m in v] for k, v in families.items()}}
+write_table(curves, tables / "06_training_sizes.csv", provenance=size_facts)
 crossed = specialists.crossings(curves, x="n_train", series="family")
 crossed.round(2)
 
@@ -210,12 +217,12 @@ by_size = plots.sweep_chart(
     spread="dice_sd",
     level=("the box alone", wide.loc["the box alone", "inside"]),
     labels=("people to train on", "Dice in the slice, oracle boxes"),
-    title=f"{n_crossed} of {len(crossed)} pairs of curves cross",
+    title=f"On {dataset}, {n_crossed} of {len(crossed)} pairs of curves cross",
 )
-plots.save_figure(by_size, figures / "06_training_sizes.png", provenance=facts)
+plots.save_figure(by_size, figures / "06_training_sizes.png", provenance=size_facts)
 
 # %% [markdown]
-# **What you see**: `at` is the number of people at which two curves cross (straight lines between the points; empty where they do not), and the last columns say who is ahead at either end. With one seed and few people a crossing moves easily: the spread between people is drawn, the spread between seeds is not measured.
+# **What you see**: `at` is the number of people at which two curves cross (straight lines between the points; empty where they do not), and the last columns say who is ahead at either end. This describes what happened on the test people; it selects nothing, and a number of people to plan with would have to be chosen on others. With one seed and few people a crossing moves easily: the spread between people is drawn, the spread between seeds is not measured.
 #
 # ## Run nnU-Net
 #
@@ -223,18 +230,21 @@ plots.save_figure(by_size, figures / "06_training_sizes.png", provenance=facts)
 
 # %%
 small = {"patch_size": tuple(nnunet_patch), "batch_size": 4, "base_features": nnunet_features}
-long = {"epochs": nnunet_epochs, "iterations_per_epoch": nnunet_iterations}
+long = dict(zip(["epochs", "iterations_per_epoch"], nnunet_length, strict=True))
 quicker = {"optimiser": "adam", "learning_rate": 0.003, "validation_iterations": 2}
 asked = NnunetConfig("2d", **long, **small, **quicker, seed=seed)
-folder = Path(output, "specialists", f"nnunet_{nnunet_epochs}x{nnunet_iterations}_{len(train)}")
+key = specialists.run_key(train, validation, asked)
+folder = Path(output, "trainings", "06_compare_specialists", key)
 run = specialists.train_nnunet(train, validation, asked, folder=folder)
+told = [tuned[-1], specialist]
+arm_facts = {**facts, "models": {x.name: x.fingerprint for x in [*told, run, automatic]}}
 
 # %%
 print(*run.log.read_text(encoding="utf-8").splitlines()[-6:], sep="\n")
-pd.DataFrame(run.history()).set_index("epoch").iloc[:: max(1, nnunet_epochs // 5)]
+pd.DataFrame(run.history()).set_index("epoch").iloc[:: max(1, asked.epochs // 5)]
 
 # %% [markdown]
-# **What you see**: the end of the log, and some epochs. The *pseudo Dice* is of random patches of the validation people. nnU-Net's own training is a thousand times as long: this shows that the pipeline is right, not what nnU-Net can do.
+# **What you see**: the end of the log, and some epochs. The *pseudo Dice* is of random patches of the validation people. nnU-Net's own training has 1000 epochs of 250 iterations, many times as many: this shows that the pipeline is right, not what nnU-Net can do.
 
 # %%
 found = run.predict(test)
@@ -247,21 +257,20 @@ print(found, "background and", len(found.labels), "labels:", probabilities.shape
 # %% [markdown]
 # ## Close the leak
 #
-# A box from the reference tells a model three things that nnU-Net must find by itself: *that* a structure is on this slice, *where*, and *how large*. So here are four arms, and one number that all of them have: the Dice of the whole **volume**, in which every voxel counts that was made up where the structure has ended.
+# A box from the reference tells a model three things that nnU-Net must find by itself: *that* a structure is on this slice, *where*, and *how large*. So here are five arms, and one number that all of them have: the Dice of the whole **volume**, in which every voxel counts that was made up where the structure has ended.
 #
 # > **Guess**: how much of SAM's lead is left when its boxes come from nnU-Net?
 
 # %%
 alone = [(run, found), (automatic, automatic.segment(test, progress=False))]
-told = [tuned[-1], specialist]
 everything = specialists.score_arms(test, prompted=told, automatic=alone, slice_step=volume_step)
-write_table(everything, tables / "06_arms.csv", provenance=facts)
+write_table(everything, tables / "06_arms.csv", provenance=arm_facts)
 arms = specialists.arm_means(everything)
 arms.set_index(["told", "arm"]).round(3)
 
 # %% alt="Dice of the volume of five arms, those that are told where and those that find it themselves"
-best = arms.groupby("told")["volume_dice"].max()
-worth = best["told where"] - best["finds it"]
+volume, sam = arms.set_index("arm")["volume_dice"], tuned[-1].name
+with_own, with_found = volume[f"{sam}, reference boxes"], volume[f"{sam}, boxes of {run.name}"]
 fair = plots.dot_rows(
     arms,
     row="arm",
@@ -269,12 +278,12 @@ fair = plots.dot_rows(
     value="volume_dice",
     spread="volume_dice_sd",
     xlabel="Dice of the volume",
-    title=f"The best that is told is {worth:+.2f} from the best that is not",
+    title=f"To {sam}, being told where is worth {with_own - with_found:+.2f} on {dataset}",
 )
-plots.save_figure(fair, figures / "06_arms.png", provenance=facts)
+plots.save_figure(fair, figures / "06_arms.png", provenance=arm_facts)
 
 # %% [markdown]
-# **What you see**: *SAM with reference boxes against nnU-Net alone is not fair*: one was told the answer's outline. Fair are the pairs within a colour: the two that are told, and those that find it themselves. *SAM with nnU-Net's boxes* against *nnU-Net alone* asks what SAM adds to a tool that you need anyway, since it cannot recover a structure that nnU-Net missed. A study that compares across colours measures the box.
+# **What you see**: the title compares one model with itself, tuned SAM with the reference's boxes and with nnU-Net's; for another finder, model or data set it is another number. *SAM with reference boxes against nnU-Net alone is not fair*: one was told the answer's outline. Fair are the pairs within a colour: the two that are told, and those that find it themselves. *SAM with nnU-Net's boxes* against *nnU-Net alone* asks what SAM adds to a tool that you need anyway, since it cannot recover a structure that nnU-Net missed. A study that compares across colours measures the box.
 #
 # Look at one slice of the first person.
 
@@ -292,7 +301,7 @@ for title, plan in plans.items():
 masks["nnU-Net alone"] = {k: by_nnunet == k for k in found.labels}
 title = f"{case.name}, slice {full.index}: what becomes of a box around a mistake"
 panels = plots.outlines_beside(full, masks, labels=found.labels, title=title)
-plots.save_figure(panels[0], figures / "06_one_slice.png", provenance=facts)
+plots.save_figure(panels[0], figures / "06_one_slice.png", provenance=arm_facts)
 
 # %% [markdown]
 # **What you see**: outlines of each tissue. Look for muscles that nnU-Net joined or lost, and for what SAM makes of a box around such a mistake.
@@ -359,22 +368,22 @@ nested_mean(with_margin, by=["box_source"], values=["volume_dice"]).round(3)
 # ## Take-aways
 
 # %%
-volume = arms.set_index("arm")["volume_dice"]
-leader = means["inside"].idxmax()
+on_validation = summarise(selecting, by=["segmenter"]).set_index("segmenter")["dice"]
+chosen, told_inside = on_validation.idxmax(), means.loc[on_validation.index, "inside"]
+higher = int((told_inside > told_inside[chosen]).sum())
+efforts = specialists.effort_table([tunings[-1], specialist, automatic, run])
+steps_of = "; ".join(f"{who} {n}" for who, n in efforts["steps"].items())
+only_found = volume[f"{run.name} alone"]
 kind = "a miniature, not a published model" if segmenter.miniature else "a published model"
-with_own, with_found, only_found = (
-    volume.iloc[0],
-    volume.iloc[len(told)],
-    volume.iloc[len(told) + 1],
-)
 listed = "; ".join(f"{arm} {value:.2f}" for arm, value in volume.items())
-Markdown(f"""SAM here is {segmenter.name}, {kind}; every specialist is small and trained for minutes.
+Markdown(f"""SAM here is {segmenter.name}, {kind}; every specialist is small and trained for few steps.
 
-- Inside, **{leader}** is ahead with {means.loc[leader, "inside"]:.2f} (the box alone: {wide.loc["the box alone", "inside"]:.2f}).
+- Of the models that get boxes, **{chosen}** is best on the validation people ({on_validation[chosen]:.2f}). On the test people inside it has {told_inside[chosen]:.2f} (the box alone: {wide.loc["the box alone", "inside"]:.2f}), where {higher} of the other {len(told_inside) - 1} are higher.
+- Steps of training: {steps_of}; what a step sees differs (see the table of efforts).
 - From inside to {other_dataset}, {specialist.name} goes from {means.loc[specialist.name, "inside"]:.2f} to {means.loc[specialist.name, far]:.2f}, zero-shot {segmenter.name} from {means.loc[segmenter.name, "inside"]:.2f} to {means.loc[segmenter.name, far]:.2f}, and the box alone from {wide.loc["the box alone", "inside"]:.2f} to {wide.loc["the box alone", far]:.2f}.
 - Of {len(crossed)} pairs of curves over {min(training_sizes)} to {max(training_sizes)} people, {n_crossed} cross.
 - Dice of the volume: {listed}.
-- With nnU-Net's boxes instead of the reference's, tuned SAM changes by {with_found - with_own:+.2f}; against nnU-Net alone it is {with_found - only_found:+.2f}.
+- On {dataset} ({len(test.subjects)} test people), {sam} changes by {with_found - with_own:+.2f} with nnU-Net's boxes instead of the reference's; against nnU-Net alone it is {with_found - only_found:+.2f}.
 """)
 
 # %% [markdown]

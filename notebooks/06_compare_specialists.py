@@ -139,7 +139,7 @@ models = [segmenter, tuned[-1], *boxed, automatic]
 specialists.effort_table([tunings[-1], *boxed, automatic]).round(4)
 
 # %% [markdown]
-# **What you see**: what each side was given. The steps differ, and so does a step: SAM sees whole slices with several objects on each, and starts from what it learned before; a specialist starts from nothing, which takes a higher rate. *Equal effort* has no single meaning here. Both kept the step that was best on the same validation people (`kept_step`; 0: tuning did not help), and neither side's settings were searched for on the test people.
+# **What you see**: what each side was given. The steps differ, and so does a step: SAM sees whole slices with several objects on each, and starts from what it learned before; a specialist starts from nothing, which takes a higher rate. *Equal effort* has no single meaning here. Both kept the step that was best on the same validation people (`kept_step`; 0: tuning did not help). No learning rate was searched for here, so neither side is shown at its best.
 
 # %% [markdown]
 # ## Test inside and outside
@@ -179,7 +179,8 @@ inside_outside = plots.dot_rows(
     series="segmenter",
     spread="dice_sd",
     xlabel="Dice in the slice, oracle boxes (automatic: none)",
-    title=f"To {other_dataset}: " + ", ".join(f"{row} {lost[row]:+.2f}" for row in rows),
+    title=f"Dice from inside to {other_dataset}:\n"
+    + ", ".join(f"{row} {lost[row]:+.2f}" for row in rows),
 )
 plots.save_figure(inside_outside, figures / "06_inside_outside.png", provenance=all_facts)
 
@@ -222,7 +223,7 @@ by_size = plots.sweep_chart(
 plots.save_figure(by_size, figures / "06_training_sizes.png", provenance=size_facts)
 
 # %% [markdown]
-# **What you see**: `at` is the number of people at which two curves cross (straight lines between the points; empty where they do not), and the last columns say who is ahead at either end. This describes what happened on the test people; it selects nothing, and a number of people to plan with would have to be chosen on others. With one seed and few people a crossing moves easily: the spread between people is drawn, the spread between seeds is not measured.
+# **What you see**: `at` is the number of people at which two curves cross (straight lines between the points; empty where they do not), and the last columns say who is ahead at either end, or *tie*. This describes what happened on the test people; it selects nothing, and a number of people to plan with would have to be chosen on others. With one seed and few people a crossing moves easily: the spread between people is drawn, the spread between seeds is not measured.
 #
 # ## Run nnU-Net
 #
@@ -278,7 +279,7 @@ fair = plots.dot_rows(
     value="volume_dice",
     spread="volume_dice_sd",
     xlabel="Dice of the volume",
-    title=f"To {sam}, being told where is worth {with_own - with_found:+.2f} on {dataset}",
+    title=f"Being told where is worth {with_own - with_found:+.2f}\nto {sam}, on {dataset}",
 )
 plots.save_figure(fair, figures / "06_arms.png", provenance=arm_facts)
 
@@ -378,12 +379,12 @@ kind = "a miniature, not a published model" if segmenter.miniature else "a publi
 listed = "; ".join(f"{arm} {value:.2f}" for arm, value in volume.items())
 Markdown(f"""SAM here is {segmenter.name}, {kind}; every specialist is small and trained for few steps.
 
-- Of the models that get boxes, **{chosen}** is best on the validation people ({on_validation[chosen]:.2f}). On the test people inside it has {told_inside[chosen]:.2f} (the box alone: {wide.loc["the box alone", "inside"]:.2f}), where {higher} of the other {len(told_inside) - 1} are higher.
+- Of the models that get boxes, **{chosen}** is best on the validation people ({on_validation[chosen]:.2f}), who also selected each model's step. On the test people inside it has {told_inside[chosen]:.2f} (the box alone: {wide.loc["the box alone", "inside"]:.2f}), where {higher} of the other {len(told_inside) - 1} are higher.
 - Steps of training: {steps_of}; what a step sees differs (see the table of efforts).
 - From inside to {other_dataset}, {specialist.name} goes from {means.loc[specialist.name, "inside"]:.2f} to {means.loc[specialist.name, far]:.2f}, zero-shot {segmenter.name} from {means.loc[segmenter.name, "inside"]:.2f} to {means.loc[segmenter.name, far]:.2f}, and the box alone from {wide.loc["the box alone", "inside"]:.2f} to {wide.loc["the box alone", far]:.2f}.
 - Of {len(crossed)} pairs of curves over {min(training_sizes)} to {max(training_sizes)} people, {n_crossed} cross.
 - Dice of the volume: {listed}.
-- On {dataset} ({len(test.subjects)} test people), {sam} changes by {with_found - with_own:+.2f} with nnU-Net's boxes instead of the reference's; against nnU-Net alone it is {with_found - only_found:+.2f}.
+- On {dataset} (test people: {len(test.subjects)}), {sam} changes by {with_found - with_own:+.2f} with nnU-Net's boxes instead of the reference's; against nnU-Net alone it is {with_found - only_found:+.2f}.
 """)
 
 # %% [markdown]

@@ -156,12 +156,12 @@ far, near = f"another anatomy ({other_dataset})", f"another sequence ({other_seq
 tests = {"inside": test, near: sequence, far: anatomy}
 
 # %%
-facts = provenance(command="06_compare_specialists", segmenter=segmenter, cases=test, seed=seed)
-all_facts = {**facts, "models": {each.name: each.fingerprint for each in models}}
+made = {"command": "06_compare_specialists", "segmenter": segmenter, "seed": seed}
+facts = provenance(**made, cases=[*test, *sequence, *anatomy], tuned=models[1:])
 step = {"slice_step": slice_step}
 table = specialists.score_test_sets(models, tests, **step)
 selecting = specialists.score_test_sets(models[:-1], {"validation": validation}, **step)
-write_table(table, tables / "06_inside_outside.csv", provenance=all_facts)
+write_table(table, tables / "06_inside_outside.csv", provenance=facts)
 
 # %%
 by_set = summarise(table, by=["test_set", "segmenter", "prompt", "box_source"])
@@ -182,7 +182,7 @@ inside_outside = plots.dot_rows(
     title=f"Dice from inside to {other_dataset}:\n"
     + ", ".join(f"{row} {lost[row]:+.2f}" for row in rows),
 )
-plots.save_figure(inside_outside, figures / "06_inside_outside.png", provenance=all_facts)
+plots.save_figure(inside_outside, figures / "06_inside_outside.png", provenance=facts)
 
 # %% [markdown]
 # **What you see**: the title says what zero-shot SAM, the first specialist and the box alone change from inside to the other anatomy; those three were fixed beforehand, none was picked for its result. Ma and colleagues found specialists strong inside and weaker outside. Compare each model with *the box alone* of the same column, since boxes of vertebrae are fuller than boxes of muscles: a smaller loss may only mean easier boxes. And inside and outside come from *one generator* here, so the distance between them is our construction.
@@ -204,7 +204,7 @@ families = {
 # %%
 scores = specialists.score_families(families, training_sizes, test, slice_step=slice_step)
 curves = nested_mean(scores, by=["family", "n_train"])
-size_facts = facts | {"models": {k: [m.fingerprint for m in v] for k, v in families.items()}}
+size_facts = provenance(**made, cases=test, tuned=[*tuned, *smaller, specialist])
 write_table(curves, tables / "06_training_sizes.csv", provenance=size_facts)
 crossed = specialists.crossings(curves, x="n_train", series="family")
 crossed.round(2)
@@ -238,7 +238,7 @@ key = specialists.run_key(train, validation, asked)
 folder = Path(output, "trainings", "06_compare_specialists", key)
 run = specialists.train_nnunet(train, validation, asked, folder=folder)
 told = [tuned[-1], specialist]
-arm_facts = {**facts, "models": {x.name: x.fingerprint for x in [*told, run, automatic]}}
+arm_facts = provenance(**made, cases=test, tuned=[*told, run, automatic])
 
 # %%
 print(*run.log.read_text(encoding="utf-8").splitlines()[-6:], sep="\n")

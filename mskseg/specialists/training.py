@@ -37,6 +37,10 @@ def train_specialist(
 ) -> Specialist:
     """Train a specialist from scratch; the step with the best validation Dice is kept.
 
+    The same seed gives the same weights on the same machine with the same number of threads.
+    Another number rounds sums in another order, and after few steps at this learning rate that
+    shows.
+
     Parameters
     ----------
     train, validation : iterable of Case

@@ -10,7 +10,7 @@ UV := $(shell command -v uv 2>/dev/null)
 ARGUMENTS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help workbook test lab lesson check notebooks figure constraints clean
+.PHONY: help workbook test lab lesson check notebooks figure results constraints clean
 
 help:  ## Show this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -41,6 +41,12 @@ figure: $(INSTALLED)  ## Make the README's figure and its table of the real thig
 	cp output/figures/03_overlay_phantom_thigh.png docs/zero_shot_thigh.png
 	$(BIN)/mskseg evaluate $(SCANS)/qmritools/thigh_image.nii.gz --csv docs/zero_shot_thigh.csv \
 	  --reference $(SCANS)/qmritools/thigh_labels.nii.gz --label-names $(SCANS)/qmritools/thigh_labels.txt
+
+results: $(INSTALLED)  ## Run notebooks 05 and 07 at full size (a GPU, or a night) and keep their tables in results/
+	$(BIN)/mskseg run 05 07 --size full --output output/full
+	mkdir -p results
+	cp output/full/tables/05_cross_table.csv* output/full/tables/05_modes.csv* \
+	  output/full/tables/05_training_size.csv* output/full/tables/07_uncertainty.csv* results
 
 constraints: $(BIN)/python  ## Compile constraints.txt anew from pyproject.toml (the newest versions allowed)
 	$(call uv,pip compile --quiet --universal --upgrade --all-extras --no-annotate \

@@ -47,6 +47,7 @@ def provenance(
     command: Sequence[str] | str | None = None,
     cases: CaseSet | Iterable[Case] | None = None,
     segmenter: Fingerprinted | None = None,
+    tuned: Iterable[Fingerprinted] = (),
     seed: int | None = None,
     **notes: str | int | float | bool | None,
 ) -> dict[str, Any]:
@@ -60,6 +61,8 @@ def provenance(
         The data; its names and sha256 go in, and the sha256 of the split it is a part of.
     segmenter : Segmenter, optional
         The model; its name, sha256, device and whether it is a miniature go in.
+    tuned : iterable of Segmenter
+        Further models that the result is of, such as those that were trained for it.
     seed : int, optional
         The seed that the result depends on.
     **notes
@@ -78,6 +81,7 @@ def provenance(
         "command": _command(command),
         "data": None if cases is None else _data(cases),
         "segmenter": None if segmenter is None else _model(segmenter),
+        "tuned": [_model(each) for each in tuned],
         "seed": seed,
         **notes,
         "hardware": hardware(),

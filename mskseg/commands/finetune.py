@@ -89,9 +89,13 @@ def finetune(arguments: argparse.Namespace) -> int:
         print(describe_split(parts, by_slab=by_slab))
         print(f"{segmenter.name}, {config.mode}: {count_trainable(segmenter, config):,} parameters")
     result = fine_tune(
-        segmenter, parts["train"], parts["validation"], config, arguments.output / "training",
-        sys.stderr.isatty(),
-    )  # fmt: skip
+        segmenter,
+        parts["train"],
+        parts["validation"],
+        config,
+        folder=arguments.output / "training",
+        progress=sys.stderr.isatty(),
+    )
     if first:
         report(segmenter, result, parts["test"], arguments, by_slab=by_slab)
     return 0
@@ -242,7 +246,8 @@ def draw(
     shown = []
     for model in (segmenter, result.segmenter):
         found = CaseRun(model, case, plane=at.plane).predictions_on(plan, at.index)
-        mean = float(np.mean([dice(each.reference, each.prediction) for each in found.values()]))
+        asked = [each for each in found.values() if len(each.boxes_xyxy)]
+        mean = float(np.mean([dice(each.reference, each.prediction) for each in asked]))
         shown.append((mean, {label: each.prediction for label, each in found.items()}))
     (before, masks_before), (after, masks_after) = shown
     figure = before_and_after(

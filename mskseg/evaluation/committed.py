@@ -10,6 +10,7 @@ import pandas as pd
 
 from mskseg.errors import InputError
 from mskseg.evaluation.uncertainty.case_tables import average_subjects
+from mskseg.provenance import read_provenance
 
 
 def committed_results(folder: str | os.PathLike[str], pattern: str) -> pd.DataFrame:
@@ -25,13 +26,14 @@ def committed_results(folder: str | os.PathLike[str], pattern: str) -> pd.DataFr
     Returns
     -------
     pandas.DataFrame
-        All rows, with the column `file` in front; empty where nothing was committed, which a
-        notebook says in words: "not run here".
+        All rows, with the columns `file` and `weights` in front (the first digits of the sha256 of
+        the segmenter, since weights may have changed since); empty where nothing was committed,
+        which a notebook says in words: "not run here".
 
     Raises
     ------
     InputError
-        If a file is no table.
+        If a file is no table, has no provenance, or was edited after that was written.
     """
     tables = []
     for path in sorted(Path(folder).glob(pattern)):
@@ -39,6 +41,8 @@ def committed_results(folder: str | os.PathLike[str], pattern: str) -> pd.DataFr
             table = pd.read_csv(path)
         except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
             raise InputError(f"{path} is no table ({error}); commit a CSV of results") from None
+        segmenter = read_provenance(path)["segmenter"] or {}
+        table.insert(0, "weights", str(segmenter.get("sha256", ""))[:8])
         table.insert(0, "file", path.name)
         tables.append(table)
     return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame({"file": []})

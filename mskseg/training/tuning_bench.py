@@ -49,6 +49,11 @@ class TuningBench:
     def __len__(self) -> int:
         return len(self._done)
 
+    @property
+    def segmenters(self) -> list[Segmenter]:
+        """All that were tuned so far, for the provenance of what is made of them."""
+        return [result.segmenter for result in self._done.values()]
+
     def tune(
         self,
         segmenter: Segmenter,

@@ -15,7 +15,7 @@ from mskseg.errors import InputError
 from mskseg.files import written_atomically
 
 STATE = "state.pt"
-_FORMAT = 1
+_FORMAT = 2
 # What torch.load raises on a file that is none, or only half of one.
 _DAMAGED = (
     RuntimeError,
@@ -40,12 +40,15 @@ class Progress:
     best_epoch : int
     best_weights : dict of str to Tensor
         Of the parameters that train, on the CPU.
+    peak_memory_mb : float
+        Most that was in use in any of the processes that trained one after the other.
     """
 
     rows: list[dict[str, float]] = field(default_factory=list)
     best_dice: float = -math.inf
     best_epoch: int = 0
     best_weights: dict[str, Tensor] = field(default_factory=dict)
+    peak_memory_mb: float = 0.0
 
     @property
     def epoch(self) -> int:
@@ -98,6 +101,7 @@ def save_state(
         "best_dice": progress.best_dice,
         "best_epoch": progress.best_epoch,
         "best_weights": progress.best_weights,
+        "peak_memory_mb": progress.peak_memory_mb,
         "weights": {k: v.detach().cpu() for k, v in weights.items()},
         "optimiser": optimiser,
     }

@@ -36,9 +36,9 @@ def fine_tune(
     train: CaseSet,
     validation: CaseSet,
     config: FineTuneConfig | None = None,
+    *,
     folder: str | Path | None = None,
     progress: bool = True,
-    *,
     cache: EmbeddingCache | None = None,
     on_epoch: OnEpoch | None = None,
 ) -> FineTuneResult:
@@ -155,7 +155,11 @@ class _Run:
         _put(self.tuning.trained, state["weights"])
         self.tuning.optimiser.load_state_dict(state["optimiser"])
         self.progress = Progress(
-            state["rows"], state["best_dice"], state["best_epoch"], state["best_weights"]
+            state["rows"],
+            state["best_dice"],
+            state["best_epoch"],
+            state["best_weights"],
+            state["peak_memory_mb"],
         )
         self.tuning.step = int(self.progress.rows[-1]["step"])
         self.start -= self.progress.seconds
@@ -203,6 +207,7 @@ class _Run:
         )  # fmt: skip
         weights: dict[str, Tensor] = dict(tuning.trained)
         self.progress.add(dict(zip(HISTORY, values, strict=True)), weights)
+        self.progress.peak_memory_mb = max(self.progress.peak_memory_mb, self.memory.megabytes())
         bar.set_postfix(loss=f"{loss:.3f}", validation_dice=f"{dice:.3f}")
         if self.folder is not None and tuning.fabric.is_global_zero:
             state = tuning.optimiser.state_dict()
@@ -239,7 +244,7 @@ class _Run:
             best_epoch=self.progress.best_epoch,
             trainable_parameters=count,
             seconds=self.progress.seconds,
-            peak_memory_mb=self.memory.megabytes(),
+            peak_memory_mb=self.progress.peak_memory_mb,
             stopped=stopped,
             config=self.config,
             base=self.identity.base,

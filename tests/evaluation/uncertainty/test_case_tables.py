@@ -15,7 +15,7 @@ import mskseg
 from mskseg.data.cases import Case
 from mskseg.data.volume import LabelMap, Volume
 from mskseg.errors import InputError
-from mskseg.evaluation.committed import committed_results, side_by_side
+from mskseg.evaluation.committed import side_by_side
 from mskseg.evaluation.metrics import dice
 from mskseg.evaluation.plans import NeighbourBox, OracleBox, OraclePoint
 from mskseg.evaluation.uncertainty.case_sums import look_at
@@ -316,17 +316,6 @@ def test_a_predicted_iou_is_calibrated_if_it_comes_true_on_average():
     assert (bins["confidence"] - bins["hits"]).abs().sum() / len(outlines) == pytest.approx(0.3)
     with pytest.raises(InputError, match="none of 6 outlines has a predicted IoU"):
         opinion_bins(outlines.assign(predicted_iou=math.nan))
-
-
-def test_committed_results_are_read_with_their_file_and_may_be_absent(tmp_path):
-    assert committed_results(tmp_path / "nowhere", "*.csv").empty
-    for name in ("07_a.csv", "07_b.csv", "06_c.csv"):
-        (tmp_path / name).write_text("model,dice\nnet,0.9\n", encoding="utf-8")
-    found = committed_results(tmp_path, "07_*.csv")
-    assert found["file"].tolist() == ["07_a.csv", "07_b.csv"]
-    (tmp_path / "07_b.csv").write_text("", encoding="utf-8")
-    with pytest.raises(InputError, match=r"07_b\.csv is no table"):
-        committed_results(tmp_path, "07_*.csv")
 
 
 def test_results_from_elsewhere_stand_beside_ours_under_the_name_of_their_file():

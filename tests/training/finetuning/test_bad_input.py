@@ -78,7 +78,7 @@ def test_a_loss_that_is_not_finite_stops_with_the_slices_named(
     with pytest.raises(
         DivergedError, match=r"NaN or infinite at step \d+ \(own data/train"
     ) as caught:
-        fine_tune(mini, train, validation, config, tmp_path, False)
+        fine_tune(mini, train, validation, config, folder=tmp_path, progress=False)
     kept = caught.value.result
     assert kept.stopped == "diverged"
     assert kept.best_epoch == 0  # nothing was better than the start, so that is what is kept
@@ -177,7 +177,7 @@ def files_of_at_most(size: int):
 
 def test_a_disk_that_fills_while_a_checkpoint_is_written(mini, train, validation, tiny, tmp_path):
     config = replace(tiny, epochs=2, patience=0)
-    whole = fine_tune(mini, train, validation, config, tmp_path / "whole", False)
+    whole = fine_tune(mini, train, validation, config, folder=tmp_path / "whole", progress=False)
     folder = tmp_path / "full"
     seen = []
 
@@ -190,10 +190,10 @@ def test_a_disk_that_fills_while_a_checkpoint_is_written(mini, train, validation
         files_of_at_most(resource.RLIM_INFINITY),
         pytest.raises(OutputError, match=r"cannot write .*state.pt"),
     ):
-        fine_tune(mini, train, validation, config, folder, False, on_epoch=fill)
+        fine_tune(mini, train, validation, config, folder=folder, progress=False, on_epoch=fill)
     assert (folder / "state.pt").read_bytes() == seen[-1]
     assert not list(folder.glob(".partial*"))
-    resumed = fine_tune(mini, train, validation, config, folder, False)
+    resumed = fine_tune(mini, train, validation, config, folder=folder, progress=False)
     assert resumed.segmenter.fingerprint == whole.segmenter.fingerprint
 
 
@@ -206,7 +206,7 @@ def test_a_disk_that_fills_while_weights_or_embeddings_are_written(
         with pytest.raises(OutputError, match=r"cannot write .*tuned.safetensors"):
             result.save(path)
         with pytest.raises(OutputError, match=r"cannot write .*embeddings"):
-            fine_tune(mini, train, validation, tiny, tmp_path, False)
+            fine_tune(mini, train, validation, tiny, folder=tmp_path, progress=False)
     assert not path.exists()
 
 

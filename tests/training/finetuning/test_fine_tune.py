@@ -183,7 +183,9 @@ def test_a_hook_sees_the_history_grow_and_the_bar_can_be_switched_off(
 ):
     seen = []
     config = replace(tiny, epochs=2, steps_per_epoch=1)
-    fine_tune(mini, train, validation, config, None, False, on_epoch=lambda h: seen.append(len(h)))
+    fine_tune(
+        mini, train, validation, config, progress=False, on_epoch=lambda h: seen.append(len(h))
+    )
     assert seen == [1, 2, 3]
     assert capsys.readouterr() == ("", "")
     fine_tune(mini, train, validation, config)

@@ -41,7 +41,8 @@ def killed_half_way(state, path):
 def train(folder, on_epoch):
     fine_tune(
         mskseg.load_segmenter("sam_vit_mini"), shapes.draw_set("train"),
-        shapes.draw_set("validation", n=1, first=10), config, folder, False, on_epoch=on_epoch,
+        shapes.draw_set("validation", n=1, first=10), config, folder=folder,
+        progress=False, on_epoch=on_epoch,
     )
 
 if (child := os.fork()) == 0:
@@ -69,7 +70,9 @@ def config(tiny):
 @pytest.fixture(scope="module")
 def uninterrupted(config, train, validation):
     torch.set_num_threads(1)
-    return fine_tune(mskseg.load_segmenter("sam_vit_mini"), train, validation, config, None, False)
+    return fine_tune(
+        mskseg.load_segmenter("sam_vit_mini"), train, validation, config, progress=False
+    )
 
 
 @pytest.fixture(scope="module")
@@ -97,8 +100,8 @@ def test_a_killed_training_resumes_to_the_same_weights(
     assert 1 <= len(state["rows"]) - 1 < config.epochs
     steps = []
     resumed = fine_tune(
-        mskseg.load_segmenter("sam_vit_mini"), train, validation, config, folder, False,
-        on_epoch=lambda history: steps.append(int(history["step"].iloc[-1])),
+        mskseg.load_segmenter("sam_vit_mini"), train, validation, config, folder=folder,
+        progress=False, on_epoch=lambda history: steps.append(int(history["step"].iloc[-1])),
     )  # fmt: skip
     assert steps[0] == 2 * len(state["rows"])  # it went on, and did not start anew
     assert resumed.best_epoch == uninterrupted.best_epoch
@@ -111,9 +114,9 @@ def test_a_killed_training_resumes_to_the_same_weights(
 def test_a_training_that_is_done_gives_its_result_again_at_once(
     tmp_path, mini, train, validation, tiny, monkeypatch
 ):
-    first = fine_tune(mini, train, validation, tiny, tmp_path, False)
+    first = fine_tune(mini, train, validation, tiny, folder=tmp_path, progress=False)
     monkeypatch.setattr(torch.optim.AdamW, "step", None)
-    again = fine_tune(mini, train, validation, tiny, tmp_path, False)
+    again = fine_tune(mini, train, validation, tiny, folder=tmp_path, progress=False)
     assert again.segmenter.fingerprint == first.segmenter.fingerprint
     pd.testing.assert_frame_equal(again.history, first.history)
     assert again.seconds == first.seconds
@@ -122,16 +125,16 @@ def test_a_training_that_is_done_gives_its_result_again_at_once(
 def test_a_state_of_other_settings_data_or_weights_is_refused(
     tmp_path, mini, small, train, validation, cases, tiny
 ):
-    fine_tune(mini, train, validation, tiny, tmp_path, False)
+    fine_tune(mini, train, validation, tiny, folder=tmp_path, progress=False)
     with pytest.raises(InputError, match=r"seed 0, now 5; give the same to resume it"):
-        fine_tune(mini, train, validation, replace(tiny, seed=5), tmp_path, False)
+        fine_tune(mini, train, validation, replace(tiny, seed=5), folder=tmp_path, progress=False)
     with pytest.raises(InputError, match="other training or validation data"):
-        fine_tune(mini, cases("train", first=3), validation, tiny, tmp_path, False)
+        fine_tune(mini, cases("train", first=3), validation, tiny, folder=tmp_path, progress=False)
     with pytest.raises(InputError, match=r"other weights \(sam_vit_mini, now small\)"):
-        fine_tune(small, train, validation, tiny, tmp_path, False)
+        fine_tune(small, train, validation, tiny, folder=tmp_path, progress=False)
 
 
 def test_a_state_that_is_none_is_named(tmp_path, mini, train, validation, tiny):
     (tmp_path / "state.pt").write_bytes(b"half a")
     with pytest.raises(InputError, match=r"state.pt is no state of a fine-tuning, or damaged"):
-        fine_tune(mini, train, validation, tiny, tmp_path, False)
+        fine_tune(mini, train, validation, tiny, folder=tmp_path, progress=False)

@@ -29,7 +29,8 @@ torch.set_num_threads(1)
 config = FineTuneConfig(**eval(sys.argv[3]))
 result = fine_tune(
     mskseg.load_segmenter("sam_vit_mini"), shapes.draw_uneven_set(),
-    shapes.draw_set("validation", n=1, first=10), config, sys.argv[2], False,
+    shapes.draw_set("validation", n=1, first=10), config,
+    folder=sys.argv[2], progress=False,
 )
 torch.save(
     {"loss": result.history["loss"].tolist(), "dice": result.history["validation_dice"].tolist(),

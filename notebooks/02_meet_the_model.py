@@ -36,6 +36,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import torch
 from IPython.display import Markdown
 
 import mskseg
@@ -49,6 +50,7 @@ from mskseg.models.parts import count_parameters, describe_prompts, shapes_of
 from mskseg.models.views import embedding_colours, embedding_likeness
 from mskseg.prompts import boxes_from_mask, central_point, error_point, jitter_boxes, random_points
 from mskseg.provenance import provenance
+from mskseg.training.scenes import random_scenes
 
 # %% tags=["parameters"]
 dataset = "phantom_knee"  # a data set of the manifest
@@ -232,6 +234,12 @@ all_clicks = plots.draw_points(clicked, points[: len(scores)], point_labels=labe
 # ## Simulate the prompts of training
 #
 # Nobody clicked eleven million photographs for training. Prompts were drawn from masks: a point anywhere inside, or a box whose corners were moved by noise. A model that saw only perfect boxes would be lost with a reader's.
+#
+# The miniature saw no photograph either, nor any scan or phantom: its masks are those of scenes that a program draws without end. Below are some of them, then boxes with such noise on our slice.
+
+# %% alt="Eight synthetic training scenes, up to five objects of each outlined"
+scenes = random_scenes(8, generator=torch.Generator().manual_seed(seed))
+page = plots.scene_page(scenes, title="Drawn, not scanned: SAM-mini learned from scenes like these")
 
 # %% alt="Ten noisy boxes around one object"
 noisy = jitter_boxes(np.repeat(box[None], 10, axis=0), shape=target.shape, rng=rng, relative=0.1)
@@ -242,7 +250,7 @@ drawn.set_title(f"Boxes moved by a tenth: Dice {spread[0]:.2f} to {spread[-1]:.2
 all_boxes = plots.draw_boxes(drawn, noisy)
 
 # %% [markdown]
-# **What you see**: the answer moves with the box, and not always downwards. A spread over moved boxes is the cheapest measure of how sure an answer is; notebook 03 scores it on every slice.
+# **What you see**: some scenes are limbs in section, joints and bands by design, so that "zero-shot" holds for images here, less for shapes. On our slice the answer moves with the box, and not always downwards. A spread over moved boxes is the cheapest measure of how sure an answer is; notebook 03 scores it on every slice.
 #
 # ## Segment everything
 #
@@ -265,8 +273,7 @@ all_masks = plots.draw_masks(remaining, new.masks)
 
 # %% [markdown]
 # **What you see**: pieces without names. Automatic masks find what has a border; whether that is a tissue, a part of one or a shadow they cannot say. For segmentation of named tissues this is a source of proposals, not an answer.
-
-# %% [markdown]
+#
 # ## Prompt by hand
 #
 # Now you. On the **canvas** below, click for a point inside, shift-click for one outside, drag for a box; `u` undoes, `c` clears, `n` takes the next of three masks, page up and page down change the slice. It starts on a tissue that is much harder than the first: a meniscus, one of the two thin wedges of the knee joint (in other data, whatever label comes first). Where widgets are not shown (a page of HTML, some viewers) you see a figure, and the same actions are methods: `explorer.add_point(x, y)`, `explorer.set_box([x0, y0, x1, y1])`.

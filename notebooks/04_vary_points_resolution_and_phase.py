@@ -40,6 +40,7 @@ from IPython.display import Markdown
 
 import mskseg
 from mskseg.data import phantom
+from mskseg.data.echoes import make_echoes, read_echoes
 from mskseg.data.selection import load_fetched, load_some
 from mskseg.display import plots
 from mskseg.evaluation import OracleBox, OraclePoint, reported, write_table
@@ -206,7 +207,7 @@ print(model_dice or f"not testable here: one model, {segmenter.name}; a sweep of
 # %%
 thighs = load_some("phantom_thigh", n_subjects=1, n_sequences=4)
 of_thigh = phases.score_phases(segmenter, thighs, slice_step=slice_step)
-echoes = phases.make_echoes(people[0], (10, 30, 50, 70))
+echoes = make_echoes(people[0], (10, 30, 50, 70))
 of_knee = phases.score_phases(segmenter, echoes, slice_step=2)
 
 # %%
@@ -259,7 +260,7 @@ pd.Series(averages, name="Dice of the average").sort_values(ascending=False).rou
 # %%
 real = {
     "real legs, water and fat": load_fetched(real_pair),
-    "real echoes": phases.read_echoes(echo_folder) if echo_folder else (),
+    "real echoes": read_echoes(echo_folder) if echo_folder else (),
 }
 missing = [name for name, images in real.items() if not images]
 print("\n".join(f"{name}: {len(images)} images" for name, images in real.items() if images))

@@ -38,14 +38,14 @@ import pandas as pd
 from IPython.display import Markdown
 
 import mskseg
+from mskseg.data.maps import load_maps
 from mskseg.data.selection import load_companions, load_some
 from mskseg.display import plots
 from mskseg.evaluation import NeighbourBox, OracleBox, tissue_properties, write_table
-from mskseg.evaluation.errors import explain, markers, measures, metric_examples, recall
+from mskseg.evaluation.errors import explain, markers, measures, metric_examples, recall, stacking
 from mskseg.evaluation.errors.empty_slices import read_empty_slices
-from mskseg.evaluation.errors.second_reader import reader_ceiling
+from mskseg.evaluation.errors.second_reader import on_same_pairs, reader_ceiling
 from mskseg.evaluation.errors.shape_classes import shape_classes
-from mskseg.evaluation.errors.stacking import drift, stack_scores
 from mskseg.evaluation.errors.three_masks import score_three_masks, summarise_choice
 from mskseg.evaluation.groups import with_group
 from mskseg.evaluation.nested import nested_mean
@@ -90,33 +90,35 @@ print(f"mskseg {mskseg.__version__}, {segmenters}, {segmenter.device}, seed {see
 sets = [load_some(name, n_subjects=n_subjects) for name in names]
 grades = [load_some(infiltrated, n_subjects=3)] if infiltrated and not dataset else []
 undersampled = [c for some in sets for c in load_companions(some, [f"{some[0].sequence}_8x"])]
-cases = [case for some in [*sets, *grades] for case in some] + undersampled
+cases = [case for some in [*sets, *grades] for case in some]
+every = [*cases, *undersampled]
 stacks = [some[0] for some in sets]  # the first person of each data set, in its first sequence
-maps = markers.load_maps([*sets, *grades])
+maps = load_maps([*sets, *grades])
 people = {(case.dataset, case.subject): case for case in cases}
 assert all(found.shape == people[key[1:]].image.shape for key, found in maps.items())
-print(f"{len(cases)} scans, {len(maps)} maps: {sorted({key[0] for key in maps})}")
+kinds = sorted({key[0] for key in maps})
+print(f"{len(cases)} scans, {len(undersampled)} undersampled, {len(maps)} maps: {kinds}")
 
 # %% [markdown]
 # ## Ask once
 #
-# Everything below comes from one table: a row for each model, scan, slice, tissue and plan of boxes, with overlap, distances, forms and biomarkers measured while the two masks were at hand. Oracle boxes for all; for the first people also boxes with slack, and boxes that are handed on from slice to slice.
+# Nearly everything below comes from one table: a row for each model, scan, slice and tissue, with overlap, distances, forms and biomarkers measured while the two masks were at hand, of oracle boxes. The undersampled scans are in the file too, but in no result except the one that compares them. For the first people come boxes with slack, and boxes that are handed on from slice to slice.
 
 # %%
 tight, slack, neighbour = OracleBox(), OracleBox(margin_px=slack_px), NeighbourBox()
 how = {"further": measures.Measures(tolerance_mm=tolerance_mm, maps=maps), "progress": False}
-parts = [score_cases(k, cases, prompts=tight, slice_step=slice_step, **how) for k in segmenters]
-main = pd.concat(parts, ignore_index=True)
-scored = main[main["status"] == "scored"]
-print(f"{len(main)} rows: {main['status'].value_counts().to_dict()}")
+parts = [score_cases(k, every, prompts=tight, slice_step=slice_step, **how) for k in segmenters]
+everything = pd.concat(parts, ignore_index=True)
+main = everything[~everything["sequence"].str.endswith("_8x")]
+print(f"{len(main)} of {len(everything)} rows: {main['status'].value_counts().to_dict()}")
 
 # %%
 plans = [tight, slack, neighbour]
 more = {"prompts": plans, "slice_step": volume_step, "progress": False}
 volumes = pd.concat([score_cases(k, stacks, **more) for k in segmenters], ignore_index=True)
-facts = provenance(command="08_analyse_the_errors", segmenter=segmenter, cases=cases, seed=seed)
+facts = provenance(command="08_analyse_the_errors", segmenter=segmenter, cases=every, seed=seed)
 facts["models"] = ", ".join(f"{each.name} {each.fingerprint}" for each in segmenters)
-write_table(main, tables / "08_errors.csv", provenance=facts)
+write_table(everything, tables / "08_errors.csv", provenance=facts)
 
 # %% [markdown]
 # ## Score each tissue and each shape
@@ -142,13 +144,15 @@ by_tissue.pivot(
 ).round(2)
 
 # %% [markdown]
-# **What you see**: the class is that of most of a tissue's area, by rules: a *thin* one is eight times longer than wide, an *ellipse* agrees with its own ellipse, *bulk* is the rest. (Hoyer calls vertebral bodies elliptical; by our rule most are bulk.) A ring's filled box is large and so is its wrong part. Surface Dice is stricter than Dice on large tissues, where a rim of two pixels costs little area. On a sheet that was found it can be the milder of the two, on one that leaked it is not.
+# **What you see**: the class is that of most of a tissue's area, by rules: a *thin* one is eight times longer than wide, an *ellipse* agrees with its own ellipse, *bulk* is the rest. (Hoyer calls vertebral bodies elliptical; by our rule most are bulk.) A ring's filled box is large and so is its wrong part. Surface Dice is stricter than Dice on large tissues, where a rim of two pixels costs little area. On a sheet one millimetre is much of the width, and surface Dice can be the milder of the two, even where the mask leaked: a border that runs along the sheet still agrees.
 #
 # ## Count slices without reference, both ways
 #
 # A whole volume has slices that a structure does not reach. Leave them out of the mean, count what was invented there as 0, or count as well what was rightly left empty as 1?
 
 # %%
+both = ["segmenter", "box_source"]
+by_plan = read_empty_slices(volumes, stacks, slice_step=volume_step, by=both)
 by_dataset = read_empty_slices(volumes, stacks, slice_step=volume_step)
 write_table(by_dataset, tables / "08_empty_slices.csv", provenance=facts)
 by_dataset[by_dataset["box_source"] != slack.box_source].round(2)
@@ -173,6 +177,7 @@ strays.iloc[[0, 1, 2, 3, 4, 12]].round(3)
 # **What you see**: until the stray's outline makes up a twentieth of the prediction's surface HD95 is 0; then it leaps to the distance of the stray and stays there, however good the rest. Dice hardly moves throughout. Next, the opposite: nine good slices and one on which nothing was found.
 
 # %%
+scored = main[main["status"] == "scored"]
 good = scored.sort_values("dice").tail(9)
 metric_examples.one_lost(good).round(3)
 
@@ -202,7 +207,9 @@ plots.save_figure(effect_axes[0], figures / "08_effects.png", provenance=facts)
 
 # %% alt="Change of Dice when the scan is undersampled and when boxes get slack, for each model"
 sampled = {(case.sequence.removesuffix("_8x"), case.sequence) for case in undersampled}
-tested = [explain.paired_change(main, column="sequence", first=a, second=b) for a, b in sampled]
+tested = [
+    explain.paired_change(everything, column="sequence", first=a, second=b) for a, b in sampled
+]
 sources = {"first": tight.box_source, "second": slack.box_source}
 tested.append(explain.paired_change(volumes, column="box_source", **sources))
 changes = pd.concat(tested, ignore_index=True)
@@ -297,8 +304,7 @@ else:
 
 # %% alt="Bland-Altman panels: difference of prediction and reference against their mean for each biomarker and model"
 distances_mm = {c.dataset: slice_step * c.image.slice_thickness_mm(c.plane) for c in cases}
-full = main[~main["sequence"].str.endswith("_8x")]
-pairs = markers.biomarker_table(full, slice_distance_mm=distances_mm)
+pairs = markers.biomarker_table(main, slice_distance_mm=distances_mm)
 bias = markers.biomarker_agreement(pairs)
 finding = f"Limits of agreement inside what matters: {bias['within'].sum()} of {len(bias)}"
 if len(pairs):
@@ -330,15 +336,15 @@ grouped.pivot_table(index="group", columns="segmenter", values=forms, aggfunc="m
 # The reference is drawn by a hand, or could have been. A second reader whose outline is off by half a pixel to a pixel, smoothly along the edge, reaches this Dice with the first:
 
 # %% alt="For each tissue the Dice that a second reader reaches, as a bar, and that of the models, as dots"
-read_again = reader_ceiling(stacks, sigmas_px=sigmas_px, slice_step=2 * slice_step, seed=seed)
+readings = reader_ceiling(stacks, sigmas_px=sigmas_px, slice_step=2 * slice_step, seed=seed)
+read_again, same_pairs = on_same_pairs(readings, main)
 ceilings = nested_mean(read_again, by=["dataset", "tissue", "sigma_px"])
-of_sets = by_tissue[by_tissue["dataset"].isin(names)]
-ceiling_axes = plots.ceiling_chart(ceilings, of_sets)
-plots.save_figure(ceiling_axes, figures / "08_ceiling.png", provenance=facts)
+dots = nested_mean(same_pairs, by=["dataset", "tissue", "segmenter"])
+plots.save_figure(plots.ceiling_chart(ceilings, dots), figures / "08_ceiling.png", provenance=facts)
 write_table(ceilings, tables / "08_ceiling.csv", provenance=facts)
 
 # %% [markdown]
-# **What you see**: bars are the simulated reader, dots the models. On a bone such a reader still has nearly 1, on a sheet of cartilage far less: a Dice of 0.9 is poor on the first and as good as it gets on the second. How far real readers differ has to be measured with readers; that they differ by about a pixel is our assumption.
+# **What you see**: bars are the simulated reader, dots the models, over the same slices of the first people. On a bone such a reader still has nearly 1, on a sheet of cartilage far less: a Dice of 0.9 is poor on the first and as good as it gets on the second. How far real readers differ has to be measured with readers; that they differ by about a pixel is our assumption.
 #
 # ## Build a volume from slices
 #
@@ -348,12 +354,12 @@ write_table(ceilings, tables / "08_ceiling.csv", provenance=facts)
 
 # %% alt="Dice over the number of slices from the start, for boxes on every slice and boxes handed on"
 two = volumes[volumes["box_source"] != slack.box_source]
-away = drift(two)
+away = stacking.drift(two)
 drift_axes = plots.drift_chart(away)
 plots.save_figure(drift_axes, figures / "08_drift.png", provenance=facts)
 shown_of = ["dice_3d", "volume_error", "invented"]
 by = ["dataset", "segmenter", "box_source"]
-of_volumes = nested_mean(stack_scores(two), by=by, values=shown_of)
+of_volumes = nested_mean(stacking.stack_scores(two), by=by, values=shown_of)
 write_table(of_volumes, tables / "08_volumes.csv", provenance=facts)
 of_volumes[[*by, *shown_of]].round(2)
 
@@ -367,7 +373,7 @@ assert all(each.cache.n_misses == len(each.cache) for each in segmenters)  # enc
 first = by_class[by_class["segmenter"] == segmenter.name].set_index("shape_class")["dice"]
 handed = away[(away["segmenter"] == segmenter.name) & (away["box_source"] == neighbour.box_source)]
 kept = away[(away["segmenter"] == segmenter.name) & (away["box_source"] == tight.box_source)]
-invented = by_dataset.query("segmenter == @segmenter.name and box_source == @neighbour.box_source")
+empty = by_plan.set_index(both).loc[(segmenter.name, neighbour.box_source)]
 lines = [
     f"{row.biomarker} {row.bias:+.2f} {row.unit} ({row.low:+.2f} to {row.high:+.2f}; {row.smallest_change:g} matters)"
     for row in bias[bias["segmenter"] == segmenter.name].itertuples()
@@ -375,7 +381,7 @@ lines = [
 Markdown(f"""Of {segmenter.name} ({kind}) if not said otherwise, oracle boxes; one encoder pass for each of {segmenter.cache.n_misses} slices.
 
 - Dice by shape: {", ".join(f"{name} {value:.2f}" for name, value in first.items())}. Hardest: **{first.idxmin()}**.
-- Slices without reference: {invented["left_out"].mean():.2f} left out, {invented["invented_is_0"].mean():.2f} with what was invented (boxes handed on).
+- Slices without reference: {empty["left_out"]:.2f} left out, {empty["invented_is_0"]:.2f} with what was invented (boxes handed on).
 - Most goes with Dice: {strongest}; of what was changed, *{worst_change}* cost most ({changes["change"].min():+.2f}).
 - Best of three masks {choice["best"].iloc[0]:.2f}, its own choice {choice["chosen"].iloc[0]:.2f}, right in {choice["share_best"].iloc[0]:.0%} of clicks (chance: a third).
 - Handed on over {handed["steps"].max()} slices: Dice {handed["dice"].iloc[-1]:.2f}, where a box on every slice has {kept["dice"].iloc[-1]:.2f}.

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -80,6 +82,23 @@ def test_parameters_of_the_size_are_injected_and_stderr_is_kept(finished):
     assert (output / "tables" / "count.csv").read_text(
         encoding="utf-8"
     ) == "n\n2\n"  # 03_also, its own default
+
+
+TWO = """
+import sys
+from pathlib import Path
+from mskseg.workbook import run_workbook
+folder, output = map(Path, sys.argv[1:])
+runs = run_workbook(["01"], folder=folder, output=output, size="quick", progress=False)
+sys.exit(runs[0].status != "passed")
+"""
+
+
+def test_two_runs_at_the_same_time_do_not_share_a_kernel(folder, tmp_path):
+    argument = [sys.executable, "-c", TWO, str(folder)]
+    both = [subprocess.Popen([*argument, str(tmp_path / name)]) for name in "ab"]
+    assert [each.wait(timeout=240) for each in both] == [0, 0]
+    assert not [path for path in folder.iterdir() if "ipc" in path.name]
 
 
 def test_pages_show_results_and_errors_and_load_nothing_from_elsewhere(finished):

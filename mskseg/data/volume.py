@@ -140,10 +140,9 @@ class Volume:
     @property
     def default_plane(self) -> Plane:
         """The plane across the largest spacing; axial, then coronal, where spacings are equal."""
-        distances = {plane: self.slice_thickness_mm(plane) for plane in get_args(Plane)}
-        largest = max(distances.values())
-        plane: Plane = next(p for p, value in distances.items() if value >= 0.999 * largest)
-        return plane
+        planes: tuple[Plane, ...] = get_args(Plane)
+        largest = max(self.slice_thickness_mm(plane) for plane in planes)
+        return next(p for p in planes if self.slice_thickness_mm(p) >= 0.999 * largest)
 
     def with_array(self, array: Array) -> Self:
         """Put other values on this grid.

@@ -1,9 +1,10 @@
-"""Masks checked, paired and reduced to their surface points, for the metrics."""
+"""Masks checked, paired and reduced to their surface points or outline, for the metrics."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -75,3 +76,26 @@ def nearest_distances(
         return np.full(len(points), math.inf)
     distances: NDArray[np.float64] = KDTree(others).query(points)[0]
     return distances
+
+
+def outline_mm(shape: NDArray[Any], *, spacing_mm: Sequence[float]) -> float:
+    """Length of the line around a mask, the borders of its holes included.
+
+    Parameters
+    ----------
+    shape : (H, W) bool or float
+        A mask, or a blurred one, whose outline is where it falls to one half.
+    spacing_mm : (row, column)
+
+    Returns
+    -------
+    float
+        In mm; 0 if nothing reaches one half. Of a bool mask it runs along the middles of the
+        border's pixel edges (marching squares), which cuts corners by 0.6 of a pixel each and makes
+        a slanted line up to 8 % too long.
+    """
+    from skimage import measure
+
+    contours: Any = measure.find_contours  # scikit-image does not say its types
+    lines = contours(np.pad(shape.astype(np.float64), 1), 0.5)
+    return float(sum(np.hypot(*(np.diff(line, axis=0) * spacing_mm).T).sum() for line in lines))

@@ -207,22 +207,24 @@ def _papermill(
 ) -> tuple[str, int | None] | None:
     """Execute into `path`; None, or the error in one line and the index of its cell."""
     import copy
+    import tempfile
 
     import papermill
     from papermill.exceptions import PapermillExecutionError
 
     path.unlink(missing_ok=True)  # a crash before the first save must not show an old result
     try:
-        papermill.execute_notebook(
-            copy.deepcopy(notebook),
-            path,
-            parameters=dict(parameters),
-            kernel_name="python3",
-            progress_bar={"desc": path.stem, "leave": False} if progress else False,
-            cwd=cwd,
-            start_timeout=180,  # a first import of torch on a busy disk
-            **_kernel_transport(),
-        )
+        with tempfile.TemporaryDirectory(prefix="mskseg-") as sockets:
+            papermill.execute_notebook(
+                copy.deepcopy(notebook),
+                path,
+                parameters=dict(parameters),
+                kernel_name="python3",
+                progress_bar={"desc": path.stem, "leave": False} if progress else False,
+                cwd=cwd,
+                start_timeout=180,  # a first import of torch on a busy disk
+                **_kernel_transport(Path(sockets)),
+            )
     except PapermillExecutionError as error:
         return f"{error.ename}: {_first_line(error.evalue)}", error.cell_index
     except OSError as error:
@@ -234,13 +236,18 @@ def _papermill(
     return None
 
 
-def _kernel_transport() -> dict[str, Any]:
-    """Talk to the kernel over sockets in the file system: nobody else on the machine can listen."""
+def _kernel_transport(folder: Path) -> dict[str, Any]:
+    """Talk to the kernel over sockets in `folder`: nobody else on the machine can listen.
+
+    By default they would lie in the notebooks' folder, under names that two runs share.
+    """
     import os
 
     from traitlets.config import Config
 
-    return {"config": Config(KernelManager={"transport": "ipc"})} if os.name == "posix" else {}
+    if os.name != "posix":
+        return {}
+    return {"config": Config(KernelManager={"transport": "ipc", "ip": str(folder / "kernel")})}
 
 
 def _source_position(executed: NotebookNode, index: int | None) -> int | None:

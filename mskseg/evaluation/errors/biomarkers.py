@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-from mskseg.data.volume import LabelMap, Plane
 from mskseg.errors import InputError
-from mskseg.evaluation.metrics import volume_ml
 from mskseg.evaluation.surfaces import checked_spacing
-from mskseg.evaluation.tissues import thickness_mm
 from mskseg.prompts.checks import checked_mask
 
 
@@ -75,69 +71,6 @@ def mean_inside(values: ArrayLike, mask: ArrayLike) -> float:
         )
     known = numbers[inside & np.isfinite(numbers)]
     return float(known.mean()) if known.size else float("nan")
-
-
-def fat_fraction(water: ArrayLike, fat: ArrayLike) -> NDArray[np.float64]:
-    """Fat over fat and water, from the two Dixon images.
-
-    Parameters
-    ----------
-    water, fat : (...) real
-        Magnitudes of one shape.
-
-    Returns
-    -------
-    (...) float64
-        0 to 1; NaN where there is no signal at all.
-
-    Raises
-    ------
-    InputError
-        If the shapes differ.
-    """
-    w, f = np.asarray(water, dtype=np.float64), np.asarray(fat, dtype=np.float64)
-    if w.shape != f.shape:
-        raise InputError(f"water {w.shape} and fat {f.shape} differ in shape; take one Dixon pair")
-    total = w + f
-    fraction = np.full(w.shape, np.nan)
-    np.divide(f, total, out=fraction, where=total > 0)
-    return fraction
-
-
-def measure_label(
-    label_map: LabelMap, label: int, *, plane: Plane, values: ArrayLike | None = None
-) -> dict[str, float]:
-    """Measure one structure of a volume.
-
-    Parameters
-    ----------
-    label_map : LabelMap
-    label : int
-    plane : {"axial", "coronal", "sagittal"}
-        In which thickness and height are taken, slice by slice.
-    values : (ni, nj, nk) float, optional
-        A map on the same grid.
-
-    Returns
-    -------
-    dict of str to float
-        `volume_ml`; `thickness_mm` and `height_mm`, means over the slices weighted by area; and
-        with a map `mean_value`. NaN where the label is missing, but a volume of 0.
-    """
-    mask = label_map.mask(label)
-    spacing_mm = label_map.slice_spacing_mm(plane)
-    slices = [each for each in label_map.stack(plane) == label if each.any()]
-    areas = [each.sum() for each in slices]
-
-    def mean(numbers: Iterable[float]) -> float:
-        return float(np.average(list(numbers), weights=areas)) if areas else float("nan")
-
-    measured = {
-        "volume_ml": volume_ml(mask, spacing_mm=label_map.spacing_mm),
-        "thickness_mm": mean(thickness_mm(each, spacing_mm=spacing_mm) for each in slices),
-        "height_mm": mean(height_mm(each, spacing_mm=spacing_mm) for each in slices),
-    }
-    return measured if values is None else measured | {"mean_value": mean_inside(values, mask)}
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ import pandas as pd
 
 from mskseg.data.cases import Case
 from mskseg.errors import InputError
+from mskseg.evaluation.nested import nested_mean
 
 READINGS = ("left_out", "invented_is_0", "nothing_is_1")
 
@@ -66,11 +67,9 @@ def read_empty_slices(
             raise InputError(f"{named['subject']} was scored but is not among the cases; add it")
         rows.append(named | _read(group, total))
     means = pd.DataFrame(rows)
-    person = list(dict.fromkeys([*groups, "dataset", "subject"]))
-    of_people = means.groupby(person, sort=False)[list(READINGS)].mean()
-    result = of_people.groupby(groups, sort=False).mean()
+    result = nested_mean(means, by=groups, values=READINGS)[[*groups, *READINGS]]
     counts = means.groupby(groups, sort=False)[["n_scored", "n_invented", "n_nothing"]].sum()
-    return result.join(counts).reset_index()
+    return result.merge(counts.reset_index(), on=groups)
 
 
 def _read(group: pd.DataFrame, n_slices: int) -> dict[str, float]:

@@ -14,14 +14,14 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from scipy import ndimage
-from skimage import measure, morphology
+from skimage import morphology
 
 from mskseg.data.cases import Case
 from mskseg.evaluation.case_run import CaseRun
 from mskseg.evaluation.metrics import relative_volume_error
 from mskseg.evaluation.plans import OracleBox, PromptPlan
 from mskseg.evaluation.prediction import LabelPrediction, PromptableSegmenter
-from mskseg.evaluation.surfaces import bounding_slices, checked_spacing
+from mskseg.evaluation.surfaces import bounding_slices, checked_spacing, outline_mm
 from mskseg.prompts import label_components
 from mskseg.prompts.checks import checked_mask
 
@@ -88,7 +88,7 @@ def roughness(
     # The least blur at which the steps of pixels no longer count as jagged.
     slight = ndimage.gaussian_filter(wide, 0.5 * float(spacing.mean()) / spacing)
     strong = ndimage.gaussian_filter(wide, smooth_mm / spacing)
-    lengths = [_outline_mm(each, spacing) for each in (slight, strong)]
+    lengths = [outline_mm(each, spacing_mm=spacing_mm) for each in (slight, strong)]
     kept = lengths[1] > 0 and lengths[0] <= WIPED_OUT * lengths[1]
     return lengths[0] / lengths[1] if kept else float("nan")
 
@@ -184,9 +184,3 @@ def _largest(mask: ArrayLike) -> NDArray[np.bool_]:
         return inside
     largest: NDArray[np.bool_] = components == np.argmax(np.bincount(components.ravel())[1:]) + 1
     return largest
-
-
-def _outline_mm(image: NDArray[np.float64], spacing: NDArray[np.float64]) -> float:
-    contours: Any = measure.find_contours
-    steps = [np.diff(line, axis=0) * spacing for line in contours(image, 0.5)]
-    return float(sum(np.hypot(*step.T).sum() for step in steps))

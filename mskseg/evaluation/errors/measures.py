@@ -11,9 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mskseg.data.cases import Case
+from mskseg.data.maps import Maps
 from mskseg.evaluation import metrics
 from mskseg.evaluation.errors.forms import form_errors
-from mskseg.evaluation.errors.markers import BIOMARKERS, Maps, map_slice, measure_slice
+from mskseg.evaluation.errors.markers import BIOMARKERS, map_slice, measure_slice
 from mskseg.evaluation.prediction import LabelPrediction
 from mskseg.evaluation.surfaces import bounding_slices
 
@@ -29,7 +30,7 @@ class Measures:
     tolerance_mm : float
         Of surface Dice. 1 mm: between one and two pixels of the built-in scans.
     maps : mapping
-        Maps by quantity, data set and subject, see `mskseg.evaluation.errors.markers`.
+        Maps by quantity, data set and subject, see `mskseg.data.maps`.
     """
 
     tolerance_mm: float = 1.0

@@ -13,6 +13,7 @@ from scipy import ndimage
 from mskseg.data.cases import Case, CaseSlice
 from mskseg.errors import InputError
 from mskseg.evaluation.metrics import dice
+from mskseg.evaluation.prediction import promptable_px
 from mskseg.evaluation.surfaces import checked_spacing
 from mskseg.prompts import MIN_AREA_MM2
 from mskseg.prompts.checks import checked_mask
@@ -98,8 +99,8 @@ def reader_ceiling(
     -------
     pandas.DataFrame
         A row for each slice, tissue and sigma: `dataset`, `subject`, `sequence`, `tissue`,
-        `slice`, `sigma_px` and `dice`, the mean over the readings. Tissues under the minimum area
-        of a box are left out, as everywhere.
+        `slice`, `sigma_px` and `dice`, the mean over the readings. Tissues without a component of
+        the minimum area of a box are left out: `score_cases` does not score them either.
 
     Raises
     ------
@@ -127,11 +128,41 @@ def reader_ceiling(
     return pd.DataFrame(rows)
 
 
+def on_same_pairs(
+    readings: pd.DataFrame, scores: pd.DataFrame
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Keep the pairs of slice and tissue that were both read again and scored.
+
+    Parameters
+    ----------
+    readings : pandas.DataFrame
+        From `reader_ceiling`.
+    scores : pandas.DataFrame
+        From `score_cases`, of one plan.
+
+    Returns
+    -------
+    readings, scores : pandas.DataFrame
+        Rows of each, so that the mean of a reader and that of a model are over the same pairs.
+
+    Raises
+    ------
+    InputError
+        If there is no such pair.
+    """
+    keys = ["dataset", "subject", "sequence", "tissue", "slice"]
+    scored = scores[scores["status"] == "scored"]
+    pairs = readings[keys].merge(scored[keys]).drop_duplicates()
+    if pairs.empty:
+        raise InputError("no pair was both read again and scored; give the same cases and slices")
+    return readings.merge(pairs, on=keys), scored.merge(pairs, on=keys)
+
+
 def _large_enough(one: CaseSlice) -> Iterator[tuple[int, NDArray[np.bool_]]]:
-    label_map, pixel_mm2 = np.asarray(one.label_map), np.prod(one.spacing_mm)
+    label_map, spacing_mm = np.asarray(one.label_map), one.spacing_mm
     for label in np.unique(label_map[label_map > 0]).tolist():
         mask = label_map == label
-        if mask.sum() * pixel_mm2 >= MIN_AREA_MM2:
+        if promptable_px(mask, spacing_mm=spacing_mm, min_area_mm2=MIN_AREA_MM2):
             yield int(label), mask
 
 

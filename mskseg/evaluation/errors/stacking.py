@@ -6,6 +6,9 @@ from itertools import pairwise
 
 import pandas as pd
 
+from mskseg.evaluation.nested import nested_mean
+from mskseg.evaluation.volumes import volume_table
+
 _STRUCTURE = ["segmenter", "box_source", "dataset", "subject", "sequence", "tissue"]
 
 
@@ -20,25 +23,27 @@ def stack_scores(table: pd.DataFrame) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        A row for each segmenter, plan, scan and tissue: `dice_3d` (of all voxels; what is invented
-        beyond the structure's end counts, and so does what is lost), `volume_error` (signed, part
-        of the reference) and `invented` (part of the predicted volume that lies on slices without
-        reference).
+        A row for each segmenter, plan, scan and tissue: `dice_3d` (`volume_dice` of
+        `mskseg.evaluation.volumes.volume_table`: of all voxels, those included that are too few to
+        be prompted, are lost, or are invented beyond the structure's end), `volume_error` (signed,
+        part of the reference) and `invented` (part of the predicted volume that lies on slices
+        without reference).
+
+    Raises
+    ------
+    InputError
+        As `volume_table`.
     """
-    both = table["area_mm2"] + table["predicted_area_mm2"]
-    pieces = table[_STRUCTURE].assign(
-        reference=table["area_mm2"],
-        predicted=table["predicted_area_mm2"],
-        # Slices without a score share no pixel: nothing was predicted, or nothing is there.
-        shared=(table["dice"].fillna(0) * both / 2),
-        beyond=table["predicted_area_mm2"].where(table["area_mm2"] == 0, 0.0),
+    volumes = volume_table(table).set_index(_STRUCTURE)
+    areas = table[[*_STRUCTURE, "predicted_area_mm2"]].assign(
+        beyond=table["predicted_area_mm2"].where(table["area_mm2"] == 0, 0.0)
     )
-    sums = pieces.groupby(_STRUCTURE, sort=False).sum()
+    sums = areas.groupby(_STRUCTURE).sum().reindex(volumes.index)
     return pd.DataFrame(
         {
-            "dice_3d": 2 * sums["shared"] / (sums["reference"] + sums["predicted"]),
-            "volume_error": sums["predicted"] / sums["reference"] - 1,
-            "invented": (sums["beyond"] / sums["predicted"]).fillna(0.0),
+            "dice_3d": volumes["volume_dice"],
+            "volume_error": volumes["relative_volume_error"],
+            "invented": (sums["beyond"] / sums["predicted_area_mm2"]).fillna(0.0),
         }
     ).reset_index()
 
@@ -78,20 +83,16 @@ def drift(table: pd.DataFrame, *, at_most: int = 8) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        A row for each segmenter, plan and number of steps: `dice` (over slices of a tissue, over
-        tissues, over subjects), `lost` (share of pairs on which nothing was found) and `n_pairs`.
+        A row for each segmenter, plan and number of steps: `nested_mean` of `dice` and of `lost`
+        (share of pairs on which nothing was found), and `n_pairs`.
     """
     placed = with_distance(table)
     near = placed[placed["steps"] <= at_most]
     near = near.assign(lost=near["predicted_area_mm2"] == 0)
-    keys, values = ["segmenter", "box_source", "steps"], ["dice", "lost"]
-    person = [*keys, "dataset", "subject"]
-    of_tissues = near.groupby([*person, "tissue"], sort=False)[values].mean()
-    of_people = of_tissues.groupby(person, sort=False).mean()
-    means = of_people.groupby(keys, sort=False).mean()
-    means["n_pairs"] = near.groupby(keys, sort=False).size()
-    order = near[keys[:2]].drop_duplicates()  # models and plans as they came
-    return order.merge(means.reset_index().sort_values("steps"), on=keys[:2])
+    means = nested_mean(near, by=["segmenter", "box_source", "steps"], values=["dice", "lost"])
+    order = near[_STRUCTURE[:2]].drop_duplicates()  # models and plans as they came
+    counted = means.sort_values("steps").rename(columns={"n_objects": "n_pairs"})
+    return order.merge(counted, on=_STRUCTURE[:2])
 
 
 def _smallest_gap(slices: pd.Series[int]) -> int:

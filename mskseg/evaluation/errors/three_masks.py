@@ -12,6 +12,7 @@ from tqdm.auto import tqdm
 from mskseg.data.cases import Case, CaseSlice
 from mskseg.errors import InputError
 from mskseg.evaluation.metrics import dice
+from mskseg.evaluation.nested import nested_mean
 from mskseg.prompts import boxes_from_mask, central_point, label_components
 
 Prompt = Literal["point", "box"]
@@ -85,12 +86,9 @@ def summarise_choice(scores: pd.DataFrame) -> pd.DataFrame:
     """
     keys, values = ["segmenter", "prompt"], ["single", "chosen", "best", "share_best"]
     told = scores.assign(share_best=(scores["chosen_mask"] == scores["best_mask"]).astype(float))
-    person = [*keys, "dataset", "subject"]
-    of_tissues = told.groupby([*person, "tissue"], sort=False)[values].mean()
-    means = of_tissues.groupby(person, sort=False).mean().groupby(keys, sort=False).mean()
-    means.insert(3, "lost", means["best"] - means["chosen"])
-    means["n_objects"] = told.groupby(keys, sort=False).size()
-    return means.reset_index()
+    means = nested_mean(told, by=keys, values=values)
+    lost = means.assign(lost=means["best"] - means["chosen"])
+    return lost[[*keys, "single", "chosen", "best", "lost", "share_best", "n_objects"]]
 
 
 def _slice_rows(

@@ -20,6 +20,7 @@ from tqdm.auto import tqdm
 from mskseg.data.cases import Case, CaseSlice
 from mskseg.errors import InputError
 from mskseg.evaluation.metrics import dice
+from mskseg.evaluation.surfaces import outline_mm
 from mskseg.prompts import boxes_from_mask, central_point, error_point, random_points
 
 Strategy = Literal["corrective", "random"]
@@ -224,16 +225,3 @@ def _scores(readers: Sequence[_Reader], three: Any) -> list[dict[str, float]]:
             }
         )
     return scores
-
-
-def outline_mm(mask: Mask, *, spacing_mm: tuple[float, float]) -> float:
-    """Length in mm of the line that a reader would draw around a mask (H, W), holes included.
-
-    Along the middles of the border's pixel edges (marching squares), which cuts corners by 0.6 of a
-    pixel each and makes a slanted line up to 8 % too long.
-    """
-    from skimage import measure
-
-    contours: Any = measure.find_contours
-    lines = contours(np.pad(mask.astype(float), 1), 0.5)
-    return float(sum(np.hypot(*(np.diff(line, axis=0) * spacing_mm).T).sum() for line in lines))

@@ -6,9 +6,7 @@ maximum. Here the phases are sequences or echoes of one scan, on one grid.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,8 +14,6 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from mskseg.data.cases import Case
-from mskseg.data.phantom import scan_phantom
-from mskseg.data.readers import load_echoes
 from mskseg.data.volume import check_same_grid
 from mskseg.errors import InputError
 from mskseg.evaluation.metrics import dice
@@ -79,25 +75,6 @@ def score_phases(segmenter: Any, phases: Sequence[Case], *, slice_step: int = 1)
                 for way, probability in ways.items()
             ]
     return pd.DataFrame(rows)
-
-
-def make_echoes(subject: int, echo_times_ms: Sequence[int]) -> list[Case]:
-    """Make the echoes of a multi-echo scan of a phantom's knee, 256 x 256 x 8 voxels.
-
-    Parameters
-    ----------
-    subject : int
-        Number of the phantom's subject.
-    echo_times_ms : sequence of int
-        Of 10, 20, ... 80.
-
-    Raises
-    ------
-    InputError
-        If there is no such echo.
-    """
-    names = [f"mese_te{te}" for te in echo_times_ms]
-    return list(scan_phantom("knee", subject, sequences=names, shape=(256, 256, 8)))
 
 
 def phase_agreement(
@@ -214,21 +191,6 @@ def agreement_of_proposals(
     at = first.image.n_slices(first.plane) // 2 if index is None else index
     boxes = proposed_boxes(segmenter, first, index=at, n_boxes=n_boxes)
     return phase_agreement(segmenter, phases, boxes, index=at)
-
-
-def read_echoes(folder: str | os.PathLike[str]) -> list[Case]:
-    """Read the echoes of a DICOM series as phases, in the order of their echo times.
-
-    Raises
-    ------
-    InputError
-        As `mskseg.data.readers.load_echoes`.
-    """
-    subject = Path(folder).name
-    return [
-        Case(subject=subject, image=image, sequence=f"{echo:.1f} ms")
-        for echo, image in load_echoes(folder).items()
-    ]
 
 
 def _areas(boxes_xyxy: NDArray[np.float64]) -> NDArray[np.float64]:

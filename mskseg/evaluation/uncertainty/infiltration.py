@@ -11,10 +11,11 @@ from numpy.typing import NDArray
 
 from mskseg.data.cases import Case, CaseSet, CaseSlice
 from mskseg.data.datasets import load_cases
+from mskseg.data.maps import fat_fraction
 from mskseg.data.selection import fullest_slice, load_some
 from mskseg.data.splits import Part
 from mskseg.data.volume import LabelMap, Volume, check_same_grid
-from mskseg.evaluation.errors.biomarkers import fat_fraction, mean_inside
+from mskseg.evaluation.errors.biomarkers import mean_inside
 from mskseg.evaluation.prediction import check_has_reference
 from mskseg.evaluation.uncertainty.map_sources import with_labels
 

@@ -8,15 +8,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from mskseg.data.volume import LabelMap
 from mskseg.errors import InputError
 from mskseg.evaluation.errors.biomarkers import (
     agreement,
     agreement_table,
-    fat_fraction,
     height_mm,
     mean_inside,
-    measure_label,
 )
 
 
@@ -40,30 +37,6 @@ def test_the_mean_leaves_out_what_has_no_value():
     assert math.isnan(mean_inside(values, np.array([[0, 1], [0, 0]], dtype=bool)))
     with pytest.raises(InputError, match="a map of shape"):
         mean_inside(values, np.ones((2, 3), dtype=bool))
-
-
-def test_fat_fraction_is_fat_over_both_and_unknown_without_signal():
-    got = fat_fraction([3.0, 0.0, 1.0], [1.0, 0.0, 0.0])
-    np.testing.assert_equal(got, [0.25, np.nan, 0.0])
-
-
-def test_a_structure_is_measured_on_its_own_grid():
-    labels = np.zeros((40, 60, 5), dtype=np.int16)
-    labels[5:35, 20:26, 1:4] = 3
-    label_map = LabelMap(labels, np.diag([1.0, 0.5, 4.0, 1.0]))
-    values = np.where(labels == 3, 42.0, np.nan)
-    got = measure_label(label_map, 3, plane="axial", values=values)
-    assert got["volume_ml"] == pytest.approx(30 * 3 * 12 / 1000)
-    assert got["height_mm"] == pytest.approx(3, rel=0.01)
-    assert got["thickness_mm"] == pytest.approx(3, rel=0.1)
-    assert got["mean_value"] == 42
-
-
-def test_a_structure_that_was_not_found_has_no_volume_and_no_thickness():
-    label_map = LabelMap(np.ones((4, 4, 4), dtype=np.int16), np.eye(4))
-    got = measure_label(label_map, 9, plane="axial")
-    assert got["volume_ml"] == 0
-    assert math.isnan(got["thickness_mm"])
 
 
 def test_bias_and_limits_are_those_of_bland_and_altman():

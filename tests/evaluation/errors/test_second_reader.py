@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
 from scipy import ndimage
 
 from mskseg.data.cases import Case
 from mskseg.data.volume import LabelMap, Volume
 from mskseg.errors import InputError
-from mskseg.evaluation.errors.second_reader import reader_ceiling, second_reading
+from mskseg.evaluation.errors.second_reader import (
+    on_same_pairs,
+    reader_ceiling,
+    second_reading,
+)
 from mskseg.evaluation.metrics import assd_mm, dice
 
 MM = (1.0, 1.0)
@@ -110,3 +115,31 @@ def test_the_same_seed_gives_the_same_readers_whatever_else_is_read():
 def test_nothing_to_read_is_refused():
     with pytest.raises(InputError, match="nothing to read again"):
         reader_ceiling([])
+
+
+def test_specks_are_not_read_again_even_if_they_are_many(draw_case):
+    labels = np.zeros((1, 40, 60))
+    labels[0, 4:14, 4:14] = 1
+    labels[0, 20:25, 30:35] = labels[0, 30:35, 30:35] = 2  # 50 mm2, no piece of 30
+    assert reader_ceiling([draw_case(labels)])["slice"].size == 2  # one tissue, two sigmas
+
+
+def test_readers_and_models_are_compared_on_the_pairs_that_both_have():
+    keys = {"dataset": "d", "subject": "s", "sequence": "q", "tissue": "t"}
+    readings = pd.DataFrame(
+        {**keys, "slice": [1, 1, 2, 3], "sigma_px": [0.5, 1.0] * 2, "dice": 0.9}
+    )
+    scores = pd.DataFrame(
+        {
+            **keys,
+            "slice": [1, 1, 2, 4],
+            "segmenter": ["a", "b", "a", "a"],
+            "status": ["scored", "scored", "too_small", "scored"],
+            "dice": 0.5,
+        }
+    )
+    again, scored = on_same_pairs(readings, scores)
+    assert list(zip(again["slice"], again["sigma_px"], strict=True)) == [(1, 0.5), (1, 1.0)]
+    assert list(zip(scored["slice"], scored["segmenter"], strict=True)) == [(1, "a"), (1, "b")]
+    with pytest.raises(InputError, match="no pair was both read again and scored"):
+        on_same_pairs(readings[readings["slice"] > 1], scores)

@@ -7,17 +7,26 @@ import pandas as pd
 import pytest
 
 from mskseg.evaluation.errors.stacking import drift, stack_scores, with_distance
+from mskseg.evaluation.plans import OracleBox
+from mskseg.evaluation.tables import score_cases
 
 
 def slices(**columns) -> pd.DataFrame:
     n = len(columns["slice"])
     named = {
         "segmenter": "m",
+        "miniature": True,
+        "prompt": "box",
         "box_source": "b",
         "dataset": "d",
         "subject": "s",
+        "anatomy": "a",
         "sequence": "q",
+        "site": "",
+        "side": "",
+        "severity": "",
         "tissue": "t",
+        "label": 1,
         "status": "scored",
     }
     return pd.DataFrame({**{k: [v] * n for k, v in named.items()}, **columns})
@@ -29,7 +38,7 @@ def test_a_stack_is_scored_by_its_voxels_with_what_was_lost_and_invented():
         status=["scored", "scored", "beyond_end"],
         area_mm2=[100.0, 100.0, 0.0],
         predicted_area_mm2=[100.0, 0.0, 50.0],
-        dice=[1.0, 0.0, 0.0],
+        overlap_mm2=[100.0, 0.0, 0.0],
     )
     (got,) = stack_scores(table).to_dict("records")
     assert got["dice_3d"] == pytest.approx(2 * 100 / (200 + 150))
@@ -37,8 +46,34 @@ def test_a_stack_is_scored_by_its_voxels_with_what_was_lost_and_invented():
     assert got["invented"] == pytest.approx(1 / 3)
 
 
+def test_what_overlaps_on_a_slice_too_small_to_prompt_counts_in_the_volume():
+    table = slices(
+        slice=[1, 2],
+        status=["scored", "too_small"],
+        area_mm2=[100.0, 20.0],
+        predicted_area_mm2=[100.0, 30.0],  # handed on from the slice before
+        overlap_mm2=[90.0, 15.0],
+        dice=[0.9, np.nan],
+    )
+    (got,) = stack_scores(table).to_dict("records")
+    assert got["dice_3d"] == pytest.approx(2 * 105 / (120 + 130))
+    assert got["invented"] == 0
+
+
+def test_a_stack_is_that_of_the_whole_masks(filling, draw_case):
+    labels = np.zeros((3, 40, 60))
+    labels[0, 4:14, 4:14] = labels[1, 4:9, 4:9] = 1  # 25 mm2 on the second: too small for a box
+    labels[2, 20:30, 20:30] = 1
+    labels[2, 20:25, 20:25] = 0  # a corner that a box fills
+    table = score_cases(filling, draw_case(labels), prompts=OracleBox(), progress=False)
+    assert "too_small" in set(table["status"])
+    (got,) = stack_scores(table).to_dict("records")
+    reference = labels > 0
+    assert got["dice_3d"] == pytest.approx(2 * (reference.sum() - 25) / (reference.sum() + 200))
+
+
 def test_a_stack_of_nothing_has_dice_zero():
-    table = slices(slice=[1], area_mm2=[10.0], predicted_area_mm2=[0.0], dice=[0.0])
+    table = slices(slice=[1], area_mm2=[10.0], predicted_area_mm2=[0.0], overlap_mm2=[0.0])
     (got,) = stack_scores(table).to_dict("records")
     assert (got["dice_3d"], got["volume_error"], got["invented"]) == (0, -1, 0)
 

@@ -7,7 +7,7 @@ import pytest
 
 from mskseg.errors import InputError
 from mskseg.evaluation.metrics import dice
-from mskseg.evaluation.sweeps.clicks import click_curves, outline_mm
+from mskseg.evaluation.sweeps.clicks import click_curves
 
 QUIET = {"progress": False}
 
@@ -156,23 +156,6 @@ def test_specks_are_left_out(draw_case, discs):
     labels[0, 20:25, 30:35] = labels[0, 30:35, 30:35] = 2  # 50 mm2, no piece of 30
     table = click_curves(discs(), [draw_case(labels)], n_points=[1], **QUIET)
     assert set(table["tissue"]) == {"muscle"}
-
-
-def test_outline_of_a_rectangle_is_its_sides_without_its_corners():
-    mask = np.zeros((30, 40), bool)
-    mask[5:15, 10:30] = True  # 10 rows of 2 mm, 20 columns of 0.5 mm
-    sides = 2 * (9 * 2.0 + 19 * 0.5)
-    corners = 4 * np.hypot(0.5 * 2.0, 0.5 * 0.5)
-    assert outline_mm(mask, spacing_mm=(2.0, 0.5)) == pytest.approx(sides + corners)
-
-
-def test_outline_of_a_ring_has_both_its_borders_and_the_edge_of_the_slice_counts():
-    ring = disc(15, shape=(60, 60), x=30, y=30) & ~disc(8, shape=(60, 60), x=30, y=30)
-    found = outline_mm(ring, spacing_mm=(1.0, 1.0))
-    assert found == pytest.approx(2 * np.pi * (15 + 8), rel=0.08)
-    assert found > 2 * np.pi * (15 + 8)
-    everything = np.ones((10, 10), bool)
-    assert outline_mm(everything, spacing_mm=(1.0, 1.0)) == pytest.approx(4 * 9 + 4 * np.sqrt(0.5))
 
 
 @pytest.mark.parametrize("n_points", [[], [0, 3], [-1]])

@@ -8,15 +8,14 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from mskseg.data.echoes import read_echoes
 from mskseg.data.volume import Volume
 from mskseg.errors import InputError
 from mskseg.evaluation.sweeps import phases
 from mskseg.evaluation.sweeps.phases import (
     agreement_of_proposals,
-    make_echoes,
     phase_agreement,
     proposed_boxes,
-    read_echoes,
     score_phases,
 )
 
@@ -168,14 +167,6 @@ def test_phases_without_a_reference_cannot_be_scored(bright_and_dark):
         score_phases(LeftPart(), [replace(case, reference=None) for case in bright_and_dark])
 
 
-@pytest.mark.slow
-def test_echoes_of_a_phantom_fade_and_share_their_reference():
-    first, last = make_echoes(1, (10, 80))
-    assert (first.sequence, last.sequence) == ("mese_te10", "mese_te80")
-    assert np.array_equal(first.reference.array, last.reference.array)
-    assert first.image.array.mean() > last.image.array.mean()
-
-
 @pytest.mark.real
 def test_echoes_of_a_real_knee_are_phases(real_data):
     echoes = read_echoes(real_data / "pymskt" / "mese")
@@ -184,8 +175,3 @@ def test_echoes_of_a_real_knee_are_phases(real_data):
     assert times == sorted(times)
     table = phase_agreement(LeftPart(), echoes, np.array([[60.0, 60, 120, 140]]), index=12)
     assert table.shape == (8, 8)
-
-
-def test_a_folder_without_a_series_is_said(tmp_path):
-    with pytest.raises(InputError, match="holds no DICOM image"):
-        read_echoes(tmp_path)

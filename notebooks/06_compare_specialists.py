@@ -101,8 +101,6 @@ test = load_some(dataset, n_subjects=n_test, part="test")
 assert len({*train.subjects, *validation.subjects, *test.subjects}) == sum(
     len(part.subjects) for part in (train, validation, test)
 )
-
-# %%
 {part.name: ", ".join(part.subjects) for part in (train, validation, test)}
 
 # %% [markdown]
@@ -227,25 +225,31 @@ plots.save_figure(by_size, figures / "06_training_sizes.png", provenance=size_fa
 #
 # ## Run nnU-Net
 #
-# nnU-Net (Isensee 2021) looks at the data, plans its own network, and trains. It is the package itself, in a process of its own; we give it patch, iterations and the split, and switch mirroring off, because *medial* and *lateral* are labels and a mirrored image would carry the wrong ones. A run that dies is resumed by the same call.
+# nnU-Net (Isensee 2021) looks at the data, plans its own network, and trains. It is the package itself, in a process of its own; we give it patch, iterations and the split, and switch mirroring off, because *medial* and *lateral* are labels and a mirrored image would carry the wrong ones. A run that dies is resumed by the same call. A second one gets the filled boxes of the reference, a channel for each label: it is told what a prompted model is told.
 
 # %%
 small = {"patch_size": tuple(nnunet_patch), "batch_size": 4, "base_features": nnunet_features}
 long = dict(zip(["epochs", "iterations_per_epoch"], nnunet_length, strict=True))
-quicker = {"optimiser": "adam", "learning_rate": 0.003, "validation_iterations": 2}
-asked = NnunetConfig("2d", **long, **small, **quicker, seed=seed)
-key = specialists.run_key(train, validation, asked)
-folder = Path(output, "trainings", "06_compare_specialists", key)
-run = specialists.train_nnunet(train, validation, asked, folder=folder)
-told = [tuned[-1], specialist]
-arm_facts = provenance(**made, cases=test, tuned=[*told, run, automatic])
+quicker = {"optimiser": "adam", "learning_rate": 0.003, "validation_iterations": 2, "seed": seed}
+network = {**small, **long, **quicker}
+asked = [NnunetConfig("2d", **network, box_channels=boxed_too) for boxed_too in (False, True)]
 
 # %%
+place = Path(output, "trainings", "06_compare_specialists")
+keys = [specialists.run_key(train, validation, each) for each in asked]
+run, box_run = [
+    specialists.train_nnunet(train, validation, each, folder=place / key)
+    for each, key in zip(asked, keys, strict=True)
+]
+
+# %%
+told = [tuned[-1], specialist]
+arm_facts = provenance(**made, cases=test, tuned=[*told, run, box_run, automatic])
 print(*run.log.read_text(encoding="utf-8").splitlines()[-6:], sep="\n")
-pd.DataFrame(run.history()).set_index("epoch").iloc[:: max(1, asked.epochs // 5)]
+pd.DataFrame(run.history()).set_index("epoch").iloc[:: max(1, nnunet_length[0] // 5)]
 
 # %% [markdown]
-# **What you see**: the end of the log, and some epochs. The *pseudo Dice* is of random patches of the validation people. nnU-Net's own training has 1000 epochs of 250 iterations, many times as many: this shows that the pipeline is right, not what nnU-Net can do.
+# **What you see**: the end of the log of the first, and some of its epochs. The *pseudo Dice* is of random patches of the validation people. nnU-Net's own training has 1000 epochs of 250 iterations, many times as many: this shows that the pipeline is right, not what nnU-Net can do.
 
 # %%
 found = run.predict(test)
@@ -258,18 +262,21 @@ print(found, "background and", len(found.labels), "labels:", probabilities.shape
 # %% [markdown]
 # ## Close the leak
 #
-# A box from the reference tells a model three things that nnU-Net must find by itself: *that* a structure is on this slice, *where*, and *how large*. So here are five arms, and one number that all of them have: the Dice of the whole **volume**, in which every voxel counts that was made up where the structure has ended.
+# A box from the reference tells a model three things that nnU-Net must find by itself: *that* a structure is on this slice, *where*, and *how large*. So here are six arms, and one number that all of them have: the Dice of the whole **volume**, in which every voxel counts that was made up where the structure has ended.
 #
 # > **Guess**: how much of SAM's lead is left when its boxes come from nnU-Net?
 
 # %%
 alone = [(run, found), (automatic, automatic.segment(test, progress=False))]
-everything = specialists.score_arms(test, prompted=told, automatic=alone, slice_step=volume_step)
+boxes_given = [(box_run, box_run.predict(test))]
+everything = specialists.score_arms(
+    test, prompted=told, automatic=alone, informed=boxes_given, slice_step=volume_step
+)
 write_table(everything, tables / "06_arms.csv", provenance=arm_facts)
 arms = specialists.arm_means(everything)
 arms.set_index(["told", "arm"]).round(3)
 
-# %% alt="Dice of the volume of five arms, those that are told where and those that find it themselves"
+# %% alt="Dice of the volume of six arms, those that are told where and those that find it themselves"
 volume, sam = arms.set_index("arm")["volume_dice"], tuned[-1].name
 with_own, with_found = volume[f"{sam}, reference boxes"], volume[f"{sam}, boxes of {run.name}"]
 fair = plots.dot_rows(
@@ -285,6 +292,8 @@ plots.save_figure(fair, figures / "06_arms.png", provenance=arm_facts)
 
 # %% [markdown]
 # **What you see**: the title compares one model with itself, tuned SAM with the reference's boxes and with nnU-Net's; for another finder, model or data set it is another number. *SAM with reference boxes against nnU-Net alone is not fair*: one was told the answer's outline. Fair are the pairs within a colour: the two that are told, and those that find it themselves. *SAM with nnU-Net's boxes* against *nnU-Net alone* asks what SAM adds to a tool that you need anyway, since it cannot recover a structure that nnU-Net missed. A study that compares across colours measures the box.
+#
+# nnU-Net with the box as a channel says how much of the distance was the box.
 #
 # Look at one slice of the first person.
 
@@ -372,7 +381,7 @@ nested_mean(with_margin, by=["box_source"], values=["volume_dice"]).round(3)
 on_validation = summarise(selecting, by=["segmenter"]).set_index("segmenter")["dice"]
 chosen, told_inside = on_validation.idxmax(), means.loc[on_validation.index, "inside"]
 higher = int((told_inside > told_inside[chosen]).sum())
-efforts = specialists.effort_table([tunings[-1], specialist, automatic, run])
+efforts = specialists.effort_table([tunings[-1], specialist, automatic, run, box_run])
 steps_of = "; ".join(f"{who} {n}" for who, n in efforts["steps"].items())
 only_found = volume[f"{run.name} alone"]
 kind = "a miniature, not a published model" if segmenter.miniature else "a published model"
@@ -399,7 +408,7 @@ Markdown(f"""SAM here is {segmenter.name}, {kind}; every specialist is small and
 # %% [markdown]
 # ## Next
 #
-# Set `NnunetConfig(box_channels=True)` and tell nnU-Net where everything is: how much of the gap was the box? Then go on to uncertainty.
+# Notebook 07 asks whether these models know when they are wrong.
 #
 # - Ma et al., *Segment anything in medical images* (MedSAM), Nature Communications 2024, doi:10.1038/s41467-024-44824-z
 # - Casali et al., *Exploring foundation models for multi-class muscle segmentation*, Computer Methods and Programs in Biomedicine 2025, doi:10.1016/j.cmpb.2025.109035

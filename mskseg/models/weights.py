@@ -61,7 +61,7 @@ def read_weights(path: str | Path) -> tuple[dict[str, Tensor], dict[str, str]]:
     if start[8:9] == b"{":
         return _read_safetensors(path)
     what = "is empty" if not start else "is neither a PyTorch checkpoint nor safetensors"
-    raise InputError(f"{path} {what}; give a .pth or .safetensors file with a SAM model's weights")
+    raise InputError(f"{path} {what}; give a .pth or .safetensors file with a model's weights")
 
 
 def write_safetensors(

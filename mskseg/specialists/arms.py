@@ -26,6 +26,7 @@ def score_arms(
     *,
     prompted: Iterable[PromptableSegmenter],
     automatic: Iterable[tuple[Named, Predictions]],
+    informed: Iterable[tuple[Named, Predictions]] = (),
     slice_step: int = 1,
 ) -> pd.DataFrame:
     """Score every slice under the arms that a fair comparison needs.
@@ -39,6 +40,8 @@ def score_arms(
         of the first automatic model.
     automatic : iterable of (Named, Predictions)
         Models that need no prompt, with what they predicted for these cases.
+    informed : iterable of (Named, Predictions), optional
+        The same for models that got the reference's boxes as channels of their image.
     slice_step : int
         Take every n-th slice; with more than 1 the Dice of the volume is that of the slices taken.
 
@@ -66,6 +69,9 @@ def score_arms(
     for model in models:
         table = score_cases(model, given, prompts=OracleBox(), **how)
         parts.append((f"{model.name}, reference boxes", TOLD, table))
+    for each, what in informed:
+        table = score_label_maps(each, given, what.label_maps, **how)
+        parts.append((each.name, TOLD, table))
     table = score_cases(first, given, prompts=plan, **how)
     parts.append((f"{first.name}, boxes of {finder.name}", FINDS, table))
     for each, what in alone:

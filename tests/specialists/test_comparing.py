@@ -119,21 +119,30 @@ def test_arms_say_who_is_told_and_boxes_of_a_model_come_from_it_alone(shapes):
         masks=np.stack([fill_boxes(box, image.shape) for box in boxes_xyxy])[:, None],
         predicted_iou=np.full((len(boxes_xyxy), 1), np.nan),
     )
-    table = score_arms([case], prompted=[filler], automatic=[(finder, found)])
+    knowing = SimpleNamespace(name="finder + box channels", fingerprint="f", miniature=True)
+    perfect_answer = Predictions({case.name: case.reference}, (), (3, 7))
+    table = score_arms(
+        [case],
+        prompted=[filler],
+        automatic=[(finder, found)],
+        informed=[(knowing, perfect_answer)],
+    )
     means = arm_means(table).set_index("arm")
     assert means["told"].to_dict() == {
         "filler, reference boxes": "told where",
+        "finder + box channels": "told where",
         "filler, boxes of finder": "finds it",
         "finder alone": "finds it",
     }
-    told, boxed, alone = means["volume_dice"]
+    told, informed, boxed, alone = means["volume_dice"]
     assert told > boxed
     assert told > alone
+    assert informed == 1
     assert (means["n_subjects"] == 1).all()
     perfect = score_arms(
         [case],
         prompted=[filler],
-        automatic=[(finder, Predictions({case.name: case.reference}, (), (3, 7)))],
+        automatic=[(finder, perfect_answer)],
     )
     same = arm_means(perfect)["volume_dice"].tolist()
     assert same[0] == same[1]

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
         doubt_and_error,
         measure_uncertainty,
     )
-    from mskseg.evaluation.uncertainty.map_sources import GivenMaps, VolumeMaps
+    from mskseg.evaluation.uncertainty.map_sources import VolumeMaps
     from mskseg.evaluation.uncertainty.multiclass import (
         as_classes,
         checked_probabilities,
@@ -49,7 +49,7 @@ _NAMES = {
     "mskseg.evaluation.bootstrap": ("compare_models", "paired_bootstrap"),
     "mskseg.evaluation.uncertainty.calibration": ("Calibration", "ReliabilityBins"),
     "mskseg.evaluation.committed": ("committed_results", "side_by_side"),
-    "mskseg.evaluation.uncertainty.map_sources": ("GivenMaps", "VolumeMaps"),
+    "mskseg.evaluation.uncertainty.map_sources": ("VolumeMaps",),
     "mskseg.evaluation.uncertainty.multiclass": (
         "as_classes",
         "checked_probabilities",
@@ -86,7 +86,6 @@ _HOMES = {name: module for module, names in _NAMES.items() for name in names}
 
 __all__ = [
     "Calibration",
-    "GivenMaps",
     "NeighbourBox",
     "OracleBox",
     "OraclePoint",

@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     from mskseg.evaluation.uncertainty.calibration import Calibration, ReliabilityBins
     from mskseg.evaluation.uncertainty.case_tables import (
         average_subjects,
-        doubt_and_error,
         measure_uncertainty,
     )
     from mskseg.evaluation.uncertainty.map_sources import VolumeMaps
@@ -41,7 +40,7 @@ if TYPE_CHECKING:
         multiclass_probabilities,
     )
     from mskseg.evaluation.uncertainty.prompted_maps import PromptedMaps
-    from mskseg.evaluation.uncertainty.selective import referral_curves
+    from mskseg.evaluation.uncertainty.selective import doubt_and_error, referral_curves
     from mskseg.evaluation.uncertainty.temperature import temperatures_of
     from mskseg.evaluation.volumes import volume_table
 
@@ -57,11 +56,10 @@ _NAMES = {
     ),
     "mskseg.evaluation.uncertainty.prompted_maps": ("PromptedMaps",),
     "mskseg.evaluation.reported": ("beside_casali",),
-    "mskseg.evaluation.uncertainty.selective": ("referral_curves",),
+    "mskseg.evaluation.uncertainty.selective": ("doubt_and_error", "referral_curves"),
     "mskseg.evaluation.uncertainty.temperature": ("temperatures_of",),
     "mskseg.evaluation.uncertainty.case_tables": (
         "average_subjects",
-        "doubt_and_error",
         "measure_uncertainty",
     ),
     "mskseg.evaluation.metrics": (

@@ -10,6 +10,7 @@ from types import SimpleNamespace
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import stats
 
 import mskseg
 from mskseg.data.cases import Case
@@ -23,7 +24,6 @@ from mskseg.evaluation.plans import NeighbourBox, OracleBox, OraclePoint
 from mskseg.evaluation.uncertainty.case_sums import look_at
 from mskseg.evaluation.uncertainty.case_tables import (
     average_subjects,
-    doubt_and_error,
     measure_uncertainty,
     opinion_bins,
 )
@@ -31,6 +31,7 @@ from mskseg.evaluation.uncertainty.infiltration import fat_by_grade, fat_fractio
 from mskseg.evaluation.uncertainty.map_sources import VolumeMaps, with_labels
 from mskseg.evaluation.uncertainty.multiclass import FLOOR, as_classes
 from mskseg.evaluation.uncertainty.prompted_maps import PromptedMaps
+from mskseg.evaluation.uncertainty.selective import doubt_and_error
 from mskseg.evaluation.uncertainty.temperature import temperature_of, temperatures_of
 from mskseg.prompts import fill_boxes
 
@@ -243,7 +244,26 @@ def test_doubt_and_error_go_together_where_rho_is_below_zero():
     table["dice"], table["entropy"] = [0.9, 0.8, 0.7, 0.6], [0.1, 0.2, 0.3, 0.4]
     found = doubt_and_error(table)
     assert found["spearman"].item() == pytest.approx(-1)
+    assert found["by_chance"].item() == pytest.approx(2 / 24), "two of the orders of four"
     assert math.isnan(doubt_and_error(table[:2])["spearman"].item())
+
+
+def test_chance_is_counted_for_few_subjects_and_estimated_for_many():
+    def of(n):
+        rng = np.random.default_rng(n)
+        people = {"dataset": "d", "subject": range(n), "model": "m", "arm": "a", "scaled": False}
+        table = pd.DataFrame(people | {"entropy": range(n), "dice": rng.random(n)})
+        return table, doubt_and_error(table).iloc[0]
+
+    table, few = of(6)
+    exact = stats.permutation_test(
+        (table["dice"],),
+        lambda dice: stats.spearmanr(table["entropy"], dice)[0],
+        permutation_type="pairings",
+    )
+    assert few["by_chance"] == pytest.approx(exact.pvalue, abs=1e-9)
+    table, many = of(12)
+    assert many["by_chance"] == pytest.approx(stats.spearmanr(table["entropy"], table["dice"])[1])
 
 
 def test_the_temperature_of_a_source_makes_a_modest_one_surer():

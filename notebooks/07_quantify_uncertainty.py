@@ -348,7 +348,7 @@ missed = pd.DataFrame({arm: each.iloc[0] for arm, each in referred.items()}).T
 missed[["n", "n_not_predicted"]].astype(int).rename_axis("arm")
 
 # %% [markdown]
-# **What you see**: each field lies between correcting at random (its lower edge) and correcting by the true Dice, which nobody knows. The closer to the upper edge, the better doubt chooses.
+# **What you see**: each field lies between correcting at random (its lower edge) and correcting by the true Dice, which nobody knows. The closer to the upper edge, the better doubt chooses; a line below its field chooses worse than chance.
 #
 # All three choose among the same `n` outlines. A muscle of which *nothing* was predicted (`n_not_predicted`) is in none of them: there is no pixel to doubt, and that it should be there only the reference knows. A strategy that sent these to the reader first would use the answer. So doubt, however good, finds wrong outlines and no missing ones.
 
@@ -370,7 +370,7 @@ rank = found.loc[(plans[0].box_source, name_all), "auroc"]
 curve = referred[plans[1].box_source].set_index("referred")
 start, fifth = curve.loc[0.0, "dice"], curve.loc[0.2]
 Markdown(f"""
-- Reference boxes against boxes that were found: Dice **{with_all["dice"]:.2f}** and {drifting["dice"]:.2f}, ECE of the foreground **{with_all["ece_foreground"]:.3f}** and {drifting["ece_foreground"]:.3f}.
+- Reference boxes against boxes that followed the prediction: Dice **{with_all["dice"]:.2f}** and {drifting["dice"]:.2f}, ECE of the foreground **{with_all["ece_foreground"]:.3f}** and {drifting["ece_foreground"]:.3f}.
 - Ensemble against its first member: Dice {with_all["dice"]:.3f} and {single["dice"]:.3f} ({verdict}, margin {margin}); ECE {with_all["ece_foreground"]:.3f} and {single["ece_foreground"]:.3f}.
 - The same ensemble: ECE {before["ece_top_label"]:.3f} over whole slices, {before["ece_band"]:.3f} near the outlines; after temperature scaling {after["ece_top_label"]:.3f} and {after["ece_band"]:.3f}.
 - A wrong pixel is more uncertain than a right one in {100 * rank:.0f} % of pairs.

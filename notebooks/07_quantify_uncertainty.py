@@ -24,9 +24,9 @@
 #
 # **What you will learn**
 # - to turn box-prompted masks into one map of probabilities, and to say what that rule assumes
-# - to compute an expected calibration error, and to make it look ten times better without changing the model
+# - to compute an expected calibration error, and to make it look far better without changing the model
 # - to split uncertainty into what the image leaves open and what the model does not know
-# - to compare two models on six people, with a margin named before looking
+# - to compare two models on a handful of people, with a margin named before looking
 # - to turn doubt into work: which outlines should a reader correct first?
 #
 # **What you need**: notebooks 03 and 05. No GPU, no internet.
@@ -110,14 +110,13 @@ looks = fat_by_grade(everyone)
 fat_panels = plots.fat_page(looks)
 
 # %% [markdown]
-# **What you see**: above the T1-weighted image that the models get, where fat is bright; below the fat fraction, from 0 (dark) to 1 (bright), white where there is no signal.
+# **What you see**: above the T1-weighted image that the models get, where fat is bright; below the fat fraction, from 0 (dark) to 1 (bright), white in air.
 #
 # ## Make one map of many masks
 #
 # A box-prompted model answers one muscle at a time, and its answers may overlap. Calibration needs one distribution per pixel. **Our rule**: per muscle the largest logit over its boxes; a background logit of 0; softmax over all. With one muscle it gives the model's own probability back.
 #
 # A muscle that got no box on a slice has no answer: its logit is held at a floor of one in a million, since minus infinity would make the NLL infinite. Those pixels are *counted* (`n_clipped`), and so are those of the reference outside every box of their muscle (`n_unprompted`).
-
 #
 # ### Pitfall: masks side by side are no distribution
 #
@@ -139,7 +138,7 @@ else:
 # %% [markdown]
 # ## Tune an ensemble
 #
-# A **deep ensemble** is the same training repeated with other seeds; where its members disagree, the data did not settle the question. Ours start from the same weights and differ in the order of slices, in the muscles drawn and in the jitter of the boxes, so they disagree *less* than networks trained from scratch.
+# A **deep ensemble** is the same training repeated with other seeds; where its members disagree, the data did not settle the question. Ours start from the same weights and differ in the order of slices, in the muscles drawn and in the jitter of the boxes, so expect them to disagree *less* than networks trained from scratch.
 #
 # Beside it a small **U-Net**, trained from scratch on the same people, which finds the muscles without any box.
 #
@@ -156,7 +155,7 @@ print(*tuned, unet, sep="\n")
 # %% [markdown]
 # ## Measure everything at once
 #
-# Three arms. **Oracle**: boxes from the reference, which also tell *on which slices* a muscle is; SAM's calibration looks better than it is, since nobody has these boxes. **Neighbour**: one oracle slice per muscle, from there boxes around what was predicted on the slice before. **U-Net**: boxes around what the U-Net found, so that nothing comes from the reference; the fair opponent of the U-Net itself ("no box").
+# Three arms. **Oracle**: boxes from the reference, which also tell *on which slices* a muscle is; nobody has these boxes, so no clinic gets what is measured with them. **Neighbour**: one oracle slice per muscle, from there boxes around what was predicted on the slice before. **U-Net**: boxes around what the U-Net found, so that nothing comes from the reference; the fair opponent of the U-Net itself ("no box").
 #
 # And one source more, under jittered oracle boxes: how much does the answer depend on where the box was drawn?
 
@@ -181,10 +180,9 @@ fitted = evaluation.temperatures_of(sources[: len(kinds)], muscles["validation"]
 how = {"slice_step": slice_step, "band_mm": band_mm, "n_bins": n_bins, "progress": False}
 measured = evaluation.measure_uncertainty(sources, everyone, temperatures=fitted, **how)
 moved = evaluation.measure_uncertainty([jittered], everyone, **how)
-
-# %%
 told = {"segmenter": segmenter, "cases": list(everyone), "seed": seed}
-facts = provenance(command="07_quantify_uncertainty", **told)
+others = [*segmenters[1:], *trained, unet]  # the ensemble is its members
+facts = provenance(command="07_quantify_uncertainty", tuned=others, **told)
 write_table(measured.cases, tables / "07_uncertainty.csv", provenance=facts)
 elsewhere = evaluation.committed_results(results, "07_*.csv")
 print("nnU-Net, other modes:", "not run here" if elsewhere.empty else "from elsewhere")
@@ -193,10 +191,18 @@ scores = ["dice", "ece_foreground", "ece_band", "nll", "brier", "n_clipped", "n_
 overall = evaluation.average_subjects(main, by=["arm", "model"], values=scores)
 evaluation.side_by_side(main, elsewhere, values=scores).round(3)
 
+# %%
+drift = overall.loc[plans[1].box_source] - overall.loc[plans[0].box_source]
+unet_row, boxed_row = overall.loc[("no box", unet.name)], overall.loc[(unet.name, name_all)]
+Markdown(f"""
+- With boxes that followed the prediction, {(drift["dice"] < 0).sum()} of {len(drift)} models are less accurate than with the reference's (Dice {drift["dice"].mean():+.3f} on average) and {(drift["ece_foreground"] > 0).sum()} less honest (ECE of the foreground {drift["ece_foreground"].mean():+.3f}).
+- The U-Net alone has a Dice of {unet_row["dice"]:.3f} and an ECE of {unet_row["ece_foreground"]:.3f}; boxes around what it found give the tuned ensemble {boxed_row["dice"]:.3f} and {boxed_row["ece_foreground"]:.3f}.
+""")
+
 # %% [markdown]
-# **What you see**: means over people; all models are miniatures. `dice` is of the volume, over the slices taken. NLL (in nats) and Brier are over whole slices; lower is better. Look at the *arms* first: without the reference's boxes every model is less accurate **and** less honest, because a box that drifted off makes it confident about the wrong thing. The U-Net saw few people and few steps and finds little, and boxes drawn around little are worse than none: it stands here for *what has to be compared*, not for nnU-Net. A calibration that was measured with oracle boxes is not the one that a clinic gets.
+# **What you see**: means over people; all models are miniatures. `dice` is of the volume, over the slices taken. NLL (in nats) and Brier are over whole slices; lower is better. Look at the *arms* first: a box that drifted off can make a model confident about the wrong thing, and boxes around a finder's mistakes repeat them. The U-Net saw few people and few steps: it stands here for *what has to be compared*, not for nnU-Net. A calibration that was measured with oracle boxes is not the one that a clinic gets.
 #
-# A *temperature* was fitted on the validation people for each model, for the least NLL: it divides all logits by one number. Above 1 the model was too sure of itself. It changes no label of a single model, so no Dice; what it does to the rest comes below.
+# A *temperature* was fitted on the validation people for each model with oracle boxes, for the least NLL: it divides all logits by one number. Above 1 the model was too sure of itself. It changes no label of a single model, so no Dice; what it does to the rest comes below.
 #
 # ## Compare by grade, with a margin
 #
@@ -210,7 +216,7 @@ evaluation.beside_casali(evaluation.average_subjects(oracle.cases, **by)).round(
 # %% [markdown]
 # **What you see**: ours, then the study's abstract (group sizes, the definition of its ECE and, for the ECE, the model that SAM is compared with are not stated there). Only directions can be set side by side.
 #
-# With two people a grade, no difference between groups means anything. Between *models* more can be said, since they saw the same people: resample the **paired** differences of all of them. The margin was a parameter, named before looking.
+# With so few people a grade, no difference between groups means anything. Between *models* more can be said, since they saw the same people: resample the **paired** differences of all of them. The margin was a parameter, named before looking.
 
 # %%
 pairs = [(name_all, name_one), (name_one, models[0]), tuple(models)]
@@ -252,17 +258,23 @@ eces = overall.loc[plans[0].box_source, "ece_foreground"]
 best = f"{eces.idxmin()} is the most honest (ECE {eces.min():.3f})"
 reliability = plots.reliability_charts(oracle.bins, title=f"Foreground, oracle boxes: {best}")
 plots.save_figure(reliability[0], figures / "07_reliability.png", provenance=facts)
-
-# %%
 both = measured.select(arm=plans[0].box_source, scaled=None).cases
 regions = ["temperature", "ece_top_label", "ece_foreground", "ece_band", "nll", "dice"]
 honest = evaluation.average_subjects(both, by=["model", "scaled"], values=regions)
 honest.round(4)
 
+# %%
+cooled = honest.xs(True, level="scaled") - honest.xs(False, level="scaled")
+moves, flattered = cooled["ece_foreground"], honest.xs(False, level="scaled")
+Markdown(f"""
+- With all the background, the ECE is {(flattered["ece_top_label"] / flattered["ece_foreground"]).mean():.2f} times that of the foreground, averaged over models.
+- Temperature scaling lowers the foreground's ECE for {(moves < 0).sum()} of {len(moves)} models: from {moves.min():+.3f} ({moves.idxmin()}) to {moves.max():+.3f} ({moves.idxmax()}).
+""")
+
 # %% [markdown]
 # **What you see**: in the figure a dot is a bin, its area the share of pixels; below the diagonal the model says more than it keeps. *Foreground* is every pixel that the reference **or** the prediction gives to a muscle.
 #
-# The table has the same numbers with more and with less background: whole slices, foreground, and a band around the outlines. `ece_top_label` takes the whole slice, and most of a slice is air that nobody gets wrong. Crop the image and the ECE rises; pad it and it falls. A published ECE without its region and bins cannot be compared with yours. Rows with `scaled` are after temperature scaling. One number, fitted on other people, repairs much where a model is far off; where little is wrong, two validation people are too few to tell, and it may do harm.
+# The table has the same numbers with more and with less background: whole slices, foreground, and a band around the outlines. `ece_top_label` takes the whole slice, and most of a slice is air that nobody gets wrong. Crop the image and the ECE rises; pad it and it falls. A published ECE without its region and bins cannot be compared with yours. Rows with `scaled` are after temperature scaling. One number, fitted on a few other people, can repair a model that is too sure everywhere; where little is wrong it may do harm, and so few validation people cannot tell.
 #
 # ### Exercise 2: perfectly calibrated, and useless (5 minutes)
 #
@@ -310,11 +322,11 @@ plots.save_figure(maps[0], figures / "07_maps.png", provenance=facts)
 risk_axes = plots.risk_coverage_chart(oracle.curves)
 plots.save_figure(risk_axes, figures / "07_risk_coverage.png", provenance=facts)
 found = evaluation.average_subjects(main, by=["arm", "model"], values=["auroc"])
-found["spearman"] = evaluation.doubt_and_error(main).set_index(["arm", "model"])["spearman"]
-found.round(3)
+ranks = evaluation.doubt_and_error(main).set_index(["arm", "model"])
+found.join(ranks[["spearman", "by_chance"]]).round(3)
 
 # %% [markdown]
-# **What you see**: `auroc` 0.5 would be no help, 1 perfect. `spearman` asks the same of whole people: is the one with more entropy the one with the lower Dice (rho near -1)? With six people a rho beyond 0.77 in either direction comes by chance one time in ten.
+# **What you see**: `auroc` 0.5 would be no help, 1 perfect. `spearman` asks the same of whole people: is the one with more entropy the one with the lower Dice (rho near -1)? `by_chance` says how often a rho as far from 0 comes where doubt and error have nothing to do with each other; and among so many rows some small ones come anyway.
 #
 # SAM has one more opinion, its **predicted IoU**. MedSAM and our tuned models never learned it.
 
@@ -332,9 +344,13 @@ opinion_axes = plots.opinion_charts(oracle.outlines)
 referred = evaluation.referral_curves(ensemble.outlines)
 referral_axes = plots.referral_chart(referred)
 plots.save_figure(referral_axes, figures / "07_referral.png", provenance=facts)
+missed = pd.DataFrame({arm: each.iloc[0] for arm, each in referred.items()}).T
+missed[["n", "n_not_predicted"]].astype(int).rename_axis("arm")
 
 # %% [markdown]
-# **What you see**: each field lies between correcting at random (its lower edge) and correcting by the true Dice, which nobody knows. The closer to the upper edge, the better doubt chooses. Muscles of which nothing was predicted go first: a reader sees that they are missing.
+# **What you see**: each field lies between correcting at random (its lower edge) and correcting by the true Dice, which nobody knows. The closer to the upper edge, the better doubt chooses; a line below its field chooses worse than chance.
+#
+# All three choose among the same `n` outlines. A muscle of which *nothing* was predicted (`n_not_predicted`) is in none of them: there is no pixel to doubt, and that it should be there only the reference knows. A strategy that sent these to the reader first would use the answer. So doubt, however good, finds wrong outlines and no missing ones.
 
 # %% alt="One slice for a reader: the proposal with its doubtful pixels, and what was wrong in fact"
 all_boxes = np.concatenate(list(one_slice.boxes.values()))
@@ -352,21 +368,23 @@ verdict = compared.query("value == 'dice'")["verdict"].iloc[0]
 before, after = (honest.loc[(name_all, scaled)] for scaled in (False, True))
 rank = found.loc[(plans[0].box_source, name_all), "auroc"]
 curve = referred[plans[1].box_source].set_index("referred")
-drifting_outlines, fifth = curve.loc[0.0, "dice"], curve.loc[0.2]
+start, fifth = curve.loc[0.0, "dice"], curve.loc[0.2]
 Markdown(f"""
-- Reference boxes against boxes that were found: Dice **{with_all["dice"]:.2f}** and {drifting["dice"]:.2f}, ECE of the foreground **{with_all["ece_foreground"]:.3f}** and {drifting["ece_foreground"]:.3f}.
+- Reference boxes against boxes that followed the prediction: Dice **{with_all["dice"]:.2f}** and {drifting["dice"]:.2f}, ECE of the foreground **{with_all["ece_foreground"]:.3f}** and {drifting["ece_foreground"]:.3f}.
 - Ensemble against its first member: Dice {with_all["dice"]:.3f} and {single["dice"]:.3f} ({verdict}, margin {margin}); ECE {with_all["ece_foreground"]:.3f} and {single["ece_foreground"]:.3f}.
 - The same ensemble: ECE {before["ece_top_label"]:.3f} over whole slices, {before["ece_band"]:.3f} near the outlines; after temperature scaling {after["ece_top_label"]:.3f} and {after["ece_band"]:.3f}.
-- A wrong pixel is more uncertain than a right one in {100 * rank:.0f} % of pairs. Where boxes had to be found, a reader who corrects a fifth of the outlines lifts Dice from {drifting_outlines:.3f} to {fifth["dice"]:.3f} by doubt, and to {fifth["random"]:.3f} by chance.
+- A wrong pixel is more uncertain than a right one in {100 * rank:.0f} % of pairs.
+- Where boxes followed the prediction, {fifth["n"]:.0f} outlines were predicted. A reader who corrects a fifth of them changes their mean Dice from {start:.3f} to {fifth["dice"]:.3f} if doubt chooses, to {fifth["random"]:.3f} if chance does. {fifth["n_not_predicted"]:.0f} more were missed altogether; no doubt points to those.
 """)
 
 # %% [markdown]
 # ## Limits
 #
-# - Miniatures, phantoms, assumed grades, two people in each: groups cannot be compared, and nothing transfers to patients.
+# - Miniatures, phantoms, assumed grades, a few people in each: groups cannot be compared, and nothing transfers to patients.
 # - The reference is exact by construction; a reader's is not, and part of "aleatoric" in real data is disagreement of readers.
 # - The ensemble's members share their start; a small U-Net of few steps; no nnU-Net unless its results were committed.
 # - The rule for the map is ours: another background logit would move every calibration number.
+# - Referral is counted in outlines that were predicted. What a reader needs to find missing ones is not measured, nor is the time of either.
 
 # %% [markdown]
 # ## Next

@@ -157,6 +157,12 @@ plots.save_figure(by_study, figures / "09_verdicts.png", provenance=facts)
 
 # %% [markdown]
 # **What you see**: one bar for each study. White is what was not run; run the notebook and this one again. Of the rest, look how much is *inconclusive* or *not testable*: that is the honest size of what a workbook on a laptop can say.
+#
+# Some claims have a rule, and no size of these notebooks gives what it asks for: no nnU-Net in 3-D, or fewer people than the rule demands. They are *not testable here* too, and stay so until somebody brings the tables.
+
+# %%
+far = [(claim.id, claim.out_of_reach) for claim in claims.claims if claim.out_of_reach]
+pd.DataFrame(far, columns=["claim", "why it is out of reach"]).style.set_properties(**left)
 
 # %%
 open_still = ["its notebook was not run", "not testable here"]

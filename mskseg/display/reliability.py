@@ -205,19 +205,25 @@ def referral_chart(
     Raises
     ------
     InputError
-        If there is no curve.
+        If there is no curve, or none of a model that predicted anything.
     """
-    if not curves:
-        raise InputError("no referral curve came, expected one or more")
+    drawn = {name: curve for name, curve in curves.items() if curve["dice"].notna().all()}
+    if not drawn:
+        raise InputError(
+            f"no referral curve came ({len(curves)} of models that predicted nothing), expected "
+            "one or more"
+        )
     ax = _axes(ax)
-    for number, (name, curve) in enumerate(curves.items()):
+    for number, (name, curve) in enumerate(drawn.items()):
         x, y = (100 * curve["referred"]).to_numpy(), curve["dice"].to_numpy()
         _line(ax, x, y, name=f"{name}, by doubt", number=number)
         colour = PLANS[number % len(PLANS)]
         label = f"{name}, from random to best"
         ax.fill_between(x, curve["random"], curve["best"], color=colour, alpha=0.14, label=label)
-    ax.set(xlabel="outlines corrected, the least certain first (%)", ylabel="mean Dice")
-    return _finish(ax, _referred_fifth(curves) if title is None else title)
+    ax.set(
+        xlabel="predicted outlines corrected, the least certain first (%)", ylabel="their mean Dice"
+    )
+    return _finish(ax, _referred_fifth(drawn) if title is None else title)
 
 
 def _referred_fifth(curves: Mapping[str, pd.DataFrame]) -> str:

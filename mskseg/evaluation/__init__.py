@@ -31,17 +31,16 @@ if TYPE_CHECKING:
     from mskseg.evaluation.uncertainty.calibration import Calibration, ReliabilityBins
     from mskseg.evaluation.uncertainty.case_tables import (
         average_subjects,
-        doubt_and_error,
         measure_uncertainty,
     )
-    from mskseg.evaluation.uncertainty.map_sources import GivenMaps, VolumeMaps
+    from mskseg.evaluation.uncertainty.map_sources import VolumeMaps
     from mskseg.evaluation.uncertainty.multiclass import (
         as_classes,
         checked_probabilities,
         multiclass_probabilities,
     )
     from mskseg.evaluation.uncertainty.prompted_maps import PromptedMaps
-    from mskseg.evaluation.uncertainty.selective import referral_curves
+    from mskseg.evaluation.uncertainty.selective import doubt_and_error, referral_curves
     from mskseg.evaluation.uncertainty.temperature import temperatures_of
     from mskseg.evaluation.volumes import volume_table
 
@@ -49,7 +48,7 @@ _NAMES = {
     "mskseg.evaluation.bootstrap": ("compare_models", "paired_bootstrap"),
     "mskseg.evaluation.uncertainty.calibration": ("Calibration", "ReliabilityBins"),
     "mskseg.evaluation.committed": ("committed_results", "side_by_side"),
-    "mskseg.evaluation.uncertainty.map_sources": ("GivenMaps", "VolumeMaps"),
+    "mskseg.evaluation.uncertainty.map_sources": ("VolumeMaps",),
     "mskseg.evaluation.uncertainty.multiclass": (
         "as_classes",
         "checked_probabilities",
@@ -57,11 +56,10 @@ _NAMES = {
     ),
     "mskseg.evaluation.uncertainty.prompted_maps": ("PromptedMaps",),
     "mskseg.evaluation.reported": ("beside_casali",),
-    "mskseg.evaluation.uncertainty.selective": ("referral_curves",),
+    "mskseg.evaluation.uncertainty.selective": ("doubt_and_error", "referral_curves"),
     "mskseg.evaluation.uncertainty.temperature": ("temperatures_of",),
     "mskseg.evaluation.uncertainty.case_tables": (
         "average_subjects",
-        "doubt_and_error",
         "measure_uncertainty",
     ),
     "mskseg.evaluation.metrics": (
@@ -86,7 +84,6 @@ _HOMES = {name: module for module, names in _NAMES.items() for name in names}
 
 __all__ = [
     "Calibration",
-    "GivenMaps",
     "NeighbourBox",
     "OracleBox",
     "OraclePoint",

@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 
 from mskseg.data.volume import LabelMap
 from mskseg.errors import InputError
+from mskseg.evaluation.uncertainty.multiclass import checked_probabilities
 
-_SUM_TOLERANCE = 1e-3  # nnU-Net keeps its logits in half precision
+__all__ = ["Predictions", "checked_probabilities"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,46 +60,3 @@ class Predictions:
             )
         shape = (len(self.labels) + 1, *self.label_maps[name].shape)
         return checked_probabilities(self._readers[name](), shape=shape, what=name)
-
-
-def checked_probabilities(
-    array: NDArray[np.floating], *, shape: tuple[int, ...], what: str
-) -> NDArray[np.float32]:
-    """Make sure that an array holds probabilities that sum to one over its first axis.
-
-    Parameters
-    ----------
-    array : (C, ...) float
-    shape : tuple of int
-        Expected.
-    what : str
-        Whose they are, for the message.
-
-    Returns
-    -------
-    (C, ...) float32
-
-    Raises
-    ------
-    InputError
-        If the shape is another, a value is below 0 or not finite, or a sum is off by more than
-        0.001: then they are logits, of overlapping regions, or of another run.
-    """
-    if array.shape != shape:
-        raise InputError(
-            f"the probabilities of {what} have the shape {array.shape}, expected {shape}; give "
-            "those of this run, background first"
-        )
-    if not np.isfinite(array).all() or array.min() < 0:
-        raise InputError(
-            f"the probabilities of {what} go down to {array.min():.3g}, expected 0 to 1; give "
-            "probabilities, not logits"
-        )
-    sums = array.sum(axis=0, dtype=np.float64)
-    worst = float(sums.flat[np.abs(sums - 1).argmax()])
-    if abs(worst - 1) > _SUM_TOLERANCE:
-        raise InputError(
-            f"the probabilities of {what} sum to {worst:.3g} in a voxel, expected 1; give the "
-            "softmax over background and all labels"
-        )
-    return array.astype(np.float32, copy=False)

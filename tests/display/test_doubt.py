@@ -90,6 +90,14 @@ def test_referral_lies_between_random_and_best():
         plots.referral_chart({})
 
 
+def test_the_referral_of_a_model_that_found_nothing_is_not_drawn():
+    curve = referral_curve([0.9, 0.5], [0.1, 0.9])
+    nothing = referral_curve([0.0], [np.nan])
+    assert len(plots.referral_chart({"net": nothing, "e": curve}).lines) == 1
+    with pytest.raises(InputError, match="1 of models that predicted nothing"):
+        plots.referral_chart({"net": nothing})
+
+
 def test_maps_share_one_even_scale_and_true_proportions():
     one = slice_maps(spacing_mm=(3.0, 1.5)).case_slice
     low, high = np.full(one.image.shape, 0.1), np.full(one.image.shape, 0.7)

@@ -153,12 +153,14 @@ def _judge_one(claim: Claim, tables: Path, ran: Collection[str]) -> Judgement:
     if measure is None or rule is None:
         return Judgement(claim, "not testable here", claim.not_testable)
     if measure.notebook not in ran:
+        if claim.out_of_reach:
+            return Judgement(claim, "not testable here", claim.out_of_reach)
         return Judgement(claim, "its notebook was not run", f"run {measure.notebook}")
     try:
         table, facts = _read(tables / measure.table)
         found = measure_table(table, measure)
     except AbsentError as error:
-        return Judgement(claim, "not testable here", str(error))
+        return Judgement(claim, "not testable here", claim.out_of_reach or str(error))
     except InputError as error:
         where = f"{measure.table} of {measure.notebook}"
         return Judgement(claim, "its cell vanished", f"{where}: {error}")
@@ -168,6 +170,8 @@ def _judge_one(claim: Claim, tables: Path, ran: Collection[str]) -> Judgement:
 def _judged(claim: Claim, rule: Rule, found: Measured, facts: dict[str, Any]) -> Judgement:
     origin = _origin(found.rows, facts)
     said, why = verdict(rule, found.value, interval=found.interval, n=found.n)
+    if claim.out_of_reach and rule.sampled and (found.n or 0) < rule.smallest_n:
+        said, why = "not testable here", claim.out_of_reach
     if claim.construction and set(claim.construction.of) & origin.ours:
         said, why = "not testable here", claim.construction.why
     return Judgement(claim, said, why, found.value, found.interval, found.n, str(origin))

@@ -118,7 +118,11 @@ class Construction(_Entry):
 
 
 class Claim(_Entry):
-    """One statement; either a measure with its rule, or why there can be none."""
+    """One statement; either a measure with its rule, or why there can be none.
+
+    With `out_of_reach` no size of the notebooks gives what the rule asks for. It stands all the
+    same, written before such a result; the verdict is "not testable here" until a run has it.
+    """
 
     id: Annotated[str, Field(pattern=r"^[a-z0-9]+(-[a-z0-9]+)+$")]
     study: Text
@@ -131,12 +135,15 @@ class Claim(_Entry):
     rule: Rule | None = None
     construction: Construction | None = None
     not_testable: str = ""
+    out_of_reach: str = ""
 
     @model_validator(mode="after")
     def _one_way(self) -> Claim:
         measured = self.measure is not None and self.rule is not None
         if measured == bool(self.not_testable) or (self.measure is None) != (self.rule is None):
             raise ValueError("give a measure and a rule, or not_testable and neither of the two")
+        if self.out_of_reach and not measured:
+            raise ValueError("out_of_reach is of a claim with a measure; say not_testable")
         return self
 
 

@@ -17,7 +17,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy.stats import spearmanr
 from tqdm.auto import tqdm
 
 from mskseg.data.cases import Case
@@ -215,33 +214,6 @@ def opinion_bins(outlines: pd.DataFrame, *, n_bins: int = 10) -> pd.DataFrame:
         sums = {"bin": range(n_bins), "n": bins.n, "confidence": bins.confidence, "hits": bins.hits}
         rows.append(pd.DataFrame(sums).assign(**named))
     return pd.concat(rows, ignore_index=True)
-
-
-def doubt_and_error(cases: pd.DataFrame, *, by: Sequence[str] = ("model", "arm")) -> pd.DataFrame:
-    """Rank correlation of a subject's uncertainty with its Dice: below 0 where doubt finds errors.
-
-    Parameters
-    ----------
-    cases : pandas.DataFrame
-        `UncertaintyTables.cases`; scaled rows are left out.
-    by : sequence of str
-
-    Returns
-    -------
-    pandas.DataFrame
-        `by`, `spearman` (Spearman's rho of `entropy` and `dice`; NaN with fewer than three
-        subjects) and `n_subjects`.
-    """
-    keys = list(by)
-    plain = cases[~cases["scaled"]]
-    people = plain.groupby([*keys, "dataset", "subject"], sort=False)[["entropy", "dice"]].mean()
-    rows = []
-    for key, group in people.groupby(level=keys, sort=False):
-        enough = len(group) > 2 and group.nunique().min() > 1
-        rho = float(spearmanr(group["entropy"], group["dice"])[0]) if enough else math.nan
-        named = dict(zip(keys, key if isinstance(key, tuple) else (key,), strict=True))
-        rows.append(named | {"spearman": rho, "n_subjects": len(group)})
-    return pd.DataFrame(rows)
 
 
 def _rows(table: pd.DataFrame, wanted: Mapping[str, Any]) -> pd.DataFrame:

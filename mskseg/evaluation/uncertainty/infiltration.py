@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from mskseg.data.cases import Case, CaseSet, CaseSlice
 from mskseg.data.datasets import load_cases
-from mskseg.data.maps import fat_fraction
+from mskseg.data.maps import fat_maps
 from mskseg.data.selection import fullest_slice, load_some
 from mskseg.data.splits import Part
 from mskseg.data.volume import LabelMap, Volume, check_same_grid
@@ -20,7 +20,7 @@ from mskseg.evaluation.prediction import check_has_reference
 from mskseg.evaluation.uncertainty.map_sources import with_labels
 
 DIXON = ("dixon_water", "dixon_fat")
-_AIR = 0.1  # of the 99th percentile of the signal: below is noise, whose fraction means nothing
+_AIR = 0.1  # of the 99th percentile of the signal: below is noise, left white in the picture
 
 
 def fat_fraction_of(case: Case) -> Volume:
@@ -34,21 +34,15 @@ def fat_fraction_of(case: Case) -> Volume:
     Returns
     -------
     Volume
-        0 to 1, float64; NaN in air, where there is too little signal.
+        0 to 1, float64, by the rule of `fat_maps`; NaN where there is no signal at all. In air it
+        is the ratio of two noises.
 
     Raises
     ------
     InputError
         If the data set has no such images of the person, or on another grid.
     """
-    water, fat = load_cases(
-        case.dataset, subjects=[case.subject], sequences=list(DIXON), progress=False
-    )
-    check_same_grid(case.image, water.image)
-    signal = water.image.array.astype(np.float64) + fat.image.array
-    fraction = fat_fraction(water.image.array, fat.image.array)
-    fraction[signal < _AIR * np.percentile(signal, 99)] = np.nan
-    return case.image.with_array(fraction)
+    return _fraction_of(_dixon_pair(case))
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,7 +55,7 @@ class FatLook:
     case_slice : CaseSlice
         The fullest of the case.
     fraction : (H, W) float64
-        Fat fraction of its pixels; NaN in air.
+        Fat fraction of its pixels, to look at: NaN in air, where there is too little signal.
     in_muscle : float
         Mean fat fraction inside the reference of the whole volume.
     """
@@ -119,14 +113,30 @@ def fat_by_grade(cases: Iterable[Case]) -> list[FatLook]:
     return [_look(case) for _, case in sorted(firsts.items())]
 
 
+def _dixon_pair(case: Case) -> list[Case]:
+    pair = list(
+        load_cases(case.dataset, subjects=[case.subject], sequences=list(DIXON), progress=False)
+    )
+    check_same_grid(case.image, pair[0].image)
+    return pair
+
+
+def _fraction_of(pair: Sequence[Case]) -> Volume:
+    (points,) = fat_maps(pair).values()
+    return points.with_array(points.array / 100)
+
+
 def _look(case: Case) -> FatLook:
     check_has_reference(case)
-    fraction, one = fat_fraction_of(case), fullest_slice(case)
+    pair, one = _dixon_pair(case), fullest_slice(case)
+    fraction = _fraction_of(pair)
+    signal = np.sum([each.image.array for each in pair], axis=0, dtype=np.float64)
+    air = case.image.with_array(np.asarray(signal < _AIR * np.percentile(signal, 99)))
     inside = cast(LabelMap, case.reference).array > 0
     return FatLook(
         case.severity,
         one,
-        fraction.slice(one.plane, one.index),
+        np.where(air.slice(one.plane, one.index), np.nan, fraction.slice(one.plane, one.index)),
         mean_inside(fraction.array, inside),
     )
 

@@ -7,12 +7,12 @@ boxes, and an nnU-Net that was run elsewhere are measured by the same code.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol, cast
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from mskseg.data.cases import Case, CaseSlice
 from mskseg.data.volume import LabelMap
@@ -79,58 +79,6 @@ class MapSource(Protocol):
 
     def slices(self, case: Case, *, step: int = 1) -> Iterator[SliceMaps]:
         """Give every `step`-th slice of a case, slices without a label too."""
-
-
-class GivenMaps:
-    """Maps that a specialist gives without a prompt, computed here or read from disk.
-
-    Parameters
-    ----------
-    name : str
-        Of the model, for tables.
-    predict : callable
-        ``predict(case, case_slice)`` gives probabilities (1 + K, H, W), or (M, 1 + K, H, W) for an
-        ensemble of M, on the slice's own grid, class 0 the background, then `labels`.
-    labels : sequence of int
-    arm : str
-    n_members : int
-    miniature : bool
-
-    Raises
-    ------
-    InputError
-        From `slices`: if a map is none (`checked_probabilities`) or does not fit the slice.
-    """
-
-    prompted = False
-
-    def __init__(
-        self,
-        name: str,
-        predict: Callable[[Case, CaseSlice], ArrayLike],
-        *,
-        labels: Sequence[int],
-        arm: str = "no box",
-        n_members: int = 1,
-        miniature: bool = False,
-    ) -> None:
-        self.model, self.arm, self.miniature, self.n_members = name, arm, miniature, n_members
-        self._predict = predict
-        self._labels = tuple(labels)
-
-    def slices(self, case: Case, *, step: int = 1) -> Iterator[SliceMaps]:
-        """Ask for the map of each slice and check it; see `MapSource`."""
-        narrowed = with_labels(case, self._labels)
-        for one in narrowed.slices(step=step):
-            maps = checked_probabilities(self._predict(narrowed, one))
-            members = maps[None] if maps.ndim == 3 else maps
-            expected = (self.n_members, 1 + len(self._labels), *one.image.shape)
-            if members.shape != expected:
-                raise InputError(
-                    f"{self.model} gave maps of shape {members.shape} for slice {one.index} of "
-                    f"{case.name}, expected {expected}: members, classes, rows, columns"
-                )
-            yield SliceMaps(one, self._labels, members, {}, {}, {}, prompted=False)
 
 
 class ProbabilityVolumes(Protocol):

@@ -76,42 +76,60 @@ def multiclass_probabilities(
     return joined
 
 
-def checked_probabilities(probabilities: ArrayLike, *, tolerance: float = TOLERANCE) -> Floats:
-    """Give a map of probabilities, or several, as float32; refuse what is none.
+def checked_probabilities(
+    probabilities: ArrayLike,
+    *,
+    shape: tuple[int, ...] | None = None,
+    what: str = "a map",
+    tolerance: float = TOLERANCE,
+) -> Floats:
+    """Give probabilities of maps or of a volume as float32; refuse what is none.
 
     Parameters
     ----------
-    probabilities : (..., C, H, W) float
-        At least two classes.
+    probabilities : (..., C, H, W) or (C, ...) float
+        At least two classes. Without `shape` one map or a stack of them, the class being the last
+        axis but two; with it the class is the first axis, as of a volume.
+    shape : tuple of int, optional
+        Expected, (C, ...).
+    what : str
+        Whose they are, for the message.
     tolerance : float
         How far the sum over the classes may be from one.
 
     Returns
     -------
-    (..., C, H, W) float32
+    Array of the same shape, float32
 
     Raises
     ------
     InputError
-        If a value lies outside 0 to 1, or a pixel does not sum to one.
+        If the shape is another, there is one class only, a value lies outside 0 to 1, or a sum is
+        off: then they are logits, of overlapping regions, or of another run.
     """
     maps = np.asarray(probabilities, dtype=np.float32)
-    if maps.ndim < 3 or maps.shape[-3] < 2:
+    if shape is not None and maps.shape != shape:
         raise InputError(
-            f"probabilities of shape {maps.shape} came, expected (classes, rows, columns) with the "
-            "background as class 0; a single tissue needs two classes"
+            f"the probabilities of {what} have the shape {maps.shape}, expected {shape}; give "
+            "those of this run, background first"
+        )
+    axis = 0 if shape is not None else -3
+    if maps.ndim < 3 or maps.shape[axis] < 2:
+        raise InputError(
+            f"the probabilities of {what} have the shape {maps.shape}, expected (classes, rows, "
+            "columns) with the background as class 0; a single tissue needs two classes"
         )
     if not ((maps >= 0) & (maps <= 1 + tolerance)).all():
         raise InputError(
-            f"probabilities from {maps.min():.3g} to {maps.max():.3g} came, expected 0 to 1 and no "
-            "NaN; apply a softmax to logits first"
+            f"the probabilities of {what} go from {maps.min():.3g} to {maps.max():.3g}, expected 0 "
+            "to 1 and no NaN; give a softmax, not logits"
         )
-    total = maps.sum(axis=-3)
-    if maps.size and (worst := np.abs(total - 1).max()) > tolerance:
+    off = np.abs(maps.sum(axis=axis, dtype=np.float64) - 1)
+    if off.size and off.max() > tolerance:
+        worst = maps.sum(axis=axis, dtype=np.float64).flat[off.argmax()]
         raise InputError(
-            f"the probabilities of a pixel sum to {total.flat[np.abs(total - 1).argmax()]:.3f}, "
-            f"expected 1 (within {tolerance:g}, here {worst:.3g} off); apply a softmax over the "
-            "classes, background included"
+            f"the probabilities of {what} sum to {worst:.3g} in a voxel, expected 1; give the "
+            "softmax over the classes, background included"
         )
     return maps
 

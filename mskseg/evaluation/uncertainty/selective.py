@@ -3,6 +3,7 @@
 * `auroc`: chance that a wrong pixel is more uncertain than a right one; 0.5 is no help;
 * `risk_coverage`: keep only the most certain part; how often is that wrong? (El-Yaniv 2010;
   Geifman 2017, arXiv:1705.08500). `aurc` is the area under it, lower is better;
+* `doubt_and_error`: is the person with more uncertainty the one with the lower Dice?
 * `referral_curve`: a reader corrects the least certain cases; what does the mean Dice become?
 * `ErrorRanking`: the first two, streamed over slices in a histogram of fixed size.
 """
@@ -12,17 +13,19 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import permutations
 from typing import Self
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
-from scipy.stats import rankdata
+from scipy.stats import rankdata, spearmanr
 
 from mskseg.errors import InputError
 
 Floats = NDArray[np.float64]
 
+_ALL_ORDERS = 7  # subjects whose orders (5040) are all looked at
 # Certain pixels differ by orders of magnitude, so bins are as wide as the logarithm says.
 _EDGES = np.concatenate([[0.0], np.geomspace(1e-7, 6.0, 600)])
 
@@ -102,8 +105,8 @@ def referral_curve(
     dice : (N,) float
         Of each case; cases without one (both masks empty) are left out and counted.
     uncertainty : (N,) float
-        NaN where nothing was predicted and so nothing could be uncertain: these go first, since a
-        reader sees at a glance that a structure is missing.
+        NaN where nothing was predicted and so nothing could be uncertain. Only the reference knows
+        that something is missing there, so these are left out of every strategy, and counted.
     fractions : sequence of float
         Parts that the reader corrects, 0 to 1, rounded to whole cases.
     corrected : float
@@ -114,7 +117,8 @@ def referral_curve(
     pandas.DataFrame
         A row for each fraction: `referred`, `n_referred`, and the mean Dice if they are chosen by
         uncertainty (`dice`), by the true Dice, which nobody knows (`best`), or at random
-        (`random`, its expectation). `n` cases and `n_without_dice`.
+        (`random`, its expectation), all over the same `n` cases; `n_without_dice` and
+        `n_not_predicted` were left out. NaN if nothing was predicted at all.
 
     Raises
     ------
@@ -133,18 +137,23 @@ def referral_curve(
             "numbers of 0 to 1"
         )
     has = np.isfinite(scores)
-    kept, sure = scores[has], np.where(np.isnan(doubt[has]), np.inf, doubt[has])
-    orders = {"dice": np.argsort(-sure, kind="stable"), "best": np.argsort(kept, kind="stable")}
-    rows = []
-    for fraction in fractions:
-        k = round(fraction * kept.size)
-        means = {
-            name: float(np.where(np.isin(np.arange(kept.size), order[:k]), corrected, kept).mean())
-            for name, order in orders.items()
-        }
-        chance = kept.mean() + k / kept.size * (corrected - kept.mean())
-        rows.append({"referred": fraction, "n_referred": k, **means, "random": float(chance)})
-    return pd.DataFrame(rows).assign(n=kept.size, n_without_dice=int((~has).sum()))
+    there = has & ~np.isnan(doubt)
+    rows = [_referred(scores[there], doubt[there], each, corrected) for each in fractions]
+    left_out = {"n_without_dice": int((~has).sum()), "n_not_predicted": int((has & ~there).sum())}
+    return pd.DataFrame(rows).assign(n=int(there.sum()), **left_out)
+
+
+def _referred(dice: Floats, doubt: Floats, fraction: float, corrected: float) -> dict[str, float]:
+    """Give a row of `referral_curve`."""
+    k = round(fraction * dice.size)
+    row: dict[str, float] = {"referred": fraction, "n_referred": k}
+    if not dice.size:
+        return row | dict.fromkeys(("dice", "best", "random"), math.nan)
+    for name, order in {"dice": -doubt, "best": dice}.items():
+        after = dice.copy()
+        after[np.argsort(order, kind="stable")[:k]] = corrected
+        row[name] = float(after.mean())
+    return row | {"random": float(dice.mean() + k / dice.size * (corrected - dice.mean()))}
 
 
 def referral_curves(outlines: pd.DataFrame, *, by: str = "arm") -> dict[str, pd.DataFrame]:
@@ -160,6 +169,36 @@ def referral_curves(outlines: pd.DataFrame, *, by: str = "arm") -> dict[str, pd.
         str(name): referral_curve(group["dice"], group["uncertainty"])
         for name, group in outlines.groupby(by, sort=False)
     }
+
+
+def doubt_and_error(cases: pd.DataFrame, *, by: Sequence[str] = ("model", "arm")) -> pd.DataFrame:
+    """Rank correlation of a subject's uncertainty with its Dice: below 0 where doubt finds errors.
+
+    Parameters
+    ----------
+    cases : pandas.DataFrame
+        `UncertaintyTables.cases`; scaled rows are left out.
+    by : sequence of str
+
+    Returns
+    -------
+    pandas.DataFrame
+        `by`, `spearman` (Spearman's rho of `entropy` and `dice`; NaN with fewer than three
+        subjects), `by_chance` (how often a rho as far from 0 comes if the two have nothing to do
+        with each other: counted over all orders, with more than seven subjects from Student's t)
+        and `n_subjects`.
+    """
+    keys = list(by)
+    plain = cases[~cases["scaled"]]
+    people = plain.groupby([*keys, "dataset", "subject"], sort=False)[["entropy", "dice"]].mean()
+    rows = []
+    for key, group in people.groupby(level=keys, sort=False):
+        enough = len(group) > 2 and group.nunique().min() > 1
+        rho, chance = _spearman(group["entropy"], group["dice"]) if enough else (math.nan,) * 2
+        named = dict(zip(keys, key if isinstance(key, tuple) else (key,), strict=True))
+        found = {"spearman": rho, "by_chance": chance, "n_subjects": len(group)}
+        rows.append(named | found)
+    return pd.DataFrame(rows)
 
 
 @dataclass(frozen=True, eq=False)
@@ -220,6 +259,17 @@ class ErrorRanking:
         wanted = np.asarray(coverage, dtype=np.float64)
         risk: Floats = np.interp(wanted, kept, lost) / wanted
         return risk
+
+
+def _spearman(first: pd.Series, second: pd.Series) -> tuple[float, float]:
+    """Spearman's rho and its two-sided chance; of few subjects Student's t is too optimistic."""
+    rho, chance = map(float, spearmanr(first, second))
+    if len(first) <= _ALL_ORDERS:
+        a, b = first.rank().to_numpy(), second.rank().to_numpy()
+        a, b = (a - a.mean()) / a.std(), (b - b.mean()) / b.std()
+        orders = np.array(list(permutations(a)))
+        chance = float((np.abs(orders @ b / len(b)) >= abs(rho) - 1e-9).mean())
+    return rho, chance
 
 
 def _checked_pair(uncertainty: ArrayLike, wrong: ArrayLike) -> tuple[Floats, Floats]:

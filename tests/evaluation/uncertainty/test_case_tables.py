@@ -10,25 +10,28 @@ from types import SimpleNamespace
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import stats
 
 import mskseg
 from mskseg.data.cases import Case
+from mskseg.data.selection import load_some
 from mskseg.data.volume import LabelMap, Volume
 from mskseg.errors import InputError
 from mskseg.evaluation.committed import side_by_side
+from mskseg.evaluation.errors.markers import load_maps
 from mskseg.evaluation.metrics import dice
 from mskseg.evaluation.plans import NeighbourBox, OracleBox, OraclePoint
 from mskseg.evaluation.uncertainty.case_sums import look_at
 from mskseg.evaluation.uncertainty.case_tables import (
     average_subjects,
-    doubt_and_error,
     measure_uncertainty,
     opinion_bins,
 )
 from mskseg.evaluation.uncertainty.infiltration import fat_by_grade, fat_fraction_of, load_muscles
-from mskseg.evaluation.uncertainty.map_sources import GivenMaps, VolumeMaps, with_labels
+from mskseg.evaluation.uncertainty.map_sources import VolumeMaps, with_labels
 from mskseg.evaluation.uncertainty.multiclass import FLOOR, as_classes
 from mskseg.evaluation.uncertainty.prompted_maps import PromptedMaps
+from mskseg.evaluation.uncertainty.selective import doubt_and_error
 from mskseg.evaluation.uncertainty.temperature import temperature_of, temperatures_of
 from mskseg.prompts import fill_boxes
 
@@ -68,12 +71,6 @@ def make_case(subject="s1", severity="Early", reach=15):
     return Case(
         subject=subject, image=image, reference=reference, tissues=tissues, severity=severity
     )
-
-
-def perfect(case, one):
-    """Knows the reference, nearly."""
-    classes = as_classes(np.asarray(one.label_map), LABELS)
-    return np.where(np.arange(3)[:, None, None] == classes, 0.98, 0.01)
 
 
 def measure(*sources, **more):
@@ -156,30 +153,32 @@ def test_the_outlines_hold_the_models_opinion_and_what_it_was_worth():
     assert (of_muscle["uncertainty"] > 0).all()
 
 
-def test_a_specialist_is_measured_without_a_prompt():
-    source = GivenMaps("oracle net", perfect, labels=LABELS)
-    tables = measure(source)
-    row = tables.cases.iloc[0]
-    assert (row["dice"], row["arm"], row["n_unprompted"]) == (1.0, "no box", 0)
-    assert row["ece_top_label"] == pytest.approx(0.02, abs=1e-3)
-    assert tables.outlines["predicted_iou"].isna().all()
-
-
-def test_maps_of_a_specialist_that_do_not_sum_to_one_or_do_not_fit_are_refused():
-    wrong = GivenMaps("net", lambda case, one: 2 * perfect(case, one) / 3, labels=LABELS)
-    with pytest.raises(InputError, match="expected 1"):
-        measure(wrong)
-    small = GivenMaps("net", lambda case, one: perfect(case, one)[:, :-1], labels=LABELS)
-    with pytest.raises(InputError, match="net gave maps of shape"):
-        measure(small)
-
-
 def volumes(case, labels):
     """Nearly perfect probabilities (C, ni, nj, nk) of a whole case, channels in that order."""
     classes = as_classes(case.reference.array, labels)
     channels = np.arange(1 + len(labels))[:, None, None, None]
     maps = np.where(channels == classes, 0.97, 0.03 / len(labels)).astype(np.float32)
     return SimpleNamespace(labels=tuple(labels), probabilities=lambda name: maps)
+
+
+def test_a_specialist_is_measured_without_a_prompt():
+    case = make_case()
+    source = VolumeMaps("net", volumes(case, LABELS), labels=LABELS)
+    tables = measure_uncertainty([source], [case], progress=False)
+    row = tables.cases.iloc[0]
+    assert (row["dice"], row["arm"], row["n_unprompted"]) == (1.0, "no box", 0)
+    assert row["ece_top_label"] == pytest.approx(0.03, abs=1e-3)
+    assert tables.outlines["predicted_iou"].isna().all()
+
+
+def test_volumes_of_a_specialist_that_are_no_probabilities_are_refused():
+    case = make_case()
+    good = volumes(case, LABELS)
+    doubled = SimpleNamespace(
+        labels=LABELS, probabilities=lambda name: 2 * good.probabilities(name)
+    )
+    with pytest.raises(InputError, match="expected 0 to 1"):
+        list(VolumeMaps("net", doubled, labels=LABELS).slices(case))
 
 
 def test_volumes_of_an_automatic_model_are_cut_into_slices_whatever_its_channels():
@@ -245,7 +244,26 @@ def test_doubt_and_error_go_together_where_rho_is_below_zero():
     table["dice"], table["entropy"] = [0.9, 0.8, 0.7, 0.6], [0.1, 0.2, 0.3, 0.4]
     found = doubt_and_error(table)
     assert found["spearman"].item() == pytest.approx(-1)
+    assert found["by_chance"].item() == pytest.approx(2 / 24), "two of the orders of four"
     assert math.isnan(doubt_and_error(table[:2])["spearman"].item())
+
+
+def test_chance_is_counted_for_few_subjects_and_estimated_for_many():
+    def of(n):
+        rng = np.random.default_rng(n)
+        people = {"dataset": "d", "subject": range(n), "model": "m", "arm": "a", "scaled": False}
+        table = pd.DataFrame(people | {"entropy": range(n), "dice": rng.random(n)})
+        return table, doubt_and_error(table).iloc[0]
+
+    table, few = of(6)
+    exact = stats.permutation_test(
+        (table["dice"],),
+        lambda dice: stats.spearmanr(table["entropy"], dice)[0],
+        permutation_type="pairings",
+    )
+    assert few["by_chance"] == pytest.approx(exact.pvalue, abs=1e-9)
+    table, many = of(12)
+    assert many["by_chance"] == pytest.approx(stats.spearmanr(table["entropy"], table["dice"])[1])
 
 
 def test_the_temperature_of_a_source_makes_a_modest_one_surer():
@@ -352,7 +370,7 @@ def test_one_slice_looked_at_is_the_one_that_was_measured():
         source.at(make_case(), 3, step=2)
 
 
-def test_the_fat_fraction_is_of_the_same_person_and_none_in_air():
+def test_the_look_at_fat_is_of_the_same_person_and_white_in_air():
     left_out = ["femur cortex", "femur marrow", "subcutaneous fat"]
     muscles = load_muscles("phantom_infiltrated_thigh", {"test": 1}, left_out=left_out)["test"]
     case = muscles[0]
@@ -361,6 +379,13 @@ def test_the_fat_fraction_is_of_the_same_person_and_none_in_air():
     (look,) = fat_by_grade(muscles)
     assert look.severity == "Moderate"
     assert 0.18 < look.in_muscle < 0.34, "as the phantom assumes"
-    fraction = fat_fraction_of(case)
-    assert np.isnan(fraction.array[0, 0, 0])
-    assert fraction.shape == case.image.shape
+    assert np.isnan(look.fraction[0, 0]), "air is left white"
+    assert np.isfinite(look.fraction[look.case_slice.label_map > 0]).all()
+
+
+def test_the_fat_fraction_is_that_of_the_biomarkers():
+    some = load_some("phantom_infiltrated_thigh", n_subjects=1, part="test", progress=False)
+    points = load_maps([some])["fat fraction", some.name, some[0].subject]
+    found = fat_fraction_of(some[0])
+    assert found.shape == some[0].image.shape
+    assert found.array == pytest.approx(points.array / 100, nan_ok=True)

@@ -66,8 +66,21 @@ def test_probabilities_that_do_not_sum_to_one_are_refused_with_their_sum():
     maps = np.full((3, 2, 2), 1 / 3)
     assert checked_probabilities(maps).dtype == np.float32
     maps[:, 1, 1] = 0.6
-    with pytest.raises(InputError, match=r"sum to 1\.800, expected 1 .*softmax over the classes"):
+    with pytest.raises(
+        InputError, match=r"of a map sum to 1\.8 in a voxel, expected 1; .*softmax over the classes"
+    ):
         checked_probabilities(maps)
+
+
+def test_of_a_volume_the_classes_are_the_first_axis_and_of_stacked_maps_the_last_but_two():
+    volume = np.full((2, 3, 4, 5), 0.5)
+    assert checked_probabilities(volume, shape=(2, 3, 4, 5), what="s1").shape == (2, 3, 4, 5)
+    with pytest.raises(InputError, match=r"sum to 1\.5 in a voxel"):
+        checked_probabilities(volume)
+    members = np.moveaxis(volume, 0, 1)
+    checked_probabilities(members)
+    with pytest.raises(InputError, match=r"of s1 sum to 1\.5 in a voxel"):
+        checked_probabilities(members, shape=members.shape, what="s1")
 
 
 def test_half_precision_probabilities_pass():

@@ -84,10 +84,26 @@ def test_a_reader_corrects_the_least_certain_first():
     assert curve["random"].tolist() == pytest.approx([0.75, 0.8125, 1.0])
 
 
-def test_what_was_not_predicted_goes_first_and_what_has_no_dice_is_counted():
-    curve = referral_curve([0.9, 0.0, math.nan], [0.8, math.nan, 0.9], fractions=(0.5,))
+def test_what_was_not_predicted_is_left_out_of_every_strategy_and_counted():
+    """That something is missing only the reference knows, so no strategy may profit from it."""
+    seen = referral_curve([0.9, 0.5], [0.1, 0.8])
+    with_missing = referral_curve([0.9, 0.5, 0.0, 0.0], [0.1, 0.8, math.nan, math.nan])
+    strategies = ["referred", "n_referred", "dice", "best", "random", "n"]
+    pd.testing.assert_frame_equal(seen[strategies], with_missing[strategies])
+    assert (with_missing["n_not_predicted"] == 2).all()
+    assert (seen["n_not_predicted"] == 0).all()
+
+
+def test_what_has_no_dice_is_counted():
+    curve = referral_curve([0.9, 0.4, math.nan], [0.8, 0.9, 0.9], fractions=(0.5,))
     assert curve["dice"].item() == pytest.approx(0.95)
     assert (curve["n"].item(), curve["n_without_dice"].item()) == (2, 1)
+
+
+def test_a_model_that_found_nothing_has_nothing_to_refer():
+    curve = referral_curve([0.0, 0.0], [math.nan, math.nan], fractions=(0, 1))
+    assert curve[["dice", "best", "random"]].isna().all(axis=None)
+    assert (curve["n"].iloc[0], curve["n_not_predicted"].iloc[0]) == (0, 2)
 
 
 def test_each_arm_has_its_own_referral_curve():

@@ -228,11 +228,8 @@ plots.save_figure(by_size, figures / "06_training_sizes.png", provenance=size_fa
 # nnU-Net (Isensee 2021) looks at the data, plans its own network, and trains. It is the package itself, in a process of its own; we give it patch, iterations and the split, and switch mirroring off, because *medial* and *lateral* are labels and a mirrored image would carry the wrong ones. A run that dies is resumed by the same call. A second one gets the filled boxes of the reference, a channel for each label: it is told what a prompted model is told.
 
 # %%
-small = {"patch_size": tuple(nnunet_patch), "batch_size": 4, "base_features": nnunet_features}
-long = dict(zip(["epochs", "iterations_per_epoch"], nnunet_length, strict=True))
-quicker = {"optimiser": "adam", "learning_rate": 0.003, "validation_iterations": 2, "seed": seed}
-network = {**small, **long, **quicker}
-asked = [NnunetConfig("2d", **network, box_channels=boxed_too) for boxed_too in (False, True)]
+network = {"length": nnunet_length, "patch": nnunet_patch, "features": nnunet_features}
+asked = [NnunetConfig.short("2d", **network, seed=seed, box_channels=too) for too in (False, True)]
 
 # %%
 place = Path(output, "trainings", "06_compare_specialists")

@@ -46,8 +46,7 @@ from mskseg.evaluation import NeighbourBox, OracleBox, PromptedMaps, SpecialistB
 from mskseg.evaluation.uncertainty.infiltration import fat_by_grade, load_muscles
 from mskseg.models.embeddings import EmbeddingCache
 from mskseg.provenance import provenance
-from mskseg.specialists.config import SpecialistConfig
-from mskseg.specialists.training import train_specialist
+from mskseg.specialists import NnunetConfig, run_key, train_nnunet
 from mskseg.training.ensembles import tune_ensemble
 from mskseg.training.finetuning import FineTuneConfig
 
@@ -61,7 +60,8 @@ n_train = 6  # people to tune on
 n_validation = 2  # people who select the epoch and fit the temperature; they never report
 n_test = 6  # people who report; with fewer than 6 there is no verdict
 steps = 60  # of each training
-steps_unet = 150  # of the U-Net that is trained from scratch and needs no box
+nnunet_runs = [["2d", 0]]  # kind and seed of each; "3d_fullres" and ensembles take hours
+nnunet = {"length": [20, 25], "patch": [128, 128], "features": 12}  # notebook 06 explains
 slice_step = 4  # take every n-th slice: neighbours are then n slices apart
 learning_rate = 2e-4  # twice what the studies gave SAM; more breaks what is there before it teaches
 jitter_px = 3.0  # pixels; each side of a box moves by up to this, in training and as a test
@@ -140,7 +140,7 @@ else:
 #
 # A **deep ensemble** is the same training repeated with other seeds; where its members disagree, the data did not settle the question. Ours start from the same weights and differ in the order of slices, in the muscles drawn and in the jitter of the boxes, so expect them to disagree *less* than networks trained from scratch.
 #
-# Beside it a small **U-Net**, trained from scratch on the same people, which finds the muscles without any box.
+# Beside it **nnU-Net**, the package itself with a short training on the same people, which finds the muscles without any box (notebook 06). Its ensembles, and the 3-D one, take hours: parameters.
 #
 # > **Guess**: will the ensemble gain more in Dice or in calibration?
 
@@ -148,14 +148,19 @@ else:
 couple = muscles["train"], muscles["validation"]
 tuned = tune_ensemble(segmenter, *couple, config, seeds=seeds, cache=cache, progress=False)
 trained = [result.segmenter for result in tuned]
-unet_config = SpecialistConfig(prompt="none", steps=steps_unet, slice_step=slice_step, seed=seed)
-unet = train_specialist(*couple, unet_config, progress=False)
-print(*tuned, unet, sep="\n")
+asked_for = [NnunetConfig.short(kind, **nnunet, seed=each) for kind, each in nnunet_runs]
+place = Path(output, "trainings", "07_quantify_uncertainty")
+runs = [train_nnunet(*couple, it, folder=place / run_key(*couple, it)) for it in asked_for]
+predicted = {run.name: [] for run in runs}
+for run in runs:
+    predicted[run.name].append(run.predict(everyone))
+print(*tuned, *predicted, sep="\n")
+
 
 # %% [markdown]
 # ## Measure everything at once
 #
-# Three arms. **Oracle**: boxes from the reference, which also tell *on which slices* a muscle is; nobody has these boxes, so no clinic gets what is measured with them. **Neighbour**: one oracle slice per muscle, from there boxes around what was predicted on the slice before. **U-Net**: boxes around what the U-Net found, so that nothing comes from the reference; the fair opponent of the U-Net itself ("no box").
+# Three arms. **Oracle**: boxes from the reference, which also tell *on which slices* a muscle is; nobody has these boxes, so no clinic gets what is measured with them. **Neighbour**: one oracle slice per muscle, from there boxes around what was predicted on the slice before. **nnU-Net**: boxes around what nnU-Net found, so that nothing comes from the reference; the fair opponent of nnU-Net itself ("no box").
 #
 # And one source more, under jittered oracle boxes: how much does the answer depend on where the box was drawn?
 
@@ -167,10 +172,13 @@ sources = [
     PromptedMaps(members, plan, labels=labels, name=name)
     for plan, (members, name) in product(plans, kinds)
 ]
-alone = unet.segment(everyone, progress=False)
-found_boxes = SpecialistBox(alone.label_maps, source=unet.name)
-sources.append(PromptedMaps(trained, found_boxes, labels=labels, name=name_all))
-sources.append(evaluation.VolumeMaps(unet.name, alone, labels=labels))
+for finder, answers in predicted.items():
+    boxes_of = SpecialistBox(answers[0].label_maps, source=finder)
+    sources.append(PromptedMaps(trained, boxes_of, labels=labels, name=name_all))
+    sources.append(evaluation.VolumeMaps(finder, answers[0], labels=labels))
+    if len(answers) > 1:
+        together = f"{finder}, ensemble of {len(answers)}"
+        sources.append(evaluation.VolumeMaps(together, answers, labels=labels))
 draws = [OracleBox(jitter_px=jitter_px, seed=seed + k) for k in range(n_draws)]
 jittered = PromptedMaps(trained[0], draws, labels=labels, name=name_one)
 
@@ -181,11 +189,11 @@ how = {"slice_step": slice_step, "band_mm": band_mm, "n_bins": n_bins, "progress
 measured = evaluation.measure_uncertainty(sources, everyone, temperatures=fitted, **how)
 moved = evaluation.measure_uncertainty([jittered], everyone, **how)
 told = {"segmenter": segmenter, "cases": list(everyone), "seed": seed}
-others = [*segmenters[1:], *trained, unet]  # the ensemble is its members
+others = [*segmenters[1:], *trained, *runs]  # the ensemble is its members
 facts = provenance(command="07_quantify_uncertainty", tuned=others, **told)
 write_table(measured.cases, tables / "07_uncertainty.csv", provenance=facts)
 elsewhere = evaluation.committed_results(results, "07_*.csv")
-print("nnU-Net, other modes:", "not run here" if elsewhere.empty else "from elsewhere")
+print("a longer run:", "not run here" if elsewhere.empty else "from elsewhere")
 main = measured.select().cases
 scores = ["dice", "ece_foreground", "ece_band", "nll", "brier", "n_clipped", "n_unprompted"]
 overall = evaluation.average_subjects(main, by=["arm", "model"], values=scores)
@@ -193,14 +201,16 @@ evaluation.side_by_side(main, elsewhere, values=scores).round(3)
 
 # %%
 drift = overall.loc[plans[1].box_source] - overall.loc[plans[0].box_source]
-unet_row, boxed_row = overall.loc[("no box", unet.name)], overall.loc[(unet.name, name_all)]
+finder_name = runs[0].name
+alone = overall.loc[("no box", finder_name)]
+boxed = overall.loc[(finder_name, name_all)]
 Markdown(f"""
 - With boxes that followed the prediction, {(drift["dice"] < 0).sum()} of {len(drift)} models are less accurate than with the reference's (Dice {drift["dice"].mean():+.3f} on average) and {(drift["ece_foreground"] > 0).sum()} less honest (ECE of the foreground {drift["ece_foreground"].mean():+.3f}).
-- The U-Net alone has a Dice of {unet_row["dice"]:.3f} and an ECE of {unet_row["ece_foreground"]:.3f}; boxes around what it found give the tuned ensemble {boxed_row["dice"]:.3f} and {boxed_row["ece_foreground"]:.3f}.
+- {finder_name} alone has a Dice of {alone["dice"]:.3f} and an ECE of {alone["ece_foreground"]:.3f}; boxes around what it found give the tuned ensemble {boxed["dice"]:.3f} and {boxed["ece_foreground"]:.3f}.
 """)
 
 # %% [markdown]
-# **What you see**: means over people; all models are miniatures. `dice` is of the volume, over the slices taken. NLL (in nats) and Brier are over whole slices; lower is better. Look at the *arms* first: a box that drifted off can make a model confident about the wrong thing, and boxes around a finder's mistakes repeat them. The U-Net saw few people and few steps: it stands here for *what has to be compared*, not for nnU-Net. A calibration that was measured with oracle boxes is not the one that a clinic gets.
+# **What you see**: means over people; all models are miniatures. `dice` is of the volume, over the slices taken. NLL (in nats) and Brier are over whole slices; lower is better. Look at the *arms* first: a box that drifted off can make a model confident about the wrong thing, and boxes around a finder's mistakes repeat them. This nnU-Net saw few people and a fraction of its iterations: it shows *what has to be compared*, not what nnU-Net can do. A calibration that was measured with oracle boxes is not the one that a clinic gets.
 #
 # A *temperature* was fitted on the validation people for each model with oracle boxes, for the least NLL: it divides all logits by one number. Above 1 the model was too sure of itself. It changes no label of a single model, so no Dice; what it does to the rest comes below.
 #
@@ -220,17 +230,17 @@ evaluation.beside_casali(evaluation.average_subjects(oracle.cases, **by)).round(
 
 # %%
 pairs = [(name_all, name_one), (name_one, models[0]), tuple(models)]
-fair = pd.concat(measured.select(arm=arm).cases for arm in (unet.name, "no box"))
+fair = pd.concat(measured.select(arm=arm).cases for arm in (finder_name, "no box"))
 compared = pd.concat(
     evaluation.compare_models(table, which, value=value, margin=margin, seed=seed)
     for value in ("dice", "ece_foreground")
-    for table, which in ((oracle.cases, pairs), (fair, [(name_all, unet.name)]))
+    for table, which in ((oracle.cases, pairs), (fair, [(name_all, finder_name)]))
 )
 write_table(compared, tables / "07_compared.csv", provenance=facts)
 compared.round(4)
 
 # %% [markdown]
-# **What you see**: the difference is the first less the second. "equivalent": the interval lies inside the margin. "higher" and "lower": it leaves out zero. "inconclusive" is the honest word for all else, and what most comparisons of three thousandths on a few people deserve. The pair with the U-Net is the fair one: its boxes against itself. Between the two miniatures the order is our construction.
+# **What you see**: the difference is the first less the second. "equivalent": the interval lies inside the margin. "higher" and "lower": it leaves out zero. "inconclusive" is the honest word for all else, and what most comparisons of three thousandths on a few people deserve. The pair with nnU-Net is the fair one: its boxes against itself. Between the two miniatures the order is our construction.
 #
 # ### Exercise 1: the margin that decides (5 minutes)
 #
@@ -382,7 +392,7 @@ Markdown(f"""
 #
 # - Miniatures, phantoms, assumed grades, a few people in each: groups cannot be compared, and nothing transfers to patients.
 # - The reference is exact by construction; a reader's is not, and part of "aleatoric" in real data is disagreement of readers.
-# - The ensemble's members share their start; a small U-Net of few steps; no nnU-Net unless its results were committed.
+# - The ensemble's members share their start; nnU-Net is 2-D, one seed, a fraction of its iterations; ensembles of it and the 3-D one are parameters (`nnunet`).
 # - The rule for the map is ours: another background logit would move every calibration number.
 # - Referral is counted in outlines that were predicted. What a reader needs to find missing ones is not measured, nor is the time of either.
 

@@ -322,7 +322,7 @@ maps = plots.uncertainty_maps(one_slice)
 plots.save_figure(maps[0], figures / "07_maps.png", provenance=facts)
 
 # %% [markdown]
-# **What you see**: the slice that the ensemble doubts most. Compare the last two maps and the columns of the table. What is called aleatoric here is what members with one common start agree to be unsure about; it is no proof that more training would not help. With jittered boxes (the other row of the table) the "epistemic" column is what the *prompt* decides.
+# **What you see**: the slice that the ensemble doubts most. Compare the last two maps and the columns of the table. What is called aleatoric here is what members with one common start agree to be unsure about; it is no proof that more training would not help. With jittered boxes (the last row of the table) the "epistemic" column is what the *prompt* decides.
 #
 # ## Ask whether doubt finds errors
 #

@@ -14,11 +14,11 @@ from scipy import stats
 
 import mskseg
 from mskseg.data.cases import Case
+from mskseg.data.maps import load_maps
 from mskseg.data.selection import load_some
 from mskseg.data.volume import LabelMap, Volume
 from mskseg.errors import InputError
 from mskseg.evaluation.committed import side_by_side
-from mskseg.evaluation.errors.markers import load_maps
 from mskseg.evaluation.metrics import dice
 from mskseg.evaluation.plans import NeighbourBox, OracleBox, OraclePoint
 from mskseg.evaluation.uncertainty.case_sums import look_at

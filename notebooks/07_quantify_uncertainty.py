@@ -67,7 +67,6 @@ learning_rate = 2e-4  # twice what the studies gave SAM; more breaks what is the
 jitter_px = 3.0  # pixels; each side of a box moves by up to this, in training and as a test
 n_draws = 4  # sets of jittered boxes, for the uncertainty that the prompt brings in
 band_mm = 3.0  # millimetres on either side of an outline that count as its band
-n_bins = 15  # of the calibration error
 margin = 0.01  # difference in Dice or ECE below which nobody would care, named before looking
 seed = 0  # of the jitter, the drawn pixels and the bootstrap
 results = "../results"  # folder with results of runs done elsewhere, if there are any
@@ -185,7 +184,7 @@ jittered = PromptedMaps(trained[0], draws, labels=labels, name=name_one)
 # %%
 asked = {"slice_step": 2 * slice_step, "seed": seed}
 fitted = evaluation.temperatures_of(sources[: len(kinds)], muscles["validation"], **asked)
-how = {"slice_step": slice_step, "band_mm": band_mm, "n_bins": n_bins, "progress": False}
+how = {"slice_step": slice_step, "band_mm": band_mm, "progress": False}
 measured = evaluation.measure_uncertainty(sources, everyone, temperatures=fitted, **how)
 moved = evaluation.measure_uncertainty([jittered], everyone, **how)
 told = {"segmenter": segmenter, "cases": list(everyone), "seed": seed}

@@ -43,7 +43,7 @@ def parts(shapes):
 
 @pytest.fixture(scope="module")
 def boxed(parts):
-    return train_specialist(*parts[:2], SMALL, progress=False)
+    return train_specialist(*parts[:2], replace(SMALL, steps=100), progress=False)
 
 
 @pytest.fixture(scope="module")

@@ -42,7 +42,7 @@ figure: $(INSTALLED)  ## Make the README's figure and its table of the real thig
 	$(BIN)/mskseg evaluate $(SCANS)/qmritools/thigh_image.nii.gz --csv docs/zero_shot_thigh.csv \
 	  --reference $(SCANS)/qmritools/thigh_labels.nii.gz --label-names $(SCANS)/qmritools/thigh_labels.txt
 
-results: $(INSTALLED)  ## Run notebooks 05 and 07 at full size (a GPU, or a night) and keep their tables in results/
+results: $(INSTALLED)  ## Run 05 and 07 at full size (a GPU, or a night); tables to results/
 	$(BIN)/mskseg run 05 07 --size full --output output/full
 	mkdir -p results
 	cp output/full/tables/05_cross_table.csv* output/full/tables/05_modes.csv* \

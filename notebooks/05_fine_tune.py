@@ -79,7 +79,7 @@ bench = TuningBench(Path(output, "trainings", "05_fine_tune"), n_validation=n_va
 segmenters = [mskseg.load_segmenter(name, cache=bench.cache) for name in models]
 segmenter, tight = segmenters[0], OracleBox()
 tables, figures = Path(output, "tables"), Path(output, "figures")
-epochs = 6
+epochs = 4
 short = {"epochs": epochs, "patience": 0, "steps_per_epoch": -(-steps // epochs), "warm_up": 10}
 rates = {"learning_rate": learning_rate, "schedule": "cosine", "slices_per_step": 2}
 config = FineTuneConfig(

@@ -127,6 +127,8 @@ first.history.round(3)
 #
 # ## Tune on every subset
 #
+# A warning names tissues that the validation people do not show: with every few slices only, a thin one can be missed, and then it has no say in which epoch is kept.
+#
 # > **Guess**: which subset will gain most on its own anatomy, and which will lose most on another?
 
 # %%

@@ -36,7 +36,7 @@ def draw_case(subject: str, *, seed: int, n_slices: int = 2, shape=(48, 40), lab
             if label in labels:
                 cx, cy = centre * shape[0] + rng.normal(), shape[1] / 2 + rng.normal()
                 array[..., k][((x - cx) / 8) ** 2 + ((y - cy) / 11) ** 2 < 1] = label
-    image = 40 + 30.0 * (array == 1) - 20.0 * (array == 2) + rng.normal(0, 6, array.shape)
+    image = 40 + 9.0 * (array == 1) - 9.0 * (array == 2) + rng.normal(0, 9, array.shape)
     return Case(
         subject=subject,
         image=Volume(image.astype(np.float32), AFFINE),

@@ -45,8 +45,7 @@ figure: $(INSTALLED)  ## Make the README's figure and its table of the real thig
 results: $(INSTALLED)  ## Run 05 and 07 at full size (a GPU, or a night); tables to results/
 	$(BIN)/mskseg run 05 07 --size full --output output/full
 	mkdir -p results
-	cp output/full/tables/05_cross_table.csv* output/full/tables/05_modes.csv* \
-	  output/full/tables/05_training_size.csv* output/full/tables/07_uncertainty.csv* results
+	cp output/full/tables/05_*.csv* output/full/tables/07_uncertainty.csv* results
 
 constraints: $(BIN)/python  ## Compile constraints.txt anew from pyproject.toml (the newest versions allowed)
 	$(call uv,pip compile --quiet --universal --upgrade --all-extras --no-annotate \

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import pandas as pd
 import pytest
 
@@ -37,3 +39,11 @@ def test_a_file_that_is_no_table_is_named(tmp_path):
     (tmp_path / "07_b.csv").write_text("", encoding="utf-8")
     with pytest.raises(InputError, match=r"07_b\.csv is no table"):
         committed_results(tmp_path, "07_*.csv")
+
+
+def test_what_is_committed_here_can_be_read():
+    folder = Path(__file__).parents[2] / "results"
+    names = sorted(path.name for path in folder.glob("*.csv"))
+    assert names
+    for name in names:
+        assert len(committed_results(folder, name))

@@ -257,10 +257,13 @@ both_dice = {"validation_dice": selected, "dice": mode_dice}
 by_mode = pd.DataFrame(named).assign(**both_dice).join(pd.DataFrame(costs))
 facts.update(provenance(**made, tuned=bench.segmenters))
 write_table(by_mode, tables / "05_modes.csv", provenance=facts)
-by_mode.round(3)
+longer_modes = committed_results(results, "05_modes*.csv")
+pd.concat([by_mode.assign(file="this run"), longer_modes]).set_index(
+    ["file", "base", "mode"]
+).round(3)
 
 # %% [markdown]
-# **What you see**: `dice` is of the people who report, `validation_dice` of those who select; to choose a mode, take the second. Trainable parameters and seconds differ by far more than Dice does. With few people the modes that train more have more to overfit with; with many, more to learn with. `peak_memory_mb` is of the whole process, which only grows: compare it on a GPU. Between our two miniatures the better start is our construction.
+# **What you see**: this run, and below it the longer one from `results/`. `dice` is of the people who report, `validation_dice` of those who select; to choose a mode, take the second. Trainable parameters and seconds differ by far more than Dice does. With few people the modes that train more have more to overfit with; with many, more to learn with. `peak_memory_mb` is of the whole process, which only grows: compare it on a GPU. Between our two miniatures the better start is our construction.
 #
 # ## Ask how many people it takes
 #
@@ -281,6 +284,9 @@ by_size = pd.DataFrame(points, columns=["n_subjects", "seed"]).assign(
 )
 facts.update(provenance(**made, tuned=bench.segmenters))
 write_table(by_size, tables / "05_training_size.csv", provenance=facts)
+longer_sizes = committed_results(results, "05_training_size*.csv")
+of_runs = pd.concat([by_size.assign(file="this run"), longer_sizes]).groupby(["file", "n_subjects"])
+of_runs["dice"].agg(["mean", "std", "size"]).round(3)
 
 # %% alt="Dice over the number of people tuned on, with the untuned model as a line"
 untuned = mean_dice(segmenter, mine, **how)
@@ -299,7 +305,7 @@ size_axes.autoscale(axis="y")
 plots.save_figure(size_axes, figures / "05_training_size.png", provenance=facts)
 
 # %% [markdown]
-# **What you see**: the dashed line is the model without tuning. Bars, where there are several seeds, are the standard deviation between trainings that differ in nothing but chance: a difference smaller than that is no difference.
+# **What you see**: in the table this run and, if its result was committed, the longer one, with the number of trainings behind each mean; in the figure this run. The dashed line is the model without tuning. Bars, where there are several seeds, are the standard deviation between trainings that differ in nothing but chance: a difference smaller than that is no difference.
 #
 # ## Draw sloppy boxes
 #

@@ -32,7 +32,8 @@
 # **What you need**: notebooks 03 and 05. No GPU, no internet.
 
 # %%
-from itertools import product
+from dataclasses import replace
+from itertools import chain, product
 from pathlib import Path
 
 import numpy as np
@@ -52,9 +53,10 @@ from mskseg.training.finetuning import FineTuneConfig
 
 # %% tags=["parameters"]
 dataset = "phantom_infiltrated_thigh"  # of the manifest; other data sets have no grades
-models = ["sam_vit_mini", "medsam_vit_mini"]  # zero-shot; the first one is tuned
+models = ["sam_vit_mini", "medsam_vit_mini"]  # zero-shot
+n_tuned = 1  # how many of them are tuned, from the first
 left_out = ["femur cortex", "femur marrow", "subcutaneous fat"]  # tissues that are no muscle
-mode = "decoder"  # what trains; "encoder_decoder" is the study's better one, and slower
+modes = ["decoder"]  # what trains; "encoder_decoder" is the study's better one, and slower
 seeds = [0, 1, 2]  # of the trainings: the members of the deep ensemble
 n_train = 6  # people to tune on
 n_validation = 2  # people who select the epoch and fit the temperature; they never report
@@ -79,7 +81,7 @@ segmenter, plans = segmenters[0], [OracleBox(), NeighbourBox()]
 tables, figures = Path(output, "tables"), Path(output, "figures")
 rates = {"learning_rate": learning_rate, "schedule": "cosine", "slices_per_step": 2}
 short = {"epochs": 3, "patience": 0, "steps_per_epoch": -(-steps // 3), "warm_up": 10}
-config = FineTuneConfig(mode=mode, jitter_px=jitter_px, slice_step=slice_step, **rates, **short)
+config = FineTuneConfig(jitter_px=jitter_px, slice_step=slice_step, **rates, **short)
 print(f"mskseg {mskseg.__version__}, {segmenters}, {segmenter.device}, seed {seed}")
 
 # %% [markdown]
@@ -145,15 +147,18 @@ else:
 
 # %%
 couple = muscles["train"], muscles["validation"]
-tuned = tune_ensemble(segmenter, *couple, config, seeds=seeds, cache=cache, progress=False)
-trained = [result.segmenter for result in tuned]
+quiet = {"seeds": seeds, "cache": cache, "progress": False}
+tuned = [
+    tune_ensemble(start, *couple, replace(config, mode=mode), **quiet)
+    for start, mode in product(segmenters[:n_tuned], modes)
+]
 asked_for = [NnunetConfig.short(kind, **nnunet, seed=each) for kind, each in nnunet_runs]
 place = Path(output, "trainings", "07_quantify_uncertainty")
 runs = [train_nnunet(*couple, it, folder=place / run_key(*couple, it)) for it in asked_for]
 predicted = {run.name: [] for run in runs}
 for run in runs:
     predicted[run.name].append(run.predict(everyone))
-print(*tuned, *predicted, sep="\n")
+print(*chain.from_iterable(tuned), *predicted, sep="\n")
 
 
 # %% [markdown]
@@ -164,16 +169,17 @@ print(*tuned, *predicted, sep="\n")
 # And one source more, under jittered oracle boxes: how much does the answer depend on where the box was drawn?
 
 # %%
+groups = [[result.segmenter for result in results] for results in tuned]
+alike = [(each, f"{each[0].name}, ensemble of {len(each)}") for each in groups]
+kinds = [(each, each.name) for each in [*segmenters, *(group[0] for group in groups)]] + alike
+trained, name_all = alike[0]  # of these the text speaks
 name_one = trained[0].name
-name_all = f"{name_one}, ensemble of {len(trained)}"
-kinds = [(each, each.name) for each in segmenters] + [(trained[0], name_one), (trained, name_all)]
-sources = [
-    PromptedMaps(members, plan, labels=labels, name=name)
-    for plan, (members, name) in product(plans, kinds)
-]
+prompted = list(product(plans, kinds))
 for finder, answers in predicted.items():
     boxes_of = SpecialistBox(answers[0].label_maps, source=finder)
-    sources.append(PromptedMaps(trained, boxes_of, labels=labels, name=name_all))
+    prompted += product([boxes_of], [(trained[0], name_one), (trained, name_all)])
+sources = [PromptedMaps(of, plan, labels=labels, name=name) for plan, (of, name) in prompted]
+for finder, answers in predicted.items():
     sources.append(evaluation.VolumeMaps(finder, answers[0], labels=labels))
     if len(answers) > 1:
         together = f"{finder}, ensemble of {len(answers)}"
@@ -188,10 +194,10 @@ how = {"slice_step": slice_step, "band_mm": band_mm, "progress": False}
 measured = evaluation.measure_uncertainty(sources, everyone, temperatures=fitted, **how)
 moved = evaluation.measure_uncertainty([jittered], everyone, **how)
 told = {"segmenter": segmenter, "cases": list(everyone), "seed": seed}
-others = [*segmenters[1:], *trained, *runs]  # the ensemble is its members
+others = [*segmenters[1:], *chain(*groups), *runs]  # an ensemble is its members
 facts = provenance(command="07_quantify_uncertainty", tuned=others, **told)
 write_table(measured.cases, tables / "07_uncertainty.csv", provenance=facts)
-elsewhere = evaluation.committed_results(results, "07_*.csv")
+elsewhere = evaluation.committed_results(results, "07_uncertainty.csv")
 print("a longer run:", "not run here" if elsewhere.empty else "from elsewhere")
 main = measured.select().cases
 scores = ["dice", "ece_foreground", "ece_band", "nll", "brier", "n_clipped", "n_unprompted"]
@@ -228,12 +234,15 @@ evaluation.beside_casali(evaluation.average_subjects(oracle.cases, **by)).round(
 # With so few people a grade, no difference between groups means anything. Between *models* more can be said, since they saw the same people: resample the **paired** differences of all of them. The margin was a parameter, named before looking.
 
 # %%
-pairs = [(name_all, name_one), (name_one, models[0]), tuple(models)]
-fair = pd.concat(measured.select(arm=arm).cases for arm in (finder_name, "no box"))
+others_tuned = [(group[0].name, name_one) for group in groups[1:]]  # another start or mode
+pairs = [(name_all, name_one), (name_one, models[0]), tuple(models), *others_tuned]
+judged = [(oracle.cases, pairs)]
+for finder in predicted:
+    fair = [measured.select(arm=arm).cases for arm in (finder, "no box")]
+    judged.append((pd.concat(fair), [(name_all, finder)]))
 compared = pd.concat(
     evaluation.compare_models(table, which, value=value, margin=margin, seed=seed)
-    for value in ("dice", "ece_foreground")
-    for table, which in ((oracle.cases, pairs), (fair, [(name_all, finder_name)]))
+    for value, (table, which) in product(("dice", "ece_foreground"), judged)
 )
 write_table(compared, tables / "07_compared.csv", provenance=facts)
 compared.round(4)
@@ -316,7 +325,7 @@ evaluation.average_subjects(spread, by=["arm", "model"], values=parts_of).round(
 outlines = ensemble.select(arm=plans[0].box_source).outlines
 subject, index = outlines.groupby(["subject", "slice"])["uncertainty"].mean().idxmax()
 hardest = everyone.where(subject=subject)[0]
-one_slice = sources[len(kinds) - 1].at(hardest, index, step=slice_step)
+one_slice = PromptedMaps(trained, plans[0], labels=labels).at(hardest, index, step=slice_step)
 maps = plots.uncertainty_maps(one_slice)
 plots.save_figure(maps[0], figures / "07_maps.png", provenance=facts)
 

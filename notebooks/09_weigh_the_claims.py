@@ -48,6 +48,7 @@ from mskseg.workbook.ledger import judge_output
 
 # %% tags=["parameters"]
 tables = ""  # folder of other tables to judge, such as a full run's; "" for the output's
+results = "../results"  # folder with results of runs done elsewhere, if there are any
 output = "../output"  # folder that the other notebooks wrote into; the ledger goes there too
 
 # %%
@@ -158,7 +159,7 @@ plots.save_figure(by_study, figures / "09_verdicts.png", provenance=facts)
 # %% [markdown]
 # **What you see**: one bar for each study. White is what was not run; run the notebook and this one again. Of the rest, look how much is *inconclusive* or *not testable*: that is the honest size of what a workbook on a laptop can say.
 #
-# Some claims have a rule, and no size of these notebooks gives what it asks for: no nnU-Net in 3-D, or fewer people than the rule demands. They are *not testable here* too, and stay so until somebody brings the tables.
+# Some claims have a rule, and no size of these notebooks gives what it asks for, mostly too few people. They are *not testable here* too, and stay so until somebody brings the tables.
 
 # %%
 far = [(claim.id, claim.out_of_reach) for claim in claims.claims if claim.out_of_reach]
@@ -178,6 +179,19 @@ plots.save_figure(of_all, figures / "09_intervals.png", provenance=facts)
 
 # %% [markdown]
 # **What you see**: each number in units of its own margin, turned so that right is the claim's way. An interval that reaches far to both sides came from few people. Where no claim has an interval yet, the figure says so.
+#
+# ## Ask the longer run
+#
+# Tables of longer runs are committed in `results/`, each with the commit, the weights and the machine that it came from. The same rules judge them.
+
+# %%
+longer = judge_output(Path(output), tables=Path(results)).judgements
+lost = "its cell vanished"  # of tables that were not committed
+said_there = [one for one in longer if one.verdict not in [*open_still, lost]]
+short_table(said_there).style.set_properties(**left)
+
+# %% [markdown]
+# **What you see**: only what those tables decide or leave inconclusive; no rows where there are none. More people and longer training narrow an interval; they do not turn a miniature into the published model.
 #
 # ## Know what our construction decides
 #

@@ -61,7 +61,7 @@ class Phantom:
 def _phantom_of(anatomy: str) -> Phantom:
     plan = find_anatomy(anatomy)
     return Phantom(
-        numbers=lambda: phantom.SPLIT,
+        numbers=partial(phantom.split_of, anatomy),
         subject_name=partial(subject_name, anatomy),
         # Looked up at each call, so that a test can put a smaller one in its place.
         scan=lambda number, **options: phantom.scan_phantom(anatomy, number, **options),

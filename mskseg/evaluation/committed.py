@@ -56,8 +56,8 @@ def side_by_side(
     Parameters
     ----------
     here, elsewhere : pandas.DataFrame
-        `UncertaintyTables.cases` of `mskseg.evaluation.uncertainty.case_tables`, unscaled; the
-        second from `committed_results`, maybe empty.
+        `UncertaintyTables.cases` of `mskseg.evaluation.uncertainty.case_tables`; the second from
+        `committed_results`, maybe empty. Rows with scaled probabilities are left out.
     values : sequence of str
         Columns to average.
 
@@ -72,7 +72,7 @@ def side_by_side(
         If a committed table lacks a column.
     """
     keys = ["file", "arm", "model"]
-    lacking = sorted({*keys, *values, "dataset", "subject"} - set(elsewhere))
+    lacking = sorted({*keys, *values, "dataset", "subject", "scaled"} - set(elsewhere))
     if len(elsewhere) and lacking:
         raise InputError(
             f"{elsewhere['file'].iloc[0]} lacks {', '.join(lacking)}; commit the table that "
@@ -80,4 +80,4 @@ def side_by_side(
         )
     ours = here.assign(file="this run")
     rows = pd.concat([ours, elsewhere]) if len(elsewhere) else ours
-    return average_subjects(rows, by=keys, values=values)
+    return average_subjects(rows[~rows["scaled"].astype(bool)], by=keys, values=values)

@@ -16,6 +16,7 @@ from mskseg.data.phantom.scans import (
     make_phantom_set,
     make_thigh,
     scan_phantom,
+    split_of,
 )
 from mskseg.data.phantom.signal import SEQUENCES
 
@@ -29,4 +30,5 @@ __all__ = [
     "make_thigh",
     "scan_knee_map",
     "scan_phantom",
+    "split_of",
 ]

@@ -51,6 +51,8 @@ class Anatomy:
         Keeps its randomness apart from that of the other anatomies.
     severity : callable
         How advanced a subject's disease is, of its number; "" where there is none.
+    more_to_test : tuple of int
+        Subjects of the test part beyond those of every anatomy.
     """
 
     title: str
@@ -62,6 +64,7 @@ class Anatomy:
     granularities: tuple[str, ...] = ()
     stream: tuple[int, ...] = ()
     severity: Callable[[int], str] = lambda _: ""
+    more_to_test: tuple[int, ...] = ()
 
     def check_granularity(self, granularity: str | None) -> str:
         """Return `granularity`, or the default for None; InputError if there is no such one."""
@@ -127,6 +130,7 @@ ANATOMIES: Mapping[AnatomyName, Anatomy] = MappingProxyType(
             sequences=("t1w", "dixon_opposed", "dixon_water", "dixon_fat"),
             stream=(4,),
             severity=infiltration.grade_of,
+            more_to_test=tuple(range(25, 34)),  # five of each grade, the fewest for an interval
         ),
     }
 )

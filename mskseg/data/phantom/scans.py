@@ -26,7 +26,7 @@ SPLIT: Mapping[Part, tuple[int, ...]] = MappingProxyType(
         "inference": (23, 24),
     }
 )
-"""Subjects of each anatomy's set; those for inference were scanned at a site of their own."""
+"""Subjects that every set has; those for inference were scanned at a site of their own."""
 
 _LAST_SUBJECT = 9999
 
@@ -49,7 +49,7 @@ def make_phantom(
         ``thigh``, ``knee``, ``spine``, ``hip`` or ``infiltrated_thigh``, see
         `anatomies.ANATOMIES`.
     subject : int
-        From 1; 1 to 24 are the subjects of the set, see `SPLIT`.
+        From 1; 1 to 24 are in every set, see `split_of`.
     sequence : str or None
         One of `sequences.SEQUENCES`, or one echo of ``mese`` such as ``mese_te30``; None takes the
         anatomy's first.
@@ -180,7 +180,8 @@ def make_phantom_set(
     granularity: str | None = None,
 ) -> CaseSet:
     """Make the set of an anatomy, or some of its subjects; parameters as in `scan_phantom`."""
-    numbers = [n for part in SPLIT.values() for n in part] if subjects is None else subjects
+    everyone = [n for part in split_of(anatomy).values() for n in part]
+    numbers = everyone if subjects is None else subjects
     names = None if sequences is None else tuple(sequences)
     cases = [
         case
@@ -190,6 +191,12 @@ def make_phantom_set(
         )
     ]
     return CaseSet(dataset_name(anatomy), cases)
+
+
+def split_of(anatomy: str) -> Mapping[Part, tuple[int, ...]]:
+    """Give the subjects of an anatomy's set by part: `SPLIT`, and more to test where there are."""
+    more = find_anatomy(anatomy).more_to_test
+    return MappingProxyType({**SPLIT, "test": SPLIT["test"] + more})
 
 
 def dataset_name(anatomy: str) -> str:

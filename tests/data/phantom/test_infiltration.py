@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import numpy as np
 import pytest
 
 from mskseg.data import phantom
+from mskseg.data.datasets import dataset_entry
 from mskseg.data.phantom.anatomies import ANATOMIES
 from mskseg.data.phantom.anatomy import rasterise
 from mskseg.data.phantom.infiltration import FAT_FRACTION, grade_of
 from mskseg.data.phantom.scanning import SUBJECT, TEXTURE, Randomness
 from mskseg.data.phantom.tissues import Tissue
+from mskseg.evaluation.bootstrap import MIN_SUBJECTS
 
 MUSCLES = range(1, 13)
+INFILTRATED = "phantom_infiltrated_thigh"
 
 
 def content(number: int):
@@ -41,7 +46,15 @@ def test_the_ranges_do_not_touch():
 
 @pytest.mark.parametrize("part", ["train", "validation", "test"])
 def test_each_part_that_learns_or_reports_has_all_grades(part):
-    assert {grade_of(number) for number in phantom.SPLIT[part]} == set(FAT_FRACTION)
+    numbers = phantom.split_of("infiltrated_thigh")[part]
+    assert {grade_of(number) for number in numbers} == set(FAT_FRACTION)
+
+
+def test_each_grade_has_the_people_that_an_interval_needs():
+    numbers = phantom.split_of("infiltrated_thigh")["test"]
+    assert set(Counter(map(grade_of, numbers)).values()) == {MIN_SUBJECTS}
+    everyone = [n for part in phantom.split_of("infiltrated_thigh").values() for n in part]
+    assert len(everyone) == len(set(everyone)) == dataset_entry(INFILTRATED).subjects
 
 
 def test_a_case_says_its_grade_and_its_label_map_is_that_of_muscle_with_its_fat():

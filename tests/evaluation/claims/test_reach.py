@@ -120,7 +120,7 @@ def with_nnunet(folder: Path) -> pd.DataFrame:
     known = parameters("07_quantify_uncertainty")
     two, three = (nnunet_name(folder, name) for name in ("2d", "3d_fullres"))
     told = nnunet_name(folder, "3d_fullres", box_channels=True)
-    tuned = f"{known['models'][0]}, {known['mode']} tuned"
+    tuned = f"{known['models'][0]}, {known['modes'][0]} tuned"
     alone = {two: 0.1, three: 0.8, told: 0.2}
     scores = {(tuned, three): 0.9, **{(name, "no box"): dice for name, dice in alone.items()}}
     rows = [
@@ -168,7 +168,9 @@ def test_a_2d_nnunet_of_300_iterations_is_no_3d_one(tmp_path):
 
 
 def test_what_is_out_of_reach_is_said_before_and_after_the_run_and_judged_if_it_comes(tmp_path):
-    claim, ran = BY_ID["casali-moderate-accuracy"], ["07_quantify_uncertainty"]
+    known = BY_ID["casali-moderate-accuracy"]
+    claim = known.model_copy(update={"out_of_reach": "too few people at every size"})
+    ran = ["07_quantify_uncertainty"]
     (before,) = judge([claim], tables=tmp_path, ran=[])
     assert (before.verdict, before.why) == ("not testable here", claim.out_of_reach)
     table, path = with_nnunet(tmp_path), tmp_path / claim.measure.table

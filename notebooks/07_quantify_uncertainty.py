@@ -141,7 +141,7 @@ else:
 #
 # A **deep ensemble** is the same training repeated with other seeds; where its members disagree, the data did not settle the question. Ours start from the same weights and differ in the order of slices, in the muscles drawn and in the jitter of the boxes, so expect them to disagree *less* than networks trained from scratch.
 #
-# Beside it **nnU-Net**, the package itself with a short training on the same people, which finds the muscles without any box (notebook 06). Its ensembles, and the 3-D one, take hours: parameters.
+# Beside it **nnU-Net**, the package itself with a short training on the same people, which finds the muscles without any box (notebook 06). Its ensembles, and the 3-D one, take an hour: size `full`, whose table comes below.
 #
 # > **Guess**: will the ensemble gain more in Dice or in calibration?
 
@@ -197,12 +197,10 @@ told = {"segmenter": segmenter, "cases": list(everyone), "seed": seed}
 others = [*segmenters[1:], *chain(*groups), *runs]  # an ensemble is its members
 facts = provenance(command="07_quantify_uncertainty", tuned=others, **told)
 write_table(measured.cases, tables / "07_uncertainty.csv", provenance=facts)
-elsewhere = evaluation.committed_results(results, "07_uncertainty.csv")
-print("a longer run:", "not run here" if elsewhere.empty else "from elsewhere")
 main = measured.select().cases
 scores = ["dice", "ece_foreground", "ece_band", "nll", "brier", "n_clipped", "n_unprompted"]
 overall = evaluation.average_subjects(main, by=["arm", "model"], values=scores)
-evaluation.side_by_side(main, elsewhere, values=scores).round(3)
+overall.round(3)
 
 # %%
 drift = overall.loc[plans[1].box_source] - overall.loc[plans[0].box_source]
@@ -216,6 +214,16 @@ Markdown(f"""
 
 # %% [markdown]
 # **What you see**: means over people; all models are miniatures. `dice` is of the volume, over the slices taken. NLL (in nats) and Brier are over whole slices; lower is better. Look at the *arms* first: a box that drifted off can make a model confident about the wrong thing, and boxes around a finder's mistakes repeat them. This nnU-Net saw few people and a fraction of its iterations: it shows *what has to be compared*, not what nnU-Net can do. A calibration that was measured with oracle boxes is not the one that a clinic gets.
+#
+# A longer run stands in `results/`, with the commit, the weights and the machine that it came from: more people, both models tuned in both ways, nnU-Net in 2-D and in 3-D, and an ensemble of each.
+
+# %%
+elsewhere = evaluation.committed_results(results, "07_uncertainty.csv")
+longer = evaluation.side_by_side(main, elsewhere, values=scores).drop("this run")
+longer[["n_subjects", *scores[:4]]].round(3)
+
+# %% [markdown]
+# **What you see**: the same numbers for the longer run; no rows if there is none at hand. Find the fair pairs first: each nnU-Net alone, and the tuned model with *its* boxes. Notebook 09 judges them by grade.
 #
 # A *temperature* was fitted on the validation people for each model with oracle boxes, for the least NLL: it divides all logits by one number. Above 1 the model was too sure of itself. It changes no label of a single model, so no Dice; what it does to the rest comes below.
 #
@@ -400,7 +408,7 @@ Markdown(f"""
 #
 # - Miniatures, phantoms, assumed grades, a few people in each: groups cannot be compared, and nothing transfers to patients.
 # - The reference is exact by construction; a reader's is not, and part of "aleatoric" in real data is disagreement of readers.
-# - The ensemble's members share their start; nnU-Net is 2-D, one seed, a fraction of its iterations; ensembles of it and the 3-D one are parameters (`nnunet`).
+# - The ensemble's members share their start; nnU-Net has a fraction of its iterations, and in this run is 2-D with one seed.
 # - The rule for the map is ours: another background logit would move every calibration number.
 # - Referral is counted in outlines that were predicted. What a reader needs to find missing ones is not measured, nor is the time of either.
 

@@ -324,8 +324,8 @@ sloppy = pd.DataFrame(
 )
 write_table(sloppy.reset_index(), tables / "05_jitter.csv", provenance=facts)
 longer_sloppy = committed_results(results, "05_jitter*.csv")
-of_both = pd.concat([sloppy.reset_index().assign(file="this run"), longer_sloppy])
-of_both = of_both.set_index(["file", "tuned"])[list(plans)]
+stacked = pd.concat([sloppy.reset_index().assign(file="this run"), longer_sloppy])
+of_both = stacked.set_index(["file", "tuned"])[list(plans)]
 of_both.assign(lost=of_both["tight"] - of_both["sloppy"]).round(3)
 
 # %% [markdown]

@@ -38,7 +38,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from IPython.display import Markdown
+from IPython.display import Markdown, display
 
 import mskseg
 from mskseg import evaluation
@@ -141,7 +141,7 @@ else:
 #
 # A **deep ensemble** is the same training repeated with other seeds; where its members disagree, the data did not settle the question. Ours start from the same weights and differ in the order of slices, in the muscles drawn and in the jitter of the boxes, so expect them to disagree *less* than networks trained from scratch.
 #
-# Beside it **nnU-Net**, the package itself with a short training on the same people, which finds the muscles without any box (notebook 06). Its ensembles, and the 3-D one, take an hour: size `full`, whose table comes below.
+# Beside it **nnU-Net**, the package itself with a short training on the same people, which finds the muscles without any box (notebook 06). Its ensembles, and the 3-D one, take an hour: size `full`, whose table comes further below.
 #
 # > **Guess**: will the ensemble gain more in Dice or in calibration?
 
@@ -215,29 +215,24 @@ Markdown(f"""
 # %% [markdown]
 # **What you see**: means over people; all models are miniatures. `dice` is of the volume, over the slices taken. NLL (in nats) and Brier are over whole slices; lower is better. Look at the *arms* first: a box that drifted off can make a model confident about the wrong thing, and boxes around a finder's mistakes repeat them. This nnU-Net saw few people and a fraction of its iterations: it shows *what has to be compared*, not what nnU-Net can do. A calibration that was measured with oracle boxes is not the one that a clinic gets.
 #
-# A longer run stands in `results/`, with the commit, the weights and the machine that it came from: more people, both models tuned in both ways, nnU-Net in 2-D and in 3-D, and an ensemble of each.
-
-# %%
-elsewhere = evaluation.committed_results(results, "07_uncertainty.csv")
-longer = evaluation.side_by_side(main, elsewhere, values=scores).drop("this run")
-longer[["n_subjects", *scores[:4]]].round(3)
-
-# %% [markdown]
-# **What you see**: the same numbers for the longer run; no rows if there is none at hand. Find the fair pairs first: each nnU-Net alone, and the tuned model with *its* boxes. Notebook 09 judges them by grade.
-#
 # A *temperature* was fitted on the validation people for each model with oracle boxes, for the least NLL: it divides all logits by one number. Above 1 the model was too sure of itself. It changes no label of a single model, so no Dice; what it does to the rest comes below.
 #
 # ## Compare by grade, with a margin
 #
+# A longer run stands in `results/`, with the commit, the weights and the machine that it came from: more people, both models tuned in both ways, nnU-Net in 2-D and in 3-D, ensembles of each. Its table comes first below (no rows if there is none at hand), then this run by grade.
+#
 # > **Guess**: the study found SAM *better* calibrated in Severe than in Moderate. Ours?
 
 # %%
+elsewhere = evaluation.committed_results(results, "07_uncertainty.csv")
+longer = evaluation.side_by_side(main, elsewhere, values=scores).drop("this run")
+display(longer[["n_subjects", *scores[:4]]].round(3))
 oracle = measured.select(arm=plans[0].box_source)
 by = {"by": ["severity", "model"], "values": ["dice", "ece_foreground"]}
 evaluation.beside_casali(evaluation.average_subjects(oracle.cases, **by)).round(3)
 
 # %% [markdown]
-# **What you see**: ours, then the study's abstract (group sizes, the definition of its ECE and, for the ECE, the model that SAM is compared with are not stated there). Only directions can be set side by side.
+# **What you see**: in the first table find the fair pairs, each nnU-Net alone and the tuned model with *its* boxes; notebook 09 judges them by grade. In the second ours, then the study's abstract (group sizes, the definition of its ECE and, for the ECE, the model that SAM is compared with are not stated there). Only directions can be set side by side.
 #
 # With so few people a grade, no difference between groups means anything. Between *models* more can be said, since they saw the same people: resample the **paired** differences of all of them. The margin was a parameter, named before looking.
 

@@ -90,11 +90,11 @@ listed.groupby(["study", "evidence"], sort=False).size().rename("claims").to_fra
 
 # %%
 rule = Rule(direction="above", margin=0.02, smallest_n=5, why="an example")
-results = [(0.05, 0.03, 0.07), (0.05, -0.02, 0.12), (0.01, 0.005, 0.015), (-0.04, -0.06, -0.02)]
-results += [(0.021, 0.001, 0.041), (0.0, -0.01, 0.01)]
-example = pd.DataFrame(results, columns=["value", "low", "high"])
+outcomes = [(0.05, 0.03, 0.07), (0.05, -0.02, 0.12), (0.01, 0.005, 0.015), (-0.04, -0.06, -0.02)]
+outcomes += [(0.021, 0.001, 0.041), (0.0, -0.01, 0.01)]
+example = pd.DataFrame(outcomes, columns=["value", "low", "high"])
 example["claim"] = [f"result {letter}" for letter in "ABCDEF"]
-example["verdict"] = [verdict(rule, v, interval=(lo, hi), n=6)[0] for v, lo, hi in results]
+example["verdict"] = [verdict(rule, v, interval=(lo, hi), n=6)[0] for v, lo, hi in outcomes]
 example[["direction", "margin"]] = rule.direction, rule.margin
 example[["claim", "value", "low", "high", "verdict"]]
 

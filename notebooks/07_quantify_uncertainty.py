@@ -67,7 +67,6 @@ nnunet = {"length": [12, 25], "patch": [128, 128], "features": 12}  # notebook 0
 slice_step = 4  # take every n-th slice: neighbours are then n slices apart
 learning_rate = 2e-4  # twice what the studies gave SAM; more breaks what is there before it teaches
 jitter_px = 3.0  # pixels; each side of a box moves by up to this, in training and as a test
-n_draws = 3  # sets of jittered boxes, for the uncertainty that the prompt brings in
 band_mm = 3.0  # millimetres on either side of an outline that count as its band
 margin = 0.01  # difference in Dice or ECE below which nobody would care, named before looking
 seed = 0  # of the jitter, the drawn pixels and the bootstrap
@@ -184,7 +183,7 @@ for finder, answers in predicted.items():
     if len(answers) > 1:
         together = f"{finder}, ensemble of {len(answers)}"
         sources.append(evaluation.VolumeMaps(together, answers, labels=labels))
-draws = [OracleBox(jitter_px=jitter_px, seed=seed + k) for k in range(n_draws)]
+draws = [OracleBox(jitter_px=jitter_px, seed=seed + k) for k in range(len(seeds))]
 jittered = PromptedMaps(trained[0], draws, labels=labels, name=name_one)
 
 # %%

@@ -140,7 +140,7 @@ else:
 #
 # A **deep ensemble** is the same training repeated with other seeds; where its members disagree, the data did not settle the question. Ours start from the same weights and differ in the order of slices, in the muscles drawn and in the jitter of the boxes, so expect them to disagree *less* than networks trained from scratch.
 #
-# Beside it **nnU-Net**, the package itself with a short training on the same people, which finds the muscles without any box (notebook 06). Its ensembles, and the 3-D one, take an hour: size `full`, whose table comes further below.
+# Beside it **nnU-Net**, the package itself with a short training on the same people, which finds the muscles without any box (notebook 06). Its ensembles, and the 3-D one, take an hour: size `full`, whose table, where there is one, comes further below.
 #
 # > **Guess**: will the ensemble gain more in Dice or in calibration?
 

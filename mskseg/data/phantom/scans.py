@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from itertools import chain
 from types import MappingProxyType
 
 from mskseg.data.cases import Case, CaseSet
@@ -180,8 +181,7 @@ def make_phantom_set(
     granularity: str | None = None,
 ) -> CaseSet:
     """Make the set of an anatomy, or some of its subjects; parameters as in `scan_phantom`."""
-    everyone = [n for part in split_of(anatomy).values() for n in part]
-    numbers = everyone if subjects is None else subjects
+    numbers = chain.from_iterable(split_of(anatomy).values()) if subjects is None else subjects
     names = None if sequences is None else tuple(sequences)
     cases = [
         case

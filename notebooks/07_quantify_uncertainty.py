@@ -140,7 +140,7 @@ else:
 #
 # A **deep ensemble** is the same training repeated with other seeds; where its members disagree, the data did not settle the question. Ours start from the same weights and differ in the order of slices, in the muscles drawn and in the jitter of the boxes, so expect them to disagree *less* than networks trained from scratch.
 #
-# Beside it **nnU-Net**, the package itself with a short training on the same people, which finds the muscles without any box (notebook 06). Its ensembles, and the 3-D one, take an hour: size `full`, whose table, where there is one, comes further below.
+# Beside it **nnU-Net**, the package itself with a short training on the same people, which finds the muscles without any box (notebook 06). Its ensembles, and the 3-D one, take an hour: size `full`, whose table comes further below.
 #
 # > **Guess**: will the ensemble gain more in Dice or in calibration?
 
@@ -224,14 +224,14 @@ Markdown(f"""
 
 # %%
 elsewhere = evaluation.committed_results(results, "07_uncertainty.csv")
-longer = evaluation.side_by_side(main, elsewhere, values=scores).drop("this run")
+longer = evaluation.average_committed(elsewhere, values=scores)
 display(longer[["n_subjects", *scores[:4]]].round(3))
 oracle = measured.select(arm=plans[0].box_source)
 by = {"by": ["severity", "model"], "values": ["dice", "ece_foreground"]}
 evaluation.beside_casali(evaluation.average_subjects(oracle.cases, **by)).round(3)
 
 # %% [markdown]
-# **What you see**: in the first table find the fair pairs, each nnU-Net alone and the tuned model with *its* boxes; notebook 09 judges them by grade. In the second ours, then the study's abstract (group sizes, the definition of its ECE and, for the ECE, the model that SAM is compared with are not stated there). Only directions can be set side by side.
+# **What you see**: in the first table find the fair pairs, each nnU-Net alone and the tuned model with *its* boxes, and look at the Dice of the nnU-Nets before anything else: with 500 iterations the one in 3-D is hardly trained, so its low ECE is worth nothing and no claim follows from beating it (notebook 09 says so). The gap between two arms of one prompted model is larger than any gap between prompted models in one arm. In the second ours, then the study's abstract (group sizes, the definition of its ECE and, for the ECE, the model that SAM is compared with are not stated there). Only directions can be set side by side.
 #
 # With so few people a grade, no difference between groups means anything. Between *models* more can be said, since they saw the same people: resample the **paired** differences of all of them. The margin was a parameter, named before looking.
 

@@ -186,12 +186,11 @@ plots.save_figure(of_all, figures / "09_intervals.png", provenance=facts)
 
 # %%
 longer = judge_output(Path(output), tables=Path(results)).judgements
-lost = "its cell vanished"  # of tables that were not committed
-said_there = [one for one in longer if one.verdict not in [*open_still, lost]]
+said_there = [one for one in longer if one.value is not None]
 short_table(said_there).style.set_properties(**left)
 
 # %% [markdown]
-# **What you see**: only what those tables decide or leave inconclusive; no rows where there are none. More people and longer training narrow an interval; they do not turn a miniature into the published model.
+# **What you see**: every claim for which those tables have a number; no rows where there are none. Read the reasons too: an opponent that was hardly trained decides nothing, whatever the number. More people and longer training narrow an interval; they do not turn a miniature into the published model.
 #
 # ## Know what our construction decides
 #

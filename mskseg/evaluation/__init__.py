@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from mskseg.evaluation.bootstrap import compare_models, paired_bootstrap
-    from mskseg.evaluation.committed import committed_results, side_by_side
+    from mskseg.evaluation.committed import average_committed, committed_results
     from mskseg.evaluation.label_maps import score_label_maps
     from mskseg.evaluation.metrics import (
         SurfaceDistances,
@@ -47,7 +47,7 @@ if TYPE_CHECKING:
 _NAMES = {
     "mskseg.evaluation.bootstrap": ("compare_models", "paired_bootstrap"),
     "mskseg.evaluation.uncertainty.calibration": ("Calibration", "ReliabilityBins"),
-    "mskseg.evaluation.committed": ("committed_results", "side_by_side"),
+    "mskseg.evaluation.committed": ("average_committed", "committed_results"),
     "mskseg.evaluation.uncertainty.map_sources": ("VolumeMaps",),
     "mskseg.evaluation.uncertainty.multiclass": (
         "as_classes",
@@ -94,6 +94,7 @@ __all__ = [
     "VolumeMaps",
     "as_classes",
     "assd_mm",
+    "average_committed",
     "average_subjects",
     "beside_casali",
     "checked_probabilities",
@@ -111,7 +112,6 @@ __all__ = [
     "relative_volume_error",
     "score_cases",
     "score_label_maps",
-    "side_by_side",
     "summarise",
     "surface_dice",
     "surface_distances_mm",

@@ -48,23 +48,20 @@ def committed_results(folder: str | os.PathLike[str], pattern: str) -> pd.DataFr
     return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame({"file": []})
 
 
-def side_by_side(
-    here: pd.DataFrame, elsewhere: pd.DataFrame, *, values: Sequence[str]
-) -> pd.DataFrame:
-    """Average what was computed here and what was committed, each under its own heading.
+def average_committed(cases: pd.DataFrame, *, values: Sequence[str]) -> pd.DataFrame:
+    """Average committed tables of notebook 07 over subjects.
 
     Parameters
     ----------
-    here, elsewhere : pandas.DataFrame
-        `UncertaintyTables.cases` of `mskseg.evaluation.uncertainty.case_tables`; the second from
-        `committed_results`, maybe empty. Rows with scaled probabilities are left out.
+    cases : pandas.DataFrame
+        From `committed_results`, maybe empty. Rows with scaled probabilities are left out.
     values : sequence of str
         Columns to average.
 
     Returns
     -------
     pandas.DataFrame
-        Index `file` ("this run" or the file's name), `arm`, `model`; see `average_subjects`.
+        Index `file`, `arm`, `model`; see `average_subjects`. No rows where nothing was committed.
 
     Raises
     ------
@@ -72,12 +69,12 @@ def side_by_side(
         If a committed table lacks a column.
     """
     keys = ["file", "arm", "model"]
-    lacking = sorted({*keys, *values, "dataset", "subject", "scaled"} - set(elsewhere))
-    if len(elsewhere) and lacking:
+    lacking = sorted({*keys, *values, "dataset", "subject", "scaled"} - set(cases))
+    if cases.empty:
+        return pd.DataFrame(columns=["n_subjects", *values])
+    if lacking:
         raise InputError(
-            f"{elsewhere['file'].iloc[0]} lacks {', '.join(lacking)}; commit the table that "
+            f"{cases['file'].iloc[0]} lacks {', '.join(lacking)}; commit the table that "
             "notebook 07 writes"
         )
-    ours = here.assign(file="this run")
-    rows = pd.concat([ours, elsewhere]) if len(elsewhere) else ours
-    return average_subjects(rows[~rows["scaled"].astype(bool)], by=keys, values=values)
+    return average_subjects(cases[~cases["scaled"].astype(bool)], by=keys, values=values)

@@ -172,6 +172,8 @@ def _judged(claim: Claim, rule: Rule, found: Measured, facts: dict[str, Any]) ->
     said, why = verdict(rule, found.value, interval=found.interval, n=found.n)
     if claim.out_of_reach and rule.sampled and (found.n or 0) < rule.smallest_n:
         said, why = "not testable here", claim.out_of_reach
+    if found.weak:
+        said, why = "not testable here", found.weak
     if claim.construction and set(claim.construction.of) & origin.ours:
         said, why = "not testable here", claim.construction.why
     return Judgement(claim, said, why, found.value, found.interval, found.n, str(origin))

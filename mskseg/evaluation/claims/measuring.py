@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 
 import numpy as np
@@ -34,12 +34,15 @@ class Measured:
         Units behind it.
     rows : pandas.DataFrame
         The table's rows that it was computed from.
+    weak : str
+        Why what was compared with is no opponent; empty where it is one.
     """
 
     value: float
     interval: tuple[float, float] | None
     n: int | None
     rows: pd.DataFrame
+    weak: str = ""
 
 
 def measure_table(table: pd.DataFrame, measure: Measure) -> Measured:
@@ -75,7 +78,8 @@ def measure_table(table: pd.DataFrame, measure: Measure) -> Measured:
     if measure.low and measure.high:
         return _ready(first, measure)
     if measure.unit and set(measure.unit) <= set(table):
-        return _from_units(first, second, measure, used)
+        found = _from_units(first, second, measure, used)
+        return replace(found, weak="" if second is None else _weakness(second, measure))
     return _from_means(first, second, measure, used)
 
 
@@ -127,6 +131,7 @@ def _check_columns(table: pd.DataFrame, measure: Measure) -> None:
     named = [measure.column, measure.minus, measure.against, measure.low, measure.high]
     filters = [*measure.where, *measure.first, *measure.second]
     units = [] if measure.n in table else [*measure.unit, *measure.within, measure.n]
+    named += [measure.opponent.column] if measure.opponent else []
     wanted = [name for name in [*named, *filters, *units] if name]
     if missing := [name for name in dict.fromkeys(wanted) if name not in table]:
         raise VanishedError(f"it has no column {', '.join(missing)}")
@@ -139,6 +144,17 @@ def _side(rows: pd.DataFrame, wanted: Filter, measure: Measure) -> pd.DataFrame:
     if measure.if_absent:
         raise AbsentError(measure.if_absent)
     raise VanishedError(f"no row has {_said(wanted)}")
+
+
+def _weakness(second: pd.DataFrame, measure: Measure) -> str:
+    asked = measure.opponent
+    if asked is None:
+        return ""
+    keys = [*measure.unit, *(name for name in measure.within if name in second)]
+    reached = float(second.groupby(keys)[asked.column].mean().mean())
+    if reached >= asked.at_least:
+        return ""
+    return f"the opponent's {asked.column} is {reached:.2f}, asked {asked.at_least}: {asked.why}"
 
 
 def _said(wanted: Filter) -> str:

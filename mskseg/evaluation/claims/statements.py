@@ -51,6 +51,14 @@ class Note(_Entry):
     text: Text
 
 
+class Opponent(_Entry):
+    """What `second` must reach by itself: to beat a model that was hardly trained says nothing."""
+
+    column: Text
+    at_least: float
+    why: Text
+
+
 class Measure(_Entry):
     """The cell of a notebook's table that tests a claim.
 
@@ -65,6 +73,8 @@ class Measure(_Entry):
     if_absent : str
         Why the claim cannot be tested by a run that has no `first` or no `second`; without it their
         absence is an error.
+    opponent : Opponent or None
+        Below it the claim is "not testable here", whatever the number.
     minus : str or None
         Column subtracted from `column`, row by row.
     against : str or None
@@ -88,6 +98,7 @@ class Measure(_Entry):
     first: Filter = {}
     second: Filter = {}
     if_absent: str = ""
+    opponent: Opponent | None = None
     minus: str | None = None
     against: str | None = None
     unit: list[str] = []

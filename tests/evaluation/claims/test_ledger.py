@@ -115,6 +115,19 @@ def test_what_we_built_ourselves_is_not_testable_whatever_the_number(tmp_path, o
         assert found.value == pytest.approx(gains.mean())  # beside it, as a curiosity
 
 
+def test_nothing_follows_from_beating_a_model_that_was_hardly_trained(tmp_path):
+    asked = {"column": "dice", "at_least": 0.5, "why": "nobody would use it"}
+    one = claim(measure={"opponent": asked})
+    assert judged(written(tmp_path, scores()), one).verdict == "holds here"
+    low = scores().assign(dice=scores()["dice"] - 0.5)
+    found = judged(written(tmp_path, low), one)
+    assert found.verdict == "not testable here"
+    assert found.value == pytest.approx(GAINS.mean())
+    assert "is 0.15, asked 0.5: nobody would use it" in found.why
+    with pytest.raises(VanishedError, match="no column iou"):
+        measure_table(low, claim(measure={"opponent": asked | {"column": "iou"}}).measure)
+
+
 def test_official_models_and_real_references_are_judged(tmp_path):
     ours = claim(construction={"of": ["models", "data"], "why": "we made it"})
     folder = written(tmp_path, scores(miniature=False), references=["manual"])

@@ -18,7 +18,7 @@ from mskseg.data.maps import load_maps
 from mskseg.data.selection import load_some
 from mskseg.data.volume import LabelMap, Volume
 from mskseg.errors import InputError
-from mskseg.evaluation.committed import side_by_side
+from mskseg.evaluation.committed import average_committed
 from mskseg.evaluation.metrics import dice
 from mskseg.evaluation.plans import NeighbourBox, OracleBox, OraclePoint
 from mskseg.evaluation.uncertainty.case_sums import look_at
@@ -336,16 +336,17 @@ def test_a_predicted_iou_is_calibrated_if_it_comes_true_on_average():
         opinion_bins(outlines.assign(predicted_iou=math.nan))
 
 
-def test_results_from_elsewhere_stand_beside_ours_under_the_name_of_their_file():
+def test_committed_results_are_averaged_under_the_name_of_their_file():
     ours = measure(PromptedMaps(BoxFiller(), OracleBox(), labels=LABELS)).cases
     theirs = ours.assign(file="07_nnunet.csv", model="nnU-Net", arm="no box", dice=0.5)
     cooled = theirs.assign(scaled=True, dice=0.9)  # no mean over a table and its scaled twin
-    table = side_by_side(ours, pd.concat([theirs, cooled]), values=["dice"])
-    assert table.index.get_level_values("file").tolist() == ["this run", "07_nnunet.csv"]
-    assert table["dice"].iloc[1] == 0.5
-    assert len(side_by_side(ours, pd.DataFrame({"file": []}), values=["dice"])) == 1
+    table = average_committed(pd.concat([theirs, cooled]), values=["dice"])
+    assert table.index.tolist() == [("07_nnunet.csv", "no box", "nnU-Net")]
+    assert table["dice"].tolist() == [0.5]
+    absent = average_committed(pd.DataFrame({"file": []}), values=["dice"])
+    assert (len(absent), list(absent)) == (0, ["n_subjects", "dice"])
     with pytest.raises(InputError, match=r"07_nnunet\.csv lacks dice"):
-        side_by_side(ours, theirs.drop(columns="dice"), values=["dice"])
+        average_committed(theirs.drop(columns="dice"), values=["dice"])
 
 
 def test_rows_of_an_arm_and_a_model_are_selected_from_all_tables():

@@ -63,9 +63,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     int
         The exit code, see the top of this module.
     """
-    # On cores that are shared, OpenMP's threads wait for each other in busy loops: many times slower
-    # on two cores beside another job. Sleeping at once makes a model alone slower by a third to a
-    # half; a short loop first costs neither. Before torch is imported.
+    # OpenMP's threads wait for each other in busy loops: several times slower on two cores beside
+    # another job. Sleeping at once makes a model that runs alone slower by a third to a half; a
+    # short loop before it costs neither. Before torch is imported.
     os.environ.setdefault("GOMP_SPINCOUNT", "1000")
     try:
         arguments = build_parser().parse_args(argv)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 import sys
 from importlib.metadata import PackageNotFoundError, version
 
@@ -30,6 +31,13 @@ def check_torch_pair() -> None:
             f"together ({str(error).splitlines()[0]}); install the pair that constraints.txt "
             "pins: remove .venv and run `make test` again"
         ) from error
+
+
+def available_cores() -> int:
+    """Count the processor cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):  # not on macOS and Windows
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def _version(name: str) -> str:

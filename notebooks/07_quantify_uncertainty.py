@@ -274,9 +274,10 @@ print(f"any margin above {smallest:.4f}, the interval's farther end (nan: too fe
 # > **Guess**: above or below the diagonal?
 
 # %% alt="Reliability diagrams of the models for each grade, foreground pixels, with oracle boxes"
+shown = oracle.select(model=[*models, name_one, name_all])  # a longer run has more
 eces = overall.loc[plans[0].box_source, "ece_foreground"]
-best = f"{eces.idxmin()} is the most honest (ECE {eces.min():.3f})"
-reliability = plots.reliability_charts(oracle.bins, title=f"Foreground, oracle boxes: {best}")
+best = f"{eces.idxmin()} is the most honest of all (ECE {eces.min():.3f})"
+reliability = plots.reliability_charts(shown.bins, title=f"Foreground, oracle boxes: {best}")
 plots.save_figure(reliability[0], figures / "07_reliability.png", provenance=facts)
 both = measured.select(arm=plans[0].box_source, scaled=None).cases
 regions = ["temperature", "ece_top_label", "ece_foreground", "ece_band", "nll", "dice"]
@@ -339,7 +340,7 @@ plots.save_figure(maps[0], figures / "07_maps.png", provenance=facts)
 # > **Guess**: a wrong pixel and a right one, both in the foreground: how often is the wrong one the more uncertain?
 
 # %% alt="Part of wrong pixels among the most certain ones, for each model, with oracle boxes"
-risk_axes = plots.risk_coverage_chart(oracle.curves)
+risk_axes = plots.risk_coverage_chart(shown.curves)
 plots.save_figure(risk_axes, figures / "07_risk_coverage.png", provenance=facts)
 found = evaluation.average_subjects(main, by=["arm", "model"], values=["auroc"])
 ranks = evaluation.doubt_and_error(main).set_index(["arm", "model"])
@@ -351,7 +352,7 @@ found.join(ranks[["spearman", "by_chance"]]).round(3)
 # SAM has one more opinion, its **predicted IoU**. MedSAM and our tuned models never learned it.
 
 # %% alt="Reliability of SAM's predicted IoU for each grade: predicted against reached"
-opinion_axes = plots.opinion_charts(oracle.outlines)
+opinion_axes = plots.opinion_charts(shown.outlines)
 
 # %% [markdown]
 # **What you see**: as before, with masks in place of pixels. A flat line means that the opinion hardly tells a good mask from a bad one.

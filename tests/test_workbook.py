@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 
 from mskseg.commands.run import report
+from mskseg.environment import available_cores
 from mskseg.errors import InputError, OutputError
 from mskseg.workbook import find_notebooks, load_notebook, run_workbook
 
@@ -92,6 +96,79 @@ folder, output = map(Path, sys.argv[1:])
 runs = run_workbook(["01"], folder=folder, output=output, size="quick", progress=False)
 sys.exit(runs[0].status != "passed")
 """
+
+
+MEETING = """# %% tags=["parameters"]
+output = "../output"
+# %%
+import os, time
+from pathlib import Path
+Path(output, "tables", "{mine}.txt").write_text(os.environ["OMP_NUM_THREADS"])
+deadline = time.monotonic() + 120
+while not Path(output, "tables", "{other}.txt").exists():
+    assert time.monotonic() < deadline, "the other one never came"
+    time.sleep(0.1)
+"""
+JUDGE = """# %% tags=["parameters"]
+tables = ""
+output = "../output"
+# %%
+from pathlib import Path
+assert {one.stem for one in Path(output, "tables").glob("*.txt")} == {"a", "b"}
+"""
+
+
+def meeting(folder: Path, *, other: str = "b") -> Path:
+    """Three notebooks: two that wait for each other, and before them one that reads both."""
+    folder.mkdir()
+    (folder / "01_judge.py").write_text(JUDGE)
+    (folder / "02_a.py").write_text(MEETING.format(mine="a", other=other))
+    (folder / "03_b.py").write_text(MEETING.format(mine="b", other="a" if other == "b" else other))
+    (folder / "sizes.yaml").write_text(
+        "".join(f"{name}: {{quick: {{}}}}\n" for name in ("01_judge", "02_a", "03_b"))
+    )
+    return folder
+
+
+def test_notebooks_run_side_by_side_with_their_part_of_the_cores_and_judges_after_all(
+    tmp_path, monkeypatch
+):
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    how = {"folder": meeting(tmp_path / "notebooks"), "output": tmp_path, "size": "quick"}
+    runs = run_workbook(jobs=2, progress=False, **how)
+    expected = [("01_judge", "passed"), ("02_a", "passed"), ("03_b", "passed")]
+    assert [(run.name, run.status) for run in runs] == expected, [run.error for run in runs]
+    threads = str(max(1, available_cores() // 2))
+    assert (tmp_path / "tables" / "a.txt").read_text() == threads
+    assert "OMP_NUM_THREADS" not in os.environ
+    assert [run.status for run in run_workbook(jobs=2, progress=False, **how)] == ["kept"] * 3
+    with pytest.raises(InputError, match="0 notebooks at a time came, expected 1 or more"):
+        run_workbook(jobs=0, **how)
+
+
+SIDE_BY_SIDE = """
+import sys
+from pathlib import Path
+from mskseg.workbook import run_workbook
+folder, output = map(Path, sys.argv[1:])
+run_workbook(folder=folder, output=output, size="quick", jobs=2, progress=False)
+"""
+
+
+@pytest.mark.skipif(os.name != "posix", reason="a keyboard's interrupt is sent as a signal")
+def test_an_interrupt_ends_notebooks_side_by_side_at_once(tmp_path):
+    folder = meeting(tmp_path / "notebooks", other="nobody")
+    words = [sys.executable, "-c", SIDE_BY_SIDE, str(folder), str(tmp_path)]
+    run = subprocess.Popen(words, stderr=subprocess.PIPE, text=True)
+    deadline = time.monotonic() + 90
+    while not all((tmp_path / "tables" / f"{one}.txt").exists() for one in "ab"):
+        assert time.monotonic() < deadline
+        assert run.poll() is None
+        time.sleep(0.1)
+    run.send_signal(signal.SIGINT)
+    _, said = run.communicate(timeout=60)
+    assert run.returncode != 0
+    assert "KeyboardInterrupt" in said
 
 
 def test_two_runs_at_the_same_time_do_not_share_a_kernel(folder, tmp_path):

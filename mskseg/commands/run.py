@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mskseg.commands.segment import check_model_is_here
+from mskseg.environment import available_cores
 from mskseg.errors import InputError
 
 if TYPE_CHECKING:
@@ -28,6 +29,13 @@ def add_to(commands: Any) -> None:
     run.add_argument("--size", choices=("quick", "default", "full"), default="default")
     run.add_argument("--output", type=Path, default=Path("output"), metavar="DIR")
     run.add_argument("--fresh", action="store_true", help="run finished notebooks again too")
+    run.add_argument(
+        "--jobs",
+        type=int,
+        default=min(2, available_cores()),
+        metavar="N",
+        help="notebooks at a time, which share the cores (here %(default)s)",
+    )
     run.set_defaults(command=run_notebooks)
     lab = commands.add_parser("lab", help="open the notebooks in JupyterLab")
     lab.set_defaults(command=open_lab)
@@ -46,6 +54,7 @@ def run_notebooks(arguments: argparse.Namespace) -> int:
         size=arguments.size,
         given=given,
         fresh=arguments.fresh,
+        jobs=arguments.jobs,
         progress=sys.stderr.isatty(),
     )
     print(report(runs))

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor, as_completed
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import mskseg
+from mskseg.environment import available_cores
 from mskseg.errors import InputError, OutputError
 from mskseg.evaluation.claims.statements import claims_path
 from mskseg.files import written_atomically
@@ -40,6 +44,7 @@ def run_workbook(
     size: Size = "default",
     given: Mapping[str, str] | None = None,
     fresh: bool = False,
+    jobs: int = 1,
     progress: bool = True,
 ) -> list[NotebookRun]:
     """Execute notebooks and write ``output/`` (notebooks, html, tables, figures).
@@ -59,6 +64,8 @@ def run_workbook(
         one is run without it.
     fresh : bool
         Run what an earlier run finished again, its trainings too.
+    jobs : int
+        Notebooks at a time; they share the cores. One that reads others' tables waits for all.
     progress : bool
         Show a bar for the cells of the notebook at hand.
 
@@ -70,10 +77,12 @@ def run_workbook(
     Raises
     ------
     InputError
-        If there is no such notebook, or no parameters of that size for one.
+        If there is no such notebook, or no parameters of that size for one, or `jobs` is below 1.
     OutputError
         If the output folder cannot be written to.
     """
+    if jobs < 1:
+        raise InputError(f"{jobs} notebooks at a time came, expected 1 or more")
     folder = folder or notebooks_folder()
     paths = find_notebooks(folder, names)
     sizes = read_sizes(folder)
@@ -85,12 +94,65 @@ def run_workbook(
     for part in ("notebooks", "html", "tables", "figures"):
         _make_folder(output / part)
     record = Record(output / "notebooks" / RECORD_FILE, keep=not fresh)
-    runs = []
-    for path in paths:
+    runs: dict[str, NotebookRun] = {}
+
+    def run(path: Path) -> NotebookRun:
         parameters = {**sizes[path.stem][size], **(given or {}), "output": str(output)}
-        runs.append(_run_or_keep(path, output, parameters, record=record, progress=progress))
-        write_run_index(runs, output, size=size, given=given or {})
-    return runs
+        return _run_or_keep(path, output, parameters, record=record, progress=progress)
+
+    for together in _stages(paths):
+        for done in _at_a_time(run, together, jobs=jobs):
+            runs[done.name] = done
+            in_order = [runs[path.stem] for path in paths if path.stem in runs]
+            write_run_index(in_order, output, size=size, given=given or {})
+    return [runs[path.stem] for path in paths]
+
+
+def _stages(paths: list[Path]) -> list[list[Path]]:
+    """Divide notebooks into those that stand alone and, after them, those that judge tables."""
+    judges = [path for path in paths if "tables" in declared_parameters(load_notebook(path))]
+    return [[path for path in paths if path not in judges], *([path] for path in judges)]
+
+
+def _at_a_time(
+    run: Callable[[Path], NotebookRun], paths: list[Path], *, jobs: int
+) -> Iterator[NotebookRun]:
+    """Run `jobs` notebooks at a time, give each when it is done."""
+    if min(jobs, len(paths)) < 2:
+        yield from map(run, paths)
+        return
+    pool = ThreadPoolExecutor(jobs)
+    try:
+        with _cores_shared_by(jobs):
+            waiting: list[Future[NotebookRun]] = [pool.submit(run, path) for path in paths]
+            for one in as_completed(waiting):
+                yield one.result()
+    except BaseException:
+        pool.shutdown(wait=False, cancel_futures=True)
+        _kill_kernels()  # or their threads would go on to the end of the notebooks
+        raise
+    finally:
+        pool.shutdown()
+
+
+@contextmanager
+def _cores_shared_by(jobs: int) -> Iterator[None]:
+    """Give the kernels that are started meanwhile their part of the cores."""
+    given = os.environ.get("OMP_NUM_THREADS")
+    if given is None:
+        os.environ["OMP_NUM_THREADS"] = str(max(1, available_cores() // jobs))
+    try:
+        yield
+    finally:
+        if given is None:
+            del os.environ["OMP_NUM_THREADS"]
+
+
+def _kill_kernels() -> None:
+    import psutil
+
+    for child in psutil.Process().children(recursive=True):
+        child.kill()
 
 
 def write_run_index(
@@ -241,8 +303,6 @@ def _kernel_transport(folder: Path) -> dict[str, Any]:
 
     By default they would lie in the notebooks' folder, under names that two runs share.
     """
-    import os
-
     from traitlets.config import Config
 
     if os.name != "posix":

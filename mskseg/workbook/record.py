@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
+from threading import Lock
 from typing import Any, Literal
 
 import mskseg
@@ -38,10 +39,10 @@ class NotebookRun:
 
 
 class Record:
-    """What earlier runs finished, by notebook; written after each one."""
+    """What earlier runs finished, by notebook; written after each one, from any thread."""
 
     def __init__(self, path: Path, *, keep: bool) -> None:
-        self._path = path
+        self._path, self._lock = path, Lock()
         self.kept = keep
         self._runs: dict[str, dict[str, Any]] = {}
         if keep and path.is_file():
@@ -61,11 +62,12 @@ class Record:
 
     def add(self, run: NotebookRun, key: str) -> None:
         """Remember a run that passed; forget an earlier one of a notebook that failed."""
-        self._runs.pop(run.name, None)
-        if not run.failed:
-            self._runs[run.name] = {"key": key, "run": {**asdict(run), "page": str(run.page)}}
-        with written_atomically(self._path) as temporary:
-            temporary.write_text(json.dumps(self._runs, indent=1), encoding="utf-8")
+        with self._lock:
+            self._runs.pop(run.name, None)
+            if not run.failed:
+                self._runs[run.name] = {"key": key, "run": {**asdict(run), "page": str(run.page)}}
+            with written_atomically(self._path) as temporary:
+                temporary.write_text(json.dumps(self._runs, indent=1), encoding="utf-8")
 
 
 def finished_notebooks(output: Path) -> set[str]:

@@ -65,13 +65,18 @@ class UncertaintyTables:
     curves: pd.DataFrame
 
     def select(
-        self, *, arm: str | None = None, model: str | None = None, scaled: bool | None = False
+        self,
+        *,
+        arm: str | None = None,
+        model: str | Sequence[str] | None = None,
+        scaled: bool | None = False,
     ) -> UncertaintyTables:
-        """Keep the rows of an arm, of a model, and with or without scaled probabilities.
+        """Keep the rows of an arm, of one or more models, and with or without scaled probabilities.
 
         Parameters
         ----------
-        arm, model : str, optional
+        arm : str, optional
+        model : str or sequence of str, optional
             By default all.
         scaled : bool or None
             None keeps both.
@@ -219,7 +224,8 @@ def opinion_bins(outlines: pd.DataFrame, *, n_bins: int = 10) -> pd.DataFrame:
 def _rows(table: pd.DataFrame, wanted: Mapping[str, Any]) -> pd.DataFrame:
     for column, value in wanted.items():
         if value is not None and column in table:
-            table = table[table[column] == value]
+            values = [value] if isinstance(value, str | bool) else value
+            table = table[table[column].isin(values)]
     return table
 
 

@@ -358,6 +358,7 @@ def test_rows_of_an_arm_and_a_model_are_selected_from_all_tables():
         assert set(table["model"]) == {"a"}, name
         assert 0 < len(table) < len(getattr(tables, name)), name
     assert len(tables.select(scaled=None).cases) == 3
+    assert set(tables.select(model=["a", "b"]).cases["model"]) == {"a", "b"}
     with pytest.raises(InputError, match=r"the arms \['oracle'\]"):
         tables.select(arm="neighbour")
 

@@ -17,7 +17,7 @@
 #
 # Do more clicks, more pixels or more images of the same slice make a promptable model better, and what does a good mask cost a reader?
 #
-# *About 1 minute on two CPU cores, less on a GPU · knee and thigh phantoms, and real scans without reference if you have them · previous notebook: 03_segment_zero_shot*
+# *About 2 minutes on two CPU cores, less on a GPU · knee and thigh phantoms, and real scans without reference if you have them · previous notebook: 03_segment_zero_shot*
 
 # %% [markdown]
 # **What you will do**: repeat the sweeps of a study on livers with knees and thighs, each with a spread that the study does not show, and lay your table beside its numbers.

@@ -17,7 +17,7 @@
 #
 # Is a model that can segment anything better than one that was trained for the task, and is the comparison fair?
 #
-# *About 7 minutes on two CPU cores, one on a GPU · thigh and spine phantoms · previous notebook: 05_fine_tune*
+# *About 9 minutes on two CPU cores, one on a GPU · thigh and spine phantoms · previous notebook: 05_fine_tune*
 
 # %% [markdown]
 # **What you will do**: train a U-Net, a DeepLabV3+ and the real nnU-Net beside SAM, and put all of them into one table.

@@ -17,7 +17,7 @@
 #
 # When a model is wrong, does it know, and can a reader who checks only what it doubts make up for it?
 #
-# *About 4 minutes on two CPU cores, seconds on a GPU · built-in thighs with fatty infiltration, or any data set with a reference · previous notebook: 06_compare_specialists*
+# *About 5 minutes on two CPU cores, seconds on a GPU · built-in thighs with fatty infiltration, or any data set with a reference · previous notebook: 06_compare_specialists*
 
 # %% [markdown]
 # **What you will do**: measure accuracy and calibration of two zero-shot models, a tuned one and an ensemble of it, at three grades of fatty infiltration, and find out whether their doubt is worth anything.

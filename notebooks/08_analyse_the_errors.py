@@ -17,7 +17,7 @@
 #
 # Where does a promptable model fail, why, and does it matter to the number that a clinician reads?
 #
-# *About 2 minutes on two CPU cores, seconds on a GPU · built-in phantoms, or any data set with images and a reference · previous notebook: 07_quantify_uncertainty*
+# *About 3 minutes on two CPU cores, seconds on a GPU · built-in phantoms, or any data set with images and a reference · previous notebook: 07_quantify_uncertainty*
 
 # %% [markdown]
 # **What you will do**: take one pass of predictions apart until each failure has a place, a form, a likely reason and a price.

@@ -130,6 +130,7 @@ def meeting(folder: Path, *, other: str = "b") -> Path:
     return folder
 
 
+@pytest.mark.filterwarnings("error::pytest.PytestUnraisableExceptionWarning")
 def test_notebooks_run_side_by_side_with_their_part_of_the_cores_and_judges_after_all(
     tmp_path, monkeypatch
 ):

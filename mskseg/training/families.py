@@ -1,4 +1,4 @@
-"""The families of scenes: occluding objects, limbs of touching look-alikes, stacks, joints, plates.
+"""The families of scenes: objects, limbs of touching look-alikes, stacks, joints, sockets, plates.
 
 Coordinates as in `mskseg.training.shapes`. Which label means what is private to a family; what
 counts outside are the groups.
@@ -23,6 +23,7 @@ from mskseg.training.shapes import (
     split_into_cells,
     warped_grid,
 )
+from mskseg.training.sockets import paint_socket
 
 
 def paint_objects(count: int, *, size: int, generator: torch.Generator) -> Painting:
@@ -248,5 +249,6 @@ FAMILIES: dict[str, Callable[..., Painting]] = {
     "limb": paint_limb,
     "stack": paint_stack,
     "joint": paint_joint,
+    "socket": paint_socket,
     "plates": paint_plates,
 }

@@ -104,7 +104,12 @@ def draw_prompts(
 
 
 def mask_and_iou_loss(
-    logits: Tensor, predicted_iou: Tensor, prompts: Prompts, *, ambiguous: Tensor
+    logits: Tensor,
+    predicted_iou: Tensor,
+    prompts: Prompts,
+    *,
+    ambiguous: Tensor,
+    iou_weight: float = 1.0,
 ) -> tuple[Tensor, Tensor]:
     """SAM's loss: the least of three masks for an ambiguous prompt, mask 0 for a clear one.
 
@@ -123,7 +128,8 @@ def mask_and_iou_loss(
     main = torch.where(ambiguous, triple.values, each[:, 0])
     other = torch.where(ambiguous, each[:, 0], triple.values)
     iou = losses.mask_iou(logits, target)
-    return (main + 0.2 * other + ((predicted_iou - iou) ** 2).mean(1)).mean(), best
+    off = ((predicted_iou - iou) ** 2).mean(1)
+    return (main + 0.2 * other + iou_weight * off).mean(), best
 
 
 def interactive_loss(
@@ -133,6 +139,7 @@ def interactive_loss(
     *,
     rounds: int,
     window: Window,
+    iou_weight: float,
     generator: torch.Generator,
 ) -> Tensor:
     """Loss of a first prompt and of `rounds` - 1 corrections, averaged.
@@ -153,7 +160,9 @@ def interactive_loss(
         sparse = embed_prompts(sam.prompt_encoder, window.to_frame(coords), labels)
         dense = embed_masks(sam.prompt_encoder, previous, len(coords), grid=grid)
         logits, iou = decode(sam.mask_decoder, embeddings, image_pe, sparse, dense)
-        loss, best = mask_and_iou_loss(logits.float(), iou.float(), prompts, ambiguous=ambiguous)
+        loss, best = mask_and_iou_loss(
+            logits.float(), iou.float(), prompts, ambiguous=ambiguous, iou_weight=iou_weight
+        )
         total = total + loss / rounds
         if round_number + 1 < rounds:
             chosen = logits.detach().float()[torch.arange(len(best)), best]

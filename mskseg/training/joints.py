@@ -11,15 +11,7 @@ import math
 import torch
 from torch import Tensor
 
-from mskseg.training.shapes import (
-    Blob,
-    Draws,
-    Grid,
-    Painting,
-    draw_blob,
-    split_into_cells,
-    warped_grid,
-)
+from mskseg.training.shapes import Blob, Draws, Grid, Painting, draw_blob, draw_surroundings
 
 HEADS, LAYERS, WEDGES = 7, 13, 19  # first labels; below are the clutter's
 
@@ -27,20 +19,7 @@ HEADS, LAYERS, WEDGES = 7, 13, 19  # first labels; below are the clutter's
 def paint_joint(count: int, *, size: int, generator: torch.Generator) -> Painting:
     """Paint heads on shafts that face each other across thin layers, with wedges between."""
     draws = Draws(count, generator)
-    painting = Painting.blank(count, size=size, device=draws.device)
-    grid = warped_grid(draws, size)
-    clutter, _ = split_into_cells(
-        draws, grid, cells=draws.integer(2, 6), spread=draws.uniform(0.8, 1.4)
-    )
-    painting.label_maps += clutter + 1
-    body = draw_blob(
-        draws,
-        grid,
-        centre=(draws.uniform(-0.1, 0.1), draws.uniform(-0.1, 0.1)),
-        radius=draws.uniform(0.75, 1.2),
-        wobble=0.08,
-    )
-    painting.outside = ~body.inside & draws.chance(0.4)
+    painting, grid = draw_surroundings(draws, size=size, air=0.4)
     centre = (draws.uniform(-0.35, 0.35), draws.uniform(-0.35, 0.35))
     axis, gap = draws.uniform(0, 2 * math.pi), draws.log_uniform(4, 26) * 2 / size
     for side in range(2):
@@ -69,32 +48,42 @@ def _paint_bone(
     reach = radius + gap / 2
     centre = (x - reach * facing.cos(), y - reach * facing.sin())
     head = draw_blob(draws, grid, centre=centre, radius=radius, elongation=1.5, wobble=0.12)
-    dx, dy = grid[0] - centre[0], grid[1] - centre[1]
-    away = -(dx * facing.cos() + dy * facing.sin())
-    across = (dy * facing.cos() - dx * facing.sin()).abs()
-    flare = draws.uniform(0.0, 0.5) * (away / radius).clamp(0, 2)
-    shaft = (away > 0) & (across < radius * (draws.uniform(0.5, 0.9) - 0.4 * flare).clamp_min(0.2))
+    shaft, away = draw_shaft(draws, head, grid, facing=facing)
     whole = head.inside | (shaft & (away < draws.uniform(0.5, 4.0) * radius))
-    layer = _layer(draws, head, (dx, dy), facing=facing, size=size) & ~whole
+    layer = draw_layer(draws, head, grid, facing=facing, size=size) & ~whole
     painting.paint(layer, LAYERS + index)
     painting.paint(whole, HEADS + index)
     painting.add_group(index, [HEADS + index], weight=0.7)
     painting.add_group(3 + index, [LAYERS + index], weight=1.3)
-    painting.septum = torch.maximum(painting.septum, _rim(head, draws, size=size) * ~shaft)
+    painting.septum = torch.maximum(painting.septum, draw_rim(head, draws, size=size) * ~shaft)
     alike = draws.chance(0.8)[:, 0, 0]
     painting.kin[:, HEADS + index] = torch.where(alike, HEADS, HEADS + index)
 
 
-def _layer(draws: Draws, head: Blob, offset: Grid, *, facing: Tensor, size: int) -> Tensor:
+def draw_shaft(draws: Draws, head: Blob, grid: Grid, *, facing: Tensor) -> tuple[Tensor, Tensor]:
+    """Draw the shaft behind the head: an endless bool (B, S, S), and the way along it."""
+    dx, dy = grid[0] - head.centre[0], grid[1] - head.centre[1]
+    away = -(dx * facing.cos() + dy * facing.sin())
+    across = (dy * facing.cos() - dx * facing.sin()).abs()
+    flare = draws.uniform(0.0, 0.5) * (away / head.radius).clamp(0, 2)
+    width = (draws.uniform(0.5, 0.9) - 0.4 * flare).clamp_min(0.2)
+    return (away > 0) & (across < head.radius * width), away
+
+
+def draw_layer(draws: Draws, head: Blob, grid: Grid, *, facing: Tensor, size: int) -> Tensor:
     """Layer outside the head towards `facing`, thinning out at both ends, sometimes cut short."""
-    angle = torch.atan2(offset[1], offset[0]) - facing
+    share = taper(head, grid, facing=facing, half=draws.uniform(0.35, 2.2))
+    return head.shell(draws.log_uniform(1.8, 7) * 2 / size * share)
+
+
+def taper(head: Blob, grid: Grid, *, facing: Tensor, half: Tensor) -> Tensor:
+    """Share of a layer's thickness (B, S, S): 1 towards `facing`, 0 from `half` radians on."""
+    angle = torch.atan2(grid[1] - head.centre[1], grid[0] - head.centre[0]) - facing
     angle = torch.atan2(angle.sin(), angle.cos())
-    half = draws.uniform(0.35, 2.2)
-    taper = (1 - (angle / half) ** 2).clamp_min(0) ** 0.35
-    return head.shell(draws.log_uniform(1.8, 7) * 2 / size * taper)
+    return (1 - (angle / half) ** 2).clamp_min(0) ** 0.35
 
 
-def _rim(head: Blob, draws: Draws, *, size: int) -> Tensor:
+def draw_rim(head: Blob, draws: Draws, *, size: int) -> Tensor:
     """Give the thin wall on the outline, 0..1: dark or bright as the scene's septa are."""
     width = draws.uniform(0.5, 2.0) * 2 / size / head.radius
     return torch.exp(-(((head.rho - 1) / width) ** 2)) * draws.chance(0.6)
@@ -108,9 +97,8 @@ def _paint_small_head(
     place = (centre[0] + reach * angle.cos(), centre[1] + reach * angle.sin())
     radius = draws.log_uniform(0.06, 0.2)
     head = draw_blob(draws, grid, centre=place, radius=radius, elongation=2.5)
-    offset = (grid[0] - place[0], grid[1] - place[1])
     shown = draws.chance(0.7)
-    layer = _layer(draws, head, offset, facing=angle + math.pi, size=size)
+    layer = draw_layer(draws, head, grid, facing=angle + math.pi, size=size)
     free = painting.label_maps < HEADS
     painting.paint(layer & shown & free, LAYERS + 2)
     painting.paint(head.inside & shown & free, HEADS + 2)

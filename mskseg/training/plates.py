@@ -10,7 +10,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from mskseg.training.shapes import Draws, Grid, Painting, draw_blob, split_into_cells, warped_grid
+from mskseg.training.shapes import Draws, Grid, Painting, draw_surroundings
 
 BLOCKS, MOST_BLOCKS = 7, 16  # first label, below are the clutter's; each block may bear one layer
 
@@ -18,15 +18,7 @@ BLOCKS, MOST_BLOCKS = 7, 16  # first label, below are the clutter's; each block 
 def paint_plates(count: int, *, size: int, generator: torch.Generator) -> Painting:
     """Paint blocks that lie along the frame's axes, some with a thin layer on one side."""
     draws = Draws(count, generator)
-    painting = Painting.blank(count, size=size, device=draws.device)
-    grid = warped_grid(draws, size)
-    clutter, _ = split_into_cells(
-        draws, grid, cells=draws.integer(2, 6), spread=draws.uniform(0.8, 1.4)
-    )
-    painting.label_maps += clutter + 1
-    centre = (draws.uniform(-0.2, 0.2), draws.uniform(-0.2, 0.2))
-    body = draw_blob(draws, grid, centre=centre, radius=draws.uniform(0.7, 1.2), wobble=0.08)
-    painting.outside = ~body.inside & draws.chance(0.5)
+    painting, grid = draw_surroundings(draws, size=size, air=0.5)
     alike = draws.chance(0.4)[:, 0, 0]
     for k in range(draws.integer(8, MOST_BLOCKS)):
         block, layer = BLOCKS + 2 * k, BLOCKS + 2 * k + 1

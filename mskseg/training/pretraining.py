@@ -59,6 +59,7 @@ class PretrainConfig:
     second_round: float = 0.34  # share of steps with a corrective point: half a step's cost more
     corrections: int = 1  # most corrective points of these steps; each costs as much again
     box_share: float = 0.65  # of first prompts; the rest are points
+    iou_weight: float = 1.0  # of the predicted IoU's squared error beside the masks' loss, as SAM's
     feature_weight: float = 0.5  # of the nearest-mean loss, which wakes the encoder
     average: float = 0.998  # of the weights that are kept (exponential moving average)
     evaluate_every: int = 250  # steps between held-out scores and checkpoints
@@ -102,7 +103,13 @@ def train_step(
             part = prompts.part(slice(start, start + together))
             with autocast:
                 loss = interactive_loss(
-                    sam, leaf[part.image], part, rounds=rounds, window=window, generator=generator
+                    sam,
+                    leaf[part.image],
+                    part,
+                    rounds=rounds,
+                    window=window,
+                    iou_weight=config.iou_weight,
+                    generator=generator,
                 )
             loss = loss * len(part.image) / len(prompts.image)
             loss.backward()  # type: ignore[no-untyped-call]

@@ -54,34 +54,40 @@ def random_points(
 
     With probability `central` a point prefers the middle of its mask, as a person would click.
     """
-    inside = masks.float()
-    # Share of the mask nearby, at a quarter of the resolution: a blur of every pixel is slow.
-    coarse = functional.avg_pool2d(inside[:, None], 4)
-    nearby = functional.avg_pool2d(coarse, 5, 1, 2)
-    depth = functional.interpolate(nearby, size=masks.shape[1:])[:, 0] * inside
-    depth = depth / depth.amax((1, 2), keepdim=True).clamp_min(1e-6)
-    prefer = torch.rand(len(masks), 1, 1, generator=generator, device=masks.device) < central
-    point = _draw_pixel(torch.where(prefer, depth**8, inside), generator)
+    point = _draw_pixel(_preferring_middles(masks, central, generator), generator)
     coords = torch.stack([point, torch.zeros_like(point)], dim=1)
     labels = torch.tensor([POSITIVE, PADDING], device=masks.device)
     return coords, labels.expand(len(masks), 2)
 
 
 def error_points(
-    masks: Tensor, predictions: Tensor, *, generator: torch.Generator
+    masks: Tensor, predictions: Tensor, *, generator: torch.Generator, central: float = 0.5
 ) -> tuple[Tensor, Tensor]:
     """Draw a point where prediction and mask differ: coords (N, 1, 2), labels (N, 1).
 
     Positive where the prediction misses the object, negative where it spills over; a positive point
-    in the mask where there is no error.
+    in the mask where there is no error. With probability `central` it prefers the middle of what
+    is wrong.
     """
     wrong = masks != predictions
     wrong = torch.where(wrong.flatten(1).any(1)[:, None, None], wrong, masks)
-    point = _draw_pixel(wrong.float(), generator)
+    point = _draw_pixel(_preferring_middles(wrong, central, generator), generator)
     column, row = point.long().unbind(1)
     index = torch.arange(len(masks), device=masks.device)
     labels = torch.where(masks[index, row, column], POSITIVE, NEGATIVE)
     return point[:, None], labels[:, None]
+
+
+def _preferring_middles(regions: Tensor, share: float, generator: torch.Generator) -> Tensor:
+    """Weights (N, H, W) of the pixels: even, or with probability `share` largest in the middle."""
+    inside = regions.float()
+    # Share of the region nearby, at a quarter of the resolution: a blur of every pixel is slow.
+    coarse = functional.avg_pool2d(inside[:, None], 4)
+    nearby = functional.avg_pool2d(coarse, 5, 1, 2)
+    depth = functional.interpolate(nearby, size=regions.shape[1:])[:, 0] * inside
+    depth = depth / depth.amax((1, 2), keepdim=True).clamp_min(1e-6)
+    prefer = torch.rand(len(regions), 1, 1, generator=generator, device=regions.device) < share
+    return torch.where(prefer, depth**8, inside)
 
 
 def _draw_pixel(weights: Tensor, generator: torch.Generator) -> Tensor:

@@ -2,7 +2,7 @@
 
 No medical image and no phantom label map goes in. What does go in, on purpose, are shape families
 that MRI has too: rings, stacks, thin bands along a rim or between two bodies, crescents, plates,
-touching look-alikes with thin dark septa.
+balls in sockets, touching look-alikes with thin dark septa.
 SAM-mini is therefore zero-shot on images, not on shape priors.
 
 A scene is a map of small integer labels painted object over object (`families.py`), a list of
@@ -22,7 +22,14 @@ from mskseg.training.families import FAMILIES
 from mskseg.training.rendering import render
 from mskseg.training.shapes import Painting
 
-FAMILY_WEIGHTS = {"objects": 0.24, "limb": 0.3, "stack": 0.12, "joint": 0.18, "plates": 0.16}
+FAMILY_WEIGHTS = {
+    "objects": 0.18,
+    "limb": 0.28,
+    "stack": 0.12,
+    "joint": 0.16,
+    "socket": 0.08,
+    "plates": 0.18,
+}
 
 
 @dataclass(frozen=True)

@@ -177,6 +177,32 @@ def draw_blob(
     return Blob(rho / outline.clamp_min(0.3), c, s, radius, centre)
 
 
+def draw_surroundings(draws: Draws, *, size: int, air: float) -> tuple[Painting, Grid]:
+    """Start scenes with a clutter of up to six regions (labels 1..6) in a body.
+
+    Parameters
+    ----------
+    air : float
+        Chance that air surrounds the body.
+
+    Returns
+    -------
+    painting : Painting
+    grid : Grid
+        Bent coordinates of the pixels.
+    """
+    painting = Painting.blank(draws.count, size=size, device=draws.device)
+    grid = warped_grid(draws, size)
+    clutter, _ = split_into_cells(
+        draws, grid, cells=draws.integer(2, 6), spread=draws.uniform(0.8, 1.4)
+    )
+    painting.label_maps += clutter + 1
+    centre = (draws.uniform(-0.2, 0.2), draws.uniform(-0.2, 0.2))
+    body = draw_blob(draws, grid, centre=centre, radius=draws.uniform(0.7, 1.2), wobble=0.08)
+    painting.outside = ~body.inside & draws.chance(air)
+    return painting, grid
+
+
 def split_into_cells(
     draws: Draws, grid: Grid, *, cells: int, spread: Tensor
 ) -> tuple[Tensor, Tensor]:

@@ -121,10 +121,18 @@ def _at_a_time(
     if min(jobs, len(paths)) < 2:
         yield from map(run, paths)
         return
+    from jupyter_core.utils import ensure_event_loop
+
+    def run_in_thread(path: Path) -> NotebookRun:
+        try:
+            return run(path)
+        finally:
+            ensure_event_loop().close()  # that nbclient talked to the kernel in
+
     pool = ThreadPoolExecutor(jobs)
     try:
         with _cores_shared_by(jobs):
-            waiting: list[Future[NotebookRun]] = [pool.submit(run, path) for path in paths]
+            waiting: list[Future[NotebookRun]] = [pool.submit(run_in_thread, p) for p in paths]
             for one in as_completed(waiting):
                 yield one.result()
     except BaseException:

@@ -148,9 +148,11 @@ def test_notebooks_run_side_by_side_with_their_part_of_the_cores_and_judges_afte
 
 
 SIDE_BY_SIDE = """
+import signal
 import sys
 from pathlib import Path
 from mskseg.workbook import run_workbook
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a job in the background ignores it
 folder, output = map(Path, sys.argv[1:])
 run_workbook(folder=folder, output=output, size="quick", jobs=2, progress=False)
 """

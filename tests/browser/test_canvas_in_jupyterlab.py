@@ -322,7 +322,7 @@ def test_a_model_that_fails_is_explained_and_the_mask_stays(canvas):
     drag_box(canvas, BONE)
     chooser = canvas.page.locator("select").filter(has_text="failing")
     chooser.select_option("failing")
-    canvas.page.get_by_text("this model always fails").wait_for()
+    canvas.page.locator(".msk-alert", has_text="this model always fails").wait_for()
     assert is_tinted(at(canvas.pixels("10_failing"), BONE[0]))
     assert chooser.input_value() == "sam_vit_mini"
     canvas.press("u")

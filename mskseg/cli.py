@@ -64,8 +64,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         The exit code, see the top of this module.
     """
     # OpenMP's threads wait for each other in busy loops: several times slower on two cores beside
-    # another job. Sleeping at once makes a model that runs alone slower by a third to a half; a
-    # short loop before it costs neither. Before torch is imported.
+    # another job. Sleeping at once makes a model that runs alone slower by a third to a half; with
+    # a short loop before it two jobs cost each other a fifth or two. Before torch is imported.
     os.environ.setdefault("GOMP_SPINCOUNT", "1000")
     try:
         arguments = build_parser().parse_args(argv)

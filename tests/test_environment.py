@@ -17,7 +17,7 @@ import yaml
 from mskseg import environment
 
 ROOT = Path(__file__).parent.parent
-CONDA_NAMES = {"matplotlib": "matplotlib-base", "torch": "pytorch"}
+CONDA_NAMES = {"jupyter-core": "jupyter_core", "matplotlib": "matplotlib-base", "torch": "pytorch"}
 TEXT = {".py", ".toml", ".txt", ".yml", ".yaml", ".md", ".cff", ".ipynb", ".json", ".csv", ""}
 MAY_HOLD_ADDRESSES = {"data_manifest.yaml", "LICENSE"}
 # A server of a test on this machine, and names that can never be reached.

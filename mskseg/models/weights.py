@@ -56,10 +56,10 @@ def read_weights(path: str | Path) -> tuple[dict[str, Tensor], dict[str, str]]:
         raise InputError(
             f"cannot read {path}: {error.strerror}; give the path of a checkpoint"
         ) from error
+    if start[8:9] == b"{":  # first: the length before it may begin as a pickle does
+        return _read_safetensors(path)
     if start.startswith((_ZIP_MAGIC, _PICKLE_MAGIC)):
         return _state_dict(_read_pickle(path), path), {}
-    if start[8:9] == b"{":
-        return _read_safetensors(path)
     what = "is empty" if not start else "is neither a PyTorch checkpoint nor safetensors"
     raise InputError(f"{path} {what}; give a .pth or .safetensors file with a model's weights")
 

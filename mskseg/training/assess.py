@@ -41,9 +41,11 @@ from mskseg.training.assessed_scenes import (
     REPORT_SEED,
     SceneSizes,
     automatic_measure,
+    medical_measures,
     scene_measures,
 )
 from mskseg.training.bars import Measure, bars_table, markdown, with_section
+from mskseg.training.scenes import SCENES_VERSION
 from mskseg.training.timing import time_segmenter
 
 
@@ -58,7 +60,7 @@ class AssessmentSizes:
 
 QUICK = AssessmentSizes(
     ScanSizes(subjects=1, sequences=1, slice_step=12, real_slice_step=12),
-    SceneSizes(batches=1, corrected=4, automatic=1),
+    SceneSizes(batches=1, corrected=4, automatic=1, medical=8),
     timed_slices=1,
 )
 """Half a minute: to see that it runs."""
@@ -106,6 +108,7 @@ def assess(
         *phantom_measures(phantoms),
         *(each for name, table in scored.items() for each in real_measures(name, table)),
         *scene_measures(segmenter, sizes.scenes, progress=progress),
+        *medical_measures(segmenter, sizes.scenes),
         iou_correlation(phantoms),
         automatic_measure(segmenter, sizes.scenes, progress=progress),
         *times,
@@ -179,6 +182,7 @@ def main(arguments: list[str] | None = None) -> None:
         seed=REPORT_SEED,
         datasets=", ".join((*PHANTOMS, *assessment.real)),
         phantom_version=PHANTOM_VERSION,
+        scenes_version=SCENES_VERSION,
         threads=torch.get_num_threads(),
         sizes=str(asdict(sizes)),
         seconds=round(time.perf_counter() - start),

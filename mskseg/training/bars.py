@@ -65,6 +65,8 @@ BARS: Mapping[str, Bar] = {
     "scenes_box": Bar("held-out scenes, tight box"),
     "scenes_point": Bar("held-out scenes, one point, best of three masks", 0.70, 0.80),
     "scenes_gain": Bar("held-out scenes, gain by three corrective points", aim=0.08),
+    "medical": Bar("held-out medical scenes, tight box"),
+    "medical_gain": Bar("gain there of the sibling, `medsam_vit_mini`", 0.03),
     "iou_r": Bar("predicted IoU against true IoU on the phantoms, Pearson r", 0.5, 0.7),
     "automatic": Bar("automatic masks, share of objects of 100 px or more found", 0.70),
     "load_s": Bar("loading after import, s", 0.5, at_most=True),

@@ -20,31 +20,22 @@ from mskseg.training.shapes import (
     Grid,
     Painting,
     draw_blob,
+    draw_surroundings,
     split_into_cells,
     warped_grid,
 )
 from mskseg.training.sockets import paint_socket
 
+OBJECTS = 7  # first label of the objects; below are the clutter's, which is never asked for
+
 
 def paint_objects(count: int, *, size: int, generator: torch.Generator) -> Painting:
     """Paint occluding blobs, rings, bands along a rim and nested parts on a clutter."""
     draws = Draws(count, generator)
-    painting = Painting.blank(count, size=size, device=draws.device)
-    grid = warped_grid(draws, size)
-    cells, spread = draws.integer(2, 6), draws.uniform(0.8, 1.4)
-    clutter, _ = split_into_cells(draws, grid, cells=cells, spread=spread)
-    painting.label_maps += clutter + 1  # background regions: labels 1..6, never asked for
-    body = draw_blob(
-        draws,
-        grid,
-        centre=(draws.uniform(-0.2, 0.2), draws.uniform(-0.2, 0.2)),
-        radius=draws.uniform(0.7, 1.1),
-        wobble=0.08,
-        elongation=1.6,
-    )
-    painting.outside = ~body.inside & draws.chance(0.5)
+    painting, grid = draw_surroundings(draws, size=size, air=0.5)
     for k in range(draws.integer(5, 13)):
-        _paint_object(draws, painting, grid, first=7 + 3 * k, group=3 * k)
+        _paint_object(draws, painting, grid, first=OBJECTS + 3 * k, group=3 * k)
+    painting.outside &= painting.label_maps < OBJECTS
     return painting
 
 
@@ -65,7 +56,6 @@ def _paint_object(draws: Draws, painting: Painting, grid: Grid, *, first: int, g
     painting.paint(rim & draws.chance(0.4), band)
     core = blob.rho < draws.uniform(0.3, 0.9)
     painting.paint(core & draws.chance(0.3), inner)
-    painting.outside &= ~blob.inside
     # Where an inner part exists, `solid` alone is a ring: the whole is asked for more often.
     painting.add_group(group, [solid, inner])
     painting.add_group(group + 1, [band])
@@ -100,7 +90,8 @@ def paint_limb(count: int, *, size: int, generator: torch.Generator) -> Painting
     centre = (draws.uniform(-0.05, 0.05), draws.uniform(-0.15, 0.15))
     body = draw_blob(draws, local, centre=centre, radius=radius, elongation=1.5, wobble=0.1)
     rim = draws.log_uniform(0.02, 0.3)
-    fascia = body.rho * (1 + 0.1 * draws.uniform(0, 1) * body.cosine) < 1 - rim
+    thicker = 1 + 0.1 * draws.uniform(0, 1) * body.cosine  # the rim, on one side
+    fascia = body.inside & (body.rho * thicker < 1 - rim)
     painting.outside = ~body.inside
     painting.paint(body.inside, 1)
     painting.add_group(0, [1])
@@ -179,7 +170,7 @@ def _paint_rods(
         painting.kin[:, cortex + 1], painting.kin[:, marrow + 1] = cortex, marrow
 
 
-BLOCKS, PLATES, TUBE, CORE, PARTS = 9, 21, 33, 34, 35  # first labels of a stack; 12 of each kind
+BLOCKS, PLATES, TUBE, CORE, PARTS = 9, 21, 33, 34, 35  # first labels of a stack
 
 
 def paint_stack(count: int, *, size: int, generator: torch.Generator) -> Painting:

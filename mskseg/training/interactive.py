@@ -12,6 +12,8 @@ from mskseg.training import losses, prompting
 from mskseg.training.decoding import decode, embed_masks, embed_prompts
 from mskseg.training.scenes import SceneBatch
 
+MAX_SHIFT_PX = 5.0  # of a box's side: SAM's 20 px of a frame of 1024
+
 
 @dataclass(frozen=True)
 class Window:
@@ -77,18 +79,16 @@ def draw_prompts(
     generator: torch.Generator,
 ) -> Prompts:
     """Choose `per_scene` objects of each scene and a first prompt for each."""
-    weights = scenes.weights + 1e-9
-    group = torch.multinomial(weights, per_scene, replacement=True, generator=generator)
-    image = torch.arange(len(weights), device=weights.device).repeat_interleave(per_scene)
-    masks = scenes.masks(image, group.flatten())
+    image, masks = scenes.draw_objects(per_scene, generator=generator, again=True)
     count, device = len(masks), masks.device
 
     def chance(share: float) -> Tensor:
         return torch.rand(count, generator=generator, device=device) < share
 
     tight = prompting.tight_boxes(masks)
-    spread = torch.where(chance(0.5), 0.02, 0.1)  # half of the boxes tight, half as sloppy as SAM's
-    boxes = prompting.jittered(tight, relative=spread, max_px=20.0, generator=generator)
+    spread = torch.where(chance(0.5), 0.02, 0.1)  # half nearly tight, half as SAM's
+    boxes = prompting.jittered(tight, relative=spread, max_px=MAX_SHIFT_PX, generator=generator)
+    boxes = boxes.clamp(0, masks.shape[-1])
     box_coords, box_labels = prompting.box_tokens(boxes)
     point_coords, point_labels = prompting.random_points(masks, generator=generator)
     boxed = chance(box_share)
@@ -111,7 +111,9 @@ def mask_and_iou_loss(
     ambiguous: Tensor,
     iou_weight: float = 1.0,
 ) -> tuple[Tensor, Tensor]:
-    """SAM's loss: the least of three masks for an ambiguous prompt, mask 0 for a clear one.
+    """Loss of the least of three masks for an ambiguous prompt, of mask 0 for a clear one.
+
+    After SAM's (Kirillov 2023, section 3); cross-entropy near the object stands for its focal loss.
 
     Returns
     -------
@@ -127,7 +129,7 @@ def mask_and_iou_loss(
     # The other head gets a small share: one point may be asked for one mask, a box for three.
     main = torch.where(ambiguous, triple.values, each[:, 0])
     other = torch.where(ambiguous, each[:, 0], triple.values)
-    iou = losses.mask_iou(logits, target)
+    iou = losses.mask_iou(logits, prompts.masks)
     off = ((predicted_iou - iou) ** 2).mean(1)
     return (main + 0.2 * other + iou_weight * off).mean(), best
 
@@ -208,19 +210,8 @@ def _correction(masks: Tensor, logits: Tensor, generator: torch.Generator) -> tu
     return prompting.error_points(masks, predictions, generator=generator)
 
 
-def normalised(sam: Sam, images: Tensor, *, generator: torch.Generator | None = None) -> Tensor:
-    """Grey images (B, S, S) as the encoder takes them (B, 3, S, S).
-
-    With a generator, a third of the batch loses a strip at the bottom or right: a slice that is not
-    square arrives with such a strip of zeros.
-    """
-    rgb: Tensor = (images[:, None] - sam.pixel_mean) / sam.pixel_std
-    if generator is not None:
-        count, size = len(images), images.shape[-1]
-        draw = torch.rand(3, count, 1, generator=generator, device=images.device)
-        kept = torch.where(draw[0] < 0.33, 1 - 0.5 * draw[1], 1.0) * size
-        axis = torch.arange(size, device=images.device)
-        strip = (axis >= kept)[:, None, None, :]  # (B, 1, 1, S): a strip at the right
-        strip = torch.where(draw[2, :, :, None, None] < 0.5, strip, strip.transpose(2, 3))
-        rgb = rgb.masked_fill(strip, 0.0)
+def encoder_input(sam: Sam, scenes: SceneBatch) -> Tensor:
+    """Images as the encoder takes them (B, 3, S, S): standardised, and zero in their padding."""
+    rgb: Tensor = (scenes.images[:, None] - sam.pixel_mean) / sam.pixel_std
+    rgb = rgb.masked_fill(scenes.padding[:, None], 0.0)
     return rgb.contiguous(memory_format=torch.channels_last)

@@ -94,8 +94,14 @@ def box_region(boxes_xyxy: Tensor, size: int, *, scale: float, outside: float = 
     return torch.where(near_y[:, :, None] & near_x[:, None, :], 1.0, outside)
 
 
-def mask_iou(logits: Tensor, target: Tensor) -> Tensor:
-    """IoU of logits > 0 and target > 0.5, each (..., h, w) -> (...); 1 where both are empty."""
-    prediction, reference = logits > 0, target > 0.5
-    union = (prediction | reference).sum((-2, -1))
-    return torch.where(union > 0, (prediction & reference).sum((-2, -1)) / union.clamp_min(1), 1.0)
+def mask_iou(logits: Tensor, masks: Tensor) -> Tensor:
+    """IoU of masks (N, H, W) bool with logits (N, M, h, w), enlarged as SAM does: (N, M) float32.
+
+    At the frame's resolution, since half of what a band of two pixels covers is lost at the
+    decoder's. Two empty masks give 1.
+    """
+    size = masks.shape[-2:]
+    prediction = functional.interpolate(logits.detach(), size, mode="bilinear") > 0
+    union = (prediction | masks[:, None]).sum((-2, -1))
+    overlap = (prediction & masks[:, None]).sum((-2, -1))
+    return torch.where(union > 0, overlap / union.clamp_min(1), 1.0)

@@ -49,14 +49,9 @@ def random_medical_scenes(
     ]
     painting = Painting.joined([painting for _, painting in made])
     images = (torch.cat([image for image, _ in made]).clamp(0, 1) * 255).round()
-    weights = painting.weights * (_visible_px(painting) >= min_area_px)
-    return SceneBatch(images, painting.label_maps, painting.groups, weights)
-
-
-def _visible_px(painting: Painting) -> Tensor:
-    labels = painting.label_maps.flatten(1)
-    counts = torch.stack([torch.bincount(each, minlength=MAX_LABELS) for each in labels])
-    return torch.einsum("bgl,bl->bg", painting.groups.float(), counts.float())
+    weights = painting.weights * (painting.visible_px() >= min_area_px)
+    padding = torch.zeros_like(painting.outside)
+    return SceneBatch(images, painting.label_maps, painting.groups, weights, padding)
 
 
 def ct_like(count: int, *, size: int, generator: torch.Generator) -> tuple[Tensor, Painting]:
@@ -124,9 +119,7 @@ def _paint_lesion(
 ) -> None:
     """Paint a lesion in most organs; larger organs have larger ones."""
     reach = organ.radius * 0.7
-    # The organ's centre: where its relative radius is least.
-    lowest = organ.rho.flatten(1).argmin(1)
-    x, y = (axis.flatten(1).gather(1, lowest[:, None])[:, :, None] for axis in grid)
+    x, y = organ.centre
     lesion = draw_blob(
         draws,
         grid,
@@ -142,7 +135,7 @@ def _paint_lesion(
 def _paint_gas_and_bones(
     draws: Draws, painting: Painting, grid: Grid, *, body: Blob, cavity: Tensor
 ) -> None:
-    """Paint lungs or bowel gas, a vertebra and ribs: context, and as objects asked for rarely."""
+    """Paint lungs or bowel gas, asked for rarely; a vertebra and ribs, which are context only."""
     lungs = draws.chance(0.3)
     offset = draws.uniform(0.25, 0.4)
     mirrored = (grid[0].abs(), grid[1])

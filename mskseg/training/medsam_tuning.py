@@ -10,15 +10,12 @@ never more than a tenth of a box's length; a batch of 32 boxes, not 160 images; 
 
 from __future__ import annotations
 
-import json
 import math
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
-from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -31,18 +28,13 @@ from mskseg.models.segmenter import Segmenter
 from mskseg.models.upstream import Sam
 from mskseg.training import prompting
 from mskseg.training.decoding import decode, embed_masks, embed_prompts
+from mskseg.training.exporting import export_miniature
 from mskseg.training.losses import dice_and_entropy
 from mskseg.training.medical_scenes import random_medical_scenes
 from mskseg.training.passes import backward_in_passes
-from mskseg.training.scenes import SceneBatch
 
 SELECTION_SEED, REPORT_SEED = 3_000_003, 4_000_037  # training draws from small seeds
 NAME = "medsam_vit_mini.safetensors"
-METADATA = {
-    "mskseg.architecture": "vit_mini",
-    "mskseg.preprocessing": "medsam",
-    "mskseg.learned_iou": "false",
-}
 
 
 @dataclass(frozen=True)
@@ -114,7 +106,7 @@ class MedSamTuning:
         fall = 0.02 + 0.49 * (1 + math.cos(math.pi * self.step / config.steps))
         self.optimiser.param_groups[0]["lr"] = config.learning_rate * rise * fall
         scenes = random_medical_scenes(config.scenes, generator=self.generator)
-        image, masks = draw_objects(scenes, config.boxes, generator=self.generator)
+        image, masks = scenes.draw_objects(config.boxes, generator=self.generator, again=True)
         boxes = shifted_boxes(
             masks,
             most_px=config.box_shift_px,
@@ -145,7 +137,8 @@ class MedSamTuning:
         if score >= self.best:
             self.best = score
             origin = {"step": self.step, "held_out_dice": score, "from": self.start_sha256}
-            export(self.sam, self.folder / NAME, origin=origin | asdict(self.config))
+            origin |= asdict(self.config)
+            export_miniature(self.sam, self.folder / NAME, preprocessing="medsam", origin=origin)
         state = {
             "config": asdict(self.config),
             "from": self.start_sha256,
@@ -182,18 +175,6 @@ class MedSamTuning:
         return True
 
 
-def draw_objects(
-    scenes: SceneBatch, per_scene: int, *, generator: torch.Generator
-) -> tuple[Tensor, Tensor]:
-    """Choose objects of each scene: index of the scene (N,) and masks (N, S, S) bool."""
-    weights = scenes.weights + 1e-9
-    group = torch.multinomial(weights, per_scene, replacement=True, generator=generator)
-    image = torch.arange(len(weights)).repeat_interleave(per_scene)
-    masks = scenes.masks(image, group.flatten())
-    seen = masks.flatten(1).any(1)  # a scene without objects gives empty masks
-    return image[seen], masks[seen]
-
-
 def box_logits(sam: Sam, embeddings: Tensor, boxes: Tensor) -> Tensor:
     """Logits (N, S, S) of one mask for each box and its image's embedding."""
     coords, labels = prompting.box_tokens(boxes)
@@ -214,7 +195,7 @@ def score_medical_scenes(segmenter: Segmenter, *, scenes: int, seed: int) -> flo
     segmenter : Segmenter
         Either miniature.
     scenes : int
-        Scenes; four objects of each.
+        Scenes; up to four objects of each.
     seed : int
         `SELECTION_SEED` chooses weights, `REPORT_SEED` reports.
     """
@@ -222,7 +203,7 @@ def score_medical_scenes(segmenter: Segmenter, *, scenes: int, seed: int) -> flo
     scores: list[float] = []
     for _ in range(-(-scenes // 8)):
         batch = random_medical_scenes(8, generator=generator)
-        image, masks = draw_objects(batch, 4, generator=generator)
+        image, masks = batch.draw_objects(4, generator=generator)
         boxes = prompting.tight_boxes(masks).numpy()
         for i in sorted(set(image.tolist())):
             rows = (image == i).numpy()
@@ -231,10 +212,3 @@ def score_medical_scenes(segmenter: Segmenter, *, scenes: int, seed: int) -> flo
             references = masks.numpy()[rows]
             scores += [dice(a, b) for a, b in zip(references, found, strict=True)]
     return float(np.mean(scores))
-
-
-def export(sam: Sam, path: Path, *, origin: dict[str, Any]) -> None:
-    """Write `sam` in half precision as safetensors that `mskseg.load_segmenter` reads."""
-    state = {k: v.detach().half().contiguous().cpu() for k, v in sam.state_dict().items()}
-    with written_atomically(path) as temporary:
-        save_file(state, temporary, metadata={**METADATA, "mskseg.origin": json.dumps(origin)})

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import csv
+import math
 import time
 from dataclasses import asdict, fields
 from pathlib import Path
@@ -21,11 +22,12 @@ from tqdm.auto import tqdm
 
 from mskseg.training.distributed import launched_fabric
 from mskseg.training.held_out import score_held_out_scenes
-from mskseg.training.pretraining import PretrainConfig, Pretraining
+from mskseg.training.pretrain_step import PretrainConfig
+from mskseg.training.pretraining import Pretraining
 
 
 def pretrain(
-    config: PretrainConfig, folder: Path, *, device: str = "cpu", weights: Path | None = None
+    config: PretrainConfig, folder: Path, *, device: str = "cpu", weights: str | Path | None = None
 ) -> None:
     """Run or continue a training in `folder`.
 
@@ -34,11 +36,12 @@ def pretrain(
     """
     folder.mkdir(parents=True, exist_ok=True)
     run = Pretraining(config, folder, fabric=launched_fabric(device))
+    if weights is not None:
+        run.start_from(weights)
     if not run.resume():
         if weights is None:
             run.warm_start()
-        else:
-            run.start_from(weights)
+        run.save(_log_scores(run, loss=math.nan, seconds=0))  # what the start scores stays if best
     started, losses_since = time.monotonic(), []
     hidden = not run.fabric.is_global_zero
     for _ in tqdm(
@@ -62,7 +65,8 @@ def _log_scores(run: Pretraining, *, loss: float, seconds: int) -> float:
     if not run.fabric.is_global_zero:
         return 0.0
     scores = score_held_out_scenes(run.average, batches=run.config.held_out_batches)
-    row = {"step": run.step, "seconds": seconds, "loss": loss, **scores}
+    of_interest = {name: scores[name] for name in ("box", "point", "filled_box")}
+    row = {"step": run.step, "seconds": seconds, "loss": loss, **of_interest}
     _append_row(run.folder / "log.csv", row)
     return (scores["box"] + scores["point"]) / 2
 
@@ -93,7 +97,7 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m mskseg.training.pretrain", description=__doc__)
     parser.add_argument("--folder", type=Path, default=Path("runs/sam_vit_mini"))
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
-    parser.add_argument("--weights", type=Path, help="start from these instead of from scratch")
+    parser.add_argument("--weights", help="of SAM-mini, to start from: a file or a name")
     for name, default in asdict(PretrainConfig()).items():
         parser.add_argument(f"--{name.replace('_', '-')}", type=type(default), default=default)
     return parser.parse_args(arguments)

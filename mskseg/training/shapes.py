@@ -74,6 +74,13 @@ class Painting:
         self.groups[:, index, labels] = True
         self.weights[:, index] = weight
 
+    def visible_px(self) -> Tensor:
+        """Count the pixels (B, G) float32 that each object shows."""
+        labels = self.label_maps.flatten(1)
+        counts = torch.zeros(self.groups.shape[::2], device=labels.device)
+        counts.scatter_add_(1, labels, torch.ones_like(labels, dtype=counts.dtype))
+        return torch.einsum("bgl,bl->bg", self.groups.to(counts.dtype), counts)
+
 
 class Draws:
     """Random numbers for a batch of scenes, all from one generator."""

@@ -44,15 +44,17 @@ def time_segmenter(
     box = np.array([0.25, 0.25, 0.75, 0.75]) * size
     encode, decode = [], []
     kept, segmenter.cache = segmenter.cache, EmbeddingCache()
-    for _ in range(repeats + 1):
-        image = rng.integers(0, 256, (size, size), dtype=np.uint8)
-        start = clock()
-        embedding = segmenter.embed(image)
-        encoded = clock()
-        segmenter.predict(embedding, boxes_xyxy=box)
-        encode.append((encoded - start) * 1e3)
-        decode.append((clock() - encoded) * 1e3)
-    segmenter.cache = kept
+    try:
+        for _ in range(repeats + 1):
+            image = rng.integers(0, 256, (size, size), dtype=np.uint8)
+            start = clock()
+            embedding = segmenter.embed(image)
+            encoded = clock()
+            segmenter.predict(embedding, boxes_xyxy=box)
+            encode.append((encoded - start) * 1e3)
+            decode.append((clock() - encoded) * 1e3)
+    finally:
+        segmenter.cache = kept
     return statistics.median(encode[1:]), statistics.median(decode[1:])
 
 

@@ -80,6 +80,18 @@ def test_saved_weights_say_what_they_are(small, tmp_path):
         save_weights(segmenter, path, architecture="large")
 
 
+def test_a_header_whose_length_begins_as_a_pickle_does_is_still_safetensors(small, tmp_path):
+    """One file in 32 has 0x80 as its first byte, and lost what it says about itself."""
+    path = tmp_path / "mine.safetensors"
+    for filling in range(0, 400, 8):
+        what = {"mskseg.architecture": "small", "mskseg.preprocessing": "sam", "x": "-" * filling}
+        save_file(small.state_dict(), path, metadata=what)
+        if path.read_bytes()[0] == 0x80:
+            break
+    assert path.read_bytes()[0] == 0x80
+    assert load_segmenter(path).preprocessing.name == "sam"
+
+
 def test_medsam_preprocessing_of_an_own_file_has_no_learned_iou(checkpoint):
     segmenter = load_segmenter(checkpoint, architecture="small", preprocessing="medsam")
     assert segmenter.preprocessing.name == "medsam"

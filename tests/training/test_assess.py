@@ -30,7 +30,7 @@ from mskseg.training.assessed_scans import (
     tissue_measures,
 )
 from mskseg.training.bars import BARS, BEGIN, END, Bar, Measure, bars_table, markdown, with_section
-from mskseg.training.scenes import SceneBatch
+from mskseg.training.scenes import SCENES_VERSION, SceneBatch
 
 TABLE = Path(mskseg.__file__).parents[1] / "docs" / "sam_mini_bars.csv"
 FACTS = {
@@ -59,6 +59,7 @@ def rows_of(**columns: list) -> pd.DataFrame:
 def test_the_cards_table_was_made_with_the_shipped_weights():
     """After new weights: python -m mskseg.training.assess --csv docs/sam_mini_bars.csv --card."""
     facts = read_provenance(TABLE)
+    assert facts["scenes_version"] == SCENES_VERSION
     assert facts["segmenter"]["sha256"] == mskseg.load_segmenter("sam_vit_mini").fingerprint
     section = markdown(pd.read_csv(TABLE), facts)
     assert facts["segmenter"]["sha256"][:12] in section
@@ -218,7 +219,7 @@ def test_automatic_masks_count_the_objects_that_one_mask_meets(monkeypatch):
     label_maps[:, 20:60, 20:60], label_maps[:, 100:140, 100:140] = 1, 2
     groups = torch.zeros(1, 2, 3, dtype=torch.bool)
     groups[0, 0, 1] = groups[0, 1, 2] = True
-    scene = SceneBatch(label_maps * 100.0, label_maps, groups, torch.ones(1, 2))
+    scene = SceneBatch(label_maps * 100.0, label_maps, groups, torch.ones(1, 2), label_maps < 0)
 
     class Maker:
         def __init__(self, model, **settings):

@@ -60,11 +60,33 @@ def test_box_region_grows_the_box_on_all_sides_alike():
 
 
 def test_mask_iou_of_two_empty_masks_is_one_and_of_half_overlap_a_third():
-    empty = torch.full((1, 4, 4), -1.0)
-    assert losses.mask_iou(empty, torch.zeros(1, 4, 4)) == 1
-    logits, target = torch.full((1, 1, 6), -1.0), torch.zeros(1, 1, 6)
-    logits[..., :4], target[..., 2:] = 1, 1
-    assert losses.mask_iou(logits, target) == pytest.approx(1 / 3)
+    empty = torch.full((1, 2, 4, 4), -1.0)
+    assert losses.mask_iou(empty, torch.zeros(1, 8, 8, dtype=torch.bool)).tolist() == [[1, 1]]
+    logits, masks = torch.full((1, 1, 1, 6), -1.0), torch.zeros(1, 1, 6, dtype=torch.bool)
+    logits[..., :4], masks[..., 2:] = 1, True
+    assert losses.mask_iou(logits, masks).item() == pytest.approx(1 / 3)
+
+
+def test_an_empty_prediction_of_a_thin_band_between_two_coarse_pixels_has_iou_zero():
+    """Each coarse pixel is half covered, so that a mask at their resolution would be empty."""
+    band = torch.zeros(1, 16, 16, dtype=torch.bool)
+    band[:, :, 7:9] = True
+    assert losses.mask_iou(torch.full((1, 1, 8, 8), -1.0), band).item() == 0
+    around = torch.full((1, 1, 8, 8), -8.0)
+    around[..., 3:5] = 1.0
+    assert losses.mask_iou(around, band).item() > 0.4
+
+
+def test_mask_iou_enlarges_as_the_segmenter_does():
+    generator = torch.Generator().manual_seed(0)
+    logits = torch.randn(2, 3, 8, 8, generator=generator)
+    masks = torch.rand(2, 32, 32, generator=generator) > 0.5
+    large = torch.nn.functional.interpolate(logits, (32, 32), mode="bilinear", align_corners=False)
+    for i in range(2):
+        for j in range(3):
+            both, either = (large[i, j] > 0) & masks[i], (large[i, j] > 0) | masks[i]
+            found = losses.mask_iou(logits, masks)[i, j].item()
+            assert found == pytest.approx(float(both.sum() / either.sum()))
 
 
 def test_dice_and_entropy_agrees_with_monai_but_for_its_mean_over_the_batch():

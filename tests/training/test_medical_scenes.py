@@ -53,21 +53,26 @@ def test_ct_like_tissue_is_ordered_as_in_a_soft_tissue_window():
     assert bone > 0.75
 
 
+def _lesions_of(organ: int) -> list[int]:
+    return [LESIONS + 3 * (organ - ORGANS) + k for k in range(3)]
+
+
 def test_a_lesion_lies_in_its_organ_and_differs_little_from_it():
     image, painting = ct_like(16, size=128, generator=torch.Generator().manual_seed(2))
-    contrasts = []
+    contrasts, enclosed = [], []
     for scene in range(16):
         labels = painting.label_maps[scene]
         for lesion in [k for k in labels.unique().tolist() if k >= LESIONS]:
             organ = ORGANS + (lesion - LESIONS) // 3
-            whole = painting.groups[scene, organ - ORGANS]
-            assert whole[lesion]
-            assert whole[organ]
             inside, around = labels == lesion, labels == organ
+            near = torch.nn.functional.max_pool2d(inside[None].float(), 3, 1, 1)[0].bool()
+            own = torch.isin(labels, torch.tensor([organ, *_lesions_of(organ)]))
+            enclosed.append(float(own[near & ~inside].float().mean()))
             if inside.sum() >= 40 and around.sum() >= 40:
                 step = image[scene][inside].mean() - image[scene][around].mean()
                 contrasts.append(abs(float(step)))
     assert len(contrasts) >= 5
+    assert sorted(enclosed)[len(enclosed) // 2] > 0.6  # many reach its rim
     assert max(contrasts) < 0.3
     assert sorted(contrasts)[len(contrasts) // 2] > 0.03
 

@@ -53,6 +53,37 @@ def test_every_family_paints_several_objects_with_labels_in_range(family):
     assert all(len(labels.unique()) > 4 for labels in painting.label_maps)
 
 
+@pytest.mark.parametrize("family", sorted(FAMILIES))
+def test_nothing_that_is_asked_for_is_shown_as_air(family):
+    painting = FAMILIES[family](6, size=96, generator=torch.Generator().manual_seed(7))
+    asked = (painting.groups & (painting.weights > 0)[..., None]).any(1)
+    shown = asked.gather(1, painting.label_maps.flatten(1)).view_as(painting.outside)
+    assert shown.any()
+    assert not (shown & painting.outside).any()
+
+
+def test_no_object_reaches_into_the_padding():
+    generator = torch.Generator().manual_seed(8)
+    scenes = random_scenes(8, generator=generator, size=96, padded_share=1.0)
+    share = scenes.padding.flatten(1).float().mean(1)
+    assert ((share >= 0) & (share <= 0.5)).all()
+    assert share.max() > 0.1
+    scene, masks = scenes.draw_objects(8, generator=generator)
+    assert not (masks & scenes.padding[scene]).any()
+    assert masks.flatten(1).sum(1).min() >= 20
+
+
+def test_objects_are_drawn_once_each_unless_again_is_allowed():
+    scenes = draw(9, count=2)
+    generator = torch.Generator().manual_seed(0)
+    scene, masks = scenes.draw_objects(40, generator=generator)
+    assert len(masks) == int((scenes.weights > 0).sum())
+    different = {(int(i), one.numpy().tobytes()) for i, one in zip(scene, masks, strict=True)}
+    assert len(different) > 0.9 * len(masks)  # a part may show as much as its whole
+    again, _ = scenes.draw_objects(40, generator=generator, again=True)
+    assert len(again) == 80
+
+
 def test_edges_in_the_image_lie_where_the_labels_change():
     """The image's gradient is larger at label borders than inside: no shift between the two."""
     scenes = draw(11, count=16, size=128)

@@ -27,6 +27,7 @@ from tqdm.auto import tqdm
 
 import mskseg
 from mskseg.data.cases import Case
+from mskseg.environment import available_cores
 from mskseg.errors import InputError, OutputError
 from mskseg.files import written_atomically
 from mskseg.specialists.nnunet.config import NnunetConfig, names_a_side
@@ -214,7 +215,7 @@ def _is_begun(folder: Path, job: dict[str, Any]) -> bool:
 
 def _environment(folder: Path) -> dict[str, str]:
     package = str(Path(mskseg.__file__).parents[1])
-    threads = os.environ.get("OMP_NUM_THREADS") or str(os.cpu_count() or 1)
+    threads = os.environ.get("OMP_NUM_THREADS") or str(available_cores())
     return os.environ | {
         "nnUNet_raw": str(folder / "raw"),
         "nnUNet_preprocessed": str(folder / "preprocessed"),

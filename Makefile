@@ -37,6 +37,8 @@ notebooks: $(INSTALLED)  ## Write each notebook's .ipynb from its .py
 
 SCANS ?= ../shared/data
 figure: $(INSTALLED)  ## Make the README's figure and its table of the real thigh anew
+	@test -f $(SCANS)/qmritools/thigh_labels.txt || \
+	  { echo "$(SCANS)/qmritools is not here; name the folder of scans: make figure SCANS=DIR"; exit 1; }
 	$(BIN)/mskseg run 03 --fresh --dataset phantom_thigh
 	cp output/figures/03_overlay_phantom_thigh.png docs/zero_shot_thigh.png
 	$(BIN)/mskseg evaluate $(SCANS)/qmritools/thigh_image.nii.gz --csv docs/zero_shot_thigh.csv \

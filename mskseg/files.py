@@ -7,8 +7,11 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from threading import Lock
 
 from mskseg.errors import OutputError
+
+_READING = Lock()
 
 
 @contextmanager
@@ -59,6 +62,8 @@ def _cannot_write(target: Path, error: OSError) -> OutputError:
 
 
 def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
+    """Read it, which sets it for a moment: one thread at a time, or it could stay so."""
+    with _READING:
+        mask = os.umask(0o077)
+        os.umask(mask)
     return mask

@@ -291,7 +291,7 @@ for ax, of_slice in zip(boxed, boxes, strict=True):
     plots.draw_boxes(ax, of_slice)
 
 # %% [markdown]
-# **What you see**: boxes of cartilage also hold the bone that it covers, and the box of subcutaneous fat holds the whole leg. Pieces below 30 mm² get no box, but their pixels stay in the reference.
+# **What you see**: the box of the curved femoral cartilage also holds the bone that it covers, and that of subcutaneous fat the whole leg. Pieces below 30 mm² get no box, but their pixels stay in the reference.
 #
 # ## Know what the splits guarantee
 #

@@ -47,7 +47,7 @@ from mskseg.evaluation import OracleBox, OraclePoint, dice
 from mskseg.evaluation.tables import score_cases, write_table
 from mskseg.models.automatic import grid_candidates
 from mskseg.models.parts import count_parameters, describe_prompts, shapes_of
-from mskseg.models.views import embedding_colours, embedding_likeness
+from mskseg.models.views import embedding_colours, embedding_likeness, slice_px_per_cell
 from mskseg.prompts import boxes_from_mask, central_point, error_point, jitter_boxes, random_points
 from mskseg.provenance import provenance
 from mskseg.training.scenes import random_scenes
@@ -66,7 +66,10 @@ output = "../output"  # folder for the table and the figures
 
 # %%
 tables, figures = Path(output, "tables"), Path(output, "figures")
-segmenter, rng = mskseg.load_segmenter(model), np.random.default_rng(seed)
+named, rng = mskseg.load_segmenter(model), np.random.default_rng(seed)
+segmenter = named if named.learned_iou else mskseg.load_segmenter("sam_vit_mini")
+if segmenter is not named:
+    print(f"{named.name} answers boxes alone and rates nothing: {segmenter.name} is asked instead")
 cases = load_some(dataset)
 print(f"mskseg {mskseg.__version__}, {segmenter}, {segmenter.device}, seed {seed}")
 
@@ -114,6 +117,7 @@ seen = plots.embedding_beside(
     one,
     colours=embedding_colours(embedding, segmenter=segmenter),
     likeness=embedding_likeness(embedding, tuple(inside), segmenter=segmenter),
+    cell_px=slice_px_per_cell(embedding, segmenter),
     point=inside,
     title="The encoder has roughly sorted the slice before anybody prompts",
 )
@@ -250,7 +254,7 @@ drawn.set_title(f"Boxes moved by a tenth: Dice {spread[0]:.2f} to {spread[-1]:.2
 all_boxes = plots.draw_boxes(drawn, noisy)
 
 # %% [markdown]
-# **What you see**: some scenes are limbs in section, joints and bands by design, so that "zero-shot" holds for images here, less for shapes. On our slice the answer moves with the box, and not always downwards. A spread over moved boxes is the cheapest measure of how sure an answer is; notebook 03 scores it on every slice.
+# **What you see**: some scenes are limbs in section, joints and bands by design, so that "zero-shot" holds for images here, less for shapes. On our slice the answer moves with the box, and not always downwards. A spread over moved boxes is the cheapest measure of how sure an answer is; notebook 07 makes maps of it.
 #
 # ## Segment everything
 #

@@ -43,6 +43,7 @@ from mskseg.data.selection import fullest_slice, load_some
 from mskseg.display import plots
 from mskseg.evaluation import NeighbourBox, OracleBox, OraclePoint, dice, dice_table, summarise
 from mskseg.evaluation.case_run import CaseRun
+from mskseg.evaluation.errors.recall import predictions_of
 from mskseg.evaluation.overview import describe_scans
 from mskseg.evaluation.tables import score_cases, write_table
 from mskseg.prompts import boxes_from_mask, fill_boxes
@@ -244,7 +245,7 @@ write_table(by_tissue, tables / "03_dice_by_tissue.csv", provenance=facts)
 dice_table(table)
 
 # %% [markdown]
-# **What you see**: read *oracle minus filled box* first. It is what the model adds, and the rows are sorted by it. Where it is near zero or negative, drawing a rectangle does as well. That happens for two opposite reasons. A tissue that is nearly a rectangle leaves the model nothing to add, and every rounded corner costs it. A thin, curved sheet fills so little of its box that the box does not say what is meant, and the model takes the bulk inside it. Both columns are then low, as for femoral cartilage. Hoyer's data had all of these: thin cartilage, ring-shaped subcutaneous fat, elliptical vertebral bodies and discs.
+# **What you see**: read *oracle minus filled box* first. It is what the model adds, and the rows are sorted by it. Where it is near zero or negative, drawing a rectangle does as well. That happens for two opposite reasons. A tissue that is nearly a rectangle leaves the model nothing to add, and every rounded corner costs it. A thin, curved sheet fills so little of its box that the box does not say what is meant, and the model takes the bulk inside it. Both columns are then low; look for the hip's cartilage, and set it against the knee's flat plates. Hoyer's data had all of these: thin cartilage, ring-shaped subcutaneous fat, elliptical vertebral bodies and discs.
 #
 # The last column of each model is the honest one. Where it falls far below *oracle*, the oracle did the work. Compare two models row by row rather than mean by mean: they can have one mean and fail on different tissues.
 #
@@ -302,10 +303,7 @@ for some in sets:
 # %%
 oracle = table[(table["box_source"] == tight.box_source) & (table["segmenter"] == segmenter.name)]
 worst = [oracle.loc[each["dice"].idxmin()] for _, each in oracle.groupby("dataset", sort=False)]
-by_scan = {(case.dataset, case.subject, case.sequence, case.side): case for case in cases}
-scans = [by_scan[tuple(w[["dataset", "subject", "sequence", "side"]])] for w in worst]
-runs = [CaseRun(segmenter, scan).predictions_on for scan in scans]
-found = [run(tight, w["slice"])[w["label"]] for run, w in zip(runs, worst, strict=True)]
+found = predictions_of(pd.DataFrame(worst), segmenter, cases, plan=tight)
 
 # %% alt="Close-ups of the worst slice and tissue of each data set: reference, prediction and box"
 close_ups = plots.montage(

@@ -194,7 +194,7 @@ beside = of_anatomies.assign(per_cent=100 * of_anatomies["relative_gain"])
 beside[["training_subset", "dice_zero_shot", "gain", "per_cent", "gain_low", "gain_high"]].round(3)
 
 # %% [markdown]
-# **What you see**: gains are largest where zero-shot was poor. A tissue at 0.9 has little to gain, which would by itself explain an exception such as the study's thigh.
+# **What you see**: compare `gain` with `dice_zero_shot`. A tissue at 0.9 has little to gain, which could by itself explain an exception such as the study's thigh; whether the order of the gains fits that is for you to read off.
 #
 # ## See which tissues changed
 #

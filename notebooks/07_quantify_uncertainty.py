@@ -231,7 +231,7 @@ by = {"by": ["severity", "model"], "values": ["dice", "ece_foreground"]}
 evaluation.beside_casali(evaluation.average_subjects(oracle.cases, **by)).round(3)
 
 # %% [markdown]
-# **What you see**: in the first table find the fair pairs, each nnU-Net alone and the tuned model with *its* boxes, and look at the Dice of the nnU-Nets before anything else: with 500 iterations the one in 3-D is hardly trained, so its low ECE is worth nothing and no claim follows from beating it (notebook 09 says so). The gap between two arms of one prompted model is larger than any gap between prompted models in one arm. In the second ours, then the study's abstract (group sizes, the definition of its ECE and, for the ECE, the model that SAM is compared with are not stated there). Only directions can be set side by side.
+# **What you see**: in the first table find the fair pairs, each nnU-Net alone and the tuned model with *its* boxes, and look at the Dice of the nnU-Nets before anything else: with 500 iterations the one in 3-D is hardly trained, so its low ECE is worth nothing and no claim follows from beating it (notebook 09 says so). Then compare the gap between two arms of one prompted model with the gaps between prompted models in one arm: in Dice, and in ECE. In the second ours, then the study's abstract (group sizes, the definition of its ECE and, for the ECE, the model that SAM is compared with are not stated there). Only directions can be set side by side.
 #
 # With so few people a grade, no difference between groups means anything. Between *models* more can be said, since they saw the same people: resample the **paired** differences of all of them. The margin was a parameter, named before looking.
 
@@ -410,7 +410,7 @@ Markdown(f"""
 # %% [markdown]
 # ## Next
 #
-# Notebook 08 takes the prompts away; 09 weighs the claims of the studies.
+# Notebook 08 asks where and why models fail; 09 weighs the claims of the studies.
 #
 # - Casali et al., *Exploring foundation models for multi-class muscle segmentation in MR images of neuromuscular disorders*, Computer Methods and Programs in Biomedicine 2025, doi:10.1016/j.cmpb.2025.109035
 # - Guo et al., *On Calibration of Modern Neural Networks*, ICML 2017, doi:10.48550/arXiv.1706.04599

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -16,6 +17,7 @@ from mskseg.commands.run import report
 from mskseg.environment import available_cores
 from mskseg.errors import InputError, OutputError
 from mskseg.workbook import find_notebooks, load_notebook, run_workbook
+from mskseg.workbook.record import finished_notebooks, result_key
 
 GOOD = """# %% [markdown]
 # # Count
@@ -210,6 +212,35 @@ def test_a_changed_notebook_is_run_again(folder, finished, tmp_path, change):
     given = {"n": 5} if change == "parameters" else {}
     runs = run_workbook(**first, size="quick", given=given, fresh=change == "fresh", progress=False)
     assert [run.status for run in runs] == ["passed"]
+
+
+def test_one_notebook_run_afresh_leaves_what_is_known_of_the_others(folder, tmp_path):
+    clone = shutil.copytree(folder.parent, tmp_path / "clone")
+    where = {"folder": clone / "notebooks", "output": clone / "output", "size": "quick"}
+    run_workbook(["01", "03"], **where, progress=False)
+    run_workbook(["03"], **where, fresh=True, progress=False)
+    assert finished_notebooks(clone / "output") == {"01_count", "03_also"}
+    assert run_workbook(["01"], **where, progress=False)[0].status == "kept"
+
+
+def test_a_choice_that_a_notebook_does_not_use_is_said(folder, tmp_path):
+    clone = shutil.copytree(folder.parent, tmp_path / "clone")
+    where = {"folder": clone / "notebooks", "output": clone / "output", "size": "quick"}
+    runs = run_workbook(["01"], **where, given={"model": "sam_vit_b"}, progress=False)
+    assert "--model was not used by 01_count" in report(runs)
+    page = (clone / "output" / "html" / "index.html").read_text(encoding="utf-8")
+    assert "model sam_vit_b (not in 01_count, which name their own)" in page
+
+
+def test_data_that_came_since_are_a_reason_to_run_again(folder, tmp_path, monkeypatch):
+    source = tmp_path / "01_real.py"
+    source.write_text('real = "qmritools_thigh"')
+    state = SimpleNamespace(state="missing")
+    monkeypatch.setattr("mskseg.workbook.record.verify", lambda _: [state])
+    before = result_key(source, {})
+    assert result_key(source, {}) == before
+    state.state = "present"
+    assert result_key(source, {}) != before
 
 
 def test_a_failure_does_not_leave_an_earlier_result_to_be_kept(folder, finished, tmp_path):

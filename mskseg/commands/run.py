@@ -121,6 +121,9 @@ def report(runs: Sequence[NotebookRun]) -> str:
     for run in (run for run in runs if run.failed):
         where = f"cell {run.cell}" if run.cell else "no cell"
         lines.append(f"FAILED {run.name}, {where}: {run.error}")
+    for name in dict.fromkeys(name for run in runs for name in run.unused):
+        without = ", ".join(run.name for run in runs if name in run.unused)
+        lines.append(f"--{name} was not used by {without}: what they use is in their parameters")
     if noisy := [f"{run.name} ({run.stderr_lines})" for run in runs if run.stderr_lines]:
         lines.append(f"lines on stderr, kept in the pages: {', '.join(noisy)}")
     lines.append(f"open {runs[0].page.parent / 'index.html'}")

@@ -107,7 +107,18 @@ def _unpack_beside(
             opened.extract(member, temporary)
         (temporary / MARK).write_text(sha256, encoding="utf-8")
         temporary.chmod(0o755)  # mkdtemp's folders are private
-        shutil.rmtree(folder, ignore_errors=True)
-        temporary.replace(folder)
+        _put_in_place(temporary, folder, sha256=sha256)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _put_in_place(temporary: Path, folder: Path, *, sha256: str) -> None:
+    """Rename, unless another process has unpacked the same and may be reading it by now."""
+    if is_unpacked(folder, sha256=sha256):
+        return
+    shutil.rmtree(folder, ignore_errors=True)
+    try:
+        temporary.replace(folder)
+    except OSError:
+        if not is_unpacked(folder, sha256=sha256):
+            raise

@@ -113,9 +113,10 @@ def load_series(folder: Path, *, echo: float | None = None) -> tuple[Array, Arra
         raise InputError(
             f"the series holds {len(echoes)} echoes ({offered} ms); choose one: echo=, or --echo"
         )
-    for echo_ms, headers in echoes.items():
-        if echo_ms is not None and abs(echo_ms - echo) <= _ECHO_TOLERANCE_MS:
-            return _read_volume(headers)
+    known = [each for each in echoes if each is not None]
+    nearest = min(known, key=lambda each: abs(each - echo), default=math.inf)
+    if abs(nearest - echo) <= _ECHO_TOLERANCE_MS:
+        return _read_volume(echoes[nearest])
     raise InputError(f"no echo of {echo:g} ms; the series has {offered} ms")
 
 
@@ -133,12 +134,19 @@ def _read_headers(folder: Path) -> list[_Header]:
     return headers
 
 
+def _looks_like_dicom(path: Path) -> bool:
+    """Whether a file that cannot be read was an image: empty, or marked as DICOM and no index."""
+    with path.open("rb") as file:
+        start = file.read(132)
+    return not start or (start[128:] == b"DICM" and path.name.upper() != "DICOMDIR")
+
+
 def _read_header(path: Path) -> _Header | None:
     reader = _reader(path)
     try:
         reader.ReadImageInformation()
     except RuntimeError as error:
-        if path.suffix.lower() in (".dcm", ".ima"):
+        if path.suffix.lower() in (".dcm", ".ima") or _looks_like_dicom(path):
             raise InputError(f"cannot read {path.name} as a DICOM image; replace it") from error
         return None  # a text file or thumbnail beside the images
     if reader.GetNumberOfComponents() != 1 or (*reader.GetSize(), 1)[2] != 1:

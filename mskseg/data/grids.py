@@ -113,7 +113,11 @@ def orientation_of(affine: Array) -> str:
     """Where i, j, k grow to, as three of RLAPSI; oblique axes by the closest one."""
     left, _, right = np.linalg.svd(affine[:3, :3] / np.linalg.norm(affine[:3, :3], axis=0))
     cosines = left @ right  # the nearest orthogonal axes, so that a sheared grid has three too
-    axes = max(permutations(range(3)), key=lambda p: sum(abs(cosines[p[a], a]) for a in range(3)))
+    closeness = {
+        p: sum(abs(cosines[p[axis], axis]) for axis in range(3)) for p in permutations(range(3))
+    }
+    # At 45 degrees two assignments tie: rounding must not decide, or image and labels may differ.
+    axes = next(p for p, close in closeness.items() if close > max(closeness.values()) - 1e-3)
     return "".join("RASLPI"[axes[a] + 3 * (cosines[axes[a], a] < 0)] for a in range(3))
 
 

@@ -8,6 +8,7 @@ import os
 import re
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 from mskseg.data.located import errors_name
 from mskseg.errors import InputError
@@ -72,7 +73,7 @@ def _from_line(number: int, line: str) -> tuple[str, str]:
 
 def _from_csv(lines: list[tuple[int, str]]) -> list[tuple[str, str]]:
     rows = [(number, next(csv.reader([line]))) for number, line in lines]
-    if rows and not _is_integer(rows[0][1][0]):
+    if rows and not re.match(r"\s*[-+.\d]", rows[0][1][0]):
         rows = rows[1:]  # a header
     for number, row in rows:
         if len(row) < 2 or not _is_integer(row[0]):
@@ -82,12 +83,18 @@ def _from_csv(lines: list[tuple[int, str]]) -> list[tuple[str, str]]:
 
 def _from_json(text: str) -> list[tuple[str, str]]:
     try:
-        content = json.loads(text)
+        content = json.loads(text, object_pairs_hook=list)  # pairs: a name given twice is seen
     except ValueError as error:
         raise InputError(f"not JSON ({error}); expected {{value: name}}") from error
-    if not isinstance(content, dict) or not all(_is_integer(key) for key in content):
+    if not _all_named_by_integers(content):
         raise InputError('expected one JSON object {"value": "name"} with whole numbers as keys')
-    return [(key, str(name)) for key, name in content.items()]
+    return [(key, str(name)) for key, name in content]
+
+
+def _all_named_by_integers(content: Any) -> bool:
+    return isinstance(content, list) and all(
+        isinstance(pair, tuple) and _is_integer(pair[0]) for pair in content
+    )
 
 
 def _is_integer(text: str) -> bool:

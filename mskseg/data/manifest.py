@@ -93,7 +93,7 @@ def _load(path: Path) -> Manifest:
         return Manifest.model_validate(content)
     except OSError as error:
         raise InputError(f"cannot read the manifest {path}: {error.strerror}") from error
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise InputError(f"{path} is not YAML: {' '.join(str(error).split())}") from error
     except ValidationError as error:
         first = error.errors()[0]

@@ -208,11 +208,19 @@ def _warn_of_doubtful_orientation(path: Path, image: Any) -> None:
     if header["sform_code"] == 0 and header["qform_code"] == 0:
         doubt = "has no orientation (sform and qform codes are 0)"
     elif header["sform_code"] > 0 and header["qform_code"] > 0:
-        apart = farthest_corner_mm(_three_axes(image.shape), header.get_sform(), header.get_qform())
-        if apart > 1.0:  # more than the rounding of a quaternion
-            doubt = f"has an sform and a qform that lie {apart:.3g} mm apart, the sform is taken"
+        doubt = _doubt_of_two_forms(_three_axes(image.shape), header)
     if doubt:
         warnings.warn(f"{path} {doubt}; left and right may be swapped", stacklevel=5)
+
+
+def _doubt_of_two_forms(shape: tuple[int, ...], header: Any) -> str:
+    try:
+        apart = farthest_corner_mm(shape, header.get_sform(), header.get_qform())
+    except ValueError:  # a quaternion longer than 1 by rounding: the sform says all
+        return ""
+    if apart > 1.0:  # more than the rounding of a quaternion
+        return f"has an sform and a qform that lie {apart:.3g} mm apart, the sform is taken"
+    return ""
 
 
 def _read_itk(path: Path) -> tuple[Array, Array]:

@@ -48,7 +48,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Self, get_args
+from typing import Self, TypeVar, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -69,6 +69,9 @@ from mskseg.data.grids import (
 from mskseg.errors import InputError
 
 __all__ = ["Array", "LabelMap", "Plane", "Volume", "check_plane", "check_same_grid"]
+
+
+_Volume = TypeVar("_Volume", bound="Volume")
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -161,7 +164,7 @@ class Volume:
             raise InputError(
                 f"expected an array of this grid's shape {self.shape}, got {np.shape(array)}"
             )
-        return replace(self, array=array)
+        return _oriented(replace(self, array=array), self.orientation)
 
     def reoriented(self, orientation: str) -> Self:
         """Permute and flip the axes so that they grow to the given directions; exact.
@@ -188,7 +191,7 @@ class Volume:
         permuted = self.array.transpose([axis for axis, _ in changes])
         flips = tuple(slice(None, None, -1 if flipped else 1) for _, flipped in changes)
         affine = changed_affine(self.affine, self.shape, changes)
-        return replace(self, array=permuted[flips], affine=affine)
+        return _oriented(replace(self, array=permuted[flips], affine=affine), wanted)
 
     def n_slices(self, plane: Plane) -> int:
         """Count the slices of a plane; InputError if the plane is unknown."""
@@ -262,11 +265,17 @@ class Volume:
                 f"expected a stack of {own.shape} for the {plane} plane of this grid, "
                 f"got {np.shape(stack)}"
             )
-        placed = Volume(stack, own.affine).reoriented(self.orientation)
+        placed = _oriented(Volume(stack, own.affine), own.orientation).reoriented(self.orientation)
         return self.with_array(placed.array)  # this affine, not its round trip
 
     def _in_plane(self, plane: Plane) -> Self:
         return self.reoriented(STACK_ORIENTATION[check_plane(plane)])
+
+
+def _oriented(volume: _Volume, orientation: str) -> _Volume:
+    """Note how a volume was turned: read off its affine again, a tie at 45 degrees could differ."""
+    volume.__dict__["orientation"] = orientation  # where `cached_property` looks
+    return volume
 
 
 @dataclass(frozen=True, eq=False, repr=False)

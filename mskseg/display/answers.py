@@ -129,6 +129,7 @@ def embedding_beside(
     *,
     colours: ArrayLike,
     likeness: ArrayLike,
+    cell_px: tuple[float, float],
     point: ArrayLike,
     title: str = "",
 ) -> NDArray[Any]:
@@ -141,6 +142,9 @@ def embedding_beside(
         From `mskseg.models.views.embedding_colours`.
     likeness : (rows, columns) float
         From `mskseg.models.views.embedding_likeness`.
+    cell_px : (x, y)
+        Pixels of the slice that a cell covers, from `mskseg.models.views.slice_px_per_cell`. The
+        last cells may reach beyond the slice.
     point : (2,) float
         x, y of the cell that the others were compared with.
     title : str
@@ -152,8 +156,13 @@ def embedding_beside(
     """
     names = ["slice", "embedding in false colours", "likeness to the point's cell"]
     panels = montage([one] * 3, titles=names, columns=3, title=title)
-    extent = (0, one.image.shape[1], one.image.shape[0], 0)
-    panels[1].imshow(colours, extent=extent)
-    panels[2].imshow(likeness, extent=extent, cmap="cividis")
+    height, width = one.image.shape
+    for panel, cells, colour_map in (
+        (panels[1], np.asarray(colours), None),
+        (panels[2], np.asarray(likeness), "cividis"),
+    ):
+        extent = (0, cells.shape[1] * cell_px[0], cells.shape[0] * cell_px[1], 0)
+        panel.imshow(cells, extent=extent, cmap=colour_map)
+        panel.set(xlim=(0, width), ylim=(height, 0))
     draw_points(panels[2], point, point_labels=[1])
     return panels

@@ -4,7 +4,7 @@
 // centre of the first pixel is 0.5, 0.5). How large a pixel is on screen is known here alone.
 
 const CLICK_PX = 4; // a mouse that moves less than this has clicked, not dragged
-const SILENT_MS = 6000; // without an answer for so long, the reader is told
+const SILENT_MS = 6000; // without an answer for so long, the reader is told what may be the matter
 const POSITIVE = "#56B4E9", NEGATIVE = "#D55E00", INK = "#000000", PAPER = "#FFFFFF";
 
 function element(kind, properties = {}, ...children) {
@@ -69,7 +69,7 @@ function traceOutline(context, mask, width, height, toScreen) {
 
 function render({ model, el }) {
   // What is on screen besides the traits: the part of the slice, the window, a drag under way.
-  const local = { zoom: 1, centre: null, window: [0, 255], drag: null, waiting: null, sent: 0 };
+  const local = { zoom: 1, centre: null, window: [0, 255], drag: null, waiting: [], sent: 0 };
   const canvas = element("canvas", { tabIndex: 0, role: "application", className: "msk-slice" });
   const status = element("div", { role: "status", "aria-live": "polite", className: "msk-status" });
   const alert = element("div", { role: "alert", className: "msk-alert" });
@@ -135,15 +135,17 @@ function render({ model, el }) {
     draw();
   };
 
-  // ---- requests: one at a time; while one is under way, only the newest other one is kept
+  // ---- requests: one at a time, in their order; each says what was on screen when it was made
 
-  const send = (content) => {
-    if (local.sent) { local.waiting = content; return; }
+  const send = (content) => ask({ ...content, place: view().place });
+  const ask = (content) => {
+    if (local.sent) { local.waiting.push(content); return; }
     local.request = (local.request ?? 0) + 1;
     local.sent = performance.now();
     busy.style.visibility = "visible";
     local.timer = setTimeout(() => {
-      alert.textContent = "The kernel does not answer. If it was restarted, run the cell again.";
+      alert.textContent = "No answer yet: a large model takes a while for a new slice. If the " +
+        "kernel was restarted, run the cell again.";
     }, SILENT_MS);
     model.send({ ...content, request: local.request });
   };
@@ -151,6 +153,7 @@ function render({ model, el }) {
     const readout = model.get("readout");
     if (!local.sent || readout.answered !== local.request) return;
     clearTimeout(local.timer);
+    alert.textContent = model.get("error"); // what was said about the silence goes
     const started = local.sent, number = local.request;
     requestAnimationFrame(() => { // painted: for the test in a real browser
       el.dataset.lastMs = String(performance.now() - started);
@@ -158,9 +161,7 @@ function render({ model, el }) {
     });
     local.sent = 0;
     busy.style.visibility = "hidden";
-    const next = local.waiting;
-    local.waiting = null;
-    if (next) send(next);
+    if (local.waiting.length) ask(local.waiting.shift());
   };
 
   // ---- drawing

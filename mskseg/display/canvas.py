@@ -24,7 +24,7 @@ from mskseg.display.answers import masks_beside
 from mskseg.display.colours import tissue_colours
 from mskseg.display.session import Session
 from mskseg.display.slices import EDGES, draw_boxes, draw_label_map, draw_points, show_slice
-from mskseg.errors import MsksegError
+from mskseg.errors import InputError, MsksegError
 from mskseg.models.segmenter import Segmenter
 
 if TYPE_CHECKING:
@@ -74,6 +74,7 @@ class PromptCanvas(anywidget.AnyWidget):
                 "colour": [round(255 * part) for part in (red, green, blue)],
                 "edges": list(EDGES[session.plane]),
                 "slice": session.index,
+                "place": [session.plane, session.index, session.label],
                 "n_slices": session.n_slices,
                 "name": f"{session.case.name}, {session.plane} slice {session.index}",
             }
@@ -107,6 +108,8 @@ class PromptCanvas(anywidget.AnyWidget):
 
     def _action(self, content: dict[str, Any]) -> Callable[[], object]:
         session, kind = self.session, content.get("kind")
+        if kind in _OF_A_PLACE and content.get("place", self.view["place"]) != self.view["place"]:
+            return _refuse_late
         if kind == "point":
             x, y = content["x"], content["y"]
             return lambda: session.add_point(x, y, inside=bool(content["inside"]))
@@ -263,6 +266,10 @@ def widgets_work() -> bool:
     return shell is not None and hasattr(shell, "kernel")
 
 
+def _refuse_late() -> None:
+    raise InputError("another slice or tissue came on screen before this arrived; do it again")
+
+
 def _packed(masks: NDArray[np.bool_]) -> bytes:
     """Bits of (M, H, W), row by row, each mask filled up to whole bytes."""
     return np.packbits(masks.reshape(len(masks), -1), axis=1).tobytes()
@@ -271,6 +278,9 @@ def _packed(masks: NDArray[np.bool_]) -> bytes:
 def _number(value: float) -> float | None:
     return float(value) if np.isfinite(value) else None
 
+
+_OF_A_PLACE = ("point", "box", "choose", "next", "clear")
+"""Kinds of message that mean the slice and tissue on which they were made."""
 
 _ACTIONS = (
     "add_point",

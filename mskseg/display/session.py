@@ -180,13 +180,19 @@ class Session:
         Raises
         ------
         InputError
-            If the file is none, is of another image, or has prompts that do not fit.
+            If the file is none, is of another image, or has prompts that do not fit or are of a
+            label that is not in the reference.
         """
         file = read_prompts(Path(path))
         if file.image_sha256 not in (None, self.case.fingerprint):
             raise InputError(
                 f"the prompts of {path} are of another image than {self.case.name}; load the image "
                 "that they were drawn on"
+            )
+        if unknown := sorted({one.label for one in file.prompts} - set(self.labels)):
+            raise InputError(
+                f"the prompts of {path} are of label {unknown[0]}, which is not among "
+                f"{self.labels} of {self.case.name}; give prompts of these labels"
             )
         plane = file.plane or self.case.plane
         ready = [(one, from_file(self.case, plane, one)) for one in file.prompts]  # all, or none
@@ -238,6 +244,8 @@ class Session:
         except Exception:
             self.plane, self.index, self.label = before
             raise
+        if self.answer is not None:  # by the model chosen now, which may be another than before
+            self._masks[self._place] = self.answer.masks[self.prompts.chosen]
 
     def _ask(self, prompts: Prompts, action: str, *, remember: bool = True) -> None:
         """Answer first; only then change anything."""

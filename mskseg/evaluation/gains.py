@@ -9,6 +9,7 @@ import pandas as pd
 from mskseg.data.subsets import Subset
 from mskseg.errors import InputError
 from mskseg.evaluation.bootstrap import interval_of_mean
+from mskseg.evaluation.summary import IN_THE_MEAN
 
 ZERO_SHOT = "zero-shot"
 _CELL = ["training_subset", "evaluated_on", "sequence", "part"]
@@ -31,7 +32,7 @@ def subject_means(scores: pd.DataFrame) -> pd.DataFrame:
     missing = sorted({"training_subset", "part", "dataset", "dice", "status"} - set(scores))
     if missing:
         raise InputError(f"the table lacks {', '.join(missing)}; add them to what was scored")
-    scored = scores[scores["status"] == "scored"].rename(columns={"dataset": "evaluated_on"})
+    scored = scores[scores["status"].isin(IN_THE_MEAN)].rename(columns={"dataset": "evaluated_on"})
     person = ["training_subset", *_SUBJECT]
     of_tissues = scored.groupby([*person, "tissue"], sort=False)["dice"].mean()
     return of_tissues.groupby(person, sort=False).mean().reset_index()
@@ -119,28 +120,34 @@ def tissue_changes(
     Returns
     -------
     pandas.DataFrame
-        By data set and tissue: `filled_box`, `zero_shot`, `tuned`, `change`, `n_pairs` of slice and
-        tissue.
+        By data set and tissue: `filled_box`, `zero_shot`, `tuned`, `change` (means over the slices
+        of a subject, then over the subjects), `n_pairs` of slice and tissue.
 
     Raises
     ------
     mskseg.errors.InputError
         If nothing was scored of that part by both.
     """
-    scored = scores[(scores["status"] == "scored") & (scores["part"] == part)]
+    scored = scores[scores["status"].isin(IN_THE_MEAN) & (scores["part"] == part)]
     keys = ["dataset", "tissue"]
-    before = scored[scored["training_subset"] == ZERO_SHOT].groupby(keys)
-    after = scored[scored["training_subset"] == training_subset].groupby(keys)
-    if not len(before) or not len(after):
+    before = scored[scored["training_subset"] == ZERO_SHOT]
+    after = scored[scored["training_subset"] == training_subset]
+    if before.empty or after.empty:
         raise InputError(
             f"nothing of {part} was scored both zero-shot and tuned on {training_subset}"
         )
     table = pd.DataFrame(
         {
-            "filled_box": before["filled_box_dice"].mean(),
-            "zero_shot": before["dice"].mean(),
-            "tuned": after["dice"].mean(),
-            "n_pairs": before.size(),
+            "filled_box": _of_subjects(before, keys, "filled_box_dice"),
+            "zero_shot": _of_subjects(before, keys, "dice"),
+            "tuned": _of_subjects(after, keys, "dice"),
+            "n_pairs": before.groupby(keys).size(),
         }
     )
     return table.assign(change=table["tuned"] - table["zero_shot"]).sort_values("change")
+
+
+def _of_subjects(scored: pd.DataFrame, keys: list[str], value: str) -> pd.Series[float]:
+    """Average over the slices of each subject, then over the subjects."""
+    of_subjects = scored.groupby([*keys, "subject"])[value].mean()
+    return of_subjects.groupby(keys).mean()

@@ -13,6 +13,9 @@ from mskseg.prompts import fill_boxes
 if TYPE_CHECKING:
     from mskseg.data.cases import Case
 
+SCAN = ("dataset", "subject", "sequence", "site", "side", "visit")
+"""Columns that together name one scan; the last three are "" where nothing is known of them."""
+
 _NOT_SCORED = dict.fromkeys(("dice", "iou", "hd95_mm", "assd_mm", "filled_box_dice"), math.nan)
 
 
@@ -21,15 +24,15 @@ def described_model(model: Named) -> dict[str, Any]:
     return {"segmenter": model.name, "miniature": model.miniature}
 
 
+def described_scan(case: Case) -> dict[str, str]:
+    """Columns of a row that name the scan."""
+    return {name: getattr(case, name) for name in SCAN}
+
+
 def described_case(case: Case) -> dict[str, Any]:
     """Columns of a row that copy the case."""
-    return {
-        "dataset": case.dataset,
-        "subject": case.subject,
+    return described_scan(case) | {
         "anatomy": case.anatomy,
-        "sequence": case.sequence,
-        "site": case.site,
-        "side": case.side,
         "severity": case.severity,
         "reference_provenance": case.reference_provenance,
     }

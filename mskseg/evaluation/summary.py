@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 
 from mskseg.errors import InputError
+from mskseg.evaluation.rows import SCAN
 
 _PLAN = ("segmenter", "prompt", "box_source")
 _ALL_TISSUES = "mean of tissues"
@@ -144,7 +145,7 @@ def _group_summary(group: pd.DataFrame, values: Sequence[str]) -> dict[str, Any]
     for value in values:
         summary[value] = per_subject[value].mean()
         summary[f"{value}_sd"] = per_subject[value].std()
-    slices = ["dataset", "subject", "sequence", "site", "side", "plane", "slice"]
+    slices = [*SCAN, "plane", "slice"]
     return summary | {
         "miniature": bool(group["miniature"].any()),
         "n_subjects": len(per_subject),

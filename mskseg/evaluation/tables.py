@@ -61,6 +61,7 @@ COLUMNS = (
     "sequence",
     "site",
     "side",
+    "visit",
     "severity",
     "reference_provenance",
     "tissue",

@@ -17,6 +17,7 @@ from scipy import ndimage
 from mskseg.data.cases import Case, CaseSlice
 from mskseg.errors import InputError
 from mskseg.evaluation.metrics import dice
+from mskseg.evaluation.rows import described_scan
 from mskseg.prompts import boxes_from_mask, fill_boxes
 
 Shape = Literal["compact", "thin", "ring"]
@@ -155,10 +156,9 @@ def tissue_properties(cases: Iterable[Case], *, slice_step: int = 1) -> pd.DataF
     Returns
     -------
     pandas.DataFrame
-        One row for each case, slice and label: `dataset`, `subject`, `anatomy`, `sequence`,
-        `tissue`, `label`, `plane`, `slice`, `area_mm2`, `thickness_mm`, `shape`, `contrast` (on
-        the windowed image), `filled_box_dice` (NaN where the tissue is too small for a box) and
-        `n_boxes`.
+        One row for each case, slice and label: the columns `rows.SCAN`, `anatomy`, `tissue`,
+        `label`, `plane`, `slice`, `area_mm2`, `thickness_mm`, `shape`, `contrast` (on the windowed
+        image), `filled_box_dice` (NaN where the tissue is too small for a box) and `n_boxes`.
 
     Raises
     ------
@@ -167,10 +167,8 @@ def tissue_properties(cases: Iterable[Case], *, slice_step: int = 1) -> pd.DataF
     """
     rows = [
         {
-            "dataset": case.dataset,
-            "subject": case.subject,
+            **described_scan(case),
             "anatomy": case.anatomy,
-            "sequence": case.sequence,
             "tissue": case.tissue(row["label"]),
             **row,
         }

@@ -11,9 +11,10 @@ from __future__ import annotations
 import pandas as pd
 
 from mskseg.errors import InputError
+from mskseg.evaluation.rows import SCAN
 
 MODEL = ("segmenter", "miniature", "prompt", "box_source")
-_CASE = ("dataset", "subject", "anatomy", "sequence", "site", "side", "severity")
+_CASE = (*SCAN, "anatomy", "severity")
 _AREAS = ("area_mm2", "predicted_area_mm2", "overlap_mm2")
 
 

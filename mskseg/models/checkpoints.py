@@ -16,6 +16,7 @@ from mskseg.errors import InputError
 from mskseg.models.embeddings import EmbeddingCache
 from mskseg.models.mini.architecture import PIXEL_MEAN, PIXEL_STD, build_sam_mini
 from mskseg.models.preprocessing import PREPROCESSINGS, Preprocessing, PromptFrame
+from mskseg.models.resolution import at_frame_size
 from mskseg.models.segmenter import Precision, Segmenter
 from mskseg.models.upstream import Sam, sam_model_registry
 from mskseg.models.weights import read_weights, write_safetensors
@@ -143,6 +144,7 @@ def save_weights(
         "mskseg.architecture": architecture,
         "mskseg.preprocessing": segmenter.preprocessing.name,
         "mskseg.learned_iou": str(segmenter.learned_iou).lower(),
+        "mskseg.image_size": str(segmenter.preprocessing.image_size),
         **(facts or {}),
     }
     weights = {k: v.detach().cpu().contiguous() for k, v in segmenter.model.state_dict().items()}
@@ -202,7 +204,7 @@ def _load_own(
     model = _fill(weights, architecture, path)
     # MedSAM's recipe trains without the IoU loss, whoever follows it.
     learned_iou = metadata.get("mskseg.learned_iou", "true" if preprocessing == "sam" else "false")
-    return Segmenter(
+    segmenter = Segmenter(
         model,
         _preprocessing(model, preprocessing, architecture),
         name=metadata.get("mskseg.name", path.stem),
@@ -210,6 +212,13 @@ def _load_own(
         learned_iou=learned_iou == "true",
         **options,
     )
+    # The weights of a convolutional encoder fit a frame of any size.
+    size = int(metadata.get("mskseg.image_size", segmenter.preprocessing.image_size))
+    if size == segmenter.preprocessing.image_size:
+        return segmenter
+    resized = at_frame_size(segmenter, size)
+    resized.name, resized.cache = segmenter.name, segmenter.cache
+    return resized
 
 
 def _preprocessing(model: Sam, name: str, architecture: str) -> Preprocessing:

@@ -98,10 +98,27 @@ def embedding_likeness(
     cells = _cells(embedding, segmenter)
     cells = cells - cells.mean(axis=(0, 1))
     cells /= np.maximum(np.linalg.norm(cells, axis=2, keepdims=True), 1e-6)
-    row = min(int(point[1] / height * cells.shape[0]), cells.shape[0] - 1)
-    column = min(int(point[0] / width * cells.shape[1]), cells.shape[1] - 1)
+    per_cell = slice_px_per_cell(embedding, segmenter)
+    column, row = (
+        min(int(at / px), n - 1)
+        for at, px, n in zip(point, per_cell, cells.shape[1::-1], strict=True)
+    )
     likeness: NDArray[np.float32] = (cells @ cells[row, column]).astype(np.float32)
     return likeness
+
+
+def slice_px_per_cell(embedding: ImageEmbedding, segmenter: Segmenter) -> tuple[float, float]:
+    """Give how many pixels of the slice a cell of the embedding covers, in x and in y.
+
+    The last cell of a row may reach beyond the slice, into the padding.
+    """
+    taken = segmenter.preprocessing.input_size(embedding.original_size)
+    cell_px = segmenter.preprocessing.image_size / embedding.features.shape[-1]
+    per_y, per_x = (
+        cell_px * of_slice / of_frame
+        for of_slice, of_frame in zip(embedding.original_size, taken, strict=True)
+    )
+    return per_x, per_y
 
 
 def _cells(embedding: ImageEmbedding, segmenter: Segmenter) -> NDArray[np.float32]:

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -98,7 +99,9 @@ def run_workbook(
 
     def run(path: Path) -> NotebookRun:
         parameters = {**sizes[path.stem][size], **(given or {}), "output": str(output)}
-        return _run_or_keep(path, output, parameters, record=record, progress=progress)
+        done = _run_or_keep(path, output, parameters, record=record, progress=progress)
+        declared = declared_parameters(load_notebook(path))
+        return replace(done, unused=tuple(name for name in given or {} if name not in declared))
 
     for together in _stages(paths):
         for done in _at_a_time(run, together, jobs=jobs):
@@ -167,10 +170,16 @@ def write_run_index(
     runs: Iterable[NotebookRun], output: Path, *, size: Size, given: Mapping[str, str]
 ) -> None:
     """Write the page that links to the pages of a run; see `run_workbook` for the parameters."""
-    rows = [(run.name, run.seconds, run.status) for run in runs]
-    choices = ", ".join(f"{name} {value}" for name, value in given.items())
+    done = list(runs)
+    rows = [(run.name, run.seconds, run.status) for run in done]
+    choices = ", ".join(f"{name} {value}{_not_in(name, done)}" for name, value in given.items())
     caption = f"Size {size}{', ' + choices if choices else ''}; mskseg {mskseg.__version__}."
     write_index(rows, output / "html" / "index.html", caption=caption)
+
+
+def _not_in(name: str, runs: Iterable[NotebookRun]) -> str:
+    without = [run.name for run in runs if name in run.unused]
+    return f" (not in {', '.join(without)}, which name their own)" if without else ""
 
 
 def _make_folder(folder: Path) -> None:
@@ -211,11 +220,12 @@ def _keep_trainings_of(key: str, folder: Path, *, fresh: bool) -> None:
 
 
 def _read_by(path: Path, output: Path, declared: set[str]) -> list[Path]:
-    """List what a notebook with a parameter `tables` judges: claims, and others' tables."""
-    if "tables" not in declared:
-        return []
-    tables = (output / "tables").glob("*.csv")
-    return [claims_path(), *(one for one in tables if not one.name.startswith(path.name[:2]))]
+    """List the files that a notebook reads: committed results, and what `tables` judges."""
+    read = list((path.parents[1] / "results").glob("*.csv")) if "results" in declared else []
+    if "tables" in declared:
+        tables = (output / "tables").glob("*.csv")
+        read += [claims_path(), *(t for t in tables if not t.name.startswith(path.name[:2]))]
+    return read
 
 
 def execute(

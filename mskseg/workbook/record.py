@@ -12,7 +12,7 @@ from threading import Lock
 from typing import Any, Literal
 
 import mskseg
-from mskseg.data.manifest import manifest_path
+from mskseg.data.manifest import load_manifest, manifest_path, verify
 from mskseg.files import written_atomically
 
 Status = Literal["passed", "failed", "kept"]
@@ -31,6 +31,7 @@ class NotebookRun:
     cell: int | None = None  # position of the failing cell in the source, the first is 1
     error: str = ""  # "KeyError: 'femur'"
     stderr_lines: int = 0  # how much the notebook wrote to stderr; the text is in the page
+    unused: tuple[str, ...] = ()  # what was given and the notebook has no parameter for
 
     @property
     def failed(self) -> bool:
@@ -39,13 +40,16 @@ class NotebookRun:
 
 
 class Record:
-    """What earlier runs finished, by notebook; written after each one, from any thread."""
+    """What earlier runs finished, by notebook; written after each one, from any thread.
+
+    Without `keep` nothing of it is taken as finished, and what is run again replaces its entry.
+    """
 
     def __init__(self, path: Path, *, keep: bool) -> None:
         self._path, self._lock = path, Lock()
         self.kept = keep
         self._runs: dict[str, dict[str, Any]] = {}
-        if keep and path.is_file():
+        if path.is_file():
             try:
                 found = json.loads(path.read_text(encoding="utf-8"))
                 self._runs = found if isinstance(found, dict) else {}
@@ -55,7 +59,7 @@ class Record:
     def finished(self, name: str, key: str) -> NotebookRun | None:
         """Give the run of that key, marked as kept, if its page still lies there."""
         entry = self._runs.get(name, {})
-        if entry.get("key") != key or not Path(entry["run"]["page"]).is_file():
+        if not self.kept or entry.get("key") != key or not Path(entry["run"]["page"]).is_file():
             return None
         run = NotebookRun(**{**entry["run"], "page": Path(entry["run"]["page"])})
         return replace(run, status="kept")
@@ -79,8 +83,15 @@ def finished_notebooks(output: Path) -> set[str]:
     return set(found) if isinstance(found, dict) else set()
 
 
+def _fetched(notebook: Path) -> str:
+    """Say which files of the data sets that a notebook names are here: with them it shows more."""
+    text = notebook.read_text(encoding="utf-8")
+    named = [name for name in load_manifest().datasets if name in text]
+    return " ".join(f"{name} {file.state}" for name in named for file in verify(name))
+
+
 def result_key(path: Path, parameters: Mapping[str, Any], *, read: Iterable[Path] = ()) -> str:
-    """Digest all that a notebook's result depends on, the library's own files included.
+    """Digest all that a notebook's result depends on: the library's files, the data that are here.
 
     Parameters
     ----------
@@ -97,6 +108,7 @@ def result_key(path: Path, parameters: Mapping[str, Any], *, read: Iterable[Path
         A sha256.
     """
     digest = hashlib.sha256(mskseg.__version__.encode())
+    digest.update(_fetched(path).encode())
     digest.update(json.dumps(parameters, sort_keys=True, default=str).encode())
     package = Path(__file__).parents[1]
     sources = [*package.rglob("*.py"), *package.rglob("*.safetensors"), manifest_path()]

@@ -350,5 +350,5 @@ def test_a_restarted_kernel_is_noticed(canvas, lab):
     urllib.request.urlopen(request, timeout=60).read()
     canvas.page.wait_for_timeout(3000)
     canvas.element.click()
-    canvas.page.get_by_text(re.compile("kernel does not answer")).wait_for()
+    canvas.page.get_by_text(re.compile("No answer yet")).wait_for()
     canvas.page.screenshot(path=OUTPUT / "11_restarted.png")

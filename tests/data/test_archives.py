@@ -111,3 +111,27 @@ def test_progress_is_shown_on_request_only(tmp_path, capfd):
     assert capfd.readouterr() == ("", "")
     unpack(path, tmp_path / "out", sha256=SHA, progress=True)
     assert "unpack out" in capfd.readouterr().err
+
+
+def test_what_another_process_unpacked_meanwhile_is_left_alone(tmp_path, monkeypatch):
+    path = archive(tmp_path / "x.zip", {"a": b"1"})
+    folder = tmp_path / "cache" / "images"
+    unpack(path, folder, sha256=SHA, progress=False)
+    read = (folder / "a").open("rb")  # by a notebook that runs beside this one
+    before = (folder / "a").stat().st_ino
+    again = tmp_path / "cache" / ".partial-b"
+    shutil.copytree(folder, again)
+    archives._put_in_place(again, folder, sha256=SHA)
+    assert (folder / "a").stat().st_ino == before
+    read.close()
+
+
+def test_a_folder_that_appears_between_two_steps_is_no_error(tmp_path, monkeypatch):
+    path = archive(tmp_path / "x.zip", {"a": b"1"})
+    folder, late = tmp_path / "cache" / "images", tmp_path / "late"
+    unpack(path, late, sha256=SHA, progress=False)
+    mine = tmp_path / "mine"
+    shutil.copytree(late, mine)
+    monkeypatch.setattr(archives.shutil, "rmtree", lambda *_, **__: shutil.copytree(late, folder))
+    archives._put_in_place(mine, folder, sha256=SHA)
+    assert is_unpacked(folder, sha256=SHA)

@@ -240,6 +240,13 @@ def test_what_is_no_manifest_is_refused(tmp_path, content):
         load_manifest(path)
 
 
+def test_a_manifest_in_another_encoding_is_refused(tmp_path):
+    path = tmp_path / "manifest.yaml"
+    path.write_bytes("a: Knöchel".encode("latin-1"))
+    with pytest.raises(InputError, match=r"manifest\.yaml is not YAML"):
+        load_manifest(path)
+
+
 def test_a_missing_manifest_is_refused(tmp_path):
     with pytest.raises(InputError, match="cannot read the manifest"):
         load_manifest(tmp_path / "none.yaml")

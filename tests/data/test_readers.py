@@ -344,6 +344,15 @@ def test_echo_is_for_folders(tmp_path):
         load_image(tmp_path / "a.nii", echo=6.3)
 
 
+def test_a_qform_that_is_none_does_not_stop_a_good_sform(tmp_path):
+    image = nib.Nifti1Image(marked().array, AFFINES["RAS"])
+    image.set_sform(AFFINES["RAS"], code=1)
+    image.header["qform_code"] = 1
+    image.header["quatern_c"], image.header["quatern_d"] = 0.70710678, 0.7071085
+    image.to_filename(tmp_path / "a.nii")
+    assert np.allclose(load_image(tmp_path / "a.nii").affine, AFFINES["RAS"])
+
+
 # DICOM
 
 
@@ -401,6 +410,23 @@ def test_multi_echo_series_is_split_by_echo_time(tmp_path):
         load_image(folder)
     with pytest.raises(InputError, match=r"no echo of 9 ms; the series has 6.25, 12.5 ms"):
         load_image(folder, echo=9)
+
+
+def test_of_two_close_echoes_the_nearest_is_read(tmp_path):
+    folder = write_series(tmp_path / "s", echoes=(0.03, 0.11))
+    assert load_image(folder, echo=0.11).array[0, 0, 0] == 100
+    assert load_image(folder, echo=0.03).array[0, 0, 0] == 0
+
+
+@pytest.mark.parametrize("part", [0.0, 0.5])
+def test_a_damaged_slice_without_suffix_is_not_passed_over(tmp_path, part):
+    folder = write_series(tmp_path / "s")
+    for number, path in enumerate(sorted(folder.glob("*.dcm"))):
+        path.rename(folder / f"IM{number:02d}")
+    (folder / "DICOMDIR").write_bytes(b"\0" * 128 + b"DICM and an index")
+    truncated(folder / "IM03", part)
+    with pytest.raises(InputError, match=r"cannot read .*IM03"):
+        load_image(folder)
 
 
 def test_folder_without_dicom_is_refused(tmp_path):
@@ -483,6 +509,8 @@ def test_names_are_read_from_every_form(tmp_path, name, text):
         ("a.txt", "# nothing\n", "names no label"),
         ("a.csv", "label,name\n7,Plantaris\nsoleus,8\n", "line 3 is 'soleus,8'"),
         ("a.csv", "7\n", "line 1 is '7'; expected `label,name`"),
+        ("a.csv", "1.0,femur\n2,tibia\n", "line 1 is '1.0,femur'"),
+        ("a.json", '{"7": "Plantaris", "7": "Soleus"}', "label 7 is named twice"),
         ("a.json", "{", "not JSON"),
         ("a.json", '["Plantaris"]', "expected one JSON object"),
         ("a.json", '{"Plantaris": 7}', "whole numbers as keys"),

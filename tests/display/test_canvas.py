@@ -157,3 +157,25 @@ def test_an_explorer_has_the_sessions_actions_and_nothing_else(explorer):
 
 def test_outside_a_kernel_widgets_do_not_work():
     assert not widgets_work()
+
+
+def test_a_click_that_was_made_on_another_slice_is_refused(canvas):
+    session, before = canvas.session, canvas.view["place"]
+    session.go_to(0)
+    canvas.show()
+    receive(canvas, kind="point", x=12, y=20, inside=True, place=before)
+    assert "another slice or tissue came on screen" in canvas.error
+    assert len(session.prompts) == 0
+    assert canvas.readout["answered"] == 1
+    receive(canvas, request=2, kind="point", x=12, y=20, inside=True, place=canvas.view["place"])
+    assert canvas.error == ""
+    assert len(session.prompts) == 1
+
+
+def test_slices_are_turned_by_as_many_steps_as_were_asked_for(canvas):
+    canvas.session.go_to(0)
+    canvas.show()
+    place = canvas.view["place"]
+    for request in (1, 2):  # both made while slice 0 was on screen
+        receive(canvas, request=request, kind="slice", step=1, place=place)
+    assert canvas.session.index == 2

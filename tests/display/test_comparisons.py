@@ -153,9 +153,9 @@ def test_every_answer_stands_on_the_slice_with_its_click():
         assert (5.0, 5.0) in drawn
 
 
-def test_an_embedding_covers_its_slice():
-    panels = plots.embedding_beside(
-        one_slice(), colours=np.zeros((3, 5, 3)), likeness=np.ones((3, 5)), point=(5.0, 5.0)
-    )
+def test_an_embedding_lies_on_its_slice_cell_by_cell():
+    cells = {"colours": np.zeros((3, 6, 3)), "likeness": np.ones((3, 6))}
+    panels = plots.embedding_beside(one_slice(), **cells, cell_px=(4.0, 4.0), point=(5.0, 5.0))
     for ax in panels[1:]:
-        assert list(ax.images[-1].get_extent()) == [0, 20, 12, 0]
+        assert list(ax.images[-1].get_extent()) == [0, 24, 12, 0]  # the last cell is half padding
+        assert (ax.get_xlim(), ax.get_ylim()) == ((0, 20), (12, 0))

@@ -238,6 +238,7 @@ def make_table(**columns):
         "sequence": "t1w",
         "site": "",
         "side": "",
+        "visit": "",
         "plane": "axial",
         "status": "scored",
     }

@@ -203,6 +203,23 @@ def test_a_prompts_file_that_fits_only_in_part_changes_nothing(session, tmp_path
     assert session._prompts == before
 
 
+def test_a_prompts_file_with_a_label_that_is_not_there_changes_nothing(session, tmp_path):
+    other = {"slice": 1, "label": 5, "boxes_xyxy": [[2, 2, 20, 20]]}
+    (tmp_path / "p.json").write_text(json.dumps({"plane": "axial", "prompts": [other]}))
+    refused(session, lambda: session.load_prompts(tmp_path / "p.json"), "are of label 5")
+
+
+def test_a_slice_seen_again_with_another_model_has_that_models_mask(segmenter):
+    sibling = mskseg.load_segmenter("medsam_vit_mini")
+    session = Session(make_case(), {"a": segmenter, "b": sibling})
+    place = session.index
+    session.set_box(box_of(session))
+    session.go_to(place + 1)
+    session.choose_model("b")
+    session.go_to(place)
+    assert np.array_equal(session.mask, session.answer.masks[0])
+
+
 def test_a_model_that_fails_in_the_middle_changes_nothing(session, segmenter):
     session.set_box(box_of(session))
     before, mask = state(session), np.array(session.mask)

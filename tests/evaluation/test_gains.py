@@ -56,6 +56,27 @@ def test_tissues_that_lost_stand_on_top():
         tissue_changes(both, "thigh", part="inference")
 
 
+def test_a_person_with_few_slices_weighs_as_much_as_one_with_many():
+    def rows(subset: str, dices: dict[str, list[float]]) -> pd.DataFrame:
+        return pd.DataFrame(
+            {"training_subset": subset, "dataset": "d", "sequence": "q", "part": "test",
+             "subject": subject, "tissue": "t", "dice": dice, "filled_box_dice": 0.4,
+             "status": "scored"}
+            for subject, values in dices.items() for dice in values
+        )  # fmt: skip
+
+    before = rows("zero-shot", {"a": [0.5] * 10, "b": [0.5]})
+    after = rows("thigh", {"a": [0.5] * 10, "b": [0.6]})
+    changes = tissue_changes(pd.concat([before, after]), "thigh")
+    assert changes["change"].iloc[0] == pytest.approx(0.05)
+
+
+def test_a_missing_prediction_counts_as_dice_0():
+    table = scores("thigh", [0.0])
+    table.loc[0, ["dice", "status"]] = [0.0, "missing"]
+    assert subject_means(table)["dice"].iloc[0] == pytest.approx(((0.0 + 0.52) / 2 + 0.49) / 2)
+
+
 def test_bad_tables_are_refused():
     with pytest.raises(InputError, match="no row is of the training subset 'zero-shot'"):
         cross_table(scores("thigh", [0.1]), subsets=[find_subset("thigh")])

@@ -304,6 +304,7 @@ def table_of(*rows):
         "sequence": "t1w",
         "site": "",
         "side": "",
+        "visit": "",
         "plane": "axial",
         "status": "scored",
         "filled_box_dice": 0.5,

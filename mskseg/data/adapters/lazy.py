@@ -48,6 +48,7 @@ class ScanFiles:
     site: str = ""
     side: str = ""
     visit: str = ""
+    severity: str = ""
     echo: int | None = None
     read: Reader = field(default=lambda scan: read_pair(scan), repr=False)
 
@@ -81,6 +82,7 @@ class ScanFiles:
             site=self.site,
             side=self.side,
             visit=self.visit,
+            severity=self.severity,
         )
 
 

@@ -100,6 +100,10 @@ def _tissues(described: Mapping[str, Any], path: Path) -> dict[int, str]:
 
 def _sequence(described: Mapping[str, Any], channel: int, about: About) -> str:
     names = described.get("channel_names") or described.get("modality") or {}
+    if isinstance(names, list):
+        names = {str(number): name for number, name in enumerate(names)}
+    if not isinstance(names, Mapping):
+        raise InputError(f"channel names {names!r} in dataset.json; expected {{number: name}}")
     if len(names) <= 1 and about.sequence != "unknown":
         return about.sequence
     return str(names.get(str(channel), f"channel {channel:0{_DIGITS}}"))

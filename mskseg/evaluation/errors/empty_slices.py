@@ -14,6 +14,8 @@ import pandas as pd
 from mskseg.data.cases import Case
 from mskseg.errors import InputError
 from mskseg.evaluation.nested import nested_mean
+from mskseg.evaluation.rows import SCAN
+from mskseg.evaluation.summary import IN_THE_MEAN
 
 READINGS = ("left_out", "invented_is_0", "nothing_is_1")
 
@@ -52,12 +54,12 @@ def read_empty_slices(
         If a scored scan is not among the cases.
     """
     n_slices = {
-        (case.dataset, case.subject, case.sequence): len(
+        tuple(getattr(case, name) for name in SCAN): len(
             range(0, case.image.n_slices(case.plane), slice_step)
         )
         for case in cases
     }
-    scan, groups = ["dataset", "subject", "sequence"], list(by)
+    scan, groups = list(SCAN), list(by)
     unit = list(dict.fromkeys([*groups, *scan, "tissue"]))
     rows = []
     for key, group in table.groupby(unit, sort=False):
@@ -73,7 +75,7 @@ def read_empty_slices(
 
 
 def _read(group: pd.DataFrame, n_slices: int) -> dict[str, float]:
-    scored = group.loc[group["status"] == "scored", "dice"]
+    scored = group.loc[group["status"].isin(IN_THE_MEAN), "dice"]
     n_invented = int((group["status"] == "beyond_end").sum())
     n_small = int((group["status"] == "too_small").sum())
     n_nothing = n_slices - len(scored) - n_small - n_invented

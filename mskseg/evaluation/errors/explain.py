@@ -12,8 +12,10 @@ import pandas as pd
 from scipy import stats
 
 from mskseg.errors import InputError
+from mskseg.evaluation.rows import SCAN
+from mskseg.evaluation.summary import IN_THE_MEAN
 
-KEYS = ("dataset", "subject", "sequence", "tissue", "slice")
+KEYS = (*SCAN, "tissue", "slice")
 EFFECTS = {
     "area_mm2": "area",
     "thickness_mm": "thickness",
@@ -35,7 +37,7 @@ def with_properties(scores: pd.DataFrame, properties: pd.DataFrame) -> pd.DataFr
     Parameters
     ----------
     scores : pandas.DataFrame
-        From `mskseg.evaluation.score_cases`; only scored pairs are kept.
+        From `mskseg.evaluation.score_cases`; only pairs that count in a mean are kept.
     properties : pandas.DataFrame
         From `mskseg.evaluation.tissue_properties`, of the same cases; with `slice_step` 1, so that
         a structure's ends are known.
@@ -53,7 +55,7 @@ def with_properties(scores: pd.DataFrame, properties: pd.DataFrame) -> pd.DataFr
         If a scored pair has no properties.
     """
     keys = list(KEYS)
-    scored = scores[(scores["status"] == "scored") & (scores["area_mm2"] > 0)]
+    scored = scores[scores["status"].isin(IN_THE_MEAN) & (scores["area_mm2"] > 0)]
     wanted = properties[[*keys, "thickness_mm", "shape", "contrast"]]
     wanted = wanted.assign(from_end=_from_end(properties))
     joined = scored.merge(wanted, on=keys, how="left", validate="many_to_one")
@@ -153,8 +155,9 @@ def paired_change(
         pair.
     """
     groups, person = list(by), ["dataset", "subject"]
-    unit = list(dict.fromkeys([*groups, *person, "tissue", "slice"]))
-    scored = table[table["status"] == "scored"]
+    same = [key for key in KEYS if key != column]
+    unit = list(dict.fromkeys([*groups, *same]))
+    scored = table[table["status"].isin(IN_THE_MEAN)]
     sides = [scored[scored[column] == value].set_index(unit)[score] for value in (first, second)]
     change = (sides[1] - sides[0]).dropna().rename("change").reset_index()
     of_people = change.groupby([*groups, *person, "tissue"], sort=False)["change"].mean()

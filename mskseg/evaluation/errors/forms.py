@@ -21,6 +21,7 @@ from mskseg.evaluation.case_run import CaseRun
 from mskseg.evaluation.metrics import relative_volume_error
 from mskseg.evaluation.plans import OracleBox, PromptPlan
 from mskseg.evaluation.prediction import LabelPrediction, PromptableSegmenter
+from mskseg.evaluation.rows import described_scan
 from mskseg.evaluation.surfaces import bounding_slices, checked_spacing, outline_mm
 from mskseg.prompts import label_components
 from mskseg.prompts.checks import checked_mask
@@ -115,16 +116,14 @@ def score_forms(
     Returns
     -------
     pandas.DataFrame
-        One row for each case, slice and label that was prompted: `dataset`, `subject`, `sequence`,
+        One row for each case, slice and label that was prompted: the columns `rows.SCAN`,
         `tissue`, `slice`, `segmenter`, `area_error` (signed, of the reference's area),
         `solidity_gain` and `roughness_gain` (prediction less reference; NaN where either is empty).
     """
     asked = OracleBox() if plan is None else plan
     rows = [
         {
-            "dataset": case.dataset,
-            "subject": case.subject,
-            "sequence": case.sequence,
+            **described_scan(case),
             "tissue": case.tissue(each.label),
             "slice": each.case_slice.index,
             "segmenter": segmenter.name,

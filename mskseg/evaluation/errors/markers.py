@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from mskseg.data.cases import Case, CaseSlice
 from mskseg.data.maps import Maps
 from mskseg.evaluation.errors.biomarkers import agreement_table, height_mm, mean_inside
+from mskseg.evaluation.rows import SCAN
 from mskseg.evaluation.surfaces import bounding_slices
 from mskseg.evaluation.tissues import thickness_mm
 
@@ -169,7 +170,7 @@ def biomarker_table(table: pd.DataFrame, *, slice_distance_mm: Mapping[str, floa
         `unit`, `smallest_change`, `reference`, `prediction` (mm, ms, points or ml; means are over
         slices, weighted by area) and `difference` (in `unit`). NaN where nothing was predicted.
     """
-    keys = ["segmenter", "box_source", "dataset", "subject", "sequence", "tissue"]
+    keys = ["segmenter", "box_source", *SCAN, "tissue"]
     rows = []
     for marker in BIOMARKERS:
         fits = [
@@ -180,7 +181,7 @@ def biomarker_table(table: pd.DataFrame, *, slice_distance_mm: Mapping[str, floa
             named = dict(zip(keys, key, strict=True))
             distance = slice_distance_mm[named["dataset"]]
             pair = [_of_structure(group, marker, role, distance) for role in _ROLES]
-            if np.isfinite(pair[0]):
+            if np.isfinite(pair[0]) and pair[0] > 0:  # what was only invented has no reference
                 rows.append(named | _compared(marker, *pair))
     return pd.DataFrame(rows, columns=[*keys, *_COMPARED])
 

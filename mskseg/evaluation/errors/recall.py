@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +16,7 @@ from mskseg.evaluation.case_run import CaseRun
 from mskseg.evaluation.metrics import dice
 from mskseg.evaluation.plans import OraclePlan
 from mskseg.evaluation.prediction import LabelPrediction, PromptableSegmenter
+from mskseg.evaluation.rows import SCAN
 
 
 def predictions_of(
@@ -30,7 +31,7 @@ def predictions_of(
     Parameters
     ----------
     rows : pandas.DataFrame
-        With `dataset`, `subject`, `sequence`, `slice` and `label`, from `score_cases`.
+        With `slice`, `label` and the columns `rows.SCAN`, from `score_cases`.
     segmenter : PromptableSegmenter
     cases : iterable of Case
         Those that were scored.
@@ -115,9 +116,10 @@ def most_lost(picks: pd.DataFrame, segmenter: Any, cases: Iterable[Case]) -> Thr
 
 
 def _case_of(row: dict[Any, Any], cases: Iterable[Case]) -> Case:
-    names: Sequence[str] = ("dataset", "subject", "sequence")
-    wanted = tuple(row[name] for name in names)
+    wanted = tuple(row[name] for name in SCAN)
     for case in cases:
-        if wanted == tuple(getattr(case, name) for name in names):
+        if wanted == tuple(getattr(case, name) for name in SCAN):
             return case
-    raise InputError(f"{'/'.join(wanted)} is not among the cases; give those that were scored")
+    raise InputError(
+        f"{'/'.join(filter(None, wanted))} is not among the cases; give those that were scored"
+    )

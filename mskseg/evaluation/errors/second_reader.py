@@ -14,6 +14,8 @@ from mskseg.data.cases import Case, CaseSlice
 from mskseg.errors import InputError
 from mskseg.evaluation.metrics import dice
 from mskseg.evaluation.prediction import promptable_px
+from mskseg.evaluation.rows import SCAN, described_scan
+from mskseg.evaluation.summary import IN_THE_MEAN
 from mskseg.evaluation.surfaces import checked_spacing
 from mskseg.prompts import MIN_AREA_MM2
 from mskseg.prompts.checks import checked_mask
@@ -109,9 +111,7 @@ def reader_ceiling(
     """
     rows = [
         {
-            "dataset": case.dataset,
-            "subject": case.subject,
-            "sequence": case.sequence,
+            **described_scan(case),
             "tissue": case.tissue(label),
             "slice": one.index,
             "sigma_px": sigma,
@@ -150,8 +150,8 @@ def on_same_pairs(
     InputError
         If there is no such pair.
     """
-    keys = ["dataset", "subject", "sequence", "tissue", "slice"]
-    scored = scores[scores["status"] == "scored"]
+    keys = [*SCAN, "tissue", "slice"]
+    scored = scores[scores["status"].isin(IN_THE_MEAN)]
     pairs = readings[keys].merge(scored[keys]).drop_duplicates()
     if pairs.empty:
         raise InputError("no pair was both read again and scored; give the same cases and slices")

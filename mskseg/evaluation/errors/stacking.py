@@ -7,9 +7,11 @@ from itertools import pairwise
 import pandas as pd
 
 from mskseg.evaluation.nested import nested_mean
+from mskseg.evaluation.rows import SCAN
+from mskseg.evaluation.summary import IN_THE_MEAN
 from mskseg.evaluation.volumes import volume_table
 
-_STRUCTURE = ["segmenter", "box_source", "dataset", "subject", "sequence", "tissue"]
+_STRUCTURE = ["segmenter", "box_source", *SCAN, "tissue"]
 
 
 def stack_scores(table: pd.DataFrame) -> pd.DataFrame:
@@ -60,9 +62,9 @@ def with_distance(table: pd.DataFrame) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        The scored rows.
+        The rows that count in a mean.
     """
-    scored = table[table["status"] == "scored"]
+    scored = table[table["status"].isin(IN_THE_MEAN)]
     largest = scored.groupby(_STRUCTURE)["area_mm2"].transform("max")
     starts = scored["slice"].where(scored["area_mm2"] == largest)
     start = starts.groupby([scored[key] for key in _STRUCTURE]).transform("max")

@@ -13,6 +13,7 @@ from mskseg.data.cases import Case, CaseSlice
 from mskseg.errors import InputError
 from mskseg.evaluation.metrics import dice
 from mskseg.evaluation.nested import nested_mean
+from mskseg.evaluation.rows import described_scan
 from mskseg.prompts import boxes_from_mask, central_point, label_components
 
 Prompt = Literal["point", "box"]
@@ -113,9 +114,7 @@ def _slice_rows(
             scores = [dice(reference, mask) for mask in three.masks[number]]
             chosen = int(np.argmax(three.predicted_iou[number]))
             yield {
-                "dataset": case.dataset,
-                "subject": case.subject,
-                "sequence": case.sequence,
+                **described_scan(case),
                 "tissue": case.tissue(label),
                 "label": label,
                 "slice": one.index,

@@ -104,15 +104,20 @@ def _scores(
     scale = np.divide(image.shape, one.image.shape)[::-1]  # of x, of y
     embedding = segmenter.embed(image)
     for described, mask, given in asked:
-        arguments: dict[str, Any] = predict_arguments([_scaled(given, scale)])
+        arguments: dict[str, Any] = predict_arguments([_scaled(given, scale, shape=image.shape)])
         prediction = segmenter.predict(embedding, **arguments)
         probability = prediction.probabilities[:, 0].max(axis=0)
         yield described, dice(mask, _enlarged(probability, mask.shape) > 0.5)
 
 
-def _scaled(given: LabelPrompts, scale_xy: NDArray[np.float64]) -> LabelPrompts:
+def _scaled(
+    given: LabelPrompts, scale_xy: NDArray[np.float64], *, shape: tuple[int, ...]
+) -> LabelPrompts:
     points = None if given.point_coords is None else given.point_coords * scale_xy
-    return replace(given, boxes_xyxy=given.boxes_xyxy * np.tile(scale_xy, 2), point_coords=points)
+    # What reaches the edge must not pass it by rounding.
+    most = np.tile(shape[::-1], 2).astype(np.float64)
+    boxes = np.minimum(given.boxes_xyxy * np.tile(scale_xy, 2), most)
+    return replace(given, boxes_xyxy=boxes, point_coords=points)
 
 
 def _enlarged(probability: NDArray[np.float32], shape: tuple[int, ...]) -> NDArray[np.float32]:

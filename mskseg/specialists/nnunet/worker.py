@@ -13,7 +13,6 @@ import importlib
 import json
 import multiprocessing
 import os
-import random
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -95,15 +94,12 @@ def plan(folder: Path, settings: dict[str, Any]) -> None:
 
 def train(folder: Path, settings: dict[str, Any]) -> None:
     """Train fold 0 of our own split, from the last epoch if there is one."""
-    import numpy as np
     import torch
     from nnunetv2.run.run_training import get_trainer_from_args, maybe_load_checkpoint
 
     os.environ[_N_AUGMENTING] = "0"  # in this process: few cores, and the seed decides
     _announce_trainer()
-    random.seed(settings["seed"])
-    np.random.seed(settings["seed"])  # noqa: NPY002  nnU-Net draws from the global state
-    torch.manual_seed(settings["seed"])
+    torch.manual_seed(settings["seed"])  # the network's first weights
     begun = any(model_folder(folder, settings["configuration"]).glob("fold_0/checkpoint_*.pth"))
     trainer = get_trainer_from_args(
         str(DATASET_ID),
@@ -114,6 +110,7 @@ def train(folder: Path, settings: dict[str, Any]) -> None:
         continue_training=begun,
         device=torch.device(settings["device"]),
     )
+    trainer.seed = settings["seed"]
     maybe_load_checkpoint(trainer, begun, validation_only=False)
     trainer.run_training()
 

@@ -115,6 +115,11 @@ def _prepare(
         )
     step = config.validation_slice_step or config.slice_step
     trained = gather_slices(train, config, step=config.slice_step)
+    if len(trained.slices) < fabric.world_size:
+        raise InputError(
+            f"{len(trained.slices)} training slices came with {fabric.world_size} processes; "
+            "start fewer, or give more slices"
+        )
     selecting = gather_slices(validation, config, step=step)
     doubtful = check_sets(trained, selecting)
     if doubtful:

@@ -160,7 +160,8 @@ class Tuning:
         focal = self.config.loss == "dice_focal"
         losses = dice_and_entropy(logits, targets, weight=inside, focal=focal)
         if self.config.keep_iou_loss:  # as SAM learned it: the squared error of the estimate
-            found = mask_iou(logits.detach().masked_fill(inside == 0, -1.0), targets)
+            shown = logits.detach().masked_fill(inside == 0, -1.0)
+            found = mask_iou(shown[:, None], targets > 0.5)[:, 0]
             losses = losses + (predicted_iou - found).square()
         return losses
 

@@ -14,7 +14,8 @@ from mskseg.evaluation.errors.empty_slices import read_empty_slices
 
 def scan(n_slices: int = 10, subject: str = "s"):
     image = SimpleNamespace(n_slices=lambda _plane: n_slices)
-    return SimpleNamespace(dataset="d", subject=subject, sequence="q", plane="axial", image=image)
+    named = {"dataset": "d", "sequence": "q", "site": "", "side": "", "visit": ""}
+    return SimpleNamespace(**named, subject=subject, plane="axial", image=image)
 
 
 def table(statuses: list[str], dices: list[float]) -> pd.DataFrame:
@@ -25,6 +26,9 @@ def table(statuses: list[str], dices: list[float]) -> pd.DataFrame:
             "dataset": "d",
             "subject": "s",
             "sequence": "q",
+            "site": "",
+            "side": "",
+            "visit": "",
             "tissue": "t",
             "status": statuses,
             "dice": dices,
@@ -39,6 +43,13 @@ def test_three_readings_of_one_set_of_masks():
     assert got["invented_is_0"] == pytest.approx(1.6 / 3)
     assert got["nothing_is_1"] == pytest.approx((1.6 + 7) / 10)
     assert (got["n_scored"], got["n_invented"], got["n_nothing"]) == (2, 1, 7)
+
+
+def test_a_missing_prediction_is_no_slice_on_which_rightly_nothing_was_found():
+    rows = table(["missing"] * 4, [0.0] * 4)
+    (got,) = read_empty_slices(rows, [scan()]).to_dict("records")
+    assert got["left_out"] == 0
+    assert (got["n_scored"], got["n_nothing"]) == (4, 6)
 
 
 def test_what_is_too_small_for_a_box_is_not_empty():

@@ -21,6 +21,9 @@ def tables(n: int = 8) -> tuple[pd.DataFrame, pd.DataFrame]:
         "dataset": "d",
         "subject": "s",
         "sequence": "q",
+        "site": "",
+        "side": "",
+        "visit": "",
         "tissue": "t",
         "slice": range(2, n + 2),
     }

@@ -124,3 +124,10 @@ def test_limits_are_within_only_if_both_are_smaller_than_what_matters():
     assert lost["segmenter"].tolist() == ["good"]
     for nothing in (pairs.iloc[:0], pairs.assign(difference=np.nan)):
         assert biomarker_agreement(nothing).empty
+
+
+def test_a_structure_that_was_only_invented_has_no_biomarker(table):
+    invented = table.assign(
+        anatomy="thigh", tissue="gracilis", area_mm2=0.0, predicted_area_mm2=20.0
+    )
+    assert biomarker_table(invented, slice_distance_mm={"d": 4.0}).empty

@@ -16,6 +16,7 @@ from mskseg.evaluation.errors.second_reader import (
     second_reading,
 )
 from mskseg.evaluation.metrics import assd_mm, dice
+from mskseg.evaluation.rows import SCAN
 
 MM = (1.0, 1.0)
 
@@ -125,7 +126,7 @@ def test_specks_are_not_read_again_even_if_they_are_many(draw_case):
 
 
 def test_readers_and_models_are_compared_on_the_pairs_that_both_have():
-    keys = {"dataset": "d", "subject": "s", "sequence": "q", "tissue": "t"}
+    keys = {**dict.fromkeys(SCAN, "a"), "tissue": "t"}
     readings = pd.DataFrame(
         {**keys, "slice": [1, 1, 2, 3], "sigma_px": [0.5, 1.0] * 2, "dice": 0.9}
     )

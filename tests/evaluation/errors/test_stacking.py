@@ -24,6 +24,7 @@ def slices(**columns) -> pd.DataFrame:
         "sequence": "q",
         "site": "",
         "side": "",
+        "visit": "",
         "severity": "",
         "tissue": "t",
         "label": 1,

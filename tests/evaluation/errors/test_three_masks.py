@@ -78,6 +78,7 @@ def test_rows_of_a_table_come_back_as_the_masks_behind_them(filling):
 
 
 def test_a_scan_that_was_not_given_is_named(filling):
-    rows = pd.DataFrame({"dataset": ["d"], "subject": ["x"], "sequence": ["q"], "slice": [0]})
+    named = {"dataset": "d", "subject": "x", "sequence": "q", "site": "", "side": "", "visit": ""}
+    rows = pd.DataFrame([{**named, "slice": 0}])
     with pytest.raises(InputError, match="d/x/q is not among the cases"):
         predictions_of(rows.assign(label=1), filling, [make_case()], plan=OracleBox())

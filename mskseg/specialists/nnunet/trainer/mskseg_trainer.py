@@ -8,6 +8,7 @@ with the trained model; the model can then be used by nnU-Net's own commands, wi
 from __future__ import annotations
 
 import os
+import random
 from typing import Any
 
 import numpy as np
@@ -40,6 +41,7 @@ class MsksegTrainer(nnUNetTrainer):  # type: ignore[misc]
         self.optimiser = settings["optimiser"]
         self.time_limit_s = settings["time_limit_s"]
         self.mirroring = settings["mirroring"]
+        self.seed = 0
         self.save_every = 1  # so that a run that dies loses one epoch at most
         # Its plot costs more than a short epoch: drawn once, at the end.
         self._plot_progress = self.logger.plot_progress_png
@@ -73,6 +75,14 @@ class MsksegTrainer(nnUNetTrainer):  # type: ignore[misc]
         except TimeIsUp:
             self.print_to_log_file(f"time limit of {self.time_limit_s} s passed")
             self.on_train_end()
+
+    def on_epoch_start(self) -> None:
+        """Start each epoch with random numbers of its own, so that a resumed run draws the same."""
+        super().on_epoch_start()
+        seed = self.seed + 1000 * self.current_epoch
+        random.seed(seed)
+        np.random.seed(seed)  # noqa: NPY002  nnU-Net draws from the global state
+        torch.manual_seed(seed)
 
     def on_epoch_end(self) -> None:
         """Report progress in a line that the parent process reads; stop if the time is up."""

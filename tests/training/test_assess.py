@@ -47,7 +47,7 @@ def rows_of(**columns: list) -> pd.DataFrame:
     fixed = {
         "segmenter": "mini", "prompt": "box", "box_source": "oracle", "status": "scored",
         "miniature": True, "dataset": "d", "subject": "s", "sequence": "t1w", "site": "A",
-        "side": "", "plane": "axial", "label": 1, "tissue": "muscle", "n_prompts": 1,
+        "side": "", "visit": "", "plane": "axial", "label": 1, "tissue": "muscle", "n_prompts": 1,
         "group": "solid", "filled_box_dice": 0.5, "iou": 0.5, "predicted_iou": 0.5,
     }  # fmt: skip
     return pd.DataFrame({**fixed, "slice": range(count), **columns}, index=range(count))

@@ -9,6 +9,7 @@ import pandas as pd
 from mskseg.data.subsets import Subset
 from mskseg.errors import InputError
 from mskseg.evaluation.bootstrap import interval_of_mean
+from mskseg.evaluation.nested import nested_mean
 from mskseg.evaluation.summary import IN_THE_MEAN
 
 ZERO_SHOT = "zero-shot"
@@ -136,18 +137,14 @@ def tissue_changes(
         raise InputError(
             f"nothing of {part} was scored both zero-shot and tuned on {training_subset}"
         )
+    untuned = nested_mean(before, by=keys, values=["filled_box_dice", "dice"]).set_index(keys)
+    tuned = nested_mean(after, by=keys).set_index(keys)
     table = pd.DataFrame(
         {
-            "filled_box": _of_subjects(before, keys, "filled_box_dice"),
-            "zero_shot": _of_subjects(before, keys, "dice"),
-            "tuned": _of_subjects(after, keys, "dice"),
-            "n_pairs": before.groupby(keys).size(),
+            "filled_box": untuned["filled_box_dice"],
+            "zero_shot": untuned["dice"],
+            "tuned": tuned["dice"],
+            "n_pairs": untuned["n_objects"],
         }
     )
     return table.assign(change=table["tuned"] - table["zero_shot"]).sort_values("change")
-
-
-def _of_subjects(scored: pd.DataFrame, keys: list[str], value: str) -> pd.Series[float]:
-    """Average over the slices of each subject, then over the subjects."""
-    of_subjects = scored.groupby([*keys, "subject"])[value].mean()
-    return of_subjects.groupby(keys).mean()

@@ -22,15 +22,14 @@ from torch.nn import functional
 from mskseg.errors import InputError
 from mskseg.evaluation.metrics import dice
 from mskseg.files import written_atomically
-from mskseg.models.checkpoints import load_segmenter
 from mskseg.models.preprocessing import MedSamPreprocessing
 from mskseg.models.segmenter import Segmenter
 from mskseg.models.upstream import Sam
 from mskseg.training import prompting
 from mskseg.training.decoding import decode, embed_masks, embed_prompts
-from mskseg.training.exporting import export_miniature
 from mskseg.training.losses import dice_and_entropy
 from mskseg.training.medical_scenes import random_medical_scenes
+from mskseg.training.miniatures import export_miniature, load_sam_mini
 from mskseg.training.passes import backward_in_passes
 
 SELECTION_SEED, REPORT_SEED = 3_000_003, 4_000_037  # training draws from small seeds
@@ -81,9 +80,7 @@ class MedSamTuning:
 
     def __init__(self, config: MedSamConfig, folder: Path, *, weights: str | Path) -> None:
         self.config, self.folder, self.step, self.best = config, folder, 0, -math.inf
-        start = load_segmenter(weights)
-        if not start.miniature or start.preprocessing.name != "sam":
-            raise InputError(f"{weights} is no SAM-mini; give sam_vit_mini or a file of its kind")
+        start = load_sam_mini(weights)
         self.start_sha256 = start.fingerprint
         self.sam: Sam = start.model
         preprocessing = MedSamPreprocessing(start.preprocessing.image_size, "model")

@@ -15,11 +15,10 @@ from tqdm.auto import tqdm
 
 from mskseg.errors import InputError
 from mskseg.files import written_atomically
-from mskseg.models.checkpoints import load_segmenter
 from mskseg.models.mini.architecture import build_sam_mini
 from mskseg.models.upstream import Sam
 from mskseg.training.distributed import average_gradients, launched_fabric
-from mskseg.training.exporting import export_miniature
+from mskseg.training.miniatures import export_miniature, load_sam_mini
 from mskseg.training.pretrain_step import PretrainConfig, train_step
 from mskseg.training.timing import PartTimes
 from mskseg.training.warm_start import initialise, warm_start_loss
@@ -191,9 +190,7 @@ class Pretraining:
         InputError
             If the file holds no SAM-mini.
         """
-        start = load_segmenter(weights)
-        if not start.miniature or start.preprocessing.name != "sam":
-            raise InputError(f"{weights} is no SAM-mini; give sam_vit_mini or a file of its kind")
+        start = load_sam_mini(weights)
         self.start_sha256 = start.fingerprint
         self.sam.load_state_dict(start.model.state_dict())
         self.average.load_state_dict(start.model.state_dict())

@@ -99,8 +99,7 @@ def run_workbook(
 
     def run(path: Path) -> NotebookRun:
         parameters = {**sizes[path.stem][size], **(given or {}), "output": str(output)}
-        done = _run_or_keep(path, output, parameters, record=record, progress=progress)
-        declared = declared_parameters(load_notebook(path))
+        done, declared = _run_or_keep(path, output, parameters, record=record, progress=progress)
         return replace(done, unused=tuple(name for name in given or {} if name not in declared))
 
     for together in _stages(paths):
@@ -195,19 +194,20 @@ def _make_folder(folder: Path) -> None:
 
 def _run_or_keep(
     path: Path, output: Path, parameters: Mapping[str, Any], *, record: Record, progress: bool
-) -> NotebookRun:
+) -> tuple[NotebookRun, set[str]]:
+    """Give what became of a notebook, and the parameters that it declares."""
     notebook = load_notebook(path)
     declared = declared_parameters(notebook)
     parameters = {name: value for name, value in parameters.items() if name in declared}
     key = result_key(path, parameters, read=_read_by(path, output, declared))
     if kept := record.finished(path.stem, key):
-        return kept
+        return kept, declared
     _keep_trainings_of(key, output / TRAININGS / path.stem, fresh=not record.kept)
     run = execute(
         notebook, path.stem, output, parameters=parameters, cwd=path.parent, progress=progress
     )
     record.add(run, key)
-    return run
+    return run, declared
 
 
 def _keep_trainings_of(key: str, folder: Path, *, fresh: bool) -> None:

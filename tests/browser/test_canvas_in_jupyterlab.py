@@ -24,6 +24,12 @@ import numpy as np
 import pytest
 from PIL import Image
 from playwright.sync_api import sync_playwright
+from scipy import ndimage
+
+import mskseg
+from mskseg.data.cases import Case
+from mskseg.data.readers import load_image, load_label_map
+from mskseg.display.session import Session
 
 OUTPUT = Path(__file__).parents[2] / "output" / "browser"
 TOKEN = "token-of-the-test"
@@ -231,6 +237,21 @@ def drag_box(canvas, shape):
     return canvas.drag((x + radius, y + radius), (x - radius, y - radius))
 
 
+def mask_of_box(folder, shape):
+    """What the model answers to the box of `drag_box`, without a browser."""
+    write_scan(folder)
+    image, reference = load_image(folder / "image.nii.gz"), load_label_map(folder / "labels.nii.gz")
+    case = Case(subject="a", image=image, reference=reference, tissues={1: "bone", 2: "small"})
+    session = Session(case, {"sam_vit_mini": mskseg.load_segmenter("sam_vit_mini")})
+    session.go_to(1)
+    (x, y), radius = shape
+    height, width = session.slice.image.shape
+    corners = [on_screen((x + s * radius, y + s * radius)) for s in (1, -1)]
+    session.set_box([part * size for corner in corners
+                     for part, size in zip(corner, (width, height), strict=True)])  # fmt: skip
+    return session.mask
+
+
 @pytest.mark.slow
 def test_the_slice_lies_as_the_patient_does(canvas):
     pixels = canvas.pixels("1_slice")
@@ -242,15 +263,18 @@ def test_the_slice_lies_as_the_patient_does(canvas):
 
 
 @pytest.mark.slow
-def test_a_box_paints_the_bone_and_shows_its_dice_and_undo_takes_it_away(canvas):
+def test_a_box_paints_the_bone_and_shows_its_dice_and_undo_takes_it_away(canvas, tmp_path):
     drag_box(canvas, BONE)
     pixels = canvas.pixels("2_box")
+    expected = mask_of_box(tmp_path, BONE)
     assert not any(is_tinted(at(pixels, point)) for point in around(BONE, 1.6))
     rows, columns = np.mgrid[:64, :90]
     x, y = EDGE_MM["right"] - columns - 0.5, EDGE_MM["front"] - 2.0 * rows - 1.0
     reference = np.hypot(x - BONE[0][0], y - BONE[0][1]) < BONE[1]
     painted = np.array([[is_tinted(at(pixels, p)) for p in zip(*line, strict=True)]
                         for line in zip(x, y, strict=True)])  # fmt: skip
+    assert painted[ndimage.binary_erosion(expected)].all()
+    assert not painted[~ndimage.binary_dilation(expected)].any()
     measured = 2 * (painted & reference).sum() / (painted.sum() + reference.sum())
     assert float(canvas.status("Dice")) == pytest.approx(measured, abs=0.06)
     assert measured > 0.8

@@ -1,4 +1,4 @@
-"""Write a miniature's weights as the package ships them."""
+"""Load SAM-mini to train it on, and write a miniature's weights as the package ships them."""
 
 from __future__ import annotations
 
@@ -6,8 +6,19 @@ import json
 from pathlib import Path
 from typing import Any
 
+from mskseg.errors import InputError
+from mskseg.models.checkpoints import load_segmenter
+from mskseg.models.segmenter import Segmenter
 from mskseg.models.upstream import Sam
 from mskseg.models.weights import write_safetensors
+
+
+def load_sam_mini(weights: str | Path) -> Segmenter:
+    """Load weights that a training may start from; InputError if they are not SAM-mini's."""
+    start = load_segmenter(weights)
+    if not start.miniature or start.preprocessing.name != "sam":
+        raise InputError(f"{weights} is no SAM-mini; give sam_vit_mini or a file of its kind")
+    return start
 
 
 def export_miniature(sam: Sam, path: Path, *, preprocessing: str, origin: dict[str, Any]) -> None:

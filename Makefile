@@ -44,10 +44,10 @@ figure: $(INSTALLED)  ## Make the README's figure and its table of the real thig
 	$(BIN)/mskseg evaluate $(SCANS)/qmritools/thigh_image.nii.gz --csv docs/zero_shot_thigh.csv \
 	  --reference $(SCANS)/qmritools/thigh_labels.nii.gz --label-names $(SCANS)/qmritools/thigh_labels.txt
 
-results: $(INSTALLED)  ## Run 05 and 07 at full size (a GPU, or a night); tables to results/
-	$(BIN)/mskseg run 05 07 --size full --output output/full
+results: $(INSTALLED)  ## Run 04 and 08 at full size (a GPU, or a night); tables to results/
+	$(BIN)/mskseg run 04 08 --size full --output output/full
 	mkdir -p results
-	cp output/full/tables/05_*.csv* output/full/tables/07_uncertainty.csv* results
+	cp output/full/tables/04_*.csv* output/full/tables/08_uncertainty.csv* results
 
 constraints: $(BIN)/python  ## Compile constraints.txt anew from pyproject.toml (the newest versions allowed)
 	$(call uv,pip compile --quiet --universal --upgrade --all-extras --no-annotate \

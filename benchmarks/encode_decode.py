@@ -19,8 +19,8 @@ import time
 import torch
 
 import mskseg
-from mskseg.training.bars import BARS
-from mskseg.training.timing import time_segmenter
+from mskseg_mini.bars import BARS
+from mskseg_mini.timing import time_segmenter
 
 
 def main() -> None:

@@ -31,16 +31,16 @@ import numpy as np
 import torch
 
 import mskseg
-from mskseg.data.cases import Case, CaseSet
-from mskseg.data.volume import LabelMap, Volume
+from mskseg.case import Case, CaseSet
+from mskseg.finetuning.config import FineTuneConfig
+from mskseg.finetuning.distributed import launched_fabric
+from mskseg.finetuning.samples import gather_slices
+from mskseg.finetuning.tuning import Tuning
 from mskseg.models.checkpoints import ARCHITECTURES, load_segmenter
 from mskseg.models.embeddings import EmbeddingCache
 from mskseg.models.preprocessing import SamPreprocessing, as_rgb_uint8
 from mskseg.models.segmenter import Segmenter
-from mskseg.training.distributed import launched_fabric
-from mskseg.training.finetuning import FineTuneConfig
-from mskseg.training.finetuning.samples import gather_slices
-from mskseg.training.finetuning.tuning import Tuning
+from mskseg.volume import LabelMap, Volume
 
 
 def drawn_cases(n_slices: int, size: int) -> CaseSet:

@@ -11,10 +11,10 @@ import time
 
 import numpy as np
 
-from mskseg.data.phantom.acquisition import check_site
-from mskseg.data.phantom.anatomies import ANATOMIES
-from mskseg.data.phantom.anatomy import rasterise
-from mskseg.data.phantom.scanning import SUBJECT, TEXTURE, Randomness, scan
+from mskseg_phantom.acquisition import check_site
+from mskseg_phantom.anatomies import ANATOMIES
+from mskseg_phantom.anatomy import rasterise
+from mskseg_phantom.scanning import SUBJECT, TEXTURE, Randomness, scan
 
 SHAPE = (256, 256, 24)
 REPEATS = 3

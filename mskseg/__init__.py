@@ -9,9 +9,10 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from mskseg.data.cases import Case, CaseSet, CaseSlice
-    from mskseg.data.datasets import load_cases
-    from mskseg.data.readers import (
+    from mskseg.case import Case, CaseSet, CaseSlice
+    from mskseg.datasets.loading import load_cases
+    from mskseg.errors import InputError, MsksegError, OutputError
+    from mskseg.io.readers import (
         list_echoes,
         load_echoes,
         load_image,
@@ -19,29 +20,28 @@ if TYPE_CHECKING:
         load_label_names,
         save_nifti,
     )
-    from mskseg.data.volume import LabelMap, Volume
-    from mskseg.errors import InputError, MsksegError, OutputError
     from mskseg.models.checkpoints import load_segmenter
+    from mskseg.volume import LabelMap, Volume
 
     __version__: str
 
 _HOMES = {
-    "Case": "mskseg.data.cases",
-    "CaseSet": "mskseg.data.cases",
-    "CaseSlice": "mskseg.data.cases",
+    "Case": "mskseg.case",
+    "CaseSet": "mskseg.case",
+    "CaseSlice": "mskseg.case",
     "InputError": "mskseg.errors",
-    "LabelMap": "mskseg.data.volume",
+    "LabelMap": "mskseg.volume",
     "MsksegError": "mskseg.errors",
     "OutputError": "mskseg.errors",
-    "Volume": "mskseg.data.volume",
-    "list_echoes": "mskseg.data.readers",
-    "load_cases": "mskseg.data.datasets",
-    "load_echoes": "mskseg.data.readers",
-    "load_image": "mskseg.data.readers",
-    "load_label_map": "mskseg.data.readers",
-    "load_label_names": "mskseg.data.readers",
+    "Volume": "mskseg.volume",
+    "list_echoes": "mskseg.io.readers",
+    "load_cases": "mskseg.datasets.loading",
+    "load_echoes": "mskseg.io.readers",
+    "load_image": "mskseg.io.readers",
+    "load_label_map": "mskseg.io.readers",
+    "load_label_names": "mskseg.io.readers",
     "load_segmenter": "mskseg.models.checkpoints",
-    "save_nifti": "mskseg.data.readers",
+    "save_nifti": "mskseg.io.readers",
 }
 
 __all__ = [

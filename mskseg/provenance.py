@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from mskseg.errors import InputError
 
 if TYPE_CHECKING:
-    from mskseg.data.cases import Case, CaseSet
+    from mskseg.case import Case, CaseSet
 
 PNG_KEY = "mskseg provenance"
 """Name of the PNG text field that holds the provenance as JSON."""

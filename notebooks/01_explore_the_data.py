@@ -41,17 +41,20 @@ import pandas as pd
 from IPython.display import Markdown
 
 import mskseg
-from mskseg.data import phantom
-from mskseg.data.cases import Case, CaseSlice
-from mskseg.data.intensities import to_8_bit
-from mskseg.data.phantom.comparison import limb_of
-from mskseg.data.selection import fullest_slice, load_fetched, load_some, load_splits
-from mskseg.display import plots
-from mskseg.evaluation import dice, tissue_means, tissue_properties, write_table
+import mskseg_phantom as phantom
+from mskseg import display
+from mskseg.case import Case, CaseSlice
+from mskseg.datasets.selection import fullest_slice, load_fetched, load_some, load_splits
+from mskseg.evaluation.metrics import dice
 from mskseg.evaluation.overview import describe_datasets, describe_scans
-from mskseg.models.views import model_view
+from mskseg.evaluation.tables import write_table
+from mskseg.evaluation.tissues import tissue_means, tissue_properties
+from mskseg.intensities import to_8_bit
 from mskseg.prompts import boxes_from_mask
 from mskseg.provenance import provenance
+from mskseg_phantom.comparison import limb_of
+from mskseg_studies import exploration
+from mskseg_studies.model_parts.views import model_view
 
 # %% tags=["parameters"]
 datasets = ["phantom_knee", "phantom_spine", "phantom_hip", "phantom_thigh"]  # of the manifest
@@ -93,14 +96,14 @@ describe_scans(cases)
 
 # %% alt="One slice of each anatomy, and below it the same slice with its labels in colour and a legend"
 slices = [fullest_slice(case) for case in cases]
-panels = plots.montage(
+panels = display.montage(
     slices,
     titles=[f"{case.anatomy}, {case.sequence}" for case in cases],
     tissues=[case.tissues for case in cases],
     title=f"{sum(len(some.tissues) for some in sets)} tissues: sheets, rings, blocks and bellies",
 )
 facts = provenance(command="01_explore_the_data", cases=cases, seed=seed)
-plots.save_figure(panels[0], figures / "01_anatomies.png", provenance=facts)
+display.save_figure(panels[0], figures / "01_anatomies.png", provenance=facts)
 
 # %% [markdown]
 # **What you see**: letters at the edges say where the patient's right, left, front (A), back (P), head (S) and feet (I) are; a patient's right is on *your* left. Cartilage is a curved sheet of two or three pixels, a vertebral body a block, subcutaneous fat a ring around everything else. One word, "segmentation", and very different tasks.
@@ -114,7 +117,7 @@ plots.save_figure(panels[0], figures / "01_anatomies.png", provenance=facts)
 # %% alt="The same slice of one person in several sequences side by side"
 many = load_some(names[0], n_sequences=None)
 same_place = [each.slice(slices[0].index) for each in many]
-contrasts = plots.montage(
+contrasts = display.montage(
     same_place,
     titles=[each.sequence for each in many],
     title=f"One {many[0].anatomy}, one slice: the recipe decides what is bright",
@@ -139,7 +142,7 @@ by_sequence.pivot_table(
 drawn = phantom.make_phantom("thigh", 17, sequence="dixon_opposed", shape=(170, 170, 24), seed=seed)
 real = load_fetched(real_scan)
 limbs = {case.dataset: limb_of(case) for case in (drawn, *real)}
-beside = plots.montage(
+beside = display.montage(
     [limb.middle_slice() for limb in limbs.values()],
     titles=list(limbs),
     columns=2,
@@ -155,7 +158,7 @@ if not real:
 pd.DataFrame({name: asdict(limb.realism) for name, limb in limbs.items()}).round(2)
 
 # %% alt="Histograms of the signal of muscle, drawn over one another for phantom and real scan"
-of_muscle = plots.histograms(
+of_muscle = exploration.histograms(
     {name: limb.relative_muscle for name, limb in limbs.items()},
     value="signal of muscle over its median",
     limits=(0, 2),
@@ -163,12 +166,12 @@ of_muscle = plots.histograms(
 )
 
 # %% alt="Radial power spectra on logarithmic axes, drawn over one another for phantom and real scan"
-of_detail = plots.spectra(
+of_detail = exploration.spectra(
     {name: limb.spectrum() for name, limb in limbs.items()},
     band_per_mm=(0.03, 0.25),
     title="Power falls with spatial frequency; the slope is fitted in the grey band",
 )
-plots.save_figure(of_detail, figures / "01_spectra.png", provenance=facts)
+display.save_figure(of_detail, figures / "01_spectra.png", provenance=facts)
 
 # %% [markdown]
 # **What you see**: where both lines are drawn, the real histogram is the wider one, and the spectra run nearly parallel. A test of this project holds the three figures within a quarter of those of the real scan. That makes the phantom a fair place to *practise*; it does not make it a patient.
@@ -231,7 +234,7 @@ windows = {
     "20 to 80 %": tuple(np.percentile(voxels[voxels > 0], (20, 80))),
 }
 shown = [replace(slices[0], image=to_8_bit(raw, window)) for window in windows.values()]
-windowed = plots.montage(
+windowed = display.montage(
     shown, titles=list(windows), title="Too wide wastes grey, too narrow clips"
 )
 
@@ -256,7 +259,7 @@ views = {
 }
 received = [CaseSlice(view, None, (1.0, 1.0), first.plane, 0) for view in views.values()]
 ranges = [f"{kind}: {view.min():.1f} to {view.max():.1f}" for kind, view in views.items()]
-as_seen = plots.montage(
+as_seen = display.montage(
     [narrow, *received],
     titles=["slice: 0 to 255", *ranges],
     columns=3,
@@ -282,13 +285,13 @@ boxes = [
     )
     for one in slices
 ]
-boxed = plots.montage(
+boxed = display.montage(
     slices,
     titles=[f"{c.anatomy}: {len(b)} boxes" for c, b in zip(cases, boxes, strict=True)],
     title="A box says place and size, not shape",
 )
 for ax, of_slice in zip(boxed, boxes, strict=True):
-    plots.draw_boxes(ax, of_slice)
+    display.draw_boxes(ax, of_slice)
 
 # %% [markdown]
 # **What you see**: the box of the curved femoral cartilage also holds the bone that it covers, and that of subcutaneous fat the whole leg. Pieces below 30 mm² get no box, but their pixels stay in the reference.
@@ -355,10 +358,10 @@ print(f"{len(table)} pairs of slice and tissue, {means['n_subjects'].min()} or m
 
 # %% alt="Area, thickness and contrast of every tissue as three columns of dots, one row per tissue"
 thinnest, thickest = means["thickness_mm"].min(), means["thickness_mm"].max()
-chart = plots.tissue_chart(
+chart = exploration.tissue_chart(
     means, title=f"Thickness spans {thinnest:.1f} to {thickest:.0f} mm, contrast both signs"
 )
-plots.save_figure(chart[0], figures / "01_tissues.png", provenance=measured)
+display.save_figure(chart[0], figures / "01_tissues.png", provenance=measured)
 
 # %% [markdown]
 # **What you see**: expect low Dice where a dot is far left in the middle column (one pixel is then a large part of the tissue) and where it is near the line in the right one (a border that cannot be seen has to be known). Values near zero also arise where one side is brighter and the other darker, as around a vertebra between discs and fat. When a later notebook shows you a Dice, come back to this figure.

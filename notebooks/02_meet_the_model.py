@@ -40,17 +40,24 @@ import torch
 from IPython.display import Markdown
 
 import mskseg
-from mskseg.data.selection import fullest_slice, load_some
-from mskseg.display import plots
-from mskseg.display.canvas import PromptExplorer, widgets_work
-from mskseg.evaluation import OracleBox, OraclePoint, dice
+from mskseg import display
+from mskseg.datasets.selection import fullest_slice, load_some
+from mskseg.display.canvas.widget import PromptExplorer, widgets_work
+from mskseg.evaluation.metrics import dice
 from mskseg.evaluation.tables import score_cases, write_table
 from mskseg.models.automatic import grid_candidates
-from mskseg.models.parts import count_parameters, describe_prompts, shapes_of
-from mskseg.models.views import embedding_colours, embedding_likeness, slice_px_per_cell
 from mskseg.prompts import boxes_from_mask, central_point, error_point, jitter_boxes, random_points
+from mskseg.prompts.oracle_plans import OracleBox, OraclePoint
 from mskseg.provenance import provenance
-from mskseg.training.scenes import random_scenes
+from mskseg_mini import figures as scene_figures
+from mskseg_mini.scenes import random_scenes
+from mskseg_studies import model_parts
+from mskseg_studies.model_parts.parts import count_parameters, describe_prompts, shapes_of
+from mskseg_studies.model_parts.views import (
+    embedding_colours,
+    embedding_likeness,
+    slice_px_per_cell,
+)
 
 # %% tags=["parameters"]
 dataset = "phantom_knee"  # a data set of the manifest
@@ -84,7 +91,7 @@ print(f"mskseg {mskseg.__version__}, {segmenter}, {segmenter.device}, seed {seed
 
 # %% alt="The three parts of the model with the sizes of what passes between them"
 parts = count_parameters(segmenter)
-drawing = plots.draw_architecture(
+drawing = model_parts.draw_architecture(
     shapes_of(segmenter),
     parameters=dict(zip(parts["part"], parts["parameters"], strict=True)),
     title="A slice is encoded once; a prompt costs a small decoder",
@@ -113,7 +120,7 @@ print(f"{tuple(embedding.features.shape)} numbers in {1000 * embedding.encode_s:
 
 # %% alt="A slice, its embedding in false colours, and how much each cell resembles the one under a point"
 inside = central_point(target, spacing_mm=one.spacing_mm)
-seen = plots.embedding_beside(
+seen = display.embedding_beside(
     one,
     colours=embedding_colours(embedding, segmenter=segmenter),
     likeness=embedding_likeness(embedding, tuple(inside), segmenter=segmenter),
@@ -160,12 +167,12 @@ answers = {
     name: segmenter.predict(embedding, **prompt).masks[0, 0] for name, prompt in prompts.items()
 }
 headings = [f"{name}: {dice(target, mask):.2f}" for name, mask in answers.items()]
-asked = plots.masks_beside(
+asked = display.masks_beside(
     one, list(answers.values()), titles=headings, title=f"Dice of the {tissue} by kind of prompt"
 )
 
 # %% [markdown]
-# **What you see**: a point says where, a box says where and how large. Feeding back the mask of an earlier answer lets the model refine it, which matters once corrections come in. One object on one slice proves nothing; notebook 04 counts points over many.
+# **What you see**: a point says where, a box says where and how large. Feeding back the mask of an earlier answer lets the model refine it, which matters once corrections come in. One object on one slice proves nothing; notebook 06 counts points over many.
 #
 # ## Let one point be ambiguous
 #
@@ -177,7 +184,7 @@ predicted, three_masks = candidates.predicted_iou[0], candidates.masks[0]
 true = [(mask & target).sum() / (mask | target).sum() for mask in three_masks]
 
 # %% alt="Three masks for one point, with predicted and true IoU of each"
-ways = plots.masks_beside(
+ways = display.masks_beside(
     one,
     three_masks,
     titles=[f"predicted {p:.2f}, true {t:.2f}" for p, t in zip(predicted, true, strict=True)],
@@ -202,11 +209,11 @@ write_table(table, tables / "02_predicted_iou.csv", provenance=facts)
 pairs = table.dropna(subset=["predicted_iou", "iou"])
 by_prompt = {name: (rows["predicted_iou"], rows["iou"]) for name, rows in pairs.groupby("prompt")}
 r = pairs["predicted_iou"].corr(pairs["iou"])
-agreement = plots.estimate_chart(by_prompt, title=f"It knows something about itself: r = {r:.2f}")
-plots.save_figure(agreement, figures / "02_predicted_iou.png", provenance=facts)
+agreement = display.estimate_chart(by_prompt, title=f"It knows something about itself: r = {r:.2f}")
+display.save_figure(agreement, figures / "02_predicted_iou.png", provenance=facts)
 
 # %% [markdown]
-# **What you see**: the prediction comes from a small regression head. Nothing bounds it to 0..1, and nothing taught it about a tissue that it never saw. It ranks masks; it is not a probability. Notebook 07 asks when such a number may be trusted.
+# **What you see**: the prediction comes from a small regression head. Nothing bounds it to 0..1, and nothing taught it about a tissue that it never saw. It ranks masks; it is not a probability. Notebook 08 asks when such a number may be trusted.
 #
 # ## Correct with clicks
 #
@@ -224,13 +231,13 @@ for _ in range(n_clicks + 1):
 print("Dice after each click: " + ", ".join(f"{score:.2f}" for score in scores))
 
 # %% alt="The slice with all clicks and the mask after the last one"
-(clicked,) = plots.masks_beside(
+(clicked,) = display.masks_beside(
     one,
     answer.masks[0],
     titles=[f"{len(scores)} clicks: Dice {scores[0]:.2f} to {scores[-1]:.2f}"],
 )
-plots.draw_label_map(clicked, target, colours={1: "white"}, linestyle="dashed")
-all_clicks = plots.draw_points(clicked, points[: len(scores)], point_labels=labels[: len(scores)])
+display.draw_label_map(clicked, target, colours={1: "white"}, linestyle="dashed")
+all_clicks = display.draw_points(clicked, points[: len(scores)], point_labels=labels[: len(scores)])
 
 # %% [markdown]
 # **What you see**: read the line above from left to right. Early corrections usually gain most, and a click can also *lose*: the last mask is a hint, and the whole mask is drawn anew. Circles say inside, crosses outside; dashed is the reference.
@@ -243,18 +250,20 @@ all_clicks = plots.draw_points(clicked, points[: len(scores)], point_labels=labe
 
 # %% alt="Eight synthetic training scenes, up to five objects of each outlined"
 scenes = random_scenes(8, generator=torch.Generator().manual_seed(seed))
-page = plots.scene_page(scenes, title="Drawn, not scanned: SAM-mini learned from scenes like these")
+page = scene_figures.scene_page(
+    scenes, title="Drawn, not scanned: SAM-mini learned from scenes like these"
+)
 
 # %% alt="Ten noisy boxes around one object"
 noisy = jitter_boxes(np.repeat(box[None], 10, axis=0), shape=target.shape, rng=rng, relative=0.1)
 moved = segmenter.predict(embedding, boxes_xyxy=noisy).masks[:, 0]
 spread = sorted(dice(target, each) for each in moved)
-drawn = plots.show_slice(one.image, spacing_mm=one.spacing_mm)
+drawn = display.show_slice(one.image, spacing_mm=one.spacing_mm)
 drawn.set_title(f"Boxes moved by a tenth: Dice {spread[0]:.2f} to {spread[-1]:.2f}")
-all_boxes = plots.draw_boxes(drawn, noisy)
+all_boxes = display.draw_boxes(drawn, noisy)
 
 # %% [markdown]
-# **What you see**: some scenes are limbs in section, joints and bands by design, so that "zero-shot" holds for images here, less for shapes. On our slice the answer moves with the box, and not always downwards. A spread over moved boxes is the cheapest measure of how sure an answer is; notebook 07 makes maps of it.
+# **What you see**: some scenes are limbs in section, joints and bands by design, so that "zero-shot" holds for images here, less for shapes. On our slice the answer moves with the box, and not always downwards. A spread over moved boxes is the cheapest measure of how sure an answer is; notebook 08 makes maps of it.
 #
 # ## Segment everything
 #
@@ -272,8 +281,8 @@ pd.Series({name: len(some) for name, some in left.items()}, name="masks left").t
 
 # %% alt="The masks that remain, each in a colour"
 how_many = f"{len(new)} masks remain of {len(everything)}"
-remaining = plots.show_slice(one.image, spacing_mm=one.spacing_mm, title=how_many)
-all_masks = plots.draw_masks(remaining, new.masks)
+remaining = display.show_slice(one.image, spacing_mm=one.spacing_mm, title=how_many)
+all_masks = display.draw_masks(remaining, new.masks)
 
 # %% [markdown]
 # **What you see**: pieces without names. Automatic masks find what has a border; whether that is a tissue, a part of one or a shadow they cannot say. For segmentation of named tissues this is a source of proposals, not an answer.
@@ -297,7 +306,7 @@ print("the canvas works in JupyterLab" if widgets_work() else "no kernel: use th
 explorer
 
 # %% alt="The slice of the canvas as a static figure, with the outline of the meniscus"
-frame = plots.frame_around(corners, shape=meniscus.shape, margin=0.8)
+frame = display.frame_around(corners, shape=meniscus.shape, margin=0.8)
 static = explorer.figure()
 limits = static.set(xlim=frame[[0, 2]], ylim=frame[[3, 1]])
 heading = static.set_title(

@@ -39,15 +39,18 @@ import pandas as pd
 from IPython.display import Markdown
 
 import mskseg
-from mskseg.data.selection import fullest_slice, load_some
-from mskseg.display import plots
-from mskseg.evaluation import NeighbourBox, OracleBox, OraclePoint, dice, dice_table, summarise
+from mskseg import display
+from mskseg.datasets.selection import fullest_slice, load_some
 from mskseg.evaluation.case_run import CaseRun
-from mskseg.evaluation.errors.recall import predictions_of
+from mskseg.evaluation.metrics import dice
 from mskseg.evaluation.overview import describe_scans
+from mskseg.evaluation.summary import dice_table, summarise
 from mskseg.evaluation.tables import score_cases, write_table
 from mskseg.prompts import boxes_from_mask, fill_boxes
+from mskseg.prompts.oracle_plans import OracleBox, OraclePoint
+from mskseg.prompts.plans import NeighbourBox
 from mskseg.provenance import provenance
+from mskseg_studies.errors.recall import predictions_of
 
 # %% tags=["parameters"]
 datasets = ["phantom_knee", "phantom_spine", "phantom_hip", "phantom_thigh"]  # of the manifest
@@ -110,7 +113,7 @@ print(f"slice {one.index}, {one.plane}: {len(labels)} tissues, {len(all_boxes)} 
 
 # %% alt="One slice of the first scan with the outline of each tissue of the reference and a box around each"
 where = {"spacing_mm": one.spacing_mm, "plane": one.plane}
-outlines = plots.overlay(
+outlines = display.overlay(
     one.image,
     **where,
     reference=one.label_map,
@@ -141,13 +144,13 @@ mask, opinion = prediction.masks[0, 0], prediction.predicted_iou[0, 0]
 print(f"{example.tissue(chosen)}: {prediction}, predicted IoU {opinion:.2f}")
 
 # %% alt="Close-up of one tissue: the outline of the reference dashed, that of the prediction solid, and the box"
-close_up = plots.overlay(
+close_up = display.overlay(
     one.image,
     **where,
     reference=reference,
     prediction=mask,
     boxes_xyxy=boxes[chosen],
-    zoom_xyxy=plots.frame_around(boxes[chosen], shape=reference.shape),
+    zoom_xyxy=display.frame_around(boxes[chosen], shape=reference.shape),
     title=f"{example.tissue(chosen)}: Dice {dice(reference, mask):.2f}",
 )
 
@@ -266,8 +269,8 @@ compared.round(3)
 # **What you see**: the first model minus the last, so 0 throughout if you loaded one. **Between our two miniatures the winner proves nothing about the published models**: we made both, `medsam_vit_mini` by tuning `sam_vit_mini` for minutes on synthetic scenes of another domain, so who wins here is our construction. What carries over is how to ask: same slices, same boxes, each model with *its own* preprocessing (SAM pads the slice to a square, MedSAM squashes it; fed with the other's, each would lose for no reason of its own), one table.
 
 # %% alt="Dice of each tissue by data set, one dot per slice, the mean, and a diamond for the filled box"
-tissue_axes = plots.dice_by_tissue(table[table["box_source"] == tight.box_source])
-plots.save_figure(tissue_axes, figures / "03_dice_by_tissue.png", provenance=facts)
+tissue_axes = display.dice_by_tissue(table[table["box_source"] == tight.box_source])
+display.save_figure(tissue_axes, figures / "03_dice_by_tissue.png", provenance=facts)
 
 # %% [markdown]
 # **What you see**: the same means with every slice behind them. A diamond to the right of its dot means that the rectangle would have done better. Wide rows of small dots are tissues whose shape changes from slice to slice: look there for slices near an end.
@@ -282,7 +285,7 @@ for some in sets:
     full = fullest_slice(some[0])
     answers = CaseRun(segmenter, some[0]).predictions_on(tight, full.index)
     given = np.concatenate([answer.boxes_xyxy for answer in answers.values()])
-    panels = plots.triptych(
+    panels = display.triptych(
         full.image,
         full.label_map,
         {label: answer.prediction for label, answer in answers.items()},
@@ -290,10 +293,10 @@ for some in sets:
         tissues=some.tissues,
         plane=full.plane,
         boxes_xyxy=given,
-        zoom_xyxy=plots.frame_around(given, shape=full.image.shape, margin=0.03),
+        zoom_xyxy=display.frame_around(given, shape=full.image.shape, margin=0.03),
         title=f"{some[0].name}: {segmenter.name} ({kind}), oracle boxes",
     )
-    plots.save_figure(panels[0], figures / f"03_overlay_{some.name}.png", provenance=facts)
+    display.save_figure(panels[0], figures / f"03_overlay_{some.name}.png", provenance=facts)
 
 # %% [markdown]
 # **What you see**: look for masks that leak over a border without contrast, for holes and flecks, and for a sheet of cartilage whose answer is the bone it covers: both fit the box. The ring of subcutaneous fat has a box that holds the whole thigh, muscles and all; whether the model answers with the ring or with everything inside it, you see from the outlines.
@@ -306,16 +309,16 @@ worst = [oracle.loc[each["dice"].idxmin()] for _, each in oracle.groupby("datase
 found = predictions_of(pd.DataFrame(worst), segmenter, cases, plan=tight)
 
 # %% alt="Close-ups of the worst slice and tissue of each data set: reference, prediction and box"
-close_ups = plots.montage(
+close_ups = display.montage(
     [each.case_slice for each in found],
     titles=[f"{w['tissue']}, slice {w['slice']}: {w['dice']:.2f}" for w in worst],
     title="Lowest Dice of each data set: reference blue and dashed, prediction orange, box white",
 )
 for ax, each in zip(close_ups, found, strict=True):
-    plots.draw_boxes(ax, each.boxes_xyxy)
-    plots.draw_label_map(ax, each.reference, colours={1: "#56B4E9"}, linestyle="dashed")
-    plots.draw_label_map(ax, each.prediction, colours={1: "#E69F00"})
-    x0, y0, x1, y1 = plots.frame_around(each.boxes_xyxy, shape=each.reference.shape)
+    display.draw_boxes(ax, each.boxes_xyxy)
+    display.draw_label_map(ax, each.reference, colours={1: "#56B4E9"}, linestyle="dashed")
+    display.draw_label_map(ax, each.prediction, colours={1: "#E69F00"})
+    x0, y0, x1, y1 = display.frame_around(each.boxes_xyxy, shape=each.reference.shape)
     ax.set(xlim=(x0, x1), ylim=(y1, y0))
 
 # %% [markdown]

@@ -17,7 +17,7 @@
 #
 # Which statements of five studies hold in what you just computed, which do not, and which can no miniature decide?
 #
-# *Seconds on a CPU · the tables that notebooks 01 to 08 wrote, as many as there are · previous notebook: 08_analyse_the_errors*
+# *Seconds on a CPU · the tables that notebooks 01 to 05 wrote, as many as there are · previous notebook: 05_analyse_the_errors*
 
 # %% [markdown]
 # **What you will do**: go through a ledger of statements, each with a rule that was written before the result, and give each a verdict.
@@ -37,14 +37,15 @@ import pandas as pd
 from IPython.display import Markdown
 
 import mskseg
-from mskseg.display import plots
-from mskseg.evaluation import write_table
-from mskseg.evaluation.claims.ledger import check_none_vanished, judge, ledger_table, short_table
-from mskseg.evaluation.claims.measuring import measure_table
-from mskseg.evaluation.claims.statements import Claim, Measure, Rule, load_claims, verdict
-from mskseg.models.dimensions import model_dimensions
+from mskseg import display
+from mskseg.evaluation.tables import write_table
 from mskseg.provenance import provenance
-from mskseg.workbook.ledger import judge_output
+from mskseg_studies import claims as claim_charts
+from mskseg_studies.claims.dimensions import model_dimensions
+from mskseg_studies.claims.ledger import check_none_vanished, judge, ledger_table, short_table
+from mskseg_studies.claims.measuring import measure_table
+from mskseg_studies.claims.output_ledger import judge_output
+from mskseg_studies.claims.statements import Claim, Measure, Rule, load_claims, verdict
 
 # %% tags=["parameters"]
 tables = ""  # folder of other tables to judge, such as a full run's; "" for the output's
@@ -99,7 +100,9 @@ example[["direction", "margin"]] = rule.direction, rule.margin
 example[["claim", "value", "low", "high", "verdict"]]
 
 # %% alt="Six example results with intervals against the margin; two hold, three do not, one is inconclusive"
-rules_drawn = plots.interval_chart(example, title="The interval decides, not the number alone")
+rules_drawn = claim_charts.interval_chart(
+    example, title="The interval decides, not the number alone"
+)
 
 # %% [markdown]
 # **What you see**: A and B have the same number, and only A holds. C is *surely* above zero and does not hold, since it is surely too small to count. F does not hold either: nothing is there, and we know it. B is the common case of a small study: the interval allows both, so it is **inconclusive**, which is not the same as "no difference".
@@ -151,10 +154,10 @@ write_table(verdicts, own / "09_ledger.csv", provenance=facts)
 # %% alt="For each study a bar of its claims, divided by verdict"
 counts = verdicts["verdict"].value_counts()
 decided = int(counts.reindex(["holds here", "does not hold here"], fill_value=0).sum())
-by_study = plots.verdict_bars(
+by_study = claim_charts.verdict_bars(
     verdicts, title=f"This run decides {decided} of {len(verdicts)} claims"
 )
-plots.save_figure(by_study, figures / "09_verdicts.png", provenance=facts)
+display.save_figure(by_study, figures / "09_verdicts.png", provenance=facts)
 
 # %% [markdown]
 # **What you see**: one bar for each study. White is what was not run; run the notebook and this one again. Of the rest, look how much is *inconclusive* or *not testable*: that is the honest size of what a workbook on a laptop can say.
@@ -174,8 +177,10 @@ short_table(one for one in judged if one.verdict not in open_still).style.set_pr
 # **What you see**: our number with its interval over people, and in the last column the models and data it was measured on. *Holds here* means on these. If that column says miniature and phantom, the verdict is about a miniature and phantoms.
 
 # %% alt="Numbers of the judged claims with their intervals, in units of their margins"
-of_all = plots.interval_chart(tested, title="How far each number is from what its claim asks")
-plots.save_figure(of_all, figures / "09_intervals.png", provenance=facts)
+of_all = claim_charts.interval_chart(
+    tested, title="How far each number is from what its claim asks"
+)
+display.save_figure(of_all, figures / "09_intervals.png", provenance=facts)
 
 # %% [markdown]
 # **What you see**: each number in units of its own margin, turned so that right is the claim's way. An interval that reaches far to both sides came from few people. Where no claim has an interval yet, the figure says so.

@@ -168,11 +168,11 @@ PACKAGE_DATA = (
     "mskseg/py.typed",
     "mskseg/display/canvas.css",
     "mskseg/display/canvas.js",
-    "mskseg/evaluation/published/casali_2025.csv",
-    "mskseg/evaluation/published/hu_2023.csv",
-    "mskseg/evaluation/published/ma_2024.csv",
-    "mskseg/models/mini/sam_vit_mini.safetensors",
-    "mskseg/models/mini/medsam_vit_mini.safetensors",
+    "mskseg_studies/published/casali_2025.csv",
+    "mskseg_studies/published/hu_2023.csv",
+    "mskseg_studies/published/ma_2024.csv",
+    "mskseg_mini/sam_vit_mini.safetensors",
+    "mskseg_mini/medsam_vit_mini.safetensors",
 )
 
 

@@ -60,7 +60,7 @@ def test_imports_point_downwards_only(path):
         return
     imported = own_parts(path)
     assert not imported & TOP, "nothing imports workbook or cli"
-    assert not any(name.startswith("mskseg.training.assess.") for name in imports_of(path))
+    assert not any(name.startswith("mskseg_mini.assess.") for name in imports_of(path))
     if path.relative_to(PACKAGE).as_posix() in COMMANDS:
         return
     if part in MAY_IMPORT:
@@ -131,8 +131,8 @@ def test_every_public_name_has_a_home_that_defines_it(name):
 
 
 def test_public_names_are_imported_when_used():
-    assert mskseg.Volume.__module__ == "mskseg.data.volume"
-    assert mskseg.load_image.__module__ == "mskseg.data.readers"
+    assert mskseg.Volume.__module__ == "mskseg.volume"
+    assert mskseg.load_image.__module__ == "mskseg.io.readers"
 
 
 def test_unknown_names_are_an_attribute_error():

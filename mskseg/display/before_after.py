@@ -9,7 +9,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from mskseg.data.cases import CaseSlice
+from mskseg.case import CaseSlice
 from mskseg.display.overlays import overlay
 from mskseg.display.slices import Labelled, frame_around
 

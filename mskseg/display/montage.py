@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.patches import Patch
 from numpy.typing import NDArray
 
-from mskseg.data.cases import CaseSlice
+from mskseg.case import CaseSlice
 from mskseg.display.colours import tissue_colours
 from mskseg.display.slices import draw_label_map, labels_in, show_slice
 from mskseg.errors import InputError

@@ -26,7 +26,7 @@ from mskseg.display.slices import (
 )
 
 if TYPE_CHECKING:
-    from mskseg.data.volume import Plane
+    from mskseg.volume import Plane
 
 _ROWS_OF_LEGEND = 18
 _STYLES: dict[str, Linestyle] = {"reference": "dashed", "prediction": "solid"}

@@ -20,7 +20,7 @@ from mskseg.display.colours import RGB
 from mskseg.errors import InputError
 
 if TYPE_CHECKING:
-    from mskseg.data.volume import Plane
+    from mskseg.volume import Plane
 
 Colour = RGB | str
 Linestyle = Literal["solid", "dashed"]
@@ -28,7 +28,7 @@ Mask = NDArray[np.bool_]
 Labelled = ArrayLike | Mapping[int, ArrayLike]
 """A label map or mask (H, W), or a mask (H, W) for each label; these may overlap."""
 
-# Left, right, top and bottom edge of a slice, see the conventions in `mskseg.data.volume`.
+# Left, right, top and bottom edge of a slice, see the conventions in `mskseg.volume`.
 EDGES: dict[str, tuple[str, str, str, str]] = {
     "axial": ("R", "L", "A", "P"),
     "coronal": ("R", "L", "S", "I"),

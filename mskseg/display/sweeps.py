@@ -141,7 +141,7 @@ def agreement_chart(agreements: Mapping[str, pd.DataFrame], *, title: str = "") 
     Parameters
     ----------
     agreements : mapping of str to pandas.DataFrame
-        A heading for each table of `mskseg.evaluation.sweeps.phases.phase_agreement`.
+        A heading for each table of `mskseg_studies.prompting.phases.phase_agreement`.
     title : str
         States the finding.
 
@@ -187,7 +187,7 @@ def seconds_chart(table: pd.DataFrame, *, title: str = "", ax: Axes | None = Non
     Parameters
     ----------
     table : pandas.DataFrame
-        From `mskseg.evaluation.sweeps.effort.time_saved`.
+        From `mskseg_studies.prompting.effort.time_saved`.
     title : str
         States the finding.
     ax : Axes, optional

@@ -11,8 +11,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mskseg.errors import InputError
-from mskseg.evaluation.label_prompts import BoolMask, LabelPrompts, predict_arguments
-from mskseg.evaluation.plans import NeighbourBox, OracleBox, OraclePlan, PromptPlan, SpecialistBox
 from mskseg.evaluation.prediction import (
     LabelPrediction,
     PromptableSegmenter,
@@ -20,10 +18,13 @@ from mskseg.evaluation.prediction import (
     check_run,
     promptable_px,
 )
+from mskseg.prompts.label_prompts import BoolMask, LabelPrompts, predict_arguments
+from mskseg.prompts.oracle_plans import OracleBox, OraclePlan
+from mskseg.prompts.plans import NeighbourBox, PromptPlan, SpecialistBox
 
 if TYPE_CHECKING:
-    from mskseg.data.cases import Case
-    from mskseg.data.volume import Plane
+    from mskseg.case import Case
+    from mskseg.volume import Plane
 
 
 class CaseRun:

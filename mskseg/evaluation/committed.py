@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
 
 from mskseg.errors import InputError
-from mskseg.evaluation.uncertainty.case_tables import average_subjects
 from mskseg.provenance import read_provenance
 
 
@@ -21,7 +19,7 @@ def committed_results(folder: str | os.PathLike[str], pattern: str) -> pd.DataFr
     folder : path-like
         Such as ``results`` of the repository; it may be absent.
     pattern : str
-        Of the file names, such as ``07_uncertainty*.csv``.
+        Of the file names, such as ``08_uncertainty*.csv``.
 
     Returns
     -------
@@ -46,35 +44,3 @@ def committed_results(folder: str | os.PathLike[str], pattern: str) -> pd.DataFr
         table.insert(0, "file", path.name)
         tables.append(table)
     return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame({"file": []})
-
-
-def average_committed(cases: pd.DataFrame, *, values: Sequence[str]) -> pd.DataFrame:
-    """Average committed tables of notebook 07 over subjects.
-
-    Parameters
-    ----------
-    cases : pandas.DataFrame
-        From `committed_results`, maybe empty. Rows with scaled probabilities are left out.
-    values : sequence of str
-        Columns to average.
-
-    Returns
-    -------
-    pandas.DataFrame
-        Index `file`, `arm`, `model`; see `average_subjects`. No rows where nothing was committed.
-
-    Raises
-    ------
-    InputError
-        If a committed table lacks a column.
-    """
-    keys = ["file", "arm", "model"]
-    lacking = sorted({*keys, *values, "dataset", "subject", "scaled"} - set(cases))
-    if cases.empty:
-        return pd.DataFrame(columns=["n_subjects", *values])
-    if lacking:
-        raise InputError(
-            f"{cases['file'].iloc[0]} lacks {', '.join(lacking)}; commit the table that "
-            "notebook 07 writes"
-        )
-    return average_subjects(cases[~cases["scaled"].astype(bool)], by=keys, values=values)

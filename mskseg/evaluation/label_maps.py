@@ -10,21 +10,15 @@ import numpy as np
 import pandas as pd
 from tqdm.auto import tqdm
 
-from mskseg.data.grids import check_same_grid
-from mskseg.evaluation.prediction import (
-    LabelPrediction,
-    Named,
-    areas_px,
-    check_run,
-    promptable_px,
-)
+from mskseg.evaluation.prediction import LabelPrediction, Named, areas_px, check_run, promptable_px
 from mskseg.evaluation.rows import described_case, described_model, scores_of
 from mskseg.evaluation.tables import COLUMNS, listed_cases
 from mskseg.prompts import MIN_AREA_MM2, boxes_from_mask
+from mskseg.volume import check_same_grid
 
 if TYPE_CHECKING:
-    from mskseg.data.cases import Case, CaseSlice
-    from mskseg.data.volume import Array, LabelMap, Plane
+    from mskseg.case import Case, CaseSlice
+    from mskseg.volume import Array, LabelMap, Plane
 
 _NO_PROMPT = {"prompt": "none", "box_source": "none", "n_points": 0}
 

@@ -34,12 +34,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from mskseg.errors import InputError
-from mskseg.evaluation.surfaces import (
-    checked_spacing,
-    mask_pair,
-    nearest_distances,
-    surface_points,
-)
+from mskseg.evaluation.surfaces import checked_spacing, mask_pair, nearest_distances, surface_points
 from mskseg.prompts.checks import checked_mask
 
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import pandas as pd
 
-from mskseg.data.cases import Case, CaseSet
-from mskseg.data.manifest import load_manifest
+from mskseg.case import Case, CaseSet
+from mskseg.datasets.manifest import load_manifest
 from mskseg.errors import InputError
 
 _MAP, _ACCELERATED = "_map", "_8x"

@@ -14,7 +14,7 @@ from mskseg.evaluation.surfaces import bounding_slices
 from mskseg.prompts import label_components
 
 if TYPE_CHECKING:
-    from mskseg.data.cases import Case, CaseSlice
+    from mskseg.case import Case, CaseSlice
 
 BoolMask = NDArray[np.bool_]
 

@@ -11,7 +11,7 @@ from mskseg.evaluation.surfaces import bounding_slices
 from mskseg.prompts import fill_boxes
 
 if TYPE_CHECKING:
-    from mskseg.data.cases import Case
+    from mskseg.case import Case
 
 SCAN = ("dataset", "subject", "sequence", "site", "side", "visit")
 """Columns that together name one scan; the last three are "" where nothing is known of them."""

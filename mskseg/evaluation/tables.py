@@ -34,21 +34,18 @@ from tqdm.auto import tqdm
 
 from mskseg.errors import InputError
 from mskseg.evaluation.case_run import CaseRun
-from mskseg.evaluation.plans import OraclePoint, PromptPlan
-from mskseg.evaluation.prediction import (
-    LabelPrediction,
-    PromptableSegmenter,
-    check_has_reference,
-)
+from mskseg.evaluation.prediction import LabelPrediction, PromptableSegmenter, check_has_reference
 from mskseg.evaluation.rows import described_case, described_model, scores_of
 from mskseg.evaluation.summary import summarise
 from mskseg.files import written_atomically
 from mskseg.prompts import MIN_AREA_MM2
+from mskseg.prompts.oracle_plans import OraclePoint
+from mskseg.prompts.plans import PromptPlan
 from mskseg.provenance import sidecar_path, sidecar_text
 
 if TYPE_CHECKING:
-    from mskseg.data.cases import Case
-    from mskseg.data.volume import Plane
+    from mskseg.case import Case
+    from mskseg.volume import Plane
 
 __all__ = ["COLUMNS", "score_cases", "summarise", "write_table"]
 

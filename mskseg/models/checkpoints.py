@@ -4,22 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from importlib import resources
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from mskseg.data.manifest import ModelEntry, fetch, load_manifest
+from mskseg.datasets.entries import ModelEntry
+from mskseg.datasets.manifest import fetch, load_manifest
 from mskseg.errors import InputError
 from mskseg.models.embeddings import EmbeddingCache
-from mskseg.models.mini.architecture import PIXEL_MEAN, PIXEL_STD, build_sam_mini
 from mskseg.models.preprocessing import PREPROCESSINGS, Preprocessing, PromptFrame
 from mskseg.models.resolution import at_frame_size
 from mskseg.models.segmenter import Precision, Segmenter
 from mskseg.models.upstream import Sam, sam_model_registry
 from mskseg.models.weights import read_weights, write_safetensors
+from mskseg.registry import load_offer, offers
+
+PIXEL_MEAN = (123.675, 116.28, 103.53)  # SAM's: ImageNet statistics on the 0..255 scale
+PIXEL_STD = (58.395, 57.12, 57.375)
+
+_GROUP = "mskseg.architectures"
 
 
 @dataclass(frozen=True)
@@ -41,12 +47,13 @@ class Architecture:
     miniature: bool = False
 
 
-ARCHITECTURES: Mapping[str, Architecture] = {
-    "vit_b": Architecture(sam_model_registry["vit_b"]),
-    "vit_l": Architecture(sam_model_registry["vit_l"]),
-    "vit_h": Architecture(sam_model_registry["vit_h"]),
-    "vit_mini": Architecture(build_sam_mini, prompt_frame="model", miniature=True),
-}
+@cache
+def architectures() -> Mapping[str, Architecture]:
+    """Give all known architectures by name: SAM's own, then those that other packages offer."""
+    published = {
+        name: Architecture(sam_model_registry[name]) for name in ("vit_b", "vit_l", "vit_h")
+    }
+    return published | {name: load_offer(_GROUP, name) for name in offers(_GROUP)}
 
 
 def load_segmenter(
@@ -127,7 +134,7 @@ def save_weights(
     path : path-like
         Written atomically.
     architecture : str
-        One of `ARCHITECTURES`; its name is stored beside the preprocessing's.
+        One of `architectures`; its name is stored beside the preprocessing's.
     facts : mapping of str to str, optional
         More to store in the file's metadata. "mskseg.name" is what the model is called when it is
         loaded, instead of the file's name.
@@ -157,19 +164,19 @@ def architecture_of(segmenter: Segmenter) -> str:
     Raises
     ------
     InputError
-        If it is none of `ARCHITECTURES`.
+        If it is none of `architectures`.
     """
     found = _recognise(segmenter.model.state_dict())
     if found is None:
         raise InputError(
-            f"{segmenter.name} is none of the architectures {', '.join(ARCHITECTURES)}, so its "
+            f"{segmenter.name} is none of the architectures {', '.join(architectures())}, so its "
             "file could not be loaded again; start from one of these"
         )
     return found
 
 
 def _load_named(name: str, entry: ModelEntry, options: dict[str, Any]) -> Segmenter:
-    model = _load_model(_weights_path(name, entry), entry.architecture)
+    model = _load_model(fetch(name)["weights"], entry.architecture)
     return Segmenter(
         model,
         _preprocessing(model, entry.preprocessing, entry.architecture),
@@ -189,7 +196,7 @@ def _load_own(
     if architecture is None:
         raise InputError(
             f"{path} does not say what it is; name its architecture, one of "
-            f"{', '.join(ARCHITECTURES)}"
+            f"{', '.join(architectures())}"
         )
     if preprocessing is None:
         raise InputError(
@@ -223,28 +230,16 @@ def _load_own(
 
 def _preprocessing(model: Sam, name: str, architecture: str) -> Preprocessing:
     return PREPROCESSINGS[name](
-        model.image_encoder.img_size, ARCHITECTURES[architecture].prompt_frame
+        model.image_encoder.img_size, architectures()[architecture].prompt_frame
     )
 
 
-def _weights_path(name: str, entry: ModelEntry) -> Path:
-    if entry.package_path is None:
-        return fetch(name)["weights"]
-    path = Path(str(resources.files("mskseg"))) / entry.package_path
-    if not path.is_file():
-        raise InputError(
-            f"the built-in weights of {name} are missing ({path}); install the package again, or "
-            "name another model"
-        )
-    return path
-
-
 def _architecture(name: str, of: str) -> Architecture:
-    if name not in ARCHITECTURES:
+    if name not in architectures():
         raise InputError(
-            f"architecture {name!r} of {of} is unknown; choose one of {', '.join(ARCHITECTURES)}"
+            f"architecture {name!r} of {of} is unknown; choose one of {', '.join(architectures())}"
         )
-    return ARCHITECTURES[name]
+    return architectures()[name]
 
 
 def _load_model(path: Path, architecture: str) -> Sam:
@@ -254,7 +249,7 @@ def _load_model(path: Path, architecture: str) -> Sam:
 def _fill(weights: dict[str, Tensor], architecture: str, path: Path) -> Sam:
     """Put the weights into the architecture, which is built empty: nothing is initialised twice."""
     with torch.device("meta"):
-        model = ARCHITECTURES[architecture].build()
+        model = architectures()[architecture].build()
     check_weights(weights, model.state_dict(), architecture, path)
     model.load_state_dict({k: v.float() for k, v in weights.items()}, assign=True)
     model.pixel_mean = torch.tensor(PIXEL_MEAN).view(-1, 1, 1)
@@ -297,7 +292,7 @@ def check_weights(
 def _recognise(weights: Mapping[str, Tensor]) -> str | None:
     """Find the architecture that all tensors fit, if there is one."""
     shapes = {key: tensor.shape for key, tensor in weights.items()}
-    for name, architecture in ARCHITECTURES.items():
+    for name, architecture in architectures().items():
         with torch.device("meta"):
             expected = architecture.build().state_dict()
         if shapes == {key: tensor.shape for key, tensor in expected.items()}:

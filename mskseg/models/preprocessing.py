@@ -1,7 +1,7 @@
 """What a slice and its prompts look like to the model: SAM's way and MedSAM's way, each exact.
 
 Both take the project's conventions (half-open continuous pixels of the original slice, see
-`mskseg.data.volume`) and give what the upstream code would have given its model for the same
+`mskseg.volume`) and give what the upstream code would have given its model for the same
 region. They differ in everything else:
 
 ============  =====================================  ==========================================
@@ -205,7 +205,7 @@ def as_rgb_uint8(image: NDArray[Any]) -> NDArray[np.uint8]:
     Parameters
     ----------
     image : (H, W) any real dtype, or (H, W, 3) uint8
-        8-bit values are taken as they are: `mskseg.data.cases.Case` windows once per volume. Any
+        8-bit values are taken as they are: `mskseg.case.Case` windows once per volume. Any
         other dtype is stretched from its own minimum and maximum to 0..255 (a constant slice
         becomes 0), which differs from slice to slice: window first where slices are compared.
 

@@ -16,8 +16,8 @@ from mskseg.errors import InputError
 from mskseg.models.devices import available_device, chunk_size
 from mskseg.models.embeddings import EmbeddingCache, ImageEmbedding, embedding_key
 from mskseg.models.preprocessing import Preprocessing, as_rgb_uint8
-from mskseg.models.prompting import Prompts, check_prompts
 from mskseg.models.upstream import Sam
+from mskseg.prompts.prompt import Prompts, check_prompts
 
 Precision = Literal["float32", "bfloat16"]
 TensorPair = tuple[Tensor, Tensor]

@@ -1,7 +1,7 @@
 """Boxes and points for a promptable model: from masks, jittered, simulated clicks.
 
 Everything is in pixels of the slice: boxes ``(x0, y0, x1, y1)`` half-open in continuous
-coordinates, points ``(x, y)`` with pixel centres at .5 (see `mskseg.data.volume`). Components are
+coordinates, points ``(x, y)`` with pixel centres at .5 (see `mskseg.volume`). Components are
 8-connected: a muscle that hangs together over a corner is one muscle and gets one box.
 """
 

@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING, Any
 import mskseg
 from mskseg.environment import available_cores
 from mskseg.errors import InputError, OutputError
-from mskseg.evaluation.claims.statements import claims_path
 from mskseg.files import written_atomically
 from mskseg.workbook.pages import write_index, write_page
 from mskseg.workbook.record import RECORD_FILE, NotebookRun, Record, result_key
+from mskseg.workbook.reports import run_reports
 from mskseg.workbook.sources import (
     SIZES_FILE,
     Size,
@@ -224,7 +224,8 @@ def _read_by(path: Path, output: Path, declared: set[str]) -> list[Path]:
     read = list((path.parents[1] / "results").glob("*.csv")) if "results" in declared else []
     if "tables" in declared:
         tables = (output / "tables").glob("*.csv")
-        read += [claims_path(), *(t for t in tables if not t.name.startswith(path.name[:2]))]
+        read += [path for report in run_reports() for path in report.inputs()]
+        read += [*(t for t in tables if not t.name.startswith(path.name[:2]))]
     return read
 
 

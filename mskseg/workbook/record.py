@@ -12,7 +12,7 @@ from threading import Lock
 from typing import Any, Literal
 
 import mskseg
-from mskseg.data.manifest import load_manifest, manifest_path, verify
+from mskseg.datasets.manifest import load_manifest, manifest_path, verify
 from mskseg.files import written_atomically
 
 Status = Literal["passed", "failed", "kept"]

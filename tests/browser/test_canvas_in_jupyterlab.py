@@ -27,9 +27,9 @@ from playwright.sync_api import sync_playwright
 from scipy import ndimage
 
 import mskseg
-from mskseg.data.cases import Case
-from mskseg.data.readers import load_image, load_label_map
-from mskseg.display.session import Session
+from mskseg.case import Case
+from mskseg.display.canvas.session import Session
+from mskseg.io.readers import load_image, load_label_map
 
 OUTPUT = Path(__file__).parents[2] / "output" / "browser"
 TOKEN = "token-of-the-test"
@@ -41,9 +41,9 @@ BONE = ((16.0, 22.0), 15.0)  # centre (x, y), radius
 SMALL = ((-24.0, -36.0), 8.0)  # only on the upper slices
 NOTEBOOK = """
 import mskseg
-from mskseg.data.cases import Case
-from mskseg.data.readers import load_image, load_label_map
-from mskseg.display.canvas import PromptExplorer
+from mskseg.case import Case
+from mskseg.io.readers import load_image, load_label_map
+from mskseg.display.canvas.widget import PromptExplorer
 
 class Failing:
     miniature = True

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from mskseg.workbook import run_workbook
-from mskseg.workbook.ledger import judge_output
+from mskseg_studies.claims.output_ledger import judge_output
 
 FOLDER = Path(__file__).parents[2] / "notebooks"
 NAMES = sorted(
@@ -17,13 +17,13 @@ NAMES = sorted(
 
 
 def check_that_tuning_gains(tables: Path) -> None:
-    cross = pd.read_csv(tables / "05_cross_table.csv")
+    cross = pd.read_csv(tables / "04_cross_table.csv")
     own = cross[cross["in_distribution"] & (cross["part"] == "test")]
     assert len(own)
     assert (own["gain"] > 0).all(), own[["training_subset", "gain"]]
 
 
-FINDINGS = {"05_fine_tune": check_that_tuning_gains}
+FINDINGS = {"04_fine_tune": check_that_tuning_gains}
 
 
 def test_there_are_notebooks():
@@ -48,7 +48,7 @@ def test_notebook_runs(name: str, tmp_path: Path):
 def test_zero_shot_runs_on_a_real_thigh(
     real_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    from mskseg.data.manifest import fetch
+    from mskseg.datasets.manifest import fetch
 
     monkeypatch.setenv("MSKSEG_CACHE", str(tmp_path / "cache"))
     fetch("qmritools_thigh", from_dir=real_data, progress=False)
@@ -70,7 +70,7 @@ def test_zero_shot_runs_on_a_real_thigh(
 def test_real_water_fat_and_echoes_are_compared_with_each_other(
     real_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    from mskseg.data.manifest import fetch
+    from mskseg.datasets.manifest import fetch
 
     monkeypatch.setenv("MSKSEG_CACHE", str(tmp_path / "cache"))
     fetch("qmritools_dixon", from_dir=real_data, progress=False)

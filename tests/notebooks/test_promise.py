@@ -17,10 +17,10 @@ import torch
 import yaml
 from segment_anything import sam_model_registry
 
-from mskseg.cli import main
-from mskseg.data.manifest import cached_path, load_manifest
+from mskseg.cli.main import main
+from mskseg.datasets.manifest import cached_path, load_manifest
 
-_TREES = Path(__file__).parents[1] / "data" / "adapters" / "trees.py"
+_TREES = Path(__file__).parents[1] / "mskseg" / "datasets" / "layouts" / "trees.py"
 
 
 def trees():

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from mskseg.evaluation.claims.statements import load_claims
+from mskseg_studies.claims.statements import load_claims
 
 ROOT = Path(__file__).parents[2]
 CARDS = sorted((ROOT / "notebooks" / "studies").glob("*.md"))

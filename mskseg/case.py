@@ -1,0 +1,349 @@
+"""A scan with what is known about it, its slices, and sets of scans that are split by subject."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Protocol, Self, overload
+
+import numpy as np
+import numpy.typing as npt
+
+from mskseg.datasets.splits import Part, Split, make_split
+from mskseg.errors import InputError
+from mskseg.intensities import check_image, to_8_bit, window_of
+from mskseg.volume import Array, LabelMap, Plane, Volume, check_same_grid
+
+
+class Named(Protocol):
+    """What a `Case` says of itself, which is also known of one that is not read yet."""
+
+    @property
+    def subject(self) -> str:
+        """Whose image it is."""
+
+    @property
+    def sequence(self) -> str:
+        """How it was acquired."""
+
+    @property
+    def dataset(self) -> str:
+        """Where it comes from."""
+
+    @property
+    def side(self) -> str:
+        """Left, right or unknown."""
+
+    @property
+    def visit(self) -> str:
+        """Which of several examinations."""
+
+
+def case_name(case: Named) -> str:
+    """Dataset, subject, sequence and, where known, side and visit, with slashes between."""
+    parts = (case.dataset, case.subject, case.sequence, case.side, case.visit)
+    return "/".join(filter(None, parts))
+
+
+@dataclass(frozen=True, eq=False)
+class CaseSlice:
+    """One slice of a case, as a radiologist sees it.
+
+    Attributes
+    ----------
+    image : (H, W) uint8
+        Windowed over the whole volume.
+    label_map : (H, W) int or None
+        The reference, None if the case has none.
+    spacing_mm : (row, column)
+    plane : {"axial", "coronal", "sagittal"}
+    index : int
+        Slice number along the axis of the RAS-reoriented grid.
+    """
+
+    image: npt.NDArray[np.uint8] = field(repr=False)
+    label_map: Array | None = field(repr=False)
+    spacing_mm: tuple[float, float]
+    plane: Plane
+    index: int
+
+
+@dataclass(frozen=True, eq=False)
+class Case:
+    """One image of one subject, with its reference and where they come from.
+
+    Parameters
+    ----------
+    subject : str
+        Whose image it is; splits keep a subject together.
+    image : Volume
+    reference : LabelMap or None
+        On the image's grid.
+    tissues : mapping of int to str
+        Names of labels; a label without a name is called "label 13" (see `tissue`).
+    anatomy, sequence, dataset, reference_provenance, site, side, visit, severity : str
+        What tables group by and captions say.
+
+    Raises
+    ------
+    InputError
+        If the image has NaN or infinite voxels or is zero everywhere, if the reference lies on
+        another grid, or if it holds no label.
+    """
+
+    subject: str
+    image: Volume
+    reference: LabelMap | None = None
+    tissues: Mapping[int, str] = field(default_factory=dict)
+    anatomy: str = "unknown"
+    sequence: str = "unknown"
+    dataset: str = "own data"
+    reference_provenance: str = "unknown"
+    site: str = ""
+    side: str = ""
+    visit: str = ""
+    severity: str = ""
+
+    def __post_init__(self) -> None:
+        _check_kind(self.image, Volume, what=f"the image of {self.name}")
+        if self.reference is not None:
+            _check_kind(self.reference, LabelMap, what=f"the reference of {self.name}")
+        check_image(self.image, what=f"image of {self.name}")
+        if self.reference is not None:
+            check_same_grid(self.image, self.reference)
+            if not self.reference.array.any():
+                raise InputError(
+                    f"the label map of {self.name} holds no label, every voxel is 0; "
+                    "give the label map that belongs to the image"
+                )
+
+    @property
+    def name(self) -> str:
+        """Dataset, subject, sequence and, where known, side and visit, with slashes between."""
+        return case_name(self)
+
+    @property
+    def plane(self) -> Plane:
+        """The plane that slices are taken in if none is named: the image's acquired plane."""
+        return self.image.default_plane
+
+    @cached_property
+    def window(self) -> tuple[float, float]:
+        """Intensities shown as black and white: percentiles of the non-zero voxels."""
+        return window_of(self.image.array)
+
+    @cached_property
+    def windowed(self) -> npt.NDArray[np.uint8]:
+        """The whole image scaled to 8 bit, (ni, nj, nk) uint8 on the image's grid."""
+        return to_8_bit(self.image.array, self.window)
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """The sha256 of the voxels, grids, labels and names: equal for equal data only."""
+        digest = hashlib.sha256()
+        described = (self.name, self.anatomy, self.site, sorted(self.tissues.items()))
+        digest.update(repr(described).encode())
+        for volume in filter(None, (self.image, self.reference)):
+            digest.update(f"{volume.shape} {volume.array.dtype.str}".encode())
+            digest.update(volume.affine.tobytes())
+            for k in range(volume.shape[2]):  # slab by slab: no copy of the volume
+                digest.update(np.ascontiguousarray(volume.array[:, :, k]).data)
+        return digest.hexdigest()
+
+    def tissue(self, label: int) -> str:
+        """Name of a label, "label 13" where none is known."""
+        return self.tissues.get(label, f"label {label}")
+
+    def slice(self, k: int, plane: Plane | None = None) -> CaseSlice:
+        """Slice number k of a plane (default: the acquired one).
+
+        Raises
+        ------
+        InputError
+            If the plane or the slice does not exist.
+        """
+        plane = plane or self.plane
+        return CaseSlice(
+            image=self.image.with_array(self.windowed).slice(plane, k),
+            label_map=None if self.reference is None else self.reference.slice(plane, k),
+            spacing_mm=self.image.slice_spacing_mm(plane),
+            plane=plane,
+            index=k,
+        )
+
+    def slices(
+        self, plane: Plane | None = None, *, labelled_only: bool = False, step: int = 1
+    ) -> Iterator[CaseSlice]:
+        """Slices of a plane in ascending order.
+
+        Parameters
+        ----------
+        plane : {"axial", "coronal", "sagittal"}, optional
+            Default: the acquired plane.
+        labelled_only : bool
+            Leave out slices whose reference is empty.
+        step : int
+            Of the slices that remain, take the first and then every step-th.
+
+        Raises
+        ------
+        InputError
+            If the plane is unknown, the step is below 1, or labelled slices are asked of a case
+            without a reference.
+        """
+        plane = plane or self.plane
+        if step < 1:
+            raise InputError(f"a step counts slices, got {step}; give 1 or more")
+        indices = range(self.image.n_slices(plane))
+        kept = self.labelled_slices(plane) if labelled_only else tuple(indices)
+        return (self.slice(k, plane) for k in kept[::step])
+
+    def labelled_slices(self, plane: Plane | None = None) -> tuple[int, ...]:
+        """Find the slices of a plane whose reference is not empty, ascending."""
+        if self.reference is None:
+            raise InputError(f"{self.name} has no reference; give a label map to take slices by")
+        labelled = self.reference.stack(plane or self.plane).any(axis=(1, 2))
+        return tuple(int(k) for k in np.flatnonzero(labelled))
+
+
+def _check_kind(value: object, kind: type, *, what: str) -> None:
+    """Refuse a bare array: without its affine nobody knows where it lies."""
+    if not isinstance(value, kind):
+        raise InputError(
+            f"{what} is a {type(value).__name__}, expected a {kind.__name__}; "
+            f"read the file, or give {kind.__name__}(array, affine)"
+        )
+
+
+class CaseSet(Sequence[Case]):
+    """Cases under one name, in a fixed order.
+
+    Parameters
+    ----------
+    name : str
+    cases : iterable of Case
+
+    Attributes
+    ----------
+    split_sha256 : str or None
+        Of the `Split` that the cases are a part of; goes into the provenance of every result.
+
+    Raises
+    ------
+    InputError
+        If there is no case, or two have one name (their rows of a table could not be told apart).
+    """
+
+    def __init__(self, name: str, cases: Sequence[Case]) -> None:
+        self.name = name
+        self.split_sha256: str | None = None
+        self._cases = tuple(cases)
+        if not self._cases:
+            raise InputError(f"the set {name!r} holds no case; give one or more")
+        doubled = [case for case, n in Counter(c.name for c in self._cases).items() if n > 1]
+        if doubled:
+            raise InputError(
+                f"the set {name!r} holds {doubled[0]} more than once; "
+                "give each case its own subject, sequence or side"
+            )
+
+    def __repr__(self) -> str:
+        sizes = f"{len(self.subjects)} subjects, {len(self.tissues)} tissues"
+        return f"{type(self).__name__}({self.name!r}: {len(self)} cases, {sizes})"
+
+    def __len__(self) -> int:
+        return len(self._cases)
+
+    @overload
+    def __getitem__(self, index: int) -> Case: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> Self: ...
+
+    def __getitem__(self, index: int | slice) -> Case | Self:
+        if isinstance(index, slice):
+            return self._of(self._cases[index])
+        return self._at(index)
+
+    def _at(self, index: int) -> Case:
+        return self._cases[index]
+
+    def _of(self, cases: Sequence[Case], *, name: str | None = None) -> Self:
+        """Make a set of some of these cases, still of the same split."""
+        made = type(self)(name or self.name, cases)
+        made.split_sha256 = self.split_sha256
+        return made
+
+    @property
+    def subjects(self) -> tuple[str, ...]:
+        """The subjects, ascending, each once."""
+        return tuple(sorted({case.subject for case in self._cases}))
+
+    @property
+    def tissues(self) -> dict[int, str]:
+        """Names of all labels that the cases name, by label; the first case that names one wins."""
+        named: dict[int, str] = {}
+        for case in self._cases:
+            for label, tissue in case.tissues.items():
+                named.setdefault(label, tissue)
+        return dict(sorted(named.items()))
+
+    def where(self, **values: str) -> CaseSet:
+        """Cases whose attributes have the given values: ``where(site="A", sequence="t1w")``.
+
+        Raises
+        ------
+        InputError
+            If no case does, or a case has no such attribute.
+        """
+        unknown = sorted(set(values) - set(Case.__dataclass_fields__))
+        if unknown:
+            raise InputError(f"a case has no {unknown[0]!r}; choose subject, sequence, site, ...")
+        kept = [c for c in self._cases if all(getattr(c, k) == v for k, v in values.items())]
+        if not kept:
+            raise InputError(f"no case of {self.name!r} has {values}")
+        return self._of(kept)
+
+    def split(self, parts: Mapping[Part, float], *, seed: int) -> dict[Part, Self]:
+        """Split by subject: all cases of one subject come into one part.
+
+        Subjects are told apart by their name alone, so one name in two datasets stays together,
+        which can cost a little balance and never leaks.
+
+        Parameters
+        ----------
+        parts : mapping of {"train", "validation", "test", "inference"} to float or int
+            Fractions that add up to 1, or counts of subjects (integers); subjects beyond the
+            counts are left out.
+        seed : int
+            Decides who goes where; the order of the cases does not.
+
+        Raises
+        ------
+        InputError
+            If a part is unknown, is empty, or the fractions or counts cannot be met.
+        """
+        return self.split_by(make_split(self.name, self.subjects, parts=parts, seed=seed))
+
+    def split_by(self, split: Split) -> dict[Part, Self]:
+        """Split as was decided before; each part carries the hash of the split.
+
+        Raises
+        ------
+        InputError
+            If a part of the split has no case here.
+        """
+        result: dict[Part, Self] = {}
+        for part, subjects in split.parts.items():
+            cases = [case for case in self._cases if case.subject in subjects]
+            result[part] = self._of(cases, name=f"{self.name}/{part}")
+            result[part].split_sha256 = split.sha256
+        return result
+
+    def fingerprint(self) -> str:
+        """Return the sha256 over all cases, whatever their order."""
+        prints = sorted(case.fingerprint for case in self._cases)
+        return hashlib.sha256("".join(prints).encode()).hexdigest()

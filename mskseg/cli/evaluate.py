@@ -1,0 +1,200 @@
+"""``mskseg evaluate``: agreement of a model with a reference, label by label and slice by slice."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mskseg.cli.segment import add_image_arguments, add_model_arguments, load_model
+from mskseg.errors import InputError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from mskseg.case import Case
+    from mskseg.models.segmenter import Segmenter
+
+MOST_LABELS = 500  # whole-body atlases name about 120
+_FIRST_COLUMNS = ("label", "tissue", "slice", "dice", "filled_box_dice", "neighbour_box_dice")
+_NO_SCORES = dict.fromkeys(
+    ("dice", "iou", "hd95_mm", "assd_mm", "filled_box_dice", "predicted_iou", "decode_s"),
+    float("nan"),
+)
+
+
+def add_to(commands: Any) -> None:
+    """Declare the arguments of ``evaluate``."""
+    parser = commands.add_parser(
+        "evaluate",
+        help="Dice per label and slice against a reference",
+        description="Prompt a model with boxes or points taken from the reference (oracle) and "
+        "score it against that reference, beside the filled box. Not a medical device.",
+    )
+    add_image_arguments(parser)
+    parser.add_argument(
+        "--reference",
+        type=Path,
+        required=True,
+        metavar="LABELS",
+        help="label map on the image's grid",
+    )
+    parser.add_argument(
+        "--prompt",
+        choices=("box", "point"),
+        default="box",
+        help="box (default) or the central point of each component",
+    )
+    parser.add_argument(
+        "--plane",
+        choices=("axial", "coronal", "sagittal"),
+        help="default: as acquired (axial, if spacings are equal)",
+    )
+    parser.add_argument("--label-names", type=Path, metavar="FILE", help="ITK-SNAP, CSV or JSON")
+    parser.add_argument("--csv", type=Path, metavar="FILE", help="one row per label and slice")
+    add_model_arguments(parser)
+    parser.set_defaults(command=evaluate_image)
+
+
+def evaluate_image(arguments: argparse.Namespace) -> int:
+    """Check the output and the inputs, score, write the table and print its summary."""
+    from mskseg.cli.outputs import check_not_input, check_writable
+
+    if arguments.csv:
+        check_writable(arguments.csv, suffixes=(".csv",))
+        inputs = (arguments.image, arguments.reference, arguments.label_names)
+        check_not_input(arguments.csv, *filter(None, inputs))
+    case = load_case(arguments)
+    check_labels(case)
+    segmenter = load_model(arguments)
+
+    from mskseg.evaluation.tables import score_cases, write_table
+    from mskseg.prompts.oracle_plans import OracleBox, OraclePoint
+    from mskseg.prompts.plans import NeighbourBox
+    from mskseg.provenance import provenance
+
+    table = score_cases(
+        segmenter,
+        case,
+        prompts=[OracleBox(), NeighbourBox()] if arguments.prompt == "box" else [OraclePoint()],
+        plane=arguments.plane,
+        progress=sys.stderr.isatty(),
+    )
+    if arguments.csv:
+        facts = provenance(cases=[case], segmenter=segmenter)
+        write_table(row_per_label_and_slice(table), arguments.csv, provenance=facts)
+    print(f"{arguments.image.name}, {table['plane'].iloc[0]} slices; {describe(segmenter)}")
+    print(summary(table))
+    if arguments.csv:
+        print(f"written: {arguments.csv}")
+    return 0
+
+
+def describe(segmenter: Segmenter) -> str:
+    """Say which model it is, and whether it is one that others published."""
+    from mskseg.datasets.manifest import load_manifest
+
+    if segmenter.miniature:
+        kind = "a miniature, not a published model"
+    elif segmenter.name in load_manifest().models:
+        kind = "as published"
+    else:
+        kind = "a checkpoint of your own"
+    return f"{segmenter.name} ({kind})"
+
+
+def load_case(arguments: argparse.Namespace) -> Case:
+    """Read the image, its reference and the names of its labels."""
+    from mskseg.case import Case
+    from mskseg.io.readers import load_image, load_label_map, load_label_names
+
+    names = load_label_names(arguments.label_names) if arguments.label_names else {}
+    return Case(
+        subject=arguments.image.name,
+        image=load_image(arguments.image, echo=arguments.echo),
+        reference=load_label_map(arguments.reference),
+        tissues=names,
+    )
+
+
+def check_labels(case: Case) -> None:
+    """Refuse a reference that is no label map of tissues, before anything is computed.
+
+    Raises
+    ------
+    InputError
+        If a label is negative, or there are more of them than any atlas names.
+    """
+    labels = case.reference.labels if case.reference else ()
+    if labels and min(labels) < 0:
+        raise InputError(f"the reference holds the label {min(labels)}; expected 0 and above")
+    if len(labels) > MOST_LABELS:
+        raise InputError(
+            f"the reference holds {len(labels)} labels, expected {MOST_LABELS} at most; "
+            "is it an image? give the label map"
+        )
+
+
+def row_per_label_and_slice(table: pd.DataFrame) -> pd.DataFrame:
+    """Lay the neighbouring-slice boxes beside the oracle prompts.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        From `score_cases`: a row for each plan.
+
+    Returns
+    -------
+    pandas.DataFrame
+        A row for each label and slice, by label, then slice. All columns are those of the oracle
+        prompts; ``neighbour_box_dice`` is the other plan's Dice on the same pairs. Where only that
+        plan has a row (it ran beyond the structure's end), both are NaN, and `status` says whether
+        it predicted something there.
+    """
+    keys = ["label", "tissue", "slice"]
+    oracle = table[table["box_source"] == "oracle"].set_index(keys)
+    neighbour = table[table["box_source"] != "oracle"].set_index(keys)
+    rows = oracle.reindex(oracle.index.union(neighbour.index))
+    beyond = neighbour.loc[rows.index.difference(oracle.index)]
+    rows.loc[beyond.index] = beyond.assign(
+        box_source="oracle", n_prompts=0, predicted_area_mm2=0.0, **_NO_SCORES
+    )
+    rows["neighbour_box_dice"] = neighbour["dice"].where(neighbour["status"] == "scored")
+    rows = rows.astype({"n_prompts": int, "n_points": int, "unprompted_px": int}).reset_index()
+    return rows[[*_FIRST_COLUMNS, *(c for c in rows.columns if c not in _FIRST_COLUMNS)]]
+
+
+def summary(table: pd.DataFrame) -> str:
+    """Lay out the mean of each label and of all, with the number of slices beside each."""
+    from mskseg.evaluation.summary import summarise
+
+    labels = summarise(table, by=["label", "tissue", "prompt", "box_source", "segmenter"])
+    overall = summarise(table)
+    width = max([len("mean of labels"), *(len(str(tissue)) for tissue in labels["tissue"])])
+    prompt = table["prompt"].iloc[0]
+    head = f"{'label':>5}  {'tissue':<{width}}  slices  {prompt:>5}  filled box  neighbour box"
+    lines = [head]
+    for label, rows in labels.groupby("label"):
+        lines.append(f"{label:>5}  {rows['tissue'].iloc[0]:<{width}}  {_numbers(rows)}")
+    lines.append(f"{'':>5}  {'mean of labels':<{width}}  {_numbers(overall)}")
+    left_out = int(overall[overall["box_source"] == "oracle"]["n_too_small"].sum())
+    neighbour = "neighbour box: from the prediction of the slice before, from one oracle slice on"
+    if n_beyond := int(overall["n_beyond_end"].sum()):
+        neighbour += f"; {n_beyond} times it went on beyond a structure's end, which no mean holds"
+    lines.append(
+        f"Dice; {left_out} pairs of slice and label too small for a prompt are left out. "
+        f"{prompt}: oracle, taken from the reference itself. {neighbour}. A score against an "
+        "automatic reference is agreement, not accuracy."
+    )
+    return "\n".join(lines)
+
+
+def _numbers(rows: pd.DataFrame) -> str:
+    oracle = rows[rows["box_source"] == "oracle"].iloc[0]
+    neighbour = rows[rows["box_source"] != "oracle"]["dice"]
+    other = f"{neighbour.iloc[0]:.3f}" if len(neighbour) else "-"
+    return (
+        f"{oracle['n_pairs']:>6}  {oracle['dice']:>5.3f}  {oracle['filled_box_dice']:>10.3f}  "
+        f"{other:>13}"
+    )

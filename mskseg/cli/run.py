@@ -1,0 +1,140 @@
+"""``mskseg run`` and ``mskseg lab``: execute the notebooks, or open them."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mskseg.cli.segment import check_model_is_here
+from mskseg.environment import available_cores
+from mskseg.errors import InputError
+
+if TYPE_CHECKING:
+    from mskseg.workbook import NotebookRun
+
+
+def add_to(commands: Any) -> None:
+    """Declare the arguments of ``run`` and ``lab``."""
+    run = commands.add_parser(
+        "run",
+        help="execute notebooks and write output/ (HTML, tables, figures)",
+        description="Execute the notebooks. What an interrupted run finished is kept.",
+    )
+    run.add_argument("notebooks", nargs="*", metavar="NOTEBOOK", help="names or their beginnings")
+    run.add_argument("--dataset", metavar="NAME", help="see `mskseg data list`")
+    run.add_argument("--model", metavar="NAME", help="see `mskseg models list`")
+    run.add_argument("--size", choices=("quick", "default", "full"), default="default")
+    run.add_argument("--output", type=Path, default=Path("output"), metavar="DIR")
+    run.add_argument("--fresh", action="store_true", help="run finished notebooks again too")
+    run.add_argument(
+        "--jobs",
+        type=int,
+        default=min(2, available_cores()),
+        metavar="N",
+        help="notebooks at a time, which share the cores (here %(default)s)",
+    )
+    run.set_defaults(command=run_notebooks)
+    lab = commands.add_parser("lab", help="open the notebooks in JupyterLab")
+    lab.set_defaults(command=open_lab)
+
+
+def run_notebooks(arguments: argparse.Namespace) -> int:
+    """Execute the notebooks that were named, or all; 1 if one failed or a claim lost its cell."""
+    from mskseg.workbook import run_workbook, write_run_index
+
+    given = {"dataset": arguments.dataset, "model": arguments.model}
+    given = {name: value for name, value in given.items() if value is not None}
+    check_choices(given)
+    runs = run_workbook(
+        arguments.notebooks,
+        output=arguments.output,
+        size=arguments.size,
+        given=given,
+        fresh=arguments.fresh,
+        jobs=arguments.jobs,
+        progress=sys.stderr.isatty(),
+    )
+    print(report(runs))
+    report_failed = summarise(arguments.output, size=arguments.size)
+    write_run_index(runs, arguments.output, size=arguments.size, given=given)  # now with the ledger
+    return int(report_failed or any(run.failed for run in runs))
+
+
+def summarise(output: Path, *, size: str) -> bool:
+    """Print what the installed reports say of an output folder, such as the claims it decides.
+
+    Returns
+    -------
+    bool
+        Whether a report failed, as when a notebook ran without the cell that tests a claim.
+    """
+    from mskseg.workbook.reports import run_reports
+
+    failed = False
+    for report in run_reports():
+        summary = report.summarise(output, size=size)
+        print(f"\n{summary.title}")
+        for line in (*summary.lines, *(f"FAILED {failure}" for failure in summary.failures)):
+            print(line)
+        print(f"open {summary.page}")
+        failed = failed or bool(summary.failures)
+    return failed
+
+
+def check_choices(given: Mapping[str, str]) -> None:
+    """Refuse a data set or a model that no notebook can use, before any is started.
+
+    Parameters
+    ----------
+    given : mapping
+        "dataset" and "model", where they were named.
+
+    Raises
+    ------
+    InputError
+        If it is unknown, the data set has no image or no reference or is a folder that nobody has
+        brought, or the model's file is not in the cache.
+    """
+    from mskseg.datasets.manifest import load_manifest
+    from mskseg.datasets.selection import check_can_be_scored
+
+    manifest = load_manifest()
+    for name, known in (("dataset", manifest.datasets), ("model", manifest.models)):
+        if name in given and given[name] not in known:
+            raise InputError(
+                f"unknown {name} {given[name]!r}; there are {', '.join(sorted(known))}"
+            )
+    if "dataset" in given:
+        check_can_be_scored(given["dataset"])
+    if "model" in given:
+        check_model_is_here(given["model"])
+
+
+def report(runs: Sequence[NotebookRun]) -> str:
+    """Say what became of each notebook, where each failure is, and what to open."""
+    width = max(len(run.name) for run in runs)
+    lines = [f"{'notebook':<{width}}  seconds  status"]
+    lines += [f"{run.name:<{width}}  {run.seconds:>7.1f}  {run.status}" for run in runs]
+    for run in (run for run in runs if run.failed):
+        where = f"cell {run.cell}" if run.cell else "no cell"
+        lines.append(f"FAILED {run.name}, {where}: {run.error}")
+    for name in dict.fromkeys(name for run in runs for name in run.unused):
+        without = ", ".join(run.name for run in runs if name in run.unused)
+        lines.append(f"--{name} was not used by {without}: what they use is in their parameters")
+    if noisy := [f"{run.name} ({run.stderr_lines})" for run in runs if run.stderr_lines]:
+        lines.append(f"lines on stderr, kept in the pages: {', '.join(noisy)}")
+    lines.append(f"open {runs[0].page.parent / 'index.html'}")
+    return "\n".join(lines)
+
+
+def open_lab(arguments: argparse.Namespace) -> int:
+    """Start JupyterLab in the notebooks' folder, until it is closed."""
+    import subprocess
+
+    from mskseg.workbook import notebooks_folder
+
+    del arguments
+    return subprocess.run([sys.executable, "-m", "jupyterlab"], cwd=notebooks_folder()).returncode

@@ -1,0 +1,204 @@
+"""``mskseg segment``: prompts from a file, a label map on the image's own grid."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mskseg.errors import InputError
+
+if TYPE_CHECKING:
+    from mskseg.case import Case
+    from mskseg.models.segmenter import Segmenter
+    from mskseg.prompts.files import PromptFile, SlicePrompt
+    from mskseg.volume import LabelMap, Plane
+
+
+def add_to(commands: Any) -> None:
+    """Declare the arguments of ``segment``."""
+    parser = commands.add_parser(
+        "segment",
+        help="segment what boxes or points in a file point at; write a label map",
+        description="Segment an image by the boxes and points of a JSON file. The label map has "
+        "the image's grid, so that it overlays in any viewer. Not a medical device.",
+        epilog='The file: {"plane": "axial", "prompts": [{"slice": 12, "label": 1, "boxes_xyxy": '
+        '[[x0, y0, x1, y1]], "point_coords": [[x, y]], "point_labels": [1]}]}. In pixels of the '
+        "slice, boxes half-open: the pixel in column 3, row 5 is 3, 5, 4, 6, its centre 3.5, 5.5. "
+        "Rows run from the front (axial) or the head (coronal, sagittal), columns from the "
+        "patient's right (sagittal: from the front); slices count from the feet, the back or the "
+        "left.",
+    )
+    add_image_arguments(parser)
+    parser.add_argument(
+        "--prompts", type=Path, required=True, metavar="PROMPTS.json", help="see below"
+    )
+    parser.add_argument(
+        "--output", type=Path, required=True, metavar="MASK.nii.gz", help="label map to write"
+    )
+    add_model_arguments(parser)
+    parser.set_defaults(command=segment_image)
+
+
+def add_model_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare ``--model`` and what belongs to it."""
+    parser.add_argument(
+        "--model",
+        default="sam_vit_mini",
+        metavar="NAME|FILE",
+        help="a name of `mskseg models list`, or a checkpoint (default: sam_vit_mini, a miniature)",
+    )
+    parser.add_argument(
+        "--architecture", metavar="NAME", help="of a checkpoint file: vit_b, vit_l, vit_h, vit_mini"
+    )
+    parser.add_argument(
+        "--preprocessing",
+        choices=("sam", "medsam"),
+        help="of a checkpoint file that does not say it itself",
+    )
+    parser.add_argument("--device", default="cpu", metavar="NAME", help="cpu (default), cuda, mps")
+
+
+def add_image_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the image and what belongs to it."""
+    parser.add_argument("image", type=Path, metavar="IMAGE", help="NIfTI, NRRD, MHA, DICOM folder")
+    parser.add_argument(
+        "--echo", type=float, metavar="MS", help="echo time of a DICOM series that holds several"
+    )
+
+
+def load_model(arguments: argparse.Namespace) -> Segmenter:
+    """Load the model that the arguments name.
+
+    Raises
+    ------
+    InputError
+        If it is a named model whose file is not in the cache: nothing is downloaded unasked.
+    """
+    from mskseg.environment import check_torch_pair
+
+    check_torch_pair()
+    from mskseg.datasets.manifest import load_manifest
+    from mskseg.models.checkpoints import load_segmenter
+
+    if arguments.model in load_manifest().models:
+        check_model_is_here(arguments.model)
+    return load_segmenter(
+        arguments.model,
+        architecture=arguments.architecture,
+        preprocessing=arguments.preprocessing,
+        device=arguments.device,
+    )
+
+
+def check_model_is_here(name: str) -> None:
+    """Refuse a model of the manifest whose file is not in the cache: nothing comes unasked.
+
+    Raises
+    ------
+    InputError
+        If it is not there; the message says how to get it.
+    """
+    from mskseg.datasets.manifest import cached_path, load_manifest
+
+    entry = load_manifest().models[name]
+    for file in entry.roles.values():
+        if not cached_path(name, file).is_file():
+            size = f" ({file.bytes / 1e6:.0f} MB)" if file.bytes else ""
+            raise InputError(
+                f"{name} is not here yet{size}; get it with `mskseg models fetch {name}`"
+            )
+
+
+def segment_image(arguments: argparse.Namespace) -> int:
+    """Check the output, the prompts and the image, in this order; then segment and write."""
+    from mskseg.case import Case
+    from mskseg.cli.outputs import check_not_input, check_writable
+    from mskseg.io.readers import load_image, save_nifti
+    from mskseg.prompts.files import read_prompts
+
+    output = check_writable(arguments.output, suffixes=(".nii.gz", ".nii"))
+    check_not_input(output, arguments.image, arguments.prompts)
+    asked = read_prompts(arguments.prompts)
+    case = Case(
+        subject=arguments.image.name, image=load_image(arguments.image, echo=arguments.echo)
+    )
+    plane = asked.plane or case.plane
+    check_fit(asked, case, plane)
+    segmenter = load_model(arguments)
+    label_map = segment_case(segmenter, case, asked, plane=plane)
+    save_nifti(label_map, output)
+    kind = ", a miniature" if segmenter.miniature else ""
+    n_slices = len({prompt.slice for prompt in asked.prompts})
+    found = ", ".join(map(str, label_map.labels)) or "none"
+    print(f"{output}: labels {found} on {n_slices} {plane} slices ({segmenter.name}{kind})")
+    return 0
+
+
+def check_fit(asked: PromptFile, case: Case, plane: Plane) -> None:
+    """Check every prompt against the image before a model is loaded.
+
+    Raises
+    ------
+    InputError
+        If a slice does not exist, or a box or point lies outside it; the prompt is named by number.
+    """
+    from mskseg.prompts import check_boxes, check_points
+
+    for number, prompt in enumerate(asked.prompts):
+        try:
+            shape = case.slice(prompt.slice, plane).image.shape
+            if prompt.boxes_xyxy:
+                check_boxes(prompt.boxes_xyxy, shape)
+            if prompt.point_coords:
+                check_points(prompt.point_coords, shape)
+        except InputError as error:
+            raise InputError(f"prompt {number} (slice {prompt.slice}): {error}") from error
+
+
+def segment_case(segmenter: Segmenter, case: Case, asked: PromptFile, *, plane: Plane) -> LabelMap:
+    """Answer all prompts and put the answers back onto the image's grid.
+
+    Parameters
+    ----------
+    segmenter : Segmenter
+    case : Case
+        Its windowed slices are what the model sees.
+    asked : PromptFile
+    plane : {"axial", "coronal", "sagittal"}
+        In which slices are counted.
+
+    Returns
+    -------
+    LabelMap
+        uint8, or uint16 where a label is above 255; 0 where nothing was found. Where two labels
+        claim a pixel, the one of the higher probability has it.
+    """
+    from itertools import groupby
+
+    import numpy as np
+    from tqdm.auto import tqdm
+
+    from mskseg.models.label_maps import predict_label_map
+    from mskseg.volume import LabelMap
+
+    dtype = np.uint8 if max(prompt.label for prompt in asked.prompts) < 256 else np.uint16
+    stack = np.zeros(case.image.stack(plane).shape, dtype)
+    ordered = sorted(asked.prompts, key=lambda prompt: prompt.slice)
+    by_slice = [(k, list(group)) for k, group in groupby(ordered, lambda prompt: prompt.slice)]
+    for k, group in tqdm(by_slice, unit="slice", disable=not sys.stderr.isatty()):
+        prompts = [(prompt.label, _predict_arguments(prompt)) for prompt in group]
+        stack[k] = predict_label_map(segmenter, case.slice(k, plane).image, prompts)
+    painted = case.image.from_stack(stack, plane)
+    return LabelMap(painted.array, painted.affine)
+
+
+def _predict_arguments(prompt: SlicePrompt) -> dict[str, Any]:
+    given: dict[str, Any] = {}
+    if prompt.boxes_xyxy:
+        given["boxes_xyxy"] = prompt.boxes_xyxy
+    if prompt.point_coords:
+        given["point_coords"] = [prompt.point_coords]
+        given["point_labels"] = [prompt.point_labels]
+    return given

@@ -1,1 +1,0 @@
-"""Volumes, files, cases and data sets; knows no torch."""

@@ -1,0 +1,207 @@
+"""The form of `data_manifest.yaml`: typed entries, and what makes one valid."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, PositiveInt, model_validator
+
+from mskseg.datasets.layouts.forms import Layout
+from mskseg.errors import InputError
+
+Access = Literal["package", "direct", "registration", "instructions"]
+Provenance = Literal["manual", "semi-automatic", "automatic", "synthetic", "unknown"]
+EntryName = Annotated[str, Field(pattern=r"^[a-z0-9_]+$")]
+# Plain http only for this machine: the tests' server.
+Url = Annotated[str, Field(pattern=r"^(https://|http://127\.0\.0\.1:)\S+$")]
+
+
+class _Strict(BaseModel):
+    """Frozen, and a misspelt field is an error."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class RemoteFile(_Strict):
+    """A file that is not ours: how it is called, what it must be, and where it is if anywhere.
+
+    Attributes
+    ----------
+    name : str
+        In the cache. No folder, no leading dot: it cannot leave its entry's folder.
+    url : str, optional
+        Pinned to a version. Absent where only a person can get the file (see `instructions`).
+    bytes : int, optional
+        Size; absent where only the checksum is known.
+    sha256 : str
+        64 hexadecimal digits, of the whole file.
+    path : str, optional
+        Inside the installed package of an entry with ``access: package``.
+    """
+
+    name: str = Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]*$")
+    url: Url | None = None
+    bytes: PositiveInt | None = None
+    sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
+    path: str | None = Field(default=None, pattern=r"^[A-Za-z0-9_][A-Za-z0-9_./-]*$")
+
+
+class _Entry(_Strict):
+    """What data sets and models have in common.
+
+    `access` is "package" (comes with an installed package), "direct" (from its address), "registration"
+    (a person agrees to terms and brings a whole folder) or "instructions" (a person brings the
+    files, which are known by sha256). `unverified` lists the statements of the entry that nobody
+    here has checked against the files themselves.
+    """
+
+    title: str
+    access: Access
+    package: str | None = Field(default=None, pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")
+    licence: str
+    citation: str
+    homepage: Url | None = None
+    note: str = ""
+    instructions: str = ""
+    unverified: tuple[str, ...] = ()
+
+    @property
+    def roles(self) -> Mapping[str, RemoteFile]:
+        """The files by their role."""
+        raise NotImplementedError
+
+    @model_validator(mode="after")
+    def _access_fits(self) -> _Entry:
+        files = list(self.roles.values())
+        if (self.access == "package") != (self.package is not None):
+            raise ValueError("`package` belongs to entries of packages, and to them only")
+        if any((file.path is None) == (self.access == "package") for file in files):
+            raise ValueError("a file has a `path` if, and only if, it lies inside a package")
+        if self.access == "registration" and files:
+            raise ValueError("registration entries are read from a folder, they have no files")
+        if self.access in ("direct", "instructions") and not files:
+            raise ValueError("an entry to fetch needs files")
+        if self.access == "direct" and any(file.url is None for file in files):
+            raise ValueError("direct access needs a url for each file")
+        if self.access in ("registration", "instructions") and not self.instructions:
+            raise ValueError("say in `instructions` how a person gets the files")
+        return self
+
+
+class Reference(_Strict):
+    """Where a data set's label map comes from; shown beside every score against it.
+
+    Attributes
+    ----------
+    provenance : {"manual", "semi-automatic", "automatic", "synthetic", "unknown"}
+        "semi-automatic" for automatic labels that a person went over; "synthetic" for an image
+        drawn from its labels, which are exact by construction.
+    note : str
+        Who says so, and what is not known.
+    """
+
+    provenance: Provenance
+    note: str
+
+
+class DatasetEntry(_Entry):
+    """Images with or without a reference.
+
+    Attributes
+    ----------
+    anatomy, sequence : str
+        As shown in tables.
+    subjects : int, optional
+        How many people; absent where it is not known.
+    reference : Reference, optional
+        Absent where no label map comes with the images.
+    files : dict of role to RemoteFile
+        Roles: "image", "reference", "label_names", or what the entry's note says.
+    labels : dict of int to str
+        Tissue of each value in the reference; "label 13" where its meaning is not documented.
+        Where some are named, a label map with any other value is refused.
+    layout : Layout, optional
+        How a folder of many scans is ordered; its files, if any, are zip archives of that folder.
+    """
+
+    anatomy: str
+    sequence: str
+    subjects: PositiveInt | None = None
+    reference: Reference | None = None
+    files: dict[EntryName, RemoteFile] = {}
+    labels: dict[PositiveInt, str] = {}
+    layout: Layout | None = None
+
+    @property
+    def roles(self) -> Mapping[str, RemoteFile]:
+        """The files by their role."""
+        return self.files
+
+    @model_validator(mode="after")
+    def _layout_fits(self) -> DatasetEntry:
+        if self.access == "registration" and self.layout is None:
+            raise ValueError("a registration entry needs the layout of its folder")
+        if self.layout is not None and self.access == "package":
+            raise ValueError("data sets of packages have no layout")
+        if self.layout and any(not file.name.endswith(".zip") for file in self.files.values()):
+            raise ValueError("the files of a data set with a layout are zip archives")
+        return self
+
+
+class ModelEntry(_Entry):
+    """A checkpoint.
+
+    Attributes
+    ----------
+    architecture : str
+        What the weights fit into; see `mskseg.models.checkpoints.architectures`.
+    preprocessing : {"sam", "medsam"}
+        What the model was trained with.
+    miniature : bool
+        True for our small stand-ins.
+    learned_iou : bool
+        False if its head for predicted IoU was never trained.
+    weights : RemoteFile
+        The file.
+    """
+
+    architecture: EntryName
+    preprocessing: Literal["sam", "medsam"]
+    miniature: bool = False
+    learned_iou: bool = True
+    weights: RemoteFile
+
+    @property
+    def roles(self) -> Mapping[str, RemoteFile]:
+        """The files by their role, which is "weights"."""
+        return {"weights": self.weights}
+
+
+class Manifest(_Strict):
+    """All entries. A name is a data set's or a model's, never both."""
+
+    datasets: dict[EntryName, DatasetEntry]
+    models: dict[EntryName, ModelEntry]
+
+    @model_validator(mode="after")
+    def _names_are_unique(self) -> Manifest:
+        both = sorted(self.datasets.keys() & self.models.keys())
+        if both:
+            raise ValueError(f"{both[0]} names a data set and a model")
+        return self
+
+    def entry(self, name: str) -> DatasetEntry | ModelEntry:
+        """Give the entry of that name.
+
+        Raises
+        ------
+        InputError
+            If there is none; the message lists the names.
+        """
+        entries: dict[str, DatasetEntry | ModelEntry] = {**self.datasets, **self.models}
+        if name not in entries:
+            raise InputError(
+                f"{name!r} is not in the manifest; choose one of {', '.join(sorted(entries))}"
+            )
+        return entries[name]

@@ -1,0 +1,171 @@
+"""Scans that are known by their files, and read when they are asked for."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import cast
+
+from mskseg.case import Case, CaseSet, case_name
+from mskseg.errors import InputError
+from mskseg.io.dicom import list_echoes
+from mskseg.io.located import errors_name
+from mskseg.io.readers import load_image, load_label_map
+from mskseg.volume import LabelMap, Volume
+
+Reader = Callable[["ScanFiles"], tuple[Volume, LabelMap | None]]
+
+_KEPT = 2  # read cases that a set keeps: `cases[0]` again and again costs one reading
+
+
+@dataclass(frozen=True)
+class ScanFiles:
+    """What a `Case` will say of itself, and the files it is read from.
+
+    Attributes
+    ----------
+    image : Path
+        A file, or the folder of a DICOM series.
+    reference : Path or None
+        The label map.
+    echo : int or None
+        Which echo of a DICOM series, from 0, by echo time.
+    read : callable
+        Gives image and label map on one grid.
+    """
+
+    subject: str
+    image: Path
+    reference: Path | None
+    tissues: Mapping[int, str]
+    anatomy: str = "unknown"
+    sequence: str = "unknown"
+    dataset: str = "own data"
+    reference_provenance: str = "unknown"
+    site: str = ""
+    side: str = ""
+    visit: str = ""
+    severity: str = ""
+    echo: int | None = None
+    read: Reader = field(default=lambda scan: read_pair(scan), repr=False)
+
+    @property
+    def name(self) -> str:
+        """As the name of the `Case`."""
+        return case_name(self)
+
+    def load(self) -> Case:
+        """Read the files.
+
+        Raises
+        ------
+        InputError
+            If a file cannot be read, image and label map do not fit together, or the label map has
+            a value that `tissues` does not name, where it names any.
+        """
+        image, reference = self.read(self)
+        if reference is not None:
+            with errors_name(cast(Path, self.reference)):
+                check_labels(reference, self.tissues, dataset=self.dataset)
+        return Case(
+            subject=self.subject,
+            image=image,
+            reference=reference,
+            tissues=self.tissues,
+            anatomy=self.anatomy,
+            sequence=self.sequence,
+            dataset=self.dataset,
+            reference_provenance=self.reference_provenance,
+            site=self.site,
+            side=self.side,
+            visit=self.visit,
+            severity=self.severity,
+        )
+
+
+def read_pair(scan: ScanFiles) -> tuple[Volume, LabelMap | None]:
+    """Read image and label map as they are; the `Case` checks that they share one grid."""
+    echo = None if scan.echo is None else _echo_time(scan.image, scan.echo)
+    image = load_image(scan.image, echo=echo)
+    return image, None if scan.reference is None else load_label_map(scan.reference)
+
+
+def _echo_time(folder: Path, number: int) -> float:
+    times = list_echoes(folder)
+    if number >= len(times):
+        raise InputError(
+            f"{folder} holds {len(times)} echoes, echo {number + 1} was expected; get it again or "
+            "correct the number of echoes in the layout"
+        )
+    return times[number]
+
+
+def check_labels(reference: LabelMap, tissues: Mapping[int, str], *, dataset: str) -> None:
+    """Make sure that every value of a label map has a name, where any has.
+
+    Raises
+    ------
+    InputError
+        Listing the values that have none.
+    """
+    unnamed = [int(label) for label in reference.labels if int(label) not in tissues]
+    if tissues and unnamed:
+        raise InputError(
+            f"the label map has the values {unnamed}, which {dataset} does not name (it names "
+            f"{_ranges(tissues)}); correct the label map, or name the values"
+        )
+
+
+def _ranges(values: Mapping[int, str]) -> str:
+    """Numbers in short: "1-25, 100"."""
+    runs: list[list[int]] = []
+    for value in sorted(values):
+        if runs and value == runs[-1][1] + 1:
+            runs[-1][1] = value
+        else:
+            runs.append([value, value])
+    return ", ".join(str(a) if a == b else f"{a}-{b}" for a, b in runs)
+
+
+class LazyCaseSet(CaseSet):
+    """A `CaseSet` that reads a case each time it is asked for, and keeps the last two.
+
+    Subjects, tissues, splits and `where` need no reading; iterating reads one case after the other.
+
+    Parameters
+    ----------
+    name : str
+    scans : sequence of ScanFiles
+
+    Raises
+    ------
+    InputError
+        If there is no scan, or two have one name.
+    """
+
+    def __init__(self, name: str, scans: Sequence[ScanFiles]) -> None:
+        # The base class asks its cases for names and attributes only, which scans have as well.
+        super().__init__(name, cast("Sequence[Case]", scans))
+        self._read: dict[int, Case] = {}
+
+    @property
+    def scans(self) -> tuple[ScanFiles, ...]:
+        """The files of all cases, in order."""
+        return cast("tuple[ScanFiles, ...]", self._cases)
+
+    def _at(self, index: int) -> Case:
+        scan = self.scans[index]
+        key = index % len(self)
+        if key not in self._read:
+            case = scan.load()
+            while len(self._read) >= _KEPT:
+                self._read.pop(next(iter(self._read)))
+            self._read[key] = case
+        return self._read[key]
+
+    def fingerprint(self) -> str:
+        """Return the sha256 over all cases, whatever their order; reads them one by one."""
+        prints = sorted(scan.load().fingerprint for scan in self.scans)
+        return hashlib.sha256("".join(prints).encode()).hexdigest()

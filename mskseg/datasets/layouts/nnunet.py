@@ -1,0 +1,109 @@
+"""nnU-Net raw: ``imagesTr/NAME_0000.nii.gz``, ``labelsTr/NAME.nii.gz``, ``dataset.json``.
+
+Each channel becomes a case of its own with the same label map.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from mskseg.datasets.layouts.forms import NnunetLayout
+from mskseg.datasets.layouts.lazy import ScanFiles
+from mskseg.datasets.layouts.pairing import About, check_complete, named_parts, natural
+from mskseg.errors import InputError
+
+_CHANNEL = re.compile(r"(?P<name>.+)_(?P<channel>\d{4})")
+_DIGITS = 4
+
+
+def list_nnunet(folder: Path, about: About, layout: NnunetLayout) -> list[ScanFiles]:
+    """List the scans; parameters, order and errors as in `mskseg.datasets.layouts.list_scans`.
+
+    ``dataset.json``, of either version of nnU-Net, names channels and labels; it may be missing
+    where `about` names the labels.
+    """
+    described = _described(folder / "dataset.json", needed=not about.tissues)
+    about = replace(about, tissues=about.tissues or _tissues(described, folder / "dataset.json"))
+    ending = str(described.get("file_ending", ".nii.gz"))
+    scans: list[ScanFiles] = []
+    missing: list[Path] = []
+    for images, labels in layout.folders.items():
+        found = _images(folder / images, ending)
+        wanted = {folder / labels / f"{name}{ending}" for name, _ in found.values()}
+        there = {p for p in (folder / labels).glob(f"*{ending}") if not p.name.startswith(".")}
+        missing += wanted - there
+        missing += [
+            folder / images / f"{path.name.removesuffix(ending)}_0000{ending}"
+            for path in there - wanted
+        ]
+        for image, (name, channel) in found.items():
+            said = {"sequence": _sequence(described, channel, about)}
+            said |= named_parts(layout.pattern, name, path=image)
+            reference = folder / labels / f"{name}{ending}"
+            scans.append(about.scan(said, image=image, reference=reference))
+    check_complete(folder, about.dataset, images=[s.image for s in scans], missing=missing)
+    return scans
+
+
+def _images(folder: Path, ending: str) -> dict[Path, tuple[str, int]]:
+    """Images with their name and channel."""
+    found: dict[Path, tuple[str, int]] = {}
+    for path in sorted(folder.glob(f"*{ending}"), key=lambda path: natural(path.name)):
+        if path.name.startswith("."):
+            continue
+        match = _CHANNEL.fullmatch(path.name.removesuffix(ending))
+        if match is None:
+            raise InputError(
+                f"{path} does not end in a channel, as NAME_0000{ending} does; rename it as "
+                "nnU-Net expects, or read the folder with the layout nifti_pairs"
+            )
+        found[path] = (match["name"], int(match["channel"]))
+    return found
+
+
+def _described(path: Path, *, needed: bool) -> dict[str, Any]:
+    try:
+        content: Any = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        if not needed:
+            return {}
+        raise InputError(
+            f"{path} is missing, and nothing else names the labels; add nnU-Net's dataset.json"
+        ) from error
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path} is not JSON ({error}); write nnU-Net's dataset.json") from error
+    if not isinstance(content, dict):
+        raise InputError(f"{path} is no object; write nnU-Net's dataset.json")
+    return content
+
+
+def _tissues(described: Mapping[str, Any], path: Path) -> dict[int, str]:
+    """Names by value, from version 2, ``{"femur": 1}``, or version 1, ``{"1": "femur"}``."""
+    labels = described.get("labels")
+    try:
+        pairs = [
+            (int(key), str(value)) if str(key).isdigit() else (int(value), str(key))
+            for key, value in dict(labels or {}).items()
+        ]
+    except (TypeError, ValueError) as error:
+        raise InputError(
+            f"{path} names labels in a way not known here ({error}; regions of several values are "
+            "not supported); give one value to each name"
+        ) from error
+    return {value: name for value, name in pairs if value != 0}
+
+
+def _sequence(described: Mapping[str, Any], channel: int, about: About) -> str:
+    names = described.get("channel_names") or described.get("modality") or {}
+    if isinstance(names, list):
+        names = {str(number): name for number, name in enumerate(names)}
+    if not isinstance(names, Mapping):
+        raise InputError(f"channel names {names!r} in dataset.json; expected {{number: name}}")
+    if len(names) <= 1 and about.sequence != "unknown":
+        return about.sequence
+    return str(names.get(str(channel), f"channel {channel:0{_DIGITS}}"))

@@ -1,0 +1,86 @@
+"""OAI-ZIB: masks as MetaImage, and the scans they belong to from the OAI, as DICOM.
+
+The masks carry no pose: they fit their scan up to a rigid alignment. Their axes grow to the left,
+to the back and upwards, so both volumes are brought into RAS order, in which they must have one
+shape, and the mask takes the scan's affine.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path, PurePosixPath
+
+from mskseg.datasets.layouts.forms import OaiZibLayout
+from mskseg.datasets.layouts.lazy import ScanFiles
+from mskseg.datasets.layouts.pairing import About, check_complete, natural
+from mskseg.errors import InputError
+from mskseg.io.readers import load_image, load_label_map
+from mskseg.volume import LabelMap, Volume
+
+_ENDING = ".segmentation_masks.mhd"
+
+
+def list_oai_zib(folder: Path, about: About, layout: OaiZibLayout) -> list[ScanFiles]:
+    """List the scans; parameters, order and errors as in `mskseg.datasets.layouts.list_scans`."""
+    segmentation = folder / "segmentation" if (folder / "segmentation").is_dir() else folder
+    paths = _scan_paths(segmentation / "doc" / "oai_mri_paths.txt")
+    masks = {
+        path.name.removesuffix(_ENDING): path
+        for path in (segmentation / "segmentation_masks").glob(f"*{_ENDING}")
+        if not path.name.startswith(".")
+    }
+    unlisted = sorted(masks.keys() - paths.keys())
+    if unlisted:
+        raise InputError(f"{masks[unlisted[0]]} is not in oai_mri_paths.txt; get both anew")
+    missing = [path.with_suffix(".raw") for path in masks.values()]
+    missing = [path for path in missing if not path.is_file()]
+    scans = {subject: folder / layout.scans / paths[subject] for subject in masks}
+    missing += [path for path in scans.values() if not path.is_dir()]
+    check_complete(folder, about.dataset, images=scans.values(), missing=missing)
+    return [
+        about.scan(
+            {"subject": subject},
+            image=scans[subject],
+            reference=masks[subject],
+            read=read_posed,
+        )
+        for subject in sorted(masks, key=natural)
+    ]
+
+
+def read_posed(scan: ScanFiles) -> tuple[Volume, LabelMap | None]:
+    """Read a scan, and its mask with the scan's pose.
+
+    Raises
+    ------
+    InputError
+        If they cannot be read, or differ in shape once both are in RAS order.
+    """
+    image = load_image(scan.image).reoriented("RAS")
+    if scan.reference is None:
+        return image, None
+    mask = load_label_map(scan.reference).reoriented("RAS")
+    if mask.shape != image.shape:
+        raise InputError(
+            f"{scan.reference} has {mask.shape} voxels in RAS order and its scan {scan.image} "
+            f"{image.shape}; they do not belong together, get the scan that oai_mri_paths.txt names"
+        )
+    return image, LabelMap(mask.array, image.affine)
+
+
+def _scan_paths(path: Path) -> dict[str, str]:
+    """Folder of the scan below the OAI's baseline, by subject: lines ``9001104: 0.E.1/.../...``."""
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except OSError as error:
+        raise InputError(
+            f"cannot read {path} ({error.strerror}), which says where the scan of each mask is; "
+            "the folder of OAI-ZIB is missing or half there, see its entry in data_manifest.yaml"
+        ) from error
+    found: dict[str, str] = {}
+    for line in filter(None, map(str.strip, lines)):
+        subject, colon, inside = (piece.strip() for piece in line.partition(":"))
+        pure = PurePosixPath(inside)
+        if not colon or not inside or pure.is_absolute() or ".." in pure.parts:
+            raise InputError(f"{path} has the line {line!r}; expected SUBJECT: a/folder/below")
+        found[subject] = inside
+    return found

@@ -1,0 +1,45 @@
+"""SPIDER: ``images/N_t1.mha`` beside ``masks/N_t1.mha``, N a patient's number.
+
+Each archive unpacks to a folder of its own name, so either folder is searched with all below it.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from mskseg.datasets.layouts.lazy import ScanFiles
+from mskseg.datasets.layouts.pairing import About, check_complete, named_parts, natural
+from mskseg.errors import InputError
+
+_PATTERN = r"(?P<subject>\d+)_(?P<sequence>t1|t2|t2_SPACE)"
+_SEQUENCES = {
+    "t1": "T1-weighted",
+    "t2": "T2-weighted",
+    "t2_SPACE": "T2-weighted SPACE",
+}
+
+
+def list_spider(folder: Path, about: About) -> list[ScanFiles]:
+    """List the scans; parameters, order and errors as in `mskseg.datasets.layouts.list_scans`."""
+    images, masks = _series(folder / "images"), _series(folder / "masks")
+    missing = [folder / "masks" / f"{name}.mha" for name in images.keys() - masks.keys()]
+    missing += [folder / "images" / f"{name}.mha" for name in masks.keys() - images.keys()]
+    check_complete(folder, about.dataset, images=images.values(), missing=missing)
+    scans = []
+    for name in sorted(images, key=natural):
+        said = named_parts(_PATTERN, name, path=images[name])
+        said["sequence"] = _SEQUENCES[said["sequence"]]
+        scans.append(about.scan(said, image=images[name], reference=masks[name]))
+    return scans
+
+
+def _series(folder: Path) -> dict[str, Path]:
+    """Files by their bare name; what Apple's archiver adds, ``._N_t1.mha``, is no image."""
+    found: dict[str, Path] = {}
+    for path in sorted(folder.rglob("*.mha")):
+        if path.name.startswith("."):
+            continue
+        if path.stem in found:
+            raise InputError(f"{found[path.stem]} and {path} have one name; remove one of them")
+        found[path.stem] = path
+    return found

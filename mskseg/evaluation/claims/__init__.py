@@ -1,1 +1,0 @@
-"""The claims ledger: what five studies state, and what our tables say to it."""

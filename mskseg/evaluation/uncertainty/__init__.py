@@ -1,1 +1,0 @@
-"""Whether a model knows when it is wrong: maps, calibration, ensembles, referral."""

@@ -1,0 +1,82 @@
+"""How much memory a training took, and what lowers it when there is not enough."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import torch
+
+from mskseg.errors import InputError
+from mskseg.finetuning.config import FineTuneConfig
+
+_SAID_ON_A_CPU = ("can't allocate memory", "not enough memory", "cannot allocate memory")
+
+
+@contextmanager
+def memory_explained(config: FineTuneConfig) -> Iterator[None]:
+    """Turn "out of memory" into an error that names the setting which lowers it most.
+
+    Raises
+    ------
+    InputError
+        If the block runs out of memory, on a GPU or on a CPU.
+    """
+    try:
+        yield
+    except (torch.OutOfMemoryError, MemoryError) as error:
+        raise InputError(_advice(config)) from error
+    except RuntimeError as error:
+        if any(words in str(error).lower() for words in _SAID_ON_A_CPU):
+            raise InputError(_advice(config)) from error
+        raise
+
+
+def _advice(config: FineTuneConfig) -> str:
+    cheaper = [f"slices_per_step below {config.slices_per_step}"] * (config.slices_per_step > 1)
+    if config.prompts_per_pass != 1:
+        cheaper.append(f"prompts_per_pass below {config.prompts_per_pass or 'its default'}")
+    cheaper += ["precision bfloat16"] * (config.precision == "float32")
+    cheaper += ["mode decoder"] * (config.mode != "decoder")
+    return (
+        f"memory ran out with mode {config.mode}, {config.slices_per_step} slices a step; lower "
+        f"it by {', or '.join(cheaper) or 'a smaller model'}"
+    )
+
+
+class PeakMemory:
+    """Most memory that was in use since this was made.
+
+    On a GPU what torch had allocated; else what the whole process held, libraries and data
+    included, where the system can say since when (Linux), else since the process began.
+    """
+
+    def __init__(self, device: torch.device) -> None:
+        self._device = device
+        if device.type == "cuda":
+            torch.cuda.reset_peak_memory_stats(device)
+        else:
+            with suppress(OSError):
+                Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
+
+    def megabytes(self) -> float:
+        """Give the peak so far, in MB of 2**20 bytes."""
+        if self._device.type == "cuda":
+            return torch.cuda.max_memory_allocated(self._device) / 2**20
+        with suppress(OSError):
+            lines = Path("/proc/self/status").read_text(encoding="ascii").splitlines()
+            peaks = [line.split()[1] for line in lines if line.startswith("VmHWM")]
+            if peaks:
+                return int(peaks[0]) / 2**10
+        return _since_the_start()
+
+
+def _since_the_start() -> float:
+    try:
+        import resource
+    except ImportError:  # Windows
+        return float("nan")
+    unit = 2**20 if sys.platform == "darwin" else 2**10  # bytes there, kilobytes elsewhere
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit

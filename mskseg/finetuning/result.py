@@ -1,0 +1,130 @@
+"""What a fine-tuning gives: the tuned segmenter, its history, and where it comes from."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import pandas as pd
+
+from mskseg.errors import InputError, MsksegError
+from mskseg.finetuning.config import FineTuneConfig
+from mskseg.models.checkpoints import architecture_of, save_weights
+from mskseg.models.segmenter import Segmenter
+from mskseg.models.weights import read_weights
+
+HISTORY = ("epoch", "step", "loss", "validation_dice", "seconds")
+_FACTS = "mskseg.fine_tuning"
+
+Stopped = Literal["converged", "all epochs", "diverged"]
+
+
+@dataclass(frozen=True, eq=False)
+class FineTuneResult:
+    """A tuned segmenter and how it came about.
+
+    Attributes
+    ----------
+    segmenter : Segmenter
+        With the weights of the best epoch. Called "<base>, <mode> tuned"; its `learned_iou` is
+        False unless the loss of the predicted IoU was kept.
+    history : DataFrame
+        A row for each epoch: `epoch` (0 is before any step), `step` (done by then), `loss` (mean
+        over the epoch's steps, NaN for epoch 0), `validation_dice`, `seconds` (since the start).
+    best_epoch : int
+        Of the highest validation Dice, the first if there are several; 0: tuning did not help.
+    trainable_parameters : int
+    seconds : float
+        Of all epochs, validation and encoding included; of a resumed training also those before.
+    peak_memory_mb : float
+        On a GPU what torch had allocated at most, else what the whole process held.
+    stopped : {"converged", "all epochs", "diverged"}
+        Why it ended: no better epoch for as long as the patience, the last epoch, or a NaN loss.
+    config : FineTuneConfig
+    base : dict
+        ``name`` and ``sha256`` of the model that it started from.
+    data : dict
+        sha256 of ``train`` and ``validation``: images, grids, labels and names.
+    """
+
+    segmenter: Segmenter
+    history: pd.DataFrame
+    best_epoch: int
+    trainable_parameters: int
+    seconds: float
+    peak_memory_mb: float
+    stopped: Stopped
+    config: FineTuneConfig
+    base: dict[str, str]
+    data: dict[str, str]
+
+    def __repr__(self) -> str:
+        best = self.history.set_index("epoch")["validation_dice"]
+        return (
+            f"FineTuneResult({self.segmenter.name!r}: validation Dice {best.loc[0]:.3f} to "
+            f"{best.loc[self.best_epoch]:.3f} at epoch {self.best_epoch} of {best.index[-1]}, "
+            f"{self.trainable_parameters:,} parameters, {self.seconds:.0f} s, {self.stopped})"
+        )
+
+    def save(self, path: str | Path) -> None:
+        """Write the tuned weights as safetensors that `mskseg.load_segmenter` reads.
+
+        Config, base model, data and history travel in the file; see `read_tuning`.
+
+        Raises
+        ------
+        InputError
+            If the path does not end in ``.safetensors``, or the model is none of the known
+            architectures.
+        OutputError
+            If the file cannot be written.
+        """
+        if Path(path).suffix != ".safetensors":
+            raise InputError(f"{path} is no path of weights; give one that ends in .safetensors")
+        told = {
+            "config": self.config.as_dict(),
+            "base": self.base,
+            "data": self.data,
+            "best_epoch": self.best_epoch,
+            "trainable_parameters": self.trainable_parameters,
+            "seconds": round(self.seconds, 1),
+            "stopped": self.stopped,
+            "history": json.loads(self.history.to_json(orient="records")),
+        }
+        facts = {"mskseg.name": self.segmenter.name, _FACTS: json.dumps(told)}
+        architecture = architecture_of(self.segmenter)
+        save_weights(self.segmenter, path, architecture=architecture, facts=facts)
+
+
+class DivergedError(MsksegError):
+    """The loss became NaN or infinite, and the training was stopped.
+
+    Attributes
+    ----------
+    result : FineTuneResult
+        With the best weights of the epochs before.
+    """
+
+    def __init__(self, message: str, result: FineTuneResult) -> None:
+        super().__init__(message)
+        self.result = result
+
+
+def read_tuning(path: str | Path) -> dict[str, Any]:
+    """Read how weights were tuned: config, base, data, best_epoch, history, ...
+
+    Raises
+    ------
+    InputError
+        If the file is not there, or was not written by `FineTuneResult.save`.
+    """
+    _, metadata = read_weights(path)
+    if _FACTS not in metadata:
+        raise InputError(
+            f"{path} does not say how it was tuned, expected weights that `mskseg finetune` or "
+            "FineTuneResult.save wrote"
+        )
+    told: dict[str, Any] = json.loads(metadata[_FACTS])
+    return told

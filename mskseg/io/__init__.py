@@ -1,0 +1,1 @@
+"""Read and write medical images and label maps."""

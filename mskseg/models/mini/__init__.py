@@ -1,1 +1,0 @@
-"""SAM-mini: the small model that is built in. Its model card is the README of this folder."""

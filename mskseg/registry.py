@@ -1,0 +1,64 @@
+"""Find what other installed packages offer, by entry point, without naming the packages.
+
+The library knows four kinds of offer, each a group of entry points:
+
+``mskseg.datasets``
+    A `mskseg.datasets.providers.DatasetProvider`: data sets that code makes, such as phantoms.
+``mskseg.architectures``
+    A `mskseg.models.checkpoints.Architecture`: a network that weights named in the manifest fit.
+``mskseg.run_reports``
+    A function that sums up a run of the notebooks, such as the ledger of claims.
+``mskseg.simulated_readers``
+    A second reader that the canvas may show.
+
+A manifest entry with ``access: package`` names the package, and with it the entry point of the
+same name.
+"""
+
+from __future__ import annotations
+
+from importlib.metadata import EntryPoint, entry_points
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from mskseg.errors import InputError
+
+
+def offers(group: str) -> dict[str, EntryPoint]:
+    """List what is offered in a group, by name, without importing anything."""
+    return {point.name: point for point in sorted(entry_points(group=group))}
+
+
+def load_offer(group: str, name: str) -> Any:
+    """Import one offer.
+
+    Raises
+    ------
+    InputError
+        If no installed package has it.
+    """
+    found = offers(group)
+    if name not in found:
+        raise InputError(
+            f"no installed package offers {name!r} in {group!r}; there are "
+            f"{', '.join(found) or 'none'}; install the package that the manifest names"
+        )
+    return found[name].load()
+
+
+def file_in_package(package: str, path: str) -> Path:
+    """Find a file inside an installed package, without importing the package.
+
+    Raises
+    ------
+    InputError
+        If the package is not installed or has no such file.
+    """
+    spec = find_spec(package) if "." not in package else None
+    folders = [] if spec is None else list(spec.submodule_search_locations or ())
+    for folder in folders:
+        if (found := Path(folder, path)).is_file():
+            return found
+    missing = f"has no file {path}" if folders else "is not installed"
+    raise InputError(f"the package {package} {missing}; install it again, or name another entry")

@@ -1,1 +1,0 @@
-"""Training: pretraining of SAM-mini on synthetic scenes."""

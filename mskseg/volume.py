@@ -1,0 +1,357 @@
+"""Arrays in space, and THE conventions page: what an index, an axis, a box and a mean are here.
+
+Space
+    A `Volume` is an array in index order ``(i, j, k)`` with a 4x4 affine that takes the *centre* of
+    a voxel ``(i, j, k, 1)`` to RAS+ millimetres: x grows to the patient's right, y to the front, z
+    to the head. Loading keeps the grid of the file. Changing the orientation permutes and flips
+    axes and never resamples, so every way back is exact, for oblique grids too: an oblique axis
+    counts as the anatomical axis it is closest to. An image and a label map on different grids are
+    never combined: `check_same_grid` says how they differ.
+Slices
+    Slices are indexed along the axes of the RAS-reoriented grid and shown as a radiologist sees
+    them:
+
+    ========  ========================  =======================  ==========================
+    plane     k grows                   rows (top to bottom)     columns (left to right)
+    ========  ========================  =======================  ==========================
+    axial     inferior to superior      anterior to posterior    patient's right to left
+    coronal   posterior to anterior     superior to inferior     patient's right to left
+    sagittal  patient's left to right   superior to inferior     anterior to posterior
+    ========  ========================  =======================  ==========================
+
+    The default plane is the one across the largest spacing, as the slices were acquired; a volume
+    of equal spacing has none, and is shown in axial slices.
+Pixels, boxes, points
+    A 2-D image is ``(H, W)``; rows are y, columns are x. ``spacing_mm`` of a slice is
+    ``(row, column)``. A box is ``box_xyxy = (x0, y0, x1, y1)`` in pixels of the *original* slice,
+    half-open in continuous coordinates: the box of the one pixel in column 3 and row 5 is
+    ``3, 5, 4, 6``. A point is ``(x, y)`` in the same coordinates, so the centre of that pixel is
+    ``3.5, 5.5``; its label is 1 for "inside" and 0 for "outside". Resizing to a model's frame, and
+    the pixel-index conventions of the upstream models, live inside the segmenter only.
+Intensities
+    A `Case` windows the whole volume once (0.5 to 99.5 percentile of the non-zero voxels, clip,
+    scale to 8 bit), never slice by slice.
+Names
+    `reference` and `prediction`; `label_map` for integers and `mask` for booleans; units stand in
+    names (``spacing_mm``, ``hd95_mm``, ``volume_ml``).
+Numbers
+    If reference and prediction are both empty the score is NaN, counted and shown; if one is, Dice
+    is 0 and a distance infinite. The mean of a table is taken over (slice, label) pairs within a
+    subject, then over labels, then over subjects, and a count stands beside it. Components under
+    the minimum area get no box, but their pixels stay in the reference.
+Chance
+    Randomness is an argument (`rng` or `seed`). Splits are by subject. A box taken from the
+    reference is an *oracle* box wherever its score is shown, beside the filled-box baseline.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Self, TypeVar, get_args
+
+import numpy as np
+import numpy.typing as npt
+
+from mskseg.errors import InputError
+from mskseg.grids import (
+    GRID_TOLERANCE_MM,
+    STACK_ORIENTATION,
+    Array,
+    Plane,
+    axis_changes,
+    changed_affine,
+    check_plane,
+    checked_affine,
+    checked_orientation,
+    farthest_corner_mm,
+    orientation_of,
+    whole_numbers,
+)
+
+__all__ = ["Array", "LabelMap", "Plane", "Volume", "check_plane", "check_same_grid"]
+
+
+_Volume = TypeVar("_Volume", bound="Volume")
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Volume:
+    """A 3-D array with its place in the patient. Conventions: the docstring of this module.
+
+    Parameters
+    ----------
+    array : (ni, nj, nk) array of numbers or booleans
+        Voxel values in the index order of the file. Taken as it is, not copied.
+    affine : (4, 4) float
+        From voxel centre ``(i, j, k, 1)`` to RAS+ millimetres. Copied, and read-only.
+
+    Raises
+    ------
+    InputError
+        If the array has not three axes, is empty or complex, or the affine is not an invertible
+        (4, 4) matrix of finite numbers.
+    """
+
+    array: Array
+    affine: Array
+
+    def __post_init__(self) -> None:
+        array = np.asarray(self.array)
+        if array.ndim != 3 or array.size == 0:
+            raise InputError(
+                f"a volume needs three non-empty axes, got an array of shape {array.shape}; "
+                "give one volume (ni, nj, nk)"
+            )
+        if array.dtype.kind not in "buif":
+            raise InputError(
+                f"a volume holds real numbers, got {array.dtype}; give one real value per voxel"
+            )
+        object.__setattr__(self, "array", array)
+        object.__setattr__(self, "affine", checked_affine(self.affine))
+
+    def __repr__(self) -> str:
+        spacing = " x ".join(f"{value:.4g}" for value in self.spacing_mm)
+        shape = " x ".join(str(length) for length in self.shape)
+        return (
+            f"{type(self).__name__}({shape} {self.array.dtype}, {spacing} mm, {self.orientation}"
+            f"{' oblique' if self.oblique else ''})"
+        )
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Number of voxels along i, j, k."""
+        ni, nj, nk = self.array.shape
+        return ni, nj, nk
+
+    @cached_property
+    def spacing_mm(self) -> tuple[float, float, float]:
+        """Distance between neighbouring voxel centres along i, j, k, in mm."""
+        i, j, k = np.linalg.norm(self.affine[:3, :3], axis=0)
+        return float(i), float(j), float(k)
+
+    @cached_property
+    def orientation(self) -> str:
+        """Where i, j, k grow to, as three of RLAPSI; oblique axes by the closest one."""
+        return orientation_of(self.affine)
+
+    @property
+    def oblique(self) -> bool:
+        """Whether an axis leaves its anatomical axis by more than half a degree."""
+        cosines = np.abs(self.affine[:3, :3]).max(axis=0) / np.array(self.spacing_mm)
+        return bool((cosines < np.cos(np.radians(0.5))).any())
+
+    @property
+    def default_plane(self) -> Plane:
+        """The plane across the largest spacing; axial, then coronal, where spacings are equal."""
+        planes: tuple[Plane, ...] = get_args(Plane)
+        largest = max(self.slice_thickness_mm(plane) for plane in planes)
+        return next(p for p in planes if self.slice_thickness_mm(p) >= 0.999 * largest)
+
+    def with_array(self, array: Array) -> Self:
+        """Put other values on this grid.
+
+        Parameters
+        ----------
+        array : (ni, nj, nk) array
+            Any real dtype (a `LabelMap` takes integers only).
+
+        Raises
+        ------
+        InputError
+            If the shape is not this volume's.
+        """
+        if np.shape(array) != self.shape:
+            raise InputError(
+                f"expected an array of this grid's shape {self.shape}, got {np.shape(array)}"
+            )
+        return _oriented(replace(self, array=array), self.orientation)
+
+    def reoriented(self, orientation: str) -> Self:
+        """Permute and flip the axes so that they grow to the given directions; exact.
+
+        Parameters
+        ----------
+        orientation : str
+            Three letters of RLAPSI, one per patient axis: "RAS", "LAS", "PIR" ...
+
+        Returns
+        -------
+        Volume
+            Of the same class; its array is a view of this one's.
+
+        Raises
+        ------
+        InputError
+            If the orientation is not one.
+        """
+        wanted = checked_orientation(orientation)
+        if wanted == self.orientation:
+            return self
+        changes = axis_changes(self.orientation, wanted)
+        permuted = self.array.transpose([axis for axis, _ in changes])
+        flips = tuple(slice(None, None, -1 if flipped else 1) for _, flipped in changes)
+        affine = changed_affine(self.affine, self.shape, changes)
+        return _oriented(replace(self, array=permuted[flips], affine=affine), wanted)
+
+    def n_slices(self, plane: Plane) -> int:
+        """Count the slices of a plane; InputError if the plane is unknown."""
+        return len(self.stack(plane))
+
+    def slice(self, plane: Plane, k: int) -> Array:
+        """Slice number k of a plane as a radiologist sees it.
+
+        Parameters
+        ----------
+        plane : {"axial", "coronal", "sagittal"}
+        k : int
+            Index along the axis of the RAS-reoriented grid, 0 to ``n_slices(plane) - 1``.
+
+        Returns
+        -------
+        (H, W) array
+            A contiguous copy in the dtype of the volume.
+
+        Raises
+        ------
+        InputError
+            If the plane is unknown, or k is not a slice (negative ones do not count from the end).
+        """
+        stack = self.stack(plane)
+        if not np.issubdtype(type(k), np.integer):
+            raise InputError(f"slice {k!r} is no whole number; choose 0 to {len(stack) - 1}")
+        if not 0 <= k < len(stack):
+            raise InputError(
+                f"{plane} slice {k} does not exist: the volume has {len(stack)}; "
+                f"choose 0 to {len(stack) - 1}"
+            )
+        chosen: Array = stack[k].copy()
+        return chosen
+
+    def slice_spacing_mm(self, plane: Plane) -> tuple[float, float]:
+        """Distance between (rows, columns) of a slice in a plane, in mm."""
+        _, row, column = self._in_plane(plane).spacing_mm
+        return row, column
+
+    def slice_thickness_mm(self, plane: Plane) -> float:
+        """Distance between the centres of neighbouring slices of a plane, in mm."""
+        return self._in_plane(plane).spacing_mm[0]
+
+    def stack(self, plane: Plane) -> Array:
+        """Return all slices of a plane, (K, H, W); a view with strides of either sign."""
+        return self._in_plane(plane).array
+
+    def from_stack(self, stack: Array, plane: Plane) -> Self:
+        """Put a stack of slices back on this volume's grid, the exact inverse of `stack`.
+
+        Parameters
+        ----------
+        stack : (K, H, W) array
+            One image per slice of the plane, in the order and view of `stack`; any real dtype.
+        plane : {"axial", "coronal", "sagittal"}
+
+        Returns
+        -------
+        Volume
+            With this volume's affine and shape and the stack's dtype.
+
+        Raises
+        ------
+        InputError
+            If the plane is unknown or the stack has another shape than ``self.stack(plane)``.
+        """
+        own = self._in_plane(plane)
+        if np.shape(stack) != own.shape:
+            raise InputError(
+                f"expected a stack of {own.shape} for the {plane} plane of this grid, "
+                f"got {np.shape(stack)}"
+            )
+        placed = _oriented(Volume(stack, own.affine), own.orientation).reoriented(self.orientation)
+        return self.with_array(placed.array)  # this affine, not its round trip
+
+    def _in_plane(self, plane: Plane) -> Self:
+        return self.reoriented(STACK_ORIENTATION[check_plane(plane)])
+
+
+def _oriented(volume: _Volume, orientation: str) -> _Volume:
+    """Note how a volume was turned: read off its affine again, a tie at 45 degrees could differ."""
+    volume.__dict__["orientation"] = orientation  # where `cached_property` looks
+    return volume
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class LabelMap(Volume):
+    """A volume of integers: 0 is background, every other value a structure.
+
+    Floating-point arrays are taken if every value is whole (many tools store labels so), and become
+    the smallest integer type that holds them.
+
+    Raises
+    ------
+    InputError
+        As `Volume`, and if a value has a fraction or is not finite.
+    """
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.array.dtype.kind == "f":
+            object.__setattr__(self, "array", whole_numbers(self.array))
+        elif self.array.dtype.kind == "b":
+            object.__setattr__(self, "array", self.array.view(np.uint8))
+
+    @cached_property
+    def labels(self) -> tuple[int, ...]:
+        """The non-zero values that occur, ascending."""
+        return tuple(int(value) for value in np.unique(self.array) if value != 0)
+
+    def mask(self, label: int) -> npt.NDArray[np.bool_]:
+        """Where one label is: (ni, nj, nk) bool, empty if the label does not occur."""
+        found: npt.NDArray[np.bool_] = self.array == label
+        return found
+
+
+def check_same_grid(
+    first: Volume, second: Volume, *, what: tuple[str, str] = ("image", "label map")
+) -> None:
+    """Make sure that two volumes have the same voxels in space.
+
+    Parameters
+    ----------
+    first, second : Volume
+    what : (str, str)
+        What the two are called in the message.
+
+    Raises
+    ------
+    InputError
+        If the shapes differ, or a corner voxel lies more than 0.001 mm apart; the message says
+        which of shape, orientation, spacing, direction or position differs, and by how much.
+    """
+    if first.shape == second.shape:
+        apart_mm = farthest_corner_mm(first.shape, first.affine, second.affine)
+        if apart_mm <= GRID_TOLERANCE_MM:
+            return
+        difference = f"{_how_affines_differ(first, second)}; corners up to {apart_mm:.3g} mm apart"
+    else:
+        difference = f"shape {first.shape} against {second.shape}"
+    advice = f"resample the {what[1]} onto the {what[0]}'s grid"
+    if first.orientation != second.orientation:
+        advice = f"reorient or {advice}"
+    raise InputError(f"{what[0]} and {what[1]} lie on different grids: {difference}; {advice}")
+
+
+def _how_affines_differ(first: Volume, second: Volume) -> str:
+    if first.orientation != second.orientation:
+        return f"axes {first.orientation} against {second.orientation}"
+    if not np.allclose(first.spacing_mm, second.spacing_mm, rtol=1e-5, atol=0):
+        return f"spacing {_numbers(first.spacing_mm)} against {_numbers(second.spacing_mm)} mm"
+    cosines = [v.affine[:3, :3] / np.array(v.spacing_mm) for v in (first, second)]
+    chord = np.linalg.norm(cosines[0] - cosines[1], axis=0).max()
+    angle = np.degrees(2 * np.arcsin(min(chord / 2, 1.0)))
+    if angle > 1e-3:
+        return f"axes turned by {angle:.3g} degrees"
+    return f"origin shifted by {_numbers(second.affine[:3, 3] - first.affine[:3, 3])} mm (R, A, S)"
+
+
+def _numbers(values: Array | tuple[float, ...]) -> str:
+    return "(" + ", ".join(f"{value:.4g}" for value in values) + ")"

@@ -1,0 +1,1 @@
+"""How SAM-mini and its sibling were made and measured."""

@@ -1,0 +1,165 @@
+"""Pages of many small panels: training scenes, and slices ranked by their score."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.lines import Line2D
+from numpy.typing import NDArray
+
+from mskseg.display.colours import PREDICTION, REFERENCE, tissue_colours
+from mskseg.display.slices import OUTLINE, draw_label_map, show_slice
+from mskseg.errors import InputError
+
+if TYPE_CHECKING:
+    from mskseg_mini.assessed_scans import ScoredSlice
+    from mskseg_mini.scenes import SceneBatch
+
+_PANEL = 2.1  # inches
+_SCENES = "Synthetic scenes: exact masks (outlined) of what training may ask for"
+
+
+def scene_page(
+    scenes: SceneBatch, *, columns: int = 4, outlined: int = 5, title: str = _SCENES
+) -> NDArray[Any]:
+    """Show training scenes, some of their objects outlined.
+
+    Parameters
+    ----------
+    scenes : SceneBatch
+        From `mskseg_mini.scenes.random_scenes`.
+    columns : int
+        Scenes in a row, at most.
+    outlined : int
+        Objects of each scene that get an outline, those that show most pixels first; parts and
+        wholes may overlap. 0 shows the images alone.
+    title : str
+        Above the page.
+
+    Returns
+    -------
+    (n,) array of Axes
+        One for each scene.
+
+    Raises
+    ------
+    InputError
+        If a number is out of range.
+    """
+    if columns < 1 or outlined < 0:
+        raise InputError(
+            f"got columns={columns} and outlined={outlined}, expected columns of 1 or more and "
+            "outlined of 0 or more"
+        )
+    count = len(scenes.images)
+    n_columns = min(columns, count)
+    n_rows = -(-count // n_columns)
+    figure, grid = _grid(n_rows, n_columns, above=0.05)
+    colours = list(tissue_colours(range(1, outlined + 1)).values())
+    for i in range(count):
+        ax = _panel(grid.flat[i], scenes.images[i].byte().cpu().numpy())
+        for mask, colour in zip(_largest(scenes, i, outlined), colours, strict=False):
+            draw_label_map(ax, mask, colours={1: colour})
+    figure.suptitle(title, fontsize=10)
+    axes: NDArray[Any] = grid.flatten()[:count]
+    return axes
+
+
+def _largest(scenes: SceneBatch, index: int, count: int) -> list[NDArray[np.bool_]]:
+    """Masks of the objects of a scene that show most pixels."""
+    group = scenes.weights[index].nonzero()[:, 0]
+    masks = scenes.masks(group.new_full(group.shape, index), group).cpu().numpy()
+    order = np.argsort(-masks.sum((1, 2)), kind="stable")[:count]
+    return [masks[k] for k in order]
+
+
+def ranking_page(
+    ranked: Mapping[str, Sequence[ScoredSlice]], *, columns: int = 10, title: str = ""
+) -> NDArray[Any]:
+    """Show ranked slices, reference white and prediction orange, with their mean Dice.
+
+    Parameters
+    ----------
+    ranked : mapping of str to sequence of ScoredSlice
+        From `mskseg_mini.assessed_scans.ranked_slices`: ``best``, ``median``, ``worst``.
+    columns : int
+        Slices in a row, at most.
+    title : str
+        Above the page.
+
+    Returns
+    -------
+    (n,) array of Axes
+        One for each slice, kind after kind.
+
+    Raises
+    ------
+    InputError
+        If there is no slice.
+    """
+    rows = [
+        (kind, list(slices[start : start + columns]))
+        for kind, slices in ranked.items()
+        for start in range(0, len(slices), columns)
+    ]
+    if not rows:
+        raise InputError("there is no slice to show, expected one or more; score a real scan first")
+    figure, grid = _grid(len(rows), max(len(slices) for _, slices in rows), above=0.35)
+    axes = []
+    for (kind, slices), row in zip(rows, grid, strict=True):
+        for one, ax in zip(slices, row, strict=False):
+            axes.append(_scored_panel(ax, one, kind))
+    lines = [
+        Line2D([], [], color=colour, path_effects=OUTLINE, label=role)
+        for role, colour in (("reference", REFERENCE), ("prediction", PREDICTION))
+    ]
+    figure.legend(handles=lines, loc="outside lower center", ncols=2, fontsize=9, frameon=False)
+    figure.suptitle(title)
+    return np.array(axes, dtype=object)
+
+
+def _scored_panel(ax: Axes, one: ScoredSlice, kind: str) -> Axes:
+    shown = one.case_slice
+    zoom = _zoom(np.asarray(shown.label_map) + one.prediction > 0)
+    _panel(ax, shown.image, spacing_mm=shown.spacing_mm, zoom_xyxy=zoom)
+    for label_map, colour in ((shown.label_map, REFERENCE), (one.prediction, PREDICTION)):
+        labels = np.unique(np.asarray(label_map)).tolist()
+        draw_label_map(ax, np.asarray(label_map), colours=dict.fromkeys(labels, colour))
+    for lines in ax.collections:
+        lines.set(linewidth=0.7, path_effects=[])  # panels are small, and outlines lie close
+    ax.set_title(f"{kind} {one.dice:.2f}\n{one.name} {shown.index}", fontsize=7)
+    return ax
+
+
+def _zoom(mask: NDArray[np.bool_], *, margin: float = 0.1) -> NDArray[np.float64]:
+    """Box (4,) of a mask with a margin, a share of its longer side, made square."""
+    rows, columns = (np.flatnonzero(mask.any(axis)) for axis in (1, 0))
+    centre = np.array([columns[0] + columns[-1] + 1, rows[0] + rows[-1] + 1]) / 2
+    half = (0.5 + margin) * max(np.ptp(rows), np.ptp(columns)) + 1
+    return np.concatenate([centre - half, centre + half])
+
+
+def _grid(n_rows: int, n_columns: int, *, above: float) -> tuple[Any, NDArray[Any]]:
+    """Give a figure and its empty axes; `above` each panel are so many inches for a title."""
+    size = (n_columns * _PANEL, n_rows * (_PANEL + above) + 0.6)
+    figure, grid = plt.subplots(
+        n_rows, n_columns, figsize=size, squeeze=False, layout="constrained"
+    )
+    for ax in grid.flat:
+        ax.set_axis_off()
+    return figure, grid
+
+
+def _panel(
+    ax: Axes,
+    image: NDArray[Any],
+    *,
+    spacing_mm: tuple[float, float] = (1.0, 1.0),
+    zoom_xyxy: NDArray[np.float64] | None = None,
+) -> Axes:
+    ax.set_axis_on()
+    return show_slice(image, spacing_mm=spacing_mm, zoom_xyxy=zoom_xyxy, ax=ax)

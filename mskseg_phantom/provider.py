@@ -1,0 +1,208 @@
+"""Phantoms as data sets: made on first use, only as far as asked for, and kept in the cache."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from tqdm.auto import tqdm
+
+import mskseg_phantom
+from mskseg.case import Case
+from mskseg.datasets.manifest import cache_dir, fetch, load_manifest
+from mskseg.datasets.splits import Part, Split
+from mskseg.errors import InputError
+from mskseg.io.readers import load_image, load_label_map, save_nifti
+from mskseg.volume import LabelMap, Volume
+from mskseg_phantom.anatomies import find_anatomy
+from mskseg_phantom.knee_map_scans import DATASET as REAL_ANATOMY
+from mskseg_phantom.knee_map_scans import SUBJECT_NAME, knee_map_case
+from mskseg_phantom.scans import dataset_name, phantom_case, subject_name
+from mskseg_phantom.sequences import ECHO_IMAGES, images_of
+
+_REAL_KNEE = "pymskt_knee"  # the data set whose label map gives the real anatomy
+
+
+@dataclass(frozen=True)
+class Phantom:
+    """How one data set is made; everything is asked for when it is needed.
+
+    Attributes
+    ----------
+    numbers : callable
+        Numbers of the subjects in each part of the split.
+    subject_name : callable
+        Name of a subject, of its number.
+    scan : callable
+        ``scan(number, sequences=..., granularity=...)`` makes one `Case` for each image.
+    describe : callable
+        ``describe(number, image, reference, sequence=..., granularity=...)`` is the `Case` of a
+        scan read again.
+    sequences : tuple of str
+        Those made if none is asked for.
+    granularities : tuple of str
+        What its labels can be asked for in, the default first.
+    """
+
+    numbers: Callable[[], Mapping[Part, tuple[int, ...]]]
+    subject_name: Callable[[int], str]
+    scan: Callable[..., Iterable[Case]]
+    describe: Callable[..., Case]
+    sequences: tuple[str, ...]
+    granularities: tuple[str, ...] = ()
+
+
+def _phantom_of(anatomy: str) -> Phantom:
+    plan = find_anatomy(anatomy)
+    return Phantom(
+        numbers=partial(mskseg_phantom.split_of, anatomy),
+        subject_name=partial(subject_name, anatomy),
+        # Looked up at each call, so that a test can put a smaller one in its place.
+        scan=lambda number, **options: mskseg_phantom.scan_phantom(anatomy, number, **options),
+        describe=partial(phantom_case, anatomy),
+        sequences=plan.sequences,
+        granularities=plan.granularities,
+    )
+
+
+def _scan_real_knee(_: int, *, sequences: Sequence[str], **_options: object) -> Iterable[Case]:
+    label_map = load_label_map(fetch(_REAL_KNEE, progress=False)["reference"])
+    return mskseg_phantom.scan_knee_map(label_map, _real_tissues(), sequences=sequences)
+
+
+def _describe_real_knee(
+    _: int,
+    image: Volume,
+    reference: LabelMap,
+    *,
+    sequence: str,
+    **_options: object,
+) -> Case:
+    return knee_map_case(image, reference, _real_tissues(), sequence=sequence)
+
+
+def _real_tissues() -> Mapping[int, str]:
+    return load_manifest().datasets[_REAL_KNEE].labels
+
+
+PHANTOMS: Mapping[str, Phantom] = {
+    **{dataset_name(anatomy): _phantom_of(anatomy) for anatomy in mskseg_phantom.ANATOMIES},
+    REAL_ANATOMY: Phantom(
+        numbers=lambda: {"test": (1,)},
+        subject_name=lambda _: SUBJECT_NAME,
+        scan=_scan_real_knee,
+        describe=_describe_real_knee,
+        sequences=find_anatomy("knee").sequences,
+    ),
+}
+"""The built-in data sets, by their id in the manifest."""
+
+
+class PhantomProvider:
+    """Phantoms by their names in the manifest; see `mskseg.datasets.providers.DatasetProvider`."""
+
+    def split(self, name: str) -> Split:
+        """Give the split that belongs to a phantom."""
+        made = PHANTOMS[name]
+        parts: dict[Part, tuple[str, ...]] = {
+            part: tuple(map(made.subject_name, n)) for part, n in made.numbers().items()
+        }
+        return Split(name, parts)
+
+    def sequences(self, name: str) -> tuple[str, ...]:
+        """List all that can be asked of a phantom, those made by default first."""
+        first = PHANTOMS[name].sequences
+        return tuple(dict.fromkeys((*first, *mskseg_phantom.SEQUENCES, *ECHO_IMAGES)))
+
+    def default_sequences(self, name: str) -> tuple[str, ...]:
+        """List the sequences that are made if none is asked for."""
+        return PHANTOMS[name].sequences
+
+    def granularities(self, name: str) -> tuple[str, ...]:
+        """List how finely the labels of a phantom can be asked for, the default first."""
+        return PHANTOMS[name].granularities
+
+    def load(
+        self,
+        name: str,
+        subjects: Sequence[str],
+        sequences: Sequence[str],
+        *,
+        granularity: str | None = None,
+        progress: bool = True,
+    ) -> list[Case]:
+        """Read scans of a phantom from the cache, and make those that are missing or damaged.
+
+        By subject, then by sequence, in the order asked for; ``mese`` gives one case for each echo.
+        Raises OutputError if the cache cannot be written to.
+        """
+        made = PHANTOMS[name]
+        numbers = {made.subject_name(n): n for part in made.numbers().values() for n in part}
+        images = images_of(sequences)
+        files = {subject: _files(name, subject, images, granularity) for subject in subjects}
+        missing = [s for s in subjects if not all(path.is_file() for path in files[s].values())]
+        hidden = not (progress and missing)
+        with tqdm(total=len(missing), desc=name, unit="subject", disable=hidden) as bar:
+            cases = []
+            for subject in subjects:
+                cases += _one_subject(made, numbers[subject], files[subject], granularity)
+                bar.update(subject in missing)
+        return cases
+
+
+provider = PhantomProvider()
+
+
+def _one_subject(
+    made: Phantom, number: int, files: Mapping[str, Path], granularity: str | None
+) -> list[Case]:
+    missing = [kind for kind, path in files.items() if not path.is_file()]
+    _make(made, number, files, missing, granularity)
+    try:
+        return _read(made, number, files, granularity)
+    except InputError:
+        _make(made, number, files, list(files), granularity)
+    return _read(made, number, files, granularity)  # what later calls will read, to the last bit
+
+
+def _make(
+    made: Phantom,
+    number: int,
+    files: Mapping[str, Path],
+    kinds: Sequence[str],
+    granularity: str | None,
+) -> None:
+    """Write files of some kinds; the labels come with an image, if need be the first again."""
+    if not kinds:
+        return
+    sequences = [k for k in kinds if k != "labels"] or [k for k in files if k != "labels"][:1]
+    for case in made.scan(number, sequences=sequences, granularity=granularity):
+        save_nifti(case.image, files[case.sequence])
+        if case.reference is not None and ("labels" in kinds or not files["labels"].is_file()):
+            save_nifti(case.reference, files["labels"])
+            kinds = [k for k in kinds if k != "labels"]
+
+
+def _read(
+    made: Phantom, number: int, files: Mapping[str, Path], granularity: str | None
+) -> list[Case]:
+    reference: LabelMap = load_label_map(files["labels"])
+    images: dict[str, Volume] = {k: load_image(p) for k, p in files.items() if k != "labels"}
+    return [
+        made.describe(number, image, reference, sequence=sequence, granularity=granularity)
+        for sequence, image in images.items()
+    ]
+
+
+def _files(
+    name: str, subject: str, images: Sequence[str], granularity: str | None
+) -> dict[str, Path]:
+    folder = cache_dir() / name / f"version-{mskseg_phantom.PHANTOM_VERSION}"
+    default = granularity is None or granularity == PHANTOMS[name].granularities[0]
+    labels = "labels" if default else f"labels-{granularity}"
+    return {
+        "labels": folder / f"{subject}_{labels}.nii.gz",
+        **{image: folder / f"{subject}_{image}.nii.gz" for image in images},
+    }

@@ -1,0 +1,248 @@
+"""Sequences: how strong each tissue's signal is, by the textbook equation of the pulse sequence.
+
+Spin echo
+    M0 (1 - exp(-TR / T1)) exp(-TE / T2); an echo train is taken as one echo at its effective TE.
+Spoiled gradient echo
+    Ernst's equation, T2* from T2 and an assumed T2' where trabeculae dephase the spins.
+DESS (double echo steady state)
+    Root of the sum of squares of the two steady-state signals just after (S+) and just before (S-)
+    the pulse, in closed form for ideal gradient spoiling. Simplified: diffusion, which darkens
+    fluid in S-, is left out, both echoes decay by exp(-TE / T2), and water excitation is a constant
+    residue of fat.
+Dixon
+    Water and fat, six peaks, add up as complex numbers at the in-phase and the opposed-phase echo
+    time; water is half the sum of the two echoes, fat half the difference. The phase of the field
+    is taken as known, so there are no swaps; the peaks beside the main one leave some fat in the
+    water image, as in any two-point Dixon.
+
+Left out everywhere: stimulated echoes, magnetisation transfer, slice profile, chemical shift
+displacement, motion.
+"""
+
+from __future__ import annotations
+
+from cmath import exp as complex_exp
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from math import cos, exp, pi, radians, sin, sqrt, tan
+from types import MappingProxyType
+from typing import Literal
+
+from mskseg.errors import InputError
+from mskseg_phantom.tissues import TISSUE_SIGNAL, FieldStrength, Tissue
+
+SequenceName = Literal[
+    "t1w",
+    "dixon_opposed",
+    "pdw",
+    "pdw_fs",
+    "t2w",
+    "gre",
+    "dess",
+    "dixon_water",
+    "dixon_fat",
+    "dixon_in",
+    "mese",
+    "t2_map",
+    "t1w_8x",
+    "pdw_fs_8x",
+]
+Physics = Literal["spin echo", "spoiled", "dess"]
+
+ECHOES_MS: tuple[float, ...] = (10.0, 20.0, 30.0, 40.0, 50.0, 60.0, 70.0, 80.0)
+"""Echo times of ``mese`` and ``t2_map``."""
+
+
+@dataclass(frozen=True)
+class Sequence:
+    """What a sequence does to signal and noise.
+
+    Attributes
+    ----------
+    physics : str
+        Which equation of the module holds.
+    tr_ms, flip_degrees : float
+        Repetition time; flip angle, without meaning for a spin echo.
+    te_ms : float, or None
+        Echo time; None: the echo times of Dixon, which depend on the field.
+    fat_residue : float
+        Share of fat's signal that its suppression leaves; 1 is no suppression.
+    part : str
+        ``echo``, or one of Dixon's ``in``, ``opposed``, ``water``, ``fat``.
+    reference : Tissue
+        The tissue whose signal is 1 after scaling.
+    noise : float
+        Noise in units of the site's, for other bandwidths and numbers of averages.
+    """
+
+    physics: Physics
+    tr_ms: float
+    te_ms: float | None = None
+    flip_degrees: float = 90.0
+    fat_residue: float = 1.0
+    part: Literal["echo", "in", "opposed", "water", "fat"] = "echo"
+    reference: Tissue = Tissue.MUSCLE
+    noise: float = 1.0
+
+
+_T1W = Sequence("spin echo", 600.0, 12.0)
+# Saturation misses the olefinic peak, about 5 % of fat, and some of the rest: assumed.
+_PDW_FS = Sequence("spin echo", 3500.0, 30.0, fat_residue=0.08)
+_MESE = Sequence("spin echo", 2500.0, ECHOES_MS[0], noise=0.7)
+_HALF = 1 / sqrt(2)  # half the sum or difference of two echoes with noise 1 has this noise
+
+SEQUENCE: Mapping[SequenceName, Sequence] = MappingProxyType(
+    {
+        "t1w": _T1W,
+        "dixon_opposed": Sequence("spoiled", 10.0, None, 3.0, part="opposed"),
+        "pdw": Sequence("spin echo", 3000.0, 30.0, noise=0.8),
+        "pdw_fs": _PDW_FS,
+        "t2w": Sequence("spin echo", 4000.0, 90.0, reference=Tissue.FAT, noise=0.5),
+        "gre": Sequence("spoiled", 25.0, None, 25.0, part="in"),
+        "dess": Sequence("dess", 16.3, 4.7, 25.0, 0.08, reference=Tissue.CARTILAGE),
+        "dixon_water": Sequence("spoiled", 10.0, None, 3.0, part="water", noise=_HALF),
+        "dixon_fat": Sequence(
+            "spoiled", 10.0, None, 3.0, part="fat", reference=Tissue.FAT, noise=_HALF
+        ),
+        "dixon_in": Sequence("spoiled", 10.0, None, 3.0, part="in"),
+        "mese": _MESE,
+        "t2_map": _MESE,
+        "t1w_8x": _T1W,
+        "pdw_fs_8x": _PDW_FS,
+    }
+)
+SEQUENCES: tuple[SequenceName, ...] = tuple(SEQUENCE)
+"""Every sequence that the phantom can make; new ones go last: the place seeds the noise."""
+
+ECHO_IMAGES: Mapping[str, int] = MappingProxyType(
+    {f"mese_te{echo_ms:g}": place for place, echo_ms in enumerate(ECHOES_MS)}
+)
+"""Images of ``mese``, named after their echo times in milliseconds, and the place of each echo."""
+
+UNDERSAMPLED: frozenset[SequenceName] = frozenset({"t1w_8x", "pdw_fs_8x"})
+"""Sequences of which an eighth of k-space is acquired."""
+
+# Larmor frequency in MHz; echo times at which the main fat peak and water are opposed, in phase.
+_LARMOR_MHZ: Mapping[FieldStrength, float] = MappingProxyType({"1.5T": 63.87, "3T": 127.74})
+_OPPOSED_TE_MS: Mapping[FieldStrength, float] = MappingProxyType({"1.5T": 2.3, "3T": 1.15})
+# Hamilton 2011, doi 10.1002/nbm.1622: shift from water in ppm, share of the signal.
+_FAT_PEAKS = (
+    (-3.80, 0.087),
+    (-3.40, 0.693),
+    (-2.60, 0.128),
+    (-1.94, 0.004),
+    (-0.39, 0.039),
+    (0.60, 0.048),
+)
+# Dephasing by trabeculae in a gradient echo: assumed. Other tissues: none.
+_T2_PRIME_MS: Mapping[Tissue, float] = MappingProxyType({Tissue.CANCELLOUS: 15.0})
+# Blood that enters the slice between two pulses: lost to a spin echo, fresh for a gradient echo.
+_FLOW: Mapping[Physics, Mapping[Tissue, float]] = MappingProxyType(
+    {
+        "spin echo": {Tissue.ARTERY: 0.15, Tissue.VEIN: 0.4},
+        "spoiled": {Tissue.ARTERY: 1.5, Tissue.VEIN: 1.15},
+        "dess": {Tissue.ARTERY: 0.6, Tissue.VEIN: 0.6},
+    }
+)
+
+
+def check_sequence(sequence: str) -> SequenceName:
+    """Return `sequence`, or raise InputError if the phantom cannot make it."""
+    for known in SEQUENCES:
+        if sequence == known:
+            return known
+    raise InputError(
+        f"unknown phantom sequence {sequence!r}; expected one of {', '.join(SEQUENCES)}"
+    )
+
+
+def images_of(sequences: Iterable[str]) -> tuple[str, ...]:
+    """Names of the images that sequences give, each once.
+
+    One image each, under the sequence's name, but for ``mese``: it gives those of `ECHO_IMAGES`,
+    which can be asked for one by one as well.
+
+    Raises
+    ------
+    InputError
+        If the phantom cannot make a sequence.
+    """
+    names: dict[str, None] = {}
+    for sequence in sequences:
+        if sequence in ECHO_IMAGES:
+            names[sequence] = None
+        else:
+            check_sequence(sequence)
+            names.update(dict.fromkeys(ECHO_IMAGES if sequence == "mese" else (sequence,)))
+    return tuple(names)
+
+
+def fat_phase(te_ms: float, field: FieldStrength) -> complex:
+    """Sum of fat's peaks at an echo time, relative to water; 1 at echo time 0."""
+    turns = [(1e-3 * _LARMOR_MHZ[field] * ppm * te_ms, share) for ppm, share in _FAT_PEAKS]
+    total = sum(share for _, share in _FAT_PEAKS)
+    return sum((share * complex_exp(2j * pi * turn) for turn, share in turns), 0j) / total
+
+
+def tissue_signal(
+    tissue: Tissue, *, sequence: SequenceName, field: FieldStrength, echo: int = 0
+) -> complex:
+    """Signal of a voxel full of one tissue, relative to a fully relaxed voxel of water.
+
+    Parameters
+    ----------
+    tissue : Tissue
+        One of the phantom's tissues.
+    sequence : str
+        One of `SEQUENCES`; ``t2_map`` stands for the echoes it is fitted to.
+    field : str
+        ``1.5T`` or ``3T``.
+    echo : int
+        Which of `ECHOES_MS`, for ``mese`` and ``t2_map`` only.
+
+    Returns
+    -------
+    float or complex
+        Complex only where water and fat add up with different phases.
+    """
+    plan, row = SEQUENCE[sequence], TISSUE_SIGNAL[tissue]
+    t1, t2, fat = row.t1_ms[field], row.t2_ms[field], row.fat_fraction
+    flow = row.proton_density * _FLOW[plan.physics].get(tissue, 1.0)
+    if plan.te_ms is None:
+        t2_star = 1 / (1 / t2 + 1 / _T2_PRIME_MS.get(tissue, float("inf")))
+        ernst = _spoiled(t1, plan.tr_ms, plan.flip_degrees)
+        return flow * ernst * _dixon(plan.part, t2_star, fat, field)
+    suppressed = (1 - fat) + plan.fat_residue * fat
+    if plan.physics == "dess":
+        strength = dess_strength(t1, t2, plan.tr_ms, plan.flip_degrees) * exp(-plan.te_ms / t2)
+    else:
+        te_ms = ECHOES_MS[echo] if plan is _MESE else plan.te_ms
+        strength = (1 - exp(-plan.tr_ms / t1)) * exp(-te_ms / t2)
+    return flow * suppressed * strength
+
+
+def _dixon(part: str, t2_star_ms: float, fat: float, field: FieldStrength) -> complex:
+    opposed, in_phase = (
+        (1 - fat + fat * fat_phase(te, field)) * exp(-te / t2_star_ms)
+        for te in (_OPPOSED_TE_MS[field], 2 * _OPPOSED_TE_MS[field])
+    )
+    if part == "opposed":
+        return opposed
+    if part == "in":
+        return in_phase
+    return (in_phase + opposed) / 2 if part == "water" else (in_phase - opposed) / 2
+
+
+def _spoiled(t1_ms: float, tr_ms: float, flip_degrees: float) -> float:
+    recovered, flip = 1 - exp(-tr_ms / t1_ms), radians(flip_degrees)
+    return sin(flip) * recovered / (1 - cos(flip) * (1 - recovered))
+
+
+def dess_strength(t1_ms: float, t2_ms: float, tr_ms: float, flip_degrees: float) -> float:
+    """Root of the sum of squares of both steady-state signals, S+ and S-, at the pulse."""
+    e1, e2, c = exp(-tr_ms / t1_ms), exp(-tr_ms / t2_ms), cos(radians(flip_degrees))
+    p = 1 - e1 * c - e2**2 * (e1 - c)
+    q = e2 * (1 - e1) * (1 + c)
+    root = (1 - e2**2) / sqrt(p**2 - q**2)
+    half = tan(radians(flip_degrees) / 2)
+    return half * sqrt((1 - (e1 - c) * root) ** 2 + (1 - (1 - e1 * c) * root) ** 2)

@@ -1,0 +1,221 @@
+"""From a table that a notebook wrote to the number, interval and count that judge a claim."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from fnmatch import fnmatchcase
+
+import numpy as np
+import pandas as pd
+
+from mskseg.errors import InputError
+from mskseg_studies.claims.statements import Filter, Measure, Scalar
+
+
+class VanishedError(InputError):
+    """A column or rows that a claim names are not in the table any more."""
+
+
+class AbsentError(InputError):
+    """The run has not got what the claim compares; no fault of a notebook."""
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A number with what it rests on.
+
+    Attributes
+    ----------
+    value : float
+    interval : (low, high) or None
+        Of 95 per cent.
+    n : int or None
+        Units behind it.
+    rows : pandas.DataFrame
+        The table's rows that it was computed from.
+    weak : str
+        Why what was compared with is no opponent; empty where it is one.
+    """
+
+    value: float
+    interval: tuple[float, float] | None
+    n: int | None
+    rows: pd.DataFrame
+    weak: str = ""
+
+
+def measure_table(table: pd.DataFrame, measure: Measure) -> Measured:
+    """Compute the number of a claim.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        As the notebook wrote it.
+    measure : Measure
+
+    Returns
+    -------
+    Measured
+        Three kinds. A table with an interval in each row: the row itself. One with a row for each
+        unit: the mean over units of the differences, with the 95 per cent interval of Student's t
+        (units are few, and a bootstrap of few is too narrow). Any other: a number without interval.
+
+    Raises
+    ------
+    VanishedError
+        If a column, or what `where` selects, is not there.
+    AbsentError
+        If `first` or `second` selects nothing and the measure says why that may be.
+    """
+    _check_columns(table, measure)
+    rows = select(table, measure.where)
+    if rows.empty:
+        raise VanishedError(f"no row has {_said(measure.where)}")
+    first = _side(rows, measure.first, measure)
+    second = _side(rows, measure.second, measure) if measure.second else None
+    used = first if second is None else pd.concat([first, second])
+    if measure.low and measure.high:
+        return _ready(first, measure)
+    if measure.unit and set(measure.unit) <= set(table):
+        found = _from_units(first, second, measure, used)
+        return replace(found, weak="" if second is None else _weakness(second, measure))
+    return _from_means(first, second, measure, used)
+
+
+def select(table: pd.DataFrame, wanted: Filter) -> pd.DataFrame:
+    """Keep the rows whose columns have the wanted values.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+    wanted : mapping
+        Column to value or list of values. A text is a pattern ("sam_vit_*"), one that begins with
+        "!" keeps what does not match; of a list, every "!" and one of the others have to fit.
+        "largest" and "smallest" are those of a column of numbers.
+
+    Returns
+    -------
+    pandas.DataFrame
+    """
+    for column, value in wanted.items():
+        values = value if isinstance(value, list) else [value]
+        table = table[_fits(table[column], values)]
+    return table
+
+
+def _fits(column: pd.Series, values: Sequence[Scalar]) -> pd.Series:
+    barred = [v[1:] for v in values if isinstance(v, str) and v.startswith("!")]
+    asked = [v for v in values if not (isinstance(v, str) and v.startswith("!"))]
+    fits = pd.Series(data=not asked, index=column.index)
+    for value in asked:
+        fits |= _equals(column, value)
+    for pattern in barred:
+        fits &= ~_equals(column, pattern)
+    return fits
+
+
+def _equals(column: pd.Series, value: Scalar) -> pd.Series:
+    if isinstance(value, str) and pd.api.types.is_numeric_dtype(column) and column.dtype != bool:
+        if value in ("largest", "smallest"):
+            return column == (column.max() if value == "largest" else column.min())
+        return column.astype(str) == value
+    if isinstance(value, bool):
+        return column.astype(str).str.lower() == str(value).lower()
+    if isinstance(value, str):
+        return column.astype(str).map(lambda text: fnmatchcase(text, value)).astype(bool)
+    return column == value
+
+
+def _check_columns(table: pd.DataFrame, measure: Measure) -> None:
+    named = [measure.column, measure.minus, measure.against, measure.low, measure.high]
+    filters = [*measure.where, *measure.first, *measure.second]
+    units = [] if measure.n in table else [*measure.unit, *measure.within, measure.n]
+    named += [measure.opponent.column] if measure.opponent else []
+    wanted = [name for name in [*named, *filters, *units] if name]
+    if missing := [name for name in dict.fromkeys(wanted) if name not in table]:
+        raise VanishedError(f"it has no column {', '.join(missing)}")
+
+
+def _side(rows: pd.DataFrame, wanted: Filter, measure: Measure) -> pd.DataFrame:
+    found = select(rows, wanted)
+    if not found.empty:
+        return found
+    if measure.if_absent:
+        raise AbsentError(measure.if_absent)
+    raise VanishedError(f"no row has {_said(wanted)}")
+
+
+def _weakness(second: pd.DataFrame, measure: Measure) -> str:
+    asked = measure.opponent
+    if asked is None:
+        return ""
+    keys = [*measure.unit, *(name for name in measure.within if name in second)]
+    reached = float(second.groupby(keys)[asked.column].mean().mean())
+    if reached >= asked.at_least:
+        return ""
+    return f"the opponent's {asked.column} is {reached:.2f}, asked {asked.at_least}: {asked.why}"
+
+
+def _said(wanted: Filter) -> str:
+    return ", ".join(f"{column} {value}" for column, value in wanted.items())
+
+
+def _ready(rows: pd.DataFrame, measure: Measure) -> Measured:
+    values = rows[measure.column]
+    if len(rows) > 1 and measure.pick is None:
+        raise VanishedError(f"{len(rows)} rows came for one number; say `pick`")
+    if values.isna().all():
+        return Measured(float("nan"), None, None, rows)
+    row = rows.loc[values.idxmin() if measure.pick == "smallest" else values.idxmax()]
+    low, high = float(row[measure.low]), float(row[measure.high])
+    interval = (low, high) if np.isfinite([low, high]).all() else None
+    count = int(row[measure.n]) if measure.n else None
+    return Measured(float(row[measure.column]), interval, count, rows.loc[[row.name]])
+
+
+def _from_units(
+    first: pd.DataFrame, second: pd.DataFrame | None, measure: Measure, used: pd.DataFrame
+) -> Measured:
+    keys = [*measure.unit, *(name for name in measure.within if name in used)]
+    if measure.against:
+        pairs = first.dropna(subset=[measure.column, measure.against]).groupby(measure.unit)
+        of_units = pairs.apply(lambda unit: unit[measure.column].corr(unit[measure.against]))
+        return _over_units(of_units.dropna(), used)
+    sides = [_means(side, keys, measure) for side in (first, second) if side is not None]
+    joined = pd.concat(sides, axis=1, join="inner", keys=range(len(sides))).dropna()
+    by_unit = joined.groupby(level=list(range(len(measure.unit)))).mean()
+    difference = by_unit[0] if second is None else by_unit[0] - by_unit[1]
+    if measure.relative and second is not None:
+        difference = difference / by_unit[1]
+    return _over_units(difference, used)
+
+
+def _means(rows: pd.DataFrame, keys: list[str], measure: Measure) -> pd.Series:
+    values = rows[measure.column]
+    if measure.minus:
+        values = values - rows[measure.minus]
+    return values.groupby([rows[key] for key in keys]).mean()
+
+
+def _over_units(values: pd.Series, used: pd.DataFrame) -> Measured:
+    from scipy import stats
+
+    count = len(values)
+    if count < 2:
+        mean = float(values.mean()) if count else float("nan")
+        return Measured(mean, None, count, used)
+    reach = float(stats.t.ppf(0.975, count - 1) * values.std(ddof=1) / np.sqrt(count))
+    mean = float(values.mean())
+    return Measured(mean, (mean - reach, mean + reach), count, used)
+
+
+def _from_means(
+    first: pd.DataFrame, second: pd.DataFrame | None, measure: Measure, used: pd.DataFrame
+) -> Measured:
+    value = float(first[measure.column].mean())
+    if second is not None:
+        other = float(second[measure.column].mean())
+        value = (value - other) / other if measure.relative else value - other
+    count = int(used[measure.n].min()) if measure.n else None
+    return Measured(value, None, count, used)

@@ -1,0 +1,268 @@
+"""The claims ledger of an output folder: what ran, what it says, as text and as a page."""
+
+from __future__ import annotations
+
+import html
+import json
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import mskseg
+from mskseg.files import written_atomically
+from mskseg.workbook.pages import LEDGER_PAGE
+from mskseg.workbook.record import finished_notebooks
+from mskseg.workbook.reports import RunSummary
+from mskseg_studies.claims.ledger import Judgement, judge
+from mskseg_studies.claims.statements import Claims, Note, Verdict, claims_path, load_claims
+
+_ORDER: tuple[Verdict, ...] = (
+    "its cell vanished",
+    "holds here",
+    "does not hold here",
+    "inconclusive",
+    "not testable here",
+    "its notebook was not run",
+)
+_HEAD = """<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><title>mskseg: the claims ledger</title>
+<style>body {{ font: 16px/1.5 sans-serif; max-width: 80em; margin: 2em auto; padding: 0 1em }}
+table {{ border-collapse: collapse }}
+td, th {{ padding: .4em .8em; text-align: left; vertical-align: top; border-top: 1px solid #ccc }}
+td:first-child {{ min-width: 17em }} td:nth-child(3) {{ min-width: 12em }}
+.small {{ color: #555; font-size: 85% }}
+.verdict {{ font-weight: bold; white-space: nowrap }}
+.holds {{ color: #00527d }} .does {{ color: #9c4400 }} .its {{ color: #555 }}</style></head>
+<body><h1>What held, claim by claim</h1>
+<p>{summary}</p>
+<p>"Here" is this run: its models, its data, its size (quick is a test of the cells, no experiment).
+A miniature's verdict is none on a published
+model; what our own construction decides is <em>not testable here</em>, and the number beside it is
+a curiosity. Rules and margins stand in claims.yaml and were written before the results. mskseg
+{version}.</p>
+"""
+_COLUMNS = ("claim", "published", "verdict", "our number", "tested by")
+
+
+@dataclass(frozen=True)
+class Ledger:
+    """Every claim judged by the tables of an output folder.
+
+    Attributes
+    ----------
+    claims : Claims
+    judgements : list of Judgement
+        One for each claim.
+    cells : dict of (notebook, table) to int or None
+        The cell of the executed notebook that names the table, the first is 1; None if none does.
+    """
+
+    claims: Claims
+    judgements: list[Judgement]
+    cells: dict[tuple[str, str], int | None]
+
+    @property
+    def vanished(self) -> list[Judgement]:
+        """Claims whose notebook ran without the cell that tests them."""
+        return [one for one in self.judgements if one.vanished]
+
+    def tested_by(self, one: Judgement) -> str:
+        """Name the notebook, cell and table of a claim, or nothing if there is none."""
+        if one.claim.measure is None:
+            return ""
+        place = (one.claim.measure.notebook, one.claim.measure.table)
+        cell = f", cell {self.cells[place]}" if self.cells.get(place) else ""
+        return f"{place[0]}{cell}: {place[1]}"
+
+    def summary(self) -> str:
+        """Count the verdicts in a line."""
+        counts = Counter(one.verdict for one in self.judgements)
+        said = [f"{verdict} {counts[verdict]}" for verdict in _ORDER if counts[verdict]]
+        return f"{len(self.judgements)} claims: {', '.join(said)}"
+
+
+def judge_output(
+    output: Path, *, tables: Path | None = None, also_ran: Sequence[str] = ()
+) -> Ledger:
+    """Judge the claims by what lies in an output folder.
+
+    Parameters
+    ----------
+    output : Path
+        As `run_workbook` writes it; may be empty.
+    tables : Path, optional
+        Other tables than the output's, such as those of a run at full size.
+    also_ran : sequence of str, optional
+        Notebooks that are running, so not recorded as finished; their tables are the output's.
+
+    Returns
+    -------
+    Ledger
+        A notebook counts as run if `mskseg run` recorded it as finished, or if one of its tables is
+        there and `mskseg run` did not execute it: then a person did, in JupyterLab.
+
+    Raises
+    ------
+    mskseg.errors.InputError
+        If ``claims.yaml`` cannot be read. A vanished cell raises nothing: see
+        `mskseg_studies.claims.ledger.check_none_vanished`.
+    """
+    claims = load_claims()
+    named = {one.measure.notebook for one in claims.claims if one.measure}
+    folder = output / "tables" if tables is None else tables
+    numbers = {path.name[:2] for path in folder.glob("*.csv")}
+    ran = {name for name in named if name[:2] in numbers} | set(also_ran)
+    if tables is None:  # run by `mskseg run` and finished, or cell by cell in JupyterLab
+        ran -= {path.stem for path in (output / "notebooks").glob("*.ipynb")} - set(also_ran)
+        ran |= finished_notebooks(output)
+    judgements = []
+    for one in claims.claims:
+        running = one.measure is not None and one.measure.notebook in also_ran
+        judgements += judge([one], tables=output / "tables" if running else folder, ran=ran)
+    if tables is not None:
+        return Ledger(claims, judgements, {})
+    cells = _cells(output / "notebooks", claims)
+    return Ledger(claims, [_left_over(one, cells) for one in judgements], cells)
+
+
+def _left_over(one: Judgement, cells: Mapping[tuple[str, str], int | None]) -> Judgement:
+    """Refuse a table that an earlier run left and that no cell of the notebook writes any more."""
+    measure = one.claim.measure
+    if measure is None or one.verdict == "its notebook was not run":
+        return one
+    if cells.get((measure.notebook, measure.table), 0) is not None:
+        return one
+    why = f"no cell of {measure.notebook} names {measure.table}"
+    return Judgement(one.claim, "its cell vanished", why)
+
+
+def ledger_lines(ledger: Ledger) -> list[str]:
+    """Lay out the ledger for a terminal, the counts last.
+
+    Claims whose notebook was not run are counted only: they would hide the others.
+    """
+    shown = [one for one in ledger.judgements if one.verdict != "its notebook was not run"]
+    if not shown:
+        return [ledger.summary()]
+    width = max(len(one.claim.id) for one in shown)
+    lines = [f"{'claim':<{width}}  {'verdict':<18}  our number [95 %], n"]
+    lines += [
+        f"{one.claim.id:<{width}}  {one.verdict:<18}  {one.number}".rstrip()
+        for verdict in _ORDER
+        for one in shown
+        if one.verdict == verdict
+    ]
+    return [*lines, ledger.summary()]
+
+
+def write_ledger(ledger: Ledger, output: Path, *, size: str = "unknown") -> Path:
+    """Write the ledger as one page that opens without internet.
+
+    Parameters
+    ----------
+    ledger : Ledger
+    output : Path
+        The output folder.
+    size : str
+        Of the last run, which is said on the page: a quick run is a test and no experiment.
+
+    Returns
+    -------
+    Path
+        ``claims.html`` in the output folder.
+
+    Raises
+    ------
+    mskseg.errors.OutputError
+        If it cannot be written.
+    """
+    said = html.escape(f"{ledger.summary()}. Size of the last run: {size}.")
+    parts = [_HEAD.format(summary=said, version=mskseg.__version__)]
+    for key, study in ledger.claims.studies.items():
+        parts.append(f"<h2>{html.escape(study.title)}</h2>")
+        parts.append(f'<p class="small">{html.escape(study.citation)} Read in: ')
+        parts.append(f"{html.escape(study.read_in)}.</p><table><tr>")
+        parts += [f"<th>{name}</th>" for name in _COLUMNS]
+        parts.append("</tr>")
+        parts += [_row(ledger, one) for one in ledger.judgements if one.claim.study == key]
+        parts.append("</table>")
+    parts.append("<h2>Open and contradictory</h2><ul>")
+    parts += [_note(note) for note in ledger.claims.notes]
+    parts.append("</ul><p>Not a medical device: for learning and research.</p></body></html>\n")
+    path = output / LEDGER_PAGE
+    with written_atomically(path) as temporary:
+        temporary.write_text("\n".join(parts), encoding="utf-8")
+    return path
+
+
+def _row(ledger: Ledger, one: Judgement) -> str:
+    claim = one.claim
+    belief = "" if claim.evidence == "stated" else "Common belief, in none of the studies. "
+    rule = f"Rule: {_rule_text(one)}" if claim.rule else ""
+    cells = [
+        f"{html.escape(claim.statement)}<br>{_small(f'{belief}{claim.id}; {claim.where}.')}",
+        html.escape(claim.published),
+        f'<span class="verdict {one.verdict.split()[0]}">{html.escape(one.verdict)}</span><br>'
+        f"{_small(f'{one.why}.')}",
+        f"{html.escape(one.number)}<br>{_small(one.measured_on)}",
+        f"{html.escape(ledger.tested_by(one))}<br>{_small(rule)}",
+    ]
+    return f'<tr id="{claim.id}">' + "".join(f"<td>{cell}</td>" for cell in cells) + "</tr>"
+
+
+def _rule_text(one: Judgement) -> str:
+    rule = one.claim.rule
+    if rule is None or rule.direction == "exactly":
+        return "the number itself" if rule else ""
+    fewest = f", n of {rule.smallest_n} or more" if rule.sampled else ""
+    return f"{rule.direction.replace('_', ' ')}, margin {rule.margin:g}{fewest}; {rule.why}."
+
+
+def _small(text: str) -> str:
+    return f'<span class="small">{html.escape(text)}</span>'
+
+
+def _note(note: Note) -> str:
+    links = ", ".join(f'<a href="#{name}">{name}</a>' for name in note.claims)
+    return f"<li><b>{note.kind}</b>: {html.escape(note.text)} {links}</li>"
+
+
+def _cells(folder: Path, claims: Claims) -> dict[tuple[str, str], int | None]:
+    """Find the code cell that names each table, in the notebooks as they were executed."""
+    places = {(one.measure.notebook, one.measure.table) for one in claims.claims if one.measure}
+    found: dict[tuple[str, str], int | None] = {}
+    for notebook, table in places:
+        path = folder / f"{notebook}.ipynb"
+        if not path.is_file():
+            continue
+        cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
+        ours = [c for c in cells if "injected-parameters" not in c["metadata"].get("tags", [])]
+        numbers = [
+            number
+            for number, cell in enumerate(ours, start=1)
+            if cell["cell_type"] == "code" and table in "".join(cell["source"])
+        ]
+        found[notebook, table] = numbers[0] if numbers else None
+    return found
+
+
+class ClaimsReport:
+    """Judge the claims at the end of a run; see `mskseg.workbook.reports.RunReport`."""
+
+    def inputs(self) -> list[Path]:
+        """Name the file of the claims and their rules."""
+        return [claims_path()]
+
+    def summarise(self, output: Path, *, size: str) -> RunSummary:
+        """Judge the claims by what now lies in the output folder, as a table and as a page."""
+        ledger = judge_output(output)
+        return RunSummary(
+            title=f"claims, by what now lies in {output} (this run: size {size})",
+            lines=tuple(ledger_lines(ledger)),
+            failures=tuple(f"claim {one.claim.id}: {one.why}" for one in ledger.vanished),
+            page=write_ledger(ledger, output.resolve(), size=size),
+        )
+
+
+report = ClaimsReport()

@@ -1,0 +1,274 @@
+"""`claims.yaml`: what the studies state, and the rule by which a number of ours judges it.
+
+The verdict is a function of a value, its interval and the number of units behind it, and of the
+rule that was written down before. Where the numbers come from: `mskseg_studies.claims.ledger`.
+"""
+
+from __future__ import annotations
+
+import math
+from functools import lru_cache
+from importlib import resources
+from pathlib import Path
+from typing import Annotated, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from mskseg.errors import InputError
+
+Direction = Literal["above", "below", "at_least", "at_most", "equal", "exactly"]
+Verdict = Literal[
+    "holds here",
+    "does not hold here",
+    "inconclusive",
+    "not testable here",
+    "its notebook was not run",
+    "its cell vanished",
+]
+Scalar = bool | int | float | str
+Filter = dict[str, Scalar | list[Scalar]]
+Text = Annotated[str, Field(min_length=1)]
+
+
+class _Entry(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Study(_Entry):
+    """A study, and which text of it was at hand."""
+
+    title: Text
+    citation: Text
+    read_in: Text
+
+
+class Note(_Entry):
+    """What the studies leave open, or where they contradict themselves or each other."""
+
+    kind: Literal["ambiguous", "contradiction"]
+    claims: list[str]
+    text: Text
+
+
+class Opponent(_Entry):
+    """What `second` must reach by itself: to beat a model that was hardly trained says nothing."""
+
+    column: Text
+    at_least: float
+    why: Text
+
+
+class Measure(_Entry):
+    """The cell of a notebook's table that tests a claim.
+
+    Attributes
+    ----------
+    notebook, table, column : str
+        The notebook that writes the table into ``output/tables``, and the column of the number.
+    where : mapping
+        Column to value, pattern or list of them. Rows that have to be there.
+    first, second : mapping
+        As `where`. The number is that of `first` less that of `second`, or of `first` alone.
+    if_absent : str
+        Why the claim cannot be tested by a run that has no `first` or no `second`; without it their
+        absence is an error.
+    opponent : Opponent or None
+        Below it the claim is "not testable here", whatever the number.
+    minus : str or None
+        Column subtracted from `column`, row by row.
+    against : str or None
+        The number is the correlation of `column` with this one.
+    unit : list of str
+        Columns that name what a repetition would draw anew: the subject.
+    within : list of str
+        Columns averaged over inside a unit; slices first, then these.
+    relative : bool
+        Divide the difference by that of `second`.
+    low, high, n : str or None
+        Columns with the interval and the number of units, where the table has them ready.
+    pick : "smallest", "largest" or None
+        The one row of a ready table that is judged.
+    """
+
+    notebook: Text
+    table: Text
+    column: Text
+    where: Filter = {}
+    first: Filter = {}
+    second: Filter = {}
+    if_absent: str = ""
+    opponent: Opponent | None = None
+    minus: str | None = None
+    against: str | None = None
+    unit: list[str] = []
+    within: list[str] = []
+    relative: bool = False
+    low: str | None = None
+    high: str | None = None
+    n: str | None = None
+    pick: Literal["smallest", "largest"] | None = None
+
+
+class Rule(_Entry):
+    """Which numbers let a claim hold, and why so."""
+
+    direction: Direction
+    why: Text
+    margin: Annotated[float, Field(ge=0)] = 0.0
+    target: float = 0.0  # of "exactly"
+    smallest_n: Annotated[int, Field(ge=1)] = 1
+    sampled: bool = True  # False: counted, so there is no interval and no number of units
+
+
+class Construction(_Entry):
+    """What this project built that decides the number, whatever the studies' models do."""
+
+    of: Annotated[list[Literal["models", "data"]], Field(min_length=1)]
+    why: Text
+
+
+class Claim(_Entry):
+    """One statement; either a measure with its rule, or why there can be none.
+
+    With `out_of_reach` no size of the notebooks gives what the rule asks for. It stands all the
+    same, written before such a result; the verdict is "not testable here" until a run has it.
+    """
+
+    id: Annotated[str, Field(pattern=r"^[a-z0-9]+(-[a-z0-9]+)+$")]
+    study: Text
+    where: Text
+    statement: Text
+    published: Text
+    evidence: Literal["stated", "common belief"] = "stated"
+    numbers: list[str] = []
+    measure: Measure | None = None
+    rule: Rule | None = None
+    construction: Construction | None = None
+    not_testable: str = ""
+    out_of_reach: str = ""
+
+    @model_validator(mode="after")
+    def _one_way(self) -> Claim:
+        measured = self.measure is not None and self.rule is not None
+        if measured == bool(self.not_testable) or (self.measure is None) != (self.rule is None):
+            raise ValueError("give a measure and a rule, or not_testable and neither of the two")
+        if self.out_of_reach and not measured:
+            raise ValueError("out_of_reach is of a claim with a measure; say not_testable")
+        return self
+
+
+class Claims(_Entry):
+    """All of ``claims.yaml``."""
+
+    studies: dict[str, Study]
+    notes: list[Note]
+    claims: list[Claim]
+
+    @model_validator(mode="after")
+    def _names_fit(self) -> Claims:
+        names = [claim.id for claim in self.claims]
+        if twice := sorted({name for name in names if names.count(name) > 1}):
+            raise ValueError(f"given twice: {', '.join(twice)}; each claim once")
+        if unknown := {claim.study for claim in self.claims} - set(self.studies):
+            raise ValueError(f"no such study: {', '.join(sorted(unknown))}")
+        if unknown := {name for note in self.notes for name in note.claims} - set(names):
+            raise ValueError(f"a note names no claim: {', '.join(sorted(unknown))}")
+        return self
+
+
+def claims_path() -> Path:
+    """Where the claims are: inside an installed package, else at the root of a checkout."""
+    packaged = Path(str(resources.files("mskseg_studies"))) / "claims.yaml"
+    return packaged if packaged.is_file() else packaged.parents[1] / packaged.name
+
+
+def load_claims(path: Path | None = None) -> Claims:
+    """Read and check the claims.
+
+    Parameters
+    ----------
+    path : Path, optional
+        Another file than the package's.
+
+    Raises
+    ------
+    InputError
+        If it is missing, not YAML, or no ledger of claims; the message names the first fault.
+    """
+    return _load(path or claims_path())
+
+
+@lru_cache(maxsize=4)
+def _load(path: Path) -> Claims:
+    try:
+        return Claims.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
+    except OSError as error:
+        raise InputError(f"cannot read the claims {path}: {error.strerror}") from error
+    except yaml.YAMLError as error:
+        raise InputError(f"{path} is not YAML: {' '.join(str(error).split())}") from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(map(str, first["loc"])) or "the top level"
+        raise InputError(
+            f"{path} is no ledger of claims: {place}: {first['msg']} "
+            f"({error.error_count()} such in all)"
+        ) from error
+
+
+def verdict(
+    rule: Rule, value: float, *, interval: tuple[float, float] | None, n: int | None
+) -> tuple[Verdict, str]:
+    """Judge a number.
+
+    Parameters
+    ----------
+    rule : Rule
+    value : float
+        A difference, a correlation, or for "exactly" a count.
+    interval : (low, high) or None
+        Of 95 per cent. None: there is none, and a sampled number stays inconclusive.
+    n : int or None
+        Units behind the value, usually subjects.
+
+    Returns
+    -------
+    verdict : {"holds here", "does not hold here", "inconclusive"}
+        With margin m: *above* holds if the interval lies over 0 and the value is m or more. It does
+        not hold if the interval stays under m, for then a difference that counts is ruled out.
+        *at_least* (not worse) holds if the interval lies over -m and does not if it lies under it.
+        *equal* holds if the interval lies between -m and m, and does not if it lies outside.
+        *below* and *at_most* mirror *above* and *at_least*. *exactly* asks for the target itself.
+    why : str
+    """
+    if not math.isfinite(value):
+        return "inconclusive", "there is no number: every pair behind it was empty"
+    if rule.direction == "exactly":
+        found: Verdict = "holds here" if value == rule.target else "does not hold here"
+        return found, f"{value:,.0f} here, {rule.target:,.0f} stated"
+    if rule.sampled and (n is None or n < rule.smallest_n):
+        return "inconclusive", f"n is {n or 0}, {rule.smallest_n} needed for a verdict"
+    if rule.sampled and interval is None:
+        return "inconclusive", "the table has no interval and no row for each subject to make one"
+    low, high = interval if rule.sampled and interval else (value, value)
+    return _judged(rule, value, low, high)
+
+
+def _judged(rule: Rule, value: float, low: float, high: float) -> tuple[Verdict, str]:
+    margin = rule.margin
+    if rule.direction in ("below", "at_most"):
+        value, low, high = -value, -high, -low
+    if rule.direction in ("above", "below"):
+        yes, no = low > 0 and value >= margin, high < margin
+        meant = f"{rule.direction} by {margin:g} or more"
+    elif rule.direction in ("at_least", "at_most"):
+        yes, no = low > -margin, high < -margin
+        meant = f"not {'below' if rule.direction == 'at_least' else 'above'} by {margin:g}"
+    else:
+        yes, no = -margin < low and high < margin, low > margin or high < -margin
+        meant = f"within {margin:g}"
+    if yes:
+        return "holds here", f"the interval fits: {meant}"
+    if no:
+        return "does not hold here", f"the interval rules it out: {meant}"
+    return "inconclusive", f"the interval allows both: {meant}, and not"

@@ -1,0 +1,1 @@
+"""Whether more points, pixels and phases help (notebook 06)."""

@@ -1,0 +1,176 @@
+"""Cases -> nnU-Net's raw format, with our own split and labels that count 1, 2, 3, ..."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from mskseg.case import Case
+from mskseg.datasets.splits import check_nobody_twice
+from mskseg.errors import InputError
+from mskseg.evaluation.prediction import check_has_reference
+from mskseg.files import written_atomically
+from mskseg.io.readers import save_nifti
+from mskseg.prompts import boxes_from_mask, fill_boxes
+from mskseg.volume import LabelMap
+from mskseg_studies.specialists.nnunet.worker import DATASET
+
+
+@dataclass(frozen=True)
+class Labels:
+    """Which of our labels is which of nnU-Net's.
+
+    Attributes
+    ----------
+    ours : tuple of int
+        Values of the references, ascending; the first is nnU-Net's 1.
+    tissues : mapping of int to str
+        Names, by our values.
+    """
+
+    ours: tuple[int, ...]
+    tissues: Mapping[int, str]
+
+    @classmethod
+    def of(cls, cases: Iterable[Case]) -> Labels:
+        """Gather the labels that occur in the references."""
+        names: dict[int, str] = {}
+        for case in cases:
+            check_has_reference(case)
+            for label in case.reference.labels if case.reference else ():
+                names.setdefault(label, case.tissue(label))
+        return cls(tuple(sorted(names)), names)
+
+    def to_nnunet(self, label_map: LabelMap) -> LabelMap:
+        """Renumber from our values to 1, 2, 3, ...; values that are not ours become background."""
+        table = np.zeros(max(max(self.ours), int(label_map.array.max())) + 1, np.uint8)
+        table[list(self.ours)] = np.arange(1, len(self.ours) + 1)
+        return LabelMap(table[label_map.array], label_map.affine)
+
+    def to_ours(self, label_map: LabelMap) -> LabelMap:
+        """Renumber from nnU-Net's values to ours.
+
+        Raises
+        ------
+        InputError
+            If there is a value that was never exported.
+        """
+        highest = int(label_map.array.max())
+        if highest > len(self.ours):
+            raise InputError(
+                f"the prediction holds label {highest}, and {len(self.ours)} labels were exported; "
+                "give the predictions of this run"
+            )
+        table = np.array((0, *self.ours), np.min_scalar_type(max(self.ours)))
+        return LabelMap(table[label_map.array], label_map.affine)
+
+    def names(self) -> dict[str, int]:
+        """Names and values for ``dataset.json``; a name that comes twice gets its value."""
+        often = Counter(self.tissues[label] for label in self.ours)
+        named = {"background": 0}
+        for value, label in enumerate(self.ours, start=1):
+            name = self.tissues[label]
+            named[name if often[name] == 1 else f"{name} ({label})"] = value
+        return named
+
+
+def case_id(case: Case) -> str:
+    """File name of a case: its own name, and the start of its fingerprint.
+
+    The fingerprint keeps a prediction from being taken for that of a changed image.
+    """
+    return f"{re.sub(r'[^A-Za-z0-9]+', '-', case.name)}-{case.fingerprint[:8]}"
+
+
+def export_training(
+    train: Iterable[Case], validation: Iterable[Case], folder: Path, *, box_channels: bool = False
+) -> Labels:
+    """Write training and validation cases, ``dataset.json`` and the split.
+
+    Parameters
+    ----------
+    train, validation : iterable of Case
+        Each with a reference; no subject in both.
+    folder : Path
+        Of the run; ``raw/Dataset001_mskseg`` is made in it.
+    box_channels : bool
+        Write the filled oracle boxes of each label as one more channel.
+
+    Returns
+    -------
+    Labels
+
+    Raises
+    ------
+    InputError
+        If a case has no reference, or a subject is in both sets.
+    OutputError
+        If a file cannot be written.
+    """
+    parts = {"train": list(train), "val": list(validation)}
+    people = {"train": {c.subject for c in parts["train"]}}
+    people["validation"] = {c.subject for c in parts["val"]}
+    check_nobody_twice(people, what="the nnU-Net run")  # type: ignore[arg-type]  # parts are literals
+    everyone = [*parts["train"], *parts["val"]]
+    labels = Labels.of(everyone)
+    raw = folder / "raw" / DATASET
+    for case in everyone:
+        write_images(case, raw / "imagesTr", labels=labels if box_channels else None)
+        if case.reference is not None:
+            path = raw / "labelsTr" / f"{case_id(case)}.nii.gz"
+            save_nifti(labels.to_nnunet(case.reference), path)
+    split = {part: [case_id(case) for case in cases] for part, cases in parts.items()}
+    _write_json(raw / "splits_final.json", [split])
+    _write_json(raw / "dataset.json", _described(everyone, labels, box_channels=box_channels))
+    return labels
+
+
+def write_images(case: Case, folder: Path, *, labels: Labels | None = None) -> None:
+    """Write the channels of a case: its image, and with `labels` the oracle boxes of each."""
+    save_nifti(case.image, folder / f"{case_id(case)}_0000.nii.gz")
+    if labels is None:
+        return
+    for number, box in enumerate(_box_volumes(case, labels), start=1):
+        volume = case.image.with_array(box)
+        save_nifti(volume, folder / f"{case_id(case)}_{number:04d}.nii.gz")
+
+
+def _box_volumes(case: Case, labels: Labels) -> Iterator[np.ndarray[Any, Any]]:
+    """Give each label's filled boxes on the slices of the acquired plane, on the case's grid."""
+    check_has_reference(case)
+    slices = list(case.slices())
+    for label in labels.ours:
+        stack = np.zeros((len(slices), *slices[0].image.shape), np.uint8)
+        for at in slices:
+            mask = np.asarray(at.label_map) == label
+            boxes = boxes_from_mask(mask, spacing_mm=at.spacing_mm)
+            stack[at.index] = fill_boxes(boxes, mask.shape)
+        yield case.image.from_stack(stack, case.plane).array
+
+
+def _described(cases: list[Case], labels: Labels, *, box_channels: bool) -> dict[str, Any]:
+    sequences = sorted({case.sequence for case in cases})
+    channels = {"0": sequences[0] if len(sequences) == 1 else "MRI"}
+    if box_channels:
+        # "noNorm" is nnU-Net's word for a channel whose values are left alone.
+        channels |= {str(number): "noNorm" for number in range(1, len(labels.ours) + 1)}
+    return {
+        "channel_names": channels,
+        "labels": labels.names(),
+        "numTraining": len(cases),
+        "file_ending": ".nii.gz",
+        # SimpleITK, nnU-Net's first choice, refuses affines that are not quite orthonormal.
+        "overwrite_image_reader_writer": "NibabelIO",
+    }
+
+
+def _write_json(path: Path, content: Any) -> None:
+    with written_atomically(path) as target:
+        target.write_text(json.dumps(content, indent=2), encoding="utf-8")

@@ -1,0 +1,274 @@
+"""Run nnU-Net in a process of its own: a log that stays, progress, resume, and errors that say why.
+
+    run = train_nnunet(train, validation, NnunetConfig(...), folder="runs/thigh_2d")
+    predictions = run.predict(test)
+
+A folder holds one run: ``raw/``, ``preprocessed/``, ``results/``, ``input/``, ``predictions/``, the
+whole output in ``log.txt``, and ``job.json``. The same call with the same data resumes a run that
+died, from the last epoch that it finished.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import json
+import os
+import re
+import subprocess
+import sys
+from collections import deque
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import IO, Any
+
+from tqdm.auto import tqdm
+
+import mskseg
+from mskseg.case import Case
+from mskseg.environment import available_cores
+from mskseg.errors import InputError, OutputError
+from mskseg.files import written_atomically
+from mskseg_studies.specialists.nnunet.config import NnunetConfig, names_a_side
+from mskseg_studies.specialists.nnunet.exporting import Labels, export_training, write_images
+from mskseg_studies.specialists.nnunet.importing import import_predictions
+from mskseg_studies.specialists.nnunet.worker import TRAINER_FOLDER, model_folder
+from mskseg_studies.specialists.volumes import Predictions
+
+_WORKER = "mskseg_studies.specialists.nnunet.worker"
+_PROGRESS = re.compile(r"mskseg: (?P<unit>epoch|case) (?P<done>\d+) of (?P<total>\d+)(?P<more>.*)")
+_TAIL = 4  # lines of the log in an error
+
+
+@dataclass(frozen=True, eq=False)
+class NnunetRun:
+    """A trained nnU-Net.
+
+    Attributes
+    ----------
+    folder : Path
+    config : NnunetConfig
+    labels : Labels
+        Which of nnU-Net's labels is which of ours.
+    """
+
+    folder: Path
+    config: NnunetConfig
+    labels: Labels
+
+    @property
+    def miniature(self) -> bool:
+        """Whether anything but the published network and its published training was asked for."""
+        stock = NnunetConfig(self.config.configuration)
+        shrunk = ("epochs", "iterations_per_epoch", "patch_size", "batch_size", "base_features",
+                  "optimiser", "time_limit_s")  # fmt: skip
+        return any(getattr(self.config, name) != getattr(stock, name) for name in shrunk)
+
+    @property
+    def name(self) -> str:
+        """For tables: the configuration and what it was trained for."""
+        box = " + box channels" if self.config.box_channels else ""
+        iterations = len(self.history()) * self.config.iterations_per_epoch
+        return f"nnU-Net {self.config.configuration}{box} ({iterations} iterations)"
+
+    @property
+    def log(self) -> Path:
+        """Everything that nnU-Net said."""
+        return self.folder / "log.txt"
+
+    @property
+    def fingerprint(self) -> str:
+        """The sha256 of the file of weights that predicts.
+
+        Raises
+        ------
+        InputError
+            If the training has not ended.
+        """
+        model = model_folder(self.folder, self.config.configuration)
+        path = model / "fold_0" / "checkpoint_final.pth"
+        if not path.is_file():
+            raise InputError(f"{self.folder} has no trained weights yet; call train_nnunet again")
+        with path.open("rb") as opened:
+            return hashlib.file_digest(opened, "sha256").hexdigest()
+
+    def history(self) -> list[dict[str, float]]:
+        """Epochs so far: `epoch`, `loss` and nnU-Net's pseudo Dice, `pseudo_dice`."""
+        pattern = r"mskseg: epoch (\d+) of \d+, loss (\S+), pseudo Dice (\S+)"
+        lines = re.findall(pattern, self.log.read_text(encoding="utf-8", errors="replace"))
+        epochs = {int(n): (float(loss), float(dice)) for n, loss, dice in lines}
+        return [
+            {"epoch": n, "loss": loss, "pseudo_dice": dice}
+            for n, (loss, dice) in sorted(epochs.items())
+        ]
+
+    def predict(self, cases: Iterable[Case], *, progress: bool = True) -> Predictions:
+        """Predict cases, with probabilities; those that are predicted already are read.
+
+        Raises
+        ------
+        OutputError
+            If the process dies; what it predicted before stays. Call again to go on.
+        """
+        given = list(cases)
+        for case in given:
+            labels = self.labels if self.config.box_channels else None
+            write_images(case, self.folder / "input", labels=labels)
+        _work(self.folder, ["predict"], progress=progress, what=f"predict: {self.name}")
+        return import_predictions(self.folder / "predictions", given, labels=self.labels)
+
+
+def train_nnunet(
+    train: Iterable[Case],
+    validation: Iterable[Case],
+    config: NnunetConfig,
+    *,
+    folder: str | Path,
+    progress: bool = True,
+) -> NnunetRun:
+    """Plan, preprocess and train an nnU-Net; resume what is there.
+
+    Parameters
+    ----------
+    train, validation : iterable of Case
+        Each with a reference, no subject in both. All labels of their references are learned.
+        Several sequences are several training cases of one channel. Validation only chooses
+        nnU-Net's "best" checkpoint and reports a pseudo Dice; the last checkpoint predicts.
+    config : NnunetConfig
+    folder : path-like
+        A new one, or that of the same run.
+    progress : bool
+        Show a bar on stderr.
+
+    Returns
+    -------
+    NnunetRun
+
+    Raises
+    ------
+    InputError
+        If nnunetv2 is not installed, the folder holds another run, a case has no reference, or a
+        subject is in both sets.
+    OutputError
+        If the process dies: the message has the log's end. The same call resumes.
+    """
+    if importlib.util.find_spec("nnunetv2") is None:
+        raise InputError("nnunetv2 is not installed; pip install 'mskseg[nnunet]'")
+    place, parts = Path(folder).absolute(), {"train": list(train), "validation": list(validation)}
+    labels = Labels.of([*parts["train"], *parts["validation"]])
+    job = _job(parts, labels, config)
+    if not _is_begun(place, job):
+        export_training(
+            parts["train"], parts["validation"], place, box_channels=config.box_channels
+        )
+        with written_atomically(place / "job.json") as target:  # last: it says that all is there
+            target.write_text(json.dumps(job, indent=2), encoding="utf-8")
+    run = NnunetRun(place, config, labels)
+    _work(place, ["plan", "train"], progress=progress, what=f"nnU-Net {config.configuration}")
+    return run
+
+
+def run_key(train: Iterable[Case], validation: Iterable[Case], config: NnunetConfig) -> str:
+    """Name a run's folder after its data and settings: another run never meets this one's.
+
+    Parameters
+    ----------
+    train, validation, config
+        As `train_nnunet` takes them.
+
+    Returns
+    -------
+    str
+        12 hexadecimal digits: nnU-Net's own folders below are deep, and paths are limited.
+    """
+    parts = {"train": list(train), "validation": list(validation)}
+    job = _job(parts, Labels.of([*parts["train"], *parts["validation"]]), config)
+    return hashlib.sha256(json.dumps(job, sort_keys=True).encode()).hexdigest()[:12]
+
+
+def _job(
+    parts: Mapping[str, Sequence[Case]], labels: Labels, config: NnunetConfig
+) -> dict[str, Any]:
+    """Describe a run by its settings and data, as JSON reads it again."""
+    settings = asdict(config)
+    if config.mirroring is None:
+        settings["mirroring"] = not names_a_side(labels.tissues.values())
+    data = {part: sorted(case.fingerprint for case in cases) for part, cases in parts.items()}
+    job: dict[str, Any] = json.loads(json.dumps({"settings": settings, "data": data}))
+    return job
+
+
+def _is_begun(folder: Path, job: dict[str, Any]) -> bool:
+    """Whether the folder holds this run already; InputError if it holds another."""
+    path = folder / "job.json"
+    if not path.is_file():
+        return False
+    stored = json.loads(path.read_text(encoding="utf-8"))
+    if stored != job:
+        differs = "settings" if stored["settings"] != job["settings"] else "cases"
+        raise InputError(
+            f"{folder} holds a run with other {differs}; choose another folder, or remove it"
+        )
+    return True
+
+
+def _environment(folder: Path) -> dict[str, str]:
+    package = str(Path(mskseg.__file__).parents[1])
+    threads = os.environ.get("OMP_NUM_THREADS") or str(available_cores())
+    return os.environ | {
+        "nnUNet_raw": str(folder / "raw"),
+        "nnUNet_preprocessed": str(folder / "preprocessed"),
+        "nnUNet_results": str(folder / "results"),
+        "nnUNet_extTrainer": str(TRAINER_FOLDER),
+        "nnUNet_compile": "f",  # compiling for a CPU crashes, and costs more than a short run
+        "nnUNet_def_n_proc": threads,  # nnU-Net's number of torch threads in prediction
+        "MPLBACKEND": "Agg",
+        "PYTHONUNBUFFERED": "1",
+        "PYTHONPATH": os.pathsep.join(filter(None, (package, os.environ.get("PYTHONPATH")))),
+    }
+
+
+def _work(folder: Path, stages: Sequence[str], *, progress: bool, what: str) -> None:
+    """Run stages in the worker, its output into the log and its progress into a bar."""
+    command = [sys.executable, "-m", _WORKER, str(folder / "job.json"), *stages]
+    streams: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
+    with (
+        (folder / "log.txt").open("a", encoding="utf-8") as log,
+        tqdm(desc=what, disable=not progress) as bar,
+        subprocess.Popen(command, env=_environment(folder), cwd=folder, **streams) as process,
+    ):
+        assert process.stdout is not None  # noqa: S101  a pipe was asked for
+        log.write("\n")  # what a killed process wrote last has no end of line
+        try:
+            tail, stage, reached = _follow(process.stdout, log, bar)
+        except BaseException:
+            process.kill()  # an interrupted notebook must not leave a training behind
+            raise
+    if process.returncode:
+        raise OutputError(
+            f"nnU-Net died with exit code {process.returncode} in the stage {stage!r}{reached}; "
+            f"its last words: {' | '.join(tail)}; run the same call again to resume, or read "
+            f"{folder / 'log.txt'}"
+        )
+
+
+def _follow(output: IO[bytes], log: IO[str], bar: tqdm[Any]) -> tuple[list[str], str, str]:
+    """Copy the output until it ends; gives its last lines, the last stage, the last progress."""
+    tail: deque[str] = deque(maxlen=_TAIL)
+    stage = reached = ""
+    for raw in output:
+        line = raw.decode("utf-8", errors="replace")
+        log.write(line)
+        log.flush()
+        if line.strip():
+            tail.append(line.strip())
+        if line.startswith("mskseg: stage "):
+            stage, reached = line.split()[-1], ""
+        match = _PROGRESS.match(line)
+        if match:
+            reached = f" after {match['unit']} {match['done']} of {match['total']}"
+            bar.unit, bar.total = match["unit"], int(match["total"])
+            bar.set_postfix_str(match["more"].strip(", "), refresh=False)
+            bar.update(int(match["done"]) - bar.n)
+    return list(tail), stage, reached

@@ -1,0 +1,164 @@
+"""The process in which nnU-Net works: ``python -m mskseg_studies.specialists.nnunet.worker JOB STAGE``.
+
+It runs in a process of its own, since nnU-Net reads its folders from environment variables when it
+is imported, prints a great deal, and may be killed for memory. Stages: ``plan`` (fingerprint, plan,
+preprocess), ``train`` (resumes from the last epoch's checkpoint), ``predict``. A stage that is done
+leaves a file of its name in ``done/``, and is not done twice. Lines that begin with ``mskseg:``
+are for the parent process.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import multiprocessing
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from multiprocessing.pool import ThreadPool
+from pathlib import Path
+from typing import Any
+from unittest.mock import patch
+
+DATASET_ID, DATASET, PLANS = 1, "Dataset001_mskseg", "nnUNetPlans"
+_N_AUGMENTING = "nnUNet_n_proc_DA"
+_GREY_VALUES = 2_000_000  # of all cases, for the percentiles of each channel
+TRAINER, TRAINER_FOLDER = "MsksegTrainer", Path(__file__).parent / "trainer"
+
+
+class _Threads:
+    """A multiprocessing context whose pools are threads of this process."""
+
+    Pool = ThreadPool
+
+
+@contextmanager
+def _in_this_process(*, wanted: bool) -> Iterator[None]:
+    """Let nnU-Net's pools be threads: a new process imports torch anew, for seconds."""
+    if not wanted:
+        yield
+        return
+    with patch.object(multiprocessing, "get_context", lambda _method=None: _Threads):
+        yield
+
+
+def _announce_trainer() -> None:
+    """Let nnU-Net find our trainer at once: its own search imports all its variants first."""
+    trainers = importlib.import_module("nnunetv2.training.nnUNetTrainer.nnUNetTrainer")
+    sys.path.insert(0, str(TRAINER_FOLDER))
+    setattr(trainers, TRAINER, importlib.import_module("mskseg_trainer").MsksegTrainer)
+
+
+def _fingerprint_extractor() -> type[Any]:
+    """nnU-Net's own, with fewer grey values for its statistics.
+
+    It draws 10**8 for each channel, with replacement: 19 GB with box channels of 15 labels.
+    """
+    from nnunetv2.experiment_planning.dataset_fingerprint.fingerprint_extractor import (
+        DatasetFingerprintExtractor,
+    )
+
+    class Sparing(DatasetFingerprintExtractor):  # type: ignore[misc]  # nnunetv2 is untyped
+        def __init__(self, *arguments: Any, **more: Any) -> None:
+            super().__init__(*arguments, **more)
+            self.num_foreground_voxels_for_intensitystats = _GREY_VALUES
+
+    return Sparing
+
+
+def plan(folder: Path, settings: dict[str, Any]) -> None:
+    """Extract the fingerprint, plan, adapt the plan, preprocess."""
+    os.environ[_N_AUGMENTING] = "1"  # the planner sets torch's threads to it; 0 is refused
+    from nnunetv2.experiment_planning import plan_and_preprocess_api as api
+
+    from mskseg_studies.specialists.nnunet.planning import adapted_plans
+
+    name, n = settings["configuration"], settings["processes"]
+    with _in_this_process(wanted=n == 1):
+        api.extract_fingerprint_dataset(
+            DATASET_ID, _fingerprint_extractor(), num_processes=n, show_progress_bar=False
+        )
+        api.plan_experiment_dataset(DATASET_ID)
+        path = folder / "preprocessed" / DATASET / f"{PLANS}.json"
+        plans = json.loads(path.read_text(encoding="utf-8"))
+        if name not in plans["configurations"]:
+            raise SystemExit(
+                f"nnU-Net planned no {name} for these images: they have too few slices"
+            )
+        path.write_text(json.dumps(adapted_plans(plans, settings), indent=2), encoding="utf-8")
+        api.preprocess_dataset(DATASET_ID, PLANS, (name,), [n], show_progress_bar=False)
+    splits = folder / "raw" / DATASET / "splits_final.json"
+    (folder / "preprocessed" / DATASET / splits.name).write_bytes(splits.read_bytes())
+
+
+def train(folder: Path, settings: dict[str, Any]) -> None:
+    """Train fold 0 of our own split, from the last epoch if there is one."""
+    import torch
+    from nnunetv2.run.run_training import get_trainer_from_args, maybe_load_checkpoint
+
+    os.environ[_N_AUGMENTING] = "0"  # in this process: few cores, and the seed decides
+    _announce_trainer()
+    torch.manual_seed(settings["seed"])  # the network's first weights
+    begun = any(model_folder(folder, settings["configuration"]).glob("fold_0/checkpoint_*.pth"))
+    trainer = get_trainer_from_args(
+        str(DATASET_ID),
+        settings["configuration"],
+        0,
+        TRAINER,
+        PLANS,
+        continue_training=begun,
+        device=torch.device(settings["device"]),
+    )
+    trainer.seed = settings["seed"]
+    maybe_load_checkpoint(trainer, begun, validation_only=False)
+    trainer.run_training()
+
+
+def predict(folder: Path, settings: dict[str, Any]) -> None:
+    """Predict what lies in ``input/`` and is not predicted yet, with probabilities."""
+    import torch
+    from nnunetv2.inference.predict_from_raw_data import nnUNetPredictor
+
+    _announce_trainer()
+    inputs = sorted({path.name[:-12] for path in (folder / "input").glob("*_0000.nii.gz")})
+    outputs = folder / "predictions"
+    partial = outputs / ".partial"
+    partial.mkdir(parents=True, exist_ok=True)
+    todo = [name for name in inputs if not (outputs / f"{name}.nii.gz").is_file()]
+    predictor = nnUNetPredictor(device=torch.device(settings["device"]), allow_tqdm=False)
+    model = model_folder(folder, settings["configuration"])
+    predictor.initialize_from_trained_model_folder(str(model), use_folds=(0,))
+    for number, name in enumerate(todo, start=1):
+        images = sorted(map(str, (folder / "input").glob(f"{name}_????.nii.gz")))
+        predictor.predict_from_files_sequential([images], [str(partial / name)], True)
+        for ending in (".npz", ".nii.gz"):  # a label map that is there is complete
+            (partial / f"{name}{ending}").replace(outputs / f"{name}{ending}")
+        print(f"mskseg: case {number} of {len(todo)}", flush=True)  # noqa: T201  for the parent
+
+
+def model_folder(folder: Path, configuration: str) -> Path:
+    """Where nnU-Net puts the trained model."""
+    return folder / "results" / DATASET / f"{TRAINER}__{PLANS}__{configuration}"
+
+
+STAGES = {"plan": plan, "train": train, "predict": predict}
+
+
+def main(arguments: list[str]) -> None:
+    """Carry out the stages named after the job's file."""
+    job, *stages = arguments
+    folder = Path(job).parent
+    settings = json.loads(Path(job).read_text(encoding="utf-8"))["settings"]
+    for stage in stages:
+        done = folder / "done" / stage
+        if done.is_file() and stage != "predict":
+            continue
+        print(f"mskseg: stage {stage}", flush=True)  # noqa: T201  for the parent
+        STAGES[stage](folder, settings)
+        done.parent.mkdir(exist_ok=True)
+        done.touch()
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

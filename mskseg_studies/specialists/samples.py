@@ -1,0 +1,218 @@
+"""What a specialist is trained on: slices, and with a box the objects on them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional
+
+from mskseg.case import Case, CaseSlice
+from mskseg.errors import InputError
+from mskseg.evaluation.prediction import check_has_reference
+from mskseg.prompts import boxes_from_mask, jitter_boxes, label_components
+from mskseg_studies.specialists.config import SpecialistConfig
+from mskseg_studies.specialists.frames import box_frames, image_frame, label_frame
+
+
+@dataclass(frozen=True, eq=False)
+class Samples:
+    """Slices in the frame, and the objects on them.
+
+    Attributes
+    ----------
+    images : (S, size, size) float32
+    labels : (S, size, size) int64
+        0 for background, then the place of the label in `Specialist.labels`, from 1.
+    shapes : list of (int, int)
+        Of the original slices.
+    objects : (N, 2) int64
+        Slice and component number of each object.
+    boxes_xyxy : (N, 4) float32
+        Tight, in pixels of the original slices.
+    components : (S, size, size) int64
+        Number of the component at each pixel, over all labels of the slice; 0 for none.
+    """
+
+    images: Tensor
+    labels: Tensor
+    shapes: list[tuple[int, int]]
+    objects: Tensor
+    boxes_xyxy: Tensor
+    components: Tensor
+
+
+def known_labels(cases: Iterable[Case]) -> dict[int, str]:
+    """Gather the labels that occur in the references, with their names, ascending.
+
+    Raises
+    ------
+    InputError
+        If a case has no reference.
+    """
+    named: dict[int, str] = {}
+    for case in cases:
+        check_has_reference(case)
+        for label in case.reference.labels if case.reference else ():
+            named.setdefault(label, case.tissue(label))
+    return dict(sorted(named.items()))
+
+
+def gather_samples(
+    cases: Iterable[Case],
+    labels: Iterable[int],
+    config: SpecialistConfig,
+    *,
+    part: str = "training",
+) -> Samples:
+    """Take the labelled slices of cases into the frame.
+
+    Slices that show none of the labels there are left out, and with a box objects that are too thin
+    for the frame: nothing could be learned from them, and their Dice would not be defined.
+
+    Parameters
+    ----------
+    cases : iterable of Case
+    labels : iterable of int
+        Ascending; others become background.
+    config : SpecialistConfig
+    part : str
+        Whose they are, for the message.
+
+    Raises
+    ------
+    InputError
+        If no slice shows one of the labels, or with a box no component of the minimum area.
+    """
+    places = {label: place for place, label in enumerate(labels, start=1)}
+    every = (
+        _Slice.of(at, places, config)
+        for case in cases
+        for at in case.slices(labelled_only=True, step=config.slice_step)
+    )
+    slices = [one for one in every if one.numbers or (config.prompt == "none" and one.labels.any())]
+    if not slices:
+        prompted = " and is large enough for a prompt" if config.prompt == "box" else ""
+        raise InputError(
+            f"no slice of the {part} cases shows a label that is learned{prompted}; check the "
+            "references"
+        )
+    objects = [(place, k) for place, one in enumerate(slices) for k in one.numbers]
+    boxes = [one.boxes_xyxy[[k - 1 for k in one.numbers]] for one in slices]
+    return Samples(
+        images=torch.stack([one.image for one in slices]),
+        labels=torch.stack([one.labels for one in slices]),
+        shapes=[one.shape for one in slices],
+        objects=torch.tensor(objects, dtype=torch.int64).reshape(-1, 2),
+        boxes_xyxy=torch.from_numpy(np.concatenate(boxes)).float(),
+        components=torch.stack([one.components for one in slices]),
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class _Slice:
+    """One slice of `Samples`; component k has the box k - 1."""
+
+    image: Tensor
+    labels: Tensor
+    components: Tensor
+    shape: tuple[int, int]
+    boxes_xyxy: NDArray[np.float64]
+
+    @property
+    def numbers(self) -> list[int]:
+        """Components that are still there in the frame, ascending."""
+        return [k for k in torch.unique(self.components).tolist() if k]
+
+    @classmethod
+    def of(cls, at: CaseSlice, places: Mapping[int, int], config: SpecialistConfig) -> _Slice:
+        label_map = np.asarray(at.label_map)
+        labels, components = np.zeros((2, *label_map.shape), np.int64)
+        boxes = [np.empty((0, 4))]
+        for label in places.keys() & set(np.unique(label_map).tolist()):
+            mask = label_map == label
+            labels[mask] = places[label]
+            found, _ = label_components(mask, spacing_mm=at.spacing_mm)
+            components[found > 0] = found[found > 0] + components.max()
+            boxes.append(boxes_from_mask(mask, spacing_mm=at.spacing_mm))
+        return cls(
+            image_frame(at.image, config.frame_px),
+            label_frame(labels, config.frame_px),
+            label_frame(components, config.frame_px),
+            (label_map.shape[0], label_map.shape[1]),
+            np.concatenate(boxes),
+        )
+
+
+def draw_batch(
+    samples: Samples,
+    config: SpecialistConfig,
+    *,
+    generator: torch.Generator,
+    rng: np.random.Generator,
+) -> tuple[Tensor, Tensor]:
+    """Draw and augment one batch.
+
+    Parameters
+    ----------
+    samples : Samples
+    config : SpecialistConfig
+    generator : torch.Generator
+        Draws slices or objects, and the augmentation.
+    rng : numpy Generator
+        Jitters the boxes.
+
+    Returns
+    -------
+    inputs : (B, C, size, size) float32
+        The image, and with a box its mask.
+    targets : (B, size, size) int64
+        The object as 1, or without a box all labels by place.
+    """
+    n = len(samples.objects) if config.prompt == "box" else len(samples.images)
+    chosen = torch.randint(n, (config.batch_size,), generator=generator)
+    if config.prompt == "none":
+        inputs, targets = samples.images[chosen][:, None], samples.labels[chosen]
+    else:
+        slices, numbers = samples.objects[chosen].T
+        targets = (samples.components[slices] == numbers[:, None, None]).long()
+        masks = []
+        for box, at in zip(samples.boxes_xyxy[chosen].numpy(), slices.tolist(), strict=True):
+            shape = samples.shapes[at]
+            moved = jitter_boxes(box, shape=shape, rng=rng, pixels=config.jitter_px)
+            masks.append(box_frames(torch.from_numpy(moved).float(), shape, config.frame_px))
+        inputs = torch.stack([samples.images[slices], torch.cat(masks)], dim=1)
+    return _augmented(inputs, targets, config, generator)
+
+
+def _augmented(
+    inputs: Tensor, targets: Tensor, config: SpecialistConfig, generator: torch.Generator
+) -> tuple[Tensor, Tensor]:
+    """Turn and scale image, box and mask alike; change contrast and brightness of the image.
+
+    A sample that would lose its box, which may be a pixel or lie at the edge, stays in place.
+    """
+    draw = torch.rand((len(inputs), 4), generator=generator) * 2 - 1
+    angle = torch.deg2rad(draw[:, 0] * config.rotate_deg)
+    size = 1 + draw[:, 1] * config.scale
+    cosine, sine, zero = angle.cos() * size, angle.sin() * size, torch.zeros(len(inputs))
+    turn = torch.stack([cosine, -sine, zero, sine, cosine, zero], dim=1).reshape(-1, 2, 3)
+    grid = functional.affine_grid(turn, list(inputs.shape), align_corners=False)
+    if inputs.shape[1] > 1:
+        boxes = functional.grid_sample(inputs[:, 1:], grid, align_corners=False, mode="nearest")
+        turn[boxes.sum((1, 2, 3)) == 0] = torch.eye(2, 3)
+        grid = functional.affine_grid(turn, list(inputs.shape), align_corners=False)
+    moved = functional.grid_sample(inputs + 1, grid, align_corners=False) - 1  # outside is black
+    if inputs.shape[1] > 1:
+        boxes = functional.grid_sample(inputs[:, 1:], grid, align_corners=False, mode="nearest")
+        moved = torch.cat([moved[:, :1], boxes], dim=1)
+    masks = functional.grid_sample(
+        targets[:, None].float(), grid, align_corners=False, mode="nearest"
+    )
+    gain, shift = 1 + draw[:, 2] * config.contrast, draw[:, 3] * config.contrast
+    moved[:, 0] = moved[:, 0] * gain[:, None, None] + shift[:, None, None]
+    return moved, masks[:, 0].round().long()

@@ -1,0 +1,213 @@
+"""A trained U-Net or DeepLabV3+: prompted with boxes, or automatic."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from numpy.typing import ArrayLike, NDArray
+from torch import Tensor, nn
+from tqdm.auto import tqdm
+
+from mskseg.case import Case
+from mskseg.errors import InputError
+from mskseg.models.devices import available_device
+from mskseg.models.segmenter import Prediction
+from mskseg.models.weights import write_safetensors
+from mskseg.prompts import check_boxes
+from mskseg.volume import LabelMap
+from mskseg_studies.specialists.config import SpecialistConfig
+from mskseg_studies.specialists.frames import box_frames, image_frame, out_of_frame
+from mskseg_studies.specialists.volumes import Predictions, checked_probabilities
+
+_TITLES = {"unet": "U-Net", "deeplabv3plus": "DeepLabV3+"}
+_AT_ONCE = 16  # objects or slices in one pass: bounds the memory
+HISTORY = ("step", "loss", "validation_dice", "seconds")
+FACTS = "mskseg.specialist"
+"""Field of the safetensors metadata that holds configuration, labels, data and history as JSON."""
+
+
+@dataclass(frozen=True, eq=False)
+class SliceFrame:
+    """A slice in a specialist's frame: what `embed` gives and `predict` takes."""
+
+    image: Tensor
+    shape: tuple[int, int]
+
+
+class Specialist:
+    """A network trained for one task.
+
+    With ``prompt="box"`` it has `embed` and `predict` like a `Segmenter`, so that `score_cases`
+    takes it with the same boxes; without, `segment` gives label maps for `score_label_maps`.
+
+    Parameters
+    ----------
+    network : nn.Module
+        Moved to the configuration's device and set to evaluation mode.
+    config : SpecialistConfig
+    labels : mapping of int to str
+        The labels that it was trained on, with their names, ascending.
+    history : pandas.DataFrame
+        `step`, `loss`, `validation_dice`, `seconds`.
+    data : str
+        What it was trained on, for tables and provenance.
+    """
+
+    miniature = True  # small frame, small encoder, few steps: no published specialist
+
+    def __init__(
+        self,
+        network: nn.Module,
+        config: SpecialistConfig,
+        labels: Mapping[int, str],
+        *,
+        history: pd.DataFrame,
+        data: str = "",
+    ) -> None:
+        self.device = available_device(config.device)
+        self.network = network.to(self.device).eval()
+        self.config, self.labels, self.history, self.data = config, dict(labels), history, data
+
+    def __repr__(self) -> str:
+        return f"Specialist({self.name!r}, {len(self.labels)} labels, trained on {self.data})"
+
+    @property
+    def name(self) -> str:
+        """For tables: architecture and prompt."""
+        prompt = "box channel" if self.config.prompt == "box" else "automatic"
+        return f"{_TITLES[self.config.architecture]}, {prompt}"
+
+    @property
+    def fingerprint(self) -> str:
+        """The sha256 of weights, configuration and labels; the device does not count."""
+        told = asdict(self.config) | {"device": None}
+        digest = hashlib.sha256(repr((told, sorted(self.labels.items()))).encode())
+        for key, tensor in sorted(self.network.state_dict().items()):
+            digest.update(f" {key} {tuple(tensor.shape)} {tensor.dtype} ".encode())
+            digest.update(tensor.cpu().contiguous().numpy().tobytes())
+        return digest.hexdigest()
+
+    def save(self, path: str | Path) -> None:
+        """Write weights, configuration, labels, data and history as one safetensors file.
+
+        `load_specialist` reads it. It is written completely or not at all.
+
+        Raises
+        ------
+        InputError
+            If the path does not end in ``.safetensors``.
+        OutputError
+            If the file cannot be written.
+        """
+        if Path(path).suffix != ".safetensors":
+            raise InputError(f"{path} is no path of weights; give one that ends in .safetensors")
+        told = {
+            "config": asdict(self.config),
+            "labels": self.labels,
+            "data": self.data,
+            "history": self.history.to_dict("records"),
+        }
+        weights = {k: v.detach().cpu().contiguous() for k, v in self.network.state_dict().items()}
+        write_safetensors(weights, path, metadata={FACTS: json.dumps(told)})
+
+    def embed(self, image: NDArray[Any]) -> SliceFrame:
+        """Take a slice (H, W) uint8 into the frame; the network itself runs for each object."""
+        return SliceFrame(
+            image_frame(image, self.config.frame_px), (image.shape[0], image.shape[1])
+        )
+
+    def predict(
+        self,
+        embedding: SliceFrame,
+        /,
+        *,
+        boxes_xyxy: ArrayLike | None = None,
+        point_coords: ArrayLike | None = None,
+        point_labels: ArrayLike | None = None,
+    ) -> Prediction:
+        """Segment the object in each box; parameters and result as `Segmenter.predict`.
+
+        `predicted_iou` is NaN: nothing of the kind was learned.
+
+        Raises
+        ------
+        InputError
+            For points, without a box, or if this specialist takes no box.
+        """
+        if self.config.prompt != "box":
+            raise InputError(f"{self.name} takes no prompt; call segment(cases)")
+        if boxes_xyxy is None or point_coords is not None or point_labels is not None:
+            raise InputError(f"{self.name} was trained with boxes only; give boxes_xyxy")
+        boxes = check_boxes(np.atleast_2d(boxes_xyxy), embedding.shape)
+        inputs = torch.stack(
+            [
+                embedding.image.expand(len(boxes), -1, -1),
+                box_frames(torch.from_numpy(boxes).float(), embedding.shape, self.config.frame_px),
+            ],
+            dim=1,
+        )
+        logits = self._logits(inputs)
+        probabilities = out_of_frame(logits, embedding.shape).sigmoid().numpy()
+        return Prediction(
+            masks=probabilities > 0.5,
+            probabilities=probabilities,
+            predicted_iou=np.full((len(boxes), 1), np.nan, np.float32),
+            low_res_logits=logits.numpy(),
+        )
+
+    def segment(self, cases: Iterable[Case], *, progress: bool = True) -> Predictions:
+        """Segment whole cases, slice by slice in the acquired plane.
+
+        Returns
+        -------
+        Predictions
+            Probabilities are computed when they are asked for.
+
+        Raises
+        ------
+        InputError
+            If this specialist takes a box.
+        """
+        if self.config.prompt != "none":
+            raise InputError(f"{self.name} needs a box for each object; score it with a plan")
+        label_maps, readers = {}, {}
+        values = np.array((0, *self.labels), np.min_scalar_type(max(self.labels)))
+        for case in tqdm(list(cases), desc=self.name, unit="case", disable=not progress):
+            stack = np.stack([values[p.argmax(0)] for p in self._slice_probabilities(case)])
+            label_map = case.image.from_stack(stack, case.plane).array
+            label_maps[case.name] = LabelMap(label_map, case.image.affine)
+            readers[case.name] = partial(self.probabilities, case)
+        return Predictions(label_maps, (), tuple(self.labels), readers)
+
+    def probabilities(self, case: Case) -> NDArray[np.float32]:
+        """Probability of background and of each label, (C, ni, nj, nk) on the case's grid."""
+        stacks = np.stack(list(self._slice_probabilities(case)), axis=1)
+        array = np.stack([case.image.from_stack(s, case.plane).array for s in stacks])
+        return checked_probabilities(array, shape=array.shape, what=case.name)
+
+    def _slice_probabilities(self, case: Case) -> Iterator[NDArray[np.float32]]:
+        """Softmax (C, H, W) of each slice."""
+        slices = list(case.slices())
+        for start in range(0, len(slices), _AT_ONCE):
+            some = slices[start : start + _AT_ONCE]
+            frames = torch.stack([image_frame(at.image, self.config.frame_px) for at in some])
+            logits = out_of_frame(self._logits(frames[:, None]), some[0].image.shape[:2])
+            yield from logits.softmax(1).numpy()
+
+    @torch.inference_mode()
+    def _logits(self, inputs: Tensor) -> Tensor:
+        """Run the network on (N, C, S, S), some at a time; N may be 0."""
+        if not len(inputs):
+            return torch.empty(0, 1, *inputs.shape[-2:])
+        starts = range(0, len(inputs), _AT_ONCE)
+        parts = [self.network(inputs[k : k + _AT_ONCE].to(self.device)).cpu() for k in starts]
+        return torch.cat(parts).float()

@@ -1,0 +1,62 @@
+"""What an automatic model says of a whole volume: a label map, and a probability of each tissue."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mskseg.errors import InputError
+from mskseg.evaluation.multiclass import checked_probabilities
+from mskseg.volume import LabelMap
+
+__all__ = ["Predictions", "checked_probabilities"]
+
+
+@dataclass(frozen=True, eq=False)
+class Predictions:
+    """Predictions of a model for some cases.
+
+    Attributes
+    ----------
+    label_maps : mapping of str to LabelMap
+        By name of the case, on its grid, in our values. `score_label_maps` and `SpecialistBox`
+        take them.
+    missing : tuple of str
+        Names of the cases that have none. They are counted and score 0; nothing drops them.
+    labels : tuple of int
+        The values that the model knows; channel 0 of the probabilities is background, channel c is
+        ``labels[c - 1]``.
+    """
+
+    label_maps: Mapping[str, LabelMap]
+    missing: tuple[str, ...]
+    labels: tuple[int, ...]
+    _readers: Mapping[str, Callable[[], NDArray[np.float32]]] = field(
+        default_factory=dict, repr=False
+    )
+
+    def __repr__(self) -> str:
+        return f"Predictions({len(self.label_maps)} cases, {len(self.missing)} missing)"
+
+    def probabilities(self, name: str) -> NDArray[np.float32]:
+        """Read the probabilities of one case.
+
+        Returns
+        -------
+        (C, ni, nj, nk) float32
+            On the case's grid; C is the background and the labels, and they sum to 1.
+
+        Raises
+        ------
+        InputError
+            If there are none, or they are no probabilities (see `checked_probabilities`).
+        """
+        if name not in self._readers:
+            raise InputError(
+                f"there are no probabilities of {name!r}; predict it, with probabilities"
+            )
+        shape = (len(self.labels) + 1, *self.label_maps[name].shape)
+        return checked_probabilities(self._readers[name](), shape=shape, what=name)

@@ -1,0 +1,306 @@
+"""Sources of maps x cases -> tidy tables of accuracy, calibration and uncertainty, per case.
+
+Slices are seen one by one and leave only sums behind, so memory does not grow with their number. A
+number per case is made of all its pixels; whoever reports a mean takes the mean over subjects.
+
+Dice here is that of the **volume**: the overlap of each tissue summed over the slices that were
+taken, then the mean over tissues. A source without prompts has to find out on which slices a tissue
+is, and so has `NeighbourBox`; a reference box tells it, and the arm's name says so.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from tqdm.auto import tqdm
+
+from mskseg.case import Case
+from mskseg.errors import InputError
+from mskseg.evaluation import metrics
+from mskseg.evaluation.calibration import N_BINS, ReliabilityBins
+from mskseg_studies.uncertainty.case_sums import CaseSums, look_at
+from mskseg_studies.uncertainty.entropy import entropy_parts
+from mskseg_studies.uncertainty.map_sources import MapSource, SliceMaps
+
+BAND_MM = 3.0
+"""Width of the band on either side of an outline: three pixels of the phantoms; assumed."""
+
+
+@dataclass(frozen=True, eq=False)
+class UncertaintyTables:
+    """What `measure_uncertainty` found.
+
+    Attributes
+    ----------
+    cases : pandas.DataFrame
+        A row for each source, case and temperature: `dataset`, `subject`, `sequence`, `site`,
+        `severity`, `model`, `miniature`, `arm`, `prompted`, `n_members`, `temperature` (1 unless
+        scaled), `scaled`; `dice` (of the volume, mean over tissues); `ece_top_label` (whole slice),
+        `ece_foreground`, `ece_band`; `nll`, `nll_foreground`, `brier`, `brier_foreground`;
+        `auroc`: does entropy find the wrong pixels of the foreground; `entropy`, `aleatoric`,
+        `epistemic`, `variance`: means over the foreground; `n_clipped` pixels whose true class was
+        at the floor (before scaling), `n_unprompted` pixels of the reference outside every box of
+        their tissue; `n_slices`, `n_pixels`, `n_foreground`.
+    outlines : pandas.DataFrame
+        A row for each source, case, slice and tissue that the reference or the prediction has
+        there, unscaled: `tissue`, `slice`, `dice` (after the tissues competed), `uncertainty` (mean
+        entropy over the predicted pixels; NaN without one), `iou` and `predicted_iou` (of the
+        prompted mask, before they competed; NaN without a prompt or without an opinion).
+    bins : pandas.DataFrame
+        A row for each source, case, temperature, `region` and `bin`: `n`, `confidence` and `hits`,
+        sums for `mskseg.display.plots.reliability_chart`.
+    curves : pandas.DataFrame
+        A row for each source, case, temperature and `coverage` of the foreground: `risk`, the part
+        of the pixels kept that is wrong.
+    """
+
+    cases: pd.DataFrame
+    outlines: pd.DataFrame
+    bins: pd.DataFrame
+    curves: pd.DataFrame
+
+    def select(
+        self,
+        *,
+        arm: str | None = None,
+        model: str | Sequence[str] | None = None,
+        scaled: bool | None = False,
+    ) -> UncertaintyTables:
+        """Keep the rows of an arm, of one or more models, and with or without scaled probabilities.
+
+        Parameters
+        ----------
+        arm : str, optional
+        model : str or sequence of str, optional
+            By default all.
+        scaled : bool or None
+            None keeps both.
+
+        Raises
+        ------
+        InputError
+            If no case remains.
+        """
+        wanted = {"arm": arm, "model": model, "scaled": scaled}
+        kept = {name: _rows(table, wanted) for name, table in vars(self).items()}
+        if kept["cases"].empty:
+            raise InputError(
+                f"no case has {wanted}; choose among the arms {sorted(set(self.cases['arm']))} and "
+                f"the models {sorted(set(self.cases['model']))}"
+            )
+        return UncertaintyTables(**kept)
+
+
+def measure_uncertainty(
+    sources: Sequence[MapSource],
+    cases: Iterable[Case],
+    *,
+    temperatures: Mapping[tuple[str, str], float] | None = None,
+    slice_step: int = 1,
+    band_mm: float = BAND_MM,
+    n_bins: int = N_BINS,
+    progress: bool = True,
+) -> UncertaintyTables:
+    """Measure accuracy, calibration and uncertainty of several sources on cases.
+
+    Parameters
+    ----------
+    sources : sequence of MapSource
+        Their (model, arm) must differ.
+    cases : iterable of Case
+        Each with a reference.
+    temperatures : mapping of (model, arm) to float, optional
+        Fitted on validation (see `temperature`); a source that is named gets further rows with its
+        probabilities scaled.
+    slice_step : int
+        Take every n-th slice, slices without a label too.
+    band_mm : float
+        As `width_mm` of `mskseg.evaluation.calibration.outline_band`.
+    n_bins : int
+        Of the reliability diagrams.
+    progress : bool
+        Show a bar on stderr.
+
+    Returns
+    -------
+    UncertaintyTables
+
+    Raises
+    ------
+    InputError
+        If there is no source or no case, two sources have one name, or a source refuses a case.
+    """
+    listed = list(cases)
+    _check(sources, listed)
+    tables: dict[str, list[dict[str, Any]]] = {
+        name: [] for name in UncertaintyTables.__dataclass_fields__
+    }
+    pairs = [(source, case) for source in sources for case in listed]
+    for source, case in tqdm(pairs, unit="case", disable=not progress):
+        scales = [1.0, *filter(None, [(temperatures or {}).get((source.model, source.arm))])]
+        sums: list[CaseSums] = []
+        named = _described(source, case)
+        for one in source.slices(case, step=slice_step):
+            looks = [look_at(one, scale, band_mm=band_mm, n_bins=n_bins) for scale in scales]
+            sums = [a + b for a, b in zip(sums, looks, strict=True)] if sums else looks
+            tables["outlines"] += [named | row for row in _outline_rows(case, one)]
+        for number, (scale, total) in enumerate(zip(scales, sums, strict=True)):
+            scaled = named | {"temperature": scale, "scaled": number > 0}
+            tables["cases"].append(scaled | total.scores())
+            tables["bins"] += [scaled | row for row in total.bin_rows()]
+            tables["curves"] += [scaled | row for row in total.curve_rows()]
+    return UncertaintyTables(**{name: pd.DataFrame(rows) for name, rows in tables.items()})
+
+
+def average_subjects(
+    cases: pd.DataFrame, *, by: Sequence[str], values: Sequence[str]
+) -> pd.DataFrame:
+    """Average a table of cases: over the cases of a subject, then over subjects.
+
+    Parameters
+    ----------
+    cases : pandas.DataFrame
+        `UncertaintyTables.cases`, or rows of it.
+    by : sequence of str
+        Columns that make a row each.
+    values : sequence of str
+        Columns to average; a subject without a number is left out of that mean.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Index `by`; `values`, `n_subjects`, and `n_without_<value>` where subjects lack one.
+    """
+    keys, wanted = list(by), list(values)
+    people = cases.groupby([*keys, "dataset", "subject"], sort=False)[wanted].mean()
+    grouped = people.groupby(level=keys, sort=False)
+    means = grouped.mean().assign(n_subjects=grouped.size())
+    for value in wanted:
+        if people[value].isna().any():
+            without = people[value].isna().groupby(level=keys, sort=False).sum()
+            means[f"n_without_{value}"] = without
+    return means
+
+
+def opinion_bins(outlines: pd.DataFrame, *, n_bins: int = 10) -> pd.DataFrame:
+    """Bin a model's predicted IoU as a confidence: what comes true is the IoU that it reached.
+
+    Parameters
+    ----------
+    outlines : pandas.DataFrame
+        `UncertaintyTables.outlines`; outlines without an opinion are left out. An opinion above 1
+        counts as 1.
+    n_bins : int
+
+    Returns
+    -------
+    pandas.DataFrame
+        As `UncertaintyTables.bins`, with the region "mask", for `reliability_charts`.
+
+    Raises
+    ------
+    InputError
+        If no outline has an opinion.
+    """
+    told = outlines.dropna(subset=["iou", "predicted_iou"])
+    if told.empty:
+        raise InputError(
+            f"none of {len(outlines)} outlines has a predicted IoU; take a model that learned it"
+        )
+    rows = []
+    for (model, arm, severity), group in told.groupby(["model", "arm", "severity"], sort=False):
+        named = {"model": model, "arm": arm, "severity": severity, "region": "mask"}
+        bins = ReliabilityBins.of(group["predicted_iou"].clip(0, 1), group["iou"], n_bins=n_bins)
+        sums = {"bin": range(n_bins), "n": bins.n, "confidence": bins.confidence, "hits": bins.hits}
+        rows.append(pd.DataFrame(sums).assign(**named))
+    return pd.concat(rows, ignore_index=True)
+
+
+def _rows(table: pd.DataFrame, wanted: Mapping[str, Any]) -> pd.DataFrame:
+    for column, value in wanted.items():
+        if value is not None and column in table:
+            values = [value] if isinstance(value, str | bool) else value
+            table = table[table[column].isin(values)]
+    return table
+
+
+def _outline_rows(case: Case, one: SliceMaps) -> list[dict[str, Any]]:
+    mean = one.members.mean(axis=0)
+    predicted, doubt = mean.argmax(axis=0), entropy_parts(one.members).predictive
+    label_map = np.asarray(one.case_slice.label_map)
+    rows = []
+    for number, label in enumerate(one.labels):
+        reference, found = label_map == label, predicted == number + 1
+        if not reference.any() and not found.any():
+            continue
+        mask = one.masks.get(label)
+        rows.append(
+            {
+                "tissue": case.tissue(label),
+                "slice": one.case_slice.index,
+                "dice": metrics.dice(reference, found),
+                "uncertainty": float(doubt[found].mean()) if found.any() else math.nan,
+                "iou": math.nan if mask is None else metrics.iou(reference, mask),
+                "predicted_iou": one.predicted_iou.get(label, math.nan),
+            }
+        )
+    return rows
+
+
+def _described(source: MapSource, case: Case) -> dict[str, Any]:
+    of_case = ("dataset", "subject", "sequence", "site", "severity")
+    of_source = ("model", "miniature", "arm", "prompted", "n_members")
+    return {name: getattr(case, name) for name in of_case} | {
+        name: getattr(source, name) for name in of_source
+    }
+
+
+def _check(sources: Sequence[MapSource], cases: Sequence[Case]) -> None:
+    if not sources or not cases:
+        raise InputError(
+            f"{len(sources)} sources and {len(cases)} cases came, expected one of each or more"
+        )
+    names = [(each.model, each.arm) for each in sources]
+    doubled = [name for name in names if names.count(name) > 1]
+    if doubled:
+        raise InputError(
+            f"two sources are both called {doubled[0]}, so the table could not tell them apart; "
+            "give one of them another `name`"
+        )
+
+
+def average_committed(cases: pd.DataFrame, *, values: Sequence[str]) -> pd.DataFrame:
+    """Average committed tables of notebook 08 over subjects.
+
+    Parameters
+    ----------
+    cases : pandas.DataFrame
+        From `committed_results`, maybe empty. Rows with scaled probabilities are left out.
+    values : sequence of str
+        Columns to average.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Index `file`, `arm`, `model`; see `average_subjects`. No rows where nothing was committed.
+
+    Raises
+    ------
+    InputError
+        If a committed table lacks a column.
+    """
+    keys = ["file", "arm", "model"]
+    lacking = sorted({*keys, *values, "dataset", "subject", "scaled"} - set(cases))
+    if cases.empty:
+        return pd.DataFrame(columns=["n_subjects", *values])
+    if lacking:
+        raise InputError(
+            f"{cases['file'].iloc[0]} lacks {', '.join(lacking)}; commit the table that "
+            "notebook 08 writes"
+        )
+    return average_subjects(cases[~cases["scaled"].astype(bool)], by=keys, values=values)

@@ -1,0 +1,489 @@
+"""The manifest, the cache, and downloads from a server on this machine."""
+
+from __future__ import annotations
+
+import hashlib
+import http.server
+import os
+import shutil
+import threading
+from pathlib import Path
+
+import pytest
+import yaml
+from pydantic import ValidationError
+
+from mskseg.datasets import manifest as manifest_module
+from mskseg.datasets.entries import Manifest, RemoteFile
+from mskseg.datasets.manifest import (
+    cache_dir,
+    cached_path,
+    fetch,
+    inside_cache,
+    load_manifest,
+    manifest_path,
+    verify,
+)
+from mskseg.errors import InputError, OutputError
+
+CONTENT = bytes(range(256)) * 400
+SHA256 = hashlib.sha256(CONTENT).hexdigest()
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path, monkeypatch):
+    folder = tmp_path / "cache"
+    monkeypatch.setenv("MSKSEG_CACHE", str(folder))
+    monkeypatch.delenv("MSKSEG_DATA", raising=False)
+    return folder
+
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    """Answers by path: /good, /other, /short (of what it promised), /less, /missing."""
+
+    def do_GET(self):
+        body = {
+            "/good": CONTENT,
+            "/other": CONTENT[::-1],
+            "/short": CONTENT[:1000],
+            "/less": CONTENT[:1000],
+        }.get(self.path)
+        if body is None:
+            self.send_error(404)
+            return
+        promised = len(CONTENT) if self.path == "/short" else len(body)
+        self.server.requests.append(self.path)
+        self.send_response(200)
+        self.send_header("Content-Length", str(promised))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_):
+        pass
+
+
+@pytest.fixture
+def server():
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as running:
+        running.requests = []
+        thread = threading.Thread(target=running.serve_forever, args=(0.02,))
+        thread.start()
+        yield running
+        running.shutdown()
+        thread.join()
+
+
+def one_file(url=None, *, name="scan.nii.gz", size=True):
+    """Give a manifest with a single entry `toy` of a single file, image."""
+    file = (
+        {"name": name, "sha256": SHA256}
+        | ({"bytes": len(CONTENT)} if size else {})
+        | ({"url": url} if url else {})
+    )
+    entry = {
+        "title": "Toy",
+        "access": "direct" if url else "instructions",
+        "instructions": "ask for it.",
+        "licence": "none",
+        "citation": "none",
+        "anatomy": "toy",
+        "sequence": "toy",
+        "files": {"image": file},
+    }
+    return Manifest.model_validate({"datasets": {"toy": entry}, "models": {}})
+
+
+def address(server, path):
+    return f"http://127.0.0.1:{server.server_port}{path}"
+
+
+def files_below(folder):
+    return sorted(path for path in Path(folder).rglob("*") if path.is_file())
+
+
+# --- the manifest itself
+
+
+def test_the_manifest_names_what_the_project_relies_on():
+    manifest = load_manifest()
+    assert {"phantom_thigh", "qmritools_thigh", "qmritools_leg", "tptbox_vertebra"} <= set(
+        manifest.datasets
+    )
+    assert {"sam_vit_mini", "sam_vit_b", "sam_vit_l", "sam_vit_h", "medsam_vit_b"} <= set(
+        manifest.models
+    )
+
+
+def test_addresses_are_pinned():
+    for entry in (load_manifest().datasets | load_manifest().models).values():
+        for file in entry.roles.values():
+            if file.url and "githubusercontent" in file.url:
+                commit = file.url.split("/")[5]
+                assert len(commit) == 40
+                assert int(commit, 16)
+
+
+def test_a_reference_says_where_it_comes_from():
+    manifest = load_manifest()
+    for entry in manifest.datasets.values():
+        assert (entry.reference is not None) == bool(
+            entry.access == "builtin" or entry.layout or "reference" in entry.files
+        )
+    assert manifest.datasets["phantom_thigh"].reference.provenance == "synthetic"
+    assert manifest.datasets["spider"].reference.provenance == "semi-automatic"
+    assert manifest.datasets["qmritools_thigh"].reference.provenance == "automatic"
+    assert manifest.datasets["qmritools_leg"].labels[13] == "label 13"
+    assert manifest.datasets["qmritools_thigh"].labels[103] == "femur left"
+
+
+def test_what_is_ours_and_what_a_third_party_says_is_marked():
+    models = load_manifest().models
+    minis = [name for name, model in models.items() if model.miniature]
+    assert minis == ["sam_vit_mini", "medsam_vit_mini"]
+    assert "third party" in models["medsam_vit_b"].note
+    assert models["medsam_vit_b"].access == "instructions"
+    assert not models["medsam_vit_b"].learned_iou
+
+
+def test_the_manifest_is_found_in_a_package_before_a_checkout(tmp_path, monkeypatch):
+    package = tmp_path / "site" / "mskseg"
+    package.mkdir(parents=True)
+    monkeypatch.setattr(manifest_module.resources, "files", lambda _: package)
+    (tmp_path / "site" / "data_manifest.yaml").write_text("datasets: {}\nmodels: {}\n")
+    assert manifest_path() == tmp_path / "site" / "data_manifest.yaml"
+    (package / "data_manifest.yaml").write_text("datasets: {}\nmodels: {}\n")
+    assert manifest_path() == package / "data_manifest.yaml"
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"licens": "MIT"}, "licens"),
+        ({"licence": None}, "licence"),
+        ({"access": "torrent"}, "access"),
+        ({"access": "builtin"}, "no files to fetch"),
+        ({"files": {}}, "needs files"),
+        ({"instructions": ""}, "how a person gets"),
+        ({"access": "direct"}, "url for each"),
+        ({"labels": {0: "background"}}, "labels"),
+        ({"access": "registration"}, "read from a folder"),
+        ({"access": "registration", "files": {}}, "needs the layout"),
+        ({"access": "registration", "files": {}, "instructions": ""}, "how a person gets"),
+        ({"layout": {"kind": "spider"}}, "zip archives"),
+        ({"layout": {"kind": "bids"}}, "layout"),
+        ({"layout": {"kind": "nifti_pairs", "images": "../x"}}, "may leave the data set's folder"),
+        ({"layout": {"kind": "nifti_pairs", "glob": "x"}}, "glob"),
+        ({"reference": {"provenance": "exact", "note": ""}}, "provenance"),
+        ({"subjects": 0}, "subjects"),
+    ],
+)
+def test_a_malformed_entry_is_one_line_that_names_the_field(tmp_path, change, message):
+    content = one_file().model_dump(mode="json", exclude_none=True)
+    content["datasets"]["toy"].update(change)
+    path = tmp_path / "manifest.yaml"
+    path.write_text(yaml.safe_dump(content))
+    with pytest.raises(InputError, match=message) as caught:
+        load_manifest(path)
+    assert "toy" in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_duplicate_id_is_refused(tmp_path):
+    content = yaml.safe_dump(one_file().model_dump(mode="json", exclude_none=True))
+    entry = content[content.index("  toy:") : content.index("models:")]
+    path = tmp_path / "manifest.yaml"
+    path.write_text(content.replace("models:", entry + "models:"))
+    with pytest.raises(InputError, match="'toy' is given twice; each name once") as caught:
+        load_manifest(path)
+    assert "\n" not in str(caught.value)
+
+
+REGISTRATION = {
+    "oai_zib",
+    "oaizib_cm",
+    "skm_tea",
+    "iwoai_2019",
+    "k2s",
+    "myosegmentum_spine",
+    "myosegmentum_thigh",
+}
+
+
+def test_what_asks_for_registration_says_how_and_what_was_not_verified():
+    datasets = load_manifest().datasets
+    found = {name for name, entry in datasets.items() if entry.access == "registration"}
+    assert found == REGISTRATION
+    for name in found:
+        entry = datasets[name]
+        assert "he folder holds" in entry.instructions
+        assert "doi:10." in entry.citation
+        assert entry.unverified
+        assert not entry.files
+
+
+def test_spider_names_every_value_that_its_masks_may_hold():
+    spider = load_manifest().datasets["spider"]
+    assert set(spider.labels) == {*range(1, 26), 100, *range(101, 126), *range(201, 226)}
+    assert (spider.labels[1], spider.labels[100]) == ("vertebra L5", "spinal canal")
+    assert spider.labels[201] == "disc L5/S1"
+    assert len(set(spider.labels.values())) == len(spider.labels)
+    assert "10.5281/zenodo.10159290" in spider.citation
+    assert {file.bytes for file in spider.files.values()} == {None}
+
+
+@pytest.mark.parametrize("content", ["a: [", "just text", "", "? [a]\n: b\n"])
+def test_what_is_no_manifest_is_refused(tmp_path, content):
+    path = tmp_path / "manifest.yaml"
+    path.write_text(content)
+    with pytest.raises(InputError, match=r"manifest\.yaml is no"):
+        load_manifest(path)
+
+
+def test_a_manifest_in_another_encoding_is_refused(tmp_path):
+    path = tmp_path / "manifest.yaml"
+    path.write_bytes("a: Knöchel".encode("latin-1"))
+    with pytest.raises(InputError, match=r"manifest\.yaml is not YAML"):
+        load_manifest(path)
+
+
+def test_a_missing_manifest_is_refused(tmp_path):
+    with pytest.raises(InputError, match="cannot read the manifest"):
+        load_manifest(tmp_path / "none.yaml")
+
+
+def test_a_name_cannot_mean_two_things():
+    model = load_manifest().models["sam_vit_b"]
+    toy = one_file().datasets["toy"]
+    with pytest.raises(ValidationError, match="names a data set and a model"):
+        Manifest(datasets={"toy": toy}, models={"toy": model})
+
+
+@pytest.mark.parametrize("name", ["../scan.nii", "/etc/passwd", "a/b.nii", ".hidden", "..", ""])
+def test_a_file_name_cannot_leave_the_cache(name):
+    with pytest.raises(ValidationError, match="name"):
+        RemoteFile(name=name, bytes=1, sha256=SHA256)
+
+
+@pytest.mark.parametrize("url", ["ftp://x/y", "file:///etc/passwd", "http://example.org/x", "x"])
+def test_an_address_must_be_https(url):
+    with pytest.raises(ValidationError, match="url"):
+        RemoteFile(name="x", url=url, bytes=1, sha256=SHA256)
+
+
+def test_unknown_entries_list_the_known_ones():
+    with pytest.raises(InputError, match="'thigh' is not in the manifest; choose one of "):
+        fetch("thigh")
+    with pytest.raises(InputError, match="not in the manifest"):
+        list(verify("thigh"))
+
+
+# --- the cache
+
+
+def test_the_cache_is_where_the_environment_says(cache, monkeypatch):
+    assert cache_dir() == cache
+    monkeypatch.delenv("MSKSEG_CACHE")
+    assert cache_dir().name == "mskseg"
+
+
+def test_a_link_that_leads_out_of_the_cache_is_refused(cache, tmp_path):
+    cache.mkdir()
+    (tmp_path / "elsewhere").mkdir()
+    (cache / "toy").symlink_to(tmp_path / "elsewhere")
+    toy = one_file()
+    with pytest.raises(InputError, match="outside the cache"):
+        cached_path("toy", toy.datasets["toy"].files["image"])
+    with pytest.raises(InputError, match="outside the cache"):
+        fetch("toy", from_dir=tmp_path, manifest=toy)
+    assert files_below(tmp_path / "elsewhere") == []
+
+
+def test_builtin_entries_need_no_files(cache):
+    assert fetch("phantom_thigh") == {}
+    assert [status.state for status in verify("phantom_thigh")] == ["builtin"]
+    assert not cache.exists()
+
+
+# --- from a folder
+
+
+def test_a_folder_fills_the_cache_by_content_whatever_the_name(cache, tmp_path):
+    folder = tmp_path / "stick" / "deep"
+    folder.mkdir(parents=True)
+    (folder / "renamed.bin").write_bytes(CONTENT)
+    (folder / "same size.bin").write_bytes(CONTENT[::-1])
+    (folder / "dangling").symlink_to(folder / "nowhere")
+    paths = fetch("toy", from_dir=tmp_path / "stick", manifest=one_file())
+    assert paths == {"image": cache / "toy" / "scan.nii.gz"}
+    assert paths["image"].read_bytes() == CONTENT
+    assert files_below(cache) == [paths["image"]]
+
+
+def test_what_is_not_in_the_folder_is_named_and_nothing_is_copied(cache, tmp_path):
+    (tmp_path / "same size.bin").write_bytes(CONTENT[::-1])
+    with pytest.raises(InputError, match=f"scan.nii.gz: expected {len(CONTENT)} bytes.*{SHA256}"):
+        fetch("toy", from_dir=tmp_path, manifest=one_file())
+    assert files_below(cache) == []
+    with pytest.raises(InputError, match="not a folder"):
+        fetch("toy", from_dir=tmp_path / "none", manifest=one_file())
+
+
+def test_what_only_a_person_can_get_comes_with_instructions(cache):
+    with pytest.raises(InputError, match=f"ask for it.*--from.*{SHA256}"):
+        fetch("toy", manifest=one_file())
+    assert not cache.exists()
+
+
+def test_verify_tells_missing_present_and_damaged_apart(tmp_path):
+    toy = one_file()
+
+    def state():
+        return [status.state for status in verify(manifest=toy)]
+
+    assert state() == ["missing"]
+    (tmp_path / "x").write_bytes(CONTENT)
+    path = fetch("toy", from_dir=tmp_path, manifest=toy)["image"]
+    assert state() == ["present"]
+    path.write_bytes(CONTENT[::-1])
+    assert state() == ["damaged"]
+    fetch("toy", from_dir=tmp_path, manifest=toy)
+    assert state() == ["present"]
+
+
+def test_a_full_disk_is_named_and_leaves_nothing(cache, tmp_path, monkeypatch):
+    (tmp_path / "x").write_bytes(CONTENT)
+
+    def full_disk(source, target):
+        Path(target).write_bytes(CONTENT[:100])
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(shutil, "copyfile", full_disk)
+    with pytest.raises(OutputError, match="No space left on device"):
+        fetch("toy", from_dir=tmp_path, manifest=one_file())
+    assert files_below(cache) == []
+
+
+def test_a_cache_that_is_a_file_is_named(cache, tmp_path):
+    (tmp_path / "x").write_bytes(CONTENT)
+    cache.write_text("not a folder")
+    with pytest.raises(OutputError, match="cannot write"):
+        fetch("toy", from_dir=tmp_path, manifest=one_file())
+
+
+def test_a_folder_is_searched_by_checksum_where_the_size_is_not_known(tmp_path):
+    (tmp_path / "a.bin").write_bytes(b"another")
+    (tmp_path / "renamed.bin").write_bytes(CONTENT)
+    toy = one_file(size=False)
+    assert fetch("toy", from_dir=tmp_path, manifest=toy)["image"].read_bytes() == CONTENT
+    (tmp_path / "renamed.bin").unlink()
+    (tmp_path / "cache" / "toy" / "scan.nii.gz").unlink()
+    with pytest.raises(InputError, match=f"expected a file with sha256 {SHA256}"):
+        fetch("toy", from_dir=tmp_path, manifest=toy)
+
+
+# --- a folder that a person brings
+
+
+def test_a_registration_folder_is_told_present_or_missing(cache, tmp_path, monkeypatch):
+    assert [s.state for s in verify("oai_zib")] == ["missing"]
+    with pytest.raises(InputError, match=r"oai_zib is missing.*nda\.nih\.gov") as caught:
+        fetch("oai_zib")
+    assert "\n" not in str(caught.value)
+    (cache / "oai_zib").mkdir(parents=True)
+    with pytest.raises(InputError, match="oai_zib is empty"):
+        fetch("oai_zib")
+    monkeypatch.setenv("MSKSEG_DATA", str(tmp_path / "data"))
+    (tmp_path / "data" / "oai_zib" / "segmentation").mkdir(parents=True)
+    assert fetch("oai_zib") == {"folder": tmp_path / "data" / "oai_zib"}
+    assert [s.state for s in verify("oai_zib")] == ["present"]
+
+
+@pytest.mark.parametrize("parts", [("..", "x"), ("a", "..", "..", "x"), ("/etc/x",), ("",)])
+def test_a_path_that_leaves_the_cache_is_refused(cache, parts):
+    with pytest.raises(InputError, match="lies outside the cache"):
+        inside_cache(*parts)
+
+
+# --- from a server
+
+
+def test_a_good_file_is_downloaded_once(cache, server, capfd):
+    toy = one_file(address(server, "/good"))
+    paths = fetch("toy", manifest=toy, progress=False)
+    assert paths["image"].read_bytes() == CONTENT
+    assert files_below(cache) == [paths["image"]]
+    assert fetch("toy", manifest=toy) == paths
+    assert server.requests == ["/good"]
+    assert capfd.readouterr() == ("", "")
+
+
+def test_progress_is_shown_on_request_only(server, capfd):
+    fetch("toy", manifest=one_file(address(server, "/good")), progress=True)
+    shown = capfd.readouterr().err
+    assert "scan.nii.gz" in shown
+    assert "100%" in shown
+
+
+def test_a_damaged_file_in_the_cache_is_downloaded_again(server):
+    toy = one_file(address(server, "/good"))
+    path = fetch("toy", manifest=toy, progress=False)["image"]
+    path.write_bytes(CONTENT[:-1])
+    assert fetch("toy", manifest=toy, progress=False)["image"].read_bytes() == CONTENT
+    assert server.requests == ["/good", "/good"]
+
+
+@pytest.mark.parametrize(
+    ("path", "message"),
+    [
+        ("/other", f"gave {len(CONTENT)} bytes with sha256 .* expected .*{SHA256}"),
+        ("/short", "broke off"),
+        ("/less", f"broke off after 1000 of {len(CONTENT)} bytes"),
+        ("/missing", "404"),
+    ],
+)
+def test_a_bad_download_is_one_line_and_leaves_nothing(cache, server, path, message):
+    with pytest.raises(InputError, match=message) as caught:
+        fetch("toy", manifest=one_file(address(server, path)), progress=False)
+    assert "\n" not in str(caught.value)
+    assert files_below(cache) == []
+
+
+@pytest.mark.parametrize("path", ["/other", "/less"])
+def test_a_wrong_checksum_is_found_where_the_size_is_not_known(cache, server, path):
+    toy = one_file(address(server, path), size=False)
+    with pytest.raises(InputError, match=f"gave .* expected a file with sha256 {SHA256}"):
+        fetch("toy", manifest=toy, progress=True)
+    assert files_below(cache) == []
+
+
+def test_a_bad_download_leaves_what_was_there(cache, server):
+    path = cache / "toy" / "scan.nii.gz"
+    path.parent.mkdir(parents=True)
+    path.write_bytes(b"an older version")
+    with pytest.raises(InputError, match="expected"):
+        fetch("toy", manifest=one_file(address(server, "/other")), progress=False)
+    assert path.read_bytes() == b"an older version"
+
+
+def test_a_server_that_is_gone_is_one_line_and_leaves_nothing(cache):
+    with http.server.HTTPServer(("127.0.0.1", 0), Handler) as stopped:
+        url = address(stopped, "/good")
+    with pytest.raises(InputError, match=r"could not be downloaded.*use --from") as caught:
+        fetch("toy", manifest=one_file(url), progress=False)
+    assert "\n" not in str(caught.value)
+    assert files_below(cache) == []
+
+
+# --- the real files
+
+
+@pytest.mark.real
+def test_the_real_scans_fill_the_cache():
+    folder = Path(os.environ.get("MSKSEG_REAL_DATA", Path(__file__).parents[4] / "shared" / "data"))
+    if not folder.is_dir():
+        pytest.skip("no real scans here")
+    for name, entry in load_manifest().datasets.items():
+        if entry.layout is not None:
+            continue  # sets of many scans are not there
+        assert fetch(name, from_dir=folder).keys() == entry.files.keys()
+        assert {status.state for status in verify(name)} <= {"present", "builtin"}

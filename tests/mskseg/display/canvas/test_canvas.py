@@ -1,0 +1,181 @@
+"""The canvas on its Python side: messages in, traits out, errors shown and nothing changed."""
+
+from __future__ import annotations
+
+import matplotlib as mpl
+import numpy as np
+import pytest
+from matplotlib import pyplot as plt
+
+import mskseg
+from mskseg.case import Case
+from mskseg.display.canvas.session import Session
+from mskseg.display.canvas.widget import PromptCanvas, PromptExplorer, widgets_work
+from mskseg.errors import MsksegError
+from mskseg.volume import LabelMap, Volume
+
+AFFINE = np.diag([1.0, 2.0, 6.0, 1.0])
+
+
+def make_case() -> Case:
+    labels = np.zeros((50, 30, 3), np.int16)
+    labels[10:30, 5:20, 1:] = 3
+    labels[40:48, 20:28, :] = 7
+    image = Volume(100.0 * (labels > 0) + 10, AFFINE)
+    tissues = {3: "femur", 7: "patella"}
+    return Case(subject="a", image=image, reference=LabelMap(labels, AFFINE), tissues=tissues)
+
+
+@pytest.fixture(scope="module")
+def segmenter():
+    return mskseg.load_segmenter("sam_vit_mini")
+
+
+@pytest.fixture
+def canvas(segmenter):
+    return PromptCanvas(Session(make_case(), {"sam_vit_mini": segmenter}))
+
+
+@pytest.fixture
+def explorer(segmenter):
+    with mpl.rc_context():
+        plt.switch_backend("Agg")
+        yield PromptExplorer(make_case(), {"first": segmenter, "second": segmenter})
+        plt.close("all")
+
+
+def receive(canvas, request=1, **content):
+    canvas._received(canvas, {**content, "request": request}, [])
+
+
+def mask_of(canvas, number=0):
+    height, width = canvas.view["height"], canvas.view["width"]
+    stride = -(-height * width // 8)
+    bits = np.frombuffer(canvas.masks, np.uint8)[number * stride : (number + 1) * stride]
+    return np.unpackbits(bits)[: height * width].reshape(height, width).astype(bool)
+
+
+def test_it_shows_the_slice_as_it_is_and_what_a_pixel_measures(canvas):
+    one = canvas.session.slice
+    assert canvas.image == one.image.tobytes()
+    assert (canvas.view["height"], canvas.view["width"]) == one.image.shape == (30, 50)
+    assert (canvas.view["row_mm"], canvas.view["column_mm"]) == (2.0, 1.0)
+    assert canvas.view["edges"] == ["R", "L", "A", "P"]
+    assert canvas.masks == b""
+
+
+def test_a_box_from_the_browser_is_answered_with_the_sessions_mask(canvas):
+    receive(canvas, request=5, kind="box", box=[20.0, 10.0, 40.0, 25.0])
+    assert canvas.prompts == {"points": [], "box": [20.0, 10.0, 40.0, 25.0]}
+    assert np.array_equal(mask_of(canvas), canvas.session.mask)
+    assert canvas.readout["answered"] == 5
+    assert canvas.readout["dice"] == [pytest.approx(canvas.session.answer.dice[0])]
+
+
+def test_clicks_undo_clear_and_choices(canvas):
+    receive(canvas, kind="point", x=30.0, y=15.0, inside=True)
+    assert len(canvas.readout["dice"]) == 3
+    receive(canvas, kind="next")
+    assert canvas.readout["chosen"] == 1
+    receive(canvas, kind="choose", mask=2)
+    assert canvas.readout["chosen"] == 2
+    receive(canvas, kind="point", x=2.0, y=2.0, inside=False)
+    assert canvas.prompts["points"] == [[30.0, 15.0, 1], [2.0, 2.0, 0]]
+    receive(canvas, kind="undo")
+    assert canvas.prompts["points"] == [[30.0, 15.0, 1]]
+    receive(canvas, kind="clear")
+    assert canvas.masks == b""
+    receive(canvas, kind="slice", step=-1)
+    assert canvas.view["slice"] == 0
+
+
+def test_an_error_is_shown_answered_and_changes_nothing(canvas):
+    receive(canvas, kind="box", box=[20.0, 10.0, 40.0, 25.0])
+    before = (canvas.masks, dict(canvas.prompts))
+    receive(canvas, request=2, kind="point", x=900.0, y=3.0, inside=True)
+    assert "outside the slice" in canvas.error
+    assert (canvas.masks, dict(canvas.prompts)) == before
+    assert canvas.readout["answered"] == 2
+    receive(canvas, request=3, kind="undo")
+    assert canvas.error == ""
+
+
+def test_whatever_a_model_raises_is_shown(canvas, monkeypatch, segmenter):
+    def broken(*_args, **_options):
+        raise RuntimeError("out of memory")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(segmenter, "predict", broken)
+        receive(canvas, kind="point", x=3.0, y=3.0, inside=True)
+    assert canvas.error == "RuntimeError: out of memory; nothing was changed"
+    assert len(canvas.session.prompts) == 0
+    receive(canvas, kind="point", x=3.0, y=3.0, inside=True)
+    assert canvas.error == ""
+
+
+def test_a_message_that_means_nothing_changes_nothing(canvas):
+    before = dict(canvas.prompts)
+    receive(canvas, kind="dance")
+    assert dict(canvas.prompts) == before
+
+
+def test_actions_from_python_are_seen_on_the_canvas_and_by_the_choosers(explorer):
+    explorer.set_box([20, 10, 40, 25])
+    assert explorer.canvas.prompts["box"] == [20, 10, 40, 25]
+    explorer.go_to(0)
+    explorer.choose_tissue(7)
+    slider, _, tissue, _ = explorer.widget.children[0].children
+    assert (slider.value, tissue.value) == (0, 7)
+    assert explorer.log["action"].tolist() == ["box"]
+
+
+def test_choosers_change_the_session_and_a_refusal_sets_them_back(explorer):
+    slider, plane, tissue, model = explorer.widget.children[0].children
+    tissue.value = 7
+    assert explorer.session.label == 7
+    model.value = "second"
+    assert explorer.session.model == "second"
+    plane.value = "sagittal"
+    assert (slider.max, slider.value) == (49, 25)
+    assert explorer.canvas.view["edges"] == ["A", "P", "S", "I"]
+
+
+def test_a_static_figure_stands_in_where_widgets_are_not_shown(explorer):
+    assert "nothing asked yet" in explorer.figure().get_title()
+    explorer.add_point(30.0, 15.0)
+    assert "Dice" in explorer.figure().get_title()
+    assert len(explorer.candidates()) == 3
+    explorer.clear()
+    with pytest.raises(MsksegError, match="nothing was asked"):
+        explorer.candidates()
+
+
+def test_an_explorer_has_the_sessions_actions_and_nothing_else(explorer):
+    with pytest.raises(AttributeError, match="no attribute 'fly'"):
+        explorer.fly()
+
+
+def test_outside_a_kernel_widgets_do_not_work():
+    assert not widgets_work()
+
+
+def test_a_click_that_was_made_on_another_slice_is_refused(canvas):
+    session, before = canvas.session, canvas.view["place"]
+    session.go_to(0)
+    canvas.show()
+    receive(canvas, kind="point", x=12, y=20, inside=True, place=before)
+    assert "another slice or tissue came on screen" in canvas.error
+    assert len(session.prompts) == 0
+    assert canvas.readout["answered"] == 1
+    receive(canvas, request=2, kind="point", x=12, y=20, inside=True, place=canvas.view["place"])
+    assert canvas.error == ""
+    assert len(session.prompts) == 1
+
+
+def test_slices_are_turned_by_as_many_steps_as_were_asked_for(canvas):
+    canvas.session.go_to(0)
+    canvas.show()
+    place = canvas.view["place"]
+    for request in (1, 2):  # both made while slice 0 was on screen
+        receive(canvas, request=request, kind="slice", step=1, place=place)
+    assert canvas.session.index == 2

@@ -1,0 +1,198 @@
+"""Size, width, shape and contrast of drawn masks whose values are known beforehand."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from mskseg.case import Case
+from mskseg.errors import InputError
+from mskseg.evaluation.overview import describe_datasets, describe_scans
+from mskseg.evaluation.tissues import (
+    contrast,
+    shape_of,
+    thickness_mm,
+    tissue_means,
+    tissue_properties,
+)
+from mskseg.volume import LabelMap, Volume
+
+SQUARE_MM = (1.0, 1.0)
+
+
+def strip(width: int) -> np.ndarray:
+    mask = np.zeros((60, 400), dtype=bool)
+    mask[20 : 20 + width, 10:390] = True
+    return mask
+
+
+def ring(radius: float, hole: float, n: int = 80) -> np.ndarray:
+    y, x = np.mgrid[:n, :n] - (n - 1) / 2
+    distance = np.hypot(x, y)
+    return (distance < radius) & (distance >= hole)
+
+
+# width
+
+
+@pytest.mark.parametrize("width", [1, 3, 8, 20])
+def test_a_strip_is_as_wide_as_it_was_drawn(width):
+    assert thickness_mm(strip(width), spacing_mm=SQUARE_MM) == pytest.approx(width, rel=0.06)
+
+
+def test_width_is_in_millimetres_along_the_axis_that_is_thin():
+    wide_rows = thickness_mm(strip(4), spacing_mm=(2.5, 1.0))
+    wide_columns = thickness_mm(strip(4), spacing_mm=(1.0, 2.5))
+    assert wide_rows == pytest.approx(10, rel=0.1)
+    assert wide_columns == pytest.approx(4, rel=0.1)
+
+
+def test_a_disc_is_given_two_thirds_of_its_diameter():
+    assert thickness_mm(ring(30, 0), spacing_mm=SQUARE_MM) == pytest.approx(40, rel=0.05)
+
+
+def test_an_empty_mask_has_no_width():
+    assert math.isnan(thickness_mm(np.zeros((4, 4), dtype=bool), spacing_mm=SQUARE_MM))
+
+
+def test_a_volume_is_refused():
+    with pytest.raises(InputError, match=r"is \(H, W\), got shape \(2, 3, 4\)"):
+        thickness_mm(np.ones((2, 3, 4), dtype=bool), spacing_mm=SQUARE_MM)
+
+
+# shape
+
+
+@pytest.mark.parametrize(
+    ("mask", "expected"),
+    [
+        (ring(20, 0), "compact"),
+        (strip(3), "thin"),
+        (ring(30, 22), "ring"),
+        (strip(20)[:, :70], "compact"),
+    ],
+)
+def test_discs_strips_and_rings_are_named(mask, expected):
+    assert shape_of(mask, spacing_mm=SQUARE_MM) == expected
+
+
+def test_the_largest_piece_names_the_shape():
+    mask = strip(3)
+    mask[40:50, 10:20] = True
+    assert shape_of(mask, spacing_mm=SQUARE_MM) == "thin"
+
+
+def test_nothing_has_no_shape():
+    with pytest.raises(InputError, match="an empty mask has no shape"):
+        shape_of(np.zeros((4, 4), dtype=bool), spacing_mm=SQUARE_MM)
+
+
+# contrast
+
+
+def noisy(mask: np.ndarray, step: float) -> np.ndarray:
+    return np.random.default_rng(0).normal(100, 10, mask.shape) + step * mask
+
+
+@pytest.mark.parametrize("step", [-20.0, 0.0, 35.0])
+def test_contrast_is_the_step_in_standard_deviations(step):
+    mask = strip(20)
+    got = contrast(noisy(mask, step), mask, spacing_mm=SQUARE_MM)
+    assert got == pytest.approx(step / 10, abs=0.12)
+
+
+def test_contrast_sees_only_what_is_near_the_border():
+    mask = strip(20)
+    image = noisy(mask, 30)
+    far = np.zeros_like(mask)
+    far[:10], far[50:] = True, True
+    changed = np.where(far, 900.0, image)
+    got = contrast(changed, mask, spacing_mm=SQUARE_MM)
+    assert got == contrast(image, mask, spacing_mm=SQUARE_MM)
+
+
+def test_what_fills_the_slice_has_no_surroundings():
+    assert math.isnan(contrast(np.ones((5, 5)), np.ones((5, 5), dtype=bool), spacing_mm=SQUARE_MM))
+
+
+def test_image_and_mask_of_two_shapes_are_refused():
+    with pytest.raises(InputError, match=r"shape \(5, 4\) and a mask of \(4, 5\)"):
+        contrast(np.ones((5, 4)), np.ones((4, 5), dtype=bool), spacing_mm=SQUARE_MM)
+
+
+# tables
+
+
+def make_case(subject: str, width: int) -> Case:
+    """Three slices that show a strip of label 1, the middle one a square of label 7 too."""
+    labels = np.zeros((3, 60, 400), dtype=np.int16)
+    labels[:, 20 : 20 + width, 10:390] = 1
+    labels[1, 45:55, 100:110] = 7
+    grid = Volume(np.zeros((400, 60, 3)), np.diag([1.0, 1.0, 5.0, 1.0]))
+    reference = LabelMap(grid.from_stack(labels, "axial").array, grid.affine)
+    image = noisy(grid.from_stack(labels, "axial").array > 0, 60)
+    return Case(
+        subject=subject,
+        image=Volume(image, grid.affine),
+        reference=reference,
+        tissues={1: "strip", 7: "square"},
+        dataset="phantom_knee",
+        anatomy="knee",
+        sequence="drawn",
+    )
+
+
+def test_every_tissue_of_every_slice_has_a_row_with_its_area():
+    table = tissue_properties([make_case("a", 4)])
+    assert table.groupby("tissue")["slice"].count().to_dict() == {"square": 1, "strip": 3}
+    assert table.query("tissue == 'strip'")["area_mm2"].tolist() == [4 * 380.0] * 3
+    assert table.query("tissue == 'square'")["filled_box_dice"].tolist() == [1.0]
+
+
+def test_a_mean_goes_over_slices_first_and_then_over_subjects():
+    many, few = make_case("a", 4), make_case("b", 12)
+    table = tissue_properties([many, few])
+    uneven = table[~((table["subject"] == "b") & (table["slice"] > 0))]
+    means = tissue_means(uneven).set_index("tissue")
+    assert means.loc["strip", "area_mm2"] == pytest.approx(8 * 380.0)  # not weighted by slices
+    assert means.loc["strip", "n_subjects"] == 2
+    assert means.loc["strip", "n_slices"] == 4
+
+
+def test_infinite_contrast_does_not_swallow_a_mean():
+    table = tissue_properties([make_case("a", 4)])
+    table.loc[table.index[0], "contrast"] = np.inf
+    assert np.isfinite(tissue_means(table)["contrast"]).all()
+
+
+def test_a_table_of_something_else_is_refused():
+    with pytest.raises(InputError, match="lacks the column 'area_mm2'"):
+        tissue_means(pd.DataFrame({"dataset": [], "tissue": []}))
+    with pytest.raises(InputError, match="there is no case to measure"):
+        tissue_properties([])
+
+
+def test_scans_are_listed_with_what_has_to_be_checked():
+    row = describe_scans([make_case("a", 4)]).iloc[0]
+    assert row["shape"] == "400 x 60 x 3"
+    assert row["spacing_mm"] == "1 x 1 x 5"
+    assert (row["orientation"], row["plane"]) == ("RAS", "axial")
+
+
+def test_data_sets_are_described_by_what_was_measured():
+    cases = [make_case("a", 4)]
+    row = describe_datasets([cases], tissue_means(tissue_properties(cases))).iloc[0]
+    assert row["tissues"] == 2
+    assert row["shapes"] == "1 thin, 1 compact"
+    assert row["area_mm2"] == "100 to 1520"
+    assert "t2_map" in row["maps"]
+    assert "pdw_fs_8x" in row["accelerated"]
+
+
+def test_a_data_set_that_was_not_measured_is_named():
+    empty = tissue_means(tissue_properties([make_case("a", 4)])).assign(dataset="another")
+    with pytest.raises(InputError, match="no tissue of phantom_knee was measured"):
+        describe_datasets([[make_case("a", 4)]], empty)

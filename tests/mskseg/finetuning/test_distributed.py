@@ -1,0 +1,93 @@
+"""Several processes train one model: two on the CPU, as torchrun starts them."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+import mskseg
+from mskseg.finetuning.distributed import launched_fabric
+
+SCRIPT = """
+import sys
+from pathlib import Path
+import torch
+from mskseg.finetuning.distributed import launched_fabric
+from mskseg_mini.pretrain_step import PretrainConfig
+from mskseg_mini.pretraining import Pretraining
+
+torch.set_num_threads(1)
+folder = Path(sys.argv[1])
+fabric = launched_fabric("cpu")
+config = PretrainConfig(steps=2, warm_steps=1, scenes=1, prompts=1, patch_share=1.0)
+run = Pretraining(config, folder, fabric=fabric)
+run.warm_start()
+losses = [run.advance() for _ in range(2)]
+run.save(0.5)
+again = Pretraining(config, folder, fabric=fabric)
+fabric.barrier()
+assert again.resume()
+torch.save(
+    {
+        "losses": losses,
+        "sam": run.sam.state_dict(),
+        "average": run.average.state_dict(),
+        "generator": run.generator.get_state(),
+        "resumed_generator": again.generator.get_state(),
+        "start": torch.load(folder / "state.pt", weights_only=True)["step"],
+    },
+    folder / f"rank{fabric.global_rank}.pt",
+)
+"""
+
+
+@pytest.fixture(scope="module")
+def ranks(tmp_path_factory: pytest.TempPathFactory) -> list[dict]:
+    folder = tmp_path_factory.mktemp("distributed")
+    script = folder / "train.py"
+    script.write_text(SCRIPT)
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
+    path = os.pathsep.join(
+        filter(
+            None,
+            [
+                str(Path(mskseg.__file__).parents[1]),
+                str(Path(__file__).parents[2]),
+                os.environ.get("PYTHONPATH"),
+            ],
+        )
+    )
+    done = subprocess.run(
+        [*command, str(script), str(folder)],
+        capture_output=True,
+        encoding="utf-8",
+        env={**os.environ, "PYTHONPATH": path},
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    return [torch.load(folder / f"rank{rank}.pt", weights_only=True) for rank in range(2)]
+
+
+@pytest.mark.slow
+def test_two_processes_keep_the_same_weights_though_they_see_other_scenes(ranks):
+    first, second = ranks
+    for part in ("sam", "average"):
+        for name, value in first[part].items():
+            assert torch.equal(value, second[part][name]), name
+    assert first["losses"] != second["losses"]
+
+
+@pytest.mark.slow
+def test_each_process_resumes_with_its_own_random_state(ranks):
+    for rank in ranks:
+        assert torch.equal(rank["generator"], rank["resumed_generator"])
+    assert not torch.equal(ranks[0]["generator"], ranks[1]["generator"])
+
+
+def test_without_torchrun_there_is_one_process():
+    fabric = launched_fabric("cpu")
+    assert (fabric.world_size, fabric.is_global_zero, fabric.device.type) == (1, True, "cpu")

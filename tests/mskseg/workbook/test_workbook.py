@@ -1,0 +1,316 @@
+"""The runner: nothing skipped, failures named, an interrupted run continued."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from mskseg.cli.run import report
+from mskseg.environment import available_cores
+from mskseg.errors import InputError, OutputError
+from mskseg.workbook import find_notebooks, load_notebook, run_workbook
+from mskseg.workbook.record import finished_notebooks, result_key
+
+GOOD = """# %% [markdown]
+# # Count
+# %% tags=["parameters"]
+n = 2
+output = "../output"
+# %%
+import sys
+from pathlib import Path
+Path(output, "tables", "count.csv").write_text(f"n\\n{n}\\n")
+print(n * 21)
+print("a word on stderr", file=sys.stderr)
+"""
+BAD = """# %% [markdown]
+# # Fail
+# %% tags=["parameters"]
+tissue = "femur"
+# %%
+table = {}
+# %%
+table[tissue]
+# %%
+print("never reached")
+"""
+SIZES = """
+01_count: {quick: {n: 3}, default: {}, full: {n: 1000}}
+02_fail: {quick: {}, default: {}}
+03_also: {quick: {}}
+"""
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Three notebooks, the second fails."""
+    folder = tmp_path_factory.mktemp("clone") / "notebooks"
+    folder.mkdir()
+    for name, source in (("01_count", GOOD), ("02_fail", BAD), ("03_also", GOOD)):
+        (folder / f"{name}.py").write_text(source)
+    (folder / "sizes.yaml").write_text(SIZES)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def finished(folder: Path) -> tuple[Path, list]:
+    output = folder.parent / "output"
+    return output, run_workbook(folder=folder, output=output, size="quick", progress=False)
+
+
+def test_a_failing_notebook_is_named_with_its_cell_and_error_and_the_others_still_run(finished):
+    _, runs = finished
+    assert [(run.name, run.status) for run in runs] == [
+        ("01_count", "passed"),
+        ("02_fail", "failed"),
+        ("03_also", "passed"),
+    ]
+    assert (runs[1].cell, runs[1].error) == (4, "KeyError: 'femur'")
+    assert "FAILED 02_fail, cell 4: KeyError: 'femur'" in report(runs)
+    assert report(runs).splitlines()[-1] == f"open {finished[0] / 'html' / 'index.html'}"
+
+
+def test_parameters_of_the_size_are_injected_and_stderr_is_kept(finished):
+    output, runs = finished
+    cells = load_notebook(output / "notebooks" / "01_count.ipynb").cells
+    texts = {out.name: out.text for cell in cells for out in cell.get("outputs", [])}
+    assert texts == {"stdout": "63\n", "stderr": "a word on stderr\n"}
+    assert runs[0].stderr_lines == 1
+    assert "01_count (1)" in report(runs)
+    assert (output / "tables" / "count.csv").read_text(
+        encoding="utf-8"
+    ) == "n\n2\n"  # 03_also, its own default
+
+
+TWO = """
+import sys
+from pathlib import Path
+from mskseg.workbook import run_workbook
+folder, output = map(Path, sys.argv[1:])
+runs = run_workbook(["01"], folder=folder, output=output, size="quick", progress=False)
+sys.exit(runs[0].status != "passed")
+"""
+
+
+MEETING = """# %% tags=["parameters"]
+output = "../output"
+# %%
+import os, time
+from pathlib import Path
+Path(output, "tables", "{mine}.txt").write_text(os.environ["OMP_NUM_THREADS"])
+deadline = time.monotonic() + 120
+while not Path(output, "tables", "{other}.txt").exists():
+    assert time.monotonic() < deadline, "the other one never came"
+    time.sleep(0.1)
+"""
+JUDGE = """# %% tags=["parameters"]
+tables = ""
+output = "../output"
+# %%
+from pathlib import Path
+assert {one.stem for one in Path(output, "tables").glob("*.txt")} == {"a", "b"}
+"""
+
+
+def meeting(folder: Path, *, other: str = "b") -> Path:
+    """Three notebooks: two that wait for each other, and before them one that reads both."""
+    folder.mkdir()
+    (folder / "01_judge.py").write_text(JUDGE)
+    (folder / "02_a.py").write_text(MEETING.format(mine="a", other=other))
+    (folder / "03_b.py").write_text(MEETING.format(mine="b", other="a" if other == "b" else other))
+    (folder / "sizes.yaml").write_text(
+        "".join(f"{name}: {{quick: {{}}}}\n" for name in ("01_judge", "02_a", "03_b"))
+    )
+    return folder
+
+
+@pytest.mark.filterwarnings("error::pytest.PytestUnraisableExceptionWarning")
+def test_notebooks_run_side_by_side_with_their_part_of_the_cores_and_judges_after_all(
+    tmp_path, monkeypatch
+):
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    how = {"folder": meeting(tmp_path / "notebooks"), "output": tmp_path, "size": "quick"}
+    runs = run_workbook(jobs=2, progress=False, **how)
+    expected = [("01_judge", "passed"), ("02_a", "passed"), ("03_b", "passed")]
+    assert [(run.name, run.status) for run in runs] == expected, [run.error for run in runs]
+    threads = str(max(1, available_cores() // 2))
+    assert (tmp_path / "tables" / "a.txt").read_text() == threads
+    assert "OMP_NUM_THREADS" not in os.environ
+    assert [run.status for run in run_workbook(jobs=2, progress=False, **how)] == ["kept"] * 3
+    with pytest.raises(InputError, match="0 notebooks at a time came, expected 1 or more"):
+        run_workbook(jobs=0, **how)
+
+
+SIDE_BY_SIDE = """
+import signal
+import sys
+from pathlib import Path
+from mskseg.workbook import run_workbook
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a job in the background ignores it
+folder, output = map(Path, sys.argv[1:])
+run_workbook(folder=folder, output=output, size="quick", jobs=2, progress=False)
+"""
+
+
+@pytest.mark.skipif(os.name != "posix", reason="a keyboard's interrupt is sent as a signal")
+def test_an_interrupt_ends_notebooks_side_by_side_at_once(tmp_path):
+    folder = meeting(tmp_path / "notebooks", other="nobody")
+    words = [sys.executable, "-c", SIDE_BY_SIDE, str(folder), str(tmp_path)]
+    run = subprocess.Popen(words, stderr=subprocess.PIPE, text=True)
+    deadline = time.monotonic() + 90
+    while not all((tmp_path / "tables" / f"{one}.txt").exists() for one in "ab"):
+        assert time.monotonic() < deadline
+        assert run.poll() is None
+        time.sleep(0.1)
+    run.send_signal(signal.SIGINT)
+    _, said = run.communicate(timeout=60)
+    assert run.returncode != 0
+    assert "KeyboardInterrupt" in said
+
+
+def test_two_runs_at_the_same_time_do_not_share_a_kernel(folder, tmp_path):
+    argument = [sys.executable, "-c", TWO, str(folder)]
+    both = [subprocess.Popen([*argument, str(tmp_path / name)]) for name in "ab"]
+    assert [each.wait(timeout=240) for each in both] == [0, 0]
+    assert not [path for path in folder.iterdir() if "ipc" in path.name]
+
+
+def test_pages_show_results_and_errors_and_load_nothing_from_elsewhere(finished):
+    output, _ = finished
+    page = (output / "html" / "02_fail.html").read_text(encoding="utf-8")
+    assert "KeyError" in page
+    assert "<script src=" not in page
+    assert "cdnjs" not in page
+    index = (output / "html" / "index.html").read_text(encoding="utf-8")
+    assert index.count(".html") == 3
+    assert "failed" in index
+
+
+def test_a_second_run_keeps_what_is_finished_and_runs_the_failed_one_again(folder, finished):
+    output, _ = finished
+    runs = run_workbook(folder=folder, output=output, size="quick", progress=False)
+    assert [run.status for run in runs] == ["kept", "failed", "kept"]
+    assert runs[0].seconds > 0
+
+
+@pytest.mark.parametrize("change", ["source", "parameters", "fresh"])
+def test_a_changed_notebook_is_run_again(folder, finished, tmp_path, change):
+    clone = shutil.copytree(folder.parent, tmp_path / "clone")
+    first = {"names": ["01"], "folder": clone / "notebooks", "output": clone / "output"}
+    run_workbook(**first, size="quick", progress=False)
+    if change == "source":
+        source = clone / "notebooks" / "01_count.py"
+        source.write_text(source.read_text(encoding="utf-8") + "print('more')\n")
+    given = {"n": 5} if change == "parameters" else {}
+    runs = run_workbook(**first, size="quick", given=given, fresh=change == "fresh", progress=False)
+    assert [run.status for run in runs] == ["passed"]
+
+
+def test_one_notebook_run_afresh_leaves_what_is_known_of_the_others(folder, tmp_path):
+    clone = shutil.copytree(folder.parent, tmp_path / "clone")
+    where = {"folder": clone / "notebooks", "output": clone / "output", "size": "quick"}
+    run_workbook(["01", "03"], **where, progress=False)
+    run_workbook(["03"], **where, fresh=True, progress=False)
+    assert finished_notebooks(clone / "output") == {"01_count", "03_also"}
+    assert run_workbook(["01"], **where, progress=False)[0].status == "kept"
+
+
+def test_a_choice_that_a_notebook_does_not_use_is_said(folder, tmp_path):
+    clone = shutil.copytree(folder.parent, tmp_path / "clone")
+    where = {"folder": clone / "notebooks", "output": clone / "output", "size": "quick"}
+    runs = run_workbook(["01"], **where, given={"model": "sam_vit_b"}, progress=False)
+    assert "--model was not used by 01_count" in report(runs)
+    page = (clone / "output" / "html" / "index.html").read_text(encoding="utf-8")
+    assert "model sam_vit_b (not in 01_count, which name their own)" in page
+
+
+def test_data_that_came_since_are_a_reason_to_run_again(folder, tmp_path, monkeypatch):
+    source = tmp_path / "01_real.py"
+    source.write_text('real = "qmritools_thigh"')
+    state = SimpleNamespace(state="missing")
+    monkeypatch.setattr("mskseg.workbook.record.verify", lambda _: [state])
+    before = result_key(source, {})
+    assert result_key(source, {}) == before
+    state.state = "present"
+    assert result_key(source, {}) != before
+
+
+def test_a_failure_does_not_leave_an_earlier_result_to_be_kept(folder, finished, tmp_path):
+    clone = shutil.copytree(folder.parent, tmp_path / "clone")
+    source = clone / "notebooks" / "01_count.py"
+    where = {"names": ["01"], "folder": source.parent, "output": clone / "output"}
+    good = source.read_text(encoding="utf-8")
+    run_workbook(**where, size="quick", progress=False)
+    source.write_text(good + "raise SystemError('no')\n")
+    assert run_workbook(**where, size="quick", progress=False)[0].failed
+    source.write_text(good)
+    assert run_workbook(**where, size="quick", progress=False)[0].status == "passed"
+
+
+def test_every_notebook_is_found_once_whether_paired_or_not(tmp_path):
+    for name in ("01_a.py", "01_a.ipynb", "02_b.py", "03_c.ipynb", "sizes.yaml"):
+        (tmp_path / name).touch()
+    found = [path.name for path in find_notebooks(tmp_path)]
+    assert found == ["01_a.py", "02_b.py", "03_c.ipynb"]
+    assert [path.name for path in find_notebooks(tmp_path, ["notebooks/02_b.ipynb", "01"])] == [
+        "01_a.py",
+        "02_b.py",
+    ]
+
+
+def test_an_unknown_notebook_is_refused_with_the_names_there_are(folder, tmp_path):
+    with pytest.raises(InputError, match="no notebook named '04'; there are 01_count, 02_fail"):
+        run_workbook(["04"], folder=folder, output=tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_notebook_without_parameters_for_the_size_is_refused(folder, tmp_path):
+    with pytest.raises(InputError, match="no 'full' parameters for 02_fail, 03_also"):
+        run_workbook(folder=folder, output=tmp_path, size="full")
+
+
+def test_an_output_that_is_a_file_is_refused(folder, tmp_path):
+    (tmp_path / "output").touch()
+    with pytest.raises(OutputError, match=r"cannot write to .*choose another --output"):
+        run_workbook(folder=folder, output=tmp_path / "output", size="quick")
+
+
+RESUMING = """# %% [markdown]
+# # Train
+# %% tags=["parameters"]
+output = "../output"
+# %%
+from pathlib import Path
+state = Path(output, "trainings", "06_train", "state")
+began = state.is_file()
+state.parent.mkdir(parents=True, exist_ok=True)
+state.write_text("begun")
+if not began:
+    raise RuntimeError("interrupted")
+"""
+
+
+def test_a_notebook_resumes_its_own_trainings_and_not_those_of_other_code(tmp_path: Path):
+    folder = tmp_path / "notebooks"
+    folder.mkdir()
+    source = folder / "06_train.py"
+    source.write_text(RESUMING)
+    (folder / "sizes.yaml").write_text("06_train: {quick: {}}")
+    how = {"folder": folder, "output": tmp_path / "output", "size": "quick", "progress": False}
+
+    def status(**more):
+        return run_workbook(**how, **more)[0].status
+
+    assert [status(), status()] == ["failed", "passed"]
+    assert status(fresh=True) == "failed"
+    source.write_text(RESUMING + "# other code\n")
+    assert status() == "failed"
+    assert status() == "passed"

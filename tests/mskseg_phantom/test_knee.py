@@ -1,0 +1,241 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import lru_cache
+
+import numpy as np
+import pytest
+from scipy import ndimage
+
+from mskseg.errors import InputError
+from mskseg.volume import LabelMap
+from mskseg_phantom import knee
+from mskseg_phantom.anatomy import rasterise
+from mskseg_phantom.knee import CARTILAGE_RANGE_MM, EXTENT_MM, TISSUES, draw_subject
+from mskseg_phantom.knee_body import KneeBody
+from mskseg_phantom.knee_map import LabelMapBody, tissue_of_name
+from mskseg_phantom.signal import Tissue
+
+CHEAP = (96, 96, 24)
+BONE_OF = {
+    knee.MEDIAL_FEMORAL: knee.FEMUR,
+    knee.LATERAL_FEMORAL: knee.FEMUR,
+    knee.TROCHLEAR: knee.FEMUR,
+    knee.MEDIAL_TIBIAL: knee.TIBIA,
+    knee.LATERAL_TIBIAL: knee.TIBIA,
+    knee.PATELLAR: knee.PATELLA,
+}
+
+
+def person(subject: int) -> knee.KneeSubject:
+    return draw_subject(np.random.default_rng((0, subject)))
+
+
+def body_of(who: knee.KneeSubject, **options) -> KneeBody:
+    return KneeBody(who, np.random.default_rng(7), **options)
+
+
+@lru_cache
+def labels_of(subject: int, shape: tuple[int, int, int] = CHEAP) -> np.ndarray:
+    return rasterise(body_of(person(subject)), shape=shape, extent_mm=EXTENT_MM).labels
+
+
+def middle(labels: np.ndarray, label: int, affine: np.ndarray) -> np.ndarray:
+    index = np.argwhere(labels == label).mean(axis=0)
+    return (affine @ [*index, 1])[:3]
+
+
+def test_the_same_seed_gives_the_same_knee_and_another_a_different_one() -> None:
+    again = rasterise(body_of(person(3)), shape=CHEAP, extent_mm=EXTENT_MM).labels
+    np.testing.assert_array_equal(again, labels_of(3))
+    assert (labels_of(4) != labels_of(3)).mean() > 0.02
+
+
+@pytest.mark.parametrize("subject", range(1, 25))
+def test_every_subject_has_every_tissue(subject) -> None:
+    counts = np.bincount(labels_of(subject).ravel(), minlength=13)
+    assert counts.size == 13
+    assert (counts[1:] > 15).all(), {TISSUES[i]: n for i, n in enumerate(counts) if i and n <= 15}
+
+
+@pytest.mark.parametrize("subject", [1, 2, 9])
+def test_bones_are_in_one_piece(subject) -> None:
+    labels = labels_of(subject)
+    for bone in (knee.FEMUR, knee.TIBIA, knee.PATELLA, knee.FIBULA):
+        pieces, _ = ndimage.label(labels == bone, np.ones((3, 3, 3)))
+        assert np.bincount(pieces.ravel())[1:].max() > 0.99 * (labels == bone).sum()
+
+
+def measured_mm(who: knee.KneeSubject, label: int) -> float:
+    """Thickness of cartilage across its face, where it is full, from the labels."""
+    fine, axis = ((80, 480, 24), 1) if label != knee.PATELLAR else ((480, 80, 24), 0)
+    labels = rasterise(body_of(who), shape=fine, extent_mm=EXTENT_MM).labels
+    across = (labels == label).sum(axis=axis) * EXTENT_MM[axis] / fine[axis]
+    return float(np.median(across[across > 0.6 * np.percentile(across[across > 0], 80)]))
+
+
+@pytest.mark.parametrize(
+    ("label", "surface"),
+    [
+        (knee.MEDIAL_TIBIAL, "medial tibial"),
+        (knee.LATERAL_TIBIAL, "lateral tibial"),
+        (knee.PATELLAR, "patellar"),
+    ],
+)
+@pytest.mark.parametrize("subject", [2, 5])
+def test_cartilage_is_as_thick_as_drawn(subject, label, surface) -> None:
+    who = replace(person(subject), thinnings=(), size=1.0)
+    drawn = who.cartilage_mm[surface]
+    low, high = CARTILAGE_RANGE_MM[surface]
+    assert low <= drawn <= high
+    assert measured_mm(who, label) == pytest.approx(drawn, abs=0.4)
+
+
+def test_thicker_cartilage_is_drawn_thicker() -> None:
+    thick, thin = (
+        replace(person(2), thinnings=(), cartilage_mm=dict.fromkeys(CARTILAGE_RANGE_MM, mm))
+        for mm in (2.6, 1.6)
+    )
+    assert measured_mm(thick, knee.MEDIAL_TIBIAL) - measured_mm(thin, knee.MEDIAL_TIBIAL) > 0.7
+
+
+def test_a_thinning_takes_cartilage_away_where_it_lies() -> None:
+    whole = replace(person(2), thinnings=())
+    worn = replace(whole, thinnings=(knee.Thinning("medial tibial", (-19.0, 2.0), 7.0, 0.7),))
+    before, after = (
+        rasterise(body_of(who), shape=(96, 192, 20), extent_mm=EXTENT_MM).labels
+        for who in (whole, worn)
+    )
+    lost = (before == knee.MEDIAL_TIBIAL).sum() / (after == knee.MEDIAL_TIBIAL).sum()
+    assert lost > 1.08
+    same = (before == knee.LATERAL_FEMORAL) == (after == knee.LATERAL_FEMORAL)
+    assert same.mean() > 0.999
+
+
+@pytest.mark.parametrize("subject", [1, 6])
+def test_cartilage_lies_on_its_bone(subject) -> None:
+    labels = labels_of(subject, (160, 160, 28))
+    step = EXTENT_MM[0] / 160
+    for cartilage, bone in BONE_OF.items():
+        reach = round(CARTILAGE_RANGE_MM["patellar"][1] / step) + 1
+        near = ndimage.binary_dilation(labels == bone, np.ones((3, 3, 3)), iterations=reach)
+        assert (near | (labels != cartilage)).all()
+        pieces, n = ndimage.label((labels == cartilage) | (labels == bone), np.ones((3, 3, 3)))
+        largest = np.bincount(pieces.ravel())[1:].max()
+        assert largest > 0.998 * (pieces > 0).sum(), (TISSUES[cartilage], n)
+
+
+@pytest.mark.parametrize("subject", [1, 6, 11])
+def test_menisci_lie_between_femur_and_tibia(subject) -> None:
+    labels = labels_of(subject)
+    femur, tibia = labels == knee.FEMUR, labels == knee.TIBIA
+    height = np.arange(labels.shape[1])[None, :, None]
+    for meniscus in (knee.MEDIAL_MENISCUS, knee.LATERAL_MENISCUS):
+        here = labels == meniscus
+        columns = here.any(axis=1) & femur.any(axis=1) & tibia.any(axis=1)
+        assert columns.sum() > 10
+        middle_of = np.where(here, height, 0).sum(axis=1)[columns] / here.sum(axis=1)[columns]
+        lowest_femur = np.where(femur, height, 10**6).min(axis=1)[columns]
+        highest_tibia = np.where(tibia, height, -1).max(axis=1)[columns]
+        assert (middle_of < lowest_femur).mean() > 0.97
+        assert (middle_of > highest_tibia).mean() > 0.97
+
+
+def test_a_meniscus_is_a_bow_tie_at_the_rim_and_two_wedges_inside() -> None:
+    labels = labels_of(2, (128, 128, 64))
+    pieces = [
+        ndimage.label(ndimage.binary_opening(labels[:, :, k] == knee.MEDIAL_MENISCUS))[1]
+        for k in range(64)
+    ]
+    assert {1, 2} <= set(pieces)
+
+
+@pytest.mark.parametrize("side", ["left", "right"])
+def test_lateral_is_away_from_the_midline_on_either_side(side) -> None:
+    body = body_of(replace(person(1), side=side))
+    labels = rasterise(body, shape=CHEAP, extent_mm=EXTENT_MM).labels
+    affine = body.affine(CHEAP)
+    sign = 1 if side == "right" else -1
+    at = {label: middle(labels, label, affine) for label in TISSUES}
+    assert sign * (at[knee.FIBULA][0] - at[knee.TIBIA][0]) > 15
+    assert sign * (at[knee.LATERAL_MENISCUS][0] - at[knee.MEDIAL_MENISCUS][0]) > 20
+    assert sign * at[knee.FEMUR][0] > 60
+    assert at[knee.PATELLA][1] - at[knee.FEMUR][1] > 20
+    assert at[knee.FEMUR][2] > at[knee.MEDIAL_TIBIAL][2] > at[knee.TIBIA][2]
+
+
+def test_the_left_knee_is_the_mirror_image_of_the_right() -> None:
+    right, left = (
+        replace(person(1), side=side, centre_mm=(0.0, 0.0, 0.0)) for side in ("right", "left")
+    )
+    labels = [rasterise(body_of(w), shape=CHEAP, extent_mm=EXTENT_MM).labels for w in (right, left)]
+    assert (labels[0] == labels[1][:, :, ::-1]).mean() > 0.997
+
+
+def test_the_stack_is_sagittal() -> None:
+    body = body_of(person(1))
+    labels = labels_of(1)
+    stack = LabelMap(labels, body.affine(labels.shape))
+    assert (stack.orientation, stack.default_plane) == ("ASR", knee.PLANE)
+
+
+def test_coarser_labels_are_unions_of_the_fine_ones() -> None:
+    fine = labels_of(1)
+    for granularity in ("plates", "tissue"):
+        body = body_of(person(1), granularity=granularity)
+        coarse = rasterise(body, shape=CHEAP, extent_mm=EXTENT_MM).labels
+        assert set(np.unique(coarse)) == {0, *body.tissues}
+        assert (knee.coarser_labels(granularity)[fine] == coarse).mean() > 0.99
+    assert knee.tissues_at("tissue") == {1: "cartilage", 2: "bone", 3: "meniscus"}
+    with pytest.raises(InputError, match=r"unknown granularity 'fine'.*compartments"):
+        knee.tissues_at("fine")
+
+
+NAMES = {1: "tibial cartilage", 2: "femur", 3: "tibia", 4: "patella", 5: "medial meniscus"}
+
+
+def boxes() -> LabelMap:
+    """A knee of boxes, 2 mm voxels, in another orientation than the body's."""
+    array = np.zeros((40, 50, 60), dtype=np.int16)
+    array[8:32, 10:35, 32:60], array[8:32, 10:35, :28] = 2, 3
+    array[8:32, 10:35, 28:30], array[8:12, 10:35, 30:32] = 1, 5
+    array[14:26, 40:46, 36:48] = 4
+    return LabelMap(array, np.diag([2.0, 2.0, 2.0, 1.0])).reoriented("LPS")
+
+
+def test_a_label_map_keeps_its_labels_and_place_and_gets_soft_tissue() -> None:
+    body = LabelMapBody(boxes(), NAMES, np.random.default_rng(0))
+    shape = (50, 60, 40)
+    content = rasterise(body, shape=shape, extent_mm=body.extent_mm)
+    back = LabelMap(content.labels, body.affine(shape)).reoriented("RAS")
+    original = boxes().reoriented("RAS")
+    np.testing.assert_array_equal(back.array, original.array)
+    np.testing.assert_allclose(back.affine, original.affine, atol=1e-6)
+    shares = content.fractions
+    assert (shares[Tissue.CARTILAGE][content.labels == 1] == 1).all()
+    assert shares[Tissue.MARROW][content.labels == 2].mean() > 0.5
+    around = content.labels == 0
+    for tissue in (Tissue.MUSCLE, Tissue.FAT, Tissue.FIBROUS):
+        assert shares[tissue][around].mean() > 0.01
+
+
+def test_a_label_map_must_name_its_labels_and_hold_cartilage() -> None:
+    with pytest.raises(InputError, match=r"labels \[5\].*no name"):
+        LabelMapBody(boxes(), {k: NAMES[k] for k in range(1, 5)}, np.random.default_rng(0))
+    bones = dict.fromkeys(NAMES, "bone")
+    with pytest.raises(InputError, match="no cartilage"):
+        LabelMapBody(boxes(), bones, np.random.default_rng(0))
+    assert tissue_of_name("Lateral Meniscus") == Tissue.MENISCUS
+
+
+@pytest.mark.real
+def test_the_real_knee_becomes_a_body(real_data) -> None:
+    from mskseg.datasets.manifest import load_manifest
+    from mskseg.io.readers import load_label_map
+
+    names = load_manifest().datasets["pymskt_knee"].labels
+    label_map = load_label_map(real_data / "pymskt" / "knee_labels.nrrd")
+    body = LabelMapBody(label_map, names, np.random.default_rng(0))
+    content = rasterise(body, shape=(96, 96, 24), extent_mm=body.extent_mm)
+    assert set(np.unique(content.labels)) == {0, *names}
+    assert content.fractions[Tissue.CARTILAGE].sum() > 1000

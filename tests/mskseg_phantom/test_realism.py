@@ -1,0 +1,111 @@
+from __future__ import annotations
+
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+import pytest
+from scipy import ndimage
+
+from mskseg.errors import InputError
+from mskseg.io.readers import load_image, load_label_map
+from mskseg_phantom.acquisition import SITES
+from mskseg_phantom.anatomy import rasterise
+from mskseg_phantom.realism import Realism, edge_width_mm, measure, muscle_snr, spectrum_slope
+from mskseg_phantom.scanning import scan
+from mskseg_phantom.thigh import CORTEX_LABEL, MARROW_LABEL, N_MUSCLES, draw_subject
+from mskseg_phantom.thigh_body import EXTENT_MM, ThighBody
+
+TOLERANCE = 0.25
+SHAPE = (170, 170, 24)  # pixels of 1.5 mm, slices of 6 mm, as the real scan has
+SUBJECTS = (1, 9, 14)
+
+
+def disc(radius: float, n: int = 96) -> np.ndarray:
+    axis = np.arange(n) - n / 2
+    return np.hypot(axis[:, None], axis) < radius
+
+
+# --- the figures measure what they say ------------------------------------------------------------
+
+
+@pytest.mark.parametrize("snr", [10, 30])
+def test_snr_is_signal_over_noise_whatever_the_shading(snr) -> None:
+    rng = np.random.default_rng(0)
+    image = 100 + 20 * np.arange(96) / 96 + rng.normal(0, 110 / snr, (96, 96))
+    assert muscle_snr(image, disc(40), 1.5) == pytest.approx(snr, rel=0.06)
+
+
+@pytest.mark.parametrize("blur_px", [0.8, 1.5])
+def test_edge_width_is_that_of_a_blurred_edge(blur_px) -> None:
+    cortex = disc(10) & ~disc(4)
+    image = ndimage.gaussian_filter(np.where(cortex, 0.0, 100.0), blur_px)
+    expected = 2 * 0.8416 * blur_px * 1.5  # 20 % to 80 % of an error function
+    assert edge_width_mm(image, disc(10), 1.5) == pytest.approx(expected, rel=0.15)
+
+
+@pytest.mark.parametrize("slope", [-1.0, -2.5])
+def test_spectrum_slope_is_that_of_coloured_noise(slope) -> None:
+    frequency = np.hypot(np.fft.fftfreq(128)[:, None], np.fft.fftfreq(128))
+    frequency[0, 0] = 1
+    white = np.fft.fft2(np.random.default_rng(0).normal(size=(128, 128)))
+    image = np.fft.ifft2(white * frequency ** (slope / 2)).real
+    assert spectrum_slope(image, disc(60, 128), 1.5) == pytest.approx(slope, abs=0.2)
+
+
+def test_what_does_not_fit_is_refused() -> None:
+    stack, mask = np.ones((2, 96, 96)), np.stack([disc(20)] * 2)
+    with pytest.raises(InputError, match="got shapes"):
+        measure(stack[:1], muscle=mask, femur=mask, spacing_mm=(1, 1))
+    with pytest.raises(InputError, match="expected square"):
+        measure(stack, muscle=mask, femur=mask, spacing_mm=(1, 2))
+    with pytest.raises(InputError, match="no slice holds both"):
+        measure(stack, muscle=mask, femur=~mask & mask, spacing_mm=(1, 1))
+
+
+# --- the phantom beside the real scan -------------------------------------------------------------
+
+
+@lru_cache
+def phantom(subject: int) -> Realism:
+    def rng(*key: int) -> np.random.Generator:
+        return np.random.default_rng((0, subject, *key))
+
+    content = rasterise(ThighBody(draw_subject(rng(0)), rng(1)), shape=SHAPE, extent_mm=EXTENT_MM)
+    image = scan(
+        content.fractions,
+        sequence="dixon_opposed",
+        site=SITES["site A (3 T)"],
+        extent_mm=EXTENT_MM,
+        body_rng=rng(2),
+        noise_rng=rng(3, 1),
+    )
+    stack, labels = (np.moveaxis(array, 2, 0) for array in (image, content.labels))
+    pixel = EXTENT_MM[0] / SHAPE[0]
+    return measure(
+        stack,
+        muscle=(labels > 0) & (labels <= N_MUSCLES),
+        femur=np.isin(labels, (CORTEX_LABEL, MARROW_LABEL)),
+        spacing_mm=(pixel, pixel),
+    )
+
+
+def real_thighs(folder: Path) -> list[Realism]:
+    image = load_image(folder / "qmritools" / "thigh_image.nii.gz")
+    labels = load_label_map(folder / "qmritools" / "thigh_labels.nii.gz").stack("axial")
+    stack, spacing = image.stack("axial"), image.slice_spacing_mm("axial")
+    muscle = (labels >= 31) & (labels <= 64)
+    return [  # odd values are left, even ones right; 103 and 104 the femurs
+        measure(
+            stack, muscle=muscle & (labels % 2 == odd), femur=labels == femur, spacing_mm=spacing
+        )
+        for odd, femur in ((1, 103), (0, 104))
+    ]
+
+
+@pytest.mark.real
+@pytest.mark.parametrize("figure", ["snr", "edge_width_mm", "spectrum_slope"])
+def test_the_opposed_phase_thigh_measures_like_the_real_one(real_data, figure) -> None:
+    real = np.mean([getattr(one, figure) for one in real_thighs(real_data)])
+    for subject in SUBJECTS:
+        assert getattr(phantom(subject), figure) == pytest.approx(real, rel=TOLERANCE), subject

@@ -1,0 +1,141 @@
+"""The rule that judges, and the file that holds the rules."""
+
+from __future__ import annotations
+
+import math
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+
+from mskseg.errors import InputError
+from mskseg_studies.claims.statements import Rule, claims_path, load_claims, verdict
+
+ROOT = Path(__file__).parents[3]
+STUDIES = ROOT.parent / "shared" / "studies"
+
+
+def rule(direction: str, *, margin: float = 0.02, **others) -> Rule:
+    return Rule(direction=direction, margin=margin, smallest_n=5, why="a test", **others)
+
+
+def judged(direction: str, value: float, low: float, high: float, *, n: int = 6) -> str:
+    return verdict(rule(direction), value, interval=(low, high), n=n)[0]
+
+
+@pytest.mark.parametrize(
+    ("direction", "value", "low", "high", "expected"),
+    [
+        ("above", 0.05, 0.01, 0.09, "holds here"),
+        ("above", 0.05, -0.01, 0.11, "inconclusive"),
+        ("above", 0.01, 0.005, 0.015, "does not hold here"),  # sure, and too small to count
+        ("above", -0.05, -0.09, -0.01, "does not hold here"),
+        ("at_least", 0.00, -0.01, 0.01, "holds here"),
+        ("at_least", 0.00, -0.03, 0.03, "inconclusive"),
+        ("at_least", -0.05, -0.06, -0.04, "does not hold here"),
+        ("equal", 0.00, -0.01, 0.01, "holds here"),
+        ("equal", 0.00, -0.03, 0.01, "inconclusive"),
+        ("equal", 0.05, 0.03, 0.07, "does not hold here"),
+    ],
+)
+def test_a_verdict_follows_from_interval_and_margin(direction, value, low, high, expected):
+    assert judged(direction, value, low, high) == expected
+
+
+@pytest.mark.parametrize(("one", "other"), [("above", "below"), ("at_least", "at_most")])
+@pytest.mark.parametrize("value", [-0.05, -0.01, 0.0, 0.01, 0.05])
+def test_the_two_ways_of_a_direction_mirror_each_other(one, other, value):
+    low, high = value - 0.015, value + 0.015
+    assert judged(one, value, low, high) == judged(other, -value, -high, -low)
+
+
+def test_a_number_that_changes_flips_the_verdict():
+    assert judged("above", 0.04, 0.03, 0.05) == "holds here"
+    assert judged("above", -0.04, -0.05, -0.03) == "does not hold here"
+
+
+def test_too_few_units_or_no_interval_or_no_number_is_inconclusive():
+    assert judged("above", 0.5, 0.4, 0.6, n=4) == "inconclusive"
+    assert verdict(rule("above"), 0.5, interval=None, n=6)[0] == "inconclusive"
+    assert verdict(rule("above"), math.nan, interval=(0.4, 0.6), n=6)[0] == "inconclusive"
+
+
+def test_a_count_needs_no_interval_and_has_to_be_the_very_number():
+    exactly = rule("exactly", target=64, sampled=False)
+    assert verdict(exactly, 64, interval=None, n=None)[0] == "holds here"
+    assert verdict(exactly, 65, interval=None, n=None)[0] == "does not hold here"
+
+
+def test_every_study_is_there_and_every_rule_has_margin_and_number_of_units():
+    claims = load_claims()
+    assert {claim.study for claim in claims.claims} == set(claims.studies)
+    assert len(claims.studies) == 5
+    for claim in claims.claims:
+        if claim.rule and claim.rule.sampled:
+            assert claim.rule.margin > 0, claim.id
+            assert claim.rule.smallest_n >= 3, claim.id
+
+
+def test_what_is_common_belief_has_no_published_number():
+    beliefs = [claim for claim in load_claims().claims if claim.evidence == "common belief"]
+    assert beliefs
+    assert all(not claim.numbers and "not stated" in claim.published for claim in beliefs)
+
+
+def test_comparing_our_two_miniatures_is_never_testable():
+    for claim in load_claims().claims:
+        if claim.measure and claim.measure.second and claim.rule and claim.rule.sampled:
+            sides = str([claim.measure.first, claim.measure.second])
+            if "medsam" in sides and re.search(r"'sam", sides):
+                assert claim.construction, claim.id
+                assert "models" in claim.construction.of, claim.id
+
+
+def test_every_published_number_stands_in_the_studies_texts():
+    if not STUDIES.is_dir():
+        pytest.skip("no texts of the studies beside the checkout")
+    text = "\n".join(path.read_text(encoding="utf-8") for path in STUDIES.glob("*.txt"))
+    squeezed = re.sub(r"[\s$\\]|times", "", text).replace("×", "x")
+    for claim in load_claims().claims:
+        for number in claim.numbers:
+            assert number.replace("×", "x").replace(" ", "") in squeezed, (claim.id, number)
+
+
+def test_the_wheel_carries_the_claims():
+    assert claims_path() == ROOT / "claims.yaml"
+    project = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+    assert '"claims.yaml" = "mskseg/claims.yaml"' in project
+
+
+def broken(tmp_path: Path, change) -> Path:
+    content = yaml.safe_load((ROOT / "claims.yaml").read_text(encoding="utf-8"))
+    change(content)
+    path = tmp_path / "claims.yaml"
+    path.write_text(yaml.safe_dump(content), encoding="utf-8")
+    return path
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda c: c["claims"].append(c["claims"][0]), "given twice: hoyer-sam-above-medsam"),
+        (lambda c: c["claims"][0].update(study="nobody"), "no such study: nobody"),
+        (lambda c: c["claims"][0].pop("rule"), "give a measure and a rule"),
+        (lambda c: c["claims"][0]["rule"].update(direction="up"), r"claims.0.rule.direction"),
+        (lambda c: c["claims"][0].update(verdict="holds"), r"claims.0.verdict"),
+        (lambda c: c["notes"][0].update(claims=["gone-claim"]), "names no claim: gone-claim"),
+    ],
+)
+def test_a_faulty_ledger_is_refused_with_the_place(tmp_path, change, message):
+    with pytest.raises(InputError, match=message) as caught:
+        load_claims(broken(tmp_path, change))
+    assert "\n" not in str(caught.value)
+
+
+def test_a_missing_or_unreadable_ledger_is_refused(tmp_path):
+    with pytest.raises(InputError, match="cannot read the claims"):
+        load_claims(tmp_path / "claims.yaml")
+    (tmp_path / "bad.yaml").write_text("claims: [", encoding="utf-8")
+    with pytest.raises(InputError, match="is not YAML"):
+        load_claims(tmp_path / "bad.yaml")

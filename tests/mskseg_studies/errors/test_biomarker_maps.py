@@ -1,0 +1,37 @@
+"""Maps have units, and say where they have no value."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from mskseg.case import Case
+from mskseg.errors import InputError
+from mskseg.volume import Volume
+from mskseg_studies.errors.biomarker_maps import fat_fraction, fat_maps, load_maps, t2_maps
+
+
+def case(sequence: str, values: np.ndarray) -> Case:
+    return Case(subject="a", image=Volume(values, np.eye(4)), sequence=sequence, dataset="d")
+
+
+def test_maps_are_in_milliseconds_and_points_and_know_where_they_have_no_value():
+    tenths = np.full((4, 6, 5), 300, dtype=np.int16)
+    tenths[0, 0, 0] = 0
+    t2 = t2_maps([case("t2_map", tenths)])["T2", "d", "a"].array
+    assert np.isnan(t2[0, 0, 0])
+    assert t2[1, 1, 1] == pytest.approx(30)
+    shape = (4, 6, 5)
+    pair = [case("dixon_water", np.full(shape, 3.0)), case("dixon_fat", np.full(shape, 1.0))]
+    assert fat_maps(pair)["fat fraction", "d", "a"].array[1, 1, 1] == pytest.approx(25)
+    with pytest.raises(InputError, match="give dixon_water and dixon_fat"):
+        fat_maps(pair[:1])
+
+
+def test_no_data_set_no_maps():
+    assert load_maps([]) == {}
+
+
+def test_fat_fraction_is_fat_over_both_and_unknown_without_signal():
+    got = fat_fraction([3.0, 0.0, 1.0], [1.0, 0.0, 0.0])
+    np.testing.assert_equal(got, [0.25, np.nan, 0.0])

@@ -1,0 +1,133 @@
+"""Biomarkers from slices are those of the volume, and stand beside what matters."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from mskseg.case import Case
+from mskseg.evaluation.tables import score_cases
+from mskseg.prompts.oracle_plans import OracleBox
+from mskseg.volume import LabelMap, Volume
+from mskseg_studies.errors.biomarker_maps import t2_maps
+from mskseg_studies.errors.markers import (
+    BIOMARKERS,
+    biomarker_agreement,
+    biomarker_table,
+    measure_slice,
+)
+from mskseg_studies.errors.measures import Measures
+
+AFFINE = np.diag([1.0, 0.5, 4.0, 1.0])
+
+
+def knee(sequence: str = "pdw", values: np.ndarray | None = None) -> Case:
+    """A strip of cartilage that widens from slice to slice; the image is a map if asked for."""
+    labels = np.zeros((40, 60, 5), dtype=np.int16)
+    for k in range(1, 4):
+        labels[5:35, 20 : 24 + 2 * k, k] = 1
+    reference = LabelMap(labels, AFFINE)
+    image = Volume(labels * 100.0 + 1 if values is None else values, AFFINE)
+    return Case(
+        subject="a",
+        image=image,
+        reference=reference,
+        tissues={1: "femoral cartilage"},
+        anatomy="knee",
+        sequence=sequence,
+        dataset="d",
+    )
+
+
+def t2_case() -> Case:
+    tenths = np.full((40, 60, 5), 300, dtype=np.int16)
+    tenths[:, :, 3] = 500
+    tenths[0, 0, 0] = 0
+    return knee("t2_map", tenths)
+
+
+@pytest.fixture
+def table(filling) -> pd.DataFrame:
+    measures = Measures(maps=t2_maps([t2_case()]))
+    return score_cases(filling, knee(), prompts=OracleBox(), further=measures, progress=False)
+
+
+def test_slices_add_up_to_what_is_measured_in_the_volume(table):
+    got = biomarker_table(table, slice_distance_mm={"d": 4.0}).set_index("biomarker")
+    widths = np.array([6, 8, 10])  # pixels of half a millimetre, on three slices
+    thickness = np.average(widths * 0.5, weights=widths)
+    assert got.loc["cartilage thickness", "reference"] == pytest.approx(thickness, rel=0.1)
+    t2 = t2_maps([t2_case()])["T2", "d", "a"].array[knee().reference.mask(1)].mean()
+    assert got.loc["cartilage T2", "reference"] == pytest.approx(t2)
+
+
+def test_a_box_that_is_filled_leaves_a_rectangle_as_it_is(table):
+    got = biomarker_table(table, slice_distance_mm={"d": 4.0})
+    assert got["difference"].abs().max() == pytest.approx(0, abs=1e-9)
+
+
+def test_a_volume_counts_the_distance_of_slices_and_is_compared_in_per_cent(table):
+    muscle = table.assign(
+        anatomy="thigh", tissue="gracilis", predicted_area_mm2=lambda t: 1.1 * t.area_mm2
+    )
+    got = biomarker_table(muscle, slice_distance_mm={"d": 8.0}).set_index("biomarker")
+    row = got.loc["muscle volume"]
+    assert row["reference"] == pytest.approx(table["area_mm2"].sum() * 8 / 1000)
+    assert (row["unit"], row["difference"]) == ("%", pytest.approx(10))
+
+
+@pytest.mark.parametrize(
+    ("anatomy", "tissue", "names"),
+    [
+        ("knee", "patellar cartilage", {"cartilage thickness", "cartilage T2"}),
+        ("hip", "acetabular cartilage", {"cartilage thickness"}),
+        ("lumbar spine", "disc L1/2", {"disc height"}),
+        ("thigh", "biceps femoris long head", {"muscle volume", "muscle fat fraction"}),
+        ("thigh", "femur marrow", set()),
+        ("thigh", "subcutaneous fat", set()),
+        ("knee", "femur", set()),
+    ],
+)
+def test_each_tissue_has_its_biomarkers(anatomy, tissue, names):
+    assert {m.name for m in BIOMARKERS if m.applies(anatomy, tissue)} == names
+
+
+def test_every_smallest_change_has_a_source_or_says_that_it_has_none():
+    for marker in BIOMARKERS:
+        assert "doi:10." in marker.source or "commonly quoted" in marker.source
+
+
+def test_nothing_has_no_thickness_but_a_volume_of_zero():
+    nothing = np.zeros((5, 5), dtype=bool)
+    assert np.isnan(measure_slice("thickness", nothing, spacing_mm=(1.0, 1.0)))
+    assert measure_slice("volume", nothing, spacing_mm=(1.0, 1.0)) == 0
+    assert np.isnan(measure_slice("T2", ~nothing, spacing_mm=(1.0, 1.0)))
+
+
+def test_limits_are_within_only_if_both_are_smaller_than_what_matters():
+    pairs = pd.DataFrame(
+        {
+            "biomarker": "disc height",
+            "segmenter": ["good"] * 3 + ["bad"] * 3,
+            "unit": "mm",
+            "smallest_change": 0.85,
+            "difference": [0.0, 0.1, -0.1, 0.0, 3.0, -3.0],
+        }
+    )
+    got = biomarker_agreement(pairs).set_index("segmenter")
+    assert got["within"].to_dict() == {"good": True, "bad": False}
+    assert got["source"].str.contains("Boos").all()
+    lost = biomarker_agreement(
+        pairs.assign(difference=pairs["difference"].where(pairs["segmenter"] == "good"))
+    )
+    assert lost["segmenter"].tolist() == ["good"]
+    for nothing in (pairs.iloc[:0], pairs.assign(difference=np.nan)):
+        assert biomarker_agreement(nothing).empty
+
+
+def test_a_structure_that_was_only_invented_has_no_biomarker(table):
+    invented = table.assign(
+        anatomy="thigh", tissue="gracilis", area_mm2=0.0, predicted_area_mm2=20.0
+    )
+    assert biomarker_table(invented, slice_distance_mm={"d": 4.0}).empty

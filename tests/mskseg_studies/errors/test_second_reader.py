@@ -1,0 +1,142 @@
+"""The second reader draws the same thing, elsewhere by about what was asked for."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import ndimage
+
+from mskseg.case import Case
+from mskseg.errors import InputError
+from mskseg.evaluation.metrics import assd_mm, dice
+from mskseg.evaluation.rows import SCAN
+from mskseg.volume import LabelMap, Volume
+from mskseg_studies.errors.second_reader import on_same_pairs, reader_ceiling, second_reading
+
+MM = (1.0, 1.0)
+
+
+@pytest.fixture
+def square():
+    mask = np.zeros((120, 120), dtype=bool)
+    mask[30:90, 30:90] = True
+    return mask
+
+
+def readings(mask, sigma_mm, n=20, spacing_mm=MM):
+    rng = np.random.default_rng(0)
+    return [
+        second_reading(mask, spacing_mm=spacing_mm, sigma_mm=sigma_mm, rng=rng) for _ in range(n)
+    ]
+
+
+def test_a_sure_reader_draws_the_same(square):
+    assert np.array_equal(readings(square, 0.0, n=1)[0], square)
+
+
+def test_the_outline_moves_by_the_sigma_that_was_asked_for(square):
+    found = [assd_mm(square, each, spacing_mm=MM) for each in readings(square, 2.0)]
+    assert np.mean(found) == pytest.approx(2.0 * np.sqrt(2 / np.pi), rel=0.2)  # mean of |normal|
+
+
+def test_both_directions_are_as_likely(square):
+    sizes = [each.sum() / square.sum() for each in readings(square, 1.5, n=40)]
+    assert np.mean(sizes) == pytest.approx(1, abs=0.03)
+
+
+def test_thin_tissue_has_a_lower_ceiling_than_thick(square):
+    thin = np.zeros_like(square)
+    thin[58:61, 20:100] = True
+    ceilings = {
+        name: np.mean([dice(mask, each) for each in readings(mask, 0.7)])
+        for name, mask in (("thick", square), ("thin", thin))
+    }
+    assert ceilings["thick"] > 0.95
+    assert ceilings["thin"] < ceilings["thick"] - 0.1
+
+
+def test_sigma_is_in_millimetres_along_both_axes(square):
+    tall = square.repeat(2, axis=0)
+    moved = readings(tall, 2.0, n=12, spacing_mm=(0.5, 1.0))
+    assert np.mean([assd_mm(tall, each, spacing_mm=(0.5, 1.0)) for each in moved]) == pytest.approx(
+        2.0 * np.sqrt(2 / np.pi), rel=0.25
+    )
+
+
+def test_neighbours_on_the_outline_move_together(square):
+    other = readings(square, 2.0, n=1)[0]
+    _, pieces = ndimage.label(other ^ square)
+    assert pieces < 40  # not salt and pepper along 240 pixels of outline
+
+
+@pytest.mark.parametrize(("sigma_mm", "correlation_mm"), [(-1.0, 5.0), (float("nan"), 5.0), (1, 0)])
+def test_impossible_lengths_are_refused(square, sigma_mm, correlation_mm):
+    with pytest.raises(InputError, match="sigma_mm is"):
+        second_reading(
+            square,
+            spacing_mm=MM,
+            sigma_mm=sigma_mm,
+            correlation_mm=correlation_mm,
+            rng=np.random.default_rng(0),
+        )
+
+
+def strip_and_block() -> Case:
+    labels = np.zeros((120, 120, 2), dtype=np.int16)
+    labels[10:110, 10:13] = 1
+    labels[10:110, 30:110] = 2
+    labels[0, 119] = 3  # under the minimum area
+    affine = np.diag([1.0, 1.0, 4.0, 1.0])
+    tissues = {1: "strip", 2: "block", 3: "speck"}
+    reference, image = LabelMap(labels, affine), Volume(labels + 1.0, affine)
+    return Case(subject="a", image=image, reference=reference, tissues=tissues)
+
+
+def test_the_ceiling_is_lower_for_thin_tissue_and_for_a_less_certain_reader():
+    table = reader_ceiling([strip_and_block()], sigmas_px=(0.5, 1.0))
+    means = table.groupby(["tissue", "sigma_px"])["dice"].mean()
+    assert set(table["tissue"]) == {"strip", "block"}
+    assert means["strip", 1.0] < means["strip", 0.5] < means["block", 0.5]
+    assert means["block", 1.0] < means["block", 0.5]
+
+
+def test_the_same_seed_gives_the_same_readers_whatever_else_is_read():
+    case = strip_and_block()
+    every = reader_ceiling([case], slice_step=1)
+    second = reader_ceiling([case], slice_step=2)
+    assert second["dice"].tolist() == every[every["slice"] == 0]["dice"].tolist()
+    assert reader_ceiling([case], seed=1)["dice"].tolist() != every["dice"].tolist()
+
+
+def test_nothing_to_read_is_refused():
+    with pytest.raises(InputError, match="nothing to read again"):
+        reader_ceiling([])
+
+
+def test_specks_are_not_read_again_even_if_they_are_many(draw_case):
+    labels = np.zeros((1, 40, 60))
+    labels[0, 4:14, 4:14] = 1
+    labels[0, 20:25, 30:35] = labels[0, 30:35, 30:35] = 2  # 50 mm2, no piece of 30
+    assert reader_ceiling([draw_case(labels)])["slice"].size == 2  # one tissue, two sigmas
+
+
+def test_readers_and_models_are_compared_on_the_pairs_that_both_have():
+    keys = {**dict.fromkeys(SCAN, "a"), "tissue": "t"}
+    readings = pd.DataFrame(
+        {**keys, "slice": [1, 1, 2, 3], "sigma_px": [0.5, 1.0] * 2, "dice": 0.9}
+    )
+    scores = pd.DataFrame(
+        {
+            **keys,
+            "slice": [1, 1, 2, 4],
+            "segmenter": ["a", "b", "a", "a"],
+            "status": ["scored", "scored", "too_small", "scored"],
+            "dice": 0.5,
+        }
+    )
+    again, scored = on_same_pairs(readings, scores)
+    assert list(zip(again["slice"], again["sigma_px"], strict=True)) == [(1, 0.5), (1, 1.0)]
+    assert list(zip(scored["slice"], scored["segmenter"], strict=True)) == [(1, "a"), (1, "b")]
+    with pytest.raises(InputError, match="no pair was both read again and scored"):
+        on_same_pairs(readings[readings["slice"] > 1], scores)

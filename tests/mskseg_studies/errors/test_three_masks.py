@@ -1,0 +1,84 @@
+"""The choice among three masks, and bringing masks back to look at them."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from mskseg.case import Case
+from mskseg.errors import InputError
+from mskseg.evaluation.tables import score_cases
+from mskseg.prompts.oracle_plans import OracleBox
+from mskseg.volume import LabelMap, Volume
+from mskseg_studies.errors.recall import most_lost, predictions_of
+from mskseg_studies.errors.three_masks import score_three_masks, summarise_choice
+
+
+def make_case(*, pieces: int = 1, subject: str = "a") -> Case:
+    grid = Volume(np.zeros((40, 40, 3)), np.diag([1.0, 1.0, 5.0, 1.0]))
+    stack = np.zeros((3, 40, 40), dtype=np.int16)
+    stack[:2, 10:30, 10:30] = 1
+    if pieces == 2:
+        stack[:2, 10:30, 19:21] = 0
+    reference = LabelMap(grid.from_stack(stack, "axial").array, grid.affine)
+    image = Volume(reference.array * 100.0 + 1, grid.affine)
+    return Case(subject=subject, image=image, reference=reference, tissues={1: "square"})
+
+
+def test_the_half_that_is_rated_highest_is_chosen_and_the_whole_is_best(three_answers):
+    table = score_three_masks(three_answers, [make_case()], progress=False)
+    assert table["prompt"].tolist() == ["point", "box"] * 2
+    assert (table["best"] == 1).all()
+    assert (table["worst"] == 0).all()
+    assert table["chosen"].tolist() == pytest.approx([2 / 3] * 4)
+    assert set(zip(table["chosen_mask"], table["best_mask"], strict=True)) == {(1, 0)}
+    assert (table["single"] == 1).all()
+
+
+def test_the_summary_says_what_was_lost_and_how_often_the_choice_was_right(three_answers):
+    got = summarise_choice(score_three_masks(three_answers, [make_case()], progress=False))
+    assert got["lost"].tolist() == pytest.approx([1 / 3] * 2)
+    assert got["share_best"].tolist() == [0, 0]
+    assert got["n_objects"].tolist() == [2, 2]
+
+
+def test_a_tissue_in_two_pieces_is_left_out(three_answers):
+    with pytest.raises(InputError, match="in one piece"):
+        score_three_masks(three_answers, [make_case(pieces=2)], progress=False)
+
+
+def test_a_model_without_an_opinion_is_refused(three_answers):
+    three_answers.learned_iou = False
+    with pytest.raises(InputError, match="three never learned to rate"):
+        score_three_masks(three_answers, [make_case()], progress=False)
+
+
+def test_the_click_that_lost_most_comes_back_with_its_masks(three_answers):
+    cases = [make_case(), make_case(subject="b")]
+    picks = score_three_masks(three_answers, cases, progress=False)
+    picks.loc[(picks["subject"] == "b") & (picks["slice"] == 1), "chosen"] = 0.0
+    got = most_lost(picks, three_answers, cases)
+    assert got.case_slice.index == 1
+    assert got.titles == ("rated 0.50, Dice 1.00", "rated 0.90, Dice 0.67", "rated 0.10, Dice 0.00")
+    assert got.masks.shape == (3, 40, 40)
+    assert tuple(got.point) == tuple(picks.iloc[-2][["x", "y"]])
+    with pytest.raises(InputError, match="no click"):
+        most_lost(picks[picks["prompt"] == "box"], three_answers, cases)
+
+
+def test_rows_of_a_table_come_back_as_the_masks_behind_them(filling):
+    case = make_case()
+    table = score_cases(filling, case, prompts=OracleBox(), progress=False)
+    rows = table.iloc[::-1]
+    found = predictions_of(rows, filling, [case], plan=OracleBox())
+    assert [each.case_slice.index for each in found] == rows["slice"].tolist()
+    areas = [float(each.prediction.sum()) for each in found]
+    assert areas == rows["predicted_area_mm2"].tolist()
+
+
+def test_a_scan_that_was_not_given_is_named(filling):
+    named = {"dataset": "d", "subject": "x", "sequence": "q", "site": "", "side": "", "visit": ""}
+    rows = pd.DataFrame([{**named, "slice": 0}])
+    with pytest.raises(InputError, match="d/x/q is not among the cases"):
+        predictions_of(rows.assign(label=1), filling, [make_case()], plan=OracleBox())

@@ -1,0 +1,177 @@
+"""Several images of one slice: single, averaged, at their maximum, and against each other."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from mskseg.errors import InputError
+from mskseg.volume import Volume
+from mskseg_studies.prompting import phases
+from mskseg_studies.prompting.echoes import read_echoes
+from mskseg_studies.prompting.phases import (
+    agreement_of_proposals,
+    phase_agreement,
+    proposed_boxes,
+    score_phases,
+)
+
+ROWS, COLUMNS = 24, 30
+
+
+class LeftPart:
+    """Gives each box's left part with a probability that the image's mean tells.
+
+    An image brighter than 128 gives the whole box at 0.6, a darker one its left half at 0.9.
+    """
+
+    name, learned_iou = "left part", True
+
+    def embed(self, image):
+        return image
+
+    def predict(self, embedding, *, boxes_xyxy):
+        bright = embedding.mean() > 128
+        probabilities = np.zeros((len(boxes_xyxy), 1, *embedding.shape), np.float32)
+        for k, (x0, y0, x1, y1) in enumerate(np.asarray(boxes_xyxy).astype(int)):
+            end = x1 if bright else (x0 + x1) // 2
+            probabilities[k, 0, y0:y1, x0:end] = 0.6 if bright else 0.9
+        return SimpleNamespace(masks=probabilities > 0.5, probabilities=probabilities)
+
+
+@pytest.fixture
+def bright_and_dark(draw_case):
+    labels = np.zeros((2, ROWS, COLUMNS))
+    labels[:, 6:16, 10:20] = 1
+    case = draw_case(labels, sequence="bright")
+    tilted = np.linspace(1, 2, case.image.array.size).reshape(case.image.shape)
+    bright, dark = tilted.copy(), tilted**12
+    return [
+        replace(case, image=case.image.with_array(bright**0.1), sequence="bright"),
+        replace(case, image=case.image.with_array(dark), sequence="dark"),
+    ]
+
+
+def by_way(table):
+    return table.groupby("phase", sort=False)["dice"].first().to_dict()
+
+
+def test_phases_average_and_maximum_score_what_they_should(bright_and_dark):
+    assert bright_and_dark[0].slice(0).image.mean() != bright_and_dark[1].slice(0).image.mean()
+    table = score_phases(_by_name(bright_and_dark), bright_and_dark)
+    half = 2 * 50 / (100 + 50)
+    # average: left half (0.6 + 0.9) / 2, right half 0.3; maximum: 0.9 and 0.6
+    assert by_way(table) == pytest.approx(
+        {"bright": 1, "dark": half, "average": half, "maximum": 1}
+    )
+    agreed = table.groupby("phase")["agreement"].first()
+    assert agreed[["bright", "dark"]].tolist() == pytest.approx([half, half])
+    assert agreed[["average", "maximum"]].isna().all()
+    assert len(table) == 2 * 4
+    assert set(table["tissue"]) == {"muscle"}
+
+
+class _by_name(LeftPart):
+    """Tells the bright phase by its very pixels."""
+
+    def __init__(self, cases):
+        self.bright = {cases[0].slice(k).image.tobytes() for k in range(2)}
+
+    def embed(self, image):
+        return np.full(image.shape, 255 if image.tobytes() in self.bright else 0, np.uint8)
+
+
+def test_every_second_slice(bright_and_dark):
+    table = score_phases(_by_name(bright_and_dark), bright_and_dark, slice_step=2)
+    assert set(table["slice"]) == {0}
+
+
+def test_agreement_is_symmetric_one_with_oneself_and_knows_no_reference(bright_and_dark):
+    without = [replace(case, reference=None) for case in bright_and_dark]
+    boxes = np.array([[10.0, 6, 20, 16], [0, 0, 8, 4]])
+    table = phase_agreement(_by_name(bright_and_dark), without, boxes, index=0)
+    half = 2 * 0.5 / 1.5
+    assert table.loc["bright", "dark"] == pytest.approx(half)
+    assert table.loc["dark", "bright"] == table.loc["bright", "dark"]
+    assert np.diag(table).tolist() == [1, 1]
+    assert table.columns.tolist() == table.index.tolist() == ["bright", "dark"]
+
+
+def test_boxes_that_nobody_fills_do_not_count(bright_and_dark):
+    boxes = np.array([[10.0, 6, 10, 16]])  # without width: an empty mask from both
+    table = phase_agreement(_by_name(bright_and_dark), bright_and_dark, boxes, index=0)
+    assert table.isna().all(axis=None)
+
+
+def test_proposals_are_boxes_of_the_best_masks_without_specks_and_background(
+    monkeypatch, bright_and_dark
+):
+    from mskseg.models.automatic import Candidates
+
+    masks = np.zeros((5, ROWS, COLUMNS), bool)
+    masks[0, 1:8, 2:9] = True
+    masks[1, 10:18, 12:20] = masks[1, 20:23, 22:23] = True  # and a speck, that is no second box
+    masks[2] = True  # the background
+    masks[3, 20:22, 2:4] = True  # 4 mm2
+    masks[4, 1:8, 2:10] = True  # nearly the first, rated lower
+    found = Candidates(masks, np.array([0.7, 0.9, 1.0, 0.9, 0.6]), np.ones(5), np.zeros((5, 2)))
+    monkeypatch.setattr(phases, "grid_candidates", lambda *_, **__: found)
+    boxes = proposed_boxes(LeftPart(), bright_and_dark[0], index=0)
+    assert boxes.tolist() == [[12, 10, 20, 18], [2, 1, 9, 8]]
+    assert len(proposed_boxes(LeftPart(), bright_and_dark[0], index=0, n_boxes=1)) == 1
+    monkeypatch.setattr(phases, "grid_candidates", lambda *_, **__: found.where([2, 3]))
+    with pytest.raises(InputError, match="finds nothing to box on slice 1"):
+        proposed_boxes(LeftPart(), bright_and_dark[0], index=1)
+
+
+def test_proposals_are_made_on_the_first_phase_in_the_middle(monkeypatch, bright_and_dark):
+    asked = []
+
+    def proposed(_, case, *, index, n_boxes):
+        asked.append((case.sequence, index, n_boxes))
+        return np.array([[10.0, 6, 20, 16]])
+
+    monkeypatch.setattr(phases, "proposed_boxes", proposed)
+    segmenter = _by_name(bright_and_dark)
+    table = agreement_of_proposals(segmenter, bright_and_dark)
+    assert table.loc["bright", "dark"] == pytest.approx(2 / 3)
+    agreement_of_proposals(segmenter, bright_and_dark, index=0, n_boxes=2)
+    assert asked == [("bright", 1, 6), ("bright", 0, 2)]
+
+
+def test_a_single_phase_is_none(bright_and_dark):
+    with pytest.raises(InputError, match="1 phase came, expected two or more"):
+        score_phases(LeftPart(), bright_and_dark[:1])
+    with pytest.raises(InputError, match="0 phase came"):
+        phase_agreement(LeftPart(), [], np.zeros((0, 4)), index=0)
+
+
+def test_phases_are_of_one_person_on_one_grid_with_names_of_their_own(bright_and_dark):
+    first, second = bright_and_dark
+    with pytest.raises(InputError, match="not phases of one scan"):
+        score_phases(LeftPart(), [first, replace(second, subject="s2")])
+    with pytest.raises(InputError, match="told apart by their sequence, got bright, bright"):
+        score_phases(LeftPart(), [first, replace(second, sequence="bright")])
+    affine = second.image.affine.copy()
+    affine[0, 3] += 1
+    moved = replace(second, image=Volume(second.image.array, affine), reference=None)
+    with pytest.raises(InputError, match="bright and dark"):
+        score_phases(LeftPart(), [first, moved])
+
+
+def test_phases_without_a_reference_cannot_be_scored(bright_and_dark):
+    with pytest.raises(InputError, match="has no reference"):
+        score_phases(LeftPart(), [replace(case, reference=None) for case in bright_and_dark])
+
+
+@pytest.mark.real
+def test_echoes_of_a_real_knee_are_phases(real_data):
+    echoes = read_echoes(real_data / "pymskt" / "mese")
+    times = [float(case.sequence.removesuffix(" ms")) for case in echoes]
+    assert len(times) == 8
+    assert times == sorted(times)
+    table = phase_agreement(LeftPart(), echoes, np.array([[60.0, 60, 120, 140]]), index=12)
+    assert table.shape == (8, 8)

@@ -1,0 +1,124 @@
+"""Shrink the image, or run the encoder at another size: prompts and masks stay in place."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from mskseg.errors import InputError
+from mskseg.prompts.oracle_plans import OracleBox, OraclePoint
+from mskseg_studies.prompting import resolutions
+from mskseg_studies.prompting.resolutions import COARSER_IMAGE, OTHER_FRAME, score_resolutions
+
+
+class FilledBoxes:
+    """Fills the box, pixel by pixel as far as each is covered; keeps what it was asked."""
+
+    name = "filled"
+
+    def __init__(self):
+        self.boxes, self.points, self.shapes = [], [], []
+
+    def embed(self, image):
+        self.shapes.append(image.shape)
+        return image
+
+    def predict(self, embedding, *, boxes_xyxy=None, point_coords=None, point_labels=None):
+        height, width = embedding.shape
+        if boxes_xyxy is None:
+            self.points.append(point_coords)
+            return SimpleNamespace(
+                probabilities=np.zeros((len(point_coords), 1, height, width), np.float32)
+            )
+        self.boxes.append(boxes_xyxy)
+        covered = [
+            np.outer(_covered(y0, y1, height), _covered(x0, x1, width))
+            for x0, y0, x1, y1 in boxes_xyxy
+        ]
+        return SimpleNamespace(probabilities=np.array(covered, np.float32)[:, None])
+
+
+def _covered(start, stop, n):
+    """Part of each of n pixels that lies between start and stop."""
+    edges = np.arange(n + 1).clip(start, stop)
+    return np.diff(edges)
+
+
+@pytest.fixture
+def rectangle(draw_case):
+    """Not square, not centred: 16 rows, 40 columns of 64 x 128 pixels, on multiples of 8."""
+    labels = np.zeros((2, 64, 128))
+    labels[:, 8:24, 72:112] = 1
+    return draw_case(labels)
+
+
+def shrunk(case, sizes, segmenter=None, **more):
+    segmenter = segmenter or FilledBoxes()
+    return score_resolutions(segmenter, [case], image_sizes=sizes, frame_sizes=[], **more)
+
+
+def test_boxes_follow_the_image_and_masks_come_back_where_they_were(rectangle):
+    segmenter = FilledBoxes()
+    table = shrunk(rectangle, [128, 32, 16], segmenter, slice_step=2)
+    assert segmenter.shapes == [(64, 128), (16, 32), (8, 16)]
+    assert [boxes.tolist()[0] for boxes in segmenter.boxes] == [
+        [72, 8, 112, 24], [18, 2, 28, 6], [9, 1, 14, 3],
+    ]  # fmt: skip
+    assert table["dice"].iloc[0] == 1
+    assert (table["dice"] > 0.97).all()  # a shift by half a coarse pixel would cost 0.1
+
+
+def test_enlarging_keeps_the_middle_where_it_was():
+    coarse = np.zeros((4, 8), np.float32)
+    coarse[1, 2] = 1
+    fine = resolutions._enlarged(coarse, (16, 32))
+    rows, columns = np.mgrid[:16, :32] + 0.5
+    middle = [(axis * fine).sum() / fine.sum() for axis in (rows, columns)]
+    assert middle == pytest.approx([1.5 * 4, 2.5 * 4])
+
+
+def test_points_follow_too(rectangle):
+    segmenter = FilledBoxes()
+    table = shrunk(rectangle, [128, 64], segmenter, plans=[OraclePoint(n=3)])
+    full, half = segmenter.points[:2]
+    assert full.shape == (1, 3, 2)
+    assert np.allclose(half, full / 2)
+    assert set(table["prompt"]) == {"point"}
+    assert set(table["box_source"]) == {"oracle, 3 points"}
+
+
+def test_a_row_for_each_slice_plan_and_size(rectangle):
+    table = shrunk(rectangle, [128, 64], plans=[OracleBox(), OraclePoint()])
+    assert len(table) == 2 * 2 * 2
+    assert set(table["reading"]) == {COARSER_IMAGE}
+    assert not table.duplicated(["slice", "prompt", "size_px"]).any()
+
+
+def test_another_frame_gets_the_full_image(rectangle, monkeypatch):
+    made = {}
+
+    def framed(segmenter, size):
+        made[size] = FilledBoxes()
+        return made[size]
+
+    monkeypatch.setattr(resolutions, "at_frame_size", framed)
+    table = score_resolutions(FilledBoxes(), [rectangle], image_sizes=[32], frame_sizes=[64, 256])
+    assert set(zip(table["reading"], table["size_px"], strict=True)) == {
+        (COARSER_IMAGE, 32), (OTHER_FRAME, 64), (OTHER_FRAME, 256),
+    }  # fmt: skip
+    assert set(made[64].shapes) == {(64, 128)}
+    assert (table[table["reading"] == OTHER_FRAME]["dice"] == 1).all()
+
+
+def test_an_image_cannot_be_shrunk_to_more_than_it_has(rectangle):
+    with pytest.raises(InputError, match="a longest side of 200 came, expected 1 to 128"):
+        shrunk(rectangle, [200])
+
+
+def test_nothing_to_ask_for_is_said(draw_case):
+    labels = np.zeros((1, 20, 20))
+    labels[0, 3:5, 3:5] = 1
+    with pytest.raises(InputError, match="no tissue to ask for"):
+        shrunk(draw_case(labels), [20])

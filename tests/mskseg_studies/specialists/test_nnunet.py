@@ -1,0 +1,360 @@
+"""nnU-Net: export and import without it, and whole runs of the real package on a tiny phantom."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import nibabel
+import numpy as np
+import pytest
+
+from mskseg.case import Case
+from mskseg.errors import InputError, OutputError
+from mskseg.evaluation.label_maps import score_label_maps
+from mskseg.evaluation.volumes import volume_table
+from mskseg.io.readers import load_image, load_label_map, save_nifti
+from mskseg.volume import LabelMap, Volume
+from mskseg_phantom.scans import make_phantom
+from mskseg_studies.specialists.nnunet import running
+from mskseg_studies.specialists.nnunet.config import NnunetConfig, names_a_side
+from mskseg_studies.specialists.nnunet.exporting import Labels, case_id, export_training
+from mskseg_studies.specialists.nnunet.importing import import_predictions
+from mskseg_studies.specialists.nnunet.planning import adapted_plans
+from mskseg_studies.specialists.nnunet.running import train_nnunet
+from mskseg_studies.specialists.nnunet.worker import DATASET, model_folder
+
+
+@pytest.fixture
+def parts(shapes):
+    people = [shapes.drawn_case(f"s{seed}", seed=seed) for seed in range(4)]
+    return people[:2], people[2:3], people[3:]
+
+
+# labels
+
+
+def test_labels_become_consecutive_and_come_back(parts):
+    case = parts[0][0]
+    labels = Labels.of(parts[0])
+    exported = labels.to_nnunet(case.reference)
+    assert set(np.unique(exported.array)) == {0, 1, 2}
+    assert np.array_equal(labels.to_ours(exported).array, case.reference.array)
+    assert labels.names() == {"background": 0, "disc": 1, "triangle": 2}
+
+
+def test_a_name_that_comes_twice_is_told_apart():
+    assert Labels((4, 9), {4: "bone", 9: "bone"}).names() == {
+        "background": 0,
+        "bone (4)": 1,
+        "bone (9)": 2,
+    }
+
+
+@pytest.mark.parametrize(
+    ("names", "sided"),
+    [
+        (["left femur", "sacrum"], True),
+        (["medial meniscus"], True),
+        (["vastus lateralis"], True),
+        (["bilateral oedema", "femur"], False),
+        (["rightful owner", "L1"], False),
+    ],
+)
+def test_mirroring_is_off_where_a_label_names_a_side(names, sided):
+    assert names_a_side(names) is sided
+
+
+# export
+
+
+def test_export_writes_raw_format_with_our_own_split(parts, tmp_path):
+    export_training(*parts[:2], tmp_path)
+    raw = tmp_path / "raw" / DATASET
+    described = json.loads((raw / "dataset.json").read_text())
+    assert described["labels"] == {"background": 0, "disc": 1, "triangle": 2}
+    assert described["numTraining"] == 3
+    (split,) = json.loads((raw / "splits_final.json").read_text())
+    assert split == {part: [case_id(c) for c in cases] for part, cases in
+                     zip(("train", "val"), parts, strict=False)}  # fmt: skip
+    for case in (*parts[0], *parts[1]):
+        image = load_image(raw / "imagesTr" / f"{case_id(case)}_0000.nii.gz")
+        labels = load_label_map(raw / "labelsTr" / f"{case_id(case)}.nii.gz")
+        assert np.array_equal(image.array, case.image.array)
+        np.testing.assert_allclose(labels.affine, case.image.affine, atol=1e-5)
+
+
+def test_box_channels_hold_the_filled_boxes(parts, tmp_path):
+    export_training(*parts[:2], tmp_path, box_channels=True)
+    raw = tmp_path / "raw" / DATASET
+    case = parts[0][0]
+    box = load_image(raw / "imagesTr" / f"{case_id(case)}_0001.nii.gz").array
+    disc = case.reference.mask(3)
+    assert box[disc].all()
+    assert box.sum() == 3 * 15**2, "three slices show a disc 15 pixels across"
+    channels = json.loads((raw / "dataset.json").read_text())["channel_names"]
+    assert channels == {"0": "unknown", "1": "noNorm", "2": "noNorm"}
+
+
+def test_a_subject_in_both_parts_is_refused(parts, tmp_path):
+    with pytest.raises(InputError, match="'s0' in train and in validation"):
+        export_training(parts[0], parts[0][:1], tmp_path)
+
+
+def test_a_changed_image_gets_another_name(parts):
+    case = parts[0][0]
+    brighter = replace(case, image=case.image.with_array(case.image.array + 1))
+    assert case_id(case) != case_id(brighter)
+    assert case_id(case).startswith("own-data-s0-unknown-")
+
+
+# import
+
+
+@pytest.fixture
+def elsewhere(parts, tmp_path):
+    """Predictions as another machine would have left them: the references, exported."""
+    labels = Labels.of(parts[0])
+    for case in parts[0]:
+        exported = labels.to_nnunet(case.reference)
+        save_nifti(exported, tmp_path / f"{case_id(case)}.nii.gz")
+        one_hot = np.stack([exported.array == value for value in range(3)]).astype(np.float32)
+        stored = one_hot.transpose(0, 3, 2, 1)  # nnU-Net's order of axes
+        np.savez_compressed(tmp_path / f"{case_id(case)}.npz", probabilities=stored)
+    return tmp_path, parts[0], labels
+
+
+def test_a_run_done_elsewhere_is_imported_on_our_grid_in_our_labels(elsewhere):
+    folder, cases, labels = elsewhere
+    found = import_predictions(folder, cases, labels=labels)
+    assert found.missing == ()
+    for case in cases:
+        assert np.array_equal(found.label_maps[case.name].array, case.reference.array)
+        assert np.array_equal(found.label_maps[case.name].affine, case.image.affine)
+        assert np.array_equal(found.probabilities(case.name)[1] > 0.5, case.reference.mask(3))
+
+
+def test_predictions_missing_for_a_case_are_counted_and_score_0(elsewhere):
+    folder, cases, labels = elsewhere
+    (folder / f"{case_id(cases[1])}.nii.gz").unlink()
+    found = import_predictions(folder, cases, labels=labels)
+    assert found.missing == (cases[1].name,)
+    model = running.NnunetRun(folder, NnunetConfig(), labels)
+    (folder / "log.txt").touch()
+    table = score_label_maps(model, cases, found.label_maps, progress=False)
+    by_subject = volume_table(table).groupby("subject")["volume_dice"].mean()
+    assert by_subject.to_dict() == {"s0": 1, "s1": 0}
+    with pytest.raises(InputError, match="no probabilities of 'own data/s1/unknown'"):
+        found.probabilities(cases[1].name)
+
+
+def test_probabilities_that_do_not_sum_to_one_are_refused(elsewhere):
+    folder, cases, labels = elsewhere
+    path = folder / f"{case_id(cases[0])}.npz"
+    with np.load(path) as stored:
+        half = stored["probabilities"] * 0.5
+    np.savez_compressed(path, probabilities=half)
+    found = import_predictions(folder, cases, labels=labels)
+    with pytest.raises(InputError, match=r"sum to 0.5 in a voxel"):
+        found.probabilities(cases[0].name)
+
+
+def test_a_prediction_on_another_grid_is_refused(elsewhere):
+    folder, cases, labels = elsewhere
+    path = folder / f"{case_id(cases[0])}.nii.gz"
+    image = nibabel.load(path)
+    moved = image.affine + np.eye(4, k=3) * 7
+    nibabel.save(nibabel.Nifti1Image(np.asarray(image.dataobj), moved), path)
+    with pytest.raises(InputError, match="does not lie on the image of own data/s0"):
+        import_predictions(folder, cases, labels=labels)
+
+
+def test_a_label_that_was_never_exported_is_refused(elsewhere):
+    folder, cases, _ = elsewhere
+    with pytest.raises(InputError, match="holds label 2, and 1 labels were exported"):
+        import_predictions(folder, cases, labels=Labels((3,), {3: "disc"}))
+
+
+def test_a_folder_that_is_not_there_is_said(elsewhere):
+    folder, cases, labels = elsewhere
+    with pytest.raises(InputError, match="is no folder"):
+        import_predictions(folder / "nowhere", cases, labels=labels)
+
+
+# configuration
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ({"configuration": "3d_lowres"}, "choose 2d or 3d_fullres"),
+        ({"epochs": 0}, "epochs is 0"),
+        ({"patch_size": (64, 64, 64)}, "3 axes, expected 2 for 2d"),
+        ({"optimiser": "lion"}, "choose sgd or adam"),
+    ],
+)
+def test_a_configuration_that_cannot_work_is_refused(wrong, said):
+    with pytest.raises(InputError, match=said):
+        NnunetConfig(**wrong)
+
+
+def test_only_a_stock_run_is_no_miniature(tmp_path):
+    labels = Labels((3,), {3: "disc"})
+    assert not running.NnunetRun(tmp_path, NnunetConfig(), labels).miniature
+    assert running.NnunetRun(tmp_path, NnunetConfig(epochs=10), labels).miniature
+    assert running.NnunetRun(tmp_path, NnunetConfig(base_features=8), labels).miniature
+
+
+def test_a_smaller_patch_gets_a_shallower_network():
+    planned = {
+        "spacing": [1.0, 1.0],
+        "patch_size": [512, 512],
+        "batch_size": 12,
+        "architecture": {"arch_kwargs": {"features_per_stage": [32, 64, 128, 256, 512, 512, 512]}},
+    }
+    plans = {"configurations": {"2d": planned, "3d_fullres": {}}}
+    settings = {"configuration": "2d", "batch_size": 4, "patch_size": (60, 64), "base_features": 8}
+    adapted = adapted_plans(plans, settings)
+    configuration = adapted["configurations"]["2d"]
+    network = configuration["architecture"]["arch_kwargs"]
+    assert configuration["patch_size"] == [64, 64]
+    assert configuration["batch_size"] == 4
+    assert network["features_per_stage"] == [8, 16, 32, 64, 128]
+    assert len(network["strides"]) == len(network["n_conv_per_stage"]) == network["n_stages"] == 5
+    assert adapted["mskseg"] == settings
+    assert planned["batch_size"] == 12, "the plans given were changed"
+
+
+def test_each_run_has_a_folder_of_its_own_with_a_short_name(parts):
+    train, validation, _ = parts
+    key = running.run_key(train, validation, NnunetConfig())
+    assert key == running.run_key(list(reversed(train)), validation, NnunetConfig())
+    assert len(key) == 12
+    others = {
+        running.run_key(train, validation, NnunetConfig(patch_size=(64, 64))),
+        running.run_key(train[:1], validation, NnunetConfig()),
+        running.run_key(validation, train, NnunetConfig()),
+    }
+    assert len(others | {key}) == 4
+
+
+def test_a_run_is_known_by_the_weights_that_predict(tmp_path):
+    run = running.NnunetRun(tmp_path, NnunetConfig(), Labels((3,), {3: "disc"}))
+    with pytest.raises(InputError, match="no trained weights yet"):
+        run.fingerprint  # noqa: B018
+    weights = model_folder(tmp_path, "2d") / "fold_0" / "checkpoint_final.pth"
+    weights.parent.mkdir(parents=True)
+    weights.write_bytes(b"abc")
+    assert run.fingerprint.startswith("ba7816bf"), "the sha256 of abc"
+
+
+# whole runs of the real package
+
+KEPT = (2, 8)  # two large muscles: what a network learns in a few hundred steps
+
+
+def tiny_thigh(number: int) -> Case:
+    """A thigh of 64 x 64 x 6 voxels, askew, its axes in an order of their own."""
+    case = make_phantom("thigh", number, shape=(64, 64, 6))
+    angle = np.radians(8)
+    askew = np.eye(4)
+    askew[:2, :2] = [[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]]
+    image = Volume(case.image.array, askew @ case.image.affine).reoriented("SPL")
+    labels = np.where(np.isin(case.reference.array, KEPT), case.reference.array, 0)
+    reference = LabelMap(labels, askew @ case.image.affine).reoriented("SPL")
+    return replace(case, image=image, reference=reference)
+
+
+TINY = NnunetConfig(
+    epochs=15,
+    iterations_per_epoch=20,
+    validation_iterations=1,
+    patch_size=(64, 64),
+    batch_size=4,
+    base_features=8,
+    optimiser="adam",
+    learning_rate=0.003,
+)
+
+DYING = '''
+import os, sys
+from mskseg_studies.specialists.nnunet import worker
+
+class Stream:
+    """Ends the process as the system does that runs out of memory."""
+    def __init__(self, inner):
+        self.inner = inner
+    def __getattr__(self, name):
+        return getattr(self.inner, name)
+    def write(self, text):
+        self.inner.write(text)
+        if "mskseg: epoch 2 of" in text:
+            self.inner.flush()
+            os._exit(137)
+
+sys.stdout = Stream(sys.stdout)
+worker.main(sys.argv[1:])
+'''
+
+
+@pytest.mark.slow
+def test_a_2d_run_dies_resumes_predicts_and_comes_back_on_the_grid(tmp_path, monkeypatch):
+    people = [tiny_thigh(number) for number in (1, 2, 3, 4, 13, 17)]
+    train, validation, test = people[:4], people[4:5], people[5:]
+    call = {"folder": tmp_path / "run", "progress": False}
+    (tmp_path / "dying_worker.py").write_text(DYING, encoding="utf-8")
+    with monkeypatch.context() as patch:
+        patch.setenv("PYTHONPATH", str(tmp_path))
+        patch.setattr(running, "_WORKER", "dying_worker")
+        with pytest.raises(
+            OutputError, match="exit code 137 in the stage 'train' after epoch 2 of 15"
+        ) as died:
+            train_nnunet(train, validation, TINY, **call)
+    assert "\n" not in str(died.value)
+    assert "pseudo Dice" in str(died.value)
+    assert "log.txt" in str(died.value)
+
+    run = train_nnunet(train, validation, TINY, **call)
+    log = run.log.read_text(encoding="utf-8")
+    assert log.count("mskseg: epoch 1 of") == log.count("mskseg: epoch 2 of") == 1, "not resumed"
+    assert [each["epoch"] for each in run.history()] == list(range(1, 16))
+    assert run.name == "nnU-Net 2d (300 iterations)"
+    plans = json.loads((model_folder(run.folder, "2d") / "plans.json").read_text())
+    assert plans["mskseg"]["mirroring"] is False, "vastus lateralis names a side"
+
+    assert len(run.fingerprint) == 64
+
+    found = run.predict(test, progress=False)
+    (case,) = test
+    label_map = found.label_maps[case.name]
+    assert np.array_equal(label_map.affine, case.image.affine)
+    assert label_map.shape == case.image.shape
+    assert set(label_map.labels) <= set(KEPT)
+    winners = np.array((0, *found.labels))[found.probabilities(case.name).argmax(axis=0)]
+    assert np.array_equal(winners, label_map.array)
+    volumes = volume_table(score_label_maps(run, test, found.label_maps, progress=False))
+    assert volumes["volume_dice"].mean() >= 0.5
+
+    with pytest.raises(InputError, match="holds a run with other settings"):
+        train_nnunet(train, validation, replace(TINY, seed=1), **call)
+    with pytest.raises(InputError, match="holds a run with other cases"):
+        train_nnunet(train[:3], validation, TINY, **call)
+
+
+@pytest.mark.slow
+def test_a_3d_run_plans_trains_and_predicts_until_its_time_is_up(tmp_path):
+    people = [tiny_thigh(number) for number in (1, 2, 13)]
+    config = replace(
+        TINY,
+        configuration="3d_fullres",
+        patch_size=(6, 64, 64),
+        batch_size=2,
+        epochs=50,
+        iterations_per_epoch=3,
+        time_limit_s=0.01,
+    )
+    run = train_nnunet(people[:2], people[2:], config, folder=tmp_path, progress=False)
+    assert len(run.history()) == 1, "the time limit was not kept"
+    found = run.predict(people[2:], progress=False)
+    probabilities = found.probabilities(people[2].name)
+    assert probabilities.shape == (3, *people[2].image.shape)

@@ -1,0 +1,69 @@
+"""The map of gains, and the plot that grows with a training."""
+
+from __future__ import annotations
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import pytest
+
+from mskseg.errors import InputError
+from mskseg_studies.tuning.gain_chart import gain_map
+from mskseg_studies.tuning.live import TrainingPlot
+
+
+@pytest.fixture(autouse=True)
+def _closed():
+    yield
+    plt.close("all")
+
+
+def cross():
+    cells = [
+        ("thigh", "phantom_thigh", "test", True, 0.1, 0.05, 0.15),
+        ("thigh", "phantom_knee", "test", False, -0.04, -0.1, 0.02),
+        ("knee", "phantom_thigh", "inference", False, 0.0, np.nan, np.nan),
+    ]
+    names = [
+        "training_subset",
+        "evaluated_on",
+        "part",
+        "in_distribution",
+        "gain",
+        "gain_low",
+        "gain_high",
+    ]
+    return pd.DataFrame(cells, columns=names)
+
+
+def test_every_cell_says_its_gain_and_whether_it_is_sure():
+    texts = {text.get_text() for text in gain_map(cross()).texts}
+    assert texts == {"+0.10*", "-0.04", "+0.00"}
+
+
+def test_only_in_distribution_cells_are_framed():
+    ax = gain_map(cross(), title="x")
+    assert len([p for p in ax.patches if not p.get_fill()]) == 1
+    assert [t.get_text() for t in ax.get_yticklabels()] == ["thigh", "knee"]
+    assert ax.get_title(loc="left") == "x"
+
+
+def test_an_empty_table_is_refused():
+    with pytest.raises(InputError, match="no row"):
+        gain_map(cross().iloc[:0])
+
+
+def test_the_plot_grows_and_marks_the_best_epoch(monkeypatch):
+    shown = []
+    plot = TrainingPlot()
+    monkeypatch.setattr(plot._handle, "display", lambda figure: shown.append("display"))
+    monkeypatch.setattr(plot._handle, "update", lambda figure: shown.append("update"))
+    history = pd.DataFrame(
+        {"epoch": [0, 1, 2], "loss": [1.0, 0.7, 0.6], "validation_dice": [0.5, 0.7, 0.6]}
+    )
+    for n in (1, 2, 3):
+        plot(history.iloc[:n])
+    assert shown == ["display", "update", "update"]
+    dice = plot.figure.axes[1]
+    assert list(dice.lines[0].get_ydata()) == [0.5, 0.7, 0.6]
+    assert [text.get_text() for text in dice.texts] == ["best: 0.700"]

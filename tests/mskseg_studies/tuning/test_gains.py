@@ -1,0 +1,87 @@
+"""Gains by tuning: paired by subject, with intervals only where enough subjects stand behind."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from mskseg.errors import InputError
+from mskseg_studies.tuning.gains import cross_table, subject_means, tissue_changes
+from mskseg_studies.tuning.subsets import find_subset
+
+
+def scores(subset, gains, *, dataset="phantom_thigh", sequence="t1w", part="test"):
+    rows = [
+        {"training_subset": subset, "dataset": dataset, "sequence": sequence, "part": part,
+         "subject": f"s{k}", "tissue": tissue, "dice": 0.5 + 0.02 * k + gain + shift,
+         "status": "scored"}
+        for k, gain in enumerate(gains)
+        for tissue, shift in (("a", 0.0), ("a", 0.02), ("b", -0.01))
+    ]  # fmt: skip
+    return pd.DataFrame(rows)
+
+
+def test_tissues_count_alike_whatever_their_number_of_slices():
+    means = subject_means(scores("zero-shot", [0.0]))
+    assert means["dice"].tolist() == pytest.approx([(0.51 + 0.49) / 2])
+
+
+def test_the_gain_is_paired_and_its_interval_holds_it():
+    gains = [0.1, 0.12, 0.08, 0.11, 0.09]
+    both = pd.concat([scores("zero-shot", [0] * 5), scores("thigh", gains)])
+    cell = cross_table(both, subsets=[find_subset("thigh")]).iloc[0]
+    assert cell["gain"] == pytest.approx(0.1)
+    assert 0.08 <= cell["gain_low"] < 0.1 < cell["gain_high"] <= 0.12
+    assert cell["relative_gain"] == pytest.approx(0.1 / cell["dice_zero_shot"])
+    assert (cell["kinship"], bool(cell["in_distribution"]), cell["n_subjects"]) == ("in", True, 5)
+
+
+def test_no_interval_stands_behind_fewer_than_five_subjects():
+    both = pd.concat([scores("zero-shot", [0] * 4), scores("knee", [0.1] * 4)])
+    cell = cross_table(both, subsets=[find_subset("knee")]).iloc[0]
+    assert np.isnan(cell["gain_low"])
+    assert cell["kinship"] == "out"
+
+
+def test_tissues_that_lost_stand_on_top():
+    both = pd.concat([scores("zero-shot", [0, 0]), scores("thigh", [0.1, 0.1])])
+    both["filled_box_dice"] = 0.4
+    both.loc[(both["training_subset"] == "thigh") & (both["tissue"] == "b"), "dice"] = 0.2
+    changes = tissue_changes(both, "thigh")
+    assert changes.index.get_level_values("tissue").tolist() == ["b", "a"]
+    assert changes["change"].iloc[1] == pytest.approx(0.1)
+    assert changes["n_pairs"].tolist() == [2, 4]
+    with pytest.raises(InputError, match="nothing of inference"):
+        tissue_changes(both, "thigh", part="inference")
+
+
+def test_a_person_with_few_slices_weighs_as_much_as_one_with_many():
+    def rows(subset: str, dices: dict[str, list[float]]) -> pd.DataFrame:
+        return pd.DataFrame(
+            {"training_subset": subset, "dataset": "d", "sequence": "q", "part": "test",
+             "subject": subject, "tissue": "t", "dice": dice, "filled_box_dice": 0.4,
+             "status": "scored"}
+            for subject, values in dices.items() for dice in values
+        )  # fmt: skip
+
+    before = rows("zero-shot", {"a": [0.5] * 10, "b": [0.5]})
+    after = rows("thigh", {"a": [0.5] * 10, "b": [0.6]})
+    changes = tissue_changes(pd.concat([before, after]), "thigh")
+    assert changes["change"].iloc[0] == pytest.approx(0.05)
+
+
+def test_a_missing_prediction_counts_as_dice_0():
+    table = scores("thigh", [0.0])
+    table.loc[0, ["dice", "status"]] = [0.0, "missing"]
+    assert subject_means(table)["dice"].iloc[0] == pytest.approx(((0.0 + 0.52) / 2 + 0.49) / 2)
+
+
+def test_bad_tables_are_refused():
+    with pytest.raises(InputError, match="no row is of the training subset 'zero-shot'"):
+        cross_table(scores("thigh", [0.1]), subsets=[find_subset("thigh")])
+    both = pd.concat([scores("zero-shot", [0]), scores("thigh", [0, 0])])
+    with pytest.raises(InputError, match="1 scans were scored by a tuned model and not zero-shot"):
+        cross_table(both, subsets=[find_subset("thigh")])
+    with pytest.raises(InputError, match="lacks part"):
+        subject_means(scores("thigh", [0]).drop(columns="part"))

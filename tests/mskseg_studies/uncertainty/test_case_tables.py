@@ -1,0 +1,395 @@
+"""Sources of maps and the tables made of them, on drawn cases."""
+
+from __future__ import annotations
+
+import math
+import pickle
+from dataclasses import replace
+from types import SimpleNamespace
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import stats
+
+import mskseg
+from mskseg.case import Case
+from mskseg.datasets.selection import load_some
+from mskseg.errors import InputError
+from mskseg.evaluation.metrics import dice
+from mskseg.evaluation.multiclass import FLOOR, as_classes
+from mskseg.prompts import fill_boxes
+from mskseg.prompts.oracle_plans import OracleBox, OraclePoint
+from mskseg.prompts.plans import NeighbourBox
+from mskseg.volume import LabelMap, Volume
+from mskseg_studies.errors.biomarker_maps import load_maps
+from mskseg_studies.uncertainty.case_sums import look_at
+from mskseg_studies.uncertainty.case_tables import (
+    average_committed,
+    average_subjects,
+    measure_uncertainty,
+    opinion_bins,
+)
+from mskseg_studies.uncertainty.infiltration import fat_by_grade, fat_fraction_of, load_muscles
+from mskseg_studies.uncertainty.map_sources import VolumeMaps, with_labels
+from mskseg_studies.uncertainty.prompted_maps import PromptedMaps
+from mskseg_studies.uncertainty.selective import doubt_and_error
+from mskseg_studies.uncertainty.temperature import temperature_of, temperatures_of
+
+SIZE, N_SLICES, LABELS = 40, 6, (1, 2)
+
+
+class BoxFiller:
+    """Fills its boxes with a probability; inside them it is sure of itself to that degree."""
+
+    miniature = True
+
+    def __init__(self, inside=0.9, outside=0.05, name="filler"):
+        self.inside, self.outside, self.name = inside, outside, name
+
+    def embed(self, image):
+        return image
+
+    def predict(self, embedding, *, boxes_xyxy=None, point_coords=None, point_labels=None):
+        if boxes_xyxy is None:
+            boxes_xyxy = np.concatenate([point_coords[:, 0] - 3, point_coords[:, 0] + 3], axis=1)
+        filled = np.stack([fill_boxes(box, embedding.shape) for box in boxes_xyxy])
+        p = np.where(filled, self.inside, self.outside).astype(np.float32)[:, None]
+        iou = np.full((len(p), 1), 0.8, np.float32)
+        return SimpleNamespace(masks=p > 0.5, probabilities=p, predicted_iou=iou)
+
+
+def make_case(subject="s1", severity="Early", reach=15):
+    labels = np.zeros((N_SLICES, SIZE, SIZE), dtype=np.int16)
+    labels[1:5, 5:reach, 5:15] = 1
+    labels[2:4, 20:30, 20:32] = 2
+    labels[2:4, 35:36, 35:37] = 2  # a speck that gets no box
+    labels[:, :3, :3] = 14  # a tissue that nobody asks about
+    grid = Volume(np.zeros((SIZE, SIZE, N_SLICES)), np.diag([1.0, 1.0, 6.0, 1.0]))
+    image = Volume(grid.from_stack(100 + labels, "axial").array, grid.affine)
+    reference = LabelMap(grid.from_stack(labels, "axial").array, grid.affine)
+    tissues = {1: "muscle", 2: "other muscle", 14: "marrow"}
+    return Case(
+        subject=subject, image=image, reference=reference, tissues=tissues, severity=severity
+    )
+
+
+def measure(*sources, **more):
+    return measure_uncertainty(sources, [make_case()], progress=False, **more)
+
+
+def test_members_are_segmenters_times_plans():
+    plans = [OracleBox(jitter_px=2, seed=k) for k in range(2)]
+    source = PromptedMaps([BoxFiller(), BoxFiller(0.7)], plans, labels=LABELS)
+    found = list(source.slices(make_case(), step=2))
+    assert [one.case_slice.index for one in found] == [0, 2, 4]
+    assert all(one.members.shape == (4, 3, SIZE, SIZE) for one in found)
+    assert source.n_members == 4
+    assert source.arm == "oracle, jitter 2 px, 2 draws"
+    assert source.model == "ensemble of 2: filler"
+    assert found[1].members.sum(axis=1) == pytest.approx(1, abs=1e-5)
+
+
+def test_labels_that_are_not_asked_about_are_background():
+    narrowed = with_labels(make_case(), LABELS)
+    assert set(np.unique(narrowed.reference.array)) == {0, 1, 2}
+    with pytest.raises(InputError, match=r"none of the labels \(7,\)"):
+        with_labels(make_case(), (7,))
+
+
+def test_rectangles_are_filled_rightly_and_the_speck_is_counted():
+    row = measure(PromptedMaps(BoxFiller(), OracleBox(), labels=LABELS)).cases.iloc[0]
+    assert row["dice"] == pytest.approx((1 + 2 * 240 / (240 + 244)) / 2)
+    assert row["n_unprompted"] == 4
+    assert row["n_slices"] == N_SLICES
+    assert row["n_pixels"] == N_SLICES * SIZE**2
+    assert math.isnan(row["epistemic"]), "an ensemble of one"
+    assert row["severity"] == "Early"
+
+
+def test_a_slice_without_a_prompt_is_background_and_its_tissue_is_clipped_and_counted():
+    case = make_case()
+    source = PromptedMaps(BoxFiller(), OracleBox(), labels=LABELS, min_area_mm2=110)
+    row = measure_uncertainty([source], [case], progress=False).cases.iloc[0]
+    assert row["n_clipped"] == 4 * 100, "the muscle of 100 mm2 got no prompt on 4 slices"
+    assert row["n_unprompted"] == 4 * 100 + 4
+    first = next(source.slices(case))
+    assert first.members[0, 0].min() == pytest.approx(1, abs=3 * FLOOR)
+
+
+def test_clipped_pixels_stay_counted_when_a_temperature_lifts_the_floor():
+    source = PromptedMaps(BoxFiller(), OracleBox(), labels=LABELS, min_area_mm2=110)
+    rows = measure(source, temperatures={("filler", "oracle"): 2.0}).cases
+    assert rows["scaled"].tolist() == [False, True]
+    assert rows["n_clipped"].tolist() == [400, 400]
+    assert rows["nll"].iloc[1] < rows["nll"].iloc[0]
+    assert rows["dice"].nunique() == 1
+
+
+def test_the_neighbour_arm_follows_what_the_members_predict_together():
+    shy = BoxFiller(inside=0.2)  # alone it predicts nothing and loses every slice but the first
+    alone, both = (
+        PromptedMaps(each, NeighbourBox(margin_px=0), labels=LABELS)
+        for each in ([shy], [shy, BoxFiller(), BoxFiller()])
+    )
+    lost, kept = (
+        sum(bool(one.boxes) for one in source.slices(make_case())) for source in (alone, both)
+    )
+    assert lost < kept
+    row = measure(alone).cases.iloc[0]
+    assert row["n_unprompted"] > 300, "slices without any box count as well"
+
+
+def test_points_can_be_the_prompt():
+    source = PromptedMaps(BoxFiller(), OraclePoint(), labels=LABELS)
+    assert measure(source).cases["dice"].iloc[0] > 0.3
+
+
+def test_the_outlines_hold_the_models_opinion_and_what_it_was_worth():
+    table = measure(PromptedMaps(BoxFiller(), OracleBox(), labels=LABELS)).outlines
+    assert len(table) == 6
+    assert table["predicted_iou"].tolist() == pytest.approx([0.8] * 6)
+    of_muscle = table[table["tissue"] == "muscle"]
+    assert of_muscle["iou"].tolist() == [1.0] * 4
+    assert (of_muscle["uncertainty"] > 0).all()
+
+
+def volumes(case, labels):
+    """Nearly perfect probabilities (C, ni, nj, nk) of a whole case, channels in that order."""
+    classes = as_classes(case.reference.array, labels)
+    channels = np.arange(1 + len(labels))[:, None, None, None]
+    maps = np.where(channels == classes, 0.97, 0.03 / len(labels)).astype(np.float32)
+    return SimpleNamespace(labels=tuple(labels), probabilities=lambda name: maps)
+
+
+def test_a_specialist_is_measured_without_a_prompt():
+    case = make_case()
+    source = VolumeMaps("net", volumes(case, LABELS), labels=LABELS)
+    tables = measure_uncertainty([source], [case], progress=False)
+    row = tables.cases.iloc[0]
+    assert (row["dice"], row["arm"], row["n_unprompted"]) == (1.0, "no box", 0)
+    assert row["ece_top_label"] == pytest.approx(0.03, abs=1e-3)
+    assert tables.outlines["predicted_iou"].isna().all()
+
+
+def test_volumes_of_a_specialist_that_are_no_probabilities_are_refused():
+    case = make_case()
+    good = volumes(case, LABELS)
+    doubled = SimpleNamespace(
+        labels=LABELS, probabilities=lambda name: 2 * good.probabilities(name)
+    )
+    with pytest.raises(InputError, match="expected 0 to 1"):
+        list(VolumeMaps("net", doubled, labels=LABELS).slices(case))
+
+
+def test_volumes_of_an_automatic_model_are_cut_into_slices_whatever_its_channels():
+    """Its channels come in another order, with a tissue that is not asked for."""
+    case = make_case()
+    source = VolumeMaps("net", volumes(case, (14, 2, 1)), labels=LABELS)
+    tables = measure_uncertainty([source], [case], progress=False)
+    row = tables.cases.iloc[0]
+    assert (row["dice"], row["arm"], row["model"]) == (1.0, "no box", "net")
+    two = VolumeMaps("two", [volumes(case, (1, 2)), volumes(case, (2, 1))], labels=LABELS)
+    assert two.n_members == 2
+    one = next(two.slices(case))
+    assert one.members[0] == pytest.approx(one.members[1])
+
+
+def test_a_tissue_that_an_automatic_model_does_not_know_is_clipped_and_counted():
+    case = make_case()
+    source = VolumeMaps("net", volumes(case, (1,)), labels=LABELS)
+    row = measure_uncertainty([source], [case], progress=False).cases.iloc[0]
+    assert row["n_clipped"] == int((case.reference.array == 2).sum())
+
+
+def test_the_bins_of_the_regions_add_up_to_their_pixels():
+    tables = measure(PromptedMaps(BoxFiller(), OracleBox(), labels=LABELS), n_bins=10)
+    row = tables.cases.iloc[0]
+    n = tables.bins.groupby("region")["n"].sum()
+    assert (n["slice"], n["foreground"]) == (row["n_pixels"], row["n_foreground"])
+    assert 0 < n["band"] < row["n_pixels"]
+    assert tables.bins["bin"].nunique() == 10
+    assert tables.curves["risk"].iloc[-1] == pytest.approx(
+        1 - tables.bins.query("region == 'foreground'")["hits"].sum() / n["foreground"]
+    )
+
+
+def test_dice_is_that_of_the_volume():
+    case, source = make_case(), PromptedMaps(BoxFiller(), OracleBox(), labels=LABELS)
+    found = np.stack([one.members[0].argmax(axis=0) for one in source.slices(case)])
+    reference = case.reference.stack("axial")
+    expected = np.mean([dice(reference == k, found == k) for k in LABELS])
+    assert measure(source).cases["dice"].iloc[0] == pytest.approx(expected)
+
+
+def test_what_is_kept_of_a_case_does_not_grow_with_its_slices():
+    source = PromptedMaps(BoxFiller(), OracleBox(), labels=LABELS)
+    looks = [look_at(one, 1.0, band_mm=3, n_bins=15) for one in source.slices(make_case())]
+    total = looks[0] + looks[1] + looks[2]
+    assert len(pickle.dumps(total)) < 1.1 * len(pickle.dumps(looks[0]))
+    assert total.n_slices == 3
+
+
+def test_members_that_differ_are_told_apart_from_a_hard_image():
+    source = PromptedMaps([BoxFiller(), BoxFiller(0.6)], OracleBox(), labels=LABELS)
+    row = measure(source).cases.iloc[0]
+    assert row["epistemic"] > 0
+    assert row["entropy"] == pytest.approx(row["aleatoric"] + row["epistemic"], abs=1e-6)
+
+
+def test_doubt_and_error_go_together_where_rho_is_below_zero():
+    cases = [make_case(f"s{k}", reach=15 + k) for k in range(4)]
+    table = measure_uncertainty(
+        [PromptedMaps(BoxFiller(), OracleBox(), labels=LABELS)], cases, progress=False
+    ).cases
+    table["dice"], table["entropy"] = [0.9, 0.8, 0.7, 0.6], [0.1, 0.2, 0.3, 0.4]
+    found = doubt_and_error(table)
+    assert found["spearman"].item() == pytest.approx(-1)
+    assert found["by_chance"].item() == pytest.approx(2 / 24), "two of the orders of four"
+    assert math.isnan(doubt_and_error(table[:2])["spearman"].item())
+
+
+def test_chance_is_counted_for_few_subjects_and_estimated_for_many():
+    def of(n):
+        rng = np.random.default_rng(n)
+        people = {"dataset": "d", "subject": range(n), "model": "m", "arm": "a", "scaled": False}
+        table = pd.DataFrame(people | {"entropy": range(n), "dice": rng.random(n)})
+        return table, doubt_and_error(table).iloc[0]
+
+    table, few = of(6)
+    exact = stats.permutation_test(
+        (table["dice"],),
+        lambda dice: stats.spearmanr(table["entropy"], dice)[0],
+        permutation_type="pairings",
+    )
+    assert few["by_chance"] == pytest.approx(exact.pvalue, abs=1e-9)
+    table, many = of(12)
+    assert many["by_chance"] == pytest.approx(stats.spearmanr(table["entropy"], table["dice"])[1])
+
+
+def test_the_temperature_of_a_source_makes_a_modest_one_surer():
+    modest = PromptedMaps(BoxFiller(inside=0.6, outside=0.3), OracleBox(), labels=LABELS)
+    assert temperature_of(modest, [make_case()]).value < 1
+    assert temperatures_of([modest], [make_case()]) == {
+        ("filler", "oracle"): temperature_of(modest, [make_case()]).value
+    }
+    with pytest.raises(InputError, match="no validation case"):
+        temperature_of(modest, [])
+
+
+@pytest.mark.parametrize(
+    ("sources", "message"),
+    [
+        ([], "0 sources and 1 cases"),
+        ([PromptedMaps(BoxFiller(), OracleBox(), labels=LABELS)] * 2, "both called"),
+    ],
+)
+def test_sources_that_cannot_be_told_apart_are_refused(sources, message):
+    with pytest.raises(InputError, match=message):
+        measure_uncertainty(sources, [make_case()], progress=False)
+
+
+def test_several_plans_must_be_oracles():
+    with pytest.raises(InputError, match="boxes from the reference"):
+        PromptedMaps(BoxFiller(), [NeighbourBox(), OracleBox()], labels=LABELS)
+    with pytest.raises(InputError, match="0 prompt plans"):
+        PromptedMaps(BoxFiller(), [], labels=LABELS)
+
+
+def test_a_case_without_a_reference_is_refused():
+    source = PromptedMaps(BoxFiller(), OracleBox(), labels=LABELS)
+    with pytest.raises(InputError, match="has no reference"):
+        measure_uncertainty([source], [replace(make_case(), reference=None)], progress=False)
+
+
+def test_the_miniatures_go_through_alone_and_together():
+    sam, medsam = (mskseg.load_segmenter(f"{name}_vit_mini") for name in ("sam", "medsam"))
+    source = PromptedMaps([sam, medsam], OracleBox(), labels=LABELS)
+    tables = measure_uncertainty([source], [make_case()], slice_step=3, progress=False)
+    row = tables.cases.iloc[0]
+    assert row["miniature"]
+    assert 0 < row["epistemic"] < row["entropy"]
+    assert tables.outlines["predicted_iou"].isna().all(), "MedSAM has no opinion"
+
+
+def test_the_mean_is_over_subjects_and_those_without_a_number_are_counted():
+    table = pd.DataFrame(
+        {
+            "dataset": "d",
+            "subject": ["a", "a", "b"],
+            "arm": "oracle",
+            "dice": [0.9, 0.7, 0.6],
+            "ece_foreground": [math.nan, math.nan, 0.1],
+        }
+    )
+    row = average_subjects(table, by=["arm"], values=["dice", "ece_foreground"]).loc["oracle"]
+    assert row["dice"] == pytest.approx(0.7)
+    assert row["ece_foreground"] == pytest.approx(0.1)
+    assert (row["n_subjects"], row["n_without_ece_foreground"]) == (2, 1)
+
+
+def test_a_predicted_iou_is_calibrated_if_it_comes_true_on_average():
+    outlines = measure(PromptedMaps(BoxFiller(), OracleBox(), labels=LABELS)).outlines
+    bins = opinion_bins(outlines.assign(iou=0.5))
+    assert bins["n"].sum() == len(outlines)
+    assert (bins["confidence"] - bins["hits"]).abs().sum() / len(outlines) == pytest.approx(0.3)
+    with pytest.raises(InputError, match="none of 6 outlines has a predicted IoU"):
+        opinion_bins(outlines.assign(predicted_iou=math.nan))
+
+
+def test_committed_results_are_averaged_under_the_name_of_their_file():
+    ours = measure(PromptedMaps(BoxFiller(), OracleBox(), labels=LABELS)).cases
+    theirs = ours.assign(file="08_nnunet.csv", model="nnU-Net", arm="no box", dice=0.5)
+    cooled = theirs.assign(scaled=True, dice=0.9)  # no mean over a table and its scaled twin
+    table = average_committed(pd.concat([theirs, cooled]), values=["dice"])
+    assert table.index.tolist() == [("08_nnunet.csv", "no box", "nnU-Net")]
+    assert table["dice"].tolist() == [0.5]
+    absent = average_committed(pd.DataFrame({"file": []}), values=["dice"])
+    assert (len(absent), list(absent)) == (0, ["n_subjects", "dice"])
+    with pytest.raises(InputError, match=r"08_nnunet\.csv lacks dice"):
+        average_committed(theirs.drop(columns="dice"), values=["dice"])
+
+
+def test_rows_of_an_arm_and_a_model_are_selected_from_all_tables():
+    sources = [PromptedMaps(BoxFiller(name=name), OracleBox(), labels=LABELS) for name in "ab"]
+    tables = measure(*sources, temperatures={("a", "oracle"): 2.0})
+    assert len(tables.cases) == 3
+    kept = tables.select(arm="oracle", model="a")
+    for name, table in vars(kept).items():
+        assert set(table["model"]) == {"a"}, name
+        assert 0 < len(table) < len(getattr(tables, name)), name
+    assert len(tables.select(scaled=None).cases) == 3
+    assert set(tables.select(model=["a", "b"]).cases["model"]) == {"a", "b"}
+    with pytest.raises(InputError, match=r"the arms \['oracle'\]"):
+        tables.select(arm="neighbour")
+
+
+def test_one_slice_looked_at_is_the_one_that_was_measured():
+    for plan in (OracleBox(), NeighbourBox()):
+        source = PromptedMaps([BoxFiller(), BoxFiller(0.6)], plan, labels=LABELS)
+        measured = {one.case_slice.index: one for one in source.slices(make_case(), step=2)}
+        looked = source.at(make_case(), 2, step=2)
+        assert (looked.members == measured[2].members).all()
+    with pytest.raises(InputError, match="not one of every 2"):
+        source.at(make_case(), 3, step=2)
+
+
+def test_the_look_at_fat_is_of_the_same_person_and_white_in_air():
+    left_out = ["femur cortex", "femur marrow", "subcutaneous fat"]
+    muscles = load_muscles("phantom_infiltrated_thigh", {"test": 1}, left_out=left_out)["test"]
+    case = muscles[0]
+    assert set(np.unique(case.reference.array)) == {0, *muscles.tissues}
+    assert "femur cortex" not in muscles.tissues.values()
+    (look,) = fat_by_grade(muscles)
+    assert look.severity == "Moderate"
+    assert 0.18 < look.in_muscle < 0.34, "as the phantom assumes"
+    assert np.isnan(look.fraction[0, 0]), "air is left white"
+    assert np.isfinite(look.fraction[look.case_slice.label_map > 0]).all()
+
+
+def test_the_fat_fraction_is_that_of_the_biomarkers():
+    some = load_some("phantom_infiltrated_thigh", n_subjects=1, part="test", progress=False)
+    points = load_maps([some])["fat fraction", some.name, some[0].subject]
+    found = fat_fraction_of(some[0])
+    assert found.shape == some[0].image.shape
+    assert found.array == pytest.approx(points.array / 100, nan_ok=True)

@@ -1,0 +1,182 @@
+"""Reliability diagrams, risk and referral curves, and maps over a slice."""
+
+from __future__ import annotations
+
+import matplotlib as mpl
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib import pyplot as plt
+
+from mskseg.case import CaseSlice
+from mskseg.errors import InputError
+from mskseg_studies import uncertainty
+from mskseg_studies.uncertainty.infiltration import FatLook
+from mskseg_studies.uncertainty.map_sources import SliceMaps
+from mskseg_studies.uncertainty.selective import referral_curve
+
+
+@pytest.fixture(autouse=True)
+def headless():
+    with mpl.rc_context():
+        plt.switch_backend("Agg")
+        yield
+        plt.close("all")
+
+
+def bins():
+    """Two grades, two models; the second model is 20 per cent too sure."""
+    rows = []
+    for grade in ("Early", "Severe"):
+        for model, shift in (("a", 0.0), ("b", 0.2)):
+            for number in range(5, 10):
+                sure = (number + 0.5) / 10
+                rows.append((grade, model, "foreground", number, 100, 100 * sure))
+                rows[-1] += (100 * (sure - shift),)
+    names = ["severity", "model", "region", "bin", "n", "confidence", "hits"]
+    return pd.DataFrame(rows, columns=names)
+
+
+def slice_maps(m=2, shape=(12, 20), spacing_mm=(1.0, 1.0)):
+    label_map = np.zeros(shape, dtype=np.int16)
+    label_map[2:8, 3:11] = 4
+    one = CaseSlice(np.zeros(shape, dtype=np.uint8), label_map, spacing_mm, "axial", 0)
+    tissue = np.where(label_map > 0, 0.8, 0.1)
+    tissue[0, 0] = 0.6
+    members = np.stack([np.stack([1 - p, p]) for p in (tissue, tissue**2)[:m]])
+    return SliceMaps(one, (4,), members.astype(np.float32), {}, {}, {}, prompted=True)
+
+
+def test_a_reliability_diagram_has_a_panel_for_each_grade_and_names_the_ece():
+    axes = uncertainty.reliability_charts(bins(), title="both")
+    assert [ax.get_title() for ax in axes] == ["Early", "Severe"]
+    names = [text.get_text() for text in axes[0].get_legend().get_texts()]
+    assert names == ["a (ECE 0.0 %)", "b (ECE 20.0 %)"]
+    x, y = np.asarray(axes[0].collections[1].get_offsets()).T
+    assert x - y == pytest.approx(0.2)
+
+
+def test_bins_with_hardly_a_pixel_are_left_out():
+    table = bins()
+    table.loc[0, ["n", "confidence", "hits"]] = (1, 0.55, 0.0)
+    axes = uncertainty.reliability_charts(table, min_share=0.01)
+    assert len(axes[0].collections[0].get_offsets()) == 4
+
+
+def test_an_empty_region_is_refused():
+    with pytest.raises(InputError, match="'band' pixels"):
+        uncertainty.reliability_charts(bins(), region="band")
+    with pytest.raises(InputError, match="lacks model"):
+        uncertainty.reliability_charts(bins().drop(columns="model"))
+
+
+def test_risk_is_averaged_over_subjects():
+    rows = [("a", s, c, s * c / 10) for s in (1, 3) for c in (0.5, 1.0)]
+    curves = pd.DataFrame(rows, columns=["model", "subject", "coverage", "risk"])
+    ax = uncertainty.risk_coverage_chart(curves)
+    assert ax.lines[0].get_ydata() == pytest.approx([10, 20])
+    assert ax.lines[0].get_xdata() == pytest.approx([50, 100])
+    assert ax.get_title(loc="left") == "a:\n10.0 % wrong in the surer half, 20.0 % in all"
+
+
+def test_referral_lies_between_random_and_best():
+    curve = referral_curve([0.9, 0.5, 0.7], [0.1, 0.9, 0.3], fractions=(0, 0.5, 1))
+    ax = uncertainty.referral_chart({"entropy": curve}, title="t")
+    assert ax.lines[0].get_ydata().tolist() == curve["dice"].tolist()
+    assert (
+        uncertainty.referral_chart({"e": curve})
+        .get_title(loc="left")
+        .endswith("+0.027 over chance (e)")
+    )
+    with pytest.raises(InputError, match="no referral curve"):
+        uncertainty.referral_chart({})
+
+
+def test_the_referral_of_a_model_that_found_nothing_is_not_drawn():
+    curve = referral_curve([0.9, 0.5], [0.1, 0.9])
+    nothing = referral_curve([0.0], [np.nan])
+    assert len(uncertainty.referral_chart({"net": nothing, "e": curve}).lines) == 1
+    with pytest.raises(InputError, match="1 of models that predicted nothing"):
+        uncertainty.referral_chart({"net": nothing})
+
+
+def test_maps_share_one_even_scale_and_true_proportions():
+    one = slice_maps(spacing_mm=(3.0, 1.5)).case_slice
+    low, high = np.full(one.image.shape, 0.1), np.full(one.image.shape, 0.7)
+    axes = uncertainty.maps_beside(one, [low, high], titles=["a", "b"], unit="nats")
+    assert len(axes) == 3
+    limits = {ax.images[-1].get_clim() for ax in axes[1:]}
+    assert limits == {(0.0, 0.7)}
+    assert axes[1].images[-1].get_cmap().name == "viridis"
+    assert axes[1].get_aspect() == 2
+
+
+def test_maps_of_another_shape_are_refused():
+    one = slice_maps().case_slice
+    with pytest.raises(InputError, match="maps of its shape"):
+        uncertainty.maps_beside(one, [np.zeros((3, 3))], titles=["a"], unit="nats")
+
+
+def test_each_slice_has_its_map_below_on_one_scale():
+    one = slice_maps().case_slice
+    maps = [np.full(one.image.shape, 0.2), np.where(one.image == 0, np.nan, 0)]
+    axes = uncertainty.maps_below([one, one], maps, titles=["a", "b"], unit="part", limits=(0, 1))
+    assert [ax.get_title() for ax in axes[0]] == ["a", "b"]
+    assert {ax.images[-1].get_clim() for ax in axes[1]} == {(0, 1)}
+    assert np.ma.getmaskarray(axes[1, 1].images[-1].get_array()).all(), "no value, no colour"
+    with pytest.raises(InputError, match="1 maps"):
+        uncertainty.maps_below([one, one], maps[:1], titles=["a", "b"], unit="", limits=(0, 1))
+
+
+def test_the_fat_page_says_how_much_fat_there_is():
+    one = slice_maps().case_slice
+    look = FatLook("Early", one, np.full(one.image.shape, 0.1), 0.084)
+    axes = uncertainty.fat_page([look, look])
+    assert axes[0, 0].get_title() == "Early"
+    assert axes[0, 0].figure.get_suptitle() == "Fat in the muscles of these people: 8 %, 8 %"
+
+
+def test_a_predicted_iou_that_is_too_high_is_called_so():
+    outlines = pd.DataFrame(
+        {
+            "model": "a",
+            "arm": "oracle",
+            "severity": "Early",
+            "iou": 0.5,
+            "predicted_iou": [0.7, 0.8],
+        }
+    )
+    axes = uncertainty.opinion_charts(outlines)
+    assert axes[0].figure.get_suptitle() == "a: predicted IoU 0.25 too high on average"
+    assert axes[0].get_xlabel() == "predicted IoU"
+
+
+def test_an_ensemble_shows_its_parts_and_a_single_model_does_not():
+    assert [ax.get_title() for ax in uncertainty.uncertainty_maps(slice_maps())] == [
+        "wrong pixels",
+        "all uncertainty",
+        "each member's own",
+        "members disagree",
+    ]
+    assert len(uncertainty.uncertainty_maps(slice_maps(m=1))) == 2
+
+
+def test_wrong_pixels_are_marked():
+    axes = uncertainty.uncertainty_maps(slice_maps(m=1))
+    marked = ~np.ma.getmaskarray(axes[0].images[-1].get_array())
+    assert np.argwhere(marked).tolist() == [[0, 0]]
+    assert "100 % of pairs" in axes[0].figure.get_suptitle(), (
+        "the one wrong pixel is the least sure"
+    )
+
+
+def test_the_readers_page_ranks_the_outlines_and_marks_what_to_check():
+    axes = uncertainty.reading_page(slice_maps(m=1), tissues={4: "sartorius"}, title="check this")
+    names = [text.get_text() for text in axes[0].figure.legends[0].get_texts()]
+    assert names[-1] == "80 %  sartorius"
+    doubtful, check = (~np.ma.getmaskarray(im.get_array()) for im in axes[1].images[1:])
+    assert check[0, 0]
+    assert doubtful[3, 4]
+    assert not (check & doubtful).any()
+    told = uncertainty.reading_page(slice_maps(m=1), tissues={})[0].figure.get_suptitle()
+    assert told.startswith("100 % of the errors lie in the 100 % of the area")

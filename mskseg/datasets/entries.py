@@ -50,11 +50,10 @@ class RemoteFile(_Strict):
 class _Entry(_Strict):
     """What data sets and models have in common.
 
-    `access` is "package" (comes with an installed package), "direct" (from its address), "registration"
-    (a person agrees to terms and brings a whole folder) or "instructions" (a person brings the
-    files, which are known by sha256). `unverified` lists the statements of the entry that nobody
-    here has checked against the files themselves.
-    """
+    `access` is "package" (comes with an installed package), "direct" (from its address),
+    "registration" (a person agrees to terms and brings a whole folder) or "instructions" (a person
+    brings the files, which are known by sha256). `unverified` lists the statements of the entry
+    that nobody here has checked against the files themselves. """
 
     title: str
     access: Access

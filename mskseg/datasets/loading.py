@@ -39,10 +39,10 @@ def load_cases(
     """Load a data set of the manifest.
 
     A phantom is made on first use, only as far as it is asked for, and kept in the cache
-    (`mskseg.datasets.manifest.cache_dir`) under the phantom's version; real scans are fetched, checked
-    by sha256, and kept there too. Where a registration is needed, a person brings the folder: it is
-    looked for at `root`, in ``$MSKSEG_DATA/<name>`` and in the cache's folder of that name. A data
-    set of many scans reads each one when it is asked for.
+    (`mskseg.datasets.manifest.cache_dir`) under the phantom's version; real scans are fetched,
+    checked by sha256, and kept there too. Where a registration is needed, a person brings the
+    folder: it is looked for at `root`, in ``$MSKSEG_DATA/<name>`` and in the cache's folder of that
+    name. A data set of many scans reads each one when it is asked for.
 
     Parameters
     ----------

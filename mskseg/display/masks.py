@@ -141,10 +141,9 @@ def embedding_beside(
     colours : (rows, columns, 3) float
         From `mskseg_studies.model_parts.views.embedding_colours`.
     likeness : (rows, columns) float
-        From `mskseg_studies.model_parts.views.embedding_likeness`.
+        How much each cell is like the one under the point.
     cell_px : (x, y)
-        Pixels of the slice that a cell covers, from `mskseg_studies.model_parts.views.slice_px_per_cell`. The
-        last cells may reach beyond the slice.
+        Pixels of the slice that a cell covers. The last cells may reach beyond the slice.
     point : (2,) float
         x, y of the cell that the others were compared with.
     title : str

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mskseg.errors import InputError
-from mskseg.evaluation.surfaces import bounding_slices
 from mskseg.prompts import label_components
+from mskseg.prompts.checks import bounding_slices
 
 if TYPE_CHECKING:
     from mskseg.case import Case, CaseSlice

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from mskseg.evaluation import metrics
 from mskseg.evaluation.prediction import LabelPrediction, Named
-from mskseg.evaluation.surfaces import bounding_slices
 from mskseg.prompts import fill_boxes
+from mskseg.prompts.checks import bounding_slices
 
 if TYPE_CHECKING:
     from mskseg.case import Case

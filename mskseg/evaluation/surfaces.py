@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.spatial import KDTree
 
 from mskseg.errors import InputError
-from mskseg.prompts.checks import checked_mask
+from mskseg.prompts.checks import bounding_slices, checked_mask
 
 BoolMask = NDArray[np.bool_]
 
@@ -51,16 +51,6 @@ def surface_points(mask: BoolMask) -> NDArray[np.intp]:
             interior &= padded[(*centre[:axis], side, *centre[axis + 1 :])]
     corner = np.array([bound.start for bound in bounds], dtype=np.intp)
     return np.argwhere(box & ~interior) + corner
-
-
-def bounding_slices(mask: BoolMask) -> tuple[slice, ...]:
-    """Find the bounding box of a mask, one slice per axis; slices of length 0 if it is empty."""
-    bounds = []
-    for axis in range(mask.ndim):
-        others = tuple(other for other in range(mask.ndim) if other != axis)
-        used = np.flatnonzero(mask.any(axis=others))
-        bounds.append(slice(int(used[0]), int(used[-1]) + 1) if used.size else slice(0, 0))
-    return tuple(bounds)
 
 
 def nearest_distances(

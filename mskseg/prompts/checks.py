@@ -154,3 +154,13 @@ def check_amount(amount: float, what: str) -> float:
     if not np.isfinite(amount) or amount < 0:
         raise InputError(f"{what} is a finite number of 0 or more, got {amount}")
     return float(amount)
+
+
+def bounding_slices(mask: Mask) -> tuple[slice, ...]:
+    """Find the bounding box of a mask, one slice per axis; slices of length 0 if it is empty."""
+    bounds = []
+    for axis in range(mask.ndim):
+        others = tuple(other for other in range(mask.ndim) if other != axis)
+        used = np.flatnonzero(mask.any(axis=others))
+        bounds.append(slice(int(used[0]), int(used[-1]) + 1) if used.size else slice(0, 0))
+    return tuple(bounds)

@@ -10,7 +10,7 @@ import numpy as np
 
 from mskseg import prompts
 from mskseg.errors import InputError
-from mskseg.evaluation.surfaces import bounding_slices
+from mskseg.prompts.checks import bounding_slices
 from mskseg.prompts.label_prompts import BoolMask, LabelPrompts, PromptKind
 
 

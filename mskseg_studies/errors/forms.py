@@ -21,9 +21,9 @@ from mskseg.evaluation.case_run import CaseRun
 from mskseg.evaluation.metrics import relative_volume_error
 from mskseg.evaluation.prediction import LabelPrediction, PromptableSegmenter
 from mskseg.evaluation.rows import described_scan
-from mskseg.evaluation.surfaces import bounding_slices, checked_spacing, outline_mm
+from mskseg.evaluation.surfaces import checked_spacing, outline_mm
 from mskseg.prompts import label_components
-from mskseg.prompts.checks import checked_mask
+from mskseg.prompts.checks import bounding_slices, checked_mask
 from mskseg.prompts.oracle_plans import OracleBox
 from mskseg.prompts.plans import PromptPlan
 

@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 
 from mskseg.case import Case, CaseSlice
 from mskseg.evaluation.rows import SCAN
-from mskseg.evaluation.surfaces import bounding_slices
 from mskseg.evaluation.tissues import thickness_mm
+from mskseg.prompts.checks import bounding_slices
 from mskseg_studies.errors.biomarker_maps import Maps
 from mskseg_studies.errors.biomarkers import agreement_table, height_mm, mean_inside
 

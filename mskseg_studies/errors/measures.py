@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from mskseg.case import Case
 from mskseg.evaluation import metrics
 from mskseg.evaluation.prediction import LabelPrediction
-from mskseg.evaluation.surfaces import bounding_slices
+from mskseg.prompts.checks import bounding_slices
 from mskseg_studies.errors.biomarker_maps import Maps
 from mskseg_studies.errors.forms import form_errors
 from mskseg_studies.errors.markers import BIOMARKERS, map_slice, measure_slice

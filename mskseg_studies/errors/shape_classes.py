@@ -11,9 +11,9 @@ from numpy.typing import ArrayLike
 
 from mskseg.case import Case
 from mskseg.evaluation.metrics import dice
-from mskseg.evaluation.surfaces import bounding_slices, checked_spacing
+from mskseg.evaluation.surfaces import checked_spacing
 from mskseg.evaluation.tissues import shape_of
-from mskseg.prompts.checks import checked_mask
+from mskseg.prompts.checks import bounding_slices, checked_mask
 
 ShapeClass = Literal["thin", "ring", "ellipse", "bulk"]
 

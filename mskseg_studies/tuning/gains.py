@@ -56,8 +56,8 @@ def cross_table(scores: pd.DataFrame, *, subsets: Iterable[Subset], seed: int = 
     -------
     pandas.DataFrame
         A row for each subset, data set, sequence and part: `kinship` (see
-        `mskseg_studies.tuning.subsets.Subset.kinship`), `in_distribution`, `dice_zero_shot`, `dice_tuned`,
-        `gain`, `gain_low`, `gain_high`, `relative_gain`, `n_subjects`. The interval is that of
+        `Subset.kinship`), `in_distribution`, `dice_zero_shot`, `dice_tuned`, `gain`,
+        `gain_low`, `gain_high`, `relative_gain`, `n_subjects`. The interval is that of
         `bootstrap.interval_of_mean` at 95 per cent, not corrected for the number of cells.
 
     Raises

@@ -82,7 +82,7 @@ class MapSource(Protocol):
 
 
 class ProbabilityVolumes(Protocol):
-    """What an automatic model predicted, as `mskseg_studies.specialists.volumes.Predictions` holds it."""
+    """What an automatic model predicted, as the specialists' `Predictions` hold it."""
 
     @property
     def labels(self) -> tuple[int, ...]:

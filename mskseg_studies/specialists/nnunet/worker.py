@@ -1,4 +1,4 @@
-"""The process in which nnU-Net works: ``python -m mskseg_studies.specialists.nnunet.worker JOB STAGE``.
+"""The process in which nnU-Net works, started as a module with the words JOB and STAGE.
 
 It runs in a process of its own, since nnU-Net reads its folders from environment variables when it
 is imported, prints a great deal, and may be killed for memory. Stages: ``plan`` (fingerprint, plan,

@@ -53,7 +53,8 @@ class _Entry(_Strict):
     `access` is "package" (comes with an installed package), "direct" (from its address),
     "registration" (a person agrees to terms and brings a whole folder) or "instructions" (a person
     brings the files, which are known by sha256). `unverified` lists the statements of the entry
-    that nobody here has checked against the files themselves. """
+    that nobody here has checked against the files themselves.
+    """
 
     title: str
     access: Access

@@ -141,7 +141,7 @@ def write_figure(
     segmenter: Segmenter, assessment: Assessment, path: Path, *, facts: dict[str, Any]
 ) -> None:
     """Draw the best, median and worst real slices, ten of each, as a PNG."""
-    from mskseg.display.figures import save_figure
+    from mskseg.display.style import save_figure
     from mskseg_mini.figures import ranking_page
 
     ranked = ranked_slices(segmenter, assessment.real.values())

@@ -11,8 +11,8 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from numpy.typing import NDArray
 
-from mskseg.display.colours import PREDICTION, REFERENCE, tissue_colours
 from mskseg.display.slices import OUTLINE, draw_label_map, show_slice
+from mskseg.display.style import PREDICTION, REFERENCE, tissue_colours
 from mskseg.errors import InputError
 
 if TYPE_CHECKING:

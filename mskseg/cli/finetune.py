@@ -236,7 +236,7 @@ def draw(
     import numpy as np
 
     from mskseg.display.before_after import before_and_after
-    from mskseg.display.figures import save_figure
+    from mskseg.display.style import save_figure
     from mskseg.evaluation.case_run import CaseRun
     from mskseg.evaluation.metrics import dice
     from mskseg.prompts.oracle_plans import OracleBox, OraclePoint

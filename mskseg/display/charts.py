@@ -10,7 +10,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
-from mskseg.display.colours import FILLED_BOX, PLANS
+from mskseg.display.style import FILLED_BOX, PALETTE
 from mskseg.errors import InputError
 from mskseg.evaluation.summary import IN_THE_MEAN, summarise
 
@@ -64,7 +64,7 @@ def dice_by_tissue(
         rows = scored[(scored[_PLAN] == mean[_PLAN].iloc[0]).all(axis=1)].set_index(_ROW)
         base = np.array([order.index(key) for key in mean.index]) + offset
         slices_at = np.array([order.index(key) for key in rows.index]) + offset
-        colour = PLANS[number % len(PLANS)]
+        colour = PALETTE[number % len(PALETTE)]
         ax.scatter(rows["dice"], slices_at, s=7, color=colour, alpha=0.3, linewidths=0)
         ax.scatter(
             mean["filled_box_dice"],
@@ -135,7 +135,7 @@ def _explain(ax: Axes, plans: Sequence[pd.DataFrame]) -> None:
     ]
     if len(plans) > 1:
         marks += [
-            _mark("s", label=_name(mean), color=PLANS[number % len(PLANS)], markersize=7)
+            _mark("s", label=_name(mean), color=PALETTE[number % len(PALETTE)], markersize=7)
             for number, mean in enumerate(plans)
         ]
     ax.figure.legend(

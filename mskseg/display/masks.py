@@ -11,9 +11,9 @@ from matplotlib.axes import Axes
 from numpy.typing import ArrayLike, NDArray
 
 from mskseg.case import CaseSlice
-from mskseg.display.colours import PLANS, PREDICTION, tissue_colours
 from mskseg.display.montage import montage
 from mskseg.display.slices import draw_label_map, draw_points
+from mskseg.display.style import PALETTE, PREDICTION, tissue_colours
 from mskseg.errors import InputError
 
 _MARKERS = ("o", "s", "^", "D")
@@ -55,7 +55,7 @@ def estimate_chart(
             s=16,
             alpha=0.6,
             marker=_MARKERS[number % len(_MARKERS)],
-            color=PLANS[number % len(PLANS)],
+            color=PALETTE[number % len(PALETTE)],
             edgecolors="none",
             label=name,
         )

@@ -12,12 +12,12 @@ from matplotlib.patches import Patch
 from numpy.typing import NDArray
 
 from mskseg.case import CaseSlice
-from mskseg.display.colours import tissue_colours
 from mskseg.display.slices import draw_label_map, labels_in, show_slice
+from mskseg.display.style import tissue_colours
 from mskseg.errors import InputError
 
 if TYPE_CHECKING:
-    from mskseg.display.colours import RGB
+    from mskseg.display.style import RGB
 
 _PANEL = 3.2  # inches
 _LEGEND_LINE = 0.17

@@ -12,7 +12,6 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from numpy.typing import ArrayLike, NDArray
 
-from mskseg.display.colours import PREDICTION, REFERENCE, tissue_colours
 from mskseg.display.slices import (
     OUTLINE,
     Colour,
@@ -24,6 +23,7 @@ from mskseg.display.slices import (
     masks_of,
     show_slice,
 )
+from mskseg.display.style import PREDICTION, REFERENCE, tissue_colours
 
 if TYPE_CHECKING:
     from mskseg.volume import Plane

@@ -16,7 +16,7 @@ from matplotlib.patches import Rectangle
 from matplotlib.patheffects import withStroke
 from numpy.typing import ArrayLike, NDArray
 
-from mskseg.display.colours import RGB
+from mskseg.display.style import RGB
 from mskseg.errors import InputError
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import NullFormatter, NullLocator, ScalarFormatter
 from numpy.typing import NDArray
 
-from mskseg.display.colours import PLANS
+from mskseg.display.style import PALETTE
 from mskseg.errors import InputError
 
 if TYPE_CHECKING:
@@ -21,8 +21,8 @@ _MARKERS = ("o", "s", "^", "D", "v", "P")
 _LINES = ("solid", "dashed", "dotted", "dashdot")
 _WAYS = {
     "drawing_s": ("drawing", "0.35", "s"),
-    "clicking_s": ("clicks", PLANS[0], "o"),
-    "boxing_s": ("boxes", PLANS[1], "D"),
+    "clicking_s": ("clicks", PALETTE[0], "o"),
+    "boxing_s": ("boxes", PALETTE[1], "D"),
 }
 
 
@@ -83,7 +83,7 @@ def sweep_chart(
             label=str(name),
             marker=_MARKERS[number % len(_MARKERS)],
             linestyle=_LINES[number % len(_LINES)],
-            color=PLANS[number % len(PLANS)],
+            color=PALETTE[number % len(PALETTE)],
             capsize=3,
         )
     if level is not None:
@@ -127,7 +127,7 @@ def ranked_bars(
     ordered = means.sort_values(value)
     if ax is None:
         ax = plt.subplots(figsize=(6.4, 1.0 + 0.34 * len(ordered)), layout="constrained")[1]
-    bars = ax.barh(ordered[name].astype(str), ordered[value], color=PLANS[0], height=0.7)
+    bars = ax.barh(ordered[name].astype(str), ordered[value], color=PALETTE[0], height=0.7)
     ax.bar_label(bars, fmt="%.3f", padding=3, fontsize=9)
     ax.set(xlabel="Dice", xlim=(0, 1.12), xticks=np.linspace(0, 1, 6))
     ax.set_title(title, loc="left", fontsize=11)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
 
-from mskseg.display.colours import PLANS
+from mskseg.display.style import PALETTE
 from mskseg.errors import InputError
 
 if TYPE_CHECKING:
@@ -15,12 +15,12 @@ if TYPE_CHECKING:
 
 # Colour and hatch say the same twice, for print and for colour-blind readers.
 _STYLES = {
-    "holds here": (PLANS[0], ""),
-    "does not hold here": (PLANS[1], "//"),
+    "holds here": (PALETTE[0], ""),
+    "does not hold here": (PALETTE[1], "//"),
     "inconclusive": ("#BBBBBB", ""),
     "not testable here": ("#EDEDED", ".."),
     "its notebook was not run": ("#FFFFFF", ""),
-    "its cell vanished": (PLANS[3], "xx"),
+    "its cell vanished": (PALETTE[3], "xx"),
 }
 _TICKS = (-30, -10, -3, -1, 0, 1, 3, 10, 30)  # margins
 _MARKERS = {"holds here": "o", "does not hold here": "X", "inconclusive": "D"}

@@ -11,7 +11,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
-from mskseg.display.colours import PLANS
+from mskseg.display.style import PALETTE
 from mskseg.errors import InputError
 from mskseg_studies.errors.biomarkers import agreement
 
@@ -88,7 +88,7 @@ def effect_panels(
 def _draw_effect(ax: Axes, pairs: NDArray[Any], *, number: int, name: str, n_bins: int) -> None:
     if not len(pairs):
         return
-    colour = PLANS[number % len(PLANS)]
+    colour = PALETTE[number % len(PALETTE)]
     x, y = pairs.T
     ax.scatter(x, y, s=5, color=colour, alpha=0.12, linewidths=0, rasterized=True)
     edges = np.unique(np.quantile(x, np.linspace(0, 1, n_bins + 1)))
@@ -133,8 +133,8 @@ def change_chart(changes: pd.DataFrame, *, title: str = "", ax: Axes | None = No
     rows = changes.assign(name=names)
     for at, row in enumerate(rows.itertuples()):
         number = models.index(row.segmenter)
-        ax.plot((row.lowest, row.highest), (at, at), color=PLANS[number], linewidth=2)
-        ax.plot(row.change, at, _MARKERS[number % 4], color=PLANS[number], markersize=7)
+        ax.plot((row.lowest, row.highest), (at, at), color=PALETTE[number], linewidth=2)
+        ax.plot(row.change, at, _MARKERS[number % 4], color=PALETTE[number], markersize=7)
     ax.axvline(0, color="0.4", linewidth=0.8)
     labels = [
         f"{n}\n{m}, n={k}"
@@ -197,7 +197,7 @@ def _draw_agreement(ax: Axes, rows: pd.DataFrame) -> None:
     reach, unit = first["smallest_change"], first["unit"]
     ax.axhspan(-reach, reach, color="0.87", zorder=0, label="smaller than what matters")
     for number, (model, group) in enumerate(rows.groupby("segmenter", sort=False)):
-        colour, known = PLANS[number % len(PLANS)], group.dropna(subset=["difference"])
+        colour, known = PALETTE[number % len(PALETTE)], group.dropna(subset=["difference"])
         middle = (known["reference"] + known["prediction"]) / 2
         ax.scatter(
             middle, known["difference"], s=20, color=colour, alpha=0.6, linewidths=0,
@@ -251,7 +251,7 @@ def form_panels(table: pd.DataFrame, *, group: str = "group", title: str = "") -
         for number, (model, offset) in enumerate(zip(models, offsets, strict=True)):
             of_model = table[table["segmenter"] == model].groupby(group, sort=False)[column]
             low, middle, high = (of_model.quantile(q).reindex(kinds) for q in (0.25, 0.5, 0.75))
-            at, colour = np.arange(len(kinds)) + offset, PLANS[number % len(PLANS)]
+            at, colour = np.arange(len(kinds)) + offset, PALETTE[number % len(PALETTE)]
             ax.hlines(at, low, high, color=colour, linewidth=2)
             ax.plot(middle, at, _MARKERS[number % 4], color=colour, markersize=6, label=model)
             for value, place in zip(middle, at, strict=True):

@@ -11,8 +11,8 @@ import pandas as pd
 from matplotlib.axes import Axes
 from numpy.typing import ArrayLike, NDArray
 
-from mskseg.display.colours import PLANS, PREDICTION
 from mskseg.display.slices import draw_boxes, draw_label_map, frame_around, show_slice
+from mskseg.display.style import PALETTE, PREDICTION
 from mskseg.errors import InputError
 from mskseg.evaluation.prediction import LabelPrediction
 
@@ -120,7 +120,7 @@ def ceiling_chart(
     ax.hlines(at, spans["min"], spans["max"], color="0.65", linewidth=6, label="second reader")
     for number, (model, rows) in enumerate(means.groupby("segmenter", sort=False)):
         dice = rows.set_index(keys)["dice"].reindex(spans.index)
-        marker, colour = _MARKERS[number % 4], PLANS[number % len(PLANS)]
+        marker, colour = _MARKERS[number % 4], PALETTE[number % len(PALETTE)]
         ax.plot(dice, at, marker, color=colour, markersize=5, label=model)
     first = means[means["segmenter"] == means["segmenter"].iloc[0]].set_index(keys)["dice"]
     reached = int((first.reindex(spans.index) >= spans["min"]).sum())
@@ -161,7 +161,7 @@ def stray_chart(
     draw_label_map(axes[0], reference, colours={1: _REFERENCE}, linestyle="dashed")
     for number, (column, name) in enumerate(_DISTANCES.items()):
         axes[1].plot(
-            scores["stray_px"], scores[column], marker=_MARKERS[number], color=PLANS[number],
+            scores["stray_px"], scores[column], marker=_MARKERS[number], color=PALETTE[number],
             label=name,
         )  # fmt: skip
     axes[1].set(xlabel="area of the stray piece (pixels)", ylabel="mm")
@@ -206,7 +206,7 @@ def drift_chart(means: pd.DataFrame, *, title: str | None = None, ax: Axes | Non
     for (model, plan), rows in means.groupby(["segmenter", "box_source"], sort=False):
         number, style = models.index(model), plans.index(plan)
         ax.plot(
-            rows["steps"], rows["dice"], marker=_MARKERS[number % 4], color=PLANS[number],
+            rows["steps"], rows["dice"], marker=_MARKERS[number % 4], color=PALETTE[number],
             linestyle=_LINES[style % 4], label=f"{model}, {plan}",
         )  # fmt: skip
     ax.set(xlabel="slices from the one that was boxed", ylabel="Dice", ylim=(0, 1))

@@ -10,7 +10,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from numpy.typing import ArrayLike
 
-from mskseg.display.colours import PLANS
+from mskseg.display.style import PALETTE
 from mskseg.errors import InputError
 
 _LINES = ("solid", "dashed", "dotted", "dashdot")  # apart in black and white too
@@ -111,7 +111,7 @@ def spectra(
 
 def _style(number: int) -> dict[str, Any]:
     return {
-        "color": PLANS[number % len(PLANS)],
+        "color": PALETTE[number % len(PALETTE)],
         "linestyle": _LINES[number % len(_LINES)],
         "linewidth": 1.6,
     }

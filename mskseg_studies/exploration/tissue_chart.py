@@ -10,7 +10,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import LogLocator, NullFormatter, ScalarFormatter
 from numpy.typing import NDArray
 
-from mskseg.display.colours import PLANS
+from mskseg.display.style import PALETTE
 from mskseg.errors import InputError
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ def tissue_chart(means: pd.DataFrame, *, title: str = "") -> NDArray[Any]:
     for ax, (column, label) in zip(axes, _PANELS, strict=True):
         for shape, marker in _MARKERS.items():
             chosen = (rows["shape"] == shape).to_numpy()
-            colours = [PLANS[number % len(PLANS)] for number in rows["order"][chosen]]
+            colours = [PALETTE[number % len(PALETTE)] for number in rows["order"][chosen]]
             ax.scatter(
                 rows[column][chosen],
                 height[chosen],
@@ -94,7 +94,7 @@ def tissue_chart(means: pd.DataFrame, *, title: str = "") -> NDArray[Any]:
 
 def _dataset_marks(names: list[str]) -> list[Line2D]:
     return [
-        Line2D([], [], linestyle="none", marker="s", color=PLANS[n % len(PLANS)], label=name)
+        Line2D([], [], linestyle="none", marker="s", color=PALETTE[n % len(PALETTE)], label=name)
         for n, name in enumerate(names)
     ]
 

@@ -8,12 +8,12 @@ import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.patches import FancyBboxPatch
 
-from mskseg.display.colours import PLANS
+from mskseg.display.style import PALETTE
 
 if TYPE_CHECKING:
     from mskseg_studies.model_parts.parts import ModelShapes
 
-_PART, _DATA = PLANS[0], "0.35"
+_PART, _DATA = PALETTE[0], "0.35"
 _HEIGHT = 0.9
 
 

@@ -9,7 +9,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
 
-from mskseg.display.colours import PLANS
+from mskseg.display.style import PALETTE
 from mskseg.errors import InputError
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ def dot_rows(
             xerr=None if spread is None else some[spread].fillna(0),
             label=str(model),
             marker=_MARKERS[number % len(_MARKERS)],
-            color=PLANS[number % len(PLANS)],
+            color=PALETTE[number % len(PALETTE)],
             linestyle="none",
             markersize=7,
             capsize=2,

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from matplotlib.axes import Axes
 
-from mskseg.display.colours import tissue_colours
 from mskseg.display.montage import montage
 from mskseg.display.slices import draw_label_map, frame_around
+from mskseg.display.style import tissue_colours
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

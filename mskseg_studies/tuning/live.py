@@ -8,7 +8,7 @@ import matplotlib.pyplot as plt
 from IPython import display
 from matplotlib.figure import Figure
 
-from mskseg.display.colours import PLANS
+from mskseg.display.style import PALETTE
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -46,8 +46,8 @@ def _drawn(history: pd.DataFrame) -> Figure:
     figure, axes = plt.subplots(1, 2, figsize=(7.6, 2.7), layout="constrained")
     plt.close(figure)  # shown by its handle alone, not a second time at the end of the cell
     for ax, value, label, colour in (
-        (axes[0], "loss", "training loss", PLANS[0]),
-        (axes[1], "validation_dice", "validation Dice", PLANS[1]),
+        (axes[0], "loss", "training loss", PALETTE[0]),
+        (axes[1], "validation_dice", "validation Dice", PALETTE[1]),
     ):
         ax.plot(history["epoch"], history[value], marker="o", color=colour)
         ax.set(xlabel="epoch", ylabel=label)

@@ -16,8 +16,8 @@ from matplotlib.colors import ListedColormap
 from numpy.typing import ArrayLike, NDArray
 
 from mskseg.case import CaseSlice
-from mskseg.display.colours import PREDICTION, REFERENCE
 from mskseg.display.slices import draw_label_map, show_slice
+from mskseg.display.style import PREDICTION, REFERENCE
 from mskseg.errors import InputError
 from mskseg_studies.uncertainty.entropy import entropy_parts
 from mskseg_studies.uncertainty.infiltration import FatLook

@@ -10,8 +10,8 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from numpy.typing import ArrayLike, NDArray
 
-from mskseg.display.colours import REFERENCE
 from mskseg.display.slices import OUTLINE, show_slice
+from mskseg.display.style import REFERENCE
 from mskseg_studies.uncertainty.map_figures import (
     draw_outlines,
     fill_pixels,

@@ -10,7 +10,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
-from mskseg.display.colours import PLANS
+from mskseg.display.style import PALETTE
 from mskseg.errors import InputError
 from mskseg_studies.uncertainty.case_tables import opinion_bins
 
@@ -137,7 +137,7 @@ def _reliability_line(
     ece = (sums["confidence"] - sums["hits"]).abs().sum() / total
     shown = sums[sums["n"] > max(min_share * total, 0)]
     x, y = shown["confidence"] / shown["n"], shown["hits"] / shown["n"]
-    colour = PLANS[number % len(PLANS)]
+    colour = PALETTE[number % len(PALETTE)]
     ax.plot(x, y, color=colour, linewidth=1.2, linestyle=_LINES[number % len(_LINES)])
     ax.scatter(
         x,
@@ -217,7 +217,7 @@ def referral_chart(
     for number, (name, curve) in enumerate(drawn.items()):
         x, y = (100 * curve["referred"]).to_numpy(), curve["dice"].to_numpy()
         _line(ax, x, y, name=f"{name}, by doubt", number=number)
-        colour = PLANS[number % len(PLANS)]
+        colour = PALETTE[number % len(PALETTE)]
         label = f"{name}, from random to best"
         ax.fill_between(x, curve["random"], curve["best"], color=colour, alpha=0.14, label=label)
     ax.set(
@@ -245,7 +245,7 @@ def _line(
     ax.plot(
         x,
         y,
-        color=PLANS[number % len(PLANS)],
+        color=PALETTE[number % len(PALETTE)],
         linestyle=_LINES[number % len(_LINES)],
         marker=_MARKERS[number % len(_MARKERS)],
         markersize=4,

@@ -20,9 +20,9 @@ from numpy.typing import NDArray
 
 from mskseg.case import Case
 from mskseg.display.canvas.session import Session
-from mskseg.display.colours import tissue_colours
 from mskseg.display.masks import masks_beside
 from mskseg.display.slices import EDGES, draw_boxes, draw_label_map, draw_points, show_slice
+from mskseg.display.style import tissue_colours
 from mskseg.errors import InputError, MsksegError
 from mskseg.models.segmenter import Segmenter
 from mskseg.volume import Plane

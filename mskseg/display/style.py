@@ -1,0 +1,159 @@
+"""One look for all figures: colours, markers, axes of charts, and PNG files with provenance."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any, Literal
+
+import matplotlib.pyplot as plt
+from matplotlib.axes import Axes
+from matplotlib.colors import to_rgb
+from matplotlib.figure import Figure
+
+from mskseg.errors import InputError
+from mskseg.files import written_atomically
+from mskseg.provenance import PNG_KEY, png_text
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+RGB = tuple[float, float, float]
+
+# Okabe and Ito's set without black, which is lost on a grey image. After them, one by one, the
+# colour farthest from all before it (CIEDE2000, the smallest of three views: normal, without red
+# cones, without green cones), none so dark that it is lost on muscle.
+_TISSUES = (
+    *("#E69F00", "#56B4E9", "#F0E442", "#CC79A7", "#009E73", "#D55E00", "#0072B2"),
+    *("#B1143B", "#B1FFEB", "#FFB19D", "#764E76", "#8976FF", "#FF4E62", "#6214FF", "#C4FF9D"),
+    *("#EBC4EB", "#C4009D", "#B12700", "#76894E", "#3B8989", "#76C4C4", "#3BD862", "#C48989"),
+    *("#00FFC4", "#9D6276", "#899DC4", "#FF9DC4", "#9D4ED8", "#9D76B1", "#149D27", "#B10062"),
+    *("#76B176", "#FF89FF", "#14764E", "#9D6227", "#D83B89"),
+)
+
+PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
+"""Colours of the series of a chart, in their order."""
+REFERENCE = "#FFFFFF"
+PREDICTION = "#E69F00"
+FILLED_BOX = "#666666"
+
+_MARKERS = ("o", "s", "^", "D", "v", "P")
+_LINESTYLES = ("solid", "dashed", "dotted", "dashdot")
+
+
+def tissue_colours(labels: Iterable[int]) -> dict[int, RGB]:
+    """Give each label a colour that stays apart from the others for colour-blind readers too.
+
+    Parameters
+    ----------
+    labels : iterable of int
+        All labels of the data set, not only those of a slice: then a tissue keeps its colour from
+        figure to figure.
+
+    Returns
+    -------
+    dict of int to (3,) float
+        Red, green, blue from 0 to 1. There are 36; from the 37th label on colours repeat.
+    """
+    ordered = sorted(set(labels))
+    return {label: to_rgb(_TISSUES[k % len(_TISSUES)]) for k, label in enumerate(ordered)}
+
+
+def series_style(number: int, *, line: bool = True) -> dict[str, Any]:
+    """Keyword arguments for `Axes.plot`: colour, marker and, if it is a line, its dashes."""
+    style: dict[str, Any] = {
+        "color": PALETTE[number % len(PALETTE)],
+        "marker": _MARKERS[number % len(_MARKERS)],
+    }
+    return style | ({"linestyle": _LINESTYLES[number % len(_LINESTYLES)]} if line else {})
+
+
+def chart_axes(ax: Axes | None, size: tuple[float, float] = (6.0, 3.8)) -> Axes:
+    """Give `ax`, or the axes of a new figure of `size` inches (width, height)."""
+    return plt.subplots(figsize=size, layout="constrained")[1] if ax is None else ax
+
+
+def finish_chart(
+    ax: Axes,
+    title: str = "",
+    *,
+    grid: Literal["x", "y", "both"] | None = "both",
+    legend: Literal["inside", "right", "below"] | None = "inside",
+    legend_columns: int = 1,
+) -> Axes:
+    """Give a chart the look that all share: title, grid behind the data, no frame, legend.
+
+    Parameters
+    ----------
+    ax : Axes
+    title : str
+        States the finding.
+    grid : {"x", "y", "both"} or None
+    legend : {"inside", "right", "below"} or None
+        Of what has a label: in the axes, beside them, or below the whole figure.
+    legend_columns : int
+
+    Returns
+    -------
+    Axes
+        `ax`.
+    """
+    ax.set_title(title, loc="left", fontsize=11)
+    ax.spines[["top", "right"]].set_visible(False)
+    if grid is not None:
+        ax.grid(axis=grid, color="0.9", linewidth=0.6)
+        ax.set_axisbelow(True)
+    look: dict[str, Any] = {"frameon": False, "fontsize": 9, "ncols": legend_columns}
+    if legend == "below":
+        ax.figure.legend(loc="outside lower center", **look)
+    elif legend == "right":
+        ax.legend(loc="center left", bbox_to_anchor=(1, 0.5), **look)
+    elif legend == "inside":
+        ax.legend(**look)
+    return ax
+
+
+def check_columns(table: pd.DataFrame, columns: Iterable[str]) -> None:
+    """Raise InputError if a table of a chart has no row or lacks one of the columns."""
+    missing = [name for name in columns if name not in table]
+    if table.empty or missing:
+        raise InputError(
+            f"the table has {len(table)} rows and lacks {missing or 'nothing'}; pass one or more "
+            f"rows with the columns {', '.join(columns)}"
+        )
+
+
+def save_figure(
+    figure: Figure | Axes, path: str | os.PathLike[str], *, provenance: Mapping[str, Any]
+) -> None:
+    """Write a figure as PNG that carries its provenance.
+
+    Parameters
+    ----------
+    figure : Figure or Axes
+        What to write; of Axes the whole figure.
+    path : path-like
+        Ends in ``.png``. Written completely or not at all.
+    provenance : mapping
+        From `mskseg.provenance.provenance`; `read_provenance` gives it back.
+
+    Raises
+    ------
+    InputError
+        If the path does not end in ``.png``.
+    OutputError
+        If the file cannot be written.
+    """
+    if not os.fspath(path).lower().endswith(".png"):
+        raise InputError(f"expected a path that ends in .png, which holds metadata, got {path}")
+    whole = figure if isinstance(figure, Figure) else figure.get_figure(root=True)
+    if whole is None:
+        raise InputError("these axes are not part of a figure any more; draw them again")
+    with written_atomically(path) as target:
+        whole.savefig(
+            target,
+            dpi=150,
+            format="png",
+            bbox_inches="tight",  # keeps a legend beside the axes inside the file
+            metadata={PNG_KEY: png_text(provenance)},
+        )

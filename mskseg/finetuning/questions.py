@@ -22,7 +22,7 @@ from mskseg.finetuning.samples import Visit
 from mskseg.finetuning.targets import targets_in_frame
 from mskseg.models.preprocessing import Preprocessing
 from mskseg.models.upstream import Sam
-from mskseg.prompts.prompt import Prompts
+from mskseg.prompts.prompt import Prompt
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,7 +57,7 @@ def ask(visits: Sequence[Visit], model: Sam, preprocessing: Preprocessing) -> Qu
     """Bring the visits of a step to the model's frame, on its device."""
     device, size = model.device, _low_res(model)
     tokens = [prompt_tokens(v.prompts, preprocessing, _shape(v)) for v in visits]
-    counts = torch.tensor([v.prompts.n for v in visits])
+    counts = torch.tensor([len(v.prompts) for v in visits])
     masks = [torch.from_numpy(v.of.masks(v.chosen)).to(device) for v in visits]
     framed = [targets_in_frame(m, preprocessing=preprocessing, size=size) for m in masks]
     return Questions(
@@ -70,7 +70,7 @@ def ask(visits: Sequence[Visit], model: Sam, preprocessing: Preprocessing) -> Qu
 
 
 def prompt_tokens(
-    prompts: Prompts, preprocessing: Preprocessing, original_size: tuple[int, int]
+    prompts: Prompt, preprocessing: Preprocessing, original_size: tuple[int, int]
 ) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
     """Tokens of boxes or of points, as `Segmenter.predict` would give them to the model.
 
@@ -82,7 +82,7 @@ def prompt_tokens(
     """
     if prompts.boxes_xyxy is not None:
         coords = preprocessing.boxes(prompts.boxes_xyxy, original_size).reshape(-1, 2, 2)
-        return coords + 0.5, np.tile(np.array([CORNER_MIN, CORNER_MAX]), (prompts.n, 1))
+        return coords + 0.5, np.tile(np.array([CORNER_MIN, CORNER_MAX]), (len(prompts), 1))
     points, labels = np.asarray(prompts.point_coords), np.asarray(prompts.point_labels)
     coords = preprocessing.points(points, original_size) + 0.5
     coords = np.concatenate([coords, np.zeros_like(coords[:, :1])], axis=1)  # SAM's padding token

@@ -20,7 +20,7 @@ from mskseg.errors import InputError
 from mskseg.finetuning.config import FineTuneConfig
 from mskseg.prompts import jitter_boxes, label_components, random_points
 from mskseg.prompts.oracle_plans import OraclePoint
-from mskseg.prompts.prompt import Prompts
+from mskseg.prompts.prompt import Prompt
 
 _ORDER, _VISIT = 1, 2  # streams of random numbers that must not meet
 
@@ -91,13 +91,13 @@ class Visit:
     of : PromptedSlice
     chosen : (n,) int64
         The objects asked for, by number from 0.
-    prompts : Prompts
+    prompts : Prompt
         n of them, in pixels of the slice.
     """
 
     of: PromptedSlice
     chosen: NDArray[np.int64]
-    prompts: Prompts
+    prompts: Prompt
 
 
 def gather_slices(cases: CaseSet, config: FineTuneConfig, *, step: int) -> GatheredSlices:
@@ -243,10 +243,10 @@ def oracle_visit(at: PromptedSlice, config: FineTuneConfig) -> Visit:
     return Visit(at, chosen, _point_prompts(np.concatenate(points)))
 
 
-def _box_prompts(boxes_xyxy: NDArray[np.float64]) -> Prompts:
-    return Prompts(len(boxes_xyxy), boxes_xyxy, None, None, None)
+def _box_prompts(boxes_xyxy: NDArray[np.float64]) -> Prompt:
+    return Prompt(boxes_xyxy=boxes_xyxy)
 
 
-def _point_prompts(point_coords: NDArray[np.float64]) -> Prompts:
+def _point_prompts(point_coords: NDArray[np.float64]) -> Prompt:
     inside = np.ones(point_coords.shape[:2], dtype=np.int64)
-    return Prompts(len(point_coords), None, point_coords, inside, None)
+    return Prompt(point_coords=point_coords, point_labels=inside)

@@ -17,7 +17,7 @@ from mskseg.models.devices import available_device, chunk_size
 from mskseg.models.embeddings import EmbeddingCache, ImageEmbedding, embedding_key
 from mskseg.models.preprocessing import Preprocessing, as_rgb_uint8
 from mskseg.models.upstream import Sam
-from mskseg.prompts.prompt import Prompts, check_prompts
+from mskseg.prompts.prompt import Prompt
 
 Precision = Literal["float32", "bfloat16"]
 TensorPair = tuple[Tensor, Tensor]
@@ -183,6 +183,7 @@ class Segmenter:
     def predict(
         self,
         embedding: ImageEmbedding,
+        prompt: Prompt | None = None,
         *,
         boxes_xyxy: ArrayLike | None = None,
         point_coords: ArrayLike | None = None,
@@ -199,6 +200,8 @@ class Segmenter:
         ----------
         embedding : ImageEmbedding
             From this segmenter's `embed`, or that of one with the same image encoder.
+        prompt : Prompt, optional
+            Boxes, points and masks in one; or give them by name:
         boxes_xyxy : (N, 4) or (4,) float, optional
             x0, y0, x1, y1, half-open: the pixel (3, 5) alone is 3, 5, 4, 6. N may be 0.
         point_coords : (N, P, 2) or (P, 2) float, optional
@@ -219,8 +222,9 @@ class Segmenter:
         Raises
         ------
         InputError
-            Without any prompt, for shapes that do not agree, coordinates outside the slice,
-            inverted boxes, labels other than 0 and 1, or another segmenter's embedding.
+            Without any prompt, with a `prompt` and another one by name, for shapes that do not
+            agree, coordinates outside the slice, inverted boxes, labels other than 0 and 1, or
+            another segmenter's embedding.
         """
         if not isinstance(embedding, ImageEmbedding):
             raise InputError(
@@ -232,7 +236,14 @@ class Segmenter:
                 f"the embedding was made by another encoder than that of {self.name} as it is now; "
                 "embed the image with this segmenter"
             )
-        prompts = check_prompts(
+        if prompt is not None:
+            if any(x is not None for x in (boxes_xyxy, point_coords, point_labels, mask_logits)):
+                raise InputError(
+                    "expected one prompt, got a `prompt` and another by name; pass one of the two"
+                )
+            boxes_xyxy, mask_logits = prompt.boxes_xyxy, prompt.mask_logits
+            point_coords, point_labels = prompt.point_coords, prompt.point_labels
+        checked = Prompt.checked(
             boxes_xyxy,
             point_coords,
             point_labels,
@@ -240,10 +251,10 @@ class Segmenter:
             image_shape=embedding.original_size,
             mask_shape=self.model.prompt_encoder.mask_input_size,
         )
-        prediction = self._empty(prompts.n, 3 if multimask else 1, embedding.original_size)
-        for start in range(0, prompts.n, self.chunk_size):
-            chunk = slice(start, min(start + self.chunk_size, prompts.n))
-            self._decode(embedding, prompts, chunk, prediction, multimask)
+        prediction = self._empty(len(checked), 3 if multimask else 1, embedding.original_size)
+        for start in range(0, len(checked), self.chunk_size):
+            chunk = slice(start, min(start + self.chunk_size, len(checked)))
+            self._decode(embedding, checked, chunk, prediction, multimask)
         return prediction
 
     def _empty(self, n: int, m: int, original_size: tuple[int, int]) -> Prediction:
@@ -259,13 +270,13 @@ class Segmenter:
     def _decode(
         self,
         embedding: ImageEmbedding,
-        prompts: Prompts,
+        prompt: Prompt,
         chunk: slice,
         into: Prediction,
         multimask: bool,
     ) -> None:
         """Decode one chunk and write it into its rows of the result: nothing is held twice."""
-        sparse, dense = self.encode_prompts(prompts.part(chunk), embedding.original_size)
+        sparse, dense = self.encode_prompts(prompt[chunk], embedding.original_size)
         logits, predicted_iou = self.model.mask_decoder(
             image_embeddings=embedding.features,
             image_pe=self.model.prompt_encoder.get_dense_pe(),
@@ -282,17 +293,17 @@ class Segmenter:
         if self.learned_iou:
             into.predicted_iou[chunk] = predicted_iou.cpu().numpy()
 
-    def encode_prompts(self, prompts: Prompts, original_size: tuple[int, int]) -> TensorPair:
-        """Turn checked prompts into the decoder's sparse and dense part, see `models.parts`."""
+    def encode_prompts(self, prompt: Prompt, original_size: tuple[int, int]) -> TensorPair:
+        """Encode checked prompts for the decoder: sparse (N, T, C) and dense (N, C, h, w)."""
         points = boxes = masks = None
-        if prompts.point_coords is not None and prompts.point_labels is not None:
-            coords = self.preprocessing.points(prompts.point_coords, original_size)
-            labels = torch.as_tensor(prompts.point_labels, dtype=torch.int)
+        if prompt.point_coords is not None and prompt.point_labels is not None:
+            coords = self.preprocessing.points(prompt.point_coords, original_size)
+            labels = torch.as_tensor(prompt.point_labels, dtype=torch.int)
             points = (self._tensor(coords), labels.to(self.device))
-        if prompts.boxes_xyxy is not None:
-            boxes = self._tensor(self.preprocessing.boxes(prompts.boxes_xyxy, original_size))
-        if prompts.mask_logits is not None:
-            masks = self._tensor(prompts.mask_logits[:, None])
+        if prompt.boxes_xyxy is not None:
+            boxes = self._tensor(self.preprocessing.boxes(prompt.boxes_xyxy, original_size))
+        if prompt.mask_logits is not None:
+            masks = self._tensor(prompt.mask_logits[:, None])
         sparse, dense = self.model.prompt_encoder(points=points, boxes=boxes, masks=masks)
         return sparse, dense
 

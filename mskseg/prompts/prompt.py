@@ -1,8 +1,10 @@
-"""Check the prompts of one call: shapes, counts and ranges, before anything is decoded."""
+"""What a segmenter is asked about a slice: one class from mask, canvas or file to the decoder."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -12,107 +14,154 @@ from mskseg.prompts.checks import check_boxes, check_numbers, check_points
 
 
 @dataclass(frozen=True, eq=False)
-class Prompts:
-    """N checked prompts, still in continuous pixels of the original slice.
+class Prompt:
+    """N prompts about one slice, in continuous pixels of that slice.
+
+    A prompt is a box, P points, an earlier mask, or any of them together. What is given agrees in
+    N; without anything N is 0. Building one checks nothing, `Prompt.checked` does, and
+    `Segmenter.predict` checks whatever it is given.
 
     Attributes
     ----------
-    n : int
-        Number of prompts.
-    boxes_xyxy : (N, 4) float64 or None
-    point_coords : (N, P, 2) float64 or None
-    point_labels : (N, P) int64 or None
-    mask_logits : (N, h, w) float32 or None
+    boxes_xyxy : (N, 4) float64, optional
+        x0, y0, x1, y1, half-open: the pixel in column 3, row 5 alone is 3, 5, 4, 6.
+    point_coords : (N, P, 2) float64, optional
+        x, y; the centre of that pixel is (3.5, 5.5).
+    point_labels : (N, P) int64, optional
+        1 inside the object, 0 outside.
+    mask_logits : (N, h, w) float32, optional
+        Low-resolution logits of an earlier prediction.
     """
 
-    n: int
-    boxes_xyxy: NDArray[np.float64] | None
-    point_coords: NDArray[np.float64] | None
-    point_labels: NDArray[np.int64] | None
-    mask_logits: NDArray[np.float32] | None
+    boxes_xyxy: NDArray[np.float64] | None = None
+    point_coords: NDArray[np.float64] | None = None
+    point_labels: NDArray[np.int64] | None = None
+    mask_logits: NDArray[np.float32] | None = None
 
-    def part(self, chunk: slice) -> Prompts:
-        """Give the prompts of `chunk`, a slice with start and stop within 0..n."""
-        return Prompts(
-            n=chunk.stop - chunk.start,
-            boxes_xyxy=None if self.boxes_xyxy is None else self.boxes_xyxy[chunk],
-            point_coords=None if self.point_coords is None else self.point_coords[chunk],
-            point_labels=None if self.point_labels is None else self.point_labels[chunk],
-            mask_logits=None if self.mask_logits is None else self.mask_logits[chunk],
+    def __len__(self) -> int:
+        arrays = (self.boxes_xyxy, self.point_coords, self.mask_logits)
+        return next((len(array) for array in arrays if array is not None), 0)
+
+    def __getitem__(self, rows: slice) -> Prompt:
+        return Prompt(
+            *(None if array is None else array[rows] for array in vars(self).values()),
         )
 
+    def __repr__(self) -> str:
+        shapes = (
+            f"{name} {array.shape}" for name, array in vars(self).items() if array is not None
+        )
+        return f"Prompt({', '.join(shapes) or 'none'})"
 
-def check_prompts(
-    boxes_xyxy: ArrayLike | None,
-    point_coords: ArrayLike | None,
-    point_labels: ArrayLike | None,
-    mask_logits: ArrayLike | None,
-    *,
-    image_shape: tuple[int, int],
-    mask_shape: tuple[int, int],
-) -> Prompts:
-    """Bring what a caller gave to arrays with N in front.
+    @classmethod
+    def joined(cls, prompts: Sequence[Prompt]) -> Prompt:
+        """Join prompts about one slice, in their order, so that one decoder call answers them all.
 
-    Parameters
-    ----------
-    boxes_xyxy, point_coords, point_labels, mask_logits
-        As `Segmenter.predict` takes them.
-    image_shape : (H, W)
-        Of the original slice.
-    mask_shape : (h, w)
-        Of the model's low-resolution masks.
+        Raises
+        ------
+        InputError
+            If they are of different kinds, or of different numbers of points.
+        """
+        given = [prompt for prompt in prompts if len(prompt)] or list(prompts[:1])
+        return cls(*(_joined([getattr(p, field.name) for p in given]) for field in fields(cls)))
 
-    Raises
-    ------
-    InputError
-        See `Segmenter.predict`.
-    """
-    boxes = None if boxes_xyxy is None else check_boxes(boxes_xyxy, image_shape)
-    points, labels = _points(point_coords, point_labels, image_shape)
-    masks = None if mask_logits is None else _masks(mask_logits, mask_shape)
-    counts = {
-        kind: len(array)
-        for kind, array in (("boxes", boxes), ("points", points), ("mask logits", masks))
-        if array is not None
-    }
-    if not counts:
-        raise InputError("no prompt came; give boxes_xyxy, point_coords or mask_logits")
-    if len(set(counts.values())) > 1:
-        listed = ", ".join(f"{kind} for {count}" for kind, count in counts.items())
-        raise InputError(f"{listed} prompts came; give each kind for the same number of prompts")
-    return Prompts(next(iter(counts.values())), boxes, points, labels, masks)
+    @classmethod
+    def checked(
+        cls,
+        boxes_xyxy: ArrayLike | None = None,
+        point_coords: ArrayLike | None = None,
+        point_labels: ArrayLike | None = None,
+        mask_logits: ArrayLike | None = None,
+        *,
+        image_shape: tuple[int, int],
+        mask_shape: tuple[int, int] | None = None,
+    ) -> Prompt:
+        """Validate boxes, points and masks against a slice and bring them to arrays.
+
+        Parameters
+        ----------
+        boxes_xyxy : (N, 4) or (4,) float, optional
+        point_coords : (N, P, 2) or (P, 2) float, optional
+            ``(P, 2)`` is one prompt of P points.
+        point_labels : (N, P) or (P,) int, optional
+            Needed with `point_coords`.
+        mask_logits : (N, h, w) or (h, w) float, optional
+        image_shape : (H, W)
+            Of the slice.
+        mask_shape : (h, w), optional
+            Of the model's low-resolution masks; without it any shape is taken.
+
+        Raises
+        ------
+        InputError
+            Without any prompt, for shapes that do not agree, coordinates outside the slice,
+            inverted boxes, NaN, or labels other than 0 and 1.
+        """
+        boxes = None if boxes_xyxy is None else check_boxes(boxes_xyxy, image_shape)
+        points, labels = _checked_points(point_coords, point_labels, image_shape)
+        masks = None if mask_logits is None else _checked_masks(mask_logits, mask_shape)
+        kinds = {"boxes": boxes, "points": points, "mask logits": masks}
+        counts = {kind: len(array) for kind, array in kinds.items() if array is not None}
+        if not counts:
+            raise InputError(
+                "expected a prompt, got none; pass boxes_xyxy, point_coords or mask_logits"
+            )
+        if len(set(counts.values())) > 1:
+            listed = ", ".join(f"{kind} for {count}" for kind, count in counts.items())
+            raise InputError(
+                f"expected each kind of prompt for the same number of objects, got {listed}"
+            )
+        return cls(boxes, points, labels, masks)
 
 
-def _points(
+def _joined(arrays: list[NDArray[Any] | None]) -> NDArray[Any] | None:
+    given = [array for array in arrays if array is not None]
+    if not given:
+        return None
+    if len(given) < len(arrays) or len({array.shape[1:] for array in given}) > 1:
+        raise InputError(
+            "expected prompts of one kind with equally many points each, got different ones; "
+            "predict them one after the other"
+        )
+    return np.concatenate(given)
+
+
+def _checked_points(
     point_coords: ArrayLike | None, point_labels: ArrayLike | None, image_shape: tuple[int, int]
 ) -> tuple[NDArray[np.float64] | None, NDArray[np.int64] | None]:
     if point_coords is None and point_labels is None:
         return None, None
     if point_coords is None or point_labels is None:
-        raise InputError("points came without labels or the reverse; give both, a label per point")
+        raise InputError(
+            "expected point_coords together with point_labels, got one of them; "
+            "pass both, with a label for each point"
+        )
     coords, labels = check_numbers(point_coords, "points"), np.asarray(point_labels)
     if coords.ndim == 2 and labels.ndim == 1:
         coords, labels = coords[None], labels[None]
     if coords.ndim != 3 or coords.shape[2] != 2 or coords.shape[:2] != labels.shape:
         raise InputError(
-            f"points of shape {coords.shape} came with labels of shape {labels.shape}; "
-            "expected (N, P, 2) with (N, P), or (P, 2) with (P,)"
+            "expected points (N, P, 2) with labels (N, P), or (P, 2) with (P,); "
+            f"got points of shape {coords.shape} with labels of shape {labels.shape}"
         )
     if coords.shape[1] == 0:
-        raise InputError("a prompt without points came; give each prompt one point or more")
+        raise InputError("expected one point or more in each prompt, got a prompt without points")
     if not np.isin(labels, (0, 1)).all():
-        raise InputError("point labels other than 0 and 1 came; 1 is inside the object, 0 outside")
+        raise InputError("expected point labels 1 (inside the object) or 0 (outside), got others")
     check_points(coords.reshape(-1, 2), image_shape)
     return coords, labels.astype(np.int64)
 
 
-def _masks(mask_logits: ArrayLike, mask_shape: tuple[int, int]) -> NDArray[np.float32]:
+def _checked_masks(
+    mask_logits: ArrayLike, mask_shape: tuple[int, int] | None
+) -> NDArray[np.float32]:
     masks = check_numbers(mask_logits, "mask logits")
     if masks.ndim == 2:
         masks = masks[None]
-    if masks.ndim != 3 or masks.shape[1:] != mask_shape:
+    if masks.ndim != 3 or (mask_shape is not None and masks.shape[1:] != mask_shape):
+        expected = "h, w" if mask_shape is None else f"{mask_shape[0]}, {mask_shape[1]}"
         raise InputError(
-            f"mask logits of shape {masks.shape} came, expected (N, {mask_shape[0]}, "
-            f"{mask_shape[1]}); feed back one mask a prompt, as in low_res_logits[:, 0]"
+            f"expected mask logits of shape (N, {expected}), got {masks.shape}; "
+            "feed back one mask a prompt, as in low_res_logits[:, 0]"
         )
     return masks.astype(np.float32)

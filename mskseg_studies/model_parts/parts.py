@@ -14,7 +14,7 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 
 from mskseg.models.segmenter import Segmenter
-from mskseg.prompts.prompt import check_prompts
+from mskseg.prompts.prompt import Prompt
 
 PARTS = {
     "image encoder": "image_encoder",
@@ -98,7 +98,7 @@ def prompt_tokens(
     mskseg.errors.InputError
         As `Segmenter.predict`.
     """
-    prompts = check_prompts(
+    prompt = Prompt.checked(
         boxes_xyxy,
         point_coords,
         point_labels,
@@ -107,7 +107,7 @@ def prompt_tokens(
         mask_shape=segmenter.model.prompt_encoder.mask_input_size,
     )
     with torch.inference_mode():
-        sparse, dense = segmenter.encode_prompts(prompts, image_shape)
+        sparse, dense = segmenter.encode_prompts(prompt, image_shape)
     return sparse.cpu().numpy(), dense.cpu().numpy()
 
 

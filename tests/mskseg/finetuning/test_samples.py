@@ -74,7 +74,7 @@ def test_without_jitter_boxes_are_tight_and_objects_are_drawn(slices, tiny):
     chosen = set()
     for position in range(12):
         visit = draw_visit(position, slices, config)
-        assert n_prompts(visit.of, config) == len(visit.chosen) == visit.prompts.n == 1
+        assert n_prompts(visit.of, config) == len(visit.chosen) == len(visit.prompts) == 1
         np.testing.assert_array_equal(visit.prompts.boxes_xyxy, visit.of.boxes_xyxy[visit.chosen])
         chosen |= set(visit.chosen.tolist())
     assert chosen == {0, 1}

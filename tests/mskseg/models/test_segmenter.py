@@ -16,6 +16,7 @@ from mskseg.models.devices import available_device
 from mskseg.models.embeddings import EmbeddingCache
 from mskseg.models.preprocessing import MedSamPreprocessing, SamPreprocessing, as_rgb_uint8
 from mskseg.models.segmenter import Segmenter
+from mskseg.prompts import Prompt
 
 SHAPES = [(90, 60), (60, 90), (200, 150)]
 BOX = np.array([10.0, 12.0, 41.0, 50.0])
@@ -306,19 +307,19 @@ def test_a_box_covers_its_own_pixels(scan, kind):
 @pytest.mark.parametrize(
     ("prompt", "message"),
     [
-        ({}, "no prompt"),
+        ({}, "expected a prompt, got none"),
         ({"boxes_xyxy": [50, 10, 40, 20]}, "inverted"),
         ({"boxes_xyxy": [50, 10, 95, 20]}, "outside the slice"),
         ({"boxes_xyxy": [1, 2, 3]}, r"\(N, 4\)"),
         ({"boxes_xyxy": [1, 2, np.nan, 4]}, "NaN"),
         ({"boxes_xyxy": "box"}, "boxes are numbers"),
-        ({"point_coords": [[1, 2]]}, "without labels"),
-        ({"point_labels": [1]}, "without labels"),
+        ({"point_coords": [[1, 2]]}, "got one of them"),
+        ({"point_labels": [1]}, "got one of them"),
         ({"point_coords": [[1, 2]], "point_labels": [1, 0]}, "labels of shape"),
-        ({"point_coords": [[1, 2]], "point_labels": [2]}, "other than 0 and 1"),
+        ({"point_coords": [[1, 2]], "point_labels": [2]}, "got others"),
         ({"point_coords": [[1, 70]], "point_labels": [1]}, "outside the slice"),
         ({"point_coords": np.zeros((1, 0, 2)), "point_labels": np.zeros((1, 0))}, "one point"),
-        ({"mask_logits": np.zeros((1, 5, 5))}, r"expected \(N, 32, 32\)"),
+        ({"mask_logits": np.zeros((1, 5, 5))}, r"shape \(N, 32, 32\)"),
         ({"mask_logits": np.full((1, 32, 32), np.inf)}, "infinite"),
         ({"boxes_xyxy": [BOX] * 2, "mask_logits": np.zeros((3, 32, 32))}, "boxes for 2, mask"),
     ],
@@ -327,6 +328,16 @@ def test_bad_prompts_are_refused_in_one_line(segmenter, scan, prompt, message):
     with pytest.raises(InputError, match=message) as caught:
         segmenter.predict(segmenter.embed(scan((60, 90))), **prompt)
     assert "\n" not in str(caught.value)
+
+
+def test_a_prompt_in_one_is_answered_as_its_parts_by_name_and_never_beside_them(segmenter, scan):
+    embedding = segmenter.embed(scan((60, 90)))
+    points = {"point_coords": np.array([[[20.0, 30.0]]]), "point_labels": np.array([[1]])}
+    whole = segmenter.predict(embedding, Prompt(boxes_xyxy=np.array([BOX]), **points))
+    by_name = segmenter.predict(embedding, boxes_xyxy=BOX, **points)
+    np.testing.assert_array_equal(whole.low_res_logits, by_name.low_res_logits)
+    with pytest.raises(InputError, match="pass one of the two"):
+        segmenter.predict(embedding, Prompt(boxes_xyxy=np.array([BOX])), boxes_xyxy=BOX)
 
 
 @pytest.mark.parametrize("device", ["nonsense", "meta0", "cuda:99"])

@@ -11,8 +11,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from mskseg.case import Case, CaseSet, CaseSlice
+from mskseg.datasets.fetching import verify
 from mskseg.datasets.loading import list_subjects, load_cases
-from mskseg.datasets.manifest import verify
 from mskseg.evaluation.summary import summarise
 from mskseg.evaluation.tables import score_cases
 from mskseg.models.segmenter import Segmenter

@@ -11,7 +11,9 @@ from tqdm.auto import tqdm
 
 import mskseg_phantom
 from mskseg.case import Case
-from mskseg.datasets.manifest import cache_dir, fetch, load_manifest
+from mskseg.datasets.cache import cache_dir
+from mskseg.datasets.fetching import fetch
+from mskseg.datasets.manifest import load_manifest
 from mskseg.datasets.splits import Part, Split
 from mskseg.errors import InputError
 from mskseg.io.readers import load_image, load_label_map, save_nifti

@@ -12,7 +12,7 @@ from mskseg.errors import InputError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from mskseg.datasets.entries import DatasetEntry, ModelEntry
+    from mskseg.datasets.manifest import DatasetEntry, ModelEntry
 
     Entries = Mapping[str, DatasetEntry | ModelEntry]
 
@@ -41,7 +41,7 @@ def add_to(commands: Any) -> None:
 
 def list_entries(arguments: argparse.Namespace) -> int:
     """Print one line for each entry."""
-    from mskseg.datasets.manifest import cache_dir
+    from mskseg.datasets.cache import cache_dir
 
     entries = _entries(arguments.noun)
     width = max(map(len, entries))
@@ -53,7 +53,7 @@ def list_entries(arguments: argparse.Namespace) -> int:
 
 def fetch_entry(arguments: argparse.Namespace) -> int:
     """Bring one entry into the cache and print where its files are."""
-    from mskseg.datasets.manifest import fetch
+    from mskseg.datasets.fetching import fetch
 
     entries = _entries(arguments.noun)
     if arguments.name not in entries:
@@ -71,7 +71,7 @@ def fetch_entry(arguments: argparse.Namespace) -> int:
 
 def verify_cache(arguments: argparse.Namespace) -> int:
     """Print the state of every file of the manifest; InputError if one is damaged."""
-    from mskseg.datasets.manifest import verify
+    from mskseg.datasets.fetching import verify
 
     del arguments
     damaged = []
@@ -94,12 +94,10 @@ def _entries(noun: str) -> Entries:
 
 def _state(name: str, entry: DatasetEntry | ModelEntry) -> str:
     """Say what a reader needs to do; `verify` reads the files, this only looks for them."""
-    from mskseg.datasets.manifest import cached_path, expected_folder
+    from mskseg.datasets.fetching import is_fetched
 
     if entry.access == "package":
         return "built in"
-    if entry.access == "registration":
-        return "here" if expected_folder(name).is_dir() else "by hand"
-    if all(cached_path(name, file).is_file() for file in entry.roles.values()):
+    if is_fetched(name):
         return "here"
     return "to fetch" if entry.access == "direct" else "by hand"

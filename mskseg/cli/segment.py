@@ -100,15 +100,13 @@ def check_model_is_here(name: str) -> None:
     InputError
         If it is not there; the message says how to get it.
     """
-    from mskseg.datasets.manifest import cached_path, load_manifest
+    from mskseg.datasets.fetching import is_fetched
+    from mskseg.datasets.manifest import load_manifest
 
-    entry = load_manifest().models[name]
-    for file in entry.roles.values():
-        if not cached_path(name, file).is_file():
-            size = f" ({file.bytes / 1e6:.0f} MB)" if file.bytes else ""
-            raise InputError(
-                f"{name} is not here yet{size}; get it with `mskseg models fetch {name}`"
-            )
+    if not is_fetched(name):
+        n_bytes = load_manifest().models[name].weights.bytes
+        size = f" ({n_bytes / 1e6:.0f} MB)" if n_bytes else ""
+        raise InputError(f"{name} is not here yet{size}; get it with `mskseg models fetch {name}`")
 
 
 def segment_image(arguments: argparse.Namespace) -> int:

@@ -27,18 +27,7 @@ def is_unpacked(folder: Path, *, sha256: str) -> bool:
 
 
 def unpack(archive: Path, folder: Path, *, sha256: str, progress: bool) -> None:
-    """Unpack a zip archive into a folder, which is replaced if it is there.
-
-    Parameters
-    ----------
-    archive : Path
-        Checked against its sha256 before, by the caller.
-    folder : Path
-        Inside the cache. It appears once all is unpacked.
-    sha256 : str
-        Of the archive; kept in the folder.
-    progress : bool
-        Show a bar.
+    """Unpack a zip archive, whose sha256 the caller has checked, in place of a folder.
 
     Raises
     ------
@@ -50,12 +39,14 @@ def unpack(archive: Path, folder: Path, *, sha256: str, progress: bool) -> None:
     """
     try:
         with zipfile.ZipFile(archive) as opened:
-            members = [_checked(member, archive) for member in opened.infolist()]
+            members = opened.infolist()
+            for member in members:
+                _check_member(member, archive)
             _check_space(members, archive, folder)
-            _unpack_beside(opened, members, folder, sha256=sha256, progress=progress)
+            _unpack_beside(opened, folder, sha256=sha256, progress=progress)
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError) as error:
         raise InputError(
-            f"{archive} is no complete zip archive ({error}); delete it and fetch it again"
+            f"{archive} is not a complete zip archive ({error}); delete it and fetch it again"
         ) from error
     except OutputError:
         raise
@@ -66,7 +57,8 @@ def unpack(archive: Path, folder: Path, *, sha256: str, progress: bool) -> None:
         ) from error
 
 
-def _checked(member: zipfile.ZipInfo, archive: Path) -> zipfile.ZipInfo:
+def _check_member(member: zipfile.ZipInfo, archive: Path) -> None:
+    """Refuse what `ZipFile.extract` would put elsewhere in silence, or could not extract."""
     name = member.filename
     pure = PurePosixPath(name)
     leaves = pure.is_absolute() or ".." in pure.parts or "\\" in name
@@ -78,7 +70,6 @@ def _checked(member: zipfile.ZipInfo, archive: Path) -> zipfile.ZipInfo:
     if stat.S_ISLNK(member.external_attr >> 16) or member.flag_bits & 1:
         kind = "encrypted" if member.flag_bits & 1 else "a link"
         raise InputError(f"{archive} has a member {name!r} that is {kind}; nothing was unpacked")
-    return member
 
 
 def _check_space(members: list[zipfile.ZipInfo], archive: Path, folder: Path) -> None:
@@ -93,17 +84,10 @@ def _check_space(members: list[zipfile.ZipInfo], archive: Path, folder: Path) ->
         )
 
 
-def _unpack_beside(
-    opened: zipfile.ZipFile,
-    members: list[zipfile.ZipInfo],
-    folder: Path,
-    *,
-    sha256: str,
-    progress: bool,
-) -> None:
+def _unpack_beside(opened: zipfile.ZipFile, folder: Path, *, sha256: str, progress: bool) -> None:
     temporary = Path(tempfile.mkdtemp(prefix=".partial-", dir=folder.parent))
     try:
-        for member in tqdm(members, desc=f"unpack {folder.name}", disable=not progress):
+        for member in tqdm(opened.infolist(), desc=f"unpack {folder.name}", disable=not progress):
             opened.extract(member, temporary)
         (temporary / MARK).write_text(sha256, encoding="utf-8")
         temporary.chmod(0o755)  # mkdtemp's folders are private

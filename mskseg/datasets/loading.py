@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from mskseg.case import Case, CaseSet
-from mskseg.datasets.entries import DatasetEntry
+from mskseg.datasets.cache import cache_path
+from mskseg.datasets.fetching import dataset_folder, fetch
 from mskseg.datasets.layouts import list_scans
 from mskseg.datasets.layouts.forms import NiftiPairsLayout
 from mskseg.datasets.layouts.lazy import LazyCaseSet, check_labels
 from mskseg.datasets.layouts.pairing import About
-from mskseg.datasets.locations import dataset_folder
-from mskseg.datasets.manifest import fetch, inside_cache, load_manifest
+from mskseg.datasets.manifest import DatasetEntry, load_manifest
 from mskseg.datasets.providers import provider_of, subjects_of
 from mskseg.datasets.splits import SHARES, Part, Split, stored_split
 from mskseg.errors import InputError
@@ -39,7 +39,7 @@ def load_cases(
     """Load a data set of the manifest.
 
     A phantom is made on first use, only as far as it is asked for, and kept in the cache
-    (`mskseg.datasets.manifest.cache_dir`) under the phantom's version; real scans are fetched,
+    (`mskseg.datasets.cache.cache_dir`) under the phantom's version; real scans are fetched,
     checked by sha256, and kept there too. Where a registration is needed, a person brings the
     folder: it is looked for at `root`, in ``$MSKSEG_DATA/<name>`` and in the cache's folder of that
     name. A data set of many scans reads each one when it is asked for.
@@ -169,7 +169,7 @@ def load_split_of(name: str, *, root: str | Path | None = None) -> Split:
 def _listed(
     name: str, entry: DatasetEntry, *, root: str | Path | None, get: bool, progress: bool
 ) -> LazyCaseSet:
-    folder = dataset_folder(name, entry, root=root, get=get, progress=progress)
+    folder = dataset_folder(name, root=root, download=get, progress=progress)
     about = About(
         dataset=name,
         anatomy=entry.anatomy,
@@ -182,7 +182,7 @@ def _listed(
 
 
 def _folder_split(name: str, cases: LazyCaseSet) -> Split:
-    path = inside_cache("splits", f"{name}-seed{SPLIT_SEED}.json")
+    path = cache_path("splits", f"{name}-seed{SPLIT_SEED}.json")
     return stored_split(path, dataset=name, subjects=cases.subjects, seed=SPLIT_SEED)
 
 

@@ -1,65 +1,231 @@
 """`data_manifest.yaml`: every data set and checkpoint, where it is and what it must hash to.
 
-No other module knows an address, a size or a checksum. Files lie in one cache folder
-(`cache_dir`), each under its entry's name, and are used only if their sha256 is the manifest's.
-They come there from their pinned address or, on a machine without internet, from any folder that
-holds the same bytes under any name (``fetch(name, from_dir=...)``). Data sets that ask for a
-registration are folders that a person brings: see `mskseg.datasets.locations`.
+No other module knows an address, a size or a checksum. `mskseg.datasets.fetching` brings the files.
 """
 
 from __future__ import annotations
 
-import hashlib
 import os
-from collections.abc import Hashable, Iterator
-from dataclasses import dataclass
+from collections.abc import Hashable, Mapping
 from functools import lru_cache
 from importlib import resources
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import ValidationError
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    PositiveInt,
+    ValidationError,
+    model_validator,
+)
 
-from mskseg.datasets.entries import DatasetEntry, Manifest, ModelEntry, Reference, RemoteFile
+from mskseg.datasets.layouts.forms import Layout
 from mskseg.errors import InputError
-from mskseg.registry import file_in_package
 
-State = Literal["builtin", "present", "missing", "damaged"]
+Access = Literal["package", "direct", "registration", "instructions"]
+Provenance = Literal["manual", "semi-automatic", "automatic", "synthetic", "unknown"]
+EntryName = Annotated[str, Field(pattern=r"^[a-z0-9_]+$")]
+# Plain http only for this machine: the tests' server.
+Url = Annotated[str, Field(pattern=r"^(https://|http://127\.0\.0\.1:)\S+$")]
 
 
-@dataclass(frozen=True)
-class FileStatus:
-    """What `verify` found: one file of one entry.
+class _Strict(BaseModel):
+    """Frozen, and a misspelt field is an error."""
 
-    `state` is "present" only if size and sha256 are the manifest's; `path` is None for what comes
-    with the package.
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class RemoteFile(_Strict):
+    """A file of an entry: its name in the cache, its content, and where it comes from.
+
+    Attributes
+    ----------
+    name : str
+        In the cache. No folder, no leading dot: it cannot leave its entry's folder.
+    url : str, optional
+        Pinned to a version. Absent where only a person can get the file (see `instructions`).
+    bytes : int, optional
+        Size; absent where only the checksum is known.
+    sha256 : str
+        64 hexadecimal digits, of the whole file.
+    path : str, optional
+        Inside the installed package of an entry with ``access: package``.
     """
 
-    entry: str
-    role: str
-    state: State
-    path: Path | None
+    name: str = Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]*$")
+    url: Url | None = None
+    bytes: PositiveInt | None = None
+    sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
+    path: str | None = Field(default=None, pattern=r"^[A-Za-z0-9_][A-Za-z0-9_./-]*$")
+
+
+class _Entry(_Strict):
+    """What data sets and models have in common.
+
+    `access` is "package" (comes with an installed package), "direct" (from its address),
+    "registration" (a person agrees to terms and brings a whole folder) or "instructions" (a person
+    brings the files, which are known by sha256). `unverified` lists the statements of the entry
+    that nobody here has checked against the files themselves.
+    """
+
+    title: str
+    access: Access
+    package: str | None = Field(default=None, pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")
+    licence: str
+    citation: str
+    homepage: Url | None = None
+    note: str = ""
+    instructions: str = ""
+    unverified: tuple[str, ...] = ()
+
+    @property
+    def roles(self) -> Mapping[str, RemoteFile]:
+        """The files by their role."""
+        raise NotImplementedError
+
+    @model_validator(mode="after")
+    def _access_fits(self) -> _Entry:
+        files = list(self.roles.values())
+        if (self.access == "package") != (self.package is not None):
+            raise ValueError("`package` belongs to entries of packages, and to them only")
+        if any((file.path is None) == (self.access == "package") for file in files):
+            raise ValueError("a file has a `path` if, and only if, it lies inside a package")
+        if self.access == "registration" and files:
+            raise ValueError("registration entries are read from a folder, they have no files")
+        if self.access in ("direct", "instructions") and not files:
+            raise ValueError("an entry to fetch needs files")
+        if self.access == "direct" and any(file.url is None for file in files):
+            raise ValueError("direct access needs a url for each file")
+        if self.access in ("registration", "instructions") and not self.instructions:
+            raise ValueError("say in `instructions` how a person gets the files")
+        return self
+
+
+class Reference(_Strict):
+    """Where a data set's label map comes from; shown beside every score against it.
+
+    Attributes
+    ----------
+    provenance : {"manual", "semi-automatic", "automatic", "synthetic", "unknown"}
+        "semi-automatic" for automatic labels that a person went over; "synthetic" for an image
+        drawn from its labels, which are exact by construction.
+    note : str
+        Who says so, and what is not known.
+    """
+
+    provenance: Provenance
+    note: str
+
+
+class DatasetEntry(_Entry):
+    """Images with or without a reference.
+
+    Attributes
+    ----------
+    anatomy, sequence : str
+        As shown in tables.
+    subjects : int, optional
+        How many people; absent where it is not known.
+    reference : Reference, optional
+        Absent where no label map comes with the images.
+    files : dict of role to RemoteFile
+        Roles: "image", "reference", "label_names", or what the entry's note says.
+    labels : dict of int to str
+        Tissue of each value in the reference; "label 13" where its meaning is not documented.
+        Where some are named, a label map with any other value is refused.
+    layout : Layout, optional
+        How a folder of many scans is ordered; its files, if any, are zip archives of that folder.
+    """
+
+    anatomy: str
+    sequence: str
+    subjects: PositiveInt | None = None
+    reference: Reference | None = None
+    files: dict[EntryName, RemoteFile] = {}
+    labels: dict[PositiveInt, str] = {}
+    layout: Layout | None = None
+
+    @property
+    def roles(self) -> Mapping[str, RemoteFile]:
+        """The files by their role."""
+        return self.files
+
+    @model_validator(mode="after")
+    def _layout_fits(self) -> DatasetEntry:
+        if self.access == "registration" and self.layout is None:
+            raise ValueError("a registration entry needs the layout of its folder")
+        if self.layout is not None and self.access == "package":
+            raise ValueError("data sets of packages have no layout")
+        if self.layout and any(not file.name.endswith(".zip") for file in self.files.values()):
+            raise ValueError("the files of a data set with a layout are zip archives")
+        return self
+
+
+class ModelEntry(_Entry):
+    """A checkpoint.
+
+    Attributes
+    ----------
+    architecture : str
+        What the weights fit into; see `mskseg.models.checkpoints.architectures`.
+    preprocessing : {"sam", "medsam"}
+        What the model was trained with.
+    miniature : bool
+        True for our small stand-ins.
+    learned_iou : bool
+        False if its head for predicted IoU was never trained.
+    weights : RemoteFile
+        The file.
+    """
+
+    architecture: EntryName
+    preprocessing: Literal["sam", "medsam"]
+    miniature: bool = False
+    learned_iou: bool = True
+    weights: RemoteFile
+
+    @property
+    def roles(self) -> Mapping[str, RemoteFile]:
+        """The one file, by its role "weights"."""
+        return {"weights": self.weights}
+
+
+class Manifest(_Strict):
+    """All entries. A name is a data set's or a model's, never both."""
+
+    datasets: dict[EntryName, DatasetEntry]
+    models: dict[EntryName, ModelEntry]
+
+    @model_validator(mode="after")
+    def _names_are_unique(self) -> Manifest:
+        both = sorted(self.datasets.keys() & self.models.keys())
+        if both:
+            raise ValueError(f"{both[0]} names a data set and a model")
+        return self
+
+    def entry(self, name: str) -> DatasetEntry | ModelEntry:
+        """Find an entry by its name; InputError with the known names if there is none."""
+        entries: dict[str, DatasetEntry | ModelEntry] = {**self.datasets, **self.models}
+        if name not in entries:
+            raise InputError(
+                f"{name!r} is not in the manifest; choose one of {', '.join(sorted(entries))}"
+            )
+        return entries[name]
 
 
 def manifest_path() -> Path:
-    """Where the manifest is: inside an installed package, else at the root of a checkout.
-
-    The environment variable ``MSKSEG_MANIFEST`` names another: data sets and models of one's own.
-    """
+    """Find the manifest: that of ``MSKSEG_MANIFEST``, of the package or of the checkout."""
     if chosen := os.environ.get("MSKSEG_MANIFEST"):
         return Path(chosen).expanduser()
     packaged = Path(str(resources.files("mskseg"))) / "data_manifest.yaml"
     return packaged if packaged.is_file() else packaged.parents[1] / packaged.name
 
 
-def load_manifest(path: str | Path | None = None) -> Manifest:
-    """Read and check the manifest.
-
-    Parameters
-    ----------
-    path : path-like, optional
-        Another manifest than the package's.
+def load_manifest() -> Manifest:
+    """Read and validate the manifest at `manifest_path`.
 
     Raises
     ------
@@ -67,7 +233,24 @@ def load_manifest(path: str | Path | None = None) -> Manifest:
         If it is missing, not YAML, has an unknown or missing field, one name twice, or a malformed
         value; the message names the first such field.
     """
-    return _load(Path(path) if path is not None else manifest_path())
+    return _load(manifest_path())
+
+
+@lru_cache(maxsize=4)
+def _load(path: Path) -> Manifest:
+    try:
+        content: Any = yaml.load(path.read_text(encoding="utf-8"), _UniqueKeys)  # noqa: S506
+        return Manifest.model_validate(content)
+    except OSError as error:
+        raise InputError(f"cannot read the manifest {path}: {error.strerror}") from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise InputError(f"{path} is not YAML: {' '.join(str(error).split())}") from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(map(str, first["loc"])) or "the top level"
+        raise InputError(
+            f"{path} is not a manifest: {where}: {first['msg']} (errors: {error.error_count()})"
+        ) from error
 
 
 class _UniqueKeys(yaml.SafeLoader):
@@ -85,214 +268,3 @@ class _UniqueKeys(yaml.SafeLoader):
                 )
             seen.add(key)
         return super().construct_mapping(node, deep=deep)
-
-
-@lru_cache(maxsize=4)
-def _load(path: Path) -> Manifest:
-    try:
-        content: Any = yaml.load(path.read_text(encoding="utf-8"), _UniqueKeys)  # noqa: S506
-        return Manifest.model_validate(content)
-    except OSError as error:
-        raise InputError(f"cannot read the manifest {path}: {error.strerror}") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise InputError(f"{path} is not YAML: {' '.join(str(error).split())}") from error
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(map(str, first["loc"])) or "the top level"
-        raise InputError(
-            f"{path} is no manifest: {where}: {first['msg']} ({error.error_count()} such in all)"
-        ) from error
-
-
-def cache_dir() -> Path:
-    """Give the folder of fetched files: the environment's `MSKSEG_CACHE`, else the platform's own.
-
-    It is not made here; `fetch` makes it.
-    """
-    chosen = os.environ.get("MSKSEG_CACHE")
-    if chosen:
-        return Path(chosen).expanduser().absolute()
-    import pooch  # here: it brings requests, and reading the manifest needs neither
-
-    return Path(pooch.os_cache("mskseg"))
-
-
-def cached_path(entry_name: str, file: RemoteFile) -> Path:
-    """Give where a file of an entry belongs in the cache, whether it is there or not.
-
-    Raises
-    ------
-    InputError
-        If the path would leave the cache (a link in the cache may lead out of it).
-    """
-    return inside_cache(entry_name, file.name)
-
-
-def inside_cache(*parts: str) -> Path:
-    """Give a path below the cache for something to be written.
-
-    Raises
-    ------
-    InputError
-        If the path would leave the cache, by ``..`` or by a link in the cache.
-    """
-    root = cache_dir().resolve()
-    path = root.joinpath(*parts).resolve()
-    if not path.is_relative_to(root) or path == root:
-        raise InputError(f"{path} lies outside the cache {root}; remove the link that leads there")
-    return path
-
-
-def expected_folder(entry_name: str) -> Path:
-    """Give where a data set's folder is looked for: below `MSKSEG_DATA` if set, else in the cache.
-
-    Whether it is there or not, and without a slash at its end.
-    """
-    chosen = os.environ.get("MSKSEG_DATA")
-    return (Path(chosen).expanduser().absolute() if chosen else cache_dir()) / entry_name
-
-
-def fetch(
-    entry_name: str,
-    *,
-    from_dir: str | Path | None = None,
-    progress: bool = True,
-    manifest: Manifest | None = None,
-) -> dict[str, Path]:
-    """Make sure that an entry's files are in the cache, and give their paths.
-
-    What is there already is checked by sha256, and replaced if damaged.
-
-    Parameters
-    ----------
-    entry_name : str
-        A data set or model of the manifest.
-    from_dir : path-like, optional
-        Take what is missing from the files below this folder, whatever they are called, instead of
-        downloading it. Of a data set with registration: the folder to look at.
-    progress : bool
-        Show a bar for each download.
-    manifest : Manifest, optional
-        Another manifest than the package's.
-
-    Returns
-    -------
-    dict of role to Path
-        Empty for what a package makes; the role "folder" for a data set with registration.
-
-    Raises
-    ------
-    InputError
-        If the entry is unknown; a file cannot be downloaded, arrives truncated or with another
-        checksum, is not below `from_dir`, or has no address; or the folder of a data set with
-        registration is not there. The cache never holds part of a file.
-    OutputError
-        If the cache cannot be written to.
-    """
-    from mskseg.datasets.transfer import copy_matching, download
-
-    entry = (manifest or load_manifest()).entry(entry_name)
-    if entry.access == "registration":
-        from mskseg.datasets.locations import brought_folder
-
-        return {"folder": brought_folder(entry_name, entry, root=from_dir)}
-    if entry.access == "package":
-        return {role: _packaged(entry, file) for role, file in entry.roles.items()}
-    paths = {role: cached_path(entry_name, file) for role, file in entry.roles.items()}
-    wanted = {
-        paths[role]: file
-        for role, file in entry.roles.items()
-        if _state(paths[role], file) != "present"
-    }
-    if from_dir is not None:
-        copy_matching(wanted, Path(from_dir).expanduser())
-        return paths
-    for path, file in wanted.items():
-        if file.url is None:
-            raise InputError(
-                f"{file.name} of {entry_name} cannot be downloaded: {entry.instructions} Then run "
-                f"the fetch again with --from and the folder it is in (sha256 {file.sha256})"
-            )
-        download(file, path, progress=progress)
-    return paths
-
-
-def verify(
-    entry_name: str | None = None, *, manifest: Manifest | None = None
-) -> Iterator[FileStatus]:
-    """Compare the cache with the manifest, file by file, without fetching anything.
-
-    Parameters
-    ----------
-    entry_name : str, optional
-        One entry; by default all.
-    manifest : Manifest, optional
-        Another manifest than the package's.
-
-    Yields
-    ------
-    FileStatus
-
-    Raises
-    ------
-    InputError
-        If the entry is unknown.
-    """
-    manifest = manifest or load_manifest()
-    names = [entry_name] if entry_name else [*manifest.datasets, *manifest.models]
-    for name in names:
-        entry = manifest.entry(name)
-        if entry.access == "package":
-            yield FileStatus(name, "all", "builtin", None)
-            continue
-        if entry.access == "registration":
-            folder = expected_folder(name)
-            yield FileStatus(name, "folder", "present" if folder.is_dir() else "missing", folder)
-        for role, file in entry.roles.items():
-            path = cached_path(name, file)
-            yield FileStatus(name, role, _state(path, file), path)
-
-
-def matches(path: Path, file: RemoteFile) -> bool:
-    """Tell whether a file has the size and sha256 of `file`. OSError if it cannot be read."""
-    if file.bytes is not None and path.stat().st_size != file.bytes:
-        return False
-    with path.open("rb") as opened:
-        return hashlib.file_digest(opened, "sha256").hexdigest() == file.sha256
-
-
-def _packaged(entry: DatasetEntry | ModelEntry, file: RemoteFile) -> Path:
-    path = file_in_package(str(entry.package), str(file.path))
-    if not matches(path, file):
-        raise InputError(
-            f"{path} is not the file of the manifest (expected sha256 {file.sha256}); install the "
-            f"package {entry.package} again"
-        )
-    return path
-
-
-def _state(path: Path, file: RemoteFile) -> State:
-    if not path.is_file():
-        return "missing"
-    try:
-        return "present" if matches(path, file) else "damaged"
-    except OSError:  # unreadable: as good as damaged, and replaced alike
-        return "damaged"
-
-
-__all__ = [
-    "DatasetEntry",
-    "FileStatus",
-    "Manifest",
-    "ModelEntry",
-    "Reference",
-    "RemoteFile",
-    "cache_dir",
-    "cached_path",
-    "expected_folder",
-    "fetch",
-    "inside_cache",
-    "load_manifest",
-    "manifest_path",
-    "verify",
-]

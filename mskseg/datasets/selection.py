@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 
 from mskseg.case import Case, CaseSet, CaseSlice
+from mskseg.datasets.fetching import fetch, verify
 from mskseg.datasets.layouts.lazy import LazyCaseSet
 from mskseg.datasets.loading import (
     dataset_entry,
@@ -15,8 +16,6 @@ from mskseg.datasets.loading import (
     load_cases,
     load_split_of,
 )
-from mskseg.datasets.locations import brought_folder
-from mskseg.datasets.manifest import verify
 from mskseg.datasets.providers import provider_of
 from mskseg.datasets.splits import SHARES, Part, Split
 from mskseg.errors import InputError
@@ -45,7 +44,7 @@ def check_can_be_scored(name: str) -> None:
             "choose a data set with labels (`mskseg data list`)"
         )
     if entry.access == "registration":
-        brought_folder(name, entry)
+        fetch(name)  # refuses a folder that is not there
 
 
 def reported_subjects(name: str) -> tuple[str, ...]:

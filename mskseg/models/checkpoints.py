@@ -11,8 +11,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from mskseg.datasets.entries import ModelEntry
-from mskseg.datasets.manifest import fetch, load_manifest
+from mskseg.datasets.fetching import fetch
+from mskseg.datasets.manifest import ModelEntry, load_manifest
 from mskseg.errors import InputError
 from mskseg.models.embeddings import EmbeddingCache
 from mskseg.models.preprocessing import PREPROCESSINGS, Preprocessing, PromptFrame

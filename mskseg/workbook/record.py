@@ -12,7 +12,8 @@ from threading import Lock
 from typing import Any, Literal
 
 import mskseg
-from mskseg.datasets.manifest import load_manifest, manifest_path, verify
+from mskseg.datasets.fetching import verify
+from mskseg.datasets.manifest import load_manifest, manifest_path
 from mskseg.files import written_atomically
 
 Status = Literal["passed", "failed", "kept"]

@@ -48,7 +48,7 @@ def test_notebook_runs(name: str, tmp_path: Path):
 def test_zero_shot_runs_on_a_real_thigh(
     real_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    from mskseg.datasets.manifest import fetch
+    from mskseg.datasets.fetching import fetch
 
     monkeypatch.setenv("MSKSEG_CACHE", str(tmp_path / "cache"))
     fetch("qmritools_thigh", from_dir=real_data, progress=False)
@@ -70,7 +70,7 @@ def test_zero_shot_runs_on_a_real_thigh(
 def test_real_water_fat_and_echoes_are_compared_with_each_other(
     real_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    from mskseg.datasets.manifest import fetch
+    from mskseg.datasets.fetching import fetch
 
     monkeypatch.setenv("MSKSEG_CACHE", str(tmp_path / "cache"))
     fetch("qmritools_dixon", from_dir=real_data, progress=False)

@@ -18,7 +18,8 @@ import yaml
 from segment_anything import sam_model_registry
 
 from mskseg.cli.main import main
-from mskseg.datasets.manifest import cached_path, load_manifest
+from mskseg.datasets.cache import cache_path
+from mskseg.datasets.manifest import load_manifest
 
 _TREES = Path(__file__).parents[1] / "mskseg" / "datasets" / "layouts" / "trees.py"
 
@@ -54,7 +55,7 @@ def official(tmp_path, monkeypatch):
             name = f"{subject}_{kind}.mha"
             for folder, array in (("images", image.astype(np.int16)), ("masks", labels)):
                 write_mha(tmp_path / "data/spider" / folder / name, array, spacing=(4.0, 1.5, 1.5))
-    weights = cached_path("sam_vit_b", load_manifest().models["sam_vit_b"].weights)
+    weights = cache_path("sam_vit_b", load_manifest().models["sam_vit_b"].weights.name)
     weights.parent.mkdir(parents=True)
     torch.manual_seed(0)
     torch.save(sam_model_registry["vit_b"]().state_dict(), weights)

@@ -9,13 +9,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import yaml
 
 import mskseg_phantom as phantom
 from mskseg.datasets import loading as datasets
-from mskseg.datasets import manifest as manifest_module
-from mskseg.datasets.entries import RemoteFile
+from mskseg.datasets.fetching import fetch
 from mskseg.datasets.loading import list_subjects, load_cases, load_split_of
-from mskseg.datasets.manifest import fetch, load_manifest
+from mskseg.datasets.manifest import Manifest, RemoteFile, load_manifest
 from mskseg.errors import InputError, OutputError
 
 THIGH_SEQUENCES = phantom.ANATOMIES["thigh"].sequences
@@ -273,9 +273,13 @@ def small_spider(cache, trees, tmp_path, monkeypatch) -> Path:
     whole = load_manifest()
     entry = whole.datasets["spider"].model_copy(update={"files": files})
     changed = whole.model_copy(update={"datasets": {**whole.datasets, "spider": entry}})
-    monkeypatch.setattr(datasets, "load_manifest", lambda: changed)
-    monkeypatch.setattr(manifest_module, "load_manifest", lambda: changed)
+    use_manifest(changed, tmp_path / "manifest.yaml", monkeypatch)
     return cache / "spider"
+
+
+def use_manifest(manifest: Manifest, path: Path, monkeypatch) -> None:
+    path.write_text(yaml.safe_dump(manifest.model_dump(mode="json", exclude_none=True)))
+    monkeypatch.setenv("MSKSEG_MANIFEST", str(path))
 
 
 def test_archives_are_unpacked_on_first_use_and_not_needed_after(small_spider) -> None:
@@ -296,7 +300,7 @@ def test_listing_subjects_downloads_nothing(small_spider) -> None:
 
 def test_a_damaged_archive_is_not_unpacked(small_spider, monkeypatch) -> None:
     (small_spider / "masks.zip").write_bytes(b"something else")
-    monkeypatch.setattr("mskseg.datasets.transfer.download", _refuse)
+    monkeypatch.setattr("mskseg.datasets.fetching._download", _refuse)
     with pytest.raises(InputError, match=r"would download masks\.zip"):
         load_cases("spider", progress=False)
     assert not (small_spider / "unpacked").exists()
@@ -395,7 +399,7 @@ def test_skm_tea_loads_by_name_with_its_echoes(trees, cache) -> None:
 
 @pytest.mark.real
 def test_a_label_value_that_the_manifest_does_not_name_is_refused(
-    cache, real_data, monkeypatch
+    cache, real_data, tmp_path, monkeypatch
 ) -> None:
     fetch("qmritools_leg", from_dir=real_data)
     whole = load_manifest()
@@ -403,7 +407,7 @@ def test_a_label_value_that_the_manifest_does_not_name_is_refused(
     fewer = {value: name for value, name in entry.labels.items() if value != 20}
     entry = entry.model_copy(update={"labels": fewer})
     changed = whole.model_copy(update={"datasets": {"qmritools_leg": entry}})
-    monkeypatch.setattr(datasets, "load_manifest", lambda: changed)
+    use_manifest(changed, tmp_path / "manifest.yaml", monkeypatch)
     with pytest.raises(InputError, match=r"\[20\], which qmritools_leg does not name"):
         load_cases("qmritools_leg", progress=False)
 

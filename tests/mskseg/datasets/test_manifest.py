@@ -14,16 +14,9 @@ import yaml
 from pydantic import ValidationError
 
 from mskseg.datasets import manifest as manifest_module
-from mskseg.datasets.entries import Manifest, RemoteFile
-from mskseg.datasets.manifest import (
-    cache_dir,
-    cached_path,
-    fetch,
-    inside_cache,
-    load_manifest,
-    manifest_path,
-    verify,
-)
+from mskseg.datasets.cache import cache_dir, cache_path
+from mskseg.datasets.fetching import fetch, verify
+from mskseg.datasets.manifest import Manifest, RemoteFile, load_manifest, manifest_path
 from mskseg.errors import InputError, OutputError
 
 CONTENT = bytes(range(256)) * 400
@@ -34,7 +27,9 @@ SHA256 = hashlib.sha256(CONTENT).hexdigest()
 def cache(tmp_path, monkeypatch):
     folder = tmp_path / "cache"
     monkeypatch.setenv("MSKSEG_CACHE", str(folder))
-    monkeypatch.delenv("MSKSEG_DATA", raising=False)
+    for name in ("MSKSEG_DATA", "MSKSEG_MANIFEST"):
+        monkeypatch.setenv(name, "")  # restored after the test, whatever it sets
+        monkeypatch.delenv(name)
     return folder
 
 
@@ -74,7 +69,7 @@ def server():
 
 
 def one_file(url=None, *, name="scan.nii.gz", size=True):
-    """Give a manifest with a single entry `toy` of a single file, image."""
+    """Make a manifest with a single entry `toy` of a single file, image, the one in use."""
     file = (
         {"name": name, "sha256": SHA256}
         | ({"bytes": len(CONTENT)} if size else {})
@@ -90,7 +85,16 @@ def one_file(url=None, *, name="scan.nii.gz", size=True):
         "sequence": "toy",
         "files": {"image": file},
     }
-    return Manifest.model_validate({"datasets": {"toy": entry}, "models": {}})
+    made = Manifest.model_validate({"datasets": {"toy": entry}, "models": {}})
+    path = cache_dir().with_name(f"manifest-{len(list(cache_dir().parent.iterdir()))}.yaml")
+    path.write_text(yaml.safe_dump(made.model_dump(mode="json", exclude_none=True)))
+    assert load_manifest_at(path) == made
+    return made
+
+
+def load_manifest_at(path):
+    os.environ["MSKSEG_MANIFEST"] = str(path)
+    return load_manifest()
 
 
 def address(server, path):
@@ -127,7 +131,7 @@ def test_a_reference_says_where_it_comes_from():
     manifest = load_manifest()
     for entry in manifest.datasets.values():
         assert (entry.reference is not None) == bool(
-            entry.access == "builtin" or entry.layout or "reference" in entry.files
+            entry.access == "package" or entry.layout or "reference" in entry.files
         )
     assert manifest.datasets["phantom_thigh"].reference.provenance == "synthetic"
     assert manifest.datasets["spider"].reference.provenance == "semi-automatic"
@@ -161,7 +165,7 @@ def test_the_manifest_is_found_in_a_package_before_a_checkout(tmp_path, monkeypa
         ({"licens": "MIT"}, "licens"),
         ({"licence": None}, "licence"),
         ({"access": "torrent"}, "access"),
-        ({"access": "builtin"}, "no files to fetch"),
+        ({"access": "package"}, "belongs to entries of packages"),
         ({"files": {}}, "needs files"),
         ({"instructions": ""}, "how a person gets"),
         ({"access": "direct"}, "url for each"),
@@ -183,7 +187,7 @@ def test_a_malformed_entry_is_one_line_that_names_the_field(tmp_path, change, me
     path = tmp_path / "manifest.yaml"
     path.write_text(yaml.safe_dump(content))
     with pytest.raises(InputError, match=message) as caught:
-        load_manifest(path)
+        load_manifest_at(path)
     assert "toy" in str(caught.value)
     assert "\n" not in str(caught.value)
 
@@ -194,7 +198,7 @@ def test_a_duplicate_id_is_refused(tmp_path):
     path = tmp_path / "manifest.yaml"
     path.write_text(content.replace("models:", entry + "models:"))
     with pytest.raises(InputError, match="'toy' is given twice; each name once") as caught:
-        load_manifest(path)
+        load_manifest_at(path)
     assert "\n" not in str(caught.value)
 
 
@@ -236,19 +240,19 @@ def test_what_is_no_manifest_is_refused(tmp_path, content):
     path = tmp_path / "manifest.yaml"
     path.write_text(content)
     with pytest.raises(InputError, match=r"manifest\.yaml is no"):
-        load_manifest(path)
+        load_manifest_at(path)
 
 
 def test_a_manifest_in_another_encoding_is_refused(tmp_path):
     path = tmp_path / "manifest.yaml"
     path.write_bytes("a: Knöchel".encode("latin-1"))
     with pytest.raises(InputError, match=r"manifest\.yaml is not YAML"):
-        load_manifest(path)
+        load_manifest_at(path)
 
 
 def test_a_missing_manifest_is_refused(tmp_path):
     with pytest.raises(InputError, match="cannot read the manifest"):
-        load_manifest(tmp_path / "none.yaml")
+        load_manifest_at(tmp_path / "none.yaml")
 
 
 def test_a_name_cannot_mean_two_things():
@@ -290,11 +294,11 @@ def test_a_link_that_leads_out_of_the_cache_is_refused(cache, tmp_path):
     cache.mkdir()
     (tmp_path / "elsewhere").mkdir()
     (cache / "toy").symlink_to(tmp_path / "elsewhere")
-    toy = one_file()
+    one_file()
     with pytest.raises(InputError, match="outside the cache"):
-        cached_path("toy", toy.datasets["toy"].files["image"])
+        cache_path("toy", "scan.nii.gz")
     with pytest.raises(InputError, match="outside the cache"):
-        fetch("toy", from_dir=tmp_path, manifest=toy)
+        fetch("toy", from_dir=tmp_path)
     assert files_below(tmp_path / "elsewhere") == []
 
 
@@ -308,49 +312,53 @@ def test_builtin_entries_need_no_files(cache):
 
 
 def test_a_folder_fills_the_cache_by_content_whatever_the_name(cache, tmp_path):
+    one_file()
     folder = tmp_path / "stick" / "deep"
     folder.mkdir(parents=True)
     (folder / "renamed.bin").write_bytes(CONTENT)
     (folder / "same size.bin").write_bytes(CONTENT[::-1])
     (folder / "dangling").symlink_to(folder / "nowhere")
-    paths = fetch("toy", from_dir=tmp_path / "stick", manifest=one_file())
+    paths = fetch("toy", from_dir=tmp_path / "stick")
     assert paths == {"image": cache / "toy" / "scan.nii.gz"}
     assert paths["image"].read_bytes() == CONTENT
     assert files_below(cache) == [paths["image"]]
 
 
 def test_what_is_not_in_the_folder_is_named_and_nothing_is_copied(cache, tmp_path):
+    one_file()
     (tmp_path / "same size.bin").write_bytes(CONTENT[::-1])
     with pytest.raises(InputError, match=f"scan.nii.gz: expected {len(CONTENT)} bytes.*{SHA256}"):
-        fetch("toy", from_dir=tmp_path, manifest=one_file())
+        fetch("toy", from_dir=tmp_path)
     assert files_below(cache) == []
     with pytest.raises(InputError, match="not a folder"):
-        fetch("toy", from_dir=tmp_path / "none", manifest=one_file())
+        fetch("toy", from_dir=tmp_path / "none")
 
 
 def test_what_only_a_person_can_get_comes_with_instructions(cache):
+    one_file()
     with pytest.raises(InputError, match=f"ask for it.*--from.*{SHA256}"):
-        fetch("toy", manifest=one_file())
+        fetch("toy")
     assert not cache.exists()
 
 
 def test_verify_tells_missing_present_and_damaged_apart(tmp_path):
-    toy = one_file()
+    one_file()
 
     def state():
-        return [status.state for status in verify(manifest=toy)]
+        return [status.state for status in verify()]
 
     assert state() == ["missing"]
     (tmp_path / "x").write_bytes(CONTENT)
-    path = fetch("toy", from_dir=tmp_path, manifest=toy)["image"]
+    path = fetch("toy", from_dir=tmp_path)["image"]
     assert state() == ["present"]
     path.write_bytes(CONTENT[::-1])
     assert state() == ["damaged"]
-    fetch("toy", from_dir=tmp_path, manifest=toy)
+    fetch("toy", from_dir=tmp_path)
     assert state() == ["present"]
 
 
 def test_a_full_disk_is_named_and_leaves_nothing(cache, tmp_path, monkeypatch):
+    one_file()
     (tmp_path / "x").write_bytes(CONTENT)
 
     def full_disk(source, target):
@@ -359,26 +367,27 @@ def test_a_full_disk_is_named_and_leaves_nothing(cache, tmp_path, monkeypatch):
 
     monkeypatch.setattr(shutil, "copyfile", full_disk)
     with pytest.raises(OutputError, match="No space left on device"):
-        fetch("toy", from_dir=tmp_path, manifest=one_file())
+        fetch("toy", from_dir=tmp_path)
     assert files_below(cache) == []
 
 
 def test_a_cache_that_is_a_file_is_named(cache, tmp_path):
+    one_file()
     (tmp_path / "x").write_bytes(CONTENT)
     cache.write_text("not a folder")
     with pytest.raises(OutputError, match="cannot write"):
-        fetch("toy", from_dir=tmp_path, manifest=one_file())
+        fetch("toy", from_dir=tmp_path)
 
 
 def test_a_folder_is_searched_by_checksum_where_the_size_is_not_known(tmp_path):
     (tmp_path / "a.bin").write_bytes(b"another")
     (tmp_path / "renamed.bin").write_bytes(CONTENT)
-    toy = one_file(size=False)
-    assert fetch("toy", from_dir=tmp_path, manifest=toy)["image"].read_bytes() == CONTENT
+    one_file(size=False)
+    assert fetch("toy", from_dir=tmp_path)["image"].read_bytes() == CONTENT
     (tmp_path / "renamed.bin").unlink()
     (tmp_path / "cache" / "toy" / "scan.nii.gz").unlink()
     with pytest.raises(InputError, match=f"expected a file with sha256 {SHA256}"):
-        fetch("toy", from_dir=tmp_path, manifest=toy)
+        fetch("toy", from_dir=tmp_path)
 
 
 # --- a folder that a person brings
@@ -401,34 +410,35 @@ def test_a_registration_folder_is_told_present_or_missing(cache, tmp_path, monke
 @pytest.mark.parametrize("parts", [("..", "x"), ("a", "..", "..", "x"), ("/etc/x",), ("",)])
 def test_a_path_that_leaves_the_cache_is_refused(cache, parts):
     with pytest.raises(InputError, match="lies outside the cache"):
-        inside_cache(*parts)
+        cache_path(*parts)
 
 
 # --- from a server
 
 
 def test_a_good_file_is_downloaded_once(cache, server, capfd):
-    toy = one_file(address(server, "/good"))
-    paths = fetch("toy", manifest=toy, progress=False)
+    one_file(address(server, "/good"))
+    paths = fetch("toy", progress=False)
     assert paths["image"].read_bytes() == CONTENT
     assert files_below(cache) == [paths["image"]]
-    assert fetch("toy", manifest=toy) == paths
+    assert fetch("toy") == paths
     assert server.requests == ["/good"]
     assert capfd.readouterr() == ("", "")
 
 
 def test_progress_is_shown_on_request_only(server, capfd):
-    fetch("toy", manifest=one_file(address(server, "/good")), progress=True)
+    one_file(address(server, "/good"))
+    fetch("toy", progress=True)
     shown = capfd.readouterr().err
     assert "scan.nii.gz" in shown
     assert "100%" in shown
 
 
 def test_a_damaged_file_in_the_cache_is_downloaded_again(server):
-    toy = one_file(address(server, "/good"))
-    path = fetch("toy", manifest=toy, progress=False)["image"]
+    one_file(address(server, "/good"))
+    path = fetch("toy", progress=False)["image"]
     path.write_bytes(CONTENT[:-1])
-    assert fetch("toy", manifest=toy, progress=False)["image"].read_bytes() == CONTENT
+    assert fetch("toy", progress=False)["image"].read_bytes() == CONTENT
     assert server.requests == ["/good", "/good"]
 
 
@@ -442,17 +452,18 @@ def test_a_damaged_file_in_the_cache_is_downloaded_again(server):
     ],
 )
 def test_a_bad_download_is_one_line_and_leaves_nothing(cache, server, path, message):
+    one_file(address(server, path))
     with pytest.raises(InputError, match=message) as caught:
-        fetch("toy", manifest=one_file(address(server, path)), progress=False)
+        fetch("toy", progress=False)
     assert "\n" not in str(caught.value)
     assert files_below(cache) == []
 
 
 @pytest.mark.parametrize("path", ["/other", "/less"])
 def test_a_wrong_checksum_is_found_where_the_size_is_not_known(cache, server, path):
-    toy = one_file(address(server, path), size=False)
+    one_file(address(server, path), size=False)
     with pytest.raises(InputError, match=f"gave .* expected a file with sha256 {SHA256}"):
-        fetch("toy", manifest=toy, progress=True)
+        fetch("toy", progress=True)
     assert files_below(cache) == []
 
 
@@ -460,16 +471,18 @@ def test_a_bad_download_leaves_what_was_there(cache, server):
     path = cache / "toy" / "scan.nii.gz"
     path.parent.mkdir(parents=True)
     path.write_bytes(b"an older version")
+    one_file(address(server, "/other"))
     with pytest.raises(InputError, match="expected"):
-        fetch("toy", manifest=one_file(address(server, "/other")), progress=False)
+        fetch("toy", progress=False)
     assert path.read_bytes() == b"an older version"
 
 
 def test_a_server_that_is_gone_is_one_line_and_leaves_nothing(cache):
     with http.server.HTTPServer(("127.0.0.1", 0), Handler) as stopped:
         url = address(stopped, "/good")
+    one_file(url)
     with pytest.raises(InputError, match=r"could not be downloaded.*use --from") as caught:
-        fetch("toy", manifest=one_file(url), progress=False)
+        fetch("toy", progress=False)
     assert "\n" not in str(caught.value)
     assert files_below(cache) == []
 

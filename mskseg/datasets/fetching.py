@@ -1,0 +1,282 @@
+"""Bring the files of a manifest entry into the cache, each complete and checked, or not at all.
+
+A file counts only with the size and sha256 of the manifest. It comes from its pinned address or, on
+a machine without internet, from any folder that holds the same bytes under any name. The folder of
+a data set with many scans is brought by a person, or unpacked here from its archives.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import pooch
+import requests
+from tqdm.auto import tqdm
+
+from mskseg.datasets.archives import is_unpacked, unpack
+from mskseg.datasets.cache import brought_path, cache_path
+from mskseg.datasets.manifest import DatasetEntry, ModelEntry, RemoteFile, load_manifest
+from mskseg.errors import InputError
+from mskseg.files import written_atomically
+from mskseg.registry import file_in_package
+
+State = Literal["builtin", "present", "missing", "damaged"]
+
+_TIMEOUT_S = 30.0  # without a byte, not for the whole file
+_CHUNK_BYTES = 2**20
+
+
+def fetch(
+    name: str, *, from_dir: str | Path | None = None, progress: bool = True
+) -> dict[str, Path]:
+    """Bring an entry's files into the cache, and give their paths.
+
+    What is there already is checked by sha256, and replaced if damaged.
+
+    Parameters
+    ----------
+    name : str
+        A data set or model of the manifest.
+    from_dir : path-like, optional
+        Take what is missing from the files below this folder, whatever they are called, instead of
+        downloading it. Of a data set with registration: the folder itself.
+    progress : bool
+        Show a bar for each download.
+
+    Returns
+    -------
+    dict of role to Path
+        Empty for what a package makes; the role "folder" for a data set with registration.
+
+    Raises
+    ------
+    InputError
+        If the entry is unknown; a file cannot be downloaded, arrives truncated or with another
+        checksum, is not below `from_dir`, or has no address; or the folder of a data set with
+        registration is not there. The cache never holds part of a file.
+    OutputError
+        If the cache cannot be written to.
+    """
+    entry = load_manifest().entry(name)
+    if entry.access == "registration":
+        return {"folder": _brought_folder(name, entry, root=from_dir)}
+    if entry.access == "package":
+        return {role: _file_of_package(entry, file) for role, file in entry.roles.items()}
+    paths = {role: cache_path(name, file.name) for role, file in entry.roles.items()}
+    wanted = {
+        paths[role]: file
+        for role, file in entry.roles.items()
+        if _state(paths[role], file) != "present"
+    }
+    if from_dir is not None:
+        _copy_matching(wanted, Path(from_dir).expanduser())
+        return paths
+    for path, file in wanted.items():
+        if file.url is None:
+            raise InputError(
+                f"{file.name} of {name} cannot be downloaded: {entry.instructions} Then run "
+                f"the fetch again with --from and the folder it is in (sha256 {file.sha256})"
+            )
+        _download(file, path, progress=progress)
+    return paths
+
+
+@dataclass(frozen=True)
+class FileStatus:
+    """State of one file in the cache; `path` is None for what comes with a package."""
+
+    entry: str
+    role: str
+    state: State
+    path: Path | None
+
+
+def verify(name: str | None = None) -> Iterator[FileStatus]:
+    """Compare the cache with the manifest, file by file, without fetching anything.
+
+    Parameters
+    ----------
+    name : str, optional
+        One entry; by default all.
+
+    Yields
+    ------
+    FileStatus
+        "present" only if size and sha256 are the manifest's.
+
+    Raises
+    ------
+    InputError
+        If the entry is unknown.
+    """
+    manifest = load_manifest()
+    for known in [name] if name else [*manifest.datasets, *manifest.models]:
+        entry = manifest.entry(known)
+        if entry.access == "package":
+            yield FileStatus(known, "all", "builtin", None)
+            continue
+        if entry.access == "registration":
+            folder = brought_path(known)
+            yield FileStatus(known, "folder", "present" if folder.is_dir() else "missing", folder)
+        for role, file in entry.roles.items():
+            path = cache_path(known, file.name)
+            yield FileStatus(known, role, _state(path, file), path)
+
+
+def is_fetched(name: str) -> bool:
+    """Tell whether an entry's files or folder are in their places, without reading them."""
+    entry = load_manifest().entry(name)
+    if entry.access == "registration":
+        return brought_path(name).is_dir()
+    return entry.access == "package" or all(
+        cache_path(name, file.name).is_file() for file in entry.roles.values()
+    )
+
+
+def dataset_folder(
+    name: str, *, root: str | Path | None = None, download: bool = True, progress: bool = True
+) -> Path:
+    """Find the folder of a data set that has a layout; fetch and unpack it if that is possible.
+
+    Parameters
+    ----------
+    name : str
+        A data set of the manifest with a layout.
+    root : path-like, optional
+        The folder itself; by default ``$MSKSEG_DATA/<name>``, then the cache's own.
+    download : bool
+        Whether archives may be downloaded; those that are here are unpacked in any case.
+    progress : bool
+        Show bars while that is done.
+
+    Raises
+    ------
+    InputError
+        If the folder is missing or empty and cannot be had.
+    OutputError
+        If the cache cannot be written to.
+    """
+    entry = load_manifest().datasets[name]
+    brought = any((brought_path(name) / role).is_dir() for role in entry.files)
+    if root is not None or not entry.files or brought:
+        return _brought_folder(name, entry, root=root)
+    folder = cache_path(name, "unpacked")
+    packed = {r: f for r, f in entry.files.items() if not is_unpacked(folder / r, sha256=f.sha256)}
+    here = all(cache_path(name, file.name).is_file() for file in packed.values())
+    if not here and not download:
+        raise InputError(
+            f"{name} is not here yet; run `mskseg data fetch {name}`, or put its folder into "
+            f"$MSKSEG_DATA/{name}"
+        )
+    if packed:
+        archives = fetch(name, progress=progress)
+    for role, file in packed.items():
+        unpack(archives[role], folder / role, sha256=file.sha256, progress=progress)
+    return folder
+
+
+def _brought_folder(
+    name: str, entry: DatasetEntry | ModelEntry, *, root: str | Path | None = None
+) -> Path:
+    folder = Path(root).expanduser() if root is not None else brought_path(name)
+    if folder.is_dir() and any(folder.iterdir()):
+        return folder
+    state = "is empty" if folder.is_dir() else "is missing"
+    instructions = " ".join(entry.instructions.split())
+    raise InputError(
+        f"the folder of {name} {state}: {folder}. To get it: {instructions} Then put it there, or "
+        f"into $MSKSEG_DATA/{name}, or name it with root="
+    )
+
+
+def _file_of_package(entry: DatasetEntry | ModelEntry, file: RemoteFile) -> Path:
+    path = file_in_package(str(entry.package), str(file.path))
+    if not _matches(path, file):
+        raise InputError(
+            f"{path} is not the file of the manifest (expected sha256 {file.sha256}); install the "
+            f"package {entry.package} again"
+        )
+    return path
+
+
+def _state(path: Path, file: RemoteFile) -> State:
+    if not path.is_file():
+        return "missing"
+    try:
+        return "present" if _matches(path, file) else "damaged"
+    except OSError:  # unreadable: as good as damaged, and replaced alike
+        return "damaged"
+
+
+def _matches(path: Path, file: RemoteFile) -> bool:
+    if file.bytes is not None and path.stat().st_size != file.bytes:
+        return False
+    with path.open("rb") as opened:
+        return hashlib.file_digest(opened, "sha256").hexdigest() == file.sha256
+
+
+def _download(file: RemoteFile, target: Path, *, progress: bool) -> None:
+    # pooch's own bar needs a total: a bar without one has no truth value, which pooch asks for.
+    bar: Any = tqdm(
+        total=file.bytes or 1, unit="B", unit_scale=True, desc=file.name, disable=not progress
+    )
+    receive = pooch.HTTPDownloader(progressbar=bar, chunk_size=_CHUNK_BYTES, timeout=_TIMEOUT_S)
+    with bar, written_atomically(target) as temporary:
+        try:
+            receive(str(file.url), str(temporary), None)
+        except requests.RequestException as error:
+            reason = (
+                error
+                if isinstance(error, requests.HTTPError)
+                else f"{type(error).__name__}: no connection, or it broke off"
+            )
+            raise InputError(
+                f"{file.name} could not be downloaded from {file.url} ({reason}); try again, or "
+                "fetch it elsewhere and use --from"
+            ) from error
+        size = temporary.stat().st_size
+        if file.bytes is not None and size < file.bytes:
+            raise InputError(f"{file.url} broke off after {size} of {file.bytes} bytes; try again")
+        if not _matches(temporary, file):
+            raise InputError(
+                f"{file.url} gave {size} bytes with sha256 {pooch.file_hash(str(temporary))}, "
+                f"expected {_expected(file)}; the file changed upstream or on the way"
+            )
+
+
+def _copy_matching(wanted: Mapping[Path, RemoteFile], folder: Path) -> None:
+    """Copy what is found below a folder by size and sha256; all of it, or nothing."""
+    if not folder.is_dir():
+        raise InputError(f"{folder} is not a folder; give one that holds the files")
+    sources = {target: _find(file, folder) for target, file in wanted.items()}
+    for target, source in sources.items():
+        with written_atomically(target) as temporary:
+            shutil.copyfile(source, temporary)
+            if not _matches(temporary, wanted[target]):
+                raise InputError(f"{source} changed while it was copied; try again")
+
+
+def _find(file: RemoteFile, folder: Path) -> Path:
+    below = [Path(parent, name) for parent, _, names in os.walk(folder) for name in names]
+    # Where the size is unknown each file has to be hashed: the likeliest first.
+    for path in sorted(below, key=lambda path: path.name != file.name):
+        try:
+            if _matches(path, file):
+                return path
+        except OSError:
+            continue  # a dangling link or an unreadable file is not what is looked for
+    raise InputError(
+        f"no file below {folder} is {file.name}: expected {_expected(file)}; the name does not "
+        "matter, the content does"
+    )
+
+
+def _expected(file: RemoteFile) -> str:
+    size = "a file" if file.bytes is None else f"{file.bytes} bytes"
+    return f"{size} with sha256 {file.sha256}"

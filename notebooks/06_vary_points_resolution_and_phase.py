@@ -47,6 +47,7 @@ from mskseg.evaluation.tables import write_table
 from mskseg.models.resolution import at_frame_size
 from mskseg.prompts.oracle_plans import OracleBox, OraclePoint
 from mskseg.provenance import provenance
+from mskseg_studies import prompting
 from mskseg_studies import published as reported
 from mskseg_studies.prompting import phases
 from mskseg_studies.prompting.clicks import click_curves
@@ -224,7 +225,7 @@ of_dixon = nested_mean(of_thigh, by=["phase"])
 votes = of_dixon.set_index("phase")["dice"]
 singles = votes.drop(["average", "maximum"])
 found_thigh = f"Thigh: average {votes['average']:.3f}, best single image {singles.max():.3f}"
-bars = display.ranked_bars(of_dixon, name="phase", title=found_thigh)
+bars = prompting.ranked_bars(of_dixon, name="phase", title=found_thigh)
 display.save_figure(bars, figures / "06_phases_thigh.png", provenance=facts_both)
 
 # %% alt="Dice of each echo of the knee, of their average and of their maximum, as bars"
@@ -232,7 +233,7 @@ of_echo = nested_mean(of_knee, by=["phase"])
 knee_votes = of_echo.set_index("phase")["dice"]
 best_echo = knee_votes.drop(["average", "maximum"]).max()
 found_knee = f"Knee: average {knee_votes['average']:.3f}, best single echo {best_echo:.3f}"
-echo_bars = display.ranked_bars(of_echo, name="phase", title=found_knee)
+echo_bars = prompting.ranked_bars(of_echo, name="phase", title=found_knee)
 display.save_figure(echo_bars, figures / "06_phases_knee.png", provenance=facts_both)
 
 # %% [markdown]
@@ -274,7 +275,7 @@ print("not here, so nothing is said of them: " + (", ".join(missing) or "none"))
 # %% alt="Tables of agreement between images: echoes of the phantom, and real scans where they are here"
 scans = {"echoes of the phantom": echoes} | {name: some for name, some in real.items() if some}
 agreements = {n: phases.agreement_of_proposals(segmenter, some) for n, some in scans.items()}
-squares = display.agreement_chart(
+squares = prompting.agreement_chart(
     agreements, title="Overlap of two images' masks: agreement, not accuracy"
 )
 facts_real = provenance(**named, cases=[case for some in scans.values() for case in some])
@@ -314,7 +315,7 @@ parts.map("{:.0%}".format)
 # %% alt="Seconds for an object of each tissue when it is drawn, clicked or boxed"
 easier = by_tissue[goals[0]]
 cheaper = easier[easier["saved_by_clicks"] > 0]["tissue"]
-seconds = display.seconds_chart(
+seconds = prompting.seconds_chart(
     easier, title=f"Dice {goals[0]}: clicks save time on {len(cheaper)} of {len(easier)} tissues"
 )
 display.save_figure(seconds, figures / "06_effort.png", provenance=facts)

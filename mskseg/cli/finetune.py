@@ -235,7 +235,7 @@ def draw(
     mpl.use("Agg")
     import numpy as np
 
-    from mskseg.display.before_after import before_and_after
+    from mskseg.display.overlays import before_and_after
     from mskseg.display.style import save_figure
     from mskseg.evaluation.case_run import CaseRun
     from mskseg.evaluation.metrics import dice

@@ -1,16 +1,22 @@
-"""Charts of the tables of `mskseg.evaluation`. Every function returns Axes and shows nothing."""
+"""Charts of tables that several notebooks share: Dice of each tissue, and sweeps."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
-import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
+from matplotlib.ticker import NullFormatter, NullLocator, ScalarFormatter
 
-from mskseg.display.style import FILLED_BOX, PALETTE
+from mskseg.display.style import (
+    FILLED_BOX,
+    PALETTE,
+    chart_axes,
+    check_columns,
+    finish_chart,
+    series_style,
+)
 from mskseg.errors import InputError
 from mskseg.evaluation.summary import IN_THE_MEAN, summarise
 
@@ -52,33 +58,95 @@ def dice_by_tissue(
     """
     scored = table[table["status"].isin(IN_THE_MEAN)]
     if scored.empty:
-        raise InputError("no row of the table is scored, expected one or more; check the labels")
+        raise InputError("expected one scored row or more, got none; check the table's labels")
     means = summarise(scored, by=[*_PLAN, *_ROW])
     plans = [group.set_index(_ROW) for _, group in means.groupby(_PLAN, sort=False)]
     order = _row_order(means, plans[0])
-    if ax is None:
-        size = (8.0, 1.6 + len(order) * (0.14 + 0.11 * len(plans)))
-        ax = plt.subplots(figsize=size, layout="constrained")[1]
+    ax = chart_axes(ax, (8.0, 1.6 + len(order) * (0.14 + 0.11 * len(plans))))
     offsets = np.linspace(-0.5, 0.5, len(plans) + 2)[1:-1]
     for number, (mean, offset) in enumerate(zip(plans, offsets, strict=True)):
         rows = scored[(scored[_PLAN] == mean[_PLAN].iloc[0]).all(axis=1)].set_index(_ROW)
-        base = np.array([order.index(key) for key in mean.index]) + offset
+        means_at = np.array([order.index(key) for key in mean.index]) + offset
         slices_at = np.array([order.index(key) for key in rows.index]) + offset
         colour = PALETTE[number % len(PALETTE)]
+        box_colour = FILLED_BOX if len(plans) == 1 else colour
         ax.scatter(rows["dice"], slices_at, s=7, color=colour, alpha=0.3, linewidths=0)
-        ax.scatter(
-            mean["filled_box_dice"],
-            base,
-            s=34,
-            marker="D",
-            facecolors="none",
-            edgecolors=FILLED_BOX if len(plans) == 1 else colour,
-        )
-        ax.scatter(mean["dice"], base, s=48, color=colour, edgecolors="white", zorder=3)
+        ax.scatter(mean["filled_box_dice"], means_at, s=34, marker="D", fc="none", ec=box_colour)
+        ax.scatter(mean["dice"], means_at, s=48, color=colour, edgecolors="white", zorder=3)
     _name_rows(ax, plans[0], order)
-    ax.set_title(_finding(plans[0]) if title is None else title, loc="left", fontsize=11)
-    _explain(ax, plans)
+    above = int((plans[0]["dice"] > plans[0]["filled_box_dice"]).sum())
+    finding = f"Above the filled box in {above} of {len(plans[0])} tissues\n{_name(plans[0])}"
+    finish_chart(ax, finding if title is None else title, grid="x", legend=None)
+    ax.figure.legend(
+        handles=_legend_entries(plans),
+        loc="outside lower center",
+        ncols=3 if len(plans) == 1 else 2,
+        fontsize=8,
+        frameon=False,
+    )
     return ax
+
+
+def sweep_chart(
+    means: pd.DataFrame,
+    *,
+    x: str,
+    series: str,
+    value: str = "dice",
+    spread: str | None = None,
+    level: tuple[str, float] | None = None,
+    x_scale: Literal["linear", "log"] = "linear",
+    labels: tuple[str, str] = ("", "Dice"),
+    title: str = "",
+    ax: Axes | None = None,
+) -> Axes:
+    """Draw a line for each series of a table of means.
+
+    Parameters
+    ----------
+    means : pandas.DataFrame
+        A row for each point.
+    x, series, value : str
+        Its columns: position, which line, height.
+    spread : str, optional
+        Column with the standard deviation between subjects, drawn as bars.
+    level : (str, float), optional
+        Name and height of a horizontal line to compare with, such as the box.
+    x_scale : {"linear", "log"}
+        "log" for sizes, which double.
+    labels : (str, str)
+        Of the axes.
+    title : str
+        States the finding.
+    ax : Axes, optional
+        Default: of a new figure.
+
+    Returns
+    -------
+    Axes
+        With a tick at each place that was measured.
+
+    Raises
+    ------
+    InputError
+        If the table is empty or lacks a column.
+    """
+    check_columns(means, [x, series, value, *([spread] if spread else [])])
+    ax = chart_axes(ax, (6.4, 3.9))
+    for number, (name, rows) in enumerate(means.groupby(series, sort=False)):
+        ordered = rows.sort_values(x)
+        bars = None if spread is None else ordered[spread].fillna(0)
+        style = series_style(number)
+        ax.errorbar(ordered[x], ordered[value], bars, label=str(name), capsize=3, **style)
+    if level is not None:
+        ax.axhline(level[1], color="0.35", linewidth=1, linestyle=(0, (5, 3)), label=level[0])
+    ax.set(xlabel=labels[0], ylabel=labels[1], ylim=(0, 1), xscale=x_scale)
+    ax.set_xticks(np.sort(means[x].unique()))
+    # A logarithmic axis would write powers of ten, and ticks of its own between them.
+    ax.xaxis.set_major_formatter(ScalarFormatter())
+    ax.xaxis.set_minor_locator(NullLocator())
+    ax.xaxis.set_minor_formatter(NullFormatter())
+    return finish_chart(ax, title)
 
 
 def _row_order(means: pd.DataFrame, first: pd.DataFrame) -> list[tuple[str, str]]:
@@ -92,28 +160,16 @@ def _row_order(means: pd.DataFrame, first: pd.DataFrame) -> list[tuple[str, str]
     return order
 
 
-def _name_rows(ax: Axes, first: pd.DataFrame, order: Sequence[tuple[str, str]]) -> None:
+def _name_rows(ax: Axes, first: pd.DataFrame, order: list[tuple[str, str]]) -> None:
     counts = first["n_pairs"].to_dict()
     names = [f"{key[1]} (n={counts.get(key, 0)})" if key[1] else key[0] for key in order]
     ax.set_yticks(range(len(order)), names, fontsize=9)
     for place, (label, (_, tissue)) in enumerate(zip(ax.get_yticklabels(), order, strict=True)):
         if not tissue:
             label.set_fontweight("bold")
-            ax.axhspan(place - 0.5, place + 0.5, color="0.85", zorder=0)
-        elif place % 2 == 0:
-            ax.axhspan(place - 0.5, place + 0.5, color="0.96", zorder=0)
-    ax.set_ylim(len(order) - 0.5, -0.5)  # the best on top
-    ax.set_xlim(-0.02, 1.02)
-    ax.set_xlabel("Dice")
-    ax.grid(axis="x", color="0.85", linewidth=0.7)
-    ax.set_axisbelow(True)
-    ax.spines[["top", "right"]].set_visible(False)
-
-
-def _finding(first: pd.DataFrame) -> str:
-    """Say in how many tissues the mean of the first plan is above its filled box."""
-    above = int((first["dice"] > first["filled_box_dice"]).sum())
-    return f"Above the filled box in {above} of {len(first)} tissues\n{_name(first)}"
+        if not tissue or place % 2 == 0:
+            ax.axhspan(place - 0.5, place + 0.5, color="0.96" if tissue else "0.85", zorder=0)
+    ax.set(xlim=(-0.02, 1.02), ylim=(len(order) - 0.5, -0.5), xlabel="Dice")  # the best on top
 
 
 def _name(mean: pd.DataFrame) -> str:
@@ -125,27 +181,19 @@ def _name(mean: pd.DataFrame) -> str:
     return f"{row['segmenter']}{kind}, {prompt}: {row['box_source']}"
 
 
-def _explain(ax: Axes, plans: Sequence[pd.DataFrame]) -> None:
-    """Put a legend under the axes: what a dot is, and which colour which plan is."""
-    grey = "0.35"
-    marks = [
-        _mark("o", label="one slice", color=grey, markersize=3, alpha=0.5),
-        _mark("o", label="mean", color=grey, markersize=7),
-        _mark("D", label="mean of the filled boxes", color=grey, markersize=6, fillstyle="none"),
+def _legend_entries(plans: list[pd.DataFrame]) -> list[Line2D]:
+    """Explain what a dot is, and which colour which plan is where there are several."""
+
+    def entry(marker: str, label: str, size: float, **style: Any) -> Line2D:
+        look = {"color": "0.35", **style}
+        return Line2D([], [], linestyle="none", marker=marker, label=label, markersize=size, **look)
+
+    return [
+        entry("o", "one slice", 3, alpha=0.5),
+        entry("o", "mean", 7),
+        entry("D", "mean of the filled boxes", 6, fillstyle="none"),
+        *(
+            entry("s", _name(mean), 7, color=PALETTE[number % len(PALETTE)])
+            for number, mean in enumerate(plans if len(plans) > 1 else [])
+        ),
     ]
-    if len(plans) > 1:
-        marks += [
-            _mark("s", label=_name(mean), color=PALETTE[number % len(PALETTE)], markersize=7)
-            for number, mean in enumerate(plans)
-        ]
-    ax.figure.legend(
-        handles=marks,
-        loc="outside lower center",
-        ncols=3 if len(plans) == 1 else 2,
-        fontsize=8,
-        frameon=False,
-    )
-
-
-def _mark(marker: str, **style: Any) -> Line2D:
-    return Line2D([], [], linestyle="none", marker=marker, **style)

@@ -1,23 +1,21 @@
-"""Several slices side by side, each at its own true proportions."""
+"""Several slices, or several masks of one slice, side by side at their true proportions."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.patches import Patch
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from mskseg.case import CaseSlice
-from mskseg.display.slices import draw_label_map, labels_in, show_slice
-from mskseg.display.style import tissue_colours
+from mskseg.display.overlays import tissue_entries
+from mskseg.display.slices import draw_label_map, draw_points, masks_by_label, show_slice
+from mskseg.display.style import PREDICTION, tissue_colours
 from mskseg.errors import InputError
-
-if TYPE_CHECKING:
-    from mskseg.display.style import RGB
 
 _PANEL = 3.2  # inches
 _LEGEND_LINE = 0.17
@@ -66,42 +64,74 @@ def montage(
         )
     per_slice = 1 if tissues is None else 2
     n_columns = min(columns, len(shown))
-    n_rows = -(-len(shown) // n_columns) * per_slice
-    below = (max(map(_entries, shown)) // 2 + 2) * _LEGEND_LINE if tissues is not None else 0.0
-    size = (n_columns * _PANEL, n_rows * (_PANEL + 0.3) + n_rows / per_slice * below)
+    n_groups = math.ceil(len(shown) / n_columns)
+    legend_height = 0.0
+    if tissues is not None:
+        most_labels = max(len(masks_by_label(k.label_map or 0)) for k in shown)
+        legend_height = (most_labels // 2 + 2) * _LEGEND_LINE
+    size = (n_columns * _PANEL, n_groups * (per_slice * (_PANEL + 0.3) + legend_height))
     figure, grid = plt.subplots(
-        n_rows, n_columns, figsize=size, squeeze=False, layout="constrained"
+        n_groups * per_slice, n_columns, figsize=size, squeeze=False, layout="constrained"
     )
     for ax in grid.flat:
         ax.set_axis_off()
     panels = []
-    for number, (one, heading) in enumerate(zip(shown, titles, strict=True)):
+    for number, (case_slice, heading) in enumerate(zip(shown, titles, strict=True)):
         row, column = divmod(number, n_columns)
-        panels.append(_panel(grid[row * per_slice, column], one, title=heading))
+        panels.append(_panel(grid[row * per_slice, column], case_slice, title=heading))
         if tissues is not None:
-            _labelled(_panel(grid[row * per_slice + 1, column], one), one, names[number])
+            below = _panel(grid[row * per_slice + 1, column], case_slice)
+            _draw_tissues(below, case_slice, names[number])
     figure.suptitle(title)
     return np.array(panels, dtype=object)
 
 
-def _panel(ax: Axes, one: CaseSlice, *, title: str = "") -> Axes:
+def masks_beside(
+    case_slice: CaseSlice,
+    masks: ArrayLike,
+    *,
+    titles: Sequence[str],
+    point: ArrayLike | None = None,
+    title: str = "",
+) -> NDArray[Any]:
+    """Show several masks of one slice side by side.
+
+    Parameters
+    ----------
+    case_slice : CaseSlice
+    masks : (N, H, W) bool
+    titles : (N,) sequence of str
+    point : (2,) float, optional
+        x, y of a click inside the object, drawn in every panel.
+    title : str
+        States the finding.
+
+    Returns
+    -------
+    (N,) array of Axes
+    """
+    stack = np.asarray(masks, dtype=bool)
+    panels = montage([case_slice] * len(stack), titles=titles, columns=len(stack), title=title)
+    for ax, mask in zip(panels, stack, strict=True):
+        draw_label_map(ax, mask, colours={1: PREDICTION}, fill=0.3)
+        if point is not None:
+            draw_points(ax, point, point_labels=[1])
+    return panels
+
+
+def _panel(ax: Axes, case_slice: CaseSlice, *, title: str = "") -> Axes:
     ax.set_axis_on()
-    show_slice(one.image, spacing_mm=one.spacing_mm, plane=one.plane, ax=ax)
+    show_slice(case_slice.image, spacing_mm=case_slice.spacing_mm, plane=case_slice.plane, ax=ax)
     ax.set_title(title, fontsize=10)
     return ax
 
 
-def _labelled(ax: Axes, one: CaseSlice, tissues: Mapping[int, str]) -> None:
-    label_map = np.asarray(one.label_map)
-    found = labels_in(label_map)
-    colours: dict[int, RGB] = tissue_colours({*found, *tissues})
-    draw_label_map(ax, label_map, colours=colours, fill=0.25)
-    names = [
-        Patch(facecolor=colours[k], edgecolor="0.2", label=tissues.get(k, f"label {k}"))
-        for k in found
-    ]
+def _draw_tissues(ax: Axes, case_slice: CaseSlice, tissues: Mapping[int, str]) -> None:
+    masks = masks_by_label(np.asarray(case_slice.label_map))
+    colours = tissue_colours({*masks, *tissues})
+    draw_label_map(ax, masks, colours=colours, fill=0.25)
     ax.legend(
-        handles=names,
+        handles=tissue_entries(masks, tissues, colours),
         loc="upper center",
         bbox_to_anchor=(0.5, -0.01),
         ncols=2,
@@ -110,7 +140,3 @@ def _labelled(ax: Axes, one: CaseSlice, tissues: Mapping[int, str]) -> None:
         columnspacing=1.0,
         handlelength=1.2,
     )
-
-
-def _entries(one: CaseSlice) -> int:
-    return 0 if one.label_map is None else len(labels_in(np.asarray(one.label_map)))

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from numpy.typing import ArrayLike, NDArray
@@ -17,15 +19,16 @@ from mskseg.display.slices import (
     Colour,
     Labelled,
     Linestyle,
-    Mask,
     draw_boxes,
     draw_label_map,
-    masks_of,
+    frame_around,
+    masks_by_label,
     show_slice,
 )
-from mskseg.display.style import PREDICTION, REFERENCE, tissue_colours
+from mskseg.display.style import PREDICTION, REFERENCE, chart_axes, tissue_colours
 
 if TYPE_CHECKING:
+    from mskseg.case import CaseSlice
     from mskseg.volume import Plane
 
 _ROWS_OF_LEGEND = 18
@@ -75,22 +78,21 @@ def overlay(
     Axes
         With a legend of the tissues on this slice, right of it.
     """
-    given = {
-        role: masks_of(label_map)
+    masks = {
+        role: masks_by_label(label_map)
         for role, label_map in (("reference", reference), ("prediction", prediction))
         if label_map is not None
     }
-    found = _labels(given)
-    colours = tissue_colours({*found, *(tissues or {})})
-    entries = _lines(given, named=tissues is not None) + _patches(found, tissues, colours)
-    if ax is None:
-        size = _figure_size(image, spacing_mm, zoom_xyxy, panel=6.0, n_entries=len(entries))
-        ax = plt.subplots(figsize=size, layout="constrained")[1]
+    labels = sorted(set().union(*masks.values()))
+    colours: Mapping[int, Colour] = tissue_colours({*labels, *(tissues or {})})
+    entries = [*_role_entries(masks, named=tissues is not None)]
+    entries += tissue_entries(labels, tissues, colours) if tissues is not None else []
+    ax = chart_axes(ax, _size(image, spacing_mm, zoom_xyxy, panel=6.0, n_entries=len(entries)))
     show_slice(image, spacing_mm=spacing_mm, plane=plane, zoom_xyxy=zoom_xyxy, title=title, ax=ax)
-    for role, masks in given.items():
+    for role in masks:
         # Masks without names: the roles differ by colour as well as by dashes.
-        of_role: Mapping[int, Colour] = dict.fromkeys(found, _COLOURS[role])
-        draw_label_map(ax, masks, colours=colours if tissues else of_role, linestyle=_STYLES[role])
+        of_role = colours if tissues else dict.fromkeys(labels, _COLOURS[role])
+        draw_label_map(ax, masks[role], colours=of_role, linestyle=_STYLES[role])
     if boxes_xyxy is not None:
         draw_boxes(ax, boxes_xyxy)
     _legend(ax, entries)
@@ -115,52 +117,116 @@ def triptych(
 
     Parameters
     ----------
-    image : (H, W) any real dtype
-        As in `show_slice`.
+    image, spacing_mm, tissues, plane, zoom_xyxy, title
+        As in `overlay`.
     reference, prediction : (H, W) int or bool, or mapping of int to (H, W) bool
         Label maps, or masks, or a mask for each label; these may overlap.
-    spacing_mm : (row, column)
-        Distance of rows and of columns.
-    tissues : mapping of int to str, optional
-        Names for the legend; they fix the colours too, as in `overlay`.
     boxes_xyxy : (N, 4) float, optional
         Box prompts, drawn on the image.
-    plane : {"axial", "coronal", "sagittal"}, optional
-        Marks the edges.
-    zoom_xyxy : (4,) float, optional
-        Show only this box of the slice.
-    title : str
-        States the finding.
 
     Returns
     -------
     (3,) array of Axes
         Image, reference, prediction; the legend is right of the last.
     """
-    given = {"reference": masks_of(reference), "prediction": masks_of(prediction)}
-    found = _labels(given)
-    colours = tissue_colours({*found, *(tissues or {})})
-    entries = _patches(found, tissues, colours)
-    size = _figure_size(image, spacing_mm, zoom_xyxy, panel=3.8, n_entries=len(entries), n_panels=3)
+    masks = {"image": {}, "reference": masks_by_label(reference)}
+    masks["prediction"] = masks_by_label(prediction)
+    labels = sorted(set().union(*masks.values()))
+    colours = tissue_colours({*labels, *(tissues or {})})
+    entries = tissue_entries(labels, tissues, colours) if tissues is not None else []
+    size = _size(image, spacing_mm, zoom_xyxy, panel=3.8, n_entries=len(entries), n_panels=3)
     figure, axes = plt.subplots(1, 3, figsize=size, layout="constrained")
-    how: dict[str, Any] = {"spacing_mm": spacing_mm, "plane": plane, "zoom_xyxy": zoom_xyxy}
-    show_slice(image, title="image", ax=axes[0], **how)
+    for ax, role in zip(axes, masks, strict=True):
+        show_slice(
+            image, spacing_mm=spacing_mm, plane=plane, zoom_xyxy=zoom_xyxy, title=role, ax=ax
+        )
+        draw_label_map(ax, masks[role], colours=colours, fill=0.35)
     if boxes_xyxy is not None:
         draw_boxes(axes[0], boxes_xyxy)
-    for ax, (role, masks) in zip(axes[1:], given.items(), strict=True):
-        show_slice(image, title=role, ax=ax, **how)
-        draw_label_map(ax, masks, colours=colours, fill=0.35)
     _legend(axes[2], entries)
     figure.suptitle(title)
     panels: NDArray[Any] = axes
     return panels
 
 
-def _labels(given: Mapping[str, Mapping[int, Mask]]) -> list[int]:
-    return sorted(set().union(*given.values()))
+def before_and_after(
+    case_slice: CaseSlice,
+    before: Labelled,
+    after: Labelled,
+    *,
+    tissues: Mapping[int, str],
+    headings: tuple[str, str],
+    title: str,
+) -> Figure:
+    """Show two predictions on one slice side by side, each over the reference (dashed).
+
+    Parameters
+    ----------
+    case_slice : CaseSlice
+        With its reference, to which both panels are zoomed.
+    before, after : (H, W) int, or mapping of int to (H, W) bool
+        Label maps, or a mask for each label.
+    tissues : mapping of int to str
+        Names for the legend, which stands once, on the right.
+    headings : (str, str)
+        Above the panels.
+    title : str
+        States the finding.
+
+    Returns
+    -------
+    Figure
+    """
+    rows, columns = np.nonzero(np.asarray(case_slice.label_map))
+    labelled = (columns.min(), rows.min(), columns.max() + 1, rows.max() + 1)
+    height, width = case_slice.image.shape
+    frame = frame_around(labelled, shape=(height, width), margin=0.08)
+    size = _size(
+        case_slice.image,
+        case_slice.spacing_mm,
+        frame,
+        panel=5.0,
+        n_entries=len(tissues) + 2,
+        n_panels=2,
+    )
+    figure, axes = plt.subplots(1, 2, figsize=size, layout="constrained")
+    for ax, prediction, heading in zip(axes, (before, after), headings, strict=True):
+        overlay(
+            case_slice.image,
+            spacing_mm=case_slice.spacing_mm,
+            reference=case_slice.label_map,
+            prediction=prediction,
+            tissues=tissues,
+            plane=case_slice.plane,
+            zoom_xyxy=frame,
+            title=heading,
+            ax=ax,
+        )
+    axes[0].get_legend().remove()
+    figure.suptitle(title)
+    return figure
 
 
-def _figure_size(
+def tissue_entries(
+    labels: Iterable[int], tissues: Mapping[int, str], colours: Mapping[int, Colour]
+) -> list[Line2D | Patch]:
+    """Make a legend's entries: a patch in the colour of each label, with its tissue's name."""
+    return [
+        Patch(facecolor=colours[label], edgecolor="0.2", label=tissues.get(label, f"label {label}"))
+        for label in labels
+    ]
+
+
+def _role_entries(roles: Iterable[str], *, named: bool) -> list[Line2D | Patch]:
+    """Explain the dashes, in grey where the colours stand for tissues."""
+    colours = dict.fromkeys(_COLOURS, "0.75") if named else _COLOURS
+    return [
+        Line2D([], [], color=colours[k], linestyle=_STYLES[k], path_effects=OUTLINE, label=k)
+        for k in roles
+    ]
+
+
+def _size(
     image: ArrayLike,
     spacing_mm: tuple[float, float],
     zoom_xyxy: ArrayLike | None,
@@ -169,44 +235,18 @@ def _figure_size(
     n_entries: int,
     n_panels: int = 1,
 ) -> tuple[float, float]:
-    """Give the inches that panels of a width, a legend and the titles need."""
+    """Give the width and height in inches that panels of a width, a legend and the titles need."""
     height, width = np.shape(image)
     x0, y0, x1, y1 = (0, 0, width, height) if zoom_xyxy is None else np.asarray(zoom_xyxy)
-    tall = (y1 - y0) * spacing_mm[0] / ((x1 - x0) * spacing_mm[1])
+    panel_height = panel * (y1 - y0) * spacing_mm[0] / ((x1 - x0) * spacing_mm[1])
     columns = _legend_columns(n_entries)
-    legend_high = 0.18 * -(-n_entries // columns)
-    high = max(panel * tall, legend_high, 1.0)
-    return n_panels * panel + (2.1 * columns if n_entries else 0), min(high, 14.0) + 0.7
+    legend_height = 0.18 * math.ceil(n_entries / columns)
+    total_width = n_panels * panel + (2.1 * columns if n_entries else 0)
+    return total_width, min(max(panel_height, legend_height, 1.0), 14.0) + 0.7
 
 
 def _legend_columns(n_entries: int) -> int:
-    return max(1, -(-n_entries // _ROWS_OF_LEGEND))
-
-
-def _lines(roles: Iterable[str], *, named: bool) -> list[Line2D | Patch]:
-    """Explain the dashes, in grey where the colours stand for tissues."""
-    return [
-        Line2D(
-            [],
-            [],
-            color="0.75" if named else _COLOURS[role],
-            linestyle=_STYLES[role],
-            path_effects=OUTLINE,
-            label=role,
-        )
-        for role in roles
-    ]
-
-
-def _patches(
-    labels: Iterable[int], tissues: Mapping[int, str] | None, colours: Mapping[int, Colour]
-) -> list[Line2D | Patch]:
-    names = tissues or {}
-    return [
-        Patch(facecolor=colours[label], edgecolor="0.2", label=names.get(label, f"label {label}"))
-        for label in labels
-        if tissues is not None
-    ]
+    return max(1, math.ceil(n_entries / _ROWS_OF_LEGEND))
 
 
 def _legend(ax: Axes, entries: list[Line2D | Patch]) -> None:

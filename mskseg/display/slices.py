@@ -9,14 +9,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Literal
 
-import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.patches import Rectangle
 from matplotlib.patheffects import withStroke
 from numpy.typing import ArrayLike, NDArray
 
-from mskseg.display.style import RGB
+from mskseg.display.style import RGB, chart_axes
 from mskseg.errors import InputError
 
 if TYPE_CHECKING:
@@ -77,8 +76,8 @@ def show_slice(
     """
     pixels = np.asarray(image)
     if pixels.ndim != 2:
-        raise InputError(f"a slice is (H, W), this image has shape {pixels.shape}; pick one slice")
-    ax = _axes(ax)
+        raise InputError(f"expected a slice (H, W), got shape {pixels.shape}; pick one slice")
+    ax = chart_axes(ax)
     height, width = pixels.shape
     grey: dict[str, Any] = {"vmin": 0, "vmax": 255} if pixels.dtype == np.uint8 else {}
     ax.imshow(
@@ -104,7 +103,7 @@ def show_slice(
 def frame_around(
     boxes_xyxy: ArrayLike, *, shape: tuple[int, int], margin: float = 0.4
 ) -> NDArray[np.float64]:
-    """Give the part of a slice that shows some boxes large, with room around them.
+    """Find the part of a slice that shows boxes enlarged, with room around them.
 
     Parameters
     ----------
@@ -113,7 +112,7 @@ def frame_around(
     shape : (H, W)
         Of the slice; the frame stays inside.
     margin : float
-        Added on every side, as a part of the longer side of what the boxes span.
+        Added on every side, as a fraction of the longer side of what the boxes span.
 
     Returns
     -------
@@ -127,7 +126,7 @@ def frame_around(
     """
     boxes = np.asarray(boxes_xyxy, dtype=np.float64).reshape(-1, 4)
     if not len(boxes):
-        raise InputError("there is no box to frame, expected one or more; show the whole slice")
+        raise InputError("expected one box to frame or more, got none; show the whole slice")
     low, high = boxes[:, :2].min(axis=0), boxes[:, 2:].max(axis=0)
     room = margin * (high - low).max()
     return np.concatenate([np.maximum(low - room, 0), np.minimum(high + room, shape[::-1])])
@@ -228,7 +227,7 @@ def draw_label_map(
     InputError
         If a label has no colour.
     """
-    masks = masks_of(label_map)
+    masks = masks_by_label(label_map)
     for label in masks:
         if label not in colours:
             raise InputError(
@@ -244,10 +243,6 @@ def draw_label_map(
     for label in reversed(smallest_first):
         _outline_mask(ax, masks[label], colour=colours[label], linestyle=linestyle)
     return ax
-
-
-def _axes(ax: Axes | None) -> Axes:
-    return plt.subplots(layout="constrained")[1] if ax is None else ax
 
 
 def _mark_edges(ax: Axes, plane: Plane) -> None:
@@ -267,7 +262,7 @@ def _mark_edges(ax: Axes, plane: Plane) -> None:
 
 
 def _padded(mask: Mask) -> tuple[NDArray[Any], NDArray[Any], NDArray[np.float64]]:
-    """Give x, y and the mask with a border around it, which closes outlines at the slice's edge."""
+    """Pad a mask by one pixel, which closes outlines at the slice's edge; x, y and the mask."""
     padded = np.pad(mask, 1).astype(float)
     y, x = (np.arange(n) - 0.5 for n in padded.shape)
     return x, y, padded
@@ -279,20 +274,15 @@ def _fill_mask(ax: Axes, mask: Mask, *, colour: Colour, opacity: float) -> None:
 
 
 def _outline_mask(ax: Axes, mask: Mask, *, colour: Colour, linestyle: Linestyle) -> None:
-    """Draw the line half way between the centres of pixels inside and outside."""
+    """Draw the line halfway between the centres of pixels inside and outside."""
     lines = ax.contour(*_padded(mask), levels=[0.5], colors=[colour], linestyles=linestyle)
     lines.set(linewidth=1.3, path_effects=OUTLINE)
 
 
-def masks_of(label_map: Labelled) -> dict[int, Mask]:
-    """Give the mask of each label that has a pixel, by label; the background has none."""
+def masks_by_label(label_map: Labelled) -> dict[int, Mask]:
+    """Split a label map into the mask of each label that has a pixel; the background has none."""
     if isinstance(label_map, Mapping):
-        found = {int(label): np.asarray(mask, dtype=bool) for label, mask in label_map.items()}
-        return {label: found[label] for label in sorted(found) if found[label].any()}
+        masks = {int(label): np.asarray(mask, dtype=bool) for label, mask in label_map.items()}
+        return {label: masks[label] for label in sorted(masks) if masks[label].any()}
     labels = np.asarray(label_map).astype(int)
-    return {label: labels == label for label in labels_in(labels)}
-
-
-def labels_in(*label_maps: NDArray[np.int_]) -> list[int]:
-    """List the labels of one or more label maps, ascending, without the background."""
-    return sorted(set().union(*(np.unique(each).tolist() for each in label_maps)) - {0})
+    return {label: labels == label for label in np.unique(labels).tolist() if label != 0}

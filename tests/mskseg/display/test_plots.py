@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import matplotlib as mpl
 import numpy as np
-import pandas as pd
 import pytest
 from matplotlib import pyplot as plt
 from PIL import Image
@@ -12,7 +11,6 @@ from PIL import Image
 from mskseg import display
 from mskseg.errors import InputError, OutputError
 from mskseg.provenance import read_provenance
-from mskseg_mini import figures
 
 IMAGE = np.arange(12 * 20, dtype=np.uint8).reshape(12, 20)
 HOW = {"spacing_mm": (3.0, 1.5)}
@@ -220,80 +218,6 @@ def test_colours_of_thirty_tissues_stay_apart():
     assert display.tissue_colours([5, 1]) == display.tissue_colours([1, 5, 5])
 
 
-# the chart
-
-
-def make_table(**columns):
-    rows = [
-        {"tissue": tissue, "label": label, "slice": k, "dice": dice, "filled_box_dice": 0.7}
-        for label, tissue, values in ((1, "femur", (0.5, 0.6)), (2, "gracilis", (0.9, 0.8, 1.0)))
-        for k, dice in enumerate(values)
-    ]
-    about = {
-        "segmenter": "sam_vit_mini",
-        "miniature": True,
-        "prompt": "box",
-        "box_source": "oracle",
-        "dataset": "d",
-        "subject": "s",
-        "sequence": "t1w",
-        "site": "",
-        "side": "",
-        "visit": "",
-        "plane": "axial",
-        "status": "scored",
-    }
-    return pd.DataFrame(rows).assign(**(about | columns))
-
-
-def test_tissues_are_sorted_and_counted_and_the_title_states_what_was_found():
-    ax = display.dice_by_tissue(make_table())
-    names = [label.get_text() for label in ax.get_yticklabels()]
-    assert names == ["gracilis (n=3)", "femur (n=2)"]
-    low, high = ax.get_ylim()
-    assert low > high  # the first one on top
-    title = ax.get_title(loc="left")
-    assert (
-        title == "Above the filled box in 1 of 2 tissues\nsam_vit_mini (miniature), boxes: oracle"
-    )
-
-
-def test_slices_means_and_filled_boxes_are_where_they_belong():
-    slices, filled, means = display.dice_by_tissue(make_table()).collections
-    assert sorted(slices.get_offsets()[:, 0]) == [0.5, 0.6, 0.8, 0.9, 1.0]
-    by_row = {float(y): float(x) for x, y in means.get_offsets()}
-    assert by_row == pytest.approx({0.0: 0.9, 1.0: 0.55})
-    assert filled.get_offsets()[:, 0].tolist() == pytest.approx([0.7, 0.7])
-
-
-def test_tissues_of_several_data_sets_stand_under_their_names():
-    both = pd.concat([make_table(), make_table(dataset="e").assign(dice=0.95)])
-    ax = display.dice_by_tissue(both)
-    names = [label.get_text() for label in ax.get_yticklabels()]
-    assert names == ["d", "gracilis (n=3)", "femur (n=2)", "e", "femur (n=2)", "gracilis (n=3)"]
-    _, _, means = (each for each in ax.collections if len(each.get_offsets()) in (4, 10))
-    by_row = {float(y): float(x) for x, y in means.get_offsets()}
-    assert by_row == pytest.approx({1.0: 0.9, 2.0: 0.55, 4.0: 0.95, 5.0: 0.95})
-
-
-def test_each_plan_has_its_own_colour_and_name():
-    other = make_table(box_source="neighbour, margin 2 px")
-    ax = display.dice_by_tissue(pd.concat([make_table(), other]))
-    (legend,) = ax.figure.legends
-    names = [text.get_text() for text in legend.get_texts()]
-    assert names[3:] == [
-        "sam_vit_mini (miniature), boxes: oracle",
-        "sam_vit_mini (miniature), boxes: neighbour, margin 2 px",
-    ]
-    colours = {tuple(ax.collections[i].get_facecolor()[0][:3]) for i in (2, 5)}
-    assert len(colours) == 2
-
-
-def test_a_table_without_a_score_cannot_be_charted():
-    with pytest.raises(InputError, match="no row of the table is scored"):
-        display.dice_by_tissue(make_table(status="too_small"))
-
-
 # figures
 
 
@@ -326,50 +250,5 @@ def test_nothing_is_shown(monkeypatch, label_map):
     monkeypatch.setattr(plt, "show", lambda *_, **__: pytest.fail("a plot was shown"))
     display.triptych(IMAGE, label_map, label_map, **HOW)
     display.overlay(IMAGE, reference=label_map, **HOW)
-    display.dice_by_tissue(make_table())
 
 
-# pages
-
-
-def tiny_scenes():
-    import torch
-
-    from mskseg_mini.scenes import random_scenes
-
-    return random_scenes(5, generator=torch.Generator().manual_seed(1), size=64)
-
-
-def test_a_page_of_scenes_shows_each_with_its_largest_objects_outlined():
-    scenes = tiny_scenes()
-    axes = figures.scene_page(scenes, columns=3, outlined=2)
-    assert len(axes) == 5
-    for i, ax in enumerate(axes):
-        assert np.array_equal(ax.images[0].get_array(), scenes.images[i].numpy())
-        assert len(outlines(ax)) == min(2, int((scenes.weights[i] > 0).sum()))
-    assert all(not outlines(ax) for ax in figures.scene_page(scenes, outlined=0))
-
-
-@pytest.mark.parametrize("how", [{"columns": 0}, {"outlined": -1}])
-def test_a_page_without_columns_is_refused(how):
-    with pytest.raises(InputError, match="columns of 1 or more"):
-        figures.scene_page(tiny_scenes(), **how)
-
-
-def test_ranked_slices_are_zoomed_to_what_is_labelled_and_titled_with_their_dice(label_map):
-    from mskseg.case import CaseSlice
-    from mskseg_mini.assessed_scans import ScoredSlice
-
-    one = CaseSlice(IMAGE, label_map, (1.0, 1.0), "axial", 7)
-    scored = ScoredSlice(one, np.roll(label_map, 1, axis=1).astype(int), 0.5, "own")
-    axes = figures.ranking_page({"best": [scored], "worst": [scored] * 3}, columns=2)
-    assert [ax.get_title() for ax in axes] == ["best 0.50\nown 7"] + ["worst 0.50\nown 7"] * 3
-    (x0, x1), (y1, y0) = axes[0].get_xlim(), axes[0].get_ylim()
-    assert x0 < 0 < 20 < x1  # label 5 reaches the right border, the prediction the left one
-    assert (x0 + x1) / 2 == pytest.approx(10)
-    assert (y0 + y1) / 2 == pytest.approx(6.5)
-
-
-def test_a_ranking_of_no_slices_is_refused():
-    with pytest.raises(InputError, match="no slice to show"):
-        figures.ranking_page({"best": []})

@@ -1,0 +1,133 @@
+"""Charts of notebook 06: a bar for each image, agreement between images, seconds per object."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.axes import Axes
+from numpy.typing import NDArray
+
+from mskseg.display.style import PALETTE, chart_axes, check_columns, finish_chart
+from mskseg.errors import InputError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_WAYS = {
+    "drawing_s": ("drawing", "0.35", "s"),
+    "clicking_s": ("clicks", PALETTE[0], "o"),
+    "boxing_s": ("boxes", PALETTE[1], "D"),
+}
+
+
+def ranked_bars(
+    means: pd.DataFrame, *, name: str, value: str = "dice", title: str = "", ax: Axes | None = None
+) -> Axes:
+    """Draw horizontal bars with their numbers to three decimals, the highest on top.
+
+    Parameters
+    ----------
+    means : pandas.DataFrame
+        A row for each bar, with the columns `name` and `value`.
+    name, value : str
+    title : str
+        States the finding.
+    ax : Axes, optional
+        Default: of a new figure.
+
+    Returns
+    -------
+    Axes
+
+    Raises
+    ------
+    InputError
+        If the table is empty or lacks a column.
+    """
+    check_columns(means, [name, value])
+    ordered = means.sort_values(value)
+    ax = chart_axes(ax, (6.4, 1.0 + 0.34 * len(ordered)))
+    bars = ax.barh(ordered[name].astype(str), ordered[value], color=PALETTE[0], height=0.7)
+    ax.bar_label(bars, fmt="%.3f", padding=3, fontsize=9)
+    ax.set(xlabel="Dice", xlim=(0, 1.12), xticks=np.linspace(0, 1, 6))
+    return finish_chart(ax, title, grid=None, legend=None)
+
+
+def agreement_chart(agreements: Mapping[str, pd.DataFrame], *, title: str = "") -> NDArray[Any]:
+    """Draw square tables of agreement between images, a panel each.
+
+    Parameters
+    ----------
+    agreements : mapping of str to pandas.DataFrame
+        A heading for each table of `phase_agreement`.
+    title : str
+        States the finding.
+
+    Returns
+    -------
+    (N,) array of Axes
+        Brighter is nearer to 1; the numbers stand in the cells, "-" where there is none.
+
+    Raises
+    ------
+    InputError
+        If there is no table.
+    """
+    if not agreements:
+        raise InputError("expected one table of agreement or more, got none; pass phase_agreement")
+    sizes = [len(table) for table in agreements.values()]
+    width = sum(1.5 + 0.48 * size for size in sizes)
+    figure, panels = plt.subplots(
+        1,
+        len(sizes),
+        figsize=(max(width, 4.5), 1.5 + 0.48 * max(sizes)),
+        squeeze=False,
+        layout="constrained",
+        width_ratios=[1 + size for size in sizes],
+    )
+    for ax, (heading, table) in zip(panels[0], agreements.items(), strict=True):
+        ax.imshow(table.to_numpy(), cmap="cividis", vmin=0, vmax=1)
+        for (row, column), value in np.ndenumerate(table.to_numpy()):
+            text, ink = ("-", "0.3") if np.isnan(value) else (f"{value:.2f}", "black")
+            ink = "white" if value < 0.6 else ink
+            ax.text(column, row, text, ha="center", va="center", fontsize=8, color=ink)
+        ax.set_xticks(range(len(table)), table.columns, rotation=40, ha="right", fontsize=8)
+        ax.set_yticks(range(len(table)), table.index, fontsize=8)
+        ax.set_title(heading, fontsize=10)
+    figure.suptitle(title, fontsize=11)
+    axes: NDArray[Any] = panels[0]
+    return axes
+
+
+def seconds_chart(table: pd.DataFrame, *, title: str = "", ax: Axes | None = None) -> Axes:
+    """Show what each tissue costs when it is drawn, clicked or boxed, the dearest on top.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        From `time_saved`.
+    title : str
+        States the finding.
+    ax : Axes, optional
+        Default: of a new figure.
+
+    Returns
+    -------
+    Axes
+        x is mean seconds for an object.
+
+    Raises
+    ------
+    InputError
+        If the table is empty or lacks a column.
+    """
+    check_columns(table, ["tissue", *_WAYS])
+    ordered = table.sort_values("drawing_s")
+    ax = chart_axes(ax, (6.8, 1.3 + 0.28 * len(ordered)))
+    for column, (name, colour, marker) in _WAYS.items():
+        ax.scatter(ordered[column], ordered["tissue"], label=name, color=colour, marker=marker)
+    ax.set(xlabel="seconds for an object, mean", xlim=(0, None))
+    return finish_chart(ax, title, legend="right")

@@ -1,0 +1,90 @@
+"""Charts of notebook 06: what is drawn is what the table says, and nothing overlaps."""
+
+from __future__ import annotations
+
+import matplotlib as mpl
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib import pyplot as plt
+
+from mskseg.errors import InputError
+from mskseg_studies import prompting
+
+
+@pytest.fixture(autouse=True)
+def headless():
+    with mpl.rc_context():
+        plt.switch_backend("Agg")
+        yield
+        plt.close("all")
+
+
+def test_bars_are_ranked_and_numbered_to_three_decimals():
+    means = pd.DataFrame({"phase": ["water", "fat", "average"], "dice": [0.8694, 0.8741, 0.8712]})
+    ax = prompting.ranked_bars(means, name="phase", title="t")
+    ax.figure.canvas.draw()
+    assert [label.get_text() for label in ax.get_yticklabels()] == ["water", "average", "fat"]
+    assert [text.get_text() for text in ax.texts] == ["0.869", "0.871", "0.874"]
+    assert max(bar.get_y() for bar in ax.patches) == ax.patches[-1].get_y()  # the best on top
+
+
+def test_numbers_of_bars_stay_inside_the_axes():
+    ax = prompting.ranked_bars(pd.DataFrame({"phase": ["a"], "dice": [1.0]}), name="phase")
+    ax.figure.canvas.draw()
+    assert ax.texts[0].get_window_extent().x1 <= ax.get_window_extent().x1
+
+
+def test_agreement_is_written_into_its_cells_and_a_missing_one_is_a_dash():
+    names = ["water", "fat"]
+    table = pd.DataFrame([[1.0, 0.25], [np.nan, 1.0]], index=names, columns=names)
+    axes = prompting.agreement_chart({"leg": table, "knee": table * 0.5}, title="both")
+    assert [ax.get_title() for ax in axes] == ["leg", "knee"]
+    assert [text.get_text() for text in axes[0].texts] == ["1.00", "0.25", "-", "1.00"]
+    colours = [text.get_color() for text in axes[0].texts]
+    assert colours[:2] == ["black", "white"]  # readable on bright and on dark cells
+    assert [label.get_text() for label in axes[0].get_yticklabels()] == names
+
+
+def test_seconds_of_three_ways_with_the_dearest_on_top():
+    table = pd.DataFrame(
+        {
+            "tissue": ["femur", "meniscus"],
+            "drawing_s": [20.0, 9.0],
+            "clicking_s": [4.0, 16.0],
+            "boxing_s": [3.0, 12.0],
+        }
+    )
+    ax = prompting.seconds_chart(table)
+    ax.figure.canvas.draw()
+    assert [label.get_text() for label in ax.get_yticklabels()] == ["meniscus", "femur"]
+    found = {each.get_label(): each.get_offsets()[:, 0].tolist() for each in ax.collections}
+    assert found == {"drawing": [9, 20], "clicks": [16, 4], "boxes": [12, 3]}
+    assert ax.get_xlim()[0] == 0
+
+
+def test_charts_can_be_drawn_into_given_axes():
+    figure, axes = plt.subplots(1, 2)
+    seconds = {"tissue": ["a"], "drawing_s": [1.0], "clicking_s": [1.0], "boxing_s": [1.0]}
+    means = pd.DataFrame({"way": ["coarse", "frame"], "dice": [0.5, 0.6]})
+    assert prompting.ranked_bars(means, name="way", ax=axes[0]) is axes[0]
+    assert prompting.seconds_chart(pd.DataFrame(seconds), ax=axes[1]) is axes[1]
+    assert len(figure.axes) == 2
+
+
+@pytest.mark.parametrize(
+    "draw",
+    [
+        lambda table: prompting.ranked_bars(table, name="other"),
+        lambda table: prompting.ranked_bars(table.iloc[:0], name="way"),
+        lambda table: prompting.seconds_chart(table),
+    ],
+)
+def test_a_table_that_lacks_something_is_refused(draw):
+    with pytest.raises(InputError, match=r"the table has \d rows and lacks"):
+        draw(pd.DataFrame({"way": ["coarse", "frame"], "dice": [0.5, 0.6]}))
+
+
+def test_agreement_of_nothing_is_refused():
+    with pytest.raises(InputError, match="expected one table of agreement or more, got none"):
+        prompting.agreement_chart({})

@@ -9,7 +9,7 @@ nothing is fetched; SAM's decoder is the same for ViT-B, L and H, so no large en
 
 What it gave, in milliseconds of processor time per box (one thread of a shared two-core machine,
 torch 2.15, 16 boxes, 320 px; best of 3 rounds for SAM, of 6 for the mini). "cpu": 2 in
-`mskseg.models.devices` comes from it:
+`mskseg.models.segmenter` comes from it:
 
     chunk       1      2      4      8     16
     sam      77.6   73.5   76.8   87.0  102.0
@@ -26,10 +26,9 @@ import numpy as np
 import torch
 
 from mskseg.models.checkpoints import ARCHITECTURES
-from mskseg.models.devices import available_device, chunk_size
 from mskseg.models.embeddings import ImageEmbedding
 from mskseg.models.preprocessing import SamPreprocessing
-from mskseg.models.segmenter import Segmenter
+from mskseg.models.segmenter import Segmenter, available_device
 from mskseg.models.upstream import Sam
 
 
@@ -77,6 +76,7 @@ def main() -> None:
         preprocessing, shape = SamPreprocessing(256, "model"), (1, 128, 32, 32)
     device = available_device(options.device)
     segmenter = Segmenter(model, preprocessing, name=options.model, device=device)
+    in_use = segmenter.chunk_size
     embedding = ImageEmbedding(
         torch.randn(shape).to(device), (options.size,) * 2, "", segmenter.fingerprint, 0.0
     )
@@ -103,7 +103,7 @@ def main() -> None:
             f"{chunk:5d}   {min(timed) * 1e3:11.1f}   {statistics.median(timed) * 1e3:13.1f}   "
             f"{whole / min(timed):.2f}"
         )
-    print(f"in use on {device.type}: {chunk_size(device)}")
+    print(f"in use on {device.type}: {in_use}")
 
 
 if __name__ == "__main__":

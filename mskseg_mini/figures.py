@@ -69,6 +69,16 @@ def scene_page(
     return axes
 
 
+def random_scene_page(count: int, *, seed: int, title: str = _SCENES) -> NDArray[Any]:
+    """Draw `count` scenes as training draws them, and show them with `scene_page`."""
+    import torch  # here: the other pages need none
+
+    from mskseg_mini.scenes import random_scenes
+
+    scenes = random_scenes(count, generator=torch.Generator().manual_seed(seed))
+    return scene_page(scenes, title=title)
+
+
 def _largest(scenes: SceneBatch, index: int, count: int) -> list[NDArray[np.bool_]]:
     """Masks of the objects of a scene that show most pixels."""
     group = scenes.weights[index].nonzero()[:, 0]

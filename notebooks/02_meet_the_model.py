@@ -35,29 +35,12 @@
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
-import torch
 from IPython.display import Markdown
 
 import mskseg
-from mskseg import display
-from mskseg.datasets.selection import fullest_slice, load_some
-from mskseg.display.canvas.widget import PromptExplorer, widgets_work
-from mskseg.evaluation.metrics import dice
-from mskseg.evaluation.tables import score_cases, write_table
-from mskseg.models.automatic import grid_candidates
-from mskseg.prompts import boxes_from_mask, central_point, error_point, jitter_boxes, random_points
-from mskseg.prompts.oracle_plans import OracleBox, OraclePoint
-from mskseg.provenance import provenance
-from mskseg_mini import figures as scene_figures
-from mskseg_mini.scenes import random_scenes
+from mskseg import display, evaluation, models, prompts
+from mskseg_mini.figures import random_scene_page
 from mskseg_studies import model_parts
-from mskseg_studies.model_parts.parts import count_parameters, describe_prompts, shapes_of
-from mskseg_studies.model_parts.views import (
-    embedding_colours,
-    embedding_likeness,
-    slice_px_per_cell,
-)
 
 # %% tags=["parameters"]
 dataset = "phantom_knee"  # a data set of the manifest
@@ -73,11 +56,11 @@ output = "../output"  # folder for the table and the figures
 
 # %%
 tables, figures = Path(output, "tables"), Path(output, "figures")
-named, rng = mskseg.load_segmenter(model), np.random.default_rng(seed)
-segmenter = named if named.learned_iou else mskseg.load_segmenter("sam_vit_mini")
-if segmenter is not named:
-    print(f"{named.name} answers boxes alone and rates nothing: {segmenter.name} is asked instead")
-cases = load_some(dataset)
+requested, rng = mskseg.load_segmenter(model), np.random.default_rng(seed)
+segmenter = requested if requested.learned_iou else mskseg.load_segmenter("sam_vit_mini")
+if segmenter is not requested:
+    print(f"{model} takes boxes alone and predicts no IoU: {segmenter.name} is used instead")
+cases = mskseg.load_some(dataset)
 print(f"mskseg {mskseg.__version__}, {segmenter}, {segmenter.device}, seed {seed}")
 
 # %% [markdown]
@@ -90,12 +73,13 @@ print(f"mskseg {mskseg.__version__}, {segmenter}, {segmenter.device}, seed {seed
 # > **Guess**: which part holds most of the parameters, and which takes most of the time?
 
 # %% alt="The three parts of the model with the sizes of what passes between them"
-parts = count_parameters(segmenter)
 drawing = model_parts.draw_architecture(
-    shapes_of(segmenter),
-    parameters=dict(zip(parts["part"], parts["parameters"], strict=True)),
-    title="A slice is encoded once; a prompt costs a small decoder",
+    segmenter, title="A slice is encoded once; a prompt costs a small decoder"
 )
+
+# %%
+parts = model_parts.count_parameters(segmenter).set_index("part")
+parts.round(3)
 
 # %% [markdown]
 # **What you see**: nearly everything sits in the image encoder. That is the point of the design: the expensive part runs once for a slice, and a reader who clicks ten times waits for the decoder ten times. In the published ViT-B the split is more extreme still: 89.7 million parameters against 4.1 million.
@@ -106,26 +90,26 @@ drawing = model_parts.draw_architecture(
 
 # %%
 case = cases[0]
-one = fullest_slice(case)
-largest = max(case.reference.labels, key=lambda k: np.count_nonzero(one.label_map == k))
-target, tissue = one.label_map == largest, case.tissue(largest)
-print(f"{case.name}, slice {one.index}: {one.image.shape} pixels, asked for: {tissue}")
+case_slice = mskseg.fullest_slice(case)
+label_map, spacing_mm = case_slice.label_map, case_slice.spacing_mm
+largest = max(case.reference.labels, key=lambda k: np.count_nonzero(label_map == k))
+target, tissue = label_map == largest, case.tissue(largest)
+print(f"{case.name}, slice {case_slice.index}: {target.shape} pixels, target: {tissue}")
 
 # %%
-embedding = segmenter.embed(one.image)
+embedding = segmenter.embed(case_slice.image)
 print(f"{tuple(embedding.features.shape)} numbers in {1000 * embedding.encode_s:.0f} ms")
 
 # %% [markdown]
 # What is in those numbers? Two ways to look: paint the three directions in which the cells differ most as red, green and blue; or take the cell under one point and ask which others resemble it.
 
 # %% alt="A slice, its embedding in false colours, and how much each cell resembles the one under a point"
-inside = central_point(target, spacing_mm=one.spacing_mm)
-seen = display.embedding_beside(
-    one,
-    colours=embedding_colours(embedding, segmenter=segmenter),
-    likeness=embedding_likeness(embedding, tuple(inside), segmenter=segmenter),
-    cell_px=slice_px_per_cell(embedding, segmenter),
-    point=inside,
+centre = prompts.central_point(target, spacing_mm=spacing_mm)
+embedding_panels = model_parts.embedding_beside(
+    case_slice,
+    embedding,
+    segmenter=segmenter,
+    point=centre,
     title="The encoder has roughly sorted the slice before anybody prompts",
 )
 
@@ -139,36 +123,39 @@ seen = display.embedding_beside(
 # > **Guess**: how many tokens is a point? A box? A box with a point?
 
 # %%
-box = boxes_from_mask(target, spacing_mm=one.spacing_mm)[0]
-first = segmenter.predict(embedding, boxes_xyxy=box)
-a_point = {"point_coords": inside[None], "point_labels": [1]}
-three = {"point_coords": random_points(target, 3, rng=rng), "point_labels": [1, 1, 1]}
-its_mask = {"mask_logits": first.low_res_logits[:, 0]}
+box = prompts.boxes_from_mask(target, spacing_mm=spacing_mm)[:1]
+box_prediction = segmenter.predict(embedding, boxes_xyxy=box)
+box_logits = box_prediction.low_res_logits[:, 0]
+point, inside = centre[None, None], np.array([[1]])
+points = prompts.random_points(target, 3, rng=rng)[None]
 
 # %%
-prompts = {
-    "one point": a_point,
-    "three points": three,
-    "a box": {"boxes_xyxy": box},
-    "a box and a point": {"boxes_xyxy": box, **a_point},
-    "a box and its mask": {"boxes_xyxy": box, **its_mask},
+prompt_kinds = {
+    "one point": prompts.Prompt(point_coords=point, point_labels=inside),
+    "three points": prompts.Prompt(point_coords=points, point_labels=np.ones((1, 3), int)),
+    "a box": prompts.Prompt(boxes_xyxy=box),
+    "a box and a point": prompts.Prompt(box, point_coords=point, point_labels=inside),
+    "a box and its mask": prompts.Prompt(box, mask_logits=box_logits),
 }
-describe_prompts(segmenter, one.image.shape, prompts).set_index("prompt")
+model_parts.describe_prompts(segmenter, target.shape, prompt_kinds).set_index("prompt")
 
 # %% [markdown]
-# **What you see**: a box is its two corners. Points alone get one more token, of padding, which says "no box came"; the model learned it that way, and leaving it out changes the answer.
+# **What you see**: a box is its two corners. Points alone get one more token, of padding, which says "there is no box"; the model learned it that way, and leaving it out changes the answer.
 #
 # ## Ask in every way
 #
 # The decoder lets tokens and cells look at each other (attention, in both directions, twice), then paints masks at low resolution: for each pixel a *logit*, a number that is above 0 where the model says "inside". What comes back is compared with the reference by **Dice**, twice the overlap over the sum of both areas: 1 for the same mask, 0 for none in common. The same object, asked for in five ways:
 
 # %% alt="The answers to five kinds of prompt, side by side on the slice"
-answers = {
-    name: segmenter.predict(embedding, **prompt).masks[0, 0] for name, prompt in prompts.items()
+masks = {
+    kind: segmenter.predict(embedding, prompt).masks[0, 0] for kind, prompt in prompt_kinds.items()
 }
-headings = [f"{name}: {dice(target, mask):.2f}" for name, mask in answers.items()]
-asked = display.masks_beside(
-    one, list(answers.values()), titles=headings, title=f"Dice of the {tissue} by kind of prompt"
+dice_by_prompt = {kind: evaluation.dice(target, mask) for kind, mask in masks.items()}
+prompt_panels = display.masks_beside(
+    case_slice,
+    list(masks.values()),
+    titles=[f"{kind}: {score:.2f}" for kind, score in dice_by_prompt.items()],
+    title=f"Dice of the {tissue} by kind of prompt",
 )
 
 # %% [markdown]
@@ -179,16 +166,17 @@ asked = display.masks_beside(
 # A click on a kneecap: the kneecap, its cartilage with it, or the whole knee? SAM answers with **three masks** and predicts the **IoU** of each (intersection over union, overlap over the area that either covers: a stricter relative of Dice). In training only the best of the three was corrected, so that each could specialise.
 
 # %%
-candidates = segmenter.predict(embedding, **a_point, multimask=True)
-predicted, three_masks = candidates.predicted_iou[0], candidates.masks[0]
-true = [(mask & target).sum() / (mask | target).sum() for mask in three_masks]
+ambiguous = segmenter.predict(embedding, prompt_kinds["one point"], multimask=True)
+predicted_iou, three_masks = ambiguous.predicted_iou[0], ambiguous.masks[0]
+true_iou = [evaluation.iou(target, mask) for mask in three_masks]
 
 # %% alt="Three masks for one point, with predicted and true IoU of each"
-ways = display.masks_beside(
-    one,
+pairs = zip(predicted_iou, true_iou, strict=True)
+three_panels = display.masks_beside(
+    case_slice,
     three_masks,
-    titles=[f"predicted {p:.2f}, true {t:.2f}" for p, t in zip(predicted, true, strict=True)],
-    point=inside,
+    titles=[f"predicted {predicted:.2f}, true {true:.2f}" for predicted, true in pairs],
+    point=centre,
     title="One point, three masks, and what the model thinks of each",
 )
 
@@ -200,17 +188,18 @@ ways = display.masks_beside(
 # > **Guess**: may a predicted IoU be above 1?
 
 # %%
-plans = [OracleBox(), OraclePoint()]
-table = score_cases(segmenter, cases, prompts=plans, slice_step=slice_step)
-facts = provenance(command="02_meet_the_model", segmenter=segmenter, cases=cases, seed=seed)
-write_table(table, tables / "02_predicted_iou.csv", provenance=facts)
+plans = [prompts.OracleBox(), prompts.OraclePoint()]
+table = evaluation.score_cases(segmenter, cases, prompts=plans, slice_step=slice_step)
+facts = mskseg.provenance(command="02_meet_the_model", segmenter=segmenter, cases=cases, seed=seed)
+evaluation.write_table(table, tables / "02_predicted_iou.csv", provenance=facts)
 
 # %% alt="Predicted against true IoU of every tissue on every slice, for boxes and for points"
-pairs = table.dropna(subset=["predicted_iou", "iou"])
-by_prompt = {name: (rows["predicted_iou"], rows["iou"]) for name, rows in pairs.groupby("prompt")}
-r = pairs["predicted_iou"].corr(pairs["iou"])
-agreement = display.estimate_chart(by_prompt, title=f"It knows something about itself: r = {r:.2f}")
-display.save_figure(agreement, figures / "02_predicted_iou.png", provenance=facts)
+estimates = table.dropna(subset=["predicted_iou", "iou"])
+r = estimates["predicted_iou"].corr(estimates["iou"])
+estimate_ax = model_parts.estimate_chart(
+    estimates, title=f"It knows something about itself: r = {r:.2f}"
+)
+display.save_figure(estimate_ax, figures / "02_predicted_iou.png", provenance=facts)
 
 # %% [markdown]
 # **What you see**: the prediction comes from a small regression head. Nothing bounds it to 0..1, and nothing taught it about a tissue that it never saw. It ranks masks; it is not a probability. Notebook 08 asks when such a number may be trusted.
@@ -220,24 +209,22 @@ display.save_figure(agreement, figures / "02_predicted_iou.png", provenance=fact
 # Now the loop that SAM was trained with: click the middle of the object, look where the mask is wrong, click there, and again. With each click the model gets all clicks so far and its own last mask. The simulated reader clicks where the error is deepest: inside if a part was missed, outside if too much was painted.
 
 # %%
-points, labels, scores, fed_back = [inside], [1], [], {}
+clicks, click_labels, scores, logits = [centre], [1], [], None
 for _ in range(n_clicks + 1):
-    clicks = {"point_coords": points, "point_labels": labels}
-    answer = segmenter.predict(embedding, **clicks, **fed_back)
-    fed_back = {"mask_logits": answer.low_res_logits[:, 0]}
-    scores.append(dice(target, answer.masks[0, 0]))
-    point, label = error_point(target, answer.masks[0, 0])
-    points, labels = [*points, point], [*labels, label]
+    prediction = segmenter.predict(
+        embedding, point_coords=clicks, point_labels=click_labels, mask_logits=logits
+    )
+    logits, mask = prediction.low_res_logits[:, 0], prediction.masks[0, 0]
+    scores.append(evaluation.dice(target, mask))
+    next_click, next_label = prompts.error_point(target, mask)
+    clicks, click_labels = [*clicks, next_click], [*click_labels, next_label]
 print("Dice after each click: " + ", ".join(f"{score:.2f}" for score in scores))
 
 # %% alt="The slice with all clicks and the mask after the last one"
-(clicked,) = display.masks_beside(
-    one,
-    answer.masks[0],
-    titles=[f"{len(scores)} clicks: Dice {scores[0]:.2f} to {scores[-1]:.2f}"],
-)
-display.draw_label_map(clicked, target, colours={1: "white"}, linestyle="dashed")
-all_clicks = display.draw_points(clicked, points[: len(scores)], point_labels=labels[: len(scores)])
+clicks_title = f"{len(scores)} clicks: Dice {scores[0]:.2f} to {scores[-1]:.2f}"
+(clicks_ax,) = display.masks_beside(case_slice, mask[None], titles=[clicks_title])
+display.draw_label_map(clicks_ax, target, colours={1: "white"}, linestyle="dashed")
+clicks_drawn = display.draw_points(clicks_ax, clicks[:-1], point_labels=click_labels[:-1])
 
 # %% [markdown]
 # **What you see**: read the line above from left to right. Early corrections usually gain most, and a click can also *lose*: the last mask is a hint, and the whole mask is drawn anew. Circles say inside, crosses outside; dashed is the reference.
@@ -249,18 +236,18 @@ all_clicks = display.draw_points(clicked, points[: len(scores)], point_labels=la
 # The miniature saw no photograph either, nor any scan or phantom: its masks are those of scenes that a program draws without end. Below are some of them, then boxes with such noise on our slice.
 
 # %% alt="Eight synthetic training scenes, up to five objects of each outlined"
-scenes = random_scenes(8, generator=torch.Generator().manual_seed(seed))
-page = scene_figures.scene_page(
-    scenes, title="Drawn, not scanned: SAM-mini learned from scenes like these"
+scene_panels = random_scene_page(
+    8, seed=seed, title="Drawn, not scanned: SAM-mini learned from scenes like these"
 )
 
 # %% alt="Ten noisy boxes around one object"
-noisy = jitter_boxes(np.repeat(box[None], 10, axis=0), shape=target.shape, rng=rng, relative=0.1)
-moved = segmenter.predict(embedding, boxes_xyxy=noisy).masks[:, 0]
-spread = sorted(dice(target, each) for each in moved)
-drawn = display.show_slice(one.image, spacing_mm=one.spacing_mm)
-drawn.set_title(f"Boxes moved by a tenth: Dice {spread[0]:.2f} to {spread[-1]:.2f}")
-all_boxes = display.draw_boxes(drawn, noisy)
+ten_boxes = np.repeat(box, 10, axis=0)
+noisy_boxes = prompts.jitter_boxes(ten_boxes, shape=target.shape, rng=rng, relative=0.1)
+noisy_masks = segmenter.predict(embedding, boxes_xyxy=noisy_boxes).masks[:, 0]
+noisy_dice = [evaluation.dice(target, noisy_mask) for noisy_mask in noisy_masks]
+boxes_ax = display.show_slice(case_slice.image, spacing_mm=spacing_mm)
+boxes_ax.set_title(f"Boxes moved by a tenth: Dice {min(noisy_dice):.2f} to {max(noisy_dice):.2f}")
+boxes_drawn = display.draw_boxes(boxes_ax, noisy_boxes)
 
 # %% [markdown]
 # **What you see**: some scenes are limbs in section, joints and bands by design, so that "zero-shot" holds for images here, less for shapes. On our slice the answer moves with the box, and not always downwards. A spread over moved boxes is the cheapest measure of how sure an answer is; notebook 08 makes maps of it.
@@ -272,17 +259,16 @@ all_boxes = display.draw_boxes(drawn, noisy)
 # This is how SA-1B, the data set that SAM was trained on, came about: first annotators clicked with the model's help (*assisted*), then the model filled in what it was sure of and they added the rest (*semi-automatic*), then it ran alone from such a grid (*fully automatic*): 1.1 billion masks.
 
 # %%
-everything = grid_candidates(segmenter, one.image, points_per_side=points_per_side)
-good = everything.where(everything.predicted_iou >= min_predicted_iou)
+candidates = models.grid_candidates(segmenter, case_slice.image, points_per_side=points_per_side)
+good = candidates.where(candidates.predicted_iou >= min_predicted_iou)
 stable = good.where(good.stability >= min_stability)
 new = stable.without_duplicates()
-left = {"candidates": everything, "good": good, "stable": stable, "new": new}
-pd.Series({name: len(some) for name, some in left.items()}, name="masks left").to_frame()
+print(f"{len(candidates)} candidates, {len(good)} good, {len(stable)} stable, {len(new)} new")
 
 # %% alt="The masks that remain, each in a colour"
-how_many = f"{len(new)} masks remain of {len(everything)}"
-remaining = display.show_slice(one.image, spacing_mm=one.spacing_mm, title=how_many)
-all_masks = display.draw_masks(remaining, new.masks)
+masks_title = f"{len(new)} masks remain of {len(candidates)}"
+masks_ax = display.show_slice(case_slice.image, spacing_mm=spacing_mm, title=masks_title)
+masks_drawn = model_parts.draw_masks(masks_ax, new.masks)
 
 # %% [markdown]
 # **What you see**: pieces without names. Automatic masks find what has a border; whether that is a tissue, a part of one or a shadow they cannot say. For segmentation of named tissues this is a source of proposals, not an answer.
@@ -292,26 +278,24 @@ all_masks = display.draw_masks(remaining, new.masks)
 # Now you. On the **canvas** below, click for a point inside, shift-click for one outside, drag for a box; `u` undoes, `c` clears, `n` takes the next of three masks, page up and page down change the slice. It starts on a tissue that is much harder than the first: a meniscus, one of the two thin wedges of the knee joint (in other data, whatever label comes first). Where widgets are not shown (a page of HTML, some viewers) you see a figure, and the same actions are methods: `explorer.add_point(x, y)`, `explorer.set_box([x0, y0, x1, y1])`.
 
 # %%
-menisci = [k for k in case.reference.labels if "meniscus" in case.tissue(k)]
-wanted = (menisci or list(case.reference.labels))[0]
-there = max(case.slices(), key=lambda each: np.count_nonzero(each.label_map == wanted))
-meniscus = there.label_map == wanted
-corners = boxes_from_mask(meniscus, spacing_mm=there.spacing_mm)[0]
+menisci = [label for label in case.reference.labels if "meniscus" in case.tissue(label)]
+thin_label = (menisci or list(case.reference.labels))[0]
+thin_slice = max(case.slices(), key=lambda k: np.count_nonzero(k.label_map == thin_label))
+thin_target = thin_slice.label_map == thin_label
+thin_box = prompts.boxes_from_mask(thin_target, spacing_mm=thin_slice.spacing_mm)[0]
 
 # %%
-explorer = PromptExplorer(case, segmenter)
-explorer.choose_tissue(wanted)
-explorer.go_to(there.index)
-print("the canvas works in JupyterLab" if widgets_work() else "no kernel: use the methods")
+explorer = model_parts.PromptExplorer(case, segmenter)
+explorer.choose_tissue(thin_label)
+explorer.go_to(thin_slice.index)
 explorer
 
 # %% alt="The slice of the canvas as a static figure, with the outline of the meniscus"
-frame = display.frame_around(corners, shape=meniscus.shape, margin=0.8)
-static = explorer.figure()
-limits = static.set(xlim=frame[[0, 2]], ylim=frame[[3, 1]])
-heading = static.set_title(
-    f"{case.tissue(wanted)}: x0, y0, x1, y1 = {corners.round().astype(int).tolist()}"
-)
+x0, y0, x1, y1 = display.frame_around(thin_box, shape=thin_target.shape, margin=0.8)
+canvas_ax = explorer.figure()
+canvas_ax.set(xlim=(x0, x1), ylim=(y1, y0))
+corners = thin_box.round().astype(int).tolist()
+canvas_title = canvas_ax.set_title(f"{case.tissue(thin_label)}: x0, y0, x1, y1 = {corners}")
 
 # %% [markdown]
 # ### Exercise 1: the fewest prompts (15 minutes)
@@ -319,14 +303,14 @@ heading = static.set_title(
 # Ask for this tissue with as few prompts as you can, for a Dice as high as you can: on the canvas, or here. *Hint: a box first; then look where the mask is wrong. The log counts for you; two readers can compare theirs.*
 
 # %% tags=["exercise"]
-explorer.add_point(*central_point(meniscus))  # or click on the canvas
+explorer.add_point(*prompts.central_point(thin_target))  # or click on the canvas
 explorer.log[["seconds", "action", "points", "boxes", "dice"]].round(2)
 
 # %% tags=["solution"] jupyter={"source_hidden": true}
 explorer.clear()
-explorer.set_box(corners)
-where, what = error_point(meniscus, explorer.session.mask)
-explorer.add_point(*where, inside=bool(what))
+explorer.set_box(thin_box)
+error_xy, error_label = prompts.error_point(thin_target, explorer.session.mask)
+explorer.add_point(*error_xy, inside=bool(error_label))
 explorer.log[["seconds", "action", "points", "boxes", "dice"]].round(2)
 
 # %% [markdown]
@@ -349,17 +333,18 @@ else:
 # ## Take-aways
 
 # %%
-best = {
-    k: max((dice(one.label_map == k, mask) for mask in new.masks), default=0.0)
-    for k in np.unique(one.label_map[one.label_map > 0])
-}
+best_dice = [
+    max((evaluation.dice(label_map == label, mask) for mask in new.masks), default=0.0)
+    for label in np.unique(label_map[label_map > 0])
+]
+n_found = sum(score >= good_dice for score in best_dice)
 Markdown(f"""
-- The image encoder holds **{parts["share"].iloc[0]:.0%}** of the parameters and runs once for a slice.
-- One point on the {tissue}: Dice {dice(target, answers["one point"]):.2f}; its box: {dice(target, first.masks[0, 0]):.2f}.
-- The best of three masks has IoU {max(true):.2f}; the one that the model rates highest has {true[int(predicted.argmax())]:.2f}.
-- Predicted and true IoU correlate with **r = {r:.2f}** over {len(pairs)} answers; the highest prediction is {pairs["predicted_iou"].max():.2f}.
+- The image encoder holds **{parts.loc["image encoder", "share"]:.0%}** of the parameters and runs once for a slice.
+- One point on the {tissue}: Dice {dice_by_prompt["one point"]:.2f}; its box: {dice_by_prompt["a box"]:.2f}.
+- The best of three masks has IoU {max(true_iou):.2f}; the one that the model rates highest has {true_iou[int(predicted_iou.argmax())]:.2f}.
+- Predicted and true IoU correlate with **r = {r:.2f}** over {len(estimates)} masks; the highest prediction is {estimates["predicted_iou"].max():.2f}.
 - {n_clicks} corrections took Dice from {scores[0]:.2f} to {scores[-1]:.2f}.
-- Of {len(everything)} automatic masks {len(new)} remain; {sum(score >= good_dice for score in best.values())} of {len(best)} tissues are among them with a Dice of {good_dice} or more.
+- Of {len(candidates)} automatic masks {len(new)} remain; {n_found} of {len(best_dice)} tissues are among them with a Dice of {good_dice} or more.
 """)
 
 # %% [markdown]

@@ -12,7 +12,7 @@ from mskseg.errors import InputError
 if TYPE_CHECKING:
     from mskseg.case import Case
     from mskseg.models.segmenter import Segmenter
-    from mskseg.prompts.files import PromptFile, SlicePrompt
+    from mskseg.prompts.files import PromptFile
     from mskseg.volume import LabelMap, Plane
 
 
@@ -178,7 +178,7 @@ def segment_case(segmenter: Segmenter, case: Case, asked: PromptFile, *, plane: 
     import numpy as np
     from tqdm.auto import tqdm
 
-    from mskseg.models.label_maps import predict_label_map
+    from mskseg.models.segmenter import predict_label_map
     from mskseg.volume import LabelMap
 
     dtype = np.uint8 if max(prompt.label for prompt in asked.prompts) < 256 else np.uint16
@@ -186,17 +186,7 @@ def segment_case(segmenter: Segmenter, case: Case, asked: PromptFile, *, plane: 
     ordered = sorted(asked.prompts, key=lambda prompt: prompt.slice)
     by_slice = [(k, list(group)) for k, group in groupby(ordered, lambda prompt: prompt.slice)]
     for k, group in tqdm(by_slice, unit="slice", disable=not sys.stderr.isatty()):
-        prompts = [(prompt.label, _predict_arguments(prompt)) for prompt in group]
+        prompts = [(prompt.label, prompt.prompt) for prompt in group]
         stack[k] = predict_label_map(segmenter, case.slice(k, plane).image, prompts)
     painted = case.image.from_stack(stack, plane)
     return LabelMap(painted.array, painted.affine)
-
-
-def _predict_arguments(prompt: SlicePrompt) -> dict[str, Any]:
-    given: dict[str, Any] = {}
-    if prompt.boxes_xyxy:
-        given["boxes_xyxy"] = prompt.boxes_xyxy
-    if prompt.point_coords:
-        given["point_coords"] = [prompt.point_coords]
-        given["point_labels"] = [prompt.point_labels]
-    return given

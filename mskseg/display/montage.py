@@ -67,7 +67,7 @@ def montage(
     n_groups = math.ceil(len(shown) / n_columns)
     legend_height = 0.0
     if tissues is not None:
-        most_labels = max(len(masks_by_label(k.label_map or 0)) for k in shown)
+        most_labels = max(len(masks_by_label(np.asarray(k.label_map))) for k in shown)
         legend_height = (most_labels // 2 + 2) * _LEGEND_LINE
     size = (n_columns * _PANEL, n_groups * (per_slice * (_PANEL + 0.3) + legend_height))
     figure, grid = plt.subplots(

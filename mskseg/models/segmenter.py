@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -13,7 +14,6 @@ from numpy.typing import ArrayLike, NDArray
 from torch import Tensor, nn
 
 from mskseg.errors import InputError
-from mskseg.models.devices import available_device, chunk_size
 from mskseg.models.embeddings import EmbeddingCache, ImageEmbedding, embedding_key
 from mskseg.models.preprocessing import Preprocessing, as_rgb_uint8
 from mskseg.models.upstream import Sam
@@ -21,6 +21,12 @@ from mskseg.prompts.prompt import Prompt
 
 Precision = Literal["float32", "bfloat16"]
 TensorPair = tuple[Tensor, Tensor]
+
+# Prompts decoded in one call, measured by benchmarks/decode_chunks.py (its docstring has the
+# numbers). A fixed number per kind of device, not a calibration at run time: chunks of another size
+# round differently, and two runs on one machine must give the same masks.
+# "cuda" and "mps" have not been measured: they only bound the memory.
+_CHUNK_SIZES = {"cpu": 2, "mps": 16, "cuda": 64}
 
 
 @dataclass(frozen=True, eq=False)
@@ -106,7 +112,7 @@ class Segmenter:
         self.learned_iou = learned_iou
         self.precision: Precision = precision
         self.cache = EmbeddingCache() if cache is None else cache
-        self.chunk_size = chunk_size(self.device)
+        self.chunk_size = _CHUNK_SIZES.get(self.device.type, _CHUNK_SIZES["cpu"])
         self._fingerprints: dict[bool, tuple[int, str]] = {}
 
     def __repr__(self) -> str:
@@ -309,3 +315,54 @@ class Segmenter:
 
     def _tensor(self, array: NDArray[Any]) -> Tensor:
         return torch.as_tensor(array, dtype=torch.float32).to(self.device)
+
+
+def available_device(device: str | torch.device) -> torch.device:
+    """Look up a torch device by its name; InputError if this machine has no such device."""
+    try:
+        found = torch.device(device)
+        torch.empty(0, device=found)
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        raise InputError(
+            f"the device {str(device)!r} is not available here (torch {torch.__version__}); "
+            "use 'cpu'"
+        ) from error
+    return found
+
+
+def predict_label_map(
+    segmenter: Segmenter, image: NDArray[Any], prompts: Iterable[tuple[int, Prompt]]
+) -> NDArray[np.uint16]:
+    """Segment a slice by prompts for several labels, and settle who gets which pixel.
+
+    Parameters
+    ----------
+    segmenter : Segmenter
+    image : (H, W) any real dtype, or (H, W, 3) uint8
+        As `Segmenter.embed` takes it; embedded once.
+    prompts : iterable of (label, Prompt)
+        The label is 1 to 65535. It may come more than once: it gets what all its prompts find.
+
+    Returns
+    -------
+    (H, W) uint16
+        0 where nothing was found. Where two labels claim a pixel, the one of the higher
+        probability has it.
+
+    Raises
+    ------
+    InputError
+        As `Segmenter.embed` and `Segmenter.predict`.
+    """
+    embedding = segmenter.embed(image)
+    label_map = np.zeros(embedding.original_size, np.uint16)
+    highest = np.zeros(embedding.original_size, np.float32)
+    for label, prompt in prompts:
+        prediction = segmenter.predict(embedding, prompt)
+        for mask, probability in zip(
+            prediction.masks[:, 0], prediction.probabilities[:, 0], strict=True
+        ):
+            won = mask & (probability > highest)
+            label_map[won] = label
+            highest[won] = probability[won]
+    return label_map

@@ -35,10 +35,12 @@ import hashlib
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
+import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from mskseg.errors import InputError
 from mskseg.files import written_atomically
+from mskseg.prompts.prompt import Prompt
 
 Finite = Annotated[float, Field(allow_inf_nan=False)]
 
@@ -66,6 +68,15 @@ class SlicePrompt(BaseModel):
         if self.point_coords and len(self.boxes_xyxy) > 1:
             raise ValueError("points refine one box; give each box a prompt of its own")
         return self
+
+    @property
+    def prompt(self) -> Prompt:
+        """As `Segmenter.predict` takes it: a prompt a box, or one of points and their box."""
+        return Prompt(
+            boxes_xyxy=np.array(self.boxes_xyxy, np.float64) if self.boxes_xyxy else None,
+            point_coords=np.array([self.point_coords], np.float64) if self.point_coords else None,
+            point_labels=np.array([self.point_labels], np.int64) if self.point_coords else None,
+        )
 
 
 class PromptFile(BaseModel):

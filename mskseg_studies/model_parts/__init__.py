@@ -1,3 +1,10 @@
 """What happens between a click and a mask (notebook 02)."""
 
-from mskseg_studies.model_parts.architecture import draw_architecture as draw_architecture
+from mskseg.display.canvas.widget import PromptExplorer as PromptExplorer
+from mskseg_studies.model_parts.charts import draw_architecture as draw_architecture
+from mskseg_studies.model_parts.charts import draw_masks as draw_masks
+from mskseg_studies.model_parts.charts import embedding_beside as embedding_beside
+from mskseg_studies.model_parts.charts import estimate_chart as estimate_chart
+from mskseg_studies.model_parts.parts import count_parameters as count_parameters
+from mskseg_studies.model_parts.parts import describe_prompts as describe_prompts
+from mskseg_studies.model_parts.views import model_view as model_view

@@ -1,4 +1,4 @@
-"""What a model's encoder is given, and what it makes of it, to be looked at."""
+"""The image encoder's input and output as pictures."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def model_view(image: NDArray[Any], *, segmenter: Segmenter, kind: str) -> NDArr
         raise InputError(f"unknown kind {kind!r}; choose one of {', '.join(PREPROCESSINGS)}")
     preprocessing = PREPROCESSINGS[kind](segmenter.preprocessing.image_size)
     tensor = preprocessing.image_tensor(as_rgb_uint8(image), segmenter.model)
-    view: NDArray[np.float32] = tensor[0, 0].detach().cpu().numpy()
+    view: NDArray[np.float32] = tensor[0, 0].cpu().numpy()
     return view
 
 
@@ -108,7 +108,7 @@ def embedding_likeness(
 
 
 def slice_px_per_cell(embedding: ImageEmbedding, segmenter: Segmenter) -> tuple[float, float]:
-    """Give how many pixels of the slice a cell of the embedding covers, in x and in y.
+    """Compute how many pixels of the slice a cell of the embedding covers, in x and in y.
 
     The last cell of a row may reach beyond the slice, into the padding.
     """

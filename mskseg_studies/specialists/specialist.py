@@ -19,8 +19,7 @@ from tqdm.auto import tqdm
 
 from mskseg.case import Case
 from mskseg.errors import InputError
-from mskseg.models.devices import available_device
-from mskseg.models.segmenter import Prediction
+from mskseg.models.segmenter import Prediction, available_device
 from mskseg.models.weights import write_safetensors
 from mskseg.prompts import check_boxes
 from mskseg.volume import LabelMap

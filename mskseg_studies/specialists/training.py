@@ -20,7 +20,7 @@ from mskseg.datasets.splits import check_nobody_twice
 from mskseg.errors import InputError
 from mskseg.evaluation.metrics import dice
 from mskseg.finetuning.losses import soft_dice_loss
-from mskseg.models.devices import available_device
+from mskseg.models.segmenter import available_device
 from mskseg_studies.specialists.config import SpecialistConfig
 from mskseg_studies.specialists.frames import box_frames
 from mskseg_studies.specialists.networks import build_network, n_channels_and_outputs

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from mskseg.case import Case
 from mskseg.display.canvas.session import Session
-from mskseg.display.masks import masks_beside
+from mskseg.display.montage import masks_beside
 from mskseg.display.slices import EDGES, draw_boxes, draw_label_map, draw_points, show_slice
 from mskseg.display.style import tissue_colours
 from mskseg.errors import InputError, MsksegError

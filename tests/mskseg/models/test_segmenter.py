@@ -12,10 +12,9 @@ from torch import nn
 from torch.nn import functional
 
 from mskseg.errors import InputError
-from mskseg.models.devices import available_device
 from mskseg.models.embeddings import EmbeddingCache
 from mskseg.models.preprocessing import MedSamPreprocessing, SamPreprocessing, as_rgb_uint8
-from mskseg.models.segmenter import Segmenter
+from mskseg.models.segmenter import Segmenter, available_device
 from mskseg.prompts import Prompt
 
 SHAPES = [(90, 60), (60, 90), (200, 150)]

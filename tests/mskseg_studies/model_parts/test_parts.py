@@ -8,11 +8,11 @@ import torch
 
 import mskseg
 from mskseg.errors import InputError
+from mskseg.prompts import Prompt
 from mskseg_studies.model_parts.parts import (
     count_parameters,
     describe_prompts,
     prompt_tokens,
-    shapes_of,
 )
 
 SHAPE = (100, 200)
@@ -29,17 +29,8 @@ def test_the_parts_hold_all_parameters(segmenter):
     assert table["share"].sum() == pytest.approx(1)
 
 
-def test_sizes_are_those_of_what_the_model_returns(segmenter):
-    shapes = shapes_of(segmenter)
-    embedding = segmenter.embed(np.zeros(SHAPE, dtype=np.uint8))
-    answer = segmenter.predict(embedding, boxes_xyxy=[10, 10, 50, 50])
-    assert tuple(embedding.features.shape[1:]) == shapes.embedding
-    assert answer.low_res_logits.shape[2:] == shapes.low_res
-    assert shapes.image == (256, 256)
-
-
 def test_tokens_are_those_of_the_prompt_encoder(segmenter):
-    sparse, dense = prompt_tokens(segmenter, SHAPE, boxes_xyxy=[20.0, 30.0, 120.0, 90.0])
+    sparse, dense = prompt_tokens(segmenter, SHAPE, Prompt(np.array([[20.0, 30.0, 120.0, 90.0]])))
     corners = np.array([20, 30, 120, 90]) * 256 / 200 - [0, 0, 1, 1]  # inclusive indices
     with torch.inference_mode():
         expected = segmenter.model.prompt_encoder(
@@ -50,17 +41,15 @@ def test_tokens_are_those_of_the_prompt_encoder(segmenter):
 
 
 def test_points_alone_get_a_token_of_padding_and_a_mask_changes_the_dense_part(segmenter):
-    point = {"point_coords": [[20.0, 30.0]], "point_labels": [1]}
-    table = describe_prompts(
-        segmenter,
-        SHAPE,
-        {
-            "point": point,
-            "box": {"boxes_xyxy": [1, 2, 30, 40]},
-            "both": {**point, "boxes_xyxy": [1, 2, 30, 40]},
-            "mask": {**point, "mask_logits": np.eye(128)[None]},
-        },
-    ).set_index("prompt")
+    point, inside = np.array([[[20.0, 30.0]]]), np.array([[1]])
+    box = np.array([[1.0, 2.0, 30.0, 40.0]])
+    prompts = {
+        "point": Prompt(None, point, inside),
+        "box": Prompt(box),
+        "both": Prompt(box, point, inside),
+        "mask": Prompt(None, point, inside, np.eye(128, dtype=np.float32)[None]),
+    }
+    table = describe_prompts(segmenter, SHAPE, prompts).set_index("prompt")
     assert table["tokens"].to_dict() == {"point": 2, "box": 2, "both": 3, "mask": 2}
     assert table["dense_part_varies"].to_dict() == {
         "point": False,
@@ -71,5 +60,5 @@ def test_points_alone_get_a_token_of_padding_and_a_mask_changes_the_dense_part(s
 
 
 def test_no_prompt_is_refused(segmenter):
-    with pytest.raises(InputError, match="no prompt came"):
-        prompt_tokens(segmenter, SHAPE)
+    with pytest.raises(InputError, match="expected a prompt, got none"):
+        prompt_tokens(segmenter, SHAPE, Prompt())

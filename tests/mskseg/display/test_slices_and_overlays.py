@@ -6,11 +6,9 @@ import matplotlib as mpl
 import numpy as np
 import pytest
 from matplotlib import pyplot as plt
-from PIL import Image
 
 from mskseg import display
-from mskseg.errors import InputError, OutputError
-from mskseg.provenance import read_provenance
+from mskseg.errors import InputError
 
 IMAGE = np.arange(12 * 20, dtype=np.uint8).reshape(12, 20)
 HOW = {"spacing_mm": (3.0, 1.5)}
@@ -87,7 +85,7 @@ def test_a_frame_holds_all_boxes_with_room_and_stays_inside_the_slice():
     frame = display.frame_around([[4, 3, 8, 5], [9, 6, 14, 7]], shape=(12, 20), margin=0.2)
     assert frame.tolist() == [2, 1, 16, 9]
     assert display.frame_around([1, 1, 19, 11], shape=(12, 20)).tolist() == [0, 0, 20, 12]
-    with pytest.raises(InputError, match="no box to frame"):
+    with pytest.raises(InputError, match="expected one box to frame or more, got none"):
         display.frame_around([], shape=(12, 20))
 
 
@@ -98,7 +96,7 @@ def test_it_draws_on_the_axes_it_is_given():
 
 
 def test_a_volume_is_not_a_slice():
-    with pytest.raises(InputError, match=r"a slice is \(H, W\)"):
+    with pytest.raises(InputError, match=r"expected a slice \(H, W\)"):
         display.show_slice(np.zeros((2, 3, 4)), **HOW)
 
 
@@ -208,47 +206,7 @@ def test_a_triptych_shows_image_reference_and_prediction(label_map):
     assert axes[0].figure.get_suptitle() == "The femur is missed"
 
 
-def test_colours_of_thirty_tissues_stay_apart():
-    from skimage.color import deltaE_ciede2000, rgb2lab
-
-    colours = display.tissue_colours(range(1, 31))
-    lab = rgb2lab(np.array(list(colours.values()))[None])[0]
-    apart = deltaE_ciede2000(lab[:, None], lab[None])
-    assert apart[np.triu_indices(30, 1)].min() > 10
-    assert display.tissue_colours([5, 1]) == display.tissue_colours([1, 5, 5])
-
-
-# figures
-
-
-def test_a_figure_carries_its_provenance(tmp_path):
-    path = tmp_path / "out" / "slice.png"
-    display.save_figure(
-        display.show_slice(IMAGE, **HOW), path, provenance={"seed": 3, "name": "Übung"}
-    )
-    assert read_provenance(path) == {"seed": 3, "name": "Übung"}
-    with Image.open(path) as image:
-        assert min(image.size) > 200
-    assert [each.name for each in path.parent.iterdir()] == ["slice.png"]
-
-
-def test_only_png_is_written_since_it_carries_text(tmp_path):
-    with pytest.raises(InputError, match=r"ends in \.png"):
-        display.save_figure(display.show_slice(IMAGE, **HOW), tmp_path / "a.jpg", provenance={})
-    assert not list(tmp_path.iterdir())
-
-
-def test_a_figure_that_cannot_be_written_leaves_nothing(tmp_path):
-    (tmp_path / "taken").write_text("")
-    with pytest.raises(OutputError, match="cannot write"):
-        display.save_figure(
-            display.show_slice(IMAGE, **HOW), tmp_path / "taken" / "a.png", provenance={}
-        )
-
-
 def test_nothing_is_shown(monkeypatch, label_map):
     monkeypatch.setattr(plt, "show", lambda *_, **__: pytest.fail("a plot was shown"))
     display.triptych(IMAGE, label_map, label_map, **HOW)
     display.overlay(IMAGE, reference=label_map, **HOW)
-
-

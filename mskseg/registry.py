@@ -1,6 +1,6 @@
 """Find what other installed packages offer, by entry point, without naming the packages.
 
-The library knows four kinds of offer, each a group of entry points:
+The library knows three kinds of offer, each a group of entry points:
 
 ``mskseg.datasets``
     A `mskseg.datasets.providers.DatasetProvider`: data sets that code makes, such as phantoms.
@@ -8,8 +8,6 @@ The library knows four kinds of offer, each a group of entry points:
     A `mskseg.models.checkpoints.Architecture`: a network that weights named in the manifest fit.
 ``mskseg.run_reports``
     A function that sums up a run of the notebooks, such as the ledger of claims.
-``mskseg.simulated_readers``
-    A second reader that the canvas may show.
 
 A manifest entry with ``access: package`` names the package, and with it the entry point of the
 same name.

@@ -1,6 +1,6 @@
 """What happens between a click and a mask (notebook 02)."""
 
-from mskseg.display.canvas.widget import PromptExplorer as PromptExplorer
+from mskseg.display.canvas import PromptExplorer as PromptExplorer
 from mskseg_studies.model_parts.charts import draw_architecture as draw_architecture
 from mskseg_studies.model_parts.charts import draw_masks as draw_masks
 from mskseg_studies.model_parts.charts import embedding_beside as embedding_beside

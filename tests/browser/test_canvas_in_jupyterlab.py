@@ -28,7 +28,7 @@ from scipy import ndimage
 
 import mskseg
 from mskseg.case import Case
-from mskseg.display.canvas.session import Session
+from mskseg.display.canvas import Session
 from mskseg.io.readers import load_image, load_label_map
 
 OUTPUT = Path(__file__).parents[2] / "output" / "browser"
@@ -43,7 +43,7 @@ NOTEBOOK = """
 import mskseg
 from mskseg.case import Case
 from mskseg.io.readers import load_image, load_label_map
-from mskseg.display.canvas.widget import PromptExplorer
+from mskseg.display.canvas import PromptExplorer
 
 class Failing:
     miniature = True

@@ -1,4 +1,4 @@
-"""A reader's session with a case: prompts, answers, history and log, without any widget.
+"""A reader's session with a case: prompts, masks, history and log, without any widget.
 
 The canvas shows it and a notebook can drive it; all coordinates are pixels of the slice, see
 `mskseg.volume`. An action that fails leaves everything as it was.
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -17,27 +17,47 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from mskseg.case import Case, CaseSlice
-from mskseg.display.canvas.asking import (
-    Answer,
-    Inside,
-    Place,
-    Prompts,
-    answered,
-    as_file,
-    from_file,
-    log_row,
-)
 from mskseg.errors import InputError
+from mskseg.evaluation.metrics import dice
 from mskseg.io.readers import save_nifti
 from mskseg.models.segmenter import Segmenter
-from mskseg.prompts import check_boxes, check_points
-from mskseg.prompts.files import read_prompts, write_prompts
+from mskseg.prompts.files import PromptFile, SlicePrompt, read_prompts, write_prompts
+from mskseg.prompts.prompt import Prompt
 from mskseg.volume import LabelMap, Plane
+
+Place = tuple[Plane, int, int]  # plane, slice, label
+
+_NO_PROMPT = Prompt()
+_LOG_COLUMNS = (
+    *("seconds", "action", "plane", "slice", "tissue", "model", "points", "boxes"),
+    *("dice", "predicted_iou", "encode_ms", "decode_ms"),
+)
+
+
+@dataclass(frozen=True, eq=False)
+class ScoredMasks:
+    """What a model makes of the prompt on screen.
+
+    Attributes
+    ----------
+    masks : (M, H, W) bool
+        Three for a single point, the highest predicted IoU first; otherwise one.
+    predicted_iou : (M,) float32
+    dice : (M,) float64
+        Against the reference of the chosen tissue; NaN without one.
+    encode_ms, decode_ms : float
+    """
+
+    masks: NDArray[np.bool_]
+    predicted_iou: NDArray[np.float32]
+    dice: NDArray[np.float64]
+    encode_ms: float
+    decode_ms: float
 
 
 @dataclass
 class Session:
-    """Prompts on the slices of a case, and what a model answers.
+    """Prompts on the slices of a case, and the masks that a model makes of them.
 
     Parameters
     ----------
@@ -53,18 +73,22 @@ class Session:
     plane: Plane = field(init=False)
     index: int = field(init=False)
     label: int = field(init=False)
-    answer: Answer | None = field(init=False, default=None)
+    scored: ScoredMasks | None = field(init=False, default=None)
 
     def __post_init__(self) -> None:
         if not self.segmenters:
-            raise InputError("no model came, expected one segmenter or more")
+            raise InputError("expected one segmenter or more, got none; load one first")
         self.model = next(iter(self.segmenters))
         self.plane = self.case.plane
         self.label = self.labels[0]
-        self.index = self._fullest()
-        self._prompts: dict[Place, Prompts] = {}
+        self.index = self.n_slices // 2
+        if self.case.reference is not None:
+            stack = self.case.reference.stack(self.plane)
+            self.index = int(np.argmax((stack == self.label).sum(axis=(1, 2))))
+        self._prompts: dict[Place, Prompt] = {}
+        self._chosen: dict[Place, int] = {}
         self._masks: dict[Place, NDArray[np.bool_]] = {}
-        self._past: list[tuple[Place, Prompts]] = []
+        self._history: list[tuple[Place, Prompt, int]] = []
         self._steps: list[dict[str, Any]] = []
         self._started = time.monotonic()
 
@@ -84,9 +108,24 @@ class Session:
         return self.case.slice(self.index, self.plane)
 
     @property
-    def prompts(self) -> Prompts:
-        """What was asked here."""
-        return self._prompts.get(self._place, Prompts())
+    def prompt(self) -> Prompt:
+        """The prompt for this slice and tissue: of length 1, or 0 before the first."""
+        return self._prompts.get(self._place, _NO_PROMPT)
+
+    @property
+    def n_points(self) -> int:
+        """Points of the prompt."""
+        return 0 if self.prompt.point_coords is None else self.prompt.point_coords.shape[1]
+
+    @property
+    def n_boxes(self) -> int:
+        """Boxes of the prompt: 0 or 1."""
+        return 0 if self.prompt.boxes_xyxy is None else 1
+
+    @property
+    def chosen(self) -> int:
+        """Which of the masks of an ambiguous point is taken, from 0."""
+        return self._chosen.get(self._place, 0)
 
     @property
     def mask(self) -> NDArray[np.bool_] | None:
@@ -102,41 +141,43 @@ class Session:
     @property
     def log(self) -> pd.DataFrame:
         """A row for each step: what was done, where, and what came of it."""
-        return pd.DataFrame(self._steps, columns=_LOG_COLUMNS)
+        return pd.DataFrame(self._steps, columns=list(_LOG_COLUMNS))
 
     def add_point(self, x: float, y: float, *, inside: bool = True) -> None:
         """Click at x, y; InputError outside the slice."""
-        check_points(np.array([[x, y]], dtype=float), self.slice.image.shape)
-        label: Inside = 1 if inside else 0
-        points = (*self.prompts.points, (float(x), float(y), label))
-        self._ask(replace(self.prompts, points=points, chosen=0), "point")
+        points, labels = [(x, y)], [int(inside)]
+        before = self.prompt
+        if before.point_coords is not None and before.point_labels is not None:
+            points = [*before.point_coords[0], *points]
+            labels = [*before.point_labels[0], *labels]
+        self._apply(self._checked(before.boxes_xyxy, [points], [labels]), "point")
 
     def set_box(self, box_xyxy: ArrayLike) -> None:
-        """Draw or move the box; InputError if it is none of the slice, or of no area."""
-        (box,) = check_boxes(np.reshape(box_xyxy, (-1, 4)), self.slice.image.shape).tolist()
-        self._ask(replace(self.prompts, box_xyxy=tuple(box), chosen=0), "box")
+        """Draw or move the box; InputError if it leaves the slice or has no area."""
+        box, before = np.reshape(box_xyxy, (1, 4)), self.prompt
+        self._apply(self._checked(box, before.point_coords, before.point_labels), "box")
 
     def clear(self) -> None:
         """Take all prompts of this slice and tissue away; can be undone."""
-        self._ask(Prompts(), "clear")
+        self._apply(_NO_PROMPT, "clear")
 
     def next_mask(self) -> None:
         """Take the next of the three masks of a single point."""
-        self.choose_mask(self.prompts.chosen + 1)
+        self.choose_mask(self.chosen + 1)
 
     def choose_mask(self, number: int) -> None:
         """Take one of the three masks of a single point, counted from 0 and round again."""
-        if self.answer is None or len(self.answer.masks) < 2:
+        if self.scored is None or len(self.scored.masks) < 2:
             raise InputError("there is one mask only; a single point without a box gives three")
-        self._ask(replace(self.prompts, chosen=number % len(self.answer.masks)), "mask")
+        self._apply(self.prompt, "mask", chosen=number % len(self.scored.masks))
 
     def undo(self) -> None:
         """Take the last step back, wherever it was; does nothing before the first."""
-        if self._past:
-            place, before = self._past[-1]
-            self._go(*place)
-            self._ask(before, "undo", remember=False)
-            self._past.pop()
+        if self._history:
+            place, prompt, chosen = self._history[-1]
+            self._show(*place)
+            self._apply(prompt, "undo", chosen=chosen, remember=False)
+            self._history.pop()
 
     def go_to(self, index: int) -> None:
         """Show another slice; InputError if there is none of that number."""
@@ -144,38 +185,45 @@ class Session:
             raise InputError(
                 f"slice {index} is not there; the {self.plane} slices are 0 to {self.n_slices - 1}"
             )
-        self._go(self.plane, int(index), self.label)
+        self._show(self.plane, int(index), self.label)
 
     def choose_plane(self, plane: Plane) -> None:
         """Show another plane, at its middle slice."""
-        n_slices = self.case.image.n_slices(plane)
-        self._go(plane, n_slices // 2, self.label)
+        self._show(plane, self.case.image.n_slices(plane) // 2, self.label)
 
     def choose_tissue(self, label: int) -> None:
-        """Ask for another tissue; InputError if the reference has no such label."""
+        """Switch to another tissue; InputError if the reference has no such label."""
         if label not in self.labels:
             raise InputError(f"label {label} is not there; choose one of {self.labels}")
-        self._go(self.plane, self.index, int(label))
+        self._show(self.plane, self.index, int(label))
 
     def choose_model(self, name: str) -> None:
-        """Ask another model the same; InputError if there is none of that name."""
+        """Give the prompt to another model; InputError if there is none of that name."""
         if name not in self.segmenters:
             raise InputError(f"no model {name!r} here; choose one of {', '.join(self.segmenters)}")
         before, self.model = self.model, name
         try:
-            self._ask(self.prompts, "model", remember=False)
+            self._apply(self.prompt, "model", chosen=self.chosen, remember=False)
         except Exception:
             self.model = before
             raise
 
     def save_prompts(self, path: str | Path) -> str:
         """Write all prompts of this plane as JSON; returns their hash. InputError without any."""
-        file = as_file(self.case, self.plane, self._prompts)
+        prompts = [
+            _slice_prompt(index, label, prompt)
+            for (plane, index, label), prompt in sorted(self._prompts.items())
+            if plane == self.plane and len(prompt)
+        ]
+        if not prompts:
+            raise InputError("there is no prompt to save yet; click or draw a box first")
+        sha256 = self.case.fingerprint
+        file = PromptFile(plane=self.plane, prompts=tuple(prompts), image_sha256=sha256)
         write_prompts(file, Path(path))
         return file.sha256
 
     def load_prompts(self, path: str | Path) -> str:
-        """Read prompts, answer them, and return their hash.
+        """Read prompts, predict their masks, and return the file's hash.
 
         Raises
         ------
@@ -189,16 +237,16 @@ class Session:
                 f"the prompts of {path} are of another image than {self.case.name}; load the image "
                 "that they were drawn on"
             )
-        if unknown := sorted({one.label for one in file.prompts} - set(self.labels)):
+        if unknown := sorted({prompt.label for prompt in file.prompts} - set(self.labels)):
             raise InputError(
                 f"the prompts of {path} are of label {unknown[0]}, which is not among "
                 f"{self.labels} of {self.case.name}; give prompts of these labels"
             )
         plane = file.plane or self.case.plane
-        ready = [(one, from_file(self.case, plane, one)) for one in file.prompts]  # all, or none
-        for one, prompts in ready:
-            self._go(plane, one.slice, one.label)
-            self._ask(prompts, "load")
+        checked = [self._checked_for(prompt, plane) for prompt in file.prompts]  # all, or none
+        for entry, prompt in zip(file.prompts, checked, strict=True):
+            self._show(plane, entry.slice, entry.label)
+            self._apply(prompt, "load")
         return file.sha256
 
     def save_mask(self, path: str | Path, *, this_slice: bool = False) -> None:
@@ -218,16 +266,15 @@ class Session:
         OutputError
             If the file cannot be written.
         """
-        wanted = {self._place} if this_slice else set(self._masks)
-        gathered = {
+        masks = {
             place: mask
             for place, mask in self._masks.items()
-            if place in wanted and place[0] == self.plane and mask.any()
+            if place[0] == self.plane and mask.any() and (place == self._place or not this_slice)
         }
-        if not gathered:
-            raise InputError("no mask was made yet; set a prompt first")
+        if not masks:
+            raise InputError("there is no mask to save yet; set a prompt first")
         stack = np.zeros(self.case.image.stack(self.plane).shape, np.uint16)
-        for (_, index, label), mask in gathered.items():
+        for (_, index, label), mask in masks.items():
             stack[index][mask] = label
         grid = self.case.image
         save_nifti(LabelMap(grid.from_stack(stack, self.plane).array, grid.affine), path)
@@ -236,64 +283,86 @@ class Session:
     def _place(self) -> Place:
         return self.plane, self.index, self.label
 
-    def _go(self, plane: Plane, index: int, label: int) -> None:
+    def _checked(
+        self, boxes: ArrayLike | None, points: ArrayLike | None, labels: ArrayLike | None
+    ) -> Prompt:
+        return Prompt.checked(boxes, points, labels, image_shape=self.slice.image.shape)
+
+    def _checked_for(self, entry: SlicePrompt, plane: Plane) -> Prompt:
+        n_slices, prompt = self.case.image.n_slices(plane), entry.prompt
+        if entry.slice >= n_slices or len(prompt) > 1:
+            raise InputError(
+                f"the prompt of slice {entry.slice} does not fit: there are {n_slices} {plane} "
+                "slices, and a tissue has one box on a slice"
+            )
+        return Prompt.checked(
+            prompt.boxes_xyxy,
+            prompt.point_coords,
+            prompt.point_labels,
+            image_shape=self.case.slice(entry.slice, plane).image.shape,
+        )
+
+    def _show(self, plane: Plane, index: int, label: int) -> None:
         before = self._place
         self.plane, self.index, self.label = plane, index, label
         try:
-            self.answer = self._answered(self.prompts)
+            self.scored = self._predict(self.prompt)
         except Exception:
             self.plane, self.index, self.label = before
             raise
-        if self.answer is not None:  # by the model chosen now, which may be another than before
-            self._masks[self._place] = self.answer.masks[self.prompts.chosen]
+        if self.scored is not None:  # by the model chosen now, which may be another than before
+            self._masks[self._place] = self.scored.masks[self.chosen]
 
-    def _ask(self, prompts: Prompts, action: str, *, remember: bool = True) -> None:
-        """Answer first; only then change anything."""
-        answer = self._answered(prompts)
+    def _apply(
+        self, prompt: Prompt, action: str, *, chosen: int = 0, remember: bool = True
+    ) -> None:
+        """Predict first; only then change anything."""
+        scored, place = self._predict(prompt), self._place
         if remember:
-            self._past.append((self._place, self.prompts))
-        self.answer = answer
-        self._prompts[self._place] = prompts
-        self._masks[self._place] = (
-            np.zeros(self.slice.image.shape, bool)
-            if answer is None
-            else answer.masks[prompts.chosen]
-        )
-        self._steps.append(self._step(action, prompts, answer))
-
-    def _answered(self, prompts: Prompts) -> Answer | None:
-        segmenter = self.segmenters[self.model]
-        return answered(segmenter, self.slice, prompts, reference=self.reference)
-
-    def _step(self, action: str, prompts: Prompts, answer: Answer | None) -> dict[str, Any]:
-        return {
+            self._history.append((place, self.prompt, self.chosen))
+        self.scored, self._prompts[place], self._chosen[place] = scored, prompt, chosen
+        step: dict[str, Any] = {
             "seconds": time.monotonic() - self._started,
             "action": action,
             "plane": self.plane,
             "slice": self.index,
             "tissue": self.case.tissue(self.label),
             "model": self.model,
-        } | log_row(prompts, answer)
+            "points": self.n_points,
+            "boxes": self.n_boxes,
+        }
+        if scored is None:
+            self._masks[place] = np.zeros(self.slice.image.shape, bool)
+        else:
+            self._masks[place] = scored.masks[chosen]
+            step["dice"], step["predicted_iou"] = scored.dice[chosen], scored.predicted_iou[chosen]
+            step["encode_ms"], step["decode_ms"] = scored.encode_ms, scored.decode_ms
+        self._steps.append(step)
 
-    def _fullest(self) -> int:
-        """Slice that shows most of the tissue; the middle one without a reference."""
-        if self.case.reference is None:
-            return self.n_slices // 2
-        stack = self.case.reference.stack(self.plane)
-        return int(np.argmax([np.count_nonzero(each == self.label) for each in stack]))
+    def _predict(self, prompt: Prompt) -> ScoredMasks | None:
+        if not len(prompt):
+            return None
+        segmenter, reference = self.segmenters[self.model], self.reference
+        embedding = segmenter.embed(self.slice.image)
+        start = time.perf_counter()
+        points = prompt.point_coords
+        # A single point may mean a part or the whole.
+        ambiguous = prompt.boxes_xyxy is None and points is not None and points.shape[1] == 1
+        prediction = segmenter.predict(embedding, prompt, multimask=ambiguous)
+        decode_ms = 1000 * (time.perf_counter() - start)
+        order = np.argsort(-np.nan_to_num(prediction.predicted_iou[0]), kind="stable")
+        masks = prediction.masks[0][order]
+        scores = [np.nan if reference is None else dice(reference, mask) for mask in masks]
+        estimates = prediction.predicted_iou[0][order]
+        return ScoredMasks(masks, estimates, np.array(scores), 1000 * embedding.encode_s, decode_ms)
 
 
-_LOG_COLUMNS = [
-    "seconds",
-    "action",
-    "plane",
-    "slice",
-    "tissue",
-    "model",
-    "points",
-    "boxes",
-    "dice",
-    "predicted_iou",
-    "encode_ms",
-    "decode_ms",
-]
+def _slice_prompt(index: int, label: int, prompt: Prompt) -> SlicePrompt:
+    boxes, points, labels = prompt.boxes_xyxy, prompt.point_coords, prompt.point_labels
+    return SlicePrompt(
+        slice=index,
+        label=label,
+        boxes_xyxy=() if boxes is None else boxes.tolist(),
+        point_coords=() if points is None else points[0].tolist(),
+        point_labels=() if labels is None else labels[0].tolist(),
+    )

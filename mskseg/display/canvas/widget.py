@@ -16,11 +16,9 @@ import ipywidgets
 import numpy as np
 import traitlets
 from IPython.display import display
-from numpy.typing import NDArray
 
 from mskseg.case import Case
 from mskseg.display.canvas.session import Session
-from mskseg.display.montage import masks_beside
 from mskseg.display.slices import EDGES, draw_boxes, draw_label_map, draw_points, show_slice
 from mskseg.display.style import tissue_colours
 from mskseg.errors import InputError, MsksegError
@@ -31,6 +29,12 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 PLANES: tuple[Plane, ...] = ("axial", "coronal", "sagittal")
+_ACTIONS = (
+    *("add_point", "set_box", "undo", "clear", "next_mask", "choose_mask", "go_to"),
+    *("choose_plane", "choose_tissue", "choose_model", "save_prompts", "load_prompts", "save_mask"),
+)
+# Messages that mean the slice and tissue on which they were made.
+_OF_A_PLACE = ("point", "box", "choose", "next", "clear")
 
 
 class PromptCanvas(anywidget.AnyWidget):
@@ -56,35 +60,39 @@ class PromptCanvas(anywidget.AnyWidget):
         super().__init__()
         self.session = session
         self.listeners: list[Callable[[], None]] = []
-        self._answered = 0
-        self.on_msg(self._received)
+        self._last_request = 0
+        self.on_msg(self._receive)
         self.show()
 
     def show(self) -> None:
         """Bring the traits in line with the session."""
-        session, one = self.session, self.session.slice
-        height, width = one.image.shape
-        red, green, blue = tissue_colours(session.labels)[session.label]
+        session, case_slice, scored = self.session, self.session.slice, self.session.scored
+        height, width = case_slice.image.shape
+        colour = tissue_colours(session.labels)[session.label]
         with self.hold_sync():  # one message: no picture of two states
             self.view = {
                 "height": height,
                 "width": width,
-                "row_mm": one.spacing_mm[0],
-                "column_mm": one.spacing_mm[1],
-                "colour": [round(255 * part) for part in (red, green, blue)],
+                "row_mm": case_slice.spacing_mm[0],
+                "column_mm": case_slice.spacing_mm[1],
+                "colour": [round(255 * part) for part in colour],
                 "edges": list(EDGES[session.plane]),
                 "slice": session.index,
                 "place": [session.plane, session.index, session.label],
                 "n_slices": session.n_slices,
                 "name": f"{session.case.name}, {session.plane} slice {session.index}",
             }
-            self.image = np.ascontiguousarray(one.image).tobytes()
-            self.masks = b"" if session.answer is None else _packed(session.answer.masks)
-            asked = session.prompts
-            self.prompts = {
-                "points": [list(point) for point in asked.points],
-                "box": None if asked.box_xyxy is None else list(asked.box_xyxy),
-            }
+            self.image = np.ascontiguousarray(case_slice.image).tobytes()
+            # Bits of (M, H, W), each mask filled up to whole bytes.
+            bits = None if scored is None else scored.masks.reshape(len(scored.masks), -1)
+            self.masks = b"" if bits is None else np.packbits(bits, axis=1).tobytes()
+            prompt = session.prompt
+            points: list[list[float]] = []
+            if prompt.point_coords is not None and prompt.point_labels is not None:
+                pairs = zip(prompt.point_coords[0], prompt.point_labels[0], strict=True)
+                points = [[float(x), float(y), int(label)] for (x, y), label in pairs]
+            box = None if prompt.boxes_xyxy is None else prompt.boxes_xyxy[0].tolist()
+            self.prompts = {"points": points, "box": box}
             self.readout = self._readout()
 
     def perform(self, action: Callable[[], object]) -> None:
@@ -101,44 +109,44 @@ class PromptCanvas(anywidget.AnyWidget):
         for listener in self.listeners:
             listener()
 
-    def _received(self, _: Any, content: dict[str, Any], __: Any) -> None:
-        self._answered = int(content.get("request", 0))
-        action = self._action(content)
-        self.perform(action)
+    def _receive(self, _: Any, content: dict[str, Any], __: Any) -> None:
+        self._last_request = int(content.get("request", 0))
+        self.perform(self._action(content))
 
     def _action(self, content: dict[str, Any]) -> Callable[[], object]:
-        session, kind = self.session, content.get("kind")
+        session, kind = self.session, str(content.get("kind"))
         if kind in _OF_A_PLACE and content.get("place", self.view["place"]) != self.view["place"]:
             return _refuse_late
-        if kind == "point":
-            x, y = content["x"], content["y"]
-            return lambda: session.add_point(x, y, inside=bool(content["inside"]))
-        if kind == "box":
-            return lambda: session.set_box(content["box"])
-        if kind == "slice":
-            return lambda: session.go_to(session.index + content["step"])
-        if kind == "choose":
-            return lambda: session.choose_mask(content["mask"])
-        simple = {"undo": session.undo, "clear": session.clear, "next": session.next_mask}
-        return simple.get(str(kind), lambda: None)
+        actions: dict[str, Callable[[], object]] = {
+            "point": lambda: session.add_point(
+                content["x"], content["y"], inside=bool(content["inside"])
+            ),
+            "box": lambda: session.set_box(content["box"]),
+            "slice": lambda: session.go_to(session.index + content["step"]),
+            "choose": lambda: session.choose_mask(content["mask"]),
+            "undo": session.undo,
+            "clear": session.clear,
+            "next": session.next_mask,
+        }
+        return actions.get(kind, lambda: None)
 
     def _readout(self) -> dict[str, Any]:
-        session, answer = self.session, self.session.answer
-        said = {
-            "answered": self._answered,
+        session, scored = self.session, self.session.scored
+        readout = {
+            "answered": self._last_request,
             "tissue": session.case.tissue(session.label),
             "model": session.model,
             "miniature": session.segmenters[session.model].miniature,
-            "n_prompts": len(session.prompts),
-            "chosen": session.prompts.chosen,
+            "n_prompts": session.n_points + session.n_boxes,
+            "chosen": session.chosen,
         }
-        if answer is None:
-            return said
-        return said | {
-            "dice": [_number(value) for value in answer.dice],
-            "predicted_iou": [_number(value) for value in answer.predicted_iou],
-            "encode_ms": answer.encode_ms,
-            "decode_ms": answer.decode_ms,
+        if scored is None:
+            return readout
+        return readout | {
+            "dice": [_number(value) for value in scored.dice],
+            "predicted_iou": [_number(value) for value in scored.predicted_iou],
+            "encode_ms": scored.encode_ms,
+            "decode_ms": scored.decode_ms,
         }
 
 
@@ -154,9 +162,9 @@ class PromptExplorer:
     Attributes
     ----------
     session : Session
-        Has every action as a method: `add_point`, `set_box`, `undo`, `clear`, `next_mask`, `go_to`,
-        `choose_plane`, `choose_tissue`, `choose_model`, `save_prompts`, `load_prompts`,
-        `save_mask`; and `log`.
+        Every action of it is a method here too, shown on the canvas: `add_point`, `set_box`,
+        `undo`, `clear`, `next_mask`, `choose_mask`, `go_to`, `choose_plane`, `choose_tissue`,
+        `choose_model`, `save_prompts`, `load_prompts`, `save_mask`.
     """
 
     def __init__(self, case: Case, segmenter: Segmenter | Mapping[str, Segmenter]) -> None:
@@ -170,7 +178,12 @@ class PromptExplorer:
         self._model = ipywidgets.Dropdown(description="model", options=list(several))
         self._follow()
         self.canvas.listeners.append(self._follow)
-        for chooser, action in self._choosers():
+        for chooser, action in (
+            (self._slider, self.session.go_to),
+            (self._plane, self.session.choose_plane),
+            (self._tissue, self.session.choose_tissue),
+            (self._model, self.session.choose_model),
+        ):
             chooser.observe(self._on_choice(action), names="value")
         row = ipywidgets.HBox([self._slider, self._plane, self._tissue, self._model])
         row.layout.flex_flow = "row wrap"
@@ -183,73 +196,56 @@ class PromptExplorer:
 
     def __getattr__(self, name: str) -> Any:
         """Every action of the session, shown on the canvas once it is done."""
-        if name.startswith("_") or name not in _ACTIONS:
+        if name not in _ACTIONS:
             raise AttributeError(f"{type(self).__name__!r} has no attribute {name!r}")
         action = getattr(self.session, name)
 
-        def done(*arguments: Any, **options: Any) -> Any:
+        def act_and_show(*arguments: Any, **options: Any) -> Any:
             result = action(*arguments, **options)
             self.canvas.error = ""
             self.canvas.show()
             self._follow()
             return result
 
-        return done
+        return act_and_show
 
     def figure(self) -> Axes:
         """Draw slice, prompts, mask (solid) and reference (dashed) as a static figure."""
-        session, one = self.session, self.session.slice
-        title = f"{session.case.tissue(session.label)}, slice {one.index}: {self._score()}"
-        ax = show_slice(one.image, spacing_mm=one.spacing_mm, plane=one.plane, title=title)
+        session, case_slice, prompt = self.session, self.session.slice, self.session.prompt
+        score = "no prompt yet"
+        if session.scored is not None:
+            n_prompts = session.n_points + session.n_boxes
+            score = f"Dice {session.scored.dice[session.chosen]:.2f} with {n_prompts} prompts"
+        ax = show_slice(
+            case_slice.image,
+            spacing_mm=case_slice.spacing_mm,
+            plane=case_slice.plane,
+            title=f"{session.case.tissue(session.label)}, slice {case_slice.index}: {score}",
+        )
         colour = tissue_colours(session.labels)[session.label]
         if session.reference is not None:
             draw_label_map(ax, session.reference, colours={1: "white"}, linestyle="dashed")
         if session.mask is not None:
             draw_label_map(ax, session.mask, colours={1: colour}, fill=0.3)
-        asked = session.prompts
-        if asked.box_xyxy is not None:
-            draw_boxes(ax, asked.box_xyxy)
-        if asked.points:
-            places = [(x, y) for x, y, _ in asked.points]
-            draw_points(ax, places, point_labels=[inside for *_, inside in asked.points])
+        if prompt.boxes_xyxy is not None:
+            draw_boxes(ax, prompt.boxes_xyxy)
+        if prompt.point_coords is not None and prompt.point_labels is not None:
+            draw_points(ax, prompt.point_coords, point_labels=prompt.point_labels)
         return ax
-
-    def candidates(self) -> NDArray[Any]:
-        """Draw the masks of the last answer side by side, as Axes (M,)."""
-        answer = self.session.answer
-        if answer is None:
-            raise MsksegError("nothing was asked on this slice yet; set a prompt first")
-        titles = [f"predicted IoU {value:.2f}" for value in answer.predicted_iou]
-        return masks_beside(self.session.slice, answer.masks, titles=titles)
 
     def _ipython_display_(self) -> None:
         """Show the widget, which a viewer without widgets shows as a line of text."""
         display(self.widget)  # type: ignore[no-untyped-call]
 
-    def _score(self) -> str:
-        answer, chosen = self.session.answer, self.session.prompts.chosen
-        if answer is None:
-            return "nothing asked yet"
-        return f"Dice {answer.dice[chosen]:.2f} with {len(self.session.prompts)} prompts"
-
-    def _choosers(self) -> list[tuple[Any, Callable[[Any], object]]]:
-        session = self.session
-        return [
-            (self._slider, session.go_to),
-            (self._plane, session.choose_plane),
-            (self._tissue, session.choose_tissue),
-            (self._model, session.choose_model),
-        ]
-
     def _on_choice(self, action: Callable[[Any], object]) -> Callable[[Any], None]:
-        def chosen(change: Any) -> None:
+        def choose(change: Any) -> None:
             if not self._following:
                 self.canvas.perform(lambda: action(change.new))
 
-        return chosen
+        return choose
 
     def _follow(self) -> None:
-        """Set the choosers to where the session is, without asking again."""
+        """Set the choosers to where the session is, without acting on it again."""
         session = self.session
         self._following = True
         self._slider.max, self._slider.value = session.n_slices - 1, session.index
@@ -258,42 +254,9 @@ class PromptExplorer:
         self._following = False
 
 
-def widgets_work() -> bool:
-    """Say whether this is a Jupyter kernel, which can hold widgets if its viewer shows them."""
-    from IPython import get_ipython
-
-    shell = get_ipython()
-    return shell is not None and hasattr(shell, "kernel")
-
-
 def _refuse_late() -> None:
     raise InputError("another slice or tissue came on screen before this arrived; do it again")
 
 
-def _packed(masks: NDArray[np.bool_]) -> bytes:
-    """Bits of (M, H, W), row by row, each mask filled up to whole bytes."""
-    return np.packbits(masks.reshape(len(masks), -1), axis=1).tobytes()
-
-
 def _number(value: float) -> float | None:
     return float(value) if np.isfinite(value) else None
-
-
-_OF_A_PLACE = ("point", "box", "choose", "next", "clear")
-"""Kinds of message that mean the slice and tissue on which they were made."""
-
-_ACTIONS = (
-    "add_point",
-    "set_box",
-    "undo",
-    "clear",
-    "next_mask",
-    "choose_mask",
-    "go_to",
-    "choose_plane",
-    "choose_tissue",
-    "choose_model",
-    "save_prompts",
-    "load_prompts",
-    "save_mask",
-)

@@ -10,7 +10,7 @@ import pytest
 
 import mskseg
 from mskseg.case import Case
-from mskseg.display.canvas.session import Session
+from mskseg.display.canvas import Session
 from mskseg.errors import InputError
 from mskseg.io.readers import load_label_map
 from mskseg.volume import LabelMap, Volume
@@ -48,7 +48,7 @@ def inside(session) -> tuple[float, float]:
 
 
 def state(session):
-    return (session.plane, session.index, session.label, session.prompts, len(session.log))
+    return (session.plane, session.index, session.label, session.prompt, len(session.log))
 
 
 def box_of(session):
@@ -58,30 +58,30 @@ def box_of(session):
 
 def test_it_starts_on_the_slice_that_shows_most_of_the_first_tissue(session):
     assert session.reference.sum() == 30 * 15
-    assert session.answer is None
+    assert session.scored is None
 
 
 def test_a_point_gives_three_masks_and_a_second_one_settles_it(session):
     session.add_point(*inside(session))
-    assert len(session.answer.masks) == 3
-    assert (np.diff(session.answer.predicted_iou) <= 0).all()
+    assert len(session.scored.masks) == 3
+    assert (np.diff(session.scored.predicted_iou) <= 0).all()
     session.add_point(1.5, 1.5, inside=False)
-    assert len(session.answer.masks) == 1
+    assert len(session.scored.masks) == 1
 
 
-def test_the_answer_is_that_of_the_segmenter(session, segmenter):
+def test_the_mask_is_that_of_the_segmenter(session, segmenter):
     session.set_box(box_of(session))
     embedding = segmenter.embed(session.slice.image)
     expected = segmenter.predict(embedding, boxes_xyxy=box_of(session)).masks[0, 0]
     assert np.array_equal(session.mask, expected)
-    assert session.answer.dice[0] > 0.8
+    assert session.scored.dice[0] > 0.8
 
 
 def test_next_mask_takes_another_of_the_three_and_undo_takes_it_back(session):
     session.add_point(*inside(session))
     first = session.mask
     session.next_mask()
-    assert session.prompts.chosen == 1
+    assert session.chosen == 1
     session.undo()
     assert np.array_equal(session.mask, first)
 
@@ -92,9 +92,9 @@ def test_undo_goes_back_to_where_the_step_was(session):
     session.go_to(0)
     session.choose_tissue(7)
     session.undo()
-    assert (session.index, session.label, len(session.prompts)) == (asked, 3, 0)
+    assert (session.index, session.label, len(session.prompt)) == (asked, 3, 0)
     session.undo()  # nothing left: nothing happens
-    assert session.answer is None
+    assert session.scored is None
 
 
 def test_a_cleared_slice_has_no_mask_and_can_be_had_back(session):
@@ -107,13 +107,13 @@ def test_a_cleared_slice_has_no_mask_and_can_be_had_back(session):
 
 def test_slices_and_tissues_keep_what_was_asked_of_them(session):
     session.set_box(box_of(session))
-    before = session.prompts
+    before = session.prompt
     session.go_to(0)
     session.choose_tissue(7)
-    assert len(session.prompts) == 0
+    assert len(session.prompt) == 0
     session.choose_tissue(3)
     session.go_to(int(np.argmax(session.case.reference.stack("axial").sum((1, 2)))))
-    assert session.prompts == before
+    assert session.prompt is before
 
 
 def test_every_step_is_in_the_log_with_dice_and_time(session):
@@ -121,7 +121,7 @@ def test_every_step_is_in_the_log_with_dice_and_time(session):
     session.set_box(box_of(session))
     log = session.log
     assert log["action"].tolist() == ["point", "box"]
-    assert log["dice"].iloc[-1] == session.answer.dice[0]
+    assert log["dice"].iloc[-1] == session.scored.dice[0]
     assert (log["tissue"] == "femur").all()
     assert log["seconds"].is_monotonic_increasing
 
@@ -183,7 +183,7 @@ def test_slices_planes_tissues_and_models_that_are_not_there(session):
     refused(session, lambda: session.choose_model("sam_vit_h"), "no model 'sam_vit_h' here")
     refused(session, session.next_mask, "one mask only")
     refused(session, lambda: session.save_prompts("x.json"), "no prompt to save")
-    refused(session, lambda: session.save_mask("x.nii.gz"), "no mask was made yet")
+    refused(session, lambda: session.save_mask("x.nii.gz"), "there is no mask to save")
 
 
 def test_a_prompts_file_of_another_image(session, segmenter, tmp_path):
@@ -217,7 +217,7 @@ def test_a_slice_seen_again_with_another_model_has_that_models_mask(segmenter):
     session.go_to(place + 1)
     session.choose_model("b")
     session.go_to(place)
-    assert np.array_equal(session.mask, session.answer.masks[0])
+    assert np.array_equal(session.mask, session.scored.masks[0])
 
 
 def test_a_model_that_fails_in_the_middle_changes_nothing(session, segmenter):
@@ -245,7 +245,7 @@ def test_an_image_of_one_slice(segmenter):
     )
     assert single.n_slices == 1
     single.add_point(5.5, 5.5)
-    assert np.isnan(single.answer.dice).all()
+    assert np.isnan(single.scored.dice).all()
     refused(single, lambda: single.go_to(1), "slices are 0 to 0")
 
 
@@ -260,5 +260,5 @@ def test_a_very_large_slice(segmenter):
 
 
 def test_no_model_is_refused():
-    with pytest.raises(InputError, match="no model came"):
+    with pytest.raises(InputError, match="expected one segmenter or more, got none"):
         Session(make_case(), {})

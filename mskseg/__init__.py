@@ -13,7 +13,7 @@ _lazy_attribute, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
 
 def __getattr__(name: str) -> Any:
     if name == "__version__":
-        from mskseg.provenance import package_version
+        from mskseg.environment import package_version
 
         return package_version("mskseg") or "0+unknown"  # a source tree that was never installed
     return _lazy_attribute(name)

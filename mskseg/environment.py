@@ -1,21 +1,22 @@
-"""Whether what is installed fits together."""
+"""Check that what is installed fits together, and count the cores."""
 
 from __future__ import annotations
 
 import importlib
 import os
+import re
 import sys
-from importlib.metadata import PackageNotFoundError, version
+from importlib import metadata
 
 from mskseg.errors import MsksegError
 
 
 class EnvironmentMismatchError(MsksegError):
-    """Installed packages that cannot work together."""
+    """Installed packages that are missing or cannot work together."""
 
 
 def check_torch_pair() -> None:
-    """Import torchvision, which `segment_anything` needs, and say plainly if it does not fit torch.
+    """Import torchvision, which `segment_anything` needs, and report a pair that does not fit.
 
     Raises
     ------
@@ -26,11 +27,41 @@ def check_torch_pair() -> None:
     try:
         importlib.import_module("torchvision")
     except (ImportError, RuntimeError) as error:
+        torch, torchvision = package_version("torch"), package_version("torchvision")
         raise EnvironmentMismatchError(
-            f"torch {_version('torch')} and torchvision {_version('torchvision')} do not fit "
-            f"together ({str(error).splitlines()[0]}); install the pair that constraints.txt "
-            "pins: remove .venv and run `make test` again"
+            f"torch {torch or '(not installed)'} and torchvision {torchvision or '(not installed)'}"
+            f" do not fit together ({str(error).splitlines()[0]}); install the pair that "
+            "constraints.txt pins: remove .venv and run `make test` again"
         ) from error
+
+
+def check_extra(extra: str) -> None:
+    """Check that the packages of an extra, such as "workbook", are installed.
+
+    Raises
+    ------
+    EnvironmentMismatchError
+        If one is missing; the message has the command that installs it.
+    """
+    try:
+        requirements = metadata.requires("mskseg") or []
+    except metadata.PackageNotFoundError:  # a source tree that was never installed
+        return
+    marker = re.compile(rf"([\w.-]+).*\bextra == ['\"]{extra}['\"]")
+    names = [found[1] for found in map(marker.match, requirements) if found]
+    if missing := [name for name in names if package_version(name) is None]:
+        raise EnvironmentMismatchError(
+            f"expected the packages of mskseg[{extra}], {', '.join(missing)} not installed; "
+            f"run: python -m pip install 'mskseg[{extra}]'"
+        )
+
+
+def package_version(name: str) -> str | None:
+    """Look up the version of an installed package; None if it is not installed."""
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return None
 
 
 def available_cores() -> int:
@@ -38,13 +69,6 @@ def available_cores() -> int:
     if hasattr(os, "sched_getaffinity"):  # not on macOS and Windows
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
-
-
-def _version(name: str) -> str:
-    try:
-        return version(name)
-    except PackageNotFoundError:
-        return "(not installed)"
 
 
 if __name__ == "__main__":

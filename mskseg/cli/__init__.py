@@ -1,5 +1,5 @@
-"""What stands behind each word of the command line, one module a noun.
+"""The command line, one module a command, and `inputs` and `outputs`, which they share.
 
-Each module has ``add_to(commands)``, which declares its arguments, and functions that do the work.
-Heavy imports stand inside those functions, so that ``mskseg --help`` answers at once.
+Each command's module has ``add_to(commands)``, which declares its arguments, and functions that do
+the work. Heavy imports stand inside those functions, so that ``mskseg --help`` answers at once.
 """

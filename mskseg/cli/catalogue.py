@@ -1,4 +1,4 @@
-"""``mskseg data`` and ``mskseg models``: what the manifest knows, and bringing it here."""
+"""``mskseg data`` and ``mskseg models``: list what the manifest names, and fetch it."""
 
 from __future__ import annotations
 

@@ -7,7 +7,15 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mskseg.cli.segment import add_image_arguments, add_model_arguments, load_model
+from mskseg.cli.inputs import (
+    add_image_arguments,
+    add_model_arguments,
+    add_scoring_arguments,
+    load_model,
+    oracle_plan,
+    read_label_names,
+)
+from mskseg.cli.outputs import check_not_input, check_writable, label_summary
 from mskseg.errors import InputError
 
 if TYPE_CHECKING:
@@ -40,18 +48,7 @@ def add_to(commands: Any) -> None:
         metavar="LABELS",
         help="label map on the image's grid",
     )
-    parser.add_argument(
-        "--prompt",
-        choices=("box", "point"),
-        default="box",
-        help="box (default) or the central point of each component",
-    )
-    parser.add_argument(
-        "--plane",
-        choices=("axial", "coronal", "sagittal"),
-        help="default: as acquired (axial, if spacings are equal)",
-    )
-    parser.add_argument("--label-names", type=Path, metavar="FILE", help="ITK-SNAP, CSV or JSON")
+    add_scoring_arguments(parser)
     parser.add_argument("--csv", type=Path, metavar="FILE", help="one row per label and slice")
     add_model_arguments(parser)
     parser.set_defaults(command=evaluate_image)
@@ -59,8 +56,6 @@ def add_to(commands: Any) -> None:
 
 def evaluate_image(arguments: argparse.Namespace) -> int:
     """Check the output and the inputs, score, write the table and print its summary."""
-    from mskseg.cli.outputs import check_not_input, check_writable
-
     if arguments.csv:
         check_writable(arguments.csv, suffixes=(".csv",))
         inputs = (arguments.image, arguments.reference, arguments.label_names)
@@ -69,15 +64,14 @@ def evaluate_image(arguments: argparse.Namespace) -> int:
     check_labels(case)
     segmenter = load_model(arguments)
 
-    from mskseg.evaluation.tables import score_cases, write_table
-    from mskseg.prompts.oracle_plans import OracleBox, OraclePoint
-    from mskseg.prompts.plans import NeighbourBox
+    from mskseg.evaluation import NeighbourBox, score_cases, write_table
     from mskseg.provenance import provenance
 
+    oracle = oracle_plan(arguments.prompt)
     table = score_cases(
         segmenter,
         case,
-        prompts=[OracleBox(), NeighbourBox()] if arguments.prompt == "box" else [OraclePoint()],
+        prompts=[oracle, NeighbourBox()] if arguments.prompt == "box" else [oracle],
         plane=arguments.plane,
         progress=sys.stderr.isatty(),
     )
@@ -107,50 +101,34 @@ def describe(segmenter: Segmenter) -> str:
 def load_case(arguments: argparse.Namespace) -> Case:
     """Read the image, its reference and the names of its labels."""
     from mskseg.case import Case
-    from mskseg.io.readers import load_image, load_label_map, load_label_names
+    from mskseg.io.readers import load_image, load_label_map
 
-    names = load_label_names(arguments.label_names) if arguments.label_names else {}
     return Case(
         subject=arguments.image.name,
         image=load_image(arguments.image, echo=arguments.echo),
         reference=load_label_map(arguments.reference),
-        tissues=names,
+        tissues=read_label_names(arguments),
     )
 
 
 def check_labels(case: Case) -> None:
-    """Refuse a reference that is no label map of tissues, before anything is computed.
-
-    Raises
-    ------
-    InputError
-        If a label is negative, or there are more of them than any atlas names.
-    """
+    """Raise InputError if a label is negative or there are more labels than any atlas names."""
     labels = case.reference.labels if case.reference else ()
     if labels and min(labels) < 0:
         raise InputError(f"the reference holds the label {min(labels)}; expected 0 and above")
     if len(labels) > MOST_LABELS:
         raise InputError(
             f"the reference holds {len(labels)} labels, expected {MOST_LABELS} at most; "
-            "is it an image? give the label map"
+            "is it an image? pass the label map"
         )
 
 
 def row_per_label_and_slice(table: pd.DataFrame) -> pd.DataFrame:
-    """Lay the neighbouring-slice boxes beside the oracle prompts.
+    """Turn the row of each plan into one row for each label and slice, by label, then slice.
 
-    Parameters
-    ----------
-    table : pandas.DataFrame
-        From `score_cases`: a row for each plan.
-
-    Returns
-    -------
-    pandas.DataFrame
-        A row for each label and slice, by label, then slice. All columns are those of the oracle
-        prompts; ``neighbour_box_dice`` is the other plan's Dice on the same pairs. Where only that
-        plan has a row (it ran beyond the structure's end), both are NaN, and `status` says whether
-        it predicted something there.
+    All columns are those of the oracle prompts; ``neighbour_box_dice`` is the other plan's Dice on
+    the same pairs. Where only that plan has a row (it ran beyond the structure's end), both are
+    NaN, and `status` says whether it predicted something there.
     """
     keys = ["label", "tissue", "slice"]
     oracle = table[table["box_source"] == "oracle"].set_index(keys)
@@ -166,35 +144,27 @@ def row_per_label_and_slice(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def summary(table: pd.DataFrame) -> str:
-    """Lay out the mean of each label and of all, with the number of slices beside each."""
-    from mskseg.evaluation.summary import summarise
-
-    labels = summarise(table, by=["label", "tissue", "prompt", "box_source", "segmenter"])
-    overall = summarise(table)
-    width = max([len("mean of labels"), *(len(str(tissue)) for tissue in labels["tissue"])])
+    """Lay out the mean of each label and of all, and say what stands in no mean."""
     prompt = table["prompt"].iloc[0]
-    head = f"{'label':>5}  {'tissue':<{width}}  slices  {prompt:>5}  filled box  neighbour box"
-    lines = [head]
-    for label, rows in labels.groupby("label"):
-        lines.append(f"{label:>5}  {rows['tissue'].iloc[0]:<{width}}  {_numbers(rows)}")
-    lines.append(f"{'':>5}  {'mean of labels':<{width}}  {_numbers(overall)}")
-    left_out = int(overall[overall["box_source"] == "oracle"]["n_too_small"].sum())
+
+    def columns(rows: pd.DataFrame) -> dict[str, float]:
+        oracle = rows[rows["box_source"] == "oracle"].iloc[0]
+        neighbour = rows[rows["box_source"] != "oracle"]["dice"]
+        return {
+            "slices": oracle["n_pairs"],
+            prompt: oracle["dice"],
+            "filled box": oracle["filled_box_dice"],
+            "neighbour box": neighbour.iloc[0] if len(neighbour) else float("nan"),
+        }
+
+    on_oracle = table["box_source"] == "oracle"
+    n_too_small = int((table[on_oracle]["status"] == "too_small").sum())
     neighbour = "neighbour box: from the prediction of the slice before, from one oracle slice on"
-    if n_beyond := int(overall["n_beyond_end"].sum()):
+    if n_beyond := int((table["status"] == "beyond_end").sum()):
         neighbour += f"; {n_beyond} times it went on beyond a structure's end, which no mean holds"
-    lines.append(
-        f"Dice; {left_out} pairs of slice and label too small for a prompt are left out. "
+    return (
+        f"{label_summary(table, columns)}\n"
+        f"Dice; {n_too_small} pairs of slice and label too small for a prompt are left out. "
         f"{prompt}: oracle, taken from the reference itself. {neighbour}. A score against an "
         "automatic reference is agreement, not accuracy."
-    )
-    return "\n".join(lines)
-
-
-def _numbers(rows: pd.DataFrame) -> str:
-    oracle = rows[rows["box_source"] == "oracle"].iloc[0]
-    neighbour = rows[rows["box_source"] != "oracle"]["dice"]
-    other = f"{neighbour.iloc[0]:.3f}" if len(neighbour) else "-"
-    return (
-        f"{oracle['n_pairs']:>6}  {oracle['dice']:>5.3f}  {oracle['filled_box_dice']:>10.3f}  "
-        f"{other:>13}"
     )

@@ -8,21 +8,26 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mskseg.cli.segment import add_model_arguments, load_model
+from mskseg.cli.inputs import (
+    add_model_arguments,
+    add_scoring_arguments,
+    load_model,
+    oracle_plan,
+    read_label_names,
+)
+from mskseg.cli.outputs import check_writable, label_summary
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from mskseg.case import CaseSet
     from mskseg.datasets.splits import Part
-    from mskseg.finetuning.config import FineTuneConfig
-    from mskseg.finetuning.result import FineTuneResult
+    from mskseg.finetuning import FineTuneConfig, FineTuneResult
     from mskseg.models.segmenter import Segmenter
 
 MINIATURE_RATE = 3e-4  # on the phantoms 1e-3 broke what was there faster than it taught
-WEIGHTS, SCORES, HISTORY, PICTURE = (
-    "tuned.safetensors", "scores.csv", "history.csv", "before_and_after.png",
-)  # fmt: skip
+WEIGHTS, SCORES = "tuned.safetensors", "scores.csv"
+HISTORY, PICTURE = "history.csv", "before_and_after.png"
 _SETTINGS = {  # flag: (type, help); the default is the configuration's own, and is said there
     "epochs": (int, "at most"),
     "patience": (int, "epochs without a better validation Dice that end it; 0: never"),
@@ -31,7 +36,7 @@ _SETTINGS = {  # flag: (type, help); the default is the configuration's own, and
     "prompts-per-slice": (int, "objects drawn of each image"),
     "learning-rate": (float, "default: 1e-4, of a miniature 3e-4"),
     "jitter-px": (float, "each side of a box moves by up to this, anew at each visit"),
-    "slice-step": (int, "train on every so manyth labelled slice"),
+    "slice-step": (int, "train on every N-th labelled slice"),
     "seed": (int, "of the split, and of everything that is drawn"),
 }
 NO_EVIDENCE = (
@@ -49,7 +54,7 @@ def add_to(commands: Any) -> None:
         "the reference (oracle). Interrupted, it goes on when called again. Not a medical device.",
         epilog="Example: mskseg finetune --images 'scans/*_image.nii.gz' --labels "
         "'scans/*_labels.nii.gz' --subject-pattern 'sub-[0-9]+' --output tuned. Several GPUs: "
-        "torchrun --nproc-per-node 2 -m mskseg.cli finetune ... --device cuda",
+        "torchrun --nproc-per-node 2 -m mskseg finetune ... --device cuda",
     )
     parser.add_argument("--images", required=True, metavar="GLOB", help="in quotes")
     parser.add_argument("--labels", required=True, metavar="GLOB", help="label maps, in quotes")
@@ -60,22 +65,18 @@ def add_to(commands: Any) -> None:
         help="finds the subject in each path: its group 'subject', its first group, or all of it",
     )
     parser.add_argument("--output", type=Path, required=True, metavar="DIR")
-    parser.add_argument("--label-names", type=Path, metavar="FILE", help="ITK-SNAP, CSV or JSON")
+    add_scoring_arguments(parser)
     modes = ("full", "encoder_decoder", "decoder", "lora")
     parser.add_argument("--mode", choices=modes, default="decoder", help="what trains")
-    parser.add_argument("--prompt", choices=("box", "point"), default="box")
-    parser.add_argument("--plane", choices=("axial", "coronal", "sagittal"), help="as acquired")
     parser.add_argument("--precision", choices=("float32", "bfloat16"), default="float32")
     for flag, (kind, help_) in _SETTINGS.items():
         parser.add_argument(f"--{flag}", type=kind, metavar="N", help=help_)
     add_model_arguments(parser)
-    parser.set_defaults(command=finetune)
+    parser.set_defaults(command=finetune, extra="train")
 
 
 def finetune(arguments: argparse.Namespace) -> int:
     """Check the output and the inputs, split, tune, score before and after, and write."""
-    from mskseg.cli.outputs import check_writable
-
     for name in (WEIGHTS, SCORES):
         check_writable(arguments.output / name)
     cases = read_cases(arguments)
@@ -83,8 +84,7 @@ def finetune(arguments: argparse.Namespace) -> int:
     segmenter = load_model(arguments)
     config = configured(arguments, segmenter)
 
-    from mskseg.finetuning.loop import fine_tune
-    from mskseg.finetuning.modes import count_trainable
+    from mskseg.finetuning import count_trainable, fine_tune
 
     first = os.environ.get("RANK", "0") == "0"  # of the processes that torchrun started
     if first:
@@ -107,14 +107,12 @@ def read_cases(arguments: argparse.Namespace) -> CaseSet:
     """Pair the files; their voxels are read when they are needed."""
     from mskseg.datasets.layouts.globbed import read_globbed
     from mskseg.datasets.layouts.pairing import About
-    from mskseg.io.readers import load_label_names
 
-    names = load_label_names(arguments.label_names) if arguments.label_names else {}
     return read_globbed(
         arguments.images,
         arguments.labels,
         subject_pattern=arguments.subject_pattern,
-        about=About(tissues=names),
+        about=About(tissues=read_label_names(arguments)),
     )
 
 
@@ -132,7 +130,7 @@ def split_cases(cases: CaseSet, arguments: argparse.Namespace) -> tuple[dict[Par
 
 def configured(arguments: argparse.Namespace, segmenter: Segmenter) -> FineTuneConfig:
     """Gather the settings that were given; the others keep the configuration's defaults."""
-    from mskseg.finetuning.config import FineTuneConfig
+    from mskseg.finetuning import FineTuneConfig
 
     names = ("mode", "prompt", "plane", "precision", *(f.replace("-", "_") for f in _SETTINGS))
     given = {name: getattr(arguments, name) for name in names}
@@ -161,16 +159,20 @@ def report(
     """Score before and after on the held-out cases, write everything, and print the summary."""
     import pandas as pd
 
-    from mskseg.evaluation.tables import score_cases, write_table
-    from mskseg.prompts.oracle_plans import OracleBox, OraclePoint
+    from mskseg.evaluation import score_cases, write_table
     from mskseg.provenance import provenance
 
-    plan = OracleBox() if arguments.prompt == "box" else OraclePoint(result.config.points)
-    how: dict[str, Any] = {
-        "prompts": plan, "plane": arguments.plane, "progress": sys.stderr.isatty(),
-    }  # fmt: skip
-    both = [score_cases(model, test, **how) for model in (segmenter, result.segmenter)]
-    table = pd.concat(both, ignore_index=True)
+    scores = [
+        score_cases(
+            model,
+            test,
+            prompts=oracle_plan(arguments.prompt, points=result.config.points),
+            plane=arguments.plane,
+            progress=sys.stderr.isatty(),
+        )
+        for model in (segmenter, result.segmenter)
+    ]
+    table = pd.concat(scores, ignore_index=True)
     facts = provenance(
         cases=test,
         segmenter=result.segmenter,
@@ -194,30 +196,24 @@ def report(
 
 def summary(table: pd.DataFrame, result: FineTuneResult, *, by_slab: bool) -> str:
     """Lay out each label's mean before and after, with the number of slices beside it."""
-    from mskseg.evaluation.summary import summarise
+    from mskseg.evaluation import summarise
 
-    keys = ["label", "tissue", "prompt", "box_source", "segmenter"]
-    labels, overall = summarise(table, by=keys), summarise(table)
-    width = max([len("mean of labels"), *(len(str(tissue)) for tissue in labels["tissue"])])
-    lines = [f"{'label':>5}  {'tissue':<{width}}  slices  filled box  before  after"]
-    for label, rows in labels.groupby("label"):
-        lines.append(f"{label:>5}  {rows['tissue'].iloc[0]:<{width}}  {_numbers(rows, result)}")
-    lines.append(f"{'':>5}  {'mean of labels':<{width}}  {_numbers(overall, result)}")
-    n = int(overall["n_subjects"].iloc[0])
+    def columns(rows: pd.DataFrame) -> dict[str, float]:
+        tuned = rows["segmenter"] == result.segmenter.name
+        before, after = rows[~tuned].iloc[0], rows[tuned].iloc[0]
+        return {
+            "slices": before["n_pairs"],
+            "filled box": before["filled_box_dice"],
+            "before": before["dice"],
+            "after": after["dice"],
+        }
+
+    n = int(summarise(table)["n_subjects"].iloc[0])
     held_out = f"on {NO_EVIDENCE}" if by_slab else f"on {n} held-out subject{'s' * (n > 1)}"
-    lines.append(
+    return (
+        f"{label_summary(table, columns)}\n"
         f"Dice {held_out}; prompts: oracle, taken from the reference itself. A score against an "
         "automatic reference is agreement, not accuracy."
-    )
-    return "\n".join(lines)
-
-
-def _numbers(rows: pd.DataFrame, result: FineTuneResult) -> str:
-    tuned = rows["segmenter"] == result.segmenter.name
-    before, after = rows[~tuned].iloc[0], rows[tuned].iloc[0]
-    return (
-        f"{before['n_pairs']:>6}  {before['filled_box_dice']:>10.3f}  {before['dice']:>6.3f}  "
-        f"{after['dice']:>5.3f}"
     )
 
 
@@ -239,12 +235,11 @@ def draw(
     from mskseg.display.style import save_figure
     from mskseg.evaluation.case_run import CaseRun
     from mskseg.evaluation.metrics import dice
-    from mskseg.prompts.oracle_plans import OracleBox, OraclePoint
 
     case = test[0]
     slices = case.slices(arguments.plane, labelled_only=True)
     at = max(slices, key=lambda each: len(np.unique(np.asarray(each.label_map))))
-    plan = OracleBox() if arguments.prompt == "box" else OraclePoint(result.config.points)
+    plan = oracle_plan(arguments.prompt, points=result.config.points)
     shown = []
     for model in (segmenter, result.segmenter):
         found = CaseRun(model, case, plane=at.plane).predictions_on(plan, at.index)

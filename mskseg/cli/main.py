@@ -14,14 +14,15 @@ import warnings
 from collections.abc import Iterable, Sequence
 from typing import NoReturn
 
-from mskseg.cli import catalogue, evaluate, finetune, lesson, run, segment
+from mskseg.cli import catalogue, evaluate, finetune, notebooks, run, segment
+from mskseg.environment import check_extra
 from mskseg.errors import MsksegError
 
 BAD_INPUT, OUR_ERROR, INTERRUPTED = 2, 3, 130
 
 
 class _Parser(argparse.ArgumentParser):
-    """Says what is wrong in one line, without the usage that argparse puts in front."""
+    """Reports an error in one line, without the usage that argparse puts in front."""
 
     def error(self, message: str) -> NoReturn:
         self.exit(BAD_INPUT, f"mskseg: {message}; see `{self.prog} --help`\n")
@@ -45,7 +46,7 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action=_Version, nargs=0, help="show the version and exit")
     commands = parser.add_subparsers(metavar="COMMAND", required=True, parser_class=_Parser)
-    for module in (run, catalogue, evaluate, segment, finetune, lesson):
+    for module in (run, notebooks, catalogue, evaluate, segment, finetune):
         module.add_to(commands)
     return parser
 
@@ -71,6 +72,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         arguments = build_parser().parse_args(argv)
         with warnings.catch_warnings(record=True) as notes:
             warnings.simplefilter("default")
+            if "extra" in arguments:
+                check_extra(arguments.extra)
             code: int = arguments.command(arguments)
         _show(notes)
         sys.stdout.flush()
@@ -92,7 +95,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _show(notes: Iterable[warnings.WarningMessage]) -> None:
-    """Show what was doubtful as one line each; an error has one line of its own and says it all."""
+    """Print each different warning as one line."""
     for text in dict.fromkeys(" ".join(str(note.message).split()) for note in notes):
         print(f"mskseg: note: {text}", file=sys.stderr)
 

@@ -1,24 +1,25 @@
-"""Ask whether a result can be written before the work that makes it."""
+"""What several commands write: checks made before the work starts, and the summary of a table."""
 
 from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from mskseg.errors import InputError, OutputError
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 
 def check_writable(path: Path, *, suffixes: Sequence[str] = ()) -> Path:
-    """Check that a file can be written at `path`, and leave what is there as it is.
-
-    No folder is made: where the file's is missing, the nearest one above it is tried.
+    """Check that a file can be written at `path`, without making a folder or touching the file.
 
     Parameters
     ----------
     path : Path
-        The file to be written later.
     suffixes : sequence of str, optional
         The endings its format needs, such as ".nii.gz".
 
@@ -36,9 +37,9 @@ def check_writable(path: Path, *, suffixes: Sequence[str] = ()) -> Path:
         raise OutputError(f"cannot write {path}: it is a folder; give the name of a file")
     if suffixes and not path.name.lower().endswith(tuple(suffixes)):
         raise OutputError(f"cannot write {path}: expected a name ending in {' or '.join(suffixes)}")
-    there = next(folder for folder in path.absolute().parents if folder.exists())
+    existing = next(folder for folder in path.absolute().parents if folder.exists())
     try:
-        handle, name = tempfile.mkstemp(prefix=".writable-", dir=there)
+        handle, name = tempfile.mkstemp(prefix=".writable-", dir=existing)
         os.close(handle)
         Path(name).unlink()
     except OSError as error:
@@ -49,13 +50,31 @@ def check_writable(path: Path, *, suffixes: Sequence[str] = ()) -> Path:
 
 
 def check_not_input(output: Path, *inputs: Path) -> None:
-    """Refuse to write over what is read.
-
-    Raises
-    ------
-    InputError
-        If `output` is one of `inputs`.
-    """
+    """Raise InputError if writing `output` would overwrite one of the `inputs`."""
     for path in inputs:
         if output.exists() and path.exists() and output.samefile(path):
             raise InputError(f"{output} is an input too; choose another name for the result")
+
+
+def label_summary(
+    table: pd.DataFrame, columns: Callable[[pd.DataFrame], Mapping[str, float]]
+) -> str:
+    """Lay out a line for each label of a table of `score_cases`, and one for their mean.
+
+    `columns` picks the numbers of a line from the rows of `summarise` for one label, or for all.
+    """
+    import pandas as pd
+
+    from mskseg.evaluation import summarise
+
+    labels = summarise(table, by=["label", "tissue", "prompt", "box_source", "segmenter"])
+    groups = [(str(label), rows["tissue"].iloc[0], rows) for label, rows in labels.groupby("label")]
+    groups.append(("", "mean of labels", summarise(table)))
+    lines = [{"label": label, "tissue": tissue, **columns(rows)} for label, tissue, rows in groups]
+    width = max(len(tissue) for _, tissue, _ in groups)
+    return pd.DataFrame(lines).to_string(
+        index=False,
+        float_format="{:.3f}".format,
+        formatters={"tissue": f"{{:<{width}}}".format},
+        na_rep="-",
+    )

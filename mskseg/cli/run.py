@@ -1,4 +1,4 @@
-"""``mskseg run`` and ``mskseg lab``: execute the notebooks, or open them."""
+"""``mskseg run``: execute the notebooks."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mskseg.cli.segment import check_model_is_here
+from mskseg.cli.inputs import check_model_is_here
 from mskseg.environment import available_cores
 from mskseg.errors import InputError
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def add_to(commands: Any) -> None:
-    """Declare the arguments of ``run`` and ``lab``."""
+    """Declare the arguments of ``run``."""
     run = commands.add_parser(
         "run",
         help="execute notebooks and write output/ (HTML, tables, figures)",
@@ -36,9 +36,7 @@ def add_to(commands: Any) -> None:
         metavar="N",
         help="notebooks at a time, which share the cores (here %(default)s)",
     )
-    run.set_defaults(command=run_notebooks)
-    lab = commands.add_parser("lab", help="open the notebooks in JupyterLab")
-    lab.set_defaults(command=open_lab)
+    run.set_defaults(command=run_notebooks, extra="workbook")
 
 
 def run_notebooks(arguments: argparse.Namespace) -> int:
@@ -64,12 +62,9 @@ def run_notebooks(arguments: argparse.Namespace) -> int:
 
 
 def summarise(output: Path, *, size: str) -> bool:
-    """Print what the installed reports say of an output folder, such as the claims it decides.
+    """Print the installed reports on an output folder, such as the claims; True if one failed.
 
-    Returns
-    -------
-    bool
-        Whether a report failed, as when a notebook ran without the cell that tests a claim.
+    A report fails when, for example, a notebook ran without the cell that tests a claim.
     """
     from mskseg.workbook.reports import run_reports
 
@@ -85,19 +80,7 @@ def summarise(output: Path, *, size: str) -> bool:
 
 
 def check_choices(given: Mapping[str, str]) -> None:
-    """Refuse a data set or a model that no notebook can use, before any is started.
-
-    Parameters
-    ----------
-    given : mapping
-        "dataset" and "model", where they were named.
-
-    Raises
-    ------
-    InputError
-        If it is unknown, the data set has no image or no reference or is a folder that nobody has
-        brought, or the model's file is not in the cache.
-    """
+    """Raise InputError on a data set or model that no notebook can use, before one is started."""
     from mskseg.datasets.manifest import load_manifest
     from mskseg.datasets.selection import check_can_be_scored
 
@@ -114,7 +97,7 @@ def check_choices(given: Mapping[str, str]) -> None:
 
 
 def report(runs: Sequence[NotebookRun]) -> str:
-    """Say what became of each notebook, where each failure is, and what to open."""
+    """Lay out each notebook's outcome, where each failure is, and the page to open."""
     width = max(len(run.name) for run in runs)
     lines = [f"{'notebook':<{width}}  seconds  status"]
     lines += [f"{run.name:<{width}}  {run.seconds:>7.1f}  {run.status}" for run in runs]
@@ -128,13 +111,3 @@ def report(runs: Sequence[NotebookRun]) -> str:
         lines.append(f"lines on stderr, kept in the pages: {', '.join(noisy)}")
     lines.append(f"open {runs[0].page.parent / 'index.html'}")
     return "\n".join(lines)
-
-
-def open_lab(arguments: argparse.Namespace) -> int:
-    """Start JupyterLab in the notebooks' folder, until it is closed."""
-    import subprocess
-
-    from mskseg.workbook import notebooks_folder
-
-    del arguments
-    return subprocess.run([sys.executable, "-m", "jupyterlab"], cwd=notebooks_folder()).returncode

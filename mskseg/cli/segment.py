@@ -7,6 +7,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mskseg.cli.inputs import add_image_arguments, add_model_arguments, load_model
+from mskseg.cli.outputs import check_not_input, check_writable
 from mskseg.errors import InputError
 
 if TYPE_CHECKING:
@@ -41,78 +43,9 @@ def add_to(commands: Any) -> None:
     parser.set_defaults(command=segment_image)
 
 
-def add_model_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare ``--model`` and what belongs to it."""
-    parser.add_argument(
-        "--model",
-        default="sam_vit_mini",
-        metavar="NAME|FILE",
-        help="a name of `mskseg models list`, or a checkpoint (default: sam_vit_mini, a miniature)",
-    )
-    parser.add_argument(
-        "--architecture", metavar="NAME", help="of a checkpoint file: vit_b, vit_l, vit_h, vit_mini"
-    )
-    parser.add_argument(
-        "--preprocessing",
-        choices=("sam", "medsam"),
-        help="of a checkpoint file that does not say it itself",
-    )
-    parser.add_argument("--device", default="cpu", metavar="NAME", help="cpu (default), cuda, mps")
-
-
-def add_image_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the image and what belongs to it."""
-    parser.add_argument("image", type=Path, metavar="IMAGE", help="NIfTI, NRRD, MHA, DICOM folder")
-    parser.add_argument(
-        "--echo", type=float, metavar="MS", help="echo time of a DICOM series that holds several"
-    )
-
-
-def load_model(arguments: argparse.Namespace) -> Segmenter:
-    """Load the model that the arguments name.
-
-    Raises
-    ------
-    InputError
-        If it is a named model whose file is not in the cache: nothing is downloaded unasked.
-    """
-    from mskseg.environment import check_torch_pair
-
-    check_torch_pair()
-    from mskseg.datasets.manifest import load_manifest
-    from mskseg.models.checkpoints import load_segmenter
-
-    if arguments.model in load_manifest().models:
-        check_model_is_here(arguments.model)
-    return load_segmenter(
-        arguments.model,
-        architecture=arguments.architecture,
-        preprocessing=arguments.preprocessing,
-        device=arguments.device,
-    )
-
-
-def check_model_is_here(name: str) -> None:
-    """Refuse a model of the manifest whose file is not in the cache: nothing comes unasked.
-
-    Raises
-    ------
-    InputError
-        If it is not there; the message says how to get it.
-    """
-    from mskseg.datasets.fetching import is_fetched
-    from mskseg.datasets.manifest import load_manifest
-
-    if not is_fetched(name):
-        n_bytes = load_manifest().models[name].weights.bytes
-        size = f" ({n_bytes / 1e6:.0f} MB)" if n_bytes else ""
-        raise InputError(f"{name} is not here yet{size}; get it with `mskseg models fetch {name}`")
-
-
 def segment_image(arguments: argparse.Namespace) -> int:
     """Check the output, the prompts and the image, in this order; then segment and write."""
     from mskseg.case import Case
-    from mskseg.cli.outputs import check_not_input, check_writable
     from mskseg.io.readers import load_image, save_nifti
     from mskseg.prompts.files import read_prompts
 
@@ -135,13 +68,7 @@ def segment_image(arguments: argparse.Namespace) -> int:
 
 
 def check_fit(asked: PromptFile, case: Case, plane: Plane) -> None:
-    """Check every prompt against the image before a model is loaded.
-
-    Raises
-    ------
-    InputError
-        If a slice does not exist, or a box or point lies outside it; the prompt is named by number.
-    """
+    """Check every prompt against its slice; an InputError names the prompt by its number."""
     from mskseg.prompts import check_boxes, check_points
 
     for number, prompt in enumerate(asked.prompts):
@@ -156,22 +83,10 @@ def check_fit(asked: PromptFile, case: Case, plane: Plane) -> None:
 
 
 def segment_case(segmenter: Segmenter, case: Case, asked: PromptFile, *, plane: Plane) -> LabelMap:
-    """Answer all prompts and put the answers back onto the image's grid.
+    """Predict every prompt and paint the masks onto the image's grid.
 
-    Parameters
-    ----------
-    segmenter : Segmenter
-    case : Case
-        Its windowed slices are what the model sees.
-    asked : PromptFile
-    plane : {"axial", "coronal", "sagittal"}
-        In which slices are counted.
-
-    Returns
-    -------
-    LabelMap
-        uint8, or uint16 where a label is above 255; 0 where nothing was found. Where two labels
-        claim a pixel, the one of the higher probability has it.
+    The label map is uint8, or uint16 where a label is above 255, and 0 where nothing was found.
+    Where two labels claim a pixel, the one of the higher probability has it.
     """
     from itertools import groupby
 

@@ -1,0 +1,99 @@
+"""What several commands read: the image, the names of its labels, the model, the prompts."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mskseg.errors import InputError
+
+if TYPE_CHECKING:
+    from mskseg.evaluation import OracleBox, OraclePoint
+    from mskseg.models.segmenter import Segmenter
+
+PLANES = ("axial", "coronal", "sagittal")
+
+
+def add_image_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the image and its echo."""
+    parser.add_argument("image", type=Path, metavar="IMAGE", help="NIfTI, NRRD, MHA, DICOM folder")
+    parser.add_argument(
+        "--echo", type=float, metavar="MS", help="echo time of a DICOM series that holds several"
+    )
+
+
+def add_scoring_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the prompts taken from a reference, the plane and the names of the labels."""
+    parser.add_argument(
+        "--prompt",
+        choices=("box", "point"),
+        default="box",
+        help="box (default) or the central point of each component",
+    )
+    parser.add_argument(
+        "--plane", choices=PLANES, help="default: as acquired (axial, if spacings are equal)"
+    )
+    parser.add_argument("--label-names", type=Path, metavar="FILE", help="ITK-SNAP, CSV or JSON")
+
+
+def add_model_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare ``--model``, what a checkpoint file leaves open, and the device."""
+    parser.add_argument(
+        "--model",
+        default="sam_vit_mini",
+        metavar="NAME|FILE",
+        help="a name of `mskseg models list`, or a checkpoint (default: sam_vit_mini, a miniature)",
+    )
+    parser.add_argument(
+        "--architecture", metavar="NAME", help="of a checkpoint file: vit_b, vit_l, vit_h, vit_mini"
+    )
+    parser.add_argument(
+        "--preprocessing",
+        choices=("sam", "medsam"),
+        help="of a checkpoint file that does not name its own",
+    )
+    parser.add_argument("--device", default="cpu", metavar="NAME", help="cpu (default), cuda, mps")
+
+
+def load_model(arguments: argparse.Namespace) -> Segmenter:
+    """Load the model that the arguments name; nothing is downloaded unasked."""
+    from mskseg.environment import check_torch_pair
+
+    check_torch_pair()
+    from mskseg.datasets.manifest import load_manifest
+    from mskseg.models.checkpoints import load_segmenter
+
+    if arguments.model in load_manifest().models:
+        check_model_is_here(arguments.model)
+    return load_segmenter(
+        arguments.model,
+        architecture=arguments.architecture,
+        preprocessing=arguments.preprocessing,
+        device=arguments.device,
+    )
+
+
+def check_model_is_here(name: str) -> None:
+    """Raise InputError if the weights of a manifest's model are not in the cache."""
+    from mskseg.datasets.fetching import is_fetched
+    from mskseg.datasets.manifest import load_manifest
+
+    if not is_fetched(name):
+        n_bytes = load_manifest().models[name].weights.bytes
+        size = f" ({n_bytes / 1e6:.0f} MB)" if n_bytes else ""
+        raise InputError(f"{name} is not here yet{size}; get it with `mskseg models fetch {name}`")
+
+
+def read_label_names(arguments: argparse.Namespace) -> dict[int, str]:
+    """Read ``--label-names``; empty if none was given."""
+    from mskseg.io.readers import load_label_names
+
+    return load_label_names(arguments.label_names) if arguments.label_names else {}
+
+
+def oracle_plan(prompt: str, *, points: int = 1) -> OracleBox | OraclePoint:
+    """Choose the plan that takes "box" or "point" prompts from the reference."""
+    from mskseg.evaluation import OracleBox, OraclePoint
+
+    return OracleBox() if prompt == "box" else OraclePoint(points)

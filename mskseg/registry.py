@@ -22,10 +22,21 @@ from typing import Any
 
 from mskseg.errors import InputError
 
+_GROUPS = ("datasets", "architectures", "run_reports", "simulated_readers")
+
 
 def offers(group: str) -> dict[str, EntryPoint]:
     """List what is offered in a group, by name, without importing anything."""
     return {point.name: point for point in sorted(entry_points(group=group))}
+
+
+def offering_packages() -> set[str]:
+    """Name the packages whose code may have a part in a result: those that offer something."""
+    return {
+        point.module.partition(".")[0]
+        for group in _GROUPS
+        for point in entry_points(group=f"mskseg.{group}")
+    }
 
 
 def load_offer(group: str, name: str) -> Any:

@@ -72,9 +72,10 @@ def label_summary(
     groups.append(("", "mean of labels", summarise(table)))
     lines = [{"label": label, "tissue": tissue, **columns(rows)} for label, tissue, rows in groups]
     width = max(len(tissue) for _, tissue, _ in groups)
-    return pd.DataFrame(lines).to_string(
+    text: str = pd.DataFrame(lines).to_string(
         index=False,
         float_format="{:.3f}".format,
         formatters={"tissue": f"{{:<{width}}}".format},
         na_rep="-",
     )
+    return text

@@ -5,23 +5,11 @@ and error while the others go on. What is finished is remembered in the output f
 interrupted run continues where it stopped.
 """
 
-from mskseg.workbook.execution import run_workbook, write_run_index
-from mskseg.workbook.record import NotebookRun
-from mskseg.workbook.sources import (
-    declared_parameters,
-    find_notebooks,
-    load_notebook,
-    notebooks_folder,
-    read_sizes,
-)
-
-__all__ = [
-    "NotebookRun",
-    "declared_parameters",
-    "find_notebooks",
-    "load_notebook",
-    "notebooks_folder",
-    "read_sizes",
-    "run_workbook",
-    "write_run_index",
-]
+from mskseg.workbook.execution import run_workbook as run_workbook
+from mskseg.workbook.execution import write_run_index as write_run_index
+from mskseg.workbook.record import NotebookRun as NotebookRun
+from mskseg.workbook.sources import declared_parameters as declared_parameters
+from mskseg.workbook.sources import find_notebooks as find_notebooks
+from mskseg.workbook.sources import load_notebook as load_notebook
+from mskseg.workbook.sources import notebooks_folder as notebooks_folder
+from mskseg.workbook.sources import read_sizes as read_sizes

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 import os
 import shutil
+import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
@@ -53,7 +55,7 @@ def run_workbook(
     Parameters
     ----------
     names : iterable of str, optional
-        As for `find_notebooks`.
+        File names, stems or their beginnings; all notebooks by default.
     folder : Path, optional
         Where the notebooks lie; `notebooks_folder` by default.
     output : Path
@@ -83,7 +85,7 @@ def run_workbook(
         If the output folder cannot be written to.
     """
     if jobs < 1:
-        raise InputError(f"{jobs} notebooks at a time came, expected 1 or more")
+        raise InputError(f"expected 1 notebook or more at a time, got {jobs}; pass another --jobs")
     folder = folder or notebooks_folder()
     paths = find_notebooks(folder, names)
     sizes = read_sizes(folder)
@@ -119,7 +121,7 @@ def _stages(paths: list[Path]) -> list[list[Path]]:
 def _at_a_time(
     run: Callable[[Path], NotebookRun], paths: list[Path], *, jobs: int
 ) -> Iterator[NotebookRun]:
-    """Run `jobs` notebooks at a time, give each when it is done."""
+    """Run `jobs` notebooks at a time and yield each when it is done."""
     if min(jobs, len(paths)) < 2:
         yield from map(run, paths)
         return
@@ -135,8 +137,8 @@ def _at_a_time(
     try:
         with _cores_shared_by(jobs):
             waiting: list[Future[NotebookRun]] = [pool.submit(run_in_thread, p) for p in paths]
-            for one in as_completed(waiting):
-                yield one.result()
+            for finished in as_completed(waiting):
+                yield finished.result()
     except BaseException:
         pool.shutdown(wait=False, cancel_futures=True)
         _kill_kernels()  # or their threads would go on to the end of the notebooks
@@ -147,15 +149,15 @@ def _at_a_time(
 
 @contextmanager
 def _cores_shared_by(jobs: int) -> Iterator[None]:
-    """Give the kernels that are started meanwhile their part of the cores."""
-    given = os.environ.get("OMP_NUM_THREADS")
-    if given is None:
-        os.environ["OMP_NUM_THREADS"] = str(max(1, available_cores() // jobs))
+    """Limit the kernels that are started meanwhile to their part of the cores."""
+    if "OMP_NUM_THREADS" in os.environ:
+        yield
+        return
+    os.environ["OMP_NUM_THREADS"] = str(max(1, available_cores() // jobs))
     try:
         yield
     finally:
-        if given is None:
-            del os.environ["OMP_NUM_THREADS"]
+        del os.environ["OMP_NUM_THREADS"]
 
 
 def _kill_kernels() -> None:
@@ -168,7 +170,7 @@ def _kill_kernels() -> None:
 def write_run_index(
     runs: Iterable[NotebookRun], output: Path, *, size: Size, given: Mapping[str, str]
 ) -> None:
-    """Write the page that links to the pages of a run; see `run_workbook` for the parameters."""
+    """Write the page that links to the pages of a run, captioned with its size and choices."""
     done = list(runs)
     rows = [(run.name, run.seconds, run.status) for run in done]
     choices = ", ".join(f"{name} {value}{_not_in(name, done)}" for name, value in given.items())
@@ -195,7 +197,7 @@ def _make_folder(folder: Path) -> None:
 def _run_or_keep(
     path: Path, output: Path, parameters: Mapping[str, Any], *, record: Record, progress: bool
 ) -> tuple[NotebookRun, set[str]]:
-    """Give what became of a notebook, and the parameters that it declares."""
+    """Run a notebook unless an earlier run stands; return it with the parameters it declares."""
     notebook = load_notebook(path)
     declared = declared_parameters(notebook)
     parameters = {name: value for name, value in parameters.items() if name in declared}
@@ -220,7 +222,7 @@ def _keep_trainings_of(key: str, folder: Path, *, fresh: bool) -> None:
 
 
 def _read_by(path: Path, output: Path, declared: set[str]) -> list[Path]:
-    """List the files that a notebook reads: committed results, and what `tables` judges."""
+    """List the files that a notebook reads: committed results, and the tables of the others."""
     read = list((path.parents[1] / "results").glob("*.csv")) if "results" in declared else []
     if "tables" in declared:
         tables = (output / "tables").glob("*.csv")
@@ -240,25 +242,9 @@ def execute(
 ) -> NotebookRun:
     """Run one notebook and write it, executed, as ``.ipynb`` and HTML, whether it fails or not.
 
-    Parameters
-    ----------
-    notebook : nbformat.NotebookNode
-        The source; it is not changed.
-    name : str
-        Stem of the files that are written.
-    output : Path
-        The output folder, absolute.
-    parameters : mapping
-        What papermill injects after the ``parameters`` cell.
-    cwd : Path
-        Where the notebook believes to be; its own folder, as in JupyterLab.
-    progress : bool
-        Show a bar for its cells.
-
-    Returns
-    -------
-    NotebookRun
-        A failed one carries the cell's position in `notebook` and the error in one line.
+    `name` is the stem of the files in the folder `output`; `cwd` is where the notebook believes to
+    be, its own folder as in JupyterLab. A failed run has the position of the cell in `notebook`,
+    which is not changed, and the error in one line.
     """
     executed_path = output / "notebooks" / f"{name}.ipynb"
     page = output / "html" / f"{name}.html"
@@ -286,10 +272,7 @@ def _papermill(
     cwd: Path,
     progress: bool,
 ) -> tuple[str, int | None] | None:
-    """Execute into `path`; None, or the error in one line and the index of its cell."""
-    import copy
-    import tempfile
-
+    """Execute into `path`; return the error in one line and its cell's index, None if it passed."""
     import papermill
     from papermill.exceptions import PapermillExecutionError
 

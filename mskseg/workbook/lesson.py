@@ -4,29 +4,26 @@ from __future__ import annotations
 
 import copy
 import re
-import shutil
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mskseg.errors import InputError, OutputError
+from mskseg.errors import InputError
 from mskseg.files import written_atomically
 from mskseg.workbook.pairing import notebook_text
 from mskseg.workbook.record import finished_notebooks
 from mskseg.workbook.slides import slide_copy, write_slides
-from mskseg.workbook.sources import find_notebooks, load_notebook, notebooks_folder
+from mskseg.workbook.sources import GUIDE_FILE, find_notebooks, load_notebook, notebooks_folder
 
 if TYPE_CHECKING:
     from nbformat import NotebookNode
 
-_GUIDE = "README.md"  # of the notebooks' folder; holds the questions to argue about
 _DISCUSSION = "**Discussion**"
 
 
 @dataclass(frozen=True)
 class Lesson:
-    """What was written, and which slides have no results because the notebook was not run."""
+    """The folders written, and the notebooks without results on their slides."""
 
     learners: Path
     slides: Path
@@ -68,24 +65,18 @@ def write_lesson(*, folder: Path | None = None, output: Path = Path("output")) -
         marked = slide_copy(shown, questions=questions_about(path.stem, folder))
         _write(slides / f"{path.stem}.ipynb", _text(marked))
         write_slides(marked, slides / f"{path.stem}.html", title=path.stem)
-    _copy_companions(folder, learners)
+    for path in (folder / GUIDE_FILE, *sorted((folder / "studies").glob("*.md"))):
+        if path.is_file():
+            _write(learners / path.relative_to(folder), path.read_text(encoding="utf-8"))
     names = tuple(path.stem for path in paths)
     return Lesson(learners, slides, names, tuple(n for n in names if n not in finished))
 
 
 def learner_copy(notebook: NotebookNode) -> NotebookNode:
-    """Take the solutions out of a notebook.
+    """Copy a notebook without its solutions.
 
-    Parameters
-    ----------
-    notebook : nbformat.NotebookNode
-        It is not changed.
-
-    Returns
-    -------
-    nbformat.NotebookNode
-        An empty cell stands where a solution was, so that the cells keep their numbers; the
-        discussion after it is folded away, since it tells the answer.
+    An empty cell stands where a solution was, so that the cells keep their numbers; the discussion
+    after it is folded away, since it tells the answer.
     """
     copied = copy.deepcopy(notebook)
     after_solution = False
@@ -100,21 +91,8 @@ def learner_copy(notebook: NotebookNode) -> NotebookNode:
 
 
 def questions_about(name: str, folder: Path) -> list[str]:
-    """Read the questions to argue about from the guide beside the notebooks.
-
-    Parameters
-    ----------
-    name : str
-        Of a notebook; a heading of the guide has it.
-    folder : Path
-        The notebooks' folder.
-
-    Returns
-    -------
-    list of str
-        Empty if there is no guide, or nothing in it about this notebook.
-    """
-    guide = folder / _GUIDE
+    """Read the guide's questions about a notebook; empty where there are none."""
+    guide = folder / GUIDE_FILE
     if not guide.is_file():
         return []
     sections = re.split(r"(?m)^### ", guide.read_text(encoding="utf-8"))
@@ -129,20 +107,6 @@ def _folded(text: str) -> str:
     inner = inner[:1].upper() + inner[1:]
     shown = "<details><summary><b>Discussion</b>: open it after your own attempt</summary>"
     return "\n\n".join([shown, inner, "</details>", *rest])
-
-
-def _copy_companions(folder: Path, learners: Path) -> None:
-    """Take the guide and the study cards along."""
-    companions: Sequence[Path] = [folder / _GUIDE, *sorted((folder / "studies").glob("*.md"))]
-    for path in (path for path in companions if path.is_file()):
-        target = learners / path.relative_to(folder)
-        try:
-            target.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(path, target)
-        except OSError as error:
-            raise OutputError(
-                f"cannot write {target}: {error.strerror or error}; choose another --output"
-            ) from error
 
 
 def _text(notebook: NotebookNode) -> str:

@@ -46,22 +46,7 @@ _LEDGER_LINK = f'<p><a href="../{LEDGER_PAGE}">What held, claim by claim</a></p>
 
 
 def write_page(notebook: NotebookNode, path: Path, *, title: str) -> None:
-    """Write an executed notebook as one self-contained HTML file.
-
-    Parameters
-    ----------
-    notebook : nbformat.NotebookNode
-        The notebook with its outputs; error outputs and stderr are shown like any other.
-    path : Path
-        The file to write, completely or not at all.
-    title : str
-        Title of the page.
-
-    Raises
-    ------
-    mskseg.errors.OutputError
-        If the page cannot be written.
-    """
+    """Write an executed notebook, errors and stderr included, as one self-contained HTML file."""
     from nbconvert import HTMLExporter
 
     exporter = HTMLExporter(raw_template=_OFFLINE_PAGE + PNG_WITH_ALT)  # type: ignore[no-untyped-call]
@@ -71,21 +56,9 @@ def write_page(notebook: NotebookNode, path: Path, *, title: str) -> None:
 
 
 def write_index(rows: Sequence[tuple[str, float, str]], path: Path, *, caption: str) -> None:
-    """Write the page that links to every notebook's page, and to the claims where they are judged.
+    """Write the page that links to ``NAME.html`` of each run, and to the claims if they are judged.
 
-    Parameters
-    ----------
-    rows : sequence of (name, seconds, status)
-        One for each notebook; ``NAME.html`` lies beside the index.
-    path : Path
-        The file to write.
-    caption : str
-        What was run: size, data and model.
-
-    Raises
-    ------
-    mskseg.errors.OutputError
-        If the page cannot be written.
+    `rows` are (name, seconds, status); `caption` names the size, the data and the model.
     """
     lines = [
         f'<tr><td><a href="{html.escape(name)}.html">{html.escape(name)}</a></td>'

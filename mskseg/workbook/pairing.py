@@ -19,29 +19,8 @@ if TYPE_CHECKING:
 _OURS = ("tags", "alt", "jupyter")  # the rest of a cell's metadata are jupytext's notes on layout
 
 
-def paired_text(source: Path) -> str:
-    """Give the text of the ``.ipynb`` that belongs to a source.
-
-    Parameters
-    ----------
-    source : Path
-        ``NAME.py``, py:percent.
-
-    Returns
-    -------
-    str
-        nbformat 4.5 as JSON; cells are numbered instead of getting random ids.
-
-    Raises
-    ------
-    mskseg.errors.InputError
-        If the source cannot be read as a notebook.
-    """
-    return notebook_text(load_notebook(source))
-
-
 def notebook_text(notebook: NotebookNode) -> str:
-    """Give the text of a notebook without outputs or counts, its cells numbered; see above."""
+    """Write a notebook as nbformat 4.5 JSON without outputs or counts, its cells numbered."""
     import nbformat
 
     for number, cell in enumerate(notebook.cells):
@@ -60,12 +39,12 @@ def notebook_text(notebook: NotebookNode) -> str:
 
 
 def write_pairs(folder: Path) -> list[Path]:
-    """Write the ``.ipynb`` of every ``.py`` in a folder; gives the paths written."""
+    """Write the ``.ipynb`` of every ``.py`` in a folder and return the paths written."""
     written = []
     for source in (path for path in find_notebooks(folder) if path.suffix == ".py"):
         target = source.with_suffix(".ipynb")
         with written_atomically(target) as temporary:
-            temporary.write_text(paired_text(source), encoding="utf-8")
+            temporary.write_text(notebook_text(load_notebook(source)), encoding="utf-8")
         written.append(target)
     return written
 

@@ -1,12 +1,13 @@
-"""What earlier runs finished, so that an interrupted run continues where it stopped."""
+"""A record of the notebooks that finished, so that an interrupted run continues."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from importlib.metadata import version
+from importlib.util import find_spec
 from pathlib import Path
 from threading import Lock
 from typing import Any, Literal
@@ -15,6 +16,7 @@ import mskseg
 from mskseg.datasets.fetching import verify
 from mskseg.datasets.manifest import load_manifest, manifest_path
 from mskseg.files import written_atomically
+from mskseg.registry import offering_packages
 
 Status = Literal["passed", "failed", "kept"]
 RECORD_FILE = "finished.json"  # in the output's folder of notebooks
@@ -23,7 +25,7 @@ _LIBRARIES = ("numpy", "pandas", "scipy", "torch")  # that a number in a noteboo
 
 @dataclass(frozen=True)
 class NotebookRun:
-    """What became of one notebook."""
+    """The outcome of one notebook."""
 
     name: str
     status: Status  # kept: finished in an earlier run with the same source, parameters and package
@@ -41,24 +43,18 @@ class NotebookRun:
 
 
 class Record:
-    """What earlier runs finished, by notebook; written after each one, from any thread.
+    """The runs that finished, by notebook; written after each one, from any thread.
 
-    Without `keep` nothing of it is taken as finished, and what is run again replaces its entry.
+    Without `keep` nothing counts as finished, and what is run again replaces its entry.
     """
 
     def __init__(self, path: Path, *, keep: bool) -> None:
         self._path, self._lock = path, Lock()
         self.kept = keep
-        self._runs: dict[str, dict[str, Any]] = {}
-        if path.is_file():
-            try:
-                found = json.loads(path.read_text(encoding="utf-8"))
-                self._runs = found if isinstance(found, dict) else {}
-            except ValueError:  # a damaged record costs a new run, no more
-                self._runs = {}
+        self._runs = _read(path)
 
     def finished(self, name: str, key: str) -> NotebookRun | None:
-        """Give the run of that key, marked as kept, if its page still lies there."""
+        """Return the run of that key, marked as kept, if its page is still there."""
         entry = self._runs.get(name, {})
         if not self.kept or entry.get("key") != key or not Path(entry["run"]["page"]).is_file():
             return None
@@ -76,44 +72,43 @@ class Record:
 
 
 def finished_notebooks(output: Path) -> set[str]:
-    """Name the notebooks that finished in an output folder; none where nothing ran yet."""
+    """Name the notebooks that finished in an output folder."""
+    return set(_read(output / "notebooks" / RECORD_FILE))
+
+
+def _read(path: Path) -> dict[str, dict[str, Any]]:
     try:
-        found = json.loads((output / "notebooks" / RECORD_FILE).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return set()
-    return set(found) if isinstance(found, dict) else set()
+        record = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):  # a missing or damaged record costs a new run, no more
+        return {}
+    return record if isinstance(record, dict) else {}
 
 
-def _fetched(notebook: Path) -> str:
-    """Say which files of the data sets that a notebook names are here: with them it shows more."""
+def result_key(path: Path, parameters: Mapping[str, Any], *, read: Iterable[Path] = ()) -> str:
+    """Digest all that a notebook's result depends on.
+
+    That is its source, its parameters, the code and weights of the installed packages, the
+    manifest, which data are here, and the files of other notebooks that it reads.
+    """
+    digest = hashlib.sha256(mskseg.__version__.encode())
+    digest.update(_present_data(path).encode())
+    digest.update(json.dumps(parameters, sort_keys=True, default=str).encode())
+    digest.update(" ".join(f"{name} {version(name)}" for name in _LIBRARIES).encode())
+    for file in [path, *sorted(_package_files()), manifest_path(), *sorted(read)]:
+        digest.update(hashlib.sha256(file.read_bytes()).digest())
+    return digest.hexdigest()
+
+
+def _present_data(notebook: Path) -> str:
+    """List which files of the data sets that a notebook names are here: with them it shows more."""
     text = notebook.read_text(encoding="utf-8")
     named = [name for name in load_manifest().datasets if name in text]
     return " ".join(f"{name} {file.state}" for name in named for file in verify(name))
 
 
-def result_key(path: Path, parameters: Mapping[str, Any], *, read: Iterable[Path] = ()) -> str:
-    """Digest all that a notebook's result depends on: the library's files, the data that are here.
-
-    Parameters
-    ----------
-    path : Path
-        The notebook's source.
-    parameters : mapping
-        What is injected.
-    read : iterable of Path
-        Files of other notebooks that it reads.
-
-    Returns
-    -------
-    str
-        A sha256.
-    """
-    digest = hashlib.sha256(mskseg.__version__.encode())
-    digest.update(_fetched(path).encode())
-    digest.update(json.dumps(parameters, sort_keys=True, default=str).encode())
-    package = Path(__file__).parents[1]
-    sources = [*package.rglob("*.py"), *package.rglob("*.safetensors"), manifest_path()]
-    digest.update(" ".join(f"{name} {version(name)}" for name in _LIBRARIES).encode())
-    for file in [path, *sorted(sources), *sorted(read)]:
-        digest.update(hashlib.sha256(file.read_bytes()).digest())
-    return digest.hexdigest()
+def _package_files() -> Iterator[Path]:
+    for package in {"mskseg", *offering_packages()}:
+        spec = find_spec(package)
+        for folder in spec.submodule_search_locations or () if spec else ():
+            for pattern in ("*.py", "*.safetensors"):
+                yield from Path(folder).rglob(pattern)

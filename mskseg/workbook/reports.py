@@ -1,4 +1,4 @@
-"""What other packages add to the end of a run: a summary of its tables, such as judged claims."""
+"""Reports that other packages add to the end of a run, such as the judged claims."""
 
 from __future__ import annotations
 
@@ -13,23 +13,12 @@ _GROUP = "mskseg.run_reports"
 
 @dataclass(frozen=True)
 class RunSummary:
-    """What a report says of an output folder.
-
-    Attributes
-    ----------
-    title : str
-    lines : tuple of str
-        For a terminal.
-    failures : tuple of str
-        What makes the run fail, a line each; empty if nothing does.
-    page : Path
-        The same, to be opened in a browser.
-    """
+    """The report on an output folder."""
 
     title: str
-    lines: tuple[str, ...]
-    failures: tuple[str, ...]
-    page: Path
+    lines: tuple[str, ...]  # for a terminal
+    failures: tuple[str, ...]  # a line for each reason why the run failed
+    page: Path  # the same, to be opened in a browser
 
 
 class RunReport(Protocol):
@@ -43,5 +32,5 @@ class RunReport(Protocol):
 
 
 def run_reports() -> list[RunReport]:
-    """Give the reports that installed packages offer, by name of the offer."""
+    """Load the reports that installed packages offer."""
     return [load_offer(_GROUP, name) for name in offers(_GROUP)]

@@ -1,4 +1,4 @@
-"""A notebook as slides: what the group sees on them, what whoever leads it says in the notes.
+"""A notebook as slides with speaker notes.
 
 The marks are Jupyter's own (``slideshow.slide_type``), so ``jupyter nbconvert --to slides`` takes
 the notebook too. Its page loads reveal.js from another server; ours needs no internet.
@@ -38,21 +38,12 @@ _PAGE = """{%- extends 'reveal/index.html.j2' -%}
 
 
 def slide_copy(notebook: NotebookNode, *, questions: Sequence[str] = ()) -> NotebookNode:
-    """Mark a notebook's slides and turn its explanations into speaker notes.
+    """Copy a notebook, best an executed one, with its cells marked as slides and speaker notes.
 
-    Parameters
-    ----------
-    notebook : nbformat.NotebookNode
-        Best executed, so that there is something to see; it is not changed.
-    questions : sequence of str
-        To argue about, on a last slide.
-
-    Returns
-    -------
-    nbformat.NotebookNode
-        A section's heading with its first sentence and its guess are a slide; each code cell is
-        one below it. The rest of the text is notes, and so are solutions and their discussion.
-        Imports and parameters are skipped. Where a figure or a text is shown, its code is hidden.
+    A section's heading with its first sentence and its guess are a slide; each code cell is one
+    below it. The rest of the text is notes, and so are solutions and their discussion. Imports and
+    parameters are skipped. Where a figure or a text is shown, its code is hidden. The `questions`
+    to argue about are a last slide.
     """
     from nbformat.v4 import new_notebook
 
@@ -69,21 +60,7 @@ def slide_copy(notebook: NotebookNode, *, questions: Sequence[str] = ()) -> Note
 
 
 def write_slides(notebook: NotebookNode, path: Path, *, title: str) -> None:
-    """Write a marked notebook as one page of slides that opens without internet.
-
-    Parameters
-    ----------
-    notebook : nbformat.NotebookNode
-        From `slide_copy`.
-    path : Path
-        The HTML file to write, completely or not at all.
-    title : str
-
-    Raises
-    ------
-    mskseg.errors.OutputError
-        If it cannot be written.
-    """
+    """Write a notebook from `slide_copy` as one page of slides that opens without internet."""
     from nbconvert import SlidesExporter
     from traitlets.config import Config
 
@@ -134,7 +111,7 @@ def _code(cell: NotebookNode, position: int) -> NotebookNode:
 
 
 def _slides_of_chunk(chunk: str) -> Iterator[NotebookNode]:
-    """Divide a heading and what stands under it into what is shown and what is said."""
+    """Divide a heading and the text under it into a slide and its notes."""
     paragraphs = [text for text in chunk.split("\n\n") if text.strip()]
     if not paragraphs:
         return
@@ -144,14 +121,14 @@ def _slides_of_chunk(chunk: str) -> Iterator[NotebookNode]:
         yield _markdown("\n\n".join([heading, *paragraphs]), kind)
         return
     guesses = [text for text in paragraphs if text.startswith("> **Guess**")]
-    said = [text for text in paragraphs if text not in guesses]
-    shown = [heading, _first_sentence(said), *guesses] if heading else guesses
-    if not heading and said:  # what you see: it belongs to the slide before
-        yield _markdown("\n\n".join(said), "notes")
+    notes = [text for text in paragraphs if text not in guesses]
+    shown = [heading, _first_sentence(notes), *guesses] if heading else guesses
+    if not heading and notes:  # what you see: it belongs to the slide before
+        yield _markdown("\n\n".join(notes), "notes")
     if shown:
         yield _markdown("\n\n".join(text for text in shown if text), kind)
-    if heading and said:
-        yield _markdown("\n\n".join(said), "notes")
+    if heading and notes:
+        yield _markdown("\n\n".join(notes), "notes")
 
 
 def _first_sentence(paragraphs: Sequence[str]) -> str:

@@ -7,7 +7,8 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from mskseg.errors import InputError
+from mskseg.errors import InputError, OutputError
+from mskseg.files import written_atomically
 
 if TYPE_CHECKING:
     from nbformat import NotebookNode
@@ -15,27 +16,81 @@ if TYPE_CHECKING:
 Size = Literal["quick", "default", "full"]
 
 SIZES_FILE = "sizes.yaml"
+GUIDE_FILE = "README.md"
+PACKAGED = Path(__file__).resolve().parent / "installed"
+"""Where a wheel has ``notebooks/`` and ``results/``; in a checkout they lie at its root."""
+
+_CHECKOUT = Path(__file__).resolve().parents[2]
+_COPIED = (
+    f"notebooks/{SIZES_FILE}",
+    f"notebooks/{GUIDE_FILE}",
+    "notebooks/*.py",
+    "notebooks/*.ipynb",
+    "notebooks/studies/*.md",
+    "results/*",
+)
 
 
 def notebooks_folder() -> Path:
-    """Find the notebooks: ``./notebooks``, else the folder of the checkout this package runs from.
-
-    Returns
-    -------
-    Path
+    """Find the notebooks: in ``./notebooks``, else in the checkout, else in the installed package.
 
     Raises
     ------
     InputError
-        If neither holds a table of sizes.
+        If none of these folders has a table of sizes.
     """
-    checkout = Path(__file__).resolve().parents[2]
-    for folder in (Path.cwd(), checkout):
+    return _root_with_notebooks(Path.cwd(), _CHECKOUT, PACKAGED) / "notebooks"
+
+
+def copy_workbook(target: Path, *, overwrite: bool = False) -> int:
+    """Write the notebooks, their study cards and the committed results into a folder.
+
+    Parameters
+    ----------
+    target : Path
+        Gets ``notebooks/`` and ``results/``; made where it is missing.
+    overwrite : bool
+        Replace files that are there and differ.
+
+    Returns
+    -------
+    int
+        The number of files that `target` now has of them.
+
+    Raises
+    ------
+    OutputError
+        If a file that is there differs and `overwrite` was not asked for, before anything is
+        written; or if the folder cannot be written to.
+    """
+    root = _root_with_notebooks(_CHECKOUT, PACKAGED)
+    sources = [path for pattern in _COPIED for path in sorted(root.glob(pattern))]
+    copies = {path: target / path.relative_to(root) for path in sources}
+    changed = [copy for path, copy in copies.items() if copy.exists() and not _same(path, copy)]
+    if changed and not overwrite:
+        raise OutputError(
+            f"{changed[0]} differs from the notebook as installed, {len(changed)} such files in "
+            f"{target}; choose another folder, or replace them with --overwrite"
+        )
+    for path, copy in copies.items():
+        if not copy.exists() or not _same(path, copy):
+            with written_atomically(copy) as temporary:
+                temporary.write_bytes(path.read_bytes())
+    return len(copies)
+
+
+def _root_with_notebooks(*folders: Path) -> Path:
+    for folder in folders:
         if (folder / "notebooks" / SIZES_FILE).is_file():
-            return folder / "notebooks"
+            return folder
     raise InputError(
-        f"no notebooks/{SIZES_FILE} in {Path.cwd()}; run this in the folder of a clone of mskseg"
+        f"no notebooks/{SIZES_FILE} in {Path.cwd()}; call this in a clone of mskseg, or in a "
+        "folder that `mskseg workbook` wrote"
     )
+
+
+def _same(path: Path, copy: Path) -> bool:
+    return copy.is_file() and copy.read_bytes() == path.read_bytes()
 
 
 def find_notebooks(folder: Path, names: Iterable[str] = ()) -> list[Path]:
@@ -66,10 +121,10 @@ def find_notebooks(folder: Path, names: Iterable[str] = ()) -> list[Path]:
 
 
 def _match(name: str, stems: Sequence[str]) -> list[str]:
-    stem = Path(name).name.removesuffix(".py").removesuffix(".ipynb")
-    fitting = [one for one in stems if one == stem] or [
-        s for s in stems if stem and s.startswith(stem)
-    ]
+    wanted = Path(name).name.removesuffix(".py").removesuffix(".ipynb")
+    fitting = [stem for stem in stems if wanted and stem.startswith(wanted)]
+    if wanted in fitting:
+        return [wanted]
     if not fitting:
         raise InputError(f"no notebook named {name!r}; there are {', '.join(stems)}")
     return fitting

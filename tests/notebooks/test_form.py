@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from mskseg.workbook import declared_parameters, load_notebook, read_sizes
-from mskseg.workbook.pairing import paired_text
+from mskseg.workbook.pairing import notebook_text
 
 FOLDER = Path(__file__).parents[2] / "notebooks"
 SOURCES = sorted(FOLDER.glob("*.py"))
@@ -56,7 +56,7 @@ def test_every_notebook_has_parameters_for_every_size_and_declares_them():
 
 def test_pair_is_equal_and_without_outputs_counts_or_random_ids(source: Path):
     text = source.with_suffix(".ipynb").read_text(encoding="utf-8")
-    assert text == paired_text(source), "run `make notebooks`"
+    assert text == notebook_text(load_notebook(source)), "run `make notebooks`"
 
 
 def test_name_and_title_say_what_is_done(source: Path, cells: list[Any]):

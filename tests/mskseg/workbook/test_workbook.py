@@ -145,7 +145,7 @@ def test_notebooks_run_side_by_side_with_their_part_of_the_cores_and_judges_afte
     assert (tmp_path / "tables" / "a.txt").read_text() == threads
     assert "OMP_NUM_THREADS" not in os.environ
     assert [run.status for run in run_workbook(jobs=2, progress=False, **how)] == ["kept"] * 3
-    with pytest.raises(InputError, match="0 notebooks at a time came, expected 1 or more"):
+    with pytest.raises(InputError, match="expected 1 notebook or more at a time, got 0"):
         run_workbook(jobs=0, **how)
 
 

@@ -13,11 +13,11 @@ from numpy.typing import NDArray
 from mskseg.case import Case, CaseSet, CaseSlice
 from mskseg.datasets.fetching import verify
 from mskseg.datasets.loading import list_subjects, load_cases
-from mskseg.evaluation.summary import summarise
-from mskseg.evaluation.tables import score_cases
+from mskseg.evaluation.averaging import summarise
+from mskseg.evaluation.scoring import score_cases
 from mskseg.models.segmenter import Segmenter
 from mskseg.prompts import MIN_AREA_MM2
-from mskseg.prompts.oracle_plans import OracleBox
+from mskseg.prompts.plans import OracleBox
 from mskseg.volume import Plane
 from mskseg_mini.bars import Measure
 from mskseg_phantom.provider import provider
@@ -226,10 +226,10 @@ def _predicted(segmenter: Segmenter, case: Case, index: int, dice: float) -> Sco
     prediction: NDArray[np.int64] = np.zeros(label_map.shape, np.int64)
     embedding = segmenter.embed(one.image)
     for label in np.unique(label_map[label_map > 0]).tolist():
-        prompts = OracleBox().prompts_for(
+        prompts = OracleBox().prompt_for(
             label_map == label, spacing_mm=one.spacing_mm, min_area_mm2=MIN_AREA_MM2, key=()
         )
         if len(prompts):
-            found = segmenter.predict(embedding, boxes_xyxy=prompts.boxes_xyxy)
+            found = segmenter.predict(embedding, prompts)
             prediction[found.masks[:, 0].any(0)] = label
     return ScoredSlice(one, prediction, dice, case.dataset)

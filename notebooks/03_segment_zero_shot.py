@@ -41,14 +41,14 @@ from IPython.display import Markdown
 import mskseg
 from mskseg import display
 from mskseg.datasets.selection import fullest_slice, load_some
-from mskseg.evaluation.case_run import CaseRun
+from mskseg.evaluation.averaging import summarise
 from mskseg.evaluation.metrics import dice
 from mskseg.evaluation.overview import describe_scans
-from mskseg.evaluation.summary import dice_table, summarise
-from mskseg.evaluation.tables import score_cases, write_table
+from mskseg.evaluation.prediction import predict_slice
+from mskseg.evaluation.scoring import score_cases
+from mskseg.evaluation.tables import dice_table, write_table
 from mskseg.prompts import boxes_from_mask, fill_boxes
-from mskseg.prompts.oracle_plans import OracleBox, OraclePoint
-from mskseg.prompts.plans import NeighbourBox
+from mskseg.prompts.plans import NeighbourBox, OracleBox, OraclePoint
 from mskseg.provenance import provenance
 from mskseg_studies.errors.recall import predictions_of
 
@@ -283,7 +283,7 @@ display.save_figure(tissue_axes, figures / "03_dice_by_tissue.png", provenance=f
 kind = "a miniature, not a published model" if segmenter.miniature else "a published model"
 for some in sets:
     full = fullest_slice(some[0])
-    answers = CaseRun(segmenter, some[0]).predictions_on(tight, full.index)
+    answers = predict_slice(segmenter, some[0], full, tight)
     given = np.concatenate([answer.boxes_xyxy for answer in answers.values()])
     panels = display.triptych(
         full.image,

@@ -41,13 +41,12 @@ from IPython.display import Markdown
 import mskseg
 from mskseg import display
 from mskseg.datasets.selection import fullest_slice, load_some
-from mskseg.evaluation.case_run import CaseRun
-from mskseg.evaluation.committed import committed_results
-from mskseg.evaluation.tables import write_table
+from mskseg.evaluation.prediction import predict_slice
+from mskseg.evaluation.tables import committed_results, write_table
 from mskseg.finetuning.config import FineTuneConfig
 from mskseg.finetuning.loop import fine_tune
 from mskseg.models.segmenter import Segmenter
-from mskseg.prompts.oracle_plans import OracleBox
+from mskseg.prompts.plans import OracleBox
 from mskseg.provenance import provenance
 from mskseg_studies import tuning
 from mskseg_studies.tuning.bench import TuningBench, mean_dice, score_parts
@@ -212,7 +211,7 @@ changed.round(3).iloc[[0, 1, 2, -3, -2, -1]]
 studied_case = load_some(find_subset(studied).datasets[0], n_subjects=1, part="test")[0]
 one = fullest_slice(studied_case)
 for kind, each in (("zero-shot", segmenter), (f"tuned on {studied}", tuned[studied].segmenter)):
-    answers = CaseRun(each, studied_case).predictions_on(tight, one.index)
+    answers = predict_slice(each, studied_case, one, tight)
     panels = display.triptych(
         one.image,
         one.label_map,

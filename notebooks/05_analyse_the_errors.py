@@ -40,14 +40,13 @@ from IPython.display import Markdown
 import mskseg
 from mskseg import display
 from mskseg.datasets.selection import load_companions, load_some
+from mskseg.evaluation.averaging import nested_mean, summarise
 from mskseg.evaluation.groups import with_group
-from mskseg.evaluation.nested import nested_mean
-from mskseg.evaluation.summary import summarise
-from mskseg.evaluation.tables import score_cases, write_table
+from mskseg.evaluation.scoring import score_cases
+from mskseg.evaluation.tables import write_table
 from mskseg.evaluation.tissues import tissue_properties
 from mskseg.models.embeddings import EmbeddingCache
-from mskseg.prompts.oracle_plans import OracleBox
-from mskseg.prompts.plans import NeighbourBox
+from mskseg.prompts.plans import NeighbourBox, OracleBox
 from mskseg.provenance import provenance
 from mskseg_studies import errors
 from mskseg_studies.errors import explain, markers, measures, metric_examples, recall, stacking

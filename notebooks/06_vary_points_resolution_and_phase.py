@@ -42,10 +42,10 @@ import mskseg
 import mskseg_phantom as phantom
 from mskseg import display
 from mskseg.datasets.selection import load_fetched, load_some
-from mskseg.evaluation.nested import nested_mean
+from mskseg.evaluation.averaging import nested_mean
 from mskseg.evaluation.tables import write_table
 from mskseg.models.resolution import at_frame_size
-from mskseg.prompts.oracle_plans import OracleBox, OraclePoint
+from mskseg.prompts.plans import OracleBox, OraclePoint
 from mskseg.provenance import provenance
 from mskseg_studies import prompting
 from mskseg_studies import published as reported

@@ -42,16 +42,13 @@ import mskseg
 from mskseg import display
 from mskseg.datasets.loading import list_subjects, load_cases
 from mskseg.datasets.selection import fullest_slice, load_some
-from mskseg.evaluation.case_run import CaseRun
-from mskseg.evaluation.label_maps import score_label_maps
-from mskseg.evaluation.nested import nested_mean
-from mskseg.evaluation.summary import summarise
-from mskseg.evaluation.tables import score_cases, write_table
-from mskseg.evaluation.volumes import volume_table
+from mskseg.evaluation.averaging import nested_mean, summarise
+from mskseg.evaluation.prediction import predict_slice
+from mskseg.evaluation.scoring import score_cases, score_label_maps
+from mskseg.evaluation.tables import volume_table, write_table
 from mskseg.finetuning.config import FineTuneConfig
 from mskseg.finetuning.loop import fine_tune
-from mskseg.prompts.oracle_plans import OracleBox
-from mskseg.prompts.plans import SpecialistBox
+from mskseg.prompts.plans import OracleBox, SpecialistBox
 from mskseg.provenance import provenance
 from mskseg_studies import specialists
 from mskseg_studies.specialists.config import SpecialistConfig
@@ -300,7 +297,7 @@ display.save_figure(fair, figures / "07_arms.png", provenance=arm_facts)
 # Look at one slice of the first person.
 
 # %% alt="One slice: reference, SAM with reference boxes, SAM with the boxes of nnU-Net, and nnU-Net alone"
-full, answer = fullest_slice(case), CaseRun(tuned[-1], case).predictions_on
+full = fullest_slice(case)
 plans = {
     "boxes of the reference": tight,
     "boxes of nnU-Net": SpecialistBox(found.label_maps, run.name),
@@ -308,7 +305,7 @@ plans = {
 by_nnunet = found.label_maps[case.name].slice(full.plane, full.index)
 masks = {"reference": {k: full.label_map == k for k in found.labels}}
 for title, plan in plans.items():
-    answers = answer(plan, full.index)
+    answers = predict_slice(tuned[-1], case, full, plan)
     masks[f"SAM, {title}"] = {k: each.prediction for k, each in answers.items()}
 masks["nnU-Net alone"] = {k: by_nnunet == k for k in found.labels}
 title = f"{case.name}, slice {full.index}: what becomes of a box around a mistake"

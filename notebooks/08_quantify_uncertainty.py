@@ -46,8 +46,7 @@ from mskseg import display, evaluation
 from mskseg.evaluation.tables import write_table
 from mskseg.finetuning.config import FineTuneConfig
 from mskseg.models.embeddings import EmbeddingCache
-from mskseg.prompts.oracle_plans import OracleBox
-from mskseg.prompts.plans import NeighbourBox, SpecialistBox
+from mskseg.prompts.plans import NeighbourBox, OracleBox, SpecialistBox
 from mskseg.provenance import provenance
 from mskseg_studies import published, uncertainty
 from mskseg_studies.specialists.nnunet.config import NnunetConfig

@@ -64,7 +64,8 @@ def evaluate_image(arguments: argparse.Namespace) -> int:
     check_labels(case)
     segmenter = load_model(arguments)
 
-    from mskseg.evaluation import NeighbourBox, score_cases, write_table
+    from mskseg.evaluation import score_cases, write_table
+    from mskseg.prompts import NeighbourBox
     from mskseg.provenance import provenance
 
     oracle = oracle_plan(arguments.prompt)

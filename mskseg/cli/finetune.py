@@ -233,8 +233,8 @@ def draw(
 
     from mskseg.display.overlays import before_and_after
     from mskseg.display.style import save_figure
-    from mskseg.evaluation.case_run import CaseRun
     from mskseg.evaluation.metrics import dice
+    from mskseg.evaluation.prediction import predict_slice
 
     case = test[0]
     slices = case.slices(arguments.plane, labelled_only=True)
@@ -242,8 +242,8 @@ def draw(
     plan = oracle_plan(arguments.prompt, points=result.config.points)
     shown = []
     for model in (segmenter, result.segmenter):
-        found = CaseRun(model, case, plane=at.plane).predictions_on(plan, at.index)
-        asked = [each for each in found.values() if len(each.boxes_xyxy)]
+        found = predict_slice(model, case, at, plan)
+        asked = [each for each in found.values() if len(each.prompt)]
         mean = float(np.mean([dice(each.reference, each.prediction) for each in asked]))
         shown.append((mean, {label: each.prediction for label, each in found.items()}))
     (before, masks_before), (after, masks_after) = shown

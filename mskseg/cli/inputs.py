@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from mskseg.errors import InputError
 
 if TYPE_CHECKING:
-    from mskseg.evaluation import OracleBox, OraclePoint
+    from mskseg.prompts import OracleBox, OraclePoint
     from mskseg.models.segmenter import Segmenter
 
 PLANES = ("axial", "coronal", "sagittal")
@@ -94,6 +94,6 @@ def read_label_names(arguments: argparse.Namespace) -> dict[int, str]:
 
 def oracle_plan(prompt: str, *, points: int = 1) -> OracleBox | OraclePoint:
     """Choose the plan that takes "box" or "point" prompts from the reference."""
-    from mskseg.evaluation import OracleBox, OraclePoint
+    from mskseg.prompts import OracleBox, OraclePoint
 
     return OracleBox() if prompt == "box" else OraclePoint(points)

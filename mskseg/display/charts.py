@@ -18,7 +18,7 @@ from mskseg.display.style import (
     series_style,
 )
 from mskseg.errors import InputError
-from mskseg.evaluation.summary import IN_THE_MEAN, summarise
+from mskseg.evaluation.averaging import IN_THE_MEAN, summarise
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -1,11 +1,15 @@
 """Scores of masks, the loop that scores cases, and tidy tables with the project's own mean."""
 
+from mskseg.evaluation.averaging import nested_mean as nested_mean
+from mskseg.evaluation.averaging import subject_means as subject_means
+from mskseg.evaluation.averaging import summarise as summarise
 from mskseg.evaluation.bootstrap import compare_models as compare_models
 from mskseg.evaluation.bootstrap import paired_bootstrap as paired_bootstrap
 from mskseg.evaluation.calibration import Calibration as Calibration
 from mskseg.evaluation.calibration import ReliabilityBins as ReliabilityBins
-from mskseg.evaluation.committed import committed_results as committed_results
-from mskseg.evaluation.label_maps import score_label_maps as score_label_maps
+from mskseg.evaluation.loop import PromptedSlice as PromptedSlice
+from mskseg.evaluation.loop import prompt_slice as prompt_slice
+from mskseg.evaluation.loop import prompted_slices as prompted_slices
 from mskseg.evaluation.metrics import SurfaceDistances as SurfaceDistances
 from mskseg.evaluation.metrics import assd_mm as assd_mm
 from mskseg.evaluation.metrics import dice as dice
@@ -18,14 +22,14 @@ from mskseg.evaluation.metrics import volume_ml as volume_ml
 from mskseg.evaluation.multiclass import as_classes as as_classes
 from mskseg.evaluation.multiclass import checked_probabilities as checked_probabilities
 from mskseg.evaluation.multiclass import multiclass_probabilities as multiclass_probabilities
-from mskseg.evaluation.summary import dice_table as dice_table
-from mskseg.evaluation.summary import summarise as summarise
-from mskseg.evaluation.tables import score_cases as score_cases
+from mskseg.evaluation.prediction import LabelPrediction as LabelPrediction
+from mskseg.evaluation.prediction import SlicePredictor as SlicePredictor
+from mskseg.evaluation.prediction import predict_slice as predict_slice
+from mskseg.evaluation.scoring import score_cases as score_cases
+from mskseg.evaluation.scoring import score_label_maps as score_label_maps
+from mskseg.evaluation.tables import committed_results as committed_results
+from mskseg.evaluation.tables import dice_table as dice_table
+from mskseg.evaluation.tables import volume_table as volume_table
 from mskseg.evaluation.tables import write_table as write_table
 from mskseg.evaluation.tissues import tissue_means as tissue_means
 from mskseg.evaluation.tissues import tissue_properties as tissue_properties
-from mskseg.evaluation.volumes import volume_table as volume_table
-from mskseg.prompts.plans import NeighbourBox as NeighbourBox
-from mskseg.prompts.plans import OracleBox as OracleBox
-from mskseg.prompts.plans import OraclePoint as OraclePoint
-from mskseg.prompts.plans import SpecialistBox as SpecialistBox

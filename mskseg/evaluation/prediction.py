@@ -1,22 +1,32 @@
-"""What an evaluation asks of a segmenter, and what it hands on for each label and slice."""
+"""From prompted slices to the mask of each label: one slice, or one propagated to the next."""
 
 from __future__ import annotations
 
 import math
+import time
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mskseg.errors import InputError
-from mskseg.prompts import label_components
-from mskseg.prompts.checks import bounding_slices
+from mskseg.evaluation.loop import (
+    BoolMask,
+    PromptedSlice,
+    check_amounts,
+    check_has_reference,
+    labels_on,
+    prompt_slice,
+    prompted_slices,
+    reference_mask,
+)
+from mskseg.prompts import MIN_AREA_MM2, Prompt
+from mskseg.prompts.plans import NeighbourBox, OracleBox, PromptPlan, SlicePlan
 
 if TYPE_CHECKING:
     from mskseg.case import Case, CaseSlice
-
-BoolMask = NDArray[np.bool_]
+    from mskseg.volume import Plane
 
 
 class Named(Protocol):
@@ -37,21 +47,13 @@ class PromptableSegmenter(Named, Protocol):
     def embed(self, image: NDArray[Any]) -> Any:
         """Encode one slice (H, W)."""
 
-    def predict(
-        self,
-        embedding: Any,
-        /,
-        *,
-        boxes_xyxy: Any = None,
-        point_coords: Any = None,
-        point_labels: Any = None,
-    ) -> Any:
+    def predict(self, embedding: Any, prompt: Prompt, /) -> Any:
         """Masks (N, M, H, W) and predicted_iou (N, M) for N prompts, as attributes."""
 
 
 @dataclass(frozen=True, eq=False)
 class LabelPrediction:
-    """What a plan gave for one label on one slice.
+    """What a segmenter predicted for one label on one slice.
 
     Attributes
     ----------
@@ -59,12 +61,11 @@ class LabelPrediction:
         The slice: image, spacing, plane, index.
     label : int
         Value in the label map.
-    reference : (H, W) bool
-        The reference, with the components too small for a prompt.
     prediction : (H, W) bool
         Union of the masks of all the label's prompts; empty where there was none.
-    boxes_xyxy : (N, 4) float64
-        The boxes given; for points the tight boxes of the components the points lie in.
+    prompt : Prompt
+        What was asked: one prompt for each component. Without any array for a model that takes no
+        prompts.
     promptable_px : int
         Pixels of the reference in components of the minimum area or more.
     predicted_iou : float
@@ -74,59 +75,233 @@ class LabelPrediction:
         was not needed.
     decode_s : float
         This label's share of the decoder call for the slice, in seconds, by number of prompts.
-    missing : bool
+    is_missing : bool
         There is no prediction for the whole case: `prediction` is empty because a run failed.
     """
 
     case_slice: CaseSlice
     label: int
-    reference: BoolMask
     prediction: BoolMask
-    boxes_xyxy: NDArray[np.float64]
+    prompt: Prompt
     promptable_px: int
-    predicted_iou: float
-    encode_s: float
-    decode_s: float
-    missing: bool = False
+    predicted_iou: float = math.nan
+    encode_s: float = math.nan
+    decode_s: float = 0.0
+    is_missing: bool = False
+
+    @property
+    def boxes_xyxy(self) -> NDArray[np.float64]:
+        """The boxes that were given, (N, 4); (0, 4) for points or without a prompt."""
+        return np.empty((0, 4)) if self.prompt.boxes_xyxy is None else self.prompt.boxes_xyxy
+
+    @property
+    def reference(self) -> BoolMask:
+        """The reference (H, W), with the components too small for a prompt."""
+        return reference_mask(self.case_slice, self.label)
 
 
-def check_has_reference(case: Case) -> None:
-    """Make sure that there is something to score against.
+def predict_slice(
+    segmenter: PromptableSegmenter,
+    case: Case,
+    case_slice: CaseSlice,
+    plan: SlicePlan,
+    *,
+    min_area_mm2: float = MIN_AREA_MM2,
+) -> dict[int, LabelPrediction]:
+    """Carry out a plan on one slice, by label; what `score_cases` scores on that slice.
+
+    Parameters
+    ----------
+    segmenter : PromptableSegmenter
+    case : Case
+    case_slice : CaseSlice
+        One of the case: ``case.slice(12)``.
+    plan : OracleBox, OraclePoint or SpecialistBox
+    min_area_mm2 : float
+        Components below get no prompt.
 
     Raises
     ------
     InputError
-        If the case has no reference.
+        If the plan needs a reference and the case has none.
     """
-    if case.reference is None:
-        raise InputError(
-            f"{case.name} has no reference, expected one to score against; "
-            "give the label map with the case"
-        )
+    prompted = prompt_slice(case, case_slice, plan, min_area_mm2=min_area_mm2)
+    return SlicePredictor(segmenter).predict(prompted)
 
 
-def areas_px(case_slice: CaseSlice) -> dict[int, int]:
-    """Pixels of each label on a slice, background left out, in the order of the labels."""
-    if case_slice.label_map is None:
-        return {}
-    values, counts = np.unique(case_slice.label_map, return_counts=True)
-    return {int(v): int(n) for v, n in zip(values, counts, strict=True) if v != 0}
+class SlicePredictor:
+    """One segmenter that encodes each slice once, whatever the plans and labels.
+
+    Embeddings are kept for the life of this object: about 4 MB a slice for SAM's own encoders, so
+    take a new one for each case.
+
+    Parameters
+    ----------
+    segmenter : PromptableSegmenter
+    """
+
+    def __init__(self, segmenter: PromptableSegmenter) -> None:
+        self._segmenter = segmenter
+        self._embeddings: dict[tuple[str, str, int], tuple[Any, float]] = {}
+
+    def predict(self, prompted: PromptedSlice) -> dict[int, LabelPrediction]:
+        """Predict all labels of a slice in one decoder call; no call where there is no prompt."""
+        answer: Any = None
+        encode_s, seconds_each = math.nan, 0.0
+        if len(prompted.prompt):
+            embedding, encode_s = self._embedded(prompted)
+            start = time.perf_counter()
+            answer = self._segmenter.predict(embedding, prompted.prompt)
+            seconds_each = (time.perf_counter() - start) / len(prompted.prompt)
+        predictions = {}
+        for label, prompt in prompted.prompts.items():
+            rows = prompted.rows(label)
+            shown = answer is not None and len(prompt) > 0
+            predictions[label] = LabelPrediction(
+                case_slice=prompted.case_slice,
+                label=label,
+                prediction=answer.masks[rows, 0].any(axis=0)
+                if shown
+                else np.zeros_like(prompted.references[label]),
+                prompt=prompt,
+                promptable_px=prompted.promptable_px[label],
+                predicted_iou=float(np.mean(answer.predicted_iou[rows, 0])) if shown else math.nan,
+                encode_s=encode_s if shown else math.nan,
+                decode_s=seconds_each * len(prompt),
+                is_missing=prompted.is_missing,
+            )
+        return predictions
+
+    def predict_case(
+        self,
+        case: Case,
+        plan: PromptPlan,
+        *,
+        plane: Plane | None = None,
+        slice_step: int = 1,
+        min_area_mm2: float = MIN_AREA_MM2,
+    ) -> Iterator[dict[int, LabelPrediction]]:
+        """Carry out any plan on a case.
+
+        Parameters
+        ----------
+        case : Case
+            With a reference.
+        plan : OracleBox, OraclePoint, NeighbourBox or SpecialistBox
+        plane, slice_step, min_area_mm2
+            As in `mskseg.evaluation.loop.prompted_slices`; for `NeighbourBox` the neighbour is
+            `slice_step` slices away.
+
+        Yields
+        ------
+        dict of int to LabelPrediction
+            For each slice, by label: those that the reference has there or that were prompted.
+        """
+        if not isinstance(plan, NeighbourBox):
+            for prompted in prompted_slices(
+                case, plan, plane=plane, slice_step=slice_step, min_area_mm2=min_area_mm2
+            ):
+                yield self.predict(prompted)
+            return
+        check_has_reference(case)
+        check_amounts(slice_step=slice_step, min_area_mm2=min_area_mm2)
+        slices = list(case.slices(plane, step=slice_step))
+        starts = largest_slice_prompts(slices, min_area_mm2=min_area_mm2)
+        predictions = self.propagate(case, slices, starts, plan, min_area_mm2=min_area_mm2)
+        for case_slice, reached in zip(slices, predictions, strict=True):
+            lost = dict.fromkeys(labels_on(case_slice) - set(reached), _NO_BOX)
+            both = reached | self.predict(PromptedSlice(case, case_slice, lost, min_area_mm2))
+            yield dict(sorted(both.items()))
+
+    def propagate(
+        self,
+        case: Case,
+        slices: Sequence[CaseSlice],
+        starts: Mapping[int, tuple[int, Prompt]],
+        plan: NeighbourBox,
+        *,
+        min_area_mm2: float = MIN_AREA_MM2,
+    ) -> list[dict[int, LabelPrediction]]:
+        """Carry each label from the slice where it is prompted to those above and below.
+
+        All labels travel together, up and then down, so that a slice needs one decoder call a way.
+        No reference is needed.
+
+        Parameters
+        ----------
+        case : Case
+        slices : sequence of CaseSlice
+            Neighbours in order.
+        starts : mapping of int to (int, Prompt)
+            For each label its position in `slices` and its prompt there.
+        plan : NeighbourBox
+            Makes a prompt for the next slice from the prediction on this one.
+        min_area_mm2 : float
+            Components below, of what was predicted, get no prompt.
+
+        Returns
+        -------
+        list of dict of int to LabelPrediction
+            For each slice, by label; a label is absent from the slices that it did not reach.
+        """
+        predictions: list[dict[int, LabelPrediction]] = [{} for _ in slices]
+        upwards = range(len(slices))
+        for positions in (upwards, reversed(upwards)):
+            carried: dict[int, Prompt] = {}
+            for position in positions:
+                reached, case_slice = predictions[position], slices[position]
+                begun = {label: prompt for label, (at, prompt) in starts.items() if at == position}
+                new = {label: prompt for label, prompt in begun.items() if label not in reached}
+                found = self.predict(PromptedSlice(case, case_slice, carried | new, min_area_mm2))
+                found |= {label: reached[label] for label in begun if label in reached}
+                reached |= found
+                following = {
+                    label: plan.next_prompt(
+                        each.prediction,
+                        spacing_mm=case_slice.spacing_mm,
+                        min_area_mm2=min_area_mm2,
+                    )
+                    for label, each in found.items()
+                }
+                carried = {label: prompt for label, prompt in following.items() if len(prompt)}
+        return predictions
+
+    def _embedded(self, prompted: PromptedSlice) -> tuple[Any, float]:
+        """Embed a slice, once; with the seconds the encoder took for it."""
+        case_slice = prompted.case_slice
+        key = (prompted.case.name, case_slice.plane, case_slice.index)
+        if key not in self._embeddings:
+            start = time.perf_counter()
+            embedding = self._segmenter.embed(case_slice.image)
+            elapsed = time.perf_counter() - start
+            # A cached embedding knows what it cost when it was computed.
+            self._embeddings[key] = embedding, getattr(embedding, "encode_s", elapsed)
+        return self._embeddings[key]
 
 
-def promptable_px(mask: BoolMask, *, spacing_mm: tuple[float, float], min_area_mm2: float) -> int:
-    """Count the pixels of a mask (H, W) in components of the minimum area or more."""
-    if not mask.any():
-        return 0
-    components, _ = label_components(
-        mask[bounding_slices(mask)], spacing_mm=spacing_mm, min_area_mm2=min_area_mm2
-    )
-    return int(np.count_nonzero(components))
+_NO_BOX = Prompt(boxes_xyxy=np.empty((0, 4)))
 
 
-def check_run(case: Case, *, min_area_mm2: float, slice_step: int) -> None:
-    """Make sure that a case can be scored like this (InputError)."""
-    check_has_reference(case)
-    if slice_step < 1:
-        raise InputError(f"slice_step is {slice_step}, expected 1 or more; 1 takes every slice")
-    if not 0 <= min_area_mm2 < math.inf:
-        raise InputError(f"min_area_mm2 is {min_area_mm2}, expected 0 or more square millimetres")
+def largest_slice_prompts(
+    slices: Sequence[CaseSlice], *, min_area_mm2: float
+) -> dict[int, tuple[int, Prompt]]:
+    """For each label of the reference the position where it is largest, and its oracle boxes there.
+
+    A label whose components are all under the minimum area on its largest slice starts on the next
+    largest one, and nowhere if there is none.
+    """
+    starts = {}
+    for label in sorted(set().union(*map(labels_on, slices))):
+        masks = [reference_mask(case_slice, label) for case_slice in slices]
+        areas_px = np.array([np.count_nonzero(mask) for mask in masks])
+        for position in np.argsort(areas_px, kind="stable")[::-1][: np.count_nonzero(areas_px)]:
+            prompt = OracleBox().prompt_for(
+                masks[position],
+                spacing_mm=slices[position].spacing_mm,
+                min_area_mm2=min_area_mm2,
+                key=(),
+            )
+            if len(prompt):
+                starts[label] = (int(position), prompt)
+                break
+    return starts

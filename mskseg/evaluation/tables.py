@@ -1,173 +1,114 @@
-"""Segmenter x cases x prompt plans -> one tidy table, and the mean as this project defines it.
-
-**Which pairs of slice and label are scored.** A component of at least `min_area_mm2` gets one
-prompt; the prediction of a label is the union of its components' masks, scored against the whole
-label, components too small for a prompt included (their pixels are in `unprompted_px`). The column
-`status` says what became of a pair:
-
-* ``scored``: has a Dice and enters the mean. Also where `NeighbourBox` lost the structure
-  (`n_prompts` 0, Dice 0);
-* ``too_small``: every component of the reference is under the minimum. Not scored, under no plan;
-  kept in the table and counted;
-* ``beyond_end``: the reference has no pixel there and the prediction has (`NeighbourBox`, which
-  does not know where a structure ends). Its Dice is 0 by the rule of `mskseg.evaluation.metrics`;
-  kept in the table and counted, not in the mean. `SpecialistBox` and automatic models (see
-  `mskseg.evaluation.label_maps`) have such rows too;
-* ``both_empty``: neither has a pixel (`NeighbourBox` again). NaN by the same rule; kept in the
-  table and counted;
-* ``missing``: there is no prediction for the case (a run that died before it): an empty mask by
-  the same rule, Dice 0, *in the mean* and counted. A model must not gain by failing.
-
-So every plan and every model is averaged over the same pairs: those whose reference a prompt can
-be made from. A mean that took in ``beyond_end`` would sink with each slice that somebody scanned
-beyond the structure, under one plan and not under the others.
-"""
+"""What is done with a table of scores: laid out to be read, added up to volumes, written, read."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
 
 import pandas as pd
-from tqdm.auto import tqdm
 
 from mskseg.errors import InputError
-from mskseg.evaluation.case_run import CaseRun
-from mskseg.evaluation.prediction import LabelPrediction, PromptableSegmenter, check_has_reference
-from mskseg.evaluation.rows import described_case, described_model, scores_of
-from mskseg.evaluation.summary import summarise
+from mskseg.evaluation.averaging import PLAN, summarise
+from mskseg.evaluation.scoring import SCAN
 from mskseg.files import written_atomically
-from mskseg.prompts import MIN_AREA_MM2
-from mskseg.prompts.oracle_plans import OraclePoint
-from mskseg.prompts.plans import PromptPlan
-from mskseg.provenance import sidecar_path, sidecar_text
+from mskseg.provenance import read_provenance, sidecar_path, sidecar_text
 
-if TYPE_CHECKING:
-    from mskseg.case import Case
-    from mskseg.volume import Plane
-
-__all__ = ["COLUMNS", "score_cases", "summarise", "write_table"]
-
-COLUMNS = (
-    "segmenter",
-    "miniature",
-    "dataset",
-    "subject",
-    "anatomy",
-    "sequence",
-    "site",
-    "side",
-    "visit",
-    "severity",
-    "reference_provenance",
-    "tissue",
-    "label",
-    "plane",
-    "slice",
-    "prompt",
-    "box_source",
-    "status",
-    "n_prompts",
-    "n_points",
-    "area_mm2",
-    "predicted_area_mm2",
-    "overlap_mm2",
-    "unprompted_px",
-    "dice",
-    "iou",
-    "hd95_mm",
-    "assd_mm",
-    "filled_box_dice",
-    "predicted_iou",
-    "encode_s",
-    "decode_s",
-)
-"""Columns of the table, in this order."""
-
-Further = Callable[["Case", LabelPrediction], Mapping[str, Any]]
-"""What measures more of a case's prediction: column -> value."""
+MODEL = ("segmenter", "miniature", "prompt", "box_source")
+_CASE = (*SCAN, "anatomy", "severity")
+_AREAS = ("area_mm2", "predicted_area_mm2", "overlap_mm2")
+_ALL_TISSUES = "mean of tissues"
 
 
-def score_cases(
-    segmenter: PromptableSegmenter,
-    cases: Case | Iterable[Case],
-    *,
-    prompts: PromptPlan | Sequence[PromptPlan],
-    plane: Plane | None = None,
-    min_area_mm2: float = MIN_AREA_MM2,
-    slice_step: int = 1,
-    progress: bool = True,
-    further: Further | None = None,
-) -> pd.DataFrame:
-    """Score a segmenter on cases under one or more prompt plans.
-
-    Each slice is encoded once, whatever the number of plans and labels.
+def dice_table(table: pd.DataFrame) -> pd.DataFrame:
+    """Lay data sets and tissues beside models and box sources, to be read.
 
     Parameters
     ----------
-    segmenter : PromptableSegmenter
-        Has `name`, `miniature`, `embed` and `predict`, as `mskseg.load_segmenter` returns it.
-    cases : Case or iterable of Case
-        Each with a reference.
-    prompts : OracleBox, OraclePoint, NeighbourBox, SpecialistBox, or a sequence of them
-        Where the prompts come from.
-    plane : {"axial", "coronal", "sagittal"}, optional
-        Default: each case's own, the acquired plane.
-    min_area_mm2 : float
-        Components of the reference below get no prompt, in square millimetres.
-    slice_step : int
-        Take every `slice_step`-th slice; for `NeighbourBox` the neighbour is then that far away.
-    progress : bool
-        Show a progress bar on stderr.
-    further : callable, optional
-        ``further(case, answer)`` measures more of each `LabelPrediction` while its masks are at
-        hand; the names that it gives become columns after `COLUMNS`.
+    table : pandas.DataFrame
+        From `score_cases`, with `OracleBox()` among the plans; several models may be concatenated.
 
     Returns
     -------
     pandas.DataFrame
-        One row per case x plan x slice x label, for the labels that the reference has on the
-        slice or that `NeighbourBox` prompted there. The columns are `COLUMNS`; those that do not
-        copy the case or the plan:
-
-        * `status`: see the module;
-        * `n_prompts`: prompts given, one for each component;
-        * `n_points`: points in each of them, 0 for boxes;
-        * `area_mm2`, `predicted_area_mm2`, `overlap_mm2`: of the reference, of the prediction and
-          of what they share: sums over slices give a Dice of the volume
-          (`mskseg.evaluation.volumes`);
-        * `unprompted_px`: pixels of the reference in components too small for a prompt;
-        * `dice`, `iou`, `hd95_mm`, `assd_mm`: within the slice;
-        * `filled_box_dice`: Dice of the very boxes given, filled, which a model has to beat; for
-          points, of the tight boxes of the components;
-        * `predicted_iou`: mean of the segmenter's own estimates over the prompts;
-        * `encode_s`: seconds of the encoder for the slice, one pass shared by all its rows;
-        * `decode_s`: seconds, this row's share of the slice's decoder call.
+        Rows: data set and tissue, those on top where the first model adds most to its box, then
+        "mean of tissues". Columns: "no model" with the filled oracle box, then each model with its
+        box sources in the table's order, "oracle" followed by "oracle minus filled box". Cells are
+        text, the mean Dice and in brackets the pairs of slice and tissue behind it ("0.83 (24)");
+        the numbers themselves come from `summarise`.
 
     Raises
     ------
     InputError
-        If there is no case or no plan, two plans have the same name, or a case has no reference.
+        If there is no tight oracle box in the table, or a column is missing.
     """
-    plans = _checked_plans(prompts)
-    given = listed_cases(cases)
-    rows: list[dict[str, Any]] = []
-    total = 0
-    with tqdm(desc=segmenter.name, unit="slice", total=total, disable=not progress) as bar:
-        for case in given:
-            run = CaseRun(
-                segmenter,
-                case,
-                plane=plane,
-                min_area_mm2=min_area_mm2,
-                slice_step=slice_step,
-            )
-            total += run.n_labelled_slices * len(plans)
-            bar.total = total
-            rows += _case_rows(run, segmenter, case, plans, on_slice=bar.update, further=further)
-    columns = dict.fromkeys((*COLUMNS, *(name for row in rows for name in row)))
-    return pd.DataFrame(rows, columns=list(columns))
+    keys = ["dataset", "tissue"]
+    means = pd.concat(
+        [
+            summarise(table, by=[*keys, *PLAN]),
+            summarise(table, by=["dataset", *PLAN]).assign(tissue=_ALL_TISSUES),
+        ]
+    )
+    oracle = means[(means["prompt"] == "box") & (means["box_source"] == "oracle")]
+    if oracle.empty:
+        raise InputError("no row of the table has tight oracle boxes; score with OracleBox() too")
+    first = oracle[oracle["segmenter"] == oracle["segmenter"].iloc[0]]
+    columns = {("no model", "filled box"): _with_count(first, "filled_box_dice", keys)}
+    for model, of_model in means.groupby("segmenter", sort=False):
+        name = f"{model} (miniature)" if of_model["miniature"].any() else str(model)
+        for (prompt, source), rows in of_model.groupby(["prompt", "box_source"], sort=False):
+            named = {"box": str(source), "point": f"points: {source}"}.get(prompt, "no prompt")
+            columns[name, named] = _with_count(rows, "dice", keys)
+            if (prompt, source) == ("box", "oracle"):
+                columns[name, "oracle minus filled box"] = _gain(rows, keys).map(_signed)
+    return pd.DataFrame(columns).reindex(_most_gain_first(first, keys)).fillna("-")
+
+
+def volume_table(table: pd.DataFrame) -> pd.DataFrame:
+    """Add up slices.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        From `score_cases` or `score_label_maps`, of every slice (``slice_step=1``): with a larger
+        step it is the Dice of the slices taken.
+
+    Returns
+    -------
+    pandas.DataFrame
+        A row for each model, prompt, case and label that the reference or the prediction has:
+        those columns, `tissue`, `volume_dice` (2 overlap / (reference + prediction)),
+        `relative_volume_error` ((prediction - reference) / reference, inf where the reference has
+        none), `n_slices`, `n_beyond_end` (slices with a prediction and no reference), `missing`
+        (there was no prediction for the case; its Dice is 0).
+
+    Raises
+    ------
+    InputError
+        If the table is empty or lacks a column.
+    """
+    keys = [*MODEL, *_CASE, "tissue", "label"]
+    lacking = [name for name in (*keys, *_AREAS, "status") if name not in table]
+    if table.empty or lacking:
+        raise InputError(
+            f"a table of {len(table)} rows came that lacks {', '.join(lacking) or 'no column'}; "
+            "give a table of `score_cases` or `score_label_maps`"
+        )
+    marked = table.assign(
+        n_slices=1,
+        n_beyond_end=table["status"] == "beyond_end",
+        missing=table["status"] == "missing",
+    )
+    groups = marked.groupby(keys, sort=False, dropna=False)
+    sums = groups[[*_AREAS, "n_slices", "n_beyond_end"]].sum()
+    reference, predicted = sums["area_mm2"], sums["predicted_area_mm2"]
+    sums["volume_dice"] = 2 * sums["overlap_mm2"] / (reference + predicted)
+    sums["relative_volume_error"] = (predicted - reference) / reference
+    sums["missing"] = groups["missing"].any()
+    # Where neither has a voxel there is nothing to score, as everywhere in this project.
+    there = sums[reference + predicted > 0]
+    return there.drop(columns=list(_AREAS)).reset_index()
 
 
 def write_table(
@@ -196,43 +137,63 @@ def write_table(
         sidecar.write_text(sidecar_text(provenance, content=content), encoding="utf-8")
 
 
-def _case_rows(
-    run: CaseRun,
-    segmenter: PromptableSegmenter,
-    case: Case,
-    plans: Sequence[PromptPlan],
-    *,
-    on_slice: Callable[[], object],
-    further: Further | None,
-) -> Iterator[dict[str, Any]]:
-    described = described_model(segmenter) | described_case(case)
-    for plan in plans:
-        n_points = plan.n if isinstance(plan, OraclePoint) else 0
-        source = {"prompt": plan.prompt, "box_source": plan.box_source, "n_points": n_points}
-        for each in run.predictions(plan, on_slice=on_slice):
-            scores = scores_of(each) | dict(further(case, each) if further else {})
-            yield described | source | {"tissue": case.tissue(each.label)} | scores
+def committed_results(folder: str | os.PathLike[str], pattern: str) -> pd.DataFrame:
+    """Read committed tables, if there are any.
+
+    Parameters
+    ----------
+    folder : path-like
+        Such as ``results`` of the repository; it may be absent.
+    pattern : str
+        Of the file names, such as ``08_uncertainty*.csv``.
+
+    Returns
+    -------
+    pandas.DataFrame
+        All rows, with the columns `file` and `weights` in front (the first digits of the sha256 of
+        the segmenter, since weights may have changed since); empty where nothing was committed,
+        which a notebook says in words: "not run here".
+
+    Raises
+    ------
+    InputError
+        If a file is no table, has no provenance, or was edited after that was written.
+    """
+    tables = []
+    for path in sorted(Path(folder).glob(pattern)):
+        try:
+            table = pd.read_csv(path)
+        except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
+            raise InputError(f"{path} is no table ({error}); commit a CSV of results") from None
+        segmenter = read_provenance(path)["segmenter"] or {}
+        table.insert(0, "weights", str(segmenter.get("sha256", ""))[:8])
+        table.insert(0, "file", path.name)
+        tables.append(table)
+    return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame({"file": []})
 
 
-def listed_cases(cases: Case | Iterable[Case]) -> list[Case]:
-    """Give the cases as a list, a case alone too; refuse them all before the first is scored."""
-    listed = list(cases) if isinstance(cases, Iterable) else [cases]
-    if not listed:
-        raise InputError("there is no case to score, expected one or more; check the selection")
-    for case in listed:
-        check_has_reference(case)
-    return listed
+def _with_count(rows: pd.DataFrame, value: str, keys: list[str]) -> pd.Series[str]:
+    # A non-breaking space: in a wide table the count must not fall into the next line.
+    text = [
+        f"{mean:.2f}\N{NO-BREAK SPACE}({n})"
+        for mean, n in zip(rows[value], rows["n_pairs"], strict=True)
+    ]
+    return pd.Series(text, index=pd.MultiIndex.from_frame(rows[keys]))
 
 
-def _checked_plans(prompts: PromptPlan | Sequence[PromptPlan]) -> list[PromptPlan]:
-    plans = list(prompts) if isinstance(prompts, Sequence) else [prompts]
-    if not plans:
-        raise InputError("there is no prompt plan, expected one or more; give OracleBox()")
-    names = [(plan.prompt, plan.box_source) for plan in plans]
-    doubled = [name for name in names if names.count(name) > 1]
-    if doubled:
-        raise InputError(
-            f"two prompt plans are both called {doubled[0]}, so the table could not tell them "
-            "apart; give plans that differ"
-        )
-    return plans
+def _signed(gain: float) -> str:
+    return f"{round(gain, 2) + 0.0:+.2f}"  # + 0.0: not "-0.00"
+
+
+def _gain(rows: pd.DataFrame, keys: list[str]) -> pd.Series[float]:
+    return rows.set_index(keys).eval("dice - filled_box_dice")
+
+
+def _most_gain_first(first: pd.DataFrame, keys: list[str]) -> list[tuple[str, str]]:
+    ranked = _gain(first, keys).sort_values(ascending=False).index
+    return [
+        key
+        for dataset in dict.fromkeys(first["dataset"])
+        for key in sorted(ranked, key=lambda key: key[1] == _ALL_TISSUES)
+        if key[0] == dataset
+    ]

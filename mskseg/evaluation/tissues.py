@@ -17,7 +17,7 @@ from scipy import ndimage
 from mskseg.case import Case, CaseSlice
 from mskseg.errors import InputError
 from mskseg.evaluation.metrics import dice
-from mskseg.evaluation.rows import described_scan
+from mskseg.evaluation.scoring import described_scan
 from mskseg.prompts import boxes_from_mask, fill_boxes
 
 Shape = Literal["compact", "thin", "ring"]

@@ -19,7 +19,7 @@ from mskseg.case import Case, CaseSet, CaseSlice
 from mskseg.errors import InputError
 from mskseg.finetuning.config import FineTuneConfig
 from mskseg.prompts import jitter_boxes, label_components, random_points
-from mskseg.prompts.oracle_plans import OraclePoint
+from mskseg.prompts.plans import OraclePoint
 from mskseg.prompts.prompt import Prompt
 
 _ORDER, _VISIT = 1, 2  # streams of random numbers that must not meet
@@ -234,7 +234,7 @@ def oracle_visit(at: PromptedSlice, config: FineTuneConfig) -> Visit:
         return Visit(at, chosen, _box_prompts(at.boxes_xyxy))
     plan = OraclePoint(config.points)
     prompts = [
-        plan.prompts_for(
+        plan.prompt_for(
             mask, spacing_mm=at.spacing_mm, min_area_mm2=0.0, key=(at.case, at.index, number)
         )
         for number, mask in enumerate(at.masks(chosen))

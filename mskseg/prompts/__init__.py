@@ -10,10 +10,14 @@ from mskseg.prompts.boxes import boxes_from_mask as boxes_from_mask
 from mskseg.prompts.boxes import fill_boxes as fill_boxes
 from mskseg.prompts.boxes import jitter_boxes as jitter_boxes
 from mskseg.prompts.boxes import label_components as label_components
-from mskseg.prompts.boxes import next_slice_boxes as next_slice_boxes
 from mskseg.prompts.boxes import pad_boxes as pad_boxes
 from mskseg.prompts.checks import check_boxes as check_boxes
 from mskseg.prompts.checks import check_points as check_points
+from mskseg.prompts.plans import NeighbourBox as NeighbourBox
+from mskseg.prompts.plans import OracleBox as OracleBox
+from mskseg.prompts.plans import OraclePoint as OraclePoint
+from mskseg.prompts.plans import PromptPlan as PromptPlan
+from mskseg.prompts.plans import SpecialistBox as SpecialistBox
 from mskseg.prompts.points import central_point as central_point
 from mskseg.prompts.points import error_point as error_point
 from mskseg.prompts.points import random_points as random_points

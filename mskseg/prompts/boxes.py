@@ -1,4 +1,4 @@
-"""Boxes from masks, padded, jittered, from the neighbouring slice, and filled."""
+"""Boxes from masks, padded, jittered and filled."""
 
 from __future__ import annotations
 
@@ -142,34 +142,6 @@ def jitter_boxes(
         )
     moved = _clipped(boxes + rng.uniform(-1.0, 1.0, size=boxes.shape) * reach, shape)
     return _at_least_a_pixel(moved, shape)
-
-
-def next_slice_boxes(
-    mask: npt.ArrayLike,
-    *,
-    spacing_mm: tuple[float, float],
-    margin_px: float,
-    min_area_mm2: float = MIN_AREA_MM2,
-) -> Floats:
-    """Boxes for a slice from the mask of its neighbour: tight boxes, widened by a margin.
-
-    Parameters
-    ----------
-    mask : (H, W) bool
-        Of the neighbouring slice: its reference, or what was predicted there.
-    spacing_mm, min_area_mm2
-        As `label_components`.
-    margin_px : float
-        How far the structure may move from one slice to the next, in pixels.
-
-    Returns
-    -------
-    boxes_xyxy : (N, 4) float64
-        (0, 4) if the mask has no component that is large enough.
-    """
-    boxes = boxes_from_mask(mask, spacing_mm=spacing_mm, min_area_mm2=min_area_mm2)
-    height, width = np.shape(mask)
-    return pad_boxes(boxes, pixels=margin_px, shape=(height, width))
 
 
 def fill_boxes(boxes_xyxy: npt.ArrayLike, shape: tuple[int, int]) -> Mask:

@@ -13,9 +13,8 @@ import pandas as pd
 
 from mskseg.case import Case
 from mskseg.errors import InputError
-from mskseg.evaluation.nested import nested_mean
-from mskseg.evaluation.rows import SCAN
-from mskseg.evaluation.summary import IN_THE_MEAN
+from mskseg.evaluation.averaging import IN_THE_MEAN, nested_mean
+from mskseg.evaluation.scoring import SCAN
 
 READINGS = ("left_out", "invented_is_0", "nothing_is_1")
 

@@ -12,8 +12,8 @@ import pandas as pd
 from scipy import stats
 
 from mskseg.errors import InputError
-from mskseg.evaluation.rows import SCAN
-from mskseg.evaluation.summary import IN_THE_MEAN
+from mskseg.evaluation.averaging import IN_THE_MEAN
+from mskseg.evaluation.scoring import SCAN
 
 KEYS = (*SCAN, "tissue", "slice")
 EFFECTS = {

@@ -17,15 +17,13 @@ from scipy import ndimage
 from skimage import morphology
 
 from mskseg.case import Case
-from mskseg.evaluation.case_run import CaseRun
 from mskseg.evaluation.metrics import relative_volume_error
-from mskseg.evaluation.prediction import LabelPrediction, PromptableSegmenter
-from mskseg.evaluation.rows import described_scan
+from mskseg.evaluation.prediction import LabelPrediction, PromptableSegmenter, SlicePredictor
+from mskseg.evaluation.scoring import described_scan
 from mskseg.evaluation.surfaces import checked_spacing, outline_mm
 from mskseg.prompts import label_components
 from mskseg.prompts.checks import bounding_slices, checked_mask
-from mskseg.prompts.oracle_plans import OracleBox
-from mskseg.prompts.plans import PromptPlan
+from mskseg.prompts.plans import OracleBox, PromptPlan
 
 SMOOTH_MM = 2.0
 """Standard deviation of the blur that `roughness` compares an outline with."""
@@ -131,8 +129,11 @@ def score_forms(
             **_forms(each),
         }
         for case in cases
-        for each in CaseRun(segmenter, case, slice_step=slice_step).predictions(asked)
-        if len(each.boxes_xyxy)
+        for predictions in SlicePredictor(segmenter).predict_case(
+            case, asked, slice_step=slice_step
+        )
+        for each in predictions.values()
+        if len(each.prompt)
     ]
     return pd.DataFrame(rows)
 

@@ -33,7 +33,7 @@ def failure_gallery(
     Parameters
     ----------
     found : sequence of LabelPrediction
-        From `mskseg.evaluation.case_run.CaseRun.predictions_on`, each with a box.
+        From `score_cases` with ``keep_masks=True``, each with a box.
     titles : sequence of str
         One for each.
     columns : int

@@ -15,7 +15,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from mskseg.case import Case, CaseSlice
-from mskseg.evaluation.rows import SCAN
+from mskseg.evaluation.scoring import SCAN
 from mskseg.evaluation.tissues import thickness_mm
 from mskseg.prompts.checks import bounding_slices
 from mskseg_studies.errors.biomarker_maps import Maps

@@ -12,10 +12,10 @@ from scipy import ndimage
 
 from mskseg.case import Case, CaseSlice
 from mskseg.errors import InputError
+from mskseg.evaluation.averaging import IN_THE_MEAN
+from mskseg.evaluation.loop import promptable_px
 from mskseg.evaluation.metrics import dice
-from mskseg.evaluation.prediction import promptable_px
-from mskseg.evaluation.rows import SCAN, described_scan
-from mskseg.evaluation.summary import IN_THE_MEAN
+from mskseg.evaluation.scoring import SCAN, described_scan
 from mskseg.evaluation.surfaces import checked_spacing
 from mskseg.prompts import MIN_AREA_MM2
 from mskseg.prompts.checks import checked_mask

@@ -6,10 +6,9 @@ from itertools import pairwise
 
 import pandas as pd
 
-from mskseg.evaluation.nested import nested_mean
-from mskseg.evaluation.rows import SCAN
-from mskseg.evaluation.summary import IN_THE_MEAN
-from mskseg.evaluation.volumes import volume_table
+from mskseg.evaluation.averaging import IN_THE_MEAN, nested_mean
+from mskseg.evaluation.scoring import SCAN
+from mskseg.evaluation.tables import volume_table
 
 _STRUCTURE = ["segmenter", "box_source", *SCAN, "tissue"]
 

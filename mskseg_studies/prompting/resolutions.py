@@ -15,9 +15,8 @@ from mskseg.errors import InputError
 from mskseg.evaluation.metrics import dice
 from mskseg.models.resolution import at_frame_size, coarsened
 from mskseg.models.segmenter import Segmenter
-from mskseg.prompts import MIN_AREA_MM2
-from mskseg.prompts.label_prompts import LabelPrompts, predict_arguments
-from mskseg.prompts.oracle_plans import OracleBox, OraclePlan
+from mskseg.prompts import MIN_AREA_MM2, Prompt
+from mskseg.prompts.plans import OracleBox, OraclePlan
 
 COARSER_IMAGE, OTHER_FRAME = "coarser image", "encoder at another size"
 
@@ -78,7 +77,7 @@ def score_resolutions(
     return pd.DataFrame(rows)
 
 
-_Asked = tuple[dict[str, str], NDArray[np.bool_], LabelPrompts]
+_Asked = tuple[dict[str, str], NDArray[np.bool_], Prompt]
 
 
 def _asked(case: Case, one: CaseSlice, plans: Sequence[OraclePlan]) -> Iterator[_Asked]:
@@ -87,14 +86,14 @@ def _asked(case: Case, one: CaseSlice, plans: Sequence[OraclePlan]) -> Iterator[
     for label in np.unique(label_map[label_map > 0]):
         mask = label_map == label
         for plan in plans:
-            given = plan.prompts_for(
+            given = plan.prompt_for(
                 mask,
                 spacing_mm=one.spacing_mm,
                 min_area_mm2=MIN_AREA_MM2,
                 key=(case.name, one.plane, one.index, int(label)),
             )
             if len(given):
-                described = {"prompt": plan.prompt, "box_source": plan.box_source}
+                described = {"prompt": plan.kind, "box_source": plan.box_source}
                 yield described | {"tissue": case.tissue(int(label))}, mask, given
 
 
@@ -105,19 +104,18 @@ def _scores(
     scale = np.divide(image.shape, one.image.shape)[::-1]  # of x, of y
     embedding = segmenter.embed(image)
     for described, mask, given in asked:
-        arguments: dict[str, Any] = predict_arguments([_scaled(given, scale, shape=image.shape)])
-        prediction = segmenter.predict(embedding, **arguments)
+        prediction = segmenter.predict(embedding, _scaled(given, scale, shape=image.shape))
         probability = prediction.probabilities[:, 0].max(axis=0)
         yield described, dice(mask, _enlarged(probability, mask.shape) > 0.5)
 
 
-def _scaled(
-    given: LabelPrompts, scale_xy: NDArray[np.float64], *, shape: tuple[int, ...]
-) -> LabelPrompts:
+def _scaled(given: Prompt, scale_xy: NDArray[np.float64], *, shape: tuple[int, ...]) -> Prompt:
     points = None if given.point_coords is None else given.point_coords * scale_xy
     # What reaches the edge must not pass it by rounding.
     most = np.tile(shape[::-1], 2).astype(np.float64)
-    boxes = np.minimum(given.boxes_xyxy * np.tile(scale_xy, 2), most)
+    boxes = given.boxes_xyxy
+    if boxes is not None:
+        boxes = np.minimum(boxes * np.tile(scale_xy, 2), most)
     return replace(given, boxes_xyxy=boxes, point_coords=points)
 
 

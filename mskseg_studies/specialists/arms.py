@@ -9,14 +9,11 @@ import pandas as pd
 
 from mskseg.case import Case
 from mskseg.errors import InputError
-from mskseg.evaluation.label_maps import score_label_maps
-from mskseg.evaluation.nested import nested_mean
+from mskseg.evaluation.averaging import nested_mean, summarise
 from mskseg.evaluation.prediction import Named, PromptableSegmenter
-from mskseg.evaluation.summary import summarise
-from mskseg.evaluation.tables import score_cases
-from mskseg.evaluation.volumes import volume_table
-from mskseg.prompts.oracle_plans import OracleBox
-from mskseg.prompts.plans import SpecialistBox
+from mskseg.evaluation.scoring import score_cases, score_label_maps
+from mskseg.evaluation.tables import volume_table
+from mskseg.prompts.plans import OracleBox, SpecialistBox
 from mskseg_studies.specialists.volumes import Predictions
 
 TOLD, FINDS = "told where", "finds it"

@@ -11,10 +11,9 @@ import pandas as pd
 
 from mskseg.case import Case
 from mskseg.errors import InputError
-from mskseg.evaluation.label_maps import score_label_maps
 from mskseg.evaluation.prediction import PromptableSegmenter
-from mskseg.evaluation.tables import score_cases
-from mskseg.prompts.oracle_plans import OracleBox
+from mskseg.evaluation.scoring import score_cases, score_label_maps
+from mskseg.prompts.plans import OracleBox
 from mskseg_studies.specialists.specialist import Specialist
 
 Model = PromptableSegmenter | Specialist

@@ -13,7 +13,7 @@ from torch.nn import functional
 
 from mskseg.case import Case, CaseSlice
 from mskseg.errors import InputError
-from mskseg.evaluation.prediction import check_has_reference
+from mskseg.evaluation.loop import check_has_reference
 from mskseg.prompts import boxes_from_mask, jitter_boxes, label_components
 from mskseg_studies.specialists.config import SpecialistConfig
 from mskseg_studies.specialists.frames import box_frames, image_frame, label_frame

@@ -21,7 +21,7 @@ from mskseg.case import Case
 from mskseg.errors import InputError
 from mskseg.models.segmenter import Prediction, available_device
 from mskseg.models.weights import write_safetensors
-from mskseg.prompts import check_boxes
+from mskseg.prompts import Prompt, check_boxes
 from mskseg.volume import LabelMap
 from mskseg_studies.specialists.config import SpecialistConfig
 from mskseg_studies.specialists.frames import box_frames, image_frame, out_of_frame
@@ -127,6 +127,7 @@ class Specialist:
     def predict(
         self,
         embedding: SliceFrame,
+        prompt: Prompt | None = None,
         /,
         *,
         boxes_xyxy: ArrayLike | None = None,
@@ -144,6 +145,8 @@ class Specialist:
         """
         if self.config.prompt != "box":
             raise InputError(f"{self.name} takes no prompt; call segment(cases)")
+        if prompt is not None:
+            boxes_xyxy, point_coords = prompt.boxes_xyxy, prompt.point_coords
         if boxes_xyxy is None or point_coords is not None or point_labels is not None:
             raise InputError(f"{self.name} was trained with boxes only; give boxes_xyxy")
         boxes = check_boxes(np.atleast_2d(boxes_xyxy), embedding.shape)

@@ -11,14 +11,13 @@ import pandas as pd
 
 from mskseg.case import Case, CaseSet
 from mskseg.datasets.splits import Part
-from mskseg.evaluation.tables import score_cases
+from mskseg.evaluation.scoring import score_cases
 from mskseg.finetuning.config import FineTuneConfig
 from mskseg.finetuning.loop import OnEpoch, fine_tune
 from mskseg.finetuning.result import FineTuneResult
 from mskseg.models.embeddings import EmbeddingCache
 from mskseg.models.segmenter import Segmenter
-from mskseg.prompts.oracle_plans import OracleBox
-from mskseg.prompts.plans import PromptPlan
+from mskseg.prompts.plans import OracleBox, PromptPlan
 from mskseg_studies.tuning.gains import ZERO_SHOT, subject_means
 from mskseg_studies.tuning.subsets import find_subset
 

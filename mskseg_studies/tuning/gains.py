@@ -7,9 +7,8 @@ from collections.abc import Iterable
 import pandas as pd
 
 from mskseg.errors import InputError
+from mskseg.evaluation.averaging import IN_THE_MEAN, nested_mean
 from mskseg.evaluation.bootstrap import interval_of_mean
-from mskseg.evaluation.nested import nested_mean
-from mskseg.evaluation.summary import IN_THE_MEAN
 from mskseg_studies.tuning.subsets import Subset
 
 ZERO_SHOT = "zero-shot"

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from mskseg.errors import InputError
 from mskseg.evaluation.prediction import PromptableSegmenter
+from mskseg.prompts import Prompt
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,10 +67,10 @@ class Ensemble:
         """Encode one slice (H, W) with every member."""
         return tuple(each.embed(image) for each in self.members)
 
-    def predict(self, embedding: tuple[Any, ...], **prompts: Any) -> EnsemblePrediction:
-        """Answer N prompts; the arguments are those of `mskseg.models.Segmenter.predict`."""
+    def predict(self, embedding: tuple[Any, ...], prompt: Prompt, /) -> EnsemblePrediction:
+        """Answer N prompts; as `mskseg.models.Segmenter.predict`."""
         answers = [
-            member.predict(embedded, **prompts)
+            member.predict(embedded, prompt)
             for member, embedded in zip(self.members, embedding, strict=True)
         ]
         mean = np.mean([each.probabilities[:, :1] for each in answers], axis=0)

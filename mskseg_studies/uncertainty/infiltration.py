@@ -13,7 +13,7 @@ from mskseg.case import Case, CaseSet, CaseSlice
 from mskseg.datasets.loading import load_cases
 from mskseg.datasets.selection import fullest_slice, load_some
 from mskseg.datasets.splits import Part
-from mskseg.evaluation.prediction import check_has_reference
+from mskseg.evaluation.loop import check_has_reference
 from mskseg.volume import LabelMap, Volume, check_same_grid
 from mskseg_studies.errors.biomarker_maps import fat_maps
 from mskseg_studies.errors.biomarkers import mean_inside

@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 
 from mskseg.case import Case, CaseSlice
 from mskseg.errors import InputError
+from mskseg.evaluation.loop import check_has_reference
 from mskseg.evaluation.multiclass import checked_probabilities
-from mskseg.evaluation.prediction import check_has_reference
 from mskseg.volume import LabelMap
 
 BoolMask = NDArray[np.bool_]

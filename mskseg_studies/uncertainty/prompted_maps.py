@@ -10,13 +10,10 @@ from numpy.typing import NDArray
 
 from mskseg.case import Case, CaseSlice
 from mskseg.errors import InputError
-from mskseg.evaluation.case_run import CaseRun
 from mskseg.evaluation.multiclass import multiclass_probabilities
-from mskseg.evaluation.prediction import PromptableSegmenter
-from mskseg.prompts import MIN_AREA_MM2
-from mskseg.prompts.label_prompts import LabelPrompts, predict_arguments
-from mskseg.prompts.oracle_plans import OracleBox, OraclePoint
-from mskseg.prompts.plans import PromptPlan
+from mskseg.evaluation.prediction import PromptableSegmenter, SlicePredictor
+from mskseg.prompts import MIN_AREA_MM2, Prompt, boxes_from_mask
+from mskseg.prompts.plans import OracleBox, OraclePoint, PromptPlan
 from mskseg_studies.uncertainty.ensembles import Ensemble
 from mskseg_studies.uncertainty.map_sources import SliceMaps, with_labels
 
@@ -122,29 +119,29 @@ class PromptedMaps:
         given = [self._prompts(narrowed, plan, step=step) for plan in self._plans]
         return self._maps(chosen[0], [each.get(index, {}) for each in given])
 
-    def _prompts(
-        self, case: Case, plan: PromptPlan, *, step: int
-    ) -> dict[int, dict[int, LabelPrompts]]:
+    def _prompts(self, case: Case, plan: PromptPlan, *, step: int) -> dict[int, dict[int, Prompt]]:
         """Prompts by slice and label."""
-        found: dict[int, dict[int, LabelPrompts]] = {}
+        found: dict[int, dict[int, Prompt]] = {}
         if isinstance(plan, OracleBox | OraclePoint):
             for one in case.slices(labelled_only=False, step=step):
                 found[one.index] = self._oracle_prompts(case, one, plan)
             return found
-        run = CaseRun(self._ensemble, case, min_area_mm2=self._min_area_mm2, slice_step=step)
-        for each in run.predictions(plan):
-            if len(each.boxes_xyxy):
-                of_slice = found.setdefault(each.case_slice.index, {})
-                of_slice[each.label] = LabelPrompts(each.boxes_xyxy)
+        predictor = SlicePredictor(self._ensemble)
+        for predictions in predictor.predict_case(
+            case, plan, slice_step=step, min_area_mm2=self._min_area_mm2
+        ):
+            for label, each in predictions.items():
+                if len(each.prompt):
+                    found.setdefault(each.case_slice.index, {})[label] = each.prompt
         return found
 
     def _oracle_prompts(
         self, case: Case, one: CaseSlice, plan: OracleBox | OraclePoint
-    ) -> dict[int, LabelPrompts]:
+    ) -> dict[int, Prompt]:
         label_map = np.asarray(one.label_map)
         found = {}
         for label in np.unique(label_map[label_map > 0]).tolist():
-            given = plan.prompts_for(
+            given = plan.prompt_for(
                 label_map == label,
                 spacing_mm=one.spacing_mm,
                 min_area_mm2=self._min_area_mm2,
@@ -154,7 +151,7 @@ class PromptedMaps:
                 found[label] = given
         return found
 
-    def _maps(self, one: CaseSlice, given: Sequence[Mapping[int, LabelPrompts]]) -> SliceMaps:
+    def _maps(self, one: CaseSlice, given: Sequence[Mapping[int, Prompt]]) -> SliceMaps:
         answers = [
             self._answer(member, one, prompts)
             for prompts in given
@@ -168,22 +165,28 @@ class PromptedMaps:
             one,
             self._labels,
             np.stack(joined),
-            {label: given[0][label].boxes_xyxy for label in prompted},
+            {label: self._boxes(one, label, given[0][label]) for label in prompted},
             {label: _mean_of(answers, label) > 0.5 for label in prompted},
             {label: _opinion(answers, label) for label in prompted},
             prompted=True,
         )
 
+    def _boxes(self, one: CaseSlice, label: int, prompt: Prompt) -> NDArray[np.float64]:
+        """Boxes given for a label; for points the tight boxes of the components they lie in."""
+        if prompt.boxes_xyxy is not None:
+            return prompt.boxes_xyxy
+        mask = np.asarray(one.label_map) == label
+        return boxes_from_mask(mask, spacing_mm=one.spacing_mm, min_area_mm2=self._min_area_mm2)
+
     def _answer(
-        self, member: PromptableSegmenter, one: CaseSlice, prompts: Mapping[int, LabelPrompts]
+        self, member: PromptableSegmenter, one: CaseSlice, prompts: Mapping[int, Prompt]
     ) -> _Answer:
         """Ask one member about all tissues of a slice in one call."""
         labels = [label for label, each in prompts.items() for _ in range(len(each))]
         if not labels:
             return np.empty((0, *one.image.shape), dtype=np.float32), [], np.empty(0)
-        prediction = member.predict(
-            member.embed(one.image), **predict_arguments(list(prompts.values()))
-        )
+        prompt = Prompt.joined(list(prompts.values()))
+        prediction = member.predict(member.embed(one.image), prompt)
         return prediction.probabilities[:, 0], labels, prediction.predicted_iou[:, 0]
 
 

@@ -13,8 +13,8 @@ import torch
 import mskseg
 from mskseg.datasets.manifest import load_manifest
 from mskseg.errors import InputError
-from mskseg.evaluation.tables import score_cases
-from mskseg.prompts.oracle_plans import OracleBox
+from mskseg.evaluation.scoring import score_cases
+from mskseg.prompts.plans import OracleBox
 from mskseg.provenance import read_provenance
 from mskseg_mini import assessed_scans, assessed_scenes
 from mskseg_mini.assess import card_path

@@ -51,10 +51,10 @@ def test_the_encoder_does_not_depend_on_the_rest_of_the_batch(sam: Sam):
 
 
 def test_the_shipped_weights_beat_the_filled_box_on_the_phantom():
-    from mskseg.evaluation.summary import summarise
-    from mskseg.evaluation.tables import score_cases
+    from mskseg.evaluation.averaging import summarise
+    from mskseg.evaluation.scoring import score_cases
     from mskseg.models.checkpoints import load_segmenter
-    from mskseg.prompts.oracle_plans import OracleBox
+    from mskseg.prompts.plans import OracleBox
     from mskseg_phantom.scans import make_thigh
 
     case = make_thigh(17, shape=(192, 192, 4))
@@ -66,11 +66,11 @@ def test_the_shipped_weights_beat_the_filled_box_on_the_phantom():
 @pytest.mark.real
 def test_the_shipped_weights_beat_the_filled_box_on_a_real_vertebral_body(real_data):
     from mskseg.case import Case
-    from mskseg.evaluation.summary import summarise
-    from mskseg.evaluation.tables import score_cases
+    from mskseg.evaluation.averaging import summarise
+    from mskseg.evaluation.scoring import score_cases
     from mskseg.io.readers import load_image, load_label_map
     from mskseg.models.checkpoints import load_segmenter
-    from mskseg.prompts.oracle_plans import OracleBox
+    from mskseg.prompts.plans import OracleBox
 
     folder = real_data / "tptbox"
     reference = load_label_map(folder / "sub-mri_seg-subreg_label-6_msk.nii.gz")

@@ -15,7 +15,7 @@ import numpy as np
 from mskseg.case import Case
 from mskseg.datasets.splits import check_nobody_twice
 from mskseg.errors import InputError
-from mskseg.evaluation.prediction import check_has_reference
+from mskseg.evaluation.loop import check_has_reference
 from mskseg.files import written_atomically
 from mskseg.io.readers import save_nifti
 from mskseg.prompts import boxes_from_mask, fill_boxes

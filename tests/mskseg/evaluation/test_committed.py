@@ -6,8 +6,7 @@ import pandas as pd
 import pytest
 
 from mskseg.errors import InputError
-from mskseg.evaluation.committed import committed_results
-from mskseg.evaluation.tables import write_table
+from mskseg.evaluation.tables import committed_results, write_table
 
 FACTS = {"segmenter": {"name": "net", "sha256": "0123456789abcdef"}}
 

@@ -10,14 +10,12 @@ import pytest
 
 from mskseg.case import Case
 from mskseg.errors import InputError
-from mskseg.evaluation.label_maps import score_label_maps
+from mskseg.evaluation.averaging import summarise
 from mskseg.evaluation.metrics import dice
-from mskseg.evaluation.summary import dice_table, summarise
-from mskseg.evaluation.tables import COLUMNS, score_cases
-from mskseg.evaluation.volumes import volume_table
+from mskseg.evaluation.scoring import COLUMNS, score_cases, score_label_maps
+from mskseg.evaluation.tables import dice_table, volume_table
 from mskseg.prompts import fill_boxes
-from mskseg.prompts.oracle_plans import OracleBox
-from mskseg.prompts.plans import SpecialistBox
+from mskseg.prompts.plans import OracleBox, SpecialistBox
 from mskseg.volume import LabelMap, Volume
 
 MODEL = SimpleNamespace(name="U-Net", miniature=True)
@@ -31,8 +29,8 @@ class BoxFiller:
     def embed(self, image):
         return image
 
-    def predict(self, embedding, *, boxes_xyxy=None, point_coords=None, point_labels=None):
-        masks = np.stack([fill_boxes(box, embedding.shape) for box in boxes_xyxy])
+    def predict(self, embedding, prompt):
+        masks = np.stack([fill_boxes(box, embedding.shape) for box in prompt.boxes_xyxy])
         return SimpleNamespace(masks=masks[:, None], predicted_iou=np.full((len(masks), 1), 0.9))
 
 

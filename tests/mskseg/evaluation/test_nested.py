@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from mskseg.errors import InputError
-from mskseg.evaluation.nested import nested_mean
+from mskseg.evaluation.averaging import nested_mean
 
 
 def row(subject, tissue, dice, **more):
@@ -51,7 +51,7 @@ def test_means_by_a_level_itself():
 
 
 def test_what_is_missing_is_named():
-    with pytest.raises(InputError, match="of 1 rows came that lacks way, tissue"):
+    with pytest.raises(InputError, match="got 1 rows without way, tissue"):
         nested_mean(pd.DataFrame([row("s1", "bone", 1.0)]).drop(columns="tissue"), by=["way"])
-    with pytest.raises(InputError, match="of 0 rows"):
+    with pytest.raises(InputError, match="got 0 rows"):
         nested_mean(pd.DataFrame(columns=["dataset", "subject", "tissue", "dice"]), by=[])

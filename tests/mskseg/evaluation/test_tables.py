@@ -12,13 +12,13 @@ import pytest
 
 from mskseg.case import Case
 from mskseg.errors import InputError, OutputError
-from mskseg.evaluation.case_run import CaseRun
+from mskseg.evaluation.averaging import summarise
 from mskseg.evaluation.metrics import dice
-from mskseg.evaluation.summary import dice_table, summarise
-from mskseg.evaluation.tables import COLUMNS, score_cases, write_table
+from mskseg.evaluation.prediction import predict_slice
+from mskseg.evaluation.scoring import COLUMNS, score_cases
+from mskseg.evaluation.tables import dice_table, write_table
 from mskseg.prompts import fill_boxes
-from mskseg.prompts.oracle_plans import OracleBox, OraclePoint
-from mskseg.prompts.plans import NeighbourBox
+from mskseg.prompts.plans import NeighbourBox, OracleBox, OraclePoint
 from mskseg.provenance import read_provenance
 from mskseg.volume import LabelMap, Volume
 
@@ -37,10 +37,11 @@ class FakeSegmenter:
         self.embedded.append(image.tobytes())
         return image
 
-    def predict(self, embedding, *, boxes_xyxy=None, point_coords=None, point_labels=None):
+    def predict(self, embedding, prompt):
+        boxes_xyxy, point_coords = prompt.boxes_xyxy, prompt.point_coords
         if boxes_xyxy is None:
             self.calls.append(point_coords)
-            assert point_labels.shape == point_coords.shape[:2]
+            assert prompt.point_labels.shape == point_coords.shape[:2]
             boxes_xyxy = np.concatenate([point_coords[:, 0] - 3, point_coords[:, 0] + 3], axis=1)
         else:
             self.calls.append(boxes_xyxy)
@@ -283,13 +284,11 @@ def test_plans_are_compared_on_the_same_pairs_with_a_reference():
 def test_one_slice_of_a_run_is_what_stands_in_the_table():
     case = make_case(two_blocks, extra=bright_everywhere)
     table, segmenter = score(case, OracleBox(jitter_px=3))
-    found = CaseRun(segmenter, case).predictions_on(OracleBox(jitter_px=3), 4)
+    found = predict_slice(segmenter, case, case.slice(4), OracleBox(jitter_px=3))
     rows = table[table["slice"] == 4].set_index("label")
     assert list(found) == rows.index.tolist() == [1, 2]
     for label, each in found.items():
         assert dice(each.reference, each.prediction) == rows.loc[label, "dice"]
-    with pytest.raises(InputError, match="slice 99 of own data/s1"):
-        CaseRun(segmenter, case).predictions_on(OracleBox(), 99)
 
 
 # the mean
@@ -449,8 +448,8 @@ def test_a_table_without_a_name_for_it_is_an_old_table_or_a_new_one(tmp_path):
 @pytest.mark.parametrize(
     ("cases", "prompts", "more", "message"),
     [
-        ([], OracleBox(), {}, "no case to score"),
-        (None, [], {}, "no prompt plan"),
+        ([], OracleBox(), {}, "expected one case or more"),
+        (None, [], {}, "expected one prompt plan"),
         (None, [OracleBox(), OracleBox(seed=4)], {}, "two prompt plans are both called"),
         (None, OracleBox(), {"slice_step": 0}, "slice_step is 0"),
         (None, OracleBox(), {"min_area_mm2": -1}, "min_area_mm2 is -1"),

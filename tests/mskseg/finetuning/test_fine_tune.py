@@ -19,9 +19,9 @@ MODES = ("full", "encoder_decoder", "decoder", "lora")
 
 
 def scores(segmenter, cases) -> float:
-    from mskseg.evaluation.summary import summarise
-    from mskseg.evaluation.tables import score_cases
-    from mskseg.prompts.oracle_plans import OracleBox
+    from mskseg.evaluation.averaging import summarise
+    from mskseg.evaluation.scoring import score_cases
+    from mskseg.prompts.plans import OracleBox
 
     table = score_cases(segmenter, cases, prompts=OracleBox(), progress=False)
     return float(summarise(table)["dice"].iloc[0])

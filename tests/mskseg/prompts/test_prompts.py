@@ -17,7 +17,6 @@ from mskseg.prompts import (
     fill_boxes,
     jitter_boxes,
     label_components,
-    next_slice_boxes,
     pad_boxes,
     random_points,
 )
@@ -117,7 +116,6 @@ def test_pixels_that_touch_at_a_corner_are_one_component():
 
 def test_empty_mask_has_no_box():
     assert boxes_from_mask(np.zeros(SHAPE), **UNIT).shape == (0, 4)
-    assert next_slice_boxes(np.zeros(SHAPE), spacing_mm=(1, 1), margin_px=2).shape == (0, 4)
     assert not fill_boxes(np.empty((0, 4)), SHAPE).any()
 
 
@@ -186,12 +184,6 @@ def test_negative_or_endless_amounts_are_refused(amount):
         jitter_boxes([1, 1, 5, 5], shape=SHAPE, rng=rng, pixels=amount)
     with pytest.raises(InputError, match="relative jitter is a finite number"):
         jitter_boxes([1, 1, 5, 5], shape=SHAPE, rng=rng, relative=amount)
-
-
-def test_next_slice_box_is_the_tight_box_with_a_margin():
-    mask = drawn((4, 5, 14, 15)) | drawn((20, 0, 21, 1))
-    boxes = next_slice_boxes(mask, spacing_mm=(1.0, 1.0), margin_px=3)
-    assert boxes.tolist() == [[1, 2, 17, 18]]
 
 
 @given(some_masks)

@@ -14,8 +14,7 @@ import pytest
 import yaml
 
 from mskseg.evaluation.tables import write_table
-from mskseg.prompts.oracle_plans import OracleBox
-from mskseg.prompts.plans import NeighbourBox
+from mskseg.prompts.plans import NeighbourBox, OracleBox
 from mskseg.workbook import load_notebook, read_sizes
 from mskseg_studies.claims.ledger import judge
 from mskseg_studies.claims.measuring import AbsentError, VanishedError, measure_table, select

@@ -62,8 +62,8 @@ class Filling:
     def embed(self, image):
         return image
 
-    def predict(self, embedding, *, boxes_xyxy):
-        masks = np.stack([fill_boxes(box, embedding.shape) for box in boxes_xyxy])
+    def predict(self, embedding, prompt):
+        masks = np.stack([fill_boxes(box, embedding.shape) for box in prompt.boxes_xyxy])
         return SimpleNamespace(masks=masks[:, None], predicted_iou=np.ones((len(masks), 1)))
 
 

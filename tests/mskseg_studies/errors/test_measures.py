@@ -6,9 +6,8 @@ import numpy as np
 import pytest
 
 from mskseg.case import Case
-from mskseg.evaluation.tables import COLUMNS, score_cases
-from mskseg.prompts.oracle_plans import OracleBox
-from mskseg.prompts.plans import NeighbourBox
+from mskseg.evaluation.scoring import COLUMNS, score_cases
+from mskseg.prompts.plans import NeighbourBox, OracleBox
 from mskseg.volume import LabelMap, Volume
 from mskseg_studies.errors import measures as module
 from mskseg_studies.errors.measures import Measures

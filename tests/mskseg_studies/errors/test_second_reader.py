@@ -10,7 +10,7 @@ from scipy import ndimage
 from mskseg.case import Case
 from mskseg.errors import InputError
 from mskseg.evaluation.metrics import assd_mm, dice
-from mskseg.evaluation.rows import SCAN
+from mskseg.evaluation.scoring import SCAN
 from mskseg.volume import LabelMap, Volume
 from mskseg_studies.errors.second_reader import on_same_pairs, reader_ceiling, second_reading
 

@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from mskseg.evaluation.tables import score_cases
-from mskseg.prompts.oracle_plans import OracleBox
+from mskseg.evaluation.scoring import score_cases
+from mskseg.prompts.plans import OracleBox
 from mskseg_studies.errors.stacking import drift, stack_scores, with_distance
 
 

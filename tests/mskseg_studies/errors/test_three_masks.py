@@ -8,8 +8,8 @@ import pytest
 
 from mskseg.case import Case
 from mskseg.errors import InputError
-from mskseg.evaluation.tables import score_cases
-from mskseg.prompts.oracle_plans import OracleBox
+from mskseg.evaluation.scoring import score_cases
+from mskseg.prompts.plans import OracleBox
 from mskseg.volume import LabelMap, Volume
 from mskseg_studies.errors.recall import most_lost, predictions_of
 from mskseg_studies.errors.three_masks import score_three_masks, summarise_choice

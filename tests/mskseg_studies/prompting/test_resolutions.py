@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from mskseg.errors import InputError
-from mskseg.prompts.oracle_plans import OracleBox, OraclePoint
+from mskseg.prompts.plans import OracleBox, OraclePoint
 from mskseg_studies.prompting import resolutions
 from mskseg_studies.prompting.resolutions import COARSER_IMAGE, OTHER_FRAME, score_resolutions
 
@@ -25,7 +25,8 @@ class FilledBoxes:
         self.shapes.append(image.shape)
         return image
 
-    def predict(self, embedding, *, boxes_xyxy=None, point_coords=None, point_labels=None):
+    def predict(self, embedding, prompt):
+        boxes_xyxy, point_coords = prompt.boxes_xyxy, prompt.point_coords
         height, width = embedding.shape
         if boxes_xyxy is None:
             self.points.append(point_coords)

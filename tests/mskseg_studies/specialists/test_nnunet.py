@@ -11,8 +11,8 @@ import pytest
 
 from mskseg.case import Case
 from mskseg.errors import InputError, OutputError
-from mskseg.evaluation.label_maps import score_label_maps
-from mskseg.evaluation.volumes import volume_table
+from mskseg.evaluation.scoring import score_label_maps
+from mskseg.evaluation.tables import volume_table
 from mskseg.io.readers import load_image, load_label_map, save_nifti
 from mskseg.volume import LabelMap, Volume
 from mskseg_phantom.scans import make_phantom

@@ -9,12 +9,11 @@ import pytest
 import torch
 
 from mskseg.errors import InputError
-from mskseg.evaluation.label_maps import score_label_maps
-from mskseg.evaluation.summary import summarise
-from mskseg.evaluation.tables import COLUMNS, score_cases
-from mskseg.evaluation.volumes import volume_table
+from mskseg.evaluation.averaging import summarise
+from mskseg.evaluation.scoring import COLUMNS, score_cases, score_label_maps
+from mskseg.evaluation.tables import volume_table
 from mskseg.prompts import fill_boxes
-from mskseg.prompts.oracle_plans import OracleBox
+from mskseg.prompts.plans import OracleBox
 from mskseg.volume import LabelMap
 from mskseg_studies.specialists.config import SpecialistConfig
 from mskseg_studies.specialists.frames import box_frames, image_frame, label_frame, out_of_frame

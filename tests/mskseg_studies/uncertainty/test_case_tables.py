@@ -19,8 +19,7 @@ from mskseg.errors import InputError
 from mskseg.evaluation.metrics import dice
 from mskseg.evaluation.multiclass import FLOOR, as_classes
 from mskseg.prompts import fill_boxes
-from mskseg.prompts.oracle_plans import OracleBox, OraclePoint
-from mskseg.prompts.plans import NeighbourBox
+from mskseg.prompts.plans import NeighbourBox, OracleBox, OraclePoint
 from mskseg.volume import LabelMap, Volume
 from mskseg_studies.errors.biomarker_maps import load_maps
 from mskseg_studies.uncertainty.case_sums import look_at
@@ -50,7 +49,8 @@ class BoxFiller:
     def embed(self, image):
         return image
 
-    def predict(self, embedding, *, boxes_xyxy=None, point_coords=None, point_labels=None):
+    def predict(self, embedding, prompt):
+        boxes_xyxy, point_coords = prompt.boxes_xyxy, prompt.point_coords
         if boxes_xyxy is None:
             boxes_xyxy = np.concatenate([point_coords[:, 0] - 3, point_coords[:, 0] + 3], axis=1)
         filled = np.stack([fill_boxes(box, embedding.shape) for box in boxes_xyxy])

@@ -13,6 +13,7 @@ from scipy.special import softmax
 from scipy.stats import entropy as scipy_entropy
 
 from mskseg.errors import InputError
+from mskseg.prompts import Prompt
 from mskseg_studies.uncertainty.ensembles import Ensemble
 from mskseg_studies.uncertainty.entropy import entropy, entropy_parts, member_variance
 from mskseg_studies.uncertainty.temperature import fit_temperature
@@ -74,15 +75,17 @@ class Fixed:
     def embed(self, image):
         return image
 
-    def predict(self, embedding, *, boxes_xyxy):
-        p = np.full((len(boxes_xyxy), 1, *embedding.shape), self.probability, np.float32)
-        iou = np.full((len(boxes_xyxy), 1), self.probability, np.float32)
+    def predict(self, embedding, prompt):
+        p = np.full((len(prompt), 1, *embedding.shape), self.probability, np.float32)
+        iou = np.full((len(prompt), 1), self.probability, np.float32)
         return SimpleNamespace(masks=p > 0.5, probabilities=p, predicted_iou=iou)
 
 
 def test_an_ensemble_answers_with_the_mean_of_its_members():
     ensemble = Ensemble([Fixed(0.4), Fixed(0.4), Fixed(0.9, miniature=True)])
-    prediction = ensemble.predict(ensemble.embed(np.zeros((4, 5))), boxes_xyxy=np.zeros((2, 4)))
+    prediction = ensemble.predict(
+        ensemble.embed(np.zeros((4, 5))), Prompt(boxes_xyxy=np.zeros((2, 4)))
+    )
     assert prediction.probabilities.shape == (2, 1, 4, 5)
     assert prediction.probabilities == pytest.approx(1.7 / 3)
     assert prediction.masks.all(), "two of three say no, the mean says yes"

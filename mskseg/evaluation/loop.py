@@ -1,0 +1,209 @@
+"""The loop over cases, slices and labels: what a prompt plan asks about each slice.
+
+It stands here once. An experiment is what is done with each `PromptedSlice`: `score_cases` predicts
+and scores it; a study of clicks, resolutions or probabilities does something else with it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+from tqdm.auto import tqdm
+
+from mskseg.errors import InputError
+from mskseg.prompts import MIN_AREA_MM2, Prompt, label_components
+from mskseg.prompts.checks import bounding_slices
+from mskseg.prompts.plans import SlicePlan
+
+if TYPE_CHECKING:
+    from mskseg.case import Case, CaseSlice
+    from mskseg.volume import Plane
+
+BoolMask = NDArray[np.bool_]
+
+
+@dataclass(frozen=True, eq=False)
+class PromptedSlice:
+    """One slice of one case, with what a plan asks about its labels.
+
+    Attributes
+    ----------
+    case : Case
+    case_slice : CaseSlice
+        Image, reference, spacing, plane and index.
+    prompts : mapping of int to Prompt
+        By label, for the labels that the reference has on the slice or that the plan asks about;
+        of length 0 where the plan has nothing to ask, such as for components under the minimum
+        area.
+    min_area_mm2 : float
+        Components below got no prompt.
+    is_missing : bool
+        The plan has nothing to take prompts from for the whole case: a specialist that failed.
+    """
+
+    case: Case
+    case_slice: CaseSlice
+    prompts: Mapping[int, Prompt]
+    min_area_mm2: float = MIN_AREA_MM2
+    is_missing: bool = False
+
+    @property
+    def labels(self) -> tuple[int, ...]:
+        """The labels of `prompts`, in their order: ascending, but for a propagation."""
+        return tuple(self.prompts)
+
+    @cached_property
+    def references(self) -> dict[int, BoolMask]:
+        """The reference of each label, (H, W) bool; empty masks where the case has none."""
+        return {label: reference_mask(self.case_slice, label) for label in self.prompts}
+
+    @cached_property
+    def promptable_px(self) -> dict[int, int]:
+        """For each label, the pixels of its reference in components of the minimum area or more."""
+        return {
+            label: promptable_px(
+                mask, spacing_mm=self.case_slice.spacing_mm, min_area_mm2=self.min_area_mm2
+            )
+            for label, mask in self.references.items()
+        }
+
+    @cached_property
+    def prompt(self) -> Prompt:
+        """All prompts of the slice in one, label after label, for a single call of the decoder."""
+        return Prompt.joined(list(self.prompts.values()))
+
+    def rows(self, label: int) -> slice:
+        """Rows of `prompt`, and so of its prediction, that are about a label."""
+        before = self.labels[: self.labels.index(label)]
+        start = sum(len(self.prompts[other]) for other in before)
+        return slice(start, start + len(self.prompts[label]))
+
+
+def prompted_slices(
+    cases: Case | Iterable[Case],
+    plan: SlicePlan,
+    *,
+    plane: Plane | None = None,
+    slice_step: int = 1,
+    min_area_mm2: float = MIN_AREA_MM2,
+    labelled_only: bool = False,
+    progress: bool = False,
+    description: str = "",
+) -> Iterator[PromptedSlice]:
+    """Go through the slices of cases and carry out a plan on each.
+
+    Parameters
+    ----------
+    cases : Case or iterable of Case
+        Each with a reference; read one after the other.
+    plan : OracleBox, OraclePoint or SpecialistBox
+        Where the prompts come from. `NeighbourBox` needs predictions: see
+        `mskseg.evaluation.prediction.SlicePredictor.predict_case`.
+    plane : {"axial", "coronal", "sagittal"}, optional
+        Default: each case's own, the acquired plane.
+    slice_step : int
+        Take every `slice_step`-th slice.
+    min_area_mm2 : float
+        Components below get no prompt, in square millimetres.
+    labelled_only : bool
+        Leave out slices without a label first, then count the steps.
+    progress : bool
+        Show a progress bar on stderr.
+    description : str
+        Of the bar.
+
+    Yields
+    ------
+    PromptedSlice
+        One for each slice, in the order of cases and slices; also where nothing is prompted.
+
+    Raises
+    ------
+    InputError
+        If there is no case, a case has no reference, or the step or the area is out of range.
+    """
+    check_amounts(slice_step=slice_step, min_area_mm2=min_area_mm2)
+    with tqdm(desc=description, unit="slice", total=0, disable=not progress) as bar:
+        for case in listed_cases(cases):
+            slices = list(case.slices(plane, labelled_only=labelled_only, step=slice_step))
+            bar.total = (bar.total or 0) + len(slices)
+            for case_slice in slices:
+                yield prompt_slice(case, case_slice, plan, min_area_mm2=min_area_mm2)
+                bar.update()
+
+
+def prompt_slice(
+    case: Case, case_slice: CaseSlice, plan: SlicePlan, *, min_area_mm2: float = MIN_AREA_MM2
+) -> PromptedSlice:
+    """Carry out a plan on one slice of a case; arguments and errors as in `prompted_slices`."""
+    source = plan.source_map(case, case_slice)
+    labels = labels_on(case_slice)
+    prompts = {}
+    for label in sorted(labels | set(np.unique(source[source != 0]).tolist())):
+        prompt = plan.prompt_for(
+            source == label,
+            spacing_mm=case_slice.spacing_mm,
+            min_area_mm2=min_area_mm2,
+            key=(case.name, case_slice.plane, case_slice.index, label),
+        )
+        if len(prompt) or label in labels:
+            prompts[label] = prompt
+    return PromptedSlice(case, case_slice, prompts, min_area_mm2, plan.is_missing(case))
+
+
+def labels_on(case_slice: CaseSlice) -> set[int]:
+    """Labels of the reference on a slice, without the background."""
+    if case_slice.label_map is None:
+        return set()
+    return set(np.unique(case_slice.label_map).tolist()) - {0}
+
+
+def reference_mask(case_slice: CaseSlice, label: int) -> BoolMask:
+    """Return the reference of a label on a slice, (H, W) bool; empty if the case has none."""
+    if case_slice.label_map is None:
+        return np.zeros(case_slice.image.shape, dtype=bool)
+    mask: BoolMask = case_slice.label_map == label
+    return mask
+
+
+def promptable_px(mask: BoolMask, *, spacing_mm: tuple[float, float], min_area_mm2: float) -> int:
+    """Count the pixels of a mask (H, W) in components of the minimum area or more."""
+    if not mask.any():
+        return 0
+    components, _ = label_components(
+        mask[bounding_slices(mask)], spacing_mm=spacing_mm, min_area_mm2=min_area_mm2
+    )
+    return int(np.count_nonzero(components))
+
+
+def listed_cases(cases: Case | Iterable[Case]) -> list[Case]:
+    """List the cases, a case alone too; refuse them all before the first is worked on."""
+    listed = list(cases) if isinstance(cases, Iterable) else [cases]
+    if not listed:
+        raise InputError("expected one case or more, got none; check the selection")
+    for case in listed:
+        check_has_reference(case)
+    return listed
+
+
+def check_has_reference(case: Case) -> None:
+    """Refuse a case without a reference (InputError)."""
+    if case.reference is None:
+        raise InputError(
+            f"{case.name} has no reference, expected one to score against; "
+            "give the label map with the case"
+        )
+
+
+def check_amounts(*, slice_step: int, min_area_mm2: float) -> None:
+    """Refuse a step below 1 and an area below 0 (InputError)."""
+    if slice_step < 1:
+        raise InputError(f"slice_step is {slice_step}, expected 1 or more; 1 takes every slice")
+    if not 0 <= min_area_mm2 < math.inf:
+        raise InputError(f"min_area_mm2 is {min_area_mm2}, expected 0 or more square millimetres")

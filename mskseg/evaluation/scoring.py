@@ -1,0 +1,411 @@
+"""Segmenter x cases x prompt plans -> one tidy table.
+
+**Which pairs of slice and label are scored.** A component of at least `min_area_mm2` gets one
+prompt; the prediction of a label is the union of its components' masks, scored against the whole
+label, components too small for a prompt included (their pixels are in `unprompted_px`). The column
+`status` says what became of a pair:
+
+* ``scored``: has a Dice and enters the mean. Also where `NeighbourBox` lost the structure
+  (`n_prompts` 0, Dice 0);
+* ``too_small``: every component of the reference is under the minimum. Not scored, under no plan;
+  kept in the table and counted;
+* ``beyond_end``: the reference has no pixel there and the prediction has (`NeighbourBox`, which
+  does not know where a structure ends). Its Dice is 0 by the rule of `mskseg.evaluation.metrics`;
+  kept in the table and counted, not in the mean. `SpecialistBox` and automatic models (see
+  `score_label_maps`) have such rows too;
+* ``both_empty``: neither has a pixel (`NeighbourBox` again). NaN by the same rule; kept in the
+  table and counted;
+* ``missing``: there is no prediction for the case (a run that died before it): an empty mask by
+  the same rule, Dice 0, *in the mean* and counted. A model must not gain by failing.
+
+So every plan and every model is averaged over the same pairs: those whose reference a prompt can
+be made from. A mean that took in ``beyond_end`` would sink with each slice that somebody scanned
+beyond the structure, under one plan and not under the others.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Literal, overload
+
+import numpy as np
+import pandas as pd
+from tqdm.auto import tqdm
+
+from mskseg.errors import InputError
+from mskseg.evaluation import metrics
+from mskseg.evaluation.loop import (
+    BoolMask,
+    check_amounts,
+    labels_on,
+    listed_cases,
+    promptable_px,
+    reference_mask,
+)
+from mskseg.evaluation.prediction import LabelPrediction, Named, PromptableSegmenter, SlicePredictor
+from mskseg.prompts import MIN_AREA_MM2, Prompt, boxes_from_mask, fill_boxes
+from mskseg.prompts.checks import bounding_slices
+from mskseg.prompts.plans import OraclePoint, PromptPlan
+from mskseg.volume import check_same_grid
+
+if TYPE_CHECKING:
+    from mskseg.case import Case, CaseSlice
+    from mskseg.volume import LabelMap, Plane
+
+SCAN = ("dataset", "subject", "sequence", "site", "side", "visit")
+"""Columns that together name one scan; the last three are "" where nothing is known of them."""
+
+COLUMNS = (
+    "segmenter",
+    "miniature",
+    "dataset",
+    "subject",
+    "anatomy",
+    "sequence",
+    "site",
+    "side",
+    "visit",
+    "severity",
+    "reference_provenance",
+    "tissue",
+    "label",
+    "plane",
+    "slice",
+    "prompt",
+    "box_source",
+    "status",
+    "n_prompts",
+    "n_points",
+    "area_mm2",
+    "predicted_area_mm2",
+    "overlap_mm2",
+    "unprompted_px",
+    "dice",
+    "iou",
+    "hd95_mm",
+    "assd_mm",
+    "filled_box_dice",
+    "predicted_iou",
+    "encode_s",
+    "decode_s",
+)
+"""Columns of the table, in this order."""
+
+Further = Callable[["Case", LabelPrediction], Mapping[str, Any]]
+"""What measures more of a case's prediction: column -> value."""
+
+_NOT_SCORED = dict.fromkeys(("dice", "iou", "hd95_mm", "assd_mm", "filled_box_dice"), math.nan)
+
+
+class KeptPredictions(Sequence[LabelPrediction]):
+    """Predictions in the order of a table's rows, of each mask no more than its bounding box."""
+
+    def __init__(self) -> None:
+        self._kept: list[tuple[LabelPrediction, tuple[slice, ...]]] = []
+
+    def __len__(self) -> int:
+        return len(self._kept)
+
+    @overload
+    def __getitem__(self, row: int) -> LabelPrediction: ...
+
+    @overload
+    def __getitem__(self, row: slice) -> list[LabelPrediction]: ...
+
+    def __getitem__(self, row: int | slice) -> LabelPrediction | list[LabelPrediction]:
+        if isinstance(row, slice):
+            return [self[number] for number in range(*row.indices(len(self)))]
+        kept, bounds = self._kept[row]
+        prediction = np.zeros(kept.case_slice.image.shape, dtype=bool)
+        prediction[bounds] = kept.prediction
+        return replace(kept, prediction=prediction)
+
+    def append(self, each: LabelPrediction) -> None:
+        """Keep a prediction for the next row."""
+        bounds = bounding_slices(each.prediction)
+        self._kept.append((replace(each, prediction=each.prediction[bounds].copy()), bounds))
+
+
+@overload
+def score_cases(
+    segmenter: PromptableSegmenter,
+    cases: Case | Iterable[Case],
+    *,
+    prompts: PromptPlan | Sequence[PromptPlan],
+    plane: Plane | None = None,
+    min_area_mm2: float = MIN_AREA_MM2,
+    slice_step: int = 1,
+    progress: bool = True,
+    further: Further | None = None,
+    keep_masks: Literal[False] = False,
+) -> pd.DataFrame: ...
+
+
+@overload
+def score_cases(
+    segmenter: PromptableSegmenter,
+    cases: Case | Iterable[Case],
+    *,
+    prompts: PromptPlan | Sequence[PromptPlan],
+    plane: Plane | None = None,
+    min_area_mm2: float = MIN_AREA_MM2,
+    slice_step: int = 1,
+    progress: bool = True,
+    further: Further | None = None,
+    keep_masks: Literal[True],
+) -> tuple[pd.DataFrame, KeptPredictions]: ...
+
+
+def score_cases(
+    segmenter: PromptableSegmenter,
+    cases: Case | Iterable[Case],
+    *,
+    prompts: PromptPlan | Sequence[PromptPlan],
+    plane: Plane | None = None,
+    min_area_mm2: float = MIN_AREA_MM2,
+    slice_step: int = 1,
+    progress: bool = True,
+    further: Further | None = None,
+    keep_masks: bool = False,
+) -> pd.DataFrame | tuple[pd.DataFrame, KeptPredictions]:
+    """Score a segmenter on cases under one or more prompt plans.
+
+    Each slice is encoded once, whatever the number of plans and labels.
+
+    Parameters
+    ----------
+    segmenter : PromptableSegmenter
+        Has `name`, `miniature`, `embed` and `predict`, as `mskseg.load_segmenter` returns it.
+    cases : Case or iterable of Case
+        Each with a reference.
+    prompts : OracleBox, OraclePoint, NeighbourBox, SpecialistBox, or a sequence of them
+        Where the prompts come from.
+    plane : {"axial", "coronal", "sagittal"}, optional
+        Default: each case's own, the acquired plane.
+    min_area_mm2 : float
+        Components of the reference below get no prompt, in square millimetres.
+    slice_step : int
+        Take every `slice_step`-th slice; for `NeighbourBox` the neighbour is then that far away.
+    progress : bool
+        Show a progress bar on stderr.
+    further : callable, optional
+        ``further(case, prediction)`` measures more of each `LabelPrediction` while its masks are
+        at hand; the names that it gives become columns after `COLUMNS`.
+    keep_masks : bool
+        Return the predictions too, to look at what was scored.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row per case x plan x slice x label, for the labels that the reference has on the
+        slice or that `NeighbourBox` prompted there. The columns are `COLUMNS`; those that do not
+        copy the case or the plan:
+
+        * `status`: see the module;
+        * `n_prompts`: prompts given, one for each component;
+        * `n_points`: points in each of them, 0 for boxes;
+        * `area_mm2`, `predicted_area_mm2`, `overlap_mm2`: of the reference, of the prediction and
+          of what they share: sums over slices give a Dice of the volume (`volume_table`);
+        * `unprompted_px`: pixels of the reference in components too small for a prompt;
+        * `dice`, `iou`, `hd95_mm`, `assd_mm`: within the slice;
+        * `filled_box_dice`: Dice of the very boxes given, filled, which a model has to beat; for
+          points, of the tight boxes of the components;
+        * `predicted_iou`: mean of the segmenter's own estimates over the prompts;
+        * `encode_s`: seconds of the encoder for the slice, one pass shared by all its rows;
+        * `decode_s`: seconds, this row's share of the slice's decoder call.
+    KeptPredictions
+        With `keep_masks` only: row i of the table is about its i-th `LabelPrediction`.
+
+    Raises
+    ------
+    InputError
+        If there is no case or no plan, two plans have the same name, or a case has no reference.
+    """
+    plans = _checked_plans(prompts)
+    check_amounts(slice_step=slice_step, min_area_mm2=min_area_mm2)
+    rows: list[dict[str, Any]] = []
+    kept = KeptPredictions()
+    with tqdm(desc=segmenter.name, unit="slice", total=0, disable=not progress) as bar:
+        for case in listed_cases(cases):
+            predictor = SlicePredictor(segmenter)
+            n_slices = len(range(0, case.image.n_slices(plane or case.plane), slice_step))
+            bar.total = (bar.total or 0) + n_slices * len(plans)
+            for plan in plans:
+                described = _described(segmenter, case) | {
+                    "prompt": plan.kind,
+                    "box_source": plan.box_source,
+                    "n_points": plan.n if isinstance(plan, OraclePoint) else 0,
+                }
+                for predictions in predictor.predict_case(
+                    case, plan, plane=plane, slice_step=slice_step, min_area_mm2=min_area_mm2
+                ):
+                    for label, each in predictions.items():
+                        more = further(case, each) if further else {}
+                        scores = _scores(each, min_area_mm2=min_area_mm2) | dict(more)
+                        rows.append(described | {"tissue": case.tissue(label)} | scores)
+                        if keep_masks:
+                            kept.append(each)
+                    bar.update()
+    columns = dict.fromkeys((*COLUMNS, *(name for row in rows for name in row)))
+    table = pd.DataFrame(rows, columns=list(columns))
+    return (table, kept) if keep_masks else table
+
+
+def score_label_maps(
+    model: Named,
+    cases: Case | Iterable[Case],
+    label_maps: Mapping[str, LabelMap],
+    *,
+    plane: Plane | None = None,
+    min_area_mm2: float = MIN_AREA_MM2,
+    slice_step: int = 1,
+    progress: bool = True,
+) -> pd.DataFrame:
+    """Score an automatic model's label maps on the same pairs as promptable models.
+
+    Parameters
+    ----------
+    model : Named
+        Whose `name` and `miniature` go into the table.
+    cases : Case or iterable of Case
+        Each with a reference.
+    label_maps : mapping of str to LabelMap
+        Predictions by name of the case, on the case's grid and in the values of its reference. A
+        case without one is **missing**: each of its pairs has the status ``missing``, a Dice of 0,
+        and is in the mean.
+    plane, min_area_mm2, slice_step, progress
+        As in `score_cases`; the same values give the same pairs.
+
+    Returns
+    -------
+    pandas.DataFrame
+        With `COLUMNS`: a row for each label that the reference or the prediction has on a slice.
+        `prompt` and `box_source` are "none", `n_prompts` is 0, and `filled_box_dice` is that of the
+        reference's tight boxes, which the model did not know. What it predicts where the reference
+        has nothing has the status ``beyond_end``.
+
+    Raises
+    ------
+    InputError
+        If there is no case, a case has no reference, or a label map lies on another grid.
+    """
+    check_amounts(slice_step=slice_step, min_area_mm2=min_area_mm2)
+    rows: list[dict[str, Any]] = []
+    for case in tqdm(listed_cases(cases), desc=model.name, unit="case", disable=not progress):
+        label_map = label_maps.get(case.name)
+        if label_map is not None:
+            check_same_grid(case.image, label_map)
+        no_prompt = {"prompt": "none", "box_source": "none", "n_points": 0}
+        described = _described(model, case) | no_prompt
+        for case_slice in case.slices(plane, step=slice_step):
+            for each in _label_map_predictions(case_slice, label_map, min_area_mm2=min_area_mm2):
+                scores = _scores(each, min_area_mm2=min_area_mm2)
+                rows.append(described | {"tissue": case.tissue(each.label)} | scores)
+    return pd.DataFrame(rows, columns=list(COLUMNS))
+
+
+def described_scan(case: Case) -> dict[str, str]:
+    """Columns of a row that name the scan."""
+    return {name: getattr(case, name) for name in SCAN}
+
+
+def _described(model: Named, case: Case) -> dict[str, Any]:
+    """Columns of a row that say which model and which case."""
+    return {
+        "segmenter": model.name,
+        "miniature": model.miniature,
+        **described_scan(case),
+        "anatomy": case.anatomy,
+        "severity": case.severity,
+        "reference_provenance": case.reference_provenance,
+    }
+
+
+def _scores(each: LabelPrediction, *, min_area_mm2: float) -> dict[str, Any]:
+    """Columns of a row from `label` on: what became of one label on one slice."""
+    reference, prediction = each.reference, each.prediction
+    n_reference, n_prediction = int(reference.sum()), int(prediction.sum())
+    pixel_mm2 = math.prod(each.case_slice.spacing_mm)
+    status = _status(each, n_reference=n_reference, n_prediction=n_prediction)
+    return {
+        "label": each.label,
+        "plane": each.case_slice.plane,
+        "slice": each.case_slice.index,
+        "status": status,
+        "n_prompts": len(each.prompt),
+        "area_mm2": n_reference * pixel_mm2,
+        "predicted_area_mm2": n_prediction * pixel_mm2,
+        "overlap_mm2": int((reference & prediction).sum()) * pixel_mm2,
+        "unprompted_px": n_reference - each.promptable_px,
+        "predicted_iou": each.predicted_iou,
+        "encode_s": each.encode_s,
+        "decode_s": each.decode_s,
+    } | (_NOT_SCORED if status == "too_small" else _agreement(each, reference, min_area_mm2))
+
+
+def _status(each: LabelPrediction, *, n_reference: int, n_prediction: int) -> str:
+    if n_reference and each.promptable_px:
+        return "missing" if each.is_missing else "scored"
+    if n_reference:
+        return "too_small"
+    return "beyond_end" if n_prediction else "both_empty"
+
+
+def _agreement(
+    each: LabelPrediction, whole_reference: BoolMask, min_area_mm2: float
+) -> dict[str, float]:
+    spacing_mm, boxes = each.case_slice.spacing_mm, each.prompt.boxes_xyxy
+    if boxes is None:  # points, or no prompt: the baseline are the boxes that could have been given
+        boxes = boxes_from_mask(whole_reference, spacing_mm=spacing_mm, min_area_mm2=min_area_mm2)
+    filled = fill_boxes(boxes, whole_reference.shape)
+    # Only the part of the slice where there is something: a muscle fills a fiftieth of it.
+    part = bounding_slices(whole_reference | each.prediction | filled)
+    reference, prediction = whole_reference[part], each.prediction[part]
+    surfaces = metrics.surface_distances_mm(reference, prediction, spacing_mm=spacing_mm)
+    return {
+        "dice": metrics.dice(reference, prediction),
+        "iou": metrics.iou(reference, prediction),
+        "hd95_mm": surfaces.hd95_mm,
+        "assd_mm": surfaces.assd_mm,
+        "filled_box_dice": metrics.dice(reference, filled[part]),
+    }
+
+
+def _label_map_predictions(
+    case_slice: CaseSlice, label_map: LabelMap | None, *, min_area_mm2: float
+) -> Iterator[LabelPrediction]:
+    """Take from a label map, without one from an empty one, what was predicted on a slice."""
+    predicted = (
+        np.zeros(case_slice.image.shape, np.uint8)
+        if label_map is None
+        else label_map.slice(case_slice.plane, case_slice.index)
+    )
+    for label in sorted(labels_on(case_slice) | set(np.unique(predicted).tolist()) - {0}):
+        reference = reference_mask(case_slice, label)
+        yield LabelPrediction(
+            case_slice=case_slice,
+            label=label,
+            prediction=predicted == label,
+            prompt=Prompt(),
+            promptable_px=promptable_px(
+                reference, spacing_mm=case_slice.spacing_mm, min_area_mm2=min_area_mm2
+            ),
+            decode_s=math.nan,
+            is_missing=label_map is None,
+        )
+
+
+def _checked_plans(prompts: PromptPlan | Sequence[PromptPlan]) -> list[PromptPlan]:
+    plans = list(prompts) if isinstance(prompts, Sequence) else [prompts]
+    if not plans:
+        raise InputError("expected one prompt plan or more, got none; give OracleBox()")
+    names = [(plan.kind, plan.box_source) for plan in plans]
+    doubled = [name for name in names if names.count(name) > 1]
+    if doubled:
+        raise InputError(
+            f"two prompt plans are both called {doubled[0]}, so the table could not tell them "
+            "apart; give plans that differ"
+        )
+    return plans

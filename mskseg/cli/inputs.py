@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from mskseg.errors import InputError
 
 if TYPE_CHECKING:
-    from mskseg.prompts import OracleBox, OraclePoint
     from mskseg.models.segmenter import Segmenter
+    from mskseg.prompts import OracleBox, OraclePoint
 
 PLANES = ("axial", "coronal", "sagittal")
 

@@ -1,4 +1,4 @@
-"""Models trained for one task: U-Net, DeepLabV3+ and nnU-Net, with a box or without.
+"""Models trained for one task: U-Net, DeepLabV3+ and nnU-Net, with a box or without (notebook 07).
 
 >>> config = SpecialistConfig(prompt="box")                      # doctest: +SKIP
 >>> specialist = train_specialist(train, validation, config)     # doctest: +SKIP
@@ -6,81 +6,26 @@
 >>> run = train_nnunet(train, validation, NnunetConfig(), folder="runs/2d")   # doctest: +SKIP
 >>> score_label_maps(run, test, run.predict(test).label_maps)    # doctest: +SKIP
 
-`config` what is asked, `networks` the architectures, `frames` slices in and out of the network,
-`samples` and `training` how it learns, `specialist` what comes back, `loading` what was saved,
-`volumes` label maps with probabilities, `comparing`, `arms` and `efforts` models side by side,
-`nnunet` the real nnU-Net v2.
-
-The names are imported when they are first used: nnU-Net's own process needs few of them.
+`config` what is asked, `networks` the architectures and their frame, `samples` and `training` how
+it learns, `specialist` what comes back, `predictions` label maps with probabilities, `comparison`
+models side by side, `charts` drawn, `nnunet` the real nnU-Net v2.
 """
 
-from __future__ import annotations
-
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from mskseg_studies.specialists.arms import arm_means, score_arms
-    from mskseg_studies.specialists.comparing import (
-        crossings,
-        score_families,
-        score_model,
-        score_test_sets,
-    )
-    from mskseg_studies.specialists.config import SpecialistConfig
-    from mskseg_studies.specialists.efforts import effort_table
-    from mskseg_studies.specialists.loading import load_specialist
-    from mskseg_studies.specialists.nnunet.config import NnunetConfig
-    from mskseg_studies.specialists.nnunet.running import NnunetRun, run_key, train_nnunet
-    from mskseg_studies.specialists.specialist import Specialist
-    from mskseg_studies.specialists.training import train_specialist
-    from mskseg_studies.specialists.volumes import Predictions, checked_probabilities
-
-_NAMES = {
-    "mskseg_studies.specialists.arms": ("arm_means", "score_arms"),
-    "mskseg_studies.specialists.comparing": (
-        "crossings",
-        "score_families",
-        "score_model",
-        "score_test_sets",
-    ),
-    "mskseg_studies.specialists.config": ("SpecialistConfig",),
-    "mskseg_studies.specialists.efforts": ("effort_table",),
-    "mskseg_studies.specialists.loading": ("load_specialist",),
-    "mskseg_studies.specialists.nnunet.config": ("NnunetConfig",),
-    "mskseg_studies.specialists.nnunet.running": ("NnunetRun", "run_key", "train_nnunet"),
-    "mskseg_studies.specialists.specialist": ("Specialist",),
-    "mskseg_studies.specialists.training": ("train_specialist",),
-    "mskseg_studies.specialists.volumes": ("Predictions", "checked_probabilities"),
-}
-_HOMES = {name: module for module, names in _NAMES.items() for name in names}
-
-__all__ = [
-    "NnunetConfig",
-    "NnunetRun",
-    "Predictions",
-    "Specialist",
-    "SpecialistConfig",
-    "arm_means",
-    "checked_probabilities",
-    "crossings",
-    "effort_table",
-    "load_specialist",
-    "run_key",
-    "score_arms",
-    "score_families",
-    "score_model",
-    "score_test_sets",
-    "train_nnunet",
-    "train_specialist",
-]
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
-        raise AttributeError(f"module 'mskseg_studies.specialists' has no attribute {name!r}")
-    return getattr(import_module(_HOMES[name]), name)
-
-
-def __dir__() -> list[str]:
-    return __all__
+from mskseg_studies.specialists.charts import dot_rows as dot_rows
+from mskseg_studies.specialists.charts import outlines_beside as outlines_beside
+from mskseg_studies.specialists.comparison import arm_means as arm_means
+from mskseg_studies.specialists.comparison import crossings as crossings
+from mskseg_studies.specialists.comparison import effort_table as effort_table
+from mskseg_studies.specialists.comparison import score_arms as score_arms
+from mskseg_studies.specialists.comparison import score_families as score_families
+from mskseg_studies.specialists.comparison import score_test_sets as score_test_sets
+from mskseg_studies.specialists.config import SpecialistConfig as SpecialistConfig
+from mskseg_studies.specialists.nnunet.config import NnunetConfig as NnunetConfig
+from mskseg_studies.specialists.nnunet.conversion import import_predictions as import_predictions
+from mskseg_studies.specialists.nnunet.running import NnunetRun as NnunetRun
+from mskseg_studies.specialists.nnunet.running import run_key as run_key
+from mskseg_studies.specialists.nnunet.running import train_nnunet as train_nnunet
+from mskseg_studies.specialists.predictions import Predictions as Predictions
+from mskseg_studies.specialists.specialist import Specialist as Specialist
+from mskseg_studies.specialists.specialist import load_specialist as load_specialist
+from mskseg_studies.specialists.training import train_specialist as train_specialist

@@ -1,12 +1,18 @@
-"""U-Net and DeepLabV3+ of segmentation-models-pytorch, without pretrained weights."""
+"""U-Net and DeepLabV3+, and how slices get into their square frame and masks out of it.
+
+The networks are those of segmentation-models-pytorch, without pretrained weights.
+"""
 
 from __future__ import annotations
 
 import warnings
 from typing import Any
 
+import numpy as np
 import torch
-from torch import nn
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn import functional
 
 from mskseg.errors import InputError
 from mskseg_studies.specialists.config import SpecialistConfig
@@ -17,28 +23,31 @@ _UNET_DECODER = (128, 64, 48, 32, 32)
 _DEEPLAB_DECODER = 64
 
 
-def build_network(config: SpecialistConfig, *, n_channels: int, n_outputs: int) -> nn.Module:
-    """Build a network (B, n_channels, S, S) -> logits (B, n_outputs, S, S), drawn from the seed.
+def build_network(config: SpecialistConfig, *, n_labels: int) -> nn.Module:
+    """Build the network of a configuration, its weights drawn from the seed.
 
-    Raises
-    ------
-    InputError
-        If the encoder is unknown.
+    It takes (B, C, S, S), image and box with ``prompt="box"`` or the image alone, and gives logits
+    (B, K, S, S), of one object or of background and all labels. Raises InputError if the encoder is
+    unknown.
     """
-    smp = _package()
-    how: dict[str, Any] = {
+    with warnings.catch_warnings():
+        # It imports timm, which uses a name that torch deprecates: nothing that a reader can mend.
+        warnings.simplefilter("ignore", FutureWarning)
+        import segmentation_models_pytorch as smp
+    with_box = config.prompt == "box"
+    shared: dict[str, Any] = {
         "encoder_name": config.encoder,
         "encoder_weights": None,
-        "in_channels": n_channels,
-        "classes": n_outputs,
+        "in_channels": 2 if with_box else 1,
+        "classes": 1 if with_box else n_labels + 1,
     }
     with torch.random.fork_rng(devices=[]):  # the caller's random state stays as it is
         torch.manual_seed(config.seed)
         try:
             if config.architecture == "unet":
-                network = smp.Unet(decoder_channels=_UNET_DECODER, **how)
+                network = smp.Unet(decoder_channels=_UNET_DECODER, **shared)
             else:
-                network = smp.DeepLabV3Plus(decoder_channels=_DEEPLAB_DECODER, **how)
+                network = smp.DeepLabV3Plus(decoder_channels=_DEEPLAB_DECODER, **shared)
         except (KeyError, ValueError) as error:
             raise InputError(
                 f"the encoder {config.encoder!r} cannot be used ({error}); choose resnet18 or "
@@ -48,14 +57,49 @@ def build_network(config: SpecialistConfig, *, n_channels: int, n_outputs: int) 
     return built
 
 
-def n_channels_and_outputs(config: SpecialistConfig, *, n_labels: int) -> tuple[int, int]:
-    """Count channels and outputs: image and box to one object, or image to all labels."""
-    return (2, 1) if config.prompt == "box" else (1, n_labels + 1)
+def image_frame(image: NDArray[Any], size: int) -> Tensor:
+    """Resize a slice (H, W) uint8 into (size, size) float32 of about -1 to 1; the rest is black.
+
+    The longest side fills the frame; the slice lies in its upper left corner.
+    """
+    height, width = image.shape
+    side = max(height, width)
+    padded = torch.zeros(1, 1, side, side)
+    padded[0, 0, :height, :width] = torch.from_numpy(np.ascontiguousarray(image)).float()
+    small = functional.interpolate(padded, (size, size), mode="bilinear", antialias=True)
+    return small[0, 0] / 127.5 - 1
 
 
-def _package() -> Any:
-    with warnings.catch_warnings():
-        # It imports timm, which uses a name that torch deprecates: nothing that a reader can mend.
-        warnings.simplefilter("ignore", FutureWarning)
-        import segmentation_models_pytorch as smp
-    return smp
+def label_frame(label_map: NDArray[Any], size: int) -> Tensor:
+    """Take the nearest label for each pixel of the frame: (H, W) integers -> (size, size) int64."""
+    height, width = label_map.shape
+    centres = (np.arange(size) + 0.5) * max(height, width) / size
+    rows, columns = np.minimum(centres.astype(int), height - 1), centres.astype(int)
+    taken = label_map[np.ix_(rows, np.minimum(columns, width - 1))].astype(np.int64)
+    taken[centres >= height] = 0
+    taken[:, centres >= width] = 0
+    return torch.from_numpy(taken)
+
+
+def box_frames(boxes_xyxy: Tensor, shape: tuple[int, int], size: int) -> Tensor:
+    """Fill boxes (N, 4), in pixels of the slice, as masks (N, size, size) float32 of the frame.
+
+    A pixel is inside if its centre is, as in `fill_boxes`; a box without any centre in its width or
+    height is one pixel wide or high there, the one that its own centre lies in.
+    """
+    scaled = boxes_xyxy * (size / max(shape))
+    first, end = (scaled[:, :2] - 0.5).ceil(), (scaled[:, 2:] - 0.5).ceil()
+    middle = ((scaled[:, :2] + scaled[:, 2:]) / 2).floor().clamp(0, size - 1)
+    thin = end <= first
+    first, end = torch.where(thin, middle, first), torch.where(thin, middle + 1, end)
+    pixels = torch.arange(size)
+    inside_x = (pixels >= first[:, :1]) & (pixels < end[:, :1])
+    inside_y = (pixels >= first[:, 1:]) & (pixels < end[:, 1:])
+    return (inside_y[:, :, None] & inside_x[:, None, :]).float()
+
+
+def out_of_frame(logits: Tensor, shape: tuple[int, int]) -> Tensor:
+    """Resize logits (N, C, size, size) to slices (N, C, H, W)."""
+    side = max(shape)
+    large = functional.interpolate(logits, (side, side), mode="bilinear", align_corners=False)
+    return large[..., : shape[0], : shape[1]]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 import torch
@@ -13,10 +14,9 @@ from torch.nn import functional
 
 from mskseg.case import Case, CaseSlice
 from mskseg.errors import InputError
-from mskseg.evaluation.loop import check_has_reference
 from mskseg.prompts import boxes_from_mask, jitter_boxes, label_components
 from mskseg_studies.specialists.config import SpecialistConfig
-from mskseg_studies.specialists.frames import box_frames, image_frame, label_frame
+from mskseg_studies.specialists.networks import box_frames, image_frame, label_frame
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,22 +46,6 @@ class Samples:
     components: Tensor
 
 
-def known_labels(cases: Iterable[Case]) -> dict[int, str]:
-    """Gather the labels that occur in the references, with their names, ascending.
-
-    Raises
-    ------
-    InputError
-        If a case has no reference.
-    """
-    named: dict[int, str] = {}
-    for case in cases:
-        check_has_reference(case)
-        for label in case.reference.labels if case.reference else ():
-            named.setdefault(label, case.tissue(label))
-    return dict(sorted(named.items()))
-
-
 def gather_samples(
     cases: Iterable[Case],
     labels: Iterable[int],
@@ -69,47 +53,35 @@ def gather_samples(
     *,
     part: str = "training",
 ) -> Samples:
-    """Take the labelled slices of cases into the frame.
+    """Take the labelled slices of cases into the frame; labels ascend, others become background.
 
     Slices that show none of the labels there are left out, and with a box objects that are too thin
-    for the frame: nothing could be learned from them, and their Dice would not be defined.
-
-    Parameters
-    ----------
-    cases : iterable of Case
-    labels : iterable of int
-        Ascending; others become background.
-    config : SpecialistConfig
-    part : str
-        Whose they are, for the message.
-
-    Raises
-    ------
-    InputError
-        If no slice shows one of the labels, or with a box no component of the minimum area.
+    for the frame: nothing could be learned from them, and their Dice would not be defined. Raises
+    InputError, which names the `part`, if nothing is left.
     """
     places = {label: place for place, label in enumerate(labels, start=1)}
-    every = (
-        _Slice.of(at, places, config)
+    framed = (
+        _Slice.of(case_slice, places, config)
         for case in cases
-        for at in case.slices(labelled_only=True, step=config.slice_step)
+        for case_slice in case.slices(labelled_only=True, step=config.slice_step)
     )
-    slices = [one for one in every if one.numbers or (config.prompt == "none" and one.labels.any())]
+    automatic = config.prompt == "none"
+    slices = [at for at in framed if at.numbers or (automatic and at.labels.any())]
     if not slices:
-        prompted = " and is large enough for a prompt" if config.prompt == "box" else ""
+        prompted = "" if automatic else " and is large enough for a prompt"
         raise InputError(
             f"no slice of the {part} cases shows a label that is learned{prompted}; check the "
             "references"
         )
-    objects = [(place, k) for place, one in enumerate(slices) for k in one.numbers]
-    boxes = [one.boxes_xyxy[[k - 1 for k in one.numbers]] for one in slices]
+    objects = [(place, k) for place, at in enumerate(slices) for k in at.numbers]
+    boxes = [at.boxes_xyxy[[k - 1 for k in at.numbers]] for at in slices]
     return Samples(
-        images=torch.stack([one.image for one in slices]),
-        labels=torch.stack([one.labels for one in slices]),
-        shapes=[one.shape for one in slices],
+        images=torch.stack([at.image for at in slices]),
+        labels=torch.stack([at.labels for at in slices]),
+        shapes=[at.shape for at in slices],
         objects=torch.tensor(objects, dtype=torch.int64).reshape(-1, 2),
         boxes_xyxy=torch.from_numpy(np.concatenate(boxes)).float(),
-        components=torch.stack([one.components for one in slices]),
+        components=torch.stack([at.components for at in slices]),
     )
 
 
@@ -129,18 +101,19 @@ class _Slice:
         return [k for k in torch.unique(self.components).tolist() if k]
 
     @classmethod
-    def of(cls, at: CaseSlice, places: Mapping[int, int], config: SpecialistConfig) -> _Slice:
-        label_map = np.asarray(at.label_map)
+    def of(cls, case_slice: CaseSlice, places: Mapping[int, int], config: SpecialistConfig) -> Self:
+        """Take a slice with its numbered components into the frame."""
+        label_map, spacing_mm = np.asarray(case_slice.label_map), case_slice.spacing_mm
         labels, components = np.zeros((2, *label_map.shape), np.int64)
         boxes = [np.empty((0, 4))]
         for label in places.keys() & set(np.unique(label_map).tolist()):
             mask = label_map == label
             labels[mask] = places[label]
-            found, _ = label_components(mask, spacing_mm=at.spacing_mm)
-            components[found > 0] = found[found > 0] + components.max()
-            boxes.append(boxes_from_mask(mask, spacing_mm=at.spacing_mm))
+            numbered, _ = label_components(mask, spacing_mm=spacing_mm)
+            components[numbered > 0] = numbered[numbered > 0] + components.max()
+            boxes.append(boxes_from_mask(mask, spacing_mm=spacing_mm))
         return cls(
-            image_frame(at.image, config.frame_px),
+            image_frame(case_slice.image, config.frame_px),
             label_frame(labels, config.frame_px),
             label_frame(components, config.frame_px),
             (label_map.shape[0], label_map.shape[1]),
@@ -155,16 +128,7 @@ def draw_batch(
     generator: torch.Generator,
     rng: np.random.Generator,
 ) -> tuple[Tensor, Tensor]:
-    """Draw and augment one batch.
-
-    Parameters
-    ----------
-    samples : Samples
-    config : SpecialistConfig
-    generator : torch.Generator
-        Draws slices or objects, and the augmentation.
-    rng : numpy Generator
-        Jitters the boxes.
+    """Draw and augment one batch; `generator` draws slices or objects, `rng` jitters the boxes.
 
     Returns
     -------

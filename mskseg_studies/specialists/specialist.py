@@ -1,11 +1,11 @@
-"""A trained U-Net or DeepLabV3+: prompted with boxes, or automatic."""
+"""A trained U-Net or DeepLabV3+, prompted with boxes or automatic, and the file it is kept in."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -19,16 +19,22 @@ from tqdm.auto import tqdm
 
 from mskseg.case import Case
 from mskseg.errors import InputError
+from mskseg.models.checkpoints import check_weights
 from mskseg.models.segmenter import Prediction, available_device
-from mskseg.models.weights import write_safetensors
-from mskseg.prompts import Prompt, check_boxes
+from mskseg.models.weights import read_weights, write_safetensors
+from mskseg.prompts import check_boxes
 from mskseg.volume import LabelMap
 from mskseg_studies.specialists.config import SpecialistConfig
-from mskseg_studies.specialists.frames import box_frames, image_frame, out_of_frame
-from mskseg_studies.specialists.volumes import Predictions, checked_probabilities
+from mskseg_studies.specialists.networks import (
+    box_frames,
+    build_network,
+    image_frame,
+    out_of_frame,
+)
+from mskseg_studies.specialists.predictions import Predictions
 
 _TITLES = {"unet": "U-Net", "deeplabv3plus": "DeepLabV3+"}
-_AT_ONCE = 16  # objects or slices in one pass: bounds the memory
+_BATCH_SIZE = 16  # objects or slices: bounds the memory
 HISTORY = ("step", "loss", "validation_dice", "seconds")
 FACTS = "mskseg.specialist"
 """Field of the safetensors metadata that holds configuration, labels, data and history as JSON."""
@@ -88,8 +94,8 @@ class Specialist:
     @property
     def fingerprint(self) -> str:
         """The sha256 of weights, configuration and labels; the device does not count."""
-        told = asdict(self.config) | {"device": None}
-        digest = hashlib.sha256(repr((told, sorted(self.labels.items()))).encode())
+        settings = asdict(self.config) | {"device": None}
+        digest = hashlib.sha256(repr((settings, sorted(self.labels.items()))).encode())
         for key, tensor in sorted(self.network.state_dict().items()):
             digest.update(f" {key} {tuple(tensor.shape)} {tensor.dtype} ".encode())
             digest.update(tensor.cpu().contiguous().numpy().tobytes())
@@ -108,15 +114,15 @@ class Specialist:
             If the file cannot be written.
         """
         if Path(path).suffix != ".safetensors":
-            raise InputError(f"{path} is no path of weights; give one that ends in .safetensors")
-        told = {
+            raise InputError(f"expected a path that ends in .safetensors, got {path}")
+        facts = {
             "config": asdict(self.config),
             "labels": self.labels,
             "data": self.data,
             "history": self.history.to_dict("records"),
         }
         weights = {k: v.detach().cpu().contiguous() for k, v in self.network.state_dict().items()}
-        write_safetensors(weights, path, metadata={FACTS: json.dumps(told)})
+        write_safetensors(weights, path, metadata={FACTS: json.dumps(facts)})
 
     def embed(self, image: NDArray[Any]) -> SliceFrame:
         """Take a slice (H, W) uint8 into the frame; the network itself runs for each object."""
@@ -127,7 +133,6 @@ class Specialist:
     def predict(
         self,
         embedding: SliceFrame,
-        prompt: Prompt | None = None,
         /,
         *,
         boxes_xyxy: ArrayLike | None = None,
@@ -145,10 +150,8 @@ class Specialist:
         """
         if self.config.prompt != "box":
             raise InputError(f"{self.name} takes no prompt; call segment(cases)")
-        if prompt is not None:
-            boxes_xyxy, point_coords = prompt.boxes_xyxy, prompt.point_coords
         if boxes_xyxy is None or point_coords is not None or point_labels is not None:
-            raise InputError(f"{self.name} was trained with boxes only; give boxes_xyxy")
+            raise InputError(f"{self.name} was trained with boxes only; pass boxes_xyxy")
         boxes = check_boxes(np.atleast_2d(boxes_xyxy), embedding.shape)
         inputs = torch.stack(
             [
@@ -199,10 +202,10 @@ class Specialist:
     def _slice_probabilities(self, case: Case) -> Iterator[NDArray[np.float32]]:
         """Softmax (C, H, W) of each slice."""
         slices = list(case.slices())
-        for start in range(0, len(slices), _AT_ONCE):
-            some = slices[start : start + _AT_ONCE]
-            frames = torch.stack([image_frame(at.image, self.config.frame_px) for at in some])
-            logits = out_of_frame(self._logits(frames[:, None]), some[0].image.shape[:2])
+        for start in range(0, len(slices), _BATCH_SIZE):
+            batch = slices[start : start + _BATCH_SIZE]
+            frames = torch.stack([image_frame(at.image, self.config.frame_px) for at in batch])
+            logits = out_of_frame(self._logits(frames[:, None]), batch[0].image.shape[:2])
             yield from logits.softmax(1).numpy()
 
     @torch.inference_mode()
@@ -210,6 +213,51 @@ class Specialist:
         """Run the network on (N, C, S, S), some at a time; N may be 0."""
         if not len(inputs):
             return torch.empty(0, 1, *inputs.shape[-2:])
-        starts = range(0, len(inputs), _AT_ONCE)
-        parts = [self.network(inputs[k : k + _AT_ONCE].to(self.device)).cpu() for k in starts]
+        starts = range(0, len(inputs), _BATCH_SIZE)
+        parts = [self.network(inputs[k : k + _BATCH_SIZE].to(self.device)).cpu() for k in starts]
         return torch.cat(parts).float()
+
+
+def load_specialist(path: str | Path, *, device: str | None = None) -> Specialist:
+    """Load a specialist with its configuration, labels and history.
+
+    Parameters
+    ----------
+    path : path-like
+        Written by `Specialist.save`.
+    device : str, optional
+        Where it runs; by default where it was trained.
+
+    Returns
+    -------
+    Specialist
+        With the fingerprint of the one that was saved.
+
+    Raises
+    ------
+    InputError
+        If the file is missing, damaged, something else, or of another version, and if the encoder
+        or the device is not there.
+    """
+    path = Path(path)
+    weights, metadata = read_weights(path)
+    if FACTS not in metadata:
+        raise InputError(
+            f"{path} does not say which specialist it holds, expected a file that Specialist.save "
+            "wrote; load a promptable model with load_segmenter"
+        )
+    try:
+        facts: dict[str, Any] = json.loads(metadata[FACTS])
+        labels = {int(label): str(name) for label, name in facts["labels"].items()}
+        config = SpecialistConfig(**facts["config"])
+        history, data = pd.DataFrame(facts["history"], columns=list(HISTORY)), facts["data"]
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise InputError(
+            f"{path} was written by another version of mskseg ({error}); train it again, or load "
+            "it with that version"
+        ) from error
+    network = build_network(config, n_labels=len(labels))
+    check_weights(weights, network.state_dict(), config.architecture, path)
+    network.load_state_dict(weights)
+    config = config if device is None else replace(config, device=device)
+    return Specialist(network, config, labels, history=history, data=data)

@@ -22,9 +22,9 @@ from mskseg.evaluation.metrics import dice
 from mskseg.finetuning.losses import soft_dice_loss
 from mskseg.models.segmenter import available_device
 from mskseg_studies.specialists.config import SpecialistConfig
-from mskseg_studies.specialists.frames import box_frames
-from mskseg_studies.specialists.networks import build_network, n_channels_and_outputs
-from mskseg_studies.specialists.samples import Samples, draw_batch, gather_samples, known_labels
+from mskseg_studies.specialists.networks import box_frames, build_network
+from mskseg_studies.specialists.predictions import known_labels
+from mskseg_studies.specialists.samples import Samples, draw_batch, gather_samples
 from mskseg_studies.specialists.specialist import HISTORY, Specialist
 
 
@@ -67,8 +67,7 @@ def train_specialist(
     labels = known_labels(parts["train"])
     samples = gather_samples(parts["train"], labels, config)
     held_out = gather_samples(parts["validation"], labels, config, part="validation")
-    n_channels, n_outputs = n_channels_and_outputs(config, n_labels=len(labels))
-    network = build_network(config, n_channels=n_channels, n_outputs=n_outputs)
+    network = build_network(config, n_labels=len(labels))
     network.to(available_device(config.device))
     history = _train(network, samples, held_out, config, progress=progress)
     sequences = sorted({f"{case.dataset} {case.sequence}" for case in parts["train"]})
@@ -126,7 +125,7 @@ def _step(
 ) -> float:
     network.train()
     device = next(network.parameters()).device
-    inputs, targets = (each.to(device) for each in batch)
+    inputs, targets = (tensor.to(device) for tensor in batch)
     loss = specialist_loss(network(inputs.contiguous(memory_format=torch.channels_last)), targets)
     optimiser.zero_grad()
     loss.backward()  # type: ignore[no-untyped-call]
@@ -135,38 +134,30 @@ def _step(
 
 
 def specialist_loss(logits: Tensor, targets: Tensor) -> Tensor:
-    """Unweighted soft Dice + cross-entropy, as Ma 2024 trains.
+    """Unweighted soft Dice + cross-entropy, as Ma 2024 trains; targets (B, S, S) int64.
 
-    Parameters
-    ----------
-    logits : (B, C, S, S)
-        One channel: an object against the rest. Several: background and labels.
-    targets : (B, S, S) int64
-
-    Returns
-    -------
-    () float
-        For several labels the Dice is over the batch, averaged over the labels that occur in it.
+    Logits (B, 1, S, S) are of an object against the rest; (B, C, S, S) of background and labels,
+    and then the Dice is over the batch, averaged over the labels that occur in it.
     """
     if logits.shape[1] == 1:
-        one, wanted = logits[:, 0], targets.float()
-        entropy = functional.binary_cross_entropy_with_logits(one, wanted)
-        return soft_dice_loss(one, wanted).mean() + entropy
-    there = functional.one_hot(targets, logits.shape[1]).movedim(-1, 1)[:, 1:].float()
-    found = logits.softmax(1)[:, 1:]
-    overlap = (found * there).sum((0, 2, 3))
-    total = (found + there).sum((0, 2, 3))
-    occurs = there.sum((0, 2, 3)) > 0
-    agreement = ((2 * overlap + 1) / (total + 1))[occurs]
-    missed = 1 - agreement.mean() if len(agreement) else logits.new_zeros(())
-    return missed + functional.cross_entropy(logits, targets)
+        object_logits, mask = logits[:, 0], targets.float()
+        entropy = functional.binary_cross_entropy_with_logits(object_logits, mask)
+        return soft_dice_loss(object_logits, mask).mean() + entropy
+    reference = functional.one_hot(targets, logits.shape[1]).movedim(-1, 1)[:, 1:].float()
+    prediction = logits.softmax(1)[:, 1:]
+    overlap = (prediction * reference).sum((0, 2, 3))
+    total = (prediction + reference).sum((0, 2, 3))
+    occurs = reference.sum((0, 2, 3)) > 0
+    soft_dice = ((2 * overlap + 1) / (total + 1))[occurs]
+    dice_loss = 1 - soft_dice.mean() if len(soft_dice) else logits.new_zeros(())
+    return dice_loss + functional.cross_entropy(logits, targets)
 
 
 @torch.inference_mode()
 def validation_dice(network: nn.Module, samples: Samples, config: SpecialistConfig) -> float:
     """Mean Dice in the frame, over objects or over labels, of slices spread over the set.
 
-    Boxes are tight and nothing is augmented. NaN if an answer of the network is not finite.
+    Boxes are tight and nothing is augmented. NaN if a logit is not finite.
     """
     network.eval()
     device = next(network.parameters()).device
@@ -175,13 +166,13 @@ def validation_dice(network: nn.Module, samples: Samples, config: SpecialistConf
     scores: list[float] = []
     for at in chosen.tolist():
         inputs, targets = _whole_slice(samples, at, config)
-        found = network(inputs.to(device)).cpu()
-        if not found.isfinite().all():  # as a mask it would look like an empty answer
+        logits = network(inputs.to(device)).cpu()
+        if not logits.isfinite().all():  # as a mask it would look like an empty prediction
             return math.nan
         if config.prompt == "box":
-            pairs = zip(found[:, 0] > 0, targets > 0, strict=True)
+            pairs = zip(logits[:, 0] > 0, targets > 0, strict=True)
         else:
-            classes, present = found[0].argmax(0), np.unique(targets[0].numpy()).tolist()
+            classes, present = logits[0].argmax(0), np.unique(targets[0].numpy()).tolist()
             pairs = ((classes == k, targets[0] == k) for k in present if k)  # type: ignore[assignment]
         scores += [dice(reference.numpy(), prediction.numpy()) for prediction, reference in pairs]
     return float(np.mean(scores))
@@ -192,8 +183,8 @@ def _whole_slice(samples: Samples, at: int, config: SpecialistConfig) -> tuple[T
     image = samples.images[at]
     if config.prompt == "none":
         return image[None, None], samples.labels[at][None]
-    mine = samples.objects[:, 0] == at
-    boxes = box_frames(samples.boxes_xyxy[mine], samples.shapes[at], config.frame_px)
-    numbers = samples.objects[mine, 1]
+    on_slice = samples.objects[:, 0] == at
+    boxes = box_frames(samples.boxes_xyxy[on_slice], samples.shapes[at], config.frame_px)
+    numbers = samples.objects[on_slice, 1]
     inputs = torch.stack([image.expand(len(boxes), -1, -1), boxes], dim=1)
     return inputs, (samples.components[at] == numbers[:, None, None]).long()

@@ -25,18 +25,21 @@ from typing import IO, Any
 
 from tqdm.auto import tqdm
 
-import mskseg
 from mskseg.case import Case
 from mskseg.environment import available_cores
 from mskseg.errors import InputError, OutputError
 from mskseg.files import written_atomically
 from mskseg_studies.specialists.nnunet.config import NnunetConfig, names_a_side
-from mskseg_studies.specialists.nnunet.exporting import Labels, export_training, write_images
-from mskseg_studies.specialists.nnunet.importing import import_predictions
+from mskseg_studies.specialists.nnunet.conversion import (
+    Labels,
+    export_training,
+    import_predictions,
+    write_images,
+)
 from mskseg_studies.specialists.nnunet.worker import TRAINER_FOLDER, model_folder
-from mskseg_studies.specialists.volumes import Predictions
+from mskseg_studies.specialists.predictions import Predictions
 
-_WORKER = "mskseg_studies.specialists.nnunet.worker"
+_WORKER = Path(__file__).with_name("worker.py")
 _PROGRESS = re.compile(r"mskseg: (?P<unit>epoch|case) (?P<done>\d+) of (?P<total>\d+)(?P<more>.*)")
 _TAIL = 4  # lines of the log in an error
 
@@ -172,15 +175,8 @@ def train_nnunet(
 def run_key(train: Iterable[Case], validation: Iterable[Case], config: NnunetConfig) -> str:
     """Name a run's folder after its data and settings: another run never meets this one's.
 
-    Parameters
-    ----------
-    train, validation, config
-        As `train_nnunet` takes them.
-
-    Returns
-    -------
-    str
-        12 hexadecimal digits: nnU-Net's own folders below are deep, and paths are limited.
+    Parameters are those of `train_nnunet`. Gives 12 hexadecimal digits: nnU-Net's own folders below
+    are deep, and paths are limited.
     """
     parts = {"train": list(train), "validation": list(validation)}
     job = _job(parts, Labels.of([*parts["train"], *parts["validation"]]), config)
@@ -214,7 +210,6 @@ def _is_begun(folder: Path, job: dict[str, Any]) -> bool:
 
 
 def _environment(folder: Path) -> dict[str, str]:
-    package = str(Path(mskseg.__file__).parents[1])
     threads = os.environ.get("OMP_NUM_THREADS") or str(available_cores())
     return os.environ | {
         "nnUNet_raw": str(folder / "raw"),
@@ -225,18 +220,23 @@ def _environment(folder: Path) -> dict[str, str]:
         "nnUNet_def_n_proc": threads,  # nnU-Net's number of torch threads in prediction
         "MPLBACKEND": "Agg",
         "PYTHONUNBUFFERED": "1",
-        "PYTHONPATH": os.pathsep.join(filter(None, (package, os.environ.get("PYTHONPATH")))),
     }
 
 
 def _work(folder: Path, stages: Sequence[str], *, progress: bool, what: str) -> None:
     """Run stages in the worker, its output into the log and its progress into a bar."""
-    command = [sys.executable, "-m", _WORKER, str(folder / "job.json"), *stages]
-    streams: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
+    # -P: the worker's folder is no place to import from.
+    command = [sys.executable, "-P", str(_WORKER), str(folder / "job.json"), *stages]
     with (
         (folder / "log.txt").open("a", encoding="utf-8") as log,
         tqdm(desc=what, disable=not progress) as bar,
-        subprocess.Popen(command, env=_environment(folder), cwd=folder, **streams) as process,
+        subprocess.Popen(
+            command,
+            env=_environment(folder),
+            cwd=folder,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+        ) as process,
     ):
         assert process.stdout is not None  # noqa: S101  a pipe was asked for
         log.write("\n")  # what a killed process wrote last has no end of line

@@ -1,10 +1,12 @@
-"""The process in which nnU-Net works, started as a module with the words JOB and STAGE.
+"""The process in which nnU-Net works, started as a file with the words JOB and STAGE.
 
 It runs in a process of its own, since nnU-Net reads its folders from environment variables when it
-is imported, prints a great deal, and may be killed for memory. Stages: ``plan`` (fingerprint, plan,
-preprocess), ``train`` (resumes from the last epoch's checkpoint), ``predict``. A stage that is done
-leaves a file of its name in ``done/``, and is not done twice. Lines that begin with ``mskseg:``
-are for the parent process.
+is imported, prints a great deal, and may be killed for memory. It starts as a file and imports
+nothing of ours: as a module it would import the whole package first.
+
+Stages: ``plan`` (fingerprint, plan, preprocess), ``train`` (resumes from the last epoch's
+checkpoint), ``predict``. A stage that is done leaves a file of its name in ``done/``, and is not
+done twice. Lines that begin with ``mskseg:`` are for the parent process.
 """
 
 from __future__ import annotations
@@ -14,7 +16,7 @@ import json
 import multiprocessing
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from multiprocessing.pool import ThreadPool
 from pathlib import Path
@@ -23,6 +25,7 @@ from unittest.mock import patch
 
 DATASET_ID, DATASET, PLANS = 1, "Dataset001_mskseg", "nnUNetPlans"
 _N_AUGMENTING = "nnUNet_n_proc_DA"
+_SHORTEST_EDGE = 4  # of the deepest feature map, as nnU-Net plans
 _GREY_VALUES = 2_000_000  # of all cases, for the percentiles of each channel
 TRAINER, TRAINER_FOLDER = "MsksegTrainer", Path(__file__).parent / "trainer"
 
@@ -67,12 +70,56 @@ def _fingerprint_extractor() -> type[Any]:
     return Sparing
 
 
+def adapted_plans(plans: Mapping[str, Any], settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Change patch, batch and features of one configuration; the plans given stay as they are.
+
+    A smaller patch cannot be halved as often: the depth is planned anew, with nnU-Net's own rule.
+    The settings, fields of `NnunetConfig`, go into the plans too, under ``mskseg``, where our
+    trainer finds them.
+    """
+    name = settings["configuration"]
+    configuration = dict(plans["configurations"][name])
+    if settings["batch_size"] is not None:
+        configuration["batch_size"] = settings["batch_size"]
+    if settings["patch_size"] is not None or settings["base_features"] is not None:
+        patch = settings["patch_size"] or configuration["patch_size"]
+        configuration |= _network(configuration, patch, settings["base_features"])
+    configurations = {**plans["configurations"], name: configuration}
+    return {**plans, "configurations": configurations, "mskseg": dict(settings)}
+
+
+def _network(
+    configuration: Mapping[str, Any], patch: Any, base_features: int | None
+) -> dict[str, Any]:
+    from nnunetv2.experiment_planning.experiment_planners.network_topology import (
+        get_pool_and_conv_props,
+    )
+
+    _, strides, kernels, fitted, _ = get_pool_and_conv_props(
+        configuration["spacing"], list(patch), _SHORTEST_EDGE, 999_999
+    )
+    architecture = configuration["architecture"]
+    planned = architecture["arch_kwargs"]["features_per_stage"]
+    base = base_features or planned[0]
+    n = len(strides)
+    kwargs = architecture["arch_kwargs"] | {
+        "n_stages": n,
+        "features_per_stage": [min(max(planned), base * 2**stage) for stage in range(n)],
+        "strides": strides,
+        "kernel_sizes": kernels,
+        "n_conv_per_stage": [2] * n,
+        "n_conv_per_stage_decoder": [2] * (n - 1),
+    }
+    return {
+        "patch_size": [int(length) for length in fitted],
+        "architecture": architecture | {"arch_kwargs": kwargs},
+    }
+
+
 def plan(folder: Path, settings: dict[str, Any]) -> None:
     """Extract the fingerprint, plan, adapt the plan, preprocess."""
     os.environ[_N_AUGMENTING] = "1"  # the planner sets torch's threads to it; 0 is refused
     from nnunetv2.experiment_planning import plan_and_preprocess_api as api
-
-    from mskseg_studies.specialists.nnunet.planning import adapted_plans
 
     name, n = settings["configuration"], settings["processes"]
     with _in_this_process(wanted=n == 1):

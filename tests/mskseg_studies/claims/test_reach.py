@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
+from mskseg_studies.specialists.nnunet.exporting import Labels
 
 from mskseg.evaluation.tables import write_table
 from mskseg.prompts.plans import NeighbourBox, OracleBox
@@ -21,7 +22,6 @@ from mskseg_studies.claims.measuring import AbsentError, VanishedError, measure_
 from mskseg_studies.claims.statements import Claim, load_claims
 from mskseg_studies.prompting.resolutions import COARSER_IMAGE, OTHER_FRAME
 from mskseg_studies.specialists.nnunet.config import NnunetConfig
-from mskseg_studies.specialists.nnunet.exporting import Labels
 from mskseg_studies.specialists.nnunet.running import NnunetRun
 from mskseg_studies.specialists.specialist import _TITLES
 from mskseg_studies.uncertainty.map_sources import VolumeMaps

@@ -13,9 +13,8 @@ import torch
 from mskseg.errors import InputError
 from mskseg.models.weights import read_weights, write_safetensors
 from mskseg_studies.specialists.config import SpecialistConfig
-from mskseg_studies.specialists.loading import load_specialist
-from mskseg_studies.specialists.networks import build_network, n_channels_and_outputs
-from mskseg_studies.specialists.specialist import FACTS, HISTORY, Specialist
+from mskseg_studies.specialists.networks import build_network
+from mskseg_studies.specialists.specialist import FACTS, HISTORY, Specialist, load_specialist
 
 LABELS = {3: "disc", 7: "triangle"}
 
@@ -23,8 +22,7 @@ LABELS = {3: "disc", 7: "triangle"}
 def built(prompt):
     """A specialist with the weights that a training starts from."""
     config = SpecialistConfig(prompt=prompt, encoder="mobilenet_v2", frame_px=32, seed=4)
-    n_channels, n_outputs = n_channels_and_outputs(config, n_labels=len(LABELS))
-    network = build_network(config, n_channels=n_channels, n_outputs=n_outputs)
+    network = build_network(config, n_labels=len(LABELS))
     history = pd.DataFrame([(50, 0.7, 1 / 3, 1.5), (100, 0.1, 2 / 3, 3.0)], columns=list(HISTORY))
     return Specialist(network, config, LABELS, history=history, data="3 subjects")
 
@@ -89,5 +87,5 @@ def test_a_file_of_another_version_or_network_is_refused(boxed, tmp_path):
 
 
 def test_a_path_that_is_none_of_weights_is_refused(boxed, tmp_path):
-    with pytest.raises(InputError, match=r"ends in .safetensors"):
+    with pytest.raises(InputError, match=r"expected a path that ends in .safetensors"):
         boxed.save(tmp_path / "it.pth")

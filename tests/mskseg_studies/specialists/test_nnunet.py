@@ -18,11 +18,14 @@ from mskseg.volume import LabelMap, Volume
 from mskseg_phantom.scans import make_phantom
 from mskseg_studies.specialists.nnunet import running
 from mskseg_studies.specialists.nnunet.config import NnunetConfig, names_a_side
-from mskseg_studies.specialists.nnunet.exporting import Labels, case_id, export_training
-from mskseg_studies.specialists.nnunet.importing import import_predictions
-from mskseg_studies.specialists.nnunet.planning import adapted_plans
+from mskseg_studies.specialists.nnunet.conversion import (
+    Labels,
+    case_id,
+    export_training,
+    import_predictions,
+)
 from mskseg_studies.specialists.nnunet.running import train_nnunet
-from mskseg_studies.specialists.nnunet.worker import DATASET, model_folder
+from mskseg_studies.specialists.nnunet.worker import DATASET, adapted_plans, model_folder
 
 
 @pytest.fixture
@@ -177,7 +180,7 @@ def test_a_label_that_was_never_exported_is_refused(elsewhere):
 
 def test_a_folder_that_is_not_there_is_said(elsewhere):
     folder, cases, labels = elsewhere
-    with pytest.raises(InputError, match="is no folder"):
+    with pytest.raises(InputError, match=r"got .*nowhere: no folder"):
         import_predictions(folder / "nowhere", cases, labels=labels)
 
 
@@ -277,8 +280,7 @@ TINY = NnunetConfig(
 )
 
 DYING = '''
-import os, sys
-from mskseg_studies.specialists.nnunet import worker
+import os, runpy, sys
 
 class Stream:
     """Ends the process as the system does that runs out of memory."""
@@ -293,7 +295,7 @@ class Stream:
             os._exit(137)
 
 sys.stdout = Stream(sys.stdout)
-worker.main(sys.argv[1:])
+runpy.run_path({worker!r}, run_name="__main__")
 '''
 
 
@@ -302,10 +304,10 @@ def test_a_2d_run_dies_resumes_predicts_and_comes_back_on_the_grid(tmp_path, mon
     people = [tiny_thigh(number) for number in (1, 2, 3, 4, 13, 17)]
     train, validation, test = people[:4], people[4:5], people[5:]
     call = {"folder": tmp_path / "run", "progress": False}
-    (tmp_path / "dying_worker.py").write_text(DYING, encoding="utf-8")
+    dying = tmp_path / "dying_worker.py"
+    dying.write_text(DYING.replace("{worker!r}", repr(str(running._WORKER))), encoding="utf-8")
     with monkeypatch.context() as patch:
-        patch.setenv("PYTHONPATH", str(tmp_path))
-        patch.setattr(running, "_WORKER", "dying_worker")
+        patch.setattr(running, "_WORKER", dying)
         with pytest.raises(
             OutputError, match="exit code 137 in the stage 'train' after epoch 2 of 15"
         ) as died:

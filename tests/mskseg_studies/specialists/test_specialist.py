@@ -9,6 +9,8 @@ import pytest
 import torch
 
 from mskseg.errors import InputError
+from mskseg.evaluation.scoring import score_label_maps
+from mskseg.evaluation.multiclass import checked_probabilities
 from mskseg.evaluation.averaging import summarise
 from mskseg.evaluation.scoring import COLUMNS, score_cases, score_label_maps
 from mskseg.evaluation.tables import volume_table
@@ -16,11 +18,15 @@ from mskseg.prompts import fill_boxes
 from mskseg.prompts.plans import OracleBox
 from mskseg.volume import LabelMap
 from mskseg_studies.specialists.config import SpecialistConfig
-from mskseg_studies.specialists.frames import box_frames, image_frame, label_frame, out_of_frame
-from mskseg_studies.specialists.networks import build_network
+from mskseg_studies.specialists.networks import (
+    box_frames,
+    build_network,
+    image_frame,
+    label_frame,
+    out_of_frame,
+)
 from mskseg_studies.specialists.samples import Samples, draw_batch, gather_samples
 from mskseg_studies.specialists.training import specialist_loss, train_specialist
-from mskseg_studies.specialists.volumes import checked_probabilities
 
 SMALL = SpecialistConfig(
     encoder="mobilenet_v2", frame_px=64, steps=40, batch_size=8, validate_every=20, rotate_deg=0
@@ -176,7 +182,7 @@ def test_a_configuration_that_cannot_work_is_refused(wrong, said):
 
 def test_an_unknown_encoder_is_refused():
     with pytest.raises(InputError, match="'resnet17' cannot be used"):
-        build_network(SpecialistConfig(encoder="resnet17"), n_channels=1, n_outputs=2)
+        build_network(SpecialistConfig(encoder="resnet17"), n_labels=1)
 
 
 # probabilities

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
+from mskseg.case import Case
 from mskseg.errors import InputError
 from mskseg.evaluation.multiclass import checked_probabilities
+from mskseg.evaluation.loop import check_has_reference
 from mskseg.volume import LabelMap
-
-__all__ = ["Predictions", "checked_probabilities"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,3 +60,13 @@ class Predictions:
             )
         shape = (len(self.labels) + 1, *self.label_maps[name].shape)
         return checked_probabilities(self._readers[name](), shape=shape, what=name)
+
+
+def known_labels(cases: Iterable[Case]) -> dict[int, str]:
+    """Gather the labels of the references, with their names, ascending; InputError without one."""
+    names: dict[int, str] = {}
+    for case in cases:
+        check_has_reference(case)
+        for label in case.reference.labels if case.reference else ():
+            names.setdefault(label, case.tissue(label))
+    return dict(sorted(names.items()))

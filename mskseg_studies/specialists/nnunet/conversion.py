@@ -1,4 +1,4 @@
-"""Cases -> nnU-Net's raw format, with our own split and labels that count 1, 2, 3, ..."""
+"""Cases to nnU-Net's files and its predictions back: our split, labels that count 1, 2, 3, ..."""
 
 from __future__ import annotations
 
@@ -7,20 +7,23 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mskseg.case import Case
 from mskseg.datasets.splits import check_nobody_twice
 from mskseg.errors import InputError
 from mskseg.evaluation.loop import check_has_reference
 from mskseg.files import written_atomically
-from mskseg.io.readers import save_nifti
+from mskseg.io.readers import load_label_map, save_nifti
 from mskseg.prompts import boxes_from_mask, fill_boxes
-from mskseg.volume import LabelMap
+from mskseg.volume import LabelMap, check_same_grid
 from mskseg_studies.specialists.nnunet.worker import DATASET
+from mskseg_studies.specialists.predictions import Predictions, known_labels
 
 
 @dataclass(frozen=True)
@@ -41,12 +44,8 @@ class Labels:
     @classmethod
     def of(cls, cases: Iterable[Case]) -> Labels:
         """Gather the labels that occur in the references."""
-        names: dict[int, str] = {}
-        for case in cases:
-            check_has_reference(case)
-            for label in case.reference.labels if case.reference else ():
-                names.setdefault(label, case.tissue(label))
-        return cls(tuple(sorted(names)), names)
+        names = known_labels(cases)
+        return cls(tuple(names), names)
 
     def to_nnunet(self, label_map: LabelMap) -> LabelMap:
         """Renumber from our values to 1, 2, 3, ...; values that are not ours become background."""
@@ -55,18 +54,12 @@ class Labels:
         return LabelMap(table[label_map.array], label_map.affine)
 
     def to_ours(self, label_map: LabelMap) -> LabelMap:
-        """Renumber from nnU-Net's values to ours.
-
-        Raises
-        ------
-        InputError
-            If there is a value that was never exported.
-        """
+        """Renumber from nnU-Net's values to ours; InputError if one was never exported."""
         highest = int(label_map.array.max())
         if highest > len(self.ours):
             raise InputError(
                 f"the prediction holds label {highest}, and {len(self.ours)} labels were exported; "
-                "give the predictions of this run"
+                "import the predictions of this run"
             )
         table = np.array((0, *self.ours), np.min_scalar_type(max(self.ours)))
         return LabelMap(table[label_map.array], label_map.affine)
@@ -92,27 +85,11 @@ def case_id(case: Case) -> str:
 def export_training(
     train: Iterable[Case], validation: Iterable[Case], folder: Path, *, box_channels: bool = False
 ) -> Labels:
-    """Write training and validation cases, ``dataset.json`` and the split.
+    """Write cases, ``dataset.json`` and the split into ``raw/Dataset001_mskseg`` of a run's folder.
 
-    Parameters
-    ----------
-    train, validation : iterable of Case
-        Each with a reference; no subject in both.
-    folder : Path
-        Of the run; ``raw/Dataset001_mskseg`` is made in it.
-    box_channels : bool
-        Write the filled oracle boxes of each label as one more channel.
-
-    Returns
-    -------
-    Labels
-
-    Raises
-    ------
-    InputError
-        If a case has no reference, or a subject is in both sets.
-    OutputError
-        If a file cannot be written.
+    With `box_channels` the filled oracle boxes of each label are one more channel. Raises
+    InputError if a case has no reference or a subject is in both sets, OutputError if a file cannot
+    be written.
     """
     parts = {"train": list(train), "val": list(validation)}
     people = {"train": {c.subject for c in parts["train"]}}
@@ -148,10 +125,10 @@ def _box_volumes(case: Case, labels: Labels) -> Iterator[np.ndarray[Any, Any]]:
     slices = list(case.slices())
     for label in labels.ours:
         stack = np.zeros((len(slices), *slices[0].image.shape), np.uint8)
-        for at in slices:
-            mask = np.asarray(at.label_map) == label
-            boxes = boxes_from_mask(mask, spacing_mm=at.spacing_mm)
-            stack[at.index] = fill_boxes(boxes, mask.shape)
+        for case_slice in slices:
+            mask = np.asarray(case_slice.label_map) == label
+            boxes = boxes_from_mask(mask, spacing_mm=case_slice.spacing_mm)
+            stack[case_slice.index] = fill_boxes(boxes, mask.shape)
         yield case.image.from_stack(stack, case.plane).array
 
 
@@ -174,3 +151,71 @@ def _described(cases: list[Case], labels: Labels, *, box_channels: bool) -> dict
 def _write_json(path: Path, content: Any) -> None:
     with written_atomically(path) as target:
         target.write_text(json.dumps(content, indent=2), encoding="utf-8")
+
+
+def import_predictions(
+    folder: str | Path,
+    cases: Iterable[Case],
+    *,
+    labels: Labels,
+    names: Mapping[str, str] | None = None,
+) -> Predictions:
+    """Read predictions of this machine or of another.
+
+    Parameters
+    ----------
+    folder : path-like
+        With ``ID.nii.gz`` and, for probabilities, ``ID.npz``, as ``nnUNetv2_predict`` writes them.
+    cases : iterable of Case
+        What was predicted; only their images are needed.
+    labels : Labels
+        Those of the export (`NnunetRun.labels`).
+    names : mapping of str to str, optional
+        ID of each case by its name, for predictions that were not exported here; by default as
+        `export_training` and `NnunetRun.predict` name them.
+
+    Returns
+    -------
+    Predictions
+        A case without a file is in `missing`, and there is no error: scores count it.
+
+    Raises
+    ------
+    InputError
+        If the folder is not there, a label map lies on another grid than its image, or holds a
+        label that was not exported.
+    """
+    place = Path(folder)
+    if not place.is_dir():
+        raise InputError(f"expected the folder of nnU-Net's predictions, got {place}: no folder")
+    label_maps: dict[str, LabelMap] = {}
+    readers = {}
+    given = list(cases)
+    for case in given:
+        stem = case_id(case) if names is None else names.get(case.name, "")
+        path = place / f"{stem}.nii.gz"
+        if not stem or not path.is_file():
+            continue
+        label_map = load_label_map(path)
+        try:
+            check_same_grid(case.image, label_map)
+        except InputError as error:
+            raise InputError(f"{path} does not lie on the image of {case.name}: {error}") from error
+        # The affine of the case, not the file's: a NIfTI rounds it to 32 bits.
+        label_maps[case.name] = LabelMap(labels.to_ours(label_map).array, case.image.affine)
+        if (place / f"{stem}.npz").is_file():
+            readers[case.name] = partial(_probabilities, place / f"{stem}.npz")
+    missing = tuple(case.name for case in given if case.name not in label_maps)
+    return Predictions(label_maps, missing, labels.ours, readers)
+
+
+def _probabilities(path: Path) -> NDArray[np.float32]:
+    """Read (C, ni, nj, nk); nnU-Net's arrays have their spatial axes the other way round."""
+    try:
+        with np.load(path) as stored:
+            array: NDArray[np.float32] = stored["probabilities"]
+    except (OSError, KeyError, ValueError) as error:
+        raise InputError(
+            f"{path} holds no probabilities ({error}); predict with --save_probabilities"
+        ) from error
+    return array.transpose(0, 3, 2, 1)

@@ -1,4 +1,4 @@
-"""Several models on several test sets, and where their curves cross."""
+"""Several models on several test sets, fair arms, efforts, and where curves cross."""
 
 from __future__ import annotations
 
@@ -7,16 +7,28 @@ from types import SimpleNamespace
 import numpy as np
 import pandas as pd
 import pytest
+from torch import nn
 
-import mskseg_studies.specialists as package
 from mskseg.errors import InputError
+from mskseg.finetuning.config import FineTuneConfig
+from mskseg.finetuning.result import FineTuneResult
 from mskseg.prompts import fill_boxes
 from mskseg.volume import LabelMap
-from mskseg_studies.specialists.arms import arm_means, score_arms
-from mskseg_studies.specialists.comparing import crossings, score_families, score_test_sets
+from mskseg_studies.specialists.comparison import (
+    arm_means,
+    crossings,
+    effort_table,
+    score_arms,
+    score_families,
+    score_test_sets,
+)
 from mskseg_studies.specialists.config import SpecialistConfig
+from mskseg_studies.specialists.nnunet.config import NnunetConfig
+from mskseg_studies.specialists.nnunet.conversion import Labels
+from mskseg_studies.specialists.nnunet.running import NnunetRun
+from mskseg_studies.specialists.predictions import Predictions
+from mskseg_studies.specialists.specialist import HISTORY, Specialist
 from mskseg_studies.specialists.training import train_specialist
-from mskseg_studies.specialists.volumes import Predictions
 
 
 def curves(**heights):
@@ -95,17 +107,6 @@ def test_an_automatic_model_is_not_asked_about_tissues_it_has_no_word_for(shapes
     }
 
 
-@pytest.mark.parametrize("name", package.__all__)
-def test_the_packages_names_are_there(name):
-    assert getattr(package, name).__name__ == name
-    assert name in dir(package)
-
-
-def test_an_unknown_name_is_an_attribute_error():
-    with pytest.raises(AttributeError, match="no attribute 'segment'"):
-        package.segment  # noqa: B018
-
-
 # arms
 
 
@@ -150,10 +151,47 @@ def test_arms_say_who_is_told_and_boxes_of_a_model_come_from_it_alone(shapes):
 
 
 def test_arms_need_both_kinds_of_model(shapes):
-    with pytest.raises(InputError, match="0 prompted and 0 automatic"):
+    with pytest.raises(InputError, match="got 0 prompted and 0 automatic"):
         score_arms([shapes.drawn_case("s1", seed=1)], prompted=[], automatic=[])
 
 
 def test_a_family_needs_a_model_for_each_size(shapes):
     with pytest.raises(InputError, match="SAM has 1 models for 2 sizes"):
         score_families({"SAM": [SimpleNamespace()]}, [1, 2], [shapes.drawn_case("s1", seed=1)])
+
+
+# efforts
+
+
+def test_steps_are_those_done_and_those_kept(tmp_path):
+    epochs = pd.DataFrame({"epoch": [0, 1, 2], "step": [0, 20, 40], "validation_dice": [0, 1, 0]})
+    tuning = FineTuneResult(
+        segmenter=SimpleNamespace(name="SAM"),
+        history=epochs,
+        best_epoch=1,
+        trainable_parameters=5,
+        seconds=7.0,
+        peak_memory_mb=1.0,
+        stopped="all epochs",
+        config=FineTuneConfig(learning_rate=3e-4, slices_per_step=2, prompts_per_slice=None),
+        base={},
+        data={},
+    )
+    history = pd.DataFrame([(10, 1.0, 0.8, 2.0), (15, 1.0, 0.6, 3.0)], columns=list(HISTORY))
+    config = SpecialistConfig(steps=15, prompt="none")
+    specialist = Specialist(nn.Identity(), config, {3: "disc"}, history=history)
+    lines = [f"mskseg: epoch {n} of 2, loss 0.5, pseudo Dice 0.1\n" for n in (1, 2)]
+    (tmp_path / "log.txt").write_text("".join(lines), encoding="utf-8")
+    run = NnunetRun(tmp_path, NnunetConfig(iterations_per_epoch=6), Labels((3,), {3: "disc"}))
+
+    table = effort_table([tuning, specialist, run])
+    assert list(table.index) == ["SAM", "U-Net, automatic", "nnU-Net 2d (12 iterations)"]
+    assert table["steps"].tolist() == [40, 15, 12]
+    assert table["kept_step"].tolist() == [20, 10, 12]
+    assert table["each_step"].tolist() == [
+        "2 slices, all objects of each",
+        "8 slices",
+        "as many patches as planned",
+    ]
+    assert table["start"].tolist() == ["pretrained", "random", "random"]
+    np.testing.assert_equal(table["seconds"].tolist(), [7.0, 3.0, np.nan])

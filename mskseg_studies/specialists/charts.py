@@ -1,0 +1,117 @@
+"""Charts of several models side by side: their means, and their outlines on one slice."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from textwrap import fill
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from numpy.typing import NDArray
+
+from mskseg.case import CaseSlice
+from mskseg.display.montage import montage
+from mskseg.display.slices import draw_label_map, frame_around
+from mskseg.display.style import (
+    chart_axes,
+    check_columns,
+    finish_chart,
+    series_style,
+    tissue_colours,
+)
+
+
+def dot_rows(
+    means: pd.DataFrame,
+    *,
+    row: str,
+    series: str,
+    value: str = "dice",
+    spread: str | None = None,
+    xlabel: str = "Dice",
+    title: str = "",
+) -> Axes:
+    """Draw a dot for each model in a row for each group; marker and colour say the same twice.
+
+    Parameters
+    ----------
+    means : pandas.DataFrame
+        A row for each dot.
+    row, series, value : str
+        Its columns: which group, which model, position.
+    spread : str, optional
+        Column with the standard deviation between subjects, drawn as bars.
+    xlabel, title : str
+        The title states the finding.
+
+    Returns
+    -------
+    Axes
+
+    Raises
+    ------
+    InputError
+        If the table is empty or lacks a column.
+    """
+    check_columns(means, [name for name in (row, series, value, spread) if name])
+    rows, models = list(dict.fromkeys(means[row])), list(dict.fromkeys(means[series]))
+    ax = chart_axes(None, (7.6, 1.3 + len(rows) * (0.35 + 0.13 * len(models))))
+    offsets = np.linspace(-0.5, 0.5, len(models) + 2)[1:-1]
+    for number, (model, offset) in enumerate(zip(models, offsets, strict=True)):
+        dots = means[means[series] == model]
+        ax.errorbar(
+            dots[value],
+            [rows.index(name) + offset for name in dots[row]],
+            xerr=None if spread is None else dots[spread].fillna(0),
+            label=str(model),
+            linestyle="none",
+            markersize=7,
+            capsize=2,
+            **series_style(number, line=False),
+        )
+    for place in range(0, len(rows), 2):
+        ax.axhspan(place - 0.5, place + 0.5, color="0.96", zorder=0)
+    ax.set_yticks(range(len(rows)), [fill(str(name), 30) for name in rows])
+    ax.set(xlabel=xlabel, xlim=(0, 1), ylim=(len(rows) - 0.5, -0.5))
+    return finish_chart(ax, title, grid="x", legend="below", legend_columns=2)
+
+
+def outlines_beside(
+    case_slice: CaseSlice,
+    masks: Mapping[str, Mapping[int, NDArray[np.bool_]]],
+    *,
+    labels: Iterable[int],
+    title: str = "",
+) -> list[Axes]:
+    """Draw a slice once for each model, with the outline of each of its masks.
+
+    Parameters
+    ----------
+    case_slice : CaseSlice
+    masks : mapping of str to mapping of int to (H, W) bool
+        By title of the panel, then by label; masks of one panel may overlap.
+    labels : iterable of int
+        All labels of the data set, so that a tissue keeps its colour.
+    title : str
+        States the finding.
+
+    Returns
+    -------
+    list of Axes
+        One for each panel, framed around everything that is drawn.
+    """
+    panels = montage([case_slice] * len(masks), titles=list(masks), title=title)
+    colours = tissue_colours(labels)
+    drawn = np.any([mask for panel in masks.values() for mask in panel.values()], axis=0)
+    rows, columns = np.nonzero(drawn)
+    for ax, by_label in zip(panels, masks.values(), strict=True):
+        for label, mask in by_label.items():
+            draw_label_map(ax, mask, colours={1: colours[label]})
+        if len(rows):
+            box = np.array(
+                [[columns.min(), rows.min(), columns.max() + 1, rows.max() + 1]], np.float64
+            )
+            x0, y0, x1, y1 = frame_around(box, shape=case_slice.image.shape[:2], margin=0.03)
+            ax.set(xlim=(x0, x1), ylim=(y1, y0))
+    return list(panels)

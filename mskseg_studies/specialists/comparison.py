@@ -1,0 +1,315 @@
+"""Specialists beside promptable models: one table, fair arms, efforts, and where curves cross."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import combinations, pairwise
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from mskseg.case import Case
+from mskseg.errors import InputError
+from mskseg.evaluation.scoring import score_label_maps
+from mskseg.evaluation.averaging import nested_mean
+from mskseg.evaluation.prediction import Named, PromptableSegmenter
+from mskseg.evaluation.averaging import summarise
+from mskseg.evaluation.scoring import score_cases
+from mskseg.evaluation.tables import volume_table
+from mskseg.finetuning.result import FineTuneResult
+from mskseg.prompts.plans import OracleBox
+from mskseg.prompts.plans import SpecialistBox
+from mskseg_studies.specialists.nnunet.running import NnunetRun
+from mskseg_studies.specialists.predictions import Predictions
+from mskseg_studies.specialists.specialist import Specialist
+
+Model = PromptableSegmenter | Specialist
+TOLD, FINDS = "told where", "finds it"
+
+
+def score_test_sets(
+    models: Iterable[Model], test_sets: Mapping[str, Sequence[Case]], *, slice_step: int = 1
+) -> pd.DataFrame:
+    """Score models on several test sets, with tight oracle boxes or automatic.
+
+    An automatic specialist is left out where a tissue is none of its own: it has no word for it.
+
+    Parameters
+    ----------
+    models : iterable of Segmenter or Specialist
+    test_sets : mapping of str to sequence of Case
+        By name, such as "inside" and "another sequence". Each case has a reference.
+    slice_step : int
+        Take every n-th slice.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Of `score_cases`, or of `score_label_maps` for a specialist without prompt, with the name in
+        `test_set`.
+    """
+    tables = [
+        _score(model, cases, slice_step=slice_step).assign(test_set=name)
+        for model in models
+        for name, cases in test_sets.items()
+        if _knows_tissues(model, cases)
+    ]
+    return pd.concat(tables, ignore_index=True)
+
+
+def score_families(
+    families: Mapping[str, Sequence[Model]],
+    sizes: Sequence[int],
+    cases: Sequence[Case],
+    *,
+    slice_step: int = 1,
+) -> pd.DataFrame:
+    """Score models that were trained on more and more people, for curves.
+
+    Parameters
+    ----------
+    families : mapping of str to sequence of Segmenter or Specialist
+        By name of the curve, one model for each size; a model that was trained on none of these
+        people comes as often as there are sizes.
+    sizes : sequence of int
+        People trained on.
+    cases : sequence of Case
+    slice_step : int
+        Take every n-th slice.
+
+    Returns
+    -------
+    pandas.DataFrame
+        As `score_test_sets`, with `family` and `n_train` in place of `test_set`.
+
+    Raises
+    ------
+    InputError
+        If a family has not one model for each size.
+    """
+    tables, scored = [], dict[int, pd.DataFrame]()
+    for family, members in families.items():
+        if len(members) != len(sizes):
+            raise InputError(
+                f"{family} has {len(members)} models for {len(sizes)} sizes; give one for each"
+            )
+        for size, model in zip(sizes, members, strict=True):
+            if id(model) not in scored:
+                scored[id(model)] = _score(model, cases, slice_step=slice_step)
+            tables.append(scored[id(model)].assign(family=family, n_train=size))
+    return pd.concat(tables, ignore_index=True)
+
+
+def _score(model: Model, cases: Sequence[Case], *, slice_step: int) -> pd.DataFrame:
+    """Score a model as it is meant to be used."""
+    if isinstance(model, Specialist) and model.config.prompt == "none":
+        label_maps = model.segment(cases, progress=False).label_maps
+        return score_label_maps(model, cases, label_maps, slice_step=slice_step, progress=False)
+    return score_cases(model, cases, prompts=OracleBox(), slice_step=slice_step, progress=False)
+
+
+def _knows_tissues(model: Model, cases: Iterable[Case]) -> bool:
+    """Whether a model has words for these tissues: any that is prompted needs none."""
+    if not isinstance(model, Specialist) or model.config.prompt == "box":
+        return True
+    return all(
+        model.labels.get(label) == case.tissue(label)
+        for case in cases
+        for label in (case.reference.labels if case.reference else ())
+    )
+
+
+def crossings(curves: pd.DataFrame, *, x: str, series: str, value: str = "dice") -> pd.DataFrame:
+    """Find where curves cross, straight lines between their points.
+
+    Parameters
+    ----------
+    curves : pandas.DataFrame
+        A row for each point.
+    x, series, value : str
+        Its columns: position, which curve, height.
+
+    Returns
+    -------
+    pandas.DataFrame
+        A row for each pair of curves with two common positions or more: `first` and `second`,
+        `at` (the first crossing, NaN if there is none), `ahead_before` and `ahead_after` (who is
+        higher at the first and at the last common position, or "tie"). A crossing is where another
+        curve comes to be ahead; curves that meet and part again, or start or end together, do not
+        cross.
+
+    Raises
+    ------
+    InputError
+        If a curve has two values at one position.
+    """
+    if curves.duplicated([series, x]).any():
+        raise InputError(f"a curve has two values at one {x}; average them first")
+    heights = curves.pivot(index=x, columns=series, values=value).sort_index()
+    rows = []
+    for first, second in combinations(dict.fromkeys(curves[series]), 2):
+        gap = (heights[first] - heights[second]).dropna()
+        if len(gap) < 2:
+            continue
+        names = {1: first, -1: second, 0: "tie"}
+        ahead = [names[int(np.sign(gap.iloc[end]))] for end in (0, -1)]
+        rows.append((first, second, _first_crossing(gap), *ahead))
+    return pd.DataFrame(rows, columns=["first", "second", "at", "ahead_before", "ahead_after"])
+
+
+def _first_crossing(gap: pd.Series[float]) -> float:
+    """Where the sign of a gap first becomes another, from a point that is not 0 to the next one."""
+    apart = gap[gap != 0]
+    for (a, d), (b, e) in pairwise(zip(apart.index, apart, strict=True)):
+        if np.sign(d) != np.sign(e):
+            met = gap.index[(gap.index > a) & (gap.index < b)]  # points where both are level
+            return float(met[0] if len(met) else a + (b - a) * d / (d - e))
+    return float("nan")
+
+
+def score_arms(
+    cases: Iterable[Case],
+    *,
+    prompted: Sequence[PromptableSegmenter],
+    automatic: Sequence[tuple[Named, Predictions]],
+    informed: Iterable[tuple[Named, Predictions]] = (),
+    slice_step: int = 1,
+) -> pd.DataFrame:
+    """Score every slice under the arms that a fair comparison needs.
+
+    Parameters
+    ----------
+    cases : iterable of Case
+        Each with a reference.
+    prompted : sequence of PromptableSegmenter
+        Each with tight boxes of the reference; the first one also with boxes around the predictions
+        of the first automatic model.
+    automatic : sequence of (Named, Predictions)
+        Models that need no prompt, with what they predicted for these cases.
+    informed : iterable of (Named, Predictions), optional
+        The same for models that got the reference's boxes as channels of their image.
+    slice_step : int
+        Take every n-th slice; with more than 1 the Dice of the volume is that of the slices taken.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Of `score_cases` and `score_label_maps`, with `arm`, its name, and `told`: "told where" if
+        anything comes from the reference, else "finds it".
+
+    Raises
+    ------
+    InputError
+        If there is no prompted or no automatic model.
+    """
+    given = list(cases)
+    if not prompted or not automatic:
+        raise InputError(
+            f"expected one prompted and one automatic model or more, got {len(prompted)} prompted "
+            f"and {len(automatic)} automatic models"
+        )
+
+    def under(plan: OracleBox | SpecialistBox, model: PromptableSegmenter) -> pd.DataFrame:
+        return score_cases(model, given, prompts=plan, slice_step=slice_step, progress=False)
+
+    def volumes(model: Named, predictions: Predictions) -> pd.DataFrame:
+        label_maps = predictions.label_maps
+        return score_label_maps(model, given, label_maps, slice_step=slice_step, progress=False)
+
+    first, (finder, found) = prompted[0], automatic[0]
+    found_boxes = SpecialistBox(found.label_maps, finder.name)
+    arms = [
+        *((f"{m.name}, reference boxes", TOLD, under(OracleBox(), m)) for m in prompted),
+        *((m.name, TOLD, volumes(m, predictions)) for m, predictions in informed),
+        (f"{first.name}, boxes of {finder.name}", FINDS, under(found_boxes, first)),
+        *((f"{m.name} alone", FINDS, volumes(m, predictions)) for m, predictions in automatic),
+    ]
+    tables = [table.assign(arm=arm, told=told) for arm, told, table in arms]
+    return pd.concat(tables, ignore_index=True)
+
+
+def arm_means(table: pd.DataFrame) -> pd.DataFrame:
+    """Average the arms of `score_arms`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        A row for each arm in the table's order: `arm`, `told`, `volume_dice` with its standard
+        deviation between subjects, `slice_dice` (the mean of notebook 03, over slices that hold the
+        structure), `n_beyond_end` (pairs of slice and tissue predicted where there is none),
+        `n_missing`, `n_subjects`.
+    """
+    rows = []
+    for (arm, told), scores in table.groupby(["arm", "told"], sort=False):
+        volumes = nested_mean(
+            volume_table(scores).assign(arm=arm), by=["arm"], values=["volume_dice"]
+        )
+        slices = summarise(scores).iloc[0]
+        rows.append(
+            {
+                "arm": arm,
+                "told": told,
+                "volume_dice": volumes["volume_dice"].item(),
+                "volume_dice_sd": volumes["volume_dice_sd"].item(),
+                "slice_dice": slices["dice"],
+                **{name: int(slices[name]) for name in ("n_beyond_end", "n_missing", "n_subjects")},
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def effort_table(trained: Iterable[FineTuneResult | Specialist | NnunetRun]) -> pd.DataFrame:
+    """Compare trainings by what they cost, not by what they brought.
+
+    Parameters
+    ----------
+    trained : iterable of FineTuneResult, Specialist or NnunetRun
+
+    Returns
+    -------
+    pandas.DataFrame
+        A row for each, by `who`: `steps` of the optimiser, what is in `each_step`, `start` of the
+        weights, `learning_rate` at its highest, `kept_step` whose weights came back, and `seconds`
+        (NaN for nnU-Net, which may have been resumed).
+    """
+    rows = [{**_effort(result), "learning_rate": result.config.learning_rate} for result in trained]
+    columns = ["steps", "each_step", "start", "learning_rate", "kept_step", "seconds"]
+    return pd.DataFrame(rows).set_index("who")[columns]
+
+
+def _effort(trained: FineTuneResult | Specialist | NnunetRun) -> dict[str, Any]:
+    if isinstance(trained, FineTuneResult):
+        steps, most = trained.history.set_index("epoch")["step"], trained.config.prompts_per_slice
+        objects = "all objects" if most is None else f"up to {most} objects"
+        return {
+            "who": trained.segmenter.name,
+            "steps": int(steps.iloc[-1]),
+            "each_step": f"{trained.config.slices_per_step} slices, {objects} of each",
+            "start": "pretrained",
+            "kept_step": int(steps[trained.best_epoch]),
+            "seconds": trained.seconds,
+        }
+    if isinstance(trained, Specialist):
+        what = "objects" if trained.config.prompt == "box" else "slices"
+        history = trained.history
+        return {
+            "who": trained.name,
+            "steps": trained.config.steps,
+            "each_step": f"{trained.config.batch_size} {what}",
+            "start": "random",
+            "kept_step": int(history["step"][history["validation_dice"].idxmax()]),
+            "seconds": float(history["seconds"].iloc[-1]),
+        }
+    steps, n = (
+        len(trained.history()) * trained.config.iterations_per_epoch,
+        trained.config.batch_size,
+    )
+    return {
+        "who": trained.name,
+        "steps": steps,
+        "each_step": "as many patches as planned" if n is None else f"{n} patches",
+        "start": "random",
+        "kept_step": steps,
+        "seconds": float("nan"),
+    }

@@ -19,10 +19,11 @@ from tqdm.auto import tqdm
 
 from mskseg.case import Case
 from mskseg.errors import InputError
+from mskseg.evaluation.multiclass import checked_probabilities
 from mskseg.models.checkpoints import check_weights
 from mskseg.models.segmenter import Prediction, available_device
 from mskseg.models.weights import read_weights, write_safetensors
-from mskseg.prompts import check_boxes
+from mskseg.prompts import Prompt, check_boxes
 from mskseg.volume import LabelMap
 from mskseg_studies.specialists.config import SpecialistConfig
 from mskseg_studies.specialists.networks import (
@@ -133,7 +134,7 @@ class Specialist:
     def predict(
         self,
         embedding: SliceFrame,
-        /,
+        prompt: Prompt | None = None,
         *,
         boxes_xyxy: ArrayLike | None = None,
         point_coords: ArrayLike | None = None,
@@ -148,11 +149,15 @@ class Specialist:
         InputError
             For points, without a box, or if this specialist takes no box.
         """
+        if prompt is None:
+            prompt = Prompt.checked(
+                boxes_xyxy, point_coords, point_labels, image_shape=embedding.shape
+            )
         if self.config.prompt != "box":
             raise InputError(f"{self.name} takes no prompt; call segment(cases)")
-        if boxes_xyxy is None or point_coords is not None or point_labels is not None:
+        if prompt.boxes_xyxy is None or prompt.point_coords is not None:
             raise InputError(f"{self.name} was trained with boxes only; pass boxes_xyxy")
-        boxes = check_boxes(np.atleast_2d(boxes_xyxy), embedding.shape)
+        boxes = check_boxes(prompt.boxes_xyxy, embedding.shape)
         inputs = torch.stack(
             [
                 embedding.image.expand(len(boxes), -1, -1),

@@ -11,15 +11,12 @@ import pandas as pd
 
 from mskseg.case import Case
 from mskseg.errors import InputError
-from mskseg.evaluation.scoring import score_label_maps
-from mskseg.evaluation.averaging import nested_mean
+from mskseg.evaluation.averaging import nested_mean, summarise
 from mskseg.evaluation.prediction import Named, PromptableSegmenter
-from mskseg.evaluation.averaging import summarise
-from mskseg.evaluation.scoring import score_cases
+from mskseg.evaluation.scoring import score_cases, score_label_maps
 from mskseg.evaluation.tables import volume_table
 from mskseg.finetuning.result import FineTuneResult
-from mskseg.prompts.plans import OracleBox
-from mskseg.prompts.plans import SpecialistBox
+from mskseg.prompts.plans import OracleBox, SpecialistBox
 from mskseg_studies.specialists.nnunet.running import NnunetRun
 from mskseg_studies.specialists.predictions import Predictions
 from mskseg_studies.specialists.specialist import Specialist

@@ -116,9 +116,9 @@ def test_arms_say_who_is_told_and_boxes_of_a_model_come_from_it_alone(shapes):
     found = Predictions({case.name: shifted}, (), (3, 7))
     finder = SimpleNamespace(name="finder", miniature=True)
     filler = SimpleNamespace(name="filler", miniature=True, embed=lambda image: image)
-    filler.predict = lambda image, boxes_xyxy: SimpleNamespace(
-        masks=np.stack([fill_boxes(box, image.shape) for box in boxes_xyxy])[:, None],
-        predicted_iou=np.full((len(boxes_xyxy), 1), np.nan),
+    filler.predict = lambda image, prompt: SimpleNamespace(
+        masks=np.stack([fill_boxes(box, image.shape) for box in prompt.boxes_xyxy])[:, None],
+        predicted_iou=np.full((len(prompt), 1), np.nan),
     )
     knowing = SimpleNamespace(name="finder + box channels", fingerprint="f", miniature=True)
     perfect_answer = Predictions({case.name: case.reference}, (), (3, 7))

@@ -9,9 +9,8 @@ import pytest
 import torch
 
 from mskseg.errors import InputError
-from mskseg.evaluation.scoring import score_label_maps
-from mskseg.evaluation.multiclass import checked_probabilities
 from mskseg.evaluation.averaging import summarise
+from mskseg.evaluation.multiclass import checked_probabilities
 from mskseg.evaluation.scoring import COLUMNS, score_cases, score_label_maps
 from mskseg.evaluation.tables import volume_table
 from mskseg.prompts import fill_boxes

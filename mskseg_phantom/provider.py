@@ -19,10 +19,15 @@ from mskseg.errors import InputError
 from mskseg.io.readers import load_image, load_label_map, save_nifti
 from mskseg.volume import LabelMap, Volume
 from mskseg_phantom.anatomies import find_anatomy
-from mskseg_phantom.knee_map_scans import DATASET as REAL_ANATOMY
-from mskseg_phantom.knee_map_scans import SUBJECT_NAME, knee_map_case
-from mskseg_phantom.scans import dataset_name, phantom_case, subject_name
-from mskseg_phantom.sequences import ECHO_IMAGES, images_of
+from mskseg_phantom.scans import (
+    REAL_ANATOMY,
+    REAL_SUBJECT,
+    dataset_name,
+    knee_map_case,
+    phantom_case,
+    subject_name,
+)
+from mskseg_phantom.tissue.sequences import ECHO_IMAGES, images_of
 
 _REAL_KNEE = "pymskt_knee"  # the data set whose label map gives the real anatomy
 
@@ -93,7 +98,7 @@ PHANTOMS: Mapping[str, Phantom] = {
     **{dataset_name(anatomy): _phantom_of(anatomy) for anatomy in mskseg_phantom.ANATOMIES},
     REAL_ANATOMY: Phantom(
         numbers=lambda: {"test": (1,)},
-        subject_name=lambda _: SUBJECT_NAME,
+        subject_name=lambda _: REAL_SUBJECT,
         scan=_scan_real_knee,
         describe=_describe_real_knee,
         sequences=find_anatomy("knee").sequences,

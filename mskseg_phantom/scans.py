@@ -1,20 +1,20 @@
-"""Scans of phantom subjects: one, several sequences of one, or a set."""
+"""Scans of phantom subjects: one, several sequences of one, or a knee from a real label map."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from itertools import chain
 from types import MappingProxyType
 
-from mskseg.case import Case, CaseSet
+from mskseg.case import Case
 from mskseg.datasets.splits import Part
 from mskseg.errors import InputError
 from mskseg.volume import LabelMap, Volume
-from mskseg_phantom.acquisition import check_site
+from mskseg_phantom.acquisition import SITES, scan_body
+from mskseg_phantom.acquisition.scanner import SUBJECT, TEXTURE, Randomness, check_site
 from mskseg_phantom.anatomies import find_anatomy
-from mskseg_phantom.anatomy import check_shape
-from mskseg_phantom.scanning import SUBJECT, TEXTURE, Randomness, scan_body
-from mskseg_phantom.sequences import images_of
+from mskseg_phantom.anatomies.knee_from_labels import LabelMapKnee
+from mskseg_phantom.drawing.canvas import Side, check_shape
+from mskseg_phantom.tissue.sequences import images_of
 
 PHANTOM_VERSION = 3
 """Raised whenever a phantom's voxels change; part of the cache's key."""
@@ -29,7 +29,16 @@ SPLIT: Mapping[Part, tuple[int, ...]] = MappingProxyType(
 )
 """Subjects that every set has; those for inference were scanned at a site of their own."""
 
+REAL_ANATOMY = "phantom_knee_real_anatomy"
+"""Id in the manifest of the knee whose anatomy is a real label map."""
+
+REAL_SUBJECT = "knee-real-anatomy"
+REAL_SHAPE = (256, 256, 32)
+"""Voxels of its default rendering: 0.55 x 0.55 x 3.5 mm of the map that the manifest has."""
+
 _LAST_SUBJECT = 9999
+_SITE_A, _SITE_B = SITES
+_REAL_STREAM = 4  # of randomness, with subject number 1; a stream of its own beside the anatomies'
 
 
 def make_phantom(
@@ -93,18 +102,6 @@ def make_phantom(
     return case
 
 
-def make_thigh(
-    subject: int,
-    *,
-    sequence: str = "t1w",
-    seed: int = 0,
-    shape: tuple[int, int, int] | None = None,
-    site: str | None = None,
-) -> Case:
-    """Make one synthetic scan of a thigh: `make_phantom` of that anatomy."""
-    return make_phantom("thigh", subject, sequence=sequence, seed=seed, shape=shape, site=site)
-
-
 def scan_phantom(
     anatomy: str,
     subject: int,
@@ -120,16 +117,19 @@ def scan_phantom(
     Parameters and errors as in `make_phantom`, with `sequences` None for the anatomy's own. Yields
     one `Case` per image on the same grid: one for each sequence, for ``mese`` one for each echo.
     """
-    plan, number = find_anatomy(anatomy), _check_subject(subject)
-    names = images_of(plan.sequences if sequences is None else sequences)
-    scanner, shape = check_site(site or site_of(number)), check_shape(shape or plan.shape)
-    labelled = plan.check_granularity(granularity)
-    randomness = Randomness(seed, number, plan.stream)
-    person = plan.draw_subject(randomness.of(SUBJECT), number)
-    body = plan.body(person, randomness.of(TEXTURE), labelled)
-    for name, image, reference in scan_body(
-        body, names, shape=shape, site=scanner, randomness=randomness
-    ):
+    if not 1 <= subject <= _LAST_SUBJECT:
+        raise InputError(
+            f"unknown phantom subject {subject!r}; expected a number from 1 to {_LAST_SUBJECT}"
+        )
+    entry, number = find_anatomy(anatomy), int(subject)
+    names = images_of(entry.sequences if sequences is None else sequences)
+    scanner, shape = check_site(site or site_of(number)), check_shape(shape or entry.shape)
+    granularity = entry.check_granularity(granularity)
+    randomness = Randomness(seed, number, entry.stream)
+    person = entry.sample_subject(randomness.of(SUBJECT), number)
+    body = entry.body(person, randomness.of(TEXTURE), granularity)
+    scans = scan_body(body, names, shape=shape, site=scanner, randomness=randomness)
+    for name, image, reference in scans:
         yield phantom_case(
             anatomy,
             number,
@@ -138,7 +138,7 @@ def scan_phantom(
             sequence=name,
             seed=seed,
             site=site,
-            granularity=granularity,
+            granularity=granularity or None,
         )
 
 
@@ -154,43 +154,21 @@ def phantom_case(
     granularity: str | None = None,
 ) -> Case:
     """Say of an image and its reference, made or read again, which phantom scan they are."""
-    plan = find_anatomy(anatomy)
-    person = plan.draw_subject(Randomness(seed, number, plan.stream).of(SUBJECT), number)
+    entry = find_anatomy(anatomy)
+    person = entry.sample_subject(Randomness(seed, number, entry.stream).of(SUBJECT), number)
     return Case(
         subject=subject_name(anatomy, number),
         image=image,
         reference=reference,
-        tissues=plan.tissues(plan.check_granularity(granularity)),
-        anatomy=plan.title,
+        tissues=entry.tissues(entry.check_granularity(granularity)),
+        anatomy=entry.title,
         sequence=sequence,
         dataset=dataset_name(anatomy),
         reference_provenance="synthetic",
         site=site or site_of(number),
         side=getattr(person, "side", ""),  # a spine has none
-        severity=plan.severity(number),
+        severity=entry.severity(number),
     )
-
-
-def make_phantom_set(
-    anatomy: str,
-    *,
-    subjects: Iterable[int] | None = None,
-    sequences: Iterable[str] | None = None,
-    seed: int = 0,
-    shape: tuple[int, int, int] | None = None,
-    granularity: str | None = None,
-) -> CaseSet:
-    """Make the set of an anatomy, or some of its subjects; parameters as in `scan_phantom`."""
-    numbers = chain.from_iterable(split_of(anatomy).values()) if subjects is None else subjects
-    names = None if sequences is None else tuple(sequences)
-    cases = [
-        case
-        for number in numbers
-        for case in scan_phantom(
-            anatomy, number, sequences=names, seed=seed, shape=shape, granularity=granularity
-        )
-    ]
-    return CaseSet(dataset_name(anatomy), cases)
 
 
 def split_of(anatomy: str) -> Mapping[Part, tuple[int, ...]]:
@@ -209,14 +187,52 @@ def subject_name(anatomy: str, number: int) -> str:
     return f"{anatomy}-{number:02d}"
 
 
-def _check_subject(subject: int) -> int:
-    if not 1 <= subject <= _LAST_SUBJECT:
-        raise InputError(
-            f"unknown phantom subject {subject!r}; expected a number from 1 to {_LAST_SUBJECT}"
-        )
-    return int(subject)
-
-
 def site_of(number: int) -> str:
     """Name of the site where a subject was scanned."""
-    return "site B (1.5 T)" if number in SPLIT["inference"] else "site A (3 T)"
+    return _SITE_B if number in SPLIT["inference"] else _SITE_A
+
+
+def scan_knee_map(
+    label_map: LabelMap,
+    tissues: Mapping[int, str],
+    *,
+    side: Side = "right",
+    sequences: Iterable[str] | None = None,
+    seed: int = 0,
+    shape: tuple[int, int, int] = REAL_SHAPE,
+) -> Iterator[Case]:
+    """Scan a knee whose anatomy is a real label map, see `knee_from_labels`, at site A.
+
+    Other parameters and errors as in `scan_phantom`. Yields one `Case` per image.
+    """
+    names = images_of(find_anatomy("knee").sequences if sequences is None else sequences)
+    randomness = Randomness(seed, 1, (_REAL_STREAM,))
+    body = LabelMapKnee(label_map, tissues, randomness.of(TEXTURE), side=side)
+    scanner = check_site(_SITE_A)
+    for name, image, reference in scan_body(
+        body, names, shape=check_shape(shape), site=scanner, randomness=randomness
+    ):
+        yield knee_map_case(image, reference, tissues, sequence=name, side=side)
+
+
+def knee_map_case(
+    image: Volume,
+    reference: LabelMap,
+    tissues: Mapping[int, str],
+    *,
+    sequence: str,
+    side: Side = "right",
+) -> Case:
+    """Say of an image and its reference that they were made from a real label map."""
+    return Case(
+        subject=REAL_SUBJECT,
+        image=image,
+        reference=reference,
+        tissues=tissues,
+        anatomy="knee",
+        sequence=sequence,
+        dataset=REAL_ANATOMY,
+        reference_provenance="synthetic",
+        site=_SITE_A,
+        side=side,
+    )

@@ -1,0 +1,304 @@
+"""Scanner: from the tissues of a body to the voxels that a scanner stores.
+
+Signal, shading and phase, several coils, a finite k-space, complex noise, reconstruction,
+magnitude, and the vendor's intensity scale. The noise of a voxel does not depend on the resolution:
+a finer scan is taken to be averaged for longer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mskseg.errors import InputError
+from mskseg.volume import LabelMap, Volume
+from mskseg_phantom.acquisition.kspace import (
+    N_COILS,
+    ComplexArray,
+    coil_maps,
+    eighth_of_steps,
+    fully_sampled,
+    soft_window,
+    undersampled,
+)
+from mskseg_phantom.drawing import Body, PlaneGrid, RandomField, rasterise
+from mskseg_phantom.drawing.canvas import centred_axis
+from mskseg_phantom.tissue import FieldStrength, FloatArray, fit_t2, noise_level, voxel_signal
+from mskseg_phantom.tissue.relaxometry import as_stored
+from mskseg_phantom.tissue.sequences import (
+    ECHO_IMAGES,
+    ECHOES_MS,
+    SEQUENCE,
+    SEQUENCES,
+    UNDERSAMPLED,
+    SignalArray,
+)
+
+
+@dataclass(frozen=True)
+class Site:
+    """Where a scan was made."""
+
+    name: str  # shown in tables
+    field: FieldStrength
+    noise: float  # standard deviation in each of the two channels; muscle has signal 1
+    shading: float  # standard deviation of the logarithm of the smooth sensitivity
+    coil_mm: float  # depth over which a surface coil's sensitivity falls by a factor e
+    kept: float  # share of k-space acquired along each in-plane axis; the rest is zeros
+    scale: float  # stored value of a voxel with signal 1
+
+
+# Noise and kept of site A bring SNR, edge width and spectrum of the opposed-phase thigh near those
+# of the real scan (tests/mskseg_phantom/test_realism.py); everything else is assumed.
+SITES: Mapping[str, Site] = MappingProxyType(
+    {
+        "site A (3 T)": Site("site A (3 T)", "3T", 0.028, 0.15, 170.0, 0.90, 210.0),
+        "site B (1.5 T)": Site("site B (1.5 T)", "1.5T", 0.055, 0.08, 300.0, 0.72, 640.0),
+    }
+)
+
+_PHASE_RAD = 0.6  # standard deviation of the smooth phase: assumed
+
+
+def check_site(name: str) -> Site:
+    """Return the site called `name`, or raise InputError."""
+    if name not in SITES:
+        raise InputError(f"unknown phantom site {name!r}; expected one of {', '.join(SITES)}")
+    return SITES[name]
+
+
+# Streams of randomness: one per purpose, so that a new one never changes the others.
+SUBJECT, TEXTURE, SHADING, NOISE = range(4)
+
+
+@dataclass(frozen=True)
+class Randomness:
+    """The random numbers of one subject."""
+
+    seed: int  # of the set
+    number: int  # of the subject in it
+    stream: tuple[int, ...] = ()  # of the anatomy
+
+    def of(self, purpose: int, place: int = 0) -> np.random.Generator:
+        """Start the generator of one purpose, for noise that of one sequence."""
+        return np.random.default_rng((self.seed, self.number, purpose, place, *self.stream))
+
+
+def scan_body(
+    body: Body,
+    images: Sequence[str],
+    *,
+    shape: tuple[int, int, int],
+    site: Site,
+    randomness: Randomness,
+) -> Iterator[tuple[str, Volume, LabelMap]]:
+    """Draw a body once and scan it.
+
+    Parameters
+    ----------
+    body : Body
+        The anatomy.
+    images : sequence of str
+        As `sequences.images_of` gives them.
+    shape : (int, int, int)
+        Voxels along the body's axes.
+    site : Site
+        The scanner.
+    randomness : Randomness
+        Of shading and noise.
+
+    Yields
+    ------
+    (str, Volume, LabelMap)
+        Each image under its name; the reference is the same every time. The echoes of ``mese`` are
+        of one scan.
+    """
+    content = rasterise(body, shape=shape)
+    affine = body.affine(shape)
+    reference = LabelMap(content.labels, affine)
+
+    def scanned(name: str) -> NDArray[np.int16]:
+        return scan(
+            content.fractions,
+            sequence=name,
+            site=site,
+            extent_mm=body.extent_mm,
+            body_rng=randomness.of(SHADING),
+            noise_rng=randomness.of(NOISE, SEQUENCES.index(name)),
+        )
+
+    echoes = scanned("mese") if ECHO_IMAGES.keys() & set(images) else None
+    for name in images:
+        if echoes is not None and name in ECHO_IMAGES:
+            voxels = echoes[ECHO_IMAGES[name]]
+        else:
+            voxels = scanned(name)
+        yield name, Volume(voxels, affine), reference
+
+
+def scan(
+    fractions: FloatArray,
+    *,
+    sequence: str,
+    site: Site,
+    extent_mm: tuple[float, float, float],
+    body_rng: np.random.Generator,
+    noise_rng: np.random.Generator,
+) -> NDArray[np.int16]:
+    """Scan a rasterised body.
+
+    Parameters
+    ----------
+    fractions : (n_tissues, ni, nj, nk) float32
+        Share of each `Tissue`, see `drawing.VoxelContent`; nj is the phase-encoding axis.
+    sequence : str
+        One of `sequences.SEQUENCES`.
+    site : Site
+        The scanner.
+    extent_mm : (float, float, float)
+        Size of the grid.
+    body_rng, noise_rng : numpy.random.Generator
+        Of shading and phase, which belong to subject and coil, and of the noise, new in every scan.
+
+    Returns
+    -------
+    (ni, nj, nk) int16
+        Magnitude; for ``t2_map`` T2 in tenths of a millisecond, 0 where there is too little signal;
+        for ``mese`` (8, ni, nj, nk), the echoes of `sequences.ECHOES_MS`.
+    """
+    noise = SEQUENCE[sequence].noise
+    field = receive_field(fractions.shape[1:], site=site, extent_mm=extent_mm, rng=body_rng)
+    if sequence not in ("mese", "t2_map"):
+        signal = voxel_signal(fractions, sequence=sequence, field=site.field)
+        eighth = sequence in UNDERSAMPLED
+        return stored(
+            acquire(signal, field, site=site, rng=noise_rng, noise=noise, eighth=eighth), site
+        )
+    echoes = np.stack(
+        [
+            acquire(
+                voxel_signal(fractions, sequence=sequence, field=site.field, echo=echo),
+                field,
+                site=site,
+                rng=noise_rng,
+                noise=noise,
+                n_coils=1,  # for speed
+            )
+            for echo in range(len(ECHOES_MS))
+        ]
+    )
+    if sequence == "mese":
+        return stored(echoes, site)
+    return as_stored(fit_t2(echoes, ECHOES_MS, noise=noise_level(echoes[-1])))
+
+
+def acquire(
+    signal: SignalArray,
+    field: ComplexArray,
+    *,
+    site: Site,
+    rng: np.random.Generator,
+    noise: float = 1.0,
+    eighth: bool = False,
+    n_coils: int = N_COILS,
+) -> FloatArray:
+    """Measure the k-space of a signal with noise, and reconstruct its magnitude.
+
+    Parameters
+    ----------
+    signal : (ni, nj, nk) float32 or complex64
+        See `voxel_signal`; nj is the phase-encoding axis.
+    field : (ni, nj, nk) complex64
+        What the signal is seen through, see `receive_field`.
+    site : Site
+        The scanner.
+    rng : numpy.random.Generator
+        Of the noise, new in every scan.
+    noise : float
+        In units of the site's; see `sequences.Sequence`.
+    eighth : bool
+        Acquire an eighth of the encoding steps and reconstruct as `kspace.undersampled` says.
+    n_coils : int
+        1 is the virtual coil that a known set of coils adds up to: quicker, all but the same.
+
+    Returns
+    -------
+    (ni, nj, nk) float32
+        Magnitude, before scaling; noise is Rayleigh distributed where there is no signal.
+    """
+    image = np.ascontiguousarray(np.moveaxis(signal * field, 2, 0))
+    n_slices, n_u, n_v = image.shape
+    maps = coil_maps((n_slices, n_u, n_v), n_coils)
+    window = soft_window((n_u, n_v), site.kept)
+    strength = noise * site.noise
+    if eighth:
+        acquired = eighth_of_steps(n_slices, n_v, rng)
+        result = undersampled(
+            image, maps, window=window, acquired=acquired, noise=strength, rng=rng
+        )
+    else:
+        result = fully_sampled(image, maps, window=window, noise=strength, rng=rng)
+    magnitude: FloatArray = np.moveaxis(np.abs(result), 0, 2)
+    return magnitude
+
+
+def stored(magnitude: FloatArray, site: Site) -> NDArray[np.int16]:
+    """Give a magnitude the integers that this site's scanner stores."""
+    scaled = np.rint(magnitude * np.float32(site.scale))
+    voxels: NDArray[np.int16] = np.clip(scaled, 0, 32767).astype(np.int16)
+    return voxels
+
+
+def receive_field(
+    shape: tuple[int, ...],
+    *,
+    site: Site,
+    extent_mm: tuple[float, float, float],
+    rng: np.random.Generator,
+) -> ComplexArray:
+    """Give the smooth complex field a signal is seen through, (ni, nj, nk) complex64.
+
+    Its magnitude is `sensitivity`; its phase, from field and coil, varies by about a radian over
+    the body.
+    """
+    strength = sensitivity(shape, site=site, extent_mm=extent_mm, rng=rng)
+    ni, nj, nk = shape
+    half = (extent_mm[0] / 2, extent_mm[1] / 2, extent_mm[2] / 2)
+    smooth = RandomField(rng, half, pitch_mm=(70.0, 90.0))
+    slope = rng.normal(0, 1.0, 2)
+    grid = PlaneGrid(centred_axis(ni, extent_mm[0]), centred_axis(nj, extent_mm[1]))
+    u, v = grid.points_mm
+    ramp = (u * slope[0] / half[0] + v * slope[1] / half[1]).astype(np.float32)
+    field = np.empty((nk, ni, nj), dtype=np.complex64)
+    for k, z in enumerate(centred_axis(nk, extent_mm[2])):
+        phase = np.float32(_PHASE_RAD) * smooth.plane(grid, float(z)) + ramp
+        field[k].real, field[k].imag = np.cos(phase), np.sin(phase)
+        field[k] *= strength[:, :, k]
+    return np.moveaxis(field, 0, 2)
+
+
+def sensitivity(
+    shape: tuple[int, ...],
+    *,
+    site: Site,
+    extent_mm: tuple[float, float, float],
+    rng: np.random.Generator,
+) -> FloatArray:
+    """Give the smooth sensitivity of coil and transmit field, about 1 in the middle."""
+    ni, nj, nk = shape
+    half = (extent_mm[0] / 2, extent_mm[1] / 2, extent_mm[2] / 2)
+    shading = RandomField(rng, half, pitch_mm=(60.0, 90.0))
+    strongest = rng.uniform(0, 2 * np.pi)
+    grid = PlaneGrid(centred_axis(ni, extent_mm[0]), centred_axis(nj, extent_mm[1]))
+    x, y = grid.points_mm
+    from_axis = (np.hypot(x, y) - 55) / np.float32(site.coil_mm)
+    towards = (x * np.cos(strongest) + y * np.sin(strongest)) / np.float32(2.5 * site.coil_mm)
+    profile = np.clip(from_axis + towards, -1.0, 0.8).astype(np.float32)
+    strength = np.empty((nk, ni, nj), dtype=np.float32)
+    for k, z in enumerate(centred_axis(nk, extent_mm[2])):
+        strength[k] = np.exp(np.float32(site.shading) * shading.plane(grid, float(z)) + profile)
+    return np.moveaxis(strength, 0, 2)

@@ -1,0 +1,124 @@
+"""Building blocks of the knee: its own frame in a sagittal plane, columns with oval sections."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from mskseg_phantom.drawing.solids import Index, is_empty, smooth_max
+from mskseg_phantom.tissue import FloatArray, Tissue
+
+
+@dataclass(frozen=True, eq=False)
+class Column:
+    """A structure along the leg, with an oval cross-section at every height."""
+
+    heights: FloatArray  # (n,), rising s
+    ovals: FloatArray  # (4, n), centre (l, a) and half-axes (l, a) at these heights
+    tissue: Tissue = Tissue.MUSCLE
+
+    @classmethod
+    def of(cls, *rows: tuple[float, ...], tissue: Tissue = Tissue.MUSCLE) -> Column:
+        """Make a column of rows (s, l, a, half l, half a) with rising s."""
+        table = np.array(rows, dtype=np.float32)
+        return cls(table[:, 0], table[:, 1:].T.copy(), tissue)
+
+
+@dataclass(frozen=True, eq=False)
+class Frame:
+    """One sagittal plane in the knee's own frame, in mm of a knee of size 1."""
+
+    l: float  # noqa: E741 - across, lateral is positive; the axis is called l, like a and s
+    a: FloatArray  # (n_u, 1), to the front
+    s: FloatArray  # (1, n_v), to the head
+    flexion: float = 0.0  # tangent; above the joint, soft tissue leans back by it
+
+    @cached_property
+    def lean(self) -> FloatArray:
+        """How far soft tissue at each height has moved to the front, (1, n_v)."""
+        return lean(self.s, self.flexion)
+
+    def window(self, a: tuple[float, float], s: tuple[float, float]) -> Index:
+        """Slices of the points with a and s in these intervals; may be empty."""
+        first, last = np.searchsorted(self.a[:, 0], a)
+        low, high = np.searchsorted(self.s[0], s)
+        return slice(int(first), int(last)), slice(int(low), int(high))
+
+    def cut(self, index: Index) -> Frame:
+        """Return the part of the plane within a window."""
+        return Frame(self.l, self.a[index[0]], self.s[:, index[1]], self.flexion)
+
+
+def lean(s: FloatArray, flexion: float) -> FloatArray:
+    """Displacement to the front of soft tissue at some heights; none below the joint."""
+    softplus = np.logaddexp(0, (s - 22) / 8)
+    return np.asarray(-8 * flexion * softplus, dtype=np.float32)
+
+
+def smoothstep(x: FloatArray) -> FloatArray:
+    """0 below 0, 1 above 1, smooth between."""
+    t = np.clip(x, 0, 1)
+    step: FloatArray = t * t * (3 - 2 * t)
+    return step
+
+
+def oval_distance(
+    x: FloatArray, y: FloatArray, half_x: FloatArray, half_y: FloatArray, *, full: bool = True
+) -> FloatArray:
+    """Distance to an ellipse, or to a fuller oval (half way to a rounded rectangle).
+
+    All arguments broadcast; the distance is of first order, negative inside.
+    """
+    xx, yy = (x / half_x) ** 2, (y / half_y) ** 2
+    rho = np.sqrt((xx + yy + np.sqrt(xx * xx + yy * yy)) / 2 if full else xx + yy)
+    slope = np.sqrt(xx / half_x**2 + yy / half_y**2)
+    distance = (rho - 1) * rho / np.maximum(slope, np.float32(1e-6))
+    return np.asarray(distance, dtype=np.float32)
+
+
+def column_distance(
+    column: Column,
+    frame: Frame,
+    *,
+    leaning: bool = True,
+    grow: float = 0.0,
+    reach: float = 2.0,
+) -> tuple[Index, FloatArray] | None:
+    """Distance to a column where the plane comes within `reach` of it.
+
+    `leaning` columns lean back with the thigh, and `grow` is added to both half-axes. Returns the
+    window and the distance on it, float32, or None where the plane misses the column.
+    """
+    heights = column.heights
+    s = frame.s[0]
+    low, high = np.searchsorted(s, (heights[0] - reach, heights[-1] + reach))
+    if low >= high:
+        return None
+    middle_l, middle_a, half_l, half_a = (
+        np.interp(s[low:high], heights, row).astype(np.float32) for row in column.ovals
+    )
+    half_l, half_a = (np.maximum(h + np.float32(grow), np.float32(0.3)) for h in (half_l, half_a))
+    if leaning:
+        middle_a = middle_a + frame.lean[0, low:high]
+    near = np.flatnonzero(np.abs(np.float32(frame.l) - middle_l) < half_l + reach)
+    if near.size == 0:
+        return None
+    rows = slice(int(near[0]), int(near[-1]) + 1)
+    middle_l, middle_a, half_l, half_a = (
+        values[rows][None] for values in (middle_l, middle_a, half_l, half_a)
+    )
+    across = np.searchsorted(
+        frame.a[:, 0],
+        (float((middle_a - half_a).min()) - reach, float((middle_a + half_a).max()) + reach),
+    )
+    index = (slice(int(across[0]), int(across[1])), slice(low + rows.start, low + rows.stop))
+    if is_empty(index):
+        return None
+    x, y = np.float32(frame.l) - middle_l, frame.a[index[0]] - middle_a
+    distance = oval_distance(x, y, half_l, half_a, full=column.tissue != Tissue.MUSCLE)
+    s_here = frame.s[:, index[1]]
+    beyond = np.maximum(heights[0] - s_here, s_here - heights[-1])
+    rounding = 9.0 if column.tissue == Tissue.MUSCLE else 1.5
+    return index, smooth_max(distance, np.broadcast_to(beyond, distance.shape), rounding)

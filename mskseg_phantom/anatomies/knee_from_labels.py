@@ -1,0 +1,191 @@
+"""A knee from a real label map: its labels become tissue, and soft tissue is drawn around them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from mskseg.errors import InputError
+from mskseg.volume import LabelMap
+from mskseg_phantom.anatomies.knee import KneeSubject, sample_subject
+from mskseg_phantom.anatomies.knee_atlas import PATELLA_CENTRE
+from mskseg_phantom.anatomies.knee_body import AXES
+from mskseg_phantom.anatomies.knee_columns import Frame
+from mskseg_phantom.anatomies.knee_soft import SoftTissue, Texture, texture_fields, trabeculae
+from mskseg_phantom.drawing.canvas import Canvas, Side, stack_affine
+from mskseg_phantom.drawing.fields import PlaneGrid, on_plane
+from mskseg_phantom.tissue import Tissue
+
+_CORTEX_MM = 0.8
+_FLUID_GAP_MM = 1.0  # a narrower gap between cartilages or menisci holds fluid, not fat
+_PATELLA_RIDGE_A = 44.0  # where no patella is labelled
+
+
+def tissue_of_name(name: str) -> Tissue:
+    """Tissue of a label, by words of its name; what is neither cartilage nor meniscus is bone."""
+    for word, tissue in (
+        ("cartilage", Tissue.CARTILAGE),
+        ("menisc", Tissue.MENISCUS),
+        ("ligament", Tissue.LIGAMENT),
+        ("tendon", Tissue.FIBROUS),
+        ("muscle", Tissue.MUSCLE),
+        ("fat", Tissue.FAT),
+    ):
+        if word in name.lower():
+            return tissue
+    return Tissue.MARROW
+
+
+class LabelMapKnee:
+    """A knee whose labelled tissues come from a label map; the labels stay as they are.
+
+    The body axes are u to the front, v to the head and z to the patient's right, from the middle
+    of the map. What the map does not label is drawn as in the procedural knee.
+
+    Parameters
+    ----------
+    label_map : LabelMap
+        A knee at full size, in any orientation; oblique maps are sampled where they lie.
+    tissues : mapping of int to str
+        Tissue name of every label in the map; `tissue_of_name` says what they consist of.
+    rng : numpy.random.Generator
+        Draws texture and soft tissue.
+    side : str
+        ``left`` or ``right``.
+
+    Raises
+    ------
+    InputError
+        If the map holds a label without a name, or no cartilage.
+    """
+
+    def __init__(
+        self,
+        label_map: LabelMap,
+        tissues: Mapping[int, str],
+        rng: np.random.Generator,
+        *,
+        side: Side = "right",
+    ) -> None:
+        unnamed = sorted(set(label_map.labels) - set(tissues))
+        if unnamed:
+            raise InputError(
+                f"labels {unnamed} of the label map have no name; give `tissues` for every label"
+            )
+        self._tissues = dict(tissues)
+        self._map = LabelMap(
+            label_map.reoriented("RAS").array.astype(np.uint8), label_map.reoriented("RAS").affine
+        )
+        self._content = self._tissue_codes()
+        centre = self._map.affine @ [*((np.array(self._map.shape) - 1) / 2), 1]
+        self._centre_mm = (float(centre[0]), float(centre[1]), float(centre[2]))
+        across, front, up = (
+            n * step for n, step in zip(self._map.shape, self._map.spacing_mm, strict=True)
+        )
+        self.extent_mm = (front, up, across)
+        self.subject = _plain(sample_subject(rng), side, self._joint_mm())
+        self._fields = texture_fields(rng)
+        self._soft = SoftTissue(self.subject, self._patella())
+
+    def affine(self, shape: tuple[int, int, int]) -> NDArray[np.float64]:
+        """Map voxels (u, v, z) of a grid over `extent_mm` to RAS mm, (4, 4)."""
+        return stack_affine(shape, self.extent_mm, axes=AXES, centre_mm=self._centre_mm)
+
+    def plane(self, grid: PlaneGrid, z_mm: float) -> Canvas:
+        """Draw what lies at the points of `grid` at `z_mm` (0 is the middle, more is right)."""
+        front, up, right = self.subject.centre_mm
+        lateral = z_mm - right if self.subject.side == "right" else right - z_mm
+        frame = Frame(
+            lateral,
+            (grid.u_mm - np.float32(front))[:, None],
+            (grid.v_mm - np.float32(up))[None],
+        )
+        texture = Texture(**on_plane(self._fields, grid, z_mm))
+        canvas = Canvas.empty(grid.shape)
+        self._soft.paint(canvas, frame, texture)
+        content, label = self._sampled(grid, z_mm)
+        canvas.tissue[content > 0] = content[content > 0]
+        canvas.admixture[content > 0] = trabeculae(texture)[content > 0]
+        canvas.label[...] = label
+        return canvas
+
+    def _sampled(self, grid: PlaneGrid, z_mm: float) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+        """Tissue and label of the nearest voxel, 0 where the map says nothing."""
+        inverse = np.linalg.inv(self._map.affine)
+        middle = np.add(self._centre_mm, (z_mm, 0, 0))
+        start = inverse[:3, :3] @ middle + inverse[:3, 3]
+        index, within = [], np.ones(grid.shape, dtype=bool)
+        for row, first, n in zip(inverse[:3, :3], start, self._map.shape, strict=True):
+            position = first + row[1] * grid.u_mm[:, None] + row[2] * grid.v_mm[None]
+            nearest = np.rint(position).astype(np.intp)
+            within &= (nearest >= 0) & (nearest < n)
+            index.append(np.clip(nearest, 0, n - 1))
+        content, label = self._content[tuple(index)], self._map.array[tuple(index)]
+        return np.where(within, content, 0), np.where(within, label, 0)
+
+    def _tissue_codes(self) -> NDArray[np.uint8]:
+        """Tissue of every voxel: bones get a cortex, narrow gaps in the joint get fluid."""
+        table = np.zeros(256, dtype=np.uint8)
+        for label, name in self._tissues.items():
+            table[label] = tissue_of_name(name)
+        codes = table[self._map.array]
+        if not (codes == Tissue.CARTILAGE).any():
+            raise InputError("the label map holds no cartilage; expected a knee with cartilage")
+        bone = (codes == Tissue.MARROW).astype(np.uint8)
+        inner = bone
+        for axis, step in enumerate(self._map.spacing_mm):
+            size = 2 * max(1, round(_CORTEX_MM / step)) + 1
+            inner = ndimage.minimum_filter1d(inner, size, axis=axis)
+        codes[(bone == 1) & (inner == 0)] = Tissue.CORTEX
+        soft = np.isin(codes, (Tissue.CARTILAGE, Tissue.MENISCUS)).astype(np.uint8)
+        for axis in (1, 2):
+            size = 2 * max(1, round(_FLUID_GAP_MM / 2 / self._map.spacing_mm[axis])) + 1
+            closed = ndimage.minimum_filter1d(
+                ndimage.maximum_filter1d(soft, size, axis=axis), size, axis=axis
+            )
+            codes[(closed == 1) & (codes == 0)] = Tissue.SYNOVIAL
+        return codes
+
+    def _positions(self, word: str) -> NDArray[np.float64]:
+        """Body coordinates (u, v, z) of the voxels whose label's name holds a word."""
+        labels = [label for label, name in self._tissues.items() if word in name.lower()]
+        voxels = np.argwhere(np.isin(self._map.array, labels))
+        world = voxels @ self._map.affine[:3, :3].T + self._map.affine[:3, 3]
+        relative: NDArray[np.float64] = (world - self._centre_mm)[:, (1, 2, 0)].astype(np.float64)
+        return relative
+
+    def _joint_mm(self) -> tuple[float, float, float]:
+        """Middle of the joint line: of the tibial cartilage, or else of all cartilage."""
+        for word in ("tibial cartilage", "cartilage"):
+            positions = self._positions(word)
+            if len(positions):
+                u, v, z = positions.mean(axis=0)
+                return float(u), float(v), float(z)
+        raise InputError("the label map holds no cartilage; expected a knee with cartilage")
+
+    def _patella(self) -> tuple[float, float, float]:
+        """Where the patella's articular ridge lies, (l, a, s)."""
+        positions = self._positions("patella")
+        if not len(positions):
+            return PATELLA_CENTRE[0], _PATELLA_RIDGE_A, PATELLA_CENTRE[1]
+        u, v, z = positions.T - np.array(self.subject.centre_mm)[:, None]
+        lateral = float(z.mean()) * (1 if self.subject.side == "right" else -1)
+        return lateral, float(np.percentile(u, 5)), float(v.mean())
+
+
+def _plain(subject: KneeSubject, side: Side, centre_mm: tuple[float, float, float]) -> KneeSubject:
+    """Return the subject's soft tissue for a knee of size 1 that is not turned."""
+    return replace(
+        subject,
+        side=side,
+        size=1.0,
+        width=1.0,
+        flexion_rad=0.0,
+        yaw=0.0,
+        roll=0.0,
+        centre_mm=centre_mm,
+    )

@@ -1,0 +1,207 @@
+"""Solids: signed distances to tubes, rods and ellipsoids, smooth unions, curves, windows.
+
+Coordinates are arrays that broadcast against each other, so a structure costs no more than the
+window of the plane it lies in. All distances are signed, negative inside.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, NamedTuple, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.interpolate import PchipInterpolator
+
+from mskseg_phantom.drawing.fields import PlaneGrid
+from mskseg_phantom.tissue import FloatArray
+
+Point = tuple[float, float, float]
+Points = tuple[FloatArray, FloatArray, FloatArray]
+Curve = Callable[[FloatArray], FloatArray]
+Index: TypeAlias = tuple[slice, slice]
+Polyline = tuple[tuple[float, float], ...]
+
+
+def window(grid: PlaneGrid, centre: tuple[float, float], half_mm: tuple[float, float]) -> Index:
+    """Slices of the part of a plane that lies within `half_mm` of `centre`; may be empty."""
+    sides = []
+    for axis, middle, half in zip((grid.u_mm, grid.v_mm), centre, half_mm, strict=True):
+        first, last = np.searchsorted(axis, (middle - half, middle + half))
+        sides.append(slice(int(first), int(last)))
+    return sides[0], sides[1]
+
+
+def is_empty(index: Index) -> bool:
+    """Say whether a window holds no point."""
+    return any(side.stop <= side.start for side in index)
+
+
+def segment_distance(
+    p: FloatArray, q: FloatArray, start: tuple[float, float], end: tuple[float, float]
+) -> FloatArray:
+    """Distance of points of a plane to a segment, never negative."""
+    dp, dq = p - np.float32(start[0]), q - np.float32(start[1])
+    along_p, along_q = np.float32(end[0] - start[0]), np.float32(end[1] - start[1])
+    share = np.clip((dp * along_p + dq * along_q) / (along_p**2 + along_q**2), 0, 1)
+    distance: FloatArray = np.hypot(dp - share * along_p, dq - share * along_q)
+    return distance
+
+
+def capsule_distance(
+    points: tuple[FloatArray, FloatArray, FloatArray],
+    start: Point,
+    end: Point,
+    radii: tuple[float, float],
+) -> FloatArray:
+    """Distance of points in space to a rod whose radius runs from the first to the second."""
+    offsets = [x - np.float32(a) for x, a in zip(points, start, strict=True)]
+    along = [np.float32(b - a) for a, b in zip(start, end, strict=True)]
+    length = sum(float(step) ** 2 for step in along)
+    share = sum(x * step for x, step in zip(offsets, along, strict=True)) / np.float32(length)
+    share = np.clip(share, 0, 1)
+    squared = sum((x - share * step) ** 2 for x, step in zip(offsets, along, strict=True))
+    distance: FloatArray = np.sqrt(squared) - np.float32(radii[0])
+    distance -= share * np.float32(radii[1] - radii[0])
+    return distance
+
+
+def ellipsoid_distance(
+    points: tuple[FloatArray, FloatArray, FloatArray], centre: Point, half_axes: Point
+) -> FloatArray:
+    """Approximate distance to an ellipsoid along the axes, exact on its surface."""
+    scaled = [
+        (x - np.float32(c)) / np.float32(a)
+        for x, c, a in zip(points, centre, half_axes, strict=True)
+    ]
+    rho = np.sqrt(scaled[0] ** 2 + scaled[1] ** 2 + scaled[2] ** 2)
+    distance: FloatArray = (rho - 1) * np.float32(min(half_axes))
+    return distance
+
+
+def smooth_max(first: FloatArray, second: FloatArray, width_mm: float) -> FloatArray:
+    """Maximum of two distances (what both hold), rounded where they meet."""
+    near = np.clip(np.float32(width_mm) - np.abs(first - second), 0, None)
+    rounded: FloatArray = np.maximum(first, second) + near * near / np.float32(4 * width_mm)
+    return rounded
+
+
+def smooth_min(first: FloatArray, second: FloatArray, width_mm: float) -> FloatArray:
+    """Minimum of two distances (what either holds), with a fillet where they meet."""
+    near = np.clip(np.float32(width_mm) - np.abs(first - second), 0, None)
+    rounded: FloatArray = np.minimum(first, second) - near * near / np.float32(4 * width_mm)
+    return rounded
+
+
+def curve_through(positions_mm: Sequence[float], values: Sequence[float] | NDArray[Any]) -> Curve:
+    """Make a smooth function through points, without overshoot, level beyond its ends.
+
+    Parameters
+    ----------
+    positions_mm : sequence of float
+        Strictly increasing.
+    values : sequence of float
+        At the positions.
+    """
+    spline = PchipInterpolator(positions_mm, values)
+    low, high = positions_mm[0], positions_mm[-1]
+
+    def curve(at_mm: FloatArray) -> FloatArray:
+        value: FloatArray = spline(np.clip(at_mm, low, high)).astype(np.float32)
+        return value
+
+    return curve
+
+
+class Tube(NamedTuple):
+    """A structure around a polyline that moves from plane to plane.
+
+    Given in three planes, at s = 0, 0.5 and 1; in between positions and radii follow a parabola. A
+    radius below zero means: not here.
+    """
+
+    first: Polyline
+    middle: Polyline
+    last: Polyline  # the same number of points each time
+    radii: tuple[float, float, float]
+    label: int = 0
+
+    def at(self, s: float) -> tuple[FloatArray, float]:
+        """Centres (m, 2) and the radius at height `s`."""
+        knots = np.array((self.first, self.middle, self.last), dtype=np.float32)
+        return _parabola(knots, s), float(_parabola(np.asarray(self.radii, dtype=np.float32), s))
+
+
+def _parabola(knots: FloatArray, s: float) -> FloatArray:
+    """Quadratic through three values at s = 0, 0.5 and 1."""
+    weights = (2 * (s - 0.5) * (s - 1), 4 * s * (1 - s), 2 * s * (s - 0.5))
+    blended: FloatArray = sum(np.float32(w) * knot for w, knot in zip(weights, knots, strict=True))
+    return blended
+
+
+def distance_to_tube(
+    u_mm: FloatArray, v_mm: FloatArray, centres_mm: FloatArray, radius_mm: float
+) -> FloatArray:
+    """Signed distance of points to a tube around a polyline, negative inside.
+
+    Parameters
+    ----------
+    u_mm, v_mm : (n,) float32
+        The points.
+    centres_mm : (m, 2) float32
+        The polyline; one point makes a disc.
+    radius_mm : float
+        May be negative: the tube is empty, and far from everything by that much.
+
+    Returns
+    -------
+    (n,) float32
+    """
+    squared: FloatArray | None = None
+    ends = centres_mm[1:] if len(centres_mm) > 1 else centres_mm
+    for start, end in zip(centres_mm, ends, strict=False):
+        candidate = _squared_distance(u_mm, v_mm, start, end)
+        squared = candidate if squared is None else np.minimum(squared, candidate, out=squared)
+    if squared is None:
+        raise ValueError("a tube needs at least one centre")
+    distance: FloatArray = np.sqrt(squared) - np.float32(radius_mm)
+    return distance
+
+
+def _squared_distance(
+    u_mm: FloatArray, v_mm: FloatArray, start: FloatArray, end: FloatArray
+) -> FloatArray:
+    du, dv = u_mm - start[0], v_mm - start[1]
+    along = end - start
+    length = float(along @ along)
+    if length > 0:
+        share = np.clip((du * along[0] + dv * along[1]) / np.float32(length), 0, 1)
+        du -= share * along[0]
+        dv -= share * along[1]
+    squared: FloatArray = du * du + dv * dv
+    return squared
+
+
+class Ranking(NamedTuple):
+    """At every point the nearest of some structures, the next one, and three distances."""
+
+    nearest: NDArray[np.uint8]
+    next: NDArray[np.uint8]
+    first_mm: FloatArray
+    second_mm: FloatArray
+    third_mm: FloatArray
+
+
+def ranked(distances: Iterable[FloatArray]) -> Ranking:
+    """Rank structures by their distance from each point; at least one, all of one shape."""
+    nearest = following = np.zeros(1, np.uint8)
+    first = second = third = np.full(1, 1e3, dtype=np.float32)
+    for number, distance in enumerate(distances):
+        wins = distance < first
+        runner_up = np.where(distance < second, np.uint8(number), following)
+        following = np.where(wins, nearest, runner_up)
+        nearest = np.where(wins, np.uint8(number), nearest)
+        beaten = np.maximum(first, distance)
+        third = np.minimum(third, np.maximum(second, beaten))
+        second, first = np.minimum(second, beaten), np.minimum(first, distance)
+    return Ranking(nearest, following, first, second, third)

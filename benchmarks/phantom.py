@@ -11,10 +11,10 @@ import time
 
 import numpy as np
 
-from mskseg_phantom.acquisition import check_site
+from mskseg_phantom.acquisition import SITES, scan
+from mskseg_phantom.acquisition.scanner import SUBJECT, TEXTURE, Randomness
 from mskseg_phantom.anatomies import ANATOMIES
-from mskseg_phantom.anatomy import rasterise
-from mskseg_phantom.scanning import SUBJECT, TEXTURE, Randomness, scan
+from mskseg_phantom.drawing import rasterise
 
 SHAPE = (256, 256, 24)
 REPEATS = 3
@@ -31,13 +31,13 @@ def seconds(work):
 
 
 def main():
-    site = check_site("site A (3 T)")
+    site = SITES["site A (3 T)"]
     for name, anatomy in ANATOMIES.items():
         randomness = Randomness(0, 1, anatomy.stream)
-        person = anatomy.draw_subject(randomness.of(SUBJECT), 1)
+        person = anatomy.sample_subject(randomness.of(SUBJECT), 1)
         granularity = anatomy.check_granularity(None)
         body = anatomy.body(person, randomness.of(TEXTURE), granularity)
-        drawn_s, content = seconds(lambda b=body: rasterise(b, shape=SHAPE, extent_mm=b.extent_mm))
+        drawn_s, content = seconds(lambda b=body: rasterise(b, shape=SHAPE))
         print(f"{name:<18} geometry {drawn_s:.2f} s")
         for sequence in anatomy.sequences:
             scan_s, _ = seconds(

@@ -46,7 +46,7 @@ from mskseg_mini.assessed_scenes import (
 from mskseg_mini.bars import Measure, bars_table, markdown, with_section
 from mskseg_mini.scenes import SCENES_VERSION
 from mskseg_mini.timing import time_segmenter
-from mskseg_phantom.scans import PHANTOM_VERSION
+from mskseg_phantom import PHANTOM_VERSION
 
 
 @dataclass(frozen=True)

@@ -52,7 +52,6 @@ from mskseg.evaluation.tissues import tissue_means, tissue_properties
 from mskseg.intensities import to_8_bit
 from mskseg.prompts import boxes_from_mask
 from mskseg.provenance import provenance
-from mskseg_phantom.comparison import limb_of
 from mskseg_studies import exploration
 from mskseg_studies.model_parts.views import model_view
 
@@ -141,7 +140,7 @@ by_sequence.pivot_table(
 # %% alt="A slice of the phantom thigh and, if it was fetched, of a real thigh, side by side"
 drawn = phantom.make_phantom("thigh", 17, sequence="dixon_opposed", shape=(170, 170, 24), seed=seed)
 real = load_fetched(real_scan)
-limbs = {case.dataset: limb_of(case) for case in (drawn, *real)}
+limbs = {case.dataset: phantom.limb_of(case) for case in (drawn, *real)}
 beside = display.montage(
     [limb.middle_slice() for limb in limbs.values()],
     titles=list(limbs),

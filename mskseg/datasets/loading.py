@@ -58,7 +58,7 @@ def load_cases(
     root : path-like, optional
         Folder of a data set of many scans.
     granularity : {"plates", "compartments", "tissue"}, optional
-        How finely the knee phantom is labelled (see `mskseg_phantom.knee.tissues_at`).
+        How finely the knee phantom is labelled (see `mskseg_phantom.anatomies.knee.tissues_at`).
     progress : bool
         Show a bar while something is made or fetched.
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from mskseg.case import Case
 from mskseg.io.readers import load_echoes
-from mskseg_phantom.scans import scan_phantom
+from mskseg_phantom import scan_phantom
 
 
 def make_echoes(subject: int, echo_times_ms: Sequence[int]) -> list[Case]:

@@ -30,7 +30,7 @@ from mskseg_mini.assessed_scans import (
 )
 from mskseg_mini.bars import BARS, BEGIN, END, Bar, Measure, bars_table, markdown, with_section
 from mskseg_mini.scenes import SCENES_VERSION, SceneBatch
-from mskseg_phantom.scans import make_phantom
+from mskseg_phantom import make_phantom
 
 TABLE = Path(mskseg.__file__).parents[1] / "docs" / "sam_mini_bars.csv"
 FACTS = {

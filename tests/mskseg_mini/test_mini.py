@@ -55,9 +55,9 @@ def test_the_shipped_weights_beat_the_filled_box_on_the_phantom():
     from mskseg.evaluation.scoring import score_cases
     from mskseg.models.checkpoints import load_segmenter
     from mskseg.prompts.plans import OracleBox
-    from mskseg_phantom.scans import make_thigh
+    from mskseg_phantom import make_phantom
 
-    case = make_thigh(17, shape=(192, 192, 4))
+    case = make_phantom("thigh", 17, shape=(192, 192, 4))
     table = score_cases(load_segmenter("sam_vit_mini"), case, prompts=[OracleBox()], progress=False)
     (row,) = summarise(table).to_dict("records")
     assert row["dice"] > row["filled_box_dice"] + 0.05

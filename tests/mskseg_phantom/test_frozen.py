@@ -10,8 +10,8 @@ from functools import lru_cache
 import numpy as np
 import pytest
 
-from mskseg_phantom.relaxometry import noise_level
 from mskseg_phantom.scans import PHANTOM_VERSION, make_phantom
+from mskseg_phantom.tissue.relaxometry import noise_level
 
 # Median signal of the first less the second, in standard deviations of the noise.
 # anatomy, sequence, first, second, range at site A, range at site B

@@ -9,12 +9,11 @@ from scipy import ndimage
 
 from mskseg.errors import InputError
 from mskseg.io.readers import load_image, load_label_map
-from mskseg_phantom.acquisition import SITES
-from mskseg_phantom.anatomy import rasterise
+from mskseg_phantom.acquisition import SITES, scan
+from mskseg_phantom.anatomies.thigh import CORTEX_LABEL, MARROW_LABEL, N_MUSCLES, sample_subject
+from mskseg_phantom.anatomies.thigh_body import EXTENT_MM, ThighBody
+from mskseg_phantom.drawing import rasterise
 from mskseg_phantom.realism import Realism, edge_width_mm, measure, muscle_snr, spectrum_slope
-from mskseg_phantom.scanning import scan
-from mskseg_phantom.thigh import CORTEX_LABEL, MARROW_LABEL, N_MUSCLES, draw_subject
-from mskseg_phantom.thigh_body import EXTENT_MM, ThighBody
 
 TOLERANCE = 0.25
 SHAPE = (170, 170, 24)  # pixels of 1.5 mm, slices of 6 mm, as the real scan has
@@ -71,7 +70,7 @@ def phantom(subject: int) -> Realism:
     def rng(*key: int) -> np.random.Generator:
         return np.random.default_rng((0, subject, *key))
 
-    content = rasterise(ThighBody(draw_subject(rng(0)), rng(1)), shape=SHAPE, extent_mm=EXTENT_MM)
+    content = rasterise(ThighBody(sample_subject(rng(0)), rng(1)), shape=SHAPE)
     image = scan(
         content.fractions,
         sequence="dixon_opposed",

@@ -9,17 +9,15 @@ from scipy import ndimage
 from mskseg.case import Case
 from mskseg.errors import InputError
 from mskseg_phantom.anatomies import ANATOMIES
-from mskseg_phantom.knee import tissues_at
+from mskseg_phantom.anatomies.knee import tissues_at
+from mskseg_phantom.anatomies.thigh import TISSUES
 from mskseg_phantom.scans import (
     PHANTOM_VERSION,
     SPLIT,
     make_phantom,
-    make_phantom_set,
-    make_thigh,
     scan_phantom,
 )
-from mskseg_phantom.sequences import ECHO_IMAGES, ECHOES_MS, SEQUENCES
-from mskseg_phantom.thigh import TISSUES
+from mskseg_phantom.tissue.sequences import ECHO_IMAGES, ECHOES_MS, SEQUENCES
 
 SMALL = (96, 96, 10)
 LABELS = {name: label for label, name in TISSUES.items()}
@@ -28,7 +26,7 @@ MUSCLES = list(TISSUES.values())[:12]
 
 @lru_cache
 def thigh(subject: int, sequence: str = "t1w") -> Case:
-    return make_thigh(subject, sequence=sequence, shape=SMALL)
+    return make_phantom("thigh", subject, sequence=sequence, shape=SMALL)
 
 
 def of_side(side: str) -> Case:
@@ -49,14 +47,14 @@ def mean_of(case: Case, tissue: str) -> float:
 
 
 def test_the_same_arguments_give_the_same_bits() -> None:
-    again = make_thigh(3, shape=SMALL)
+    again = make_phantom("thigh", 3, shape=SMALL)
     np.testing.assert_array_equal(again.image.array, thigh(3).image.array)
     np.testing.assert_array_equal(again.reference.array, thigh(3).reference.array)
     assert again.fingerprint == thigh(3).fingerprint
 
 
 def test_another_subject_and_another_seed_are_other_people() -> None:
-    other_seed = make_thigh(3, seed=1, shape=SMALL)
+    other_seed = make_phantom("thigh", 3, seed=1, shape=SMALL)
     for other in (thigh(4), other_seed):
         assert (other.reference.array != thigh(3).reference.array).mean() > 0.05
 
@@ -71,7 +69,7 @@ def test_sequences_of_a_subject_share_grid_and_reference() -> None:
 
 @pytest.mark.parametrize("subject", [1, 12, 24])
 def test_every_tissue_is_there_in_one_piece(subject) -> None:
-    reference = make_thigh(subject, shape=(128, 128, 12)).reference
+    reference = make_phantom("thigh", subject, shape=(128, 128, 12)).reference
     assert reference.labels == tuple(TISSUES)
     for label, tissue in TISSUES.items():
         pieces, _ = ndimage.label(reference.mask(label), np.ones((3, 3, 3)))
@@ -113,14 +111,14 @@ def test_muscles_change_along_the_limb() -> None:
 
 def test_t1_weighted_fat_is_brightest_and_cortex_darkest() -> None:
     fat, muscle, cortex = (
-        mean_of(make_thigh(2, shape=(192, 192, 6)), name)
+        mean_of(make_phantom("thigh", 2, shape=(192, 192, 6)), name)
         for name in ("subcutaneous fat", "vastus lateralis", "femur cortex")
     )
     assert fat > 2 * muscle > 4 * cortex
 
 
 def test_opposed_phase_shows_muscle_bright_and_borders_dark() -> None:
-    case = make_thigh(4, sequence="dixon_opposed", shape=(192, 192, 6))
+    case = make_phantom("thigh", 4, sequence="dixon_opposed", shape=(192, 192, 6))
     muscle = np.isin(case.reference.array, [LABELS[name] for name in MUSCLES])
     edge = ndimage.binary_dilation(muscle, np.ones((3, 3, 1))) & ~muscle
     deep = ndimage.binary_erosion(muscle, np.ones((5, 5, 1)))
@@ -146,7 +144,10 @@ def test_muscles_fill_their_boxes_about_as_real_ones_do() -> None:
 
 
 def test_a_finer_rendering_shows_the_same_person() -> None:
-    coarse, fine = thigh(6).reference.array, make_thigh(6, shape=(192, 192, 10)).reference.array
+    coarse, fine = (
+        thigh(6).reference.array,
+        make_phantom("thigh", 6, shape=(192, 192, 10)).reference.array,
+    )
     sampled = fine[::2, ::2]
     agree = (coarse == sampled)[(coarse > 0) | (sampled > 0)].mean()
     assert agree > 0.85
@@ -167,12 +168,6 @@ def test_subjects_for_inference_come_from_a_site_of_their_own() -> None:
     sites = {part: {thigh(n).site for n in SPLIT[part][-2:]} for part in SPLIT}
     assert sites["train"] == sites["validation"] == sites["test"]
     assert not sites["inference"] & sites["train"]
-
-
-def test_a_set_holds_each_subject_in_each_sequence() -> None:
-    cases = make_phantom_set("thigh", subjects=[7, 8], shape=(48, 48, 4))
-    assert cases.subjects == ("thigh-07", "thigh-08")
-    assert len(cases) == 2 * len(ANATOMIES["thigh"].sequences)
 
 
 @pytest.mark.parametrize("anatomy", ANATOMIES)
@@ -303,16 +298,16 @@ def test_a_resolution_study_can_be_rendered_at_512_pixels() -> None:
 @pytest.mark.parametrize("subject", [0, -1, 10000])
 def test_an_unknown_subject_says_which_exist(subject) -> None:
     with pytest.raises(InputError, match=r"unknown phantom subject .* from 1 to"):
-        make_thigh(subject, shape=SMALL)
+        make_phantom("thigh", subject, shape=SMALL)
 
 
 def test_wrong_arguments_are_refused_before_anything_is_drawn() -> None:
     with pytest.raises(InputError, match="unknown phantom sequence 'pd'"):
-        make_thigh(1, sequence="pd")
+        make_phantom("thigh", 1, sequence="pd")
     with pytest.raises(InputError, match="impossible phantom shape"):
-        make_thigh(1, shape=(8, 8, 8))
+        make_phantom("thigh", 1, shape=(8, 8, 8))
     with pytest.raises(InputError, match="unknown phantom site"):
-        make_thigh(1, site="mars")
+        make_phantom("thigh", 1, site="mars")
     with pytest.raises(InputError, match="unknown phantom anatomy 'toe'; expected one of thigh"):
         make_phantom("toe", 1)
     with pytest.raises(InputError, match="unknown granularity 'fine' of the knee's labels"):

@@ -15,7 +15,7 @@ from mskseg.evaluation.scoring import score_label_maps
 from mskseg.evaluation.tables import volume_table
 from mskseg.io.readers import load_image, load_label_map, save_nifti
 from mskseg.volume import LabelMap, Volume
-from mskseg_phantom.scans import make_phantom
+from mskseg_phantom import make_phantom
 from mskseg_studies.specialists.nnunet import running
 from mskseg_studies.specialists.nnunet.config import NnunetConfig, names_a_side
 from mskseg_studies.specialists.nnunet.conversion import (

@@ -9,12 +9,12 @@ from scipy import ndimage
 
 from mskseg.errors import InputError
 from mskseg.volume import LabelMap
-from mskseg_phantom import knee
-from mskseg_phantom.anatomy import rasterise
-from mskseg_phantom.knee import CARTILAGE_RANGE_MM, EXTENT_MM, TISSUES, draw_subject
-from mskseg_phantom.knee_body import KneeBody
-from mskseg_phantom.knee_map import LabelMapBody, tissue_of_name
-from mskseg_phantom.signal import Tissue
+from mskseg_phantom.anatomies import knee
+from mskseg_phantom.anatomies.knee import CARTILAGE_RANGE_MM, EXTENT_MM, TISSUES, sample_subject
+from mskseg_phantom.anatomies.knee_body import KneeBody
+from mskseg_phantom.anatomies.knee_from_labels import LabelMapKnee, tissue_of_name
+from mskseg_phantom.drawing import rasterise
+from mskseg_phantom.tissue import Tissue
 
 CHEAP = (96, 96, 24)
 BONE_OF = {
@@ -28,7 +28,7 @@ BONE_OF = {
 
 
 def person(subject: int) -> knee.KneeSubject:
-    return draw_subject(np.random.default_rng((0, subject)))
+    return sample_subject(np.random.default_rng((0, subject)))
 
 
 def body_of(who: knee.KneeSubject, **options) -> KneeBody:
@@ -37,7 +37,7 @@ def body_of(who: knee.KneeSubject, **options) -> KneeBody:
 
 @lru_cache
 def labels_of(subject: int, shape: tuple[int, int, int] = CHEAP) -> np.ndarray:
-    return rasterise(body_of(person(subject)), shape=shape, extent_mm=EXTENT_MM).labels
+    return rasterise(body_of(person(subject)), shape=shape).labels
 
 
 def middle(labels: np.ndarray, label: int, affine: np.ndarray) -> np.ndarray:
@@ -46,7 +46,7 @@ def middle(labels: np.ndarray, label: int, affine: np.ndarray) -> np.ndarray:
 
 
 def test_the_same_seed_gives_the_same_knee_and_another_a_different_one() -> None:
-    again = rasterise(body_of(person(3)), shape=CHEAP, extent_mm=EXTENT_MM).labels
+    again = rasterise(body_of(person(3)), shape=CHEAP).labels
     np.testing.assert_array_equal(again, labels_of(3))
     assert (labels_of(4) != labels_of(3)).mean() > 0.02
 
@@ -69,7 +69,7 @@ def test_bones_are_in_one_piece(subject) -> None:
 def measured_mm(who: knee.KneeSubject, label: int) -> float:
     """Thickness of cartilage across its face, where it is full, from the labels."""
     fine, axis = ((80, 480, 24), 1) if label != knee.PATELLAR else ((480, 80, 24), 0)
-    labels = rasterise(body_of(who), shape=fine, extent_mm=EXTENT_MM).labels
+    labels = rasterise(body_of(who), shape=fine).labels
     across = (labels == label).sum(axis=axis) * EXTENT_MM[axis] / fine[axis]
     return float(np.median(across[across > 0.6 * np.percentile(across[across > 0], 80)]))
 
@@ -102,10 +102,7 @@ def test_thicker_cartilage_is_drawn_thicker() -> None:
 def test_a_thinning_takes_cartilage_away_where_it_lies() -> None:
     whole = replace(person(2), thinnings=())
     worn = replace(whole, thinnings=(knee.Thinning("medial tibial", (-19.0, 2.0), 7.0, 0.7),))
-    before, after = (
-        rasterise(body_of(who), shape=(96, 192, 20), extent_mm=EXTENT_MM).labels
-        for who in (whole, worn)
-    )
+    before, after = (rasterise(body_of(who), shape=(96, 192, 20)).labels for who in (whole, worn))
     lost = (before == knee.MEDIAL_TIBIAL).sum() / (after == knee.MEDIAL_TIBIAL).sum()
     assert lost > 1.08
     same = (before == knee.LATERAL_FEMORAL) == (after == knee.LATERAL_FEMORAL)
@@ -153,7 +150,7 @@ def test_a_meniscus_is_a_bow_tie_at_the_rim_and_two_wedges_inside() -> None:
 @pytest.mark.parametrize("side", ["left", "right"])
 def test_lateral_is_away_from_the_midline_on_either_side(side) -> None:
     body = body_of(replace(person(1), side=side))
-    labels = rasterise(body, shape=CHEAP, extent_mm=EXTENT_MM).labels
+    labels = rasterise(body, shape=CHEAP).labels
     affine = body.affine(CHEAP)
     sign = 1 if side == "right" else -1
     at = {label: middle(labels, label, affine) for label in TISSUES}
@@ -168,7 +165,7 @@ def test_the_left_knee_is_the_mirror_image_of_the_right() -> None:
     right, left = (
         replace(person(1), side=side, centre_mm=(0.0, 0.0, 0.0)) for side in ("right", "left")
     )
-    labels = [rasterise(body_of(w), shape=CHEAP, extent_mm=EXTENT_MM).labels for w in (right, left)]
+    labels = [rasterise(body_of(w), shape=CHEAP).labels for w in (right, left)]
     assert (labels[0] == labels[1][:, :, ::-1]).mean() > 0.997
 
 
@@ -183,8 +180,8 @@ def test_coarser_labels_are_unions_of_the_fine_ones() -> None:
     fine = labels_of(1)
     for granularity in ("plates", "tissue"):
         body = body_of(person(1), granularity=granularity)
-        coarse = rasterise(body, shape=CHEAP, extent_mm=EXTENT_MM).labels
-        assert set(np.unique(coarse)) == {0, *body.tissues}
+        coarse = rasterise(body, shape=CHEAP).labels
+        assert set(np.unique(coarse)) == {0, *knee.tissues_at(granularity)}
         assert (knee.coarser_labels(granularity)[fine] == coarse).mean() > 0.99
     assert knee.tissues_at("tissue") == {1: "cartilage", 2: "bone", 3: "meniscus"}
     with pytest.raises(InputError, match=r"unknown granularity 'fine'.*compartments"):
@@ -204,9 +201,9 @@ def boxes() -> LabelMap:
 
 
 def test_a_label_map_keeps_its_labels_and_place_and_gets_soft_tissue() -> None:
-    body = LabelMapBody(boxes(), NAMES, np.random.default_rng(0))
+    body = LabelMapKnee(boxes(), NAMES, np.random.default_rng(0))
     shape = (50, 60, 40)
-    content = rasterise(body, shape=shape, extent_mm=body.extent_mm)
+    content = rasterise(body, shape=shape)
     back = LabelMap(content.labels, body.affine(shape)).reoriented("RAS")
     original = boxes().reoriented("RAS")
     np.testing.assert_array_equal(back.array, original.array)
@@ -221,10 +218,10 @@ def test_a_label_map_keeps_its_labels_and_place_and_gets_soft_tissue() -> None:
 
 def test_a_label_map_must_name_its_labels_and_hold_cartilage() -> None:
     with pytest.raises(InputError, match=r"labels \[5\].*no name"):
-        LabelMapBody(boxes(), {k: NAMES[k] for k in range(1, 5)}, np.random.default_rng(0))
+        LabelMapKnee(boxes(), {k: NAMES[k] for k in range(1, 5)}, np.random.default_rng(0))
     bones = dict.fromkeys(NAMES, "bone")
     with pytest.raises(InputError, match="no cartilage"):
-        LabelMapBody(boxes(), bones, np.random.default_rng(0))
+        LabelMapKnee(boxes(), bones, np.random.default_rng(0))
     assert tissue_of_name("Lateral Meniscus") == Tissue.MENISCUS
 
 
@@ -235,7 +232,7 @@ def test_the_real_knee_becomes_a_body(real_data) -> None:
 
     names = load_manifest().datasets["pymskt_knee"].labels
     label_map = load_label_map(real_data / "pymskt" / "knee_labels.nrrd")
-    body = LabelMapBody(label_map, names, np.random.default_rng(0))
-    content = rasterise(body, shape=(96, 96, 24), extent_mm=body.extent_mm)
+    body = LabelMapKnee(label_map, names, np.random.default_rng(0))
+    content = rasterise(body, shape=(96, 96, 24))
     assert set(np.unique(content.labels)) == {0, *names}
     assert content.fractions[Tissue.CARTILAGE].sum() > 1000

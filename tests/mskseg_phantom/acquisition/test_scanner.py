@@ -6,12 +6,19 @@ import numpy as np
 import pytest
 
 from mskseg.errors import InputError
-from mskseg_phantom.acquisition import SITES, acquire, check_site, receive_field, sensitivity
-from mskseg_phantom.kspace import coil_maps, eighth_of_steps
-from mskseg_phantom.relaxometry import LONGEST_MS, fit_t2, noise_level
-from mskseg_phantom.scanning import scan as scan_body
-from mskseg_phantom.sequences import ECHOES_MS, SEQUENCES
-from mskseg_phantom.signal import Tissue
+from mskseg_phantom.acquisition import scan as scan_body
+from mskseg_phantom.acquisition.kspace import coil_maps, eighth_of_steps
+from mskseg_phantom.acquisition.scanner import (
+    SITES,
+    acquire,
+    check_site,
+    receive_field,
+    sensitivity,
+    stored,
+)
+from mskseg_phantom.tissue import Tissue
+from mskseg_phantom.tissue.relaxometry import LONGEST_MS, fit_t2, noise_level
+from mskseg_phantom.tissue.sequences import ECHOES_MS, SEQUENCES
 
 EXTENT = (256.0, 256.0, 144.0)
 SITE = SITES["site A (3 T)"]
@@ -19,14 +26,9 @@ QUIET = replace(SITE, noise=0.0, scale=2000.0)
 
 
 def scan(signal: np.ndarray, site=SITE, noise_seed: int = 5, **options) -> np.ndarray:
-    return acquire(
-        signal,
-        site=site,
-        extent_mm=EXTENT,
-        body_rng=np.random.default_rng(4),
-        noise_rng=np.random.default_rng(noise_seed),
-        **options,
-    )
+    field = receive_field(signal.shape, site=site, extent_mm=EXTENT, rng=np.random.default_rng(4))
+    rng = np.random.default_rng(noise_seed)
+    return stored(acquire(signal, field, site=site, rng=rng, **options), site)
 
 
 def air() -> np.ndarray:

@@ -6,12 +6,13 @@ import numpy as np
 import pytest
 
 from mskseg.errors import InputError
-from mskseg_phantom.sequences import SEQUENCE, dess_strength, fat_phase
-from mskseg_phantom.signal import (
+from mskseg_phantom.tissue import TISSUE_SIGNAL, Tissue
+from mskseg_phantom.tissue.sequences import (
+    SEQUENCE,
     SEQUENCES,
-    TISSUE_SIGNAL,
-    Tissue,
     check_sequence,
+    dess_strength,
+    fat_phase,
     tissue_signal,
     voxel_signal,
 )

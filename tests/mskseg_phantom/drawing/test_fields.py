@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from scipy.interpolate import BSpline
 
-from mskseg_phantom.shapes import PlaneGrid, RandomField, SplineAxis, distance_to_tube
+from mskseg_phantom.drawing.fields import PlaneGrid, RandomField, SplineAxis
+from mskseg_phantom.drawing.solids import distance_to_tube
 
 HALF = (64.0, 64.0, 32.0)
 

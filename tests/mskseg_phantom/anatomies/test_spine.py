@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 from mskseg.volume import LabelMap
-from mskseg_phantom import spine
-from mskseg_phantom.anatomy import VoxelContent, rasterise
-from mskseg_phantom.shapes import PlaneGrid
-from mskseg_phantom.spine_body import EXTENT_MM, PLANE, SHAPE, TISSUES, SpineBody
-from mskseg_phantom.tissues import Tissue
+from mskseg_phantom.anatomies import spine
+from mskseg_phantom.anatomies.spine import TISSUES
+from mskseg_phantom.anatomies.spine_body import EXTENT_MM, PLANE, SHAPE, SpineBody
+from mskseg_phantom.drawing import PlaneGrid, VoxelContent, rasterise
+from mskseg_phantom.tissue import Tissue
 
 SMALL = (96, 96, 7)  # an odd number: one slice lies in the middle of the canal
 LABELS = {name: label for label, name in TISSUES.items()}
@@ -19,7 +19,7 @@ DISCS = ("disc L1/2", "disc L2/3", "disc L3/4", "disc L4/5", "disc L5/S1")
 
 
 def person(subject: int) -> spine.SpineSubject:
-    return spine.draw_subject(np.random.default_rng((0, subject)))
+    return spine.sample_subject(np.random.default_rng((0, subject)))
 
 
 def body(subject: int) -> SpineBody:
@@ -28,7 +28,7 @@ def body(subject: int) -> SpineBody:
 
 @lru_cache
 def drawn(subject: int, shape: tuple[int, int, int] = SMALL) -> VoxelContent:
-    return rasterise(body(subject), shape=shape, extent_mm=EXTENT_MM)
+    return rasterise(body(subject), shape=shape)
 
 
 def centre_mm(subject: int, name: str) -> np.ndarray:
@@ -37,7 +37,7 @@ def centre_mm(subject: int, name: str) -> np.ndarray:
 
 
 def test_the_same_seeds_give_the_same_voxels_and_others_another_person() -> None:
-    again = rasterise(body(3), shape=SMALL, extent_mm=EXTENT_MM)
+    again = rasterise(body(3), shape=SMALL)
     np.testing.assert_array_equal(again.labels, drawn(3).labels)
     np.testing.assert_array_equal(again.fractions, drawn(3).fractions)
     first, second = drawn(3).labels, drawn(4).labels

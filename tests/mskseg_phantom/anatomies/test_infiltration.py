@@ -10,11 +10,11 @@ import pytest
 import mskseg_phantom as phantom
 from mskseg.datasets.loading import dataset_entry
 from mskseg.evaluation.bootstrap import MIN_SUBJECTS
+from mskseg_phantom.acquisition.scanner import SUBJECT, TEXTURE, Randomness
 from mskseg_phantom.anatomies import ANATOMIES
-from mskseg_phantom.anatomy import rasterise
-from mskseg_phantom.infiltration import FAT_FRACTION, grade_of
-from mskseg_phantom.scanning import SUBJECT, TEXTURE, Randomness
-from mskseg_phantom.tissues import Tissue
+from mskseg_phantom.anatomies.thigh import FAT_FRACTION, grade_of
+from mskseg_phantom.drawing import rasterise
+from mskseg_phantom.tissue import Tissue
 
 MUSCLES = range(1, 13)
 INFILTRATED = "phantom_infiltrated_thigh"
@@ -23,9 +23,9 @@ INFILTRATED = "phantom_infiltrated_thigh"
 def content(number: int):
     """Shares and labels of a subject on a coarse grid."""
     plan, randomness = ANATOMIES["infiltrated_thigh"], Randomness(0, number, (4,))
-    person = plan.draw_subject(randomness.of(SUBJECT), number)
+    person = plan.sample_subject(randomness.of(SUBJECT), number)
     body = plan.body(person, randomness.of(TEXTURE), "")
-    return rasterise(body, shape=(128, 128, 3), extent_mm=body.extent_mm)
+    return rasterise(body, shape=(128, 128, 3))
 
 
 @pytest.mark.parametrize("number", range(1, 13))

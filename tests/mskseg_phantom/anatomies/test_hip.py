@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 from mskseg.volume import LabelMap
-from mskseg_phantom import hip
-from mskseg_phantom.anatomy import VoxelContent, rasterise
-from mskseg_phantom.hip_body import EXTENT_MM, PLANE, SHAPE, TISSUES, HipBody
-from mskseg_phantom.shapes import PlaneGrid
+from mskseg_phantom.anatomies import hip
+from mskseg_phantom.anatomies.hip import TISSUES
+from mskseg_phantom.anatomies.hip_body import PLANE, SHAPE, HipBody
+from mskseg_phantom.drawing import PlaneGrid, VoxelContent, rasterise
 
 SMALL = (96, 96, 8)
 LABELS = {name: label for label, name in TISSUES.items()}
@@ -18,7 +18,7 @@ CARTILAGES = ("femoral cartilage", "acetabular cartilage")
 
 
 def person(subject: int) -> hip.HipSubject:
-    return hip.draw_subject(np.random.default_rng((0, subject)))
+    return hip.sample_subject(np.random.default_rng((0, subject)))
 
 
 def body(subject: int, **changes: object) -> HipBody:
@@ -27,7 +27,7 @@ def body(subject: int, **changes: object) -> HipBody:
 
 @lru_cache
 def drawn(subject: int, shape: tuple[int, int, int] = SMALL) -> VoxelContent:
-    return rasterise(body(subject), shape=shape, extent_mm=EXTENT_MM)
+    return rasterise(body(subject), shape=shape)
 
 
 def centre_mm(subject: int, name: str) -> np.ndarray:
@@ -55,7 +55,7 @@ def thickness_mm(subject: int, name: str, degrees: float) -> float:
 
 
 def test_the_same_seeds_give_the_same_voxels_and_others_another_person() -> None:
-    again = rasterise(body(3), shape=SMALL, extent_mm=EXTENT_MM)
+    again = rasterise(body(3), shape=SMALL)
     np.testing.assert_array_equal(again.labels, drawn(3).labels)
     np.testing.assert_array_equal(again.fractions, drawn(3).fractions)
     assert (drawn(4).labels != drawn(3).labels).mean() > 0.02
@@ -108,10 +108,7 @@ def test_world_positions_are_those_of_its_side(name) -> None:
 
 def test_a_left_hip_is_the_mirror_image_of_a_right_one() -> None:
     """The texture differs: it belongs to the stack, not to the joint."""
-    right, left = (
-        rasterise(body(6, side=side), shape=SMALL, extent_mm=EXTENT_MM).labels
-        for side in ("right", "left")
-    )
+    right, left = (rasterise(body(6, side=side), shape=SMALL).labels for side in ("right", "left"))
     mirrored = left[::-1]
     bones = (right > 0) | (mirrored > 0)
     assert (right == mirrored)[bones].mean() > 0.86

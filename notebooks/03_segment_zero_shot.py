@@ -17,7 +17,7 @@
 #
 # How much of a segmentation does a promptable model do by itself, and how much is already in the box it is given?
 #
-# *About 2 minutes on two CPU cores, seconds on a GPU · four built-in phantoms, or any data set with images and a reference · previous notebook: 01_explore_the_data*
+# *About 2 minutes on two CPU cores, seconds on a GPU · four built-in phantoms, or any data set with images and a reference · previous notebook: 02_meet_the_model*
 
 # %% [markdown]
 # **What you will do**: score a model that never saw a knee, a spine, a hip or a thigh on every slice of some, and write the table of Dice per tissue that a study would print.
@@ -39,18 +39,7 @@ import pandas as pd
 from IPython.display import Markdown
 
 import mskseg
-from mskseg import display
-from mskseg.datasets.selection import fullest_slice, load_some
-from mskseg.evaluation.averaging import summarise
-from mskseg.evaluation.metrics import dice
-from mskseg.evaluation.overview import describe_scans
-from mskseg.evaluation.prediction import predict_slice
-from mskseg.evaluation.scoring import score_cases
-from mskseg.evaluation.tables import dice_table, write_table
-from mskseg.prompts import boxes_from_mask, fill_boxes
-from mskseg.prompts.plans import NeighbourBox, OracleBox, OraclePoint
-from mskseg.provenance import provenance
-from mskseg_studies.errors.recall import predictions_of
+from mskseg import display, evaluation, prompts
 
 # %% tags=["parameters"]
 datasets = ["phantom_knee", "phantom_spine", "phantom_hip", "phantom_thigh"]  # of the manifest
@@ -70,8 +59,9 @@ names = [dataset] if dataset else datasets
 segmenters = [mskseg.load_segmenter(name) for name in ([model] if model else models)]
 segmenter = segmenters[0]  # the one that is shown; all are scored
 tables, figures = Path(output, "tables"), Path(output, "figures")
-tight, jittered = OracleBox(), OracleBox(jitter_px=jitter_px, seed=seed)
-neighbour = NeighbourBox(margin_px=margin_px)
+tight = prompts.OracleBox()
+jittered = prompts.OracleBox(jitter_px=jitter_px, seed=seed)
+neighbour = prompts.NeighbourBox(margin_px=margin_px)
 print(f"mskseg {mskseg.__version__}, {segmenters}, {segmenter.device}, seed {seed}")
 
 # %% [markdown]
@@ -88,13 +78,14 @@ print(f"mskseg {mskseg.__version__}, {segmenters}, {segmenter.device}, seed {see
 # A `Case` is one such image with its **reference**, the map that gives each voxel its label, on the same grid. We load a few people of each data set's test part, each in its first sequence.
 
 # %%
-how_many = {"n_subjects": n_subjects, "n_sequences": n_sequences}
-sets = [load_some(name, **how_many) for name in names]
-cases = [case for some in sets for case in some]
+case_sets = [
+    mskseg.load_some(name, n_subjects=n_subjects, n_sequences=n_sequences) for name in names
+]
+cases = [case for case_set in case_sets for case in case_set]
 for case in cases:
     assert case.image.shape == case.reference.shape
     assert np.allclose(case.image.affine, case.reference.affine)
-describe_scans(cases)
+evaluation.describe_scans(cases)
 
 # %% [markdown]
 # **What you see**: each row is a scan, named data set / person / sequence. The two asserts are not decoration: two volumes of equal shape on different grids would still give a Dice, and a wrong one. Read the last column before you trust a score: against a *synthetic* or a *manual* reference a Dice is accuracy; against an *automatic* one, which is another program's output, it is agreement.
@@ -105,18 +96,18 @@ describe_scans(cases)
 
 # %%
 example = cases[0]
-one = fullest_slice(example)
-labels = [int(label) for label in np.unique(one.label_map) if label]
-boxes = {k: boxes_from_mask(one.label_map == k, spacing_mm=one.spacing_mm) for k in labels}
-all_boxes = np.concatenate(list(boxes.values()))
-print(f"slice {one.index}, {one.plane}: {len(labels)} tissues, {len(all_boxes)} boxes")
+case_slice = mskseg.fullest_slice(example)
+prompted = evaluation.prompt_slice(example, case_slice, tight)
+all_boxes = prompted.prompt.boxes_xyxy
+n_tissues = len(prompted.labels)
+print(f"{case_slice.plane} slice {case_slice.index}: {n_tissues} tissues, {len(all_boxes)} boxes")
 
 # %% alt="One slice of the first scan with the outline of each tissue of the reference and a box around each"
-where = {"spacing_mm": one.spacing_mm, "plane": one.plane}
 outlines = display.overlay(
-    one.image,
-    **where,
-    reference=one.label_map,
+    case_slice.image,
+    spacing_mm=case_slice.spacing_mm,
+    plane=case_slice.plane,
+    reference=case_slice.label_map,
     tissues=example.tissues,
     boxes_xyxy=all_boxes,
     title=f"{example.name}\nBoxes overlap, and say more of some tissues than of others",
@@ -135,23 +126,25 @@ outlines = display.overlay(
 # We ask about a tissue of middling size that is in one piece.
 
 # %%
-areas = {k: int((one.label_map == k).sum()) for k in labels if len(boxes[k]) == 1}
-chosen = sorted(areas, key=areas.get)[len(areas) // 2]
-reference = one.label_map == chosen
-embedding = segmenter.embed(one.image)
-prediction = segmenter.predict(embedding, boxes_xyxy=boxes[chosen])
+in_one_piece = [label for label in prompted.labels if len(prompted.prompts[label]) == 1]
+by_area = sorted(in_one_piece, key=lambda label: prompted.references[label].sum())
+label = by_area[len(by_area) // 2]
+reference, box_xyxy = prompted.references[label], prompted.prompts[label].boxes_xyxy
+embedding = segmenter.embed(case_slice.image)
+prediction = segmenter.predict(embedding, boxes_xyxy=box_xyxy)
 mask, opinion = prediction.masks[0, 0], prediction.predicted_iou[0, 0]
-print(f"{example.tissue(chosen)}: {prediction}, predicted IoU {opinion:.2f}")
+print(f"{example.tissue(label)}: {prediction}, predicted IoU {opinion:.2f}")
 
 # %% alt="Close-up of one tissue: the outline of the reference dashed, that of the prediction solid, and the box"
 close_up = display.overlay(
-    one.image,
-    **where,
+    case_slice.image,
+    spacing_mm=case_slice.spacing_mm,
+    plane=case_slice.plane,
     reference=reference,
     prediction=mask,
-    boxes_xyxy=boxes[chosen],
-    zoom_xyxy=display.frame_around(boxes[chosen], shape=reference.shape),
-    title=f"{example.tissue(chosen)}: Dice {dice(reference, mask):.2f}",
+    boxes_xyxy=box_xyxy,
+    zoom_xyxy=display.frame_around(box_xyxy, shape=reference.shape),
+    title=f"{example.tissue(label)}: Dice {evaluation.dice(reference, mask):.2f}",
 )
 
 # %% [markdown]
@@ -164,8 +157,11 @@ close_up = display.overlay(
 # > **Guess**: the Dice of a filled box around the tissue above. Around a perfect disc?
 
 # %%
-filled = fill_boxes(boxes[chosen], reference.shape)
-scores = {"model": dice(reference, mask), "filled box": dice(reference, filled)}
+filled = prompts.fill_boxes(box_xyxy, reference.shape)
+scores = {
+    "model": evaluation.dice(reference, mask),
+    "filled box": evaluation.dice(reference, filled),
+}
 pd.Series(scores, name="Dice").to_frame().round(3)
 
 # %% [markdown]
@@ -178,13 +174,13 @@ pd.Series(scores, name="Dice").to_frame().round(3)
 # %% tags=["exercise"]
 rows, columns = np.mgrid[:100, :100]
 disc = np.zeros((100, 100), dtype=bool)  # replace this line: which pixels lie in the disc?
-disc_boxes = boxes_from_mask(disc, spacing_mm=(1.0, 1.0))
+disc_boxes = prompts.boxes_from_mask(disc, spacing_mm=(1.0, 1.0))
 len(disc_boxes)
 
 # %% tags=["solution"] jupyter={"source_hidden": true}
 round_disc = (rows - 50) ** 2 + (columns - 50) ** 2 < 40**2
-round_box = boxes_from_mask(round_disc, spacing_mm=(1.0, 1.0))
-disc_dice = dice(round_disc, fill_boxes(round_box, round_disc.shape))
+round_box = prompts.boxes_from_mask(round_disc, spacing_mm=(1.0, 1.0))
+disc_dice = evaluation.dice(round_disc, prompts.fill_boxes(round_box, round_disc.shape))
 print(f"a filled box around a disc: Dice {disc_dice:.3f}")
 
 # %% [markdown]
@@ -203,20 +199,34 @@ print(f"a filled box around a disc: Dice {disc_dice:.3f}")
 # > **Guess**: order the three by Dice. How far apart are the first and the last?
 
 # %%
-plans = [tight, jittered, neighbour]
-how = {"prompts": plans, "slice_step": slice_step, "progress": False}
-table = pd.concat([score_cases(each, cases, **how) for each in segmenters], ignore_index=True)
+scores_and_masks = [
+    evaluation.score_cases(
+        each,
+        cases,
+        prompts=[tight, jittered, neighbour],
+        slice_step=slice_step,
+        progress=False,
+        keep_masks=True,
+    )
+    for each in segmenters
+]
+table = pd.concat([scores for scores, _ in scores_and_masks], ignore_index=True)
+predictions = scores_and_masks[0][1]  # of the segmenter that is shown, in the order of its rows
 print(f"{len(table)} rows: {table['status'].value_counts().to_dict()}")
 
 # %%
-origin = {"cases": cases, "segmenter": segmenter, "seed": seed}
-origin["models"] = ", ".join(f"{each.name} {each.fingerprint}" for each in segmenters)
-origin["splits"] = ", ".join(f"{some.name} {some.split_sha256}" for some in sets)
-facts = provenance(command="03_segment_zero_shot", **origin)
-write_table(table, tables / "03_zero_shot.csv", provenance=facts)
+facts = mskseg.provenance(
+    command="03_segment_zero_shot",
+    cases=cases,
+    segmenter=segmenter,
+    seed=seed,
+    models=", ".join(f"{each.name} {each.fingerprint}" for each in segmenters),
+    splits=", ".join(f"{case_set.name} {case_set.split_sha256}" for case_set in case_sets),
+)
+evaluation.write_table(table, tables / "03_zero_shot.csv", provenance=facts)
 
 # %%
-by_plan = summarise(table, by=["dataset", "segmenter", "prompt", "box_source"])
+by_plan = evaluation.summarise(table, by=["dataset", "segmenter", "prompt", "box_source"])
 named = by_plan.assign(
     model=by_plan["segmenter"] + by_plan["miniature"].map({True: " (miniature)", False: ""})
 )
@@ -243,9 +253,9 @@ named.set_index(["dataset", "model", "box_source"]).drop(columns=aside).round(3)
 
 # %%
 row = ["dataset", "tissue", "segmenter", "prompt", "box_source"]
-by_tissue = summarise(table, by=row)
-write_table(by_tissue, tables / "03_dice_by_tissue.csv", provenance=facts)
-dice_table(table)
+by_tissue = evaluation.summarise(table, by=row)
+evaluation.write_table(by_tissue, tables / "03_dice_by_tissue.csv", provenance=facts)
+evaluation.dice_table(table)
 
 # %% [markdown]
 # **What you see**: read *oracle minus filled box* first. It is what the model adds, and the rows are sorted by it. Where it is near zero or negative, drawing a rectangle does as well. That happens for two opposite reasons. A tissue that is nearly a rectangle leaves the model nothing to add, and every rounded corner costs it. A thin, curved sheet fills so little of its box that the box does not say what is meant, and the model takes the bulk inside it. Both columns are then low; look for the hip's cartilage, and set it against the knee's flat plates. Hoyer's data had all of these: thin cartilage, ring-shaped subcutaneous fat, elliptical vertebral bodies and discs.
@@ -262,7 +272,7 @@ dice_table(table)
 tight_or_not = by_plan.pivot(index=["dataset", "box_source"], columns="segmenter", values="dice")
 side_by_side = tight_or_not[[each.name for each in segmenters]]
 compared = side_by_side.assign(difference=side_by_side.iloc[:, 0] - side_by_side.iloc[:, -1])
-write_table(compared.reset_index(), tables / "03_models.csv", provenance=facts)
+evaluation.write_table(compared.reset_index(), tables / "03_models.csv", provenance=facts)
 compared.round(3)
 
 # %% [markdown]
@@ -277,26 +287,33 @@ display.save_figure(tissue_axes, figures / "03_dice_by_tissue.png", provenance=f
 #
 # ## Look at the masks
 #
-# Numbers do not say *how* a model fails. Here is the fullest slice of each data set: image with oracle boxes, reference, prediction. Each tissue is the answer to its own boxes, so predictions may overlap; where they do, the smaller tissue is drawn on top.
+# Numbers do not say *how* a model fails. The masks behind the table were kept, so nothing is predicted again. Here is the fullest slice of each data set: image with oracle boxes, reference, prediction. Each tissue is the answer to its own boxes, so predictions may overlap; where they do, the smaller tissue is drawn on top.
+
+# %%
+oracle = table[(table["box_source"] == tight.box_source) & (table["segmenter"] == segmenter.name)]
+scan_and_slice = ["dataset", "subject", "sequence", "slice"]
+n_tissues_shown = oracle.groupby(scan_and_slice)["label"].transform("size")
+fullest = oracle.loc[n_tissues_shown.groupby(oracle["dataset"], sort=False).idxmax()]
 
 # %% alt="For each data set the image with its boxes, the reference and the prediction, one colour per tissue"
 kind = "a miniature, not a published model" if segmenter.miniature else "a published model"
-for some in sets:
-    full = fullest_slice(some[0])
-    answers = predict_slice(segmenter, some[0], full, tight)
-    given = np.concatenate([answer.boxes_xyxy for answer in answers.values()])
+for case_set, row in zip(case_sets, fullest.index, strict=True):
+    on_slice = (oracle[scan_and_slice] == fullest.loc[row, scan_and_slice]).all(axis=1)
+    answers = [predictions[number] for number in oracle.index[on_slice]]
+    full = answers[0].case_slice
+    boxes_xyxy = np.concatenate([answer.boxes_xyxy for answer in answers])
     panels = display.triptych(
         full.image,
         full.label_map,
-        {label: answer.prediction for label, answer in answers.items()},
+        {answer.label: answer.prediction for answer in answers},
         spacing_mm=full.spacing_mm,
-        tissues=some.tissues,
+        tissues=case_set.tissues,
         plane=full.plane,
-        boxes_xyxy=given,
-        zoom_xyxy=display.frame_around(given, shape=full.image.shape, margin=0.03),
-        title=f"{some[0].name}: {segmenter.name} ({kind}), oracle boxes",
+        boxes_xyxy=boxes_xyxy,
+        zoom_xyxy=display.frame_around(boxes_xyxy, shape=full.image.shape, margin=0.03),
+        title=f"{fullest['subject'][row]}: {segmenter.name} ({kind}), oracle boxes",
     )
-    display.save_figure(panels[0], figures / f"03_overlay_{some.name}.png", provenance=facts)
+    display.save_figure(panels[0], figures / f"03_overlay_{case_set.name}.png", provenance=facts)
 
 # %% [markdown]
 # **What you see**: look for masks that leak over a border without contrast, for holes and flecks, and for a sheet of cartilage whose answer is the bone it covers: both fit the box. The ring of subcutaneous fat has a box that holds the whole thigh, muscles and all; whether the model answers with the ring or with everything inside it, you see from the outlines.
@@ -304,21 +321,20 @@ for some in sets:
 # These slices were chosen for their number of tissues. The next ones are chosen by the table: of each data set the worst pair of slice and tissue.
 
 # %%
-oracle = table[(table["box_source"] == tight.box_source) & (table["segmenter"] == segmenter.name)]
-worst = [oracle.loc[each["dice"].idxmin()] for _, each in oracle.groupby("dataset", sort=False)]
-found = predictions_of(pd.DataFrame(worst), segmenter, cases, plan=tight)
+worst = oracle.loc[oracle.groupby("dataset", sort=False)["dice"].idxmin()]
+failures = [predictions[row] for row in worst.index]
 
 # %% alt="Close-ups of the worst slice and tissue of each data set: reference, prediction and box"
 close_ups = display.montage(
-    [each.case_slice for each in found],
-    titles=[f"{w['tissue']}, slice {w['slice']}: {w['dice']:.2f}" for w in worst],
+    [failure.case_slice for failure in failures],
+    titles=[f"{row.tissue}, slice {row.slice}: {row.dice:.2f}" for row in worst.itertuples()],
     title="Lowest Dice of each data set: reference blue and dashed, prediction orange, box white",
 )
-for ax, each in zip(close_ups, found, strict=True):
-    display.draw_boxes(ax, each.boxes_xyxy)
-    display.draw_label_map(ax, each.reference, colours={1: "#56B4E9"}, linestyle="dashed")
-    display.draw_label_map(ax, each.prediction, colours={1: "#E69F00"})
-    x0, y0, x1, y1 = display.frame_around(each.boxes_xyxy, shape=each.reference.shape)
+for ax, failure in zip(close_ups, failures, strict=True):
+    display.draw_boxes(ax, failure.boxes_xyxy)
+    display.draw_label_map(ax, failure.reference, colours={1: "#56B4E9"}, linestyle="dashed")
+    display.draw_label_map(ax, failure.prediction, colours={1: "#E69F00"})
+    x0, y0, x1, y1 = display.frame_around(failure.boxes_xyxy, shape=failure.reference.shape)
     ax.set(xlim=(x0, x1), ylim=(y1, y0))
 
 # %% [markdown]
@@ -329,7 +345,7 @@ for ax, each in zip(close_ups, found, strict=True):
 # A box that leaves the slice is refused, not clipped: a box in the wrong order or from another image would otherwise give a plausible mask of the wrong thing.
 
 # %%
-height, width = one.image.shape
+height, width = case_slice.image.shape
 try:
     segmenter.predict(embedding, boxes_xyxy=[10, 10, width + 1, 60])
 except mskseg.InputError as error:
@@ -345,14 +361,18 @@ else:
 
 # %% tags=["exercise"]
 mine = [tight]  # replace this line by two plans of points
-tried = score_cases(segmenter, example, prompts=mine, slice_step=slice_step, progress=False)
+tried = evaluation.score_cases(
+    segmenter, example, prompts=mine, slice_step=slice_step, progress=False
+)
 groups = ["segmenter", "prompt", "n_points", "box_source"]
-summarise(tried, by=groups)[[*groups, "dice", "filled_box_dice", "n_pairs"]].round(3)
+evaluation.summarise(tried, by=groups)[[*groups, "dice", "filled_box_dice", "n_pairs"]].round(3)
 
 # %% tags=["solution"] jupyter={"source_hidden": true}
-clicks = [tight, OraclePoint(), OraclePoint(n=5, seed=seed)]
-clicked = score_cases(segmenter, example, prompts=clicks, slice_step=slice_step, progress=False)
-summarise(clicked, by=groups)[[*groups, "dice", "filled_box_dice", "n_pairs"]].round(3)
+clicks = [tight, prompts.OraclePoint(), prompts.OraclePoint(n=5, seed=seed)]
+clicked = evaluation.score_cases(
+    segmenter, example, prompts=clicks, slice_step=slice_step, progress=False
+)
+evaluation.summarise(clicked, by=groups)[[*groups, "dice", "filled_box_dice", "n_pairs"]].round(3)
 
 # %% [markdown]
 # **Discussion**: a click says where, a box says where and how large. A point inside a muscle may mean the muscle, a bundle of it, or the whole leg, and more points inside do not say where it ends. SAM was built to answer a single click with three masks, which is the subject of a later notebook. The filled box beside a click is that of the tissue's own box, which the click does not know.
@@ -391,7 +411,7 @@ Markdown(f"""Mean Dice of {segmenter.name} ({kind}); references: {", ".join(sort
 # %% [markdown]
 # ## Next
 #
-# Change `dataset` to a real scan, or `model` to a published one, and run all cells again. Then lay the table beside the thicknesses and contrasts of notebook 01: which of the two explains where the model adds nothing?
+# Notebook 04 tunes the model on a few people, and asks what that gains on others. Before it, change `dataset` to a real scan, or `model` to a published one, and run all cells again here, and lay the table beside the thicknesses and contrasts of notebook 01: which of the two explains where the model adds nothing?
 #
 # - Hoyer et al., *Towards a Generalizable Foundation Model for Multi-Tissue Musculoskeletal MRI Segmentation*, ISMRM 2024, 0651, doi:10.58530/2024/0651
 # - Kirillov et al., *Segment Anything*, ICCV 2023, doi:10.1109/ICCV51070.2023.00371

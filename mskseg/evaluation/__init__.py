@@ -22,6 +22,7 @@ from mskseg.evaluation.metrics import volume_ml as volume_ml
 from mskseg.evaluation.multiclass import as_classes as as_classes
 from mskseg.evaluation.multiclass import checked_probabilities as checked_probabilities
 from mskseg.evaluation.multiclass import multiclass_probabilities as multiclass_probabilities
+from mskseg.evaluation.overview import describe_scans as describe_scans
 from mskseg.evaluation.prediction import LabelPrediction as LabelPrediction
 from mskseg.evaluation.prediction import SlicePredictor as SlicePredictor
 from mskseg.evaluation.prediction import predict_slice as predict_slice

@@ -38,13 +38,12 @@ def reported(study: str) -> pd.DataFrame:
     InputError
         If there is no table of that study.
     """
-    folder = resources.files("mskseg.evaluation") / "published"
-    names = (each.name for each in folder.iterdir())
-    known = sorted(name.removesuffix(".csv") for name in names if name.endswith(".csv"))
+    folder = resources.files("mskseg_studies") / "published_tables"
+    known = sorted(path.name.removesuffix(".csv") for path in folder.iterdir())
     if study not in known:
-        raise InputError(f"no table of {study!r}; there is {', '.join(known)}")
-    with resources.as_file(folder / f"{study}.csv") as path:
-        return pd.read_csv(path, dtype={"setting": str})
+        raise InputError(f"expected one of {', '.join(known)}, got {study!r}")
+    with (folder / f"{study}.csv").open() as file:
+        return pd.read_csv(file, dtype={"setting": str})
 
 
 def beside_casali(by_grade: pd.DataFrame) -> pd.DataFrame:

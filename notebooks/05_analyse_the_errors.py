@@ -36,6 +36,9 @@ from pathlib import Path
 
 import pandas as pd
 from IPython.display import Markdown
+from mskseg_studies.errors.biomarker_maps import load_maps
+from mskseg_studies.errors.second_reader import on_same_pairs, reader_ceiling
+from mskseg_studies.errors.three_masks import score_three_masks, summarise_choice
 
 import mskseg
 from mskseg import display
@@ -50,11 +53,8 @@ from mskseg.prompts.plans import NeighbourBox, OracleBox
 from mskseg.provenance import provenance
 from mskseg_studies import errors
 from mskseg_studies.errors import explain, markers, measures, metric_examples, recall, stacking
-from mskseg_studies.errors.biomarker_maps import load_maps
 from mskseg_studies.errors.empty_slices import read_empty_slices
-from mskseg_studies.errors.second_reader import on_same_pairs, reader_ceiling
 from mskseg_studies.errors.shape_classes import shape_classes
-from mskseg_studies.errors.three_masks import score_three_masks, summarise_choice
 
 # %% tags=["parameters"]
 datasets = ["phantom_knee", "phantom_spine", "phantom_hip", "phantom_thigh"]  # of the manifest

@@ -1,136 +1,212 @@
-"""From masks to the numbers that a clinician reads, and how far two ways of getting them agree."""
+"""From masks to the numbers that a clinician reads, and whether their errors matter.
+
+All are sums or means over slices, so a table with the numbers of each slice is enough: no volume of
+masks has to be kept.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
-from mskseg.errors import InputError
+from mskseg.evaluation.rows import SCAN
 from mskseg.evaluation.surfaces import checked_spacing
-from mskseg.prompts.checks import checked_mask
+from mskseg.evaluation.tissues import thickness_mm
+from mskseg.prompts.checks import bounding_slices, checked_mask
+from mskseg_studies.errors.quantitative_maps import mean_inside
+from mskseg_studies.errors.shape_classes import pixel_covariance
 
-
-def height_mm(mask: ArrayLike, *, spacing_mm: tuple[float, float]) -> float:
-    """Height of a flat body such as a disc: its area over its length.
-
-    Parameters
-    ----------
-    mask : (H, W) bool
-    spacing_mm : (row, column)
-
-    Returns
-    -------
-    float
-        In mm; the length is that of a rectangle with the mask's spread along its long axis. Exact
-        for a rectangle. NaN for a mask of fewer than two pixels.
-
-    Raises
-    ------
-    InputError
-        If it is no mask of a slice, or the spacing does not fit.
-    """
-    inside = checked_mask(mask, what="the mask")
-    spacing = checked_spacing(spacing_mm, ndim=2)
-    places = np.argwhere(inside) * spacing
-    if len(places) < 2:
-        return float("nan")
-    # A pixel is no point: its own spread is a twelfth of its width squared.
-    covariance = np.cov(places.T, bias=True) + np.diag(spacing**2) / 12
-    length = float(np.sqrt(12 * np.linalg.eigvalsh(covariance)[-1]))
-    return float(len(places) * np.prod(spacing) / length)
-
-
-def mean_inside(values: ArrayLike, mask: ArrayLike) -> float:
-    """Mean of a map, such as T2 or fat fraction, inside a mask; voxels without a value left out.
-
-    Parameters
-    ----------
-    values : (...) float
-        NaN where the map has no value.
-    mask : (...) bool
-        Of the same shape.
-
-    Returns
-    -------
-    float
-        NaN if no voxel of the mask has a value.
-
-    Raises
-    ------
-    InputError
-        If the shapes differ.
-    """
-    numbers, inside = np.asarray(values, dtype=np.float64), checked_mask(mask, what="the mask")
-    if numbers.shape != inside.shape:
-        raise InputError(
-            f"a map of shape {numbers.shape} and a mask of {inside.shape} came, expected the same "
-            "shape; take both from one grid"
-        )
-    known = numbers[inside & np.isfinite(numbers)]
-    return float(known.mean()) if known.size else float("nan")
+Quantity = Literal["volume", "thickness", "height", "T2", "fat fraction"]
 
 
 @dataclass(frozen=True)
-class Agreement:
-    """How far two ways of measuring agree, after Bland and Altman (1986).
+class Biomarker:
+    """A number that a clinician reads, where it is read, and which change of it matters.
 
     Attributes
     ----------
-    bias : float
-        Mean difference, second less first.
-    low, high : float
-        Limits of agreement: bias -+ 1.96 standard deviations of the difference; NaN with one pair.
-    n : int
-        Pairs in which both have a value.
-    n_missing : int
-        Pairs left out because one has none.
+    name : str
+    quantity : {"volume", "thickness", "height", "T2", "fat fraction"}
+    unit : str
+        Of reference, prediction and difference; "%" where differences are parts of the reference.
+    smallest_change : float
+        Smallest change worth seeing, in `unit`.
+    source : str
+        Where that change comes from.
+    anatomy : str
+        Word that the case's anatomy has to hold; "" for any.
+    words, without : tuple of str
+        Words of which the tissue's name has to hold one (none given: any tissue), and none.
     """
 
-    bias: float
-    low: float
-    high: float
-    n: int
-    n_missing: int
+    name: str
+    quantity: Quantity
+    unit: str
+    smallest_change: float
+    source: str
+    anatomy: str = ""
+    words: tuple[str, ...] = ()
+    without: tuple[str, ...] = ()
+
+    def applies(self, anatomy: str, tissue: str) -> bool:
+        """Whether it is read off this tissue."""
+        fits = not self.words or any(word in tissue for word in self.words)
+        return self.anatomy in anatomy and fits and not any(word in tissue for word in self.without)
 
 
-def agreement(first: ArrayLike, second: ArrayLike) -> Agreement:
-    """Compare two measurements of the same things.
+_NO_MUSCLE = ("femur", "fat", "bone", "cortex", "marrow", "vessel", "skin")
+
+BIOMARKERS = (
+    Biomarker(
+        name="cartilage thickness",
+        quantity="thickness",
+        unit="mm",
+        words=("cartilage",),
+        smallest_change=0.1,
+        source="commonly quoted as the smallest detectable change in knees; not checked here",
+    ),
+    Biomarker(
+        name="cartilage T2",
+        quantity="T2",
+        unit="%",
+        anatomy="knee",
+        words=("cartilage",),
+        smallest_change=14.0,
+        source="minimum detectable change, QIBA: Chalian 2021, doi:10.1148/radiol.2021204587",
+    ),
+    Biomarker(
+        name="disc height",
+        quantity="height",
+        unit="mm",
+        anatomy="spine",
+        words=("disc",),
+        smallest_change=0.85,
+        source="seen with 95 % confidence: Boos 1996, doi:10.1097/00007632-199603010-00006",
+    ),
+    Biomarker(
+        name="muscle volume",
+        quantity="volume",
+        unit="%",
+        anatomy="thigh",
+        without=_NO_MUSCLE,
+        smallest_change=5.0,
+        source="thigh loss in five years of old age: Cameron 2020, doi:10.1007/s40520-019-01248-w",
+    ),
+    Biomarker(
+        name="muscle fat fraction",
+        quantity="fat fraction",
+        unit="points",
+        anatomy="thigh",
+        without=_NO_MUSCLE,
+        smallest_change=1.6,
+        source="yearly rise in calves with two neuropathies: Doherty 2024, doi:10.1002/acn3.51979",
+    ),
+)
+"""The five of this project; "points" are hundredths of fat fraction."""
+
+
+def height_mm(mask: ArrayLike, *, spacing_mm: tuple[float, float]) -> float:
+    """Height in mm of a flat body (H, W) such as a disc: its area over its length.
+
+    The length is that of a rectangle with the mask's spread along its long axis, so the height is
+    exact for a rectangle. NaN for a mask of fewer than two pixels.
+    """
+    inside = checked_mask(mask, what="the mask")
+    spacing = checked_spacing(spacing_mm, ndim=2)
+    if inside.sum() < 2:
+        return float("nan")
+    spread = np.linalg.eigvalsh(pixel_covariance(inside, spacing))[-1]
+    return float(inside.sum() * np.prod(spacing) / np.sqrt(12 * spread))
+
+
+def measure_slice(
+    quantity: Quantity,
+    mask: NDArray[np.bool_],
+    *,
+    spacing_mm: tuple[float, float],
+    values: NDArray[Any] | None = None,
+) -> float:
+    """Measure one quantity of a mask (H, W), with the map's `values` for T2 and fat fraction.
+
+    Thickness and height are in mm, T2 and fat fraction the mean of the map inside, and for "volume"
+    it is the area in mm²; NaN where nothing is drawn (a volume is then 0) or there is no map.
+    """
+    part = bounding_slices(mask)
+    drawn = mask[part]
+    if quantity == "volume":
+        return float(drawn.sum() * spacing_mm[0] * spacing_mm[1])
+    if not drawn.any():
+        return float("nan")
+    if quantity in ("T2", "fat fraction"):
+        return float("nan") if values is None else mean_inside(values[part], drawn)
+    measured = thickness_mm if quantity == "thickness" else height_mm
+    return measured(drawn, spacing_mm=spacing_mm)
+
+
+def biomarker_table(table: pd.DataFrame, *, slice_distance_mm: Mapping[str, float]) -> pd.DataFrame:
+    """Join slices to the biomarker of each structure, from the reference and from the prediction.
 
     Parameters
     ----------
-    first, second : (N,) float
-        Such as a biomarker from the reference and from a prediction; NaN where missing.
+    table : pandas.DataFrame
+        From `score_cases` with `ErrorMeasures`. Slices beyond the structure's end, where a plan
+        predicted something, count for the prediction.
+    slice_distance_mm : mapping of str to float
+        For each data set the distance between the slices that were scored.
 
     Returns
     -------
-    Agreement
-
-    Raises
-    ------
-    InputError
-        If the shapes differ, or no pair is complete.
+    pandas.DataFrame
+        A row for each segmenter, plan, scan and tissue off which a biomarker is read: `biomarker`,
+        `unit`, `smallest_change`, `reference`, `prediction` (mm, ms, points or ml; means are over
+        slices, weighted by area) and `difference` (in `unit`). NaN where nothing was predicted.
     """
-    pair = [np.asarray(each, dtype=np.float64) for each in (first, second)]
-    if pair[0].shape != pair[1].shape or pair[0].ndim != 1:
-        raise InputError(f"{pair[0].shape} and {pair[1].shape} values came; give pairs, (N,) each")
-    difference = pair[1] - pair[0]
-    known = difference[np.isfinite(difference)]
-    if not known.size:
-        raise InputError(f"of {difference.size} pairs none is complete; nothing can be compared")
-    bias = float(known.mean())
-    reach = 1.96 * float(known.std(ddof=1)) if known.size > 1 else float("nan")
-    return Agreement(bias, bias - reach, bias + reach, known.size, difference.size - known.size)
+    keys = ["segmenter", "box_source", *SCAN, "tissue"]
+    rows = []
+    for biomarker in BIOMARKERS:
+        fits = [
+            biomarker.applies(anatomy, tissue)
+            for anatomy, tissue in zip(table["anatomy"], table["tissue"], strict=True)
+        ]
+        for key, slices in table[np.array(fits, dtype=bool)].groupby(keys, sort=False):
+            named = dict(zip(keys, key, strict=True))
+            distance_mm = slice_distance_mm[named["dataset"]]
+            reference = _of_structure(slices, biomarker, "reference", distance_mm)
+            if np.isfinite(reference) and reference > 0:  # else it was only invented
+                prediction = _of_structure(slices, biomarker, "predicted", distance_mm)
+                rows.append(named | _compared(biomarker, reference, prediction))
+    return pd.DataFrame(rows, columns=[*keys, *_COMPARED])
 
 
-def agreement_table(
-    pairs: pd.DataFrame, *, by: list[str], reference: str, prediction: str
-) -> pd.DataFrame:
-    """Give `agreement` for each group of a table: `by`, then the fields of `Agreement`."""
-    rows = [
-        dict(zip(by, key, strict=True)) | vars(agreement(group[reference], group[prediction]))
-        for key, group in pairs.groupby(by, sort=False)
-    ]
-    return pd.DataFrame(rows)
+_COMPARED = ("biomarker", "unit", "smallest_change", "reference", "prediction", "difference")
+
+
+def _of_structure(
+    slices: pd.DataFrame, biomarker: Biomarker, role: str, distance_mm: float
+) -> float:
+    areas = slices["area_mm2" if role == "reference" else "predicted_area_mm2"]
+    if biomarker.quantity == "volume":
+        return float(areas.sum() * distance_mm / 1000)
+    if f"{role} {biomarker.quantity}" not in slices:
+        return float("nan")  # there was no map of it
+    values = slices[f"{role} {biomarker.quantity}"]
+    known = values.notna() & (areas > 0)
+    return float(np.average(values[known], weights=areas[known])) if known.any() else float("nan")
+
+
+def _compared(biomarker: Biomarker, reference: float, prediction: float) -> dict[str, Any]:
+    difference = prediction - reference
+    values = (
+        biomarker.name,
+        biomarker.unit,
+        biomarker.smallest_change,
+        reference,
+        prediction,
+        100 * difference / reference if biomarker.unit == "%" else difference,
+    )
+    return dict(zip(_COMPARED, values, strict=True))

@@ -17,6 +17,7 @@ from mskseg.evaluation.averaging import IN_THE_MEAN, nested_mean
 from mskseg.evaluation.scoring import SCAN
 
 READINGS = ("left_out", "invented_is_0", "nothing_is_1")
+_COUNTS = ("n_scored", "n_invented", "n_nothing")
 
 
 def read_empty_slices(
@@ -58,31 +59,36 @@ def read_empty_slices(
         )
         for case in cases
     }
-    scan, groups = list(SCAN), list(by)
-    unit = list(dict.fromkeys([*groups, *scan, "tissue"]))
+    groups = list(by)
+    structure = list(dict.fromkeys([*groups, *SCAN, "tissue"]))
     rows = []
-    for key, group in table.groupby(unit, sort=False):
-        named = dict(zip(unit, key, strict=True))
-        total = n_slices.get(tuple(named[name] for name in scan))
-        if total is None:
+    for key, slices in table.groupby(structure, sort=False):
+        named = dict(zip(structure, key, strict=True))
+        n = n_slices.get(tuple(named[name] for name in SCAN))
+        if n is None:
             raise InputError(f"{named['subject']} was scored but is not among the cases; add it")
-        rows.append(named | _read(group, total))
+        rows.append(named | _readings(slices, n))
     means = pd.DataFrame(rows)
     result = nested_mean(means, by=groups, values=READINGS)[[*groups, *READINGS]]
-    counts = means.groupby(groups, sort=False)[["n_scored", "n_invented", "n_nothing"]].sum()
+    counts = means.groupby(groups, sort=False)[list(_COUNTS)].sum()
     return result.merge(counts.reset_index(), on=groups)
 
 
-def _read(group: pd.DataFrame, n_slices: int) -> dict[str, float]:
-    scored = group.loc[group["status"].isin(IN_THE_MEAN), "dice"]
-    n_invented = int((group["status"] == "beyond_end").sum())
-    n_small = int((group["status"] == "too_small").sum())
-    n_nothing = n_slices - len(scored) - n_small - n_invented
+def _readings(slices: pd.DataFrame, n_slices: int) -> dict[str, float]:
+    """Read the slices of one structure of a scan that has `n_slices`."""
+    scored = slices.loc[slices["status"].isin(IN_THE_MEAN), "dice"]
+    n_invented = int((slices["status"] == "beyond_end").sum())
+    n_too_small = int((slices["status"] == "too_small").sum())
+    n_nothing = n_slices - len(scored) - n_too_small - n_invented
     total = scored.sum()
-    sizes = (len(scored), len(scored) + n_invented, len(scored) + n_invented + n_nothing)
-    sums = (total, total, total + n_nothing)
-    readings = [
-        summed / size if size else float("nan") for summed, size in zip(sums, sizes, strict=True)
+    means = [
+        _ratio(total, len(scored)),
+        _ratio(total, len(scored) + n_invented),
+        _ratio(total + n_nothing, len(scored) + n_invented + n_nothing),
     ]
-    counts = {"n_scored": len(scored), "n_invented": n_invented, "n_nothing": n_nothing}
-    return dict(zip(READINGS, readings, strict=True)) | counts
+    counts = (len(scored), n_invented, n_nothing)
+    return dict(zip((*READINGS, *_COUNTS), (*means, *counts), strict=True))
+
+
+def _ratio(total: float, count: int) -> float:
+    return total / count if count else float("nan")

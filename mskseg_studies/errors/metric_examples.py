@@ -7,16 +7,19 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
-from mskseg.evaluation.metrics import SurfaceDistances, dice, surface_distances_mm
+from mskseg.display.slices import draw_label_map, show_slice
+from mskseg.display.style import finish_chart, series_style
+from mskseg.evaluation.metrics import dice, surface_distances_mm
+from mskseg_studies.errors.panels import REFERENCE, new_panels
 
-_SIDE, _RADIUS, _AWAY = 160, 25, 90
+_SIDE, _CENTRE, _RADIUS, _STRAY = 160, 40, 25, 130  # pixels, which are 1 mm wide
 _MM = (1.0, 1.0)
 
 
-def draw_stray(size_px: int) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-    """Draw a disc, and a prediction that is the same disc with a square flung far away.
+def disc_with_stray(size_px: int) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Draw a disc, and a prediction that is the same disc with a square far away.
 
     Parameters
     ----------
@@ -29,14 +32,13 @@ def draw_stray(size_px: int) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
         Pixels of 1 mm; the disc has a radius of 25 mm.
     """
     y, x = np.mgrid[:_SIDE, :_SIDE]
-    reference = np.hypot(y - 40, x - 40) < _RADIUS
+    reference = np.hypot(y - _CENTRE, x - _CENTRE) < _RADIUS
     prediction = reference.copy()
-    corner = 40 + _AWAY
-    prediction[corner : corner + size_px, corner : corner + size_px] = True
+    prediction[_STRAY : _STRAY + size_px, _STRAY : _STRAY + size_px] = True
     return reference, prediction
 
 
-def stray_components(sizes_px: Sequence[int], *, tolerance_mm: float = 1.0) -> pd.DataFrame:
+def stray_scores(sizes_px: Sequence[int], *, tolerance_mm: float = 1.0) -> pd.DataFrame:
     """Score a perfect disc with one stray square of growing size.
 
     Parameters
@@ -52,28 +54,26 @@ def stray_components(sizes_px: Sequence[int], *, tolerance_mm: float = 1.0) -> p
         `stray_px` (area), `dice`, `surface_dice`, `hd95_mm`, `assd_mm` and `hausdorff_mm` (the
         largest distance).
     """
-    return pd.DataFrame([_stray_row(size, tolerance_mm) for size in sizes_px])
+    rows = []
+    for size_px in sizes_px:
+        pair = disc_with_stray(size_px)
+        distances = surface_distances_mm(*pair, spacing_mm=_MM)
+        directed = (distances.from_reference_mm, distances.from_prediction_mm)
+        rows.append(
+            {
+                "stray_px": size_px**2,
+                "dice": dice(*pair),
+                "surface_dice": distances.surface_dice(tolerance_mm=tolerance_mm),
+                "hd95_mm": distances.hd95_mm,
+                "assd_mm": distances.assd_mm,
+                "hausdorff_mm": float(np.concatenate(directed).max()),
+            }
+        )
+    return pd.DataFrame(rows)
 
 
-def _stray_row(size_px: int, tolerance_mm: float) -> dict[str, Any]:
-    pair = draw_stray(size_px)
-    distances = surface_distances_mm(*pair, spacing_mm=_MM)
-    return {
-        "stray_px": size_px**2,
-        "dice": dice(*pair),
-        "surface_dice": distances.surface_dice(tolerance_mm=tolerance_mm),
-        "hd95_mm": distances.hd95_mm,
-        "assd_mm": distances.assd_mm,
-        "hausdorff_mm": _largest(distances),
-    }
-
-
-def _largest(distances: SurfaceDistances) -> float:
-    return float(max(distances.from_reference_mm.max(), distances.from_prediction_mm.max()))
-
-
-def one_lost(good: pd.DataFrame) -> pd.DataFrame:
-    """Average good slices together with one on which nothing was found.
+def means_with_one_lost(good: pd.DataFrame) -> pd.DataFrame:
+    """Average good slices together with one on which nothing was found, as papers do it.
 
     Parameters
     ----------
@@ -83,38 +83,55 @@ def one_lost(good: pd.DataFrame) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        Columns `dice` and `hd95_mm`; rows as in `average_readings`. The lost slice is scored by the
-        project's rule for empty masks, on the disc of `draw_stray`.
+        Columns `dice` and `hd95_mm`; rows `mean`, `mean of the finite`, `median`, and `infinite`,
+        their number. The lost slice is scored by the project's rule for empty masks.
     """
-    reference = draw_stray(0)[0]
+    reference, _ = disc_with_stray(0)
     nothing = np.zeros_like(reference)
-    lost = {
-        "dice": dice(reference, nothing),
-        "hd95_mm": surface_distances_mm(reference, nothing, spacing_mm=_MM).hd95_mm,
+    distances = surface_distances_mm(reference, nothing, spacing_mm=_MM)
+    lost = {"dice": dice(reference, nothing), "hd95_mm": distances.hd95_mm}
+    return pd.DataFrame(
+        {name: _means(np.array([*good[name], score])) for name, score in lost.items()}
+    )
+
+
+def _means(values: NDArray[np.float64]) -> dict[str, float]:
+    return {
+        "mean": values.mean(),
+        "mean of the finite": values[np.isfinite(values)].mean(),
+        "median": float(np.median(values)),
+        "infinite": float(np.isinf(values).sum()),
     }
-    return pd.DataFrame({name: average_readings([*good[name], lost[name]]) for name in lost})
 
 
-def average_readings(values: Sequence[float]) -> pd.Series[float]:
-    """Average distances of which some are infinite, in the ways found in papers.
+def stray_chart(
+    scores: pd.DataFrame, reference: ArrayLike, prediction: ArrayLike, *, title: str = ""
+) -> NDArray[Any]:
+    """Show a prediction with a stray piece, and its distances as the piece grows.
 
     Parameters
     ----------
-    values : sequence of float
-        Distances in mm, inf where a mask was empty.
+    scores : pandas.DataFrame
+        From `stray_scores`.
+    reference, prediction : (H, W) bool
+        From `disc_with_stray`.
+    title : str
+        States the finding.
 
     Returns
     -------
-    pandas.Series
-        `mean`, `mean of the finite`, `median`, and `infinite`, their number.
+    (2,) array of Axes
     """
-    numbers = np.asarray(values, dtype=float)
-    finite = numbers[np.isfinite(numbers)]
-    return pd.Series(
-        {
-            "mean": numbers.mean(),
-            "mean of the finite": finite.mean() if finite.size else np.nan,
-            "median": float(np.median(numbers)),
-            "infinite": float(np.isinf(numbers).sum()),
-        }
-    )
+    figure, panels = new_panels(2, columns=2, size=(4.3, 3.2))
+    drawn = np.where(np.asarray(prediction), 150, 30).astype(np.uint8)
+    heading = "prediction grey, reference dashed"
+    show_slice(drawn, spacing_mm=(1.0, 1.0), title=heading, ax=panels[0])
+    draw_label_map(panels[0], reference, colours={1: REFERENCE}, linestyle="dashed")
+    names = {"hausdorff_mm": "largest distance", "hd95_mm": "HD95", "assd_mm": "mean distance"}
+    for number, (column, name) in enumerate(names.items()):
+        style = series_style(number, line=False)
+        panels[1].plot(scores["stray_px"], scores[column], label=name, **style)
+    panels[1].set(xlabel="area of the stray piece (pixels)", ylabel="mm")
+    finish_chart(panels[1], grid=None)
+    figure.suptitle(title, fontsize=11)
+    return panels

@@ -15,8 +15,7 @@ from mskseg.datasets.selection import fullest_slice, load_some
 from mskseg.datasets.splits import Part
 from mskseg.evaluation.loop import check_has_reference
 from mskseg.volume import LabelMap, Volume, check_same_grid
-from mskseg_studies.errors.biomarker_maps import fat_maps
-from mskseg_studies.errors.biomarkers import mean_inside
+from mskseg_studies.errors.quantitative_maps import fat_maps, mean_inside
 from mskseg_studies.uncertainty.map_sources import with_labels
 
 DIXON = ("dixon_water", "dixon_fat")

@@ -51,7 +51,9 @@ def test_ours_stand_over_casali_by_metric_and_grade():
 
 
 def test_an_unknown_study_lists_the_known():
-    with pytest.raises(InputError, match=r"no table of 'hu'; there is casali_2025, hu_2023"):
+    with pytest.raises(
+        InputError, match=r"expected one of casali_2025, hu_2023, ma_2024, got 'hu'"
+    ):
         reported("hu")
 
 

@@ -1,4 +1,4 @@
-"""Biomarkers of drawn bodies, and agreement of two measurements."""
+"""Biomarkers from slices are those of the volume, and stand beside what matters."""
 
 from __future__ import annotations
 
@@ -8,8 +8,110 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from mskseg.errors import InputError
-from mskseg_studies.errors.biomarkers import agreement, agreement_table, height_mm, mean_inside
+from mskseg.case import Case
+from mskseg.evaluation.tables import score_cases
+from mskseg.prompts.oracle_plans import OracleBox
+from mskseg.volume import LabelMap, Volume
+from mskseg_studies.errors.biomarkers import (
+    BIOMARKERS,
+    biomarker_table,
+    height_mm,
+    measure_slice,
+)
+from mskseg_studies.errors.error_measures import ErrorMeasures
+from mskseg_studies.errors.quantitative_maps import t2_maps
+
+AFFINE = np.diag([1.0, 0.5, 4.0, 1.0])
+
+
+def knee(sequence: str = "pdw", values: np.ndarray | None = None) -> Case:
+    """A strip of cartilage that widens from slice to slice; the image is a map if asked for."""
+    labels = np.zeros((40, 60, 5), dtype=np.int16)
+    for k in range(1, 4):
+        labels[5:35, 20 : 24 + 2 * k, k] = 1
+    reference = LabelMap(labels, AFFINE)
+    image = Volume(labels * 100.0 + 1 if values is None else values, AFFINE)
+    return Case(
+        subject="a",
+        image=image,
+        reference=reference,
+        tissues={1: "femoral cartilage"},
+        anatomy="knee",
+        sequence=sequence,
+        dataset="d",
+    )
+
+
+def t2_case() -> Case:
+    tenths = np.full((40, 60, 5), 300, dtype=np.int16)
+    tenths[:, :, 3] = 500
+    tenths[0, 0, 0] = 0
+    return knee("t2_map", tenths)
+
+
+@pytest.fixture
+def table(filling) -> pd.DataFrame:
+    measures = ErrorMeasures(maps=t2_maps([t2_case()]))
+    return score_cases(filling, knee(), prompts=OracleBox(), further=measures, progress=False)
+
+
+def test_slices_add_up_to_what_is_measured_in_the_volume(table):
+    got = biomarker_table(table, slice_distance_mm={"d": 4.0}).set_index("biomarker")
+    widths = np.array([6, 8, 10])  # pixels of half a millimetre, on three slices
+    thickness = np.average(widths * 0.5, weights=widths)
+    assert got.loc["cartilage thickness", "reference"] == pytest.approx(thickness, rel=0.1)
+    t2 = t2_maps([t2_case()])["T2", "d", "a"].array[knee().reference.mask(1)].mean()
+    assert got.loc["cartilage T2", "reference"] == pytest.approx(t2)
+
+
+def test_a_box_that_is_filled_leaves_a_rectangle_as_it_is(table):
+    got = biomarker_table(table, slice_distance_mm={"d": 4.0})
+    assert got["difference"].abs().max() == pytest.approx(0, abs=1e-9)
+
+
+def test_a_volume_counts_the_distance_of_slices_and_is_compared_in_per_cent(table):
+    muscle = table.assign(
+        anatomy="thigh", tissue="gracilis", predicted_area_mm2=lambda t: 1.1 * t.area_mm2
+    )
+    got = biomarker_table(muscle, slice_distance_mm={"d": 8.0}).set_index("biomarker")
+    row = got.loc["muscle volume"]
+    assert row["reference"] == pytest.approx(table["area_mm2"].sum() * 8 / 1000)
+    assert (row["unit"], row["difference"]) == ("%", pytest.approx(10))
+
+
+@pytest.mark.parametrize(
+    ("anatomy", "tissue", "names"),
+    [
+        ("knee", "patellar cartilage", {"cartilage thickness", "cartilage T2"}),
+        ("hip", "acetabular cartilage", {"cartilage thickness"}),
+        ("lumbar spine", "disc L1/2", {"disc height"}),
+        ("thigh", "biceps femoris long head", {"muscle volume", "muscle fat fraction"}),
+        ("thigh", "femur marrow", set()),
+        ("thigh", "subcutaneous fat", set()),
+        ("knee", "femur", set()),
+    ],
+)
+def test_each_tissue_has_its_biomarkers(anatomy, tissue, names):
+    assert {m.name for m in BIOMARKERS if m.applies(anatomy, tissue)} == names
+
+
+def test_every_smallest_change_has_a_source_or_says_that_it_has_none():
+    for marker in BIOMARKERS:
+        assert "doi:10." in marker.source or "commonly quoted" in marker.source
+
+
+def test_nothing_has_no_thickness_but_a_volume_of_zero():
+    nothing = np.zeros((5, 5), dtype=bool)
+    assert np.isnan(measure_slice("thickness", nothing, spacing_mm=(1.0, 1.0)))
+    assert measure_slice("volume", nothing, spacing_mm=(1.0, 1.0)) == 0
+    assert np.isnan(measure_slice("T2", ~nothing, spacing_mm=(1.0, 1.0)))
+
+
+def test_a_structure_that_was_only_invented_has_no_biomarker(table):
+    invented = table.assign(
+        anatomy="thigh", tissue="gracilis", area_mm2=0.0, predicted_area_mm2=20.0
+    )
+    assert biomarker_table(invented, slice_distance_mm={"d": 4.0}).empty
 
 
 @pytest.mark.parametrize("angle", [0, 20, 45, 90])
@@ -24,38 +126,3 @@ def test_height_is_in_millimetres():
     bar = np.zeros((40, 100), dtype=bool)
     bar[10:20, 10:90] = True
     assert height_mm(bar, spacing_mm=(0.5, 1.0)) == pytest.approx(5, rel=0.01)
-
-
-def test_the_mean_leaves_out_what_has_no_value():
-    values = np.array([[1.0, np.nan], [3.0, 100.0]])
-    assert mean_inside(values, np.array([[1, 1], [1, 0]], dtype=bool)) == 2
-    assert math.isnan(mean_inside(values, np.array([[0, 1], [0, 0]], dtype=bool)))
-    with pytest.raises(InputError, match="a map of shape"):
-        mean_inside(values, np.ones((2, 3), dtype=bool))
-
-
-def test_bias_and_limits_are_those_of_bland_and_altman():
-    rng = np.random.default_rng(0)
-    truth = rng.uniform(10, 20, 4000)
-    got = agreement(truth, truth + rng.normal(1.5, 0.5, 4000))
-    assert got.bias == pytest.approx(1.5, abs=0.03)
-    assert got.high - got.low == pytest.approx(2 * 1.96 * 0.5, rel=0.05)
-
-
-def test_missing_values_are_counted_and_one_pair_has_no_limits():
-    got = agreement([1.0, 2.0], [1.5, np.nan])
-    assert (got.bias, got.n, got.n_missing) == (0.5, 1, 1)
-    assert math.isnan(got.low)
-    with pytest.raises(InputError, match="none is complete"):
-        agreement([1.0], [np.nan])
-    with pytest.raises(InputError, match="give pairs"):
-        agreement([1.0], [1.0, 2.0])
-
-
-def test_each_group_has_its_own_agreement():
-    pairs = pd.DataFrame(
-        {"segmenter": ["a", "a", "b"], "truth": [1.0, 2.0, 3.0], "guess": [1.0, 3.0, 2.0]}
-    )
-    table = agreement_table(pairs, by=["segmenter"], reference="truth", prediction="guess")
-    assert table["bias"].tolist() == [0.5, -1.0]
-    assert table["n"].tolist() == [2, 1]

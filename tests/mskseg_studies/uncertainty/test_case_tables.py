@@ -21,7 +21,7 @@ from mskseg.evaluation.multiclass import FLOOR, as_classes
 from mskseg.prompts import fill_boxes
 from mskseg.prompts.plans import NeighbourBox, OracleBox, OraclePoint
 from mskseg.volume import LabelMap, Volume
-from mskseg_studies.errors.biomarker_maps import load_maps
+from mskseg_studies.errors.quantitative_maps import load_maps
 from mskseg_studies.uncertainty.case_sums import look_at
 from mskseg_studies.uncertainty.case_tables import (
     average_committed,

@@ -1,16 +1,18 @@
-"""Forms of error on shapes whose form is known."""
+"""Errors of size and contour on shapes whose form is known."""
 
 from __future__ import annotations
 
-from types import SimpleNamespace
-
 import numpy as np
+import pandas as pd
 import pytest
 
-from mskseg.case import Case
-from mskseg.prompts import fill_boxes
-from mskseg.volume import LabelMap, Volume
-from mskseg_studies.errors.forms import roughness, score_forms, solidity
+from mskseg.prompts import boxes_from_mask, fill_boxes
+from mskseg_studies.errors.contour_errors import (
+    contour_error_panels,
+    contour_errors,
+    roughness,
+    solidity,
+)
 
 MM = (1.0, 1.0)
 
@@ -54,32 +56,12 @@ def test_nothing_has_no_form():
     assert np.isnan(roughness(nothing, spacing_mm=MM))
 
 
-class Filling:
-    """Answers a box with its filling: too large, and all its concavity lost."""
-
-    name, miniature = "filling", True
-
-    def embed(self, image):
-        return image
-
-    def predict(self, embedding, prompt):
-        masks = np.stack([fill_boxes(box, embedding.shape) for box in prompt.boxes_xyxy])
-        return SimpleNamespace(masks=masks[:, None], predicted_iou=np.ones((len(masks), 1)))
-
-
 def test_a_filled_box_is_too_large_and_loses_the_concavity_of_a_crescent():
     crescent = disc(30) & ~np.roll(disc(30), 20, axis=1)
-    grid = Volume(np.zeros((100, 100, 2)), np.diag([1.0, 1.0, 5.0, 1.0]))
-    stack = np.stack([crescent, np.zeros_like(crescent)]).astype(np.int16)
-    reference = LabelMap(grid.from_stack(stack, "axial").array, grid.affine)
-    image = Volume(reference.array * 100.0 + 1, grid.affine)
-    case = Case(subject="a", image=image, reference=reference, tissues={1: "crescent"})
-    table = score_forms(Filling(), [case])
-    assert len(table) == 1
-    row = table.iloc[0]
-    assert row["area_error"] > 0.5
-    assert row["solidity_gain"] == pytest.approx(1 - solidity(crescent), abs=0.02)
-    assert row["tissue"] == "crescent"
+    filled = fill_boxes(boxes_from_mask(crescent, spacing_mm=MM), crescent.shape)
+    errors = contour_errors(crescent, filled, spacing_mm=MM)
+    assert errors["area_error"] > 0.5
+    assert errors["solidity_gain"] == pytest.approx(1 - solidity(crescent), abs=0.02)
 
 
 def test_a_sheet_that_the_blur_wipes_out_has_no_roughness():
@@ -87,3 +69,19 @@ def test_a_sheet_that_the_blur_wipes_out_has_no_roughness():
     sheet[30:34, 10:90] = True
     assert np.isnan(roughness(sheet, spacing_mm=(0.5, 0.5)))
     assert roughness(sheet, spacing_mm=(5.0, 5.0)) == pytest.approx(1, abs=0.05)
+
+
+def test_forms_show_medians_and_write_down_what_is_beyond_the_axis():
+    table = pd.DataFrame(
+        {
+            "segmenter": "a",
+            "group": ["bone", "bone", "cartilage"],
+            "area_error": [0.1, 0.3, 9.0],
+            "solidity_gain": 0.0,
+            "roughness_gain": [0.1, 0.1, np.nan],
+        }
+    )
+    axes = contour_error_panels(table)
+    assert axes[0].lines[0].get_xdata().tolist() == pytest.approx([0.2, 9.0])
+    assert [text.get_text().strip() for text in axes[0].texts] == ["9.0"]
+    assert axes[0].get_xlim()[1] == 1.5

@@ -12,7 +12,12 @@ from mskseg.errors import InputError
 from mskseg.evaluation.metrics import assd_mm, dice
 from mskseg.evaluation.scoring import SCAN
 from mskseg.volume import LabelMap, Volume
-from mskseg_studies.errors.second_reader import on_same_pairs, reader_ceiling, second_reading
+from mskseg_studies.errors.inter_reader import (
+    ceiling_chart,
+    on_same_pairs,
+    reader_ceiling,
+    redraw,
+)
 
 MM = (1.0, 1.0)
 
@@ -26,9 +31,7 @@ def square():
 
 def readings(mask, sigma_mm, n=20, spacing_mm=MM):
     rng = np.random.default_rng(0)
-    return [
-        second_reading(mask, spacing_mm=spacing_mm, sigma_mm=sigma_mm, rng=rng) for _ in range(n)
-    ]
+    return [redraw(mask, spacing_mm=spacing_mm, sigma_mm=sigma_mm, rng=rng) for _ in range(n)]
 
 
 def test_a_sure_reader_draws_the_same(square):
@@ -73,7 +76,7 @@ def test_neighbours_on_the_outline_move_together(square):
 @pytest.mark.parametrize(("sigma_mm", "correlation_mm"), [(-1.0, 5.0), (float("nan"), 5.0), (1, 0)])
 def test_impossible_lengths_are_refused(square, sigma_mm, correlation_mm):
     with pytest.raises(InputError, match="sigma_mm is"):
-        second_reading(
+        redraw(
             square,
             spacing_mm=MM,
             sigma_mm=sigma_mm,
@@ -140,3 +143,21 @@ def test_readers_and_models_are_compared_on_the_pairs_that_both_have():
     assert list(zip(scored["slice"], scored["segmenter"], strict=True)) == [(1, "a"), (1, "b")]
     with pytest.raises(InputError, match="no pair was both read again and scored"):
         on_same_pairs(readings[readings["slice"] > 1], scores)
+
+
+def test_the_ceiling_says_on_how_many_tissues_it_was_reached():
+    keys = {"dataset": ["phantom_knee"] * 2, "tissue": ["femur", "cartilage"]}
+    ceilings = pd.concat(
+        [
+            pd.DataFrame({**keys, "sigma_px": 0.5, "dice": [0.99, 0.9]}),
+            pd.DataFrame({**keys, "sigma_px": 1.0, "dice": [0.97, 0.7]}),
+        ]
+    )
+    means = pd.DataFrame({**keys, "segmenter": "m", "dice": [0.9, 0.8]})
+    ax = ceiling_chart(ceilings, means)
+    assert ax.get_title(loc="left") == "m reaches a second reader on 1 of 2 tissues"
+    names = [label.get_text() for label in ax.get_yticklabels()]
+    assert names == ["cartilage (knee)", "femur (knee)"]
+    assert ax.lines[0].get_xdata().tolist() == [0.8, 0.9]
+    with pytest.raises(InputError, match="the table has 0 rows"):
+        ceiling_chart(ceilings.iloc[:0], means)

@@ -11,8 +11,8 @@ from mskseg.errors import InputError
 from mskseg.evaluation.scoring import score_cases
 from mskseg.prompts.plans import OracleBox
 from mskseg.volume import LabelMap, Volume
-from mskseg_studies.errors.recall import most_lost, predictions_of
-from mskseg_studies.errors.three_masks import score_three_masks, summarise_choice
+from mskseg_studies.errors.multimask import most_lost, score_three_masks, summarise_choice
+from mskseg_studies.errors.recall import predictions_of
 
 
 def make_case(*, pieces: int = 1, subject: str = "a") -> Case:

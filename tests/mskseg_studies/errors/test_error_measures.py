@@ -9,8 +9,8 @@ from mskseg.case import Case
 from mskseg.evaluation.scoring import COLUMNS, score_cases
 from mskseg.prompts.plans import NeighbourBox, OracleBox
 from mskseg.volume import LabelMap, Volume
-from mskseg_studies.errors import measures as module
-from mskseg_studies.errors.measures import Measures
+from mskseg_studies.errors import error_measures as module
+from mskseg_studies.errors.error_measures import ErrorMeasures
 
 
 @pytest.fixture
@@ -26,7 +26,7 @@ def case() -> Case:
 
 
 def test_a_perfect_mask_has_no_error_of_form(filling, case):
-    table = score_cases(filling, case, prompts=OracleBox(), further=Measures(), progress=False)
+    table = score_cases(filling, case, prompts=OracleBox(), further=ErrorMeasures(), progress=False)
     scored = table[table["status"] == "scored"]
     assert scored["surface_dice"].tolist() == [1, 1]
     for column in ("area_error", "solidity_gain"):
@@ -35,14 +35,16 @@ def test_a_perfect_mask_has_no_error_of_form(filling, case):
 
 
 def test_what_is_not_scored_has_no_surface_dice(filling, case):
-    table = score_cases(filling, case, prompts=OracleBox(), further=Measures(), progress=False)
+    table = score_cases(filling, case, prompts=OracleBox(), further=ErrorMeasures(), progress=False)
     small = table[table["status"] == "too_small"]
     assert len(small) == 1
     assert small["surface_dice"].isna().all()
 
 
 def test_a_prediction_beyond_the_end_has_a_biomarker_and_no_form(filling, case):
-    table = score_cases(filling, case, prompts=NeighbourBox(), further=Measures(), progress=False)
+    table = score_cases(
+        filling, case, prompts=NeighbourBox(), further=ErrorMeasures(), progress=False
+    )
     beyond = table[table["status"] == "beyond_end"]
     assert len(beyond)
     assert beyond["predicted thickness"].notna().all()
@@ -51,7 +53,7 @@ def test_a_prediction_beyond_the_end_has_a_biomarker_and_no_form(filling, case):
 
 def test_nothing_found_is_lost_entirely(finds_nothing, case):
     table = score_cases(
-        finds_nothing, case, prompts=OracleBox(), further=Measures(), progress=False
+        finds_nothing, case, prompts=OracleBox(), further=ErrorMeasures(), progress=False
     )
     scored = table[table["status"] == "scored"]
     assert scored["surface_dice"].tolist() == [0, 0]
@@ -68,7 +70,7 @@ def test_the_reference_is_measured_once_for_all_models(filling, finds_nothing, c
         return real(quantity, mask, **options)
 
     monkeypatch.setattr(module, "measure_slice", counted)
-    measures = Measures()
+    measures = ErrorMeasures()
     score_cases(filling, case, prompts=OracleBox(), further=measures, progress=False)
     first = len(measured)
     score_cases(finds_nothing, case, prompts=OracleBox(), further=measures, progress=False)

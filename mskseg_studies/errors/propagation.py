@@ -5,15 +5,18 @@ from __future__ import annotations
 from itertools import pairwise
 
 import pandas as pd
+from matplotlib.axes import Axes
 
-from mskseg.evaluation.averaging import IN_THE_MEAN, nested_mean
-from mskseg.evaluation.scoring import SCAN
-from mskseg.evaluation.tables import volume_table
+from mskseg.display.style import chart_axes, check_columns, finish_chart, series_style
+from mskseg.evaluation.nested import nested_mean
+from mskseg.evaluation.rows import SCAN
+from mskseg.evaluation.summary import IN_THE_MEAN
+from mskseg.evaluation.volumes import volume_table
 
 _STRUCTURE = ["segmenter", "box_source", *SCAN, "tissue"]
 
 
-def stack_scores(table: pd.DataFrame) -> pd.DataFrame:
+def volume_scores(table: pd.DataFrame) -> pd.DataFrame:
     """Score the volume that the slices of a plan add up to.
 
     Parameters
@@ -25,8 +28,8 @@ def stack_scores(table: pd.DataFrame) -> pd.DataFrame:
     -------
     pandas.DataFrame
         A row for each segmenter, plan, scan and tissue: `dice_3d` (`volume_dice` of
-        `mskseg.evaluation.volumes.volume_table`: of all voxels, those included that are too few to
-        be prompted, are lost, or are invented beyond the structure's end), `volume_error` (signed,
+        `mskseg.evaluation.volume_table`: of all voxels, those included that are too few to be
+        prompted, are lost, or are invented beyond the structure's end), `volume_error` (signed,
         part of the reference) and `invented` (part of the predicted volume that lies on slices
         without reference).
 
@@ -40,28 +43,19 @@ def stack_scores(table: pd.DataFrame) -> pd.DataFrame:
         beyond=table["predicted_area_mm2"].where(table["area_mm2"] == 0, 0.0)
     )
     sums = areas.groupby(_STRUCTURE).sum().reindex(volumes.index)
-    return pd.DataFrame(
-        {
-            "dice_3d": volumes["volume_dice"],
-            "volume_error": volumes["relative_volume_error"],
-            "invented": (sums["beyond"] / sums["predicted_area_mm2"]).fillna(0.0),
-        }
-    ).reset_index()
+    scores = {
+        "dice_3d": volumes["volume_dice"],
+        "volume_error": volumes["relative_volume_error"],
+        "invented": (sums["beyond"] / sums["predicted_area_mm2"]).fillna(0.0),
+    }
+    return pd.DataFrame(scores).reset_index()
 
 
-def with_distance(table: pd.DataFrame) -> pd.DataFrame:
+def with_steps(table: pd.DataFrame) -> pd.DataFrame:
     """Add `steps`: how many scored slices lie between each row's slice and the start.
 
-    Parameters
-    ----------
-    table : pandas.DataFrame
-        From `score_cases`. The start is where the tissue is largest, which is where `NeighbourBox`
-        gets its one box; for other plans it is the same slice, to compare with.
-
-    Returns
-    -------
-    pandas.DataFrame
-        The rows that count in a mean.
+    The start is where the tissue is largest, which is where `NeighbourBox` gets its one box; for
+    other plans it is the same slice, to compare with. Only rows that count in a mean are kept.
     """
     scored = table[table["status"].isin(IN_THE_MEAN)]
     largest = scored.groupby(_STRUCTURE)["area_mm2"].transform("max")
@@ -71,14 +65,14 @@ def with_distance(table: pd.DataFrame) -> pd.DataFrame:
     return scored.assign(steps=((scored["slice"] - start).abs() / spacing).astype(int))
 
 
-def drift(table: pd.DataFrame, *, at_most: int = 8) -> pd.DataFrame:
+def propagation_drift(table: pd.DataFrame, *, max_steps: int = 8) -> pd.DataFrame:
     """Average Dice by distance from the slice that was boxed.
 
     Parameters
     ----------
     table : pandas.DataFrame
         From `score_cases`, with one plan that boxes every slice and one that propagates.
-    at_most : int
+    max_steps : int
         Leave out slices that are farther away: few structures are as long.
 
     Returns
@@ -87,8 +81,8 @@ def drift(table: pd.DataFrame, *, at_most: int = 8) -> pd.DataFrame:
         A row for each segmenter, plan and number of steps: `nested_mean` of `dice` and of `lost`
         (share of pairs on which nothing was found), and `n_pairs`.
     """
-    placed = with_distance(table)
-    near = placed[placed["steps"] <= at_most]
+    placed = with_steps(table)
+    near = placed[placed["steps"] <= max_steps]
     near = near.assign(lost=near["predicted_area_mm2"] == 0)
     means = nested_mean(near, by=["segmenter", "box_source", "steps"], values=["dice", "lost"])
     order = near[_STRUCTURE[:2]].drop_duplicates()  # models and plans as they came
@@ -99,3 +93,36 @@ def drift(table: pd.DataFrame, *, at_most: int = 8) -> pd.DataFrame:
 def _smallest_gap(slices: pd.Series[int]) -> int:
     different = sorted(set(slices))
     return min((b - a for a, b in pairwise(different)), default=1)
+
+
+def drift_chart(means: pd.DataFrame) -> Axes:
+    """Draw Dice over the distance from the slice that was boxed.
+
+    Parameters
+    ----------
+    means : pandas.DataFrame
+        From `propagation_drift`.
+
+    Returns
+    -------
+    Axes
+        A colour for each segmenter, a line style for each plan. The title says what the first
+        segmenter's Dice comes to under the last plan.
+
+    Raises
+    ------
+    InputError
+        If the table is empty.
+    """
+    check_columns(means, ["segmenter", "box_source", "steps", "dice"])
+    ax = chart_axes(None, (6.8, 4.2))
+    models, plans = (list(dict.fromkeys(means[k])) for k in ("segmenter", "box_source"))
+    for (model, plan), rows in means.groupby(["segmenter", "box_source"], sort=False):
+        style = series_style(models.index(model))
+        style["linestyle"] = series_style(plans.index(plan))["linestyle"]
+        ax.plot(rows["steps"], rows["dice"], label=f"{model}, {plan}", **style)
+    ax.set(xlabel="slices from the one that was boxed", ylabel="Dice", ylim=(0, 1))
+    last = means[(means["segmenter"] == models[0]) & (means["box_source"] == plans[-1])]
+    first_dice, last_dice = last.sort_values("steps")["dice"].iloc[[0, -1]]
+    finding = f"{models[0]}, {plans[-1]}: Dice {first_dice:.2f} to {last_dice:.2f}"
+    return finish_chart(ax, finding)

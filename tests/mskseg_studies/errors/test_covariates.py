@@ -1,4 +1,4 @@
-"""Properties beside scores, their rank correlations, and the reasons named by rule."""
+"""Properties beside scores, their rank correlations, and changes on the same slices."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ import pandas as pd
 import pytest
 
 from mskseg.errors import InputError
-from mskseg_studies.errors.explain import (
-    effects,
-    name_reason,
+from mskseg_studies.errors.covariates import (
+    change_chart,
+    covariate_panels,
     paired_change,
-    with_properties,
-    worst_pairs,
+    rank_correlations,
+    with_covariates,
 )
 
 
@@ -47,7 +47,7 @@ def tables(n: int = 8) -> tuple[pd.DataFrame, pd.DataFrame]:
 
 
 def test_dice_that_grows_with_thickness_is_found_and_what_never_varies_is_not():
-    table = effects(with_properties(*tables())).set_index("effect")["spearman"]
+    table = rank_correlations(with_covariates(*tables())).set_index("effect")["spearman"]
     assert table["thickness"] == pytest.approx(1)
     assert table["contrast, whatever its sign"] == pytest.approx(1)
     assert np.isnan(table["area"])
@@ -56,7 +56,7 @@ def test_dice_that_grows_with_thickness_is_found_and_what_never_varies_is_not():
 def test_distance_to_the_end_counts_slices_whatever_the_number_of_models():
     scores, properties = tables(5)
     both = pd.concat([scores, scores.assign(segmenter="other")])
-    joined = with_properties(both, properties)
+    joined = with_covariates(both, properties)
     for _, rows in joined.groupby("segmenter"):
         assert rows.sort_values("slice")["from_end"].tolist() == [0, 1, 2, 1, 0]
 
@@ -64,36 +64,13 @@ def test_distance_to_the_end_counts_slices_whatever_the_number_of_models():
 def test_pairs_that_were_not_scored_are_left_out():
     scores, properties = tables()
     scores.loc[0, "status"] = "too_small"
-    assert len(with_properties(scores, properties)) == len(scores) - 1
+    assert len(with_covariates(scores, properties)) == len(scores) - 1
 
 
 def test_a_pair_without_properties_is_named():
     scores, properties = tables()
     with pytest.raises(InputError, match="t on slice 2 of s was scored but not measured"):
-        with_properties(scores, properties.iloc[1:])
-
-
-@pytest.mark.parametrize(
-    ("changed", "reason"),
-    [
-        ({"predicted_area_mm2": 0.0}, "nothing was found"),
-        ({"predicted_area_mm2": 200.0}, "leaked"),
-        ({"predicted_area_mm2": 40.0}, "fell short"),
-        ({"contrast_size": 0.1}, "faint border"),
-        ({"thickness_mm": 2.0}, "thin"),
-        ({"from_end": 0}, "end of the structure"),
-        ({}, "none of these"),
-    ],
-)
-def test_the_first_rule_that_applies_names_the_reason(changed, reason):
-    fine = {
-        "area_mm2": 100.0,
-        "predicted_area_mm2": 100.0,
-        "contrast_size": 2.0,
-        "thickness_mm": 9.0,
-        "from_end": 3,
-    }
-    assert name_reason(pd.Series({**fine, **changed})) == reason
+        with_covariates(scores, properties.iloc[1:])
 
 
 def test_a_difference_between_tissues_is_none_within_them():
@@ -104,7 +81,7 @@ def test_a_difference_between_tissues_is_none_within_them():
     scores["area_mm2"] = 100.0
     both = pd.concat([scores, scores.assign(**thin, dice=0.5 + jitter)])
     measured = pd.concat([properties, properties.assign(**thin, thickness_mm=2.0)])
-    row = effects(with_properties(both, measured)).set_index("effect").loc["thickness"]
+    row = rank_correlations(with_covariates(both, measured)).set_index("effect").loc["thickness"]
     assert row["spearman"] > 0.7
     assert abs(row["within_tissues"]) < 0.1
 
@@ -112,16 +89,16 @@ def test_a_difference_between_tissues_is_none_within_them():
 def test_a_fat_fraction_is_an_effect_where_it_was_measured():
     scores, properties = tables()
     assert "fat fraction in the muscle" not in set(
-        effects(with_properties(scores, properties))["effect"]
+        rank_correlations(with_covariates(scores, properties))["effect"]
     )
     scores["reference fat fraction"] = -scores["dice"]
-    table = effects(with_properties(scores, properties)).set_index("effect")
+    table = rank_correlations(with_covariates(scores, properties)).set_index("effect")
     assert table.loc["fat fraction in the muscle", "spearman"] == pytest.approx(-1)
 
 
 def test_the_end_of_a_structure_is_that_of_all_its_measured_slices():
     scores, properties = tables(8)
-    joined = with_properties(scores.iloc[[2, 5]], properties)
+    joined = with_covariates(scores.iloc[[2, 5]], properties)
     assert joined["from_end"].tolist() == [2, 2]
 
 
@@ -146,14 +123,46 @@ def test_no_pair_no_change():
     assert paired_change(two_scans(), column="sequence", first="q", second="none").empty
 
 
-def test_the_worst_come_one_of_each_tissue_with_a_reason():
-    scores, properties = tables(6)
-    other = {"tissue": "u"}
-    joined = with_properties(
-        pd.concat([scores, scores.assign(**other, dice=0.3, predicted_area_mm2=0.0)]),
-        pd.concat([properties, properties.assign(**other)]),
+def joined(n: int = 40) -> pd.DataFrame:
+    x = np.linspace(1, 10, n)
+    return pd.DataFrame({"segmenter": ["a", "b"] * (n // 2), "thickness_mm": x, "dice": x / 20})
+
+
+def test_a_covariate_has_a_line_of_medians_for_each_model():
+    (ax,) = covariate_panels(joined())
+    assert [line.get_label() for line in ax.lines] == ["a", "b"]
+    x, y = ax.lines[0].get_data()
+    assert np.all(np.diff(x) > 0)
+    assert y == pytest.approx(x / 20)
+    assert (ax.get_xscale(), ax.get_xlabel()) == ("log", "thickness (mm)")
+    with pytest.raises(InputError, match="the table has none of area_mm2"):
+        covariate_panels(joined().drop(columns="thickness_mm"))
+
+
+def test_a_covariate_without_a_value_draws_no_line():
+    table = joined().assign(thickness_mm=np.nan)
+    (ax,) = covariate_panels(table)
+    assert not ax.lines
+
+
+def test_a_change_is_drawn_with_its_range_and_its_subjects():
+    changes = pd.DataFrame(
+        {
+            "segmenter": ["a", "b"],
+            "from": "x",
+            "to": "y",
+            "change": [-0.2, 0.1],
+            "lowest": [-0.3, 0.0],
+            "highest": [-0.1, 0.2],
+            "n_subjects": [2, 3],
+        }
     )
-    worst = worst_pairs(joined)
-    assert worst["tissue"].tolist() == ["u", "t"]
-    assert worst["reason"].tolist() == ["nothing was found: thin", "thin"]
-    assert worst_pairs(joined, n=3, per_tissue=9)["tissue"].tolist() == ["u"] * 3
+    ax = change_chart(changes)
+    assert [label.get_text() for label in ax.get_yticklabels()] == [
+        "x to y\na, n=2",
+        "x to y\nb, n=3",
+    ]
+    assert list(ax.lines[0].get_xdata()) == [-0.3, -0.1]
+    assert list(ax.lines[3].get_xdata()) == [0.1]
+    with pytest.raises(InputError, match="the table has 0 rows"):
+        change_chart(changes.iloc[:0])

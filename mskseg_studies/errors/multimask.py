@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 from tqdm.auto import tqdm
 
 from mskseg.case import Case, CaseSlice
 from mskseg.errors import InputError
-from mskseg.evaluation.averaging import nested_mean
 from mskseg.evaluation.metrics import dice
-from mskseg.evaluation.scoring import described_scan
+from mskseg.evaluation.nested import nested_mean
+from mskseg.evaluation.rows import SCAN, described_scan
 from mskseg.prompts import boxes_from_mask, central_point, label_components
 
 Prompt = Literal["point", "box"]
@@ -90,6 +92,76 @@ def summarise_choice(scores: pd.DataFrame) -> pd.DataFrame:
     means = nested_mean(told, by=keys, values=values)
     lost = means.assign(lost=means["best"] - means["chosen"])
     return lost[[*keys, "single", "chosen", "best", "lost", "share_best", "n_objects"]]
+
+
+@dataclass(frozen=True, eq=False)
+class ThreeMasks:
+    """The three masks of one click, to be shown.
+
+    Attributes
+    ----------
+    case_slice : CaseSlice
+    masks : (3, H, W) bool
+    point : (2,) float64
+        The click, x and y in pixels of the slice.
+    tissue : str
+    titles : tuple of str
+        The model's rating and the Dice of each mask.
+    """
+
+    case_slice: CaseSlice
+    masks: NDArray[np.bool_]
+    point: NDArray[np.float64]
+    tissue: str
+    titles: tuple[str, ...]
+
+
+def most_lost(picks: pd.DataFrame, segmenter: Any, cases: Iterable[Case]) -> ThreeMasks:
+    """Bring back the click on which the choice of a mask lost most.
+
+    Parameters
+    ----------
+    picks : pandas.DataFrame
+        From `mskseg_studies.errors.three_masks.score_three_masks`, with clicks.
+    segmenter : Segmenter
+        The one of the table.
+    cases : iterable of Case
+        Those that were scored.
+
+    Returns
+    -------
+    ThreeMasks
+
+    Raises
+    ------
+    InputError
+        If the table holds no click, or its scan is not among the cases.
+    """
+    clicks = picks[picks["prompt"] == "point"]
+    if clicks.empty:
+        raise InputError("the table holds no click; score three masks with the prompt 'point'")
+    row = clicks.loc[(clicks["best"] - clicks["chosen"]).idxmax()].to_dict()
+    one = _case_of(row, cases).slice(row["slice"])
+    point = np.array([row["x"], row["y"]], dtype=np.float64)
+    answer = segmenter.predict(
+        segmenter.embed(one.image), point_coords=point[None], point_labels=[1], multimask=True
+    )
+    reference = np.asarray(one.label_map) == row["label"]
+    titles = tuple(
+        f"rated {rated:.2f}, Dice {dice(reference, mask):.2f}"
+        for rated, mask in zip(answer.predicted_iou[0], answer.masks[0], strict=True)
+    )
+    return ThreeMasks(one, answer.masks[0], point, row["tissue"], titles)
+
+
+def _case_of(row: dict[Any, Any], cases: Iterable[Case]) -> Case:
+    wanted = tuple(row[name] for name in SCAN)
+    for case in cases:
+        if wanted == tuple(getattr(case, name) for name in SCAN):
+            return case
+    raise InputError(
+        f"{'/'.join(filter(None, wanted))} is not among the cases; give those that were scored"
+    )
 
 
 def _slice_rows(

@@ -1,16 +1,18 @@
-"""A simulated second reader, for how much Dice two careful people can reach."""
+"""How far two careful readers agree, with a simulated second reader: a ceiling for Dice."""
 
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
 from numpy.typing import ArrayLike, NDArray
 from scipy import ndimage
 
-from mskseg.case import Case, CaseSlice
+from mskseg.case import Case
+from mskseg.display.style import chart_axes, check_columns, finish_chart, series_style
 from mskseg.errors import InputError
 from mskseg.evaluation.averaging import IN_THE_MEAN
 from mskseg.evaluation.loop import promptable_px
@@ -24,7 +26,7 @@ CORRELATION_MM = 8.0
 """How far along an outline a reader stays on the same side of it; assumed."""
 
 
-def second_reading(
+def redraw(
     mask: ArrayLike,
     *,
     spacing_mm: tuple[float, float],
@@ -109,20 +111,27 @@ def reader_ceiling(
     InputError
         If no slice shows a tissue.
     """
-    rows = [
-        {
-            **described_scan(case),
-            "tissue": case.tissue(label),
-            "slice": one.index,
-            "sigma_px": sigma,
-            "dice": _agreement(mask, one.spacing_mm, sigma, n_readings, key),
-        }
-        for case in cases
-        for one in case.slices(step=slice_step)
-        for label, mask in _large_enough(one)
-        for key in [(seed, zlib.crc32(case.name.encode()), one.index, label)]
-        for sigma in sigmas_px
-    ]
+    rows = []
+    for case in cases:
+        for case_slice in case.slices(step=slice_step):
+            label_map, spacing_mm = np.asarray(case_slice.label_map), case_slice.spacing_mm
+            for label in np.unique(label_map[label_map > 0]).tolist():
+                mask = label_map == label
+                if not promptable_px(mask, spacing_mm=spacing_mm, min_area_mm2=MIN_AREA_MM2):
+                    continue
+                key = (seed, zlib.crc32(case.name.encode()), case_slice.index, label)
+                described = described_scan(case) | {
+                    "tissue": case.tissue(label),
+                    "slice": case_slice.index,
+                }
+                rows += [
+                    described
+                    | {
+                        "sigma_px": sigma,
+                        "dice": _mean_dice(mask, spacing_mm, sigma, n_readings, key),
+                    }
+                    for sigma in sigmas_px
+                ]
     if not rows:
         raise InputError("no slice shows a tissue, so there is nothing to read again")
     return pd.DataFrame(rows)
@@ -154,19 +163,11 @@ def on_same_pairs(
     scored = scores[scores["status"].isin(IN_THE_MEAN)]
     pairs = readings[keys].merge(scored[keys]).drop_duplicates()
     if pairs.empty:
-        raise InputError("no pair was both read again and scored; give the same cases and slices")
+        raise InputError("no pair was both read again and scored; pass the same cases and slices")
     return readings.merge(pairs, on=keys), scored.merge(pairs, on=keys)
 
 
-def _large_enough(one: CaseSlice) -> Iterator[tuple[int, NDArray[np.bool_]]]:
-    label_map, spacing_mm = np.asarray(one.label_map), one.spacing_mm
-    for label in np.unique(label_map[label_map > 0]).tolist():
-        mask = label_map == label
-        if promptable_px(mask, spacing_mm=spacing_mm, min_area_mm2=MIN_AREA_MM2):
-            yield int(label), mask
-
-
-def _agreement(
+def _mean_dice(
     mask: NDArray[np.bool_],
     spacing_mm: tuple[float, float],
     sigma_px: float,
@@ -174,11 +175,11 @@ def _agreement(
     key: tuple[int, ...],
 ) -> float:
     sigma_mm, rng = sigma_px * float(np.mean(spacing_mm)), np.random.default_rng(key)
-    again = (
-        second_reading(mask, spacing_mm=spacing_mm, sigma_mm=sigma_mm, rng=rng)
+    scores = [
+        dice(mask, redraw(mask, spacing_mm=spacing_mm, sigma_mm=sigma_mm, rng=rng))
         for _ in range(n_readings)
-    )
-    return float(np.mean([dice(mask, each) for each in again]))
+    ]
+    return float(np.mean(scores))
 
 
 def _signed_mm(inside: NDArray[np.bool_], spacing: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -188,3 +189,44 @@ def _signed_mm(inside: NDArray[np.bool_], spacing: NDArray[np.float64]) -> NDArr
     beyond = ndimage.distance_transform_edt(~inside, sampling=spacing)
     signed: NDArray[np.float64] = np.where(inside, within - half, half - beyond)
     return signed
+
+
+def ceiling_chart(ceilings: pd.DataFrame, means: pd.DataFrame) -> Axes:
+    """Show the Dice of each tissue beside what a second reader reaches.
+
+    Parameters
+    ----------
+    ceilings : pandas.DataFrame
+        A row for each `dataset`, `tissue` and `sigma_px` with the mean `dice` of `reader_ceiling`.
+    means : pandas.DataFrame
+        A row for each `dataset`, `tissue` and `segmenter` with its mean `dice`.
+
+    Returns
+    -------
+    Axes
+        Grey bars run from the most to the least uncertain reader; the tissue on which readers agree
+        least is on top. The title counts the tissues on which the first segmenter reaches the less
+        certain reader.
+
+    Raises
+    ------
+    InputError
+        If there is no tissue.
+    """
+    check_columns(ceilings, ["dataset", "tissue", "sigma_px", "dice"])
+    keys = ["dataset", "tissue"]
+    spans = ceilings.groupby(keys)["dice"].agg(["min", "max"]).sort_values("min")
+    ax = chart_axes(None, (7.0, 1.5 + 0.19 * len(spans)))
+    at = np.arange(len(spans))
+    ax.hlines(at, spans["min"], spans["max"], color="0.65", linewidth=6, label="second reader")
+    finding = ""
+    for number, (model, rows) in enumerate(means.groupby("segmenter", sort=False)):
+        dice = rows.set_index(keys)["dice"].reindex(spans.index)
+        style = series_style(number, line=False)
+        ax.plot(dice, at, linestyle="none", markersize=5, label=model, **style)
+        reached = int((dice >= spans["min"]).sum())
+        finding = finding or f"{model} reaches a second reader on {reached} of {len(at)} tissues"
+    names = [f"{tissue} ({dataset.removeprefix('phantom_')})" for dataset, tissue in spans.index]
+    ax.set_yticks(at, names, fontsize=8)
+    ax.set(xlabel="Dice", ylim=(len(spans) - 0.5, -0.5), xlim=(0, 1.02))
+    return finish_chart(ax, finding, legend="below", legend_columns=3)

@@ -6,9 +6,15 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from mskseg.evaluation.scoring import score_cases
-from mskseg.prompts.plans import OracleBox
-from mskseg_studies.errors.stacking import drift, stack_scores, with_distance
+from mskseg.errors import InputError
+from mskseg.evaluation.tables import score_cases
+from mskseg.prompts.oracle_plans import OracleBox
+from mskseg_studies.errors.propagation import (
+    drift_chart,
+    propagation_drift,
+    volume_scores,
+    with_steps,
+)
 
 
 def slices(**columns) -> pd.DataFrame:
@@ -41,7 +47,7 @@ def test_a_stack_is_scored_by_its_voxels_with_what_was_lost_and_invented():
         predicted_area_mm2=[100.0, 0.0, 50.0],
         overlap_mm2=[100.0, 0.0, 0.0],
     )
-    (got,) = stack_scores(table).to_dict("records")
+    (got,) = volume_scores(table).to_dict("records")
     assert got["dice_3d"] == pytest.approx(2 * 100 / (200 + 150))
     assert got["volume_error"] == pytest.approx(-0.25)
     assert got["invented"] == pytest.approx(1 / 3)
@@ -56,7 +62,7 @@ def test_what_overlaps_on_a_slice_too_small_to_prompt_counts_in_the_volume():
         overlap_mm2=[90.0, 15.0],
         dice=[0.9, np.nan],
     )
-    (got,) = stack_scores(table).to_dict("records")
+    (got,) = volume_scores(table).to_dict("records")
     assert got["dice_3d"] == pytest.approx(2 * 105 / (120 + 130))
     assert got["invented"] == 0
 
@@ -68,14 +74,14 @@ def test_a_stack_is_that_of_the_whole_masks(filling, draw_case):
     labels[2, 20:25, 20:25] = 0  # a corner that a box fills
     table = score_cases(filling, draw_case(labels), prompts=OracleBox(), progress=False)
     assert "too_small" in set(table["status"])
-    (got,) = stack_scores(table).to_dict("records")
+    (got,) = volume_scores(table).to_dict("records")
     reference = labels > 0
     assert got["dice_3d"] == pytest.approx(2 * (reference.sum() - 25) / (reference.sum() + 200))
 
 
 def test_a_stack_of_nothing_has_dice_zero():
     table = slices(slice=[1], area_mm2=[10.0], predicted_area_mm2=[0.0], overlap_mm2=[0.0])
-    (got,) = stack_scores(table).to_dict("records")
+    (got,) = volume_scores(table).to_dict("records")
     assert (got["dice_3d"], got["volume_error"], got["invented"]) == (0, -1, 0)
 
 
@@ -83,12 +89,12 @@ def test_distance_counts_from_the_largest_slice_in_slices_that_were_scored():
     table = slices(
         slice=[2, 4, 6, 8], area_mm2=[1.0, 9.0, 5.0, 1.0], predicted_area_mm2=1.0, dice=0.5
     )
-    assert with_distance(table)["steps"].tolist() == [1, 0, 1, 2]
+    assert with_steps(table)["steps"].tolist() == [1, 0, 1, 2]
 
 
 def test_of_two_largest_slices_the_start_is_the_one_that_the_plan_takes():
     table = slices(slice=[1, 2, 3], area_mm2=[9.0, 9.0, 1.0], predicted_area_mm2=1.0, dice=0.5)
-    assert with_distance(table)["steps"].tolist() == [1, 0, 1]
+    assert with_steps(table)["steps"].tolist() == [1, 0, 1]
 
 
 def test_drift_is_a_mean_of_tissues_at_each_distance():
@@ -97,14 +103,30 @@ def test_drift_is_a_mean_of_tissues_at_each_distance():
         dice=[0.0, 1.0, 0.4],
     )  # fmt: skip
     other = one.assign(tissue="u", dice=[0.6, 0.8, 0.6], predicted_area_mm2=1.0)
-    got = drift(pd.concat([one, other])).set_index("steps")
+    got = propagation_drift(pd.concat([one, other])).set_index("steps")
     assert got["dice"].round(9).to_dict() == {0: 0.9, 1: 0.4}
     assert got.loc[1, "lost"] == 0.25
-    assert drift(one, at_most=0)["steps"].tolist() == [0]
+    assert propagation_drift(one, max_steps=0)["steps"].tolist() == [0]
 
 
 def test_models_stay_in_their_order():
     one = slices(slice=[1, 2], area_mm2=[5.0, 9.0], predicted_area_mm2=1.0, dice=0.5)
-    got = drift(pd.concat([one.assign(segmenter="z"), one.assign(segmenter="a")]))
+    got = propagation_drift(pd.concat([one.assign(segmenter="z"), one.assign(segmenter="a")]))
     assert list(dict.fromkeys(got["segmenter"])) == ["z", "a"]
     assert np.all(got.groupby("segmenter")["steps"].diff().dropna() > 0)
+
+
+def test_drift_tells_plans_by_style_and_says_where_it_ends():
+    means = pd.DataFrame(
+        {
+            "segmenter": "m",
+            "box_source": ["oracle"] * 2 + ["neighbour"] * 2,
+            "steps": [0, 1, 0, 1],
+            "dice": [0.8, 0.8, 0.8, 0.3],
+        }
+    )
+    ax = drift_chart(means)
+    assert ax.lines[0].get_linestyle() != ax.lines[1].get_linestyle()
+    assert ax.get_title(loc="left") == "m, neighbour: Dice 0.80 to 0.30"
+    with pytest.raises(InputError, match="the table has 0 rows"):
+        drift_chart(means.iloc[:0])

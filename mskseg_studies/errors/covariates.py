@@ -1,0 +1,260 @@
+"""What goes with a low Dice: size, width, contrast, place in the structure, fit of the box.
+
+Rank correlations, not causes: thin tissues are also faint and also small. `paired_change` compares
+the very same slices with one thing changed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from numpy.typing import NDArray
+from scipy import stats
+
+from mskseg.display.style import chart_axes, check_columns, finish_chart, series_style
+from mskseg.errors import InputError
+from mskseg.evaluation.nested import nested_mean
+from mskseg.evaluation.rows import SCAN
+from mskseg.evaluation.summary import IN_THE_MEAN
+from mskseg_studies.errors.panels import add_legend, new_panels
+
+_PAIR = [*SCAN, "tissue", "slice"]
+COVARIATES = {
+    "area_mm2": "area",
+    "thickness_mm": "thickness",
+    "contrast_size": "contrast, whatever its sign",
+    "from_end": "slices to the structure's end",
+    "filled_box_dice": "Dice of the filled box",
+    "reference fat fraction": "fat fraction in the muscle",
+}
+"""Columns of `with_covariates` and what they are called in tables and figures; the last is there
+only where a map of fat was measured."""
+
+
+def with_covariates(scores: pd.DataFrame, properties: pd.DataFrame) -> pd.DataFrame:
+    """Set what a tissue looks like beside how it was scored.
+
+    Parameters
+    ----------
+    scores : pandas.DataFrame
+        From `mskseg.evaluation.score_cases`; only pairs that count in a mean are kept.
+    properties : pandas.DataFrame
+        From `mskseg.evaluation.tissue_properties`, of the same cases; with `slice_step` 1, so that
+        a structure's ends are known.
+
+    Returns
+    -------
+    pandas.DataFrame
+        `scores` with `thickness_mm`, `shape`, `contrast`, `contrast_size` (its absolute value) and
+        `from_end`: how many of the tissue's measured slices lie between this one and its first
+        or last.
+
+    Raises
+    ------
+    InputError
+        If a scored pair has no properties.
+    """
+    scored = scores[scores["status"].isin(IN_THE_MEAN) & (scores["area_mm2"] > 0)]
+    wanted = properties[[*_PAIR, "thickness_mm", "shape", "contrast"]]
+    wanted = wanted.assign(from_end=_from_end(properties))
+    joined = scored.merge(wanted, on=_PAIR, how="left", validate="many_to_one")
+    if joined["thickness_mm"].isna().any():
+        lost = joined[joined["thickness_mm"].isna()].iloc[0]
+        raise InputError(
+            f"{lost['tissue']} on slice {lost['slice']} of {lost['subject']} was scored but not "
+            "measured; pass properties of the same cases with the same slice_step"
+        )
+    finite = joined["contrast"].replace([np.inf, -np.inf], np.nan)
+    return joined.assign(contrast_size=finite.abs())
+
+
+def _from_end(properties: pd.DataFrame) -> pd.Series[float]:
+    structure = [properties[key] for key in _PAIR if key != "slice"]
+    order = properties["slice"].groupby(structure).rank(method="dense") - 1
+    return np.minimum(order, order.groupby(structure).transform("max") - order)
+
+
+def rank_correlations(
+    joined: pd.DataFrame, *, by: Sequence[str] = ("segmenter", "box_source")
+) -> pd.DataFrame:
+    """Correlate Dice with each of `COVARIATES`, by rank.
+
+    Parameters
+    ----------
+    joined : pandas.DataFrame
+        From `with_covariates`.
+    by : sequence of str
+        Columns that make a row each, times the covariates.
+
+    Returns
+    -------
+    pandas.DataFrame
+        `by`, `effect`, `spearman`, `within_tissues` (the same of the deviations from each tissue's
+        own mean: what is left once tissues are not compared with each other) and `n_pairs`,
+        strongest first within a group. No p value: slices of one person are not independent.
+    """
+    rows = [
+        {**dict(zip(by, key, strict=True)), "effect": name, **_correlated(group, column)}
+        for key, group in joined.groupby(list(by), sort=False)
+        for column, name in COVARIATES.items()
+        if column in group
+    ]
+    table = pd.DataFrame(rows)
+    weakness = -table["spearman"].abs().fillna(0)
+    ordered = table.assign(weakness=weakness).sort_values([*by, "weakness"], kind="stable")
+    return ordered.drop(columns="weakness").reset_index(drop=True)
+
+
+def _correlated(group: pd.DataFrame, column: str) -> dict[str, float]:
+    known = group[[column, "dice"]].astype(float).dropna()
+    tissue = [group.loc[known.index, key] for key in ("dataset", "tissue")]
+    deviations = known - known.groupby(tissue).transform("mean")
+    return {
+        "spearman": _spearman(known),
+        "within_tissues": _spearman(deviations),
+        "n_pairs": len(known),
+    }
+
+
+def _spearman(pairs: pd.DataFrame) -> float:
+    # Deviations that differ by rounding alone do not vary.
+    varies = len(pairs) > 2 and bool((pairs.round(9).nunique() > 1).all())
+    return float(stats.spearmanr(*pairs.to_numpy().T).statistic) if varies else float("nan")
+
+
+def paired_change(table: pd.DataFrame, *, column: str, first: str, second: str) -> pd.DataFrame:
+    """Measure how Dice changes on the same slices and tissues when one thing is changed.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        From `score_cases`.
+    column, first, second : str
+        What is changed, such as ``sequence`` from ``pdw_fs`` to ``pdw_fs_8x``.
+
+    Returns
+    -------
+    pandas.DataFrame
+        A row for each segmenter, in the table's order: `segmenter`, `from`, `to`, `change` (mean
+        over slices of a tissue, over tissues, over subjects), `lowest` and `highest` (of the
+        subjects), `n_subjects` and `n_pairs`. Empty if there is no pair.
+    """
+    pair = ["segmenter", *(key for key in _PAIR if key != column)]
+    scored = table[table["status"].isin(IN_THE_MEAN)]
+    before, after = (scored[scored[column] == k].set_index(pair)["dice"] for k in (first, second))
+    changes = (after - before).dropna().rename("change").reset_index()
+    if changes.empty:
+        return pd.DataFrame(columns=["segmenter", "from", "to", *_CHANGE])
+    of_people = nested_mean(changes, by=["segmenter", "dataset", "subject"], values=["change"])
+    between = of_people.groupby("segmenter")["change"].agg(lowest="min", highest="max")
+    means = nested_mean(changes, by=["segmenter"], values=["change"]).set_index("segmenter")
+    means = means.join(between).rename(columns={"n_objects": "n_pairs"})
+    order = [model for model in dict.fromkeys(scored["segmenter"]) if model in means.index]
+    result = means.loc[order, list(_CHANGE)].reset_index()
+    result.insert(1, "from", first)
+    result.insert(2, "to", second)
+    return result
+
+
+_CHANGE = ("change", "lowest", "highest", "n_subjects", "n_pairs")
+
+
+_LOGARITHMIC = ("area_mm2", "thickness_mm")
+_COVARIATE_UNITS = {
+    "area_mm2": " (mm²)",
+    "thickness_mm": " (mm)",
+    "contrast_size": "\n(standard deviations)",
+    "reference fat fraction": " (%)",
+}
+
+
+def covariate_panels(joined: pd.DataFrame, *, n_bins: int = 7, title: str = "") -> NDArray[Any]:
+    """Draw Dice against each of `COVARIATES` that the table has, a panel each.
+
+    Parameters
+    ----------
+    joined : pandas.DataFrame
+        From `with_covariates`.
+    n_bins : int
+        Groups of equally many slices, of which the median and the middle half are drawn, for each
+        segmenter. Dots are single slices.
+    title : str
+        States the finding.
+
+    Returns
+    -------
+    (n,) array of Axes
+
+    Raises
+    ------
+    InputError
+        If none of the columns is there.
+    """
+    shown = {column: name for column, name in COVARIATES.items() if column in joined}
+    if not shown:
+        raise InputError(
+            f"the table has none of {', '.join(COVARIATES)}; join the properties first"
+        )
+    figure, panels = new_panels(len(shown), columns=3, size=(3.7, 2.9), sharey=True)
+    for ax, (column, name) in zip(panels, shown.items(), strict=True):
+        for number, (model, group) in enumerate(joined.groupby("segmenter", sort=False)):
+            pairs = group[[column, "dice"]].astype(float).dropna().to_numpy()
+            if len(pairs):
+                _draw_covariate(ax, pairs, number=number, name=str(model), n_bins=n_bins)
+        ax.set_xscale("log" if column in _LOGARITHMIC else "linear")
+        ax.set(xlabel=name + _COVARIATE_UNITS.get(column, ""), ylim=(0, 1.02))
+        ax.set_ylabel("Dice" if ax.get_subplotspec().is_first_col() else "")
+        finish_chart(ax, legend=None)
+    add_legend(figure, panels[0], title)
+    return panels
+
+
+def _draw_covariate(ax: Axes, pairs: NDArray[Any], *, number: int, name: str, n_bins: int) -> None:
+    style, (x, y) = series_style(number), pairs.T
+    ax.scatter(x, y, s=5, color=style["color"], alpha=0.12, linewidths=0, rasterized=True)
+    edges = np.unique(np.quantile(x, np.linspace(0, 1, n_bins + 1)))
+    place = np.clip(np.searchsorted(edges, x, side="right") - 1, 0, max(len(edges) - 2, 0))
+    groups = [pairs[place == k] for k in np.unique(place)]
+    middle = np.array([np.median(group, axis=0) for group in groups])
+    low, high = np.array([np.quantile(group[:, 1], (0.25, 0.75)) for group in groups]).T
+    ax.fill_between(middle[:, 0], low, high, color=style["color"], alpha=0.15, linewidth=0)
+    ax.plot(*middle.T, markersize=4, label=name, **style)
+
+
+def change_chart(changes: pd.DataFrame, *, title: str = "") -> Axes:
+    """Draw how a score changes, a row for each change and segmenter.
+
+    Parameters
+    ----------
+    changes : pandas.DataFrame
+        From `paired_change`, several of them concatenated.
+    title : str
+        States the finding.
+
+    Returns
+    -------
+    Axes
+        Dots are means, bars run from the lowest to the highest subject.
+
+    Raises
+    ------
+    InputError
+        If there is no change.
+    """
+    check_columns(changes, ["segmenter", "from", "to", "change", "lowest", "highest"])
+    ax = chart_axes(None, (7.0, 1.2 + 0.36 * len(changes)))
+    models = list(dict.fromkeys(changes["segmenter"]))
+    labels = []
+    for at, row in enumerate(changes.to_dict("records")):
+        style = series_style(models.index(row["segmenter"]), line=False)
+        ax.plot((row["lowest"], row["highest"]), (at, at), color=style["color"], linewidth=2)
+        ax.plot(row["change"], at, markersize=7, **style)
+        labels.append(f"{row['from']} to {row['to']}\n{row['segmenter']}, n={row['n_subjects']}")
+    ax.axvline(0, color="0.4", linewidth=0.8)
+    ax.set_yticks(range(len(labels)), labels, fontsize=8)
+    ax.set(xlabel="change of Dice on the same slices", ylim=(len(labels) - 0.5, -0.5))
+    return finish_chart(ax, title, legend=None)

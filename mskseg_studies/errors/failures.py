@@ -1,0 +1,111 @@
+"""The worst slices, the likeliest reason for each, and how they look."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import pandas as pd
+from numpy.typing import NDArray
+
+from mskseg.display.slices import draw_boxes, draw_label_map, frame_around, show_slice
+from mskseg.display.style import PREDICTION
+from mskseg.errors import InputError
+from mskseg.evaluation.prediction import LabelPrediction
+from mskseg_studies.errors.panels import REFERENCE, new_panels
+
+FAINT, THIN_MM, WIDE, NARROW = 0.5, 3.0, 1.5, 0.5
+
+
+def worst_slices(joined: pd.DataFrame, *, n: int = 10) -> pd.DataFrame:
+    """Find the slices with the lowest Dice, one of each tissue of a data set.
+
+    Parameters
+    ----------
+    joined : pandas.DataFrame
+        From `with_covariates`, of one segmenter and one plan.
+    n : int
+        How many, at most.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Rows of `joined`, worst first, with `reason`: what happened to the area, and the first rule
+        that fits the tissue: "leaked: thin".
+    """
+    ordered = joined.sort_values("dice", kind="stable")
+    worst = ordered.groupby(["dataset", "tissue"], sort=False).head(1).head(n)
+    return worst.assign(reason=[name_reason(row) for _, row in worst.iterrows()])
+
+
+def name_reason(row: pd.Series) -> str:
+    """Name the likeliest reason for a bad score by rules that are written here, not learned.
+
+    Of a row of `with_covariates`: what happened ("nothing was found", "leaked" over `WIDE` times
+    the area, "fell short" under `NARROW` times) and what makes the tissue hard to segment ("faint
+    border" of a contrast under `FAINT`, "thin" under `THIN_MM`, "end of the structure"), the first
+    of each that applies, joined by ": "; "none of these" if none does.
+    """
+    ratio = row["predicted_area_mm2"] / row["area_mm2"]
+    outcomes = {
+        "nothing was found": ratio == 0,
+        "leaked": ratio > WIDE,
+        "fell short": ratio < NARROW,
+    }
+    difficulties = {
+        "faint border": row["contrast_size"] < FAINT,
+        "thin": row["thickness_mm"] < THIN_MM,
+        "end of the structure": row["from_end"] == 0,
+    }
+    first_of_each = [
+        next((reason for reason, holds in rules.items() if holds), "")
+        for rules in (outcomes, difficulties)
+    ]
+    return ": ".join(filter(None, first_of_each)) or "none of these"
+
+
+def failure_gallery(
+    predictions: Sequence[LabelPrediction],
+    *,
+    titles: Sequence[str],
+    columns: int = 5,
+    title: str = "",
+) -> NDArray[Any]:
+    """Show single predictions close up: reference blue and dashed, prediction orange, box white.
+
+    Parameters
+    ----------
+    predictions : sequence of LabelPrediction
+        Each with a box.
+    titles : sequence of str
+        One for each.
+    columns : int
+        Panels in a row, at most.
+    title : str
+        States the finding.
+
+    Returns
+    -------
+    (n,) array of Axes
+
+    Raises
+    ------
+    InputError
+        If there is nothing to show, or not one title for each.
+    """
+    if not predictions or len(predictions) != len(titles):
+        raise InputError(
+            f"expected a title for each of one or more predictions, got {len(predictions)} "
+            f"predictions and {len(titles)} titles"
+        )
+    figure, panels = new_panels(len(predictions), columns=columns, size=(2.5, 2.9))
+    for ax, prediction, heading in zip(panels, predictions, titles, strict=True):
+        at, boxes = prediction.case_slice, prediction.boxes_xyxy
+        zoom = frame_around(boxes, shape=prediction.reference.shape)
+        show_slice(at.image, spacing_mm=at.spacing_mm, zoom_xyxy=zoom, ax=ax)
+        draw_boxes(ax, boxes)
+        draw_label_map(ax, prediction.reference, colours={1: REFERENCE}, linestyle="dashed")
+        draw_label_map(ax, prediction.prediction, colours={1: PREDICTION})
+        ax.set_title(heading, fontsize=9)
+    figure.suptitle(title, fontsize=11)
+    return panels

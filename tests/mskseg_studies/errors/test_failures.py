@@ -1,0 +1,84 @@
+"""The worst slices, the reasons named by rule, and their gallery."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from mskseg.case import CaseSlice
+from mskseg.errors import InputError
+from mskseg.evaluation.prediction import LabelPrediction
+from mskseg_studies.errors.failures import failure_gallery, name_reason, worst_slices
+
+
+@pytest.mark.parametrize(
+    ("changed", "reason"),
+    [
+        ({"predicted_area_mm2": 0.0}, "nothing was found"),
+        ({"predicted_area_mm2": 200.0}, "leaked"),
+        ({"predicted_area_mm2": 40.0}, "fell short"),
+        ({"contrast_size": 0.1}, "faint border"),
+        ({"thickness_mm": 2.0}, "thin"),
+        ({"from_end": 0}, "end of the structure"),
+        ({}, "none of these"),
+    ],
+)
+def test_the_first_rule_that_applies_names_the_reason(changed, reason):
+    fine = {
+        "area_mm2": 100.0,
+        "predicted_area_mm2": 100.0,
+        "contrast_size": 2.0,
+        "thickness_mm": 9.0,
+        "from_end": 3,
+    }
+    assert name_reason(pd.Series({**fine, **changed})) == reason
+
+
+def test_the_worst_come_one_of_each_tissue_with_a_reason():
+    thickness = np.linspace(2, 9, 6)
+    rows = pd.DataFrame(
+        {
+            "dataset": "d",
+            "tissue": "t",
+            "dice": 0.5 + thickness / 20,
+            "area_mm2": 100.0,
+            "predicted_area_mm2": 100.0,
+            "thickness_mm": thickness,
+            "contrast_size": np.arange(6) + 1.0,
+            "from_end": [0, 1, 2, 2, 1, 0],
+        }
+    )
+    joined = pd.concat([rows, rows.assign(tissue="u", dice=0.3, predicted_area_mm2=0.0)])
+    worst = worst_slices(joined)
+    assert worst["tissue"].tolist() == ["u", "t"]
+    assert worst["reason"].tolist() == ["nothing was found: thin", "thin"]
+    assert worst_slices(joined, n=1)["tissue"].tolist() == ["u"]
+
+
+def failure() -> LabelPrediction:
+    mask = np.zeros((20, 30), dtype=bool)
+    mask[5:10, 5:15] = True
+    one = CaseSlice(np.zeros(mask.shape, np.uint8), mask.astype(int), (1.0, 1.0), "axial", 0)
+    return LabelPrediction(
+        case_slice=one,
+        label=1,
+        reference=mask,
+        prediction=np.zeros_like(mask),
+        boxes_xyxy=np.array([[5.0, 5.0, 15.0, 10.0]]),
+        promptable_px=50,
+        predicted_iou=0.5,
+        encode_s=0.0,
+        decode_s=0.0,
+    )
+
+
+def test_a_gallery_zooms_to_the_box_and_leaves_spare_places_empty():
+    panels = failure_gallery([failure()] * 3, titles=list("abc"), columns=2)
+    assert [ax.get_title() for ax in panels] == ["a", "b", "c"]
+    x0, x1 = panels[0].get_xlim()
+    assert 0 < x0 < 5
+    assert 15 < x1 < 30
+    assert sum(ax.axison for ax in panels[0].figure.axes) == 3
+    with pytest.raises(InputError, match="got 1 predictions and 2 titles"):
+        failure_gallery([failure()], titles=["a", "b"])

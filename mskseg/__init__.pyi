@@ -14,6 +14,7 @@ from .io.readers import load_label_map as load_label_map
 from .io.readers import load_label_names as load_label_names
 from .io.readers import save_nifti as save_nifti
 from .models.checkpoints import load_segmenter as load_segmenter
+from .models.embeddings import EmbeddingCache as EmbeddingCache
 from .provenance import provenance as provenance
 from .volume import LabelMap as LabelMap
 from .volume import Volume as Volume

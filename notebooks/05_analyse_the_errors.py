@@ -17,7 +17,7 @@
 #
 # Where does a promptable model fail, why, and does it matter to the number that a clinician reads?
 #
-# *About 3 minutes on two CPU cores, seconds on a GPU · built-in phantoms, or any data set with images and a reference · previous notebook: 08_quantify_uncertainty*
+# *About 3 minutes on two CPU cores, seconds on a GPU · built-in phantoms, or any data set with images and a reference · previous notebook: 04_fine_tune*
 
 # %% [markdown]
 # **What you will do**: take one pass of predictions apart until each failure has a place, a form, a likely reason and a price.
@@ -36,25 +36,12 @@ from pathlib import Path
 
 import pandas as pd
 from IPython.display import Markdown
-from mskseg_studies.errors.biomarker_maps import load_maps
-from mskseg_studies.errors.second_reader import on_same_pairs, reader_ceiling
-from mskseg_studies.errors.three_masks import score_three_masks, summarise_choice
 
 import mskseg
-from mskseg import display
-from mskseg.datasets.selection import load_companions, load_some
-from mskseg.evaluation.averaging import nested_mean, summarise
+from mskseg import display, evaluation, prompts
 from mskseg.evaluation.groups import with_group
-from mskseg.evaluation.scoring import score_cases
-from mskseg.evaluation.tables import write_table
-from mskseg.evaluation.tissues import tissue_properties
-from mskseg.models.embeddings import EmbeddingCache
-from mskseg.prompts.plans import NeighbourBox, OracleBox
-from mskseg.provenance import provenance
 from mskseg_studies import errors
-from mskseg_studies.errors import explain, markers, measures, metric_examples, recall, stacking
-from mskseg_studies.errors.empty_slices import read_empty_slices
-from mskseg_studies.errors.shape_classes import shape_classes
+from mskseg_studies.errors.recall import predictions_of
 
 # %% tags=["parameters"]
 datasets = ["phantom_knee", "phantom_spine", "phantom_hip", "phantom_thigh"]  # of the manifest
@@ -73,8 +60,11 @@ seed = 0  # of the second reader
 output = "../output"  # folder for the tables and the figures
 
 # %%
-names, listed = [dataset] if dataset else datasets, [model] if model else models
-segmenters = [mskseg.load_segmenter(k, cache=EmbeddingCache(max_memory_mb=4096)) for k in listed]
+dataset_names, model_names = [dataset] if dataset else datasets, [model] if model else models
+segmenters = [
+    mskseg.load_segmenter(name, cache=mskseg.EmbeddingCache(max_memory_mb=4096))
+    for name in model_names
+]
 segmenter = segmenters[0]  # the one whose failures are shown; all are measured
 kind = "a miniature" if segmenter.miniature else "a published model"
 tables, figures = Path(output, "tables"), Path(output, "figures")
@@ -90,17 +80,17 @@ print(f"mskseg {mskseg.__version__}, {segmenters}, {segmenter.device}, seed {see
 # Besides the scans that are segmented we load, where a data set can give them, companions of the same people: the 8x undersampled scan, and maps of T2 and of fat to measure inside the masks. Three thighs have fatty infiltration.
 
 # %%
-sets = [load_some(name, n_subjects=n_subjects) for name in names]
-grades = [load_some(infiltrated, n_subjects=3)] if infiltrated and not dataset else []
-undersampled = [c for some in sets for c in load_companions(some, [f"{some[0].sequence}_8x"])]
-cases = [case for some in [*sets, *grades] for case in some]
-every = [*cases, *undersampled]
-stacks = [some[0] for some in sets]  # the first person of each data set, in its first sequence
-maps = load_maps([*sets, *grades])
+sets = [mskseg.load_some(name, n_subjects=n_subjects) for name in dataset_names]
+grades = [mskseg.load_some(infiltrated, n_subjects=3)] if infiltrated and not dataset else []
+undersampled = errors.load_undersampled(sets)
+cases = [case for case_set in [*sets, *grades] for case in case_set]
+all_cases = [*cases, *undersampled]
+first_people = [case_set[0] for case_set in sets]  # of each data set, in its first sequence
+maps = errors.load_maps([*sets, *grades])
 people = {(case.dataset, case.subject): case for case in cases}
-assert all(found.shape == people[key[1:]].image.shape for key, found in maps.items())
-kinds = sorted({key[0] for key in maps})
-print(f"{len(cases)} scans, {len(undersampled)} undersampled, {len(maps)} maps: {kinds}")
+assert all(volume.shape == people[key[1:]].image.shape for key, volume in maps.items())
+quantities = sorted({quantity for quantity, _, _ in maps})
+print(f"{len(cases)} scans, {len(undersampled)} undersampled, {len(maps)} maps: {quantities}")
 
 # %% [markdown]
 # ## Ask once
@@ -108,20 +98,41 @@ print(f"{len(cases)} scans, {len(undersampled)} undersampled, {len(maps)} maps: 
 # Nearly everything below comes from one table: a row for each model, scan, slice and tissue, with overlap, distances, forms and biomarkers measured while the two masks were at hand, of oracle boxes. The undersampled scans are in the file too, but in no result except the one that compares them. For the first people come boxes with slack, and boxes that are handed on from slice to slice.
 
 # %%
-tight, slack, neighbour = OracleBox(), OracleBox(margin_px=slack_px), NeighbourBox()
-how = {"further": measures.Measures(tolerance_mm=tolerance_mm, maps=maps), "progress": False}
-parts = [score_cases(k, every, prompts=tight, slice_step=slice_step, **how) for k in segmenters]
-everything = pd.concat(parts, ignore_index=True)
-main = everything[~everything["sequence"].str.endswith("_8x")]
-print(f"{len(main)} of {len(everything)} rows: {main['status'].value_counts().to_dict()}")
+tight, slack = prompts.OracleBox(), prompts.OracleBox(margin_px=slack_px)
+neighbour = prompts.NeighbourBox()
+measures = errors.ErrorMeasures(tolerance_mm=tolerance_mm, maps=maps)
+parts = [
+    evaluation.score_cases(
+        loaded_model,
+        all_cases,
+        prompts=tight,
+        slice_step=slice_step,
+        further=measures,
+        progress=False,
+    )
+    for loaded_model in segmenters
+]
+all_scores = pd.concat(parts, ignore_index=True)
+main = all_scores[~all_scores["sequence"].str.endswith("_8x")]
+print(f"{len(main)} of {len(all_scores)} rows: {main['status'].value_counts().to_dict()}")
 
 # %%
-plans = [tight, slack, neighbour]
-more = {"prompts": plans, "slice_step": volume_step, "progress": False}
-volumes = pd.concat([score_cases(k, stacks, **more) for k in segmenters], ignore_index=True)
-facts = provenance(command="05_analyse_the_errors", segmenter=segmenter, cases=every, seed=seed)
-facts["models"] = ", ".join(f"{each.name} {each.fingerprint}" for each in segmenters)
-write_table(everything, tables / "05_errors.csv", provenance=facts)
+volume_parts = [
+    evaluation.score_cases(
+        loaded_model,
+        first_people,
+        prompts=[tight, slack, neighbour],
+        slice_step=volume_step,
+        progress=False,
+    )
+    for loaded_model in segmenters
+]
+volumes = pd.concat(volume_parts, ignore_index=True)
+facts = mskseg.provenance(
+    command="05_analyse_the_errors", segmenter=segmenter, cases=all_cases, seed=seed
+)
+facts["models"] = ", ".join(f"{loaded.name} {loaded.fingerprint}" for loaded in segmenters)
+evaluation.write_table(all_scores, tables / "05_errors.csv", provenance=facts)
 
 # %% [markdown]
 # ## Score each tissue and each shape
@@ -129,22 +140,24 @@ write_table(everything, tables / "05_errors.csv", provenance=facts)
 # > **Guess**: which shape is hardest: thin sheets, rings, ellipses or bulk? And will Dice and the distances agree on the order?
 
 # %%
-shapes = shape_classes(cases, slice_step=4)
+shapes = errors.shape_classes(cases, slice_step=4)
 classed = main.merge(shapes[["dataset", "tissue", "shape_class"]], on=["dataset", "tissue"])
 plan = ["segmenter", "prompt", "box_source"]
 scores = ["dice", "filled_box_dice", "surface_dice", "hd95_mm"]
-by_class = summarise(classed, by=["shape_class", *plan], values=scores)
+by_class = evaluation.summarise(classed, by=["shape_class", *plan], values=scores)
 by_class[["shape_class", "segmenter", *scores, "n_subjects", "n_pairs"]].round(2)
 
 # %% alt="Dice of each tissue for each model, one dot per slice, the mean, and a diamond for the filled box"
-tissue_axes = display.dice_by_tissue(main[main["dataset"].isin(names)])
+tissue_axes = display.dice_by_tissue(main[main["dataset"].isin(dataset_names)])
 display.save_figure(tissue_axes, figures / "05_dice_by_tissue.png", provenance=facts)
-by_tissue = summarise(classed, by=["dataset", "tissue", "shape_class", *plan], values=scores)
-write_table(by_tissue, tables / "05_by_tissue.csv", provenance=facts)
+by_tissue = evaluation.summarise(
+    classed, by=["dataset", "tissue", "shape_class", *plan], values=scores
+)
+evaluation.write_table(by_tissue, tables / "05_by_tissue.csv", provenance=facts)
 rows = ["dataset", "shape_class", "tissue", "n_pairs"]
-by_tissue.pivot(
-    index=rows, columns="segmenter", values=[k for k in scores if k != "filled_box_dice"]
-).round(2)
+by_tissue.pivot(index=rows, columns="segmenter", values=["dice", "surface_dice", "hd95_mm"]).round(
+    2
+)
 
 # %% [markdown]
 # **What you see**: the class is that of most of a tissue's area, by rules: a *thin* one is eight times longer than wide, an *ellipse* agrees with its own ellipse, *bulk* is the rest. (Hoyer calls vertebral bodies elliptical; by our rule most are bulk.) A ring's filled box is large and so is its wrong part. Surface Dice is stricter than Dice on large tissues, where a rim of two pixels costs little area. On a sheet one millimetre is much of the width, and surface Dice can be the milder of the two, even where the mask leaked: a border that runs along the sheet still agrees.
@@ -154,10 +167,10 @@ by_tissue.pivot(
 # A whole volume has slices that a structure does not reach. Leave them out of the mean, count what was invented there as 0, or count as well what was rightly left empty as 1?
 
 # %%
-both = ["segmenter", "box_source"]
-by_plan = read_empty_slices(volumes, stacks, slice_step=volume_step, by=both)
-by_dataset = read_empty_slices(volumes, stacks, slice_step=volume_step)
-write_table(by_dataset, tables / "05_empty_slices.csv", provenance=facts)
+model_and_plan = ["segmenter", "box_source"]
+by_plan = errors.read_empty_slices(volumes, first_people, slice_step=volume_step, by=model_and_plan)
+by_dataset = errors.read_empty_slices(volumes, first_people, slice_step=volume_step)
+evaluation.write_table(by_dataset, tables / "05_empty_slices.csv", provenance=facts)
 by_dataset[by_dataset["box_source"] != slack.box_source].round(2)
 
 # %% [markdown]
@@ -170,9 +183,11 @@ by_dataset[by_dataset["box_source"] != slack.box_source].round(2)
 # > **Guess**: at which size will the 95 % Hausdorff distance (HD95) notice?
 
 # %% alt="Left a disc with a stray square; right its largest distance, HD95 and mean distance over the square's area"
-strays = metric_examples.stray_components(range(13), tolerance_mm=tolerance_mm)
-pair = metric_examples.draw_stray(8)
-stray_axes = errors.stray_chart(strays, *pair, title="HD95 is blind, then sees nothing else")
+strays = errors.stray_scores(range(13), tolerance_mm=tolerance_mm)
+disc, disc_and_stray = errors.disc_with_stray(8)
+stray_axes = errors.stray_chart(
+    strays, disc, disc_and_stray, title="HD95 is blind, then sees nothing else"
+)
 display.save_figure(stray_axes[0], figures / "05_stray.png", provenance=facts)
 strays.iloc[[0, 1, 2, 3, 4, 12]].round(3)
 
@@ -182,7 +197,7 @@ strays.iloc[[0, 1, 2, 3, 4, 12]].round(3)
 # %%
 scored = main[main["status"] == "scored"]
 good = scored.sort_values("dice").tail(9)
-metric_examples.one_lost(good).round(3)
+errors.means_with_one_lost(good).round(3)
 
 # %% [markdown]
 # **What you see**: the true mean distance is infinite. A tool that drops what is not finite reports the mean of nine good slices, and the failure is gone; the median does not see it either. Dice takes it as one 0 in ten. Report how many were empty beside any mean of distances.
@@ -192,36 +207,43 @@ metric_examples.one_lost(good).round(3)
 # > **Guess**: which goes most with Dice: area, thickness, contrast, place in the structure, how well the box fits, or fat in the muscle?
 
 # %%
-joined = explain.with_properties(main, tissue_properties(cases))
-found = explain.effects(joined)
-write_table(found, tables / "05_effects.csv", provenance=facts)
+joined = errors.with_covariates(main, evaluation.tissue_properties(cases))
+correlations = errors.rank_correlations(joined)
+evaluation.write_table(correlations, tables / "05_effects.csv", provenance=facts)
 columns = ["segmenter", "effect", "spearman", "within_tissues", "n_pairs"]
-found[columns].round(2)
+correlations[columns].round(2)
 
 # %% alt="Dice against area, thickness, contrast, distance to the end, filled box and fat fraction, a panel each"
-strongest = found.loc[found["spearman"].abs().idxmax(), "effect"]
-effect_axes = errors.effect_panels(
-    joined, explain.EFFECTS, title=f"Most goes with Dice: {strongest}"
-)
+strongest = correlations.loc[correlations["spearman"].abs().idxmax(), "effect"]
+effect_axes = errors.covariate_panels(joined, title=f"Most goes with Dice: {strongest}")
 display.save_figure(effect_axes[0], figures / "05_effects.png", provenance=facts)
 
 # %% [markdown]
 # **What you see**: medians and middle halves over slices. *Spearman* compares all slices; *within tissues* compares a tissue's slices with that tissue's own mean. Where the two differ, the first spoke of *which tissue* it is: thin tissues are also faint and fill little of their boxes, and no correlation tells these apart. For a cause, change one thing and keep the slices: the same anatomy undersampled, the same structure in a looser box.
 
 # %% alt="Change of Dice when the scan is undersampled and when boxes get slack, for each model"
-sampled = {(case.sequence.removesuffix("_8x"), case.sequence) for case in undersampled}
+sequences = {(case.sequence.removesuffix("_8x"), case.sequence) for case in undersampled}
 tested = [
-    explain.paired_change(everything, column="sequence", first=a, second=b) for a, b in sampled
+    errors.paired_change(all_scores, column="sequence", first=full, second=undersampled_8x)
+    for full, undersampled_8x in sequences
 ]
-sources = {"first": tight.box_source, "second": slack.box_source}
-tested.append(explain.paired_change(volumes, column="box_source", **sources))
+tested.append(
+    errors.paired_change(
+        volumes, column="box_source", first=tight.box_source, second=slack.box_source
+    )
+)
 changes = pd.concat(tested, ignore_index=True)
 worst_change = changes.loc[changes["change"].idxmin(), "to"]
 change_axes = errors.change_chart(changes, title=f"Costs most: {worst_change}")
 display.save_figure(change_axes, figures / "05_changes.png", provenance=facts)
-write_table(changes, tables / "05_changes.csv", provenance=facts)
-muscles = with_group(scored).query("group == 'muscle' and severity != ''")
-by_grade = nested_mean(muscles, by=["segmenter", "severity"]) if len(muscles) else muscles
+evaluation.write_table(changes, tables / "05_changes.csv", provenance=facts)
+
+# %%
+grouped = with_group(scored)
+muscles = grouped.query("group == 'muscle' and severity != ''")
+by_grade = (
+    evaluation.nested_mean(muscles, by=["segmenter", "severity"]) if len(muscles) else muscles
+)
 by_grade.sort_values(["segmenter", "severity"]).round(3)
 
 # %% [markdown]
@@ -233,14 +255,16 @@ by_grade.sort_values(["segmenter", "severity"]).round(3)
 
 # %% alt="Close-ups of the worst slice of ten tissues: reference, prediction and box"
 of_first = joined[joined["segmenter"] == segmenter.name]
-worst = explain.worst_pairs(of_first, n=n_worst)
-failures = recall.predictions_of(worst, segmenter, cases, plan=tight)
-where = worst["tissue"] + " (" + worst["dataset"].str.removeprefix("phantom_") + ")"
-scores_of = enumerate(zip(where, worst["dice"], strict=True), 1)
-titles = [f"{number}: {tissue}\nDice {score:.2f}" for number, (tissue, score) in scores_of]
-key = "reference blue and dashed, prediction orange"
-finding_of_worst = f"The worst of {segmenter.name}, {kind}: {key}"
-gallery = errors.failure_gallery(failures, titles=titles, title=finding_of_worst)
+worst = errors.worst_slices(of_first, n=n_worst)
+failures = predictions_of(worst, segmenter, cases, plan=tight)
+titles = [
+    f"{number}: {row.tissue} ({row.dataset.removeprefix('phantom_')})\nDice {row.dice:.2f}"
+    for number, row in enumerate(worst.itertuples(), start=1)
+]
+legend = "reference blue and dashed, prediction orange"
+gallery = errors.failure_gallery(
+    failures, titles=titles, title=f"The worst of {segmenter.name}, {kind}: {legend}"
+)
 display.save_figure(gallery[0], figures / "05_worst.png", provenance=facts)
 
 # %% [markdown]
@@ -249,13 +273,13 @@ display.save_figure(gallery[0], figures / "05_worst.png", provenance=facts)
 # Give each panel the reason that you see: nothing was found, leaked, fell short, faint border, thin, end of the structure. *Hint: look at the outline first, then at the image under it; in a thin tissue ask what else the box could have meant.*
 
 # %% tags=["exercise"]
-mine = {1: "leaked"}  # add your reasons, by the panel's number
-sorted(mine.items())
+my_reasons = {1: "leaked"}  # add your reasons, by the panel's number
+sorted(my_reasons.items())
 
 # %% tags=["solution"] jupyter={"source_hidden": true}
-seen = worst[["dataset", "tissue", "slice", "dice", "thickness_mm", "contrast", "reason"]]
-numbered = seen.assign(reader=[mine.get(n, "") for n in range(1, len(seen) + 1)])
-numbered.set_axis(range(1, len(seen) + 1)).round(2)
+shown = worst[["dataset", "tissue", "slice", "dice", "thickness_mm", "contrast", "reason"]]
+numbered = shown.set_axis(range(1, len(shown) + 1))
+numbered.assign(reader=[my_reasons.get(number, "") for number in numbered.index]).round(2)
 
 # %% [markdown]
 # **Discussion**: the code names what happened to the area, then the first rule that fits the tissue: faint border, thin, end of the structure. It cannot see that a border is faint on one side only, or that the box held two structures of which the model took the larger; you can. Where you and the rules differ, trust neither before you have looked at the image without the outlines.
@@ -265,18 +289,18 @@ numbered.set_axis(range(1, len(seen) + 1)).round(2)
 # SAM answers an ambiguous prompt with three masks and a guess at the quality of each. How good is its choice, and how good was the best?
 
 # %% alt="The three masks of the click on which the model's own choice lost most"
-rating = [k for k in segmenters if k.learned_iou] or [mskseg.load_segmenter("sam_vit_mini")]
-rater = rating[0]
-picks = score_three_masks(rater, stacks, slice_step=2 * slice_step, progress=False)
-choice = summarise_choice(picks)
-write_table(picks, tables / "05_three_masks.csv", provenance=facts)
-shown = recall.most_lost(picks, rater, stacks)
+raters = [loaded for loaded in segmenters if loaded.learned_iou]
+rater = raters[0] if raters else mskseg.load_segmenter("sam_vit_mini")
+picks = errors.score_three_masks(rater, first_people, slice_step=2 * slice_step, progress=False)
+choice = errors.summarise_choice(picks)
+evaluation.write_table(picks, tables / "05_three_masks.csv", provenance=facts)
+example = errors.most_lost(picks, rater, first_people)
 three_axes = display.masks_beside(
-    shown.case_slice,
-    shown.masks,
-    titles=shown.titles,
-    point=shown.point,
-    title=f"{shown.tissue}: the choice that lost most",
+    example.case_slice,
+    example.masks,
+    titles=example.titles,
+    point=example.point,
+    title=f"{example.tissue}: the choice that lost most",
 )
 display.save_figure(three_axes[0], figures / "05_three_masks.png", provenance=facts)
 choice.round(3)
@@ -289,9 +313,9 @@ choice.round(3)
 # MedSAM never learned to rate its masks; whatever number its head gives, it is no reason to prefer one.
 
 # %%
-mute = mskseg.load_segmenter("medsam_vit_mini")
+unrated = mskseg.load_segmenter("medsam_vit_mini")
 try:
-    score_three_masks(mute, stacks, progress=False)
+    errors.score_three_masks(unrated, first_people, progress=False)
 except mskseg.InputError as error:
     assert "never learned to rate" in str(error)
     print(error)
@@ -306,14 +330,16 @@ else:
 # > **Guess**: for which biomarker will the error be smaller than what matters?
 
 # %% alt="Bland-Altman panels: difference of prediction and reference against their mean for each biomarker and model"
-distances_mm = {c.dataset: slice_step * c.image.slice_thickness_mm(c.plane) for c in cases}
-pairs = markers.biomarker_table(main, slice_distance_mm=distances_mm)
-bias = markers.biomarker_agreement(pairs)
+distances_mm = {
+    case.dataset: slice_step * case.image.slice_thickness_mm(case.plane) for case in cases
+}
+biomarkers = errors.biomarker_table(main, slice_distance_mm=distances_mm)
+bias = errors.biomarker_agreement(biomarkers)
 finding = f"Limits of agreement inside what matters: {bias['within'].sum()} of {len(bias)}"
-if len(pairs):
-    agreement_axes = errors.agreement_panels(pairs, title=finding)
+if len(biomarkers):
+    agreement_axes = errors.bland_altman_panels(biomarkers, title=finding)
     display.save_figure(agreement_axes[0], figures / "05_biomarkers.png", provenance=facts)
-write_table(bias, tables / "05_biomarkers.csv", provenance=facts)
+evaluation.write_table(bias, tables / "05_biomarkers.csv", provenance=facts)
 bias.round(2)
 
 # %% [markdown]
@@ -324,9 +350,9 @@ bias.round(2)
 # > **Guess**: which of the two models fills concavities, and on which tissue?
 
 # %% alt="Area error, lost concavity and roughness of each kind of tissue for each model"
-grouped = with_group(scored)
-finding_of_forms = "Too large, too full, too jagged? Median and middle half of the slices"
-form_axes = errors.form_panels(grouped, title=finding_of_forms)
+form_axes = errors.contour_error_panels(
+    grouped, title="Too large, too full, too jagged? Median and middle half of the slices"
+)
 display.save_figure(form_axes[0], figures / "05_forms.png", provenance=facts)
 forms = ["area_error", "solidity_gain", "roughness_gain"]
 grouped.pivot_table(index="group", columns="segmenter", values=forms, aggfunc="median").round(2)
@@ -339,14 +365,15 @@ grouped.pivot_table(index="group", columns="segmenter", values=forms, aggfunc="m
 # The reference is drawn by a hand, or could have been. A second reader whose outline is off by half a pixel to a pixel, smoothly along the edge, reaches this Dice with the first:
 
 # %% alt="For each tissue the Dice that a second reader reaches, as a bar, and that of the models, as dots"
-readings = reader_ceiling(stacks, sigmas_px=sigmas_px, slice_step=2 * slice_step, seed=seed)
-read_again, same_pairs = on_same_pairs(readings, main)
-ceilings = nested_mean(read_again, by=["dataset", "tissue", "sigma_px"])
-dots = nested_mean(same_pairs, by=["dataset", "tissue", "segmenter"])
-display.save_figure(
-    errors.ceiling_chart(ceilings, dots), figures / "05_ceiling.png", provenance=facts
+readings = errors.reader_ceiling(
+    first_people, sigmas_px=sigmas_px, slice_step=2 * slice_step, seed=seed
 )
-write_table(ceilings, tables / "05_ceiling.csv", provenance=facts)
+read_again, same_pairs = errors.on_same_pairs(readings, main)
+ceilings = evaluation.nested_mean(read_again, by=["dataset", "tissue", "sigma_px"])
+model_means = evaluation.nested_mean(same_pairs, by=["dataset", "tissue", "segmenter"])
+ceiling_axes = errors.ceiling_chart(ceilings, model_means)
+display.save_figure(ceiling_axes, figures / "05_ceiling.png", provenance=facts)
+evaluation.write_table(ceilings, tables / "05_ceiling.csv", provenance=facts)
 
 # %% [markdown]
 # **What you see**: bars are the simulated reader, dots the models, over the same slices of the first people. On a bone such a reader still has nearly 1, on a sheet of cartilage far less: a Dice of 0.9 is poor on the first and as good as it gets on the second. How far real readers differ has to be measured with readers; that they differ by about a pixel is our assumption.
@@ -358,15 +385,17 @@ write_table(ceilings, tables / "05_ceiling.csv", provenance=facts)
 # > **Guess**: how many slices from the start has half of the gap opened?
 
 # %% alt="Dice over the number of slices from the start, for boxes on every slice and boxes handed on"
-two = volumes[volumes["box_source"] != slack.box_source]
-away = stacking.drift(two)
-drift_axes = errors.drift_chart(away)
+stacked = volumes[volumes["box_source"] != slack.box_source]
+drift = errors.propagation_drift(stacked)
+drift_axes = errors.drift_chart(drift)
 display.save_figure(drift_axes, figures / "05_drift.png", provenance=facts)
-shown_of = ["dice_3d", "volume_error", "invented"]
-by = ["dataset", "segmenter", "box_source"]
-of_volumes = nested_mean(stacking.stack_scores(two), by=by, values=shown_of)
-write_table(of_volumes, tables / "05_volumes.csv", provenance=facts)
-of_volumes[[*by, *shown_of]].round(2)
+by_volume = ["dataset", "segmenter", "box_source"]
+volume_values = ["dice_3d", "volume_error", "invented"]
+of_volumes = evaluation.nested_mean(
+    errors.volume_scores(stacked), by=by_volume, values=volume_values
+)
+evaluation.write_table(of_volumes, tables / "05_volumes.csv", provenance=facts)
+of_volumes[[*by_volume, *volume_values]].round(2)
 
 # %% [markdown]
 # **What you see**: at the start the two are equal, by construction. Then each error is boxed and handed on. `dice_3d` counts all voxels, also those invented beyond the structure's end (`invented`, a part of the predicted volume), and `volume_error` has their sign: handed on, masks grow. Structures differ in length, so the far end of the curve is of the long ones only.
@@ -374,22 +403,23 @@ of_volumes[[*by, *shown_of]].round(2)
 # ## Take-aways
 
 # %%
-assert all(each.cache.n_misses == len(each.cache) for each in segmenters)  # encoded once
-first = by_class[by_class["segmenter"] == segmenter.name].set_index("shape_class")["dice"]
-handed = away[(away["segmenter"] == segmenter.name) & (away["box_source"] == neighbour.box_source)]
-kept = away[(away["segmenter"] == segmenter.name) & (away["box_source"] == tight.box_source)]
-empty = by_plan.set_index(both).loc[(segmenter.name, neighbour.box_source)]
+assert all(loaded.cache.n_misses == len(loaded.cache) for loaded in segmenters)  # encoded once
+by_shape = by_class[by_class["segmenter"] == segmenter.name].set_index("shape_class")["dice"]
+of_drift = drift[drift["segmenter"] == segmenter.name]
+handed_on = of_drift[of_drift["box_source"] == neighbour.box_source]
+boxed = of_drift[of_drift["box_source"] == tight.box_source]
+empty = by_plan.set_index(model_and_plan).loc[(segmenter.name, neighbour.box_source)]
 lines = [
     f"{row.biomarker} {row.bias:+.2f} {row.unit} ({row.low:+.2f} to {row.high:+.2f}; {row.smallest_change:g} matters)"
     for row in bias[bias["segmenter"] == segmenter.name].itertuples()
 ]
 Markdown(f"""Of {segmenter.name} ({kind}) if not said otherwise, oracle boxes; one encoder pass for each of {segmenter.cache.n_misses} slices.
 
-- Dice by shape: {", ".join(f"{name} {value:.2f}" for name, value in first.items())}. Hardest: **{first.idxmin()}**.
+- Dice by shape: {", ".join(f"{name} {value:.2f}" for name, value in by_shape.items())}. Hardest: **{by_shape.idxmin()}**.
 - Slices without reference: {empty["left_out"]:.2f} left out, {empty["invented_is_0"]:.2f} with what was invented (boxes handed on).
 - Most goes with Dice: {strongest}; of what was changed, *{worst_change}* cost most ({changes["change"].min():+.2f}).
 - Best of three masks {choice["best"].iloc[0]:.2f}, its own choice {choice["chosen"].iloc[0]:.2f}, right in {choice["share_best"].iloc[0]:.0%} of clicks (chance: a third).
-- Handed on over {handed["steps"].max()} slices: Dice {handed["dice"].iloc[-1]:.2f}, where a box on every slice has {kept["dice"].iloc[-1]:.2f}.
+- Handed on over {handed_on["steps"].max()} slices: Dice {handed_on["dice"].iloc[-1]:.2f}, where a box on every slice has {boxed["dice"].iloc[-1]:.2f}.
 - Bias of biomarkers (limits of agreement): {"; ".join(lines) or "none was read off these tissues"}.
 """)
 
@@ -405,7 +435,7 @@ Markdown(f"""Of {segmenter.name} ({kind}) if not said otherwise, oracle boxes; o
 # %% [markdown]
 # ## Next
 #
-# Put a tuned model's file beside the two in `models` and run all cells again: does tuning mend the forms, or only the mean?
+# Put the model that you tuned in notebook 04 beside the two in `models` and run all cells again: does tuning mend the forms, or only the mean? With this the core of the workbook ends. Notebook 06 goes deeper into prompts: more points, more pixels, more phases.
 #
 # - Hoyer et al., *Towards a Generalizable Foundation Model for Multi-Tissue Musculoskeletal MRI Segmentation*, ISMRM 2024, 0651, doi:10.58530/2024/0651
 # - Bland and Altman, *Statistical methods for assessing agreement between two methods of clinical measurement*, Lancet 1986, doi:10.1016/S0140-6736(86)90837-8

@@ -6,6 +6,7 @@ from mskseg_studies.errors.bland_altman import bland_altman_panels as bland_altm
 from mskseg_studies.errors.contour_errors import contour_error_panels as contour_error_panels
 from mskseg_studies.errors.covariates import change_chart as change_chart
 from mskseg_studies.errors.covariates import covariate_panels as covariate_panels
+from mskseg_studies.errors.covariates import load_undersampled as load_undersampled
 from mskseg_studies.errors.covariates import paired_change as paired_change
 from mskseg_studies.errors.covariates import rank_correlations as rank_correlations
 from mskseg_studies.errors.covariates import with_covariates as with_covariates

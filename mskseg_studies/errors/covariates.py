@@ -6,7 +6,7 @@ the very same slices with one thing changed.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,6 +15,8 @@ from matplotlib.axes import Axes
 from numpy.typing import NDArray
 from scipy import stats
 
+from mskseg.case import Case, CaseSet
+from mskseg.datasets.selection import load_companions
 from mskseg.display.style import chart_axes, check_columns, finish_chart, series_style
 from mskseg.errors import InputError
 from mskseg.evaluation.nested import nested_mean
@@ -124,6 +126,26 @@ def _spearman(pairs: pd.DataFrame) -> float:
     # Deviations that differ by rounding alone do not vary.
     varies = len(pairs) > 2 and bool((pairs.round(9).nunique() > 1).all())
     return float(stats.spearmanr(*pairs.to_numpy().T).statistic) if varies else float("nan")
+
+
+def load_undersampled(sets: Iterable[CaseSet]) -> list[Case]:
+    """Load the 8x undersampled scans of the people of some data sets, where there are any.
+
+    Parameters
+    ----------
+    sets : iterable of CaseSet
+        As from `mskseg.load_some`; what is undersampled is the sequence of its first case.
+
+    Returns
+    -------
+    list of Case
+        Their sequence ends in ``_8x``.
+    """
+    return [
+        companion
+        for cases in sets
+        for companion in load_companions(cases, [f"{cases[0].sequence}_8x"])
+    ]
 
 
 def paired_change(table: pd.DataFrame, *, column: str, first: str, second: str) -> pd.DataFrame:

@@ -51,9 +51,7 @@ def test_ours_stand_over_casali_by_metric_and_grade():
 
 
 def test_an_unknown_study_lists_the_known():
-    with pytest.raises(
-        InputError, match=r"expected one of casali_2025, hu_2023, .*got 'hu'"
-    ):
+    with pytest.raises(InputError, match=r"expected one of casali_2025, hu_2023, .*got 'hu'"):
         reported("hu")
 
 

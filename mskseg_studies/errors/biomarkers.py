@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from mskseg.evaluation.rows import SCAN
+from mskseg.evaluation.scoring import SCAN
 from mskseg.evaluation.surfaces import checked_spacing
 from mskseg.evaluation.tissues import thickness_mm
 from mskseg.prompts.checks import bounding_slices, checked_mask

@@ -19,9 +19,8 @@ from mskseg.case import Case, CaseSet
 from mskseg.datasets.selection import load_companions
 from mskseg.display.style import chart_axes, check_columns, finish_chart, series_style
 from mskseg.errors import InputError
-from mskseg.evaluation.nested import nested_mean
-from mskseg.evaluation.rows import SCAN
-from mskseg.evaluation.summary import IN_THE_MEAN
+from mskseg.evaluation.averaging import IN_THE_MEAN, nested_mean
+from mskseg.evaluation.scoring import SCAN
 from mskseg_studies.errors.panels import add_legend, new_panels
 
 _PAIR = [*SCAN, "tissue", "slice"]

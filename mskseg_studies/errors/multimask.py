@@ -13,9 +13,9 @@ from tqdm.auto import tqdm
 
 from mskseg.case import Case, CaseSlice
 from mskseg.errors import InputError
+from mskseg.evaluation.averaging import nested_mean
 from mskseg.evaluation.metrics import dice
-from mskseg.evaluation.nested import nested_mean
-from mskseg.evaluation.rows import SCAN, described_scan
+from mskseg.evaluation.scoring import SCAN, described_scan
 from mskseg.prompts import boxes_from_mask, central_point, label_components
 
 Prompt = Literal["point", "box"]

@@ -8,10 +8,9 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from mskseg.display.style import chart_axes, check_columns, finish_chart, series_style
-from mskseg.evaluation.nested import nested_mean
-from mskseg.evaluation.rows import SCAN
-from mskseg.evaluation.summary import IN_THE_MEAN
-from mskseg.evaluation.volumes import volume_table
+from mskseg.evaluation.averaging import IN_THE_MEAN, nested_mean
+from mskseg.evaluation.scoring import SCAN
+from mskseg.evaluation.tables import volume_table
 
 _STRUCTURE = ["segmenter", "box_source", *SCAN, "tissue"]
 

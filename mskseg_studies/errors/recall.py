@@ -9,10 +9,9 @@ import pandas as pd
 
 from mskseg.case import Case
 from mskseg.errors import InputError
-from mskseg.evaluation.case_run import CaseRun
-from mskseg.evaluation.prediction import LabelPrediction, PromptableSegmenter
-from mskseg.evaluation.rows import SCAN
-from mskseg.prompts.oracle_plans import OraclePlan
+from mskseg.evaluation.prediction import LabelPrediction, PromptableSegmenter, predict_slice
+from mskseg.evaluation.scoring import SCAN
+from mskseg.prompts.plans import OraclePlan
 
 
 def predictions_of(
@@ -46,8 +45,8 @@ def predictions_of(
     """
     found = []
     for row in rows.to_dict("records"):
-        run = CaseRun(segmenter, _case_of(row, cases))
-        found.append(run.predictions_on(plan, row["slice"])[row["label"]])
+        case = _case_of(row, cases)
+        found.append(predict_slice(segmenter, case, case.slice(row["slice"]), plan)[row["label"]])
     return found
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from mskseg.case import Case
-from mskseg.prompts import fill_boxes
+from mskseg.prompts import Prompt, fill_boxes
 from mskseg.volume import LabelMap, Volume
 
 
@@ -27,24 +27,19 @@ class DiscSegmenter:
     def embed(self, image):
         return image
 
-    def predict(
-        self,
-        embedding,
-        *,
-        boxes_xyxy=None,
-        point_coords=None,
-        point_labels=None,
-        mask_logits=None,
-        multimask=False,
-    ):
+    def predict(self, embedding, prompt=None, *, multimask=False, **arrays):
+        prompt = prompt or Prompt(**arrays)
         self.calls.append(
             SimpleNamespace(
-                points=point_coords, labels=point_labels, logits=mask_logits, multimask=multimask
+                points=prompt.point_coords,
+                labels=prompt.point_labels,
+                logits=prompt.mask_logits,
+                multimask=multimask,
             )
         )
         shape = embedding.shape[:2]
-        if boxes_xyxy is not None:
-            masks = np.stack([fill_boxes(box, shape) for box in boxes_xyxy])[:, None]
+        if prompt.boxes_xyxy is not None:
+            masks = np.stack([fill_boxes(box, shape) for box in prompt.boxes_xyxy])[:, None]
             ratings = [0.8]
         else:
             radii = self.radii if multimask else self.radii[1:2]
@@ -52,7 +47,7 @@ class DiscSegmenter:
             masks = np.stack(
                 [
                     [self._discs(shape, points, labels, radius) for radius in radii]
-                    for points, labels in zip(point_coords, point_labels, strict=True)
+                    for points, labels in zip(prompt.point_coords, prompt.point_labels, strict=True)
                 ]
             )
         return SimpleNamespace(
@@ -105,8 +100,8 @@ class Filling:
     def embed(self, image):
         return image
 
-    def predict(self, embedding, *, boxes_xyxy):
-        masks = np.stack([fill_boxes(box, embedding.shape) for box in boxes_xyxy])
+    def predict(self, embedding, prompt):
+        masks = np.stack([fill_boxes(box, embedding.shape) for box in prompt.boxes_xyxy])
         return SimpleNamespace(masks=masks[:, None], predicted_iou=np.ones((len(masks), 1)))
 
 
@@ -115,8 +110,8 @@ class Nothing(Filling):
 
     name = "nothing"
 
-    def predict(self, embedding, *, boxes_xyxy):
-        masks = np.zeros((len(boxes_xyxy), 1, *embedding.shape), dtype=bool)
+    def predict(self, embedding, prompt):
+        masks = np.zeros((len(prompt), 1, *embedding.shape), dtype=bool)
         return SimpleNamespace(masks=masks, predicted_iou=np.zeros((len(masks), 1)))
 
 
@@ -129,10 +124,8 @@ class ThreeAnswers:
     def embed(self, image):
         return image
 
-    def predict(
-        self, embedding, *, boxes_xyxy=None, point_coords=None, point_labels=None, multimask=False
-    ):
-        n = len(boxes_xyxy if boxes_xyxy is not None else point_coords)
+    def predict(self, embedding, prompt=None, *, multimask=False, **arrays):
+        n = len(prompt or Prompt(**arrays))
         whole = embedding > 128
         half = whole.copy()
         half[:, embedding.shape[1] // 2 :] = False

@@ -9,8 +9,8 @@ import pandas as pd
 import pytest
 
 from mskseg.case import Case
-from mskseg.evaluation.tables import score_cases
-from mskseg.prompts.oracle_plans import OracleBox
+from mskseg.evaluation.scoring import score_cases
+from mskseg.prompts.plans import OracleBox
 from mskseg.volume import LabelMap, Volume
 from mskseg_studies.errors.biomarkers import (
     BIOMARKERS,

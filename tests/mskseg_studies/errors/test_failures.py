@@ -9,6 +9,7 @@ import pytest
 from mskseg.case import CaseSlice
 from mskseg.errors import InputError
 from mskseg.evaluation.prediction import LabelPrediction
+from mskseg.prompts import Prompt
 from mskseg_studies.errors.failures import failure_gallery, name_reason, worst_slices
 
 
@@ -63,9 +64,8 @@ def failure() -> LabelPrediction:
     return LabelPrediction(
         case_slice=one,
         label=1,
-        reference=mask,
         prediction=np.zeros_like(mask),
-        boxes_xyxy=np.array([[5.0, 5.0, 15.0, 10.0]]),
+        prompt=Prompt(boxes_xyxy=np.array([[5.0, 5.0, 15.0, 10.0]])),
         promptable_px=50,
         predicted_iou=0.5,
         encode_s=0.0,

@@ -7,8 +7,8 @@ import pandas as pd
 import pytest
 
 from mskseg.errors import InputError
-from mskseg.evaluation.tables import score_cases
-from mskseg.prompts.oracle_plans import OracleBox
+from mskseg.evaluation.scoring import score_cases
+from mskseg.prompts.plans import OracleBox
 from mskseg_studies.errors.propagation import (
     drift_chart,
     propagation_drift,

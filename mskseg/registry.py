@@ -22,7 +22,7 @@ from typing import Any
 
 from mskseg.errors import InputError
 
-_GROUPS = ("datasets", "architectures", "run_reports", "simulated_readers")
+_GROUPS = ("datasets", "architectures", "run_reports")
 
 
 def offers(group: str) -> dict[str, EntryPoint]:

@@ -44,7 +44,7 @@ from mskseg import display
 from mskseg.datasets.selection import load_fetched, load_some
 from mskseg.evaluation.averaging import nested_mean
 from mskseg.evaluation.tables import write_table
-from mskseg.models.resolution import at_frame_size
+from mskseg.models.frame_size import at_frame_size
 from mskseg.prompts.plans import OracleBox, OraclePoint
 from mskseg.provenance import provenance
 from mskseg_studies import prompting

@@ -1,4 +1,4 @@
-"""Masks of everything: a grid of points, three masks each, and the filters that remain of them.
+"""Automatic masks of a whole slice: a grid of points, three masks each, and their filters.
 
 `segment_anything.SamAutomaticMaskGenerator` does the work (Kirillov 2023, section 5 and appendix
 B); here its filters are applied one after the other, so that each can be watched.
@@ -22,7 +22,7 @@ from mskseg.models.upstream import SamAutomaticMaskGenerator
 
 @dataclass(frozen=True, eq=False)
 class Candidates:
-    """What a grid of points found, before or after a filter.
+    """Masks from a grid of points, before or after a filter.
 
     Attributes
     ----------
@@ -47,7 +47,7 @@ class Candidates:
         return f"Candidates({len(self)} masks of {self.masks.shape[1]} x {self.masks.shape[2]})"
 
     def where(self, chosen: NDArray[Any]) -> Candidates:
-        """Keep those that `chosen`, indices or (N,) bool, names."""
+        """Keep those at `chosen`, which are indices or (N,) bool."""
         return Candidates(
             self.masks[chosen],
             self.predicted_iou[chosen],
@@ -68,7 +68,7 @@ class Candidates:
 def grid_candidates(
     segmenter: Segmenter, image: NDArray[Any], *, points_per_side: int = 32
 ) -> Candidates:
-    """Ask a model about every point of a grid, three masks each, and filter nothing.
+    """Predict three masks for every point of a grid, and filter nothing.
 
     Parameters
     ----------
@@ -94,7 +94,7 @@ def grid_candidates(
             "learned points and predicted IoU, such as sam_vit_mini or sam_vit_b"
         )
     if points_per_side < 1:
-        raise InputError(f"a grid of {points_per_side} points a side came, expected 1 or more")
+        raise InputError(f"expected 1 grid point a side or more, got {points_per_side}")
     generator = SamAutomaticMaskGenerator(
         segmenter.model,
         points_per_side=points_per_side,
@@ -103,12 +103,13 @@ def grid_candidates(
         box_nms_thresh=1.0,
     )
     rgb = as_rgb_uint8(image)
-    found = [each for each in generator.generate(rgb) if each["area"] > 0]
+    records = [record for record in generator.generate(rgb) if record["area"] > 0]
+    points = [record["point_coords"][0] for record in records]
     return Candidates(
-        masks=np.array([each["segmentation"] for each in found], bool).reshape(-1, *rgb.shape[:2]),
-        predicted_iou=np.array([each["predicted_iou"] for each in found], np.float64),
-        stability=np.array([each["stability_score"] for each in found], np.float64),
-        points=np.array([each["point_coords"][0] for each in found], float).reshape(-1, 2) + 0.5,
+        masks=np.array([r["segmentation"] for r in records], bool).reshape(-1, *rgb.shape[:2]),
+        predicted_iou=np.array([r["predicted_iou"] for r in records], np.float64),
+        stability=np.array([r["stability_score"] for r in records], np.float64),
+        points=np.array(points, np.float64).reshape(-1, 2) + 0.5,
     )
 
 

@@ -6,17 +6,16 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor
 
 from mskseg.datasets.fetching import fetch
-from mskseg.datasets.manifest import ModelEntry, load_manifest
+from mskseg.datasets.manifest import load_manifest
 from mskseg.errors import InputError
 from mskseg.models.embeddings import EmbeddingCache
-from mskseg.models.preprocessing import PREPROCESSINGS, Preprocessing, PromptFrame
-from mskseg.models.resolution import at_frame_size
+from mskseg.models.frame_size import at_frame_size
+from mskseg.models.preprocessing import PREPROCESSINGS, PromptFrame
 from mskseg.models.segmenter import Precision, Segmenter
 from mskseg.models.upstream import Sam, sam_model_registry
 from mskseg.models.weights import read_weights, write_safetensors
@@ -35,7 +34,7 @@ class Architecture:
     Attributes
     ----------
     build : callable
-        Gives it with fresh weights.
+        Builds it with fresh weights.
     prompt_frame : {"upstream", "model"}
         How prompts are converted for it; see `mskseg.models.preprocessing`.
     miniature : bool
@@ -49,7 +48,7 @@ class Architecture:
 
 @cache
 def architectures() -> Mapping[str, Architecture]:
-    """Give all known architectures by name: SAM's own, then those that other packages offer."""
+    """List all known architectures by name: SAM's own, then those that other packages offer."""
     published = {
         name: Architecture(sam_model_registry[name]) for name in ("vit_b", "vit_l", "vit_h")
     }
@@ -76,14 +75,14 @@ def load_segmenter(
     architecture : {"vit_b", "vit_l", "vit_h", "vit_mini"}, optional
         Needed for a file of your own, unless `save_weights` wrote it; not taken with a name.
     preprocessing : {"sam", "medsam"}, optional
-        For a file of your own; by default what the file says, else SAM's. Not taken with a name:
-        a published model under the other's preprocessing is another model.
+        For a file of your own, unless it says so itself. Not taken with a name: a published model
+        under the other's preprocessing is another model.
     device : str or torch.device
         Where it runs. Weights are read on the CPU first, whatever the device.
     precision : {"float32", "bfloat16"}
         Of the image encoder; see `Segmenter`.
     cache : EmbeddingCache, optional
-        Give one with a folder to keep embeddings on disk; by default they stay in memory.
+        Pass one with a folder to keep embeddings on disk; by default they stay in memory.
 
     Returns
     -------
@@ -92,8 +91,8 @@ def load_segmenter(
     Raises
     ------
     InputError
-        For an unknown name, a missing file, a file that is no checkpoint, runs code when loaded, is
-        truncated or belongs to another architecture, and a device that is not there.
+        For an unknown name, a missing file, a file that is not a checkpoint, runs code when loaded,
+        is truncated or belongs to another architecture, and a device that is not there.
     """
     if not isinstance(name_or_file, str | Path):
         raise InputError(
@@ -101,21 +100,48 @@ def load_segmenter(
             "`mskseg models list` shows the names"
         )
     models = load_manifest().models
-    options: dict[str, Any] = {"device": device, "precision": precision, "cache": cache}
-    if str(name_or_file) in models:
+    entry, path = models.get(str(name_or_file)), Path(name_or_file).expanduser()
+    if entry is not None:
         if architecture is not None or preprocessing is not None:
             raise InputError(
                 f"{name_or_file} has its own architecture and preprocessing; leave both out, or "
                 "give the file instead of the name"
             )
-        return _load_named(str(name_or_file), models[str(name_or_file)], options)
-    path = Path(name_or_file).expanduser()
-    if path.is_file():
-        return _load_own(path, architecture, preprocessing, options)
-    raise InputError(
-        f"{name_or_file} is neither a model's name nor a file; choose one of "
-        f"{', '.join(sorted(models))}, or give the path of a checkpoint"
+        path = fetch(str(name_or_file))["weights"]
+        weights, _ = read_weights(path)
+        about = _About(
+            str(name_or_file),
+            entry.architecture,
+            entry.preprocessing,
+            miniature=entry.miniature,
+            learned_iou=entry.learned_iou,
+        )
+    elif path.is_file():
+        weights, metadata = read_weights(path)
+        about = _about_file(path, metadata, architecture, preprocessing)
+    else:
+        raise InputError(
+            f"{name_or_file} is neither a model's name nor a file; choose one of "
+            f"{', '.join(sorted(models))}, or give the path of a checkpoint"
+        )
+    model = _fill(weights, about.architecture, path)
+    prompt_frame = architectures()[about.architecture].prompt_frame
+    segmenter = Segmenter(
+        model,
+        PREPROCESSINGS[about.preprocessing](model.image_encoder.img_size, prompt_frame),
+        name=about.name,
+        device=device,
+        miniature=about.miniature,
+        learned_iou=about.learned_iou,
+        precision=precision,
+        cache=cache,
     )
+    if about.image_size in (None, segmenter.preprocessing.image_size):
+        return segmenter
+    # The weights of a convolutional encoder fit a frame of any size.
+    resized = at_frame_size(segmenter, about.image_size)
+    resized.name, resized.cache = segmenter.name, segmenter.cache
+    return resized
 
 
 def save_weights(
@@ -146,7 +172,7 @@ def save_weights(
     OutputError
         If the file cannot be written.
     """
-    _architecture(architecture, str(path))
+    _known_architecture(architecture, path)
     metadata = {
         "mskseg.architecture": architecture,
         "mskseg.preprocessing": segmenter.preprocessing.name,
@@ -159,13 +185,7 @@ def save_weights(
 
 
 def architecture_of(segmenter: Segmenter) -> str:
-    """Find the architecture whose tensors a segmenter's model has.
-
-    Raises
-    ------
-    InputError
-        If it is none of `architectures`.
-    """
+    """Find the architecture whose tensors a segmenter's model has; InputError if there is none."""
     found = _recognise(segmenter.model.state_dict())
     if found is None:
         raise InputError(
@@ -175,22 +195,21 @@ def architecture_of(segmenter: Segmenter) -> str:
     return found
 
 
-def _load_named(name: str, entry: ModelEntry, options: dict[str, Any]) -> Segmenter:
-    model = _load_model(fetch(name)["weights"], entry.architecture)
-    return Segmenter(
-        model,
-        _preprocessing(model, entry.preprocessing, entry.architecture),
-        name=name,
-        miniature=entry.miniature,
-        learned_iou=entry.learned_iou,
-        **options,
-    )
+@dataclass(frozen=True)
+class _About:
+    """What a checkpoint is: by its manifest entry, or by its metadata and the caller."""
+
+    name: str
+    architecture: str
+    preprocessing: str
+    miniature: bool = False
+    learned_iou: bool = True
+    image_size: int | None = None
 
 
-def _load_own(
-    path: Path, architecture: str | None, preprocessing: str | None, options: dict[str, Any]
-) -> Segmenter:
-    weights, metadata = read_weights(path)
+def _about_file(
+    path: Path, metadata: Mapping[str, str], architecture: str | None, preprocessing: str | None
+) -> _About:
     architecture = architecture or metadata.get("mskseg.architecture")
     preprocessing = preprocessing or metadata.get("mskseg.preprocessing")
     if architecture is None:
@@ -207,43 +226,26 @@ def _load_own(
         raise InputError(
             f"preprocessing {preprocessing!r} is unknown; choose one of {', '.join(PREPROCESSINGS)}"
         )
-    chosen = _architecture(architecture, str(path))
-    model = _fill(weights, architecture, path)
     # MedSAM's recipe trains without the IoU loss, whoever follows it.
     learned_iou = metadata.get("mskseg.learned_iou", "true" if preprocessing == "sam" else "false")
-    segmenter = Segmenter(
-        model,
-        _preprocessing(model, preprocessing, architecture),
-        name=metadata.get("mskseg.name", path.stem),
-        miniature=chosen.miniature,
+    size = metadata.get("mskseg.image_size")
+    return _About(
+        metadata.get("mskseg.name", path.stem),
+        architecture,
+        preprocessing,
+        miniature=_known_architecture(architecture, path).miniature,
         learned_iou=learned_iou == "true",
-        **options,
-    )
-    # The weights of a convolutional encoder fit a frame of any size.
-    size = int(metadata.get("mskseg.image_size", segmenter.preprocessing.image_size))
-    if size == segmenter.preprocessing.image_size:
-        return segmenter
-    resized = at_frame_size(segmenter, size)
-    resized.name, resized.cache = segmenter.name, segmenter.cache
-    return resized
-
-
-def _preprocessing(model: Sam, name: str, architecture: str) -> Preprocessing:
-    return PREPROCESSINGS[name](
-        model.image_encoder.img_size, architectures()[architecture].prompt_frame
+        image_size=None if size is None else int(size),
     )
 
 
-def _architecture(name: str, of: str) -> Architecture:
+def _known_architecture(name: str, path: str | Path) -> Architecture:
     if name not in architectures():
         raise InputError(
-            f"architecture {name!r} of {of} is unknown; choose one of {', '.join(architectures())}"
+            f"architecture {name!r} of {path} is unknown; choose one of "
+            f"{', '.join(architectures())}"
         )
     return architectures()[name]
-
-
-def _load_model(path: Path, architecture: str) -> Sam:
-    return _fill(read_weights(path)[0], architecture, path)
 
 
 def _fill(weights: dict[str, Tensor], architecture: str, path: Path) -> Sam:
@@ -260,13 +262,7 @@ def _fill(weights: dict[str, Tensor], architecture: str, path: Path) -> Sam:
 def check_weights(
     weights: Mapping[str, Tensor], expected: Mapping[str, Tensor], architecture: str, path: Path
 ) -> None:
-    """Compare a file's tensors with the architecture's, by name and shape.
-
-    Raises
-    ------
-    InputError
-        Naming the file, what was expected and what came.
-    """
+    """Compare a file's tensors with the architecture's; InputError names the first that differs."""
     differing = [
         key for key in expected.keys() & weights.keys() if weights[key].shape != expected[key].shape
     ]

@@ -1,9 +1,9 @@
-"""What the encoder made of a slice, and a content-addressed cache of it.
+"""Image embeddings, and a content-addressed cache of them.
 
 A ViT-B pass over one slice takes seconds on a CPU, a prompt a few hundredths. So each slice is
 encoded once: the key of an embedding is a hash of everything it depends on (the image's bytes,
-shape and dtype, the weights, the preprocessing, the precision), and whoever asks for the same key
-gets the same embedding.
+shape and dtype, the weights, the preprocessing, the precision), and the same key gives the same
+embedding.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import torch
@@ -23,13 +23,9 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
-from mskseg.errors import InputError
 from mskseg.models.weights import write_safetensors
 
-StoredDtype = Literal["float16", "float32"]
-
 _LOGGER = logging.getLogger(__name__)
-_DTYPES: dict[str, torch.dtype] = {"float16": torch.float16, "float32": torch.float32}
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,35 +84,25 @@ class EmbeddingCache:
     Parameters
     ----------
     folder : path-like, optional
-        Where to keep one safetensors file per embedding (2 MB in half precision for SAM). Without
-        it nothing is written. Files are written atomically; a damaged one is noticed by its
-        checksum, counted in `n_damaged`, logged, and computed again. Delete the folder to clear it.
-    stored_dtype : {"float16", "float32"}
-        What the folder holds. Half precision halves it; then embeddings are rounded before
-        their *first* use too, so that a second run repeats the first one exactly.
+        Where to keep one safetensors file per embedding, in half precision (2 MB for SAM). Then
+        embeddings are rounded before their *first* use too, so that a second run repeats the first
+        one exactly. Files are written atomically; a damaged one is noticed by its checksum, logged,
+        and computed again. Delete the folder to clear it.
     max_memory_mb : float
         Least recently used embeddings are dropped from memory beyond this. The default holds 128
         slices of SAM, more than a typical volume has.
+
+    Attributes
+    ----------
+    n_hits, n_misses : int
+        Embeddings found, and computed.
     """
 
-    def __init__(
-        self,
-        folder: str | Path | None = None,
-        *,
-        stored_dtype: StoredDtype = "float16",
-        max_memory_mb: float = 512.0,
-    ) -> None:
-        if stored_dtype not in _DTYPES:
-            raise InputError(
-                f"embeddings cannot be stored as {stored_dtype!r}; choose one of "
-                f"{', '.join(_DTYPES)}"
-            )
+    def __init__(self, folder: str | Path | None = None, *, max_memory_mb: float = 512.0) -> None:
         self.folder = None if folder is None else Path(folder)
-        self.stored_dtype: StoredDtype = stored_dtype
         self.max_memory_bytes = int(max_memory_mb * 2**20)
         self.n_hits = 0
         self.n_misses = 0
-        self.n_damaged = 0
         self._memory: OrderedDict[str, ImageEmbedding] = OrderedDict()
 
     def __len__(self) -> int:
@@ -130,7 +116,7 @@ class EmbeddingCache:
     def get(
         self, key: str, compute: Callable[[], ImageEmbedding], *, device: torch.device
     ) -> ImageEmbedding:
-        """Give the embedding of `key`: from memory, else from the folder, else by `compute`.
+        """Get the embedding of `key`: from memory, else from the folder, else by `compute`.
 
         Parameters
         ----------
@@ -155,10 +141,6 @@ class EmbeddingCache:
         self._remember(found)
         return found
 
-    def clear(self) -> None:
-        """Forget what is in memory; the folder stays."""
-        self._memory.clear()
-
     def _from_memory(self, key: str, device: torch.device) -> ImageEmbedding | None:
         found = self._memory.get(key)
         return found and replace(found, features=found.features.to(device))
@@ -175,14 +157,13 @@ class EmbeddingCache:
     def _path(self, key: str) -> Path | None:
         if self.folder is None:
             return None
-        # The two dtypes lie side by side: switching never reads the other's rounding.
-        return self.folder / self.stored_dtype / key[:2] / f"{key}.safetensors"
+        return self.folder / "float16" / key[:2] / f"{key}.safetensors"
 
     def _store(self, embedding: ImageEmbedding) -> ImageEmbedding:
         path = self._path(embedding.key)
         if path is None:
             return embedding
-        stored = embedding.features.cpu().to(_DTYPES[self.stored_dtype]).contiguous()
+        stored = embedding.features.cpu().half().contiguous()
         metadata = {
             "original_size": json.dumps(embedding.original_size),
             "fingerprint": embedding.fingerprint,
@@ -197,23 +178,20 @@ class EmbeddingCache:
         if path is None or not path.exists():
             return None
         try:
-            with safe_open(path, framework="pt") as file:
-                metadata, stored = file.metadata(), file.get_tensor("features")
-            intact = _sha256(stored) == metadata["sha256"]
-            height, width = json.loads(metadata["original_size"])
-            fingerprint, encode_s = metadata["fingerprint"], float(metadata["encode_s"])
+            return _read_file(path, key, device)
         except (SafetensorError, OSError, ValueError, KeyError, TypeError) as error:
-            self._report_damage(path, str(error))
+            _LOGGER.warning("embedding %s is damaged (%s); it is computed again", path, error)
             return None
-        if not intact:
-            self._report_damage(path, "its checksum does not match")
-            return None
-        features = stored.float().to(device)
-        return ImageEmbedding(features, (height, width), key, fingerprint, encode_s)
 
-    def _report_damage(self, path: Path, reason: str) -> None:
-        self.n_damaged += 1
-        _LOGGER.warning("embedding %s is damaged (%s); it is computed again", path, reason)
+
+def _read_file(path: Path, key: str, device: torch.device) -> ImageEmbedding:
+    with safe_open(path, framework="pt") as file:
+        metadata, stored = file.metadata(), file.get_tensor("features")
+    if _sha256(stored) != metadata["sha256"]:
+        raise ValueError("its checksum does not match")
+    height, width = json.loads(metadata["original_size"])
+    encode_s, features = float(metadata["encode_s"]), stored.float().to(device)
+    return ImageEmbedding(features, (height, width), key, metadata["fingerprint"], encode_s)
 
 
 def _sha256(tensor: Tensor) -> str:

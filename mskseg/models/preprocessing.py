@@ -1,4 +1,4 @@
-"""What a slice and its prompts look like to the model: SAM's way and MedSAM's way, each exact.
+"""Turn slices and prompts into a model's input: SAM's way and MedSAM's way, each exact.
 
 Both take the project's conventions (half-open continuous pixels of the original slice, see
 `mskseg.volume`) and give what the upstream code would have given its model for the same
@@ -31,7 +31,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 import torch
@@ -60,17 +60,13 @@ class Preprocessing(ABC):
         Where half-open coordinates become pixel indices; see the module's docstring.
     """
 
+    name: ClassVar[PreprocessingName]  # in the manifest
     image_size: int
     prompt_frame: PromptFrame = "upstream"
 
-    @property
-    @abstractmethod
-    def name(self) -> PreprocessingName:
-        """The name used in the manifest."""
-
     @abstractmethod
     def input_size(self, original_size: Size) -> Size:
-        """Give the (height, width) that a slice of `original_size` takes up in the frame."""
+        """Compute the (height, width) that a slice of `original_size` takes up in the frame."""
 
     @abstractmethod
     def image_tensor(self, image: NDArray[np.uint8], sam: Sam) -> Tensor:
@@ -122,13 +118,10 @@ class Preprocessing(ABC):
 class SamPreprocessing(Preprocessing):
     """`segment_anything.SamPredictor`'s: bit-equal input, the same prompts, the same masks."""
 
-    @property
-    def name(self) -> PreprocessingName:
-        """The name used in the manifest."""
-        return "sam"
+    name: ClassVar[PreprocessingName] = "sam"
 
     def input_size(self, original_size: Size) -> Size:
-        """Give the (height, width) of the slice with its longest side at S, before padding."""
+        """Scale (height, width) so that the longest side is S, before padding."""
         height, width = ResizeLongestSide.get_preprocess_shape(*original_size, self.image_size)
         if min(height, width) < 1:
             raise InputError(
@@ -156,13 +149,10 @@ class SamPreprocessing(Preprocessing):
 class MedSamPreprocessing(Preprocessing):
     """MedSAM's, as its published inference script does it (`MedSAM_Inference.py`)."""
 
-    @property
-    def name(self) -> PreprocessingName:
-        """The name used in the manifest."""
-        return "medsam"
+    name: ClassVar[PreprocessingName] = "medsam"
 
     def input_size(self, original_size: Size) -> Size:  # noqa: ARG002  (the interface's)
-        """Give (S, S): both sides are stretched, whatever the aspect."""
+        """Stretch both sides to S, whatever the aspect."""
         return self.image_size, self.image_size
 
     def image_tensor(self, image: NDArray[np.uint8], sam: Sam) -> Tensor:
@@ -222,8 +212,8 @@ def as_rgb_uint8(image: NDArray[Any]) -> NDArray[np.uint8]:
     is_rgb = image.ndim == 3 and image.shape[2] == 3 and image.dtype == np.uint8
     if image.size == 0 or not (image.ndim == 2 or is_rgb):
         raise InputError(
-            f"an image of shape {image.shape} and dtype {image.dtype} came, expected (H, W) of any "
-            "real dtype or (H, W, 3) uint8; give one slice at a time"
+            "expected an image (H, W) of any real dtype or (H, W, 3) uint8, got shape "
+            f"{image.shape} and dtype {image.dtype}; pass one slice at a time"
         )
     if is_rgb:
         return np.ascontiguousarray(image)
@@ -234,7 +224,7 @@ def _grey_uint8(image: NDArray[Any]) -> NDArray[np.uint8]:
     if image.dtype == np.uint8:
         return image.astype(np.uint8, copy=False)
     if image.dtype.kind not in "biuf":
-        raise InputError(f"an image of dtype {image.dtype} came, expected real numbers")
+        raise InputError(f"expected an image of real numbers, got dtype {image.dtype}")
     values = image.astype(np.float64)
     n_bad = int(np.count_nonzero(~np.isfinite(values)))
     if n_bad:

@@ -1,4 +1,4 @@
-"""Embed a slice once, then answer prompts about it: the wrapper around a SAM-like model."""
+"""Embed a slice once, then predict masks from prompts: the wrapper around a SAM-like model."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _CHUNK_SIZES = {"cpu": 2, "mps": 16, "cuda": 64}
 
 @dataclass(frozen=True, eq=False)
 class Prediction:
-    """The answers to N prompts, M masks each (1, or 3 with ``multimask=True``).
+    """Masks of N prompts, M each (1, or 3 with ``multimask=True``).
 
     Attributes
     ----------
@@ -102,8 +102,8 @@ class Segmenter:
             raise InputError(f"precision {precision!r} is unknown; choose float32 or bfloat16")
         if preprocessing.image_size != model.image_encoder.img_size:
             raise InputError(
-                f"preprocessing for {preprocessing.image_size} px came with a model that takes "
-                f"{model.image_encoder.img_size} px; give both the same size"
+                f"expected a preprocessing for {model.image_encoder.img_size} px, as the model takes, "
+                f"got {preprocessing.image_size} px; give both the same size"
             )
         self.model = model.to(self.device).eval()
         self.preprocessing = preprocessing
@@ -197,7 +197,7 @@ class Segmenter:
         mask_logits: ArrayLike | None = None,
         multimask: bool = False,
     ) -> Prediction:
-        """Answer N prompts about an embedded slice.
+        """Predict masks of an embedded slice for N prompts.
 
         A prompt is a box, P points, an earlier mask, or any of them together; what is given must
         agree in N. Coordinates are continuous pixels of the original slice.
@@ -215,7 +215,7 @@ class Segmenter:
         point_labels : (N, P) or (P,) int, optional
             1 inside the object, 0 outside; needed with `point_coords`.
         mask_logits : (N, h, w) or (h, w) float, optional
-            `Prediction.low_res_logits` of an earlier answer, one per prompt.
+            `Prediction.low_res_logits` of an earlier prediction, one per prompt.
         multimask : bool
             Give three masks a prompt (whole, part, sub-part) instead of one. MedSAM's authors
             train and use one mask and boxes only; the rest is possible but means little there.
@@ -234,8 +234,8 @@ class Segmenter:
         """
         if not isinstance(embedding, ImageEmbedding):
             raise InputError(
-                f"a {type(embedding).__name__} came where an embedding was expected; "
-                "give predict what segmenter.embed(image) returns"
+                f"expected an embedding, got {type(embedding).__name__}; "
+                "pass what segmenter.embed(image) returns"
             )
         if embedding.fingerprint != self.encoder_fingerprint:
             raise InputError(

@@ -1,4 +1,8 @@
-"""Dice over input resolution, in both readings (see `mskseg.models.resolution`)."""
+"""Dice over input resolution, in two readings: a coarser image, or an encoder of another size.
+
+Hu 2023 compares 224, 512 and 1024 pixels without saying which of the two is meant. SAM's own
+preprocessing enlarges any image to its frame, so a coarser image costs detail and nothing else.
+"""
 
 from __future__ import annotations
 
@@ -9,16 +13,46 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from PIL import Image
 
 from mskseg.case import Case, CaseSlice
 from mskseg.errors import InputError
 from mskseg.evaluation.metrics import dice
-from mskseg.models.resolution import at_frame_size, coarsened
+from mskseg.models.frame_size import at_frame_size
 from mskseg.models.segmenter import Segmenter
 from mskseg.prompts import MIN_AREA_MM2, Prompt
 from mskseg.prompts.plans import OracleBox, OraclePlan
 
 COARSER_IMAGE, OTHER_FRAME = "coarser image", "encoder at another size"
+
+
+def coarsened(image: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
+    """Shrink a slice so that its longest side has `size` pixels (area average, antialiased).
+
+    Parameters
+    ----------
+    image : (H, W) uint8
+    size : int
+        At most the longest side: nothing is gained by enlarging.
+
+    Returns
+    -------
+    (h, w) uint8
+        The grid covers the same field, so coordinates scale by h / H and w / W.
+
+    Raises
+    ------
+    InputError
+        If the size is not between 1 and the longest side.
+    """
+    longest = max(image.shape)
+    if not 1 <= size <= longest:
+        raise InputError(f"expected a longest side of 1 to {longest} pixels, got {size}")
+    height, width = (max(1, round(n * size / longest)) for n in image.shape)
+    shrunk: NDArray[np.uint8] = np.asarray(
+        Image.fromarray(image).resize((width, height), Image.Resampling.BOX)
+    )
+    return shrunk
 
 
 def score_resolutions(

@@ -68,5 +68,5 @@ def test_nothing_found_stays_nothing():
 
 
 def test_a_grid_without_points_is_refused(segmenter, image):
-    with pytest.raises(InputError, match="a grid of 0 points a side"):
+    with pytest.raises(InputError, match="expected 1 grid point a side or more, got 0"):
         grid_candidates(segmenter, image, points_per_side=0)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import pickle
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
 from safetensors.torch import save_file
 
+from mskseg import registry
 from mskseg.errors import InputError
 from mskseg.models import checkpoints
 from mskseg.models.checkpoints import Architecture, architectures, load_segmenter, save_weights
@@ -23,7 +25,7 @@ def small(monkeypatch, make_small_sam):
         "small": Architecture(make_small_sam, "model", miniature=True),
         "wide": Architecture(lambda: make_small_sam(image_size=192)),
     }
-    monkeypatch.setattr(checkpoints, "ARCHITECTURES", known)
+    monkeypatch.setattr(checkpoints, "architectures", lambda: known)
     return make_small_sam()
 
 
@@ -198,7 +200,8 @@ def test_a_named_model_is_fetched_checked_and_built(monkeypatch, make_small_sam,
     torch.manual_seed(3)
     sam, path = make_small_sam(), tmp_path / "sam.pth"
     torch.save(sam.state_dict(), path)
-    monkeypatch.setattr(checkpoints, "ARCHITECTURES", {"vit_b": Architecture(make_small_sam)})
+    known = {"vit_b": Architecture(make_small_sam)}
+    monkeypatch.setattr(checkpoints, "architectures", lambda: known)
     monkeypatch.setattr(checkpoints, "fetch", lambda name: {"weights": path})
     medsam = load_segmenter("medsam_vit_b")
     assert (medsam.name, medsam.preprocessing.name, medsam.learned_iou) == (
@@ -210,10 +213,9 @@ def test_a_named_model_is_fetched_checked_and_built(monkeypatch, make_small_sam,
 
 
 def test_missing_builtin_weights_are_never_replaced_by_random_ones(monkeypatch, tmp_path):
-    manifest = checkpoints.load_manifest()
-    monkeypatch.setattr(checkpoints, "load_manifest", lambda: manifest)
-    monkeypatch.setattr(checkpoints.resources, "files", lambda _: tmp_path)
-    with pytest.raises(InputError, match="built-in weights of sam_vit_mini are missing"):
+    empty = SimpleNamespace(submodule_search_locations=[str(tmp_path)])
+    monkeypatch.setattr(registry, "find_spec", lambda _: empty)
+    with pytest.raises(InputError, match="mskseg_mini has no file .*install it again"):
         load_segmenter("sam_vit_mini")
 
 

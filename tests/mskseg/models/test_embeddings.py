@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from mskseg.errors import InputError, OutputError
+from mskseg.errors import OutputError
 from mskseg.models.embeddings import EmbeddingCache, embedding_key
 from mskseg.models.preprocessing import SamPreprocessing
 from mskseg.models.segmenter import Segmenter
@@ -56,13 +56,10 @@ def test_nothing_is_written_unless_a_folder_is_given(with_cache, scan, tmp_path,
     assert list(tmp_path.rglob("*")) == []
 
 
-@pytest.mark.parametrize("stored_dtype", ["float16", "float32"])
-def test_a_second_session_reads_exactly_what_the_first_used(
-    with_cache, scan, tmp_path, stored_dtype
-):
+def test_a_second_session_reads_exactly_what_the_first_used(with_cache, scan, tmp_path):
     image = scan((40, 50))
-    first = with_cache(EmbeddingCache(tmp_path, stored_dtype=stored_dtype)).embed(image)
-    cache = EmbeddingCache(tmp_path, stored_dtype=stored_dtype)
+    first = with_cache(EmbeddingCache(tmp_path)).embed(image)
+    cache = EmbeddingCache(tmp_path)
     second = with_cache(cache).embed(image)
     assert (cache.n_hits, cache.n_misses) == (1, 0)
     assert torch.equal(first.features, second.features)
@@ -74,15 +71,13 @@ def test_a_second_session_reads_exactly_what_the_first_used(
     )
 
 
-def test_float32_keeps_every_bit_and_float16_half_the_size(with_cache, segmenter, scan, tmp_path):
+def test_a_folder_keeps_half_precision(with_cache, segmenter, scan, tmp_path):
     image = scan((40, 50))
     exact = segmenter.embed(image).features
-    full = with_cache(EmbeddingCache(tmp_path, stored_dtype="float32")).embed(image).features
-    half = with_cache(EmbeddingCache(tmp_path, stored_dtype="float16")).embed(image).features
-    assert torch.equal(full, exact)
+    half = with_cache(EmbeddingCache(tmp_path)).embed(image).features
     assert 0 < (half - exact).abs().max() < 0.01
-    sizes = {path.parents[1].name: path.stat().st_size for path in tmp_path.rglob("*.safetensors")}
-    assert sizes["float16"] < 0.6 * sizes["float32"]
+    (path,) = tmp_path.rglob("*.safetensors")
+    assert exact.numel() * 2 <= path.stat().st_size < 0.6 * exact.numel() * 4
 
 
 def damage_by_flipping(path):
@@ -109,11 +104,11 @@ def test_a_damaged_entry_is_noticed_and_rebuilt(with_cache, scan, tmp_path, capl
     cache = EmbeddingCache(tmp_path)
     with caplog.at_level(logging.WARNING):
         assert torch.equal(with_cache(cache).embed(image).features, expected)
-    assert (cache.n_damaged, cache.n_misses) == (1, 1)
-    assert "computed again" in caplog.text
+    assert cache.n_misses == 1
+    assert caplog.text.count("computed again") == 1
     fresh = EmbeddingCache(tmp_path)
     with_cache(fresh).embed(image)
-    assert (fresh.n_damaged, fresh.n_hits) == (0, 1)
+    assert (fresh.n_hits, fresh.n_misses) == (1, 0)
 
 
 def test_no_partial_file_is_left_when_writing_fails(with_cache, scan, tmp_path, monkeypatch):
@@ -125,8 +120,3 @@ def test_no_partial_file_is_left_when_writing_fails(with_cache, scan, tmp_path, 
     with pytest.raises(OutputError, match="No space left"):
         with_cache(EmbeddingCache(tmp_path)).embed(scan((40, 40)))
     assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
-
-
-def test_an_unknown_dtype_is_refused(tmp_path):
-    with pytest.raises(InputError, match="float16, float32"):
-        EmbeddingCache(tmp_path, stored_dtype="int8")

@@ -348,7 +348,9 @@ def test_a_missing_device_is_refused(device):
 def test_unknown_precision_and_wrong_size_are_refused(small_sam):
     with pytest.raises(InputError, match="choose float32 or bfloat16"):
         Segmenter(small_sam, SamPreprocessing(128), name="x", precision="float16")
-    with pytest.raises(InputError, match="256 px came with a model that takes 128"):
+    with pytest.raises(
+        InputError, match="expected a preprocessing for 128 px, as the model takes, got 256"
+    ):
         Segmenter(small_sam, SamPreprocessing(256), name="x")
 
 

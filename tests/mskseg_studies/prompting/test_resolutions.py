@@ -10,7 +10,12 @@ import pytest
 from mskseg.errors import InputError
 from mskseg.prompts.plans import OracleBox, OraclePoint
 from mskseg_studies.prompting import resolutions
-from mskseg_studies.prompting.resolutions import COARSER_IMAGE, OTHER_FRAME, score_resolutions
+from mskseg_studies.prompting.resolutions import (
+    COARSER_IMAGE,
+    OTHER_FRAME,
+    coarsened,
+    score_resolutions,
+)
 
 
 class FilledBoxes:
@@ -114,7 +119,7 @@ def test_another_frame_gets_the_full_image(rectangle, monkeypatch):
 
 
 def test_an_image_cannot_be_shrunk_to_more_than_it_has(rectangle):
-    with pytest.raises(InputError, match="a longest side of 200 came, expected 1 to 128"):
+    with pytest.raises(InputError, match="expected a longest side of 1 to 128 pixels, got 200"):
         shrunk(rectangle, [200])
 
 
@@ -123,3 +128,26 @@ def test_nothing_to_ask_for_is_said(draw_case):
     labels[0, 3:5, 3:5] = 1
     with pytest.raises(InputError, match="no tissue to ask for"):
         shrunk(draw_case(labels), [20])
+
+
+def test_shrinking_averages_areas_and_keeps_the_proportions():
+    image = np.zeros((40, 80), np.uint8)
+    image[:20, :40] = 200
+    image[10, 10] = 120
+    small = coarsened(image, 8)
+    assert small.shape == (4, 8)
+    assert small.dtype == np.uint8
+    assert small[0, 0] == 200
+    assert small[1, 1] == round(200 - 80 / 100)  # one pixel of a hundred
+    assert (small[2:] == 0).all()
+
+
+def test_the_full_size_is_the_image_itself():
+    image = np.arange(60, dtype=np.uint8).reshape(6, 10)
+    assert np.array_equal(coarsened(image, 10), image)
+
+
+@pytest.mark.parametrize("size", [0, 11])
+def test_a_size_that_does_not_fit_is_refused(size):
+    with pytest.raises(InputError, match=f"expected a longest side of 1 to 10 pixels, got {size}"):
+        coarsened(np.zeros((6, 10), np.uint8), size)

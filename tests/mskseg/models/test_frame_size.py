@@ -1,4 +1,4 @@
-"""Two readings of resolution: a coarser image, and an encoder whose positions are interpolated."""
+"""An encoder on a frame of another size: its positions are interpolated."""
 
 from __future__ import annotations
 
@@ -8,30 +8,7 @@ import torch
 
 import mskseg
 from mskseg.errors import InputError
-from mskseg.models.resolution import _resized_distances, at_frame_size, coarsened
-
-
-def test_shrinking_averages_areas_and_keeps_the_proportions():
-    image = np.zeros((40, 80), np.uint8)
-    image[:20, :40] = 200
-    image[10, 10] = 120
-    small = coarsened(image, 8)
-    assert small.shape == (4, 8)
-    assert small.dtype == np.uint8
-    assert small[0, 0] == 200
-    assert small[1, 1] == round(200 - 80 / 100)  # one pixel of a hundred
-    assert (small[2:] == 0).all()
-
-
-def test_the_full_size_is_the_image_itself():
-    image = np.arange(60, dtype=np.uint8).reshape(6, 10)
-    assert np.array_equal(coarsened(image, 10), image)
-
-
-@pytest.mark.parametrize("size", [0, 11])
-def test_a_size_that_does_not_fit_is_refused(size):
-    with pytest.raises(InputError, match=f"a longest side of {size} came, expected 1 to 10"):
-        coarsened(np.zeros((6, 10), np.uint8), size)
+from mskseg.models.frame_size import _resized_distances, at_frame_size
 
 
 def test_at_its_own_size_a_vit_is_the_same(segmenter, scan):
@@ -117,10 +94,10 @@ def test_the_miniature_runs_at_other_sizes_and_has_no_positions_to_interpolate(s
 
 @pytest.mark.parametrize("size", [0, 8, 100])
 def test_a_frame_is_a_whole_number_of_cells(segmenter, size):
-    with pytest.raises(InputError, match=f"a frame of {size} px came; small takes multiples of 16"):
+    with pytest.raises(InputError, match=f"multiple of 16 px for small, got {size}"):
         at_frame_size(segmenter, size)
 
 
 def test_the_coarsest_layer_decides_for_the_miniature():
-    with pytest.raises(InputError, match="takes multiples of 32 px"):
+    with pytest.raises(InputError, match="expected a frame of a multiple of 32 px"):
         at_frame_size(mskseg.load_segmenter("sam_vit_mini"), 144)

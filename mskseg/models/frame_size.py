@@ -1,9 +1,7 @@
-"""Two readings of "input resolution": a coarser image, or an encoder that runs at another size.
+"""An image encoder that runs on a frame of another size than it was trained at.
 
-Hu 2023 compares 224, 512 and 1024 pixels without saying which of the two is meant. SAM's own
-preprocessing enlarges any image to its frame, so a coarser image costs detail and nothing else;
-running the encoder at another size changes the number of cells, for which position embeddings have
-to be interpolated.
+The number of cells changes with the frame, so a vision transformer's position embeddings have to be
+interpolated.
 """
 
 from __future__ import annotations
@@ -12,10 +10,7 @@ import copy
 from dataclasses import replace
 from typing import Any
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
-from PIL import Image
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -23,37 +18,8 @@ from mskseg.errors import InputError
 from mskseg.models.segmenter import Segmenter
 
 
-def coarsened(image: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
-    """Shrink a slice so that its longest side has `size` pixels (area average, antialiased).
-
-    Parameters
-    ----------
-    image : (H, W) uint8
-    size : int
-        At most the longest side: nothing is gained by enlarging.
-
-    Returns
-    -------
-    (h, w) uint8
-        The grid covers the same field, so coordinates scale by h / H and w / W.
-
-    Raises
-    ------
-    InputError
-        If the size is not between 1 and the longest side.
-    """
-    longest = max(image.shape)
-    if not 1 <= size <= longest:
-        raise InputError(f"a longest side of {size} came, expected 1 to {longest} pixels")
-    height, width = (max(1, round(n * size / longest)) for n in image.shape)
-    shrunk: NDArray[np.uint8] = np.asarray(
-        Image.fromarray(image).resize((width, height), Image.Resampling.BOX)
-    )
-    return shrunk
-
-
 def at_frame_size(segmenter: Segmenter, size: int) -> Segmenter:
-    """Give a copy of a segmenter whose encoder runs on a frame of another size.
+    """Copy a segmenter, with an encoder that runs on a frame of another size.
 
     Parameters
     ----------
@@ -75,13 +41,14 @@ def at_frame_size(segmenter: Segmenter, size: int) -> Segmenter:
     Raises
     ------
     InputError
-        If the size is no such multiple.
+        If the size is not such a multiple.
     """
-    cell_px = _cell_px(segmenter)
+    prompt_encoder = segmenter.model.prompt_encoder
+    cell_px = segmenter.preprocessing.image_size // prompt_encoder.image_embedding_size[0]
     coarsest_px: int = getattr(segmenter.model.image_encoder, "coarsest_px", cell_px)
     if size < coarsest_px or size % coarsest_px:
         raise InputError(
-            f"a frame of {size} px came; {segmenter.name} takes multiples of {coarsest_px} px"
+            f"expected a frame of a multiple of {coarsest_px} px for {segmenter.name}, got {size}"
         )
     shared = {id(weight): weight for weight in segmenter.model.parameters()}
     model, cells = copy.deepcopy(segmenter.model, shared), size // cell_px
@@ -103,11 +70,6 @@ def at_frame_size(segmenter: Segmenter, size: int) -> Segmenter:
     )
 
 
-def _cell_px(segmenter: Segmenter) -> int:
-    cells: int = segmenter.model.prompt_encoder.image_embedding_size[0]
-    return segmenter.preprocessing.image_size // cells
-
-
 def _interpolate_positions(encoder: Any, cells: int) -> None:
     """Resize a ViT's absolute embedding (1, h, w, C), and the relative ones of global attention."""
     before = encoder.pos_embed.shape[1]
@@ -126,11 +88,9 @@ def _interpolate_positions(encoder: Any, cells: int) -> None:
 
 
 def _resized_distances(table: Tensor, before: int, cells: int) -> Tensor:
-    """Interpolate a table (2 before - 1, C) of distances -(before - 1)..before - 1 in cells.
-
-    A distance of one new cell is before / cells old ones. Distances that the old frame did not hold
-    get the vector of its largest.
-    """
+    """Interpolate a table (2 before - 1, C) of distances -(before - 1)..before - 1 in cells."""
+    # A distance of one new cell is before / cells old ones. Distances that the old frame did not
+    # hold get the vector of its largest.
     last = 2 * before - 2
     distances = torch.arange(1 - cells, cells, device=table.device) * (before / cells)
     places = (distances + before - 1).clamp(0, last)

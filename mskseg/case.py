@@ -5,9 +5,9 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import KW_ONLY, dataclass, field
 from functools import cached_property
-from typing import Protocol, Self, overload
+from typing import Literal, Self, overload
 
 import numpy as np
 import numpy.typing as npt
@@ -17,35 +17,54 @@ from mskseg.errors import InputError
 from mskseg.intensities import check_image, to_8_bit, window_of
 from mskseg.volume import Array, LabelMap, Plane, Volume, check_same_grid
 
+TissueKind = Literal[
+    "muscle", "bone", "cartilage", "meniscus", "disc", "vertebra", "fat", "canal", "other"
+]
+"""Tissues that studies speak of together; `data_manifest.yaml` says which label is which."""
 
-class Named(Protocol):
-    """What a `Case` says of itself, which is also known of one that is not read yet."""
+
+@dataclass(frozen=True, eq=False)
+class CaseDescription:
+    """What is known about a scan without its voxels.
+
+    Attributes
+    ----------
+    subject : str
+        Whose image it is; splits keep a subject together.
+    tissues : mapping of int to str
+        Names of labels; a label without a name is called "label 13" (see `tissue`).
+    kinds : mapping of int to TissueKind
+        Kinds of labels; a label without one is "other" (see `kind`).
+    anatomy, sequence, dataset, reference_provenance, site, side, visit, severity : str
+        What tables group by and captions say.
+    """
+
+    subject: str
+    _: KW_ONLY
+    tissues: Mapping[int, str] = field(default_factory=dict)
+    kinds: Mapping[int, TissueKind] = field(default_factory=dict)
+    anatomy: str = "unknown"
+    sequence: str = "unknown"
+    dataset: str = "own data"
+    reference_provenance: str = "unknown"
+    site: str = ""
+    side: str = ""
+    visit: str = ""
+    severity: str = ""
 
     @property
-    def subject(self) -> str:
-        """Whose image it is."""
+    def name(self) -> str:
+        """Dataset, subject, sequence and, where known, side and visit, with slashes between."""
+        parts = (self.dataset, self.subject, self.sequence, self.side, self.visit)
+        return "/".join(filter(None, parts))
 
-    @property
-    def sequence(self) -> str:
-        """How it was acquired."""
+    def tissue(self, label: int) -> str:
+        """Name of a label, "label 13" where none is known."""
+        return self.tissues.get(label, f"label {label}")
 
-    @property
-    def dataset(self) -> str:
-        """Where it comes from."""
-
-    @property
-    def side(self) -> str:
-        """Left, right or unknown."""
-
-    @property
-    def visit(self) -> str:
-        """Which of several examinations."""
-
-
-def case_name(case: Named) -> str:
-    """Dataset, subject, sequence and, where known, side and visit, with slashes between."""
-    parts = (case.dataset, case.subject, case.sequence, case.side, case.visit)
-    return "/".join(filter(None, parts))
+    def kind(self, label: int) -> TissueKind:
+        """Kind of tissue of a label, "other" where none is known."""
+        return self.kinds.get(label, "other")
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,7 +91,7 @@ class CaseSlice:
 
 
 @dataclass(frozen=True, eq=False)
-class Case:
+class Case(CaseDescription):
     """One image of one subject, with its reference and where they come from.
 
     Parameters
@@ -82,10 +101,8 @@ class Case:
     image : Volume
     reference : LabelMap or None
         On the image's grid.
-    tissues : mapping of int to str
-        Names of labels; a label without a name is called "label 13" (see `tissue`).
-    anatomy, sequence, dataset, reference_provenance, site, side, visit, severity : str
-        What tables group by and captions say.
+    tissues, kinds, anatomy, sequence, ...
+        See `CaseDescription`; by keyword.
 
     Raises
     ------
@@ -94,18 +111,8 @@ class Case:
         another grid, or if it holds no label.
     """
 
-    subject: str
     image: Volume
     reference: LabelMap | None = None
-    tissues: Mapping[int, str] = field(default_factory=dict)
-    anatomy: str = "unknown"
-    sequence: str = "unknown"
-    dataset: str = "own data"
-    reference_provenance: str = "unknown"
-    site: str = ""
-    side: str = ""
-    visit: str = ""
-    severity: str = ""
 
     def __post_init__(self) -> None:
         _check_kind(self.image, Volume, what=f"the image of {self.name}")
@@ -119,11 +126,6 @@ class Case:
                     f"the label map of {self.name} holds no label, every voxel is 0; "
                     "give the label map that belongs to the image"
                 )
-
-    @property
-    def name(self) -> str:
-        """Dataset, subject, sequence and, where known, side and visit, with slashes between."""
-        return case_name(self)
 
     @property
     def plane(self) -> Plane:
@@ -152,10 +154,6 @@ class Case:
             for k in range(volume.shape[2]):  # slab by slab: no copy of the volume
                 digest.update(np.ascontiguousarray(volume.array[:, :, k]).data)
         return digest.hexdigest()
-
-    def tissue(self, label: int) -> str:
-        """Name of a label, "label 13" where none is known."""
-        return self.tissues.get(label, f"label {label}")
 
     def slice(self, k: int, plane: Plane | None = None) -> CaseSlice:
         """Slice number k of a plane (default: the acquired one).

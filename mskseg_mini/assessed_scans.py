@@ -31,7 +31,7 @@ REAL: dict[str, Plane] = {
 """Real scans and the plane each is judged in."""
 
 _THIN = ("cartilage", "meniscus")
-_NO_BAR = ("subcutaneous fat", "spinal canal")  # neither bone, disc, muscle nor thin
+_NO_BAR = ("fat", "canal")  # neither bone, disc, muscle nor thin
 _OWN_BAR: dict[str, dict[str, tuple[str, ...]]] = {
     "qmritools_thigh": {"femur": ("femur left", "femur right")},
     "tptbox_vertebra": {k: (k,) for k in ("vertebral body", "intervertebral disc")},
@@ -49,11 +49,11 @@ class ScanSizes:
     real_slice_step: int = 1  # of real scans: there is one person each
 
 
-def tissue_group(tissue: str) -> str:
-    """Give the group of bars that a phantom's tissue belongs to: "solid", "thin" or "no bar"."""
-    if any(word in tissue for word in _THIN):
+def bar_group(kind: str) -> str:
+    """Give the group of bars that a kind of tissue belongs to: "solid", "thin" or "no bar"."""
+    if kind in _THIN:
         return "thin"
-    return "no bar" if tissue in _NO_BAR else "solid"
+    return "no bar" if kind in _NO_BAR else "solid"
 
 
 def score_phantoms(
@@ -71,7 +71,7 @@ def score_phantoms(
         for name in PHANTOMS
     ]
     table = pd.concat(tables, ignore_index=True)
-    table["group"] = table["tissue"].map(tissue_group)
+    table["group"] = table["group"].map(bar_group)
     return table
 
 

@@ -76,7 +76,10 @@ def _phantom_of(anatomy: str) -> Phantom:
 
 def _scan_real_knee(_: int, *, sequences: Sequence[str], **_options: object) -> Iterable[Case]:
     label_map = load_label_map(fetch(_REAL_KNEE, progress=False)["reference"])
-    return mskseg_phantom.scan_knee_map(label_map, _real_tissues(), sequences=sequences)
+    entry = load_manifest().datasets[_REAL_KNEE]
+    return mskseg_phantom.scan_knee_map(
+        label_map, entry.labels, kinds=entry.label_kinds, sequences=sequences
+    )
 
 
 def _describe_real_knee(
@@ -87,11 +90,8 @@ def _describe_real_knee(
     sequence: str,
     **_options: object,
 ) -> Case:
-    return knee_map_case(image, reference, _real_tissues(), sequence=sequence)
-
-
-def _real_tissues() -> Mapping[int, str]:
-    return load_manifest().datasets[_REAL_KNEE].labels
+    entry = load_manifest().datasets[_REAL_KNEE]
+    return knee_map_case(image, reference, entry.labels, kinds=entry.label_kinds, sequence=sequence)
 
 
 PHANTOMS: Mapping[str, Phantom] = {

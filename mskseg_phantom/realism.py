@@ -23,8 +23,6 @@ RealArray = NDArray[np.floating | np.integer]
 FIELD_MM = 190.0
 """Side of the square that `Limb.middle_slice` shows: a thigh and a little air."""
 
-_BONE = ("femur", "marrow", "cortex")
-_NO_MUSCLE = (*_BONE, "fat", "ilium", "septa", "vessel")
 _RAYS, _RAY_STEP_MM = 72, 0.25
 _CORTEX_WITHIN_MM, _RISE_WITHIN_MM = 22.0, 9.0
 _SQUARE_MM = 128.0
@@ -215,13 +213,12 @@ class Limb:
 
 
 def limb_of(case: Case, *, side: str = "left") -> Limb:
-    """Cut one thigh out of a case by the names of its tissues.
+    """Cut one thigh out of a case by the kinds and names of its tissues.
 
     Parameters
     ----------
     case : Case
-        Whose tissues are named: the femur by that word, everything that is neither bone nor fat
-        being muscle.
+        Whose muscles and bones are known as such, and the femur by its name.
     side : {"left", "right"}
         Where the names say a side; names without one are taken either way.
 
@@ -234,10 +231,8 @@ def limb_of(case: Case, *, side: str = "left") -> Limb:
         raise InputError(f"{case.name} has no reference; a limb is cut out by its tissues")
     other = {"left": "right", "right": "left"}[side]
     names = {label: name for label, name in case.tissues.items() if other not in name.split()}
-    bone = [k for k, name in names.items() if any(word in name.split() for word in _BONE)]
-    muscle = [
-        k for k, name in names.items() if not any(word in name.split() for word in _NO_MUSCLE)
-    ]
+    bone = [k for k, name in names.items() if case.kind(k) == "bone" and "femur" in name.split()]
+    muscle = [k for k in names if case.kind(k) == "muscle"]
     labels = case.reference.stack(case.plane)
     masks = [np.isin(labels, chosen) for chosen in (muscle, bone)]
     if not all(mask.any() for mask in masks):

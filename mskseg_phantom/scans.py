@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from types import MappingProxyType
 
-from mskseg.case import Case
+from mskseg.case import Case, TissueKind
+from mskseg.datasets.manifest import load_manifest
 from mskseg.datasets.splits import Part
 from mskseg.errors import InputError
 from mskseg.volume import LabelMap, Volume
 from mskseg_phantom.acquisition import SITES, scan_body
 from mskseg_phantom.acquisition.scanner import SUBJECT, TEXTURE, Randomness, check_site
-from mskseg_phantom.anatomies import find_anatomy
+from mskseg_phantom.anatomies import find_anatomy, knee
 from mskseg_phantom.anatomies.knee_from_labels import LabelMapKnee
 from mskseg_phantom.drawing.canvas import Side, check_shape
 from mskseg_phantom.tissue.sequences import images_of
@@ -156,11 +157,13 @@ def phantom_case(
     """Say of an image and its reference, made or read again, which phantom scan they are."""
     entry = find_anatomy(anatomy)
     person = entry.sample_subject(Randomness(seed, number, entry.stream).of(SUBJECT), number)
+    tissues = entry.tissues(entry.check_granularity(granularity))
     return Case(
         subject=subject_name(anatomy, number),
         image=image,
         reference=reference,
-        tissues=entry.tissues(entry.check_granularity(granularity)),
+        tissues=tissues,
+        kinds=_kinds_of(anatomy, tissues),
         anatomy=entry.title,
         sequence=sequence,
         dataset=dataset_name(anatomy),
@@ -169,6 +172,14 @@ def phantom_case(
         side=getattr(person, "side", ""),  # a spine has none
         severity=entry.severity(number),
     )
+
+
+def _kinds_of(anatomy: str, tissues: Mapping[int, str]) -> dict[int, TissueKind]:
+    """Take the kinds from the manifest, or from `knee.KINDS` at the knee's other granularities."""
+    entry = load_manifest().datasets[dataset_name(anatomy)]
+    known = {entry.labels[label]: kind for label, kind in entry.label_kinds.items()}
+    known.update(knee.KINDS)
+    return {label: known[name] for label, name in tissues.items()}
 
 
 def split_of(anatomy: str) -> Mapping[Part, tuple[int, ...]]:
@@ -196,6 +207,7 @@ def scan_knee_map(
     label_map: LabelMap,
     tissues: Mapping[int, str],
     *,
+    kinds: Mapping[int, TissueKind] | None = None,
     side: Side = "right",
     sequences: Iterable[str] | None = None,
     seed: int = 0,
@@ -212,7 +224,7 @@ def scan_knee_map(
     for name, image, reference in scan_body(
         body, names, shape=check_shape(shape), site=scanner, randomness=randomness
     ):
-        yield knee_map_case(image, reference, tissues, sequence=name, side=side)
+        yield knee_map_case(image, reference, tissues, kinds=kinds, sequence=name, side=side)
 
 
 def knee_map_case(
@@ -220,6 +232,7 @@ def knee_map_case(
     reference: LabelMap,
     tissues: Mapping[int, str],
     *,
+    kinds: Mapping[int, TissueKind] | None = None,
     sequence: str,
     side: Side = "right",
 ) -> Case:
@@ -229,6 +242,7 @@ def knee_map_case(
         image=image,
         reference=reference,
         tissues=tissues,
+        kinds=kinds or {},
         anatomy="knee",
         sequence=sequence,
         dataset=REAL_ANATOMY,

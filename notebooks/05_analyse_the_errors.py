@@ -39,7 +39,6 @@ from IPython.display import Markdown
 
 import mskseg
 from mskseg import display, evaluation, prompts
-from mskseg.evaluation.groups import with_group
 from mskseg_studies import errors
 from mskseg_studies.errors.recall import predictions_of
 
@@ -239,8 +238,7 @@ display.save_figure(change_axes, figures / "05_changes.png", provenance=facts)
 evaluation.write_table(changes, tables / "05_changes.csv", provenance=facts)
 
 # %%
-grouped = with_group(scored)
-muscles = grouped.query("group == 'muscle' and severity != ''")
+muscles = scored.query("group == 'muscle' and severity != ''")
 by_grade = (
     evaluation.nested_mean(muscles, by=["segmenter", "severity"]) if len(muscles) else muscles
 )
@@ -351,11 +349,11 @@ bias.round(2)
 
 # %% alt="Area error, lost concavity and roughness of each kind of tissue for each model"
 form_axes = errors.contour_error_panels(
-    grouped, title="Too large, too full, too jagged? Median and middle half of the slices"
+    scored, title="Too large, too full, too jagged? Median and middle half of the slices"
 )
 display.save_figure(form_axes[0], figures / "05_forms.png", provenance=facts)
 forms = ["area_error", "solidity_gain", "roughness_gain"]
-grouped.pivot_table(index="group", columns="segmenter", values=forms, aggfunc="median").round(2)
+scored.pivot_table(index="group", columns="segmenter", values=forms, aggfunc="median").round(2)
 
 # %% [markdown]
 # **What you see**: *area error* above 0 is too large; *solidity* gained is concavity lost; *roughness* gained is a jagged edge (not measured on sheets that are thinner than its blur). Hoyer saw in MedSAM bone too large with concavity lost, discs and vertebrae too small and jagged, thigh muscles with diffuse, jagged edges. Compare sign by sign. Agreement would not be evidence, since the second miniature was tuned by us; disagreement shows that a habit of the published model is no law.

@@ -175,6 +175,7 @@ def _listed(
         anatomy=entry.anatomy,
         sequence=entry.sequence,
         tissues=entry.labels,
+        kinds=entry.label_kinds,
         reference_provenance=_provenance(entry),
     )
     layout = entry.layout or NiftiPairsLayout()  # callers ask for those that have one
@@ -277,6 +278,7 @@ def _case(
         image=image,
         reference=reference,
         tissues=entry.labels,
+        kinds=entry.label_kinds,
         anatomy=entry.anatomy,
         sequence=sequence,
         dataset=name,

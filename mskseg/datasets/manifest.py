@@ -15,6 +15,7 @@ from typing import Annotated, Any, Literal
 import yaml
 from pydantic import (
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
     PositiveInt,
@@ -22,12 +23,15 @@ from pydantic import (
     model_validator,
 )
 
+from mskseg.case import TissueKind
 from mskseg.datasets.layouts.forms import Layout
 from mskseg.errors import InputError
 
 Access = Literal["package", "direct", "registration", "instructions"]
 Provenance = Literal["manual", "semi-automatic", "automatic", "synthetic", "unknown"]
 EntryName = Annotated[str, Field(pattern=r"^[a-z0-9_]+$")]
+# Labels as "1-4, 7"; YAML reads a lone number as one.
+Ranges = Annotated[str, BeforeValidator(str), Field(pattern=r"^\d+(-\d+)?(, *\d+(-\d+)?)*$")]
 # Plain http only for this machine: the tests' server.
 Url = Annotated[str, Field(pattern=r"^(https://|http://127\.0\.0\.1:)\S+$")]
 
@@ -136,6 +140,8 @@ class DatasetEntry(_Entry):
     labels : dict of int to str
         Tissue of each value in the reference; "label 13" where its meaning is not documented.
         Where some are named, a label map with any other value is refused.
+    kinds : dict of TissueKind to str
+        Labels of each kind of tissue, as "1-4, 7"; those left out are "other".
     layout : Layout, optional
         How a folder of many scans is ordered; its files, if any, are zip archives of that folder.
     """
@@ -146,12 +152,34 @@ class DatasetEntry(_Entry):
     reference: Reference | None = None
     files: dict[EntryName, RemoteFile] = {}
     labels: dict[PositiveInt, str] = {}
+    kinds: dict[TissueKind, Ranges] = {}
     layout: Layout | None = None
 
     @property
     def roles(self) -> Mapping[str, RemoteFile]:
         """The files by their role."""
         return self.files
+
+    @property
+    def label_kinds(self) -> dict[int, TissueKind]:
+        """The kind of each named label, where the entry gives one."""
+        return {
+            label: kind
+            for kind, ranges in self.kinds.items()
+            for label in self.labels
+            if any(low <= label <= high for low, high in _bounds(ranges))
+        }
+
+    @model_validator(mode="after")
+    def _kinds_fit(self) -> DatasetEntry:
+        for kind, ranges in self.kinds.items():
+            for low, high in _bounds(ranges):
+                of_range = {self.label_kinds.get(k) for k in self.labels if low <= k <= high}
+                if of_range != {kind}:
+                    raise ValueError(
+                        f"{kind} {low}-{high} names no label, or one of another kind too"
+                    )
+        return self
 
     @model_validator(mode="after")
     def _layout_fits(self) -> DatasetEntry:
@@ -162,6 +190,12 @@ class DatasetEntry(_Entry):
         if self.layout and any(not file.name.endswith(".zip") for file in self.files.values()):
             raise ValueError("the files of a data set with a layout are zip archives")
         return self
+
+
+def _bounds(ranges: str) -> list[tuple[int, int]]:
+    """Read "1-4, 7" as (1, 4) and (7, 7)."""
+    parts = [part.split("-") for part in ranges.split(",")]
+    return [(int(part[0]), int(part[-1])) for part in parts]
 
 
 class ModelEntry(_Entry):

@@ -70,6 +70,7 @@ COLUMNS = (
     "severity",
     "reference_provenance",
     "tissue",
+    "group",
     "label",
     "plane",
     "slice",
@@ -244,7 +245,8 @@ def score_cases(
                     for label, each in predictions.items():
                         more = further(case, each) if further else {}
                         scores = _scores(each, min_area_mm2=min_area_mm2) | dict(more)
-                        rows.append(described | {"tissue": case.tissue(label)} | scores)
+                        named = {"tissue": case.tissue(label), "group": case.kind(label)}
+                        rows.append(described | named | scores)
                         if keep_masks:
                             kept.append(each)
                     bar.update()
@@ -302,7 +304,8 @@ def score_label_maps(
         for case_slice in case.slices(plane, step=slice_step):
             for each in _label_map_predictions(case_slice, label_map, min_area_mm2=min_area_mm2):
                 scores = _scores(each, min_area_mm2=min_area_mm2)
-                rows.append(described | {"tissue": case.tissue(each.label)} | scores)
+                named = {"tissue": case.tissue(each.label), "group": case.kind(each.label)}
+                rows.append(described | named | scores)
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
 

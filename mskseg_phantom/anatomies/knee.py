@@ -16,6 +16,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from mskseg.case import TissueKind
 from mskseg.errors import InputError
 from mskseg.volume import Plane
 from mskseg_phantom.drawing.canvas import Side
@@ -67,6 +68,17 @@ _GROUPS: Mapping[str, Mapping[str, tuple[int, ...]]] = MappingProxyType(
         },
     }
 )
+KINDS: Mapping[str, TissueKind] = MappingProxyType(
+    {
+        "medial femoral cartilage": "cartilage",
+        "lateral femoral cartilage": "cartilage",
+        "trochlear cartilage": "cartilage",
+        "cartilage": "cartilage",
+        "bone": "bone",
+        "meniscus": "meniscus",
+    }
+)
+"""Kinds of the tissues that the manifest, which has the plates, does not name."""
 
 
 def tissues_at(granularity: str) -> dict[int, str]:

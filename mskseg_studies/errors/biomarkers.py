@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
+from mskseg.case import TissueKind
 from mskseg.evaluation.scoring import SCAN
 from mskseg.evaluation.surfaces import checked_spacing
 from mskseg.evaluation.tissues import thickness_mm
@@ -38,10 +39,10 @@ class Biomarker:
         Smallest change worth seeing, in `unit`.
     source : str
         Where that change comes from.
+    kind : TissueKind
+        What it is read off.
     anatomy : str
         Word that the case's anatomy has to hold; "" for any.
-    words, without : tuple of str
-        Words of which the tissue's name has to hold one (none given: any tissue), and none.
     """
 
     name: str
@@ -49,24 +50,20 @@ class Biomarker:
     unit: str
     smallest_change: float
     source: str
+    kind: TissueKind
     anatomy: str = ""
-    words: tuple[str, ...] = ()
-    without: tuple[str, ...] = ()
 
-    def applies(self, anatomy: str, tissue: str) -> bool:
-        """Whether it is read off this tissue."""
-        fits = not self.words or any(word in tissue for word in self.words)
-        return self.anatomy in anatomy and fits and not any(word in tissue for word in self.without)
+    def applies(self, anatomy: str, kind: str) -> bool:
+        """Whether it is read off tissues of this kind in this anatomy."""
+        return self.anatomy in anatomy and kind == self.kind
 
-
-_NO_MUSCLE = ("femur", "fat", "bone", "cortex", "marrow", "vessel", "skin")
 
 BIOMARKERS = (
     Biomarker(
         name="cartilage thickness",
         quantity="thickness",
         unit="mm",
-        words=("cartilage",),
+        kind="cartilage",
         smallest_change=0.1,
         source="commonly quoted as the smallest detectable change in knees; not checked here",
     ),
@@ -75,7 +72,7 @@ BIOMARKERS = (
         quantity="T2",
         unit="%",
         anatomy="knee",
-        words=("cartilage",),
+        kind="cartilage",
         smallest_change=14.0,
         source="minimum detectable change, QIBA: Chalian 2021, doi:10.1148/radiol.2021204587",
     ),
@@ -84,7 +81,7 @@ BIOMARKERS = (
         quantity="height",
         unit="mm",
         anatomy="spine",
-        words=("disc",),
+        kind="disc",
         smallest_change=0.85,
         source="seen with 95 % confidence: Boos 1996, doi:10.1097/00007632-199603010-00006",
     ),
@@ -93,7 +90,7 @@ BIOMARKERS = (
         quantity="volume",
         unit="%",
         anatomy="thigh",
-        without=_NO_MUSCLE,
+        kind="muscle",
         smallest_change=5.0,
         source="thigh loss in five years of old age: Cameron 2020, doi:10.1007/s40520-019-01248-w",
     ),
@@ -102,7 +99,7 @@ BIOMARKERS = (
         quantity="fat fraction",
         unit="points",
         anatomy="thigh",
-        without=_NO_MUSCLE,
+        kind="muscle",
         smallest_change=1.6,
         source="yearly rise in calves with two neuropathies: Doherty 2024, doi:10.1002/acn3.51979",
     ),
@@ -170,8 +167,8 @@ def biomarker_table(table: pd.DataFrame, *, slice_distance_mm: Mapping[str, floa
     rows = []
     for biomarker in BIOMARKERS:
         fits = [
-            biomarker.applies(anatomy, tissue)
-            for anatomy, tissue in zip(table["anatomy"], table["tissue"], strict=True)
+            biomarker.applies(anatomy, kind)
+            for anatomy, kind in zip(table["anatomy"], table["group"], strict=True)
         ]
         for key, slices in table[np.array(fits, dtype=bool)].groupby(keys, sort=False):
             named = dict(zip(keys, key, strict=True))

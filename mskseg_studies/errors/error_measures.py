@@ -56,7 +56,7 @@ class ErrorMeasures:
         return measured | self._references[key] | predicted
 
     def _biomarkers(self, case: Case, prediction: LabelPrediction, role: str) -> dict[str, float]:
-        at, tissue = prediction.case_slice, case.tissue(prediction.label)
+        at, kind = prediction.case_slice, case.kind(prediction.label)
         mask = prediction.reference if role == "reference" else prediction.prediction
         return {
             f"{role} {biomarker.quantity}": measure_slice(
@@ -66,7 +66,7 @@ class ErrorMeasures:
                 values=self._map_slice(biomarker.quantity, case, at),
             )
             for biomarker in BIOMARKERS
-            if biomarker.quantity != "volume" and biomarker.applies(case.anatomy, tissue)
+            if biomarker.quantity != "volume" and biomarker.applies(case.anatomy, kind)
         }
 
     def _map_slice(self, quantity: str, case: Case, at: CaseSlice) -> NDArray[Any] | None:

@@ -21,7 +21,9 @@ def labels(shape=(6, 7, 8)) -> LabelMap:
 
 
 def case(subject="s1", sequence="t1w", **others) -> Case:
-    return Case(subject, image(), labels(), {4: "rectus femoris"}, sequence=sequence, **others)
+    return Case(
+        subject, image(), labels(), tissues={4: "rectus femoris"}, sequence=sequence, **others
+    )
 
 
 def many(n=10, sequences=("t1w", "t2w")) -> CaseSet:
@@ -215,7 +217,7 @@ def test_fingerprint_follows_voxels_labels_and_grid_and_not_memory_order():
         "s1",
         Volume(np.asfortranarray(image().array), PIR),
         labels(),
-        {4: "rectus femoris"},
+        tissues={4: "rectus femoris"},
         sequence="t1w",
     )
     assert CaseSet("b", [copied]).fingerprint() == base.fingerprint()

@@ -21,11 +21,11 @@ from mskseg_mini.assess import card_path
 from mskseg_mini.assessed_scans import (
     PHANTOMS,
     ScanSizes,
+    bar_group,
     iou_correlation,
     phantom_measures,
     real_measures,
     score_real,
-    tissue_group,
     tissue_measures,
 )
 from mskseg_mini.bars import BARS, BEGIN, END, Bar, Measure, bars_table, markdown, with_section
@@ -128,8 +128,10 @@ def test_the_table_says_what_is_missing_and_which_tissue_is_below_its_box():
 
 
 def test_every_tissue_of_the_phantoms_has_a_group():
-    tissues = [t for name in PHANTOMS for t in load_manifest().datasets[name].labels.values()]
-    groups = pd.Series({tissue: tissue_group(tissue) for tissue in tissues})
+    entries = [load_manifest().datasets[name] for name in PHANTOMS]
+    kinds = {e.labels[label]: kind for e in entries for label, kind in e.label_kinds.items()}
+    tissues = [tissue for e in entries for tissue in e.labels.values()]
+    groups = pd.Series({tissue: bar_group(kinds[tissue]) for tissue in tissues})
     assert set(groups.index[groups == "no bar"]) == {"subcutaneous fat", "spinal canal"}
     assert set(groups.index[groups == "thin"]) == {
         tissue for tissue in tissues if "cartilage" in tissue or "menisc" in tissue

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import cast
 
-from mskseg.case import Case, CaseSet, case_name
+from mskseg.case import Case, CaseDescription, CaseSet
 from mskseg.errors import InputError
 from mskseg.io.dicom import list_echoes
 from mskseg.io.located import errors_name
@@ -20,8 +20,8 @@ Reader = Callable[["ScanFiles"], tuple[Volume, LabelMap | None]]
 _KEPT = 2  # read cases that a set keeps: `cases[0]` again and again costs one reading
 
 
-@dataclass(frozen=True)
-class ScanFiles:
+@dataclass(frozen=True, eq=False)
+class ScanFiles(CaseDescription):
     """What a `Case` will say of itself, and the files it is read from.
 
     Attributes
@@ -36,25 +36,10 @@ class ScanFiles:
         Gives image and label map on one grid.
     """
 
-    subject: str
     image: Path
     reference: Path | None
-    tissues: Mapping[int, str]
-    anatomy: str = "unknown"
-    sequence: str = "unknown"
-    dataset: str = "own data"
-    reference_provenance: str = "unknown"
-    site: str = ""
-    side: str = ""
-    visit: str = ""
-    severity: str = ""
     echo: int | None = None
     read: Reader = field(default=lambda scan: read_pair(scan), repr=False)
-
-    @property
-    def name(self) -> str:
-        """As the name of the `Case`."""
-        return case_name(self)
 
     def load(self) -> Case:
         """Read the files.
@@ -69,20 +54,8 @@ class ScanFiles:
         if reference is not None:
             with errors_name(cast(Path, self.reference)):
                 check_labels(reference, self.tissues, dataset=self.dataset)
-        return Case(
-            subject=self.subject,
-            image=image,
-            reference=reference,
-            tissues=self.tissues,
-            anatomy=self.anatomy,
-            sequence=self.sequence,
-            dataset=self.dataset,
-            reference_provenance=self.reference_provenance,
-            site=self.site,
-            side=self.side,
-            visit=self.visit,
-            severity=self.severity,
-        )
+        described = {each.name: getattr(self, each.name) for each in fields(CaseDescription)}
+        return Case(image=image, reference=reference, **described)
 
 
 def read_pair(scan: ScanFiles) -> tuple[Volume, LabelMap | None]:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, fields
 from pathlib import Path
 
+from mskseg.case import CaseDescription
 from mskseg.datasets.layouts.lazy import Reader, ScanFiles, read_pair
 from mskseg.errors import InputError
 
@@ -14,18 +15,14 @@ _NIFTI = (".nii.gz", ".nii")
 _SHOWN = 3
 
 
-@dataclass(frozen=True)
-class About:
+@dataclass(frozen=True, eq=False)
+class About(CaseDescription):
     """What is the same for all scans of a data set, unless a file name or a header says otherwise.
 
-    Attributes are those of `mskseg.case.Case`.
+    Attributes are those of `mskseg.case.CaseDescription`.
     """
 
-    dataset: str = "own data"
-    anatomy: str = "unknown"
-    sequence: str = "unknown"
-    tissues: Mapping[int, str] = field(default_factory=dict)
-    reference_provenance: str = "unknown"
+    subject: str = ""
 
     def scan(
         self,
@@ -37,20 +34,9 @@ class About:
         read: Reader = read_pair,
     ) -> ScanFiles:
         """Describe one scan; what its name `said`, by group, goes before what is general."""
+        described = {each.name: getattr(self, each.name) for each in fields(CaseDescription)}
         return ScanFiles(
-            subject=said["subject"],
-            image=image,
-            reference=reference,
-            tissues=self.tissues,
-            anatomy=self.anatomy,
-            sequence=said.get("sequence", self.sequence),
-            dataset=self.dataset,
-            reference_provenance=self.reference_provenance,
-            site=said.get("site", ""),
-            side=said.get("side", ""),
-            visit=said.get("visit", ""),
-            echo=echo,
-            read=read,
+            image=image, reference=reference, echo=echo, read=read, **(described | dict(said))
         )
 
 

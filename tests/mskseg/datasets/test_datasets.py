@@ -67,6 +67,7 @@ def test_every_anatomy_is_a_data_set_with_the_labels_of_the_manifest(
     cases = load_cases(f"phantom_{anatomy}", subjects=f"{anatomy}-01", progress=False)
     assert ", ".join(case.sequence for case in cases) == entry.sequence
     assert cases.tissues == entry.labels
+    assert cases[0].kinds == entry.label_kinds
     assert {case.anatomy for case in cases} == {entry.anatomy}
     assert len(list_subjects(f"phantom_{anatomy}")) == entry.subjects
 
@@ -96,6 +97,7 @@ def test_labels_of_each_granularity_are_kept_apart(cache, scanned) -> None:
     tissue = load_cases("phantom_knee", granularity="tissue", **asked)
     again = load_cases("phantom_knee", granularity="plates", **asked)
     assert tissue.tissues == {1: "cartilage", 2: "bone", 3: "meniscus"}
+    assert list(tissue[0].kinds.values()) == ["cartilage", "bone", "meniscus"]
     assert set(tissue[0].reference.labels) <= {1, 2, 3}
     assert again.fingerprint() == plates.fingerprint()
     np.testing.assert_array_equal(tissue[0].image.array, plates[0].image.array)
@@ -199,6 +201,7 @@ def test_real_scans_load_with_their_labels_and_provenance(cache, real_data, name
     assert case.reference is not None
     assert set(case.reference.labels) == set(entry.labels)
     assert case.tissues == entry.labels
+    assert case.kinds == entry.label_kinds
     assert case.reference_provenance == entry.reference.provenance
     assert case.reference_provenance != "synthetic"
 

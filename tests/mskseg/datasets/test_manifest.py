@@ -170,6 +170,10 @@ def test_the_manifest_is_found_in_a_package_before_a_checkout(tmp_path, monkeypa
         ({"instructions": ""}, "how a person gets"),
         ({"access": "direct"}, "url for each"),
         ({"labels": {0: "background"}}, "labels"),
+        ({"labels": {1: "a"}, "kinds": {"sinew": 1}}, "kinds"),
+        ({"labels": {1: "a"}, "kinds": {"bone": "1 to 2"}}, "kinds"),
+        ({"labels": {1: "a"}, "kinds": {"bone": 2}}, "bone 2-2 names no label"),
+        ({"labels": {1: "a"}, "kinds": {"bone": 1, "fat": "1"}}, "of another kind too"),
         ({"access": "registration"}, "read from a folder"),
         ({"access": "registration", "files": {}}, "needs the layout"),
         ({"access": "registration", "files": {}, "instructions": ""}, "how a person gets"),
@@ -233,6 +237,38 @@ def test_spider_names_every_value_that_its_masks_may_hold():
     assert len(set(spider.labels.values())) == len(spider.labels)
     assert "10.5281/zenodo.10159290" in spider.citation
     assert {file.bytes for file in spider.files.values()} == {None}
+
+
+def test_every_named_tissue_has_a_kind_unless_upstream_does_not_say_what_it_is():
+    datasets = load_manifest().datasets
+    without = {
+        name: [entry.labels[label] for label in entry.labels if label not in entry.label_kinds]
+        for name, entry in datasets.items()
+    }
+    assert {name for name, tissues in without.items() if tissues} == {
+        "qmritools_leg", "tptbox_vertebra",
+    }  # fmt: skip
+    assert without["tptbox_vertebra"] == ["spinal cord"]
+    assert set(without["qmritools_leg"]) == {f"label {n}" for n in range(13, 27)}
+
+
+@pytest.mark.parametrize(
+    ("name", "label", "kind"),
+    [
+        ("qmritools_thigh", 101, "bone"),
+        ("qmritools_thigh", 61, "muscle"),
+        ("phantom_thigh", 14, "bone"),
+        ("phantom_thigh", 15, "fat"),
+        ("phantom_spine", 3, "vertebra"),
+        ("phantom_spine", 6, "disc"),
+        ("spider", 100, "canal"),
+        ("spider", 125, "vertebra"),
+        ("skm_tea", 6, "meniscus"),
+        ("oaizib_cm", 5, "cartilage"),
+    ],
+)
+def test_the_kind_of_a_tissue_stands_in_the_manifest(name, label, kind):
+    assert load_manifest().datasets[name].label_kinds[label] == kind
 
 
 @pytest.mark.parametrize("content", ["a: [", "just text", "", "? [a]\n: b\n"])

@@ -667,7 +667,7 @@ def test_real_thigh_has_float_labels_and_odd_ones_on_the_left(real_data):
     assert labels.array.dtype == np.uint8
     assert len(labels.labels) == 29
     assert set(labels.labels) <= set(names)
-    case = Case("thigh", image, labels, names)
+    case = Case("thigh", image, labels, tissues=names)
     assert (case.plane, case.image.n_slices("axial")) == ("axial", 31)
     stack = labels.stack("axial")
     for label in labels.labels:

@@ -9,6 +9,9 @@ import pandas as pd
 import pytest
 
 from mskseg.case import Case
+from mskseg.datasets.fetching import fetch
+from mskseg.datasets.loading import load_cases
+from mskseg.datasets.manifest import load_manifest
 from mskseg.evaluation.scoring import score_cases
 from mskseg.prompts.plans import OracleBox
 from mskseg.volume import LabelMap, Volume
@@ -36,6 +39,7 @@ def knee(sequence: str = "pdw", values: np.ndarray | None = None) -> Case:
         image=image,
         reference=reference,
         tissues={1: "femoral cartilage"},
+        kinds={1: "cartilage"},
         anatomy="knee",
         sequence=sequence,
         dataset="d",
@@ -71,7 +75,10 @@ def test_a_box_that_is_filled_leaves_a_rectangle_as_it_is(table):
 
 def test_a_volume_counts_the_distance_of_slices_and_is_compared_in_per_cent(table):
     muscle = table.assign(
-        anatomy="thigh", tissue="gracilis", predicted_area_mm2=lambda t: 1.1 * t.area_mm2
+        anatomy="thigh",
+        tissue="gracilis",
+        group="muscle",
+        predicted_area_mm2=lambda t: 1.1 * t.area_mm2,
     )
     got = biomarker_table(muscle, slice_distance_mm={"d": 8.0}).set_index("biomarker")
     row = got.loc["muscle volume"]
@@ -80,19 +87,45 @@ def test_a_volume_counts_the_distance_of_slices_and_is_compared_in_per_cent(tabl
 
 
 @pytest.mark.parametrize(
-    ("anatomy", "tissue", "names"),
+    ("dataset", "tissue", "names"),
     [
-        ("knee", "patellar cartilage", {"cartilage thickness", "cartilage T2"}),
-        ("hip", "acetabular cartilage", {"cartilage thickness"}),
-        ("lumbar spine", "disc L1/2", {"disc height"}),
-        ("thigh", "biceps femoris long head", {"muscle volume", "muscle fat fraction"}),
-        ("thigh", "femur marrow", set()),
-        ("thigh", "subcutaneous fat", set()),
-        ("knee", "femur", set()),
+        ("phantom_knee", "patellar cartilage", {"cartilage thickness", "cartilage T2"}),
+        ("phantom_hip", "acetabular cartilage", {"cartilage thickness"}),
+        ("phantom_spine", "disc L1/2", {"disc height"}),
+        ("phantom_thigh", "biceps femoris long head", {"muscle volume", "muscle fat fraction"}),
+        ("phantom_thigh", "femur marrow", set()),
+        ("phantom_thigh", "subcutaneous fat", set()),
+        ("phantom_knee", "femur", set()),
+        ("qmritools_thigh", "rectus femoris left", {"muscle volume", "muscle fat fraction"}),
+        ("qmritools_thigh", "ilium left", set()),
     ],
 )
-def test_each_tissue_has_its_biomarkers(anatomy, tissue, names):
-    assert {m.name for m in BIOMARKERS if m.applies(anatomy, tissue)} == names
+def test_each_tissue_has_its_biomarkers(dataset, tissue, names):
+    entry = load_manifest().datasets[dataset]
+    kinds = {entry.labels[label]: kind for label, kind in entry.label_kinds.items()}
+    found = {m.name for m in BIOMARKERS if m.applies(entry.anatomy, kinds[tissue])}
+    assert found == names
+
+
+@pytest.mark.real
+def test_the_ilium_of_a_real_thigh_is_bone_and_has_no_muscle_volume(
+    filling, real_data, tmp_path, monkeypatch
+):
+    monkeypatch.setenv("MSKSEG_CACHE", str(tmp_path))
+    fetch("qmritools_thigh", from_dir=real_data)
+    (case,) = load_cases("qmritools_thigh", progress=False)
+    assert case.tissue(101) == "ilium left"
+    assert case.kind(101) == "bone"
+    last = case.reference.stack(case.plane) == 101
+    step = int(np.flatnonzero(last.any(axis=(1, 2)))[0])  # so that a slice shows the ilium
+    found = score_cases(
+        filling, case, prompts=OracleBox(), slice_step=step, further=ErrorMeasures(), progress=False
+    )
+    assert "ilium left" in set(found["tissue"])
+    read = biomarker_table(found, slice_distance_mm={case.dataset: 6.0})
+    assert set(read["biomarker"]) == {"muscle volume"}  # there is no map of fat
+    assert not {"ilium left", "femur left", "femur right"} & set(read["tissue"])
+    assert "gracilis left" in set(read["tissue"])
 
 
 def test_every_smallest_change_has_a_source_or_says_that_it_has_none():
@@ -109,7 +142,7 @@ def test_nothing_has_no_thickness_but_a_volume_of_zero():
 
 def test_a_structure_that_was_only_invented_has_no_biomarker(table):
     invented = table.assign(
-        anatomy="thigh", tissue="gracilis", area_mm2=0.0, predicted_area_mm2=20.0
+        anatomy="thigh", tissue="gracilis", group="muscle", area_mm2=0.0, predicted_area_mm2=20.0
     )
     assert biomarker_table(invented, slice_distance_mm={"d": 4.0}).empty
 

@@ -22,7 +22,14 @@ def case() -> Case:
     reference = LabelMap(labels, affine)
     image = Volume(labels * 100.0 + 1, affine)
     tissues = {1: "femoral cartilage"}
-    return Case(subject="a", image=image, reference=reference, tissues=tissues, anatomy="knee")
+    return Case(
+        subject="a",
+        image=image,
+        reference=reference,
+        tissues=tissues,
+        kinds={1: "cartilage"},
+        anatomy="knee",
+    )
 
 
 def test_a_perfect_mask_has_no_error_of_form(filling, case):

@@ -41,7 +41,7 @@ def reads(monkeypatch):
 
 
 def test_spider_gives_a_case_for_each_series_and_keeps_a_patient_together(trees, tmp_path):
-    about = About("spider", anatomy="lumbar spine", reference_provenance="semi-automatic")
+    about = About(dataset="spider", anatomy="lumbar spine", reference_provenance="semi-automatic")
     cases = read_folder(trees.spider(tmp_path), SpiderLayout(), about=about)
     assert [c.subject for c in cases.scans] == ["1"] * 3 + ["2"] * 3 + ["10"] * 3
     assert {c.sequence for c in cases.scans} == {
@@ -159,7 +159,7 @@ def test_a_bad_description_is_one_line(trees, tmp_path, content, message):
 
 
 def test_pairs_take_subject_side_and_visit_out_of_the_name(trees, tmp_path):
-    cases = read_folder(trees.pairs(tmp_path), SIDES, about=About("own", sequence="pd"))
+    cases = read_folder(trees.pairs(tmp_path), SIDES, about=About(dataset="own", sequence="pd"))
     assert cases.subjects == ("a", "b")
     assert [case.name for case in cases][:2] == ["own/a/pd/left/V1", "own/a/pd/left/V2"]
     assert cases.where(side="right")[0].visit == "V1"
@@ -185,7 +185,7 @@ def test_images_may_share_a_label_map_and_lie_anywhere(trees, tmp_path):
 
 
 def test_dicom_echoes_are_cases_and_lists_say_whose_they_are(trees, tmp_path):
-    cases = read_folder(trees.dicom_nifti(tmp_path), MTR, about=About("x", sequence="DESS"))
+    cases = read_folder(trees.dicom_nifti(tmp_path), MTR, about=About(dataset="x", sequence="DESS"))
     assert cases.subjects == ("p1", "p2")
     assert [case.name for case in cases][:3] == [
         "x/p1/DESS echo 1/0",
@@ -258,7 +258,7 @@ def test_an_empty_folder_and_none_are_refused(tmp_path, layout):
 
 def test_a_label_value_without_a_name_is_refused_when_the_case_is_read(trees, tmp_path):
     trees.spider(tmp_path, values=(1, 77))
-    named = About("spider", tissues={1: "vertebra", 2: "vertebra", 100: "canal"})
+    named = About(dataset="spider", tissues={1: "vertebra", 2: "vertebra", 100: "canal"})
     cases = read_folder(tmp_path, SpiderLayout(), about=named)
     with pytest.raises(InputError, match=r"1_t1\.mha: .*\[77\].*spider.*names 1-2, 100"):
         cases[0]

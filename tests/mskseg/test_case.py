@@ -228,10 +228,15 @@ def test_fingerprint_follows_voxels_labels_and_grid_and_not_memory_order():
     relabelled = labels().array.copy()
     relabelled[0, 0, 0] = 1
     others = [
-        Case("s1", Volume(changed, PIR), labels(), copied.tissues, sequence="t1w"),
-        Case("s1", image(), LabelMap(relabelled, PIR), copied.tissues, sequence="t1w"),
-        Case("s1", Volume(image().array, moved), LabelMap(labels().array, moved), copied.tissues),
-        Case("s1", image(), labels(), {4: "sartorius"}, sequence="t1w"),
+        Case("s1", Volume(changed, PIR), labels(), tissues=copied.tissues, sequence="t1w"),
+        Case("s1", image(), LabelMap(relabelled, PIR), tissues=copied.tissues, sequence="t1w"),
+        Case(
+            "s1",
+            Volume(image().array, moved),
+            LabelMap(labels().array, moved),
+            tissues=copied.tissues,
+        ),
+        Case("s1", image(), labels(), tissues={4: "sartorius"}, sequence="t1w"),
     ]
     prints = {CaseSet("c", [other]).fingerprint() for other in others}
     assert len(prints | {base.fingerprint()}) == 5

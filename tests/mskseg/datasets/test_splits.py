@@ -41,7 +41,7 @@ NAMES = [f"s{n:02}" for n in range(24)]
 
 def _trees():
     spec = importlib.util.spec_from_file_location(
-        "trees", Path(__file__).parent / "adapters" / "trees.py"
+        "trees", Path(__file__).parent / "layouts" / "trees.py"
     )
     module = importlib.util.module_from_spec(spec)
     sys.modules["trees"] = module

@@ -9,12 +9,14 @@ import sys
 import tomllib
 import zipfile
 from importlib.metadata import version
+from itertools import chain
 from pathlib import Path
 
 import pytest
 import yaml
 
 from mskseg import environment
+from mskseg.cli.main import main
 
 ROOT = Path(__file__).parent.parent
 CONDA_NAMES = {"jupyter-core": "jupyter_core", "matplotlib": "matplotlib-base", "torch": "pytorch"}
@@ -31,11 +33,10 @@ def _project() -> dict:
 
 
 def _requirements() -> dict[str, str]:
+    """Every package that the project or one of its extras names, with its range."""
     project = _project()
-    extras = project["optional-dependencies"]
-    lines = [*project["dependencies"], *extras["nnunet"], *extras["test"]]
-    lines.remove("mskseg[nnunet]")  # how the test extra includes the other one
-    pairs = (re.match(r"([\w-]+)(.*)", line).groups() for line in lines)
+    lines = [*project["dependencies"], *chain(*project["optional-dependencies"].values())]
+    pairs = (re.match(r"([\w-]+)(.*)", line).groups() for line in lines if "mskseg[" not in line)
     return {name: ranges.replace(" ", "") for name, ranges in pairs}
 
 
@@ -104,11 +105,40 @@ def test_a_broken_pair_is_one_sentence(monkeypatch: pytest.MonkeyPatch):
     assert "\n" not in message
 
 
-def test_every_dependency_earns_its_place_in_the_changelog():
-    changelog = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
-    rows = re.findall(r"^\| ([\w, -]+?)(?: \(test\))? \|", changelog, flags=re.MULTILINE)
-    explained = {name for row in rows for name in row.split(", ")} - {"dependency"}
-    assert explained == set(_requirements())
+def test_the_tests_install_every_extra():
+    extras = _project()["optional-dependencies"]
+    (included,) = (line for line in extras["test"] if line.startswith("mskseg["))
+    assert set(re.findall(r"\w+", included)[1:]) == set(extras) - {"test"}
+
+
+def test_contributing_says_what_every_dependency_is_for_and_which_extra_has_it():
+    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    table = text.partition("| dependency |")[2].partition("\n\n")[0]
+    rows = re.findall(r"^\| ([\w, -]+?)(?: \((\w+)\))? \|", table, flags=re.MULTILINE)
+    explained = {(name, extra) for names, extra in rows for name in names.split(", ")}
+    project = _project()
+    groups = {"": project["dependencies"], **project["optional-dependencies"]}
+    expected = {
+        (re.match(r"[\w-]+", line).group(), extra)
+        for extra, lines in groups.items()
+        for line in lines
+        if "mskseg[" not in line
+    }
+    assert explained == expected
+
+
+def test_a_missing_extra_is_one_line_with_the_command_that_installs_it(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    needs = ["numpy>=2", "papermill<3; extra == 'workbook'", 'jupyterlab; extra == "workbook"']
+    monkeypatch.setattr(environment.metadata, "requires", lambda name: needs)
+    monkeypatch.setattr(environment, "package_version", lambda name: None)
+    assert main(["run", "01"]) == 2
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1
+    assert "papermill, jupyterlab not installed" in error
+    assert "python -m pip install 'mskseg[workbook]'" in error
+    environment.check_extra("train")  # needs nothing here
 
 
 def test_no_committed_file_holds_an_address_outside_the_manifest():
@@ -162,45 +192,87 @@ def test_ci_runs_exactly_the_documented_commands():
     assert script.splitlines()[-2:] == ["make check", "make test"]
 
 
+def test_readme_and_contributing_say_how_it_goes_without_make():
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    for words in (
+        "python -m venv",
+        "-c constraints.txt",
+        "python -m mskseg run",
+        "python -m pytest",
+    ):
+        assert words in readme
+
+
 # --- the wheel: what the package reads at run time goes with it ----------------------------------
 
-PACKAGE_DATA = (
-    "mskseg/py.typed",
-    "mskseg/display/canvas.css",
-    "mskseg/display/canvas.js",
-    "mskseg_studies/published/casali_2025.csv",
-    "mskseg_studies/published/hu_2023.csv",
-    "mskseg_studies/published/ma_2024.csv",
-    "mskseg_mini/sam_vit_mini.safetensors",
-    "mskseg_mini/medsam_vit_mini.safetensors",
-)
+PACKAGES = ("mskseg", "mskseg_phantom", "mskseg_mini", "mskseg_studies")
+FORCED = {
+    "data_manifest.yaml": "mskseg/data_manifest.yaml",
+    "claims.yaml": "mskseg_studies/claims.yaml",
+    "notebooks": "mskseg/workbook/installed/notebooks",
+    "results": "mskseg/workbook/installed/results",
+}
 
 
-def test_what_is_no_code_is_known_to_git_and_not_excluded_since_hatch_packs_by_that():
-    options = ["git", "ls-files", "--cached", "--others", "--exclude-standard", "mskseg"]
-    listed = subprocess.run(
-        options, cwd=ROOT, capture_output=True, encoding="utf-8", check=True
-    ).stdout
-    assert set(PACKAGE_DATA) <= set(listed.splitlines())
-    assert all((ROOT / name).stat().st_size or name.endswith("py.typed") for name in PACKAGE_DATA)
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
-    wheel = project["tool"]["hatch"]["build"]["targets"]["wheel"]
-    assert wheel["packages"] == ["mskseg"]
-    assert not {"exclude", "only-include"} & (
-        wheel.keys() | project["tool"]["hatch"]["build"].keys()
-    )
+def _tracked(*folders: str) -> list[str]:
+    return subprocess.run(
+        ["git", "ls-files", *folders], cwd=ROOT, capture_output=True, encoding="utf-8", check=True
+    ).stdout.splitlines()
 
 
-def test_every_published_table_is_in_that_list():
-    tables = (ROOT / "mskseg" / "evaluation" / "published").glob("*.csv")
-    assert {str(path.relative_to(ROOT)) for path in tables} <= set(PACKAGE_DATA)
+def _expected_in_the_wheel() -> set[str]:
+    """Every committed file of the packages, and what the root has for them."""
+    expected = set(_tracked(*PACKAGES))
+    for here, there in FORCED.items():
+        expected |= {name.replace(here, there, 1) for name in _tracked(here)}
+    return {name for name in expected if not Path(name).name.startswith(".")}
 
 
-def test_a_wheel_that_is_built_holds_them_and_the_manifest(tmp_path: Path):
-    build = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path)]
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("wheel")
+    build = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(folder)]
     subprocess.run(build, cwd=ROOT, capture_output=True, check=True)
-    (wheel,) = tmp_path.glob("*.whl")
+    (path,) = folder.glob("*.whl")
+    return path
+
+
+def test_a_wheel_holds_all_that_is_committed_for_it_and_no_tests(wheel: Path):
     with zipfile.ZipFile(wheel) as opened:
         held = set(opened.namelist())
-    assert {*PACKAGE_DATA, "mskseg/data_manifest.yaml"} <= held
+    assert _expected_in_the_wheel() <= held
+    assert {"mskseg/py.typed", "mskseg/__init__.pyi"} <= held
     assert not [name for name in held if name.startswith(("tests/", "notebooks/"))]
+
+
+@pytest.mark.slow
+def test_a_wheel_works_in_an_empty_folder(wheel: Path, tmp_path: Path):
+    """Unpacked in front of the shared packages, as `pip install --no-deps --target` would."""
+    installed, folder = tmp_path / "installed", tmp_path / "empty"
+    folder.mkdir()
+    with zipfile.ZipFile(wheel) as opened:
+        opened.extractall(installed)
+    outside = {k: v for k, v in os.environ.items() if k not in {"PYTHONPATH", "MSKSEG_MANIFEST"}}
+
+    def mskseg(*words: str) -> str:
+        done = subprocess.run(
+            [sys.executable, "-m", "mskseg", *words],
+            cwd=folder,
+            env={**outside, "PYTHONPATH": str(installed)},
+            capture_output=True,
+            encoding="utf-8",
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    assert _project()["version"] in mskseg("--version")
+    assert "workbook" in mskseg("--help")
+    assert "phantom_thigh" in mskseg("data", "list")
+    assert "sam_vit_mini" in mskseg("models", "list")
+    assert "passed" in mskseg("run", "01", "--size", "quick")
+    assert (folder / "output" / "html" / "01_explore_the_data.html").is_file()
+    assert not list(installed.rglob("output"))
+    assert "notebooks for learners" in mskseg("lesson")
+    mskseg("workbook", "mine")
+    assert (folder / "mine" / "notebooks" / "sizes.yaml").is_file()
+    assert list((folder / "mine" / "results").glob("*.csv"))

@@ -13,11 +13,13 @@ from types import SimpleNamespace
 
 import pytest
 
+from mskseg.cli.main import main
 from mskseg.cli.run import report
 from mskseg.environment import available_cores
 from mskseg.errors import InputError, OutputError
 from mskseg.workbook import find_notebooks, load_notebook, run_workbook
 from mskseg.workbook.record import finished_notebooks, result_key
+from mskseg.workbook.sources import copy_workbook, notebooks_folder
 
 GOOD = """# %% [markdown]
 # # Count
@@ -314,3 +316,26 @@ def test_a_notebook_resumes_its_own_trainings_and_not_those_of_other_code(tmp_pa
     source.write_text(RESUMING + "# other code\n")
     assert status() == "failed"
     assert status() == "passed"
+
+
+def test_notebooks_are_written_into_a_folder_and_never_over_changed_ones(tmp_path: Path):
+    n_files = copy_workbook(tmp_path / "mine")
+    notebook = tmp_path / "mine" / "notebooks" / "01_explore_the_data.py"
+    assert n_files > 30
+    assert notebook.read_bytes() == (notebooks_folder() / notebook.name).read_bytes()
+    assert copy_workbook(tmp_path / "mine") == n_files  # nothing differs, so nothing to ask
+    notebook.write_text("mine", encoding="utf-8")
+    (tmp_path / "mine" / "results" / "README.md").unlink()
+    with pytest.raises(OutputError, match=r"01_explore_the_data.py differs .* --overwrite"):
+        copy_workbook(tmp_path / "mine")
+    assert notebook.read_text(encoding="utf-8") == "mine"
+    assert not (tmp_path / "mine" / "results" / "README.md").exists()
+    assert main(["workbook", str(tmp_path / "mine"), "--overwrite"]) == 0
+    assert notebook.read_bytes() == (notebooks_folder() / notebook.name).read_bytes()
+
+
+def test_a_folder_of_ones_own_notebooks_comes_before_the_installed_ones(tmp_path, monkeypatch):
+    (tmp_path / "notebooks").mkdir()
+    (tmp_path / "notebooks" / "sizes.yaml").write_text("")
+    monkeypatch.chdir(tmp_path)
+    assert notebooks_folder() == tmp_path / "notebooks"

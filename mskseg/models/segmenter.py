@@ -102,7 +102,7 @@ class Segmenter:
             raise InputError(f"precision {precision!r} is unknown; choose float32 or bfloat16")
         if preprocessing.image_size != model.image_encoder.img_size:
             raise InputError(
-                f"expected a preprocessing for {model.image_encoder.img_size} px, as the model takes, "
+                f"expected preprocessing for the model's {model.image_encoder.img_size} px, "
                 f"got {preprocessing.image_size} px; give both the same size"
             )
         self.model = model.to(self.device).eval()

@@ -215,7 +215,7 @@ def test_a_named_model_is_fetched_checked_and_built(monkeypatch, make_small_sam,
 def test_missing_builtin_weights_are_never_replaced_by_random_ones(monkeypatch, tmp_path):
     empty = SimpleNamespace(submodule_search_locations=[str(tmp_path)])
     monkeypatch.setattr(registry, "find_spec", lambda _: empty)
-    with pytest.raises(InputError, match="mskseg_mini has no file .*install it again"):
+    with pytest.raises(InputError, match=r"mskseg_mini has no file .*install it again"):
         load_segmenter("sam_vit_mini")
 
 

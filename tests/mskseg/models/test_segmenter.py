@@ -348,9 +348,7 @@ def test_a_missing_device_is_refused(device):
 def test_unknown_precision_and_wrong_size_are_refused(small_sam):
     with pytest.raises(InputError, match="choose float32 or bfloat16"):
         Segmenter(small_sam, SamPreprocessing(128), name="x", precision="float16")
-    with pytest.raises(
-        InputError, match="expected a preprocessing for 128 px, as the model takes, got 256"
-    ):
+    with pytest.raises(InputError, match="expected preprocessing for the model's 128 px, got 256"):
         Segmenter(small_sam, SamPreprocessing(256), name="x")
 
 
@@ -383,5 +381,5 @@ def test_the_published_architectures_have_their_size(name, encoder_parameters, w
 
 
 def test_a_bare_image_is_refused_where_an_embedding_is_expected(segmenter, scan):
-    with pytest.raises(InputError, match=r"ndarray came.*segmenter.embed\(image\)"):
+    with pytest.raises(InputError, match=r"got ndarray; pass what segmenter.embed\(image\)"):
         segmenter.predict(scan((60, 90)), boxes_xyxy=BOX)

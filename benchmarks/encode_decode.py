@@ -17,10 +17,10 @@ import argparse
 import time
 
 import torch
+from mskseg_mini.timing import time_segmenter
 
 import mskseg
-from mskseg_mini.bars import BARS
-from mskseg_mini.timing import time_segmenter
+from mskseg_mini.assessment.bars import BARS
 
 
 def main() -> None:

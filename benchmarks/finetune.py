@@ -29,13 +29,13 @@ from functools import partial
 
 import numpy as np
 import torch
+from mskseg.finetuning.samples import gather_slices
+from mskseg.finetuning.tuning import Tuning
 
 import mskseg
 from mskseg.case import Case, CaseSet
 from mskseg.finetuning.config import FineTuneConfig
 from mskseg.finetuning.distributed import launched_fabric
-from mskseg.finetuning.samples import gather_slices
-from mskseg.finetuning.tuning import Tuning
 from mskseg.models.checkpoints import ARCHITECTURES, load_segmenter
 from mskseg.models.embeddings import EmbeddingCache
 from mskseg.models.preprocessing import SamPreprocessing, as_rgb_uint8

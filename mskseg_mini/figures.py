@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -16,8 +17,8 @@ from mskseg.display.style import PREDICTION, REFERENCE, tissue_colours
 from mskseg.errors import InputError
 
 if TYPE_CHECKING:
-    from mskseg_mini.assessed_scans import ScoredSlice
-    from mskseg_mini.scenes import SceneBatch
+    from mskseg_mini.assessment.scans import ScoredSlice
+    from mskseg_mini.scenes.batch import SceneBatch
 
 _PANEL = 2.1  # inches
 _SCENES = "Synthetic scenes: exact masks (outlined) of what training may ask for"
@@ -36,7 +37,7 @@ def scene_page(
         Scenes in a row, at most.
     outlined : int
         Objects of each scene that get an outline, those that show most pixels first; parts and
-        wholes may overlap. 0 shows the images alone.
+        wholes may overlap. 0 shows the images alscored.
     title : str
         Above the page.
 
@@ -57,7 +58,7 @@ def scene_page(
         )
     count = len(scenes.images)
     n_columns = min(columns, count)
-    n_rows = -(-count // n_columns)
+    n_rows = math.ceil(count / n_columns)
     figure, grid = _grid(n_rows, n_columns, above=0.05)
     colours = list(tissue_colours(range(1, outlined + 1)).values())
     for i in range(count):
@@ -95,7 +96,7 @@ def ranking_page(
     Parameters
     ----------
     ranked : mapping of str to sequence of ScoredSlice
-        From `mskseg_mini.assessed_scans.ranked_slices`: ``best``, ``median``, ``worst``.
+        From `mskseg_mini.assessment.scans.ranked_slices`: ``best``, ``median``, ``worst``.
     columns : int
         Slices in a row, at most.
     title : str
@@ -117,12 +118,12 @@ def ranking_page(
         for start in range(0, len(slices), columns)
     ]
     if not rows:
-        raise InputError("there is no slice to show, expected one or more; score a real scan first")
+        raise InputError("expected one slice or more, got none; score a real scan first")
     figure, grid = _grid(len(rows), max(len(slices) for _, slices in rows), above=0.35)
     axes = []
     for (kind, slices), row in zip(rows, grid, strict=True):
-        for one, ax in zip(slices, row, strict=False):
-            axes.append(_scored_panel(ax, one, kind))
+        for scored, ax in zip(slices, row, strict=False):
+            axes.append(_scored_panel(ax, scored, kind))
     lines = [
         Line2D([], [], color=colour, path_effects=OUTLINE, label=role)
         for role, colour in (("reference", REFERENCE), ("prediction", PREDICTION))
@@ -132,16 +133,16 @@ def ranking_page(
     return np.array(axes, dtype=object)
 
 
-def _scored_panel(ax: Axes, one: ScoredSlice, kind: str) -> Axes:
-    shown = one.case_slice
-    zoom = _zoom(np.asarray(shown.label_map) + one.prediction > 0)
+def _scored_panel(ax: Axes, scored: ScoredSlice, kind: str) -> Axes:
+    shown = scored.case_slice
+    zoom = _zoom(np.asarray(shown.label_map) + scored.prediction > 0)
     _panel(ax, shown.image, spacing_mm=shown.spacing_mm, zoom_xyxy=zoom)
-    for label_map, colour in ((shown.label_map, REFERENCE), (one.prediction, PREDICTION)):
+    for label_map, colour in ((shown.label_map, REFERENCE), (scored.prediction, PREDICTION)):
         labels = np.unique(np.asarray(label_map)).tolist()
         draw_label_map(ax, np.asarray(label_map), colours=dict.fromkeys(labels, colour))
     for lines in ax.collections:
         lines.set(linewidth=0.7, path_effects=[])  # panels are small, and outlines lie close
-    ax.set_title(f"{kind} {one.dice:.2f}\n{one.name} {shown.index}", fontsize=7)
+    ax.set_title(f"{kind} {scored.dice:.2f}\n{scored.name} {shown.index}", fontsize=7)
     return ax
 
 

@@ -5,23 +5,15 @@
 >>> result.save("tuned.safetensors")                             # doctest: +SKIP
 >>> segmenter = mskseg.load_segmenter("tuned.safetensors")       # doctest: +SKIP
 
-`config` what is asked, `modes` which parameters train, `samples` slices and prompts, `frames` the
-target in the decoder's frame, `questions` prompts as tensors, `encoding` embeddings, `tuning` one
-step, `loop` the epochs, `checkpoints` resuming, `result` what comes back.
+`config` the settings, `modes` which parameters train, `dataset` slices and the prompts drawn for
+them, `prompt_tokens` a prompt on its way into the decoder, `losses`, `encoders` embeddings,
+`trainer` one step and the validation, `loop` the epochs, `checkpoint` resuming, `result` the tuned
+model, `distributed` several processes.
 """
 
-from __future__ import annotations
-
-from mskseg.finetuning.config import FineTuneConfig
-from mskseg.finetuning.loop import fine_tune
-from mskseg.finetuning.modes import count_trainable
-from mskseg.finetuning.result import DivergedError, FineTuneResult, read_tuning
-
-__all__ = [
-    "DivergedError",
-    "FineTuneConfig",
-    "FineTuneResult",
-    "count_trainable",
-    "fine_tune",
-    "read_tuning",
-]
+from mskseg.finetuning.config import FineTuneConfig as FineTuneConfig
+from mskseg.finetuning.loop import fine_tune as fine_tune
+from mskseg.finetuning.modes import count_trainable as count_trainable
+from mskseg.finetuning.result import DivergedError as DivergedError
+from mskseg.finetuning.result import FineTuneResult as FineTuneResult
+from mskseg.finetuning.result import read_tuning as read_tuning

@@ -1,53 +1,85 @@
-"""One process or several: Lightning Fabric starts them, here their gradients are averaged."""
+"""One process, or several that ``torchrun`` started and that train one model together."""
 
 from __future__ import annotations
 
+import atexit
 import os
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 import torch
-from lightning_fabric import Fabric
-from torch import Tensor, nn
+from torch import Tensor, distributed, nn
 
 
-def launched_fabric(device: str) -> Fabric:
-    """Give the Fabric of this process: its device, its rank, and how many there are.
+@dataclass(frozen=True)
+class Processes:
+    """The processes that train together, as one of them sees them.
 
-    Under ``torchrun`` the processes are those that it started (gloo on the CPU, NCCL on CUDA);
-    otherwise there is one.
+    Attributes
+    ----------
+    device : torch.device
+        Of this process.
+    rank : int
+        Number of this process, from 0.
+    world_size : int
+        How many there are.
+    """
+
+    device: torch.device
+    rank: int = 0
+    world_size: int = 1
+
+    @property
+    def is_first(self) -> bool:
+        """Whether this process is the one that writes and reports."""
+        return self.rank == 0
+
+    def sum(self, values: Tensor) -> Tensor:
+        """Sum a tensor over the processes."""
+        total = values.detach().to(self.device, copy=True)
+        if self.world_size > 1:
+            distributed.all_reduce(total)
+        return total
+
+    def gather(self, values: Tensor) -> Tensor:
+        """Stack the tensors of all processes, (world_size, ...)."""
+        mine = values.to(self.device)
+        if self.world_size == 1:
+            return mine[None]
+        gathered = [torch.empty_like(mine) for _ in range(self.world_size)]
+        distributed.all_gather(gathered, mine)
+        return torch.stack(gathered)
+
+    def average_gradients(self, parameters: Iterable[nn.Parameter]) -> None:
+        """Replace each gradient by its mean over the processes; a missing one counts as zero.
+
+        Training backpropagates in several passes that share an encoding, which the hooks of
+        `DistributedDataParallel` do not follow; so all gradients travel once, as one vector.
+        """
+        if self.world_size == 1:
+            return
+        trained = [p for p in parameters if p.requires_grad]
+        gradients = [torch.zeros_like(p) if p.grad is None else p.grad for p in trained]
+        mean = self.sum(nn.utils.parameters_to_vector(gradients)) / self.world_size
+        for parameter, part in zip(trained, mean.split([p.numel() for p in trained]), strict=True):
+            parameter.grad = part.view_as(parameter)
+
+
+def join_processes(device: str) -> Processes:
+    """Join the processes that ``torchrun`` started (gloo on the CPU, NCCL on CUDA), if it did.
 
     Parameters
     ----------
     device : str
         "cpu", "cuda" or "cuda:1"; under ``torchrun`` each process takes the GPU of its local rank.
     """
-    kind, _, index = device.partition(":")
-    processes = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
-    if "RANK" in os.environ:
-        nodes = int(os.environ.get("GROUP_WORLD_SIZE", "1"))
-        fabric = Fabric(accelerator=kind, devices=processes, num_nodes=nodes, strategy="ddp")
-    else:
-        fabric = Fabric(accelerator=kind, devices=[int(index)] if index else 1)
-    fabric.launch()
-    return fabric
-
-
-def average_gradients(fabric: Fabric, parameters: Iterable[nn.Parameter]) -> None:
-    """Replace each gradient by its mean over the processes; a missing one counts as zero.
-
-    Training backpropagates in several passes that share an encoding, which the hooks of
-    `DistributedDataParallel` do not follow; so all gradients travel once, as one vector.
-    """
-    if fabric.world_size == 1:
-        return
-    trained = [p for p in parameters if p.requires_grad]
-    gradients = [torch.zeros_like(p) if p.grad is None else p.grad for p in trained]
-    flat = torch.cat([g.reshape(-1) for g in gradients])
-    mean = torch.as_tensor(fabric.all_reduce(flat, reduce_op="mean"))
-    for parameter, part in zip(trained, _split_like(mean, trained), strict=True):
-        parameter.grad = part
-
-
-def _split_like(flat: Tensor, parameters: list[nn.Parameter]) -> Iterable[Tensor]:
-    parts = flat.split([p.numel() for p in parameters])  # type: ignore[no-untyped-call]
-    return [part.view_as(p) for part, p in zip(parts, parameters, strict=True)]
+    chosen = torch.device(device)
+    if "RANK" not in os.environ:
+        return Processes(chosen)
+    if chosen.type == "cuda":
+        chosen = torch.device("cuda", int(os.environ["LOCAL_RANK"]))
+        torch.cuda.set_device(chosen)
+    if not distributed.is_initialized():
+        distributed.init_process_group("nccl" if chosen.type == "cuda" else "gloo")
+        atexit.register(distributed.destroy_process_group)
+    return Processes(chosen, distributed.get_rank(), distributed.get_world_size())

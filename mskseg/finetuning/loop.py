@@ -6,7 +6,6 @@ import time
 import warnings
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -17,14 +16,14 @@ from tqdm.auto import tqdm
 from mskseg.case import CaseSet
 from mskseg.datasets.splits import check_nobody_twice
 from mskseg.errors import InputError
-from mskseg.finetuning.checkpoints import Identity, Progress, load_state, save_state
+from mskseg.finetuning.checkpoint import Identity, Progress, load_state, save_state
 from mskseg.finetuning.config import FineTuneConfig
-from mskseg.finetuning.distributed import launched_fabric
+from mskseg.finetuning.dataset import SliceDataset, check_datasets
+from mskseg.finetuning.distributed import join_processes
 from mskseg.finetuning.memory import PeakMemory
 from mskseg.finetuning.modes import merge_low_rank
 from mskseg.finetuning.result import HISTORY, DivergedError, FineTuneResult, Stopped
-from mskseg.finetuning.samples import check_sets, gather_slices
-from mskseg.finetuning.tuning import NotFiniteError, Tuning
+from mskseg.finetuning.trainer import NotFiniteError, Trainer
 from mskseg.models.embeddings import EmbeddingCache
 from mskseg.models.segmenter import Segmenter
 
@@ -46,7 +45,7 @@ def fine_tune(
 
     Prompts are taken from the reference: boxes or points of the objects on a slice, of which a few
     are drawn at each visit, sharing one pass of the encoder. The loss is unweighted cross-entropy
-    + Dice on the decoder's logits (see `frames.py` for the target), the optimiser AdamW. After each
+    + Dice on the decoder's logits (see `losses.py` for the target), the optimiser AdamW. After each
     epoch the validation Dice is measured with the same oracle prompts.
 
     Under ``torchrun`` the slices of a step are shared out among the processes, and the gradients
@@ -91,48 +90,37 @@ def fine_tune(
         If the validation set lacks a tissue that is trained.
     """
     config = config or FineTuneConfig()
+    path = None if folder is None else Path(folder)
     check_nobody_twice({"train": train.subjects, "validation": validation.subjects})
-    prepared = _prepare(segmenter, train, validation, config, folder=folder, cache=cache)
-    run = _Run(*prepared, folder=None if folder is None else Path(folder), on_epoch=on_epoch)
-    run.resume()
-    return run.to_the_end(progress=progress)
-
-
-def _prepare(
-    segmenter: Segmenter,
-    train: CaseSet,
-    validation: CaseSet,
-    config: FineTuneConfig,
-    *,
-    folder: str | Path | None,
-    cache: EmbeddingCache | None,
-) -> tuple[Tuning, Identity]:
-    fabric = launched_fabric(str(segmenter.device))
-    if config.slices_per_step < fabric.world_size:
+    processes = join_processes(str(segmenter.device))
+    if config.slices_per_step < processes.world_size:
         raise InputError(
-            f"{config.slices_per_step} slices a step came with {fabric.world_size} processes; "
-            f"give slices_per_step {fabric.world_size} or more"
+            f"expected a slice a step or more for each of {processes.world_size} processes, got "
+            f"slices_per_step {config.slices_per_step}; pass {processes.world_size} or more"
+        )
+    training_set = SliceDataset.from_cases(train, config, step=config.slice_step)
+    if len(training_set) < processes.world_size:
+        raise InputError(
+            f"expected a training slice or more for each of {processes.world_size} processes, got "
+            f"{len(training_set)}; start fewer processes, or pass more slices"
         )
     step = config.validation_slice_step or config.slice_step
-    trained = gather_slices(train, config, step=config.slice_step)
-    if len(trained.slices) < fabric.world_size:
-        raise InputError(
-            f"{len(trained.slices)} training slices came with {fabric.world_size} processes; "
-            "start fewer, or give more slices"
-        )
-    selecting = gather_slices(validation, config, step=step)
-    doubtful = check_sets(trained, selecting)
-    if doubtful:
-        warnings.warn(doubtful, stacklevel=3)
+    validation_set = SliceDataset.from_cases(validation, config, step=step)
+    if warning := check_datasets(training_set, validation_set):
+        warnings.warn(warning, stacklevel=2)
     if cache is None:
-        cache = EmbeddingCache(None if folder is None else Path(folder) / "embeddings")
+        cache = EmbeddingCache(None if path is None else path / "embeddings")
+    trainer = Trainer(
+        segmenter, training_set, validation_set, config, cache=cache, processes=processes
+    )
     identity = Identity(
         config=config.as_dict(),
         base={"name": segmenter.name, "sha256": segmenter.fingerprint},
-        data={"train": trained.fingerprint, "validation": selecting.fingerprint},
+        data={"train": training_set.fingerprint, "validation": validation_set.fingerprint},
     )
-    tuning = Tuning(segmenter, trained, selecting, config, cache=cache, fabric=fabric)
-    return tuning, identity
+    run = _Run(trainer, identity, folder=path, on_epoch=on_epoch, show_progress=progress)
+    run.resume()
+    return run.to_the_end()
 
 
 class _Run:
@@ -140,49 +128,45 @@ class _Run:
 
     def __init__(
         self,
-        tuning: Tuning,
+        trainer: Trainer,
         identity: Identity,
         *,
         folder: Path | None,
         on_epoch: OnEpoch | None,
+        show_progress: bool,
     ) -> None:
-        self.tuning, self.identity, self.folder = tuning, identity, folder
-        self.config, self.on_epoch = tuning.config, on_epoch
+        self.trainer, self.identity, self.folder = trainer, identity, folder
+        self.config, self.on_epoch = trainer.config, on_epoch
         self.progress = Progress()
-        self.memory = PeakMemory(tuning.fabric.device)
+        self.memory = PeakMemory(trainer.processes.device)
         self.start = time.perf_counter()
+        self.hidden = not (show_progress and trainer.processes.is_first)
 
     def resume(self) -> None:
         """Go on from the folder's state, if there is one."""
         state = None if self.folder is None else load_state(self.folder, self.identity)
         if state is None:
             return
-        _put(self.tuning.trained, state["weights"])
-        self.tuning.optimiser.load_state_dict(state["optimiser"])
-        self.progress = Progress(
-            state["rows"],
-            state["best_dice"],
-            state["best_epoch"],
-            state["best_weights"],
-            state["peak_memory_mb"],
-        )
-        self.tuning.step = int(self.progress.rows[-1]["step"])
+        _put(self.trainer.trained, state["weights"])
+        self.trainer.optimiser.load_state_dict(state["optimiser"])
+        self.progress = Progress(**{name: state[name] for name in vars(self.progress)})
+        self.trainer.steps_done = int(self.progress.rows[-1]["step"])
         self.start -= self.progress.seconds
 
-    def to_the_end(self, *, progress: bool) -> FineTuneResult:
+    def to_the_end(self) -> FineTuneResult:
         """Train until the last epoch, or until no better one came for as long as the patience."""
-        tuning, config = self.tuning, self.config
+        trainer, config = self.trainer, self.config
         with tqdm(
-            total=config.epochs * tuning.steps_per_epoch,
-            initial=tuning.step,
-            desc=tuning.segmenter.name,
+            total=config.epochs * trainer.steps_per_epoch,
+            initial=trainer.steps_done,
+            desc=trainer.segmenter.name,
             unit="step",
-            disable=not (progress and tuning.fabric.is_global_zero),
+            disable=self.hidden,
         ) as bar:
             if not self.progress.rows:
                 self._close_epoch(float("nan"), bar)
             while self._stopped() is None:
-                losses = [self._advance(bar) for _ in range(tuning.steps_per_epoch)]
+                losses = [self._train_step(bar) for _ in range(trainer.steps_per_epoch)]
                 self._close_epoch(float(np.mean(losses)), bar)
         return self._result(self._stopped() or "all epochs")
 
@@ -192,32 +176,38 @@ class _Run:
             return "all epochs"
         return "converged" if patience and epoch - self.progress.best_epoch >= patience else None
 
-    def _advance(self, bar: Any) -> float:
+    def _train_step(self, bar: tqdm[None]) -> float:
         try:
-            loss = self.tuning.advance()
+            loss = self.trainer.train_step()
         except NotFiniteError as error:
             raise self._diverged(error) from error
         bar.update()
-        bar.set_postfix(loss=f"{loss:.3f}", validation_dice=f"{self._last_dice():.3f}")
+        self._show(bar, loss)
         return loss
 
-    def _last_dice(self) -> float:
-        return self.progress.rows[-1]["validation_dice"]
-
-    def _close_epoch(self, loss: float, bar: Any) -> None:
-        tuning = self.tuning
-        dice = tuning.validation_dice()
-        values = (
-            len(self.progress.rows), tuning.step, loss, dice, time.perf_counter() - self.start
-        )  # fmt: skip
-        weights: dict[str, Tensor] = dict(tuning.trained)
-        self.progress.add(dict(zip(HISTORY, values, strict=True)), weights)
-        self.progress.peak_memory_mb = max(self.progress.peak_memory_mb, self.memory.megabytes())
+    def _show(self, bar: tqdm[None], loss: float) -> None:
+        dice = self.progress.rows[-1]["validation_dice"]
         bar.set_postfix(loss=f"{loss:.3f}", validation_dice=f"{dice:.3f}")
-        if self.folder is not None and tuning.fabric.is_global_zero:
-            state = tuning.optimiser.state_dict()
-            save_state(self.folder, self.identity, self.progress, weights=weights, optimiser=state)
-        if self.on_epoch is not None and tuning.fabric.is_global_zero:
+
+    def _close_epoch(self, loss: float, bar: tqdm[None]) -> None:
+        trainer, progress = self.trainer, self.progress
+        row = {
+            "epoch": len(progress.rows),
+            "step": trainer.steps_done,
+            "loss": loss,
+            "validation_dice": trainer.validation_dice(),
+            "seconds": time.perf_counter() - self.start,
+        }
+        weights: dict[str, Tensor] = dict(trainer.trained)
+        progress.add(row, weights)
+        progress.peak_memory_mb = max(progress.peak_memory_mb, self.memory.megabytes())
+        self._show(bar, loss)
+        if not trainer.processes.is_first:
+            return
+        if self.folder is not None:
+            state = trainer.optimiser.state_dict()
+            save_state(self.folder, self.identity, progress, weights=weights, optimiser=state)
+        if self.on_epoch is not None:
             self.on_epoch(self._history())
 
     def _history(self) -> pd.DataFrame:
@@ -239,17 +229,17 @@ class _Run:
         )
 
     def _result(self, stopped: Stopped) -> FineTuneResult:
-        tuning = self.tuning
-        count = sum(p.numel() for p in tuning.trained.values())
-        _put(tuning.trained, self.progress.best_weights)
-        merge_low_rank(tuning.segmenter.model)
+        trainer, progress = self.trainer, self.progress
+        count = sum(p.numel() for p in trainer.trained.values())
+        _put(trainer.trained, progress.best_weights)
+        merge_low_rank(trainer.segmenter.model)
         return FineTuneResult(
-            segmenter=tuning.segmenter,
+            segmenter=trainer.segmenter,
             history=self._history(),
-            best_epoch=self.progress.best_epoch,
+            best_epoch=progress.best_epoch,
             trainable_parameters=count,
-            seconds=self.progress.seconds,
-            peak_memory_mb=self.progress.peak_memory_mb,
+            seconds=progress.seconds,
+            peak_memory_mb=progress.peak_memory_mb,
             stopped=stopped,
             config=self.config,
             base=self.identity.base,

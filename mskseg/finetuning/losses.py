@@ -1,18 +1,77 @@
-"""Losses on mask logits at the decoder's resolution."""
+"""Losses on mask logits at the decoder's resolution, and the targets that they compare with.
+
+**Targets** are exact, whatever the sizes. The decoder gives a grid of h x w cells that lies over
+the model's square frame of S x S pixels; the slice takes up a part of that frame (SAM: the upper
+left, padded) or all of it (MedSAM: squashed). In continuous coordinates the cell (row r, column c)
+therefore covers, of the slice, the rectangle from r S/h · H/H' to (r + 1) S/h · H/H' and the same
+across, where H' is the height that the slice takes up in the frame. A target is the share of that
+rectangle which the mask covers: no sampling, so nothing shifts by half a pixel, and thin cartilage
+is neither lost nor widened.
+"""
 
 from __future__ import annotations
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
+from mskseg.models.preprocessing import Preprocessing
 
-def shrink_masks(masks: Tensor, size: int) -> Tensor:
-    """Masks (N, H, W) bool as the covered share (N, size, size) float32 of each coarse pixel.
 
-    Area averaging keeps pixel edges where they are; sampling would shift the mask by half a pixel.
+def cell_shares(
+    cells: int, pixels: int, *, frame: int, taken: int
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Say how, along one axis, the decoder's cells lie over the slice's pixels.
+
+    Parameters
+    ----------
+    cells, pixels : int
+        Of the decoder's grid, and of the slice.
+    frame : int
+        Side S of the frame in its pixels.
+    taken : int
+        Pixels of the frame that the slice takes up.
+
+    Returns
+    -------
+    shares : (cells, pixels) float32
+        Of a cell's part that lies on the slice, the share that each pixel covers; rows add up to 1,
+        or to 0 where a cell lies in the padding.
+    inside : (cells,) float32
+        Share of each cell that lies on the slice.
     """
-    return functional.adaptive_avg_pool2d(masks.float()[:, None], size)[:, 0]
+    edges = np.arange(cells + 1) * (frame / cells) * (pixels / taken)
+    low, high = edges[:-1, None], edges[1:, None]
+    start = np.arange(pixels)[None]
+    overlap = np.clip(np.minimum(high, start + 1) - np.maximum(low, start), 0, None)
+    covered = overlap.sum(1)
+    shares = overlap / np.maximum(covered, 1e-12)[:, None]
+    inside = np.clip(covered / (high - low)[:, 0], 0, 1)
+    return shares.astype(np.float32), inside.astype(np.float32)
+
+
+def targets_in_frame(
+    masks: Tensor, *, preprocessing: Preprocessing, size: tuple[int, int]
+) -> tuple[Tensor, Tensor]:
+    """Bring masks (N, H, W) bool of a slice to the decoder's grid of `size` (h, w).
+
+    Returns
+    -------
+    targets : (N, h, w) float32
+        Share of each cell, as far as it lies on the slice, that the mask covers.
+    inside : (h, w) float32
+        Share of each cell that lies on the slice: 0 in SAM's padding, which reaches no mask.
+    """
+    height, width = masks.shape[1:]
+    taken = preprocessing.input_size((height, width))
+    down, inside_y = cell_shares(size[0], height, frame=preprocessing.image_size, taken=taken[0])
+    across, inside_x = cell_shares(size[1], width, frame=preprocessing.image_size, taken=taken[1])
+    rows, columns = (torch.from_numpy(shares).to(masks.device) for shares in (down, across))
+    targets = rows @ (masks.float() @ columns.T)
+    inside = torch.from_numpy(np.outer(inside_y, inside_x)).to(masks.device)
+    return targets, inside
 
 
 def soft_dice_loss(logits: Tensor, target: Tensor) -> Tensor:
@@ -53,45 +112,6 @@ def dice_and_entropy(
         terms = terms * (1 - right).square()
     entropy = (weight * terms).sum((-2, -1)) / weight.sum((-2, -1))
     return 1 - (2 * overlap + 1e-5) / (total + 1e-5) + entropy
-
-
-def regional_cross_entropy(
-    logits: Tensor, target: Tensor, weight: Tensor, *, positive_weight: float = 1.0
-) -> Tensor:
-    """Cross-entropy averaged with `weight` over (..., h, w) -> (...).
-
-    Parameters
-    ----------
-    weight : (..., h, w)
-        1 near the object and small far away, where most pixels are and nothing is to be learned.
-    positive_weight : float
-        How much more a missed object pixel costs than a spilled one.
-    """
-    factor = torch.tensor(positive_weight, device=logits.device)
-    loss = functional.binary_cross_entropy_with_logits(
-        logits, target.expand_as(logits), pos_weight=factor, reduction="none"
-    )
-    return (loss * weight).sum((-2, -1)) / weight.sum((-2, -1))
-
-
-def box_region(boxes_xyxy: Tensor, size: int, *, scale: float, outside: float = 0.05) -> Tensor:
-    """Weights (N, size, size): 1 in boxes grown by a third of their sides and 4 pixels.
-
-    Parameters
-    ----------
-    boxes_xyxy : (N, 4)
-        In pixels of the frame.
-    scale : float
-        Coarse pixels per frame pixel.
-    outside : float
-        Weight elsewhere.
-    """
-    centres = (torch.arange(size, device=boxes_xyxy.device) + 0.5) / scale
-    margin = (boxes_xyxy[:, 2:] - boxes_xyxy[:, :2]) / 3 + 4
-    low, high = boxes_xyxy[:, :2] - margin, boxes_xyxy[:, 2:] + margin
-    near_x = (centres > low[:, :1]) & (centres < high[:, :1])
-    near_y = (centres > low[:, 1:]) & (centres < high[:, 1:])
-    return torch.where(near_y[:, :, None] & near_x[:, None, :], 1.0, outside)
 
 
 def mask_iou(logits: Tensor, masks: Tensor) -> Tensor:

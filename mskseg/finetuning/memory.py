@@ -12,34 +12,32 @@ import torch
 from mskseg.errors import InputError
 from mskseg.finetuning.config import FineTuneConfig
 
-_SAID_ON_A_CPU = ("can't allocate memory", "not enough memory", "cannot allocate memory")
+_OUT_OF_CPU_MEMORY = ("can't allocate memory", "not enough memory", "cannot allocate memory")
 
 
 @contextmanager
 def memory_explained(config: FineTuneConfig) -> Iterator[None]:
-    """Turn "out of memory" into an error that names the setting which lowers it most.
-
-    Raises
-    ------
-    InputError
-        If the block runs out of memory, on a GPU or on a CPU.
-    """
+    """Turn "out of memory" into an InputError that names the setting which lowers it most."""
     try:
         yield
     except (torch.OutOfMemoryError, MemoryError) as error:
         raise InputError(_advice(config)) from error
     except RuntimeError as error:
-        if any(words in str(error).lower() for words in _SAID_ON_A_CPU):
+        if any(words in str(error).lower() for words in _OUT_OF_CPU_MEMORY):
             raise InputError(_advice(config)) from error
         raise
 
 
 def _advice(config: FineTuneConfig) -> str:
-    cheaper = [f"slices_per_step below {config.slices_per_step}"] * (config.slices_per_step > 1)
+    cheaper = []
+    if config.slices_per_step > 1:
+        cheaper.append(f"slices_per_step below {config.slices_per_step}")
     if config.prompts_per_pass != 1:
         cheaper.append(f"prompts_per_pass below {config.prompts_per_pass or 'its default'}")
-    cheaper += ["precision bfloat16"] * (config.precision == "float32")
-    cheaper += ["mode decoder"] * (config.mode != "decoder")
+    if config.precision == "float32":
+        cheaper.append("precision bfloat16")
+    if config.mode != "decoder":
+        cheaper.append("mode decoder")
     return (
         f"memory ran out with mode {config.mode}, {config.slices_per_step} slices a step; lower "
         f"it by {', or '.join(cheaper) or 'a smaller model'}"
@@ -58,25 +56,20 @@ class PeakMemory:
         if device.type == "cuda":
             torch.cuda.reset_peak_memory_stats(device)
         else:
-            with suppress(OSError):
+            with suppress(OSError):  # proc(5): 5 resets the "high water mark" VmHWM
                 Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
 
     def megabytes(self) -> float:
-        """Give the peak so far, in MB of 2**20 bytes."""
+        """Give the peak so far, in MB of 2**20 bytes; NaN where the system does not say."""
         if self._device.type == "cuda":
             return torch.cuda.max_memory_allocated(self._device) / 2**20
         with suppress(OSError):
-            lines = Path("/proc/self/status").read_text(encoding="ascii").splitlines()
-            peaks = [line.split()[1] for line in lines if line.startswith("VmHWM")]
-            if peaks:
-                return int(peaks[0]) / 2**10
-        return _since_the_start()
-
-
-def _since_the_start() -> float:
-    try:
-        import resource
-    except ImportError:  # Windows
-        return float("nan")
-    unit = 2**20 if sys.platform == "darwin" else 2**10  # bytes there, kilobytes elsewhere
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit
+            for line in Path("/proc/self/status").read_text(encoding="ascii").splitlines():
+                if line.startswith("VmHWM"):
+                    return int(line.split()[1]) / 2**10
+        try:
+            import resource
+        except ImportError:  # Windows
+            return float("nan")
+        unit = 2**20 if sys.platform == "darwin" else 2**10  # bytes there, kilobytes elsewhere
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit

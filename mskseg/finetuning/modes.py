@@ -16,11 +16,10 @@ Left to the optimiser, weight decay alone would shrink them. The trunk that thes
 does move: after tuning, three masks for an ambiguous point mean little.
 
 **LoRA** adds a product of two thin matrices to a frozen weight, ``W + alpha/r B A``, r being the
-rank, B starting at zero. In
-a ViT the weight is each block's fused ``qkv``, whose three thirds get a pair each. SAM-mini's
-encoder has no attention; there it is each convolution's weight, reshaped to (channels out, channels
-in x rows x columns): the same idea on another layer, which the tables say. When tuning ends the
-product is added to the weight, so that what is saved is a plain SAM.
+rank, B starting at zero. In a ViT the weight is each block's fused ``qkv``, whose three thirds get
+a pair each. SAM-mini's encoder has no attention; there it is each convolution's weight, reshaped to
+(channels out, channels in x rows x columns): the same idea on another layer, which the tables say.
+When tuning ends the product is added to the weight, so that what is saved is a plain SAM.
 """
 
 from __future__ import annotations
@@ -47,29 +46,14 @@ _PARTS: dict[Mode, tuple[str, ...]] = {
 
 
 class LowRank(nn.Module):
-    """A trainable term of low rank beside a frozen weight.
+    """A trainable term of low rank beside a frozen weight, whose axes after the first count as one.
 
-    Parameters
-    ----------
-    weight : Tensor, of 2 or more axes
-        Flattened to (rows, columns); axes after the first are one.
-    rank : int
-    scale : float
-        What the product is multiplied by, alpha / rank.
-    groups : int
-        Equal parts of the rows that get a pair of matrices each: 3 for a fused qkv.
-    generator : torch.Generator
-        Of the start of A; B starts at zero, so that nothing changes at first.
+    `scale` is alpha / rank; `groups` equal parts of the rows get a pair of matrices each (3 for a
+    fused qkv). A starts at random, B at zero, so that nothing changes at first.
     """
 
     def __init__(
-        self,
-        weight: Tensor,
-        *,
-        rank: int,
-        scale: float,
-        groups: int,
-        generator: torch.Generator,
+        self, weight: Tensor, *, rank: int, scale: float, groups: int, generator: torch.Generator
     ) -> None:
         super().__init__()
         rows, columns = len(weight), weight[0].numel()
@@ -85,23 +69,10 @@ class LowRank(nn.Module):
 
 
 def prepare(model: Sam, config: FineTuneConfig) -> dict[str, nn.Parameter]:
-    """Freeze and thaw a model's parameters for a mode, in place.
+    """Freeze and thaw a model's parameters for a mode, in place; return those that train by name.
 
-    Parameters
-    ----------
-    model : Sam
-        Changed: with ``mode="lora"`` its encoder gets low-rank terms, see `merge_low_rank`.
-    config : FineTuneConfig
-
-    Returns
-    -------
-    dict of str to Parameter
-        Those that train, by name.
-
-    Raises
-    ------
-    InputError
-        If the mode is "lora" and the encoder has neither a fused qkv nor convolutions.
+    With ``mode="lora"`` its encoder gets low-rank terms, see `merge_low_rank`; InputError if it has
+    neither a fused qkv nor convolutions.
     """
     model.requires_grad_(False)
     if config.mode == "lora":
@@ -135,11 +106,10 @@ def _unreached(config: FineTuneConfig) -> tuple[str, ...]:
     iou = () if config.keep_iou_loss else ("mask_decoder.iou_prediction_head.",)
     # 0 and 1 stand for a negative and a positive point, 2 and 3 for a box's corners; points without
     # a box are followed by a padding token, `not_a_point_embed`.
-    kinds = (0, 1, "not_a_point_embed") if config.prompt == "box" else (0, 2, 3)
-    prompts = tuple(
-        f"prompt_encoder.point_embeddings.{k}." if isinstance(k, int) else f"prompt_encoder.{k}."
-        for k in kinds
-    )
+    kinds = (0, 1) if config.prompt == "box" else (0, 2, 3)
+    prompts = [f"prompt_encoder.point_embeddings.{kind}." for kind in kinds]
+    if config.prompt == "box":
+        prompts.append("prompt_encoder.not_a_point_embed.")
     return (*heads, *iou, *prompts, "prompt_encoder.mask_downscaling.")
 
 

@@ -76,14 +76,13 @@ class FineTuneResult:
         Raises
         ------
         InputError
-            If the path does not end in ``.safetensors``, or the model is none of the known
-            architectures.
+            If the path does not end in ``.safetensors``, or the architecture is unknown.
         OutputError
             If the file cannot be written.
         """
         if Path(path).suffix != ".safetensors":
-            raise InputError(f"{path} is no path of weights; give one that ends in .safetensors")
-        told = {
+            raise InputError(f"expected a path that ends in .safetensors, got {path}")
+        facts = {
             "config": self.config.as_dict(),
             "base": self.base,
             "data": self.data,
@@ -93,9 +92,9 @@ class FineTuneResult:
             "stopped": self.stopped,
             "history": json.loads(self.history.to_json(orient="records")),
         }
-        facts = {"mskseg.name": self.segmenter.name, _FACTS: json.dumps(told)}
+        metadata = {"mskseg.name": self.segmenter.name, _FACTS: json.dumps(facts)}
         architecture = architecture_of(self.segmenter)
-        save_weights(self.segmenter, path, architecture=architecture, facts=facts)
+        save_weights(self.segmenter, path, architecture=architecture, facts=metadata)
 
 
 class DivergedError(MsksegError):
@@ -126,5 +125,5 @@ def read_tuning(path: str | Path) -> dict[str, Any]:
             f"{path} does not say how it was tuned, expected weights that `mskseg finetune` or "
             "FineTuneResult.save wrote"
         )
-    told: dict[str, Any] = json.loads(metadata[_FACTS])
-    return told
+    facts: dict[str, Any] = json.loads(metadata[_FACTS])
+    return facts

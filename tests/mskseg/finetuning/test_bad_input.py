@@ -91,9 +91,9 @@ def test_a_loss_that_is_not_finite_stops_with_the_slices_named(
 def test_a_gradient_that_is_not_finite_stops_before_it_moves_a_weight(
     mini, train, validation, tiny, monkeypatch
 ):
-    from mskseg.finetuning import tuning
+    from mskseg.finetuning import trainer
 
-    real = tuning.backward_in_passes
+    real = trainer.backward_in_passes
 
     def poisoned(embeddings, loss_of, **how):
         def loss(part, encoded):
@@ -103,7 +103,7 @@ def test_a_gradient_that_is_not_finite_stops_before_it_moves_a_weight(
 
         return real(embeddings, loss, **how)
 
-    monkeypatch.setattr(tuning, "backward_in_passes", poisoned)
+    monkeypatch.setattr(trainer, "backward_in_passes", poisoned)
     with pytest.raises(DivergedError, match="at step 1 "):
         fine_tune(mini, train, validation, tiny, progress=False)
 
@@ -162,7 +162,7 @@ def test_a_model_of_no_known_architecture_cannot_be_saved(small, train, validati
 
 def test_a_path_of_weights_has_its_ending(mini, train, validation, tiny, tmp_path):
     result = fine_tune(mini, train, validation, tiny, progress=False)
-    with pytest.raises(InputError, match=r"ends in \.safetensors"):
+    with pytest.raises(InputError, match=r"that ends in \.safetensors, got .*tuned.pth"):
         result.save(tmp_path / "tuned.pth")
 
 

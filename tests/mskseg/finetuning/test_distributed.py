@@ -11,26 +11,26 @@ import pytest
 import torch
 
 import mskseg
-from mskseg.finetuning.distributed import launched_fabric
+from mskseg.finetuning.distributed import join_processes
 
 SCRIPT = """
 import sys
 from pathlib import Path
 import torch
-from mskseg.finetuning.distributed import launched_fabric
-from mskseg_mini.pretrain_step import PretrainConfig
-from mskseg_mini.pretraining import Pretraining
+from mskseg.finetuning.distributed import join_processes
+from mskseg_mini.training.pretrain import Pretraining
+from mskseg_mini.training.pretrain_step import PretrainConfig
 
 torch.set_num_threads(1)
 folder = Path(sys.argv[1])
-fabric = launched_fabric("cpu")
+processes = join_processes("cpu")
 config = PretrainConfig(steps=2, warm_steps=1, scenes=1, prompts=1, patch_share=1.0)
-run = Pretraining(config, folder, fabric=fabric)
+run = Pretraining(config, folder, processes=processes)
 run.warm_start()
 losses = [run.advance() for _ in range(2)]
 run.save(0.5)
-again = Pretraining(config, folder, fabric=fabric)
-fabric.barrier()
+again = Pretraining(config, folder, processes=processes)
+torch.distributed.barrier()
 assert again.resume()
 torch.save(
     {
@@ -41,7 +41,7 @@ torch.save(
         "resumed_generator": again.generator.get_state(),
         "start": torch.load(folder / "state.pt", weights_only=True)["step"],
     },
-    folder / f"rank{fabric.global_rank}.pt",
+    folder / f"rank{processes.rank}.pt",
 )
 """
 
@@ -89,5 +89,5 @@ def test_each_process_resumes_with_its_own_random_state(ranks):
 
 
 def test_without_torchrun_there_is_one_process():
-    fabric = launched_fabric("cpu")
-    assert (fabric.world_size, fabric.is_global_zero, fabric.device.type) == (1, True, "cpu")
+    processes = join_processes("cpu")
+    assert (processes.world_size, processes.is_first, processes.device.type) == (1, True, "cpu")

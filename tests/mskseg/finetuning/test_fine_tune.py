@@ -206,7 +206,7 @@ def test_options_train(options, mini, train, validation, tiny):
 
 
 def test_the_rate_rises_and_with_cosine_falls():
-    from mskseg.finetuning.tuning import learning_rate
+    from mskseg.finetuning.trainer import learning_rate
 
     constant = FineTuneConfig(learning_rate=1.0, warm_up=4)
     assert [learning_rate(s, constant, last=100) for s in (0, 1, 3, 50)] == [0.25, 0.5, 1, 1]
@@ -217,7 +217,7 @@ def test_the_rate_rises_and_with_cosine_falls():
 
 
 def test_the_mean_is_that_of_the_tables():
-    from mskseg.finetuning.tuning import mean_of_subjects
+    from mskseg.finetuning.trainer import mean_of_subjects
 
     keys = [("a", "1 x"), ("a", "1 x"), ("a", "2 y"), ("b", "1 x")]
     assert mean_of_subjects(keys, [0.0, 1.0, 1.0, 0.25]) == pytest.approx((0.75 + 0.25) / 2)

@@ -6,21 +6,6 @@ import torch
 from mskseg.finetuning import losses
 
 
-def test_shrinking_a_mask_keeps_its_edges_in_place():
-    masks = torch.zeros(1, 8, 8, dtype=torch.bool)
-    masks[:, 2:5, 3:8] = True
-    expected = torch.zeros(4, 4)
-    expected[1, 1], expected[1, 2:] = 0.5, 1.0
-    expected[2, 1], expected[2, 2:] = 0.25, 0.5
-    assert torch.equal(losses.shrink_masks(masks, 4)[0], expected)
-
-
-def test_shrinking_commutes_with_flipping():
-    masks = torch.rand(2, 16, 16) > 0.5
-    flipped = losses.shrink_masks(masks.flip(2), 8)
-    assert torch.equal(flipped, losses.shrink_masks(masks, 8).flip(2))
-
-
 def test_dice_loss_is_zero_for_certain_and_right_and_near_one_for_certain_and_wrong():
     target = torch.zeros(10, 10)
     target[:5] = 1
@@ -37,26 +22,6 @@ def test_dice_loss_of_half_overlapping_squares_is_one_half():
     second[10:30, 10:30] = 1
     logits = torch.where(first > 0, 50.0, -50.0)
     assert losses.soft_dice_loss(logits, second) == pytest.approx(0.5, abs=1e-3)
-
-
-def test_cross_entropy_forgets_pixels_of_weight_zero():
-    logits = torch.randn(1, 6, 6)
-    target = (torch.rand(1, 6, 6) > 0.5).float()
-    weight = torch.zeros(1, 6, 6)
-    weight[:, :3] = 1
-    expected = torch.nn.functional.binary_cross_entropy_with_logits(logits[:, :3], target[:, :3])
-    assert losses.regional_cross_entropy(logits, target, weight)[0] == pytest.approx(
-        float(expected)
-    )
-
-
-def test_box_region_grows_the_box_on_all_sides_alike():
-    region = losses.box_region(torch.tensor([[24.0, 12.0, 40.0, 52.0]]), 32, scale=0.5)[0] == 1
-    assert torch.equal(region, region.flip(1))  # the box is centred in the 64-pixel frame
-    assert torch.equal(region, region.flip(0))
-    columns = region.any(0).nonzero()
-    margin = 16 / 3 + 4
-    assert float(columns.min()) * 2 + 1 > 24 - margin > float(columns.min()) * 2 - 1
 
 
 def test_mask_iou_of_two_empty_masks_is_one_and_of_half_overlap_a_third():

@@ -10,10 +10,10 @@ import pytest
 import torch
 
 from mskseg.finetuning.config import FineTuneConfig
-from mskseg.finetuning.distributed import launched_fabric
+from mskseg.finetuning.dataset import SliceDataset
+from mskseg.finetuning.distributed import join_processes
 from mskseg.finetuning.modes import LowRank, count_trainable, merge_low_rank, prepare
-from mskseg.finetuning.samples import gather_slices
-from mskseg.finetuning.tuning import Tuning
+from mskseg.finetuning.trainer import Trainer
 from mskseg.models.embeddings import EmbeddingCache
 from mskseg_studies.model_parts.parts import count_parameters
 
@@ -67,13 +67,13 @@ def test_what_is_frozen_stays_bit_equal_and_all_that_trains_moves(
 ):
     before = {k: v.clone() for k, v in small.model.state_dict().items()}
     config = replace(tiny, mode=mode, prompt=prompt)
-    sets = [gather_slices(each, config, step=1) for each in (train, validation)]
-    fabric = launched_fabric("cpu")
-    tuning = Tuning(small, *sets, config, cache=EmbeddingCache(), fabric=fabric)
+    sets = [SliceDataset.from_cases(cases, config) for cases in (train, validation)]
+    processes = join_processes("cpu")
+    trainer = Trainer(small, *sets, config, cache=EmbeddingCache(), processes=processes)
     for _ in range(2):  # the second one moves LoRA's first factor, whose other starts at zero
-        tuning.advance()
-    merge_low_rank(tuning.segmenter.model)
-    after = tuning.segmenter.model.state_dict()
+        trainer.train_step()
+    merge_low_rank(trainer.segmenter.model)
+    after = trainer.segmenter.model.state_dict()
     assert after.keys() == before.keys()
     expected = set(prepare(copy.deepcopy(small.model), config))
     if mode == "lora":

@@ -133,7 +133,7 @@ def test_a_state_of_other_settings_data_or_weights_is_refused(
     tmp_path, mini, small, train, validation, cases, tiny
 ):
     fine_tune(mini, train, validation, tiny, folder=tmp_path, progress=False)
-    with pytest.raises(InputError, match=r"seed 0, now 5; give the same to resume it"):
+    with pytest.raises(InputError, match=r"seed 0, now 5; pass the same to resume it"):
         fine_tune(mini, train, validation, replace(tiny, seed=5), folder=tmp_path, progress=False)
     with pytest.raises(InputError, match="other training or validation data"):
         fine_tune(mini, cases("train", first=3), validation, tiny, folder=tmp_path, progress=False)
@@ -141,7 +141,7 @@ def test_a_state_of_other_settings_data_or_weights_is_refused(
         fine_tune(small, train, validation, tiny, folder=tmp_path, progress=False)
 
 
-def test_a_state_that_is_none_is_named(tmp_path, mini, train, validation, tiny):
+def test_a_damaged_state_is_named(tmp_path, mini, train, validation, tiny):
     (tmp_path / "state.pt").write_bytes(b"half a")
-    with pytest.raises(InputError, match=r"state.pt is no state of a fine-tuning, or damaged"):
+    with pytest.raises(InputError, match=r"state.pt is damaged, or not the state of a fine-tuning"):
         fine_tune(mini, train, validation, tiny, folder=tmp_path, progress=False)

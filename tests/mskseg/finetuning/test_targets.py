@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from mskseg.finetuning.targets import cell_shares, targets_in_frame
+from mskseg.finetuning.losses import cell_shares, targets_in_frame
 from mskseg.models.preprocessing import MedSamPreprocessing, SamPreprocessing
 
 SIZES = [(60, 90), (90, 60), (64, 64), (300, 200), (31, 47)]

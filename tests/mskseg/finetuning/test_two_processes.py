@@ -91,6 +91,6 @@ def test_more_processes_than_slices_a_step_are_refused(mini, train, validation, 
 
     from mskseg.finetuning import loop
 
-    monkeypatch.setattr(loop, "launched_fabric", lambda device: SimpleNamespace(world_size=4))
-    with pytest.raises(InputError, match="2 slices a step came with 4 processes"):
+    monkeypatch.setattr(loop, "join_processes", lambda device: SimpleNamespace(world_size=4))
+    with pytest.raises(InputError, match="for each of 4 processes, got slices_per_step 2; pass 4"):
         fine_tune(mini, train, validation, tiny, progress=False)

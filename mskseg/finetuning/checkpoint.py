@@ -1,0 +1,121 @@
+"""The state of a training between two epochs: what a resumed one goes on from."""
+
+from __future__ import annotations
+
+import math
+import pickle
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from mskseg.errors import InputError
+from mskseg.files import written_atomically
+
+STATE = "state.pt"
+_FORMAT = 2
+# What torch.load raises on a file of another kind, or on half of one.
+_DAMAGED = (
+    RuntimeError, EOFError, OSError, ValueError, KeyError, TypeError, pickle.UnpicklingError,
+)  # fmt: skip
+
+
+@dataclass
+class Progress:
+    """How far a training has come; grows with every epoch."""
+
+    rows: list[dict[str, float]] = field(default_factory=list)  # of the history, epoch 0 first
+    best_dice: float = -math.inf
+    best_epoch: int = 0
+    best_weights: dict[str, Tensor] = field(default_factory=dict)  # that train, on the CPU
+    peak_memory_mb: float = 0.0  # in any of the processes that trained one after the other
+
+    @property
+    def epoch(self) -> int:
+        """Epochs done."""
+        return len(self.rows) - 1
+
+    @property
+    def seconds(self) -> float:
+        """From the start until the last epoch was done."""
+        return self.rows[-1]["seconds"] if self.rows else 0.0
+
+    def add(self, row: dict[str, float], weights: dict[str, Tensor]) -> None:
+        """Note an epoch; keep its weights, if it is the best so far."""
+        self.rows.append(row)
+        if row["validation_dice"] > self.best_dice:
+            self.best_dice, self.best_epoch = row["validation_dice"], self.epoch
+            self.best_weights = {k: v.detach().cpu().clone() for k, v in weights.items()}
+
+
+@dataclass(frozen=True)
+class Identity:
+    """What must be the same for a training to be resumed: settings, base model and data."""
+
+    config: dict[str, Any]
+    base: dict[str, str]
+    data: dict[str, str]
+
+
+def save_state(
+    folder: Path,
+    identity: Identity,
+    progress: Progress,
+    *,
+    weights: dict[str, Tensor],
+    optimiser: dict[str, Any],
+) -> None:
+    """Write the state completely or not at all: a process killed here leaves the one before.
+
+    Raises OutputError if it cannot be written; the state before is still there.
+    """
+    state = {
+        "format": _FORMAT,
+        **asdict(identity),
+        **vars(progress),
+        "weights": {k: v.detach().cpu() for k, v in weights.items()},
+        "optimiser": optimiser,
+    }
+    with written_atomically(folder / STATE) as temporary:
+        try:
+            torch.save(state, temporary)
+        except RuntimeError as error:  # how torch says that the disk is full
+            raise OSError(str(error).splitlines()[0]) from error
+
+
+def load_state(folder: Path, identity: Identity) -> dict[str, Any] | None:
+    """Read the state that `save_state` wrote; None where there is none.
+
+    Raises InputError if it is of other settings, another base model or other data, or damaged.
+    """
+    path = folder / STATE
+    if not path.exists():
+        return None
+    try:
+        state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+        version = state["format"]
+    except _DAMAGED as error:
+        raise InputError(
+            f"{path} is damaged, or not the state of a fine-tuning; delete it to start anew"
+        ) from error
+    if version != _FORMAT:
+        raise InputError(f"{path} was written by another version; delete it to start anew")
+    _check_same(path, state, identity)
+    return state
+
+
+def _check_same(path: Path, state: dict[str, Any], identity: Identity) -> None:
+    then, now = state["config"], identity.config
+    changed = sorted(key for key in {*then, *now} if then.get(key) != now.get(key))
+    differences = [f"{key} {then.get(key)!r}, now {now.get(key)!r}" for key in changed]
+    if state["base"]["sha256"] != identity.base["sha256"]:
+        differences.append(f"other weights ({state['base']['name']}, now {identity.base['name']})")
+    if state["data"] != identity.data:
+        differences.append("other training or validation data")
+    if differences:
+        raise InputError(
+            f"{path} is of a training with {'; '.join(differences)}; pass the same to resume it, "
+            "or another folder to start anew"
+        )

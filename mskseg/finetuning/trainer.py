@@ -1,0 +1,260 @@
+"""A training under way: a copy of the model, its optimiser, one step, and its validation Dice."""
+
+from __future__ import annotations
+
+import copy
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import Tensor, nn
+
+from mskseg.evaluation.metrics import dice
+from mskseg.finetuning.config import FineTuneConfig
+from mskseg.finetuning.dataset import LabelledSlice, Sample, SliceDataset
+from mskseg.finetuning.distributed import Processes
+from mskseg.finetuning.encoders import FrozenEncoder, LiveEncoder
+from mskseg.finetuning.losses import dice_and_entropy, mask_iou, targets_in_frame
+from mskseg.finetuning.memory import memory_explained
+from mskseg.finetuning.modes import prepare
+from mskseg.finetuning.prompt_tokens import PromptTokens, decode_prompts
+from mskseg.models.embeddings import EmbeddingCache
+from mskseg.models.segmenter import Segmenter
+
+_PROMPTS_PER_PASS = {"cpu": 8, "mps": 16}  # on a CPU more do not fit its cache; elsewhere:
+_PROMPTS_PER_PASS_GPU = 64
+
+
+class NotFiniteError(ArithmeticError):
+    """The loss of a step or its gradient is NaN or infinite; the weights are as before the step."""
+
+
+@dataclass(frozen=True, eq=False)
+class Batch:
+    """N prompts about B images, on the model's device."""
+
+    image: Tensor  # (N,) int64: which of the B images a prompt is about
+    tokens: PromptTokens  # N of them
+    targets: Tensor  # (N, h, w) float32, from `targets_in_frame`
+    inside: Tensor  # (B, h, w) float32: share of each cell that lies on the slice
+
+    @classmethod
+    def of(cls, samples: Sequence[Sample], segmenter: Segmenter) -> Batch:
+        """Bring samples to the model's frame."""
+        device, preprocessing = segmenter.model.device, segmenter.preprocessing
+        height, width = segmenter.model.prompt_encoder.mask_input_size
+        tokens, targets, inside = [], [], []
+        for sample in samples:
+            tokens.append(
+                PromptTokens.of_prompt(
+                    sample.prompt, preprocessing, image_shape=sample.source.shape, device=device
+                )
+            )
+            masks = torch.from_numpy(sample.source.masks(sample.chosen)).to(device)
+            framed = targets_in_frame(masks, preprocessing=preprocessing, size=(height, width))
+            targets.append(framed[0])
+            inside.append(framed[1])
+        counts = torch.tensor([len(t) for t in tokens])
+        return cls(
+            image=torch.arange(len(samples)).repeat_interleave(counts).to(device),
+            tokens=PromptTokens.joined(tokens),
+            targets=torch.cat(targets),
+            inside=torch.stack(inside),
+        )
+
+
+class Trainer:
+    """A copy of a model in training.
+
+    Attributes
+    ----------
+    segmenter : Segmenter
+        Around the copy, which changes with every step; the base stays as it is.
+    trained : dict of str to Parameter
+    steps_done : int
+    """
+
+    def __init__(
+        self,
+        base: Segmenter,
+        train: SliceDataset,
+        validation: SliceDataset,
+        config: FineTuneConfig,
+        *,
+        cache: EmbeddingCache,
+        processes: Processes,
+    ) -> None:
+        self.config, self.processes, self.steps_done = config, processes, 0
+        self._train, self._validation = train, validation
+        device = processes.device
+        self.segmenter = Segmenter(
+            copy.deepcopy(base.model),
+            base.preprocessing,
+            name=f"{base.name}, {config.mode} tuned",
+            device=device,
+            miniature=base.miniature,
+            learned_iou=config.keep_iou_loss,
+            precision=base.precision,
+        )
+        self.trained: dict[str, nn.Parameter] = prepare(self.segmenter.model, config)
+        self.optimiser = torch.optim.AdamW(
+            self.trained.values(), lr=config.learning_rate, weight_decay=config.weight_decay
+        )
+        self.encode: Callable[[Sequence[LabelledSlice]], Tensor] = (
+            FrozenEncoder(base, config, cache=cache, device=device)
+            if config.mode == "decoder"
+            else LiveEncoder(self.segmenter, config)
+        )
+        default = _PROMPTS_PER_PASS.get(device.type, _PROMPTS_PER_PASS_GPU)
+        self._prompts_per_pass = config.prompts_per_pass or default
+        self._autocast = torch.autocast(
+            device.type, torch.bfloat16, enabled=config.precision == "bfloat16"
+        )
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """As many as the settings say, or as show each slice once."""
+        n = len(self._train)
+        return self.config.steps_per_epoch or math.ceil(n / min(self.config.slices_per_step, n))
+
+    def train_step(self) -> float:
+        """Do one step; return its loss, the mean over the prompts of all processes.
+
+        Raises
+        ------
+        NotFiniteError
+            Naming the slices of the step.
+        InputError
+            If memory runs out.
+        """
+        processes, train = self.processes, self._train
+        positions = train.positions(self.steps_done)
+        n_prompts = sum(train.n_prompts_at(p) for p in positions)
+        with memory_explained(self.config):
+            mine = positions[processes.rank :: processes.world_size]
+            samples = [train.sample_at(p) for p in mine]
+            loss = self._backward(samples, share=processes.world_size / n_prompts)
+        loss = float(processes.sum(torch.tensor(loss)) / processes.world_size)
+        processes.average_gradients(self.trained.values())
+        norm = nn.utils.clip_grad_norm_(self.trained.values(), self.config.clip_norm)
+        if not (math.isfinite(loss) and bool(norm.isfinite())):
+            self.optimiser.zero_grad()
+            names = ", ".join(train.slice_at(p).name for p in positions)
+            raise NotFiniteError(f"step {self.steps_done + 1} ({names})")
+        self.optimiser.param_groups[0]["lr"] = learning_rate(
+            self.steps_done, self.config, last=self.config.epochs * self.steps_per_epoch
+        )
+        self.optimiser.step()
+        self.optimiser.zero_grad()
+        self.steps_done += 1
+        return loss
+
+    def _backward(self, samples: Sequence[Sample], *, share: float) -> float:
+        batch = Batch.of(samples, self.segmenter)
+        embeddings = self.encode([sample.source for sample in samples])
+
+        def loss_of(part: slice, encoded: Tensor) -> Tensor:
+            return self._losses(batch, part, encoded).sum() * share
+
+        return backward_in_passes(
+            embeddings, loss_of, count=len(batch.tokens), together=self._prompts_per_pass
+        )
+
+    def _losses(self, batch: Batch, part: slice, embeddings: Tensor) -> Tensor:
+        """Loss (n,) of some of the prompts."""
+        targets, inside = batch.targets[part], batch.inside[batch.image[part]]
+        logits, predicted_iou = self._decode(batch, part, embeddings)
+        focal = self.config.loss == "dice_focal"
+        losses = dice_and_entropy(logits, targets, weight=inside, focal=focal)
+        if self.config.keep_iou_loss:  # as SAM learned it: the squared error of the estimate
+            shown = logits.detach().masked_fill(inside == 0, -1.0)
+            iou = mask_iou(shown[:, None], targets > 0.5)[:, 0]
+            losses = losses + (predicted_iou - iou).square()
+        return losses
+
+    def _decode(self, batch: Batch, part: slice, embeddings: Tensor) -> tuple[Tensor, Tensor]:
+        """Logits (n, h, w) and predicted IoU (n,) of SAM's single mask, for some of the prompts."""
+        with self._autocast:
+            logits, predicted_iou = decode_prompts(
+                self.segmenter.model, embeddings[batch.image[part]], batch.tokens[part]
+            )
+        return logits[:, 0].float(), predicted_iou[:, 0].float()
+
+    def validation_dice(self) -> float:
+        """Mean Dice of the validation slices, by the same oracle prompts at every epoch.
+
+        As the tables have it: within a subject over the slices of each tissue, then over its
+        tissues, then over the subjects; a tissue's mask is the union of its objects' masks.
+        """
+        processes = self.processes
+        keys: list[tuple[str, str]] = []
+        values: list[float] = []
+        for i, labelled in enumerate(self._validation.slices):
+            pairs = dict.fromkeys(zip(labelled.labels, labelled.tissues, strict=True))
+            keys += [(labelled.subject, f"{label} {tissue}") for label, tissue in pairs]
+            mine = i % processes.world_size == processes.rank
+            values += self._dice_on(labelled) if mine else [0.0] * len(pairs)
+        return mean_of_subjects(keys, processes.sum(torch.tensor(values)).tolist())
+
+    @torch.no_grad()
+    def _dice_on(self, labelled: LabelledSlice) -> list[float]:
+        """Dice of each label that has an object on a slice, in their order."""
+        segmenter = self.segmenter
+        with memory_explained(self.config):
+            batch = Batch.of([self._validation.oracle_sample(labelled)], segmenter)
+            embeddings = self.encode([labelled])
+            masks = []
+            for start in range(0, len(batch.tokens), self._prompts_per_pass):
+                part = slice(start, start + self._prompts_per_pass)
+                logits, _ = self._decode(batch, part, embeddings)
+                upsampled, _ = segmenter.preprocessing.upsample(
+                    logits[:, None], labelled.shape, segmenter.model
+                )
+                masks.append(upsampled[:, 0].cpu().numpy())
+        of_object = np.concatenate(masks)
+        labels = np.array(labelled.labels)
+        return [
+            dice(labelled.label_map == label, of_object[labels == label].any(axis=0))
+            for label in dict.fromkeys(labelled.labels)
+        ]
+
+
+def backward_in_passes(
+    embeddings: Tensor, loss_of: Callable[[slice, Tensor], Tensor], *, count: int, together: int
+) -> float:
+    """Backpropagate `count` prompts that share an encoding, few `together`; return their loss.
+
+    The encoder is gone through once. Each pass's graph is freed before the next one, so memory is
+    bounded; on a CPU few prompts at a time are quicker besides. The gradients that reach the
+    embeddings are summed, and go on into the encoder at the end, unless it is frozen.
+
+    `loss_of` is given a slice of the prompts and the embeddings, and gives their part of the loss.
+    """
+    encoder_trains = embeddings.requires_grad
+    leaf, total = embeddings.detach().requires_grad_(encoder_trains), 0.0
+    for start in range(0, count, together):
+        loss = loss_of(slice(start, min(start + together, count)), leaf)
+        loss.backward()  # type: ignore[no-untyped-call]
+        total += loss.item()
+    if encoder_trains:
+        embeddings.backward(leaf.grad)  # type: ignore[no-untyped-call]
+    return total
+
+
+def learning_rate(step: int, config: FineTuneConfig, *, last: int) -> float:
+    """Rate of a step, from 0: it rises over the warm-up; with "cosine" it falls until `last`."""
+    rise = min(1.0, (step + 1) / max(1, config.warm_up))
+    if config.schedule == "constant":
+        return config.learning_rate * rise
+    fall = 0.05 + 0.95 * 0.5 * (1 + math.cos(math.pi * min(1.0, step / max(1, last))))
+    return config.learning_rate * rise * fall
+
+
+def mean_of_subjects(keys: Sequence[tuple[str, str]], values: Sequence[float]) -> float:
+    """Mean over slices within subject and tissue, then over tissues, then over subjects."""
+    table = pd.DataFrame(keys, columns=["subject", "tissue"]).assign(value=values)
+    per_tissue = table.groupby(["subject", "tissue"])["value"].mean()
+    return float(per_tissue.groupby("subject").mean().mean())

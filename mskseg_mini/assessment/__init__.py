@@ -1,0 +1,1 @@
+"""What SAM-mini reaches: on phantoms, real scans and held-out scenes, beside its bars."""

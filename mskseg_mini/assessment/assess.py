@@ -1,0 +1,247 @@
+"""Measure SAM-mini against its bars: ``python -m mskseg_mini.assessment.assess [--weights FILE]``.
+
+Phantoms, real scans (where their files are in the cache), held-out scenes, automatic masks and
+times go into one table, printed as markdown; ``--csv`` keeps it with its provenance, ``--card``
+puts it into the model card, ``--figure`` draws the best, median and worst real slices.
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+import os
+import statistics
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+
+from mskseg.evaluation.tables import write_table
+from mskseg.files import written_atomically
+from mskseg.models.checkpoints import load_segmenter
+from mskseg.models.embeddings import EmbeddingCache
+from mskseg.models.segmenter import Segmenter
+from mskseg.provenance import provenance
+from mskseg_mini.assessment.bars import Measure, bars_table, markdown, with_section
+from mskseg_mini.assessment.scans import (
+    PHANTOMS,
+    REAL,
+    ScanSizes,
+    iou_correlation,
+    phantom_measures,
+    ranked_slices,
+    real_measures,
+    score_phantoms,
+    score_real,
+    tissue_measures,
+)
+from mskseg_mini.assessment.scenes import (
+    SceneSizes,
+    automatic_measure,
+    medical_measures,
+    scene_measures,
+)
+from mskseg_mini.scenes.batch import SCENES_VERSION
+from mskseg_mini.training.held_out import REPORT_SEED
+from mskseg_phantom import PHANTOM_VERSION
+
+
+@dataclass(frozen=True)
+class AssessmentSizes:
+    """How much is measured."""
+
+    scans: ScanSizes = field(default_factory=ScanSizes)
+    scenes: SceneSizes = field(default_factory=SceneSizes)
+    timed_slices: int = 10
+
+
+QUICK = AssessmentSizes(
+    ScanSizes(subjects=1, sequences=1, slice_step=12, real_slice_step=12),
+    SceneSizes(batches=1, corrected=4, automatic=1, medical=8),
+    timed_slices=1,
+)
+"""Half a minute: to see that it runs."""
+
+
+@dataclass(frozen=True, eq=False)
+class Assessment:
+    """What was measured."""
+
+    table: pd.DataFrame  # columns `bars.COLUMNS`
+    real: dict[str, pd.DataFrame]  # rows of `score_cases` of each real scan that was there
+
+
+def assess(
+    segmenter: Segmenter,
+    sizes: AssessmentSizes,
+    *,
+    load_s: float = math.nan,
+    progress: bool = True,
+) -> Assessment:
+    """Measure every bar.
+
+    Parameters
+    ----------
+    segmenter : Segmenter
+        On the CPU.
+    sizes : AssessmentSizes
+    load_s : float
+        Seconds that loading it took; NaN if nobody measured it.
+    progress : bool
+        Show bars on stderr.
+    """
+    times = [Measure("load_s", load_s, "one load"), *_times(segmenter, sizes.timed_slices)]
+    phantoms = score_phantoms(segmenter, sizes.scans, progress=progress)
+    scored = {name: score_real(segmenter, name, sizes.scans, progress=progress) for name in REAL}
+    measures = [
+        *phantom_measures(phantoms),
+        *(each for name, table in scored.items() for each in real_measures(name, table)),
+        *scene_measures(segmenter, sizes.scenes, progress=progress),
+        *medical_measures(segmenter, sizes.scenes),
+        iou_correlation(phantoms),
+        automatic_measure(segmenter, sizes.scenes, progress=progress),
+        *times,
+    ]
+    tables = [bars_table(measures), bars_table(tissue_measures(phantoms), section="tissues")]
+    real = {name: table for name, table in scored.items() if table is not None}
+    return Assessment(pd.concat(tables, ignore_index=True), real)
+
+
+def _times(segmenter: Segmenter, slices: int) -> list[Measure]:
+    encode_ms, decode_ms = time_segmenter(segmenter, repeats=slices)
+    busy = os.getloadavg()[0] / (os.cpu_count() or 1)
+    measured_on = (
+        f"{torch.get_num_threads()} threads, median of {slices} slices, load {busy:.1f} a core"
+    )
+    return [
+        Measure("encode_ms", encode_ms, measured_on),
+        Measure("decode_ms", decode_ms, measured_on),
+    ]
+
+
+def time_segmenter(
+    segmenter: Segmenter,
+    *,
+    repeats: int = 10,
+    size: int = 256,
+    clock: Callable[[], float] = time.perf_counter,
+) -> tuple[float, float]:
+    """Median milliseconds of encoding a slice and of decoding one box on it.
+
+    Parameters
+    ----------
+    segmenter : Segmenter
+        Each slice is new to it, so no embedding comes from its cache.
+    repeats : int
+        Slices, after one that warms up.
+    size : int
+        Side of the slices in pixels.
+    clock : callable
+        `time.process_time` counts the processor time of all threads instead.
+
+    Returns
+    -------
+    encode_ms, decode_ms : float
+        Preprocessing and the way back to the slice are part of them.
+    """
+    rng = np.random.default_rng(0)
+    box = np.array([0.25, 0.25, 0.75, 0.75]) * size
+    encode, decode = [], []
+    kept, segmenter.cache = segmenter.cache, EmbeddingCache()
+    try:
+        for _ in range(repeats + 1):
+            image = rng.integers(0, 256, (size, size), dtype=np.uint8)
+            start = clock()
+            embedding = segmenter.embed(image)
+            encoded = clock()
+            segmenter.predict(embedding, boxes_xyxy=box)
+            encode.append((encoded - start) * 1e3)
+            decode.append((clock() - encoded) * 1e3)
+    finally:
+        segmenter.cache = kept
+    return statistics.median(encode[1:]), statistics.median(decode[1:])
+
+
+CARD = Path(__file__).parents[1] / "README.md"
+"""The model card of SAM-mini."""
+
+
+def write_card(table: pd.DataFrame, facts: dict[str, Any], path: Path) -> None:
+    """Put the table into the card at `path`, between its markers."""
+    card = with_section(path.read_text(encoding="utf-8"), markdown(table, facts))
+    with written_atomically(path) as target:
+        target.write_text(card, encoding="utf-8")
+
+
+def write_figure(
+    segmenter: Segmenter, assessment: Assessment, path: Path, *, facts: dict[str, Any]
+) -> None:
+    """Draw the best, median and worst real slices, ten of each, as a PNG."""
+    from mskseg.display.style import save_figure  # matplotlib, for this option alone
+    from mskseg_mini.figures import ranking_page
+
+    ranked = ranked_slices(segmenter, assessment.real.values())
+    axes = ranking_page(ranked, title=f"{segmenter.name} (miniature), oracle boxes, real scans")
+    save_figure(axes.flat[0], path, provenance=facts)
+
+
+def _parse(arguments: list[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="python -m mskseg_mini.assessment.assess", description=__doc__
+    )
+    parser.add_argument("--weights", default="sam_vit_mini", help="a file, or a name (default)")
+    parser.add_argument("--quick", action="store_true", help="half a minute, to see that it runs")
+    parser.add_argument("--slice-step", type=int, help="of the phantoms' slices; default 4")
+    parser.add_argument("--subjects", type=int, help="of each phantom; default all 6 for testing")
+    parser.add_argument("--csv", type=Path, help="keep the table, with its provenance beside it")
+    parser.add_argument(
+        "--card", type=Path, nargs="?", const=CARD, help="write the table into the card"
+    )
+    parser.add_argument("--figure", type=Path, help="PNG of the best, median, worst real slices")
+    return parser.parse_args(arguments)
+
+
+def _sizes(options: argparse.Namespace) -> AssessmentSizes:
+    sizes = QUICK if options.quick else AssessmentSizes()
+    scans = replace(
+        sizes.scans,
+        slice_step=options.slice_step or sizes.scans.slice_step,
+        subjects=options.subjects or sizes.scans.subjects,
+    )
+    return replace(sizes, scans=scans)
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Command line of the assessment."""
+    options = _parse(arguments)
+    sizes = _sizes(options)
+    start = time.perf_counter()
+    segmenter = load_segmenter(options.weights)
+    load_s = time.perf_counter() - start
+    assessment = assess(segmenter, sizes, load_s=load_s)
+    facts = provenance(
+        segmenter=segmenter,
+        seed=REPORT_SEED,
+        datasets=", ".join((*PHANTOMS, *assessment.real)),
+        phantom_version=PHANTOM_VERSION,
+        scenes_version=SCENES_VERSION,
+        threads=torch.get_num_threads(),
+        sizes=str(asdict(sizes)),
+        seconds=round(time.perf_counter() - start),
+    )
+    if options.csv:
+        write_table(assessment.table, options.csv, provenance=facts)
+    if options.card:
+        write_card(assessment.table, facts, options.card)
+    if options.figure and assessment.real:
+        write_figure(segmenter, assessment, options.figure, facts=facts)
+    print(markdown(assessment.table, facts))  # noqa: T201  (this is a command)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,265 @@
+"""Train SAM-mini from scratch on synthetic scenes: ``python -m mskseg_mini.training.pretrain``.
+
+Two stages: the prompt side learns geometry alone, then all parts train together, interactively
+(`pretrain_step.py`). The kept weights are a moving average, chosen on held-out scenes
+(`held_out.py`). An interrupted run goes on from its last checkpoint.
+
+Several GPUs, or several processes on the CPU, train together under
+``torchrun --nproc-per-node 2 -m mskseg_mini.training.pretrain``: each draws scenes of its own.
+"""
+
+from __future__ import annotations
+
+import argparse
+import copy
+import math
+import time
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+from tqdm.auto import tqdm
+
+from mskseg.finetuning.distributed import Processes, join_processes
+from mskseg.models.upstream import Sam
+from mskseg_mini.architecture import build_sam_mini
+from mskseg_mini.training.held_out import score_held_out_scenes
+from mskseg_mini.training.pretrain_step import (
+    PartTimes,
+    PretrainConfig,
+    initialise,
+    train_step,
+    warm_start_loss,
+)
+from mskseg_mini.training.run_files import (
+    add_settings,
+    append_row,
+    export_miniature,
+    load_sam_mini,
+    read_state,
+    settings_from,
+    write_state,
+)
+
+
+class Pretraining:
+    """A training under way: model, average, optimiser and random state, all in one checkpoint.
+
+    Steps count once, whatever the number of processes; scenes are those of each process. Only the
+    first process writes into the folder.
+    """
+
+    def __init__(
+        self, config: PretrainConfig, folder: Path, *, processes: Processes | None = None
+    ) -> None:
+        torch.manual_seed(config.seed)  # the same start in all processes
+        self.processes = processes or join_processes("cpu")
+        device = self.processes.device
+        self.config, self.folder, self.step, self.best = config, folder, 0, -math.inf
+        self.start_sha256 = ""
+        self.sam = build_sam_mini().to(device)
+        initialise(self.sam)
+        self.sam.to(memory_format=torch.channels_last)
+        self.average: Sam = copy.deepcopy(self.sam).requires_grad_(False)
+        # Every process draws scenes of its own; the first one those of a training alone.
+        seed = config.seed + 7919 * self.processes.rank
+        self.generator = torch.Generator(device).manual_seed(seed)
+        self.autocast = torch.autocast(device.type, torch.bfloat16)
+        self.times = PartTimes(device)
+        self.optimiser = self._new_optimiser()
+
+    def _new_optimiser(self) -> torch.optim.AdamW:
+        # Norms, biases and embeddings are not pulled towards zero.
+        embeddings = {m.weight for m in self.sam.modules() if isinstance(m, nn.Embedding)}
+        parameters = list(self.sam.parameters())
+        matrices = [p for p in parameters if p.ndim > 1 and p not in embeddings]
+        others = [p for p in parameters if p.ndim <= 1 or p in embeddings]
+        groups: list[dict[str, Any]] = [
+            {"params": matrices, "weight_decay": self.config.weight_decay},
+            {"params": others, "weight_decay": 0.0},
+        ]
+        return torch.optim.AdamW(groups, lr=self.config.learning_rate)
+
+    def warm_start(self) -> None:
+        """Train the prompt side on geometry, then start joint training with a fresh optimiser."""
+        prompt_side = nn.ModuleList([self.sam.prompt_encoder, self.sam.mask_decoder])
+        optimiser = torch.optim.AdamW(prompt_side.parameters())
+        bar = tqdm(range(self.config.warm_steps), desc="warm start", mininterval=5)
+        for step in bar:
+            for group in optimiser.param_groups:
+                group["lr"] = self.config.learning_rate * min(1.0, (step + 1) / 100)
+            loss = warm_start_loss(self.sam, count=16, generator=self.generator)
+            optimiser.zero_grad()
+            loss.backward()  # type: ignore[no-untyped-call]
+            self.processes.average_gradients(prompt_side.parameters())
+            nn.utils.clip_grad_norm_(prompt_side.parameters(), self.config.clip_norm)
+            optimiser.step()
+            bar.set_postfix(loss=f"{loss.item():.3f}")
+        self.average.load_state_dict(self.sam.state_dict())
+
+    def advance(self) -> float:
+        """Do one joint step; return its loss."""
+        self._set_learning_rate()
+        self.optimiser.zero_grad()
+        loss = train_step(
+            self.sam,
+            self.config,
+            patch=self.step < self.config.patch_share * self.config.steps,
+            generator=self.generator,
+            autocast=self.autocast,
+            times=self.times,
+        )
+        with self.times.part("update"):
+            self.processes.average_gradients(self.sam.parameters())
+            nn.utils.clip_grad_norm_(self.sam.parameters(), self.config.clip_norm)
+            self.optimiser.step()
+            self._follow()
+        self.step += 1
+        return loss
+
+    def _follow(self) -> None:
+        """Move the average towards the weights as they are now."""
+        # Early on the average follows more closely, or it would drag the random start along.
+        keep = min(self.config.average, (2 + self.step) / (11 + self.step))
+        with torch.no_grad():
+            torch._foreach_lerp_(
+                list(self.average.parameters()), list(self.sam.parameters()), 1 - keep
+            )
+
+    def _set_learning_rate(self) -> None:
+        config = self.config
+        rise = min(1.0, (self.step + 1) / config.warm_up)
+        left = (config.steps - self.step) / max(1.0, config.decay_share * config.steps)
+        fall = 0.05 + 0.95 * 0.5 * (1 - math.cos(math.pi * min(1.0, max(0.0, left))))
+        for group in self.optimiser.param_groups:
+            group["lr"] = config.learning_rate * rise * fall
+
+    @property
+    def _settings(self) -> dict[str, Any]:
+        return {**asdict(self.config), "from": self.start_sha256}
+
+    def save(self, score: float) -> None:
+        """Write the checkpoint to resume from; and the averaged weights, if `score` is the best.
+
+        All processes call it, since it holds the random state of each; the first one writes.
+        """
+        generators = self.processes.gather(self.generator.get_state())
+        if not self.processes.is_first:
+            return
+        if score >= self.best:
+            self.best = score
+            origin = {"step": self.step, "held_out_score": score, **asdict(self.config)}
+            if self.start_sha256:
+                origin |= {"from": self.start_sha256, "warm_steps": 0}
+            path = self.folder / "sam_vit_mini.safetensors"
+            export_miniature(self.average, path, preprocessing="sam", origin=origin)
+        state = {
+            "settings": self._settings,
+            "step": self.step,
+            "best": self.best,
+            "sam": self.sam.state_dict(),
+            "average": self.average.state_dict(),
+            "optimiser": self.optimiser.state_dict(),
+            "generators": generators.cpu(),
+        }
+        write_state(self.folder, state)
+
+    def resume(self) -> bool:
+        """Go on from the folder's checkpoint; False where there is none.
+
+        Raises InputError if it was made with other settings or from other weights.
+        """
+        state = read_state(self.folder, settings=self._settings, device=self.processes.device)
+        if state is None:
+            return False
+        self.sam.load_state_dict(state["sam"])
+        self.average.load_state_dict(state["average"])
+        self.optimiser.load_state_dict(state["optimiser"])
+        rank, generators = self.processes.rank, state["generators"]
+        if rank < len(generators):  # a process more than before keeps its own fresh state
+            self.generator.set_state(generators[rank].cpu().clone())  # wants storage of its own
+        self.step, self.best = state["step"], state["best"]
+        return True
+
+    def start_from(self, weights: str | Path) -> None:
+        """Take the weights of an earlier training; optimiser and schedule start afresh.
+
+        Raises InputError if the file holds no SAM-mini.
+        """
+        start = load_sam_mini(weights)
+        self.start_sha256 = start.fingerprint
+        self.sam.load_state_dict(start.model.state_dict())
+        self.average.load_state_dict(start.model.state_dict())
+
+
+def pretrain(
+    config: PretrainConfig, folder: Path, *, device: str = "cpu", weights: str | Path | None = None
+) -> None:
+    """Run or continue a training in `folder`.
+
+    Losses and held-out scores go to ``log.csv``, steps a second and where the time went to
+    ``timings.csv``.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    run = Pretraining(config, folder, processes=join_processes(device))
+    if weights is not None:
+        run.start_from(weights)
+    if not run.resume():
+        if weights is None:
+            run.warm_start()
+        run.save(_log_scores(run, loss=math.nan, seconds=0))  # what the start scores stays if best
+    started, losses = time.monotonic(), []
+    for _ in tqdm(
+        range(run.step, config.steps),
+        initial=run.step,
+        total=config.steps,
+        mininterval=10,
+        disable=not run.processes.is_first,
+    ):
+        losses.append(run.advance())
+        if run.step % config.evaluate_every == 0 or run.step == config.steps:
+            _log_timings(run, steps=len(losses))
+            seconds = round(time.monotonic() - started)
+            run.save(_log_scores(run, loss=sum(losses) / len(losses), seconds=seconds))
+            losses.clear()
+
+
+def _log_scores(run: Pretraining, *, loss: float, seconds: int) -> float:
+    """Score the average on held-out scenes, in the first process alone; give what selects."""
+    if not run.processes.is_first:
+        return 0.0
+    scores = score_held_out_scenes(run.average, batches=run.config.held_out_batches)
+    of_interest = {name: scores[name] for name in ("box", "point", "filled_box")}
+    row = {"step": run.step, "seconds": seconds, "loss": loss, **of_interest}
+    append_row(run.folder / "log.csv", row)
+    return (scores["box"] + scores["point"]) / 2
+
+
+def _log_timings(run: Pretraining, *, steps: int) -> None:
+    taken = run.times.taken()
+    total = sum(taken.values())
+    if run.processes.is_first:
+        shares = {f"{part}_share": seconds / total for part, seconds in taken.items()}
+        processes = run.processes.world_size
+        speed = {"step": run.step, "processes": processes, "steps_a_second": steps / total}
+        append_row(run.folder / "timings.csv", speed | shares)
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Command line of the training."""
+    parser = argparse.ArgumentParser(
+        prog="python -m mskseg_mini.training.pretrain", description=__doc__
+    )
+    parser.add_argument("--folder", type=Path, default=Path("runs/sam_vit_mini"))
+    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    parser.add_argument("--weights", help="of SAM-mini, to start from: a file or a name")
+    add_settings(parser, PretrainConfig())
+    options = parser.parse_args(arguments)
+    config = settings_from(options, PretrainConfig)
+    pretrain(config, options.folder, device=options.device, weights=options.weights)
+
+
+if __name__ == "__main__":
+    main()

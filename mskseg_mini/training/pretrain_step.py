@@ -1,0 +1,197 @@
+"""The settings of a pretraining, one step of its warm start, and one joint step.
+
+**Warm start**: the prompt side learns geometry before there is any image. Trained jointly from
+random weights, SAM-mini collapses to empty masks and stays there, whatever the weights of the
+losses. With a prompt side that can already fill a box, joint training starts at the filled-box
+level.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from mskseg.errors import InputError
+from mskseg.finetuning.losses import soft_dice_loss
+from mskseg.finetuning.prompt_tokens import decode_prompts
+from mskseg.finetuning.trainer import backward_in_passes
+from mskseg.models.upstream import Attention, Sam
+from mskseg_mini.scenes.batch import random_scenes
+from mskseg_mini.training.interactive import (
+    Window,
+    draw_targets,
+    encoder_input,
+    interactive_loss,
+    nearest_mean_loss,
+)
+from mskseg_mini.training.losses import box_region, regional_cross_entropy, shrink_masks
+from mskseg_mini.training.simulated_prompts import box_tokens, boxes_or_points, random_points
+
+PADDED_SHARE = 0.33  # of the images that lose a strip: slices that are not square arrive padded
+
+
+@dataclass(frozen=True)
+class PretrainConfig:
+    """How SAM-mini is trained; the reason stands beside each default."""
+
+    steps: int = 6000  # of joint training; about an hour and a half on two idle cores
+    warm_steps: int = 850  # of geometry: Dice 0.8 on its ellipses, after which it flattens
+    scenes: int = 8  # images a step: the encoder's batch
+    prompts: int = 4  # objects asked for in each image: they share its encoding
+    patch_share: float = 0.6  # first steps see quarters of the frame: more scenes a second
+    prompts_a_pass: int = 8  # decoded together: more is slower on two cores; on a GPU take 64
+    learning_rate: float = 1e-3
+    weight_decay: float = 0.02
+    warm_up: int = 200  # steps of rising learning rate
+    decay_share: float = 0.35  # the last part of the steps, in which the rate falls to a twentieth
+    clip_norm: float = 1.0
+    second_round: float = 0.34  # share of steps with a corrective point: half a step's cost more
+    corrections: int = 1  # most corrective points of these steps; each costs as much again
+    box_share: float = 0.65  # of first prompts; the rest are points
+    iou_weight: float = 1.0  # of the predicted IoU's squared error beside the masks' loss, as SAM's
+    feature_weight: float = 0.5  # of the nearest-mean loss, which wakes the encoder
+    average: float = 0.998  # of the weights that are kept (exponential moving average)
+    evaluate_every: int = 250  # steps between held-out scores and checkpoints
+    held_out_batches: int = 6  # of 8 scenes and 32 objects: a standard error of about 0.015
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        """Refuse numbers that no training can be made of."""
+        for name in ("steps", "scenes", "prompts", "prompts_a_pass", "warm_up", "evaluate_every"):
+            if (value := getattr(self, name)) < 1:
+                raise InputError(f"{name} is {value}, expected 1 or more")
+
+
+class PartTimes:
+    """Seconds that the named parts of a training step took, summed over steps.
+
+    On CUDA each part waits for the work it queued, or all time would be charged to whoever asks for
+    a number first.
+    """
+
+    def __init__(self, device: torch.device) -> None:
+        self._device = device
+        self._seconds: dict[str, float] = defaultdict(float)
+
+    @contextmanager
+    def part(self, name: str) -> Iterator[None]:
+        """Charge the block's time to `name`."""
+        start = time.perf_counter()
+        yield
+        if self._device.type == "cuda":
+            torch.cuda.synchronize(self._device)
+        self._seconds[name] += time.perf_counter() - start
+
+    def taken(self) -> dict[str, float]:
+        """Give the seconds by part, and start from zero again."""
+        taken = dict(self._seconds)
+        self._seconds.clear()
+        return taken
+
+
+def initialise(sam: Sam) -> None:
+    """Give SAM-mini the start that training needs."""
+    # Frequencies from coarse to fine: SAM's single scale blurs corners of 15 px boxes.
+    gaussian = sam.prompt_encoder.pe_layer.positional_encoding_gaussian_matrix
+    gaussian.mul_(torch.logspace(-0.3, 0.6, gaussian.shape[1]))
+    for module in sam.mask_decoder.modules():
+        if isinstance(module, Attention):  # a token attends to its own place from the start
+            module.k_proj.load_state_dict(module.q_proj.state_dict())
+
+
+def warm_start_loss(sam: Sam, *, count: int, generator: torch.Generator) -> Tensor:
+    """Loss on ellipses that fill a box, and discs around a point, without any image."""
+    device, size = generator.device, sam.image_encoder.img_size
+    draw = torch.rand(6, count, 1, 1, generator=generator, device=device)
+    half = size * 0.02 * (20 ** draw[:2])  # 5 to 100 px
+    centre = half + (size - 2 * half).clamp_min(1) * draw[2:4]
+    axis = torch.arange(size, device=device) + 0.5
+    boxed = draw[4, :, 0, 0] < 0.7
+    half = torch.where(boxed[:, None, None], half, half.mean(0))
+    u, v = (axis - centre[0]) / half[0], (axis[:, None] - centre[1]) / half[1]
+    masks = u * u + v * v < 1
+    boxes = torch.cat([centre - half, centre + half])[:, :, 0, 0].T
+    points = random_points(masks, generator=generator, central=1.0)
+    tokens = boxes_or_points(boxed, box_tokens(boxes), points)
+    grid, width = sam.prompt_encoder.image_embedding_size, sam.prompt_encoder.embed_dim
+    noise = (
+        torch.randn((count, width, *grid), generator=generator, device=device) * draw[5, :, None]
+    )
+    logits, _ = decode_prompts(sam, noise, tokens)
+    low_res = logits.shape[-1]
+    target = shrink_masks(masks, low_res)[:, None]
+    region = box_region(boxes, low_res, scale=low_res / size)[:, None]
+    entropy = regional_cross_entropy(logits, target, region, positive_weight=4.0)
+    return (entropy + soft_dice_loss(logits, target)).mean()
+
+
+def train_step(
+    sam: Sam,
+    config: PretrainConfig,
+    *,
+    patch: bool,
+    generator: torch.Generator,
+    autocast: torch.autocast,
+    times: PartTimes,
+) -> float:
+    """Gradients of one step, in passes of few prompts so that memory stays small.
+
+    With `patch`, the images are quarters of the frame, and twice as many.
+    """
+    frame_px, frame_cells = sam.image_encoder.img_size, sam.prompt_encoder.image_embedding_size[0]
+    size, cells = (frame_px // 2, frame_cells // 2) if patch else (frame_px, frame_cells)
+    count = config.scenes * (2 if patch else 1)
+    with times.part("scenes"):
+        scenes = random_scenes(count, generator=generator, size=size, padded_share=PADDED_SHARE)
+        targets = draw_targets(
+            scenes,
+            per_scene=config.prompts,
+            box_share=config.box_share,
+            low_res=4 * cells,
+            generator=generator,
+        )
+    rounds = drawn_rounds(config, generator)
+    window = Window.drawn(cells=cells, frame_cells=frame_cells, generator=generator)
+    with times.part("encoder"), autocast:
+        encoded = sam.image_encoder(encoder_input(sam, scenes)).float()
+    leaf = encoded.detach().requires_grad_()
+
+    def loss_of(chosen: slice, embeddings: Tensor) -> Tensor:
+        part = targets[chosen]
+        with autocast:
+            loss = interactive_loss(
+                sam,
+                embeddings[part.image],
+                part,
+                rounds=rounds,
+                window=window,
+                iou_weight=config.iou_weight,
+                generator=generator,
+            )
+        return loss * len(part.image) / len(targets.image)
+
+    with times.part("decoder"):
+        together = config.prompts_a_pass * (4 if patch else 1)
+        total = backward_in_passes(leaf, loss_of, count=len(targets.image), together=together)
+        with autocast:
+            feature_loss = config.feature_weight * nearest_mean_loss(sam, leaf, targets)
+        feature_loss.backward()  # type: ignore[no-untyped-call]
+    with times.part("encoder"):
+        encoded.backward(leaf.grad)
+    return total + feature_loss.item()
+
+
+def drawn_rounds(config: PretrainConfig, generator: torch.Generator) -> int:
+    """How many masks of each prompt a step trains: the first, and those after corrections."""
+    device = generator.device
+    if float(torch.rand((), generator=generator, device=device)) >= config.second_round:
+        return 1
+    if config.corrections == 1:
+        return 2
+    return 1 + int(torch.randint(1, config.corrections + 1, (), generator=generator, device=device))

@@ -17,9 +17,9 @@ import argparse
 import time
 
 import torch
-from mskseg_mini.timing import time_segmenter
 
 import mskseg
+from mskseg_mini.assessment.assess import time_segmenter
 from mskseg_mini.assessment.bars import BARS
 
 

@@ -29,13 +29,13 @@ from functools import partial
 
 import numpy as np
 import torch
-from mskseg.finetuning.samples import gather_slices
-from mskseg.finetuning.tuning import Tuning
 
 import mskseg
 from mskseg.case import Case, CaseSet
 from mskseg.finetuning.config import FineTuneConfig
-from mskseg.finetuning.distributed import launched_fabric
+from mskseg.finetuning.dataset import SliceDataset
+from mskseg.finetuning.distributed import join_processes
+from mskseg.finetuning.trainer import Trainer
 from mskseg.models.checkpoints import ARCHITECTURES, load_segmenter
 from mskseg.models.embeddings import EmbeddingCache
 from mskseg.models.preprocessing import SamPreprocessing, as_rgb_uint8
@@ -89,25 +89,25 @@ class Kept:
         self.encoder, self.kept = encoder, {}
 
     def __call__(self, slices):
-        for each in slices:
-            if id(each) not in self.kept:
-                self.kept[id(each)] = self.encoder([each])
-        return torch.cat([self.kept[id(each)] for each in slices])
+        for labelled in slices:
+            if id(labelled) not in self.kept:
+                self.kept[id(labelled)] = self.encoder([labelled])
+        return torch.cat([self.kept[id(labelled)] for labelled in slices])
 
 
-def make(segmenter, gathered, config, folder):
-    """The same weights, slices, prompts and steps for each of three loops."""
-    fabric = launched_fabric(str(segmenter.device))
-    loops = {}
+def make(segmenter, dataset, config, folder):
+    """Three trainers with the same weights, slices, prompts and steps."""
+    processes = join_processes(str(segmenter.device))
+    trainers = {}
     for name in ("again", "cached", "step"):
-        tuning = Tuning(
-            segmenter, gathered, gathered, config, cache=EmbeddingCache(folder), fabric=fabric
+        cache = EmbeddingCache(folder)
+        trainers[name] = Trainer(
+            segmenter, dataset, dataset, config, cache=cache, processes=processes
         )
-        loops[name] = tuning
     again = EncodeAgain(segmenter)
-    loops["again"]._encode = again
-    loops["step"]._encode = Kept(again)
-    return loops, again
+    trainers["again"].encode = again
+    trainers["step"].encode = Kept(again)
+    return trainers, again
 
 
 def main() -> None:
@@ -146,18 +146,18 @@ def main() -> None:
         config = FineTuneConfig(
             slices_per_step=1, prompts_per_slice=prompts, precision=options.precision
         )
-        gathered = gather_slices(cases, config, step=1)
+        dataset = SliceDataset.from_cases(cases, config)
         with tempfile.TemporaryDirectory() as folder:
-            loops, again = make(segmenter, gathered, config, folder)
-            seconds = {name: [] for name in (*loops, "encode")}
+            trainers, again = make(segmenter, dataset, config, folder)
+            seconds = {name: [] for name in (*trainers, "encode")}
             for epoch in range(options.epochs + 1):
                 for _ in range(options.slices):
-                    for name, tuning in loops.items():  # in turn: a busy moment hits all alike
-                        seconds[name].append((epoch, timed(tuning.advance)))
-                    one = gathered.slices[:1]
-                    seconds["encode"].append((epoch, timed(partial(again, one))))
-            same = [loop.trained[k] for loop in loops.values() for k in list(loop.trained)[:1]]
-            assert torch.allclose(same[0], same[2], atol=1e-6), "not the same training"
+                    for name, trainer in trainers.items():  # in turn: a busy moment hits all alike
+                        seconds[name].append((epoch, timed(trainer.train_step)))
+                    first = dataset.slices[:1]
+                    seconds["encode"].append((epoch, timed(partial(again, first))))
+            weights = [next(iter(trainer.trained.values())) for trainer in trainers.values()]
+            assert torch.allclose(weights[0], weights[2], atol=1e-6), "not the same training"
         median = {
             name: statistics.median(s for epoch, s in values if epoch)
             for name, values in seconds.items()

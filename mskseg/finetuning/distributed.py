@@ -60,9 +60,12 @@ class Processes:
             return
         trained = [p for p in parameters if p.requires_grad]
         gradients = [torch.zeros_like(p) if p.grad is None else p.grad for p in trained]
-        mean = self.sum(nn.utils.parameters_to_vector(gradients)) / self.world_size
-        for parameter, part in zip(trained, mean.split([p.numel() for p in trained]), strict=True):
-            parameter.grad = part.view_as(parameter)
+        flat = torch.cat([gradient.reshape(-1) for gradient in gradients])
+        mean = self.sum(flat) / self.world_size
+        start = 0
+        for parameter in trained:
+            parameter.grad = mean[start : start + parameter.numel()].view_as(parameter)
+            start += parameter.numel()
 
 
 def join_processes(device: str) -> Processes:

@@ -6,6 +6,7 @@ import time
 import warnings
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -176,7 +177,7 @@ class _Run:
             return "all epochs"
         return "converged" if patience and epoch - self.progress.best_epoch >= patience else None
 
-    def _train_step(self, bar: tqdm[None]) -> float:
+    def _train_step(self, bar: Any) -> float:
         try:
             loss = self.trainer.train_step()
         except NotFiniteError as error:
@@ -185,11 +186,11 @@ class _Run:
         self._show(bar, loss)
         return loss
 
-    def _show(self, bar: tqdm[None], loss: float) -> None:
+    def _show(self, bar: Any, loss: float) -> None:
         dice = self.progress.rows[-1]["validation_dice"]
         bar.set_postfix(loss=f"{loss:.3f}", validation_dice=f"{dice:.3f}")
 
-    def _close_epoch(self, loss: float, bar: tqdm[None]) -> None:
+    def _close_epoch(self, loss: float, bar: Any) -> None:
         trainer, progress = self.trainer, self.progress
         row = {
             "epoch": len(progress.rows),

@@ -65,7 +65,7 @@ def rows_of(**columns: list) -> pd.DataFrame:
 
 
 def test_the_cards_table_was_made_with_the_shipped_weights():
-    """After new weights: python -m mskseg_mini.assessment.assess --csv mskseg_mini/assessment/bars.csv --card."""
+    """After new weights: ``assess --csv mskseg_mini/assessment/bars.csv --card``."""
     facts = read_provenance(TABLE)
     assert facts["scenes_version"] == SCENES_VERSION
     assert facts["segmenter"]["sha256"] == mskseg.load_segmenter("sam_vit_mini").fingerprint

@@ -18,7 +18,7 @@ from mskseg.case import Case, CaseSet, CaseSlice
 from mskseg.errors import InputError
 from mskseg.finetuning.config import FineTuneConfig
 from mskseg.prompts import jitter_boxes, label_components, random_points
-from mskseg.prompts.oracle_plans import OraclePoint
+from mskseg.prompts.plans import OraclePoint
 from mskseg.prompts.prompt import Prompt
 
 _ORDER, _PROMPTS = 1, 2  # streams of random numbers that must not meet
@@ -199,7 +199,7 @@ class SliceDataset:
             return Sample(labelled, chosen, Prompt(boxes_xyxy=labelled.boxes_xyxy))
         plan = OraclePoint(self.config.points)
         prompts = [
-            plan.prompts_for(
+            plan.prompt_for(
                 mask,
                 spacing_mm=labelled.spacing_mm,
                 min_area_mm2=0.0,
@@ -207,8 +207,7 @@ class SliceDataset:
             )
             for number, mask in enumerate(labelled.masks(chosen))
         ]
-        joined = Prompt.joined([Prompt(None, p.point_coords, p.point_labels) for p in prompts])
-        return Sample(labelled, chosen, joined)
+        return Sample(labelled, chosen, Prompt.joined(prompts))
 
 
 def check_datasets(train: SliceDataset, validation: SliceDataset) -> str:

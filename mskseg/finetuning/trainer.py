@@ -12,6 +12,7 @@ import pandas as pd
 import torch
 from torch import Tensor, nn
 
+from mskseg.evaluation.averaging import nested_mean
 from mskseg.evaluation.metrics import dice
 from mskseg.finetuning.config import FineTuneConfig
 from mskseg.finetuning.dataset import LabelledSlice, Sample, SliceDataset
@@ -186,18 +187,19 @@ class Trainer:
     def validation_dice(self) -> float:
         """Mean Dice of the validation slices, by the same oracle prompts at every epoch.
 
-        As the tables have it: within a subject over the slices of each tissue, then over its
-        tissues, then over the subjects; a tissue's mask is the union of its objects' masks.
+        As the tables have it, `nested_mean`; a tissue's mask is the union of its objects' masks.
         """
         processes = self.processes
-        keys: list[tuple[str, str]] = []
+        rows: list[tuple[str, str, str]] = []
         values: list[float] = []
         for i, labelled in enumerate(self._validation.slices):
             pairs = dict.fromkeys(zip(labelled.labels, labelled.tissues, strict=True))
-            keys += [(labelled.subject, f"{label} {tissue}") for label, tissue in pairs]
+            rows += [("", labelled.subject, f"{label} {tissue}") for label, tissue in pairs]
             mine = i % processes.world_size == processes.rank
             values += self._dice_on(labelled) if mine else [0.0] * len(pairs)
-        return mean_of_subjects(keys, processes.sum(torch.tensor(values)).tolist())
+        table = pd.DataFrame(rows, columns=["dataset", "subject", "tissue"])
+        table["dice"] = processes.sum(torch.tensor(values)).tolist()
+        return float(nested_mean(table)["dice"].iloc[0])
 
     @torch.no_grad()
     def _dice_on(self, labelled: LabelledSlice) -> list[float]:
@@ -251,10 +253,3 @@ def learning_rate(step: int, config: FineTuneConfig, *, last: int) -> float:
         return config.learning_rate * rise
     fall = 0.05 + 0.95 * 0.5 * (1 + math.cos(math.pi * min(1.0, step / max(1, last))))
     return config.learning_rate * rise * fall
-
-
-def mean_of_subjects(keys: Sequence[tuple[str, str]], values: Sequence[float]) -> float:
-    """Mean over slices within subject and tissue, then over tissues, then over subjects."""
-    table = pd.DataFrame(keys, columns=["subject", "tissue"]).assign(value=values)
-    per_tissue = table.groupby(["subject", "tissue"])["value"].mean()
-    return float(per_tissue.groupby("subject").mean().mean())

@@ -14,9 +14,9 @@ from mskseg.case import Case, CaseSet, CaseSlice
 from mskseg.datasets.fetching import verify
 from mskseg.datasets.loading import list_subjects, load_cases
 from mskseg.evaluation.averaging import summarise
+from mskseg.evaluation.loop import prompt_slice
 from mskseg.evaluation.scoring import score_cases
-from mskseg.models.segmenter import Segmenter
-from mskseg.prompts import MIN_AREA_MM2
+from mskseg.models.segmenter import Segmenter, predict_label_map
 from mskseg.prompts.plans import OracleBox
 from mskseg.volume import Plane
 from mskseg_mini.assessment.bars import Measure
@@ -85,13 +85,7 @@ def _phantom(name: str, sizes: ScanSizes, *, progress: bool) -> CaseSet:
 
 
 def phantom_measures(table: pd.DataFrame) -> list[Measure]:
-    """Mean of the solid and of the thin tissues, tissues below their box, and r of predicted IoU.
-
-    Parameters
-    ----------
-    table : pandas.DataFrame
-        From `score_phantoms`.
-    """
+    """Mean of the solid and of the thin tissues, and how many are below their box."""
     by_tissue = _summary(table[table["group"] == "solid"], ["dataset", "tissue"])
     n_below = int((by_tissue["dice"] <= by_tissue["filled_box_dice"]).sum())
     below = Measure("below", n_below, f"{len(by_tissue)} tissues")
@@ -166,41 +160,20 @@ def _sizes(row: dict[str, object]) -> str:
 
 @dataclass(frozen=True, eq=False)
 class ScoredSlice:
-    """A slice with what was predicted on it.
-
-    Attributes
-    ----------
-    case_slice : CaseSlice
-    prediction : (H, W) int
-        Label map; where two predictions overlap, the later label.
-    dice : float
-        Mean over the labels of the slice.
-    name : str
-        Of the data set.
-    """
+    """A slice with what was predicted on it."""
 
     case_slice: CaseSlice
-    prediction: NDArray[np.int64]
-    dice: float
-    name: str
+    prediction: NDArray[np.uint16]  # (H, W) label map
+    dice: float  # mean over the labels of the slice
+    name: str  # of the data set
 
 
 def ranked_slices(
     segmenter: Segmenter, tables: Iterable[pd.DataFrame], *, count: int = 10
 ) -> dict[str, list[ScoredSlice]]:
-    """Predict again the best, the median and the worst slices of real scans.
+    """Predict again the ``best``, ``median`` and ``worst`` slices of the tables of `score_real`.
 
-    Parameters
-    ----------
-    tables : iterable of pandas.DataFrame
-        From `score_real`.
-    count : int
-        Slices of each kind; fewer where there are fewer.
-
-    Returns
-    -------
-    dict of str to list of ScoredSlice
-        ``best``, ``median`` and ``worst``, each by falling mean Dice.
+    Each kind has `count` slices, or as many as there are, by falling mean Dice.
     """
     rows = pd.concat(list(tables), ignore_index=True)
     rows = rows[rows["status"] == "scored"]
@@ -221,15 +194,7 @@ def ranked_slices(
 
 
 def _predicted(segmenter: Segmenter, case: Case, index: int, dice: float) -> ScoredSlice:
-    one = case.slice(index, plane=REAL[case.dataset])
-    label_map = np.asarray(one.label_map)
-    prediction: NDArray[np.int64] = np.zeros(label_map.shape, np.int64)
-    embedding = segmenter.embed(one.image)
-    for label in np.unique(label_map[label_map > 0]).tolist():
-        prompts = OracleBox().prompt_for(
-            label_map == label, spacing_mm=one.spacing_mm, min_area_mm2=MIN_AREA_MM2, key=()
-        )
-        if len(prompts):
-            found = segmenter.predict(embedding, prompts)
-            prediction[found.masks[:, 0].any(0)] = label
-    return ScoredSlice(one, prediction, dice, case.dataset)
+    prompted = prompt_slice(case, case.slice(index, plane=REAL[case.dataset]), OracleBox())
+    promptable = [(label, prompt) for label, prompt in prompted.prompts.items() if len(prompt)]
+    prediction = predict_label_map(segmenter, prompted.case_slice.image, promptable)
+    return ScoredSlice(prompted.case_slice, prediction, dice, case.dataset)

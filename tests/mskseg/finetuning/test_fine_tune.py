@@ -214,10 +214,3 @@ def test_the_rate_rises_and_with_cosine_falls():
     assert [learning_rate(s, cosine, last=100) for s in (0, 50, 100)] == pytest.approx(
         [1, 0.525, 0.05]
     )
-
-
-def test_the_mean_is_that_of_the_tables():
-    from mskseg.finetuning.trainer import mean_of_subjects
-
-    keys = [("a", "1 x"), ("a", "1 x"), ("a", "2 y"), ("b", "1 x")]
-    assert mean_of_subjects(keys, [0.0, 1.0, 1.0, 0.25]) == pytest.approx((0.75 + 0.25) / 2)

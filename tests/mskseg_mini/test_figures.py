@@ -59,7 +59,7 @@ def test_a_page_without_columns_is_refused(how):
 
 
 def test_ranked_slices_are_zoomed_to_what_is_labelled_and_titled_with_their_dice(label_map):
-    from mskseg_mini.assessed_scans import ScoredSlice
+    from mskseg_mini.assessment.scans import ScoredSlice
 
     from mskseg.case import CaseSlice
 
@@ -74,5 +74,5 @@ def test_ranked_slices_are_zoomed_to_what_is_labelled_and_titled_with_their_dice
 
 
 def test_a_ranking_of_no_slices_is_refused():
-    with pytest.raises(InputError, match="no slice to show"):
+    with pytest.raises(InputError, match="expected one slice or more, got none"):
         figures.ranking_page({"best": []})

@@ -143,8 +143,10 @@ def test_the_volume_error_of_empty_masks():
 def test_empty_masks_raise_no_warning():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        for score in (*OVERLAPS.values(), *DISTANCES.values()):
-            score(EMPTY, EMPTY), score(EMPTY, FULL), score(FULL, EMPTY)
+        for scores, one_empty in ((OVERLAPS, 0), (DISTANCES, math.inf)):
+            for score in scores.values():
+                assert math.isnan(score(EMPTY, EMPTY))
+                assert score(EMPTY, FULL) == score(FULL, EMPTY) == one_empty
 
 
 # laws

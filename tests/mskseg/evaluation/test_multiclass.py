@@ -78,14 +78,16 @@ def test_of_a_volume_the_classes_are_the_first_axis_and_of_stacked_maps_the_last
     with pytest.raises(InputError, match=r"sum to 1\.5 in a voxel"):
         checked_probabilities(volume)
     members = np.moveaxis(volume, 0, 1)
-    checked_probabilities(members)
+    assert checked_probabilities(members).shape == members.shape
     with pytest.raises(InputError, match=r"of s1 sum to 1\.5 in a voxel"):
         checked_probabilities(members, shape=members.shape, what="s1")
 
 
 def test_half_precision_probabilities_pass():
     maps = softmax(np.random.default_rng(0).normal(0, 4, (13, 20, 20)), axis=0)
-    checked_probabilities(maps.astype(np.float16))
+    checked = checked_probabilities(maps.astype(np.float16))
+    assert checked.dtype == np.float32
+    assert checked == pytest.approx(maps, abs=1e-3)
 
 
 @pytest.mark.parametrize(

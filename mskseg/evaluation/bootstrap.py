@@ -1,9 +1,9 @@
-"""Is a difference between two models one, nothing, or not known? A paired bootstrap over subjects.
+"""Compare two models on the same subjects, by a paired bootstrap and a margin of equivalence.
 
-Differences of a few thousandths of Dice are what studies report. Subjects differ far more than that
-from each other, so the two models are compared on the *same* subjects, subjects are drawn again and
-again with replacement, and what the interval of the mean difference says is judged by a **margin**
-that was named before: the difference below which nobody would care.
+Studies report differences of a few thousandths of Dice, and subjects differ far more than that from
+each other. So two models are compared on the *same* subjects, subjects are drawn again and again
+with replacement, and the interval of the mean difference is judged by a **margin** that was named
+before: the difference below which nobody would care.
 
 ============================  =======================================================
 interval of the difference    verdict
@@ -37,6 +37,11 @@ Verdict = Literal["equivalent", "higher", "lower", "inconclusive", "too few subj
 MIN_SUBJECTS = 5
 """With fewer, resampling them says next to nothing: no interval."""
 
+_CONFIDENCE = (
+    0.95  # "equivalent" is then stricter than two one-sided tests at 5 %, which look at 90
+)
+_N_RESAMPLES = 10_000
+
 
 @dataclass(frozen=True)
 class Difference:
@@ -69,8 +74,6 @@ def paired_bootstrap(
     second: ArrayLike,
     *,
     margin: float,
-    confidence: float = 0.95,
-    n_resamples: int = 10_000,
     seed: int = 0,
 ) -> Difference:
     """Compare two models on the same subjects (Efron 1979; equivalence: Schuirmann 1987).
@@ -81,11 +84,6 @@ def paired_bootstrap(
         A number for each subject, in one order; NaN where missing.
     margin : float
         The difference, in the same unit, below which nobody would care; decided before looking.
-    confidence : float
-        Of `interval_of_mean`. At 0.95 "equivalent" is stricter than two one-sided tests at 5 per
-        cent, which look at 90.
-    n_resamples : int
-        Draws of N subjects with replacement.
     seed : int
 
     Returns
@@ -99,18 +97,13 @@ def paired_bootstrap(
     """
     a, b = (np.asarray(each, dtype=np.float64) for each in (first, second))
     if a.shape != b.shape or a.ndim != 1:
-        raise InputError(f"{a.shape} and {b.shape} numbers came, expected pairs: (N,) each")
-    if not margin > 0 or not 0 < confidence < 1:
-        raise InputError(
-            f"a margin of {margin} and a confidence of {confidence} came; expected a margin above "
-            "0, named before looking, and a confidence between 0 and 1"
-        )
+        raise InputError(f"expected pairs of numbers, (N,) each, got {a.shape} and {b.shape}")
+    if not margin > 0:
+        raise InputError(f"expected a margin above 0, named before looking, got {margin}")
     difference = (a - b)[np.isfinite(a - b)]
     if not difference.size:
         raise InputError(f"of {a.size} pairs none is complete; nothing can be compared")
-    low, high = interval_of_mean(
-        difference, confidence=confidence, n_resamples=n_resamples, seed=seed
-    )
+    low, high = interval_of_mean(difference, seed=seed)
     return Difference(
         mean=float(difference.mean()),
         low=low,
@@ -170,18 +163,19 @@ def compare_models(
     rows = []
     for key, group in groups:
         named = dict(zip(keys, key if isinstance(key, tuple) else (key,), strict=True))
-        for one, other in pairs:
-            found = paired_bootstrap(
-                group[one].to_numpy(), group[other].to_numpy(), margin=margin, seed=seed
+        for first, second in pairs:
+            difference = paired_bootstrap(
+                group[first].to_numpy(), group[second].to_numpy(), margin=margin, seed=seed
             )
-            rows.append(named | {"value": value, "first": one, "second": other} | vars(found))
+            compared = {"value": value, "first": first, "second": second}
+            rows.append(named | compared | vars(difference))
     return pd.DataFrame(rows)
 
 
 def interval_of_mean(
-    differences: ArrayLike, *, confidence: float = 0.95, n_resamples: int = 10_000, seed: int = 0
+    differences: ArrayLike, *, n_resamples: int = _N_RESAMPLES, seed: int = 0
 ) -> tuple[float, float]:
-    """Bootstrap the mean over subjects: Hesterberg's expanded percentile interval (2015).
+    """Bootstrap the mean over subjects: Hesterberg's expanded percentile interval, 95 % (2015).
 
     The plain percentile interval of five subjects holds the truth in 84 rather than 95 per cent
     of studies, since resampling them underestimates their spread. So the percentiles are moved
@@ -192,8 +186,9 @@ def interval_of_mean(
     ----------
     differences : (N,) float
         Finite, one for each subject, such as Dice after minus before tuning.
-    confidence, n_resamples, seed
-        As in `paired_bootstrap`.
+    n_resamples : int
+        Draws of N subjects with replacement.
+    seed : int
 
     Returns
     -------
@@ -214,8 +209,8 @@ def interval_of_mean(
         )
     if n < MIN_SUBJECTS:
         return math.nan, math.nan
-    reach = math.sqrt(n / (n - 1)) * stats.t.ppf((1 + confidence) / 2, n - 1)
-    found = stats.bootstrap(
+    reach = math.sqrt(n / (n - 1)) * stats.t.ppf((1 + _CONFIDENCE) / 2, n - 1)
+    interval = stats.bootstrap(
         (values,),
         np.mean,
         confidence_level=1 - 2 * stats.norm.cdf(-reach),
@@ -223,7 +218,7 @@ def interval_of_mean(
         method="percentile",
         rng=np.random.default_rng(seed),
     ).confidence_interval
-    return float(found.low), float(found.high)
+    return float(interval.low), float(interval.high)
 
 
 def _verdict(low: float, high: float, *, margin: float, n: int) -> Verdict:

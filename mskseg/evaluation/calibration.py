@@ -1,7 +1,7 @@
-"""ECE, NLL and Brier score: whether "80 per cent sure" is right in 80 per cent of the pixels.
+"""ECE, NLL and Brier score: is "80 per cent sure" right in 80 per cent of the pixels?
 
-Everything is a small sum over pixels that can be added to another (`+`), so that slices are seen
-one by one and memory does not grow with the number of slices or cases.
+Everything is a small sum over pixels that can be added to another (`+`), so that slices are
+processed one by one and memory does not grow with the number of slices or cases.
 
 Definitions, for pixels i with probabilities p_i over C classes and true class y_i:
 
@@ -79,13 +79,12 @@ class ReliabilityBins:
         sure, true = np.ravel(confidence), np.ravel(hits)
         if n_bins < 1 or sure.shape != true.shape:
             raise InputError(
-                f"{sure.size} confidences, {true.size} outcomes and {n_bins} bins came; expected "
-                "an outcome for each confidence, and one bin or more"
+                "expected an outcome for each confidence, and one bin or more, got "
+                f"{sure.size} confidences, {true.size} outcomes and {n_bins} bins"
             )
         if not ((sure >= 0) & (sure <= 1 + 1e-6)).all():
             raise InputError(
-                "a confidence outside 0 to 1, or NaN, came; expected probabilities, so leave out "
-                "what has none"
+                "expected confidences of 0 to 1, got one outside or NaN; leave out what has none"
             )
         at = np.minimum((sure * n_bins).astype(np.intp), n_bins - 1)
         return cls(
@@ -98,7 +97,7 @@ class ReliabilityBins:
         """Join two sums over the same bins."""
         if len(self.n) != len(other.n):
             raise InputError(
-                f"{len(self.n)} and {len(other.n)} bins came; add sums of equally many bins"
+                f"expected sums over equally many bins, got {len(self.n)} and {len(other.n)}"
             )
         return type(self)(
             self.n + other.n, self.confidence + other.confidence, self.hits + other.hits
@@ -109,16 +108,6 @@ class ReliabilityBins:
         """Expected calibration error, 0 to 1; NaN if nothing was seen."""
         total = int(self.n.sum())
         return float(np.abs(self.confidence - self.hits).sum() / total) if total else math.nan
-
-    @property
-    def mean_confidence(self) -> Floats:
-        """Mean confidence of each bin (B,); NaN where it is empty."""
-        return _ratio(self.confidence, self.n)
-
-    @property
-    def hit_rate(self) -> Floats:
-        """Hit rate of each bin (B,); NaN where it is empty."""
-        return _ratio(self.hits, self.n)
 
 
 @dataclass(frozen=True, eq=False)
@@ -149,7 +138,7 @@ class Calibration:
         where: ArrayLike | None = None,
         n_bins: int = N_BINS,
     ) -> Self:
-        """Look at the pixels of a slice.
+        """Sum up the pixels of a slice.
 
         Parameters
         ----------
@@ -226,8 +215,8 @@ def foreground(probabilities: ArrayLike, reference: ArrayLike) -> BoolMask:
     (H, W) bool
         Maybe nowhere true: then a score of the foreground is NaN.
     """
-    found: BoolMask = (np.asarray(probabilities).argmax(axis=0) > 0) | (np.asarray(reference) > 0)
-    return found
+    tissue: BoolMask = (np.asarray(probabilities).argmax(axis=0) > 0) | (np.asarray(reference) > 0)
+    return tissue
 
 
 def outline_band(
@@ -258,8 +247,8 @@ def outline_band(
     spacing = checked_spacing(spacing_mm, ndim=2)
     if labels.ndim != 2 or not width_mm >= 0:
         raise InputError(
-            f"a map of shape {labels.shape} and a width of {width_mm} mm came; expected a slice "
-            "and 0 mm or more"
+            f"expected a slice (H, W) and a width of 0 mm or more, got a map of shape "
+            f"{labels.shape} and {width_mm} mm"
         )
     edge = np.zeros(labels.shape, dtype=bool)
     down, right = labels[1:] != labels[:-1], labels[:, 1:] != labels[:, :-1]
@@ -274,16 +263,11 @@ def outline_band(
     return near
 
 
-def _ratio(sums: Floats, n: NDArray[np.int64]) -> Floats:
-    ratio: Floats = np.divide(sums, n, out=np.full(len(n), math.nan), where=n > 0)
-    return ratio
-
-
 def _check_fit(maps: NDArray[np.floating], true: NDArray[np.intp], chosen: BoolMask) -> None:
     if maps.ndim != 3 or maps.shape[1:] != true.shape or chosen.shape != true.shape:
         raise InputError(
-            f"probabilities {maps.shape}, a reference {true.shape} and a region {chosen.shape} "
-            "came; expected (C, H, W) and twice (H, W)"
+            "expected probabilities (C, H, W), a reference (H, W) and a region (H, W), got "
+            f"{maps.shape}, {true.shape} and {chosen.shape}"
         )
     if true.size and not 0 <= true.min() <= true.max() < len(maps):
         raise InputError(

@@ -1,6 +1,6 @@
 """Agreement of two masks: overlap, surface distances in millimetres, volumes.
 
-**The empty-mask rule** (one rule, for every metric of this module; `empty_mask_score` holds it):
+**The empty-mask rule** (one rule, for every metric of this module):
 
 ==========================  ==================  ==================  =====================
 reference / prediction      overlap (Dice, IoU, distance (HD95,     signed relative volume
@@ -27,7 +27,7 @@ this is numpy and SciPy alone.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -36,27 +36,6 @@ from numpy.typing import ArrayLike, NDArray
 from mskseg.errors import InputError
 from mskseg.evaluation.surfaces import checked_spacing, mask_pair, nearest_distances, surface_points
 from mskseg.prompts.checks import checked_mask
-
-
-def empty_mask_score(n_reference: int, n_prediction: int, *, one_empty: float) -> float | None:
-    """Score of a pair in which a mask is empty: the rule of this module.
-
-    Parameters
-    ----------
-    n_reference, n_prediction : int
-        Pixels of the reference and of the prediction.
-    one_empty : float
-        The score if exactly one is empty: 0 for an overlap, inf for a distance.
-
-    Returns
-    -------
-    float or None
-        NaN if both are empty, `one_empty` if one is, None if neither is: then the metric itself
-        has to be computed.
-    """
-    if n_reference and n_prediction:
-        return None
-    return one_empty if n_reference or n_prediction else math.nan
 
 
 def dice(reference: ArrayLike, prediction: ArrayLike) -> float:
@@ -107,40 +86,41 @@ class SurfaceDistances:
 
     @property
     def hd95_mm(self) -> float:
-        """The larger of the two directed 95th percentiles, in mm (see `hd95_mm`)."""
-        return self._score(
-            one_empty=math.inf,
-            value=lambda: max(_percentile_95(directed) for directed in self._directed),
-        )
+        """The larger of the two directed 95th percentiles, in mm."""
+        empty = self._empty_score(one_empty=math.inf)
+        if empty is not None:
+            return empty
+        directed = (self.from_reference_mm, self.from_prediction_mm)
+        return max(float(np.percentile(distances, 95)) for distances in directed)
 
     @property
     def assd_mm(self) -> float:
-        """Mean over both surfaces' distances, in mm (see `assd_mm`)."""
-        return self._score(
-            one_empty=math.inf, value=lambda: float(np.concatenate(self._directed).mean())
-        )
+        """Mean over the pixels of both surfaces together, in mm."""
+        empty = self._empty_score(one_empty=math.inf)
+        return float(self._both.mean()) if empty is None else empty
 
     def surface_dice(self, *, tolerance_mm: float) -> float:
-        """Part of both surfaces within `tolerance_mm` of the other (see `surface_dice`)."""
+        """Part of both surfaces within `tolerance_mm` of the other, 0 to 1."""
         if not tolerance_mm >= 0:
             raise InputError(
                 f"tolerance_mm is {tolerance_mm}, expected 0 or more; "
                 "give the distance in millimetres that counts as agreement"
             )
         # The margin keeps 3 * 0.1 mm inside a tolerance of 0.3 mm.
-        limit = tolerance_mm * (1 + 1e-9)
-        return self._score(
-            one_empty=0.0, value=lambda: float((np.concatenate(self._directed) <= limit).mean())
-        )
+        near = self._both <= tolerance_mm * (1 + 1e-9)
+        empty = self._empty_score(one_empty=0.0)
+        return float(near.mean()) if empty is None else empty
 
     @property
-    def _directed(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        return self.from_reference_mm, self.from_prediction_mm
+    def _both(self) -> NDArray[np.float64]:
+        return np.concatenate([self.from_reference_mm, self.from_prediction_mm])
 
-    def _score(self, *, one_empty: float, value: Callable[[], float]) -> float:
+    def _empty_score(self, *, one_empty: float) -> float | None:
+        """The score where a mask is empty, by the rule of this module; None where neither is."""
         sizes = (self.from_reference_mm.size, self.from_prediction_mm.size)
-        empty = empty_mask_score(*sizes, one_empty=one_empty)
-        return value() if empty is None else empty
+        if all(sizes):
+            return None
+        return one_empty if any(sizes) else math.nan
 
 
 def surface_distances_mm(
@@ -175,27 +155,17 @@ def surface_distances_mm(
 
 
 def hd95_mm(reference: ArrayLike, prediction: ArrayLike, *, spacing_mm: Sequence[float]) -> float:
-    """95 % Hausdorff distance: the larger of the two directed 95th percentiles.
+    """95 % Hausdorff distance in mm: the larger of the two directed 95th percentiles.
 
-    Parameters and errors are those of `surface_distances_mm`.
-
-    Returns
-    -------
-    float
-        In mm. Both empty: NaN. One empty: inf.
+    Parameters and errors are those of `surface_distances_mm`. Both empty: NaN. One empty: inf.
     """
     return surface_distances_mm(reference, prediction, spacing_mm=spacing_mm).hd95_mm
 
 
 def assd_mm(reference: ArrayLike, prediction: ArrayLike, *, spacing_mm: Sequence[float]) -> float:
-    """Average symmetric surface distance: mean over the pixels of both surfaces together.
+    """Average symmetric surface distance in mm: mean over the pixels of both surfaces together.
 
-    Parameters and errors are those of `surface_distances_mm`.
-
-    Returns
-    -------
-    float
-        In mm. Both empty: NaN. One empty: inf.
+    Parameters and errors are those of `surface_distances_mm`. Both empty: NaN. One empty: inf.
     """
     return surface_distances_mm(reference, prediction, spacing_mm=spacing_mm).assd_mm
 
@@ -207,19 +177,10 @@ def surface_dice(
     tolerance_mm: float,
     spacing_mm: Sequence[float],
 ) -> float:
-    """Surface Dice (normalised surface distance): part of both surfaces that agrees.
+    """Surface Dice (normalised surface distance), 0 to 1: part of both surfaces that agrees.
 
-    Parameters and errors are those of `surface_distances_mm`, and besides:
-
-    Parameters
-    ----------
-    tolerance_mm : float
-        Distance, in mm, up to which two surfaces count as the same; InputError if negative.
-
-    Returns
-    -------
-    float
-        0 to 1. Both empty: NaN. One empty: 0.
+    Parameters and errors are those of `surface_distances_mm`; `tolerance_mm` is the distance up to
+    which two surfaces count as the same, 0 or more. Both empty: NaN. One empty: 0.
     """
     distances = surface_distances_mm(reference, prediction, spacing_mm=spacing_mm)
     return distances.surface_dice(tolerance_mm=tolerance_mm)
@@ -279,7 +240,3 @@ def relative_volume_error(reference: ArrayLike, prediction: ArrayLike) -> float:
     if not n_reference:
         return math.inf if n_prediction else math.nan
     return (n_prediction - n_reference) / n_reference
-
-
-def _percentile_95(distances: NDArray[np.float64]) -> float:
-    return float(np.percentile(distances, 95))

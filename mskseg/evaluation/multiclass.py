@@ -81,9 +81,8 @@ def checked_probabilities(
     *,
     shape: tuple[int, ...] | None = None,
     what: str = "a map",
-    tolerance: float = TOLERANCE,
 ) -> Floats:
-    """Give probabilities of maps or of a volume as float32; refuse what is none.
+    """Validate probabilities of maps or of a volume and return them as float32.
 
     Parameters
     ----------
@@ -94,8 +93,6 @@ def checked_probabilities(
         Expected, (C, ...).
     what : str
         Whose they are, for the message.
-    tolerance : float
-        How far the sum over the classes may be from one.
 
     Returns
     -------
@@ -119,13 +116,13 @@ def checked_probabilities(
             f"the probabilities of {what} have the shape {maps.shape}, expected (classes, rows, "
             "columns) with the background as class 0; a single tissue needs two classes"
         )
-    if not ((maps >= 0) & (maps <= 1 + tolerance)).all():
+    if not ((maps >= 0) & (maps <= 1 + TOLERANCE)).all():
         raise InputError(
             f"the probabilities of {what} go from {maps.min():.3g} to {maps.max():.3g}, expected 0 "
             "to 1 and no NaN; give a softmax, not logits"
         )
     off = np.abs(maps.sum(axis=axis, dtype=np.float64) - 1)
-    if off.size and off.max() > tolerance:
+    if off.size and off.max() > TOLERANCE:
         worst = maps.sum(axis=axis, dtype=np.float64).flat[off.argmax()]
         raise InputError(
             f"the probabilities of {what} sum to {worst:.3g} in a voxel, expected 1; give the "
@@ -156,7 +153,7 @@ def temper(probabilities: ArrayLike, temperature: float) -> Floats:
         If the temperature is not above 0.
     """
     if not 0 < temperature < np.inf:
-        raise InputError(f"a temperature of {temperature} came, expected one above 0; 1 is none")
+        raise InputError(f"expected a temperature above 0 (1 changes nothing), got {temperature}")
     maps = np.asarray(probabilities, dtype=np.float32)
     if temperature == 1:
         return maps
@@ -194,22 +191,22 @@ def _odds(probability: Floats | np.float32) -> Floats:
 def _check_answers(answers: Floats, prompt_labels: Sequence[int], labels: Sequence[int]) -> None:
     if answers.ndim != 3 or len(answers) != len(prompt_labels):
         raise InputError(
-            f"answers of shape {answers.shape} came with {len(prompt_labels)} labels, expected "
-            "(prompts, rows, columns) and a label for each prompt"
+            "expected probabilities (prompts, rows, columns) with a label for each prompt, got "
+            f"{answers.shape} with {len(prompt_labels)} labels"
         )
     if not labels or len(set(labels)) != len(labels) or 0 in labels:
         raise InputError(
-            f"labels {tuple(labels)} came, expected one tissue or more, each once, without 0, "
-            "which is the background"
+            "expected one tissue or more, each once, without 0, which is the background, got "
+            f"labels {tuple(labels)}"
         )
     unknown = sorted(set(prompt_labels) - set(labels))
     if unknown:
         raise InputError(
-            f"a prompt asked about label {unknown[0]}, expected one of {tuple(labels)}; "
+            f"expected prompts about the labels {tuple(labels)}, got one about label {unknown[0]}; "
             "add it to `labels`"
         )
     if not ((answers >= 0) & (answers <= 1)).all():
         raise InputError(
-            "an answer holds values outside 0 to 1 or NaN, expected probabilities; "
+            "expected probabilities of 0 to 1, got values outside or NaN; "
             "give `Prediction.probabilities`, not logits"
         )

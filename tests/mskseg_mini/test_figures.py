@@ -59,9 +59,8 @@ def test_a_page_without_columns_is_refused(how):
 
 
 def test_ranked_slices_are_zoomed_to_what_is_labelled_and_titled_with_their_dice(label_map):
-    from mskseg_mini.assessment.scans import ScoredSlice
-
     from mskseg.case import CaseSlice
+    from mskseg_mini.assessment.scans import ScoredSlice
 
     one = CaseSlice(IMAGE, label_map, (1.0, 1.0), "axial", 7)
     scored = ScoredSlice(one, np.roll(label_map, 1, axis=1).astype(int), 0.5, "own")

@@ -57,8 +57,8 @@ def test_bins_of_one_class_are_those_of_monai(maps):
     )
     ours = ReliabilityBins.of(probabilities[2], one_hot[2], n_bins=10)
     assert ours.n == pytest.approx(n[0, 2].numpy())
-    assert ours.mean_confidence == pytest.approx(p[0, 2].numpy(), nan_ok=True, abs=1e-5)
-    assert ours.hit_rate == pytest.approx(true[0, 2].numpy(), nan_ok=True, abs=1e-5)
+    assert ours.confidence / ours.n == pytest.approx(p[0, 2].numpy(), nan_ok=True, abs=1e-5)
+    assert ours.hits / ours.n == pytest.approx(true[0, 2].numpy(), nan_ok=True, abs=1e-5)
 
 
 def test_nll_and_brier_are_those_of_torch_and_of_the_definition(maps):
@@ -167,13 +167,16 @@ def test_the_band_runs_between_tissues_as_well():
     ("call", "message"),
     [
         (lambda: ReliabilityBins.of([0.5], [1, 0]), "1 confidences, 2 outcomes"),
-        (lambda: ReliabilityBins.of([1.5], [1]), "outside 0 to 1"),
+        (lambda: ReliabilityBins.of([1.5], [1]), "got one outside"),
         (lambda: ReliabilityBins.of([0.5], [1], n_bins=0), "one bin or more"),
         (
             lambda: ReliabilityBins.of([1], [1], n_bins=2) + ReliabilityBins.of([1], [1]),
             "equally many bins",
         ),
-        (lambda: Calibration.of(np.ones((2, 3, 3)), np.zeros((2, 2), int)), r"expected \(C, H, W"),
+        (
+            lambda: Calibration.of(np.ones((2, 3, 3)), np.zeros((2, 2), int)),
+            r"expected probabilities \(C, H, W",
+        ),
         (lambda: Calibration.of(np.ones((2, 1, 1)), [[7]]), "`as_classes`"),
         (lambda: outline_band([[1, 0]], spacing_mm=(1, 1), width_mm=-1), "0 mm or more"),
     ],

@@ -51,7 +51,7 @@ def test_an_answer_of_exactly_zero_or_one_stays_finite():
     ("answers", "prompt_labels", "labels", "message"),
     [
         (np.zeros((1, 2, 2)), [4, 5], [4, 5], r"with 2 labels"),
-        (np.zeros((1, 2, 2)), [4], [5], r"asked about label 4"),
+        (np.zeros((1, 2, 2)), [4], [5], r"one about label 4"),
         (np.zeros((1, 2, 2)), [4], [0, 4], r"without 0"),
         (np.full((1, 2, 2), -3.0), [4], [4], r"not logits"),
         (np.full((1, 2, 2), np.nan), [4], [4], r"or NaN"),

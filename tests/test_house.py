@@ -21,7 +21,7 @@ MAY_IMPORT = {
     "mskseg_studies": {"mskseg", "mskseg_phantom", "mskseg_studies"},
 }
 MOST_LINES, MOST_FILES = 15_000, 110  # of the library: what comes later takes the room of what goes
-TORCH = {"torch", "torchvision", "segment_anything", "lightning_fabric", "monai"}
+TORCH = {"torch", "torchvision", "segment_anything", "monai"}
 WITHOUT_TORCH = ("mskseg.volume", "mskseg.io", "mskseg.prompts", "mskseg.evaluation.metrics")
 HEAVY = ("torch", "SimpleITK", "matplotlib", "pandas", "nibabel", "scipy", "numpy", "monai")
 
@@ -243,26 +243,20 @@ def test_import_leaves_seeds_warnings_and_threads_alone():
 
 # --- the library alone ----------------------------------------------------------------------------
 
-EXTRAS = {
-    "workbook": "anywidget ipykernel ipywidgets jupyter_core jupyterlab jupytext nbconvert nbformat"
-    " papermill psutil traitlets IPython",
-    "train": "lightning_fabric segmentation_models_pytorch nnunetv2",
-}
-ALONE = (
-    "evaluation display models datasets.loading io prompts cli.main cli.evaluate cli.segment "
-    "workbook.sources"
+EXTRAS = (
+    "anywidget ipykernel ipywidgets jupyter_core jupyterlab jupytext nbconvert nbformat papermill "
+    "psutil traitlets IPython segmentation_models_pytorch nnunetv2"
+)
+ROOMS = (
+    "evaluation display models datasets.loading io prompts finetuning cli.main cli.evaluate "
+    "cli.segment cli.finetune workbook.sources"
 )
 
 
-@pytest.mark.parametrize(
-    ("blocked", "rooms"),
-    [(f"{EXTRAS['workbook']} {EXTRAS['train']}", ALONE), (EXTRAS["workbook"], "finetuning")],
-    ids=["the library alone", "with what training needs"],
-)
-def test_the_rooms_of_the_library_need_no_extra(blocked: str, rooms: str):
+def test_the_rooms_of_the_library_need_no_extra():
     run(
-        f"import sys; sys.modules.update(dict.fromkeys({blocked.split()}));"
-        f"import {', '.join(f'mskseg.{room}' for room in rooms.split())}"
+        f"import sys; sys.modules.update(dict.fromkeys({EXTRAS.split()}));"
+        f"import {', '.join(f'mskseg.{room}' for room in ROOMS.split())}"
     )
 
 

@@ -72,7 +72,7 @@ def add_to(commands: Any) -> None:
     for flag, (kind, help_) in _SETTINGS.items():
         parser.add_argument(f"--{flag}", type=kind, metavar="N", help=help_)
     add_model_arguments(parser)
-    parser.set_defaults(command=finetune, extra="train")
+    parser.set_defaults(command=finetune)
 
 
 def finetune(arguments: argparse.Namespace) -> int:

@@ -157,7 +157,7 @@ def train_nnunet(
         If the process dies: the message has the log's end. The same call resumes.
     """
     if importlib.util.find_spec("nnunetv2") is None:
-        raise InputError("nnunetv2 is not installed; pip install 'mskseg[nnunet]'")
+        raise InputError("nnunetv2 is not installed; run: python -m pip install 'mskseg[train]'")
     place, parts = Path(folder).absolute(), {"train": list(train), "validation": list(validation)}
     labels = Labels.of([*parts["train"], *parts["validation"]])
     job = _job(parts, labels, config)

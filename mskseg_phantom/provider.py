@@ -34,43 +34,28 @@ _REAL_KNEE = "pymskt_knee"  # the data set whose label map gives the real anatom
 
 @dataclass(frozen=True)
 class Phantom:
-    """How one data set is made; everything is asked for when it is needed.
+    """How one data set is made; everything is asked for when it is needed."""
 
-    Attributes
-    ----------
-    numbers : callable
-        Numbers of the subjects in each part of the split.
-    subject_name : callable
-        Name of a subject, of its number.
-    scan : callable
-        ``scan(number, sequences=..., granularity=...)`` makes one `Case` for each image.
-    describe : callable
-        ``describe(number, image, reference, sequence=..., granularity=...)`` is the `Case` of a
-        scan read again.
-    sequences : tuple of str
-        Those made if none is asked for.
-    granularities : tuple of str
-        What its labels can be asked for in, the default first.
-    """
-
-    numbers: Callable[[], Mapping[Part, tuple[int, ...]]]
-    subject_name: Callable[[int], str]
+    numbers: Callable[[], Mapping[Part, tuple[int, ...]]]  # of the subjects in each part
+    subject_name: Callable[[int], str]  # by the subject's number
+    # scan(number, sequences=..., granularity=...) makes one Case for each image.
     scan: Callable[..., Iterable[Case]]
+    # describe(number, image, reference, sequence=..., granularity=...): of a scan read again.
     describe: Callable[..., Case]
-    sequences: tuple[str, ...]
-    granularities: tuple[str, ...] = ()
+    sequences: tuple[str, ...]  # those made if none is asked for
+    granularities: tuple[str, ...] = ()  # of its labels, the default first
 
 
 def _phantom_of(anatomy: str) -> Phantom:
-    plan = find_anatomy(anatomy)
+    entry = find_anatomy(anatomy)
     return Phantom(
         numbers=partial(mskseg_phantom.split_of, anatomy),
         subject_name=partial(subject_name, anatomy),
         # Looked up at each call, so that a test can put a smaller one in its place.
         scan=lambda number, **options: mskseg_phantom.scan_phantom(anatomy, number, **options),
         describe=partial(phantom_case, anatomy),
-        sequences=plan.sequences,
-        granularities=plan.granularities,
+        sequences=entry.sequences,
+        granularities=entry.granularities,
     )
 
 
@@ -112,9 +97,9 @@ class PhantomProvider:
 
     def split(self, name: str) -> Split:
         """Give the split that belongs to a phantom."""
-        made = PHANTOMS[name]
+        phantom = PHANTOMS[name]
         parts: dict[Part, tuple[str, ...]] = {
-            part: tuple(map(made.subject_name, n)) for part, n in made.numbers().items()
+            part: tuple(map(phantom.subject_name, n)) for part, n in phantom.numbers().items()
         }
         return Split(name, parts)
 
@@ -145,8 +130,8 @@ class PhantomProvider:
         By subject, then by sequence, in the order asked for; ``mese`` gives one case for each echo.
         Raises OutputError if the cache cannot be written to.
         """
-        made = PHANTOMS[name]
-        numbers = {made.subject_name(n): n for part in made.numbers().values() for n in part}
+        phantom = PHANTOMS[name]
+        numbers = {phantom.subject_name(n): n for part in phantom.numbers().values() for n in part}
         images = images_of(sequences)
         files = {subject: _files(name, subject, images, granularity) for subject in subjects}
         missing = [s for s in subjects if not all(path.is_file() for path in files[s].values())]
@@ -154,7 +139,7 @@ class PhantomProvider:
         with tqdm(total=len(missing), desc=name, unit="subject", disable=hidden) as bar:
             cases = []
             for subject in subjects:
-                cases += _one_subject(made, numbers[subject], files[subject], granularity)
+                cases += _one_subject(phantom, numbers[subject], files[subject], granularity)
                 bar.update(subject in missing)
         return cases
 
@@ -163,19 +148,19 @@ provider = PhantomProvider()
 
 
 def _one_subject(
-    made: Phantom, number: int, files: Mapping[str, Path], granularity: str | None
+    phantom: Phantom, number: int, files: Mapping[str, Path], granularity: str | None
 ) -> list[Case]:
     missing = [kind for kind, path in files.items() if not path.is_file()]
-    _make(made, number, files, missing, granularity)
+    _make(phantom, number, files, missing, granularity)
     try:
-        return _read(made, number, files, granularity)
+        return _read(phantom, number, files, granularity)
     except InputError:
-        _make(made, number, files, list(files), granularity)
-    return _read(made, number, files, granularity)  # what later calls will read, to the last bit
+        _make(phantom, number, files, list(files), granularity)
+    return _read(phantom, number, files, granularity)  # what later calls will read, to the last bit
 
 
 def _make(
-    made: Phantom,
+    phantom: Phantom,
     number: int,
     files: Mapping[str, Path],
     kinds: Sequence[str],
@@ -185,7 +170,7 @@ def _make(
     if not kinds:
         return
     sequences = [k for k in kinds if k != "labels"] or [k for k in files if k != "labels"][:1]
-    for case in made.scan(number, sequences=sequences, granularity=granularity):
+    for case in phantom.scan(number, sequences=sequences, granularity=granularity):
         save_nifti(case.image, files[case.sequence])
         if case.reference is not None and ("labels" in kinds or not files["labels"].is_file()):
             save_nifti(case.reference, files["labels"])
@@ -193,12 +178,12 @@ def _make(
 
 
 def _read(
-    made: Phantom, number: int, files: Mapping[str, Path], granularity: str | None
+    phantom: Phantom, number: int, files: Mapping[str, Path], granularity: str | None
 ) -> list[Case]:
     reference: LabelMap = load_label_map(files["labels"])
     images: dict[str, Volume] = {k: load_image(p) for k, p in files.items() if k != "labels"}
     return [
-        made.describe(number, image, reference, sequence=sequence, granularity=granularity)
+        phantom.describe(number, image, reference, sequence=sequence, granularity=granularity)
         for sequence, image in images.items()
     ]
 

@@ -42,36 +42,23 @@ class Realism:
 def measure(
     stack: RealArray, *, muscle: MaskArray, femur: MaskArray, spacing_mm: tuple[float, float]
 ) -> Realism:
-    """Measure one thigh.
+    """Measure one thigh: magnitude and masks of one shape (K, H, W), in square pixels.
 
-    Parameters
-    ----------
-    stack : (K, H, W) real
-        Magnitude, slice by slice.
-    muscle, femur : (K, H, W) bool
-        All muscles of this thigh; its femur, cortex and marrow together.
-    spacing_mm : (float, float)
-        Of rows and columns; they have to be equal within 1 %.
-
-    Returns
-    -------
-    Realism
-
-    Raises
-    ------
-    InputError
-        If shapes differ, pixels are not square, or no slice holds both muscle and femur.
+    Raises InputError if shapes differ, pixels are not square within 1 %, or no slice holds both
+    muscle and femur.
     """
     if not stack.shape == muscle.shape == femur.shape or stack.ndim != 3:
         raise InputError(
-            f"got shapes {stack.shape}, {muscle.shape} and {femur.shape}; "
-            "expected (K, H, W), the same three times"
+            f"expected stack, muscle and femur of one shape (K, H, W), got shapes {stack.shape}, "
+            f"{muscle.shape} and {femur.shape}"
         )
     if abs(spacing_mm[0] / spacing_mm[1] - 1) > 0.01:
-        raise InputError(f"got pixels of {spacing_mm} mm; expected square ones")
+        raise InputError(f"expected square pixels, got {spacing_mm} mm")
     used = [k for k in range(len(stack)) if muscle[k].any() and femur[k].any()]
     if not used:
-        raise InputError("no slice holds both muscle and femur; check the two masks")
+        raise InputError(
+            "expected a slice with both muscle and femur, got none; check the two masks"
+        )
     step = float(spacing_mm[0])
     rows = [
         (
@@ -182,7 +169,7 @@ class Limb:
         values = self.stack[self.muscle].astype(np.float64)
         middle = float(np.median(values))
         if middle == 0:
-            raise InputError("the median of muscle is 0, expected signal; check the mask")
+            raise InputError("expected signal in muscle, got a median of 0; check the mask")
         return values / middle
 
     def middle_slice(self, *, field_mm: float = FIELD_MM) -> CaseSlice:
@@ -228,7 +215,7 @@ def limb_of(case: Case, *, side: str = "left") -> Limb:
         If the case has no reference, or no tissue of that side is muscle or femur.
     """
     if case.reference is None:
-        raise InputError(f"{case.name} has no reference; a limb is cut out by its tissues")
+        raise InputError(f"expected a case with a reference, got none in {case.name}")
     other = {"left": "right", "right": "left"}[side]
     names = {label: name for label, name in case.tissues.items() if other not in name.split()}
     bone = [k for k, name in names.items() if case.kind(k) == "bone" and "femur" in name.split()]
@@ -236,7 +223,9 @@ def limb_of(case: Case, *, side: str = "left") -> Limb:
     labels = case.reference.stack(case.plane)
     masks = [np.isin(labels, chosen) for chosen in (muscle, bone)]
     if not all(mask.any() for mask in masks):
-        raise InputError(f"{case.name} shows no muscle and femur of the {side} side; give a thigh")
+        raise InputError(
+            f"expected muscle and femur of the {side} side, got none in {case.name}; pass a thigh"
+        )
     spacing = case.image.slice_spacing_mm(case.plane)
     return Limb(case.image.stack(case.plane), masks[0], masks[1], spacing)
 

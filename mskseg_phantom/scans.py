@@ -125,10 +125,10 @@ def scan_phantom(
     entry, number = find_anatomy(anatomy), int(subject)
     names = images_of(entry.sequences if sequences is None else sequences)
     scanner, shape = check_site(site or site_of(number)), check_shape(shape or entry.shape)
-    granularity = entry.check_granularity(granularity)
+    labelled = entry.check_granularity(granularity)
     randomness = Randomness(seed, number, entry.stream)
     person = entry.sample_subject(randomness.of(SUBJECT), number)
-    body = entry.body(person, randomness.of(TEXTURE), granularity)
+    body = entry.body(person, randomness.of(TEXTURE), labelled)
     scans = scan_body(body, names, shape=shape, site=scanner, randomness=randomness)
     for name, image, reference in scans:
         yield phantom_case(
@@ -139,7 +139,7 @@ def scan_phantom(
             sequence=name,
             seed=seed,
             site=site,
-            granularity=granularity or None,
+            granularity=granularity,
         )
 
 
@@ -154,7 +154,7 @@ def phantom_case(
     site: str | None = None,
     granularity: str | None = None,
 ) -> Case:
-    """Say of an image and its reference, made or read again, which phantom scan they are."""
+    """Make the `Case` of an image and its reference, made or read again."""
     entry = find_anatomy(anatomy)
     person = entry.sample_subject(Randomness(seed, number, entry.stream).of(SUBJECT), number)
     tissues = entry.tissues(entry.check_granularity(granularity))
@@ -220,10 +220,10 @@ def scan_knee_map(
     names = images_of(find_anatomy("knee").sequences if sequences is None else sequences)
     randomness = Randomness(seed, 1, (_REAL_STREAM,))
     body = LabelMapKnee(label_map, tissues, randomness.of(TEXTURE), side=side)
-    scanner = check_site(_SITE_A)
-    for name, image, reference in scan_body(
-        body, names, shape=check_shape(shape), site=scanner, randomness=randomness
-    ):
+    scans = scan_body(
+        body, names, shape=check_shape(shape), site=SITES[_SITE_A], randomness=randomness
+    )
+    for name, image, reference in scans:
         yield knee_map_case(image, reference, tissues, kinds=kinds, sequence=name, side=side)
 
 
@@ -236,7 +236,7 @@ def knee_map_case(
     sequence: str,
     side: Side = "right",
 ) -> Case:
-    """Say of an image and its reference that they were made from a real label map."""
+    """Make the `Case` of an image and its reference, made from a real label map."""
     return Case(
         subject=REAL_SUBJECT,
         image=image,

@@ -90,22 +90,9 @@ def fully_sampled(
     The combination weights each coil with its conjugate sensitivity (least squares for white
     noise), so the noise of the result is complex, white under the window, of one strength.
 
-    Parameters
-    ----------
-    image : (K, n_u, n_v) complex64
-        Signal with phase and common sensitivity.
-    maps : (C, K, n_u, n_v) complex64
-        Relative sensitivities.
-    window : (n_u, n_v) float32
-        Weights of k-space.
-    noise : float
-        Standard deviation of the real and of the imaginary part of the result's noise.
-    rng : numpy.random.Generator
-        Of the noise.
-
-    Returns
-    -------
-    (K, n_u, n_v) complex64
+    `image` and the result are (K, n_u, n_v), `maps` (C, K, n_u, n_v), and `window` (n_u, n_v) holds
+    the weights of k-space; `noise` is the standard deviation of the real and of the imaginary part
+    of the result's noise.
     """
     strength = noise / np.sqrt(np.mean(window**2))  # the window takes some noise away again
     combined = np.zeros_like(image)
@@ -153,8 +140,7 @@ def _prior(n_slices: int, n_lines: int) -> FloatArray:
     """Half as high at the prior's edge; thick slices differ more from each other than pixels do."""
     slices = np.fft.fftfreq(n_slices)[:, None, None] / (2.5 * _PRIOR_EDGE)
     lines = np.fft.fftfreq(n_lines) / _PRIOR_EDGE
-    prior: FloatArray = (1 / (1 + slices**2 + lines**2)).astype(np.float32)
-    return prior
+    return (1 / (1 + slices**2 + lines**2)).astype(np.float32)
 
 
 @dataclass(frozen=True, eq=False)
@@ -211,5 +197,4 @@ def _power(array: ComplexArray) -> float:
 def _noise(shape: tuple[int, ...], strength: float, rng: np.random.Generator) -> ComplexArray:
     pairs = rng.standard_normal((*shape, 2), dtype=np.float32)
     pairs *= np.float32(strength)
-    noise: ComplexArray = pairs.view(np.complex64)[..., 0]
-    return noise
+    return pairs.view(np.complex64)[..., 0]

@@ -98,24 +98,8 @@ def scan_body(
 ) -> Iterator[tuple[str, Volume, LabelMap]]:
     """Draw a body once and scan it.
 
-    Parameters
-    ----------
-    body : Body
-        The anatomy.
-    images : sequence of str
-        As `sequences.images_of` gives them.
-    shape : (int, int, int)
-        Voxels along the body's axes.
-    site : Site
-        The scanner.
-    randomness : Randomness
-        Of shading and noise.
-
-    Yields
-    ------
-    (str, Volume, LabelMap)
-        Each image under its name; the reference is the same every time. The echoes of ``mese`` are
-        of one scan.
+    Yields each of `images`, named as `sequences.images_of` does, with its voxels and the reference,
+    the same every time. The echoes of ``mese`` are of one scan.
     """
     content = rasterise(body, shape=shape)
     affine = body.affine(shape)
@@ -242,8 +226,7 @@ def acquire(
         )
     else:
         result = fully_sampled(image, maps, window=window, noise=strength, rng=rng)
-    magnitude: FloatArray = np.moveaxis(np.abs(result), 0, 2)
-    return magnitude
+    return np.moveaxis(np.abs(result), 0, 2)
 
 
 def stored(magnitude: FloatArray, site: Site) -> NDArray[np.int16]:
@@ -267,17 +250,16 @@ def receive_field(
     """
     strength = sensitivity(shape, site=site, extent_mm=extent_mm, rng=rng)
     ni, nj, nk = shape
-    half = (extent_mm[0] / 2, extent_mm[1] / 2, extent_mm[2] / 2)
-    smooth = RandomField(rng, half, pitch_mm=(70.0, 90.0))
+    smooth = RandomField(rng, extent_mm, pitch_mm=(70.0, 90.0))
     slope = rng.normal(0, 1.0, 2)
     grid = PlaneGrid(centred_axis(ni, extent_mm[0]), centred_axis(nj, extent_mm[1]))
     u, v = grid.points_mm
-    ramp = (u * slope[0] / half[0] + v * slope[1] / half[1]).astype(np.float32)
-    field = np.empty((nk, ni, nj), dtype=np.complex64)
-    for k, z in enumerate(centred_axis(nk, extent_mm[2])):
-        phase = np.float32(_PHASE_RAD) * smooth.plane(grid, float(z)) + ramp
-        field[k].real, field[k].imag = np.cos(phase), np.sin(phase)
-        field[k] *= strength[:, :, k]
+    ramp = u * slope[0] / (extent_mm[0] / 2) + v * slope[1] / (extent_mm[1] / 2)
+    planes = [smooth.plane(grid, float(z)) for z in centred_axis(nk, extent_mm[2])]
+    phase = np.float32(_PHASE_RAD) * np.stack(planes) + ramp.astype(np.float32)
+    field: ComplexArray = np.empty(phase.shape, dtype=np.complex64)
+    field.real, field.imag = np.cos(phase), np.sin(phase)
+    field *= np.moveaxis(strength, 2, 0)
     return np.moveaxis(field, 0, 2)
 
 
@@ -290,15 +272,13 @@ def sensitivity(
 ) -> FloatArray:
     """Give the smooth sensitivity of coil and transmit field, about 1 in the middle."""
     ni, nj, nk = shape
-    half = (extent_mm[0] / 2, extent_mm[1] / 2, extent_mm[2] / 2)
-    shading = RandomField(rng, half, pitch_mm=(60.0, 90.0))
+    shading = RandomField(rng, extent_mm, pitch_mm=(60.0, 90.0))
     strongest = rng.uniform(0, 2 * np.pi)
     grid = PlaneGrid(centred_axis(ni, extent_mm[0]), centred_axis(nj, extent_mm[1]))
     x, y = grid.points_mm
     from_axis = (np.hypot(x, y) - 55) / np.float32(site.coil_mm)
     towards = (x * np.cos(strongest) + y * np.sin(strongest)) / np.float32(2.5 * site.coil_mm)
     profile = np.clip(from_axis + towards, -1.0, 0.8).astype(np.float32)
-    strength = np.empty((nk, ni, nj), dtype=np.float32)
-    for k, z in enumerate(centred_axis(nk, extent_mm[2])):
-        strength[k] = np.exp(np.float32(site.shading) * shading.plane(grid, float(z)) + profile)
-    return np.moveaxis(strength, 0, 2)
+    planes = [shading.plane(grid, float(z)) for z in centred_axis(nk, extent_mm[2])]
+    logarithm = np.float32(site.shading) * np.stack(planes) + profile
+    return np.moveaxis(np.exp(logarithm), 0, 2)

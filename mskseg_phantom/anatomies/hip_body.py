@@ -12,11 +12,10 @@ from mskseg_phantom.anatomies import hip, hip_bones
 from mskseg_phantom.anatomies.hip_bones import Joint
 from mskseg_phantom.drawing.canvas import Canvas, stack_affine
 from mskseg_phantom.drawing.fields import (
-    Blobs,
     PlaneGrid,
+    RandomField,
     muscle_fat,
     on_plane,
-    random_fields,
     ridge,
 )
 from mskseg_phantom.drawing.solids import (
@@ -52,33 +51,28 @@ class HipPlane(NamedTuple):
 
 
 class HipBody:
-    """One subject's hip, as a function of position in millimetres.
+    """One subject's hip at every point; `rng` draws texture and irregularity.
 
     Axes of the stack: u to the patient's right, v to the head, z to the front.
-
-    Parameters
-    ----------
-    subject : HipSubject
-        Its parameters.
-    rng : numpy.random.Generator
-        Draws the texture and the irregularity of its outlines.
     """
 
     extent_mm = EXTENT_MM
 
     def __init__(self, subject: hip.HipSubject, rng: np.random.Generator) -> None:
         self.subject = subject
-        self._fields = random_fields(
-            rng,
-            EXTENT_MM,
-            warp_x=Blobs((15.0, 18.0)),
-            warp_v=Blobs((15.0, 18.0)),
-            flat_streaks=Blobs((1.9, 8.0), stretch=10.0, angle=-0.75),
-            steep_streaks=Blobs((1.9, 8.0), stretch=10.0, angle=-1.5),
-            patches=Blobs((8.0, 12.0)),
-            grain=Blobs((2.0, 4.0)),
-            loops=Blobs((12.0, 16.0)),
-        )
+        self._fields = {
+            "warp_x": RandomField(rng, EXTENT_MM, pitch_mm=(15.0, 18.0)),
+            "warp_v": RandomField(rng, EXTENT_MM, pitch_mm=(15.0, 18.0)),
+            "flat_streaks": RandomField(
+                rng, EXTENT_MM, pitch_mm=(1.9, 8.0), stretch=10.0, angle=-0.75
+            ),
+            "steep_streaks": RandomField(
+                rng, EXTENT_MM, pitch_mm=(1.9, 8.0), stretch=10.0, angle=-1.5
+            ),
+            "patches": RandomField(rng, EXTENT_MM, pitch_mm=(8.0, 12.0)),
+            "grain": RandomField(rng, EXTENT_MM, pitch_mm=(2.0, 4.0)),
+            "loops": RandomField(rng, EXTENT_MM, pitch_mm=(12.0, 16.0)),
+        }
         self._tubes = tuple(hip.MUSCLES.values())
         self._steep = rng.integers(0, 2, len(self._tubes))
         self._outline = rng.normal(0, 2.0, 5)
@@ -201,14 +195,13 @@ class HipBody:
         points: tuple[FloatArray, FloatArray],
         z_mm: float,
         *,
-        shift: FloatArray | None = None,
+        shift: FloatArray | float = 0.0,
         bulk: float = 0.0,
     ) -> FloatArray:
         k = self.subject.size
         s = float(np.clip(z_mm / (k * hip.SECTION_MM), -1.1, 1.1)) / 2 + 0.5
-        centres, radius = tube.at(s)
-        centres = (centres if shift is None else centres + shift) * np.float32(k)
-        return distance_to_tube(*points, centres, k * (radius + bulk))
+        centres, radius = tube.at(s, shift=shift, bulk=bulk)
+        return distance_to_tube(*points, centres * np.float32(k), k * radius)
 
     def _lobes(self, plane: HipPlane) -> tuple[NDArray[np.uint8], FloatArray, FloatArray]:
         """Find the nearest muscle, its distance and the next one's, from every other point."""

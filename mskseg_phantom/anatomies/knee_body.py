@@ -38,18 +38,10 @@ _FILM_MM = 0.9  # fluid that clings to cartilage
 
 
 class KneeBody:
-    """One subject's knee, as a function of position in millimetres.
+    """One subject's knee at every point; `rng` draws texture and irregularity.
 
-    The body axes are u to the front, v to the head and z to the patient's right.
-
-    Parameters
-    ----------
-    subject : KneeSubject
-        Its parameters.
-    rng : numpy.random.Generator
-        Draws the texture.
-    granularity : str
-        ``compartments``, ``plates`` or ``tissue``, see `knee.tissues_at`.
+    Axes of the stack: u to the front, v to the head, z to the patient's right. `granularity` is one
+    of ``compartments``, ``plates`` or ``tissue``, see `knee.tissues_at`.
     """
 
     extent_mm = EXTENT_MM

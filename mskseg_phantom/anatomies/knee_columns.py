@@ -60,8 +60,7 @@ def lean(s: FloatArray, flexion: float) -> FloatArray:
 def smoothstep(x: FloatArray) -> FloatArray:
     """0 below 0, 1 above 1, smooth between."""
     t = np.clip(x, 0, 1)
-    step: FloatArray = t * t * (3 - 2 * t)
-    return step
+    return t * t * (3 - 2 * t)
 
 
 def oval_distance(

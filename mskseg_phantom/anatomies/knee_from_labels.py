@@ -11,7 +11,7 @@ from scipy import ndimage
 
 from mskseg.errors import InputError
 from mskseg.volume import LabelMap
-from mskseg_phantom.anatomies.knee import KneeSubject, sample_subject
+from mskseg_phantom.anatomies.knee import sample_subject
 from mskseg_phantom.anatomies.knee_atlas import PATELLA_CENTRE
 from mskseg_phantom.anatomies.knee_body import AXES
 from mskseg_phantom.anatomies.knee_columns import Frame
@@ -54,8 +54,8 @@ class LabelMapKnee:
         Tissue name of every label in the map; `tissue_of_name` says what they consist of.
     rng : numpy.random.Generator
         Draws texture and soft tissue.
-    side : str
-        ``left`` or ``right``.
+    side : {"left", "right"}
+        Of the body.
 
     Raises
     ------
@@ -74,7 +74,8 @@ class LabelMapKnee:
         unnamed = sorted(set(label_map.labels) - set(tissues))
         if unnamed:
             raise InputError(
-                f"labels {unnamed} of the label map have no name; give `tissues` for every label"
+                f"expected a name for every label of the label map, got none for {unnamed}; "
+                "pass them in `tissues`"
             )
         self._tissues = dict(tissues)
         self._map = LabelMap(
@@ -87,7 +88,16 @@ class LabelMapKnee:
             n * step for n, step in zip(self._map.shape, self._map.spacing_mm, strict=True)
         )
         self.extent_mm = (front, up, across)
-        self.subject = _plain(sample_subject(rng), side, self._joint_mm())
+        self.subject = replace(  # its soft tissue, for a knee of size 1 that is not turned
+            sample_subject(rng),
+            side=side,
+            size=1.0,
+            width=1.0,
+            flexion_rad=0.0,
+            yaw=0.0,
+            roll=0.0,
+            centre_mm=self._joint_mm(),
+        )
         self._fields = texture_fields(rng)
         self._soft = SoftTissue(self.subject, self._patella())
 
@@ -134,7 +144,7 @@ class LabelMapKnee:
             table[label] = tissue_of_name(name)
         codes = table[self._map.array]
         if not (codes == Tissue.CARTILAGE).any():
-            raise InputError("the label map holds no cartilage; expected a knee with cartilage")
+            raise InputError("expected a label map of a knee with cartilage, got no cartilage")
         bone = (codes == Tissue.MARROW).astype(np.uint8)
         inner = bone
         for axis, step in enumerate(self._map.spacing_mm):
@@ -155,8 +165,7 @@ class LabelMapKnee:
         labels = [label for label, name in self._tissues.items() if word in name.lower()]
         voxels = np.argwhere(np.isin(self._map.array, labels))
         world = voxels @ self._map.affine[:3, :3].T + self._map.affine[:3, 3]
-        relative: NDArray[np.float64] = (world - self._centre_mm)[:, (1, 2, 0)].astype(np.float64)
-        return relative
+        return (world - self._centre_mm)[:, (1, 2, 0)].astype(np.float64)
 
     def _joint_mm(self) -> tuple[float, float, float]:
         """Middle of the joint line: of the tibial cartilage, or else of all cartilage."""
@@ -165,7 +174,7 @@ class LabelMapKnee:
             if len(positions):
                 u, v, z = positions.mean(axis=0)
                 return float(u), float(v), float(z)
-        raise InputError("the label map holds no cartilage; expected a knee with cartilage")
+        raise InputError("expected a label map of a knee with cartilage, got no cartilage")
 
     def _patella(self) -> tuple[float, float, float]:
         """Where the patella's articular ridge lies, (l, a, s)."""
@@ -175,17 +184,3 @@ class LabelMapKnee:
         u, v, z = positions.T - np.array(self.subject.centre_mm)[:, None]
         lateral = float(z.mean()) * (1 if self.subject.side == "right" else -1)
         return lateral, float(np.percentile(u, 5)), float(v.mean())
-
-
-def _plain(subject: KneeSubject, side: Side, centre_mm: tuple[float, float, float]) -> KneeSubject:
-    """Return the subject's soft tissue for a knee of size 1 that is not turned."""
-    return replace(
-        subject,
-        side=side,
-        size=1.0,
-        width=1.0,
-        flexion_rad=0.0,
-        yaw=0.0,
-        roll=0.0,
-        centre_mm=centre_mm,
-    )

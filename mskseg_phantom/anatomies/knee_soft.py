@@ -11,7 +11,7 @@ from mskseg_phantom.anatomies import knee_atlas as atlas
 from mskseg_phantom.anatomies.knee import EXTENT_MM, KneeSubject
 from mskseg_phantom.anatomies.knee_columns import Column, Frame, column_distance, lean
 from mskseg_phantom.drawing.canvas import Canvas
-from mskseg_phantom.drawing.fields import Blobs, RandomField, random_fields, ridge
+from mskseg_phantom.drawing.fields import RandomField, ridge
 from mskseg_phantom.drawing.solids import Index, capsule_distance
 from mskseg_phantom.tissue import FloatArray, Tissue
 
@@ -35,10 +35,11 @@ class Texture:
 
 def texture_fields(rng: np.random.Generator) -> dict[str, RandomField]:
     """Draw the random fields of one subject, named as in `Texture`."""
-    fields = random_fields(rng, EXTENT_MM, wave=Blobs((9.0, 16.0)))
+    wave = RandomField(rng, EXTENT_MM, pitch_mm=(9.0, 16.0))
     angle = float(rng.uniform(1.2, 1.9))
-    streak = Blobs((2.0, 12.0), stretch=7.0, angle=angle)
-    return fields | random_fields(rng, EXTENT_MM, streak=streak, grain=Blobs((1.3, 4.0)))
+    streak = RandomField(rng, EXTENT_MM, pitch_mm=(2.0, 12.0), stretch=7.0, angle=angle)
+    grain = RandomField(rng, EXTENT_MM, pitch_mm=(1.3, 4.0))
+    return {"wave": wave, "streak": streak, "grain": grain}
 
 
 def trabeculae(texture: Texture) -> FloatArray:

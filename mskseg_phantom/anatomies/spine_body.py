@@ -10,7 +10,7 @@ from mskseg_phantom.anatomies.spine import SpineCurves, SpineSubject
 from mskseg_phantom.anatomies.spine_bones import BonePlane, draw_arch, draw_body, draw_disc
 from mskseg_phantom.anatomies.spine_soft import SoftPlane, SpineSoft
 from mskseg_phantom.drawing.canvas import Canvas, stack_affine
-from mskseg_phantom.drawing.fields import Blobs, PlaneGrid, on_plane, random_fields
+from mskseg_phantom.drawing.fields import PlaneGrid, RandomField, on_plane
 from mskseg_phantom.tissue import FloatArray
 
 EXTENT_MM = (280.0, 280.0, 72.0)
@@ -22,32 +22,25 @@ _WARP_MM = 0.55
 
 
 class SpineBody:
-    """One subject's lumbar spine, as a function of position in millimetres.
+    """One subject's lumbar spine at every point; `rng` draws texture and irregularity.
 
     Axes of the stack: u to the front, v to the head, z to the patient's right.
-
-    Parameters
-    ----------
-    subject : SpineSubject
-        Its parameters.
-    rng : numpy.random.Generator
-        Draws texture, the position in the stack, and the course of nerves and vessels.
     """
 
     extent_mm = EXTENT_MM
 
     def __init__(self, subject: SpineSubject, rng: np.random.Generator) -> None:
         self.subject = subject
-        self._fields = random_fields(
-            rng,
-            EXTENT_MM,
-            warp_u=Blobs((11.0, 14.0)),
-            warp_v=Blobs((11.0, 14.0)),
-            streaks=Blobs((2.0, 9.0), stretch=10.0, angle=np.pi / 2 - 0.08),
-            patches=Blobs((8.0, 12.0)),
-            grain=Blobs((2.3, 5.0)),
-            loops=Blobs((13.0, 18.0)),
-        )
+        self._fields = {
+            "warp_u": RandomField(rng, EXTENT_MM, pitch_mm=(11.0, 14.0)),
+            "warp_v": RandomField(rng, EXTENT_MM, pitch_mm=(11.0, 14.0)),
+            "streaks": RandomField(
+                rng, EXTENT_MM, pitch_mm=(2.0, 9.0), stretch=10.0, angle=np.pi / 2 - 0.08
+            ),
+            "patches": RandomField(rng, EXTENT_MM, pitch_mm=(8.0, 12.0)),
+            "grain": RandomField(rng, EXTENT_MM, pitch_mm=(2.3, 5.0)),
+            "loops": RandomField(rng, EXTENT_MM, pitch_mm=(13.0, 18.0)),
+        }
         self._curves = SpineCurves(subject)
         self._soft = SpineSoft(subject, self._curves, rng)
         self._centre = (float(rng.uniform(-8, 10)), float(rng.uniform(4, 14)))

@@ -11,11 +11,10 @@ from mskseg.volume import Plane
 from mskseg_phantom.anatomies import thigh
 from mskseg_phantom.drawing.canvas import Canvas, stack_affine
 from mskseg_phantom.drawing.fields import (
-    Blobs,
     PlaneGrid,
+    RandomField,
     muscle_fat,
     on_plane,
-    random_fields,
     ridge,
 )
 from mskseg_phantom.drawing.solids import Ranking, Tube, distance_to_tube, ranked
@@ -54,39 +53,34 @@ class _Section:
 
 
 class ThighBody:
-    """One subject's thigh, as a function of position in millimetres.
+    """One subject's thigh at every point; `rng` draws texture and irregularity.
 
-    Parameters
-    ----------
-    subject : ThighSubject
-        Its parameters.
-    rng : numpy.random.Generator
-        Draws the texture and the irregularity of its outlines.
+    Axes of the stack: u to the patient's right, v to the front, z to the head.
     """
 
     extent_mm = EXTENT_MM
 
     def __init__(self, subject: thigh.ThighSubject, rng: np.random.Generator) -> None:
         self.subject = subject
-        self._fields = random_fields(
-            rng,
-            EXTENT_MM,
-            slow_u=Blobs((22.0, 40.0)),
-            slow_v=Blobs((22.0, 40.0)),
-            quick_u=Blobs((7.0, 16.0)),
-            quick_v=Blobs((7.0, 16.0)),
-            wave=Blobs((16.0, 40.0)),
-            septum=Blobs((11.0, 18.0)),
-        )
+        self._fields = {
+            "slow_u": RandomField(rng, EXTENT_MM, pitch_mm=(22.0, 40.0)),
+            "slow_v": RandomField(rng, EXTENT_MM, pitch_mm=(22.0, 40.0)),
+            "quick_u": RandomField(rng, EXTENT_MM, pitch_mm=(7.0, 16.0)),
+            "quick_v": RandomField(rng, EXTENT_MM, pitch_mm=(7.0, 16.0)),
+            "wave": RandomField(rng, EXTENT_MM, pitch_mm=(16.0, 40.0)),
+            "septum": RandomField(rng, EXTENT_MM, pitch_mm=(11.0, 18.0)),
+        }
         first, second = rng.uniform(0, np.pi, 2)
-        self._fields |= random_fields(
-            rng,
-            EXTENT_MM,
-            first_streaks=Blobs((1.8, 14.0), stretch=9.0, angle=float(first)),
-            second_streaks=Blobs((1.8, 14.0), stretch=9.0, angle=float(second)),
-            patches=Blobs((7.0, 20.0)),
-            grain=Blobs((2.2, 6.0)),
-        )
+        self._fields |= {
+            "first_streaks": RandomField(
+                rng, EXTENT_MM, pitch_mm=(1.8, 14.0), stretch=9.0, angle=float(first)
+            ),
+            "second_streaks": RandomField(
+                rng, EXTENT_MM, pitch_mm=(1.8, 14.0), stretch=9.0, angle=float(second)
+            ),
+            "patches": RandomField(rng, EXTENT_MM, pitch_mm=(7.0, 20.0)),
+            "grain": RandomField(rng, EXTENT_MM, pitch_mm=(2.2, 6.0)),
+        }
         self._direction = rng.integers(0, 2, len(thigh.LOBES))
         self._lobe_label = np.array([tube.label for tube in thigh.LOBES], dtype=np.uint8)
         fused = np.isin(self._lobe_label, _VASTI)
@@ -156,8 +150,7 @@ class ThighBody:
         behind, medial = -v / r, -u / r
         share = 1 + np.float32(0.22 + 0.25 * s) * behind + np.float32(0.15) * medial
         share -= np.float32(0.35 * s) * behind * medial
-        thickness: FloatArray = np.float32(self.subject.fat_mm) * share
-        return thickness
+        return np.float32(self.subject.fat_mm) * share
 
     def _fill(
         self,
@@ -245,18 +238,16 @@ def _fibres(depth_mm: FloatArray, texture: dict[str, FloatArray]) -> FloatArray:
 
 
 def _placed(
-    tube: Tube, section: _Section, *, shift: FloatArray | None = None, bulk: float = 0.0
+    tube: Tube, section: _Section, *, shift: FloatArray | float = 0.0, bulk: float = 0.0
 ) -> tuple[FloatArray, float]:
     """Centres (m, 2) and radius of a tube at the height of a section, in mm."""
-    centres, radius = tube.at(section.s)
-    if shift is not None:
-        centres = centres + shift
+    centres, radius = tube.at(section.s, shift=shift, bulk=bulk)
     axes = np.asarray(section.axes_mm, dtype=np.float32)
-    return centres * axes, (radius + bulk) * sum(section.axes_mm) / 2
+    return centres * axes, radius * sum(section.axes_mm) / 2
 
 
 def _distance(
-    tube: Tube, section: _Section, *, shift: FloatArray | None = None, bulk: float = 0.0
+    tube: Tube, section: _Section, *, shift: FloatArray | float = 0.0, bulk: float = 0.0
 ) -> FloatArray:
     centres, radius = _placed(tube, section, shift=shift, bulk=bulk)
     return distance_to_tube(section.u, section.v, centres, radius)

@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -75,8 +74,8 @@ class RandomField:
     ----------
     rng : numpy.random.Generator
         The only source of randomness.
-    half_mm : (3,) float
-        The field lives on [-half, half] along u, v and z.
+    extent_mm : (float, float, float)
+        Size of the stack that the field covers, around its middle, along u, v and z.
     pitch_mm : (float, float)
         Distance of the spline's knots in plane and along z: about the size of its blobs.
     stretch : float
@@ -88,13 +87,13 @@ class RandomField:
     def __init__(
         self,
         rng: np.random.Generator,
-        half_mm: tuple[float, float, float],
+        extent_mm: tuple[float, float, float],
         *,
         pitch_mm: tuple[float, float],
         stretch: float = 1.0,
         angle: float = 0.0,
     ) -> None:
-        self._half = np.asarray(half_mm, dtype=np.float32)
+        self._half = np.asarray(extent_mm, dtype=np.float32) / 2
         self._pitch = np.asarray((pitch_mm[0], pitch_mm[0], pitch_mm[1]), dtype=np.float32)
         n_knots = np.ceil(2 * self._half / self._pitch).astype(int) + 3
         knots = rng.standard_normal(tuple(n_knots), dtype=np.float32)
@@ -127,27 +126,6 @@ def _streaked(knots: FloatArray, stretch: float, angle: float) -> FloatArray:
     blurred = np.fft.irfft2(spectrum, s=knots.shape[:2], axes=(0, 1))
     unit: FloatArray = (blurred / blurred.std()).astype(np.float32)
     return unit
-
-
-class Blobs(NamedTuple):
-    """Size and shape of the blobs of one field, see `RandomField`."""
-
-    pitch_mm: tuple[float, float]
-    stretch: float = 1.0
-    angle: float = 0.0
-
-
-def random_fields(
-    rng: np.random.Generator, extent_mm: tuple[float, float, float], **blobs: Blobs
-) -> dict[str, RandomField]:
-    """Draw fields over a region of a size, one after the other."""
-    half_mm = (extent_mm[0] / 2, extent_mm[1] / 2, extent_mm[2] / 2)
-    return {
-        name: RandomField(
-            rng, half_mm, pitch_mm=size.pitch_mm, stretch=size.stretch, angle=size.angle
-        )
-        for name, size in blobs.items()
-    }
 
 
 def on_plane(

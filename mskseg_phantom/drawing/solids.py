@@ -44,12 +44,11 @@ def segment_distance(
     dp, dq = p - np.float32(start[0]), q - np.float32(start[1])
     along_p, along_q = np.float32(end[0] - start[0]), np.float32(end[1] - start[1])
     share = np.clip((dp * along_p + dq * along_q) / (along_p**2 + along_q**2), 0, 1)
-    distance: FloatArray = np.hypot(dp - share * along_p, dq - share * along_q)
-    return distance
+    return np.hypot(dp - share * along_p, dq - share * along_q)
 
 
 def capsule_distance(
-    points: tuple[FloatArray, FloatArray, FloatArray],
+    points: Points,
     start: Point,
     end: Point,
     radii: tuple[float, float],
@@ -66,9 +65,7 @@ def capsule_distance(
     return distance
 
 
-def ellipsoid_distance(
-    points: tuple[FloatArray, FloatArray, FloatArray], centre: Point, half_axes: Point
-) -> FloatArray:
+def ellipsoid_distance(points: Points, centre: Point, half_axes: Point) -> FloatArray:
     """Approximate distance to an ellipsoid along the axes, exact on its surface."""
     scaled = [
         (x - np.float32(c)) / np.float32(a)
@@ -96,12 +93,7 @@ def smooth_min(first: FloatArray, second: FloatArray, width_mm: float) -> FloatA
 def curve_through(positions_mm: Sequence[float], values: Sequence[float] | NDArray[Any]) -> Curve:
     """Make a smooth function through points, without overshoot, level beyond its ends.
 
-    Parameters
-    ----------
-    positions_mm : sequence of float
-        Strictly increasing.
-    values : sequence of float
-        At the positions.
+    `positions_mm` rise strictly.
     """
     spline = PchipInterpolator(positions_mm, values)
     low, high = positions_mm[0], positions_mm[-1]
@@ -126,10 +118,13 @@ class Tube(NamedTuple):
     radii: tuple[float, float, float]
     label: int = 0
 
-    def at(self, s: float) -> tuple[FloatArray, float]:
-        """Centres (m, 2) and the radius at height `s`."""
+    def at(
+        self, s: float, *, shift: FloatArray | float = 0.0, bulk: float = 0.0
+    ) -> tuple[FloatArray, float]:
+        """Centres (m, 2), moved by `shift`, and the radius at height `s`, `bulk` added."""
         knots = np.array((self.first, self.middle, self.last), dtype=np.float32)
-        return _parabola(knots, s), float(_parabola(np.asarray(self.radii, dtype=np.float32), s))
+        radius = float(_parabola(np.asarray(self.radii, dtype=np.float32), s))
+        return _parabola(knots, s) + np.float32(shift), radius + bulk
 
 
 def _parabola(knots: FloatArray, s: float) -> FloatArray:
@@ -142,20 +137,9 @@ def _parabola(knots: FloatArray, s: float) -> FloatArray:
 def distance_to_tube(
     u_mm: FloatArray, v_mm: FloatArray, centres_mm: FloatArray, radius_mm: float
 ) -> FloatArray:
-    """Signed distance of points to a tube around a polyline, negative inside.
+    """Signed distance of points, (n,), to a tube around a polyline, (m, 2); one point is a disc.
 
-    Parameters
-    ----------
-    u_mm, v_mm : (n,) float32
-        The points.
-    centres_mm : (m, 2) float32
-        The polyline; one point makes a disc.
-    radius_mm : float
-        May be negative: the tube is empty, and far from everything by that much.
-
-    Returns
-    -------
-    (n,) float32
+    A negative radius makes an empty tube, far from everything by that much.
     """
     squared: FloatArray | None = None
     ends = centres_mm[1:] if len(centres_mm) > 1 else centres_mm
@@ -163,9 +147,8 @@ def distance_to_tube(
         candidate = _squared_distance(u_mm, v_mm, start, end)
         squared = candidate if squared is None else np.minimum(squared, candidate, out=squared)
     if squared is None:
-        raise ValueError("a tube needs at least one centre")
-    distance: FloatArray = np.sqrt(squared) - np.float32(radius_mm)
-    return distance
+        raise ValueError("expected at least one centre of a tube, got none")
+    return np.sqrt(squared) - np.float32(radius_mm)
 
 
 def _squared_distance(

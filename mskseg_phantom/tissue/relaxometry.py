@@ -10,17 +10,10 @@ from numpy.typing import NDArray
 from mskseg.errors import InputError
 from mskseg_phantom.tissue.tissues import FloatArray
 
-FLOOR = 3.0
-"""Echoes of less than this many noise standard deviations are left out of the fit."""
-
-FIRST_FLOOR = 10.0
-"""Voxels whose first echo is below this many noise standard deviations get no T2."""
-
-LONGEST_MS = 300.0
-"""Longer T2 is stored as this; with a last echo at 80 ms it is not known any better."""
-
-MAP_UNIT_MS = 0.1
-"""A T2 map stores integers of this unit."""
+FLOOR = 3.0  # echoes of fewer standard deviations of the noise are left out of the fit
+FIRST_FLOOR = 10.0  # voxels whose first echo has fewer of them get no T2
+LONGEST_MS = 300.0  # longer T2 is stored as this; echoes up to 80 ms do not tell it any better
+MAP_UNIT_MS = 0.1  # a T2 map stores integers of this unit
 
 
 def noise_level(magnitude: FloatArray) -> float:
@@ -67,7 +60,8 @@ def fit_t2(echoes: FloatArray, te_ms: Sequence[float], *, noise: float) -> Float
     """
     if len(echoes) != len(te_ms) or len(te_ms) < 3:
         raise InputError(
-            f"got {len(echoes)} echoes and {len(te_ms)} echo times; expected as many, at least 3"
+            f"expected an echo time for each of at least 3 echoes, got {len(echoes)} echoes and "
+            f"{len(te_ms)} echo times"
         )
     floor = np.float32((FLOOR * noise) ** 2)
     flat = echoes.reshape(len(echoes), -1)
@@ -83,8 +77,7 @@ def _fit_twice(magnitude: FloatArray, te_ms: FloatArray, floor: np.float32) -> F
     start, rate = _line(log, te_ms, np.where(magnitude**2 > floor, magnitude**2, np.float32(0)))
     predicted = np.exp(2 * (start - rate * te_ms[:, None]))
     _, rate = _line(log, te_ms, np.where(predicted > floor, predicted, np.float32(0)))
-    t2: FloatArray = (1 / np.maximum(rate, np.float32(1 / LONGEST_MS))).astype(np.float32)
-    return t2
+    return (1 / np.maximum(rate, np.float32(1 / LONGEST_MS))).astype(np.float32)
 
 
 def _line(log: FloatArray, te_ms: FloatArray, weight: FloatArray) -> tuple[FloatArray, FloatArray]:

@@ -109,7 +109,7 @@ _PEAK_PPM = (-3.80, -3.40, -2.60, -1.94, -0.39, 0.60)
 _PEAK_SHARE = (0.087, 0.693, 0.128, 0.004, 0.039, 0.048)
 # Dephasing by trabeculae in a gradient echo: assumed. Other tissues: none.
 _T2_PRIME_MS: Mapping[Tissue, float] = MappingProxyType({Tissue.CANCELLOUS: 15.0})
-# Blood that enters the slice between two recipe: lost to a spin echo, fresh for a gradient echo.
+# Blood that enters the slice between two pulses: lost to a spin echo, fresh for a gradient echo.
 _FLOW: Mapping[Physics, Mapping[Tissue, float]] = MappingProxyType(
     {
         "spin echo": {Tissue.ARTERY: 0.15, Tissue.VEIN: 0.4},
@@ -184,9 +184,8 @@ def tissue_signal(tissue: Tissue, *, sequence: str, field: FieldStrength, echo: 
         return flow * ernst * _dixon(recipe.part, t2_star, fat, field)
     suppressed = (1 - fat) + recipe.fat_residue * fat
     if recipe.physics == "dess":
-        strength = dess_strength(t1, t2, recipe.tr_ms, recipe.flip_degrees) * exp(
-            -recipe.te_ms / t2
-        )
+        at_pulse = dess_strength(t1, t2, recipe.tr_ms, recipe.flip_degrees)
+        strength = at_pulse * exp(-recipe.te_ms / t2)
     else:
         te_ms = ECHOES_MS[echo] if recipe is _MESE else recipe.te_ms
         strength = (1 - exp(-recipe.tr_ms / t1)) * exp(-te_ms / t2)

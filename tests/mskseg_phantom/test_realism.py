@@ -56,9 +56,9 @@ def test_what_does_not_fit_is_refused() -> None:
     stack, mask = np.ones((2, 96, 96)), np.stack([disc(20)] * 2)
     with pytest.raises(InputError, match="got shapes"):
         measure(stack[:1], muscle=mask, femur=mask, spacing_mm=(1, 1))
-    with pytest.raises(InputError, match="expected square"):
+    with pytest.raises(InputError, match="expected square pixels"):
         measure(stack, muscle=mask, femur=mask, spacing_mm=(1, 2))
-    with pytest.raises(InputError, match="no slice holds both"):
+    with pytest.raises(InputError, match="expected a slice with both"):
         measure(stack, muscle=mask, femur=~mask & mask, spacing_mm=(1, 1))
 
 

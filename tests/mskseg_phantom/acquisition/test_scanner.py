@@ -166,7 +166,7 @@ def test_a_t2_too_long_to_tell_is_stored_as_the_longest() -> None:
 
 @pytest.mark.parametrize(("n", "times"), [(2, (10.0, 20.0)), (4, ECHOES_MS)])
 def test_echoes_without_their_times_are_refused(n, times) -> None:
-    with pytest.raises(InputError, match=rf"got {n} echoes .* at least 3"):
+    with pytest.raises(InputError, match=rf"at least 3 echoes, got {n} echoes"):
         fit_t2(np.ones((n, 4), np.float32), times, noise=0.1)
 
 

@@ -217,7 +217,7 @@ def test_a_label_map_keeps_its_labels_and_place_and_gets_soft_tissue() -> None:
 
 
 def test_a_label_map_must_name_its_labels_and_hold_cartilage() -> None:
-    with pytest.raises(InputError, match=r"labels \[5\].*no name"):
+    with pytest.raises(InputError, match=r"expected a name for every label .* got none for \[5\]"):
         LabelMapKnee(boxes(), {k: NAMES[k] for k in range(1, 5)}, np.random.default_rng(0))
     bones = dict.fromkeys(NAMES, "bone")
     with pytest.raises(InputError, match="no cartilage"):

@@ -7,7 +7,7 @@ from scipy.interpolate import BSpline
 from mskseg_phantom.drawing.fields import PlaneGrid, RandomField, SplineAxis
 from mskseg_phantom.drawing.solids import distance_to_tube
 
-HALF = (64.0, 64.0, 32.0)
+EXTENT = (128.0, 128.0, 64.0)
 
 
 def grid(n: int) -> PlaneGrid:
@@ -49,20 +49,20 @@ def test_a_spline_agrees_with_scipy() -> None:
 
 
 def test_a_field_has_unit_spread_and_no_bias() -> None:
-    field = RandomField(np.random.default_rng(1), HALF, pitch_mm=(3.0, 5.0))
+    field = RandomField(np.random.default_rng(1), EXTENT, pitch_mm=(3.0, 5.0))
     planes = np.stack([field.plane(grid(80), z) for z in (-20.0, -7.0, 7.0, 20.0)])
     assert abs(planes.mean()) < 0.1
     assert planes.std() == pytest.approx(1, abs=0.12)
 
 
 def test_a_field_is_the_same_function_at_every_resolution() -> None:
-    field = RandomField(np.random.default_rng(2), HALF, pitch_mm=(8.0, 8.0))
+    field = RandomField(np.random.default_rng(2), EXTENT, pitch_mm=(8.0, 8.0))
     coarse, fine = field.plane(grid(31), 3.0), field.plane(grid(61), 3.0)
     np.testing.assert_allclose(coarse, fine[::2, ::2], atol=1e-5)
 
 
 def test_streaks_are_longer_than_wide() -> None:
-    field = RandomField(np.random.default_rng(3), HALF, pitch_mm=(2.0, 8.0), stretch=6, angle=0.0)
+    field = RandomField(np.random.default_rng(3), EXTENT, pitch_mm=(2.0, 8.0), stretch=6, angle=0.0)
     values = field.plane(grid(121), 0.0)
     along, across = (np.abs(np.diff(values, axis=axis)).mean() for axis in (0, 1))
     assert along < 0.5 * across

@@ -132,40 +132,19 @@ def frame_around(
     return np.concatenate([np.maximum(low - room, 0), np.minimum(high + room, shape[::-1])])
 
 
-def draw_boxes(
-    ax: Axes, boxes_xyxy: ArrayLike, *, colour: Colour = "white", label: str = ""
-) -> Axes:
+def draw_boxes(ax: Axes, boxes_xyxy: ArrayLike) -> Axes:
     """Draw boxes on a slice, at exactly their half-open coordinates.
 
     Parameters
     ----------
     ax : Axes
-        From `show_slice`.
+        From `show_slice`; returned.
     boxes_xyxy : (N, 4) or (4,) float
         Pixels of the slice.
-    colour : colour
-        Of the line.
-    label : str
-        For a legend; once for all boxes.
-
-    Returns
-    -------
-    Axes
-        `ax`.
     """
-    for number, (x0, y0, x1, y1) in enumerate(np.reshape(boxes_xyxy, (-1, 4)).tolist()):
-        ax.add_patch(
-            Rectangle(
-                (x0, y0),
-                x1 - x0,
-                y1 - y0,
-                fill=False,
-                edgecolor=colour,
-                linewidth=1.2,
-                label=label if number == 0 else "",
-                path_effects=OUTLINE,
-            )
-        )
+    look: dict[str, Any] = {"fill": False, "edgecolor": "white", "linewidth": 1.2}
+    for x0, y0, x1, y1 in np.reshape(boxes_xyxy, (-1, 4)).tolist():
+        ax.add_patch(Rectangle((x0, y0), x1 - x0, y1 - y0, path_effects=OUTLINE, **look))
     return ax
 
 
@@ -175,16 +154,11 @@ def draw_points(ax: Axes, point_coords: ArrayLike, *, point_labels: ArrayLike) -
     Parameters
     ----------
     ax : Axes
-        From `show_slice`.
+        From `show_slice`; returned.
     point_coords : (..., 2) float
         x, y in pixels of the slice.
     point_labels : (...) int
         1 for inside the object, 0 for outside.
-
-    Returns
-    -------
-    Axes
-        `ax`.
     """
     points, inside = np.reshape(point_coords, (-1, 2)), np.ravel(point_labels) == 1
     # Shape as well as colour tells them apart.
@@ -207,7 +181,7 @@ def draw_label_map(
     Parameters
     ----------
     ax : Axes
-        From `show_slice`.
+        From `show_slice`; returned.
     label_map : (H, W) int or bool, or mapping of int to (H, W) bool
         0 is background. Or a mask for each label, which may overlap.
     colours : mapping of int to colour
@@ -216,11 +190,6 @@ def draw_label_map(
         Of the outlines.
     fill : float
         Opacity of the area, 0 to 1; where masks overlap the smallest is filled.
-
-    Returns
-    -------
-    Axes
-        `ax`.
 
     Raises
     ------
@@ -238,27 +207,26 @@ def draw_label_map(
     if fill:
         taken = np.zeros(np.shape(next(iter(masks.values()), ())), dtype=bool)
         for label in smallest_first:
-            _fill_mask(ax, masks[label] & ~taken, colour=colours[label], opacity=fill)
+            visible = masks[label] & ~taken
+            if visible.any():
+                ax.contourf(
+                    *_padded(visible), levels=[0.5, 1.5], colors=[colours[label]], alpha=fill
+                )
             taken |= masks[label]
     for label in reversed(smallest_first):
-        _outline_mask(ax, masks[label], colour=colours[label], linestyle=linestyle)
+        # Halfway between the centres of pixels inside and outside: along the pixels' edges.
+        colour = colours[label]
+        line = ax.contour(*_padded(masks[label]), [0.5], colors=[colour], linestyles=linestyle)
+        line.set(linewidth=1.3, path_effects=OUTLINE)
     return ax
 
 
 def _mark_edges(ax: Axes, plane: Plane) -> None:
     places = ((0.02, 0.5), (0.98, 0.5), (0.5, 0.98), (0.5, 0.02))
     sides = (("left", "center"), ("right", "center"), ("center", "top"), ("center", "bottom"))
-    for letter, place, (horizontal, vertical) in zip(EDGES[plane], places, sides, strict=True):
-        ax.text(
-            *place,
-            letter,
-            transform=ax.transAxes,
-            ha=horizontal,
-            va=vertical,
-            color="white",
-            fontsize=9,
-            path_effects=OUTLINE,
-        )
+    look: dict[str, Any] = {"color": "white", "fontsize": 9, "path_effects": OUTLINE}
+    for letter, (x, y), (horizontal, vertical) in zip(EDGES[plane], places, sides, strict=True):
+        ax.text(x, y, letter, transform=ax.transAxes, ha=horizontal, va=vertical, **look)
 
 
 def _padded(mask: Mask) -> tuple[NDArray[Any], NDArray[Any], NDArray[np.float64]]:
@@ -266,17 +234,6 @@ def _padded(mask: Mask) -> tuple[NDArray[Any], NDArray[Any], NDArray[np.float64]
     padded = np.pad(mask, 1).astype(float)
     y, x = (np.arange(n) - 0.5 for n in padded.shape)
     return x, y, padded
-
-
-def _fill_mask(ax: Axes, mask: Mask, *, colour: Colour, opacity: float) -> None:
-    if mask.any():
-        ax.contourf(*_padded(mask), levels=[0.5, 1.5], colors=[colour], alpha=opacity)
-
-
-def _outline_mask(ax: Axes, mask: Mask, *, colour: Colour, linestyle: Linestyle) -> None:
-    """Draw the line halfway between the centres of pixels inside and outside."""
-    lines = ax.contour(*_padded(mask), levels=[0.5], colors=[colour], linestyles=linestyle)
-    lines.set(linewidth=1.3, path_effects=OUTLINE)
 
 
 def masks_by_label(label_map: Labelled) -> dict[int, Mask]:

@@ -1,9 +1,7 @@
 """The one place where `segment_anything` is imported: a broken installation is explained here.
 
-Raises
-------
-mskseg.environment.EnvironmentMismatchError
-    On import, if torch and torchvision do not fit each other.
+Importing raises `mskseg.environment.EnvironmentMismatchError` if torch and torchvision do not fit
+each other.
 """
 
 from __future__ import annotations
@@ -12,26 +10,12 @@ from mskseg.environment import check_torch_pair
 
 check_torch_pair()
 
-from segment_anything import (  # noqa: E402  (the check must come first)
-    SamAutomaticMaskGenerator,
-    sam_model_registry,
-)
-from segment_anything.modeling import (  # noqa: E402
-    MaskDecoder,
-    PromptEncoder,
-    Sam,
-    TwoWayTransformer,
-)
-from segment_anything.modeling.transformer import Attention  # noqa: E402
-from segment_anything.utils.transforms import ResizeLongestSide  # noqa: E402
-
-__all__ = [
-    "Attention",
-    "MaskDecoder",
-    "PromptEncoder",
-    "ResizeLongestSide",
-    "Sam",
-    "SamAutomaticMaskGenerator",
-    "TwoWayTransformer",
-    "sam_model_registry",
-]
+# ruff: noqa: E402  (the check must come first)
+from segment_anything import SamAutomaticMaskGenerator as SamAutomaticMaskGenerator
+from segment_anything import sam_model_registry as sam_model_registry
+from segment_anything.modeling import MaskDecoder as MaskDecoder
+from segment_anything.modeling import PromptEncoder as PromptEncoder
+from segment_anything.modeling import Sam as Sam
+from segment_anything.modeling import TwoWayTransformer as TwoWayTransformer
+from segment_anything.modeling.transformer import Attention as Attention
+from segment_anything.utils.transforms import ResizeLongestSide as ResizeLongestSide

@@ -1,4 +1,4 @@
-"""Read a file of weights without running anything it may contain."""
+"""Files of weights: read without running anything they may contain, written whole or not."""
 
 from __future__ import annotations
 
@@ -67,13 +67,7 @@ def read_weights(path: str | Path) -> tuple[dict[str, Tensor], dict[str, str]]:
 def write_safetensors(
     tensors: Mapping[str, Tensor], path: str | Path, *, metadata: Mapping[str, str]
 ) -> None:
-    """Write tensors completely or not at all.
-
-    Raises
-    ------
-    OutputError
-        If the file cannot be written, or the disk is full.
-    """
+    """Write tensors completely or not at all; OutputError if the file cannot be written."""
     with written_atomically(path) as temporary:
         try:
             save_file(dict(tensors), temporary, metadata=dict(metadata))
@@ -124,10 +118,10 @@ def _state_dict(loaded: Any, path: Path) -> dict[str, Tensor]:
             f"{path} holds a {type(loaded).__name__}, expected tensors by name; save "
             "model.state_dict()"
         )
-    strange = [key for key, value in loaded.items() if not isinstance(value, Tensor)]
-    if strange:
+    other = [key for key, value in loaded.items() if not isinstance(value, Tensor)]
+    if other:
         raise InputError(
-            f"{path} holds more than tensors, the first is {strange[0]!r}, expected tensors by "
+            f"{path} holds more than tensors, the first is {other[0]!r}, expected tensors by "
             "name; save model.state_dict()"
         )
     return {str(key).removeprefix("module."): value for key, value in loaded.items()}

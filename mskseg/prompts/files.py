@@ -69,6 +69,18 @@ class SlicePrompt(BaseModel):
             raise ValueError("points refine one box; give each box a prompt of its own")
         return self
 
+    @classmethod
+    def of(cls, prompt: Prompt, *, slice: int, label: int) -> Self:  # noqa: A002  (the field's name)
+        """Write down boxes, or the points of one object and its box, if it has one."""
+        boxes, points, labels = prompt.boxes_xyxy, prompt.point_coords, prompt.point_labels
+        return cls(
+            slice=slice,
+            label=label,
+            boxes_xyxy=() if boxes is None else boxes.tolist(),
+            point_coords=() if points is None else points[0].tolist(),
+            point_labels=() if labels is None else labels[0].tolist(),
+        )
+
     @property
     def prompt(self) -> Prompt:
         """As `Segmenter.predict` takes it: a prompt a box, or one of points and their box."""

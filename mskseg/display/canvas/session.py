@@ -211,7 +211,7 @@ class Session:
     def save_prompts(self, path: str | Path) -> str:
         """Write all prompts of this plane as JSON; returns their hash. InputError without any."""
         prompts = [
-            _slice_prompt(index, label, prompt)
+            SlicePrompt.of(prompt, slice=index, label=label)
             for (plane, index, label), prompt in sorted(self._prompts.items())
             if plane == self.plane and len(prompt)
         ]
@@ -355,14 +355,3 @@ class Session:
         scores = [np.nan if reference is None else dice(reference, mask) for mask in masks]
         estimates = prediction.predicted_iou[0][order]
         return ScoredMasks(masks, estimates, np.array(scores), 1000 * embedding.encode_s, decode_ms)
-
-
-def _slice_prompt(index: int, label: int, prompt: Prompt) -> SlicePrompt:
-    boxes, points, labels = prompt.boxes_xyxy, prompt.point_coords, prompt.point_labels
-    return SlicePrompt(
-        slice=index,
-        label=label,
-        boxes_xyxy=() if boxes is None else boxes.tolist(),
-        point_coords=() if points is None else points[0].tolist(),
-        point_labels=() if labels is None else labels[0].tolist(),
-    )

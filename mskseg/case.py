@@ -5,16 +5,16 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import KW_ONLY, dataclass, field
+from dataclasses import KW_ONLY, dataclass, field, replace
 from functools import cached_property
 from typing import Literal, Self, overload
 
 import numpy as np
 import numpy.typing as npt
 
-from mskseg.datasets.splits import Part, Split, make_split
 from mskseg.errors import InputError
 from mskseg.intensities import check_image, to_8_bit, window_of
+from mskseg.splits import Part, Split, make_split
 from mskseg.volume import Array, LabelMap, Plane, Volume, check_same_grid
 
 TissueKind = Literal[
@@ -88,6 +88,10 @@ class CaseSlice:
     spacing_mm: tuple[float, float]
     plane: Plane
     index: int
+
+    def with_image(self, image: npt.NDArray[np.uint8]) -> CaseSlice:
+        """Show another image (H, W) uint8 in the place of this one's."""
+        return replace(self, image=image)
 
 
 @dataclass(frozen=True, eq=False)

@@ -7,8 +7,8 @@ from types import MappingProxyType
 
 from mskseg.case import Case, TissueKind
 from mskseg.datasets.manifest import load_manifest
-from mskseg.datasets.splits import Part
 from mskseg.errors import InputError
+from mskseg.splits import Part
 from mskseg.volume import LabelMap, Volume
 from mskseg_phantom.acquisition import SITES, scan_body
 from mskseg_phantom.acquisition.scanner import SUBJECT, TEXTURE, Randomness, check_site

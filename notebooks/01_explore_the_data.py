@@ -32,8 +32,6 @@
 # **What you need**: no MRI background (a glossary stands at the end), no GPU, no internet. With internet, `mskseg data fetch qmritools_thigh` adds a real scan to compare with.
 
 # %%
-from dataclasses import asdict, replace
-from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -42,18 +40,8 @@ from IPython.display import Markdown
 
 import mskseg
 import mskseg_phantom as phantom
-from mskseg import display
-from mskseg.case import Case, CaseSlice
-from mskseg.datasets.selection import fullest_slice, load_fetched, load_some, load_splits
-from mskseg.evaluation.metrics import dice
-from mskseg.evaluation.overview import describe_datasets, describe_scans
-from mskseg.evaluation.tables import write_table
-from mskseg.evaluation.tissues import tissue_means, tissue_properties
-from mskseg.intensities import to_8_bit
-from mskseg.prompts import boxes_from_mask
-from mskseg.provenance import provenance
+from mskseg import display, evaluation, prompts
 from mskseg_studies import exploration
-from mskseg_studies.model_parts.views import model_view
 
 # %% tags=["parameters"]
 datasets = ["phantom_knee", "phantom_spine", "phantom_hip", "phantom_thigh"]  # of the manifest
@@ -79,12 +67,12 @@ print(f"mskseg {mskseg.__version__}, {segmenter.name}, {segmenter.device}, seed 
 # We load a few people of each data set's *test* part. You will see below why it is that part.
 
 # %%
-sets = [load_some(name, n_subjects=n_subjects) for name in names]
+sets = [mskseg.load_some(name, n_subjects=n_subjects) for name in names]
 cases = [some[0] for some in sets]
 for case in cases:
     assert case.image.shape == case.reference.shape
     assert np.isfinite(case.image.array).all()
-describe_scans(cases)
+evaluation.describe_scans(cases)
 
 # %% [markdown]
 # **What you see**: in-plane pixels are about a millimetre or less, slices several millimetres apart, so slices are two-dimensional things and the volume between them is a guess. `orientation` is where each array index grows to: R(ight), A(nterior), S(uperior) and so on. It differs from scan to scan, which is why nothing here ever indexes an array without asking for a plane. Always read the last column: *synthetic*, *manual*, *semi-automatic* and *automatic* references are four different things to be measured against.
@@ -94,14 +82,14 @@ describe_scans(cases)
 # > **Guess**: before you look at the second row, find the thinnest tissue of each image in the first.
 
 # %% alt="One slice of each anatomy, and below it the same slice with its labels in colour and a legend"
-slices = [fullest_slice(case) for case in cases]
+slices = [mskseg.fullest_slice(case) for case in cases]
 panels = display.montage(
     slices,
     titles=[f"{case.anatomy}, {case.sequence}" for case in cases],
     tissues=[case.tissues for case in cases],
     title=f"{sum(len(some.tissues) for some in sets)} tissues: sheets, rings, blocks and bellies",
 )
-facts = provenance(command="01_explore_the_data", cases=cases, seed=seed)
+facts = mskseg.provenance(command="01_explore_the_data", cases=cases, seed=seed)
 display.save_figure(panels[0], figures / "01_anatomies.png", provenance=facts)
 
 # %% [markdown]
@@ -114,16 +102,16 @@ display.save_figure(panels[0], figures / "01_anatomies.png", provenance=facts)
 # > **Guess**: in which of these would you look for cartilage, and in which for bone?
 
 # %% alt="The same slice of one person in several sequences side by side"
-many = load_some(names[0], n_sequences=None)
-same_place = [each.slice(slices[0].index) for each in many]
+many = mskseg.load_some(names[0], n_sequences=None)
+same_place = [case.slice(slices[0].index) for case in many]
 contrasts = display.montage(
     same_place,
-    titles=[each.sequence for each in many],
+    titles=[case.sequence for case in many],
     title=f"One {many[0].anatomy}, one slice: the recipe decides what is bright",
 )
 
 # %%
-by_sequence = tissue_properties(many, slice_step=2).query("subject == @many[0].subject")
+by_sequence = evaluation.tissue_properties(many, slice_step=2).query("subject == @many[0].subject")
 by_sequence.pivot_table(
     index="tissue", columns="sequence", values="contrast", sort=False, observed=True
 ).round(1)
@@ -139,7 +127,7 @@ by_sequence.pivot_table(
 
 # %% alt="A slice of the phantom thigh and, if it was fetched, of a real thigh, side by side"
 drawn = phantom.make_phantom("thigh", 17, sequence="dixon_opposed", shape=(170, 170, 24), seed=seed)
-real = load_fetched(real_scan)
+real = mskseg.datasets.load_fetched(real_scan)
 limbs = {case.dataset: phantom.limb_of(case) for case in (drawn, *real)}
 beside = display.montage(
     [limb.middle_slice() for limb in limbs.values()],
@@ -154,7 +142,7 @@ if not real:
 # **What you see**: the phantom has the parts and the noise, but the borders are tidier, the muscles have less grain, and no coil is closer to one side. Impressions are cheap; here are three measurements that ask the same of both: signal over noise in muscle, the width of an edge, and how fast fine detail fades (the slope of the power spectrum).
 
 # %%
-pd.DataFrame({name: asdict(limb.realism) for name, limb in limbs.items()}).round(2)
+pd.DataFrame({name: vars(limb.realism) for name, limb in limbs.items()}).round(2)
 
 # %% alt="Histograms of the signal of muscle, drawn over one another for phantom and real scan"
 of_muscle = exploration.histograms(
@@ -184,7 +172,7 @@ first = cases[0]
 reverse = str.maketrans("RLAPSI", "LRPAIS")
 stored_reversed = first.reference.reoriented(first.image.orientation.translate(reverse))
 try:
-    Case(subject=first.subject, image=first.image, reference=stored_reversed)
+    mskseg.Case(subject=first.subject, image=first.image, reference=stored_reversed)
 except mskseg.InputError as error:
     assert "different grids: axes" in str(error)
     print(error)
@@ -210,9 +198,10 @@ print(
 
 # %% tags=["solution"] jupyter={"source_hidden": true}
 flipped = first.reference.with_array(np.flip(first.reference.array, axis=across))
-Case(subject=first.subject, image=first.image, reference=flipped)  # no error
+mskseg.Case(subject=first.subject, image=first.image, reference=flipped)  # no error
 unseen = {
-    first.tissue(k): dice(first.reference.mask(k), flipped.mask(k)) for k in first.reference.labels
+    first.tissue(k): evaluation.dice(first.reference.mask(k), flipped.mask(k))
+    for k in first.reference.labels
 }
 pd.Series(unseen, name="Dice of a mirrored reference").sort_values().round(2).to_frame()
 
@@ -232,7 +221,7 @@ windows = {
     "minimum to maximum": (float(voxels.min()), float(voxels.max())),
     "20 to 80 %": tuple(np.percentile(voxels[voxels > 0], (20, 80))),
 }
-shown = [replace(slices[0], image=to_8_bit(raw, window)) for window in windows.values()]
+shown = [slices[0].with_image(exploration.to_8_bit(raw, window)) for window in windows.values()]
 windowed = display.montage(
     shown, titles=list(windows), title="Too wide wastes grey, too narrow clips"
 )
@@ -252,11 +241,12 @@ pd.Series(clipped, name="share of voxels cut off").round(3).to_frame()
 
 # %% alt="The cropped slice, the padded square that SAM receives, and the squashed square that MedSAM receives"
 width = slices[0].image.shape[1]
-narrow = replace(slices[0], image=slices[0].image[:, width // 4 : -width // 4])
+narrow = slices[0].with_image(slices[0].image[:, width // 4 : -width // 4])
 views = {
-    kind: model_view(narrow.image, segmenter=segmenter, kind=kind) for kind in ("sam", "medsam")
+    kind: exploration.model_view(narrow.image, segmenter=segmenter, kind=kind)
+    for kind in ("sam", "medsam")
 }
-received = [CaseSlice(view, None, (1.0, 1.0), first.plane, 0) for view in views.values()]
+received = [mskseg.CaseSlice(view, None, (1.0, 1.0), first.plane, 0) for view in views.values()]
 ranges = [f"{kind}: {view.min():.1f} to {view.max():.1f}" for kind, view in views.items()]
 as_seen = display.montage(
     [narrow, *received],
@@ -278,11 +268,11 @@ as_seen = display.montage(
 boxes = [
     np.concatenate(
         [
-            boxes_from_mask(one.label_map == k, spacing_mm=one.spacing_mm)
-            for k in np.unique(one.label_map[one.label_map > 0])
+            prompts.boxes_from_mask(case_slice.label_map == label, spacing_mm=case_slice.spacing_mm)
+            for label in np.unique(case_slice.label_map[case_slice.label_map > 0])
         ]
     )
-    for one in slices
+    for case_slice in slices
 ]
 boxed = display.montage(
     slices,
@@ -300,6 +290,7 @@ for ax, of_slice in zip(boxed, boxes, strict=True):
 # Each data set has four parts. *Train* fits weights, *validation* selects among them, *test* reports, and *inference* reports on whole volumes of a site that the other three never saw.
 
 # %%
+load_splits = mskseg.datasets.load_splits
 splits = load_splits(names) or load_splits(["phantom_knee"])  # one person alone has no split
 people = pd.DataFrame(
     {part: len(subjects) for part, subjects in split.parts.items()} for split in splits
@@ -311,7 +302,7 @@ people
 # %%
 leaky = {**splits[0].parts, "test": splits[0].parts["train"][:1]}
 try:
-    replace(splits[0], parts=leaky)
+    mskseg.datasets.Split(splits[0].dataset, leaky)
 except mskseg.InputError as error:
     assert "in train and in test" in str(error)
     print(error)
@@ -328,13 +319,17 @@ else:
 # %% tags=["exercise"]
 stack = first.reference.stack(first.plane)
 copied = stack[:-1]  # replace this line: the neighbour of each of these slices
-print(f"Dice of all labels together: {dice(stack[:-1] > 0, copied > 0):.2f}")
+print(f"Dice of all labels together: {evaluation.dice(stack[:-1] > 0, copied > 0):.2f}")
 
 # %% tags=["solution"] jupyter={"source_hidden": true}
 pairs = [
-    {"tissue": first.tissue(k), "dice of copying": dice(one == k, neighbour == k)}
-    for one, neighbour in pairwise(stack)
-    for k in np.intersect1d(one[one > 0], neighbour[neighbour > 0])
+    {
+        "tissue": first.tissue(label),
+        "dice of copying": evaluation.dice(stack[k] == label, stack[k + 1] == label),
+    }
+    for k in range(len(stack) - 1)
+    for label in np.intersect1d(stack[k], stack[k + 1])
+    if label
 ]
 pd.DataFrame(pairs).groupby("tissue").mean().sort_values("dice of copying").round(2)
 
@@ -348,11 +343,11 @@ pd.DataFrame(pairs).groupby("tissue").mean().sort_values("dice of copying").roun
 # > **Guess**: one pixel too many all around costs which tissue more Dice, a vertebra or a cartilage?
 
 # %%
-table = pd.concat([tissue_properties(some, slice_step=slice_step) for some in sets])
-means = tissue_means(table)
+table = pd.concat([evaluation.tissue_properties(some, slice_step=slice_step) for some in sets])
+means = evaluation.tissue_means(table)
 all_cases = [case for some in sets for case in some]
-measured = provenance(command="01_explore_the_data", cases=all_cases, seed=seed)
-write_table(table, tables / "01_tissues.csv", provenance=measured)
+measured = mskseg.provenance(command="01_explore_the_data", cases=all_cases, seed=seed)
+evaluation.write_table(table, tables / "01_tissues.csv", provenance=measured)
 print(f"{len(table)} pairs of slice and tissue, {means['n_subjects'].min()} or more people each")
 
 # %% alt="Area, thickness and contrast of every tissue as three columns of dots, one row per tissue"
@@ -370,7 +365,7 @@ display.save_figure(chart[0], figures / "01_tissues.png", provenance=measured)
 # Hoyer and colleagues describe their data by anatomy, kind of reference, *detail* of the labels (one cartilage, or its compartments), their *shape* (thin and curved, ring, elliptical) and *volume*, by contrast and by acceleration. Here is that table for what you loaded; shapes and sizes are measured, not typed.
 
 # %%
-described = describe_datasets(sets, means)
+described = exploration.describe_datasets(sets, means)
 described.set_index("dataset").T
 
 # %% [markdown]
@@ -402,7 +397,7 @@ Markdown(f"""
 # %% [markdown]
 # ## Next
 #
-# Notebook 03 gives these boxes to a model that was never trained on a knee. Keep the figure of tissues beside it.
+# Notebook 02 opens the model that will get these boxes; notebook 03 gives them to it, although it was never trained on a knee. Keep the figure of tissues beside both.
 #
 # - Desai et al., *The International Workshop on Osteoarthritis Imaging Knee MRI Segmentation Challenge*, Radiology: Artificial Intelligence 2021, doi:10.1148/ryai.2021200078
 # - van der Graaf et al., *Lumbar spine segmentation in MR images: a dataset and a public benchmark*, Scientific Data 2024, doi:10.1038/s41597-024-03090-w

@@ -21,9 +21,9 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from mskseg.case import CaseSet
-    from mskseg.datasets.splits import Part
     from mskseg.finetuning import FineTuneConfig, FineTuneResult
     from mskseg.models.segmenter import Segmenter
+    from mskseg.splits import Part
 
 MINIATURE_RATE = 3e-4  # on the phantoms 1e-3 broke what was there faster than it taught
 WEIGHTS, SCORES = "tuned.safetensors", "scores.csv"

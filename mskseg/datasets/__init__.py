@@ -1,1 +1,16 @@
-"""The data sets of the manifest: where they are, how they are laid out, how they are split."""
+"""Data sets by name: the manifest, the files it names, and folders of scans in known layouts."""
+
+from mskseg.datasets.fetching import fetch as fetch
+from mskseg.datasets.fetching import verify as verify
+from mskseg.datasets.layouts import read_folder as read_folder
+from mskseg.datasets.loading import list_subjects as list_subjects
+from mskseg.datasets.loading import load_cases as load_cases
+from mskseg.datasets.loading import load_split_of as load_split_of
+from mskseg.datasets.manifest import load_manifest as load_manifest
+from mskseg.datasets.selection import fullest_slice as fullest_slice
+from mskseg.datasets.selection import load_companions as load_companions
+from mskseg.datasets.selection import load_fetched as load_fetched
+from mskseg.datasets.selection import load_some as load_some
+from mskseg.datasets.selection import load_splits as load_splits
+from mskseg.datasets.selection import reported_subjects as reported_subjects
+from mskseg.splits import Split as Split

@@ -14,10 +14,10 @@ from mskseg.datasets.layouts.lazy import LazyCaseSet, check_labels
 from mskseg.datasets.layouts.pairing import About
 from mskseg.datasets.manifest import DatasetEntry, load_manifest
 from mskseg.datasets.providers import provider_of, subjects_of
-from mskseg.datasets.splits import SHARES, Part, Split, stored_split
 from mskseg.errors import InputError
 from mskseg.io.located import errors_name
 from mskseg.io.readers import load_image, load_label_map
+from mskseg.splits import SHARES, Part, Split, stored_split
 from mskseg.volume import LabelMap, Volume
 
 SPLIT_SEED = 0

@@ -7,8 +7,8 @@ from typing import Protocol
 
 from mskseg.case import Case
 from mskseg.datasets.manifest import load_manifest
-from mskseg.datasets.splits import Split
 from mskseg.registry import load_offer
+from mskseg.splits import Split
 
 
 class DatasetProvider(Protocol):

@@ -17,8 +17,8 @@ from mskseg.datasets.loading import (
     load_split_of,
 )
 from mskseg.datasets.providers import provider_of
-from mskseg.datasets.splits import SHARES, Part, Split
 from mskseg.errors import InputError
+from mskseg.splits import SHARES, Part, Split
 
 
 def check_can_be_scored(name: str) -> None:

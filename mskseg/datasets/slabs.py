@@ -12,8 +12,8 @@ from dataclasses import replace
 import numpy as np
 
 from mskseg.case import Case, CaseSet
-from mskseg.datasets.splits import Part
 from mskseg.errors import InputError
+from mskseg.splits import Part
 from mskseg.volume import Plane
 
 SHARES: dict[Part, float] = {"test": 0.2, "validation": 0.2, "train": 0.6}

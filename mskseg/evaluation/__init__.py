@@ -22,7 +22,6 @@ from mskseg.evaluation.metrics import volume_ml as volume_ml
 from mskseg.evaluation.multiclass import as_classes as as_classes
 from mskseg.evaluation.multiclass import checked_probabilities as checked_probabilities
 from mskseg.evaluation.multiclass import multiclass_probabilities as multiclass_probabilities
-from mskseg.evaluation.overview import describe_scans as describe_scans
 from mskseg.evaluation.prediction import LabelPrediction as LabelPrediction
 from mskseg.evaluation.prediction import SlicePredictor as SlicePredictor
 from mskseg.evaluation.prediction import predict_slice as predict_slice
@@ -32,5 +31,6 @@ from mskseg.evaluation.tables import committed_results as committed_results
 from mskseg.evaluation.tables import dice_table as dice_table
 from mskseg.evaluation.tables import volume_table as volume_table
 from mskseg.evaluation.tables import write_table as write_table
+from mskseg.evaluation.tissues import describe_scans as describe_scans
 from mskseg.evaluation.tissues import tissue_means as tissue_means
 from mskseg.evaluation.tissues import tissue_properties as tissue_properties

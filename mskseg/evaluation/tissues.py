@@ -1,4 +1,4 @@
-"""What each tissue looks like, measured before any model is asked: size, width, shape, contrast.
+"""What scans and tissues look like before any model is asked: size, width, shape, contrast.
 
 These are the numbers that later explain a Dice. All are taken slice by slice in the plane of the
 scan, from the reference.
@@ -31,6 +31,33 @@ THIN_FROM = 8.0
 
 _FINER = 2  # on whole pixels a strip of three would be measured as a third too wide
 _VALUES = ("area_mm2", "thickness_mm", "contrast", "filled_box_dice")
+
+
+def describe_scans(cases: Iterable[Case]) -> pd.DataFrame:
+    """List what has to be checked of every scan before anything else.
+
+    Parameters
+    ----------
+    cases : iterable of Case
+
+    Returns
+    -------
+    pandas.DataFrame
+        A row for each case: `scan` (its name), `dtype`, `shape`, `spacing_mm`, `orientation`
+        (where the array's axes grow to), `plane` and `reference` (where it comes from).
+    """
+    return pd.DataFrame(
+        {
+            "scan": case.name,
+            "dtype": str(case.image.array.dtype),
+            "shape": " x ".join(map(str, case.image.shape)),
+            "spacing_mm": " x ".join(f"{mm:.3g}" for mm in case.image.spacing_mm),
+            "orientation": case.image.orientation,
+            "plane": case.plane,
+            "reference": case.reference_provenance,
+        }
+        for case in cases
+    )
 
 
 def thickness_mm(mask: ArrayLike, *, spacing_mm: tuple[float, float]) -> float:
@@ -93,8 +120,8 @@ def contrast(
     pixels, inside = np.asarray(image, dtype=np.float64), _checked(mask)
     if pixels.shape != inside.shape:
         raise InputError(
-            f"an image of shape {pixels.shape} and a mask of {inside.shape} came, expected the "
-            "same shape; take both from one slice"
+            f"expected image and mask of one shape, got {pixels.shape} and {inside.shape}; take "
+            "both from one slice"
         )
     if not inside.any() or inside.all():
         return float("nan")
@@ -173,11 +200,11 @@ def tissue_properties(cases: Iterable[Case], *, slice_step: int = 1) -> pd.DataF
             **row,
         }
         for case in cases
-        for one in case.slices(labelled_only=True, step=slice_step)
-        for row in _slice_rows(one)
+        for each in case.slices(labelled_only=True, step=slice_step)
+        for row in _slice_rows(each)
     ]
     if not rows:
-        raise InputError("there is no case to measure, expected one or more; check the selection")
+        raise InputError("expected one case or more to measure, got none; check the selection")
     return pd.DataFrame(rows)
 
 

@@ -15,7 +15,6 @@ from torch import Tensor
 from tqdm.auto import tqdm
 
 from mskseg.case import CaseSet
-from mskseg.datasets.splits import check_nobody_twice
 from mskseg.errors import InputError
 from mskseg.finetuning.checkpoint import Identity, Progress, load_state, save_state
 from mskseg.finetuning.config import FineTuneConfig
@@ -27,6 +26,7 @@ from mskseg.finetuning.result import HISTORY, DivergedError, FineTuneResult, Sto
 from mskseg.finetuning.trainer import NotFiniteError, Trainer
 from mskseg.models.embeddings import EmbeddingCache
 from mskseg.models.segmenter import Segmenter
+from mskseg.splits import check_nobody_twice
 
 OnEpoch = Callable[[pd.DataFrame], object]
 

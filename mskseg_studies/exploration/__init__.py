@@ -1,5 +1,8 @@
 """Which tissues will be hard, before any model is asked (notebook 01)."""
 
-from mskseg_studies.exploration.distributions import histograms as histograms
-from mskseg_studies.exploration.distributions import spectra as spectra
-from mskseg_studies.exploration.tissue_chart import tissue_chart as tissue_chart
+from mskseg.intensities import to_8_bit as to_8_bit
+from mskseg_studies.exploration.charts import histograms as histograms
+from mskseg_studies.exploration.charts import spectra as spectra
+from mskseg_studies.exploration.charts import tissue_chart as tissue_chart
+from mskseg_studies.exploration.overview import describe_datasets as describe_datasets
+from mskseg_studies.model_parts.views import model_view as model_view

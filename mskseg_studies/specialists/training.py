@@ -16,11 +16,11 @@ from torch.nn import functional
 from tqdm.auto import tqdm
 
 from mskseg.case import Case
-from mskseg.datasets.splits import check_nobody_twice
 from mskseg.errors import InputError
 from mskseg.evaluation.metrics import dice
 from mskseg.finetuning.losses import soft_dice_loss
 from mskseg.models.segmenter import available_device
+from mskseg.splits import check_nobody_twice
 from mskseg_studies.specialists.config import SpecialistConfig
 from mskseg_studies.specialists.networks import box_frames, build_network
 from mskseg_studies.specialists.predictions import known_labels

@@ -10,7 +10,6 @@ from pathlib import Path
 import pandas as pd
 
 from mskseg.case import Case, CaseSet
-from mskseg.datasets.splits import Part
 from mskseg.evaluation.scoring import score_cases
 from mskseg.finetuning.config import FineTuneConfig
 from mskseg.finetuning.loop import OnEpoch, fine_tune
@@ -18,6 +17,7 @@ from mskseg.finetuning.result import FineTuneResult
 from mskseg.models.embeddings import EmbeddingCache
 from mskseg.models.segmenter import Segmenter
 from mskseg.prompts.plans import OracleBox, PromptPlan
+from mskseg.splits import Part
 from mskseg_studies.tuning.gains import ZERO_SHOT, subject_means
 from mskseg_studies.tuning.subsets import find_subset
 

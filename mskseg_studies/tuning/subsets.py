@@ -15,8 +15,8 @@ import pandas as pd
 
 from mskseg.case import Case, CaseSet
 from mskseg.datasets.loading import list_subjects, load_cases
-from mskseg.datasets.splits import Part
 from mskseg.errors import InputError
+from mskseg.splits import Part
 from mskseg_phantom.provider import PHANTOMS
 
 ChosenBy = Literal["anatomy", "sequence", "diversity"]

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from mskseg.case import Case, CaseSet, CaseSlice
 from mskseg.datasets.loading import load_cases
 from mskseg.datasets.selection import fullest_slice, load_some
-from mskseg.datasets.splits import Part
 from mskseg.evaluation.loop import check_has_reference
+from mskseg.splits import Part
 from mskseg.volume import LabelMap, Volume, check_same_grid
 from mskseg_studies.errors.quantitative_maps import fat_maps, mean_inside
 from mskseg_studies.uncertainty.map_sources import with_labels

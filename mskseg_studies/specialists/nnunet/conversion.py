@@ -15,12 +15,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mskseg.case import Case
-from mskseg.datasets.splits import check_nobody_twice
 from mskseg.errors import InputError
 from mskseg.evaluation.loop import check_has_reference
 from mskseg.files import written_atomically
 from mskseg.io.readers import load_label_map, save_nifti
 from mskseg.prompts import boxes_from_mask, fill_boxes
+from mskseg.splits import check_nobody_twice
 from mskseg.volume import LabelMap, check_same_grid
 from mskseg_studies.specialists.nnunet.worker import DATASET
 from mskseg_studies.specialists.predictions import Predictions, known_labels

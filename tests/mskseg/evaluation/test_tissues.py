@@ -10,9 +10,9 @@ import pytest
 
 from mskseg.case import Case
 from mskseg.errors import InputError
-from mskseg.evaluation.overview import describe_datasets, describe_scans
 from mskseg.evaluation.tissues import (
     contrast,
+    describe_scans,
     shape_of,
     thickness_mm,
     tissue_means,
@@ -180,19 +180,3 @@ def test_scans_are_listed_with_what_has_to_be_checked():
     assert row["shape"] == "400 x 60 x 3"
     assert row["spacing_mm"] == "1 x 1 x 5"
     assert (row["orientation"], row["plane"]) == ("RAS", "axial")
-
-
-def test_data_sets_are_described_by_what_was_measured():
-    cases = [make_case("a", 4)]
-    row = describe_datasets([cases], tissue_means(tissue_properties(cases))).iloc[0]
-    assert row["tissues"] == 2
-    assert row["shapes"] == "1 thin, 1 compact"
-    assert row["area_mm2"] == "100 to 1520"
-    assert "t2_map" in row["maps"]
-    assert "pdw_fs_8x" in row["accelerated"]
-
-
-def test_a_data_set_that_was_not_measured_is_named():
-    empty = tissue_means(tissue_properties([make_case("a", 4)])).assign(dataset="another")
-    with pytest.raises(InputError, match="no tissue of phantom_knee was measured"):
-        describe_datasets([[make_case("a", 4)]], empty)

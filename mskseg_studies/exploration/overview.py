@@ -7,38 +7,11 @@ from typing import Any
 
 import pandas as pd
 
-from mskseg.case import Case, CaseSet
+from mskseg.case import CaseSet
 from mskseg.datasets.manifest import load_manifest
 from mskseg.errors import InputError
 
 _MAP, _ACCELERATED = "_map", "_8x"
-
-
-def describe_scans(cases: Iterable[Case]) -> pd.DataFrame:
-    """List what has to be checked of every scan before anything else.
-
-    Parameters
-    ----------
-    cases : iterable of Case
-
-    Returns
-    -------
-    pandas.DataFrame
-        A row for each case: `scan` (its name), `dtype`, `shape`, `spacing_mm`, `orientation`
-        (where the array's axes grow to), `plane` and `reference` (where it comes from).
-    """
-    return pd.DataFrame(
-        {
-            "scan": case.name,
-            "dtype": str(case.image.array.dtype),
-            "shape": _times(case.image.shape),
-            "spacing_mm": _times(case.image.spacing_mm),
-            "orientation": case.image.orientation,
-            "plane": case.plane,
-            "reference": case.reference_provenance,
-        }
-        for case in cases
-    )
 
 
 def describe_datasets(sets: Iterable[CaseSet], tissues: pd.DataFrame) -> pd.DataFrame:
@@ -49,7 +22,7 @@ def describe_datasets(sets: Iterable[CaseSet], tissues: pd.DataFrame) -> pd.Data
     sets : iterable of CaseSet
         One for each data set of the manifest; the grid is read off the first case.
     tissues : pandas.DataFrame
-        From `mskseg.evaluation.tissues.tissue_means`, by `dataset` and `tissue`.
+        From `mskseg.evaluation.tissue_means`, by `dataset` and `tissue`.
 
     Returns
     -------
@@ -71,7 +44,7 @@ def describe_datasets(sets: Iterable[CaseSet], tissues: pd.DataFrame) -> pd.Data
 def _described(cases: CaseSet, tissues: pd.DataFrame) -> dict[str, Any]:
     case = cases[0]
     if tissues.empty:
-        raise InputError(f"no tissue of {case.dataset} was measured; measure all sets first")
+        raise InputError(f"expected tissues of {case.dataset}, got none; measure all sets first")
     entry = load_manifest().datasets[case.dataset]
     sequences = [name.strip() for name in entry.sequence.split(",")]
     special = [name for name in sequences if _MAP in name or _ACCELERATED in name]
@@ -83,7 +56,7 @@ def _described(cases: CaseSet, tissues: pd.DataFrame) -> dict[str, Any]:
         "sequences": ", ".join(plain),
         "maps": ", ".join(name for name in special if _MAP in name),
         "accelerated": ", ".join(name for name in special if _ACCELERATED in name),
-        "voxel_mm": _times(case.image.spacing_mm),
+        "voxel_mm": " x ".join(f"{mm:.3g}" for mm in case.image.spacing_mm),
         "plane": case.plane,
         "tissues": len(tissues),
         "shapes": _counted(tissues["shape"]),
@@ -91,10 +64,6 @@ def _described(cases: CaseSet, tissues: pd.DataFrame) -> dict[str, Any]:
         "thickness_mm": _range(tissues["thickness_mm"], "{:.1f}"),
         "reference": case.reference_provenance,
     }
-
-
-def _times(values: Iterable[float]) -> str:
-    return " x ".join(f"{value:.3g}" for value in values)
 
 
 def _counted(shapes: Sequence[str]) -> str:

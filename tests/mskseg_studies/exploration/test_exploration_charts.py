@@ -55,11 +55,11 @@ def test_a_spectrum_leaves_out_the_frequency_zero():
 
 
 def test_nothing_to_draw_is_refused():
-    with pytest.raises(InputError, match="no spectrum came"):
+    with pytest.raises(InputError, match="expected one spectrum or more"):
         exploration.spectra({})
     with pytest.raises(InputError, match="none of them empty"):
         exploration.histograms({"a": []}, value="signal")
-    with pytest.raises(InputError, match="no tissue came"):
+    with pytest.raises(InputError, match="expected one tissue or more"):
         exploration.tissue_chart(pd.DataFrame({"dataset": []}))
 
 

@@ -21,7 +21,9 @@ from mskseg.datasets.layouts.forms import (
     OaiZibLayout,
     SpiderLayout,
 )
-from mskseg.datasets.splits import (
+from mskseg.errors import InputError, OutputError
+from mskseg.provenance import provenance
+from mskseg.splits import (
     SHARES,
     Split,
     check_nobody_twice,
@@ -31,8 +33,6 @@ from mskseg.datasets.splits import (
     save_split,
     stored_split,
 )
-from mskseg.errors import InputError, OutputError
-from mskseg.provenance import provenance
 from mskseg.volume import LabelMap, Volume
 from mskseg_phantom.provider import PHANTOMS, provider
 
@@ -41,7 +41,7 @@ NAMES = [f"s{n:02}" for n in range(24)]
 
 def _trees():
     spec = importlib.util.spec_from_file_location(
-        "trees", Path(__file__).parent / "layouts" / "trees.py"
+        "trees", Path(__file__).parent / "datasets" / "layouts" / "trees.py"
     )
     module = importlib.util.module_from_spec(spec)
     sys.modules["trees"] = module

@@ -1,0 +1,186 @@
+"""Histograms and spectra of several scans over one another, and tissues beside each other."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.lines import Line2D
+from matplotlib.ticker import LogLocator, NullFormatter, ScalarFormatter
+from numpy.typing import ArrayLike, NDArray
+
+from mskseg.display.style import PALETTE, chart_axes, finish_chart, series_style
+from mskseg.errors import InputError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_SIZE = (6.0, 3.6)
+_PANELS = (
+    ("area_mm2", "area on a slice (mm²)"),
+    ("thickness_mm", "thickness (mm)"),
+    ("contrast", "contrast (standard deviations)"),
+)
+_SHAPES = {"compact": "o", "thin": "_", "ring": "D"}
+
+
+def histograms(
+    samples: Mapping[str, ArrayLike],
+    *,
+    value: str,
+    limits: tuple[float, float] | None = None,
+    bins: int = 60,
+    title: str = "",
+    ax: Axes | None = None,
+) -> Axes:
+    """Draw the histogram of each sample as a line, all over the same bins and each of area 1.
+
+    Parameters
+    ----------
+    samples : mapping of str to array
+        Name, for the legend, and values of any shape.
+    value : str
+        What the values are, with their unit.
+    limits : (low, high), optional
+        Of the bins; by default the 0.5 and 99.5 percentiles of all values. Values outside are
+        left out of picture and area.
+    bins : int
+    title : str
+        States the finding.
+    ax : Axes, optional
+        Default: of a new figure.
+
+    Raises
+    ------
+    InputError
+        If there is no sample, or one is empty.
+    """
+    flat = {name: np.ravel(values) for name, values in samples.items()}
+    if not flat or not all(values.size for values in flat.values()):
+        raise InputError("a histogram needs one sample or more, none of them empty")
+    low, high = limits or np.percentile(np.concatenate(list(flat.values())), (0.5, 99.5))
+    ax = chart_axes(ax, _SIZE)
+    for number, (name, values) in enumerate(flat.items()):
+        density, edges = np.histogram(values, bins=bins, range=(low, high), density=True)
+        ax.stairs(density, edges, label=name, **_line_style(number))
+    ax.set(xlabel=value, ylabel="share of voxels per unit")
+    return finish_chart(ax, title, grid=None)
+
+
+def spectra(
+    powers: Mapping[str, tuple[ArrayLike, ArrayLike]],
+    *,
+    band_per_mm: tuple[float, float] | None = None,
+    title: str = "",
+    ax: Axes | None = None,
+) -> Axes:
+    """Draw radial power spectra on double logarithmic axes.
+
+    Parameters
+    ----------
+    powers : mapping of str to (frequency, power)
+        Name, for the legend, and two arrays (N,): frequency in 1/mm, power in any unit.
+    band_per_mm : (low, high), optional
+        A band to shade, in which a slope was fitted.
+    title : str
+        States the finding.
+    ax : Axes, optional
+        Default: of a new figure.
+
+    Raises
+    ------
+    InputError
+        If there is no spectrum.
+    """
+    if not powers:
+        raise InputError("expected one spectrum or more, got none")
+    ax = chart_axes(ax, _SIZE)
+    for number, (name, (frequency, power)) in enumerate(powers.items()):
+        positive = np.asarray(frequency) > 0
+        x, y = np.asarray(frequency)[positive], np.asarray(power)[positive]
+        ax.loglog(x, y, label=name, **_line_style(number))
+    if band_per_mm is not None:
+        ax.axvspan(*band_per_mm, color="0.93", zorder=0)
+    ax.set(xlabel="spatial frequency (1/mm)", ylabel="power (relative)")
+    return finish_chart(ax, title, grid=None)
+
+
+def _line_style(number: int) -> dict[str, Any]:
+    style = series_style(number)
+    return {"color": style["color"], "linestyle": style["linestyle"], "linewidth": 1.6}
+
+
+def tissue_chart(means: pd.DataFrame, *, title: str = "") -> NDArray[Any]:
+    """Show area, thickness and contrast of each tissue, a row each.
+
+    Parameters
+    ----------
+    means : pandas.DataFrame
+        From `mskseg.evaluation.tissue_means` by `dataset` and `tissue`. Data sets stay in their
+        order, each with a colour; within one the thinnest tissue is on top. The marker says the
+        shape.
+    title : str
+        States the finding.
+
+    Returns
+    -------
+    (3,) array of Axes
+        Area and thickness on logarithmic scales, contrast on a linear one around 0.
+
+    Raises
+    ------
+    InputError
+        If the table has no row.
+    """
+    if means.empty:
+        raise InputError("expected one tissue or more, got none; pass a table of `tissue_means`")
+    names = list(dict.fromkeys(means["dataset"]))
+    order = means["dataset"].map(names.index)
+    rows = means.assign(order=order).sort_values(["order", "thickness_mm"])
+    figure, axes = plt.subplots(
+        1, 3, figsize=(10.5, 1.4 + 0.19 * len(rows)), sharey=True, layout="constrained"
+    )
+    height = np.arange(len(rows))
+    for ax, (column, label) in zip(axes, _PANELS, strict=True):
+        for shape, marker in _SHAPES.items():
+            chosen = (rows["shape"] == shape).to_numpy()
+            ax.scatter(
+                rows[column][chosen],
+                height[chosen],
+                marker=marker,
+                s=46,
+                c=[PALETTE[number % len(PALETTE)] for number in rows["order"][chosen]],
+                linewidths=2.5 if marker == "_" else 0.5,
+            )
+        ax.set_xlabel(label)
+        finish_chart(ax, legend=None)
+    axes[0].set(xscale="log", ylim=(len(rows) - 0.5, -0.5))
+    axes[0].set_yticks(height, rows["tissue"], fontsize=8)
+    axes[1].set_xscale("log")
+    for ax in axes[:2]:  # 20 rather than 2 x 10^1
+        ax.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        ax.xaxis.set_major_formatter(ScalarFormatter())
+        ax.xaxis.set_minor_formatter(NullFormatter())
+        ax.tick_params(axis="x", labelsize=8)
+    axes[2].axvline(0, color="0.4", linewidth=0.8)
+    figure.suptitle(title)
+    of_sets = [
+        Line2D([], [], linestyle="none", marker="s", color=PALETTE[n % len(PALETTE)], label=name)
+        for n, name in enumerate(names)
+    ]
+    of_shapes = [
+        Line2D([], [], linestyle="none", marker=marker, color="0.35", label=shape, mew=2)
+        for shape, marker in _SHAPES.items()
+    ]
+    figure.legend(
+        handles=of_sets + of_shapes,
+        loc="outside lower center",
+        ncols=4,
+        fontsize=8,
+        frameon=False,
+    )
+    panels: NDArray[Any] = axes
+    return panels

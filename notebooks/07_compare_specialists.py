@@ -17,7 +17,7 @@
 #
 # Is a model that can segment anything better than one that was trained for the task, and is the comparison fair?
 #
-# *About 9 minutes on two CPU cores, one on a GPU · thigh and spine phantoms · previous notebook: 04_fine_tune*
+# *About 9 minutes on two CPU cores, one on a GPU · thigh and spine phantoms · previous notebook: 06_vary_points_resolution_and_phase*
 
 # %% [markdown]
 # **What you will do**: train a U-Net, a DeepLabV3+ and the real nnU-Net beside SAM, and put all of them into one table.
@@ -39,20 +39,8 @@ import pandas as pd
 from IPython.display import Markdown
 
 import mskseg
-from mskseg import display
-from mskseg.datasets.loading import list_subjects, load_cases
-from mskseg.datasets.selection import fullest_slice, load_some
-from mskseg.evaluation.averaging import nested_mean, summarise
-from mskseg.evaluation.prediction import predict_slice
-from mskseg.evaluation.scoring import score_cases, score_label_maps
-from mskseg.evaluation.tables import volume_table, write_table
-from mskseg.finetuning.config import FineTuneConfig
-from mskseg.finetuning.loop import fine_tune
-from mskseg.prompts.plans import OracleBox, SpecialistBox
-from mskseg.provenance import provenance
+from mskseg import display, evaluation, finetuning, prompts
 from mskseg_studies import specialists
-from mskseg_studies.specialists.config import SpecialistConfig
-from mskseg_studies.specialists.nnunet.config import NnunetConfig
 
 # %% tags=["parameters"]
 dataset = "phantom_thigh"  # of the manifest; trained and tested on its first sequence
@@ -77,13 +65,21 @@ seed = 0  # of every training
 output = "../output"  # folder for tables, figures and nnU-Net's run
 
 # %%
-segmenter, tight = mskseg.load_segmenter(model), OracleBox()
+segmenter = mskseg.load_segmenter(model)
 tables, figures = Path(output, "tables"), Path(output, "figures")
-base = {"encoder": encoder, "frame_px": frame_px, "steps": steps, "seed": seed}
-base["slice_step"] = slice_step
-coarse = {"slice_step": volume_step, "progress": False}
-with_box = [SpecialistConfig(each, "box", **base) for each in architectures]
-without = SpecialistConfig("unet", "none", **base)
+kinds = [(architecture, "box") for architecture in architectures] + [("unet", "none")]
+*with_box, without = [
+    specialists.SpecialistConfig(
+        architecture=architecture,
+        prompt=prompt,
+        encoder=encoder,
+        frame_px=frame_px,
+        steps=steps,
+        slice_step=slice_step,
+        seed=seed,
+    )
+    for architecture, prompt in kinds
+]
 print(f"mskseg {mskseg.__version__}, {segmenter}, {segmenter.device}, seed {seed}")
 
 # %% [markdown]
@@ -96,10 +92,10 @@ print(f"mskseg {mskseg.__version__}, {segmenter}, {segmenter.device}, seed {seed
 # First a check that decides whether any of it means something: nobody is in two parts.
 
 # %%
-groups = [load_some(dataset, n_subjects=n, part="train") for n in training_sizes]
+groups = [mskseg.load_some(dataset, n_subjects=n, part="train") for n in training_sizes]
 train = groups[-1]
-validation = load_some(dataset, n_subjects=n_validation, part="validation")
-test = load_some(dataset, n_subjects=n_test, part="test")
+validation = mskseg.load_some(dataset, n_subjects=n_validation, part="validation")
+test = mskseg.load_some(dataset, n_subjects=n_test, part="test")
 assert len({*train.subjects, *validation.subjects, *test.subjects}) == sum(
     len(part.subjects) for part in (train, validation, test)
 )
@@ -115,10 +111,10 @@ assert len({*train.subjects, *validation.subjects, *test.subjects}) == sum(
 # > **Guess**: does the one without a box catch up with the one that has it?
 
 # %%
-boxed = [specialists.train_specialist(train, validation, config) for config in with_box]
+boxed = [specialists.train_specialist(train, validation, asked) for asked in with_box]
 automatic = specialists.train_specialist(train, validation, without)
 specialist = boxed[0]
-learned = pd.concat(each.history.assign(who=each.name) for each in [*boxed, automatic])
+learned = pd.concat(trained.history.assign(who=trained.name) for trained in [*boxed, automatic])
 learned.pivot(index="step", columns="who", values="validation_dice").round(3)
 
 # %% [markdown]
@@ -129,12 +125,21 @@ learned.pivot(index="step", columns="who", values="validation_dice").round(3)
 # The other side may learn too: SAM's mask decoder is tuned on the same people (notebook 04 is about how).
 
 # %%
-epochs = 3
-rates = {"learning_rate": learning_rate, "schedule": "cosine", "warm_up": 5, "jitter_px": 3.0}
-length = {"epochs": epochs, "steps_per_epoch": -(-tuning_steps // epochs), "patience": 0}
-short = FineTuneConfig(**rates, **length, slice_step=slice_step, seed=seed)
-tunings = [fine_tune(segmenter, some, validation, short, progress=False) for some in groups]
-tuned = [each.segmenter for each in tunings]
+config = finetuning.FineTuneConfig(
+    epochs=3,
+    steps_per_epoch=int(np.ceil(tuning_steps / 3)),
+    patience=0,
+    learning_rate=learning_rate,
+    schedule="cosine",
+    warm_up=5,
+    slice_step=slice_step,
+    jitter_px=3.0,
+    seed=seed,
+)
+tunings = [
+    finetuning.fine_tune(segmenter, people, validation, config, progress=False) for people in groups
+]
+tuned = [tuning.segmenter for tuning in tunings]
 models = [segmenter, tuned[-1], *boxed, automatic]
 specialists.effort_table([tunings[-1], *boxed, automatic]).round(4)
 
@@ -149,25 +154,31 @@ specialists.effort_table([tunings[-1], *boxed, automatic]).round(4)
 # > **Guess**: who loses most on the way outside?
 
 # %%
-who = list_subjects(dataset, part="test")[:n_test]
-sequence = load_cases(dataset, subjects=who, sequences=[other_sequence])
-anatomy = load_some(other_dataset, n_subjects=n_test)
+sequence = mskseg.load_cases(dataset, subjects=test.subjects, sequences=[other_sequence])
+anatomy = mskseg.load_some(other_dataset, n_subjects=n_test)
 far, near = f"another anatomy ({other_dataset})", f"another sequence ({other_sequence})"
 tests = {"inside": test, near: sequence, far: anatomy}
 
 # %%
-made = {"command": "07_compare_specialists", "segmenter": segmenter, "seed": seed}
-facts = provenance(**made, cases=[*test, *sequence, *anatomy], tuned=models[1:])
-step = {"slice_step": slice_step}
-table = specialists.score_test_sets(models, tests, **step)
-selecting = specialists.score_test_sets(models[:-1], {"validation": validation}, **step)
-write_table(table, tables / "07_inside_outside.csv", provenance=facts)
+facts = mskseg.provenance(
+    command="07_compare_specialists",
+    segmenter=segmenter,
+    cases=[*test, *sequence, *anatomy],
+    tuned=models[1:],
+    seed=seed,
+)
+table = specialists.score_test_sets(models, tests, slice_step=slice_step)
+selecting = specialists.score_test_sets(
+    models[:-1], {"validation": validation}, slice_step=slice_step
+)
+evaluation.write_table(table, tables / "07_inside_outside.csv", provenance=facts)
 
 # %%
-by_set = summarise(table, by=["test_set", "segmenter", "prompt", "box_source"])
+by_set = evaluation.summarise(table, by=["test_set", "segmenter", "prompt", "box_source"])
 means = by_set.pivot(index="segmenter", columns="test_set", values="dice")[list(tests)]
 of_boxes = by_set[by_set["segmenter"] == segmenter.name].set_index("test_set")
-wide = means.T.assign(**{"the box alone": of_boxes["filled_box_dice"]}).T
+wide = means.copy()
+wide.loc["the box alone"] = of_boxes["filled_box_dice"]
 wide.round(3)
 
 # %% alt="Dice of each model inside, on another sequence and on another anatomy, one dot a model"
@@ -194,7 +205,7 @@ display.save_figure(inside_outside, figures / "07_inside_outside.png", provenanc
 # > **Guess**: from how many people on does the specialist overtake the flat line? And the tuned SAM?
 
 # %%
-smaller = [specialists.train_specialist(some, validation, with_box[0]) for some in groups[:-1]]
+smaller = [specialists.train_specialist(people, validation, with_box[0]) for people in groups[:-1]]
 families = {
     f"{segmenter.name}, zero-shot": [segmenter] * len(groups),
     f"{segmenter.name}, tuned": tuned,
@@ -203,9 +214,15 @@ families = {
 
 # %%
 scores = specialists.score_families(families, training_sizes, test, slice_step=slice_step)
-curves = nested_mean(scores, by=["family", "n_train"])
-size_facts = provenance(**made, cases=test, tuned=[*tuned, *smaller, specialist])
-write_table(curves, tables / "07_training_sizes.csv", provenance=size_facts)
+curves = evaluation.nested_mean(scores, by=["family", "n_train"])
+size_facts = mskseg.provenance(
+    command="07_compare_specialists",
+    segmenter=segmenter,
+    cases=test,
+    tuned=[*tuned, *smaller, specialist],
+    seed=seed,
+)
+evaluation.write_table(curves, tables / "07_training_sizes.csv", provenance=size_facts)
 crossed = specialists.crossings(curves, x="n_train", series="family")
 crossed.round(2)
 
@@ -230,20 +247,35 @@ display.save_figure(by_size, figures / "07_training_sizes.png", provenance=size_
 # nnU-Net (Isensee 2021) looks at the data, plans its own network, and trains. It is the package itself, in a process of its own; we give it patch, iterations and the split, and switch mirroring off, because *medial* and *lateral* are labels and a mirrored image would carry the wrong ones. A run that dies is resumed by the same call. A second one gets the filled boxes of the reference, a channel for each label: it is told what a prompted model is told.
 
 # %%
-network = {"length": nnunet_length, "patch": nnunet_patch, "features": nnunet_features}
-asked = [NnunetConfig.short("2d", **network, seed=seed, box_channels=too) for too in (False, True)]
-
-# %%
-place = Path(output, "trainings", "07_compare_specialists")
-keys = [specialists.run_key(train, validation, each) for each in asked]
-run, box_run = [
-    specialists.train_nnunet(train, validation, each, folder=place / key)
-    for each, key in zip(asked, keys, strict=True)
+nnunet_configs = [
+    specialists.NnunetConfig.short(
+        "2d",
+        length=nnunet_length,
+        patch=nnunet_patch,
+        features=nnunet_features,
+        seed=seed,
+        box_channels=box_channels,
+    )
+    for box_channels in (False, True)
 ]
 
 # %%
-told = [tuned[-1], specialist]
-arm_facts = provenance(**made, cases=test, tuned=[*told, run, box_run, automatic])
+place = Path(output, "trainings", "07_compare_specialists")
+run, box_run = [
+    specialists.train_nnunet(
+        train, validation, asked, folder=place / specialists.run_key(train, validation, asked)
+    )
+    for asked in nnunet_configs
+]
+
+# %%
+arm_facts = mskseg.provenance(
+    command="07_compare_specialists",
+    segmenter=segmenter,
+    cases=test,
+    tuned=[tuned[-1], specialist, run, box_run, automatic],
+    seed=seed,
+)
 print(*run.log.read_text(encoding="utf-8").splitlines()[-6:], sep="\n")
 pd.DataFrame(run.history()).set_index("epoch").iloc[:: max(1, nnunet_length[0] // 5)]
 
@@ -251,12 +283,12 @@ pd.DataFrame(run.history()).set_index("epoch").iloc[:: max(1, nnunet_length[0] /
 # **What you see**: the end of the log of the first, and some of its epochs. The *pseudo Dice* is of random patches of the validation people. nnU-Net's own training has 1000 epochs of 250 iterations, many times as many: this shows that the pipeline is right, not what nnU-Net can do.
 
 # %%
-found = run.predict(test)
+predictions = run.predict(test)
 case = test[0]
-probabilities = found.probabilities(case.name)
-assert found.label_maps[case.name].shape == case.image.shape == probabilities.shape[1:]
-assert np.allclose(found.label_maps[case.name].affine, case.image.affine)
-print(found, "background and", len(found.labels), "labels:", probabilities.shape)
+probabilities = predictions.probabilities(case.name)
+assert predictions.label_maps[case.name].shape == case.image.shape == probabilities.shape[1:]
+assert np.allclose(predictions.label_maps[case.name].affine, case.image.affine)
+print(predictions, "background and", len(predictions.labels), "labels:", probabilities.shape)
 
 # %% [markdown]
 # ## Close the leak
@@ -266,12 +298,14 @@ print(found, "background and", len(found.labels), "labels:", probabilities.shape
 # > **Guess**: how much of SAM's lead is left when its boxes come from nnU-Net?
 
 # %%
-alone = [(run, found), (automatic, automatic.segment(test, progress=False))]
-boxes_given = [(box_run, box_run.predict(test))]
 everything = specialists.score_arms(
-    test, prompted=told, automatic=alone, informed=boxes_given, slice_step=volume_step
+    test,
+    prompted=[tuned[-1], specialist],
+    automatic=[(run, predictions), (automatic, automatic.segment(test, progress=False))],
+    informed=[(box_run, box_run.predict(test))],
+    slice_step=volume_step,
 )
-write_table(everything, tables / "07_arms.csv", provenance=arm_facts)
+evaluation.write_table(everything, tables / "07_arms.csv", provenance=arm_facts)
 arms = specialists.arm_means(everything)
 arms.set_index(["told", "arm"]).round(3)
 
@@ -297,19 +331,19 @@ display.save_figure(fair, figures / "07_arms.png", provenance=arm_facts)
 # Look at one slice of the first person.
 
 # %% alt="One slice: reference, SAM with reference boxes, SAM with the boxes of nnU-Net, and nnU-Net alone"
-full = fullest_slice(case)
-plans = {
-    "boxes of the reference": tight,
-    "boxes of nnU-Net": SpecialistBox(found.label_maps, run.name),
+fullest = mskseg.fullest_slice(case)
+nnunet_boxes = prompts.SpecialistBox(predictions.label_maps, run.name)
+with_own_boxes = evaluation.predict_slice(tuned[-1], case, fullest, prompts.OracleBox())
+with_nnunet_boxes = evaluation.predict_slice(tuned[-1], case, fullest, nnunet_boxes)
+by_nnunet = predictions.label_maps[case.name].slice(fullest.plane, fullest.index)
+masks = {
+    "reference": {k: fullest.label_map == k for k in predictions.labels},
+    "SAM, boxes of the reference": {k: sam.prediction for k, sam in with_own_boxes.items()},
+    "SAM, boxes of nnU-Net": {k: sam.prediction for k, sam in with_nnunet_boxes.items()},
+    "nnU-Net alone": {k: by_nnunet == k for k in predictions.labels},
 }
-by_nnunet = found.label_maps[case.name].slice(full.plane, full.index)
-masks = {"reference": {k: full.label_map == k for k in found.labels}}
-for title, plan in plans.items():
-    answers = predict_slice(tuned[-1], case, full, plan)
-    masks[f"SAM, {title}"] = {k: each.prediction for k, each in answers.items()}
-masks["nnU-Net alone"] = {k: by_nnunet == k for k in found.labels}
-title = f"{case.name}, slice {full.index}: what becomes of a box around a mistake"
-panels = specialists.outlines_beside(full, masks, labels=found.labels, title=title)
+title = f"{case.name}, slice {fullest.index}: what becomes of a box around a mistake"
+panels = specialists.outlines_beside(fullest, masks, labels=predictions.labels, title=title)
 display.save_figure(panels[0], figures / "07_one_slice.png", provenance=arm_facts)
 
 # %% [markdown]
@@ -321,9 +355,7 @@ display.save_figure(panels[0], figures / "07_one_slice.png", provenance=arm_fact
 
 # %%
 try:
-    specialists.checked_probabilities(
-        probabilities * 0.9, shape=probabilities.shape, what=case.name
-    )
+    evaluation.checked_probabilities(probabilities * 0.9, shape=probabilities.shape, what=case.name)
 except mskseg.InputError as error:
     assert "expected 1" in str(error)
     print(error)
@@ -332,7 +364,7 @@ else:
 
 # %%
 try:
-    specialists.train_specialist(train, train[:1], SpecialistConfig(steps=1))
+    specialists.train_specialist(train, train[:1], specialists.SpecialistConfig(steps=1))
 except mskseg.InputError as error:
     assert "in train and in validation" in str(error)
     print(error)
@@ -342,17 +374,17 @@ else:
 # %% [markdown]
 # ### Exercise 1: lose a case (5 minutes)
 #
-# Somebody's nnU-Net crashed on the first test person. What becomes of its mean if that person is dropped, and what if the person counts? *Hint: take a copy of `found.label_maps` without `case.name`; `score_label_maps` counts what is missing.*
+# Somebody's nnU-Net crashed on the first test person. What becomes of its mean if that person is dropped, and what if the person counts? *Hint: take a copy of `predictions.label_maps` without `case.name`; `score_label_maps` counts what is missing.*
 
 # %% tags=["exercise"]
-left = dict(found.label_maps)  # remove the first person from it
-crashed = score_label_maps(run, test, left, **coarse)
-summarise(crashed)[["dice", "n_subjects", "n_pairs", "n_missing"]].round(3)
+left = dict(predictions.label_maps)  # remove the first person from it
+crashed = evaluation.score_label_maps(run, test, left, slice_step=volume_step, progress=False)
+evaluation.summarise(crashed)[["dice", "n_subjects", "n_pairs", "n_missing"]].round(3)
 
 # %% tags=["solution"] jupyter={"source_hidden": true}
-survivors = {key: label_map for key, label_map in found.label_maps.items() if key != case.name}
-counted = score_label_maps(run, test, survivors, **coarse)
-summarise(counted)[["dice", "n_subjects", "n_pairs", "n_missing"]].round(3)
+survivors = {name: found for name, found in predictions.label_maps.items() if name != case.name}
+counted = evaluation.score_label_maps(run, test, survivors, slice_step=volume_step, progress=False)
+evaluation.summarise(counted)[["dice", "n_subjects", "n_pairs", "n_missing"]].round(3)
 
 # %% [markdown]
 # **Discussion**: dropped, a crash costs nothing and may even raise the mean, if the hard case crashed. Counted as an empty mask it scores 0, and `n_missing` says why the mean fell. Both numbers are wrong in their way; only the second cannot be won by failing.
@@ -362,15 +394,24 @@ summarise(counted)[["dice", "n_subjects", "n_pairs", "n_missing"]].round(3)
 # nnU-Net's boxes are as tight as its mistakes. Does SAM do better if they are a little wider? One person is enough to see what happens. *Hint: `SpecialistBox(..., margin_px=2)`.*
 
 # %% tags=["exercise"]
-wider = SpecialistBox(found.label_maps, run.name)  # give it a margin
-one = test.where(subject=case.subject)
-widened = volume_table(score_cases(tuned[-1], one, prompts=wider, **coarse))
-nested_mean(widened, by=["box_source"], values=["volume_dice"]).round(3)
+wider = prompts.SpecialistBox(predictions.label_maps, run.name)  # give it a margin
+first_person = test.where(subject=case.subject)
+widened = evaluation.score_cases(
+    tuned[-1], first_person, prompts=wider, slice_step=volume_step, progress=False
+)
+volumes = evaluation.volume_table(widened)
+evaluation.nested_mean(volumes, by=["box_source"], values=["volume_dice"]).round(3)
 
 # %% tags=["solution"] jupyter={"source_hidden": true}
-margins = [SpecialistBox(found.label_maps, run.name, margin_px=margin) for margin in (0, 2, 4)]
-with_margin = volume_table(score_cases(tuned[-1], one, prompts=margins, **coarse))
-nested_mean(with_margin, by=["box_source"], values=["volume_dice"]).round(3)
+margins = [
+    prompts.SpecialistBox(predictions.label_maps, run.name, margin_px=margin)
+    for margin in (0, 2, 4)
+]
+with_margin = evaluation.score_cases(
+    tuned[-1], first_person, prompts=margins, slice_step=volume_step, progress=False
+)
+volumes_with_margin = evaluation.volume_table(with_margin)
+evaluation.nested_mean(volumes_with_margin, by=["box_source"], values=["volume_dice"]).round(3)
 
 # %% [markdown]
 # **Discussion**: a margin helps where nnU-Net cut something off and hurts where its box was right. Choosing it on the test people would be a leak of its own; the validation people are there for that.
@@ -378,9 +419,9 @@ nested_mean(with_margin, by=["box_source"], values=["volume_dice"]).round(3)
 # ## Take-aways
 
 # %%
-on_validation = summarise(selecting, by=["segmenter"]).set_index("segmenter")["dice"]
-chosen, told_inside = on_validation.idxmax(), means.loc[on_validation.index, "inside"]
-higher = int((told_inside > told_inside[chosen]).sum())
+on_validation = evaluation.summarise(selecting, by=["segmenter"]).set_index("segmenter")["dice"]
+chosen, inside = on_validation.idxmax(), means.loc[on_validation.index, "inside"]
+higher = int((inside > inside[chosen]).sum())
 efforts = specialists.effort_table([tunings[-1], specialist, automatic, run, box_run])
 steps_of = "; ".join(f"{who} {n}" for who, n in efforts["steps"].items())
 only_found = volume[f"{run.name} alone"]
@@ -388,7 +429,7 @@ kind = "a miniature, not a published model" if segmenter.miniature else "a publi
 listed = "; ".join(f"{arm} {value:.2f}" for arm, value in volume.items())
 Markdown(f"""SAM here is {segmenter.name}, {kind}; every specialist is small and trained for few steps.
 
-- Of the models that get boxes, **{chosen}** is best on the validation people ({on_validation[chosen]:.2f}), who also selected each model's step. On the test people inside it has {told_inside[chosen]:.2f} (the box alone: {wide.loc["the box alone", "inside"]:.2f}), where {higher} of the other {len(told_inside) - 1} are higher.
+- Of the models that get boxes, **{chosen}** is best on the validation people ({on_validation[chosen]:.2f}), who also selected each model's step. On the test people inside it has {inside[chosen]:.2f} (the box alone: {wide.loc["the box alone", "inside"]:.2f}), where {higher} of the other {len(inside) - 1} are higher.
 - Steps of training: {steps_of}; what a step sees differs (see the table of efforts).
 - From inside to {other_dataset}, {specialist.name} goes from {means.loc[specialist.name, "inside"]:.2f} to {means.loc[specialist.name, far]:.2f}, zero-shot {segmenter.name} from {means.loc[segmenter.name, "inside"]:.2f} to {means.loc[segmenter.name, far]:.2f}, and the box alone from {wide.loc["the box alone", "inside"]:.2f} to {wide.loc["the box alone", far]:.2f}.
 - Of {len(crossed)} pairs of curves over {min(training_sizes)} to {max(training_sizes)} people, {n_crossed} cross.
@@ -402,7 +443,7 @@ Markdown(f"""SAM here is {segmenter.name}, {kind}; every specialist is small and
 # - Miniatures throughout: a small SAM, specialists of minutes, an nnU-Net with a fraction of its iterations. None of the distances here is evidence about Ma's or Casali's models.
 # - Inside and outside are drawn by one generator; that specialists fall outside is partly our construction.
 # - One seed, few people. Differences as small as those that Casali reports need many more of both (notebook 08).
-# - Only nnU-Net 2-D runs here; `NnunetConfig("3d_fullres")` runs the other one, and `mskseg_studies.specialists.nnunet.importing` reads results of a run done elsewhere.
+# - Only nnU-Net 2-D runs here; `NnunetConfig("3d_fullres")` runs the other one, and `specialists.import_predictions` reads results of a run done elsewhere.
 # - Volume Dice with reference boxes still hides that nobody asks a prompted model about slices without the structure.
 
 # %% [markdown]

@@ -15,45 +15,32 @@
 # %% [markdown]
 # # Quantify the uncertainty of a segmentation
 #
-# When a model is wrong, does it know, and can a reader who checks only what it doubts make up for it?
+# When a model is wrong, does it know, and can a reader who checks only what it is unsure of make up for it?
 #
 # *About 5 minutes on two CPU cores, seconds on a GPU · built-in thighs with fatty infiltration, or any data set with a reference · previous notebook: 07_compare_specialists*
 
 # %% [markdown]
-# **What you will do**: measure accuracy and calibration of two zero-shot models, a tuned one and an ensemble of it, at three grades of fatty infiltration, and find out whether their doubt is worth anything.
+# **What you will do**: measure accuracy and calibration of two zero-shot models, a tuned one and an ensemble of it, at three grades of fatty infiltration, and find out what their uncertainty is worth.
 #
 # **What you will learn**
 # - to turn box-prompted masks into one map of probabilities, and to say what that rule assumes
 # - to compute an expected calibration error, and to make it look far better without changing the model
 # - to split uncertainty into what the image leaves open and what the model does not know
 # - to compare two models on a handful of people, with a margin named before looking
-# - to turn doubt into work: which outlines should a reader correct first?
+# - to turn uncertainty into work: which outlines should a reader correct first?
 #
 # **What you need**: notebooks 03 and 04. No GPU, no internet.
 
 # %%
-from dataclasses import replace
-from itertools import chain, product
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from IPython import display as ipython
 from IPython.display import Markdown
 
 import mskseg
-from mskseg import display, evaluation
-from mskseg.evaluation.tables import write_table
-from mskseg.finetuning.config import FineTuneConfig
-from mskseg.models.embeddings import EmbeddingCache
-from mskseg.prompts.plans import NeighbourBox, OracleBox, SpecialistBox
-from mskseg.provenance import provenance
-from mskseg_studies import published, uncertainty
-from mskseg_studies.specialists.nnunet.config import NnunetConfig
-from mskseg_studies.specialists.nnunet.running import run_key, train_nnunet
-from mskseg_studies.uncertainty.ensemble_tuning import tune_ensemble
-from mskseg_studies.uncertainty.infiltration import fat_by_grade, load_muscles
-from mskseg_studies.uncertainty.prompted_maps import PromptedMaps
+from mskseg import display, evaluation, finetuning, prompts
+from mskseg_studies import uncertainty
 
 # %% tags=["parameters"]
 dataset = "phantom_infiltrated_thigh"  # of the manifest; other data sets have no grades
@@ -78,13 +65,25 @@ results = "../results"  # folder with results of runs done elsewhere, if there a
 output = "../output"  # folder for the tables and the figures
 
 # %%
-cache = EmbeddingCache()  # shared: members that were tuned in the decoder have one encoder
-segmenters = [mskseg.load_segmenter(name, cache=cache) for name in models]
-segmenter, plans = segmenters[0], [OracleBox(), NeighbourBox()]
+segmenters = [mskseg.load_segmenter(name) for name in models]
+segmenter = segmenters[0]
+tight, neighbour = prompts.OracleBox(), prompts.NeighbourBox()
 tables, figures = Path(output, "tables"), Path(output, "figures")
-rates = {"learning_rate": learning_rate, "schedule": "cosine", "slices_per_step": 2}
-short = {"epochs": 3, "patience": 0, "steps_per_epoch": -(-steps // 3), "warm_up": 10}
-config = FineTuneConfig(jitter_px=jitter_px, slice_step=slice_step, **rates, **short)
+configs = [
+    finetuning.FineTuneConfig(
+        mode=mode,
+        epochs=3,
+        steps_per_epoch=int(np.ceil(steps / 3)),
+        patience=0,
+        learning_rate=learning_rate,
+        schedule="cosine",
+        warm_up=10,
+        slices_per_step=2,
+        slice_step=slice_step,
+        jitter_px=jitter_px,
+    )
+    for mode in modes
+]
 print(f"mskseg {mskseg.__version__}, {segmenters}, {segmenter.device}, seed {seed}")
 
 # %% [markdown]
@@ -96,11 +95,13 @@ print(f"mskseg {mskseg.__version__}, {segmenters}, {segmenter.device}, seed {see
 
 # %%
 parts = {"train": n_train, "validation": n_validation, "test": n_test}
-muscles = load_muscles(dataset, parts, left_out=left_out)
-everyone = muscles["test"]
-labels = list(everyone.tissues)
-assert not set.intersection(*(set(each.subjects) for each in muscles.values()))
-{part: [case.severity for case in each] for part, each in muscles.items()}
+muscles = uncertainty.load_muscles(dataset, parts, left_out=left_out)
+train, validation, test = muscles["train"], muscles["validation"], muscles["test"]
+labels = list(test.tissues)
+assert len({*train.subjects, *validation.subjects, *test.subjects}) == sum(
+    len(cases.subjects) for cases in muscles.values()
+)
+{part: [case.severity for case in cases] for part, cases in muscles.items()}
 
 # %% [markdown]
 # ## Look at the fat
@@ -110,25 +111,24 @@ assert not set.intersection(*(set(each.subjects) for each in muscles.values()))
 # > **Guess**: in which grade will a model find the borders between muscles hardest?
 
 # %% alt="One slice of each grade of infiltration, and below it the fat fraction of each pixel"
-looks = fat_by_grade(everyone)
-fat_panels = uncertainty.fat_page(looks)
+fat_panels = uncertainty.fat_page(uncertainty.fat_by_grade(test))
 
 # %% [markdown]
 # **What you see**: above the T1-weighted image that the models get, where fat is bright; below the fat fraction, from 0 (dark) to 1 (bright), white in air.
 #
 # ## Make one map of many masks
 #
-# A box-prompted model answers one muscle at a time, and its answers may overlap. Calibration needs one distribution per pixel. **Our rule**: per muscle the largest logit over its boxes; a background logit of 0; softmax over all. With one muscle it gives the model's own probability back.
+# A box-prompted model segments one muscle at a time, and its masks may overlap. Calibration needs one distribution per pixel. **Our rule**: per muscle the largest logit over its boxes; a background logit of 0; softmax over all. With one muscle it gives the model's own probability back.
 #
-# A muscle that got no box on a slice has no answer: its logit is held at a floor of one in a million, since minus infinity would make the NLL infinite. Those pixels are *counted* (`n_clipped`), and so are those of the reference outside every box of their muscle (`n_unprompted`).
+# A muscle that got no box on a slice has no mask: its logit is held at a floor of one in a million, since minus infinity would make the NLL infinite. Those pixels are *counted* (`n_clipped`), and so are those of the reference outside every box of their muscle (`n_unprompted`).
 #
 # ### Pitfall: masks side by side are no distribution
 #
-# Stack the raw answers and take the largest, and you get a label map that looks right. As probabilities they are not.
+# Stack the raw masks and take the largest, and you get a label map that looks right. As probabilities they are not.
 
 # %%
-zero_shot = PromptedMaps(segmenter, OracleBox(), labels=labels)
-first = next(zero_shot.slices(everyone[0]))
+zero_shot = uncertainty.PromptedMaps(segmenter, tight, labels=labels)
+first = next(zero_shot.slices(test[0]))
 assert np.allclose(first.members.sum(axis=1), 1, atol=1e-4)
 raw = np.stack([np.ones(first.case_slice.image.shape), *first.members[0, 1:]])
 try:
@@ -149,20 +149,28 @@ else:
 # > **Guess**: will the ensemble gain more in Dice or in calibration?
 
 # %%
-couple = muscles["train"], muscles["validation"]
-quiet = {"seeds": seeds, "cache": cache, "progress": False}
-tuned = [
-    tune_ensemble(start, *couple, replace(config, mode=mode), **quiet)
-    for start, mode in product(segmenters[:n_tuned], modes)
+tunings = [
+    uncertainty.tune_ensemble(start, train, validation, config, seeds=seeds, progress=False)
+    for start in segmenters[:n_tuned]
+    for config in configs
 ]
-asked_for = [NnunetConfig.short(kind, **nnunet, seed=each) for kind, each in nnunet_runs]
-place = Path(output, "trainings", "08_quantify_uncertainty")
-runs = [train_nnunet(*couple, it, folder=place / run_key(*couple, it)) for it in asked_for]
-predicted = {run.name: [] for run in runs}
-for run in runs:
-    predicted[run.name].append(run.predict(everyone))
-print(*chain.from_iterable(tuned), *predicted, sep="\n")
+print(*(result for ensemble in tunings for result in ensemble), sep="\n")
 
+# %%
+place = Path(output, "trainings", "08_quantify_uncertainty")
+runs, predictions = [], {}
+for kind, run_seed in nnunet_runs:
+    asked = uncertainty.NnunetConfig.short(
+        kind,
+        length=nnunet["length"],
+        patch=nnunet["patch"],
+        features=nnunet["features"],
+        seed=run_seed,
+    )
+    folder = place / uncertainty.run_key(train, validation, asked)
+    runs.append(uncertainty.train_nnunet(train, validation, asked, folder=folder))
+    predictions.setdefault(runs[-1].name, []).append(runs[-1].predict(test))
+print(*predictions, sep="\n")
 
 # %% [markdown]
 # ## Measure everything at once
@@ -172,47 +180,68 @@ print(*chain.from_iterable(tuned), *predicted, sep="\n")
 # And one source more, under jittered oracle boxes: how much does the answer depend on where the box was drawn?
 
 # %%
-groups = [[result.segmenter for result in results] for results in tuned]
-alike = [(each, f"{each[0].name}, ensemble of {len(each)}") for each in groups]
-kinds = [(each, each.name) for each in [*segmenters, *(group[0] for group in groups)]] + alike
-trained, name_all = alike[0]  # of these the text speaks
-name_one = trained[0].name
-prompted = list(product(plans, kinds))
-for finder, answers in predicted.items():
-    boxes_of = SpecialistBox(answers[0].label_maps, source=finder)
-    prompted += product([boxes_of], [(trained[0], name_one), (trained, name_all)])
-sources = [PromptedMaps(of, plan, labels=labels, name=name) for plan, (of, name) in prompted]
-for finder, answers in predicted.items():
-    sources.append(uncertainty.VolumeMaps(finder, answers[0], labels=labels))
-    if len(answers) > 1:
-        together = f"{finder}, ensemble of {len(answers)}"
-        sources.append(uncertainty.VolumeMaps(together, answers, labels=labels))
-draws = [OracleBox(jitter_px=jitter_px, seed=seed + k) for k in range(len(seeds))]
-jittered = PromptedMaps(trained[0], draws, labels=labels, name=name_one)
+members = [[result.segmenter for result in ensemble] for ensemble in tunings]
+trained = members[0]  # of these the text speaks
+name_one, name_all = trained[0].name, f"{trained[0].name}, ensemble of {len(trained)}"
+alone = [*segmenters, *(ensemble[0] for ensemble in members)]
+prompted = [(each, each.name) for each in alone]
+prompted += [(group, f"{group[0].name}, ensemble of {len(group)}") for group in members]
+sources = [
+    uncertainty.PromptedMaps(model, plan, labels=labels, name=name)
+    for plan in (tight, neighbour)
+    for model, name in prompted
+]
 
 # %%
-asked = {"slice_step": 2 * slice_step, "seed": seed}
-fitted = uncertainty.temperatures_of(sources[: len(kinds)], muscles["validation"], **asked)
-how = {"slice_step": slice_step, "band_mm": band_mm, "progress": False}
-measured = uncertainty.measure_uncertainty(sources, everyone, temperatures=fitted, **how)
-moved = uncertainty.measure_uncertainty([jittered], everyone, **how)
-told = {"segmenter": segmenter, "cases": list(everyone), "seed": seed}
-others = [*segmenters[1:], *chain(*groups), *runs]  # an ensemble is its members
-facts = provenance(command="08_quantify_uncertainty", tuned=others, **told)
-write_table(measured.cases, tables / "08_uncertainty.csv", provenance=facts)
-main = measured.select().cases
+for finder, volumes in predictions.items():
+    boxes = prompts.SpecialistBox(volumes[0].label_maps, source=finder)
+    for model, name in ((trained[0], name_one), (trained, name_all)):
+        sources.append(uncertainty.PromptedMaps(model, boxes, labels=labels, name=name))
+for finder, volumes in predictions.items():
+    sources.append(uncertainty.VolumeMaps(finder, volumes[0], labels=labels))
+    if len(volumes) > 1:
+        together = f"{finder}, ensemble of {len(volumes)}"
+        sources.append(uncertainty.VolumeMaps(together, volumes, labels=labels))
+draws = [prompts.OracleBox(jitter_px=jitter_px, seed=seed + k) for k in range(len(seeds))]
+jittered = uncertainty.PromptedMaps(trained[0], draws, labels=labels, name=name_one)
+
+# %%
+temperatures = uncertainty.temperatures_of(
+    sources[: len(prompted)], validation, slice_step=2 * slice_step, seed=seed
+)
+measured = uncertainty.measure_uncertainty(
+    sources,
+    test,
+    temperatures=temperatures,
+    slice_step=slice_step,
+    band_mm=band_mm,
+    progress=False,
+)
+moved = uncertainty.measure_uncertainty(
+    [jittered], test, slice_step=slice_step, band_mm=band_mm, progress=False
+)
+
+# %%
+facts = mskseg.provenance(
+    command="08_quantify_uncertainty",
+    segmenter=segmenter,
+    cases=list(test),
+    seed=seed,
+    tuned=[*segmenters[1:], *(model for ensemble in members for model in ensemble), *runs],
+)
+evaluation.write_table(measured.cases, tables / "08_uncertainty.csv", provenance=facts)
+unscaled = measured.select().cases
 scores = ["dice", "ece_foreground", "ece_band", "nll", "brier", "n_clipped", "n_unprompted"]
-overall = uncertainty.average_subjects(main, by=["arm", "model"], values=scores)
+overall = uncertainty.average_subjects(unscaled, by=["arm", "model"], values=scores)
 overall.round(3)
 
 # %%
-drift = overall.loc[plans[1].box_source] - overall.loc[plans[0].box_source]
+drift = overall.loc[neighbour.box_source] - overall.loc[tight.box_source]
 finder_name = runs[0].name
-alone = overall.loc[("no box", finder_name)]
-boxed = overall.loc[(finder_name, name_all)]
+by_itself, boxed = overall.loc[("no box", finder_name)], overall.loc[(finder_name, name_all)]
 Markdown(f"""
 - With boxes that followed the prediction, {(drift["dice"] < 0).sum()} of {len(drift)} models are less accurate than with the reference's (Dice {drift["dice"].mean():+.3f} on average) and {(drift["ece_foreground"] > 0).sum()} less honest (ECE of the foreground {drift["ece_foreground"].mean():+.3f}).
-- {finder_name} alone has a Dice of {alone["dice"]:.3f} and an ECE of {alone["ece_foreground"]:.3f}; boxes around what it found give the tuned ensemble {boxed["dice"]:.3f} and {boxed["ece_foreground"]:.3f}.
+- {finder_name} alone has a Dice of {by_itself["dice"]:.3f} and an ECE of {by_itself["ece_foreground"]:.3f}; boxes around what it found give the tuned ensemble {boxed["dice"]:.3f} and {boxed["ece_foreground"]:.3f}.
 """)
 
 # %% [markdown]
@@ -229,10 +258,14 @@ Markdown(f"""
 # %%
 elsewhere = evaluation.committed_results(results, "08_uncertainty.csv")
 longer = uncertainty.average_committed(elsewhere, values=scores)
-ipython.display(longer[["n_subjects", *scores[:4]]].round(3))
-oracle = measured.select(arm=plans[0].box_source)
-by = {"by": ["severity", "model"], "values": ["dice", "ece_foreground"]}
-published.beside_casali(uncertainty.average_subjects(oracle.cases, **by)).round(3)
+longer[["n_subjects", *scores[:4]]].round(3)
+
+# %%
+oracle = measured.select(arm=tight.box_source)
+by_grade = uncertainty.average_subjects(
+    oracle.cases, by=["severity", "model"], values=["dice", "ece_foreground"]
+)
+uncertainty.beside_casali(by_grade).round(3)
 
 # %% [markdown]
 # **What you see**: in the first table find the fair pairs, each nnU-Net alone and the tuned model with *its* boxes, and look at the Dice of the nnU-Nets before anything else: with 500 iterations the one in 3-D is hardly trained, so its low ECE is worth nothing and no claim follows from beating it (notebook 09 says so). Then compare the gap between two arms of one prompted model with the gaps between prompted models in one arm: in Dice, and in ECE. In the second ours, then the study's abstract (group sizes, the definition of its ECE and, for the ECE, the model that SAM is compared with are not stated there). Only directions can be set side by side.
@@ -240,17 +273,18 @@ published.beside_casali(uncertainty.average_subjects(oracle.cases, **by)).round(
 # With so few people a grade, no difference between groups means anything. Between *models* more can be said, since they saw the same people: resample the **paired** differences of all of them. The margin was a parameter, named before looking.
 
 # %%
-others_tuned = [(group[0].name, name_one) for group in groups[1:]]  # another start or mode
+others_tuned = [(group[0].name, name_one) for group in members[1:]]  # another start or mode
 pairs = [(name_all, name_one), (name_one, models[0]), tuple(models), *others_tuned]
-judged = [(oracle.cases, pairs)]
-for finder in predicted:
-    fair = [measured.select(arm=arm).cases for arm in (finder, "no box")]
-    judged.append((pd.concat(fair), [(name_all, finder)]))
+comparisons = [(oracle.cases, pairs)]
+for name in predictions:
+    fair = [measured.select(arm=arm).cases for arm in (name, "no box")]
+    comparisons.append((pd.concat(fair), [(name_all, name)]))
 compared = pd.concat(
-    evaluation.compare_models(table, which, value=value, margin=margin, seed=seed)
-    for value, (table, which) in product(("dice", "ece_foreground"), judged)
+    evaluation.compare_models(table, models_of, value=value, margin=margin, seed=seed)
+    for value in ("dice", "ece_foreground")
+    for table, models_of in comparisons
 )
-write_table(compared, tables / "08_compared.csv", provenance=facts)
+evaluation.write_table(compared, tables / "08_compared.csv", provenance=facts)
 compared.round(4)
 
 # %% [markdown]
@@ -262,8 +296,9 @@ compared.round(4)
 
 # %% tags=["exercise"]
 my_margin = margin  # replace: try 0.005, 0.002, 0.001
-mine = {"value": "dice", "margin": my_margin, "seed": seed}
-evaluation.compare_models(oracle.cases, pairs[:1], **mine)["verdict"].item()
+evaluation.compare_models(oracle.cases, pairs[:1], value="dice", margin=my_margin, seed=seed)[
+    "verdict"
+].item()
 
 # %% tags=["solution"] jupyter={"source_hidden": true}
 interval = compared.query("value == 'dice'").iloc[0][["low", "high"]].astype(float)
@@ -279,11 +314,11 @@ print(f"any margin above {smallest:.4f}, the interval's farther end (nan: too fe
 
 # %% alt="Reliability diagrams of the models for each grade, foreground pixels, with oracle boxes"
 shown = oracle.select(model=[*models, name_one, name_all])  # a longer run has more
-eces = overall.loc[plans[0].box_source, "ece_foreground"]
+eces = overall.loc[tight.box_source, "ece_foreground"]
 best = f"{eces.idxmin()} is the most honest of all (ECE {eces.min():.3f})"
 reliability = uncertainty.reliability_charts(shown.bins, title=f"Foreground, oracle boxes: {best}")
 display.save_figure(reliability[0], figures / "08_reliability.png", provenance=facts)
-both = measured.select(arm=plans[0].box_source, scaled=None).cases
+both = measured.select(arm=tight.box_source, scaled=None).cases
 regions = ["temperature", "ece_top_label", "ece_foreground", "ece_band", "nll", "dice"]
 honest = uncertainty.average_subjects(both, by=["model", "scaled"], values=regions)
 honest.round(4)
@@ -329,39 +364,40 @@ spread = pd.concat([ensemble.cases, moved.cases])
 uncertainty.average_subjects(spread, by=["arm", "model"], values=parts_of).round(4)
 
 # %% alt="Wrong pixels of a slice beside maps of the ensemble's entropy and its two parts"
-outlines = ensemble.select(arm=plans[0].box_source).outlines
+outlines = ensemble.select(arm=tight.box_source).outlines
 subject, index = outlines.groupby(["subject", "slice"])["uncertainty"].mean().idxmax()
-hardest = everyone.where(subject=subject)[0]
-one_slice = PromptedMaps(trained, plans[0], labels=labels).at(hardest, index, step=slice_step)
-maps = uncertainty.uncertainty_maps(one_slice)
-display.save_figure(maps[0], figures / "08_maps.png", provenance=facts)
+hardest = test.where(subject=subject)[0]
+of_ensemble = uncertainty.PromptedMaps(trained, tight, labels=labels)
+slice_maps = of_ensemble.at(hardest, index, step=slice_step)
+map_axes = uncertainty.uncertainty_maps(slice_maps)
+display.save_figure(map_axes[0], figures / "08_maps.png", provenance=facts)
 
 # %% [markdown]
-# **What you see**: the slice that the ensemble doubts most. Compare the last two maps and the columns of the table. What is called aleatoric here is what members with one common start agree to be unsure about; it is no proof that more training would not help. With jittered boxes (the last row of the table) the "epistemic" column is what the *prompt* decides.
+# **What you see**: the slice that the ensemble is least sure of. Compare the last two maps and the columns of the table. What is called aleatoric here is what members with one common start agree to be unsure about; it is no proof that more training would not help. With jittered boxes (the last row of the table) the "epistemic" column is what the *prompt* decides.
 #
-# ## Ask whether doubt finds errors
+# ## Ask whether uncertainty finds errors
 #
 # > **Guess**: a wrong pixel and a right one, both in the foreground: how often is the wrong one the more uncertain?
 
 # %% alt="Part of wrong pixels among the most certain ones, for each model, with oracle boxes"
 risk_axes = uncertainty.risk_coverage_chart(shown.curves)
 display.save_figure(risk_axes, figures / "08_risk_coverage.png", provenance=facts)
-found = uncertainty.average_subjects(main, by=["arm", "model"], values=["auroc"])
-ranks = uncertainty.doubt_and_error(main).set_index(["arm", "model"])
-found.join(ranks[["spearman", "by_chance"]]).round(3)
+aurocs = uncertainty.average_subjects(unscaled, by=["arm", "model"], values=["auroc"])
+ranks = uncertainty.entropy_and_dice(unscaled).set_index(["arm", "model"])
+aurocs.join(ranks[["spearman", "by_chance"]]).round(3)
 
 # %% [markdown]
-# **What you see**: `auroc` 0.5 would be no help, 1 perfect. `spearman` asks the same of whole people: is the one with more entropy the one with the lower Dice (rho near -1)? `by_chance` says how often a rho as far from 0 comes where doubt and error have nothing to do with each other; and among so many rows some small ones come anyway.
+# **What you see**: `auroc` 0.5 would be no help, 1 perfect. `spearman` asks the same of whole people: is the one with more entropy the one with the lower Dice (rho near -1)? `by_chance` says how often a rho as far from 0 comes where uncertainty and error have nothing to do with each other; and among so many rows some small ones come anyway.
 #
-# SAM has one more opinion, its **predicted IoU**. MedSAM and our tuned models never learned it.
+# SAM has one more estimate of its own, the **predicted IoU**. MedSAM and our tuned models never learned it.
 
 # %% alt="Reliability of SAM's predicted IoU for each grade: predicted against reached"
-opinion_axes = uncertainty.opinion_charts(shown.outlines)
+iou_axes = uncertainty.predicted_iou_charts(shown.outlines)
 
 # %% [markdown]
-# **What you see**: as before, with masks in place of pixels. A flat line means that the opinion hardly tells a good mask from a bad one.
+# **What you see**: as before, with masks in place of pixels. A flat line means that the estimate hardly tells a good mask from a bad one.
 #
-# ## Refer the doubtful to a reader
+# ## Refer the uncertain outlines to a reader
 #
 # A reader corrects the least certain outlines (one muscle on one slice), the model keeps the rest.
 
@@ -369,37 +405,38 @@ opinion_axes = uncertainty.opinion_charts(shown.outlines)
 referred = uncertainty.referral_curves(ensemble.outlines)
 referral_axes = uncertainty.referral_chart(referred)
 display.save_figure(referral_axes, figures / "08_referral.png", provenance=facts)
-missed = pd.DataFrame({arm: each.iloc[0] for arm, each in referred.items()}).T
+missed = pd.DataFrame({arm: curve.iloc[0] for arm, curve in referred.items()}).T
 missed[["n", "n_not_predicted"]].astype(int).rename_axis("arm")
 
 # %% [markdown]
-# **What you see**: each field lies between correcting at random (its lower edge) and correcting by the true Dice, which nobody knows. The closer to the upper edge, the better doubt chooses; a line below its field chooses worse than chance.
+# **What you see**: each field lies between correcting at random (its lower edge) and correcting by the true Dice, which nobody knows. The closer to the upper edge, the better uncertainty chooses; a line below its field chooses worse than chance.
 #
-# All three choose among the same `n` outlines. A muscle of which *nothing* was predicted (`n_not_predicted`) is in none of them: there is no pixel to doubt, and that it should be there only the reference knows. A strategy that sent these to the reader first would use the answer. So doubt, however good, finds wrong outlines and no missing ones.
+# All three choose among the same `n` outlines. A muscle of which *nothing* was predicted (`n_not_predicted`) is in none of them: there is no pixel to be unsure of, and that it should be there only the reference knows. A strategy that sent these to the reader first would use the answer. So uncertainty, however good, finds wrong outlines and no missing ones.
 
 # %% alt="One slice for a reader: the proposal with its doubtful pixels, and what was wrong in fact"
-all_boxes = np.concatenate(list(one_slice.boxes.values()))
-frame = display.frame_around(all_boxes, shape=one_slice.case_slice.image.shape, margin=0.05)
-page = uncertainty.reading_page(one_slice, tissues=everyone.tissues, zoom_xyxy=frame)
+all_boxes = np.concatenate(list(slice_maps.boxes.values()))
+frame = display.frame_around(all_boxes, shape=slice_maps.case_slice.image.shape, margin=0.05)
+page = uncertainty.reading_page(slice_maps, tissues=test.tissues, zoom_xyxy=frame)
 display.save_figure(page[0], figures / "08_reading.png", provenance=facts)
 
 # %% [markdown]
 # ## Take-aways
 
 # %%
-with_all, drifting = (overall.loc[(plan.box_source, name_all)] for plan in plans)
-single = overall.loc[(plans[0].box_source, name_one)]
+with_all = overall.loc[(tight.box_source, name_all)]
+drifting = overall.loc[(neighbour.box_source, name_all)]
+single = overall.loc[(tight.box_source, name_one)]
 verdict = compared.query("value == 'dice'")["verdict"].iloc[0]
 before, after = (honest.loc[(name_all, scaled)] for scaled in (False, True))
-rank = found.loc[(plans[0].box_source, name_all), "auroc"]
-curve = referred[plans[1].box_source].set_index("referred")
+rank = aurocs.loc[(tight.box_source, name_all), "auroc"]
+curve = referred[neighbour.box_source].set_index("referred")
 start, fifth = curve.loc[0.0, "dice"], curve.loc[0.2]
 Markdown(f"""
 - Reference boxes against boxes that followed the prediction: Dice **{with_all["dice"]:.2f}** and {drifting["dice"]:.2f}, ECE of the foreground **{with_all["ece_foreground"]:.3f}** and {drifting["ece_foreground"]:.3f}.
 - Ensemble against its first member: Dice {with_all["dice"]:.3f} and {single["dice"]:.3f} ({verdict}, margin {margin}); ECE {with_all["ece_foreground"]:.3f} and {single["ece_foreground"]:.3f}.
 - The same ensemble: ECE {before["ece_top_label"]:.3f} over whole slices, {before["ece_band"]:.3f} near the outlines; after temperature scaling {after["ece_top_label"]:.3f} and {after["ece_band"]:.3f}.
 - A wrong pixel is more uncertain than a right one in {100 * rank:.0f} % of pairs.
-- Where boxes followed the prediction, {fifth["n"]:.0f} outlines were predicted. A reader who corrects a fifth of them changes their mean Dice from {start:.3f} to {fifth["dice"]:.3f} if doubt chooses, to {fifth["random"]:.3f} if chance does. {fifth["n_not_predicted"]:.0f} more were missed altogether; no doubt points to those.
+- Where boxes followed the prediction, {fifth["n"]:.0f} outlines were predicted. A reader who corrects a fifth of them changes their mean Dice from {start:.3f} to {fifth["dice"]:.3f} if uncertainty chooses, to {fifth["random"]:.3f} if chance does. {fifth["n_not_predicted"]:.0f} more were missed altogether; no uncertainty points to those.
 """)
 
 # %% [markdown]
@@ -414,7 +451,7 @@ Markdown(f"""
 # %% [markdown]
 # ## Next
 #
-# Notebook 05 asks where and why models fail; 09 weighs the claims of the studies.
+# Notebook 09 weighs the claims of the studies.
 #
 # - Casali et al., *Exploring foundation models for multi-class muscle segmentation in MR images of neuromuscular disorders*, Computer Methods and Programs in Biomedicine 2025, doi:10.1016/j.cmpb.2025.109035
 # - Guo et al., *On Calibration of Modern Neural Networks*, ICML 2017, doi:10.48550/arXiv.1706.04599

@@ -17,7 +17,7 @@
 #
 # Which statements of five studies hold in what you just computed, which do not, and which can no miniature decide?
 #
-# *Seconds on a CPU · the tables that notebooks 01 to 05 wrote, as many as there are · previous notebook: 05_analyse_the_errors*
+# *Seconds on a CPU · the tables that the other notebooks wrote, as many as there are · previous notebook: 08_quantify_uncertainty*
 
 # %% [markdown]
 # **What you will do**: go through a ledger of statements, each with a rule that was written before the result, and give each a verdict.
@@ -37,15 +37,8 @@ import pandas as pd
 from IPython.display import Markdown
 
 import mskseg
-from mskseg import display
-from mskseg.evaluation.tables import write_table
-from mskseg.provenance import provenance
-from mskseg_studies import claims as claim_charts
-from mskseg_studies.claims.dimensions import model_dimensions
-from mskseg_studies.claims.ledger import check_none_vanished, judge, ledger_table, short_table
-from mskseg_studies.claims.measuring import measure_table
-from mskseg_studies.claims.output_ledger import judge_output
-from mskseg_studies.claims.statements import Claim, Measure, Rule, load_claims, verdict
+from mskseg import display, evaluation
+from mskseg_studies import claims
 
 # %% tags=["parameters"]
 tables = ""  # folder of other tables to judge, such as a full run's; "" for the output's
@@ -53,10 +46,10 @@ results = "../results"  # folder with results of runs done elsewhere, if there a
 output = "../output"  # folder that the other notebooks wrote into; the ledger goes there too
 
 # %%
-claims = load_claims()
+stated = claims.load_claims()
 this = "09_weigh_the_claims"
 own, figures = Path(output, "tables"), Path(output, "figures")
-facts, left = provenance(command=this), {"text-align": "left"}  # of tables that hold text
+facts = mskseg.provenance(command=this)
 print(f"mskseg {mskseg.__version__}, device cpu, no seed: nothing here is drawn at random")
 
 # %% [markdown]
@@ -65,18 +58,24 @@ print(f"mskseg {mskseg.__version__}, device cpu, no seed: nothing here is drawn 
 # A study says a sentence. To check it you need to know what would be measured, on whom, and what number would make you say no. `claims.yaml` holds that for every statement, in our words. Here is one.
 
 # %%
-by_name = {claim.id: claim for claim in claims.claims}
-one = by_name["casali-early-equal"]
-rule_of_one = one.rule.model_dump(include={"direction", "margin", "smallest_n", "why"})
-fields = {"statement": one.statement, "published": one.published, **rule_of_one}
-pd.Series(fields, name=one.id).to_frame().style.set_properties(**left)
+(example,) = [claim for claim in stated.claims if claim.id == "casali-early-equal"]
+fields = {
+    "statement": example.statement,
+    "published": example.published,
+    "direction": example.rule.direction,
+    "margin": example.rule.margin,
+    "smallest_n": example.rule.smallest_n,
+    "why": example.rule.why,
+}
+claims.text_table(pd.Series(fields, name=example.id).to_frame())
 
 # %% [markdown]
 # **What you see**: "comparable" became *equal within a margin*. The study's abstract has no margin; we had to choose one, and wrote down why. Whoever finds it too wide changes the file, and says so, **before** looking at the result: a margin chosen afterwards can prove anything.
 
 # %%
 listed = pd.DataFrame(
-    [claim.model_dump(include={"study", "id", "evidence"}) for claim in claims.claims]
+    [(claim.study, claim.id, claim.evidence) for claim in stated.claims],
+    columns=["study", "id", "evidence"],
 )
 listed.groupby(["study", "evidence"], sort=False).size().rename("claims").to_frame()
 
@@ -90,18 +89,20 @@ listed.groupby(["study", "evidence"], sort=False).size().rename("claims").to_fra
 # > **Guess**: how many of the six let the claim hold?
 
 # %%
-rule = Rule(direction="above", margin=0.02, smallest_n=5, why="an example")
+rule = claims.Rule(direction="above", margin=0.02, smallest_n=5, why="an example")
 outcomes = [(0.05, 0.03, 0.07), (0.05, -0.02, 0.12), (0.01, 0.005, 0.015), (-0.04, -0.06, -0.02)]
 outcomes += [(0.021, 0.001, 0.041), (0.0, -0.01, 0.01)]
-example = pd.DataFrame(outcomes, columns=["value", "low", "high"])
-example["claim"] = [f"result {letter}" for letter in "ABCDEF"]
-example["verdict"] = [verdict(rule, v, interval=(lo, hi), n=6)[0] for v, lo, hi in outcomes]
-example[["direction", "margin"]] = rule.direction, rule.margin
-example[["claim", "value", "low", "high", "verdict"]]
+six_results = pd.DataFrame(outcomes, columns=["value", "low", "high"])
+six_results["claim"] = [f"result {letter}" for letter in "ABCDEF"]
+six_results["verdict"] = [
+    claims.verdict(rule, value, interval=(low, high), n=6)[0] for value, low, high in outcomes
+]
+six_results[["direction", "margin"]] = rule.direction, rule.margin
+six_results[["claim", "value", "low", "high", "verdict"]]
 
 # %% alt="Six example results with intervals against the margin; two hold, three do not, one is inconclusive"
-rules_drawn = claim_charts.interval_chart(
-    example, title="The interval decides, not the number alone"
+example_axes = claims.interval_chart(
+    six_results, title="The interval decides, not the number alone"
 )
 
 # %% [markdown]
@@ -113,11 +114,11 @@ rules_drawn = claim_charts.interval_chart(
 
 # %% tags=["exercise"]
 half_width = 0.07  # of result B; replace by that of four times as many people
-verdict(rule, 0.05, interval=(0.05 - half_width, 0.05 + half_width), n=6)
+claims.verdict(rule, 0.05, interval=(0.05 - half_width, 0.05 + half_width), n=6)
 
 # %% tags=["solution"] jupyter={"source_hidden": true}
 narrower = 0.07 / 4**0.5
-verdict(rule, 0.05, interval=(0.05 - narrower, 0.05 + narrower), n=24)
+claims.verdict(rule, 0.05, interval=(0.05 - narrower, 0.05 + narrower), n=24)
 
 # %% [markdown]
 # **Discussion**: the interval halves and leaves zero, and the claim holds. Nothing about the models changed. A verdict speaks of the evidence as much as of the world.
@@ -129,9 +130,9 @@ verdict(rule, 0.05, interval=(0.05 - narrower, 0.05 + narrower), n=24)
 # > **Guess**: which of image encoder and mask decoder holds more parameters, and by what factor?
 
 # %%
-dimensions = model_dimensions("vit_b")
+dimensions = claims.model_dimensions("vit_b")
 counted = dimensions.assign(model="ViT-B", miniature=False)
-write_table(counted, own / "09_dimensions.csv", provenance=facts)
+evaluation.write_table(counted, own / "09_dimensions.csv", provenance=facts)
 assert (dimensions["value"] > 0).all()
 dimensions
 
@@ -145,16 +146,17 @@ dimensions
 # > **Guess**: of all claims, how many can this run decide, one way or the other?
 
 # %%
-ledger = judge_output(Path(output), tables=Path(tables) if tables else None, also_ran=[this])
+other_tables = Path(tables) if tables else None
+ledger = claims.judge_output(Path(output), tables=other_tables, also_ran=[this])
 judged = ledger.judgements
-check_none_vanished(judged)
-verdicts = ledger_table(judged)
-write_table(verdicts, own / "09_ledger.csv", provenance=facts)
+claims.check_none_vanished(judged)
+verdicts = claims.ledger_table(judged)
+evaluation.write_table(verdicts, own / "09_ledger.csv", provenance=facts)
 
 # %% alt="For each study a bar of its claims, divided by verdict"
 counts = verdicts["verdict"].value_counts()
 decided = int(counts.reindex(["holds here", "does not hold here"], fill_value=0).sum())
-by_study = claim_charts.verdict_bars(
+by_study = claims.verdict_bars(
     verdicts, title=f"This run decides {decided} of {len(verdicts)} claims"
 )
 display.save_figure(by_study, figures / "09_verdicts.png", provenance=facts)
@@ -165,22 +167,23 @@ display.save_figure(by_study, figures / "09_verdicts.png", provenance=facts)
 # Some claims have a rule, and no size of these notebooks gives what it asks for, mostly too few people. They are *not testable here* too, and stay so until somebody brings the tables.
 
 # %%
-far = [(claim.id, claim.out_of_reach) for claim in claims.claims if claim.out_of_reach]
-pd.DataFrame(far, columns=["claim", "why it is out of reach"]).style.set_properties(**left)
+out_of_reach = [(claim.id, claim.out_of_reach) for claim in stated.claims if claim.out_of_reach]
+claims.text_table(pd.DataFrame(out_of_reach, columns=["claim", "why it is out of reach"]))
 
 # %%
 open_still = ["its notebook was not run", "not testable here"]
 tested = verdicts[~verdicts["verdict"].isin(open_still)]
-short_table(one for one in judged if one.verdict not in open_still).style.set_properties(**left)
+decided_here = claims.short_table(each for each in judged if each.verdict not in open_still)
+claims.text_table(decided_here)
 
 # %% [markdown]
 # **What you see**: our number with its interval over people, and in the last column the models and data it was measured on. *Holds here* means on these. If that column says miniature and phantom, the verdict is about a miniature and phantoms.
 
 # %% alt="Numbers of the judged claims with their intervals, in units of their margins"
-of_all = claim_charts.interval_chart(
+interval_axes = claims.interval_chart(
     tested, title="How far each number is from what its claim asks"
 )
-display.save_figure(of_all, figures / "09_intervals.png", provenance=facts)
+display.save_figure(interval_axes, figures / "09_intervals.png", provenance=facts)
 
 # %% [markdown]
 # **What you see**: each number in units of its own margin, turned so that right is the claim's way. An interval that reaches far to both sides came from few people. Where no claim has an interval yet, the figure says so.
@@ -190,9 +193,8 @@ display.save_figure(of_all, figures / "09_intervals.png", provenance=facts)
 # Tables of longer runs are committed in `results/`, each with the commit, the weights and the machine that it came from. The same rules judge them.
 
 # %%
-longer = judge_output(Path(output), tables=Path(results)).judgements
-said_there = [one for one in longer if one.value is not None]
-short_table(said_there).style.set_properties(**left)
+longer = claims.judge_output(Path(output), tables=Path(results)).judgements
+claims.text_table(claims.short_table(each for each in longer if each.value is not None))
 
 # %% [markdown]
 # **What you see**: every claim for which those tables have a number; no rows where there are none. Read the reasons too: an opponent that was hardly trained decides nothing, whatever the number. More people and longer training narrow an interval; they do not turn a miniature into the published model.
@@ -202,8 +204,8 @@ short_table(said_there).style.set_properties(**left)
 # Some of our numbers could never have been a surprise. We made SAM-mini and its sibling; which is above the other is our doing. All phantoms come from one generator; how far the knee is from the thigh, we decided. Such claims stay *not testable here* for the published models, whatever number stands beside them.
 
 # %%
-built = [one for one in judged if one.claim.construction and one.value is not None]
-short_table(built).style.set_properties(**left)
+constructed = [each for each in judged if each.claim.construction and each.value is not None]
+claims.text_table(claims.short_table(constructed))
 
 # %% [markdown]
 # **What you see**: a number and a reason not to believe it; no rows if the notebooks that compare our two miniatures were not run. With official checkpoints and public data the same rows get a verdict, without a change to the rules.
@@ -213,9 +215,8 @@ short_table(built).style.set_properties(**left)
 # Checking a sentence shows what it does not say.
 
 # %%
-notes = [(note.kind, note.text, ", ".join(note.claims)) for note in claims.notes]
-kinds = pd.DataFrame(notes, columns=["kind", "what", "claims"])
-kinds.style.hide(axis="index").set_properties(**left)
+notes = [(note.kind, note.text, ", ".join(note.claims)) for note in stated.notes]
+claims.text_table(pd.DataFrame(notes, columns=["kind", "what", "claims"]))
 
 # %% [markdown]
 # **What you see**: what is ambiguous, where studies contradict each other, and where one contradicts itself. For each we say which reading we tested. The whole papers may settle some; we have the abstracts and a deck of slides.
@@ -225,9 +226,9 @@ kinds.style.hide(axis="index").set_properties(**left)
 # Suppose somebody renames a column in notebook 03. The claim must not slip away.
 
 # %%
-empty = judge(claims.claims, tables=Path("no such folder"), ran=["03_segment_zero_shot"])
+empty = claims.judge(stated.claims, tables=Path("no such folder"), ran=["03_segment_zero_shot"])
 try:
-    check_none_vanished(empty)
+    claims.check_none_vanished(empty)
 except mskseg.InputError as error:
     assert "lost the cell that tests them" in str(error)
     print(error)
@@ -240,25 +241,29 @@ else:
 # Write a rule for the statement "the mask decoder is small beside the image encoder", before you look at the table above again. Which measure, which direction, which margin? *Hint: `Measure(relative=True)` gives (first - second) / second; at less than half of the encoder it is below -0.5.*
 
 # %% tags=["exercise"]
-place = {"notebook": this, "table": "09_dimensions.csv", "column": "value"}
-sides = {"first": {"dimension": "mask decoder*"}, "second": {"dimension": "image encoder*"}}
-mine = Measure(**place, **sides)  # add what is missing, then a Rule
-measure_table(dimensions, mine).value
+mine = claims.Measure(
+    notebook=this,
+    table="09_dimensions.csv",
+    column="value",
+    first={"dimension": "mask decoder*"},
+    second={"dimension": "image encoder*"},
+)  # add what is missing, then a Rule
+claims.measure_table(dimensions, mine).value
 
 # %% tags=["solution"] jupyter={"source_hidden": true}
-where = {"notebook": this, "table": "09_dimensions.csv", "column": "value", "relative": True}
-small = {"first": {"dimension": "mask decoder*"}, "second": {"dimension": "image encoder*"}}
-tenth = Rule(direction="below", margin=0.9, sampled=False, why="small is less than a tenth")
-words = {
-    "id": "own-small-decoder",
-    "study": "ma_2024",
-    "where": "nowhere",
-    "published": "no number",
-}
-claim = Claim(
-    **words, statement="The decoder is small.", measure=Measure(**where, **small), rule=tenth
+small = mine.model_copy(update={"relative": True})
+tenth = claims.Rule(direction="below", margin=0.9, sampled=False, why="small is less than a tenth")
+claim = claims.Claim(
+    id="own-small-decoder",
+    study="ma_2024",
+    where="nowhere",
+    published="no number",
+    statement="The decoder is small.",
+    measure=small,
+    rule=tenth,
 )
-verdict(claim.rule, measure_table(dimensions, claim.measure).value, interval=None, n=None)
+difference = claims.measure_table(dimensions, claim.measure).value
+claims.verdict(claim.rule, difference, interval=None, n=None)
 
 # %% [markdown]
 # **Discussion**: "small" had to become a number before it could be checked, and you could have chosen another. Write such a choice down where others can see when it was made.
@@ -273,8 +278,8 @@ undecided = int(counts.reindex(["inconclusive", "not testable here"], fill_value
 Markdown(f"""
 {chr(10).join(lines)}
 - Not run yet: {", ".join(waiting) or "nothing"}.
-- **{undecided}** claims were looked at and stay undecided; {len(built)} of them have a number that our own construction decides.
-- {len(claims.notes)} places in the texts are ambiguous or contradictory.
+- **{undecided}** claims were looked at and stay undecided; {len(constructed)} of them have a number that our own construction decides.
+- {len(stated.notes)} places in the texts are ambiguous or contradictory.
 """)
 
 # %% [markdown]

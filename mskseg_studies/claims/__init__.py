@@ -1,4 +1,17 @@
 """Which statements of the five studies hold on what was computed here (notebook 09)."""
 
-from mskseg_studies.claims.verdicts import interval_chart as interval_chart
-from mskseg_studies.claims.verdicts import verdict_bars as verdict_bars
+from mskseg_studies.claims.charts import interval_chart as interval_chart
+from mskseg_studies.claims.charts import text_table as text_table
+from mskseg_studies.claims.charts import verdict_bars as verdict_bars
+from mskseg_studies.claims.dimensions import model_dimensions as model_dimensions
+from mskseg_studies.claims.measuring import measure_table as measure_table
+from mskseg_studies.claims.output_ledger import judge_output as judge_output
+from mskseg_studies.claims.rules import check_none_vanished as check_none_vanished
+from mskseg_studies.claims.rules import judge as judge
+from mskseg_studies.claims.rules import ledger_table as ledger_table
+from mskseg_studies.claims.rules import short_table as short_table
+from mskseg_studies.claims.rules import verdict as verdict
+from mskseg_studies.claims.statements import Claim as Claim
+from mskseg_studies.claims.statements import Measure as Measure
+from mskseg_studies.claims.statements import Rule as Rule
+from mskseg_studies.claims.statements import load_claims as load_claims

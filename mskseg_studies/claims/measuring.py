@@ -8,6 +8,7 @@ from fnmatch import fnmatchcase
 
 import numpy as np
 import pandas as pd
+from scipy import stats
 
 from mskseg.errors import InputError
 from mskseg_studies.claims.statements import Filter, Measure, Scalar
@@ -71,15 +72,15 @@ def measure_table(table: pd.DataFrame, measure: Measure) -> Measured:
     _check_columns(table, measure)
     rows = select(table, measure.where)
     if rows.empty:
-        raise VanishedError(f"no row has {_said(measure.where)}")
+        raise VanishedError(f"no row has {_listed(measure.where)}")
     first = _side(rows, measure.first, measure)
     second = _side(rows, measure.second, measure) if measure.second else None
     used = first if second is None else pd.concat([first, second])
     if measure.low and measure.high:
         return _ready(first, measure)
     if measure.unit and set(measure.unit) <= set(table):
-        found = _from_units(first, second, measure, used)
-        return replace(found, weak="" if second is None else _weakness(second, measure))
+        measured = _from_units(first, second, measure, used)
+        return replace(measured, weak="" if second is None else _weakness(second, measure))
     return _from_means(first, second, measure, used)
 
 
@@ -105,12 +106,12 @@ def select(table: pd.DataFrame, wanted: Filter) -> pd.DataFrame:
 
 
 def _fits(column: pd.Series, values: Sequence[Scalar]) -> pd.Series:
-    barred = [v[1:] for v in values if isinstance(v, str) and v.startswith("!")]
-    asked = [v for v in values if not (isinstance(v, str) and v.startswith("!"))]
-    fits = pd.Series(data=not asked, index=column.index)
-    for value in asked:
+    excluded = [v[1:] for v in values if isinstance(v, str) and v.startswith("!")]
+    wanted = [v for v in values if not (isinstance(v, str) and v.startswith("!"))]
+    fits = pd.Series(data=not wanted, index=column.index)
+    for value in wanted:
         fits |= _equals(column, value)
-    for pattern in barred:
+    for pattern in excluded:
         fits &= ~_equals(column, pattern)
     return fits
 
@@ -138,33 +139,33 @@ def _check_columns(table: pd.DataFrame, measure: Measure) -> None:
 
 
 def _side(rows: pd.DataFrame, wanted: Filter, measure: Measure) -> pd.DataFrame:
-    found = select(rows, wanted)
-    if not found.empty:
-        return found
+    side = select(rows, wanted)
+    if not side.empty:
+        return side
     if measure.if_absent:
         raise AbsentError(measure.if_absent)
-    raise VanishedError(f"no row has {_said(wanted)}")
+    raise VanishedError(f"no row has {_listed(wanted)}")
 
 
 def _weakness(second: pd.DataFrame, measure: Measure) -> str:
-    asked = measure.opponent
-    if asked is None:
+    needed = measure.opponent
+    if needed is None:
         return ""
     keys = [*measure.unit, *(name for name in measure.within if name in second)]
-    reached = float(second.groupby(keys)[asked.column].mean().mean())
-    if reached >= asked.at_least:
+    reached = float(second.groupby(keys)[needed.column].mean().mean())
+    if reached >= needed.at_least:
         return ""
-    return f"the opponent's {asked.column} is {reached:.2f}, asked {asked.at_least}: {asked.why}"
+    return f"the opponent's {needed.column} is {reached:.2f}, asked {needed.at_least}: {needed.why}"
 
 
-def _said(wanted: Filter) -> str:
+def _listed(wanted: Filter) -> str:
     return ", ".join(f"{column} {value}" for column, value in wanted.items())
 
 
 def _ready(rows: pd.DataFrame, measure: Measure) -> Measured:
     values = rows[measure.column]
     if len(rows) > 1 and measure.pick is None:
-        raise VanishedError(f"{len(rows)} rows came for one number; say `pick`")
+        raise VanishedError(f"expected one row, got {len(rows)}; say `pick`")
     if values.isna().all():
         return Measured(float("nan"), None, None, rows)
     row = rows.loc[values.idxmin() if measure.pick == "smallest" else values.idxmax()]
@@ -199,8 +200,6 @@ def _means(rows: pd.DataFrame, keys: list[str], measure: Measure) -> pd.Series:
 
 
 def _over_units(values: pd.Series, used: pd.DataFrame) -> Measured:
-    from scipy import stats
-
     count = len(values)
     if count < 2:
         mean = float(values.mean()) if count else float("nan")

@@ -14,8 +14,8 @@ from mskseg.files import written_atomically
 from mskseg.workbook.pages import LEDGER_PAGE
 from mskseg.workbook.record import finished_notebooks
 from mskseg.workbook.reports import RunSummary
-from mskseg_studies.claims.ledger import Judgement, judge
-from mskseg_studies.claims.statements import Claims, Note, Verdict, claims_path, load_claims
+from mskseg_studies.claims.rules import Judgement, Verdict, judge
+from mskseg_studies.claims.statements import Claims, Rule, claims_path, load_claims
 
 _ORDER: tuple[Verdict, ...] = (
     "its cell vanished",
@@ -65,21 +65,21 @@ class Ledger:
     @property
     def vanished(self) -> list[Judgement]:
         """Claims whose notebook ran without the cell that tests them."""
-        return [one for one in self.judgements if one.vanished]
+        return [judged for judged in self.judgements if judged.vanished]
 
-    def tested_by(self, one: Judgement) -> str:
+    def tested_by(self, judged: Judgement) -> str:
         """Name the notebook, cell and table of a claim, or nothing if there is none."""
-        if one.claim.measure is None:
+        if judged.claim.measure is None:
             return ""
-        place = (one.claim.measure.notebook, one.claim.measure.table)
+        place = (judged.claim.measure.notebook, judged.claim.measure.table)
         cell = f", cell {self.cells[place]}" if self.cells.get(place) else ""
         return f"{place[0]}{cell}: {place[1]}"
 
     def summary(self) -> str:
         """Count the verdicts in a line."""
-        counts = Counter(one.verdict for one in self.judgements)
-        said = [f"{verdict} {counts[verdict]}" for verdict in _ORDER if counts[verdict]]
-        return f"{len(self.judgements)} claims: {', '.join(said)}"
+        counts = Counter(judged.verdict for judged in self.judgements)
+        listed = [f"{verdict} {counts[verdict]}" for verdict in _ORDER if counts[verdict]]
+        return f"{len(self.judgements)} claims: {', '.join(listed)}"
 
 
 def judge_output(
@@ -106,35 +106,34 @@ def judge_output(
     ------
     mskseg.errors.InputError
         If ``claims.yaml`` cannot be read. A vanished cell raises nothing: see
-        `mskseg_studies.claims.ledger.check_none_vanished`.
+        `check_none_vanished`.
     """
     claims = load_claims()
-    named = {one.measure.notebook for one in claims.claims if one.measure}
+    named = {claim.measure.notebook for claim in claims.claims if claim.measure}
     folder = output / "tables" if tables is None else tables
     numbers = {path.name[:2] for path in folder.glob("*.csv")}
     ran = {name for name in named if name[:2] in numbers} | set(also_ran)
     if tables is None:  # run by `mskseg run` and finished, or cell by cell in JupyterLab
         ran -= {path.stem for path in (output / "notebooks").glob("*.ipynb")} - set(also_ran)
         ran |= finished_notebooks(output)
+    cells = _cells(output / "notebooks", claims) if tables is None else {}
     judgements = []
-    for one in claims.claims:
-        running = one.measure is not None and one.measure.notebook in also_ran
-        judgements += judge([one], tables=output / "tables" if running else folder, ran=ran)
-    if tables is not None:
-        return Ledger(claims, judgements, {})
-    cells = _cells(output / "notebooks", claims)
-    return Ledger(claims, [_left_over(one, cells) for one in judgements], cells)
+    for claim in claims.claims:
+        running = claim.measure is not None and claim.measure.notebook in also_ran
+        judged = judge([claim], tables=output / "tables" if running else folder, ran=ran)
+        judgements += [_left_over(each, cells) for each in judged]
+    return Ledger(claims, judgements, cells)
 
 
-def _left_over(one: Judgement, cells: Mapping[tuple[str, str], int | None]) -> Judgement:
+def _left_over(judged: Judgement, cells: Mapping[tuple[str, str], int | None]) -> Judgement:
     """Refuse a table that an earlier run left and that no cell of the notebook writes any more."""
-    measure = one.claim.measure
-    if measure is None or one.verdict == "its notebook was not run":
-        return one
+    measure = judged.claim.measure
+    if measure is None or judged.verdict == "its notebook was not run":
+        return judged
     if cells.get((measure.notebook, measure.table), 0) is not None:
-        return one
+        return judged
     why = f"no cell of {measure.notebook} names {measure.table}"
-    return Judgement(one.claim, "its cell vanished", why)
+    return Judgement(judged.claim, "its cell vanished", why)
 
 
 def ledger_lines(ledger: Ledger) -> list[str]:
@@ -142,53 +141,38 @@ def ledger_lines(ledger: Ledger) -> list[str]:
 
     Claims whose notebook was not run are counted only: they would hide the others.
     """
-    shown = [one for one in ledger.judgements if one.verdict != "its notebook was not run"]
+    shown = [each for each in ledger.judgements if each.verdict != "its notebook was not run"]
     if not shown:
         return [ledger.summary()]
-    width = max(len(one.claim.id) for one in shown)
+    width = max(len(judged.claim.id) for judged in shown)
     lines = [f"{'claim':<{width}}  {'verdict':<18}  our number [95 %], n"]
     lines += [
-        f"{one.claim.id:<{width}}  {one.verdict:<18}  {one.number}".rstrip()
-        for verdict in _ORDER
-        for one in shown
-        if one.verdict == verdict
+        f"{judged.claim.id:<{width}}  {judged.verdict:<18}  {judged.number}".rstrip()
+        for judged in sorted(shown, key=lambda judged: _ORDER.index(judged.verdict))
     ]
     return [*lines, ledger.summary()]
 
 
 def write_ledger(ledger: Ledger, output: Path, *, size: str = "unknown") -> Path:
-    """Write the ledger as one page that opens without internet.
+    """Write the ledger as ``claims.html`` into an output folder, a page that opens offline.
 
-    Parameters
-    ----------
-    ledger : Ledger
-    output : Path
-        The output folder.
-    size : str
-        Of the last run, which is said on the page: a quick run is a test and no experiment.
-
-    Returns
-    -------
-    Path
-        ``claims.html`` in the output folder.
-
-    Raises
-    ------
-    mskseg.errors.OutputError
-        If it cannot be written.
+    The size of the last run is said on it: a quick run is a test and no experiment. Raises
+    OutputError if it cannot be written.
     """
-    said = html.escape(f"{ledger.summary()}. Size of the last run: {size}.")
-    parts = [_HEAD.format(summary=said, version=mskseg.__version__)]
+    summary = html.escape(f"{ledger.summary()}. Size of the last run: {size}.")
+    parts = [_HEAD.format(summary=summary, version=mskseg.__version__)]
     for key, study in ledger.claims.studies.items():
         parts.append(f"<h2>{html.escape(study.title)}</h2>")
         parts.append(f'<p class="small">{html.escape(study.citation)} Read in: ')
         parts.append(f"{html.escape(study.read_in)}.</p><table><tr>")
         parts += [f"<th>{name}</th>" for name in _COLUMNS]
         parts.append("</tr>")
-        parts += [_row(ledger, one) for one in ledger.judgements if one.claim.study == key]
+        parts += [_row(ledger, each) for each in ledger.judgements if each.claim.study == key]
         parts.append("</table>")
     parts.append("<h2>Open and contradictory</h2><ul>")
-    parts += [_note(note) for note in ledger.claims.notes]
+    for note in ledger.claims.notes:
+        links = ", ".join(f'<a href="#{name}">{name}</a>' for name in note.claims)
+        parts.append(f"<li><b>{note.kind}</b>: {html.escape(note.text)} {links}</li>")
     parts.append("</ul><p>Not a medical device: for learning and research.</p></body></html>\n")
     path = output / LEDGER_PAGE
     with written_atomically(path) as temporary:
@@ -196,55 +180,51 @@ def write_ledger(ledger: Ledger, output: Path, *, size: str = "unknown") -> Path
     return path
 
 
-def _row(ledger: Ledger, one: Judgement) -> str:
-    claim = one.claim
+def _row(ledger: Ledger, judged: Judgement) -> str:
+    claim = judged.claim
     belief = "" if claim.evidence == "stated" else "Common belief, in none of the studies. "
-    rule = f"Rule: {_rule_text(one)}" if claim.rule else ""
     cells = [
         f"{html.escape(claim.statement)}<br>{_small(f'{belief}{claim.id}; {claim.where}.')}",
         html.escape(claim.published),
-        f'<span class="verdict {one.verdict.split()[0]}">{html.escape(one.verdict)}</span><br>'
-        f"{_small(f'{one.why}.')}",
-        f"{html.escape(one.number)}<br>{_small(one.measured_on)}",
-        f"{html.escape(ledger.tested_by(one))}<br>{_small(rule)}",
+        f'<span class="verdict {judged.verdict.split()[0]}">{html.escape(judged.verdict)}</span>'
+        f"<br>{_small(f'{judged.why}.')}",
+        f"{html.escape(judged.number)}<br>{_small(judged.measured_on)}",
+        f"{html.escape(ledger.tested_by(judged))}<br>{_small(_rule_text(claim.rule))}",
     ]
     return f'<tr id="{claim.id}">' + "".join(f"<td>{cell}</td>" for cell in cells) + "</tr>"
 
 
-def _rule_text(one: Judgement) -> str:
-    rule = one.claim.rule
-    if rule is None or rule.direction == "exactly":
-        return "the number itself" if rule else ""
+def _rule_text(rule: Rule | None) -> str:
+    if rule is None:
+        return ""
+    if rule.direction == "exactly":
+        return "Rule: the number itself"
     fewest = f", n of {rule.smallest_n} or more" if rule.sampled else ""
-    return f"{rule.direction.replace('_', ' ')}, margin {rule.margin:g}{fewest}; {rule.why}."
+    direction = rule.direction.replace("_", " ")
+    return f"Rule: {direction}, margin {rule.margin:g}{fewest}; {rule.why}."
 
 
 def _small(text: str) -> str:
     return f'<span class="small">{html.escape(text)}</span>'
 
 
-def _note(note: Note) -> str:
-    links = ", ".join(f'<a href="#{name}">{name}</a>' for name in note.claims)
-    return f"<li><b>{note.kind}</b>: {html.escape(note.text)} {links}</li>"
-
-
 def _cells(folder: Path, claims: Claims) -> dict[tuple[str, str], int | None]:
     """Find the code cell that names each table, in the notebooks as they were executed."""
-    places = {(one.measure.notebook, one.measure.table) for one in claims.claims if one.measure}
-    found: dict[tuple[str, str], int | None] = {}
-    for notebook, table in places:
+    measures = [claim.measure for claim in claims.claims if claim.measure]
+    places: dict[tuple[str, str], int | None] = {}
+    for notebook, table in {(measure.notebook, measure.table) for measure in measures}:
         path = folder / f"{notebook}.ipynb"
         if not path.is_file():
             continue
         cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
         ours = [c for c in cells if "injected-parameters" not in c["metadata"].get("tags", [])]
-        numbers = [
+        naming = (
             number
             for number, cell in enumerate(ours, start=1)
             if cell["cell_type"] == "code" and table in "".join(cell["source"])
-        ]
-        found[notebook, table] = numbers[0] if numbers else None
-    return found
+        )
+        places[notebook, table] = next(naming, None)
+    return places
 
 
 class ClaimsReport:
@@ -260,7 +240,7 @@ class ClaimsReport:
         return RunSummary(
             title=f"claims, by what now lies in {output} (this run: size {size})",
             lines=tuple(ledger_lines(ledger)),
-            failures=tuple(f"claim {one.claim.id}: {one.why}" for one in ledger.vanished),
+            failures=tuple(f"claim {each.claim.id}: {each.why}" for each in ledger.vanished),
             page=write_ledger(ledger, output.resolve(), size=size),
         )
 

@@ -1,12 +1,10 @@
 """`claims.yaml`: what the studies state, and the rule by which a number of ours judges it.
 
-The verdict is a function of a value, its interval and the number of units behind it, and of the
-rule that was written down before. Where the numbers come from: `mskseg_studies.claims.ledger`.
+`measuring` takes the number from a table, `rules` judges it.
 """
 
 from __future__ import annotations
 
-import math
 from functools import lru_cache
 from importlib import resources
 from pathlib import Path
@@ -18,14 +16,6 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from mskseg.errors import InputError
 
 Direction = Literal["above", "below", "at_least", "at_most", "equal", "exactly"]
-Verdict = Literal[
-    "holds here",
-    "does not hold here",
-    "inconclusive",
-    "not testable here",
-    "its notebook was not run",
-    "its cell vanished",
-]
 Scalar = bool | int | float | str
 Filter = dict[str, Scalar | list[Scalar]]
 Text = Annotated[str, Field(min_length=1)]
@@ -214,61 +204,3 @@ def _load(path: Path) -> Claims:
             f"{path} is no ledger of claims: {place}: {first['msg']} "
             f"({error.error_count()} such in all)"
         ) from error
-
-
-def verdict(
-    rule: Rule, value: float, *, interval: tuple[float, float] | None, n: int | None
-) -> tuple[Verdict, str]:
-    """Judge a number.
-
-    Parameters
-    ----------
-    rule : Rule
-    value : float
-        A difference, a correlation, or for "exactly" a count.
-    interval : (low, high) or None
-        Of 95 per cent. None: there is none, and a sampled number stays inconclusive.
-    n : int or None
-        Units behind the value, usually subjects.
-
-    Returns
-    -------
-    verdict : {"holds here", "does not hold here", "inconclusive"}
-        With margin m: *above* holds if the interval lies over 0 and the value is m or more. It does
-        not hold if the interval stays under m, for then a difference that counts is ruled out.
-        *at_least* (not worse) holds if the interval lies over -m and does not if it lies under it.
-        *equal* holds if the interval lies between -m and m, and does not if it lies outside.
-        *below* and *at_most* mirror *above* and *at_least*. *exactly* asks for the target itself.
-    why : str
-    """
-    if not math.isfinite(value):
-        return "inconclusive", "there is no number: every pair behind it was empty"
-    if rule.direction == "exactly":
-        found: Verdict = "holds here" if value == rule.target else "does not hold here"
-        return found, f"{value:,.0f} here, {rule.target:,.0f} stated"
-    if rule.sampled and (n is None or n < rule.smallest_n):
-        return "inconclusive", f"n is {n or 0}, {rule.smallest_n} needed for a verdict"
-    if rule.sampled and interval is None:
-        return "inconclusive", "the table has no interval and no row for each subject to make one"
-    low, high = interval if rule.sampled and interval else (value, value)
-    return _judged(rule, value, low, high)
-
-
-def _judged(rule: Rule, value: float, low: float, high: float) -> tuple[Verdict, str]:
-    margin = rule.margin
-    if rule.direction in ("below", "at_most"):
-        value, low, high = -value, -high, -low
-    if rule.direction in ("above", "below"):
-        yes, no = low > 0 and value >= margin, high < margin
-        meant = f"{rule.direction} by {margin:g} or more"
-    elif rule.direction in ("at_least", "at_most"):
-        yes, no = low > -margin, high < -margin
-        meant = f"not {'below' if rule.direction == 'at_least' else 'above'} by {margin:g}"
-    else:
-        yes, no = -margin < low and high < margin, low > margin or high < -margin
-        meant = f"within {margin:g}"
-    if yes:
-        return "holds here", f"the interval fits: {meant}"
-    if no:
-        return "does not hold here", f"the interval rules it out: {meant}"
-    return "inconclusive", f"the interval allows both: {meant}, and not"

@@ -1,4 +1,4 @@
-"""How uncertain an ensemble is, pixel by pixel, and how much of it is the model's own doubt.
+"""How uncertain an ensemble is, pixel by pixel, and how much of it is the model's own.
 
 With members m that give probabilities p_m:
 
@@ -45,38 +45,16 @@ class EntropyParts:
 
 
 def entropy(probabilities: ArrayLike) -> Floats:
-    """Entropy of each pixel, ``-sum_c p_c log p_c``.
-
-    Parameters
-    ----------
-    probabilities : (..., C, H, W) float
-
-    Returns
-    -------
-    (..., H, W) float32
-        In nats.
-    """
+    """Entropy of each pixel, ``-sum_c p_c log p_c``, in nats: (..., C, H, W) -> (..., H, W)."""
     p = np.asarray(probabilities, dtype=np.float32)
-    found: Floats = np.maximum(-(p * np.log(np.maximum(p, _TINY))).sum(axis=-3), 0)
-    return found
+    nats: Floats = np.maximum(-(p * np.log(np.maximum(p, _TINY))).sum(axis=-3), 0)
+    return nats
 
 
 def entropy_parts(members: ArrayLike) -> EntropyParts:
-    """Split the predictive entropy of an ensemble.
+    """Split the predictive entropy of the members' probabilities (M, C, H, W).
 
-    Parameters
-    ----------
-    members : (M, C, H, W) float
-        Probabilities of each member.
-
-    Returns
-    -------
-    EntropyParts
-
-    Raises
-    ------
-    InputError
-        If there is no member, or the array has other axes.
+    Raises InputError if there is no member, or the array has other axes.
     """
     maps = _checked_members(members)
     aleatoric = entropy(maps).mean(axis=0)
@@ -88,23 +66,10 @@ def entropy_parts(members: ArrayLike) -> EntropyParts:
 
 
 def member_variance(members: ArrayLike) -> Floats:
-    """Variance of the probabilities between members, summed over the classes.
+    """Variance (H, W) of probabilities (M, C, H, W) between members, summed over the classes.
 
-    Parameters
-    ----------
-    members : (M, C, H, W) float
-        Such as the answers to M boxes that were drawn a little differently.
-
-    Returns
-    -------
-    (H, W) float32
-        0 where all agree, at most 0.5 (half of the members are certain of one class and half of
-        another); NaN with one member. Biased: divided by M.
-
-    Raises
-    ------
-    InputError
-        As `entropy_parts`.
+    0 where all agree, at most 0.5 (half of the members are certain of one class and half of
+    another); NaN with one member. Biased: divided by M. Errors are those of `entropy_parts`.
     """
     maps = _checked_members(members)
     if len(maps) == 1:
@@ -117,7 +82,7 @@ def _checked_members(members: ArrayLike) -> Floats:
     maps = np.asarray(members, dtype=np.float32)
     if maps.ndim != 4 or not len(maps):
         raise InputError(
-            f"members of shape {maps.shape} came, expected (members, classes, rows, columns) with "
-            "one member or more; stack the maps of the ensemble"
+            "expected (members, classes, rows, columns) with one member or more, got the shape "
+            f"{maps.shape}; stack the maps of the ensemble"
         )
     return maps

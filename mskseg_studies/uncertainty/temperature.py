@@ -8,42 +8,20 @@ another. For an ensemble each member is tempered and T is fitted to the mean.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from scipy.optimize import minimize_scalar
 
 from mskseg.case import Case
 from mskseg.errors import InputError
 from mskseg.evaluation.multiclass import FLOOR, as_classes
-from mskseg_studies.uncertainty.map_sources import MapSource
+from mskseg_studies.uncertainty.probability_maps import MapSource
 
 _BOUNDS = (np.log(0.05), np.log(20.0))  # of log T
 
 
-@dataclass(frozen=True)
-class Temperature:
-    """A fitted temperature.
-
-    Attributes
-    ----------
-    value : float
-        Above 1: the model was too sure; below 1: too modest. At 0.05 or 20 the fit ran into its
-        bounds.
-    nll_before, nll_after : float
-        On the pixels of the fit.
-    n : int
-        Pixels of the fit.
-    """
-
-    value: float
-    nll_before: float
-    nll_after: float
-    n: int
-
-
-def fit_temperature(members: ArrayLike, reference: ArrayLike) -> Temperature:
+def fit_temperature(members: ArrayLike, reference: ArrayLike) -> float:
     """Find the temperature with the least NLL.
 
     Parameters
@@ -55,7 +33,9 @@ def fit_temperature(members: ArrayLike, reference: ArrayLike) -> Temperature:
 
     Returns
     -------
-    Temperature
+    float
+        Above 1: the model was too sure; below 1: too modest. At 0.05 or 20 the fit ran into its
+        bounds.
 
     Raises
     ------
@@ -65,8 +45,8 @@ def fit_temperature(members: ArrayLike, reference: ArrayLike) -> Temperature:
     maps, true = np.asarray(members, dtype=np.float64), np.asarray(reference)
     if maps.ndim != 3 or true.ndim != 1 or maps.shape[2] != len(true) or not len(true):
         raise InputError(
-            f"probabilities {maps.shape} and {true.shape} classes came, expected (members, "
-            "classes, pixels) and one class or more; sample the validation set first"
+            "expected probabilities (members, classes, pixels) and the class of each pixel, got "
+            f"the shapes {maps.shape} and {true.shape}; sample the validation set first"
         )
     logs = np.log(np.maximum(maps, 1e-30))
 
@@ -78,40 +58,25 @@ def fit_temperature(members: ArrayLike, reference: ArrayLike) -> Temperature:
         of_true = np.maximum(np.take_along_axis(mean, true[None], axis=0), FLOOR)
         return float(-np.log(of_true).mean())
 
-    found = minimize_scalar(nll, bounds=_BOUNDS, method="bounded")
-    return Temperature(float(np.exp(found.x)), nll(0.0), float(found.fun), len(true))
+    return float(np.exp(minimize_scalar(nll, bounds=_BOUNDS, method="bounded").x))
 
 
 def temperatures_of(
-    sources: Iterable[MapSource], cases: Iterable[Case], *, slice_step: int = 1, seed: int = 0
-) -> dict[tuple[str, str], float]:
-    """Fit the temperature of several sources, by (model, arm), as `measure_uncertainty` takes it.
-
-    Parameters and errors are those of `temperature_of`.
-    """
-    listed = list(cases)
-    return {
-        (each.model, each.arm): temperature_of(each, listed, slice_step=slice_step, seed=seed).value
-        for each in sources
-    }
-
-
-def temperature_of(
-    source: MapSource,
+    sources: Iterable[MapSource],
     cases: Iterable[Case],
     *,
     slice_step: int = 1,
     n_per_slice: int = 3000,
     seed: int = 0,
-) -> Temperature:
-    """Fit the temperature of a source of maps on validation cases.
+) -> dict[tuple[str, str], float]:
+    """Fit the temperature of several sources, by (model, arm), as `measure_uncertainty` takes it.
 
     Pixels are drawn at random from each slice, so that memory stays small and the NLL is that of
     the whole slice.
 
     Parameters
     ----------
-    source : MapSource
+    sources : iterable of MapSource
     cases : iterable of Case
         Of the validation part: never those whose scores are reported.
     slice_step : int
@@ -119,22 +84,26 @@ def temperature_of(
     n_per_slice : int
         Pixels drawn of each.
     seed : int
-        Of the draw.
+        Of the draw, which is the same for every source.
 
     Raises
     ------
     InputError
         If there is no case.
     """
-    rng = np.random.default_rng(seed)
-    drawn: list[tuple[NDArray[np.float32], NDArray[np.intp]]] = []
-    for case in cases:
-        for one in source.slices(case, step=slice_step):
-            true = as_classes(np.asarray(one.case_slice.label_map), one.labels).ravel()
-            at = rng.choice(true.size, size=min(n_per_slice, true.size), replace=False)
-            flat = one.members.reshape(*one.members.shape[:2], -1)
-            drawn.append((flat[:, :, at], true[at]))
-    if not drawn:
-        raise InputError("no validation case came, expected one or more to fit a temperature on")
-    maps, classes = zip(*drawn, strict=True)
-    return fit_temperature(np.concatenate(maps, axis=2), np.concatenate(classes))
+    validation = list(cases)
+    if not validation:
+        raise InputError("expected one validation case or more to fit a temperature on, got none")
+    temperatures = {}
+    for source in sources:
+        rng = np.random.default_rng(seed)
+        members, classes = [], []
+        for case in validation:
+            for maps in source.slices(case, step=slice_step):
+                true = as_classes(np.asarray(maps.case_slice.label_map), maps.labels).ravel()
+                drawn = rng.choice(true.size, size=min(n_per_slice, true.size), replace=False)
+                members.append(maps.members.reshape(*maps.members.shape[:2], -1)[:, :, drawn])
+                classes.append(true[drawn])
+        fitted = fit_temperature(np.concatenate(members, axis=2), np.concatenate(classes))
+        temperatures[source.model, source.arm] = fitted
+    return temperatures

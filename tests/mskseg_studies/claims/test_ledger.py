@@ -11,8 +11,8 @@ from scipy import stats
 
 from mskseg.errors import InputError
 from mskseg.evaluation.tables import write_table
-from mskseg_studies.claims.ledger import check_none_vanished, judge, ledger_table
 from mskseg_studies.claims.measuring import AbsentError, VanishedError, measure_table, select
+from mskseg_studies.claims.rules import check_none_vanished, judge, ledger_table
 from mskseg_studies.claims.statements import Claim, Measure
 
 NOTEBOOK = "03_segment"
@@ -196,7 +196,7 @@ def test_a_ready_interval_is_taken_from_the_row_that_is_picked():
     found = measure_table(ready(), ready_measure())
     assert (found.value, found.interval, found.n) == (0.04, (0.01, 0.07), 6)
     assert measure_table(ready(), ready_measure(pick="largest")).value == 0.10
-    with pytest.raises(VanishedError, match="2 rows came for one number"):
+    with pytest.raises(VanishedError, match="expected one row, got 2"):
         measure_table(ready(), ready_measure(pick=None))
 
 

@@ -12,19 +12,19 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
-from mskseg_studies.specialists.nnunet.exporting import Labels
 
 from mskseg.evaluation.tables import write_table
 from mskseg.prompts.plans import NeighbourBox, OracleBox
 from mskseg.workbook import load_notebook, read_sizes
-from mskseg_studies.claims.ledger import judge
 from mskseg_studies.claims.measuring import AbsentError, VanishedError, measure_table, select
+from mskseg_studies.claims.rules import judge
 from mskseg_studies.claims.statements import Claim, load_claims
 from mskseg_studies.prompting.resolutions import COARSER_IMAGE, OTHER_FRAME
 from mskseg_studies.specialists.nnunet.config import NnunetConfig
+from mskseg_studies.specialists.nnunet.conversion import Labels
 from mskseg_studies.specialists.nnunet.running import NnunetRun
 from mskseg_studies.specialists.specialist import _TITLES
-from mskseg_studies.uncertainty.map_sources import VolumeMaps
+from mskseg_studies.uncertainty.probability_maps import VolumeMaps
 
 FOLDER = Path(__file__).parents[3] / "notebooks"
 WRITTEN = yaml.safe_load(Path(__file__).with_name("written.yaml").read_text(encoding="utf-8"))

@@ -10,7 +10,8 @@ import pytest
 import yaml
 
 from mskseg.errors import InputError
-from mskseg_studies.claims.statements import Rule, claims_path, load_claims, verdict
+from mskseg_studies.claims.rules import verdict
+from mskseg_studies.claims.statements import Rule, claims_path, load_claims
 
 ROOT = Path(__file__).parents[3]
 STUDIES = ROOT.parent / "shared" / "studies"

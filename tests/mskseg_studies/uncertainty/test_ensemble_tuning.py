@@ -6,24 +6,21 @@ import numpy as np
 import pytest
 
 from mskseg.errors import InputError
-from mskseg.models.embeddings import EmbeddingCache
-from mskseg_studies.uncertainty.ensemble_tuning import tune_ensemble
+from mskseg_studies.uncertainty.ensembles import tune_ensemble
 
 
 def test_members_differ_share_their_embeddings_and_repeat_by_seed(small, train, validation, tiny):
-    cache = EmbeddingCache()
-    how = {"cache": cache, "progress": False}
-    first, second = tune_ensemble(small, train, validation, tiny, seeds=[0, 1], **how)
-    (again,) = tune_ensemble(small, train, validation, tiny, seeds=[1], **how)
+    first, second = tune_ensemble(small, train, validation, tiny, seeds=[0, 1], progress=False)
+    (again,) = tune_ensemble(small, train, validation, tiny, seeds=[1], progress=False)
     assert [first.config.seed, second.config.seed] == [0, 1]
     assert second.history["loss"].iloc[-1] == pytest.approx(again.history["loss"].iloc[-1])
     assert first.history["loss"].iloc[-1] != second.history["loss"].iloc[-1]
     image = np.full((48, 40), 7, np.uint8)
     for result in (first, second):
         result.segmenter.embed(image)
-    n_hits = cache.n_hits
+    n_hits = small.cache.n_hits
     second.segmenter.embed(image)
-    assert cache.n_hits == n_hits + 1
+    assert small.cache.n_hits == n_hits + 1
 
 
 @pytest.mark.parametrize("seeds", [[], [1, 1]])

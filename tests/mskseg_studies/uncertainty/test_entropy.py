@@ -95,7 +95,7 @@ def test_an_ensemble_answers_with_the_mean_of_its_members():
 
 def test_an_ensemble_of_one_is_its_member_and_of_none_is_refused():
     assert Ensemble([Fixed(0.4)]).name == "a"
-    with pytest.raises(InputError, match="ensemble of no segmenter"):
+    with pytest.raises(InputError, match="one segmenter or more, got none"):
         Ensemble([])
 
 
@@ -112,9 +112,7 @@ def drawn(temperature, n=20_000, m=1):
 @pytest.mark.parametrize("m", [1, 2])
 def test_the_temperature_by_which_logits_are_too_large_is_found(temperature, m):
     fitted = fit_temperature(*drawn(temperature, m=m))
-    assert fitted.value == pytest.approx(temperature, rel=0.05)
-    assert fitted.nll_after <= fitted.nll_before
-    assert fitted.n == 20_000
+    assert fitted == pytest.approx(temperature, rel=0.05)
 
 
 def test_a_temperature_wants_pixels():

@@ -3,30 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
+import pandas as pd
 from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
-from mskseg.display.style import PALETTE
+from mskseg.display.style import chart_axes, finish_chart, series_style
 from mskseg.errors import InputError
-from mskseg_studies.uncertainty.case_tables import opinion_bins
+from mskseg_studies.uncertainty.tables import predicted_iou_bins
 
-if TYPE_CHECKING:
-    import pandas as pd
-
-_MARKERS = ("o", "s", "^", "D", "v", "P")
-_LINES = ("solid", "dashed", "dotted", "dashdot")
 _SUMS = ["n", "confidence", "hits"]
 
 
 def reliability_charts(
     bins: pd.DataFrame,
     *,
-    panels: str = "severity",
-    series: str = "model",
     region: str = "foreground",
     labels: tuple[str, str] = ("confidence of the model", "part that is right"),
     min_share: float = 0.001,
@@ -38,9 +32,8 @@ def reliability_charts(
     ----------
     bins : pandas.DataFrame
         `UncertaintyTables.bins` of one arm, scaled or not: `region`, `bin`, `n`, `confidence` and
-        `hits` (sums), `panels` and `series`. Cases are pooled.
-    panels, series : str
-        Columns that make a panel and a line.
+        `hits` (sums), `severity`, which makes a panel, and `model`, which makes a line. Cases are
+        pooled.
     region : {"slice", "foreground", "band"}
     labels : (str, str)
         Of the axes.
@@ -60,18 +53,18 @@ def reliability_charts(
     InputError
         If a column is missing or the region has no pixel.
     """
-    missing = [name for name in (panels, series, "region", "bin", *_SUMS) if name not in bins]
+    missing = [name for name in ("severity", "model", "region", "bin", *_SUMS) if name not in bins]
     chosen = bins if missing else bins[bins["region"] == region]
     if missing or not chosen["n"].sum():
         raise InputError(
             f"the table has {len(bins)} rows and lacks {', '.join(missing) or f'{region!r} pixels'}"
-            "; give the bins of `measure_uncertainty`"
+            "; pass the bins of `measure_uncertainty`"
         )
-    names = sorted(set(chosen[panels]))
+    names = sorted(set(chosen["severity"]))
     figure, grid = plt.subplots(
         1,
         len(names),
-        figsize=(0.6 + 3.6 * len(names), 4.0 + 0.19 * chosen[series].nunique()),
+        figsize=(0.6 + 3.6 * len(names), 4.0 + 0.19 * chosen["model"].nunique()),
         squeeze=False,
         sharey=True,
         layout="constrained",
@@ -79,8 +72,8 @@ def reliability_charts(
     axes: NDArray[Any] = grid[0]
     for ax, name in zip(axes, names, strict=True):
         _diagonal(ax, labels=labels)
-        rows = chosen[chosen[panels] == name]
-        for number, (label, line) in enumerate(rows.groupby(series, sort=False)):
+        rows = chosen[chosen["severity"] == name]
+        for number, (label, line) in enumerate(rows.groupby("model", sort=False)):
             sums = line.groupby("bin")[_SUMS].sum()
             _reliability_line(ax, sums, label=str(label), number=number, min_share=min_share)
         ax.set_title(str(name), fontsize=10)
@@ -90,14 +83,13 @@ def reliability_charts(
     return axes
 
 
-def opinion_charts(outlines: pd.DataFrame) -> NDArray[Any]:
+def predicted_iou_charts(outlines: pd.DataFrame) -> NDArray[Any]:
     """Draw how far a model's predicted IoU comes true, a panel for each grade.
 
     Parameters
     ----------
     outlines : pandas.DataFrame
-        `UncertaintyTables.outlines` of `mskseg_studies.uncertainty.case_tables`; models that
-        never learned to predict an IoU are left out.
+        `UncertaintyTables.outlines`; models that never learned to predict an IoU are left out.
 
     Returns
     -------
@@ -109,7 +101,7 @@ def opinion_charts(outlines: pd.DataFrame) -> NDArray[Any]:
     InputError
         If no model predicts its IoU.
     """
-    bins = opinion_bins(outlines)
+    bins = predicted_iou_bins(outlines)
     gap = (bins["confidence"].sum() - bins["hits"].sum()) / bins["n"].sum()
     names, way = " and ".join(dict.fromkeys(bins["model"])), "high" if gap > 0 else "low"
     return reliability_charts(
@@ -136,15 +128,14 @@ def _reliability_line(
     total = sums["n"].sum()
     ece = (sums["confidence"] - sums["hits"]).abs().sum() / total
     shown = sums[sums["n"] > max(min_share * total, 0)]
-    x, y = shown["confidence"] / shown["n"], shown["hits"] / shown["n"]
-    colour = PALETTE[number % len(PALETTE)]
-    ax.plot(x, y, color=colour, linewidth=1.2, linestyle=_LINES[number % len(_LINES)])
+    x, y, look = shown["confidence"] / shown["n"], shown["hits"] / shown["n"], series_style(number)
+    ax.plot(x, y, color=look["color"], linewidth=1.2, linestyle=look["linestyle"])
     ax.scatter(
         x,
         y,
         s=12 + 160 * shown["n"] / total,
-        color=colour,
-        marker=_MARKERS[number % len(_MARKERS)],
+        color=look["color"],
+        marker=look["marker"],
         edgecolors="white",
         linewidths=0.6,
         label=f"{label} (ECE {100 * ece:.1f} %)",
@@ -152,55 +143,44 @@ def _reliability_line(
     )
 
 
-def risk_coverage_chart(
-    curves: pd.DataFrame, *, series: str = "model", title: str | None = None, ax: Axes | None = None
-) -> Axes:
+def risk_coverage_chart(curves: pd.DataFrame) -> Axes:
     """Draw how often the most certain part is wrong, against how large a part is kept.
 
     Parameters
     ----------
     curves : pandas.DataFrame
-        `UncertaintyTables.curves` of one arm: `subject`, `coverage`, `risk` and `series`.
-    series : str
-        Column that makes a line; its subjects are averaged.
-    title : str, optional
-        Default: what the last line loses by keeping half, counted here.
-    ax : Axes, optional
-        Default: of a new figure.
+        `UncertaintyTables.curves` of one arm: `subject`, `coverage`, `risk` and `model`, which
+        makes a line; its subjects are averaged.
 
     Returns
     -------
     Axes
-        Both in per cent.
+        Both in per cent. The title says what the last line loses by keeping half.
     """
-    ax = _axes(ax)
-    for number, (name, rows) in enumerate(curves.groupby(series, sort=False)):
+    ax = chart_axes(None, (6.0, 3.9))
+    for number, (name, rows) in enumerate(curves.groupby("model", sort=False)):
         mean = rows.groupby("coverage")["risk"].mean()
-        _line(ax, 100 * mean.index.to_numpy(), 100 * mean.to_numpy(), name=str(name), number=number)
+        ax.plot(100 * mean.index, 100 * mean, markersize=4, label=name, **series_style(number))
     ax.set(xlabel="pixels kept, the most certain first (%)", ylabel="wrong among them (%)")
     ax.set_ylim(bottom=0)
     half, whole = (100 * np.interp(kept, mean.index, mean) for kept in (0.5, 1.0))
-    told = f"{name}:\n{half:.1f} % wrong in the surer half, {whole:.1f} % in all"
-    return _finish(ax, told if title is None else title)
+    return finish_chart(ax, f"{name}:\n{half:.1f} % wrong in the surer half, {whole:.1f} % in all")
 
 
-def referral_chart(
-    curves: Mapping[str, pd.DataFrame], *, title: str | None = None, ax: Axes | None = None
-) -> Axes:
+def referral_chart(curves: Mapping[str, pd.DataFrame]) -> Axes:
     """Draw the mean Dice after a reader has corrected the least certain outlines.
 
     Parameters
     ----------
     curves : mapping of str to pandas.DataFrame
-        Name, for the legend, and `mskseg_studies.uncertainty.selective.referral_curve`.
-    title : str, optional
-        Default: what correcting a fifth by doubt brings over chance, where it brings most.
-    ax : Axes, optional
-        Default: of a new figure.
+        Name, for the legend, and `referral_curve`; those of models that predicted nothing are left
+        out.
 
     Returns
     -------
     Axes
+        The title says what correcting the least certain fifth brings over chance, where it brings
+        most.
 
     Raises
     ------
@@ -210,52 +190,28 @@ def referral_chart(
     drawn = {name: curve for name, curve in curves.items() if curve["dice"].notna().all()}
     if not drawn:
         raise InputError(
-            f"no referral curve came ({len(curves)} of models that predicted nothing), expected "
-            "one or more"
+            "expected one referral curve or more of models that predicted something, got "
+            f"{len(curves)} of models that predicted nothing"
         )
-    ax = _axes(ax)
+    ax, gains = chart_axes(None, (6.0, 3.9)), {}
     for number, (name, curve) in enumerate(drawn.items()):
-        x, y = (100 * curve["referred"]).to_numpy(), curve["dice"].to_numpy()
-        _line(ax, x, y, name=f"{name}, by doubt", number=number)
-        colour = PALETTE[number % len(PALETTE)]
-        label = f"{name}, from random to best"
-        ax.fill_between(x, curve["random"], curve["best"], color=colour, alpha=0.14, label=label)
+        x, look = 100 * curve["referred"], series_style(number)
+        ax.plot(x, curve["dice"], markersize=4, label=f"{name}, the least certain first", **look)
+        ax.fill_between(
+            x,
+            curve["random"],
+            curve["best"],
+            color=look["color"],
+            alpha=0.14,
+            label=f"{name}, from random to best",
+        )
+        gains[name] = float(np.interp(0.2, curve["referred"], curve["dice"] - curve["random"]))
     ax.set(
         xlabel="predicted outlines corrected, the least certain first (%)", ylabel="their mean Dice"
     )
-    return _finish(ax, _referred_fifth(drawn) if title is None else title)
-
-
-def _referred_fifth(curves: Mapping[str, pd.DataFrame]) -> str:
-    gains = {
-        name: float(np.interp(0.2, each["referred"], each["dice"] - each["random"]))
-        for name, each in curves.items()
-    }
     best = max(gains, key=lambda name: gains[name])
-    return f"A fifth corrected by doubt gains at most {gains[best]:+.3f} over chance ({best})"
-
-
-def _axes(ax: Axes | None) -> Axes:
-    return plt.subplots(figsize=(6.0, 3.9), layout="constrained")[1] if ax is None else ax
-
-
-def _line(
-    ax: Axes, x: NDArray[np.float64], y: NDArray[np.float64], *, name: str, number: int
-) -> None:
-    ax.plot(
-        x,
-        y,
-        color=PALETTE[number % len(PALETTE)],
-        linestyle=_LINES[number % len(_LINES)],
-        marker=_MARKERS[number % len(_MARKERS)],
-        markersize=4,
-        label=name,
+    return finish_chart(
+        ax,
+        "Correcting the least certain fifth gains\n"
+        f"at most {gains[best]:+.3f} over chance ({best})",
     )
-
-
-def _finish(ax: Axes, title: str) -> Axes:
-    ax.set_title(title, loc="left", fontsize=11)
-    ax.grid(color="0.9", linewidth=0.6)
-    ax.spines[["top", "right"]].set_visible(False)
-    ax.legend(frameon=False, fontsize=9)
-    return ax

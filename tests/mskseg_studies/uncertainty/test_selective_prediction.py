@@ -13,13 +13,11 @@ from torchmetrics.functional.classification import binary_auroc
 
 from mskseg.errors import InputError
 from mskseg.evaluation.bootstrap import MIN_SUBJECTS, compare_models, paired_bootstrap
-from mskseg_studies.uncertainty.selective import (
+from mskseg_studies.uncertainty.selective_prediction import (
     ErrorRanking,
-    aurc,
     auroc,
     referral_curve,
     referral_curves,
-    risk_coverage,
 )
 
 
@@ -53,9 +51,16 @@ def test_the_streamed_histogram_gives_nearly_the_exact_numbers(ranked):
     for part in parts[1:]:
         total = total + part
     assert total.auroc == pytest.approx(auroc(uncertainty, wrong), abs=5e-3)
-    exact = risk_coverage(uncertainty, wrong)
-    at = np.interp([0.3, 0.7, 1.0], exact["coverage"], exact["risk"])
+    kept = np.arange(1, 5001)
+    exact = np.cumsum(_shared_errors(uncertainty, wrong)) / kept
+    at = np.interp([0.3, 0.7, 1.0], kept / 5000, exact)
     assert total.risk_at([0.3, 0.7, 1.0]) == pytest.approx(at, abs=5e-3)
+
+
+def _shared_errors(uncertainty, wrong):
+    """Errors, the most certain first; equal uncertainties share theirs."""
+    table = pd.DataFrame({"uncertainty": uncertainty, "wrong": wrong.astype(float)})
+    return table.groupby("uncertainty")["wrong"].transform("mean")[np.argsort(uncertainty)]
 
 
 def test_a_histogram_of_nothing_has_no_numbers():
@@ -65,15 +70,17 @@ def test_a_histogram_of_nothing_has_no_numbers():
 
 
 def test_risk_falls_where_uncertainty_knows_the_errors():
-    table = risk_coverage([0.1, 0.2, 0.3, 0.4], [0, 0, 1, 1])
-    assert table["coverage"].tolist() == [0.25, 0.5, 0.75, 1.0]
-    assert table["risk"].tolist() == pytest.approx([0, 0, 1 / 3, 1 / 2])
-    assert aurc([4, 3, 2, 1], [0, 0, 1, 1]) > aurc([1, 2, 3, 4], [0, 0, 1, 1])
+    risks = ErrorRanking.of([0.1, 0.2, 0.3, 0.4], [0, 0, 1, 1]).risk_at([0.25, 0.5, 0.75, 1.0])
+    assert risks.tolist() == pytest.approx([0, 0, 1 / 3, 1 / 2])
+    worst = ErrorRanking.of([0.4, 0.3, 0.2, 0.1], [0, 0, 1, 1]).risk_at([0.25, 0.5, 0.75, 1.0])
+    assert (worst >= risks).all()
+    assert worst[0] == 1
 
 
 def test_equal_uncertainties_share_their_errors_whatever_their_order():
     for errors in ([1, 0, 0], [0, 0, 1]):
-        assert risk_coverage([5, 5, 5], errors)["risk"].tolist() == pytest.approx([1 / 3] * 3)
+        risks = ErrorRanking.of([5, 5, 5], errors).risk_at([1 / 3, 2 / 3, 1])
+        assert risks.tolist() == pytest.approx([1 / 3] * 3)
 
 
 def test_a_reader_corrects_the_least_certain_first():
@@ -115,9 +122,8 @@ def test_each_arm_has_its_own_referral_curve():
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda: auroc([1, 2], [1]), "2 uncertainties and 1 errors"),
+        (lambda: auroc([1, 2], [1]), "got 2 uncertainties and 1 errors"),
         (lambda: auroc([1, math.nan], [1, 0]), "1 NaN"),
-        (lambda: risk_coverage([], []), "no uncertainty came"),
         (lambda: referral_curve([math.nan], [1]), r"0 of them numbers"),
         (lambda: referral_curve([0.5], [1], fractions=(2,)), "numbers of 0 to 1"),
         (lambda: paired_bootstrap([1], [1, 2], margin=0.1), "expected pairs"),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import matplotlib as mpl
 import numpy as np
 import pandas as pd
@@ -11,9 +13,9 @@ from matplotlib import pyplot as plt
 from mskseg.case import CaseSlice
 from mskseg.errors import InputError
 from mskseg_studies import uncertainty
-from mskseg_studies.uncertainty.infiltration import FatLook
-from mskseg_studies.uncertainty.map_sources import SliceMaps
-from mskseg_studies.uncertainty.selective import referral_curve
+from mskseg_studies.uncertainty.fatty_infiltration import FatSlice
+from mskseg_studies.uncertainty.probability_maps import SliceMaps
+from mskseg_studies.uncertainty.selective_prediction import referral_curve
 
 
 @pytest.fixture(autouse=True)
@@ -81,14 +83,10 @@ def test_risk_is_averaged_over_subjects():
 
 def test_referral_lies_between_random_and_best():
     curve = referral_curve([0.9, 0.5, 0.7], [0.1, 0.9, 0.3], fractions=(0, 0.5, 1))
-    ax = uncertainty.referral_chart({"entropy": curve}, title="t")
+    ax = uncertainty.referral_chart({"e": curve})
     assert ax.lines[0].get_ydata().tolist() == curve["dice"].tolist()
-    assert (
-        uncertainty.referral_chart({"e": curve})
-        .get_title(loc="left")
-        .endswith("+0.027 over chance (e)")
-    )
-    with pytest.raises(InputError, match="no referral curve"):
+    assert ax.get_title(loc="left").endswith("+0.027 over chance (e)")
+    with pytest.raises(InputError, match="expected one referral curve"):
         uncertainty.referral_chart({})
 
 
@@ -96,41 +94,44 @@ def test_the_referral_of_a_model_that_found_nothing_is_not_drawn():
     curve = referral_curve([0.9, 0.5], [0.1, 0.9])
     nothing = referral_curve([0.0], [np.nan])
     assert len(uncertainty.referral_chart({"net": nothing, "e": curve}).lines) == 1
-    with pytest.raises(InputError, match="1 of models that predicted nothing"):
+    with pytest.raises(InputError, match="got 1 of models that predicted nothing"):
         uncertainty.referral_chart({"net": nothing})
 
 
 def test_maps_share_one_even_scale_and_true_proportions():
-    one = slice_maps(spacing_mm=(3.0, 1.5)).case_slice
-    low, high = np.full(one.image.shape, 0.1), np.full(one.image.shape, 0.7)
-    axes = uncertainty.maps_beside(one, [low, high], titles=["a", "b"], unit="nats")
-    assert len(axes) == 3
-    limits = {ax.images[-1].get_clim() for ax in axes[1:]}
-    assert limits == {(0.0, 0.7)}
+    axes = uncertainty.uncertainty_maps(slice_maps(spacing_mm=(3.0, 1.5)))
+    assert len(axes) == 4
+    (limits,) = {ax.images[-1].get_clim() for ax in axes[1:]}
+    assert limits[0] == 0
+    assert limits[1] == pytest.approx(np.log(2), abs=0.01), "a pixel of 0.52"
     assert axes[1].images[-1].get_cmap().name == "viridis"
-    assert axes[1].get_aspect() == 2
+    assert {ax.get_aspect() for ax in axes} == {2}
 
 
-def test_maps_of_another_shape_are_refused():
-    one = slice_maps().case_slice
-    with pytest.raises(InputError, match="maps of its shape"):
-        uncertainty.maps_beside(one, [np.zeros((3, 3))], titles=["a"], unit="nats")
+def test_what_is_nearly_certain_shows_the_slice():
+    maps = slice_maps(m=1)
+    sure = np.zeros_like(maps.members)
+    sure[:, 0] = 1
+    sure[:, :, 0, 0] = 0.5
+    axes = uncertainty.uncertainty_maps(replace(maps, members=sure))
+    drawn = ~np.ma.getmaskarray(axes[1].images[-1].get_array())
+    assert np.argwhere(drawn).tolist() == [[0, 0]]
 
 
-def test_each_slice_has_its_map_below_on_one_scale():
-    one = slice_maps().case_slice
-    maps = [np.full(one.image.shape, 0.2), np.where(one.image == 0, np.nan, 0)]
-    axes = uncertainty.maps_below([one, one], maps, titles=["a", "b"], unit="part", limits=(0, 1))
+def test_each_slice_has_its_fat_below_on_one_scale_and_white_where_there_is_none():
+    at = slice_maps().case_slice
+    fractions = [np.full(at.image.shape, 0.2), np.full(at.image.shape, np.nan)]
+    axes = uncertainty.fat_page(
+        [FatSlice(name, at, map_, 0.1) for name, map_ in zip("ab", fractions, strict=True)]
+    )
     assert [ax.get_title() for ax in axes[0]] == ["a", "b"]
     assert {ax.images[-1].get_clim() for ax in axes[1]} == {(0, 1)}
     assert np.ma.getmaskarray(axes[1, 1].images[-1].get_array()).all(), "no value, no colour"
-    with pytest.raises(InputError, match="1 maps"):
-        uncertainty.maps_below([one, one], maps[:1], titles=["a", "b"], unit="", limits=(0, 1))
 
 
 def test_the_fat_page_says_how_much_fat_there_is():
     one = slice_maps().case_slice
-    look = FatLook("Early", one, np.full(one.image.shape, 0.1), 0.084)
+    look = FatSlice("Early", one, np.full(one.image.shape, 0.1), 0.084)
     axes = uncertainty.fat_page([look, look])
     assert axes[0, 0].get_title() == "Early"
     assert axes[0, 0].figure.get_suptitle() == "Fat in the muscles of these people: 8 %, 8 %"
@@ -146,7 +147,7 @@ def test_a_predicted_iou_that_is_too_high_is_called_so():
             "predicted_iou": [0.7, 0.8],
         }
     )
-    axes = uncertainty.opinion_charts(outlines)
+    axes = uncertainty.predicted_iou_charts(outlines)
     assert axes[0].figure.get_suptitle() == "a: predicted IoU 0.25 too high on average"
     assert axes[0].get_xlabel() == "predicted IoU"
 
@@ -171,7 +172,7 @@ def test_wrong_pixels_are_marked():
 
 
 def test_the_readers_page_ranks_the_outlines_and_marks_what_to_check():
-    axes = uncertainty.reading_page(slice_maps(m=1), tissues={4: "sartorius"}, title="check this")
+    axes = uncertainty.reading_page(slice_maps(m=1), tissues={4: "sartorius"})
     names = [text.get_text() for text in axes[0].figure.legends[0].get_texts()]
     assert names[-1] == "80 %  sartorius"
     doubtful, check = (~np.ma.getmaskarray(im.get_array()) for im in axes[1].images[1:])

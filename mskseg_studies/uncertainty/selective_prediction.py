@@ -1,11 +1,11 @@
 """Whether uncertainty finds the errors, and what is gained by acting on it.
 
 * `auroc`: chance that a wrong pixel is more uncertain than a right one; 0.5 is no help;
-* `risk_coverage`: keep only the most certain part; how often is that wrong? (El-Yaniv 2010;
-  Geifman 2017, arXiv:1705.08500). `aurc` is the area under it, lower is better;
-* `doubt_and_error`: is the person with more uncertainty the one with the lower Dice?
+* `ErrorRanking`: the same streamed over slices, in a histogram of fixed size, and the risk: keep
+  only the most certain part; how often is that wrong? (El-Yaniv 2010; Geifman 2017,
+  arXiv:1705.08500);
+* `entropy_and_dice`: is the person with more uncertainty the one with the lower Dice?
 * `referral_curve`: a reader corrects the least certain cases; what does the mean Dice become?
-* `ErrorRanking`: the first two, streamed over slices in a histogram of fixed size.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.stats import rankdata, spearmanr
 
 from mskseg.errors import InputError
+from mskseg.evaluation.averaging import subject_means
 
 Floats = NDArray[np.float64]
 
@@ -31,22 +32,10 @@ _EDGES = np.concatenate([[0.0], np.geomspace(1e-7, 6.0, 600)])
 
 
 def auroc(uncertainty: ArrayLike, wrong: ArrayLike) -> float:
-    """Area under the ROC curve of uncertainty as a detector of errors; ties count one half.
+    """Area under the ROC curve of uncertainty (N,) as a detector of errors (N,), ties one half.
 
-    Parameters
-    ----------
-    uncertainty : (N,) float
-    wrong : (N,) bool
-
-    Returns
-    -------
-    float
-        NaN if nothing is wrong or nothing is right: then there is nothing to tell apart.
-
-    Raises
-    ------
-    InputError
-        If the lengths differ or an uncertainty is NaN.
+    NaN if nothing is wrong or nothing is right: then there is nothing to tell apart. Raises
+    InputError if the lengths differ or an uncertainty is NaN.
     """
     score, error = _checked_pair(uncertainty, wrong)
     positive = error > 0
@@ -57,48 +46,13 @@ def auroc(uncertainty: ArrayLike, wrong: ArrayLike) -> float:
     return float((ranks[positive].sum() - n_wrong * (n_wrong + 1) / 2) / (n_wrong * n_right))
 
 
-def risk_coverage(uncertainty: ArrayLike, error: ArrayLike) -> pd.DataFrame:
-    """Keep the most certain part, more and more of it.
-
-    Parameters
-    ----------
-    uncertainty : (N,) float
-    error : (N,) bool or float
-        1 for wrong; or a loss such as 1 - Dice.
-
-    Returns
-    -------
-    pandas.DataFrame
-        `coverage` (part kept) and `risk` (mean error of what is kept), N rows. Among equal
-        uncertainties the order is left open: each has their mean error.
-
-    Raises
-    ------
-    InputError
-        If there is nothing, the lengths differ or an uncertainty is NaN.
-    """
-    score, loss = _checked_pair(uncertainty, error)
-    if not score.size:
-        raise InputError("no uncertainty came, expected one or more; check the region")
-    _, group, size = np.unique(score, return_inverse=True, return_counts=True)
-    expected = (np.bincount(group, weights=loss) / size)[np.sort(group)]
-    kept = np.arange(1, score.size + 1)
-    return pd.DataFrame({"coverage": kept / score.size, "risk": np.cumsum(expected) / kept})
-
-
-def aurc(uncertainty: ArrayLike, error: ArrayLike) -> float:
-    """Area under `risk_coverage`: mean risk over all coverages; what it raises is the same."""
-    return float(risk_coverage(uncertainty, error)["risk"].mean())
-
-
 def referral_curve(
     dice: ArrayLike,
     uncertainty: ArrayLike,
     *,
     fractions: Sequence[float] = (0.0, 0.05, 0.1, 0.2, 0.3, 0.5, 1.0),
-    corrected: float = 1.0,
 ) -> pd.DataFrame:
-    """Let a reader correct the least certain cases.
+    """Let a reader correct the least certain cases: their Dice becomes 1, that of the reference.
 
     Parameters
     ----------
@@ -109,8 +63,6 @@ def referral_curve(
         that something is missing there, so these are left out of every strategy, and counted.
     fractions : sequence of float
         Parts that the reader corrects, 0 to 1, rounded to whole cases.
-    corrected : float
-        Dice of a corrected case. 1 assumes that the reader draws the reference.
 
     Returns
     -------
@@ -125,35 +77,35 @@ def referral_curve(
     InputError
         If no case has a Dice, the lengths differ, or a number is not one of 0 to 1.
     """
-    scores, doubt = np.ravel(dice).astype(float), np.ravel(uncertainty).astype(float)
-    if scores.shape != doubt.shape or not np.isfinite(scores).any():
+    scores, unsure = np.ravel(dice).astype(float), np.ravel(uncertainty).astype(float)
+    if scores.shape != unsure.shape or not np.isfinite(scores).any():
         raise InputError(
-            f"{scores.size} Dice ({int(np.isfinite(scores).sum())} of them numbers) and "
-            f"{doubt.size} uncertainties came; expected one of each for every case"
+            f"expected a Dice and an uncertainty for every case, got {scores.size} Dice "
+            f"({int(np.isfinite(scores).sum())} of them numbers) and {unsure.size} uncertainties"
         )
-    if not all(0 <= each <= 1 for each in (*fractions, corrected)):
-        raise InputError(
-            f"fractions {tuple(fractions)} and a corrected Dice of {corrected} came, expected "
-            "numbers of 0 to 1"
-        )
-    has = np.isfinite(scores)
-    there = has & ~np.isnan(doubt)
-    rows = [_referred(scores[there], doubt[there], each, corrected) for each in fractions]
-    left_out = {"n_without_dice": int((~has).sum()), "n_not_predicted": int((has & ~there).sum())}
-    return pd.DataFrame(rows).assign(n=int(there.sum()), **left_out)
+    if not all(0 <= fraction <= 1 for fraction in fractions):
+        raise InputError(f"expected fractions that are numbers of 0 to 1, got {tuple(fractions)}")
+    has_dice = np.isfinite(scores)
+    predicted = has_dice & ~np.isnan(unsure)
+    rows = [_referred(scores[predicted], unsure[predicted], fraction) for fraction in fractions]
+    return pd.DataFrame(rows).assign(
+        n=int(predicted.sum()),
+        n_without_dice=int((~has_dice).sum()),
+        n_not_predicted=int((has_dice & ~predicted).sum()),
+    )
 
 
-def _referred(dice: Floats, doubt: Floats, fraction: float, corrected: float) -> dict[str, float]:
-    """Give a row of `referral_curve`."""
+def _referred(dice: Floats, uncertainty: Floats, fraction: float) -> dict[str, float]:
+    """Give a row of `referral_curve`; a corrected outline has a Dice of 1."""
     k = round(fraction * dice.size)
     row: dict[str, float] = {"referred": fraction, "n_referred": k}
     if not dice.size:
         return row | dict.fromkeys(("dice", "best", "random"), math.nan)
-    for name, order in {"dice": -doubt, "best": dice}.items():
+    for name, order in {"dice": -uncertainty, "best": dice}.items():
         after = dice.copy()
-        after[np.argsort(order, kind="stable")[:k]] = corrected
+        after[np.argsort(order, kind="stable")[:k]] = 1
         row[name] = float(after.mean())
-    return row | {"random": float(dice.mean() + k / dice.size * (corrected - dice.mean()))}
+    return row | {"random": float(dice.mean() + k / dice.size * (1 - dice.mean()))}
 
 
 def referral_curves(outlines: pd.DataFrame, *, by: str = "arm") -> dict[str, pd.DataFrame]:
@@ -162,7 +114,7 @@ def referral_curves(outlines: pd.DataFrame, *, by: str = "arm") -> dict[str, pd.
     Parameters
     ----------
     outlines : pandas.DataFrame
-        `mskseg_studies.uncertainty.case_tables.UncertaintyTables.outlines` of one model.
+        `UncertaintyTables.outlines` of one model.
     by : str
     """
     return {
@@ -171,8 +123,8 @@ def referral_curves(outlines: pd.DataFrame, *, by: str = "arm") -> dict[str, pd.
     }
 
 
-def doubt_and_error(cases: pd.DataFrame, *, by: Sequence[str] = ("model", "arm")) -> pd.DataFrame:
-    """Rank correlation of a subject's uncertainty with its Dice: below 0 where doubt finds errors.
+def entropy_and_dice(cases: pd.DataFrame, *, by: Sequence[str] = ("model", "arm")) -> pd.DataFrame:
+    """Correlate subjects' uncertainty with their Dice, by rank: below 0 where it finds errors.
 
     Parameters
     ----------
@@ -189,16 +141,13 @@ def doubt_and_error(cases: pd.DataFrame, *, by: Sequence[str] = ("model", "arm")
         and `n_subjects`.
     """
     keys = list(by)
-    plain = cases[~cases["scaled"]]
-    people = plain.groupby([*keys, "dataset", "subject"], sort=False)[["entropy", "dice"]].mean()
+    people = subject_means(cases[~cases["scaled"]], by=keys, values=["entropy", "dice"], within=())
     rows = []
     for key, group in people.groupby(level=keys, sort=False):
         enough = len(group) > 2 and group.nunique().min() > 1
         rho, chance = _spearman(group["entropy"], group["dice"]) if enough else (math.nan,) * 2
-        named = dict(zip(keys, key if isinstance(key, tuple) else (key,), strict=True))
-        found = {"spearman": rho, "by_chance": chance, "n_subjects": len(group)}
-        rows.append(named | found)
-    return pd.DataFrame(rows)
+        rows.append((*key, rho, chance, len(group)))
+    return pd.DataFrame(rows, columns=[*keys, "spearman", "by_chance", "n_subjects"])
 
 
 @dataclass(frozen=True, eq=False)
@@ -232,7 +181,7 @@ class ErrorRanking:
 
     @property
     def auroc(self) -> float:
-        """As `mskseg_studies.uncertainty.selective.auroc`; pixels of one bin are ties."""
+        """As the function `auroc`; pixels of one bin are ties."""
         n_wrong, n_right = int(self.wrong.sum()), int(self.right.sum())
         if not n_wrong or not n_right:
             return math.nan
@@ -240,17 +189,7 @@ class ErrorRanking:
         return float((self.wrong * (below + self.right / 2)).sum() / (n_wrong * n_right))
 
     def risk_at(self, coverage: Sequence[float]) -> Floats:
-        """Risk at each coverage (0 to 1], interpolated; NaN if nothing was seen.
-
-        Parameters
-        ----------
-        coverage : (N,) float
-            Parts kept.
-
-        Returns
-        -------
-        (N,) float64
-        """
+        """Risk (N,) at each coverage (0 to 1], interpolated; NaN if nothing was seen."""
         n = self.right + self.wrong
         if not n.any():
             return np.full(len(coverage), math.nan)
@@ -277,8 +216,8 @@ def _checked_pair(uncertainty: ArrayLike, wrong: ArrayLike) -> tuple[Floats, Flo
     error = np.ravel(np.asarray(wrong, dtype=np.float64))
     if score.shape != error.shape or np.isnan(score).any() or np.isnan(error).any():
         raise InputError(
-            f"{score.size} uncertainties and {error.size} errors came, with "
-            f"{int(np.isnan(score).sum() + np.isnan(error).sum())} NaN; expected one of each, and "
-            "none without a number"
+            "expected an uncertainty and an error for each pixel, and no NaN, got "
+            f"{score.size} uncertainties and {error.size} errors with "
+            f"{int(np.isnan(score).sum() + np.isnan(error).sum())} NaN"
         )
     return score, error

@@ -14,38 +14,16 @@ from mskseg.datasets.loading import load_cases
 from mskseg.datasets.selection import fullest_slice, load_some
 from mskseg.evaluation.loop import check_has_reference
 from mskseg.splits import Part
-from mskseg.volume import LabelMap, Volume, check_same_grid
-from mskseg_studies.errors.quantitative_maps import fat_maps, mean_inside
-from mskseg_studies.uncertainty.map_sources import with_labels
+from mskseg.volume import LabelMap, check_same_grid
+from mskseg_studies.errors.quantitative_maps import fat_fraction, mean_inside
+from mskseg_studies.uncertainty.probability_maps import with_labels
 
 DIXON = ("dixon_water", "dixon_fat")
 _AIR = 0.1  # of the 99th percentile of the signal: below is noise, left white in the picture
 
 
-def fat_fraction_of(case: Case) -> Volume:
-    """Load the Dixon pair that belongs to a case and give its fat fraction.
-
-    Parameters
-    ----------
-    case : Case
-        Of a data set with the sequences `DIXON` on the same grid, such as the thigh phantoms.
-
-    Returns
-    -------
-    Volume
-        0 to 1, float64, by the rule of `fat_maps`; NaN where there is no signal at all. In air it
-        is the ratio of two noises.
-
-    Raises
-    ------
-    InputError
-        If the data set has no such images of the person, or on another grid.
-    """
-    return _fraction_of(_dixon_pair(case))
-
-
 @dataclass(frozen=True, eq=False)
-class FatLook:
+class FatSlice:
     """One slice of a person and how much of it is fat.
 
     Attributes
@@ -86,7 +64,7 @@ def load_muscles(
     Raises
     ------
     InputError
-        As `mskseg.datasets.selection.load_some` and `with_labels`.
+        As `load_some`, and if a case shows no muscle.
     """
     loaded = {
         part: load_some(dataset, n_subjects=n, part=part, progress=False)
@@ -98,45 +76,41 @@ def load_muscles(
     }
 
 
-def fat_by_grade(cases: Iterable[Case]) -> list[FatLook]:
-    """Look at the first person of each grade, in the alphabetical order of the grades.
+def fat_by_grade(cases: Iterable[Case]) -> list[FatSlice]:
+    """Measure the fat of the first person of each grade, in the alphabetical order of the grades.
 
     Parameters
     ----------
     cases : iterable of Case
-        With `severity`, and what `fat_fraction_of` needs.
+        With `severity`, of a data set that has the sequences `DIXON` on the same grid.
+
+    Raises
+    ------
+    InputError
+        If the data set has no such images of a person, or on another grid.
     """
     firsts: dict[str, Case] = {}
     for case in cases:
         firsts.setdefault(case.severity, case)
-    return [_look(case) for _, case in sorted(firsts.items())]
+    return [_fat_slice(case) for _, case in sorted(firsts.items())]
 
 
-def _dixon_pair(case: Case) -> list[Case]:
-    pair = list(
-        load_cases(case.dataset, subjects=[case.subject], sequences=list(DIXON), progress=False)
-    )
-    check_same_grid(case.image, pair[0].image)
-    return pair
-
-
-def _fraction_of(pair: Sequence[Case]) -> Volume:
-    (points,) = fat_maps(pair).values()
-    return points.with_array(points.array / 100)
-
-
-def _look(case: Case) -> FatLook:
+def _fat_slice(case: Case) -> FatSlice:
     check_has_reference(case)
-    pair, one = _dixon_pair(case), fullest_slice(case)
-    fraction = _fraction_of(pair)
-    signal = np.sum([each.image.array for each in pair], axis=0, dtype=np.float64)
-    air = case.image.with_array(np.asarray(signal < _AIR * np.percentile(signal, 99)))
-    inside = cast(LabelMap, case.reference).array > 0
-    return FatLook(
+    water, fat = (
+        load_cases(case.dataset, subjects=[case.subject], sequences=[sequence], progress=False)[0]
+        for sequence in DIXON
+    )
+    check_same_grid(case.image, water.image)
+    fraction = fat_fraction(water.image.array, fat.image.array)
+    signal = water.image.array.astype(np.float64) + fat.image.array
+    shown = np.where(signal < _AIR * np.percentile(signal, 99), np.nan, fraction)
+    case_slice = fullest_slice(case)
+    return FatSlice(
         case.severity,
-        one,
-        np.where(air.slice(one.plane, one.index), np.nan, fraction.slice(one.plane, one.index)),
-        mean_inside(fraction.array, inside),
+        case_slice,
+        case.image.with_array(shown).slice(case_slice.plane, case_slice.index),
+        mean_inside(fraction, cast(LabelMap, case.reference).array > 0),
     )
 
 

@@ -22,18 +22,17 @@ from mskseg.prompts import fill_boxes
 from mskseg.prompts.plans import NeighbourBox, OracleBox, OraclePoint
 from mskseg.volume import LabelMap, Volume
 from mskseg_studies.errors.quantitative_maps import load_maps
-from mskseg_studies.uncertainty.case_sums import look_at
-from mskseg_studies.uncertainty.case_tables import (
+from mskseg_studies.uncertainty.case_sums import sum_slice
+from mskseg_studies.uncertainty.fatty_infiltration import fat_by_grade, load_muscles
+from mskseg_studies.uncertainty.probability_maps import PromptedMaps, VolumeMaps, with_labels
+from mskseg_studies.uncertainty.selective_prediction import entropy_and_dice
+from mskseg_studies.uncertainty.tables import (
     average_committed,
     average_subjects,
     measure_uncertainty,
-    opinion_bins,
+    predicted_iou_bins,
 )
-from mskseg_studies.uncertainty.infiltration import fat_by_grade, fat_fraction_of, load_muscles
-from mskseg_studies.uncertainty.map_sources import VolumeMaps, with_labels
-from mskseg_studies.uncertainty.prompted_maps import PromptedMaps
-from mskseg_studies.uncertainty.selective import doubt_and_error
-from mskseg_studies.uncertainty.temperature import temperature_of, temperatures_of
+from mskseg_studies.uncertainty.temperature import temperatures_of
 
 SIZE, N_SLICES, LABELS = 40, 6, (1, 2)
 
@@ -224,7 +223,7 @@ def test_dice_is_that_of_the_volume():
 
 def test_what_is_kept_of_a_case_does_not_grow_with_its_slices():
     source = PromptedMaps(BoxFiller(), OracleBox(), labels=LABELS)
-    looks = [look_at(one, 1.0, band_mm=3, n_bins=15) for one in source.slices(make_case())]
+    looks = [sum_slice(one, 1.0, band_mm=3, n_bins=15) for one in source.slices(make_case())]
     total = looks[0] + looks[1] + looks[2]
     assert len(pickle.dumps(total)) < 1.1 * len(pickle.dumps(looks[0]))
     assert total.n_slices == 3
@@ -237,16 +236,16 @@ def test_members_that_differ_are_told_apart_from_a_hard_image():
     assert row["entropy"] == pytest.approx(row["aleatoric"] + row["epistemic"], abs=1e-6)
 
 
-def test_doubt_and_error_go_together_where_rho_is_below_zero():
+def test_uncertainty_and_error_go_together_where_rho_is_below_zero():
     cases = [make_case(f"s{k}", reach=15 + k) for k in range(4)]
     table = measure_uncertainty(
         [PromptedMaps(BoxFiller(), OracleBox(), labels=LABELS)], cases, progress=False
     ).cases
     table["dice"], table["entropy"] = [0.9, 0.8, 0.7, 0.6], [0.1, 0.2, 0.3, 0.4]
-    found = doubt_and_error(table)
+    found = entropy_and_dice(table)
     assert found["spearman"].item() == pytest.approx(-1)
     assert found["by_chance"].item() == pytest.approx(2 / 24), "two of the orders of four"
-    assert math.isnan(doubt_and_error(table[:2])["spearman"].item())
+    assert math.isnan(entropy_and_dice(table[:2])["spearman"].item())
 
 
 def test_chance_is_counted_for_few_subjects_and_estimated_for_many():
@@ -254,7 +253,7 @@ def test_chance_is_counted_for_few_subjects_and_estimated_for_many():
         rng = np.random.default_rng(n)
         people = {"dataset": "d", "subject": range(n), "model": "m", "arm": "a", "scaled": False}
         table = pd.DataFrame(people | {"entropy": range(n), "dice": rng.random(n)})
-        return table, doubt_and_error(table).iloc[0]
+        return table, entropy_and_dice(table).iloc[0]
 
     table, few = of(6)
     exact = stats.permutation_test(
@@ -269,18 +268,17 @@ def test_chance_is_counted_for_few_subjects_and_estimated_for_many():
 
 def test_the_temperature_of_a_source_makes_a_modest_one_surer():
     modest = PromptedMaps(BoxFiller(inside=0.6, outside=0.3), OracleBox(), labels=LABELS)
-    assert temperature_of(modest, [make_case()]).value < 1
-    assert temperatures_of([modest], [make_case()]) == {
-        ("filler", "oracle"): temperature_of(modest, [make_case()]).value
-    }
-    with pytest.raises(InputError, match="no validation case"):
-        temperature_of(modest, [])
+    fitted = temperatures_of([modest], [make_case()])
+    assert list(fitted) == [("filler", "oracle")]
+    assert fitted["filler", "oracle"] < 1
+    with pytest.raises(InputError, match="expected one validation case or more"):
+        temperatures_of([modest], [])
 
 
 @pytest.mark.parametrize(
     ("sources", "message"),
     [
-        ([], "0 sources and 1 cases"),
+        ([], "got 0 sources and 1 cases"),
         ([PromptedMaps(BoxFiller(), OracleBox(), labels=LABELS)] * 2, "both called"),
     ],
 )
@@ -292,7 +290,7 @@ def test_sources_that_cannot_be_told_apart_are_refused(sources, message):
 def test_several_plans_must_be_oracles():
     with pytest.raises(InputError, match="boxes from the reference"):
         PromptedMaps(BoxFiller(), [NeighbourBox(), OracleBox()], labels=LABELS)
-    with pytest.raises(InputError, match="0 prompt plans"):
+    with pytest.raises(InputError, match="got 0 prompt plans"):
         PromptedMaps(BoxFiller(), [], labels=LABELS)
 
 
@@ -330,11 +328,11 @@ def test_the_mean_is_over_subjects_and_those_without_a_number_are_counted():
 
 def test_a_predicted_iou_is_calibrated_if_it_comes_true_on_average():
     outlines = measure(PromptedMaps(BoxFiller(), OracleBox(), labels=LABELS)).outlines
-    bins = opinion_bins(outlines.assign(iou=0.5))
+    bins = predicted_iou_bins(outlines.assign(iou=0.5))
     assert bins["n"].sum() == len(outlines)
     assert (bins["confidence"] - bins["hits"]).abs().sum() / len(outlines) == pytest.approx(0.3)
     with pytest.raises(InputError, match="none of 6 outlines has a predicted IoU"):
-        opinion_bins(outlines.assign(predicted_iou=math.nan))
+        predicted_iou_bins(outlines.assign(predicted_iou=math.nan))
 
 
 def test_committed_results_are_averaged_under_the_name_of_their_file():
@@ -390,6 +388,11 @@ def test_the_look_at_fat_is_of_the_same_person_and_white_in_air():
 def test_the_fat_fraction_is_that_of_the_biomarkers():
     some = load_some("phantom_infiltrated_thigh", n_subjects=1, part="test", progress=False)
     points = load_maps([some])["fat fraction", some.name, some[0].subject]
-    found = fat_fraction_of(some[0])
-    assert found.shape == some[0].image.shape
-    assert found.array == pytest.approx(points.array / 100, nan_ok=True)
+    (fat,) = fat_by_grade(some)
+    at = fat.case_slice
+    shown = np.isfinite(fat.fraction)
+    assert shown.any()
+    expected = points.slice(at.plane, at.index) / 100
+    assert fat.fraction[shown] == pytest.approx(expected[shown])
+    inside = points.array[some[0].reference.array > 0] / 100
+    assert fat.in_muscle == pytest.approx(np.nanmean(inside))

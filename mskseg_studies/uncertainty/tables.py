@@ -1,4 +1,4 @@
-"""Sources of maps x cases -> tidy tables of accuracy, calibration and uncertainty, per case.
+"""Tidy tables of accuracy, calibration and uncertainty: each source of maps on each case.
 
 Slices are seen one by one and leave only sums behind, so memory does not grow with their number. A
 number per case is made of all its pixels; whoever reports a mean takes the mean over subjects.
@@ -22,10 +22,11 @@ from tqdm.auto import tqdm
 from mskseg.case import Case
 from mskseg.errors import InputError
 from mskseg.evaluation import metrics
+from mskseg.evaluation.averaging import nested_mean, subject_means
 from mskseg.evaluation.calibration import N_BINS, ReliabilityBins
-from mskseg_studies.uncertainty.case_sums import CaseSums, look_at
+from mskseg_studies.uncertainty.case_sums import CaseSums, sum_slice
 from mskseg_studies.uncertainty.entropy import entropy_parts
-from mskseg_studies.uncertainty.map_sources import MapSource, SliceMaps
+from mskseg_studies.uncertainty.probability_maps import MapSource, SliceMaps
 
 BAND_MM = 3.0
 """Width of the band on either side of an outline: three pixels of the phantoms; assumed."""
@@ -33,7 +34,7 @@ BAND_MM = 3.0
 
 @dataclass(frozen=True, eq=False)
 class UncertaintyTables:
-    """What `measure_uncertainty` found.
+    """What `measure_uncertainty` gives.
 
     Attributes
     ----------
@@ -50,10 +51,10 @@ class UncertaintyTables:
         A row for each source, case, slice and tissue that the reference or the prediction has
         there, unscaled: `tissue`, `slice`, `dice` (after the tissues competed), `uncertainty` (mean
         entropy over the predicted pixels; NaN without one), `iou` and `predicted_iou` (of the
-        prompted mask, before they competed; NaN without a prompt or without an opinion).
+        prompted mask, before they competed; NaN without a prompt or without an estimate).
     bins : pandas.DataFrame
         A row for each source, case, temperature, `region` and `bin`: `n`, `confidence` and `hits`,
-        sums for `mskseg.display.plots.reliability_chart`.
+        sums for `reliability_charts`.
     curves : pandas.DataFrame
         A row for each source, case, temperature and `coverage` of the foreground: `risk`, the part
         of the pixels kept that is wrong.
@@ -137,20 +138,20 @@ def measure_uncertainty(
     """
     listed = list(cases)
     _check(sources, listed)
-    tables: dict[str, list[dict[str, Any]]] = {
-        name: [] for name in UncertaintyTables.__dataclass_fields__
-    }
+    names = UncertaintyTables.__dataclass_fields__
+    tables: dict[str, list[dict[str, Any]]] = {name: [] for name in names}
     pairs = [(source, case) for source in sources for case in listed]
     for source, case in tqdm(pairs, unit="case", disable=not progress):
-        scales = [1.0, *filter(None, [(temperatures or {}).get((source.model, source.arm))])]
+        fitted = (temperatures or {}).get((source.model, source.arm))
+        scales = [1.0] if fitted is None else [1.0, fitted]
         sums: list[CaseSums] = []
-        named = _described(source, case)
-        for one in source.slices(case, step=slice_step):
-            looks = [look_at(one, scale, band_mm=band_mm, n_bins=n_bins) for scale in scales]
-            sums = [a + b for a, b in zip(sums, looks, strict=True)] if sums else looks
-            tables["outlines"] += [named | row for row in _outline_rows(case, one)]
+        who = _described(source, case)
+        for maps in source.slices(case, step=slice_step):
+            added = [sum_slice(maps, scale, band_mm=band_mm, n_bins=n_bins) for scale in scales]
+            sums = [a + b for a, b in zip(sums, added, strict=True)] if sums else added
+            tables["outlines"] += [who | row for row in _outline_rows(case, maps)]
         for number, (scale, total) in enumerate(zip(scales, sums, strict=True)):
-            scaled = named | {"temperature": scale, "scaled": number > 0}
+            scaled = who | {"temperature": scale, "scaled": number > 0}
             tables["cases"].append(scaled | total.scores())
             tables["bins"] += [scaled | row for row in total.bin_rows()]
             tables["curves"] += [scaled | row for row in total.curve_rows()]
@@ -177,47 +178,34 @@ def average_subjects(
         Index `by`; `values`, `n_subjects`, and `n_without_<value>` where subjects lack one.
     """
     keys, wanted = list(by), list(values)
-    people = cases.groupby([*keys, "dataset", "subject"], sort=False)[wanted].mean()
-    grouped = people.groupby(level=keys, sort=False)
-    means = grouped.mean().assign(n_subjects=grouped.size())
-    for value in wanted:
-        if people[value].isna().any():
-            without = people[value].isna().groupby(level=keys, sort=False).sum()
-            means[f"n_without_{value}"] = without
+    means = nested_mean(cases, by=keys, values=wanted, within=()).set_index(keys)
+    means = means[[*wanted, "n_subjects"]]
+    people = subject_means(cases, by=keys, values=wanted, within=())
+    without = people.isna().groupby(level=keys, sort=False).sum()
+    for value in without.columns[without.any()]:
+        means[f"n_without_{value}"] = without[value]
     return means
 
 
-def opinion_bins(outlines: pd.DataFrame, *, n_bins: int = 10) -> pd.DataFrame:
+def predicted_iou_bins(outlines: pd.DataFrame, *, n_bins: int = 10) -> pd.DataFrame:
     """Bin a model's predicted IoU as a confidence: what comes true is the IoU that it reached.
 
-    Parameters
-    ----------
-    outlines : pandas.DataFrame
-        `UncertaintyTables.outlines`; outlines without an opinion are left out. An opinion above 1
-        counts as 1.
-    n_bins : int
-
-    Returns
-    -------
-    pandas.DataFrame
-        As `UncertaintyTables.bins`, with the region "mask", for `reliability_charts`.
-
-    Raises
-    ------
-    InputError
-        If no outline has an opinion.
+    Gives `UncertaintyTables.bins` with the region "mask", for `reliability_charts`, of
+    `UncertaintyTables.outlines`. Outlines without an estimate are left out, one above 1 counts as
+    1; raises InputError if no outline has one.
     """
-    told = outlines.dropna(subset=["iou", "predicted_iou"])
-    if told.empty:
+    estimated = outlines.dropna(subset=["iou", "predicted_iou"])
+    if estimated.empty:
         raise InputError(
             f"none of {len(outlines)} outlines has a predicted IoU; take a model that learned it"
         )
     rows = []
-    for (model, arm, severity), group in told.groupby(["model", "arm", "severity"], sort=False):
-        named = {"model": model, "arm": arm, "severity": severity, "region": "mask"}
+    keys = ["model", "arm", "severity"]
+    for (model, arm, severity), group in estimated.groupby(keys, sort=False):
         bins = ReliabilityBins.of(group["predicted_iou"].clip(0, 1), group["iou"], n_bins=n_bins)
         sums = {"bin": range(n_bins), "n": bins.n, "confidence": bins.confidence, "hits": bins.hits}
-        rows.append(pd.DataFrame(sums).assign(**named))
+        table = pd.DataFrame(sums)
+        rows.append(table.assign(model=model, arm=arm, severity=severity, region="mask"))
     return pd.concat(rows, ignore_index=True)
 
 
@@ -229,24 +217,23 @@ def _rows(table: pd.DataFrame, wanted: Mapping[str, Any]) -> pd.DataFrame:
     return table
 
 
-def _outline_rows(case: Case, one: SliceMaps) -> list[dict[str, Any]]:
-    mean = one.members.mean(axis=0)
-    predicted, doubt = mean.argmax(axis=0), entropy_parts(one.members).predictive
-    label_map = np.asarray(one.case_slice.label_map)
+def _outline_rows(case: Case, maps: SliceMaps) -> list[dict[str, Any]]:
+    predicted, entropy = maps.predicted_labels(), entropy_parts(maps.members).predictive
+    label_map = np.asarray(maps.case_slice.label_map)
     rows = []
-    for number, label in enumerate(one.labels):
-        reference, found = label_map == label, predicted == number + 1
-        if not reference.any() and not found.any():
+    for label in maps.labels:
+        reference, prediction = label_map == label, predicted == label
+        if not reference.any() and not prediction.any():
             continue
-        mask = one.masks.get(label)
+        mask = maps.masks.get(label)
         rows.append(
             {
                 "tissue": case.tissue(label),
-                "slice": one.case_slice.index,
-                "dice": metrics.dice(reference, found),
-                "uncertainty": float(doubt[found].mean()) if found.any() else math.nan,
+                "slice": maps.case_slice.index,
+                "dice": metrics.dice(reference, prediction),
+                "uncertainty": float(entropy[prediction].mean()) if prediction.any() else math.nan,
                 "iou": math.nan if mask is None else metrics.iou(reference, mask),
-                "predicted_iou": one.predicted_iou.get(label, math.nan),
+                "predicted_iou": maps.predicted_iou.get(label, math.nan),
             }
         )
     return rows
@@ -263,9 +250,10 @@ def _described(source: MapSource, case: Case) -> dict[str, Any]:
 def _check(sources: Sequence[MapSource], cases: Sequence[Case]) -> None:
     if not sources or not cases:
         raise InputError(
-            f"{len(sources)} sources and {len(cases)} cases came, expected one of each or more"
+            f"expected one source and one case or more, got {len(sources)} sources and "
+            f"{len(cases)} cases"
         )
-    names = [(each.model, each.arm) for each in sources]
+    names = [(source.model, source.arm) for source in sources]
     doubled = [name for name in names if names.count(name) > 1]
     if doubled:
         raise InputError(

@@ -1,0 +1,225 @@
+"""Maps over a slice: how uncertain a model is, where it is wrong, how much of a muscle is fat.
+
+All maps are in viridis, whose brightness rises evenly and which colour-blind readers see as others
+do; each figure has one scale for all its panels, with a bar that names the unit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.colors import ListedColormap
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
+from numpy.typing import ArrayLike, NDArray
+
+from mskseg.case import CaseSlice
+from mskseg.display.slices import OUTLINE, draw_label_map, show_slice
+from mskseg.display.style import PREDICTION, REFERENCE
+from mskseg_studies.uncertainty.entropy import entropy_parts
+from mskseg_studies.uncertainty.fatty_infiltration import FatSlice
+from mskseg_studies.uncertainty.probability_maps import SliceMaps
+from mskseg_studies.uncertainty.selective_prediction import auroc
+
+CHECK, DOUBTFUL = 0.7, 0.9
+"""Probability of the shown tissue below which a pixel is to check, and below which doubtful."""
+
+_CHECK_COLOUR, _DOUBTFUL_COLOUR = "#D55E00", "#F0E442"
+_NEARLY_CERTAIN = 0.02  # nats; below, the slice is seen
+
+
+def fat_page(slices: Sequence[FatSlice]) -> NDArray[Any]:
+    """Show a slice of each grade of fatty infiltration, and below it its fat fraction.
+
+    Parameters
+    ----------
+    slices : sequence of FatSlice
+        From `fat_by_grade`.
+
+    Returns
+    -------
+    (2, N) array of Axes
+        The title says how much fat the muscles hold, from the first to the last.
+    """
+    n = len(slices)
+    figure, axes = plt.subplots(
+        2, n, figsize=(3.1 * n + 1.0, 6.4), squeeze=False, layout="constrained"
+    )
+    for (above, below), fat in zip(axes.T, slices, strict=True):
+        at = fat.case_slice
+        show_slice(at.image, spacing_mm=at.spacing_mm, plane=at.plane, title=fat.severity, ax=above)
+        show_slice(np.full(at.image.shape, 255, np.uint8), spacing_mm=at.spacing_mm, ax=below)
+        colours = _draw_map(below, np.ma.masked_invalid(fat.fraction), at, highest=1)
+    figure.colorbar(colours, ax=list(axes.flat), shrink=0.5, label="fat fraction")
+    percent = ", ".join(f"{100 * fat.in_muscle:.0f} %" for fat in slices)
+    figure.suptitle(f"Fat in the muscles of these people: {percent}", fontsize=11)
+    panels: NDArray[Any] = axes
+    return panels
+
+
+def uncertainty_maps(maps: SliceMaps) -> NDArray[Any]:
+    """Show the entropy of an ensemble on a slice, split, beside where it is wrong.
+
+    Parameters
+    ----------
+    maps : SliceMaps
+        Of two members or more; of one member only its entropy is shown.
+
+    Returns
+    -------
+    array of Axes
+        The slice with the wrong pixels in orange, then the maps, with the outlines of the reference
+        in white. The title says how often a wrong pixel of the foreground is the more uncertain
+        one.
+    """
+    at, parts = maps.case_slice, entropy_parts(maps.members)
+    shown = {"all uncertainty": parts.predictive}
+    if len(maps.members) > 1:
+        shown |= {"each member's own": parts.aleatoric, "members disagree": parts.epistemic}
+    label_map, predicted = np.asarray(at.label_map), maps.predicted_labels()
+    front = (label_map > 0) | (predicted > 0)
+    rank = auroc(parts.predictive[front], (predicted != label_map)[front])
+    figure, axes = _panels(at, 1 + len(shown))
+    show_slice(at.image, spacing_mm=at.spacing_mm, plane=at.plane, title="wrong pixels", ax=axes[0])
+    _fill_pixels(axes[0], predicted != label_map, colour=PREDICTION)
+    highest = max(float(entropy.max()) for entropy in shown.values())
+    for ax, (name, entropy) in zip(axes[1:], shown.items(), strict=True):
+        show_slice(at.image, spacing_mm=at.spacing_mm, title=name, ax=ax)
+        uncertain = np.ma.masked_where(~(entropy >= _NEARLY_CERTAIN), entropy)
+        colours = _draw_map(ax, uncertain, at, highest=highest)
+        _draw_outlines(ax, label_map)
+    figure.colorbar(colours, ax=list(axes), shrink=0.75, label="entropy (nats)")
+    figure.suptitle(
+        f"A wrong pixel is more uncertain than a right one in {100 * rank:.0f} % of pairs",
+        fontsize=11,
+    )
+    return axes
+
+
+def reading_page(
+    maps: SliceMaps, *, tissues: Mapping[int, str], zoom_xyxy: ArrayLike | None = None
+) -> NDArray[Any]:
+    """Show a reader what to check, in one figure and without a formula.
+
+    Parameters
+    ----------
+    maps : SliceMaps
+    tissues : mapping of int to str
+        Names of the labels.
+    zoom_xyxy : (4,) float, optional
+        Show only this box of the slice.
+
+    Returns
+    -------
+    (3,) array of Axes
+        The image; the proposed outlines with what the model is less than 90 per cent (yellow) and
+        less than 70 per cent sure of (orange); and, since this is a study, what really was wrong.
+        Beside them the outlines named, the least certain first. The title says how many of the
+        errors lie in how much of the slice's foreground.
+    """
+    at = maps.case_slice
+    certainty, predicted = maps.members.mean(axis=0).max(axis=0), maps.predicted_labels()
+    label_map = np.asarray(at.label_map)
+    figure, axes = _panels(at, 3)
+    for ax, title in zip(
+        axes, ("image", "proposal, and what to check", "what was wrong"), strict=True
+    ):
+        plane = at.plane if ax is axes[0] else None
+        show_slice(
+            at.image,
+            spacing_mm=at.spacing_mm,
+            title=title,
+            ax=ax,
+            plane=plane,
+            zoom_xyxy=zoom_xyxy,
+        )
+    doubtful = (certainty < DOUBTFUL) & (certainty >= CHECK)
+    _fill_pixels(axes[1], doubtful, colour=_DOUBTFUL_COLOUR)
+    _fill_pixels(axes[1], certainty < CHECK, colour=_CHECK_COLOUR)
+    _draw_outlines(axes[1], predicted)
+    _fill_pixels(axes[2], predicted != label_map, colour=_CHECK_COLOUR)
+    _draw_outlines(axes[2], label_map)
+    means = {
+        k: float(certainty[predicted == k].mean())
+        for k in np.unique(predicted[predicted > 0]).tolist()
+    }
+    figure.legend(
+        handles=[
+            Line2D([], [], color=REFERENCE, path_effects=OUTLINE, label="outline"),
+            Patch(facecolor=_DOUBTFUL_COLOUR, label=f"less than {100 * DOUBTFUL:.0f} % sure"),
+            Patch(facecolor=_CHECK_COLOUR, label=f"less than {100 * CHECK:.0f} % sure, or wrong"),
+            Patch(alpha=0, label=""),
+            Patch(alpha=0, label="mean certainty:"),
+            *(
+                Patch(alpha=0, label=f"{100 * means[k]:.0f} %  {tissues.get(k, f'label {k}')}")
+                for k in sorted(means, key=lambda k: (means[k], k))
+            ),
+        ],
+        loc="outside right center",
+        frameon=False,
+        fontsize=8,
+    )
+    figure.suptitle(_marked_errors(certainty, predicted, label_map), fontsize=11)
+    return axes
+
+
+def _marked_errors(
+    certainty: NDArray[np.float32], predicted: NDArray[np.int_], label_map: NDArray[np.int_]
+) -> str:
+    """Say how many errors lie where the page tells the reader to look."""
+    front, wrong = (predicted > 0) | (label_map > 0), predicted != label_map
+    if not wrong.any() or not front.any():
+        return "Nothing was wrong"
+    marked = certainty < DOUBTFUL
+    part, area = (marked & wrong).sum() / wrong.sum(), (marked & front).sum() / front.sum()
+    return (
+        f"{100 * part:.0f} % of the errors lie in the {100 * area:.0f} % of the area that is marked"
+    )
+
+
+def _panels(at: CaseSlice, n: int) -> tuple[Any, NDArray[Any]]:
+    """Make a figure with `n` panels in a row that have the proportions of a slice."""
+    height, width = at.image.shape
+    tall = height * at.spacing_mm[0] / (width * at.spacing_mm[1])
+    figure, axes = plt.subplots(
+        1, n, figsize=(3.3 * n + 1.2, 3.3 * tall + 0.7), squeeze=False, layout="constrained"
+    )
+    return figure, axes[0]
+
+
+def _draw_map(ax: Axes, values: NDArray[Any], at: CaseSlice, *, highest: float) -> Any:
+    height, width = values.shape
+    return ax.imshow(
+        values,
+        cmap="viridis",
+        vmin=0,
+        vmax=highest,
+        interpolation="nearest",
+        extent=(0, width, height, 0),
+        aspect=at.spacing_mm[0] / at.spacing_mm[1],
+    )
+
+
+def _draw_outlines(ax: Axes, label_map: NDArray[Any]) -> None:
+    """Draw the outlines of all labels thinly, in one colour."""
+    same = dict.fromkeys(np.unique(label_map[label_map > 0]).tolist(), REFERENCE)
+    draw_label_map(ax, label_map, colours=same)
+    for lines in ax.collections:
+        lines.set_linewidth(0.7)
+
+
+def _fill_pixels(ax: Axes, mask: NDArray[np.bool_], *, colour: str) -> None:
+    """Colour the pixels of a mask, each as a square."""
+    height, width = mask.shape
+    ax.imshow(
+        np.ma.masked_where(~mask, np.ones(mask.shape)),
+        cmap=ListedColormap([colour]),
+        interpolation="nearest",
+        extent=(0, width, height, 0),
+        aspect=ax.get_aspect(),
+        alpha=0.85,
+    )

@@ -1,0 +1,330 @@
+"""Maps of probabilities, slice by slice, of prompted segmenters or of what gives maps itself.
+
+A source gives what each of its members thinks of every pixel. All measures of uncertainty take
+sources, so a prompted SAM, an ensemble, one SAM under several boxes, and an nnU-Net that was run
+elsewhere are measured by the same code.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Protocol, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mskseg.case import Case, CaseSlice
+from mskseg.errors import InputError
+from mskseg.evaluation.loop import PromptedSlice, check_has_reference, prompted_slices
+from mskseg.evaluation.multiclass import checked_probabilities, multiclass_probabilities
+from mskseg.evaluation.prediction import PromptableSegmenter, SlicePredictor
+from mskseg.prompts import MIN_AREA_MM2, boxes_from_mask
+from mskseg.prompts.plans import NeighbourBox, OracleBox, OraclePoint, PromptPlan
+from mskseg.volume import LabelMap
+from mskseg_studies.uncertainty.ensembles import Ensemble
+
+Floats = NDArray[np.float32]
+
+
+@dataclass(frozen=True, eq=False)
+class SliceMaps:
+    """What the members of a source think of one slice.
+
+    Attributes
+    ----------
+    case_slice : CaseSlice
+        With the reference.
+    labels : (K,) tuple of int
+        Tissues, in the order of the classes 1 to K.
+    members : (M, 1 + K, H, W) float32
+        Probabilities; class 0 is the background.
+    boxes : mapping of int to (N, 4) float
+        The boxes given for each prompted tissue; empty if the source takes none.
+    masks : mapping of int to (H, W) bool
+        For each prompted tissue its predicted mask, before the tissues compete.
+    predicted_iou : mapping of int to float
+        The model's own estimate of that mask's IoU; NaN if it has none.
+    prompted : bool
+        Whether the source is told where to look.
+    """
+
+    case_slice: CaseSlice
+    labels: tuple[int, ...]
+    members: Floats
+    boxes: Mapping[int, NDArray[np.float64]]
+    masks: Mapping[int, NDArray[np.bool_]]
+    predicted_iou: Mapping[int, float]
+    prompted: bool
+
+    def predicted_labels(self) -> NDArray[np.int_]:
+        """Label of each pixel (H, W) by the mean of the members; 0 is background."""
+        predicted: NDArray[np.int_] = np.array([0, *self.labels])[
+            self.members.mean(axis=0).argmax(axis=0)
+        ]
+        return predicted
+
+
+class MapSource(Protocol):
+    """Gives maps of probabilities of a case, slice by slice."""
+
+    @property
+    def model(self) -> str:
+        """Name for tables."""
+
+    @property
+    def arm(self) -> str:
+        """Where the prompts come from, such as "oracle", or "no box"."""
+
+    @property
+    def miniature(self) -> bool:
+        """Whether a miniature is among the members."""
+
+    @property
+    def prompted(self) -> bool:
+        """Whether the members are told where to look."""
+
+    @property
+    def n_members(self) -> int:
+        """Members of the ensemble."""
+
+    def slices(self, case: Case, *, step: int = 1) -> Iterator[SliceMaps]:
+        """Give every `step`-th slice of a case, slices without a label too."""
+
+
+class PromptedMaps:
+    """Segmenters under a prompt plan, by the rule of `mskseg.evaluation.multiclass`.
+
+    Parameters
+    ----------
+    segmenters : PromptableSegmenter or sequence of them
+        The members; each answers the same prompts.
+    plan : PromptPlan or sequence of OracleBox
+        Where the prompts come from. Several, such as jittered boxes of several seeds, multiply the
+        members: their spread is the uncertainty that the prompt brings in. Plans that follow a
+        prediction (`NeighbourBox`) follow that of the members together.
+    labels : sequence of int
+        Tissues of the map; other labels of the reference count as background.
+    name : str, optional
+        Of the model, for tables.
+    min_area_mm2 : float
+        Components below get no prompt.
+
+    Raises
+    ------
+    InputError
+        If there is no segmenter or no plan, or one of several plans is no oracle.
+    """
+
+    prompted = True
+
+    def __init__(
+        self,
+        segmenters: PromptableSegmenter | Sequence[PromptableSegmenter],
+        plan: PromptPlan | Sequence[OracleBox],
+        *,
+        labels: Sequence[int],
+        name: str | None = None,
+        min_area_mm2: float = MIN_AREA_MM2,
+    ) -> None:
+        given = segmenters if isinstance(segmenters, Sequence) else [segmenters]
+        plans: list[PromptPlan] = list(plan) if isinstance(plan, Sequence) else [plan]
+        oracles = [isinstance(plan, OracleBox | OraclePoint) for plan in plans]
+        if not plans or (len(plans) > 1 and not all(oracles)):
+            raise InputError(
+                "expected one prompt plan, or several that take their boxes from the reference, "
+                f"such as OracleBox(jitter_px=5, seed=...); got {len(plans)} prompt plans"
+            )
+        self._ensemble, self._plans = Ensemble(given, name=name), plans
+        self._labels, self._min_area_mm2 = tuple(labels), min_area_mm2
+
+    @property
+    def model(self) -> str:
+        """Name of the segmenter or of the ensemble."""
+        return self._ensemble.name
+
+    @property
+    def arm(self) -> str:
+        """The plan's own name; of several the first, and how many."""
+        first, n = self._plans[0].box_source, len(self._plans)
+        return first if n == 1 else f"{first}, {n} draws"
+
+    @property
+    def miniature(self) -> bool:
+        """Whether a miniature is among the members."""
+        return self._ensemble.miniature
+
+    @property
+    def n_members(self) -> int:
+        """Segmenters times plans."""
+        return len(self._ensemble.members) * len(self._plans)
+
+    def slices(self, case: Case, *, step: int = 1) -> Iterator[SliceMaps]:
+        """Prompt the members on every `step`-th slice and join their predictions.
+
+        Raises
+        ------
+        InputError
+            If the case has no reference, or none of the labels.
+        """
+        return map(self._maps, self._prompted(case, step=step))
+
+    def at(self, case: Case, index: int, *, step: int = 1) -> SliceMaps:
+        """Give one slice only, to look at; `step` as in the run whose numbers it belongs to.
+
+        Raises
+        ------
+        InputError
+            If the step leaves the slice out, or as `slices`.
+        """
+        for prompted in self._prompted(case, step=step):
+            if prompted[0].case_slice.index == index:
+                return self._maps(prompted)
+        raise InputError(
+            f"slice {index} of {case.name} is not one of every {step}; choose one that was measured"
+        )
+
+    def _prompted(self, case: Case, *, step: int) -> Iterator[tuple[PromptedSlice, ...]]:
+        """For each slice, what each plan asks about it."""
+        narrowed = with_labels(case, self._labels)
+        return zip(*(self._carry_out(plan, narrowed, step) for plan in self._plans), strict=True)
+
+    def _carry_out(self, plan: PromptPlan, case: Case, step: int) -> Iterator[PromptedSlice]:
+        area = self._min_area_mm2
+        if not isinstance(plan, NeighbourBox):
+            yield from prompted_slices(case, plan, slice_step=step, min_area_mm2=area)
+            return
+        run = SlicePredictor(self._ensemble).predict_case(
+            case, plan, slice_step=step, min_area_mm2=area
+        )
+        for case_slice, predictions in zip(case.slices(step=step), run, strict=True):
+            prompts = {label: prediction.prompt for label, prediction in predictions.items()}
+            yield PromptedSlice(case, case_slice, prompts, area)
+
+    def _maps(self, prompted: Sequence[PromptedSlice]) -> SliceMaps:
+        """Ask every member what every plan asks, in one call for all tissues, and join it all."""
+        first = prompted[0]
+        predictions = [
+            (at, *_predict(member, at)) for at in prompted for member in self._ensemble.members
+        ]
+        labels = [label for label in first.labels if len(first.prompts[label])]
+        means = {
+            label: np.mean([p[at.rows(label)].max(axis=0) for at, p, _ in predictions], axis=0)
+            for label in labels
+        }
+        return SliceMaps(
+            case_slice=first.case_slice,
+            labels=self._labels,
+            members=np.stack([self._joined(at, p) for at, p, _ in predictions]),
+            boxes={label: _boxes(first, label) for label in labels},
+            masks={label: mean > 0.5 for label, mean in means.items()},
+            predicted_iou={
+                label: float(np.mean([iou[at.rows(label)] for at, _, iou in predictions]))
+                for label in labels
+            },
+            prompted=True,
+        )
+
+    def _joined(self, at: PromptedSlice, probabilities: Floats) -> Floats:
+        of_prompts = [label for label, prompt in at.prompts.items() for _ in range(len(prompt))]
+        return multiclass_probabilities(probabilities, of_prompts, labels=self._labels)
+
+
+def _predict(member: PromptableSegmenter, at: PromptedSlice) -> tuple[Floats, Floats]:
+    """Probabilities (N, H, W) and predicted IoU (N,) of a slice's N prompts, maybe none."""
+    image = at.case_slice.image
+    if not len(at.prompt):
+        return np.empty((0, *image.shape), np.float32), np.empty(0, np.float32)
+    prediction = member.predict(member.embed(image), at.prompt)
+    return prediction.probabilities[:, 0], prediction.predicted_iou[:, 0]
+
+
+def _boxes(at: PromptedSlice, label: int) -> NDArray[np.float64]:
+    """Boxes given for a label; for points the tight boxes of the components they lie in."""
+    if (boxes := at.prompts[label].boxes_xyxy) is not None:
+        return boxes
+    return boxes_from_mask(
+        at.references[label], spacing_mm=at.case_slice.spacing_mm, min_area_mm2=at.min_area_mm2
+    )
+
+
+class ProbabilityVolumes(Protocol):
+    """What an automatic model predicted, as the specialists' `Predictions` hold it."""
+
+    @property
+    def labels(self) -> tuple[int, ...]:
+        """The labels of the channels 1, 2, ...; channel 0 is the background."""
+
+    def probabilities(self, name: str, /) -> Floats:
+        """Give the probabilities (C, ni, nj, nk) of the case of that name, on its grid."""
+
+
+class VolumeMaps:
+    """Maps cut from the volumes of probabilities of nnU-Net or of another automatic model.
+
+    Parameters
+    ----------
+    name : str
+        Of the model, for tables.
+    predictions : ProbabilityVolumes or sequence of them
+        Several are the members of an ensemble. Labels that are not asked for count as background;
+        a label that the model does not know gets a probability of 0.
+    labels : sequence of int
+    miniature : bool
+
+    Raises
+    ------
+    InputError
+        From `slices`: if a case has no probabilities, or they do not fit it.
+    """
+
+    prompted = False
+    arm = "no box"
+
+    def __init__(
+        self,
+        name: str,
+        predictions: ProbabilityVolumes | Sequence[ProbabilityVolumes],
+        *,
+        labels: Sequence[int],
+        miniature: bool = True,
+    ) -> None:
+        self._predictions = (
+            list(predictions) if isinstance(predictions, Sequence) else [predictions]
+        )
+        self._labels = tuple(labels)
+        self.model, self.miniature, self.n_members = name, miniature, len(self._predictions)
+
+    def slices(self, case: Case, *, step: int = 1) -> Iterator[SliceMaps]:
+        """Cut the volumes of a case; see `MapSource`."""
+        narrowed = with_labels(case, self._labels)
+        stacks = np.stack([self._stack(case, member) for member in self._predictions])
+        for case_slice in narrowed.slices(step=step):
+            maps = checked_probabilities(stacks[:, :, case_slice.index])
+            yield SliceMaps(case_slice, self._labels, maps, {}, {}, {}, prompted=False)
+
+    def _stack(self, case: Case, predictions: ProbabilityVolumes) -> Floats:
+        """Probabilities (1 + K, slices, H, W) of one member, in the order of `labels`."""
+        volumes = predictions.probabilities(case.name)
+        channel = {label: number + 1 for number, label in enumerate(predictions.labels)}
+        chosen = [
+            case.image.with_array(volumes[channel[label]]).stack(case.plane)
+            if label in channel
+            else np.zeros_like(case.image.stack(case.plane), dtype=np.float32)
+            for label in self._labels
+        ]
+        background = 1 - np.sum(chosen, axis=0)
+        return np.stack([np.clip(background, 0, 1), *chosen]).astype(np.float32)
+
+
+def with_labels(case: Case, labels: Sequence[int]) -> Case:
+    """Keep some labels of a case's reference; InputError if it shows none of them."""
+    check_has_reference(case)
+    reference = cast(LabelMap, case.reference)
+    kept = np.where(np.isin(reference.array, list(labels)), reference.array, 0)
+    if not kept.any():
+        raise InputError(
+            f"{case.name} shows none of the labels {tuple(labels)}; choose among those of its "
+            f"reference: {sorted(set(np.unique(reference.array).tolist()) - {0})}"
+        )
+    return replace(case, reference=LabelMap(kept, reference.affine))

@@ -106,7 +106,7 @@ def test_every_published_number_stands_in_the_studies_texts():
 def test_the_wheel_carries_the_claims():
     assert claims_path() == ROOT / "claims.yaml"
     project = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
-    assert '"claims.yaml" = "mskseg/claims.yaml"' in project
+    assert '"claims.yaml" = "mskseg_studies/claims.yaml"' in project
 
 
 def broken(tmp_path: Path, change) -> Path:

@@ -68,12 +68,7 @@ def _scan_real_knee(_: int, *, sequences: Sequence[str], **_options: object) -> 
 
 
 def _describe_real_knee(
-    _: int,
-    image: Volume,
-    reference: LabelMap,
-    *,
-    sequence: str,
-    **_options: object,
+    _: int, image: Volume, reference: LabelMap, *, sequence: str, **_options: object
 ) -> Case:
     entry = load_manifest().datasets[_REAL_KNEE]
     return knee_map_case(image, reference, entry.labels, kinds=entry.label_kinds, sequence=sequence)

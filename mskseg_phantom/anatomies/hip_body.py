@@ -11,13 +11,7 @@ from mskseg.volume import Plane
 from mskseg_phantom.anatomies import hip, hip_bones
 from mskseg_phantom.anatomies.hip_bones import Joint
 from mskseg_phantom.drawing.canvas import Canvas, stack_affine
-from mskseg_phantom.drawing.fields import (
-    PlaneGrid,
-    RandomField,
-    muscle_fat,
-    on_plane,
-    ridge,
-)
+from mskseg_phantom.drawing.fields import PlaneGrid, RandomField, muscle_fat, on_plane, ridge
 from mskseg_phantom.drawing.solids import (
     Points,
     Tube,

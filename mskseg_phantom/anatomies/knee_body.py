@@ -47,11 +47,7 @@ class KneeBody:
     extent_mm = EXTENT_MM
 
     def __init__(
-        self,
-        subject: KneeSubject,
-        rng: np.random.Generator,
-        *,
-        granularity: str = "compartments",
+        self, subject: KneeSubject, rng: np.random.Generator, *, granularity: str = "compartments"
     ) -> None:
         self.subject = subject
         self._labels = coarser_labels(granularity)

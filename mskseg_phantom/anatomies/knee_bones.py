@@ -100,6 +100,11 @@ class Femur:
         thickness = self._cartilage(l, radii)[which]
         return FemurPoints(distance, notch, thickness, _DEGREES[which] > _TROCHLEA_DEGREES)
 
+    def clearance(self, l: float, a: FloatArray, s: FloatArray) -> float:  # noqa: E741
+        """Smallest distance of the points (l, a, s) from the femur's cartilage."""
+        seen = self.at(float(l), a, s)
+        return float((seen.distance - seen.thickness).min())
+
     def _steepness(self, l: float, radii: FloatArray) -> FloatArray:  # noqa: E741
         """Length of the gradient of (distance from the axis - radius) at every angle."""
         across = self._slopes(l)
@@ -233,12 +238,8 @@ class Tibia:
         """Smallest distance between the two cartilages, in mm of size 1."""
         middle_l, middle_a, half_l, half_a = atlas.PLATEAU[side]
         a = (middle_a + half_a * np.linspace(-0.95, 0.95, 31)).astype(np.float32)
-        nearest = []
-        for l in middle_l + half_l * np.linspace(-0.95, 0.95, 13):  # noqa: E741
-            surface = self.top(l, a) + self.thickness(l, a)
-            seen = femur.at(float(l), a, surface)
-            nearest.append(float((seen.distance - seen.thickness).min()))
-        return min(nearest)
+        across = middle_l + half_l * np.linspace(-0.95, 0.95, 13)
+        return min(femur.clearance(x, a, self.top(x, a) + self.thickness(x, a)) for x in across)
 
 
 class Patella:
@@ -285,9 +286,7 @@ class Patella:
 
     def _clearance(self, femur: Femur) -> float:
         s = (self.s + np.linspace(-16, 15, 25)).astype(np.float32)
-        nearest = []
-        for l in self.l + np.linspace(-15, 15, 13):  # noqa: E741
-            a = np.float32(self._back(float(l))) - self._cartilage(float(l), s)
-            seen = femur.at(float(l), a, s)
-            nearest.append(float((seen.distance - seen.thickness).min()))
-        return min(nearest)
+        across = (self.l + np.linspace(-15, 15, 13)).tolist()
+        return min(
+            femur.clearance(x, np.float32(self._back(x)) - self._cartilage(x, s), s) for x in across
+        )

@@ -78,12 +78,7 @@ def oval_distance(
 
 
 def column_distance(
-    column: Column,
-    frame: Frame,
-    *,
-    leaning: bool = True,
-    grow: float = 0.0,
-    reach: float = 2.0,
+    column: Column, frame: Frame, *, leaning: bool = True, grow: float = 0.0, reach: float = 2.0
 ) -> tuple[Index, FloatArray] | None:
     """Distance to a column where the plane comes within `reach` of it.
 

@@ -110,9 +110,7 @@ class LabelMapKnee:
         front, up, right = self.subject.centre_mm
         lateral = z_mm - right if self.subject.side == "right" else right - z_mm
         frame = Frame(
-            lateral,
-            (grid.u_mm - np.float32(front))[:, None],
-            (grid.v_mm - np.float32(up))[None],
+            lateral, (grid.u_mm - np.float32(front))[:, None], (grid.v_mm - np.float32(up))[None]
         )
         texture = Texture(**on_plane(self._fields, grid, z_mm))
         canvas = Canvas.empty(grid.shape)

@@ -141,11 +141,7 @@ class SpineSoft:
         low = self._person.vertebra("L5").centre_mm[1]
         between = (u > tips) & (u < self._curves.back(v) - self._person.canal_mm - 7)
         share = 0.4 + 0.2 * plane.streaks + 0.12 * plane.grain
-        canvas.paint(
-            between & (side < 3.2),
-            Tissue.FAT,
-            admixture=np.clip(share, 0, 1),
-        )
+        canvas.paint(between & (side < 3.2), Tissue.FAT, admixture=np.clip(share, 0, 1))
         band = (np.abs(u - tips + 0.6) < 1.3) & (side < 4) & (v > low)
         canvas.paint(band, Tissue.LIGAMENT)
 

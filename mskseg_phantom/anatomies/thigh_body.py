@@ -10,13 +10,7 @@ from numpy.typing import NDArray
 from mskseg.volume import Plane
 from mskseg_phantom.anatomies import thigh
 from mskseg_phantom.drawing.canvas import Canvas, stack_affine
-from mskseg_phantom.drawing.fields import (
-    PlaneGrid,
-    RandomField,
-    muscle_fat,
-    on_plane,
-    ridge,
-)
+from mskseg_phantom.drawing.fields import PlaneGrid, RandomField, muscle_fat, on_plane, ridge
 from mskseg_phantom.drawing.solids import Ranking, Tube, distance_to_tube, ranked
 from mskseg_phantom.tissue import FloatArray, Tissue
 

@@ -68,10 +68,7 @@ class Canvas:
         """Put a tissue where `where` is true, over what was there; arrays as large as `index`."""
         self.tissue[index][where] = tissue
         self.label[index][where] = label
-        if isinstance(admixture, np.ndarray):
-            self.admixture[index][where] = np.broadcast_to(admixture, where.shape)[where]
-        else:
-            self.admixture[index][where] = admixture
+        self.admixture[index][where] = np.broadcast_to(admixture, where.shape)[where]
 
 
 class Body(Protocol):

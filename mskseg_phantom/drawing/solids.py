@@ -48,10 +48,7 @@ def segment_distance(
 
 
 def capsule_distance(
-    points: Points,
-    start: Point,
-    end: Point,
-    radii: tuple[float, float],
+    points: Points, start: Point, end: Point, radii: tuple[float, float]
 ) -> FloatArray:
     """Distance of points in space to a rod whose radius runs from the first to the second."""
     offsets = [x - np.float32(a) for x, a in zip(points, start, strict=True)]
@@ -85,9 +82,7 @@ def smooth_max(first: FloatArray, second: FloatArray, width_mm: float) -> FloatA
 
 def smooth_min(first: FloatArray, second: FloatArray, width_mm: float) -> FloatArray:
     """Minimum of two distances (what either holds), with a fillet where they meet."""
-    near = np.clip(np.float32(width_mm) - np.abs(first - second), 0, None)
-    rounded: FloatArray = np.minimum(first, second) - near * near / np.float32(4 * width_mm)
-    return rounded
+    return -smooth_max(-first, -second, width_mm)
 
 
 def curve_through(positions_mm: Sequence[float], values: Sequence[float] | NDArray[Any]) -> Curve:

@@ -35,13 +35,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mskseg.errors import InputError
-from mskseg_phantom.tissue.tissues import (
-    FIELDS,
-    TISSUE_SIGNAL,
-    FieldStrength,
-    FloatArray,
-    Tissue,
-)
+from mskseg_phantom.tissue.tissues import FIELDS, TISSUE_SIGNAL, FieldStrength, FloatArray, Tissue
 
 SignalArray = NDArray[np.float32] | NDArray[np.complex64]
 Physics = Literal["spin echo", "spoiled", "dess"]

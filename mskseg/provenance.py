@@ -1,7 +1,7 @@
-"""Where a table or a figure comes from: version, command, data, weights, seed and machine.
+"""The origin of a table or figure: version, command, data, weights, seed and machine.
 
-Every CSV and figure of this project carries it: a CSV in a sidecar, ``dice.csv.provenance.json``,
-a PNG in its own metadata. `read_provenance` reads both.
+Every CSV of this project has it in a sidecar, ``dice.csv.provenance.json``, every PNG in its own
+metadata. `read_provenance` reads both.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ import subprocess
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
-from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
+from mskseg.environment import package_version
 from mskseg.errors import InputError
 
 if TYPE_CHECKING:
@@ -31,15 +31,13 @@ _PACKAGES = ("numpy", "scipy", "pandas", "torch", "segment-anything", "matplotli
 
 
 class Fingerprinted(Protocol):
-    """A segmenter, as far as its origin is concerned."""
+    """A model with a name and the sha256 of its weights and preprocessing."""
 
     @property
-    def name(self) -> str:
-        """Name of the model."""
+    def name(self) -> str: ...  # noqa: D102
 
     @property
-    def fingerprint(self) -> str:
-        """The sha256 of weights and preprocessing."""
+    def fingerprint(self) -> str: ...  # noqa: D102
 
 
 def provenance(
@@ -81,7 +79,7 @@ def provenance(
         "command": _command(command),
         "data": None if cases is None else _data(cases),
         "segmenter": None if segmenter is None else _model(segmenter),
-        "tuned": [_model(each) for each in tuned],
+        "tuned": [_model(model) for model in tuned],
         "seed": seed,
         **notes,
         "hardware": hardware(),
@@ -91,33 +89,22 @@ def provenance(
 
 
 def sidecar_path(path: str | os.PathLike[str]) -> Path:
-    """Path of the provenance of a file that cannot carry it: ``<path>.provenance.json``."""
+    """Name the sidecar of a file: ``<path>.provenance.json``."""
     target = Path(path)
     return target.with_name(f"{target.name}.provenance.json")
 
 
 def sidecar_text(facts: Mapping[str, Any], *, content: bytes) -> str:
-    """Text of a sidecar.
+    """Write provenance as JSON, tied to a file by the sha256 of its content.
 
-    Parameters
-    ----------
-    facts : mapping
-        From `provenance`.
-    content : bytes
-        Of the file it belongs to: its sha256 ties the two together, so that a file that was edited
-        or exchanged later does not pass under the old provenance.
-
-    Returns
-    -------
-    str
-        JSON, ending in a newline.
+    A file that was edited or exchanged later does not pass under the old provenance.
     """
     tied = {**facts, "sha256": hashlib.sha256(content).hexdigest()}
     return json.dumps(tied, indent=2, ensure_ascii=False) + "\n"
 
 
 def png_text(facts: Mapping[str, Any]) -> str:
-    """Text of the PNG field `PNG_KEY`: JSON in ASCII, the only text that every reader takes."""
+    """Write provenance for the PNG field `PNG_KEY`: in ASCII, the only text every reader takes."""
     return json.dumps(dict(facts))
 
 
@@ -157,19 +144,10 @@ def read_provenance(path: str | os.PathLike[str]) -> dict[str, Any]:
     return facts
 
 
-def package_version(name: str) -> str | None:
-    """Version of an installed package, None if it is not installed."""
-    try:
-        return metadata.version(name)
-    except metadata.PackageNotFoundError:
-        return None
-
-
 def git_commit() -> str | None:
-    """Commit of the checkout this package runs from, with "+changes" where files differ from it.
+    """Look up the commit of this checkout, with "+changes" where files differ from it.
 
-    None where the package is installed and not a checkout, where nothing is committed yet, or where
-    git is missing.
+    None outside a checkout, before the first commit, or without git.
     """
     # Only a tracked file proves that the repository is ours: `.venv` may lie inside another one.
     if _git("ls-files", "--error-unmatch", Path(__file__).name) is None:
@@ -179,7 +157,7 @@ def git_commit() -> str | None:
 
 
 def hardware() -> dict[str, Any]:
-    """Processor, its number of cores, system, and the GPU if torch is loaded and has one."""
+    """Describe processor, cores and system, and the GPU if torch is loaded and has one."""
     facts: dict[str, Any] = {
         "processor": _processor(),
         "cores": os.cpu_count(),
@@ -200,17 +178,15 @@ def _command(command: Sequence[str] | str | None) -> str:
 
 
 def _data(cases: CaseSet | Iterable[Case]) -> dict[str, Any]:
-    said: dict[str, set[str]] = {"datasets": set(), "subjects": set(), "references": set()}
-    prints = []
-    for case in cases:  # one at a time: a set may read each when it is asked for
-        said["datasets"].add(case.dataset)
-        said["subjects"].add(case.subject)
-        said["references"].add(case.reference_provenance)
-        prints.append(case.fingerprint)
+    # One case at a time: a set may read each only when it is iterated to.
+    rows = [(c.dataset, c.subject, c.reference_provenance, c.fingerprint) for c in cases]
+    datasets, subjects, references, fingerprints = zip(*rows, strict=True) if rows else ((),) * 4
     return {
-        **{what: sorted(names) for what, names in said.items()},
-        "n_cases": len(prints),
-        "sha256": hashlib.sha256("".join(sorted(prints)).encode()).hexdigest(),
+        "datasets": sorted(set(datasets)),
+        "subjects": sorted(set(subjects)),
+        "references": sorted(set(references)),
+        "n_cases": len(rows),
+        "sha256": hashlib.sha256("".join(sorted(fingerprints)).encode()).hexdigest(),
         "split_sha256": getattr(cases, "split_sha256", None),
     }
 
@@ -225,23 +201,21 @@ def _model(segmenter: Fingerprinted) -> dict[str, Any]:
 
 
 def _git(*arguments: str) -> str | None:
-    folder = Path(__file__).parent
     try:
-        done = subprocess.run(
+        output = subprocess.check_output(
             ["git", *arguments],
-            cwd=folder,
-            capture_output=True,
+            cwd=Path(__file__).parent,
+            stderr=subprocess.DEVNULL,
             encoding="utf-8",
             timeout=10,
-            check=True,
         )
     except (OSError, subprocess.SubprocessError):
         return None
-    return done.stdout.strip()
+    return output.strip()
 
 
 def _processor() -> str:
-    """Name of the processor; `platform.processor` is empty or just "x86_64" on Linux."""
+    """Name the processor; `platform.processor` is empty or just "x86_64" on Linux."""
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
     except OSError:

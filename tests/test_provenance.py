@@ -5,13 +5,15 @@ from __future__ import annotations
 import hashlib
 import json
 import subprocess
+import sys
 from types import SimpleNamespace
 
 import pytest
 
-from mskseg import provenance as module
 from mskseg.errors import InputError
 from mskseg.provenance import provenance, read_provenance, sidecar_path, sidecar_text
+
+module = sys.modules["mskseg.provenance"]
 
 
 def case(fingerprint, *, subject="s1"):
@@ -69,7 +71,7 @@ def test_without_git_there_is_no_commit(monkeypatch):
     def missing(*_, **__):
         raise FileNotFoundError("git")
 
-    monkeypatch.setattr(module.subprocess, "run", missing)
+    monkeypatch.setattr(module.subprocess, "check_output", missing)
     assert module.git_commit() is None
 
 

@@ -1,4 +1,4 @@
-"""ECE, NLL and Brier score: is "80 per cent sure" right in 80 per cent of the pixels?
+"""ECE, NLL and Brier score: whether "80 per cent sure" is right in 80 per cent of cases.
 
 Everything is a small sum over pixels that can be added to another (`+`), so that slices are
 processed one by one and memory does not grow with the number of slices or cases.
@@ -61,20 +61,9 @@ class ReliabilityBins:
 
     @classmethod
     def of(cls, confidence: ArrayLike, hits: ArrayLike, *, n_bins: int = N_BINS) -> Self:
-        """Sort confidences into bins.
+        """Sort confidences (N,) of 0 to 1 into bins, with what came true (N,), 0 to 1.
 
-        Parameters
-        ----------
-        confidence : (N,) float
-            0 to 1.
-        hits : (N,) bool or float
-            What came true, 0 to 1.
-        n_bins : int
-
-        Raises
-        ------
-        InputError
-            If the lengths differ, a confidence lies outside 0 to 1, or there is no bin.
+        Raises InputError if the lengths differ, a confidence lies outside, or there is no bin.
         """
         sure, true = np.ravel(confidence), np.ravel(hits)
         if n_bins < 1 or sure.shape != true.shape:
@@ -204,16 +193,8 @@ class Calibration:
 def foreground(probabilities: ArrayLike, reference: ArrayLike) -> BoolMask:
     """Find the pixels that the reference or the prediction gives to a tissue.
 
-    Parameters
-    ----------
-    probabilities : (C, H, W) float
-    reference : (H, W) int
-        Classes.
-
-    Returns
-    -------
-    (H, W) bool
-        Maybe nowhere true: then a score of the foreground is NaN.
+    `probabilities` is (C, H, W) float, `reference` (H, W) classes, the result (H, W) bool: nowhere
+    true where there is nothing; then a score of the foreground is NaN.
     """
     tissue: BoolMask = (np.asarray(probabilities).argmax(axis=0) > 0) | (np.asarray(reference) > 0)
     return tissue

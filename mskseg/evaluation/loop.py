@@ -158,7 +158,7 @@ def prompt_slice(
 
 
 def labels_on(case_slice: CaseSlice) -> set[int]:
-    """Labels of the reference on a slice, without the background."""
+    """Return the labels of the reference on a slice, without the background."""
     if case_slice.label_map is None:
         return set()
     return set(np.unique(case_slice.label_map).tolist()) - {0}

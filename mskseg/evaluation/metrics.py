@@ -116,7 +116,7 @@ class SurfaceDistances:
         return np.concatenate([self.from_reference_mm, self.from_prediction_mm])
 
     def _empty_score(self, *, one_empty: float) -> float | None:
-        """The score where a mask is empty, by the rule of this module; None where neither is."""
+        """Return the score where a mask is empty, by the module's rule; None where neither is."""
         sizes = (self.from_reference_mm.size, self.from_prediction_mm.size)
         if all(sizes):
             return None
@@ -187,25 +187,11 @@ def surface_dice(
 
 
 def volume_ml(mask: ArrayLike, *, spacing_mm: Sequence[float]) -> float:
-    """Volume of a 3-D mask.
+    """Volume of a mask (I, J, K) in millilitres; 0 for an empty mask, which has a volume.
 
-    Parameters
-    ----------
-    mask : (I, J, K) bool
-        The mask.
-    spacing_mm : (3,) float
-        Distance of neighbouring voxels along each array axis, in mm; across slices the distance of
-        their centres, so a gap between slices counts as tissue.
-
-    Returns
-    -------
-    float
-        In millilitres; 0 for an empty mask, which has a volume.
-
-    Raises
-    ------
-    InputError
-        If the mask is not 3-D, or the spacing does not fit.
+    `spacing_mm` is the distance of neighbouring voxels along each array axis; across slices that of
+    their centres, so a gap between slices counts as tissue. Raises InputError if the mask is not
+    3-D, or the spacing does not fit.
     """
     voxels = checked_mask(mask, what="the mask")
     if voxels.ndim != 3:

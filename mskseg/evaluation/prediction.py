@@ -42,7 +42,7 @@ class Named(Protocol):
 
 
 class PromptableSegmenter(Named, Protocol):
-    """What an evaluation asks of a segmenter; `mskseg.load_segmenter` returns one."""
+    """A segmenter as far as an evaluation uses it; `mskseg.load_segmenter` returns one."""
 
     def embed(self, image: NDArray[Any]) -> Any:
         """Encode one slice (H, W)."""
@@ -108,22 +108,10 @@ def predict_slice(
     *,
     min_area_mm2: float = MIN_AREA_MM2,
 ) -> dict[int, LabelPrediction]:
-    """Carry out a plan on one slice, by label; what `score_cases` scores on that slice.
+    """Predict one slice of a case, such as ``case.slice(12)``, as `score_cases` does; by label.
 
-    Parameters
-    ----------
-    segmenter : PromptableSegmenter
-    case : Case
-    case_slice : CaseSlice
-        One of the case: ``case.slice(12)``.
-    plan : OracleBox, OraclePoint or SpecialistBox
-    min_area_mm2 : float
-        Components below get no prompt.
-
-    Raises
-    ------
-    InputError
-        If the plan needs a reference and the case has none.
+    `plan` is an `OracleBox`, `OraclePoint` or `SpecialistBox`; InputError if it needs a reference
+    and the case has none.
     """
     prompted = prompt_slice(case, case_slice, plan, min_area_mm2=min_area_mm2)
     return SlicePredictor(segmenter).predict(prompted)
@@ -285,10 +273,10 @@ _NO_BOX = Prompt(boxes_xyxy=np.empty((0, 4)))
 def largest_slice_prompts(
     slices: Sequence[CaseSlice], *, min_area_mm2: float
 ) -> dict[int, tuple[int, Prompt]]:
-    """For each label of the reference the position where it is largest, and its oracle boxes there.
+    """Return for each label of the reference where it is largest, and its oracle boxes there.
 
-    A label whose components are all under the minimum area on its largest slice starts on the next
-    largest one, and nowhere if there is none.
+    Where it is largest but all its components are under the minimum area, the next largest slice
+    is taken; without any such slice the label is left out.
     """
     starts = {}
     for label in sorted(set().union(*map(labels_on, slices))):

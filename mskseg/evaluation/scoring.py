@@ -58,40 +58,12 @@ SCAN = ("dataset", "subject", "sequence", "site", "side", "visit")
 """Columns that together name one scan; the last three are "" where nothing is known of them."""
 
 COLUMNS = (
-    "segmenter",
-    "miniature",
-    "dataset",
-    "subject",
-    "anatomy",
-    "sequence",
-    "site",
-    "side",
-    "visit",
-    "severity",
-    "reference_provenance",
-    "tissue",
-    "group",
-    "label",
-    "plane",
-    "slice",
-    "prompt",
-    "box_source",
-    "status",
-    "n_prompts",
-    "n_points",
-    "area_mm2",
-    "predicted_area_mm2",
-    "overlap_mm2",
-    "unprompted_px",
-    "dice",
-    "iou",
-    "hd95_mm",
-    "assd_mm",
-    "filled_box_dice",
-    "predicted_iou",
-    "encode_s",
-    "decode_s",
-)
+    "segmenter", "miniature", "dataset", "subject", "anatomy", "sequence", "site", "side", "visit",
+    "severity", "reference_provenance", "tissue", "group", "label", "plane", "slice", "prompt",
+    "box_source", "status", "n_prompts", "n_points", "area_mm2", "predicted_area_mm2",
+    "overlap_mm2", "unprompted_px", "dice", "iou", "hd95_mm", "assd_mm", "filled_box_dice",
+    "predicted_iou", "encode_s", "decode_s",
+)  # fmt: skip
 """Columns of the table, in this order."""
 
 Further = Callable[["Case", LabelPrediction], Mapping[str, Any]]
@@ -101,7 +73,7 @@ _NOT_SCORED = dict.fromkeys(("dice", "iou", "hd95_mm", "assd_mm", "filled_box_di
 
 
 class KeptPredictions(Sequence[LabelPrediction]):
-    """Predictions in the order of a table's rows, of each mask no more than its bounding box."""
+    """Predictions in the order of a table's rows; of each mask only the bounding box is stored."""
 
     def __init__(self) -> None:
         self._kept: list[tuple[LabelPrediction, tuple[slice, ...]]] = []
@@ -124,7 +96,7 @@ class KeptPredictions(Sequence[LabelPrediction]):
         return replace(kept, prediction=prediction)
 
     def append(self, each: LabelPrediction) -> None:
-        """Keep a prediction for the next row."""
+        """Store a prediction for the next row."""
         bounds = bounding_slices(each.prediction)
         self._kept.append((replace(each, prediction=each.prediction[bounds].copy()), bounds))
 

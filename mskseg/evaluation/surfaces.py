@@ -1,4 +1,4 @@
-"""Masks checked, paired and reduced to their surface points or outline, for the metrics."""
+"""Check and pair masks, and reduce them to their surface points or their outline."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ BoolMask = NDArray[np.bool_]
 
 
 def mask_pair(reference: ArrayLike, prediction: ArrayLike) -> tuple[BoolMask, BoolMask]:
-    """Give both masks as bool, checked for one shape."""
+    """Return both masks as bool; InputError if their shapes differ."""
     first = checked_mask(reference, what="the reference")
     second = checked_mask(prediction, what="the prediction")
     if first.shape != second.shape:
@@ -29,7 +29,7 @@ def mask_pair(reference: ArrayLike, prediction: ArrayLike) -> tuple[BoolMask, Bo
 
 
 def checked_spacing(spacing_mm: Sequence[float], *, ndim: int) -> NDArray[np.float64]:
-    """Give the spacing as an array; refuse one that does not fit `ndim` axes."""
+    """Return the spacing as an array; InputError if it does not fit `ndim` axes."""
     spacing = np.asarray(spacing_mm, dtype=np.float64)
     if spacing.shape != (ndim,) or not (np.isfinite(spacing) & (spacing > 0)).all():
         raise InputError(

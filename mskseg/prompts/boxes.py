@@ -16,7 +16,7 @@ _EIGHT_CONNECTED = np.ones((3, 3), dtype=bool)
 def label_components(
     mask: npt.ArrayLike, *, spacing_mm: tuple[float, float], min_area_mm2: float = MIN_AREA_MM2
 ) -> tuple[npt.NDArray[np.int32], int]:
-    """Give numbers to the 8-connected components of a mask that are large enough.
+    """Assign numbers to the 8-connected components of a mask that are large enough.
 
     Parameters
     ----------
@@ -39,13 +39,13 @@ def label_components(
     """
     checked = checked_slice_mask(mask)
     if not all(np.isfinite(length) and length > 0 for length in spacing_mm):
-        raise InputError(f"spacing_mm is (row, column), both above 0, got {spacing_mm}")
-    found, n_found = ndimage.label(checked, structure=_EIGHT_CONNECTED, output=np.int32)
-    area_mm2 = np.bincount(found.ravel(), minlength=n_found + 1) * spacing_mm[0] * spacing_mm[1]
+        raise InputError(f"expected spacing_mm (row, column), both above 0, got {spacing_mm}")
+    components, n = ndimage.label(checked, structure=_EIGHT_CONNECTED, output=np.int32)
+    area_mm2 = np.bincount(components.ravel(), minlength=n + 1) * spacing_mm[0] * spacing_mm[1]
     kept = area_mm2 >= min_area_mm2
     kept[0] = False
     number = np.where(kept, np.cumsum(kept), 0).astype(np.int32)
-    return number[found], int(kept.sum())
+    return number[components], int(kept.sum())
 
 
 def boxes_from_mask(
@@ -53,10 +53,7 @@ def boxes_from_mask(
 ) -> Floats:
     """Tight boxes around the components of a mask that are large enough.
 
-    Parameters
-    ----------
-    mask, spacing_mm, min_area_mm2
-        As `label_components`.
+    Parameters and errors are those of `label_components`.
 
     Returns
     -------
@@ -72,24 +69,10 @@ def boxes_from_mask(
 
 
 def pad_boxes(boxes_xyxy: npt.ArrayLike, *, pixels: float, shape: tuple[int, int]) -> Floats:
-    """Widen boxes on every side, as far as the slice goes.
+    """Widen boxes (N, 4) or (4,) on every side, as far as the slice of `shape` goes.
 
-    Parameters
-    ----------
-    boxes_xyxy : (N, 4) or (4,) float
-    pixels : float
-        0 or more.
-    shape : (H, W)
-        Of the slice.
-
-    Returns
-    -------
-    boxes_xyxy : (N, 4) float64
-
-    Raises
-    ------
-    InputError
-        If a box is not one of the slice (see `check_boxes`), or the padding is negative.
+    Raises InputError if a box does not fit the slice (see `check_boxes`), or the padding is
+    negative.
     """
     check_amount(pixels, "padding in pixels")
     boxes = check_boxes(boxes_xyxy, shape)
@@ -128,11 +111,11 @@ def jitter_boxes(
     Raises
     ------
     InputError
-        If a box is not one of the slice, or not exactly one amount of 0 or more is given.
+        If a box does not fit the slice, or not exactly one amount of 0 or more is given.
     """
     boxes = check_boxes(boxes_xyxy, shape)
     if (pixels is None) == (relative is None):
-        raise InputError("give jitter either in `pixels` or as `relative`, not both or none")
+        raise InputError("expected jitter either in `pixels` or as `relative`, got both or none")
     if pixels is not None:
         check_amount(pixels, "jitter in pixels")
         reach = np.full_like(boxes, pixels)
@@ -147,21 +130,8 @@ def jitter_boxes(
 def fill_boxes(boxes_xyxy: npt.ArrayLike, shape: tuple[int, int]) -> Mask:
     """Fill the boxes: the baseline that any model prompted by them has to beat.
 
-    Parameters
-    ----------
-    boxes_xyxy : (N, 4) or (4,) float
-    shape : (H, W)
-        Of the slice.
-
-    Returns
-    -------
-    (H, W) bool
-        True where the centre of the pixel lies in a box.
-
-    Raises
-    ------
-    InputError
-        If a box is not one of the slice (see `check_boxes`).
+    Returns (H, W) bool, True where the centre of the pixel lies in a box. Raises InputError if a
+    box does not fit the slice (see `check_boxes`).
     """
     filled = np.zeros(shape, dtype=bool)
     for x0, y0, x1, y1 in np.ceil(check_boxes(boxes_xyxy, shape) - 0.5).astype(int):

@@ -1,4 +1,4 @@
-"""Whether boxes, points and masks are ones of the slice at hand."""
+"""Validate boxes, points and masks against a slice."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ Mask = npt.NDArray[np.bool_]
 
 
 def check_boxes(boxes_xyxy: npt.ArrayLike, shape: tuple[int, int]) -> Floats:
-    """Make sure that boxes are boxes of a slice.
+    """Validate boxes against a slice.
 
     Parameters
     ----------
@@ -34,7 +34,7 @@ def check_boxes(boxes_xyxy: npt.ArrayLike, shape: tuple[int, int]) -> Floats:
     if boxes.size == 0:
         boxes = boxes.reshape(0, 4)
     if boxes.ndim > 2 or boxes.shape[-1:] != (4,):
-        raise InputError(f"boxes have the shape (N, 4) as x0, y0, x1, y1, got {boxes.shape}")
+        raise InputError(f"expected boxes of shape (N, 4), x0, y0, x1, y1, got {boxes.shape}")
     boxes = boxes.reshape(-1, 4)
     height, width = shape
     for box in boxes:
@@ -51,7 +51,7 @@ def check_boxes(boxes_xyxy: npt.ArrayLike, shape: tuple[int, int]) -> Floats:
 
 
 def check_points(point_coords: npt.ArrayLike, shape: tuple[int, int]) -> Floats:
-    """Make sure that points lie in a slice.
+    """Validate points against a slice.
 
     Parameters
     ----------
@@ -71,7 +71,7 @@ def check_points(point_coords: npt.ArrayLike, shape: tuple[int, int]) -> Floats:
     """
     points = check_numbers(point_coords, "points")
     if points.shape[-1:] != (2,):
-        raise InputError(f"points have the shape (..., 2) as x, y, got {points.shape}")
+        raise InputError(f"expected points of shape (..., 2), x, y, got {points.shape}")
     height, width = shape
     outside = ((points < 0) | (points > (width, height))).any(axis=-1)
     if outside.any():
@@ -83,20 +83,17 @@ def check_points(point_coords: npt.ArrayLike, shape: tuple[int, int]) -> Floats:
 
 
 def check_numbers(values: npt.ArrayLike, what: str) -> Floats:
-    """Give finite numbers of any shape as float64.
-
-    Raises
-    ------
-    InputError
-        If they are no numbers, in rows of unequal length, NaN or infinite.
-    """
+    """Return numbers of any shape as float64; InputError if one is not finite or rows differ."""
     try:
         array = np.array(values, dtype=np.float64)
     except (TypeError, ValueError) as error:
-        raise InputError(f"{what} are numbers in rows of equal length, got {values!r}") from error
+        raise InputError(
+            f"expected {what} as numbers in rows of equal length, got {values!r}"
+        ) from error
     if not np.isfinite(array).all():
         raise InputError(
-            f"{what} need finite numbers, got {int((~np.isfinite(array)).sum())} NaN or infinite"
+            f"expected {what} as finite numbers, got {int((~np.isfinite(array)).sum())} NaN or "
+            "infinite"
         )
     return array
 
@@ -106,18 +103,9 @@ def _shown(values: Floats) -> str:
 
 
 def checked_mask(array: npt.ArrayLike, *, what: str = "the mask") -> Mask:
-    """Give an array of any shape as bool.
+    """Return booleans, or numbers 0 and 1, of any shape as bool.
 
-    Parameters
-    ----------
-    array : bool, or numbers 0 and 1
-    what : str
-        Names it in the message.
-
-    Raises
-    ------
-    InputError
-        If there is another value: the labels of a label map would merge into one.
+    Other values raise InputError: the labels of a label map would merge into one.
     """
     values = np.asarray(array)
     if values.dtype == np.bool_:
@@ -134,30 +122,24 @@ def checked_mask(array: npt.ArrayLike, *, what: str = "the mask") -> Mask:
 def checked_slice_mask(
     mask: npt.ArrayLike, *, what: str = "the mask", empty_is_fine: bool = True
 ) -> Mask:
-    """Give the mask of a slice as (H, W) bool.
-
-    Raises
-    ------
-    InputError
-        As `checked_mask`, and if it is not 2-D, or empty where it must not be.
-    """
+    """Return the mask of a slice as (H, W) bool; InputError where it is none or empty."""
     array = checked_mask(mask, what=what)
     if array.ndim != 2:
-        raise InputError(f"{what} of a slice has the shape (H, W), got {array.shape}")
+        raise InputError(f"expected {what} of a slice, of shape (H, W), got {array.shape}")
     if not empty_is_fine and not array.any():
-        raise InputError(f"{what} is empty, there is no pixel to place a point on")
+        raise InputError(f"{what} is empty, expected a pixel or more to place a point on")
     return array
 
 
 def check_amount(amount: float, what: str) -> float:
     """Return the amount, or raise InputError if it is negative or not finite."""
     if not np.isfinite(amount) or amount < 0:
-        raise InputError(f"{what} is a finite number of 0 or more, got {amount}")
+        raise InputError(f"expected {what} as a finite number of 0 or more, got {amount}")
     return float(amount)
 
 
 def bounding_slices(mask: Mask) -> tuple[slice, ...]:
-    """Find the bounding box of a mask, one slice per axis; slices of length 0 if it is empty."""
+    """Return the bounding box of a mask, a slice per axis, of length 0 where it is empty."""
     bounds = []
     for axis in range(mask.ndim):
         others = tuple(other for other in range(mask.ndim) if other != axis)

@@ -59,7 +59,7 @@ class SlicePrompt(BaseModel):
     @model_validator(mode="after")
     def _agree(self) -> Self:
         if not self.boxes_xyxy and not self.point_coords:
-            raise ValueError("neither boxes_xyxy nor point_coords; give one")
+            raise ValueError("expected boxes_xyxy or point_coords, got neither")
         if len(self.point_coords) != len(self.point_labels):
             raise ValueError(
                 f"{len(self.point_coords)} point_coords but {len(self.point_labels)} point_labels;"

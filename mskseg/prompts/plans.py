@@ -39,10 +39,10 @@ PromptKind = Literal["box", "point"]
 
 
 class _FromReference:
-    """What the oracle plans share: the prompts of a slice are taken from its reference."""
+    """Plans whose prompts are taken from the slice's reference."""
 
     def source_map(self, case: Case, case_slice: CaseSlice) -> Array:
-        """Return the slice's reference, (H, W) integers; InputError if there is none."""
+        """Return the reference of the slice, (H, W) integers; InputError if there is none."""
         if case_slice.label_map is None:
             raise InputError(
                 f"expected a reference to take prompts from, {case.name} has none; "
@@ -51,7 +51,7 @@ class _FromReference:
         return case_slice.label_map
 
     def is_missing(self, case: Case) -> bool:  # noqa: ARG002
-        """Whether there is nothing to take the prompts of this case from: never here."""
+        """Whether there is nothing to take the prompts of this case from: never, here."""
         return False
 
 
@@ -98,23 +98,10 @@ class OracleBox(_FromReference):
         min_area_mm2: float,
         key: tuple[str | int, ...],
     ) -> Prompt:
-        """Box the components of a mask.
+        """Box the components of a mask (H, W) of one label, maybe none.
 
-        Parameters
-        ----------
-        mask : (H, W) bool
-            Of one label on one slice.
-        spacing_mm : (row, column)
-        min_area_mm2 : float
-            Components below get no prompt.
-        key : tuple of str and int
-            Names the mask (case, plane, slice, label): what is random is drawn from the seed and
-            this.
-
-        Returns
-        -------
-        Prompt
-            A box per component, maybe none.
+        Components under `min_area_mm2` get no prompt. `key` names the mask (case, plane, slice,
+        label): what is random is drawn from the seed and this.
         """
         boxes = boxes_from_mask(mask, spacing_mm=spacing_mm, min_area_mm2=min_area_mm2)
         if len(boxes) and self.margin_px:
@@ -189,9 +176,8 @@ class NeighbourBox:
 
     The slice on which the structure is largest gets its oracle boxes, once. From there, up and
     down, each slice gets the boxes of the components that were *predicted* on the slice before,
-    widened by the margin, until nothing is predicted any more (see `mskseg.evaluation.prediction`).
-    Slices the propagation does not reach count as lost (Dice 0); those beyond the structure's end
-    where something is predicted are counted on their own (see `mskseg.evaluation.scoring`).
+    widened by the margin, until nothing is predicted any more
+    (`mskseg.evaluation.SlicePredictor.propagate`). Slices that are not reached count as lost.
 
     Attributes
     ----------
@@ -208,8 +194,7 @@ class NeighbourBox:
     kind: ClassVar[PromptKind] = "box"
 
     def __post_init__(self) -> None:
-        _check_pixels(self.margin_px, name="margin_px")
-        _check_max_boxes(self.max_boxes, plan="NeighbourBox")
+        _check_boxes_around(self)
 
     @property
     def box_source(self) -> str:
@@ -220,13 +205,7 @@ class NeighbourBox:
         self, prediction: Mask, *, spacing_mm: tuple[float, float], min_area_mm2: float
     ) -> Prompt:
         """Box what was predicted (H, W) on this slice; no boxes where the propagation ends."""
-        return _boxes_around(
-            prediction,
-            max_boxes=self.max_boxes,
-            margin_px=self.margin_px,
-            spacing_mm=spacing_mm,
-            min_area_mm2=min_area_mm2,
-        )
+        return _boxes_around(prediction, self, spacing_mm, min_area_mm2)
 
 
 @dataclass(frozen=True, eq=False)
@@ -234,9 +213,7 @@ class SpecialistBox:
     """Boxes around what a specialist found by itself, so that nothing comes from the reference.
 
     A label is prompted on every slice on which the specialist predicted it, and on no other: what
-    the specialist misses is lost (Dice 0), what it makes up is predicted beyond the structure's end
-    (see `mskseg.evaluation.scoring`). Components of the specialist's prediction under the minimum
-    area get no box, as everywhere.
+    it misses is lost (Dice 0), what it makes up is predicted beyond the structure's end.
 
     Attributes
     ----------
@@ -259,8 +236,7 @@ class SpecialistBox:
     kind: ClassVar[PromptKind] = "box"
 
     def __post_init__(self) -> None:
-        _check_pixels(self.margin_px, name="margin_px")
-        _check_max_boxes(self.max_boxes, plan="SpecialistBox")
+        _check_boxes_around(self)
 
     @property
     def box_source(self) -> str:
@@ -272,10 +248,7 @@ class SpecialistBox:
         return case.name not in self.label_maps
 
     def source_map(self, case: Case, case_slice: CaseSlice) -> Array:
-        """Return what the specialist predicted on a slice, (H, W) integers; 0 where it is missing.
-
-        Raises InputError if its label map lies on another grid than the case's image.
-        """
+        """Return what was predicted on a slice, (H, W) integers; InputError on another grid."""
         if self.is_missing(case):
             return np.zeros(case_slice.image.shape, np.uint8)
         check_same_grid(case.image, self.label_maps[case.name])
@@ -290,13 +263,7 @@ class SpecialistBox:
         key: tuple[str | int, ...],  # noqa: ARG002 - nothing is random here
     ) -> Prompt:
         """Box the specialist's mask; arguments as in `OracleBox.prompt_for`."""
-        return _boxes_around(
-            mask,
-            max_boxes=self.max_boxes,
-            margin_px=self.margin_px,
-            spacing_mm=spacing_mm,
-            min_area_mm2=min_area_mm2,
-        )
+        return _boxes_around(mask, self, spacing_mm, min_area_mm2)
 
 
 OraclePlan = OracleBox | OraclePoint
@@ -306,19 +273,17 @@ PromptPlan = SlicePlan | NeighbourBox
 
 def _boxes_around(
     prediction: Mask,
-    *,
-    max_boxes: int,
-    margin_px: float,
+    plan: NeighbourBox | SpecialistBox,
     spacing_mm: tuple[float, float],
     min_area_mm2: float,
 ) -> Prompt:
-    """Box the largest components of a prediction (H, W), widened by a margin."""
+    """Box the largest components of a prediction (H, W), widened by the plan's margin."""
     components, _ = label_components(prediction, spacing_mm=spacing_mm, min_area_mm2=min_area_mm2)
     areas_px = np.bincount(components.ravel())[1:]
-    largest = np.argsort(-areas_px, kind="stable")[:max_boxes] + 1
+    largest = np.argsort(-areas_px, kind="stable")[: plan.max_boxes] + 1
     kept = np.isin(components, largest)
     boxes = boxes_from_mask(kept, spacing_mm=spacing_mm, min_area_mm2=min_area_mm2)
-    return Prompt(boxes_xyxy=pad_boxes(boxes, pixels=margin_px, shape=prediction.shape))
+    return Prompt(boxes_xyxy=pad_boxes(boxes, pixels=plan.margin_px, shape=prediction.shape))
 
 
 def _check_pixels(value: float, *, name: str) -> None:
@@ -326,9 +291,11 @@ def _check_pixels(value: float, *, name: str) -> None:
         raise InputError(f"{name} is {value}, expected 0 or more pixels; 0 switches it off")
 
 
-def _check_max_boxes(max_boxes: int, *, plan: str) -> None:
-    if max_boxes < 1:
-        raise InputError(f"{plan} got max_boxes={max_boxes}, expected 1 or more")
+def _check_boxes_around(plan: NeighbourBox | SpecialistBox) -> None:
+    _check_pixels(plan.margin_px, name="margin_px")
+    if plan.max_boxes < 1:
+        name = type(plan).__name__
+        raise InputError(f"{name} got max_boxes={plan.max_boxes}, expected 1 or more")
 
 
 def _generator(seed: int, key: tuple[str | int, ...]) -> np.random.Generator:

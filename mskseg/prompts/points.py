@@ -37,24 +37,9 @@ def central_point(mask: npt.ArrayLike, *, spacing_mm: tuple[float, float] = (1.0
 
 
 def random_points(mask: npt.ArrayLike, n: int, *, rng: np.random.Generator) -> Floats:
-    """Centres of n random pixels of a mask, each pixel once while there are enough.
+    """Centres (n, 2) of n random pixels of a mask (H, W), drawn again only if it has fewer.
 
-    Parameters
-    ----------
-    mask : (H, W) bool
-    n : int
-        1 or more; if the mask has fewer pixels they are drawn with repetition.
-    rng : numpy Generator
-
-    Returns
-    -------
-    point_coords : (n, 2) float64
-        x, y.
-
-    Raises
-    ------
-    InputError
-        If the mask is empty, a label map or not 2-D, or n is below 1.
+    Raises InputError if the mask is empty, a label map or not 2-D, or n is below 1.
     """
     if n < 1:
         raise InputError(f"expected one point or more, got n = {n}")

@@ -431,7 +431,7 @@ def test_unknown_plane_or_size(scan, capsys):
         ({"slice": 1, "point_coords": [[4, 3]]}, "0 point_labels"),
         ({"slice": 1, "point_coords": [[4, 3]], "point_labels": [2]}, "point_labels"),
         ({"slice": 1, "label": 0, "boxes_xyxy": [[4, 3, 14, 12]]}, "label"),
-        ({"slice": 1}, "neither boxes_xyxy nor point_coords"),
+        ({"slice": 1}, "expected boxes_xyxy or point_coords, got neither"),
         ({"slice": 1, "boxes": [[4, 3, 14, 12]]}, "boxes"),
     ],
 )

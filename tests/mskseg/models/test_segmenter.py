@@ -311,7 +311,7 @@ def test_a_box_covers_its_own_pixels(scan, kind):
         ({"boxes_xyxy": [50, 10, 95, 20]}, "outside the slice"),
         ({"boxes_xyxy": [1, 2, 3]}, r"\(N, 4\)"),
         ({"boxes_xyxy": [1, 2, np.nan, 4]}, "NaN"),
-        ({"boxes_xyxy": "box"}, "boxes are numbers"),
+        ({"boxes_xyxy": "box"}, "expected boxes as numbers"),
         ({"point_coords": [[1, 2]]}, "got one of them"),
         ({"point_labels": [1]}, "got one of them"),
         ({"point_coords": [[1, 2]], "point_labels": [1, 0]}, "labels of shape"),

@@ -178,11 +178,11 @@ def test_jitter_wants_one_amount(amounts):
 @pytest.mark.parametrize("amount", [-1, np.nan, np.inf])
 def test_negative_or_endless_amounts_are_refused(amount):
     rng = np.random.default_rng(0)
-    with pytest.raises(InputError, match="padding in pixels is a finite number"):
+    with pytest.raises(InputError, match="expected padding in pixels as a finite number"):
         pad_boxes([1, 1, 5, 5], pixels=amount, shape=SHAPE)
-    with pytest.raises(InputError, match="jitter in pixels is a finite number"):
+    with pytest.raises(InputError, match="expected jitter in pixels as a finite number"):
         jitter_boxes([1, 1, 5, 5], shape=SHAPE, rng=rng, pixels=amount)
-    with pytest.raises(InputError, match="relative jitter is a finite number"):
+    with pytest.raises(InputError, match="expected relative jitter as a finite number"):
         jitter_boxes([1, 1, 5, 5], shape=SHAPE, rng=rng, relative=amount)
 
 
@@ -269,7 +269,7 @@ def test_depth_of_an_error_is_measured_in_millimetres():
         ([3, 2, np.inf, 6], "1 NaN or infinite"),
         ([3, 2, 5], r"shape \(N, 4\).*got \(3,\)"),
         (np.ones((2, 3, 4)), r"shape \(N, 4\)"),
-        ([["a", 1, 2, 3]], "boxes are numbers"),
+        ([["a", 1, 2, 3]], "expected boxes as numbers"),
     ],
 )
 def test_bad_boxes_are_refused_in_one_line(box, reason):

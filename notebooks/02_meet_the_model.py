@@ -95,8 +95,6 @@ label_map, spacing_mm = case_slice.label_map, case_slice.spacing_mm
 largest = max(case.reference.labels, key=lambda k: np.count_nonzero(label_map == k))
 target, tissue = label_map == largest, case.tissue(largest)
 print(f"{case.name}, slice {case_slice.index}: {target.shape} pixels, target: {tissue}")
-
-# %%
 embedding = segmenter.embed(case_slice.image)
 print(f"{tuple(embedding.features.shape)} numbers in {1000 * embedding.encode_s:.0f} ms")
 

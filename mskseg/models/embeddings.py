@@ -60,19 +60,7 @@ class ImageEmbedding:
 
 
 def embedding_key(image: NDArray[Any], fingerprint: str) -> str:
-    """Hash an image (bytes, shape, dtype) together with a segmenter's fingerprint.
-
-    Parameters
-    ----------
-    image : (H, W) or (H, W, 3), any dtype
-    fingerprint : str
-        `Segmenter.encoder_fingerprint`: the encoder's weights, preprocessing and precision.
-
-    Returns
-    -------
-    str
-        64 hexadecimal digits.
-    """
+    """Hash an image (bytes, shape, dtype) together with a segmenter's encoder fingerprint."""
     digest = hashlib.sha256(f"{fingerprint} {image.dtype.str} {image.shape} ".encode())
     digest.update(np.ascontiguousarray(image).data)
     return digest.hexdigest()
@@ -116,34 +104,20 @@ class EmbeddingCache:
     def get(
         self, key: str, compute: Callable[[], ImageEmbedding], *, device: torch.device
     ) -> ImageEmbedding:
-        """Get the embedding of `key`: from memory, else from the folder, else by `compute`.
+        """Get an embedding from memory, else from the folder, else by `compute`.
 
-        Parameters
-        ----------
-        key : str
-            From `embedding_key`.
-        compute : callable
-            Runs the encoder; called only if nothing usable is kept.
-        device : torch.device
-            Where an embedding read from the folder goes.
-
-        Raises
-        ------
-        OutputError
-            If the folder cannot be written to.
+        `key` is from `embedding_key`; an embedding that was kept comes on `device`. OutputError if
+        the folder cannot be written to.
         """
-        found = self._from_memory(key, device) or self._read(key, device)
-        if found is not None:
+        embedding = self._memory.get(key) or self._read(key)
+        if embedding is not None:
             self.n_hits += 1
+            embedding = replace(embedding, features=embedding.features.to(device))
         else:
             self.n_misses += 1
-            found = self._store(compute())
-        self._remember(found)
-        return found
-
-    def _from_memory(self, key: str, device: torch.device) -> ImageEmbedding | None:
-        found = self._memory.get(key)
-        return found and replace(found, features=found.features.to(device))
+            embedding = self._store(compute())
+        self._remember(embedding)
+        return embedding
 
     def _remember(self, embedding: ImageEmbedding) -> None:
         self._memory[embedding.key] = embedding
@@ -173,25 +147,25 @@ class EmbeddingCache:
         write_safetensors({"features": stored}, path, metadata=metadata)
         return replace(embedding, features=stored.float().to(embedding.features.device))
 
-    def _read(self, key: str, device: torch.device) -> ImageEmbedding | None:
+    def _read(self, key: str) -> ImageEmbedding | None:
         path = self._path(key)
         if path is None or not path.exists():
             return None
         try:
-            return _read_file(path, key, device)
+            return _read_file(path, key)
         except (SafetensorError, OSError, ValueError, KeyError, TypeError) as error:
             _LOGGER.warning("embedding %s is damaged (%s); it is computed again", path, error)
             return None
 
 
-def _read_file(path: Path, key: str, device: torch.device) -> ImageEmbedding:
+def _read_file(path: Path, key: str) -> ImageEmbedding:
     with safe_open(path, framework="pt") as file:
         metadata, stored = file.metadata(), file.get_tensor("features")
     if _sha256(stored) != metadata["sha256"]:
         raise ValueError("its checksum does not match")
     height, width = json.loads(metadata["original_size"])
-    encode_s, features = float(metadata["encode_s"]), stored.float().to(device)
-    return ImageEmbedding(features, (height, width), key, metadata["fingerprint"], encode_s)
+    fingerprint, encode_s = metadata["fingerprint"], float(metadata["encode_s"])
+    return ImageEmbedding(stored.float(), (height, width), key, fingerprint, encode_s)
 
 
 def _sha256(tensor: Tensor) -> str:

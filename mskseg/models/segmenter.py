@@ -249,28 +249,26 @@ class Segmenter:
                 )
             boxes_xyxy, mask_logits = prompt.boxes_xyxy, prompt.mask_logits
             point_coords, point_labels = prompt.point_coords, prompt.point_labels
+        mask_shape = self.model.prompt_encoder.mask_input_size
         checked = Prompt.checked(
             boxes_xyxy,
             point_coords,
             point_labels,
             mask_logits,
             image_shape=embedding.original_size,
-            mask_shape=self.model.prompt_encoder.mask_input_size,
+            mask_shape=mask_shape,
         )
-        prediction = self._empty(len(checked), 3 if multimask else 1, embedding.original_size)
+        n, m = len(checked), 3 if multimask else 1
+        prediction = Prediction(
+            masks=np.empty((n, m, *embedding.original_size), np.bool_),
+            probabilities=np.empty((n, m, *embedding.original_size), np.float32),
+            predicted_iou=np.full((n, m), np.nan, np.float32),
+            low_res_logits=np.empty((n, m, *mask_shape), np.float32),
+        )
         for start in range(0, len(checked), self.chunk_size):
             chunk = slice(start, min(start + self.chunk_size, len(checked)))
             self._decode(embedding, checked, chunk, prediction, multimask)
         return prediction
-
-    def _empty(self, n: int, m: int, original_size: tuple[int, int]) -> Prediction:
-        height, width = self.model.prompt_encoder.mask_input_size
-        return Prediction(
-            masks=np.empty((n, m, *original_size), np.bool_),
-            probabilities=np.empty((n, m, *original_size), np.float32),
-            predicted_iou=np.full((n, m), np.nan, np.float32),
-            low_res_logits=np.empty((n, m, height, width), np.float32),
-        )
 
     @torch.inference_mode()
     def _decode(

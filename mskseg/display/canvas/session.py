@@ -113,14 +113,10 @@ class Session:
         return self._prompts.get(self._place, _NO_PROMPT)
 
     @property
-    def n_points(self) -> int:
-        """Points of the prompt."""
-        return 0 if self.prompt.point_coords is None else self.prompt.point_coords.shape[1]
-
-    @property
-    def n_boxes(self) -> int:
-        """Boxes of the prompt: 0 or 1."""
-        return 0 if self.prompt.boxes_xyxy is None else 1
+    def counts(self) -> tuple[int, int]:
+        """How many points and boxes the prompt has."""
+        points, boxes = self.prompt.point_coords, self.prompt.boxes_xyxy
+        return 0 if points is None else points.shape[1], 0 if boxes is None else len(boxes)
 
     @property
     def chosen(self) -> int:
@@ -150,12 +146,15 @@ class Session:
         if before.point_coords is not None and before.point_labels is not None:
             points = [*before.point_coords[0], *points]
             labels = [*before.point_labels[0], *labels]
-        self._apply(self._checked(before.boxes_xyxy, [points], [labels]), "point")
+        shape = self.slice.image.shape
+        prompt = Prompt.checked(before.boxes_xyxy, [points], [labels], image_shape=shape)
+        self._apply(prompt, "point")
 
     def set_box(self, box_xyxy: ArrayLike) -> None:
         """Draw or move the box; InputError if it leaves the slice or has no area."""
-        box, before = np.reshape(box_xyxy, (1, 4)), self.prompt
-        self._apply(self._checked(box, before.point_coords, before.point_labels), "box")
+        box, before, shape = np.reshape(box_xyxy, (1, 4)), self.prompt, self.slice.image.shape
+        prompt = Prompt.checked(box, before.point_coords, before.point_labels, image_shape=shape)
+        self._apply(prompt, "box")
 
     def clear(self) -> None:
         """Take all prompts of this slice and tissue away; can be undone."""
@@ -283,11 +282,6 @@ class Session:
     def _place(self) -> Place:
         return self.plane, self.index, self.label
 
-    def _checked(
-        self, boxes: ArrayLike | None, points: ArrayLike | None, labels: ArrayLike | None
-    ) -> Prompt:
-        return Prompt.checked(boxes, points, labels, image_shape=self.slice.image.shape)
-
     def _checked_for(self, entry: SlicePrompt, plane: Plane) -> Prompt:
         n_slices, prompt = self.case.image.n_slices(plane), entry.prompt
         if entry.slice >= n_slices or len(prompt) > 1:
@@ -321,6 +315,7 @@ class Session:
         if remember:
             self._history.append((place, self.prompt, self.chosen))
         self.scored, self._prompts[place], self._chosen[place] = scored, prompt, chosen
+        n_points, n_boxes = self.counts
         step: dict[str, Any] = {
             "seconds": time.monotonic() - self._started,
             "action": action,
@@ -328,8 +323,8 @@ class Session:
             "slice": self.index,
             "tissue": self.case.tissue(self.label),
             "model": self.model,
-            "points": self.n_points,
-            "boxes": self.n_boxes,
+            "points": n_points,
+            "boxes": n_boxes,
         }
         if scored is None:
             self._masks[place] = np.zeros(self.slice.image.shape, bool)

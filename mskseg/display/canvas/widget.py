@@ -137,7 +137,7 @@ class PromptCanvas(anywidget.AnyWidget):
             "tissue": session.case.tissue(session.label),
             "model": session.model,
             "miniature": session.segmenters[session.model].miniature,
-            "n_prompts": session.n_points + session.n_boxes,
+            "n_prompts": sum(session.counts),
             "chosen": session.chosen,
         }
         if scored is None:
@@ -214,8 +214,8 @@ class PromptExplorer:
         session, case_slice, prompt = self.session, self.session.slice, self.session.prompt
         score = "no prompt yet"
         if session.scored is not None:
-            n_prompts = session.n_points + session.n_boxes
-            score = f"Dice {session.scored.dice[session.chosen]:.2f} with {n_prompts} prompts"
+            dice = session.scored.dice[session.chosen]
+            score = f"Dice {dice:.2f} with {sum(session.counts)} prompts"
         ax = show_slice(
             case_slice.image,
             spacing_mm=case_slice.spacing_mm,

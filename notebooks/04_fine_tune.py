@@ -17,7 +17,7 @@
 #
 # What does fine-tuning change, on the data it was done on, and on all the others?
 #
-# *About 6 minutes on two CPU cores, a minute on a GPU · four built-in phantoms, or data sets of your own · previous notebook: 06_vary_points_resolution_and_phase*
+# *About 6 minutes on two CPU cores, a minute on a GPU · four built-in phantoms, or data sets of your own · previous notebook: 03_segment_zero_shot*
 
 # %% [markdown]
 # **What you will do**: tune one model on several subsets of the data, and print the table that says where each of them gained and where it lost.
@@ -39,20 +39,8 @@ import pandas as pd
 from IPython.display import Markdown
 
 import mskseg
-from mskseg import display
-from mskseg.datasets.selection import fullest_slice, load_some
-from mskseg.evaluation.prediction import predict_slice
-from mskseg.evaluation.tables import committed_results, write_table
-from mskseg.finetuning.config import FineTuneConfig
-from mskseg.finetuning.loop import fine_tune
-from mskseg.models.segmenter import Segmenter
-from mskseg.prompts.plans import OracleBox
-from mskseg.provenance import provenance
+from mskseg import display, evaluation, finetuning, prompts
 from mskseg_studies import tuning
-from mskseg_studies.tuning.bench import TuningBench, mean_dice, score_parts
-from mskseg_studies.tuning.gains import cross_table, tissue_changes
-from mskseg_studies.tuning.live import TrainingPlot
-from mskseg_studies.tuning.subsets import describe_subsets, find_subset
 
 # %% tags=["parameters"]
 subsets = ["knee", "spine", "hip", "thigh", "T1-weighted", "diverse"]  # see the table; or data sets
@@ -76,16 +64,27 @@ results = "../results"  # committed tables of a run of size "full"
 output = "../output"  # folder for the tables, the figures and the tuned weights
 
 # %%
-bench = TuningBench(Path(output, "trainings", "04_fine_tune"), n_validation=n_validation)
+folder = Path(output, "trainings", "04_fine_tune")
+bench = tuning.TuningBench(folder, n_validation=n_validation)
 segmenters = [mskseg.load_segmenter(name, cache=bench.cache) for name in models]
-segmenter, tight = segmenters[0], OracleBox()
+segmenter, tight = segmenters[0], prompts.OracleBox()
 tables, figures = Path(output, "tables"), Path(output, "figures")
 epochs = 3
-short = {"epochs": epochs, "patience": 0, "steps_per_epoch": -(-steps // epochs), "warm_up": 10}
-rates = {"learning_rate": learning_rate, "schedule": "cosine", "slices_per_step": 2}
-config = FineTuneConfig(
-    mode=mode, **short, **rates, jitter_px=jitter_px, slice_step=slice_step, seed=seed
+config = finetuning.FineTuneConfig(
+    mode=mode,
+    epochs=epochs,
+    patience=0,
+    steps_per_epoch=(steps + epochs - 1) // epochs,
+    slices_per_step=2,
+    warm_up=10,
+    learning_rate=learning_rate,
+    schedule="cosine",
+    jitter_px=jitter_px,
+    slice_step=slice_step,
+    seed=seed,
 )
+
+# %%
 print(f"mskseg {mskseg.__version__}, {segmenters}, {segmenter.device}, seed {seed}")
 
 # %% [markdown]
@@ -94,7 +93,7 @@ print(f"mskseg {mskseg.__version__}, {segmenters}, {segmenter.device}, seed {see
 # Hoyer and colleagues (2024) tuned SAM on seven subsets, chosen by anatomy, by sequence or by diversity, and on small "mini" sets. *Which scans each held is not public cell by cell*: these seven are our choice.
 
 # %%
-describe_subsets()
+tuning.describe_subsets()
 
 # %% [markdown]
 # **What you see**: four subsets of one anatomy, two of one kind of image across anatomies, one with a bit of everything. All are tuned with the same number of people and steps, so "diverse" has fewer people of each anatomy (and two scans of each).
@@ -102,10 +101,10 @@ describe_subsets()
 # People are split once: some train, others select the best epoch, a third group reports, and two whole volumes of *another site* (other field strength, coil and noise) report how well it travels. A scan is **in-distribution** if its anatomy and sequence were trained on; the person never was.
 
 # %%
-how_many = {"test": n_test, "inference": n_inference}
+n_of_part = {"test": n_test, "inference": n_inference}
 parts = {
-    part: [case for name in datasets for case in load_some(name, n_subjects=n, part=part)]
-    for part, n in how_many.items()
+    part: [case for name in datasets for case in mskseg.load_some(name, n_subjects=n, part=part)]
+    for part, n in n_of_part.items()
 }
 {part: sorted({case.site for case in cases}) for part, cases in parts.items()}
 
@@ -117,7 +116,8 @@ parts = {
 # > **Guess**: after how many of the epochs is it best on the people who were *not* trained on?
 
 # %%
-first = bench.tune(segmenter, studied, n_subjects=n_train, config=config, on_epoch=TrainingPlot())
+plot = tuning.TrainingPlot()
+first = bench.tune(segmenter, studied, n_subjects=n_train, config=config, on_epoch=plot)
 print(first)
 
 # %%
@@ -137,21 +137,36 @@ tuned = {name: bench.tune(segmenter, name, n_subjects=n_train, config=config) fo
 print(f"{len(tuned)} trainings, {sum(result.seconds for result in tuned.values()):.0f} s")
 
 # %%
-how = {"slice_step": slice_step}
-scores = [score_parts(segmenter, parts, **how)]
-for name, result in tuned.items():
-    scores.append(score_parts(result.segmenter, parts, training_subset=name, **how))
-cross = cross_table(pd.concat(scores), subsets=map(find_subset, subsets), seed=seed)
+zero_shot_scores = tuning.score_parts(segmenter, parts, slice_step=slice_step)
+tuned_scores = [
+    tuning.score_parts(result.segmenter, parts, training_subset=name, slice_step=slice_step)
+    for name, result in tuned.items()
+]
+scores = pd.concat([zero_shot_scores, *tuned_scores])
+chosen_subsets = [tuning.find_subset(name) for name in subsets]
+cross = tuning.cross_table(scores, subsets=chosen_subsets, seed=seed)
 
 # %%
-everyone = [case for cases in parts.values() for case in cases]
-made = {"command": "04_fine_tune", "segmenter": segmenter, "cases": everyone, "seed": seed}
-facts = provenance(**made, tuned=bench.segmenters)
-write_table(
+all_cases = [case for cases in parts.values() for case in cases]
+
+
+def describe_so_far() -> dict:
+    """Provenance with all models that were tuned until now."""
+    return mskseg.provenance(
+        command="04_fine_tune", segmenter=segmenter, tuned=bench.segmenters,
+        cases=all_cases, seed=seed,
+    )  # fmt: skip
+
+
+facts = describe_so_far()
+evaluation.write_table(
     cross.assign(mode=mode, n_train=n_train), tables / "04_cross_table.csv", provenance=facts
 )
+
+# %%
 cells = [
-    f"{now:.3f} ({by:+.3f})" for now, by in zip(cross["dice_tuned"], cross["gain"], strict=True)
+    f"{dice:.3f} ({gain:+.3f})"
+    for dice, gain in zip(cross["dice_tuned"], cross["gain"], strict=True)
 ]
 cross.assign(cell=cells).pivot(
     index="training_subset", columns=["part", "evaluated_on"], values="cell"
@@ -173,7 +188,7 @@ display.save_figure(gain_axes, figures / "04_gains.png", provenance=facts)
 # More people, more steps and another mode: such a run takes hours, so its table is kept in `results/`.
 
 # %%
-longer = committed_results(results, "04_cross_table*.csv")
+longer = evaluation.committed_results(results, "04_cross_table*.csv")
 print("the longer run:", "not run here" if longer.empty else ", ".join(longer["file"].unique()))
 runs = pd.concat([cross.assign(mode=mode, n_train=n_train, file="this run"), longer])
 runs.pivot_table(
@@ -202,26 +217,26 @@ beside[["training_subset", "dice_zero_shot", "gain", "per_cent", "gain_low", "ga
 # > **Guess**: a tissue that lost.
 
 # %%
-everything = pd.concat(scores)
-changed = tissue_changes(everything, studied)
-write_table(changed.reset_index(), tables / "04_tissues.csv", provenance=facts)
+changed = tuning.tissue_changes(scores, studied)
+evaluation.write_table(changed.reset_index(), tables / "04_tissues.csv", provenance=facts)
 changed.round(3).iloc[[0, 1, 2, -3, -2, -1]]
 
 # %% alt="The fullest slice of the studied anatomy: reference, zero-shot and tuned prediction"
-studied_case = load_some(find_subset(studied).datasets[0], n_subjects=1, part="test")[0]
-one = fullest_slice(studied_case)
-for kind, each in (("zero-shot", segmenter), (f"tuned on {studied}", tuned[studied].segmenter)):
-    answers = predict_slice(each, studied_case, one, tight)
+studied_datasets = tuning.find_subset(studied).datasets
+studied_case = mskseg.load_some(studied_datasets[0], n_subjects=1, part="test")[0]
+fullest = mskseg.fullest_slice(studied_case)
+for state, model in (("zero-shot", segmenter), (f"tuned on {studied}", tuned[studied].segmenter)):
+    predictions = evaluation.predict_slice(model, studied_case, fullest, tight)
     panels = display.triptych(
-        one.image,
-        one.label_map,
-        {label: answer.prediction for label, answer in answers.items()},
-        spacing_mm=one.spacing_mm,
+        fullest.image,
+        fullest.label_map,
+        {label: predicted.prediction for label, predicted in predictions.items()},
+        spacing_mm=fullest.spacing_mm,
         tissues=studied_case.tissues,
-        plane=one.plane,
-        title=f"{studied_case.name}: {segmenter.name}, {kind}",
+        plane=fullest.plane,
+        title=f"{studied_case.name}: {segmenter.name}, {state}",
     )
-    display.save_figure(panels[0], figures / f"05_{kind.split()[0]}.png", provenance=facts)
+    display.save_figure(panels[0], figures / f"04_{state.split()[0]}.png", provenance=facts)
 
 # %% [markdown]
 # **What you see**: the same slice and boxes, before and after. Look at borders between neighbours of equal brightness, where a model that has seen the anatomy knows what the box means.
@@ -238,27 +253,35 @@ for kind, each in (("zero-shot", segmenter), (f"tuned on {studied}", tuned[studi
 # All on the studied subset, with the same people and steps; and in the first mode also from MedSAM's sibling, which is Casali's question.
 
 # %%
-ways = [(segmenter, kind) for kind in modes] + [(each, mode) for each in segmenters[1:]]
-few = {"n_subjects": n_train}
-in_mode = [
-    bench.tune(each, studied, config=replace(config, mode=kind), **few) for each, kind in ways
+ways = [(segmenter, way) for way in modes] + [(base, mode) for base in segmenters[1:]]
+tuned_ways = [
+    bench.tune(base, studied, n_subjects=n_train, config=replace(config, mode=way))
+    for base, way in ways
 ]
 
 # %%
-whose = find_subset(studied).datasets
-mine = [case for case in parts["test"] if case.dataset in whose]
-mode_dice = [mean_dice(result.segmenter, mine, **how) for result in in_mode]
+test_cases = [case for case in parts["test"] if case.dataset in studied_datasets]
+mode_dice = [
+    tuning.mean_dice(result.segmenter, test_cases, slice_step=slice_step) for result in tuned_ways
+]
 
 # %%
 columns = ["trainable_parameters", "seconds", "peak_memory_mb", "best_epoch"]
-costs = [{name: getattr(result, name) for name in columns} for result in in_mode]
-named = {"base": [each.name for each, _ in ways], "mode": [kind for _, kind in ways], "seed": seed}
-selected = [result.history["validation_dice"].max() for result in in_mode]
-both_dice = {"validation_dice": selected, "dice": mode_dice}
-by_mode = pd.DataFrame(named).assign(**both_dice).join(pd.DataFrame(costs))
-facts.update(provenance(**made, tuned=bench.segmenters))
-write_table(by_mode, tables / "04_modes.csv", provenance=facts)
-longer_modes = committed_results(results, "04_modes*.csv")
+costs = pd.DataFrame([{name: getattr(result, name) for name in columns} for result in tuned_ways])
+by_mode = pd.DataFrame(
+    {
+        "base": [base.name for base, _ in ways],
+        "mode": [way for _, way in ways],
+        "seed": seed,
+        "validation_dice": [result.history["validation_dice"].max() for result in tuned_ways],
+        "dice": mode_dice,
+    }
+).join(costs)
+
+# %%
+facts.update(describe_so_far())
+evaluation.write_table(by_mode, tables / "04_modes.csv", provenance=facts)
+longer_modes = evaluation.committed_results(results, "04_modes*.csv")
 pd.concat([by_mode.assign(file="this run"), longer_modes]).set_index(
     ["file", "base", "mode"]
 ).round(3)
@@ -273,24 +296,25 @@ pd.concat([by_mode.assign(file="this run"), longer_modes]).set_index(
 # > **Guess**: how much of the gain comes with the very first person?
 
 # %%
-points = [(n, chance) for n in training_sizes for chance in seeds]
-of_sizes = [
-    bench.tune(segmenter, studied, n_subjects=n, config=replace(config, seed=chance))
-    for n, chance in points
+sizes = [(n, random_seed) for n in training_sizes for random_seed in seeds]
+tuned_sizes = [
+    bench.tune(segmenter, studied, n_subjects=n, config=replace(config, seed=random_seed))
+    for n, random_seed in sizes
 ]
 
 # %%
-by_size = pd.DataFrame(points, columns=["n_subjects", "seed"]).assign(
-    dice=[mean_dice(result.segmenter, mine, **how) for result in of_sizes]
-)
-facts.update(provenance(**made, tuned=bench.segmenters))
-write_table(by_size, tables / "04_training_size.csv", provenance=facts)
-longer_sizes = committed_results(results, "04_training_size*.csv")
+size_dice = [
+    tuning.mean_dice(result.segmenter, test_cases, slice_step=slice_step) for result in tuned_sizes
+]
+by_size = pd.DataFrame(sizes, columns=["n_subjects", "seed"]).assign(dice=size_dice)
+facts.update(describe_so_far())
+evaluation.write_table(by_size, tables / "04_training_size.csv", provenance=facts)
+longer_sizes = evaluation.committed_results(results, "04_training_size*.csv")
 of_runs = pd.concat([by_size.assign(file="this run"), longer_sizes]).groupby(["file", "n_subjects"])
 of_runs["dice"].agg(["mean", "std", "size"]).round(3)
 
 # %% alt="Dice over the number of people tuned on, with the untuned model as a line"
-untuned = mean_dice(segmenter, mine, **how)
+untuned = tuning.mean_dice(segmenter, test_cases, slice_step=slice_step)
 curve = by_size.groupby("n_subjects")["dice"].agg(["mean", "std"]).reset_index()
 size_axes = display.sweep_chart(
     curve.assign(tuned=f"tuned, {mode}"),
@@ -314,17 +338,20 @@ display.save_figure(size_axes, figures / "04_training_size.png", provenance=fact
 
 # %%
 neat = bench.tune(segmenter, studied, n_subjects=n_train, config=replace(config, jitter_px=0.0))
-plans = {"tight": tight, "sloppy": OracleBox(jitter_px=2 * jitter_px or 5.0, seed=seed)}
-tuners = {"zero-shot": segmenter, "with jitter": first.segmenter, "without": neat.segmenter}
+plans = {"tight": tight, "sloppy": prompts.OracleBox(jitter_px=2 * jitter_px or 5.0, seed=seed)}
+compared = {"zero-shot": segmenter, "with jitter": first.segmenter, "without": neat.segmenter}
 sloppy = pd.DataFrame(
     {
-        kind: [mean_dice(each, mine, prompts=plan, **how) for each in tuners.values()]
-        for kind, plan in plans.items()
+        box: [
+            tuning.mean_dice(model, test_cases, prompts=plan, slice_step=slice_step)
+            for model in compared.values()
+        ]
+        for box, plan in plans.items()
     },
-    index=pd.Index(tuners, name="tuned"),
+    index=pd.Index(compared, name="tuned"),
 )
-write_table(sloppy.reset_index(), tables / "04_jitter.csv", provenance=facts)
-longer_sloppy = committed_results(results, "04_jitter*.csv")
+evaluation.write_table(sloppy.reset_index(), tables / "04_jitter.csv", provenance=facts)
+longer_sloppy = evaluation.committed_results(results, "04_jitter*.csv")
 stacked = pd.concat([sloppy.reset_index().assign(file="this run"), longer_sloppy])
 of_both = stacked.set_index(["file", "tuned"])[list(plans)]
 of_both.assign(lost=of_both["tight"] - of_both["sloppy"]).round(3)
@@ -337,11 +364,12 @@ of_both.assign(lost=of_both["tight"] - of_both["sloppy"]).round(3)
 # The predicted IoU was learned by the model *as it was*. The studies' loss does not include it, so after tuning it is an opinion about another model's masks. We made the same choice, and `FineTuneConfig(keep_iou_loss=True)` is the other one; without it a tuned segmenter gives NaN. To see why, we ask it all the same. The three masks of an ambiguous point are stale too: boxes train the single mask only, so after tuning on boxes ask by boxes.
 
 # %%
-model = first.segmenter
-asked = {"model": model.model, "preprocessing": model.preprocessing}
-stale = Segmenter(**asked, name=f"{model.name}, asked all the same", miniature=model.miniature)
-asked_both = [score_parts(each, {"test": mine}, **how) for each in (segmenter, stale)]
-opinions = pd.concat(asked_both).query("status == 'scored'")
+stale = tuning.keep_stale_iou(first.segmenter)
+with_iou = [
+    tuning.score_parts(model, {"test": test_cases}, slice_step=slice_step)
+    for model in (segmenter, stale)
+]
+opinions = pd.concat(with_iou).query("status == 'scored'")
 error = (opinions["predicted_iou"] - opinions["iou"]).groupby(opinions["segmenter"])
 error.agg(["mean", "std"]).round(3)
 
@@ -351,9 +379,9 @@ error.agg(["mean", "std"]).round(3)
 # ### Pitfall: the same person on both sides
 
 # %%
-same = find_subset(studied).load("train", n_subjects=1, progress=False)
+same = tuning.find_subset(studied).load("train", n_subjects=1, progress=False)
 try:
-    fine_tune(segmenter, same, same, config)
+    finetuning.fine_tune(segmenter, same, same, config)
 except mskseg.InputError as error_message:
     assert same.subjects[0] in str(error_message)
     print(error_message)
@@ -401,7 +429,7 @@ Markdown(f"""
 # %% [markdown]
 # ## Next
 #
-# Notebook 07 asks whether a small specialist, trained from nothing on the same people, would have done as well.
+# Notebook 05 asks where the model errs: which tissues, which slices, what kinds of mistakes. Notebook 07 asks whether a small specialist, trained from nothing on the same people, would have done as well.
 #
 # - Hoyer et al., *Towards a Generalizable Foundation Model for Multi-Tissue Musculoskeletal MRI Segmentation*, ISMRM 2024, 0651, doi:10.58530/2024/0651
 # - Ma et al., *Segment anything in medical images*, Nature Communications 2024, doi:10.1038/s41467-024-44824-z

@@ -18,7 +18,7 @@ from mskseg.models.embeddings import EmbeddingCache
 from mskseg.models.segmenter import Segmenter
 from mskseg.prompts.plans import OracleBox, PromptPlan
 from mskseg.splits import Part
-from mskseg_studies.tuning.gains import ZERO_SHOT, subject_means
+from mskseg_studies.tuning.gains import ZERO_SHOT, dice_by_subject
 from mskseg_studies.tuning.subsets import find_subset
 
 
@@ -64,24 +64,10 @@ class TuningBench:
         config: FineTuneConfig,
         on_epoch: OnEpoch | None = None,
     ) -> FineTuneResult:
-        """Tune on the first subjects of a subset's training part, or give what was tuned before.
+        """Tune on the first subjects of a subset's training part, or return what was tuned before.
 
-        Parameters
-        ----------
-        segmenter : Segmenter
-            To start from.
-        subset : str
-            As `mskseg_studies.tuning.subsets.find_subset` takes it.
-        n_subjects : int
-            Of the training part.
-        config : FineTuneConfig
-        on_epoch : callable, optional
-            As `fine_tune` takes it.
-
-        Raises
-        ------
-        mskseg.errors.InputError
-            As `find_subset`, `Subset.load` and `fine_tune`.
+        `subset` is a name that `find_subset` takes, `on_epoch` as in `fine_tune`; InputError as
+        `find_subset`, `Subset.load` and `fine_tune` raise it.
         """
         chosen = find_subset(subset)
         train = chosen.load("train", n_subjects=n_subjects, progress=self.progress)
@@ -121,7 +107,7 @@ def score_parts(
     prompts : PromptPlan, optional
         By default tight oracle boxes.
     slice_step : int
-        Take every so manyth slice.
+        Take every `slice_step`-th slice.
 
     Returns
     -------
@@ -147,9 +133,19 @@ def mean_dice(
 ) -> float:
     """Mean Dice over slices, then tissues, then subjects; parameters as of `score_parts`."""
     table = score_parts(segmenter, {"test": cases}, prompts=prompts, slice_step=slice_step)
-    return float(subject_means(table)["dice"].mean())
+    return float(dice_by_subject(table)["dice"].mean())
+
+
+def keep_stale_iou(tuned: Segmenter) -> Segmenter:
+    """Return a tuned segmenter that gives its predicted IoU although that was not tuned."""
+    return Segmenter(
+        tuned.model,
+        tuned.preprocessing,
+        name=f"{tuned.name}, with its stale IoU",
+        miniature=tuned.miniature,
+    )
 
 
 def _key(segmenter: Segmenter, train: CaseSet, validation: CaseSet, config: FineTuneConfig) -> str:
-    told = [segmenter.fingerprint, train.fingerprint(), validation.fingerprint(), config.as_dict()]
-    return hashlib.sha256(json.dumps(told).encode()).hexdigest()[:16]
+    inputs = [segmenter.fingerprint, train.fingerprint(), validation.fingerprint()]
+    return hashlib.sha256(json.dumps([*inputs, config.as_dict()]).encode()).hexdigest()[:16]

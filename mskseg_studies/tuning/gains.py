@@ -7,7 +7,7 @@ from collections.abc import Iterable
 import pandas as pd
 
 from mskseg.errors import InputError
-from mskseg.evaluation.averaging import IN_THE_MEAN, nested_mean
+from mskseg.evaluation.averaging import IN_THE_MEAN, nested_mean, subject_means
 from mskseg.evaluation.bootstrap import interval_of_mean
 from mskseg_studies.tuning.subsets import Subset
 
@@ -16,26 +16,21 @@ _CELL = ["training_subset", "evaluated_on", "sequence", "part"]
 _SUBJECT = [*_CELL[1:], "subject"]
 
 
-def subject_means(scores: pd.DataFrame) -> pd.DataFrame:
-    """Average Dice over the slices of each tissue, then over the tissues, for each subject.
+def dice_by_subject(scores: pd.DataFrame) -> pd.DataFrame:
+    """Average the Dice of each subject over slices, then over tissues.
 
-    Parameters
-    ----------
-    scores : pandas.DataFrame
-        Rows of `score_cases` with the columns `training_subset` and `part` added.
-
-    Returns
-    -------
-    pandas.DataFrame
-        `training_subset, evaluated_on, sequence, part, subject, dice`.
+    Takes rows of `score_cases` with the columns `training_subset` and `part` added, and gives
+    `training_subset, evaluated_on, sequence, part, subject, dice`.
     """
     missing = sorted({"training_subset", "part", "dataset", "dice", "status"} - set(scores))
     if missing:
-        raise InputError(f"the table lacks {', '.join(missing)}; add them to what was scored")
-    scored = scores[scores["status"].isin(IN_THE_MEAN)].rename(columns={"dataset": "evaluated_on"})
-    person = ["training_subset", *_SUBJECT]
-    of_tissues = scored.groupby([*person, "tissue"], sort=False)["dice"].mean()
-    return of_tissues.groupby(person, sort=False).mean().reset_index()
+        raise InputError(
+            f"expected a table of `score_parts`, got one without {', '.join(missing)}; "
+            "add what is missing to what was scored"
+        )
+    scored = scores[scores["status"].isin(IN_THE_MEAN)]
+    means = subject_means(scored, by=["training_subset", "dataset", "sequence", "part"])
+    return means.reset_index().rename(columns={"dataset": "evaluated_on"})
 
 
 def cross_table(scores: pd.DataFrame, *, subsets: Iterable[Subset], seed: int = 0) -> pd.DataFrame:
@@ -44,8 +39,7 @@ def cross_table(scores: pd.DataFrame, *, subsets: Iterable[Subset], seed: int = 
     Parameters
     ----------
     scores : pandas.DataFrame
-        As `subject_means` takes them; the rows of the untuned model have the training subset
-        "zero-shot".
+        From `score_parts`; the rows of the untuned model have the training subset "zero-shot".
     subsets : iterable of Subset
         Those that were tuned on; they say what is in-distribution.
     seed : int
@@ -64,15 +58,18 @@ def cross_table(scores: pd.DataFrame, *, subsets: Iterable[Subset], seed: int = 
     mskseg.errors.InputError
         If there is no zero-shot row, or a subject was scored by one of the two only.
     """
-    means = subject_means(scores)
+    means = dice_by_subject(scores)
     before = means[means["training_subset"] == ZERO_SHOT].set_index(_SUBJECT)["dice"]
     if before.empty:
-        raise InputError("no row is of the training subset 'zero-shot'; score the untuned model")
-    kin = {subset.name: subset for subset in subsets}
+        raise InputError(
+            "expected rows of the training subset 'zero-shot', got none; score the untuned model"
+        )
+    named_subsets = {subset.name: subset for subset in subsets}
     rows = []
     for key, cell in means[means["training_subset"] != ZERO_SHOT].groupby(_CELL, sort=False):
         named = dict(zip(_CELL, key, strict=True))
-        kinship = kin[named["training_subset"]].kinship(named["evaluated_on"], named["sequence"])
+        subset = named_subsets[named["training_subset"]]
+        kinship = subset.kinship(named["evaluated_on"], named["sequence"])
         after = cell.set_index(_SUBJECT)["dice"]
         rows.append(
             named
@@ -86,8 +83,8 @@ def _compared(before: pd.Series, after: pd.Series, *, seed: int) -> dict[str, fl
     absent = int((~after.index.isin(before.index)).sum())
     if absent:
         raise InputError(
-            f"{absent} scans were scored by a tuned model and not zero-shot; "
-            "score both on the same cases"
+            f"expected the same scans scored zero-shot and tuned, got {absent} scored by a tuned "
+            "model only; score both on the same cases"
         )
     zero_shot = before.reindex(after.index)
     gains = after - zero_shot
@@ -111,7 +108,7 @@ def tissue_changes(
     Parameters
     ----------
     scores : pandas.DataFrame
-        As `subject_means` takes them.
+        From `score_parts`.
     training_subset : str
         Which tuned model.
     part : str
@@ -134,7 +131,8 @@ def tissue_changes(
     after = scored[scored["training_subset"] == training_subset]
     if before.empty or after.empty:
         raise InputError(
-            f"nothing of {part} was scored both zero-shot and tuned on {training_subset}"
+            f"expected scores of {part} both zero-shot and tuned on {training_subset}, got none; "
+            "score both"
         )
     untuned = nested_mean(before, by=keys, values=["filled_box_dice", "dice"]).set_index(keys)
     tuned = nested_mean(after, by=keys).set_index(keys)

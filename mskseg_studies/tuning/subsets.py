@@ -51,23 +51,13 @@ class Subset:
     def load(self, part: Part, *, n_subjects: int, progress: bool = True) -> CaseSet:
         """Load the first subjects of a part, shared out over the data sets, the first get more.
 
-        Parameters
-        ----------
-        part : {"train", "validation", "test", "inference"}
-        n_subjects : int
-            In all; a data set gives no more than it has.
-        progress : bool
-            Show a bar while scans are made.
-
-        Raises
-        ------
-        mskseg.errors.InputError
-            If there are fewer subjects than data sets, or as `mskseg.datasets.loading.load_cases`.
+        A data set gives no more than it has. InputError if fewer subjects are asked for than there
+        are data sets, or as `load_cases` raises it.
         """
         if n_subjects < len(self.datasets):
             raise InputError(
-                f"{n_subjects} subjects asked for of {self.name}, which has "
-                f"{len(self.datasets)} data sets; ask for {len(self.datasets)} or more"
+                f"expected a subject or more for each of the {len(self.datasets)} data sets of "
+                f"{self.name}, got {n_subjects}; ask for {len(self.datasets)} or more"
             )
         each, left = divmod(n_subjects, len(self.datasets))
         share = {name: each + (k < left) for k, name in enumerate(self.datasets)}
@@ -79,14 +69,7 @@ class Subset:
         return CaseSet(f"{self.name}/{part}", cases)
 
     def kinship(self, dataset: str, sequence: str) -> Kin:
-        """Say how a scan is related to what the subset holds.
-
-        Returns
-        -------
-        {"in", "other sequence", "out"}
-            "in": the data set in this sequence is part of the subset; "other sequence": the data
-            set is, in another one; "out": the data set is not.
-        """
+        """Say if a scan is "in" the subset, of its data sets in an "other sequence", or "out"."""
         if (dataset, sequence) in self.scans or (dataset, "") in self.scans:
             return "in"
         return "other sequence" if dataset in self.datasets else "out"
@@ -125,15 +108,15 @@ def find_subset(name: str) -> Subset:
     mskseg.errors.InputError
         If there is neither.
     """
-    found = {subset.name: subset for subset in SUBSETS}
-    if name in found:
-        return found[name]
+    named = {subset.name: subset for subset in SUBSETS}
+    if name in named:
+        return named[name]
     try:
         list_subjects(name)
     except InputError as error:
         raise InputError(
             f"{name!r} is neither a subset nor a data set that is here ({error}); choose one of "
-            f"{', '.join(found)}, or a data set of `mskseg data list`"
+            f"{', '.join(named)}, or a data set of `mskseg data list`"
         ) from None
     sequence = PHANTOMS[name].sequences[0] if name in PHANTOMS else ""
     return Subset(name, "anatomy", ((name, sequence),))

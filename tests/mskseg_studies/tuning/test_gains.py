@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from mskseg.errors import InputError
-from mskseg_studies.tuning.gains import cross_table, subject_means, tissue_changes
+from mskseg_studies.tuning.gains import cross_table, dice_by_subject, tissue_changes
 from mskseg_studies.tuning.subsets import find_subset
 
 
@@ -23,7 +23,7 @@ def scores(subset, gains, *, dataset="phantom_thigh", sequence="t1w", part="test
 
 
 def test_tissues_count_alike_whatever_their_number_of_slices():
-    means = subject_means(scores("zero-shot", [0.0]))
+    means = dice_by_subject(scores("zero-shot", [0.0]))
     assert means["dice"].tolist() == pytest.approx([(0.51 + 0.49) / 2])
 
 
@@ -52,7 +52,7 @@ def test_tissues_that_lost_stand_on_top():
     assert changes.index.get_level_values("tissue").tolist() == ["b", "a"]
     assert changes["change"].iloc[1] == pytest.approx(0.1)
     assert changes["n_pairs"].tolist() == [2, 4]
-    with pytest.raises(InputError, match="nothing of inference"):
+    with pytest.raises(InputError, match="scores of inference"):
         tissue_changes(both, "thigh", part="inference")
 
 
@@ -74,14 +74,16 @@ def test_a_person_with_few_slices_weighs_as_much_as_one_with_many():
 def test_a_missing_prediction_counts_as_dice_0():
     table = scores("thigh", [0.0])
     table.loc[0, ["dice", "status"]] = [0.0, "missing"]
-    assert subject_means(table)["dice"].iloc[0] == pytest.approx(((0.0 + 0.52) / 2 + 0.49) / 2)
+    assert dice_by_subject(table)["dice"].iloc[0] == pytest.approx(((0.0 + 0.52) / 2 + 0.49) / 2)
 
 
 def test_bad_tables_are_refused():
-    with pytest.raises(InputError, match="no row is of the training subset 'zero-shot'"):
+    with pytest.raises(
+        InputError, match="training subset 'zero-shot', got none"
+    ):
         cross_table(scores("thigh", [0.1]), subsets=[find_subset("thigh")])
     both = pd.concat([scores("zero-shot", [0]), scores("thigh", [0, 0])])
-    with pytest.raises(InputError, match="1 scans were scored by a tuned model and not zero-shot"):
+    with pytest.raises(InputError, match="got 1 scored by a tuned model only"):
         cross_table(both, subsets=[find_subset("thigh")])
-    with pytest.raises(InputError, match="lacks part"):
-        subject_means(scores("thigh", [0]).drop(columns="part"))
+    with pytest.raises(InputError, match="without part"):
+        dice_by_subject(scores("thigh", [0]).drop(columns="part"))

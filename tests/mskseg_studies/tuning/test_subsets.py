@@ -66,5 +66,5 @@ def test_a_data_set_is_a_subset_of_its_own():
 def test_an_unknown_name_and_no_subject_are_refused():
     with pytest.raises(InputError, match="'shoulder' is neither a subset nor a data set"):
         find_subset("shoulder")
-    with pytest.raises(InputError, match="3 subjects asked for of diverse, which has 4 data sets"):
+    with pytest.raises(InputError, match="each of the 4 data sets of diverse, got 3"):
         find_subset("diverse").load("train", n_subjects=3)

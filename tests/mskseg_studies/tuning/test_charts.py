@@ -8,8 +8,7 @@ import pandas as pd
 import pytest
 
 from mskseg.errors import InputError
-from mskseg_studies.tuning.gain_chart import gain_map
-from mskseg_studies.tuning.live import TrainingPlot
+from mskseg_studies.tuning.charts import TrainingPlot, gain_map
 
 
 @pytest.fixture(autouse=True)
@@ -49,7 +48,7 @@ def test_only_in_distribution_cells_are_framed():
 
 
 def test_an_empty_table_is_refused():
-    with pytest.raises(InputError, match="no row"):
+    with pytest.raises(InputError, match="with a row or more, got none"):
         gain_map(cross().iloc[:0])
 
 

@@ -1,4 +1,4 @@
-"""What tuning changed, cell by cell: training subset against what was evaluated."""
+"""Charts of fine-tuning: the gain in each cell of the cross table, and a training as it grows."""
 
 from __future__ import annotations
 
@@ -7,9 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import matplotlib.pyplot as plt
 import numpy as np
+from IPython import display
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
+from mskseg.display.style import PALETTE
 from mskseg.errors import InputError
 
 if TYPE_CHECKING:
@@ -44,7 +47,7 @@ def gain_map(cross: pd.DataFrame, *, title: str = "", ax: Axes | None = None) ->
         If the table is empty.
     """
     if cross.empty:
-        raise InputError("the cross table has no row; tune on one subset or more")
+        raise InputError("expected a cross table with a row or more, got none; tune on a subset")
     named = cross.assign(column=cross["evaluated_on"] + "\n" + cross["part"])
     rows = list(dict.fromkeys(named["training_subset"]))
     columns = [
@@ -79,3 +82,55 @@ def _write(ax: Axes, x: int, y: int, cell: pd.Series[Any], *, dark: bool) -> Non
     ax.text(x, y, text, ha="center", va="center", fontsize=9, color="white" if dark else "black")
     if cell["in_distribution"]:
         ax.add_patch(Rectangle((x - 0.47, y - 0.45), 0.94, 0.9, fill=False, lw=1.6, ec="black"))
+
+
+class TrainingPlot:
+    """Loss and validation Dice over epochs, redrawn in place after each one.
+
+    Give it to `mskseg.finetuning.fine_tune` as `on_epoch`. The figure is updated where it
+    stands, so an executed notebook holds it once, as it was at the end.
+
+    Attributes
+    ----------
+    figure : Figure or None
+        As of the last epoch.
+    """
+
+    def __init__(self) -> None:
+        self.figure: Figure | None = None
+        untyped: Any = display
+        self._handle = untyped.DisplayHandle()
+        self._shown = False
+
+    def __call__(self, history: pd.DataFrame) -> None:
+        """Draw the history so far: columns `epoch`, `loss` and `validation_dice`."""
+        self.figure = _drawn(history)
+        if self._shown:
+            self._handle.update(self.figure)
+        else:
+            self._handle.display(self.figure)
+            self._shown = True
+
+
+def _drawn(history: pd.DataFrame) -> Figure:
+    figure, axes = plt.subplots(1, 2, figsize=(7.6, 2.7), layout="constrained")
+    plt.close(figure)  # shown by its handle alone, not a second time at the end of the cell
+    for ax, value, label, colour in (
+        (axes[0], "loss", "training loss", PALETTE[0]),
+        (axes[1], "validation_dice", "validation Dice", PALETTE[1]),
+    ):
+        ax.plot(history["epoch"], history[value], marker="o", color=colour)
+        ax.set(xlabel="epoch", ylabel=label)
+        ax.xaxis.get_major_locator().set_params(integer=True)
+        ax.grid(color="0.9", linewidth=0.6)
+        ax.spines[["top", "right"]].set_visible(False)
+    best = history.loc[history["validation_dice"].idxmax()]
+    axes[1].annotate(
+        f"best: {best['validation_dice']:.3f}",
+        (best["epoch"], best["validation_dice"]),
+        xytext=(0, -14),
+        textcoords="offset points",
+        ha="center",
+        fontsize=9,
+    )
+    return figure

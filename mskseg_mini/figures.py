@@ -91,26 +91,9 @@ def _largest(scenes: SceneBatch, index: int, count: int) -> list[NDArray[np.bool
 def ranking_page(
     ranked: Mapping[str, Sequence[ScoredSlice]], *, columns: int = 10, title: str = ""
 ) -> NDArray[Any]:
-    """Show ranked slices, reference white and prediction orange, with their mean Dice.
+    """Show slices of `ranked_slices`, reference white and prediction orange, with their mean Dice.
 
-    Parameters
-    ----------
-    ranked : mapping of str to sequence of ScoredSlice
-        From `mskseg_mini.assessment.scans.ranked_slices`: ``best``, ``median``, ``worst``.
-    columns : int
-        Slices in a row, at most.
-    title : str
-        Above the page.
-
-    Returns
-    -------
-    (n,) array of Axes
-        One for each slice, kind after kind.
-
-    Raises
-    ------
-    InputError
-        If there is no slice.
+    Returns the axes of each slice, kind after kind; InputError if there is none.
     """
     rows = [
         (kind, list(slices[start : start + columns]))

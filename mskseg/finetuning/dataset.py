@@ -26,35 +26,18 @@ _ORDER, _PROMPTS = 1, 2  # streams of random numbers that must not meet
 
 @dataclass(frozen=True, eq=False)
 class LabelledSlice:
-    """A slice and the objects on it that a prompt can be made from.
-
-    Attributes
-    ----------
-    case, subject : str
-    index : int
-        Of the slice in its plane.
-    image : (H, W) uint8
-    label_map : (H, W) int
-        The whole reference; components too small for a prompt are in it too.
-    objects : (H, W) int32
-        0, or the number of an object, from 1: a component of one label, large enough.
-    labels, tissues : tuple
-        The label of each object, and its name.
-    boxes_xyxy : (N, 4) float64
-        Tight, in pixels of the slice.
-    spacing_mm : (row, column)
-    """
+    """A slice (H, W) and the N objects on it that a prompt can be made from."""
 
     case: str
     subject: str
-    index: int
+    index: int  # of the slice in its plane
     image: NDArray[np.uint8]
-    label_map: NDArray[Any]
-    objects: NDArray[np.int32]
-    labels: tuple[int, ...]
-    tissues: tuple[str, ...]
-    boxes_xyxy: NDArray[np.float64]
-    spacing_mm: tuple[float, float]
+    label_map: NDArray[Any]  # the whole reference, components too small for a prompt too
+    objects: NDArray[np.int32]  # 0, or the number from 1 of a component that is large enough
+    labels: tuple[int, ...]  # of each object
+    tissues: tuple[str, ...]  # name of each object's label
+    boxes_xyxy: NDArray[np.float64]  # (N, 4), tight, in pixels of the slice
+    spacing_mm: tuple[float, float]  # row, column
 
     @property
     def name(self) -> str:
@@ -100,47 +83,26 @@ class LabelledSlice:
 
 @dataclass(frozen=True, eq=False)
 class Sample:
-    """Prompts for some objects of a slice.
-
-    Attributes
-    ----------
-    source : LabelledSlice
-    chosen : (n,) int64
-        The objects, by number from 0.
-    prompt : Prompt
-        n of them, in pixels of the slice.
-    """
+    """Prompts for some objects of a slice."""
 
     source: LabelledSlice
-    chosen: NDArray[np.int64]
-    prompt: Prompt
+    chosen: NDArray[np.int64]  # (n,) the objects, by number from 0
+    prompt: Prompt  # n of them
 
 
 @dataclass(frozen=True, eq=False)
 class SliceDataset:
-    """The labelled slices of a set of cases.
+    """The labelled slices of a set of cases."""
 
-    Attributes
-    ----------
-    slices : tuple of LabelledSlice
-        Each with an object.
-    fingerprint : str
-        sha256 of the cases that they came from.
-    config : FineTuneConfig
-    """
-
-    slices: tuple[LabelledSlice, ...]
-    fingerprint: str
+    slices: tuple[LabelledSlice, ...]  # each with an object
+    fingerprint: str  # sha256 of the cases that they came from
     config: FineTuneConfig
 
     @classmethod
     def from_cases(cls, cases: CaseSet, config: FineTuneConfig, *, step: int = 1) -> SliceDataset:
         """Take the first of each case's labelled slices and then every `step`-th.
 
-        Raises
-        ------
-        InputError
-            If a case has no reference.
+        Raises InputError if a case has no reference.
         """
         slices: list[LabelledSlice] = []
         fingerprints = []
@@ -211,23 +173,15 @@ class SliceDataset:
 
 
 def check_datasets(train: SliceDataset, validation: SliceDataset) -> str:
-    """Refuse sets that cannot be trained on, or cannot select.
+    """Refuse sets that cannot be trained on, or cannot select (InputError).
 
-    Returns
-    -------
-    str
-        A warning about tissues that do not help to select; "" if there is none.
-
-    Raises
-    ------
-    InputError
-        If fewer than two slices train, none selects, or no tissue is in both.
+    Returns a warning about tissues that do not help to select; "" if there is none.
     """
     n = len(train)
     if n < 2:
         raise InputError(
             f"the training set has {n} slice{'s' if n == 0 else ''} with an object large enough "
-            "for a prompt, expected 2 or more, since a model learns one by heart; give more "
+            "for a prompt, expected 2 or more, since a model learns one by heart; pass more "
             "slices or subjects, or a smaller slice_step"
         )
     if not len(validation):

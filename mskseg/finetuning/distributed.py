@@ -13,19 +13,9 @@ from torch import Tensor, distributed, nn
 
 @dataclass(frozen=True)
 class Processes:
-    """The processes that train together, as one of them sees them.
+    """The processes that train together, as one of them sees them."""
 
-    Attributes
-    ----------
-    device : torch.device
-        Of this process.
-    rank : int
-        Number of this process, from 0.
-    world_size : int
-        How many there are.
-    """
-
-    device: torch.device
+    device: torch.device  # of this process
     rank: int = 0
     world_size: int = 1
 
@@ -40,15 +30,6 @@ class Processes:
         if self.world_size > 1:
             distributed.all_reduce(total)
         return total
-
-    def gather(self, values: Tensor) -> Tensor:
-        """Stack the tensors of all processes, (world_size, ...)."""
-        mine = values.to(self.device)
-        if self.world_size == 1:
-            return mine[None]
-        gathered = [torch.empty_like(mine) for _ in range(self.world_size)]
-        distributed.all_gather(gathered, mine)
-        return torch.stack(gathered)
 
     def average_gradients(self, parameters: Iterable[nn.Parameter]) -> None:
         """Replace each gradient by its mean over the processes; a missing one counts as zero.
@@ -71,10 +52,7 @@ class Processes:
 def join_processes(device: str) -> Processes:
     """Join the processes that ``torchrun`` started (gloo on the CPU, NCCL on CUDA), if it did.
 
-    Parameters
-    ----------
-    device : str
-        "cpu", "cuda" or "cuda:1"; under ``torchrun`` each process takes the GPU of its local rank.
+    Each of them takes the GPU of its local rank; without ``torchrun`` there is one, on `device`.
     """
     chosen = torch.device(device)
     if "RANK" not in os.environ:

@@ -25,14 +25,7 @@ def cell_shares(
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Say how, along one axis, the decoder's cells lie over the slice's pixels.
 
-    Parameters
-    ----------
-    cells, pixels : int
-        Of the decoder's grid, and of the slice.
-    frame : int
-        Side S of the frame in its pixels.
-    taken : int
-        Pixels of the frame that the slice takes up.
+    The frame's side is `frame` pixels, of which the slice takes up `taken`.
 
     Returns
     -------

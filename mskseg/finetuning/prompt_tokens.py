@@ -24,17 +24,12 @@ PADDING, NEGATIVE, POSITIVE, CORNER_MIN, CORNER_MAX = -1, 0, 1, 2, 3
 class PromptTokens:
     """N prompts of T tokens each, on the model's device.
 
-    Attributes
-    ----------
-    coords : (N, T, 2) float32
-        x, y in continuous pixels of the model's frame (a pixel's centre is at +0.5), which is where
-        SAM's encoder puts them after adding its half pixel.
-    labels : (N, T) int64
-        Of the five kinds above.
+    Coordinates are x, y in continuous pixels of the model's frame (a pixel's centre is at +0.5),
+    which is where SAM's encoder puts them after adding its half pixel.
     """
 
-    coords: Tensor
-    labels: Tensor
+    coords: Tensor  # (N, T, 2) float32
+    labels: Tensor  # (N, T) int64, of the five kinds above
 
     def __len__(self) -> int:
         return len(self.coords)
@@ -96,10 +91,7 @@ def decode_prompts(
 
     Parameters
     ----------
-    model : Sam
     image_embeddings : (N, C, h, w)
-    tokens : PromptTokens
-        N of them.
     mask_logits : (N, 1, 4h, 4w), optional
         Low-resolution logits of a mask before.
     image_pe : (1, C, h, w), optional

@@ -68,15 +68,7 @@ class Batch:
 
 
 class Trainer:
-    """A copy of a model in training.
-
-    Attributes
-    ----------
-    segmenter : Segmenter
-        Around the copy, which changes with every step; the base stays as it is.
-    trained : dict of str to Parameter
-    steps_done : int
-    """
+    """A copy of a model in training: `segmenter` is around it, the base stays as it is."""
 
     def __init__(
         self,
@@ -124,12 +116,7 @@ class Trainer:
     def train_step(self) -> float:
         """Do one step; return its loss, the mean over the prompts of all processes.
 
-        Raises
-        ------
-        NotFiniteError
-            Naming the slices of the step.
-        InputError
-            If memory runs out.
+        Raises NotFiniteError, which names the slices of the step; InputError if memory runs out.
         """
         processes, train = self.processes, self._train
         positions = train.positions(self.steps_done)

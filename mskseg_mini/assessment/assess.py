@@ -83,18 +83,7 @@ def assess(
     load_s: float = math.nan,
     progress: bool = True,
 ) -> Assessment:
-    """Measure every bar.
-
-    Parameters
-    ----------
-    segmenter : Segmenter
-        On the CPU.
-    sizes : AssessmentSizes
-    load_s : float
-        Seconds that loading it took; NaN if nobody measured it.
-    progress : bool
-        Show bars on stderr.
-    """
+    """Measure every bar of a segmenter on the CPU, which took `load_s` seconds to load."""
     times = [Measure("load_s", load_s, "one load"), *_times(segmenter, sizes.timed_slices)]
     phantoms = score_phantoms(segmenter, sizes.scans, progress=progress)
     scored = {name: score_real(segmenter, name, sizes.scans, progress=progress) for name in REAL}
@@ -131,23 +120,11 @@ def time_segmenter(
     size: int = 256,
     clock: Callable[[], float] = time.perf_counter,
 ) -> tuple[float, float]:
-    """Median milliseconds of encoding a slice and of decoding one box on it.
+    """Median milliseconds of encoding a slice of `size` pixels a side and of decoding a box on it.
 
-    Parameters
-    ----------
-    segmenter : Segmenter
-        Each slice is new to it, so no embedding comes from its cache.
-    repeats : int
-        Slices, after one that warms up.
-    size : int
-        Side of the slices in pixels.
-    clock : callable
-        `time.process_time` counts the processor time of all threads instead.
-
-    Returns
-    -------
-    encode_ms, decode_ms : float
-        Preprocessing and the way back to the slice are part of them.
+    Preprocessing and the way back to the slice are part of them. Of `repeats` slices, after one
+    that warms up, each is new, so no embedding comes from the cache. The clock
+    `time.process_time` counts the processor time of all threads instead.
     """
     rng = np.random.default_rng(0)
     box = np.array([0.25, 0.25, 0.75, 0.75]) * size

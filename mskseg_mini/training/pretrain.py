@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from tqdm.auto import tqdm
 
 from mskseg.finetuning.distributed import Processes, join_processes
@@ -145,7 +145,7 @@ class Pretraining:
 
         All processes call it, since it holds the random state of each; the first one writes.
         """
-        generators = self.processes.gather(self.generator.get_state())
+        generators = self._generator_states()
         if not self.processes.is_first:
             return
         if score >= self.best:
@@ -162,9 +162,16 @@ class Pretraining:
             "sam": self.sam.state_dict(),
             "average": self.average.state_dict(),
             "optimiser": self.optimiser.state_dict(),
-            "generators": generators.cpu(),
+            "generators": generators,
         }
         write_state(self.folder, state)
+
+    def _generator_states(self) -> Tensor:
+        """Random state of each process, (processes, bytes) uint8."""
+        processes, mine = self.processes, self.generator.get_state()
+        states = torch.zeros((processes.world_size, len(mine)), dtype=torch.uint8)
+        states[processes.rank] = mine
+        return processes.sum(states).cpu()
 
     def resume(self) -> bool:
         """Go on from the folder's checkpoint; False where there is none.

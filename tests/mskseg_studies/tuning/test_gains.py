@@ -78,9 +78,7 @@ def test_a_missing_prediction_counts_as_dice_0():
 
 
 def test_bad_tables_are_refused():
-    with pytest.raises(
-        InputError, match="training subset 'zero-shot', got none"
-    ):
+    with pytest.raises(InputError, match="training subset 'zero-shot', got none"):
         cross_table(scores("thigh", [0.1]), subsets=[find_subset("thigh")])
     both = pd.concat([scores("zero-shot", [0]), scores("thigh", [0, 0])])
     with pytest.raises(InputError, match="got 1 scored by a tuned model only"):

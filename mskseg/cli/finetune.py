@@ -105,14 +105,13 @@ def finetune(arguments: argparse.Namespace) -> int:
 
 def read_cases(arguments: argparse.Namespace) -> CaseSet:
     """Pair the files; their voxels are read when they are needed."""
-    from mskseg.datasets.layouts.globbed import read_globbed
-    from mskseg.datasets.layouts.pairing import About
+    from mskseg.datasets.layouts import read_globbed
 
     return read_globbed(
         arguments.images,
         arguments.labels,
         subject_pattern=arguments.subject_pattern,
-        about=About(tissues=read_label_names(arguments)),
+        tissues=read_label_names(arguments),
     )
 
 

@@ -5,15 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from mskseg.case import Case, CaseSet
+from mskseg.case import Case, CaseDescription, CaseSet
 from mskseg.datasets.cache import cache_path
 from mskseg.datasets.fetching import dataset_folder, fetch
-from mskseg.datasets.layouts import list_scans
-from mskseg.datasets.layouts.forms import NiftiPairsLayout
-from mskseg.datasets.layouts.lazy import LazyCaseSet, check_labels
-from mskseg.datasets.layouts.pairing import About
+from mskseg.datasets.layouts import read_folder
 from mskseg.datasets.manifest import DatasetEntry, load_manifest
 from mskseg.datasets.providers import provider_of, subjects_of
+from mskseg.datasets.scans import LazyCaseSet, check_labels
 from mskseg.errors import InputError
 from mskseg.io.located import errors_name
 from mskseg.io.readers import load_image, load_label_map
@@ -170,7 +168,8 @@ def _listed(
     name: str, entry: DatasetEntry, *, root: str | Path | None, get: bool, progress: bool
 ) -> LazyCaseSet:
     folder = dataset_folder(name, root=root, download=get, progress=progress)
-    about = About(
+    template = CaseDescription(
+        subject="",
         dataset=name,
         anatomy=entry.anatomy,
         sequence=entry.sequence,
@@ -178,8 +177,7 @@ def _listed(
         kinds=entry.label_kinds,
         reference_provenance=_provenance(entry),
     )
-    layout = entry.layout or NiftiPairsLayout()  # callers ask for those that have one
-    return LazyCaseSet(name, list_scans(folder, layout, about))
+    return read_folder(folder, entry.layout, template=template)
 
 
 def _folder_split(name: str, cases: LazyCaseSet) -> Split:

@@ -24,7 +24,7 @@ from pydantic import (
 )
 
 from mskseg.case import TissueKind
-from mskseg.datasets.layouts.forms import Layout
+from mskseg.datasets.layouts import Layout
 from mskseg.errors import InputError
 
 Access = Literal["package", "direct", "registration", "instructions"]

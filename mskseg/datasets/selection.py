@@ -8,7 +8,6 @@ import numpy as np
 
 from mskseg.case import Case, CaseSet, CaseSlice
 from mskseg.datasets.fetching import fetch, verify
-from mskseg.datasets.layouts.lazy import LazyCaseSet
 from mskseg.datasets.loading import (
     dataset_entry,
     image_roles,
@@ -17,6 +16,7 @@ from mskseg.datasets.loading import (
     load_split_of,
 )
 from mskseg.datasets.providers import provider_of
+from mskseg.datasets.scans import LazyCaseSet
 from mskseg.errors import InputError
 from mskseg.splits import SHARES, Part, Split
 

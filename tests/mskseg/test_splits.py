@@ -13,13 +13,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mskseg.case import Case, CaseSet
-from mskseg.datasets.layouts import read_folder
-from mskseg.datasets.layouts.forms import (
+from mskseg.datasets.layouts import (
     DicomNiftiLayout,
     NiftiPairsLayout,
     NnunetLayout,
     OaiZibLayout,
     SpiderLayout,
+    read_folder,
 )
 from mskseg.errors import InputError, OutputError
 from mskseg.provenance import provenance

@@ -1,72 +1,34 @@
-"""From a folder in some layout to a `CaseSet` that reads each scan when it is asked for.
+"""Layouts of folders of scans: one module each, with its fields in the manifest and its reader.
 
-One module a layout; each lists its scans from file names alone, so that a data set of hundreds of
-volumes is listed in an instant and never held in memory at once.
+Each lists its scans from file names alone, so that a data set of hundreds of volumes is listed in
+an instant and never held in memory at once. A new layout is a class here and a member of `Layout`.
 """
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Annotated
 
-from mskseg.datasets.layouts.dicom_nifti import list_dicom_nifti
-from mskseg.datasets.layouts.forms import (
-    DicomNiftiLayout,
-    Layout,
-    NiftiPairsLayout,
-    NnunetLayout,
-    OaiZibLayout,
-    SpiderLayout,
-)
-from mskseg.datasets.layouts.lazy import LazyCaseSet, ScanFiles
-from mskseg.datasets.layouts.nifti_pairs import list_nifti_pairs
-from mskseg.datasets.layouts.nnunet import list_nnunet
-from mskseg.datasets.layouts.oai_zib import list_oai_zib
-from mskseg.datasets.layouts.pairing import About
-from mskseg.datasets.layouts.spider import list_spider
+from pydantic import Field
+
+from mskseg.case import CaseDescription
+from mskseg.datasets.layouts.dicom import DicomNiftiLayout as DicomNiftiLayout
+from mskseg.datasets.layouts.nifti import NiftiPairsLayout as NiftiPairsLayout
+from mskseg.datasets.layouts.nifti import read_globbed as read_globbed
+from mskseg.datasets.layouts.nnunet import NnunetLayout as NnunetLayout
+from mskseg.datasets.layouts.oai_zib import OaiZibLayout as OaiZibLayout
+from mskseg.datasets.layouts.spider import SpiderLayout as SpiderLayout
+from mskseg.datasets.scans import LazyCaseSet
 from mskseg.errors import InputError
 
-__all__ = ["About", "LazyCaseSet", "ScanFiles", "list_scans", "read_folder"]
-
-
-def list_scans(folder: Path, layout: Layout, about: About) -> list[ScanFiles]:
-    """List the scans of a folder without reading a voxel.
-
-    Parameters
-    ----------
-    folder : Path
-    layout : Layout
-        How its files lie.
-    about : About
-        What is the same for all scans.
-
-    Returns
-    -------
-    list of ScanFiles
-        By subject, then by the rest of their names; numbers inside names count as numbers.
-
-    Raises
-    ------
-    InputError
-        If the folder is missing, is not in that layout, or is half there: an image without its
-        label map, or the other way round.
-    """
-    if not folder.is_dir():
-        raise InputError(f"{folder} is not a folder; give the folder of {about.dataset}")
-    match layout:
-        case SpiderLayout():
-            return list_spider(folder, about)
-        case OaiZibLayout():
-            return list_oai_zib(folder, about, layout)
-        case NnunetLayout():
-            return list_nnunet(folder, about, layout)
-        case NiftiPairsLayout():
-            return list_nifti_pairs(folder, about, layout)
-        case DicomNiftiLayout():
-            return list_dicom_nifti(folder, about, layout)
+Layout = Annotated[
+    SpiderLayout | OaiZibLayout | NnunetLayout | NiftiPairsLayout | DicomNiftiLayout,
+    Field(discriminator="kind"),
+]
 
 
 def read_folder(
-    folder: str | Path, layout: Layout | None = None, *, about: About | None = None
+    folder: str | Path, layout: Layout | None = None, *, template: CaseDescription | None = None
 ) -> LazyCaseSet:
     """Give the scans of any folder as a set of cases; your own data, for example.
 
@@ -75,18 +37,18 @@ def read_folder(
     folder : path-like
     layout : Layout, optional
         By default `NiftiPairsLayout`: ``images/NAME.nii.gz`` and ``labels/NAME.nii.gz``.
-    about : About, optional
-        Anatomy, names of labels and so on.
-
-    Returns
-    -------
-    LazyCaseSet
+    template : CaseDescription, optional
+        Anatomy, names of labels and so on; the subjects come from the names of the files.
 
     Raises
     ------
     InputError
-        As `list_scans`, or if two scans have one name.
+        If the folder is missing, is not in that layout, or is half there; or two scans have one
+        name.
     """
-    about = about or About()
-    scans = list_scans(Path(folder).expanduser(), layout or NiftiPairsLayout(), about)
-    return LazyCaseSet(about.dataset, scans)
+    template = template or CaseDescription(subject="")
+    path = Path(folder).expanduser()
+    if not path.is_dir():
+        raise InputError(f"{path} is not a folder; give the folder of {template.dataset}")
+    scans = (layout or NiftiPairsLayout()).list_scans(path, template)
+    return LazyCaseSet(template.dataset, scans)

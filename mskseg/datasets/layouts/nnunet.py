@@ -10,44 +10,70 @@ import re
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
-from mskseg.datasets.layouts.forms import NnunetLayout
-from mskseg.datasets.layouts.lazy import ScanFiles
-from mskseg.datasets.layouts.pairing import About, check_complete, named_parts, natural
+from pydantic import Field
+
+from mskseg.case import CaseDescription
+from mskseg.datasets.layouts.base import (
+    BaseLayout,
+    InsidePath,
+    NamePattern,
+    check_complete,
+    named_parts,
+    natural,
+)
+from mskseg.datasets.scans import ScanFiles, scan_files
 from mskseg.errors import InputError
 
 _CHANNEL = re.compile(r"(?P<name>.+)_(?P<channel>\d{4})")
 _DIGITS = 4
 
 
-def list_nnunet(folder: Path, about: About, layout: NnunetLayout) -> list[ScanFiles]:
-    """List the scans; parameters, order and errors as in `mskseg.datasets.layouts.list_scans`.
+class NnunetLayout(BaseLayout):
+    """nnU-Net raw: ``imagesTr/NAME_0000.nii.gz``, ``labelsTr/NAME.nii.gz``, ``dataset.json``.
 
-    ``dataset.json``, of either version of nnU-Net, names channels and labels; it may be missing
-    where `about` names the labels.
+    Attributes
+    ----------
+    pattern : str
+        Of NAME; captures ``subject``, and ``side`` and ``visit`` where names tell them.
+    folders : dict of str to str
+        Folder of label maps for each folder of images.
     """
-    described = _described(folder / "dataset.json", needed=not about.tissues)
-    about = replace(about, tissues=about.tissues or _tissues(described, folder / "dataset.json"))
-    ending = str(described.get("file_ending", ".nii.gz"))
-    scans: list[ScanFiles] = []
-    missing: list[Path] = []
-    for images, labels in layout.folders.items():
-        found = _images(folder / images, ending)
-        wanted = {folder / labels / f"{name}{ending}" for name, _ in found.values()}
-        there = {p for p in (folder / labels).glob(f"*{ending}") if not p.name.startswith(".")}
-        missing += wanted - there
-        missing += [
-            folder / images / f"{path.name.removesuffix(ending)}_0000{ending}"
-            for path in there - wanted
-        ]
-        for image, (name, channel) in found.items():
-            said = {"sequence": _sequence(described, channel, about)}
-            said |= named_parts(layout.pattern, name, path=image)
-            reference = folder / labels / f"{name}{ending}"
-            scans.append(about.scan(said, image=image, reference=reference))
-    check_complete(folder, about.dataset, images=[s.image for s in scans], missing=missing)
-    return scans
+
+    kind: Literal["nnunet"] = "nnunet"
+    pattern: NamePattern = r"(?P<subject>.+)"
+    folders: dict[InsidePath, InsidePath] = Field(default={"imagesTr": "labelsTr"})
+
+    def list_scans(self, folder: Path, template: CaseDescription) -> list[ScanFiles]:
+        """List the scans, see `BaseLayout`.
+
+        ``dataset.json``, of either version of nnU-Net, names channels and labels; it may be missing
+        where `template` names the labels.
+        """
+        described = _described(folder / "dataset.json", needed=not template.tissues)
+        template = replace(
+            template, tissues=template.tissues or _tissues(described, folder / "dataset.json")
+        )
+        ending = str(described.get("file_ending", ".nii.gz"))
+        scans: list[ScanFiles] = []
+        missing: list[Path] = []
+        for images, labels in self.folders.items():
+            found = _images(folder / images, ending)
+            wanted = {folder / labels / f"{name}{ending}" for name, _ in found.values()}
+            there = {p for p in (folder / labels).glob(f"*{ending}") if not p.name.startswith(".")}
+            missing += wanted - there
+            missing += [
+                folder / images / f"{path.name.removesuffix(ending)}_0000{ending}"
+                for path in there - wanted
+            ]
+            for image, (name, channel) in found.items():
+                name_parts = {"sequence": _sequence(described, channel, template)}
+                name_parts |= named_parts(self.pattern, name, path=image)
+                reference = folder / labels / f"{name}{ending}"
+                scans.append(scan_files(template, name_parts, image=image, reference=reference))
+        check_complete(folder, template.dataset, images=[s.image for s in scans], missing=missing)
+        return scans
 
 
 def _images(folder: Path, ending: str) -> dict[Path, tuple[str, int]]:
@@ -98,12 +124,12 @@ def _tissues(described: Mapping[str, Any], path: Path) -> dict[int, str]:
     return {value: name for value, name in pairs if value != 0}
 
 
-def _sequence(described: Mapping[str, Any], channel: int, about: About) -> str:
+def _sequence(described: Mapping[str, Any], channel: int, template: CaseDescription) -> str:
     names = described.get("channel_names") or described.get("modality") or {}
     if isinstance(names, list):
         names = {str(number): name for number, name in enumerate(names)}
     if not isinstance(names, Mapping):
         raise InputError(f"channel names {names!r} in dataset.json; expected {{number: name}}")
-    if len(names) <= 1 and about.sequence != "unknown":
-        return about.sequence
+    if len(names) <= 1 and template.sequence != "unknown":
+        return template.sequence
     return str(names.get(str(channel), f"channel {channel:0{_DIGITS}}"))

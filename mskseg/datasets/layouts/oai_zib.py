@@ -8,10 +8,11 @@ shape, and the mask takes the scan's affine.
 from __future__ import annotations
 
 from pathlib import Path, PurePosixPath
+from typing import Literal
 
-from mskseg.datasets.layouts.forms import OaiZibLayout
-from mskseg.datasets.layouts.lazy import ScanFiles
-from mskseg.datasets.layouts.pairing import About, check_complete, natural
+from mskseg.case import CaseDescription
+from mskseg.datasets.layouts.base import BaseLayout, InsidePath, check_complete, natural
+from mskseg.datasets.scans import ScanFiles, scan_files
 from mskseg.errors import InputError
 from mskseg.io.readers import load_image, load_label_map
 from mskseg.volume import LabelMap, Volume
@@ -19,32 +20,45 @@ from mskseg.volume import LabelMap, Volume
 _ENDING = ".segmentation_masks.mhd"
 
 
-def list_oai_zib(folder: Path, about: About, layout: OaiZibLayout) -> list[ScanFiles]:
-    """List the scans; parameters, order and errors as in `mskseg.datasets.layouts.list_scans`."""
-    segmentation = folder / "segmentation" if (folder / "segmentation").is_dir() else folder
-    paths = _scan_paths(segmentation / "doc" / "oai_mri_paths.txt")
-    masks = {
-        path.name.removesuffix(_ENDING): path
-        for path in (segmentation / "segmentation_masks").glob(f"*{_ENDING}")
-        if not path.name.startswith(".")
-    }
-    unlisted = sorted(masks.keys() - paths.keys())
-    if unlisted:
-        raise InputError(f"{masks[unlisted[0]]} is not in oai_mri_paths.txt; get both anew")
-    missing = [path.with_suffix(".raw") for path in masks.values()]
-    missing = [path for path in missing if not path.is_file()]
-    scans = {subject: folder / layout.scans / paths[subject] for subject in masks}
-    missing += [path for path in scans.values() if not path.is_dir()]
-    check_complete(folder, about.dataset, images=scans.values(), missing=missing)
-    return [
-        about.scan(
-            {"subject": subject},
-            image=scans[subject],
-            reference=masks[subject],
-            read=read_posed,
-        )
-        for subject in sorted(masks, key=natural)
-    ]
+class OaiZibLayout(BaseLayout):
+    """OAI-ZIB's masks beside the scans of the OAI, which come from there.
+
+    Attributes
+    ----------
+    scans : str
+        Folder of the OAI's baseline; the paths in ``oai_mri_paths.txt`` begin in it.
+    """
+
+    kind: Literal["oai_zib"] = "oai_zib"
+    scans: InsidePath = "00m"
+
+    def list_scans(self, folder: Path, template: CaseDescription) -> list[ScanFiles]:
+        """List the scans, see `BaseLayout`."""
+        segmentation = folder / "segmentation" if (folder / "segmentation").is_dir() else folder
+        paths = _scan_paths(segmentation / "doc" / "oai_mri_paths.txt")
+        masks = {
+            path.name.removesuffix(_ENDING): path
+            for path in (segmentation / "segmentation_masks").glob(f"*{_ENDING}")
+            if not path.name.startswith(".")
+        }
+        unlisted = sorted(masks.keys() - paths.keys())
+        if unlisted:
+            raise InputError(f"{masks[unlisted[0]]} is not in oai_mri_paths.txt; get both anew")
+        missing = [path.with_suffix(".raw") for path in masks.values()]
+        missing = [path for path in missing if not path.is_file()]
+        scans = {subject: folder / self.scans / paths[subject] for subject in masks}
+        missing += [path for path in scans.values() if not path.is_dir()]
+        check_complete(folder, template.dataset, images=scans.values(), missing=missing)
+        return [
+            scan_files(
+                template,
+                {"subject": subject},
+                image=scans[subject],
+                reference=masks[subject],
+                read=read_posed,
+            )
+            for subject in sorted(masks, key=natural)
+        ]
 
 
 def read_posed(scan: ScanFiles) -> tuple[Volume, LabelMap | None]:

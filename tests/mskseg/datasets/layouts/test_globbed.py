@@ -8,7 +8,7 @@ import nibabel as nib
 import numpy as np
 import pytest
 
-from mskseg.datasets.layouts.globbed import read_globbed
+from mskseg.datasets.layouts import read_globbed
 from mskseg.errors import InputError
 
 
@@ -67,7 +67,7 @@ def test_a_group_tells_the_visits_of_a_subject_apart(folder):
     [
         ("patient-[0-9]+", "*_image.nii.gz", "'patient-.*' matches no subject in .*sub-1_t1_image"),
         ("", "*_image.nii.gz", "matches no subject"),
-        ("sub-([0-9]+", "*_image.nii.gz", "is no regular expression"),
+        ("sub-([0-9]+", "*_image.nii.gz", "is not a regular expression"),
         ("sub-[0-9]+", "*.mha", r"no file matches .*\.mha', expected the images"),
     ],
 )

@@ -8,18 +8,17 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from mskseg.case import CaseSet
-from mskseg.datasets.layouts import lazy as lazy_module
-from mskseg.datasets.layouts import read_folder
-from mskseg.datasets.layouts.forms import (
+from mskseg.case import CaseDescription, CaseSet
+from mskseg.datasets import scans as scans_module
+from mskseg.datasets.layouts import (
     DicomNiftiLayout,
     NiftiPairsLayout,
     NnunetLayout,
     OaiZibLayout,
     SpiderLayout,
+    read_folder,
 )
-from mskseg.datasets.layouts.lazy import LazyCaseSet
-from mskseg.datasets.layouts.pairing import About
+from mskseg.datasets.scans import LazyCaseSet
 from mskseg.errors import InputError
 from mskseg.io.readers import load_image
 
@@ -32,7 +31,7 @@ def reads(monkeypatch):
     """Paths of the images that were read."""
     read = []
     monkeypatch.setattr(
-        lazy_module, "load_image", lambda path, **k: (read.append(path), load_image(path, **k))[1]
+        scans_module, "load_image", lambda path, **k: (read.append(path), load_image(path, **k))[1]
     )
     return read
 
@@ -41,8 +40,10 @@ def reads(monkeypatch):
 
 
 def test_spider_gives_a_case_for_each_series_and_keeps_a_patient_together(trees, tmp_path):
-    about = About(dataset="spider", anatomy="lumbar spine", reference_provenance="semi-automatic")
-    cases = read_folder(trees.spider(tmp_path), SpiderLayout(), about=about)
+    about = CaseDescription(
+        subject="", dataset="spider", anatomy="lumbar spine", reference_provenance="semi-automatic"
+    )
+    cases = read_folder(trees.spider(tmp_path), SpiderLayout(), template=about)
     assert [c.subject for c in cases.scans] == ["1"] * 3 + ["2"] * 3 + ["10"] * 3
     assert {c.sequence for c in cases.scans} == {
         "T1-weighted",
@@ -82,7 +83,11 @@ def test_two_files_of_one_series_are_refused(trees, tmp_path):
 
 
 def test_oai_zib_gives_the_mask_the_pose_of_its_scan(trees, tmp_path):
-    cases = read_folder(trees.oai_zib(tmp_path), OaiZibLayout(), about=About(sequence="DESS"))
+    cases = read_folder(
+        trees.oai_zib(tmp_path),
+        OaiZibLayout(),
+        template=CaseDescription(subject="", sequence="DESS"),
+    )
     assert cases.subjects == ("9001104", "9002430")
     for case in cases:
         assert case.image.orientation == "RAS"
@@ -137,8 +142,8 @@ def test_nnunet_without_description_needs_names_from_elsewhere(trees, tmp_path):
     (trees.nnunet(tmp_path) / "dataset.json").unlink()
     with pytest.raises(InputError, match=r"dataset\.json is missing"):
         read_folder(tmp_path, NnunetLayout())
-    named = About(tissues={1: "femur", 2: "tibia"}, sequence="DESS")
-    assert read_folder(tmp_path, NnunetLayout(), about=named)[0].sequence == "DESS"
+    named = CaseDescription(subject="", tissues={1: "femur", 2: "tibia"}, sequence="DESS")
+    assert read_folder(tmp_path, NnunetLayout(), template=named)[0].sequence == "DESS"
 
 
 @pytest.mark.parametrize(
@@ -159,7 +164,11 @@ def test_a_bad_description_is_one_line(trees, tmp_path, content, message):
 
 
 def test_pairs_take_subject_side_and_visit_out_of_the_name(trees, tmp_path):
-    cases = read_folder(trees.pairs(tmp_path), SIDES, about=About(dataset="own", sequence="pd"))
+    cases = read_folder(
+        trees.pairs(tmp_path),
+        SIDES,
+        template=CaseDescription(subject="", dataset="own", sequence="pd"),
+    )
     assert cases.subjects == ("a", "b")
     assert [case.name for case in cases][:2] == ["own/a/pd/left/V1", "own/a/pd/left/V2"]
     assert cases.where(side="right")[0].visit == "V1"
@@ -185,7 +194,11 @@ def test_images_may_share_a_label_map_and_lie_anywhere(trees, tmp_path):
 
 
 def test_dicom_echoes_are_cases_and_lists_say_whose_they_are(trees, tmp_path):
-    cases = read_folder(trees.dicom_nifti(tmp_path), MTR, about=About(dataset="x", sequence="DESS"))
+    cases = read_folder(
+        trees.dicom_nifti(tmp_path),
+        MTR,
+        template=CaseDescription(subject="", dataset="x", sequence="DESS"),
+    )
     assert cases.subjects == ("p1", "p2")
     assert [case.name for case in cases][:3] == [
         "x/p1/DESS echo 1/0",
@@ -211,7 +224,7 @@ def test_a_dicom_scan_of_nobody_is_refused(trees, tmp_path):
 def test_fewer_echoes_than_said_are_named(trees, tmp_path):
     trees.dicom_nifti(tmp_path)
     cases = read_folder(tmp_path, MTR.model_copy(update={"echoes": 3}))
-    with pytest.raises(InputError, match="holds 2 echoes, echo 3 was expected"):
+    with pytest.raises(InputError, match="holds 2 echoes, expected echo 3"):
         cases[2]
 
 
@@ -249,17 +262,19 @@ def test_a_folder_that_is_half_there_names_what_is_missing(
     "layout", [SpiderLayout(), NnunetLayout(), NiftiPairsLayout(), DicomNiftiLayout()]
 )
 def test_an_empty_folder_and_none_are_refused(tmp_path, layout):
-    named = About(tissues={1: "a"})
+    named = CaseDescription(subject="", tissues={1: "a"})
     with pytest.raises(InputError, match="holds no image"):
-        read_folder(tmp_path, layout, about=named)
+        read_folder(tmp_path, layout, template=named)
     with pytest.raises(InputError, match="is not a folder"):
-        read_folder(tmp_path / "none", layout, about=named)
+        read_folder(tmp_path / "none", layout, template=named)
 
 
 def test_a_label_value_without_a_name_is_refused_when_the_case_is_read(trees, tmp_path):
     trees.spider(tmp_path, values=(1, 77))
-    named = About(dataset="spider", tissues={1: "vertebra", 2: "vertebra", 100: "canal"})
-    cases = read_folder(tmp_path, SpiderLayout(), about=named)
+    named = CaseDescription(
+        subject="", dataset="spider", tissues={1: "vertebra", 2: "vertebra", 100: "canal"}
+    )
+    cases = read_folder(tmp_path, SpiderLayout(), template=named)
     with pytest.raises(InputError, match=r"1_t1\.mha: .*\[77\].*spider.*names 1-2, 100"):
         cases[0]
     assert read_folder(tmp_path, SpiderLayout())[0].tissue(77) == "label 77"

@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 from mskseg.case import Case, CaseDescription, CaseSet
 from mskseg.errors import InputError
@@ -54,8 +54,27 @@ class ScanFiles(CaseDescription):
         if reference is not None:
             with errors_name(cast(Path, self.reference)):
                 check_labels(reference, self.tissues, dataset=self.dataset)
-        described = {each.name: getattr(self, each.name) for each in fields(CaseDescription)}
-        return Case(image=image, reference=reference, **described)
+        return Case(image=image, reference=reference, **_described(self))
+
+
+def scan_files(
+    template: CaseDescription,
+    name_parts: Mapping[str, str],
+    *,
+    image: Path,
+    reference: Path,
+    echo: int | None = None,
+    read: Reader | None = None,
+) -> ScanFiles:
+    """Describe one scan by a template, and by what its name says, which goes first."""
+    described = _described(template) | dict(name_parts)
+    return ScanFiles(
+        image=image, reference=reference, echo=echo, read=read or read_pair, **described
+    )
+
+
+def _described(scan: CaseDescription) -> dict[str, Any]:
+    return {f.name: getattr(scan, f.name) for f in fields(CaseDescription)}
 
 
 def read_pair(scan: ScanFiles) -> tuple[Volume, LabelMap | None]:
@@ -69,7 +88,7 @@ def _echo_time(folder: Path, number: int) -> float:
     times = list_echoes(folder)
     if number >= len(times):
         raise InputError(
-            f"{folder} holds {len(times)} echoes, echo {number + 1} was expected; get it again or "
+            f"{folder} holds {len(times)} echoes, expected echo {number + 1}; get it again or "
             "correct the number of echoes in the layout"
         )
     return times[number]

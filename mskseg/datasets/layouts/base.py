@@ -1,43 +1,80 @@
-"""What all layouts share: pairs of image and label map, and names taken apart."""
+"""What all layouts share: the fields of the manifest, names taken apart, half a folder refused."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, fields
-from pathlib import Path
+from collections.abc import Collection, Iterable
+from pathlib import Path, PurePosixPath
+from typing import Annotated
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from mskseg.case import CaseDescription
-from mskseg.datasets.layouts.lazy import Reader, ScanFiles, read_pair
+from mskseg.datasets.scans import ScanFiles
 from mskseg.errors import InputError
+
+NAME_PARTS = ("subject", "sequence", "side", "visit", "site")
+"""Groups that a pattern may capture; what it captures becomes that attribute of the `Case`."""
 
 _NIFTI = (".nii.gz", ".nii")
 _SHOWN = 3
 
 
-@dataclass(frozen=True, eq=False)
-class About(CaseDescription):
-    """What is the same for all scans of a data set, unless a file name or a header says otherwise.
+def _stays_inside(path: str) -> str:
+    pure = PurePosixPath(path)
+    if pure.is_absolute() or ".." in pure.parts or "\\" in path or re.match(r"[A-Za-z]:", path):
+        raise ValueError(f"{path!r} may leave the data set's folder; give a path below it")
+    return path
 
-    Attributes are those of `mskseg.case.CaseDescription`.
+
+def _captures_subject(pattern: str) -> str:
+    try:
+        groups = set(re.compile(pattern).groupindex)
+    except re.error as error:
+        raise ValueError(f"{pattern!r} is not a regular expression: {error}") from error
+    unknown = sorted(groups - set(NAME_PARTS))
+    if "subject" not in groups or unknown:
+        raise ValueError(
+            f"{pattern!r} must have a group (?P<subject>...) and may have "
+            f"{', '.join(NAME_PARTS[1:])}; it has {', '.join(sorted(groups)) or 'none'}"
+        )
+    return pattern
+
+
+InsidePath = Annotated[str, Field(min_length=1), AfterValidator(_stays_inside)]
+NamePattern = Annotated[str, AfterValidator(_captures_subject)]
+
+
+class BaseLayout(BaseModel):
+    """How the files of a data set lie in its folder, as `data_manifest.yaml` says.
+
+    All paths are relative to the folder and cannot leave it.
     """
 
-    subject: str = ""
+    model_config = ConfigDict(extra="forbid", frozen=True)
 
-    def scan(
-        self,
-        said: Mapping[str, str],
-        *,
-        image: Path,
-        reference: Path,
-        echo: int | None = None,
-        read: Reader = read_pair,
-    ) -> ScanFiles:
-        """Describe one scan; what its name `said`, by group, goes before what is general."""
-        described = {each.name: getattr(self, each.name) for each in fields(CaseDescription)}
-        return ScanFiles(
-            image=image, reference=reference, echo=echo, read=read, **(described | dict(said))
-        )
+    def list_scans(self, folder: Path, template: CaseDescription) -> list[ScanFiles]:
+        """List the scans of a folder without reading a voxel.
+
+        Parameters
+        ----------
+        folder : Path
+        template : CaseDescription
+            What is the same for all scans, unless a name or a header says otherwise; its subject
+            is not used.
+
+        Returns
+        -------
+        list of ScanFiles
+            By subject, then by the rest of their names; numbers inside names count as numbers.
+
+        Raises
+        ------
+        InputError
+            If the folder is not in this layout, or is half there: an image without its label map,
+            or the other way round.
+        """
+        raise NotImplementedError
 
 
 def natural(text: str) -> list[tuple[int, str]]:

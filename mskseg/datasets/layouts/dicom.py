@@ -1,0 +1,115 @@
+"""A folder of DICOM files for each scan, and its label map as NIfTI."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import PositiveInt
+
+from mskseg.case import CaseDescription
+from mskseg.datasets.layouts.base import (
+    BaseLayout,
+    InsidePath,
+    NamePattern,
+    check_complete,
+    named_parts,
+    natural,
+)
+from mskseg.datasets.layouts.nifti import label_path
+from mskseg.datasets.scans import ScanFiles, scan_files
+from mskseg.errors import InputError
+
+
+class DicomNiftiLayout(BaseLayout):
+    """A folder of DICOM files for each scan, and its label map as NIfTI.
+
+    Attributes
+    ----------
+    images : str
+        Glob of the folders; each holds one series.
+    labels : str
+        Path of the label map; ``{name}`` is the folder's name.
+    pattern : str
+        Of the DICOM folder's path below the data set's folder, with slashes.
+    echoes : int
+        Each echo becomes a case of its own, with the same label map.
+    subjects : str, optional
+        Glob of JSON files with ``images: [{scan_id, subject_id, timepoint}]``, where the name of a
+        scan does not tell whose it is; ``timepoint`` becomes the visit.
+    """
+
+    kind: Literal["dicom_nifti"] = "dicom_nifti"
+    images: InsidePath = "dicoms/*"
+    labels: InsidePath = "labels/{name}.nii.gz"
+    pattern: NamePattern = r"(?:.*/)?(?P<subject>[^/]+)"
+    echoes: PositiveInt = 1
+    subjects: InsidePath | None = None
+
+    def list_scans(self, folder: Path, template: CaseDescription) -> list[ScanFiles]:
+        """List the scans, see `BaseLayout`."""
+        owners = _owners(folder, self.subjects) if self.subjects else None
+        found = sorted(folder.glob(self.images), key=lambda path: natural(str(path)))
+        scans: list[ScanFiles] = []
+        for series in (path for path in found if path.is_dir() and not path.name.startswith(".")):
+            inside = series.relative_to(folder).as_posix()
+            name_parts = named_parts(self.pattern, inside, path=series)
+            label = folder / label_path(self.labels, name=series.name, name_parts=name_parts)
+            if owners is not None:
+                name_parts |= _owner(owners, series, str(self.subjects))
+            scans += _echoes(series, label, name_parts, template, self.echoes)
+        missing = {
+            scan.reference for scan in scans if scan.reference and not scan.reference.is_file()
+        }
+        empty = {scan.image / "*.dcm" for scan in scans if not any(scan.image.iterdir())}
+        check_complete(
+            folder, template.dataset, images=[s.image for s in scans], missing=[*missing, *empty]
+        )
+        return scans
+
+
+def _echoes(
+    series: Path, label: Path, name_parts: dict[str, str], template: CaseDescription, echoes: int
+) -> list[ScanFiles]:
+    if echoes == 1:
+        return [scan_files(template, name_parts, image=series, reference=label)]
+    base = name_parts.get("sequence", template.sequence)
+    return [
+        scan_files(
+            template,
+            {**name_parts, "sequence": f"{base} echo {number + 1}"},
+            image=series,
+            reference=label,
+            echo=number,
+        )
+        for number in range(echoes)
+    ]
+
+
+def _owners(folder: Path, pattern: str) -> dict[str, dict[str, str]]:
+    """Whose scan it is, by the scan's name, from lists of scans in JSON."""
+    owners: dict[str, dict[str, str]] = {}
+    for path in sorted(folder.glob(pattern)):
+        try:
+            content: Any = json.loads(path.read_text(encoding="utf-8"))
+            for scan in content["images"]:
+                visit = {"visit": str(scan["timepoint"])} if "timepoint" in scan else {}
+                owners[str(scan["scan_id"])] = {"subject": str(scan["subject_id"]), **visit}
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise InputError(
+                f"{path} does not list scans with scan_id and subject_id ({type(error).__name__}: "
+                f"{error}); get the file again"
+            ) from error
+    if not owners:
+        raise InputError(
+            f"{folder} is only half there: no file {pattern}, which says whose scan each is; "
+            "without it two scans of one person could come into two parts of a split"
+        )
+    return owners
+
+
+def _owner(owners: dict[str, dict[str, str]], series: Path, pattern: str) -> dict[str, str]:
+    if series.name not in owners:
+        raise InputError(f"{series} is in no file {pattern}; it is not known whose scan it is")
+    return owners[series.name]

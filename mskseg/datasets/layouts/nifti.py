@@ -1,0 +1,184 @@
+"""Plain NIfTI files: in a folder, images by a glob; or a reader's own, paired by their paths."""
+
+from __future__ import annotations
+
+import glob
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Literal
+
+from mskseg.case import CaseDescription
+from mskseg.datasets.layouts.base import (
+    NAME_PARTS,
+    BaseLayout,
+    InsidePath,
+    NamePattern,
+    bare_name,
+    check_complete,
+    named_parts,
+    natural,
+)
+from mskseg.datasets.scans import LazyCaseSet, ScanFiles, scan_files
+from mskseg.errors import InputError
+
+
+class NiftiPairsLayout(BaseLayout):
+    """A label map for each image, found by its name.
+
+    Attributes
+    ----------
+    images : str
+        Glob of the images below the folder.
+    labels : str
+        Path of the label map; ``{name}`` is the image's file name without its ending, and
+        ``{subject}`` and the other groups of the pattern are what it captured. Several images may
+        share one label map.
+    pattern : str
+        Of the image's path below the folder, without its ending, with slashes.
+    """
+
+    kind: Literal["nifti_pairs"] = "nifti_pairs"
+    images: InsidePath = "images/*.nii.gz"
+    labels: InsidePath = "labels/{name}.nii.gz"
+    pattern: NamePattern = r"(?:.*/)?(?P<subject>[^/]+)"
+
+    def list_scans(self, folder: Path, template: CaseDescription) -> list[ScanFiles]:
+        """List the scans, see `BaseLayout`."""
+        found = sorted(folder.glob(self.images), key=lambda path: natural(str(path)))
+        scans = [
+            self._scan(folder, image, template)
+            for image in found
+            if image.is_file() and not image.name.startswith(".")
+        ]
+        labels = {scan.reference for scan in scans if scan.reference is not None}
+        missing = [path for path in labels if not path.is_file()]
+        missing += _without_image(folder, labels, self)
+        check_complete(folder, template.dataset, images=[s.image for s in scans], missing=missing)
+        return scans
+
+    def _scan(self, folder: Path, image: Path, template: CaseDescription) -> ScanFiles:
+        inside = image.relative_to(folder).with_name(bare_name(image)).as_posix()
+        name_parts = named_parts(self.pattern, inside, path=image)
+        label = label_path(self.labels, name=bare_name(image), name_parts=name_parts)
+        return scan_files(template, name_parts, image=image, reference=folder / label)
+
+
+def label_path(template: str, *, name: str, name_parts: dict[str, str]) -> str:
+    """Fill in where the label map of an image is; InputError if the template asks for more."""
+    try:
+        return template.format_map({"name": name, **name_parts})
+    except (KeyError, ValueError, IndexError) as error:
+        raise InputError(
+            f"the path of label maps {template!r} asks for {error}, and the name of {name!r} "
+            f"gives name, {', '.join(name_parts)}; correct the layout"
+        ) from error
+
+
+def _without_image(folder: Path, labels: set[Path], layout: NiftiPairsLayout) -> list[Path]:
+    """Label maps that belong to no image, told as the image that is missing.
+
+    Only where each image has its own label map in a folder that holds nothing else.
+    """
+    where, _, form = layout.labels.rpartition("/")
+    plain = where and "{" not in where and form.startswith("{name}")
+    images, _, wildcard = layout.images.rpartition("/")
+    if not plain or "*" in images or where == images or not wildcard.startswith("*"):
+        return []
+    alone = set((folder / where).glob(form.replace("{name}", "*"))) - labels
+    return [
+        folder / images / wildcard.replace("*", path.name[: len(path.name) - len(form) + 6], 1)
+        for path in alone
+        if not path.name.startswith(".")
+    ]
+
+
+def read_globbed(
+    images: str, labels: str, *, subject_pattern: str, tissues: Mapping[int, str] | None = None
+) -> LazyCaseSet:
+    """Pair images with label maps by what a pattern finds in their paths.
+
+    Parameters
+    ----------
+    images, labels : str
+        Globs; ``**`` goes through folders.
+    subject_pattern : str
+        A regular expression, searched in each path (with ``/`` between folders). The subject is its
+        group ``subject``, else its first group, else all that it matches. Groups ``sequence``,
+        ``side``, ``visit`` and ``site`` describe a scan, and tell those of one subject apart: a
+        label map belongs to the images that agree with it in every group that both have.
+    tissues : mapping of int to str, optional
+        Names of the labels.
+
+    Returns
+    -------
+    LazyCaseSet
+        Reads a scan when it is asked for.
+
+    Raises
+    ------
+    InputError
+        If the pattern is none or matches no subject in a path, a glob finds nothing, or an image
+        has no label map or several.
+    """
+    pattern = _compiled(subject_pattern)
+    template = CaseDescription(subject="", tissues=tissues or {})
+    images_found = {p: _name_parts_of(pattern, p) for p in _files(images, "images")}
+    references = {p: _name_parts_of(pattern, p) for p in _files(labels, "labels")}
+    scans = []
+    for path, name_parts in images_found.items():
+        named = {"sequence": bare_name(path), **name_parts}
+        reference = _label_of(path, name_parts, references)
+        scans.append(scan_files(template, named, image=path, reference=reference))
+    return LazyCaseSet("own data", scans)
+
+
+def _compiled(pattern: str) -> re.Pattern[str]:
+    try:
+        return re.compile(pattern)
+    except re.error as error:
+        raise InputError(
+            f"the subject pattern {pattern!r} is not a regular expression: {error}; "
+            "try 'sub-[0-9]+'"
+        ) from error
+
+
+def _files(pattern: str, what: str) -> list[Path]:
+    expanded = str(Path(pattern).expanduser())
+    found = sorted(glob.glob(expanded, recursive=True), key=natural)  # noqa: PTH207  (absolute too)
+    if not found:
+        raise InputError(
+            f"no file matches {pattern!r}, expected the {what}; correct the glob, in quotes so "
+            "that the shell leaves it alone"
+        )
+    return [Path(name) for name in found]
+
+
+def _name_parts_of(pattern: re.Pattern[str], path: Path) -> dict[str, str]:
+    match = pattern.search(path.as_posix())
+    named = {} if match is None else {k: v for k, v in match.groupdict().items() if v}
+    subject = None if match is None else named.get("subject") or match[1 if pattern.groups else 0]
+    if not subject:
+        raise InputError(
+            f"the subject pattern {pattern.pattern!r} matches no subject in {path}; it is searched "
+            "in the whole path, for example 'sub-[0-9]+'"
+        )
+    return {k: v for k, v in named.items() if k in NAME_PARTS} | {"subject": subject}
+
+
+def _label_of(
+    image: Path, name_parts: dict[str, str], references: dict[Path, dict[str, str]]
+) -> Path:
+    fitting = [
+        path
+        for path, other in references.items()
+        if all(other[key] == name_parts[key] for key in other.keys() & name_parts.keys())
+    ]
+    if len(fitting) != 1:
+        names = ", ".join(path.name for path in fitting[:3]) or "none"
+        raise InputError(
+            f"{image} of subject {name_parts['subject']} has {len(fitting)} label maps ({names}), "
+            "expected one; correct the globs, or tell scans apart by groups in the pattern, such "
+            "as (?P<visit>...)"
+        )
+    return fitting[0]

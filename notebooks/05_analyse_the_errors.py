@@ -40,7 +40,6 @@ from IPython.display import Markdown
 import mskseg
 from mskseg import display, evaluation, prompts
 from mskseg_studies import errors
-from mskseg_studies.errors.recall import predictions_of
 
 # %% tags=["parameters"]
 datasets = ["phantom_knee", "phantom_spine", "phantom_hip", "phantom_thigh"]  # of the manifest
@@ -108,10 +107,12 @@ parts = [
         slice_step=slice_step,
         further=measures,
         progress=False,
+        keep_masks=True,
     )
     for loaded_model in segmenters
 ]
-all_scores = pd.concat(parts, ignore_index=True)
+all_scores = pd.concat([table for table, _ in parts], ignore_index=True)
+_, masks = parts[0]  # of the first model, whose rows come first, in their order
 main = all_scores[~all_scores["sequence"].str.endswith("_8x")]
 print(f"{len(main)} of {len(all_scores)} rows: {main['status'].value_counts().to_dict()}")
 
@@ -254,7 +255,7 @@ by_grade.sort_values(["segmenter", "severity"]).round(3)
 # %% alt="Close-ups of the worst slice of ten tissues: reference, prediction and box"
 of_first = joined[joined["segmenter"] == segmenter.name]
 worst = errors.worst_slices(of_first, n=n_worst)
-failures = predictions_of(worst, segmenter, cases, plan=tight)
+failures = [masks[row] for row in worst.index]
 titles = [
     f"{number}: {row.tissue} ({row.dataset.removeprefix('phantom_')})\nDice {row.dice:.2f}"
     for number, row in enumerate(worst.itertuples(), start=1)

@@ -17,7 +17,7 @@
 #
 # Do more clicks, more pixels or more images of the same slice make a promptable model better, and what does a good mask cost a reader?
 #
-# *About 2 minutes on two CPU cores, less on a GPU · knee and thigh phantoms, and real scans without reference if you have them · previous notebook: 03_segment_zero_shot*
+# *About 2 minutes on two CPU cores, less on a GPU · knee and thigh phantoms, and real scans without reference if you have them · previous notebook: 05_analyse_the_errors*
 
 # %% [markdown]
 # **What you will do**: repeat the sweeps of a study on livers with knees and thighs, each with a spread that the study does not show, and lay your table beside its numbers.
@@ -39,21 +39,8 @@ import pandas as pd
 from IPython.display import Markdown
 
 import mskseg
-import mskseg_phantom as phantom
-from mskseg import display
-from mskseg.datasets.selection import load_fetched, load_some
-from mskseg.evaluation.averaging import nested_mean
-from mskseg.evaluation.tables import write_table
-from mskseg.models.frame_size import at_frame_size
-from mskseg.prompts.plans import OracleBox, OraclePoint
-from mskseg.provenance import provenance
+from mskseg import datasets, display, evaluation, prompts
 from mskseg_studies import prompting
-from mskseg_studies import published as reported
-from mskseg_studies.prompting import phases
-from mskseg_studies.prompting.clicks import click_curves
-from mskseg_studies.prompting.echoes import make_echoes, read_echoes
-from mskseg_studies.prompting.effort import Costs, clicks_to_reach, share_reached, time_saved
-from mskseg_studies.prompting.resolutions import COARSER_IMAGE, OTHER_FRAME, score_resolutions
 
 # %% tags=["parameters"]
 dataset = "phantom_knee"  # of the manifest; scored over its first sequence
@@ -71,13 +58,13 @@ seed = 0  # of random clicks
 output = "../output"  # folder for the tables and the figures
 
 # %%
-given = [mskseg.load_segmenter(name) for name in ([model] if model else models)]
-segmenters = [k for k in given if k.learned_iou] or [mskseg.load_segmenter("sam_vit_mini")]
+loaded = [mskseg.load_segmenter(name) for name in ([model] if model else models)]
+segmenters = [candidate for candidate in loaded if candidate.learned_iou]
+segmenters = segmenters or [mskseg.load_segmenter("sam_vit_mini")]
 segmenter = segmenters[0]
-if segmenters != given:
-    print(f"what answers boxes alone has no part in this: asked are {segmenters}")
+if segmenters != loaded:
+    print(f"models that take boxes alone are left out: {segmenters} are asked")
 tables, figures = Path(output, "tables"), Path(output, "figures")
-named = {"command": "06_vary_points", "segmenter": segmenter, "seed": seed}
 print(f"mskseg {mskseg.__version__}, {segmenters}, {segmenter.device}, seed {seed}")
 
 # %% [markdown]
@@ -86,7 +73,7 @@ print(f"mskseg {mskseg.__version__}, {segmenters}, {segmenter.device}, seed {see
 # Hu and colleagues (2023) asked SAM for liver tumours in CT. Each slice was imaged in four *phases*, moments after contrast was injected. They varied three things one at a time: the number of points (at 1024 pixels), the resolution (with 10 points), and the size of the model (with 20 points at 224 pixels). SAM gives several masks for a prompt; the study reports "one of the superior" ones, that is, one chosen with the truth in sight.
 
 # %%
-study = reported.reported("hu_2023")
+study = prompting.reported("hu_2023")
 study.drop(columns="where")
 
 # %% [markdown]
@@ -99,18 +86,19 @@ study.drop(columns="where")
 # > **Guess**: which reader is better after many clicks, and is either better than a single box?
 
 # %%
-cases = load_some(dataset, n_subjects=n_subjects)
-how = {"slice_step": slice_step, "seed": seed}
-curves = click_curves(segmenter, cases, n_points=range(1, n_points + 1), **how)
-facts = provenance(**named, cases=cases)
-write_table(curves, tables / "06_clicks.csv", provenance=facts)
+cases = mskseg.load_some(dataset, n_subjects=n_subjects)
+curves = prompting.click_curves(
+    segmenter, cases, n_points=range(1, n_points + 1), slice_step=slice_step, seed=seed
+)
+facts = mskseg.provenance(command="06_vary_points", segmenter=segmenter, cases=cases, seed=seed)
+evaluation.write_table(curves, tables / "06_clicks.csv", provenance=facts)
 
 # %%
-three = ["dice", "rated_dice", "best_dice"]
-means = nested_mean(curves, by=["strategy", "n_points"], values=three)
+answers = ["dice", "rated_dice", "best_dice"]
+means = evaluation.nested_mean(curves, by=["strategy", "n_points"], values=answers)
 box, clicked = means[means["n_points"] == 0].iloc[0], means[means["n_points"] > 0]
-at_study = clicked[clicked["n_points"].isin([1, 5, 10, 20])]
-at_study[["strategy", "n_points", *three, "dice_sd", "n_subjects", "n_objects"]].round(2)
+at_study = clicked[clicked["n_points"].isin(prompting.HU_POINTS)]
+at_study[["strategy", "n_points", *answers, "dice_sd", "n_subjects", "n_objects"]].round(2)
 
 # %% alt="Dice over the number of clicks for a correcting and a careless reader, with the box as a line"
 last = clicked[clicked["n_points"] == clicked["n_points"].max()].set_index("strategy")["dice"]
@@ -121,7 +109,7 @@ by_clicks = display.sweep_chart(
     spread="dice_sd",
     level=("its box", box["dice"]),
     labels=("clicks on an object", "Dice, mean over people"),
-    title="Last click: " + ", ".join(f"{way} {score:.2f}" for way, score in last.items()),
+    title="Last click: " + ", ".join(f"{name} {score:.2f}" for name, score in last.items()),
 )
 display.save_figure(by_clicks, figures / "06_clicks.png", provenance=facts)
 
@@ -139,20 +127,23 @@ display.save_figure(by_clicks, figures / "06_clicks.png", provenance=facts)
 # > **Guess**: which of the two hurts more at a quarter of the model's own size?
 
 # %%
-people = phantom.SPLIT["test"][:n_subjects]
-fine = [phantom.make_phantom("knee", k, shape=(fine_px, fine_px, 8)) for k in people]
-both_sizes = {"image_sizes": image_sizes, "frame_sizes": frame_sizes}
-asked = [OracleBox(), OraclePoint(n=10, seed=seed)]
-resolved = score_resolutions(segmenter, fine, **both_sizes, plans=asked, slice_step=2)
+fine = prompting.make_fine_knees(n_subjects, size_px=fine_px)
+resolved = prompting.score_resolutions(
+    segmenter,
+    fine,
+    image_sizes=image_sizes,
+    frame_sizes=frame_sizes,
+    plans=[prompts.OracleBox(), prompts.OraclePoint(n=10, seed=seed)],
+    slice_step=2,
+)
 
 # %%
-sizes = nested_mean(resolved, by=["prompt", "reading", "size_px"])
+sizes = evaluation.nested_mean(resolved, by=["prompt", "reading", "size_px"])
 of_boxes, of_points = (sizes[sizes["prompt"] == prompt] for prompt in ("box", "point"))
-facts_fine = provenance(**named, cases=fine)
-write_table(resolved, tables / "06_resolution.csv", provenance=facts_fine)
-sizes.pivot(index="size_px", columns=["prompt", "reading"], values="dice").sort_index(axis=1).round(
-    3
-)
+facts_fine = mskseg.provenance(command="06_vary_points", segmenter=segmenter, cases=fine, seed=seed)
+evaluation.write_table(resolved, tables / "06_resolution.csv", provenance=facts_fine)
+size_table = sizes.pivot(index="size_px", columns=["prompt", "reading"], values="dice")
+size_table.sort_index(axis=1).round(3)
 
 # %% alt="Dice over resolution for a coarser image and for an encoder at another size"
 own_px = segmenter.preprocessing.image_size
@@ -168,8 +159,8 @@ by_size = display.sweep_chart(
 display.save_figure(by_size, figures / "06_resolution.png", provenance=facts_fine)
 
 # %%
-coarse = of_boxes[of_boxes["reading"] == COARSER_IMAGE].set_index("size_px")["dice"]
-framed = of_boxes[of_boxes["reading"] == OTHER_FRAME].set_index("size_px")["dice"]
+coarse = of_boxes[of_boxes["reading"] == prompting.COARSER_IMAGE].set_index("size_px")["dice"]
+framed = of_boxes[of_boxes["reading"] == prompting.OTHER_FRAME].set_index("size_px")["dice"]
 change = (framed - framed.get(own_px, float("nan"))).round(3)
 change.rename(f"Dice of the encoder's frame against its own {own_px} px").to_frame()
 
@@ -180,9 +171,9 @@ change.rename(f"Dice of the encoder's frame against its own {own_px} px").to_fra
 
 # %%
 try:
-    at_frame_size(segmenter, own_px + 1)
+    prompting.score_resolutions(segmenter, fine, image_sizes=[], frame_sizes=[own_px + 1])
 except mskseg.InputError as error:
-    assert "takes multiples of" in str(error)
+    assert "expected a frame of a multiple of" in str(error)
     print(error)
 else:
     raise AssertionError("a frame that is no multiple of a cell was accepted")
@@ -193,12 +184,18 @@ else:
 # The study's case rose from ViT-B to ViT-L and ViT-H, with 20 points at 224 pixels. Here every model of the list gets the corrective clicks of above, at its own size.
 
 # %%
-at_most = {"n_points": [n_points], "strategies": ["corrective"], **how}
-sweep = {each.name: click_curves(each, cases, **at_most) for each in segmenters[1:] and segmenters}
-model_dice = {
-    name: nested_mean(some, by=["strategy"], values=["best_dice"])["best_dice"].iloc[-1]
-    for name, some in sweep.items()
-}
+model_dice = {}
+for other in segmenters if len(segmenters) > 1 else []:
+    other_curves = prompting.click_curves(
+        other,
+        cases,
+        n_points=[n_points],
+        strategies=["corrective"],
+        slice_step=slice_step,
+        seed=seed,
+    )
+    best = evaluation.nested_mean(other_curves, by=["strategy"], values=["best_dice"])
+    model_dice[other.name] = best["best_dice"].iloc[-1]
 print(model_dice or f"not testable here: one model, {segmenter.name}; a sweep of one is no sweep")
 
 # %% [markdown]
@@ -211,30 +208,38 @@ print(model_dice or f"not testable here: one model, {segmenter.name}; a sweep of
 # > **Guess**: will the average beat the best single image?
 
 # %%
-thighs = load_some("phantom_thigh", n_subjects=1, n_sequences=4)
-of_thigh = phases.score_phases(segmenter, thighs, slice_step=slice_step)
-echoes = make_echoes(people[0], (10, 30, 50, 70))
-of_knee = phases.score_phases(segmenter, echoes, slice_step=2)
+thighs = mskseg.load_some("phantom_thigh", n_subjects=1, n_sequences=4)
+of_thigh = prompting.score_phases(segmenter, thighs, slice_step=slice_step)
+echoes = prompting.make_echoes((10, 30, 50, 70))
+of_knee = prompting.score_phases(segmenter, echoes, slice_step=2)
 
 # %%
-facts_both = provenance(**named, cases=[*thighs, *echoes])
-write_table(pd.concat([of_thigh, of_knee]), tables / "06_phases.csv", provenance=facts_both)
+phase_cases = [*thighs, *echoes]
+facts_phases = mskseg.provenance(
+    command="06_vary_points", segmenter=segmenter, cases=phase_cases, seed=seed
+)
+all_phases = pd.concat([of_thigh, of_knee])
+evaluation.write_table(all_phases, tables / "06_phases.csv", provenance=facts_phases)
 
 # %% alt="Dice of each image of the thigh, of their average and of their maximum, as bars"
-of_dixon = nested_mean(of_thigh, by=["phase"])
-votes = of_dixon.set_index("phase")["dice"]
-singles = votes.drop(["average", "maximum"])
-found_thigh = f"Thigh: average {votes['average']:.3f}, best single image {singles.max():.3f}"
-bars = prompting.ranked_bars(of_dixon, name="phase", title=found_thigh)
-display.save_figure(bars, figures / "06_phases_thigh.png", provenance=facts_both)
+thigh_means = evaluation.nested_mean(of_thigh, by=["phase"])
+thigh_dice = thigh_means.set_index("phase")["dice"]
+thigh_singles = thigh_dice.drop(["average", "maximum"])
+thigh_bars = prompting.phase_bars(
+    thigh_means,
+    title=f"Thigh: average {thigh_dice['average']:.3f}, best single image {thigh_singles.max():.3f}",
+)
+display.save_figure(thigh_bars, figures / "06_phases_thigh.png", provenance=facts_phases)
 
 # %% alt="Dice of each echo of the knee, of their average and of their maximum, as bars"
-of_echo = nested_mean(of_knee, by=["phase"])
-knee_votes = of_echo.set_index("phase")["dice"]
-best_echo = knee_votes.drop(["average", "maximum"]).max()
-found_knee = f"Knee: average {knee_votes['average']:.3f}, best single echo {best_echo:.3f}"
-echo_bars = prompting.ranked_bars(of_echo, name="phase", title=found_knee)
-display.save_figure(echo_bars, figures / "06_phases_knee.png", provenance=facts_both)
+knee_means = evaluation.nested_mean(of_knee, by=["phase"])
+knee_dice = knee_means.set_index("phase")["dice"]
+best_echo = knee_dice.drop(["average", "maximum"]).max()
+knee_bars = prompting.phase_bars(
+    knee_means,
+    title=f"Knee: average {knee_dice['average']:.3f}, best single echo {best_echo:.3f}",
+)
+display.save_figure(knee_bars, figures / "06_phases_knee.png", provenance=facts_phases)
 
 # %% [markdown]
 # **What you see**: differences in the third decimal of one person are no ranking. The maximum unites what any image shows, so it leaks where one leaks; the average asks for a majority. Which single image is best is known only with a reference: the fair comparison is with the one that you would have chosen beforehand.
@@ -245,15 +250,15 @@ display.save_figure(echo_bars, figures / "06_phases_knee.png", provenance=facts_
 
 # %% tags=["exercise"]
 chosen = [echoes[0], echoes[1]]  # replace by the pair that you would acquire
-pair = phases.score_phases(segmenter, chosen, slice_step=2)
-nested_mean(pair, by=["phase"])[["phase", "dice"]].round(3)
+pair = prompting.score_phases(segmenter, chosen, slice_step=2)
+evaluation.nested_mean(pair, by=["phase"])[["phase", "dice"]].round(3)
 
 # %% tags=["solution"] jupyter={"source_hidden": true}
 averages = {}
-for pair_of in (*pairwise(echoes), (echoes[0], echoes[-1])):
-    together = phases.score_phases(segmenter, pair_of, slice_step=2).query("phase == 'average'")
-    score = nested_mean(together, by=["phase"])["dice"].iloc[0]
-    averages[" and ".join(each.sequence for each in pair_of)] = score
+for two_echoes in (*pairwise(echoes), (echoes[0], echoes[-1])):
+    scores = prompting.score_phases(segmenter, two_echoes, slice_step=2)
+    average = evaluation.nested_mean(scores[scores["phase"] == "average"], by=["phase"])
+    averages[" and ".join(echo.sequence for echo in two_echoes)] = average["dice"].iloc[0]
 pd.Series(averages, name="Dice of the average").sort_values(ascending=False).round(3).to_frame()
 
 # %% [markdown]
@@ -264,27 +269,30 @@ pd.Series(averages, name="Dice of the average").sort_values(ascending=False).rou
 # On a real scan nobody may have drawn a reference. What remains is to ask whether the images **agree**: the same boxes on each, and the overlap of one image's mask with another's. The boxes are the model's own proposals on the first image (a grid of points, as in notebook 02). The phantom goes first, because there we can look at the truth as well. Real scans follow if they are here.
 
 # %%
-real = {
-    "real legs, water and fat": load_fetched(real_pair),
-    "real echoes": read_echoes(echo_folder) if echo_folder else (),
+real_scans = {
+    "real legs, water and fat": datasets.load_fetched(real_pair),
+    "real echoes": prompting.read_echoes(echo_folder) if echo_folder else (),
 }
-missing = [name for name, images in real.items() if not images]
-print("\n".join(f"{name}: {len(images)} images" for name, images in real.items() if images))
+present = {name: images for name, images in real_scans.items() if images}
+missing = [name for name in real_scans if name not in present]
+print("\n".join(f"{name}: {len(images)} images" for name, images in present.items()))
 print("not here, so nothing is said of them: " + (", ".join(missing) or "none"))
 
 # %% alt="Tables of agreement between images: echoes of the phantom, and real scans where they are here"
-scans = {"echoes of the phantom": echoes} | {name: some for name, some in real.items() if some}
-agreements = {n: phases.agreement_of_proposals(segmenter, some) for n, some in scans.items()}
+scans = {"echoes of the phantom": echoes, **present}
+agreements = {name: prompting.phase_agreement(segmenter, images) for name, images in scans.items()}
 squares = prompting.agreement_chart(
     agreements, title="Overlap of two images' masks: agreement, not accuracy"
 )
-facts_real = provenance(**named, cases=[case for some in scans.values() for case in some])
-display.save_figure(squares[0], figures / "06_agreement.png", provenance=facts_real)
+scan_cases = [case for images in scans.values() for case in images]
+facts_scans = mskseg.provenance(
+    command="06_vary_points", segmenter=segmenter, cases=scan_cases, seed=seed
+)
+display.save_figure(squares[0], figures / "06_agreement.png", provenance=facts_scans)
 
 # %%
-both_ways = nested_mean(of_knee, by=["phase"], values=["dice", "agreement"]).dropna(
-    subset="agreement"
-)
+both_ways = evaluation.nested_mean(of_knee, by=["phase"], values=["dice", "agreement"])
+both_ways = both_ways.dropna(subset="agreement")
 both_ways[["phase", "agreement", "dice"]].round(3)
 
 # %% [markdown]
@@ -297,20 +305,20 @@ both_ways[["phase", "agreement", "dice"]].round(3)
 # > **Guess**: on which tissues will clicking cost more time than drawing?
 
 # %%
-costs, goals = Costs(), (0.85, 0.9)
-reached = {goal: clicks_to_reach(curves, dice=goal) for goal in goals}
-by_tissue = {goal: time_saved(found, costs=costs) for goal, found in reached.items()}
+costs, goals = prompting.Costs(), (0.85, 0.9)
+reached = {goal: prompting.clicks_to_reach(curves, dice=goal) for goal in goals}
+by_tissue = {goal: prompting.time_saved(objects, costs=costs) for goal, objects in reached.items()}
 saved = pd.concat(by_tissue, names=["goal"]).reset_index("goal")
-write_table(saved, tables / "06_effort.csv", provenance=facts)
+evaluation.write_table(saved, tables / "06_effort.csv", provenance=facts)
 costs
 
 # %%
-reach = saved.pivot(index="tissue", columns="goal", values=["by_clicks", "clicks", "by_box"])
-reach.round(2)
+reach_values = ["by_clicks", "clicks", "by_box"]
+saved.pivot(index="tissue", columns="goal", values=reach_values).round(2)
 
 # %%
-parts = saved.pivot(index="tissue", columns="goal", values=["saved_by_clicks", "saved_by_box"])
-parts.map("{:.0%}".format)
+saved_values = ["saved_by_clicks", "saved_by_box"]
+saved.pivot(index="tissue", columns="goal", values=saved_values).map("{:.0%}".format)
 
 # %% alt="Seconds for an object of each tissue when it is drawn, clicked or boxed"
 easier = by_tissue[goals[0]]
@@ -321,12 +329,16 @@ seconds = prompting.seconds_chart(
 display.save_figure(seconds, figures / "06_effort.png", provenance=facts)
 
 # %%
-overall = {goal: time_saved(found, costs=costs, by=["dataset"]) for goal, found in reached.items()}
-shares = share_reached(curves, goals=goals).set_index("goal").add_prefix("share_")
-ours = pd.concat(overall, names=["goal"]).droplevel(1)[["saved_by_clicks", "saved_by_box"]]
-experts = reported.reported("ma_2024").set_index("quantity")["value"]
+overall = {
+    goal: prompting.time_saved(objects, costs=costs, by=["dataset"])
+    for goal, objects in reached.items()
+}
+shares = {goal: prompting.share_reached(objects) for goal, objects in reached.items()}
+share_table = pd.DataFrame(shares).T.add_prefix("share_")
+our_savings = pd.concat(overall, names=["goal"]).droplevel(1)[saved_values]
+experts = prompting.reported("ma_2024").set_index("quantity")["value"]
 print(experts.map("{:.0%}".format).to_string(header=False))
-ours.join(shares).map("{:.0%}".format)
+our_savings.join(share_table).map("{:.0%}".format)
 
 # %% [markdown]
 # **What you see**: `by_clicks` and `by_box` are the shares of objects (a tissue on a slice) that reach the goal, `clicks` the median number where they do, `saved_by_...` the part of the drawing time that is saved; below 0 prompting *costs* time, since what fails is drawn anyway. A mean over all tissues, as published figures are, hides on which of them the time is lost. Ma's figure is for tumours drawn by two experts with another model, ours for a simulated reader with assumed costs: the two may be laid side by side, not subtracted.
@@ -336,11 +348,10 @@ ours.join(shares).map("{:.0%}".format)
 # Dice of single liver tumours and of knees cannot be compared. Their *direction* can: from one setting to the next, does it rise or fall in both? A study's pixels are taken as a part of SAM's 1024, ours as the same part of our model's frame.
 
 # %%
-points = reported.points_measured(means)
-pixels = {"frame_px": own_px, "settings": study.query("sweep == 'resolution'")["setting"]}
-measured = [points, reported.resolution_measured(of_points, **pixels)]
-beside = reported.beside_study(study, [*measured, reported.models_measured(model_dice)])
-write_table(beside, tables / "06_beside_the_study.csv", provenance=facts)
+beside = prompting.beside_hu(
+    clicks=means, resolutions=of_points, models=model_dice, frame_px=own_px
+)
+evaluation.write_table(beside, tables / "06_beside_the_study.csv", provenance=facts)
 beside.drop(columns="fixed").round(3)
 
 # %% [markdown]
@@ -349,14 +360,15 @@ beside.drop(columns="fixed").round(3)
 # ## Take-aways
 
 # %%
-first, final = (clicked[clicked["strategy"] == "corrective"].iloc[k] for k in (0, -1))
+corrective = clicked[clicked["strategy"] == "corrective"]
+first, final = corrective.iloc[0], corrective.iloc[-1]
 Markdown(f"""
 - One click: Dice {first["dice"]:.2f} (best of three {first["best_dice"]:.2f}); {final["n_points"]:.0f} corrective clicks: {final["dice"]:.2f}; a box: **{box["dice"]:.2f}**.
 - Image shrunk from {coarse.index.max()} to {coarse.index.min()} pixels: {coarse.iloc[-1]:.2f} to {coarse.iloc[0]:.2f}; encoder at {framed.index.min()} instead of {framed.index.max()}: {framed.iloc[0]:.2f} instead of {framed.iloc[-1]:.2f}.
-- Thigh: best single image ({singles.idxmax()}) {singles.max():.3f}, average {votes["average"]:.3f}, maximum {votes["maximum"]:.3f}.
+- Thigh: best single image ({thigh_singles.idxmax()}) {thigh_singles.max():.3f}, average {thigh_dice["average"]:.3f}, maximum {thigh_dice["maximum"]:.3f}.
 - Echoes of the phantom agree with each other at {both_ways["agreement"].mean():.2f}, and with the truth at {both_ways["dice"].mean():.2f}: agreement is not accuracy.
 - For a Dice of {goals[0]}, clicking saves time on {len(cheaper)} of {len(easier)} tissues: {", ".join(cheaper) or "none"}.
-- Of {(beside["agrees"] != "").sum()} steps beside the study, {(beside["agrees"] == "yes").sum()} agree, {(beside["agrees"] == "no").sum()} do not, and {(beside["agrees"] == reported.NOT_TESTABLE).sum()} are not testable here.
+- Of {(beside["agrees"] != "").sum()} steps beside the study, {(beside["agrees"] == "yes").sum()} agree, {(beside["agrees"] == "no").sum()} do not, and {(beside["agrees"] == prompting.NOT_TESTABLE).sum()} are not testable here.
 """)
 
 # %% [markdown]
@@ -370,7 +382,7 @@ Markdown(f"""
 # %% [markdown]
 # ## Next
 #
-# Notebook 04 tunes the model on what it is bad at.
+# Notebook 07 sets the promptable model against specialists that need no prompt.
 #
 # - Hu et al., *When SAM Meets Medical Images: An Investigation of Segment Anything Model (SAM) on Multi-phase Liver Tumor Segmentation*, 2023, doi:10.48550/arXiv.2304.08506
 # - Ma et al., *Segment anything in medical images*, Nature Communications 2024, doi:10.1038/s41467-024-44824-z

@@ -50,9 +50,9 @@ def with_covariates(scores: pd.DataFrame, properties: pd.DataFrame) -> pd.DataFr
     Returns
     -------
     pandas.DataFrame
-        `scores` with `thickness_mm`, `shape`, `contrast`, `contrast_size` (its absolute value) and
-        `from_end`: how many of the tissue's measured slices lie between this one and its first
-        or last.
+        Rows of `scores`, under their index, with `thickness_mm`, `shape`, `contrast`,
+        `contrast_size` (its absolute value) and `from_end`: how many of the tissue's measured
+        slices lie between this one and its first or last.
 
     Raises
     ------
@@ -63,6 +63,7 @@ def with_covariates(scores: pd.DataFrame, properties: pd.DataFrame) -> pd.DataFr
     wanted = properties[[*_PAIR, "thickness_mm", "shape", "contrast"]]
     wanted = wanted.assign(from_end=_from_end(properties))
     joined = scored.merge(wanted, on=_PAIR, how="left", validate="many_to_one")
+    joined.index = scored.index  # the rows are those of `scored`, in their order
     if joined["thickness_mm"].isna().any():
         lost = joined[joined["thickness_mm"].isna()].iloc[0]
         raise InputError(
@@ -111,11 +112,11 @@ def rank_correlations(
 
 
 def _correlated(group: pd.DataFrame, column: str) -> dict[str, float]:
-    known = group[[column, "dice"]].astype(float).dropna()
-    tissue = [group.loc[known.index, key] for key in ("dataset", "tissue")]
-    deviations = known - known.groupby(tissue).transform("mean")
+    known = group.dropna(subset=[column, "dice"])
+    pairs = known[[column, "dice"]].astype(float)
+    deviations = pairs - pairs.groupby([known["dataset"], known["tissue"]]).transform("mean")
     return {
-        "spearman": _spearman(known),
+        "spearman": _spearman(pairs),
         "within_tissues": _spearman(deviations),
         "n_pairs": len(known),
     }

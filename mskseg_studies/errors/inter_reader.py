@@ -15,11 +15,11 @@ from mskseg.case import Case
 from mskseg.display.style import chart_axes, check_columns, finish_chart, series_style
 from mskseg.errors import InputError
 from mskseg.evaluation.averaging import IN_THE_MEAN
-from mskseg.evaluation.loop import promptable_px
+from mskseg.evaluation.loop import prompted_slices
 from mskseg.evaluation.metrics import dice
 from mskseg.evaluation.scoring import SCAN, described_scan
 from mskseg.evaluation.surfaces import checked_spacing
-from mskseg.prompts import MIN_AREA_MM2
+from mskseg.prompts import OracleBox
 from mskseg.prompts.checks import checked_mask
 
 CORRELATION_MM = 8.0
@@ -109,31 +109,24 @@ def reader_ceiling(
     Raises
     ------
     InputError
-        If no slice shows a tissue.
+        If there is no case, or no slice shows a tissue.
     """
     rows = []
-    for case in cases:
-        for case_slice in case.slices(step=slice_step):
-            label_map, spacing_mm = np.asarray(case_slice.label_map), case_slice.spacing_mm
-            for label in np.unique(label_map[label_map > 0]).tolist():
-                mask = label_map == label
-                if not promptable_px(mask, spacing_mm=spacing_mm, min_area_mm2=MIN_AREA_MM2):
-                    continue
-                key = (seed, zlib.crc32(case.name.encode()), case_slice.index, label)
-                described = described_scan(case) | {
-                    "tissue": case.tissue(label),
-                    "slice": case_slice.index,
-                }
-                rows += [
-                    described
-                    | {
-                        "sigma_px": sigma,
-                        "dice": _mean_dice(mask, spacing_mm, sigma, n_readings, key),
-                    }
-                    for sigma in sigmas_px
-                ]
+    for prompted in prompted_slices(cases, OracleBox(), slice_step=slice_step):
+        case, case_slice = prompted.case, prompted.case_slice
+        for label, mask in prompted.references.items():
+            if not len(prompted.prompts[label]):
+                continue
+            key = (seed, zlib.crc32(case.name.encode()), case_slice.index, label)
+            described = described_scan(case) | {
+                "tissue": case.tissue(label),
+                "slice": case_slice.index,
+            }
+            for sigma_px in sigmas_px:
+                score = _mean_dice(mask, case_slice.spacing_mm, sigma_px, n_readings, key)
+                rows.append(described | {"sigma_px": sigma_px, "dice": score})
     if not rows:
-        raise InputError("no slice shows a tissue, so there is nothing to read again")
+        raise InputError("no slice shows a tissue large enough to read again; check the cases")
     return pd.DataFrame(rows)
 
 

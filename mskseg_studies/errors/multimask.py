@@ -9,23 +9,22 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from tqdm.auto import tqdm
 
 from mskseg.case import Case, CaseSlice
 from mskseg.errors import InputError
-from mskseg.evaluation.averaging import nested_mean
-from mskseg.evaluation.metrics import dice
+from mskseg.evaluation import PromptedSlice, dice, nested_mean, prompted_slices
 from mskseg.evaluation.scoring import SCAN, described_scan
-from mskseg.prompts import boxes_from_mask, central_point, label_components
+from mskseg.models import Segmenter
+from mskseg.prompts import OracleBox, Prompt, central_point, label_components
 
-Prompt = Literal["point", "box"]
+PromptKind = Literal["point", "box"]
 
 
 def score_three_masks(
-    segmenter: Any,
+    segmenter: Segmenter,
     cases: Iterable[Case],
     *,
-    prompts: Sequence[Prompt] = ("point", "box"),
+    prompts: Sequence[PromptKind] = ("point", "box"),
     slice_step: int = 1,
     progress: bool = True,
 ) -> pd.DataFrame:
@@ -55,23 +54,23 @@ def score_three_masks(
     Raises
     ------
     InputError
-        If the segmenter never learned to rate masks, or there is nothing to ask about.
+        If the segmenter never learned to rate masks, or no tissue is in one piece.
     """
-    if not getattr(segmenter, "learned_iou", True):
+    if not segmenter.learned_iou:
         raise InputError(
             f"{segmenter.name} never learned to rate its masks, so it cannot choose one of three; "
-            "give a model with predicted IoU"
+            "pass a model with predicted IoU"
         )
-    slices = [
-        (case, one)
-        for case in cases
-        for one in case.slices(step=slice_step)
-        if np.any(one.label_map)
-    ]
     rows = [
         {"segmenter": segmenter.name, **row}
-        for case, one in tqdm(slices, desc="three masks", unit="slice", disable=not progress)
-        for row in _slice_rows(segmenter, case, one, prompts)
+        for prompted in prompted_slices(
+            cases,
+            OracleBox(),
+            slice_step=slice_step,
+            progress=progress,
+            description="three masks",
+        )
+        for row in _slice_rows(segmenter, prompted, prompts)
     ]
     if not rows:
         raise InputError("no tissue is in one piece large enough to ask about; check the cases")
@@ -88,10 +87,10 @@ def summarise_choice(scores: pd.DataFrame) -> pd.DataFrame:
         less chosen), `share_best` (how often the best one was chosen) and `n_objects`.
     """
     keys, values = ["segmenter", "prompt"], ["single", "chosen", "best", "share_best"]
-    told = scores.assign(share_best=(scores["chosen_mask"] == scores["best_mask"]).astype(float))
-    means = nested_mean(told, by=keys, values=values)
-    lost = means.assign(lost=means["best"] - means["chosen"])
-    return lost[[*keys, "single", "chosen", "best", "lost", "share_best", "n_objects"]]
+    right = (scores["chosen_mask"] == scores["best_mask"]).astype(float)
+    means = nested_mean(scores.assign(share_best=right), by=keys, values=values)
+    means["lost"] = means["best"] - means["chosen"]
+    return means[[*keys, "single", "chosen", "best", "lost", "share_best", "n_objects"]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -116,13 +115,13 @@ class ThreeMasks:
     titles: tuple[str, ...]
 
 
-def most_lost(picks: pd.DataFrame, segmenter: Any, cases: Iterable[Case]) -> ThreeMasks:
-    """Bring back the click on which the choice of a mask lost most.
+def most_lost(scores: pd.DataFrame, segmenter: Segmenter, cases: Iterable[Case]) -> ThreeMasks:
+    """Predict again the click on which the choice of a mask lost most.
 
     Parameters
     ----------
-    picks : pandas.DataFrame
-        From `mskseg_studies.errors.three_masks.score_three_masks`, with clicks.
+    scores : pandas.DataFrame
+        From `score_three_masks`, with clicks.
     segmenter : Segmenter
         The one of the table.
     cases : iterable of Case
@@ -137,63 +136,60 @@ def most_lost(picks: pd.DataFrame, segmenter: Any, cases: Iterable[Case]) -> Thr
     InputError
         If the table holds no click, or its scan is not among the cases.
     """
-    clicks = picks[picks["prompt"] == "point"]
+    clicks = scores[scores["prompt"] == "point"]
     if clicks.empty:
         raise InputError("the table holds no click; score three masks with the prompt 'point'")
-    row = clicks.loc[(clicks["best"] - clicks["chosen"]).idxmax()].to_dict()
-    one = _case_of(row, cases).slice(row["slice"])
-    point = np.array([row["x"], row["y"]], dtype=np.float64)
+    row = clicks.loc[(clicks["best"] - clicks["chosen"]).idxmax()]
+    scan = row[list(SCAN)].to_dict()
+    case = next((case for case in cases if described_scan(case) == scan), None)
+    if case is None:
+        raise InputError(f"{scan} is not among the cases; pass those that were scored")
+    case_slice = case.slice(row["slice"])
+    point = row[["x", "y"]].to_numpy(dtype=np.float64)
     answer = segmenter.predict(
-        segmenter.embed(one.image), point_coords=point[None], point_labels=[1], multimask=True
+        segmenter.embed(case_slice.image),
+        point_coords=point[None],
+        point_labels=[1],
+        multimask=True,
     )
-    reference = np.asarray(one.label_map) == row["label"]
+    reference = np.asarray(case_slice.label_map) == row["label"]
     titles = tuple(
-        f"rated {rated:.2f}, Dice {dice(reference, mask):.2f}"
-        for rated, mask in zip(answer.predicted_iou[0], answer.masks[0], strict=True)
+        f"rated {rating:.2f}, Dice {dice(reference, mask):.2f}"
+        for rating, mask in zip(answer.predicted_iou[0], answer.masks[0], strict=True)
     )
-    return ThreeMasks(one, answer.masks[0], point, row["tissue"], titles)
-
-
-def _case_of(row: dict[Any, Any], cases: Iterable[Case]) -> Case:
-    wanted = tuple(row[name] for name in SCAN)
-    for case in cases:
-        if wanted == tuple(getattr(case, name) for name in SCAN):
-            return case
-    raise InputError(
-        f"{'/'.join(filter(None, wanted))} is not among the cases; give those that were scored"
-    )
+    return ThreeMasks(case_slice, answer.masks[0], point, row["tissue"], titles)
 
 
 def _slice_rows(
-    segmenter: Any, case: Case, one: CaseSlice, prompts: Sequence[Prompt]
+    segmenter: Segmenter, prompted: PromptedSlice, kinds: Sequence[PromptKind]
 ) -> Iterator[dict[str, Any]]:
-    objects = dict(_single_pieces(one))
-    if not objects:
+    labels = [label for label in prompted.labels if _is_one_piece(prompted, label)]
+    if not labels:
         return
-    embedding = segmenter.embed(one.image)
-    masks, spacing_mm = objects.values(), one.spacing_mm
-    points = np.array([[central_point(mask, spacing_mm=spacing_mm)] for mask in masks])
-    boxes = np.concatenate([boxes_from_mask(mask, spacing_mm=spacing_mm) for mask in masks])
-    inside = np.ones(points.shape[:2], dtype=np.int64)
-    asked = {
-        "point": {"point_coords": points, "point_labels": inside},
-        "box": {"boxes_xyxy": boxes},
+    case, case_slice = prompted.case, prompted.case_slice
+    masks = [prompted.references[label] for label in labels]
+    points = np.array([central_point(mask, spacing_mm=case_slice.spacing_mm) for mask in masks])
+    inside = np.ones((len(points), 1), dtype=np.int64)
+    prompts = {
+        "point": Prompt(point_coords=points[:, None], point_labels=inside),
+        "box": Prompt.joined([prompted.prompts[label] for label in labels]),
     }
-    for prompt in prompts:
-        three = segmenter.predict(embedding, **asked[prompt], multimask=True)
-        one_mask = segmenter.predict(embedding, **asked[prompt])
-        for number, (label, reference) in enumerate(objects.items()):
+    embedding = segmenter.embed(case_slice.image)
+    for kind in kinds:
+        three = segmenter.predict(embedding, prompts[kind], multimask=True)
+        single = segmenter.predict(embedding, prompts[kind])
+        for number, (label, reference) in enumerate(zip(labels, masks, strict=True)):
             scores = [dice(reference, mask) for mask in three.masks[number]]
             chosen = int(np.argmax(three.predicted_iou[number]))
             yield {
                 **described_scan(case),
                 "tissue": case.tissue(label),
                 "label": label,
-                "slice": one.index,
-                "prompt": prompt,
-                "x": points[number, 0, 0],
-                "y": points[number, 0, 1],
-                "single": dice(reference, one_mask.masks[number, 0]),
+                "slice": case_slice.index,
+                "prompt": kind,
+                "x": points[number, 0],
+                "y": points[number, 1],
+                "single": dice(reference, single.masks[number, 0]),
                 "chosen": scores[chosen],
                 "best": max(scores),
                 "worst": min(scores),
@@ -202,11 +198,8 @@ def _slice_rows(
             }
 
 
-def _single_pieces(one: CaseSlice) -> Iterator[tuple[int, Any]]:
-    label_map = np.asarray(one.label_map)
-    for label in np.unique(label_map[label_map > 0]).tolist():
-        mask = label_map == label
-        boxes = boxes_from_mask(mask, spacing_mm=one.spacing_mm)
-        pieces, _ = label_components(mask, spacing_mm=one.spacing_mm, min_area_mm2=0.0)
-        if len(boxes) == 1 and pieces.max() == 1:
-            yield int(label), mask
+def _is_one_piece(prompted: PromptedSlice, label: int) -> bool:
+    """Whether the reference is one component, specks included, and large enough for a prompt."""
+    mask, spacing_mm = prompted.references[label], prompted.case_slice.spacing_mm
+    _, n_components = label_components(mask, spacing_mm=spacing_mm, min_area_mm2=0.0)
+    return len(prompted.prompts[label]) == 1 and n_components == 1

@@ -1,42 +1,35 @@
-"""Charts of notebook 06: a bar for each image, agreement between images, seconds per object."""
+"""Charts of this study: a bar for each image, agreement between images, seconds per object."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
+import pandas as pd
 from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
 from mskseg.display.style import PALETTE, chart_axes, check_columns, finish_chart
 from mskseg.errors import InputError
 
-if TYPE_CHECKING:
-    import pandas as pd
-
-_WAYS = {
+_SECONDS = {
     "drawing_s": ("drawing", "0.35", "s"),
     "clicking_s": ("clicks", PALETTE[0], "o"),
     "boxing_s": ("boxes", PALETTE[1], "D"),
 }
 
 
-def ranked_bars(
-    means: pd.DataFrame, *, name: str, value: str = "dice", title: str = "", ax: Axes | None = None
-) -> Axes:
-    """Draw horizontal bars with their numbers to three decimals, the highest on top.
+def phase_bars(means: pd.DataFrame, *, title: str = "") -> Axes:
+    """Draw the Dice of each phase as a horizontal bar with its number, the highest on top.
 
     Parameters
     ----------
     means : pandas.DataFrame
-        A row for each bar, with the columns `name` and `value`.
-    name, value : str
+        A row for each `phase` with its mean `dice`.
     title : str
         States the finding.
-    ax : Axes, optional
-        Default: of a new figure.
 
     Returns
     -------
@@ -47,10 +40,10 @@ def ranked_bars(
     InputError
         If the table is empty or lacks a column.
     """
-    check_columns(means, [name, value])
-    ordered = means.sort_values(value)
-    ax = chart_axes(ax, (6.4, 1.0 + 0.34 * len(ordered)))
-    bars = ax.barh(ordered[name].astype(str), ordered[value], color=PALETTE[0], height=0.7)
+    check_columns(means, ["phase", "dice"])
+    ordered = means.sort_values("dice")
+    ax = chart_axes(None, (6.4, 1.0 + 0.34 * len(ordered)))
+    bars = ax.barh(ordered["phase"], ordered["dice"], color=PALETTE[0], height=0.7)
     ax.bar_label(bars, fmt="%.3f", padding=3, fontsize=9)
     ax.set(xlabel="Dice", xlim=(0, 1.12), xticks=np.linspace(0, 1, 6))
     return finish_chart(ax, title, grid=None, legend=None)
@@ -102,8 +95,8 @@ def agreement_chart(agreements: Mapping[str, pd.DataFrame], *, title: str = "") 
     return axes
 
 
-def seconds_chart(table: pd.DataFrame, *, title: str = "", ax: Axes | None = None) -> Axes:
-    """Show what each tissue costs when it is drawn, clicked or boxed, the dearest on top.
+def seconds_chart(table: pd.DataFrame, *, title: str = "") -> Axes:
+    """Show what each tissue costs when it is drawn, clicked or boxed, the most costly on top.
 
     Parameters
     ----------
@@ -111,8 +104,6 @@ def seconds_chart(table: pd.DataFrame, *, title: str = "", ax: Axes | None = Non
         From `time_saved`.
     title : str
         States the finding.
-    ax : Axes, optional
-        Default: of a new figure.
 
     Returns
     -------
@@ -124,10 +115,10 @@ def seconds_chart(table: pd.DataFrame, *, title: str = "", ax: Axes | None = Non
     InputError
         If the table is empty or lacks a column.
     """
-    check_columns(table, ["tissue", *_WAYS])
+    check_columns(table, ["tissue", *_SECONDS])
     ordered = table.sort_values("drawing_s")
-    ax = chart_axes(ax, (6.8, 1.3 + 0.28 * len(ordered)))
-    for column, (name, colour, marker) in _WAYS.items():
+    ax = chart_axes(None, (6.8, 1.3 + 0.28 * len(ordered)))
+    for column, (name, colour, marker) in _SECONDS.items():
         ax.scatter(ordered[column], ordered["tissue"], label=name, color=colour, marker=marker)
     ax.set(xlabel="seconds for an object, mean", xlim=(0, None))
     return finish_chart(ax, title, legend="right")

@@ -9,19 +9,18 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from tqdm.auto import tqdm
 
-from mskseg.case import Case, CaseSlice
+from mskseg.case import Case
 from mskseg.errors import InputError
-from mskseg.evaluation.metrics import dice
+from mskseg.evaluation import PromptedSlice, dice, prompted_slices
 from mskseg.evaluation.surfaces import outline_mm
-from mskseg.prompts import boxes_from_mask, central_point, error_point, random_points
+from mskseg.models import ImageEmbedding, Prediction, Segmenter
+from mskseg.prompts import OracleBox, Prompt, central_point, error_point, random_points
 
 Strategy = Literal["corrective", "random"]
 Mask = NDArray[np.bool_]
@@ -31,7 +30,7 @@ HU_POINTS = (1, 5, 10, 20)
 
 
 def click_curves(
-    segmenter: Any,
+    segmenter: Segmenter,
     cases: Iterable[Case],
     *,
     n_points: Sequence[int] = HU_POINTS,
@@ -81,145 +80,125 @@ def click_curves(
     counts = sorted(set(n_points))
     if not counts or counts[0] < 1:
         raise InputError(f"n_points is {list(n_points)}, expected numbers of 1 or more")
-    slices = [
-        (case, one) for case in cases for one in case.slices(labelled_only=True, step=slice_step)
-    ]
-    rows = [
-        row
-        for case, one in tqdm(slices, desc="clicks", unit="slice", disable=not progress)
-        for row in _slice_rows(segmenter, case, one, counts, strategies, seed)
-    ]
+    rows: list[dict[str, Any]] = []
+    for prompted in prompted_slices(
+        cases,
+        OracleBox(),
+        slice_step=slice_step,
+        labelled_only=True,
+        progress=progress,
+        description="clicks",
+    ):
+        rows += _slice_rows(segmenter, prompted, counts, strategies, seed)
     if not rows:
         raise InputError("there is no tissue to click on; check the cases and the slice step")
     return pd.DataFrame(rows)
 
 
-@dataclass
-class _Reader:
-    """One object that is being clicked on."""
-
-    reference: Mask
-    points: list[NDArray[np.float64]] = field(default_factory=list)
-    labels: list[int] = field(default_factory=list)
-    prediction: Mask | None = None
-
-    def click(
-        self, strategy: Strategy, rng: np.random.Generator, spacing_mm: tuple[float, float]
-    ) -> None:
-        if self.prediction is None:
-            point, label = central_point(self.reference, spacing_mm=spacing_mm), 1
-        elif strategy == "random" or np.array_equal(self.prediction, self.reference):
-            point, label = random_points(self.reference, 1, rng=rng)[0], 1
-        else:
-            point, label = error_point(self.reference, self.prediction, spacing_mm=spacing_mm)
-        self.points.append(point)
-        self.labels.append(label)
-
-
-@dataclass(frozen=True)
-class _Object:
-    """A tissue on a slice."""
-
-    mask: Mask
-    boxes: NDArray[np.float64]
-    described: dict[str, Any]
-
-
 def _slice_rows(
-    segmenter: Any,
-    case: Case,
-    one: CaseSlice,
+    segmenter: Segmenter,
+    prompted: PromptedSlice,
     counts: Sequence[int],
     strategies: Sequence[Strategy],
     seed: int,
 ) -> Iterator[dict[str, Any]]:
-    objects = _objects(case, one)
-    if not objects:
+    labels = [label for label in prompted.labels if len(prompted.prompts[label])]
+    if not labels:
         return
-    embedding = segmenter.embed(one.image)
-    for each in objects:
-        answer = segmenter.predict(embedding, boxes_xyxy=each.boxes).masks[:, 0].any(axis=0)
-        yield each.described | {
-            "strategy": "box",
-            "n_points": 0,
-            "dice": dice(each.mask, answer),
-            "rated_dice": np.nan,
-            "best_dice": np.nan,
-        }
-    masks = [each.mask for each in objects]
+    references = [prompted.references[label] for label in labels]
+    described = [_described(prompted, label) for label in labels]
+    embedding = segmenter.embed(prompted.case_slice.image)
+    boxed = segmenter.predict(embedding, prompted.prompt).masks[:, 0]
+    no_choice = {"rated_dice": np.nan, "best_dice": np.nan}
+    for label, reference, row in zip(labels, references, described, strict=True):
+        score = dice(reference, boxed[prompted.rows(label)].any(axis=0))
+        yield row | {"strategy": "box", "n_points": 0, "dice": score} | no_choice
+    case, case_slice = prompted.case, prompted.case_slice
     for strategy in strategies:
         # Of the slice alone: the same clicks whatever else is scored.
-        rng = np.random.default_rng([seed, zlib.crc32(case.name.encode()), one.index])
-        for clicks, scores in _clicked(segmenter, embedding, masks, counts, strategy, rng, one):
-            for each, score in zip(objects, scores, strict=True):
-                yield each.described | {"strategy": strategy, "n_points": clicks} | score
+        rng = np.random.default_rng([seed, zlib.crc32(case.name.encode()), case_slice.index])
+        for clicks, scores in _clicked(
+            segmenter, embedding, references, counts, strategy, rng, case_slice.spacing_mm
+        ):
+            for row, score_of_masks in zip(described, scores, strict=True):
+                yield row | {"strategy": strategy, "n_points": clicks} | score_of_masks
 
 
-def _objects(case: Case, one: CaseSlice) -> list[_Object]:
-    label_map, found = np.asarray(one.label_map), []
-    for label in np.unique(label_map[label_map > 0]):
-        mask = label_map == label
-        boxes = boxes_from_mask(mask, spacing_mm=one.spacing_mm)
-        described = {
-            "case": case.name,
-            "dataset": case.dataset,
-            "subject": case.subject,
-            "anatomy": case.anatomy,
-            "sequence": case.sequence,
-            "tissue": case.tissue(int(label)),
-            "slice": one.index,
-            "outline_mm": outline_mm(mask, spacing_mm=one.spacing_mm),
-            "n_boxes": len(boxes),
-        }
-        if len(boxes):
-            found.append(_Object(mask, boxes, described))
-    return found
+def _described(prompted: PromptedSlice, label: int) -> dict[str, Any]:
+    case, spacing_mm = prompted.case, prompted.case_slice.spacing_mm
+    return {
+        "case": case.name,
+        "dataset": case.dataset,
+        "subject": case.subject,
+        "anatomy": case.anatomy,
+        "sequence": case.sequence,
+        "tissue": case.tissue(label),
+        "slice": prompted.case_slice.index,
+        "outline_mm": outline_mm(prompted.references[label], spacing_mm=spacing_mm),
+        "n_boxes": len(prompted.prompts[label]),
+    }
 
 
 def _clicked(
-    segmenter: Any,
-    embedding: Any,
-    masks: Sequence[Mask],
+    segmenter: Segmenter,
+    embedding: ImageEmbedding,
+    references: Sequence[Mask],
     counts: Sequence[int],
     strategy: Strategy,
     rng: np.random.Generator,
-    one: CaseSlice,
+    spacing_mm: tuple[float, float],
 ) -> Iterator[tuple[int, list[dict[str, float]]]]:
     """Click on all objects of a slice together: one call of the decoder for each click."""
-    readers, logits = [_Reader(mask) for mask in masks], None
-    each = np.arange(len(readers))
+    objects = np.arange(len(references))
+    coords, labels = np.empty((len(objects), 0, 2)), np.empty((len(objects), 0), dtype=np.int64)
+    masks: list[Mask | None] = [None] * len(objects)
+    logits = None
     for clicks in range(1, counts[-1] + 1):
-        for reader in readers:
-            reader.click(strategy, rng, one.spacing_mm)
-        asked = {
-            "point_coords": np.array([reader.points for reader in readers]),
-            "point_labels": np.array([reader.labels for reader in readers]),
-            "mask_logits": logits,
-        }
-        kept = segmenter.predict(embedding, **asked, multimask=clicks == 1)
-        three = kept
+        added = [
+            _next_click(reference, mask, strategy, rng, spacing_mm)
+            for reference, mask in zip(references, masks, strict=True)
+        ]
+        coords = np.concatenate([coords, [[point] for point, _ in added]], axis=1)
+        labels = np.concatenate([labels, [[label] for _, label in added]], axis=1)
+        prompt = Prompt(point_coords=coords, point_labels=labels, mask_logits=logits)
+        answer = three = segmenter.predict(embedding, prompt, multimask=clicks == 1)
         if clicks in counts and clicks > 1:
-            three = segmenter.predict(embedding, **asked, multimask=True)
-        chosen = _highest_rated(kept)
-        logits = kept.low_res_logits[each, chosen]
-        for reader, found in zip(readers, kept.masks[each, chosen], strict=True):
-            reader.prediction = found
+            three = segmenter.predict(embedding, prompt, multimask=True)
+        chosen = _highest_rated(answer)
+        logits, masks = answer.low_res_logits[objects, chosen], list(answer.masks[objects, chosen])
         if clicks in counts:
-            yield clicks, _scores(readers, three)
+            yield clicks, _scores(references, masks, three)
 
 
-def _highest_rated(prediction: Any) -> NDArray[np.intp]:
+def _next_click(
+    reference: Mask,
+    mask: Mask | None,
+    strategy: Strategy,
+    rng: np.random.Generator,
+    spacing_mm: tuple[float, float],
+) -> tuple[NDArray[np.float64], int]:
+    """Choose the point (x, y) and label of a reader who looks at `mask`."""
+    if mask is None:
+        return central_point(reference, spacing_mm=spacing_mm), 1
+    if strategy == "random" or np.array_equal(mask, reference):
+        return random_points(reference, 1, rng=rng)[0], 1
+    return error_point(reference, mask, spacing_mm=spacing_mm)
+
+
+def _highest_rated(prediction: Prediction) -> NDArray[np.intp]:
     rated: NDArray[np.intp] = np.nan_to_num(prediction.predicted_iou, nan=-np.inf).argmax(axis=1)
     return rated
 
 
-def _scores(readers: Sequence[_Reader], three: Any) -> list[dict[str, float]]:
+def _scores(
+    references: Sequence[Mask], kept: Sequence[Mask | None], three: Prediction
+) -> list[dict[str, float]]:
     scores = []
-    for reader, found, rated in zip(readers, three.masks, _highest_rated(three), strict=True):
-        of_masks = [dice(reader.reference, mask) for mask in found]
+    for number, rated in enumerate(_highest_rated(three)):
+        of_masks = [dice(references[number], mask) for mask in three.masks[number]]
         scores.append(
             {
-                "dice": dice(reader.reference, np.asarray(reader.prediction)),
+                "dice": dice(references[number], np.asarray(kept[number])),
                 "rated_dice": of_masks[rated],
                 "best_dice": max(of_masks),
             }

@@ -6,8 +6,8 @@ maximum. Here the phases are sequences or echoes of one scan, on one grid.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -15,15 +15,18 @@ from numpy.typing import NDArray
 
 from mskseg.case import Case
 from mskseg.errors import InputError
-from mskseg.evaluation.metrics import dice
+from mskseg.evaluation import dice, prompted_slices
+from mskseg.models import Segmenter
 from mskseg.models.automatic import grid_candidates
-from mskseg.prompts import boxes_from_mask
+from mskseg.prompts import OracleBox, boxes_from_mask
 from mskseg.volume import check_same_grid
 
 _LARGEST_PART = 0.25  # of a slice; a mask above is a background or a whole limb
 
 
-def score_phases(segmenter: Any, phases: Sequence[Case], *, slice_step: int = 1) -> pd.DataFrame:
+def score_phases(
+    segmenter: Segmenter, phases: Sequence[Case], *, slice_step: int = 1
+) -> pd.DataFrame:
     """Score each phase of one person, and the average and maximum of their probabilities.
 
     Parameters
@@ -37,7 +40,7 @@ def score_phases(segmenter: Any, phases: Sequence[Case], *, slice_step: int = 1)
     Returns
     -------
     pandas.DataFrame
-        A row for each slice, tissue and way: `dataset`, `subject`, `tissue`, `slice`, `phase` (a
+        A row for each slice, tissue and phase: `dataset`, `subject`, `tissue`, `slice`, `phase` (a
         sequence, "average" or "maximum"), `dice` with oracle boxes, and `agreement`, the mean
         overlap (Dice) of a phase's mask with those of the other phases, which needs no reference;
         NaN for average and maximum, and where no other mask could be compared.
@@ -48,37 +51,51 @@ def score_phases(segmenter: Any, phases: Sequence[Case], *, slice_step: int = 1)
         If there are fewer than two phases, they are not of one subject and grid, two have one
         name, or there is no reference.
     """
-    _check(phases)
+    _check_phases(phases)
     rows = []
-    for index in phases[0].labelled_slices()[::slice_step]:
-        slices = [case.slice(index) for case in phases]
-        label_map = np.asarray(slices[0].label_map)
-        for label in np.unique(label_map[label_map > 0]):
-            reference = label_map == label
-            boxes = boxes_from_mask(reference, spacing_mm=slices[0].spacing_mm)
-            if not len(boxes):
+    for prompted in prompted_slices(
+        phases[0], OracleBox(), slice_step=slice_step, labelled_only=True
+    ):
+        if not len(prompted.prompt):
+            continue
+        answers = {
+            phase.sequence: segmenter.predict(
+                segmenter.embed(phase.slice(prompted.case_slice.index).image), prompted.prompt
+            ).probabilities[:, 0]
+            for phase in phases
+        }
+        for label, prompt in prompted.prompts.items():
+            if not len(prompt):
                 continue
-            found = [_probability(segmenter, one.image, boxes) for one in slices]
-            ways = {case.sequence: each for case, each in zip(phases, found, strict=True)}
-            agreed = _with_others(ways)
-            ways |= {"average": np.mean(found, axis=0), "maximum": np.max(found, axis=0)}
+            # A tissue is the union of its pieces, so its probability is their maximum.
+            rows_of_label = prompted.rows(label)
+            maps = {name: answer[rows_of_label].max(axis=0) for name, answer in answers.items()}
+            agreement = _agreement_with_others(maps)
+            combined = {
+                "average": np.mean(list(maps.values()), axis=0),
+                "maximum": np.max(list(maps.values()), axis=0),
+            }
             rows += [
                 {
-                    "dataset": phases[0].dataset,
-                    "subject": phases[0].subject,
-                    "tissue": phases[0].tissue(int(label)),
-                    "slice": index,
-                    "phase": way,
-                    "dice": dice(reference, probability > 0.5),
-                    "agreement": agreed.get(way, float("nan")),
+                    "dataset": prompted.case.dataset,
+                    "subject": prompted.case.subject,
+                    "tissue": prompted.case.tissue(label),
+                    "slice": prompted.case_slice.index,
+                    "phase": name,
+                    "dice": dice(prompted.references[label], probability > 0.5),
+                    "agreement": agreement.get(name, float("nan")),
                 }
-                for way, probability in ways.items()
+                for name, probability in (maps | combined).items()
             ]
     return pd.DataFrame(rows)
 
 
 def phase_agreement(
-    segmenter: Any, phases: Sequence[Case], boxes_xyxy: NDArray[np.float64], *, index: int
+    segmenter: Segmenter,
+    phases: Sequence[Case],
+    boxes_xyxy: NDArray[np.float64] | None = None,
+    *,
+    index: int | None = None,
 ) -> pd.DataFrame:
     """Compare the masks of phases with each other, where no reference exists.
 
@@ -87,10 +104,11 @@ def phase_agreement(
     segmenter : Segmenter
     phases : sequence of Case
         Of one subject on one grid.
-    boxes_xyxy : (N, 4) float
-        The same boxes for all, such as a reader's.
-    index : int
-        Of the slice.
+    boxes_xyxy : (N, 4) float, optional
+        The same boxes for all, such as a reader's; by default those that the model itself proposes
+        on the first phase (`proposed_boxes`).
+    index : int, optional
+        Of the slice; by default the middle one.
 
     Returns
     -------
@@ -102,28 +120,27 @@ def phase_agreement(
     Raises
     ------
     InputError
-        As `score_phases`.
+        As `score_phases` and `proposed_boxes`.
     """
-    _check(phases)
+    _check_phases(phases)
+    first = phases[0]
+    at = first.image.n_slices(first.plane) // 2 if index is None else index
+    boxes = proposed_boxes(segmenter, first, index=at) if boxes_xyxy is None else boxes_xyxy
     masks = {
-        case.sequence: segmenter.predict(
-            segmenter.embed(case.slice(index).image), boxes_xyxy=boxes_xyxy
+        phase.sequence: segmenter.predict(
+            segmenter.embed(phase.slice(at).image), boxes_xyxy=boxes
         ).masks[:, 0]
-        for case in phases
+        for phase in phases
     }
-    return pd.DataFrame(
-        {
-            first: {
-                second: _mean([dice(a, b) for a, b in zip(m, n, strict=True)])
-                for second, n in masks.items()
-            }
-            for first, m in masks.items()
-        }
-    )
+    overlaps = {
+        (name, other): _mean([dice(a, b) for a, b in zip(masks[name], masks[other], strict=True)])
+        for name, other in itertools.product(masks, repeat=2)
+    }
+    return pd.Series(overlaps).unstack().loc[list(masks), list(masks)]
 
 
 def proposed_boxes(
-    segmenter: Any, case: Case, *, index: int, n_boxes: int = 6, points_per_side: int = 16
+    segmenter: Segmenter, case: Case, *, index: int, n_boxes: int = 6, points_per_side: int = 16
 ) -> NDArray[np.float64]:
     """Box what a model finds on a slice by itself, for a scan without a reference.
 
@@ -150,58 +167,27 @@ def proposed_boxes(
     InputError
         If the model did not learn points, or finds nothing.
     """
-    one = case.slice(index)
-    found = grid_candidates(segmenter, one.image, points_per_side=points_per_side)
-    fits = found.masks.mean(axis=(1, 2)) <= _LARGEST_PART
-    found = found.where(fits).without_duplicates()
-    found = found.where(np.argsort(-found.predicted_iou * found.stability, kind="stable"))
-    pieces = [boxes_from_mask(mask, spacing_mm=one.spacing_mm) for mask in found.masks]
-    largest = [boxes[_areas(boxes).argmax()] for boxes in pieces if len(boxes)][:n_boxes]
+    case_slice = case.slice(index)
+    candidates = grid_candidates(segmenter, case_slice.image, points_per_side=points_per_side)
+    small = candidates.masks.mean(axis=(1, 2)) <= _LARGEST_PART
+    candidates = candidates.where(small).without_duplicates()
+    best_first = np.argsort(-candidates.predicted_iou * candidates.stability, kind="stable")
+    largest = []
+    for mask in candidates.where(best_first).masks:
+        boxes = boxes_from_mask(mask, spacing_mm=case_slice.spacing_mm)
+        if len(boxes):
+            areas = np.prod(boxes[:, 2:] - boxes[:, :2], axis=1)
+            largest.append(boxes[areas.argmax()])
     if not largest:
         raise InputError(f"{segmenter.name} finds nothing to box on slice {index} of {case.name}")
-    return np.array(largest)
+    return np.array(largest[:n_boxes])
 
 
-def agreement_of_proposals(
-    segmenter: Any, phases: Sequence[Case], *, index: int | None = None, n_boxes: int = 6
-) -> pd.DataFrame:
-    """Compare phases on boxes that the model itself proposes on the first of them.
-
-    Parameters
-    ----------
-    segmenter, phases
-        As for `phase_agreement`.
-    index : int, optional
-        Of the slice; by default the middle one.
-    n_boxes : int
-        As for `proposed_boxes`.
-
-    Returns
-    -------
-    pandas.DataFrame
-        As `phase_agreement`.
-
-    Raises
-    ------
-    InputError
-        As `phase_agreement` and `proposed_boxes`.
-    """
-    _check(phases)
-    first = phases[0]
-    at = first.image.n_slices(first.plane) // 2 if index is None else index
-    boxes = proposed_boxes(segmenter, first, index=at, n_boxes=n_boxes)
-    return phase_agreement(segmenter, phases, boxes, index=at)
-
-
-def _areas(boxes_xyxy: NDArray[np.float64]) -> NDArray[np.float64]:
-    areas: NDArray[np.float64] = np.prod(boxes_xyxy[:, 2:] - boxes_xyxy[:, :2], axis=1)
-    return areas
-
-
-def _with_others(probabilities: dict[str, NDArray[np.float32]]) -> dict[str, float]:
-    masks = {name: probability > 0.5 for name, probability in probabilities.items()}
+def _agreement_with_others(maps: dict[str, NDArray[np.float32]]) -> dict[str, float]:
+    """Mean Dice of each probability map's mask with those of the other maps."""
+    masks = {name: probability > 0.5 for name, probability in maps.items()}
     return {
-        name: _mean([dice(mask, other) for k, other in masks.items() if k != name])
+        name: _mean([dice(mask, other) for key, other in masks.items() if key != name])
         for name, mask in masks.items()
     }
 
@@ -211,16 +197,9 @@ def _mean(scores: Sequence[float]) -> float:
     return float(np.mean(counted)) if counted else float("nan")
 
 
-def _probability(segmenter: Any, image: NDArray[np.uint8], boxes: Any) -> NDArray[np.float32]:
-    """Probability (H, W) of a tissue: the maximum over its pieces."""
-    prediction = segmenter.predict(segmenter.embed(image), boxes_xyxy=boxes)
-    highest: NDArray[np.float32] = prediction.probabilities[:, 0].max(axis=0)
-    return highest
-
-
-def _check(phases: Sequence[Case]) -> None:
+def _check_phases(phases: Sequence[Case]) -> None:
     if len(phases) < 2:
-        raise InputError(f"{len(phases)} phase came, expected two or more images of one person")
+        raise InputError(f"expected two phases of one person or more, got {len(phases)}")
     names = [case.sequence for case in phases]
     if len(set(names)) < len(names):
         raise InputError(f"phases are told apart by their sequence, got {', '.join(names)}")
@@ -228,7 +207,7 @@ def _check(phases: Sequence[Case]) -> None:
     for other in phases[1:]:
         if other.subject != first.subject:
             raise InputError(
-                f"{other.name} and {first.name} are not phases of one scan; give images of one "
-                "subject"
+                f"expected phases of one subject, got {first.name} and {other.name}; pass images "
+                "of one scan"
             )
         check_same_grid(first.image, other.image, what=(first.sequence, other.sequence))

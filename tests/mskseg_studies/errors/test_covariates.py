@@ -64,7 +64,9 @@ def test_distance_to_the_end_counts_slices_whatever_the_number_of_models():
 def test_pairs_that_were_not_scored_are_left_out():
     scores, properties = tables()
     scores.loc[0, "status"] = "too_small"
-    assert len(with_covariates(scores, properties)) == len(scores) - 1
+    joined = with_covariates(scores, properties)
+    assert joined.index.tolist() == scores.index[1:].tolist()
+    assert joined["slice"].equals(scores["slice"][1:])
 
 
 def test_a_pair_without_properties_is_named():

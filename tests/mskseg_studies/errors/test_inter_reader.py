@@ -112,9 +112,13 @@ def test_the_same_seed_gives_the_same_readers_whatever_else_is_read():
     assert reader_ceiling([case], seed=1)["dice"].tolist() != every["dice"].tolist()
 
 
-def test_nothing_to_read_is_refused():
-    with pytest.raises(InputError, match="nothing to read again"):
+def test_nothing_to_read_is_refused(draw_case):
+    with pytest.raises(InputError, match="expected one case or more"):
         reader_ceiling([])
+    speck = np.zeros((1, 40, 60))
+    speck[0, 4, 4] = 1
+    with pytest.raises(InputError, match="no slice shows a tissue large enough to read again"):
+        reader_ceiling([draw_case(speck)])
 
 
 def test_specks_are_not_read_again_even_if_they_are_many(draw_case):

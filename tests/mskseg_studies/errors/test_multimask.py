@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
-import pandas as pd
 import pytest
 
 from mskseg.case import Case
 from mskseg.errors import InputError
-from mskseg.evaluation.scoring import score_cases
-from mskseg.prompts.plans import OracleBox
 from mskseg.volume import LabelMap, Volume
 from mskseg_studies.errors.multimask import most_lost, score_three_masks, summarise_choice
-from mskseg_studies.errors.recall import predictions_of
 
 
 def make_case(*, pieces: int = 1, subject: str = "a") -> Case:
@@ -63,22 +59,7 @@ def test_the_click_that_lost_most_comes_back_with_its_masks(three_answers):
     assert got.titles == ("rated 0.50, Dice 1.00", "rated 0.90, Dice 0.67", "rated 0.10, Dice 0.00")
     assert got.masks.shape == (3, 40, 40)
     assert tuple(got.point) == tuple(picks.iloc[-2][["x", "y"]])
+    with pytest.raises(InputError, match=r"'subject': 'b'.* is not among the cases"):
+        most_lost(picks, three_answers, cases[:1])
     with pytest.raises(InputError, match="no click"):
         most_lost(picks[picks["prompt"] == "box"], three_answers, cases)
-
-
-def test_rows_of_a_table_come_back_as_the_masks_behind_them(filling):
-    case = make_case()
-    table = score_cases(filling, case, prompts=OracleBox(), progress=False)
-    rows = table.iloc[::-1]
-    found = predictions_of(rows, filling, [case], plan=OracleBox())
-    assert [each.case_slice.index for each in found] == rows["slice"].tolist()
-    areas = [float(each.prediction.sum()) for each in found]
-    assert areas == rows["predicted_area_mm2"].tolist()
-
-
-def test_a_scan_that_was_not_given_is_named(filling):
-    named = {"dataset": "d", "subject": "x", "sequence": "q", "site": "", "side": "", "visit": ""}
-    rows = pd.DataFrame([{**named, "slice": 0}])
-    with pytest.raises(InputError, match="d/x/q is not among the cases"):
-        predictions_of(rows.assign(label=1), filling, [make_case()], plan=OracleBox())

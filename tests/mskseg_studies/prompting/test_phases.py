@@ -11,13 +11,8 @@ import pytest
 from mskseg.errors import InputError
 from mskseg.volume import Volume
 from mskseg_studies.prompting import phases
-from mskseg_studies.prompting.echoes import read_echoes
-from mskseg_studies.prompting.phases import (
-    agreement_of_proposals,
-    phase_agreement,
-    proposed_boxes,
-    score_phases,
-)
+from mskseg_studies.prompting.phases import phase_agreement, proposed_boxes, score_phases
+from mskseg_studies.prompting.scans import read_echoes
 
 ROWS, COLUMNS = 24, 30
 
@@ -33,7 +28,8 @@ class LeftPart:
     def embed(self, image):
         return image
 
-    def predict(self, embedding, *, boxes_xyxy):
+    def predict(self, embedding, prompt=None, *, boxes_xyxy=None):
+        boxes_xyxy = boxes_xyxy if prompt is None else prompt.boxes_xyxy
         bright = embedding.mean() > 128
         probabilities = np.zeros((len(boxes_xyxy), 1, *embedding.shape), np.float32)
         for k, (x0, y0, x1, y1) in enumerate(np.asarray(boxes_xyxy).astype(int)):
@@ -130,28 +126,28 @@ def test_proposals_are_boxes_of_the_best_masks_without_specks_and_background(
 def test_proposals_are_made_on_the_first_phase_in_the_middle(monkeypatch, bright_and_dark):
     asked = []
 
-    def proposed(_, case, *, index, n_boxes):
-        asked.append((case.sequence, index, n_boxes))
+    def proposed(_, case, *, index):
+        asked.append((case.sequence, index))
         return np.array([[10.0, 6, 20, 16]])
 
     monkeypatch.setattr(phases, "proposed_boxes", proposed)
     segmenter = _by_name(bright_and_dark)
-    table = agreement_of_proposals(segmenter, bright_and_dark)
+    table = phase_agreement(segmenter, bright_and_dark)
     assert table.loc["bright", "dark"] == pytest.approx(2 / 3)
-    agreement_of_proposals(segmenter, bright_and_dark, index=0, n_boxes=2)
-    assert asked == [("bright", 1, 6), ("bright", 0, 2)]
+    phase_agreement(segmenter, bright_and_dark, index=0)
+    assert asked == [("bright", 1), ("bright", 0)]
 
 
 def test_a_single_phase_is_none(bright_and_dark):
-    with pytest.raises(InputError, match="1 phase came, expected two or more"):
+    with pytest.raises(InputError, match="expected two phases of one person or more, got 1"):
         score_phases(LeftPart(), bright_and_dark[:1])
-    with pytest.raises(InputError, match="0 phase came"):
+    with pytest.raises(InputError, match="got 0"):
         phase_agreement(LeftPart(), [], np.zeros((0, 4)), index=0)
 
 
 def test_phases_are_of_one_person_on_one_grid_with_names_of_their_own(bright_and_dark):
     first, second = bright_and_dark
-    with pytest.raises(InputError, match="not phases of one scan"):
+    with pytest.raises(InputError, match="expected phases of one subject"):
         score_phases(LeftPart(), [first, replace(second, subject="s2")])
     with pytest.raises(InputError, match="told apart by their sequence, got bright, bright"):
         score_phases(LeftPart(), [first, replace(second, sequence="bright")])

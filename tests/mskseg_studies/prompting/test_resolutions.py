@@ -126,7 +126,7 @@ def test_an_image_cannot_be_shrunk_to_more_than_it_has(rectangle):
 def test_nothing_to_ask_for_is_said(draw_case):
     labels = np.zeros((1, 20, 20))
     labels[0, 3:5, 3:5] = 1
-    with pytest.raises(InputError, match="no tissue to ask for"):
+    with pytest.raises(InputError, match="no tissue gets a prompt"):
         shrunk(draw_case(labels), [20])
 
 

@@ -35,18 +35,18 @@ class Costs:
 
     def __post_init__(self) -> None:
         if not all(cost > 0 for cost in (self.click_s, self.box_s, self.draw_mm_per_s)):
-            raise InputError(f"a cost of 0 or less came: {self}; give seconds and mm per second")
+            raise InputError(f"expected costs above 0, in seconds and mm per second, got {self}")
         if self.patience_clicks < 1:
             raise InputError(f"patience_clicks is {self.patience_clicks}, expected 1 or more")
 
 
 def clicks_to_reach(curves: pd.DataFrame, *, dice: float) -> pd.DataFrame:
-    """For each object, how many corrective clicks it takes to reach a Dice.
+    """Count for each object the corrective clicks that it takes to reach a Dice.
 
     Parameters
     ----------
     curves : pandas.DataFrame
-        From `mskseg_studies.prompting.clicks.click_curves`, scored after every click.
+        From `click_curves`, scored after every click.
     dice : float
         Above 0, at most 1.
 
@@ -60,20 +60,22 @@ def clicks_to_reach(curves: pd.DataFrame, *, dice: float) -> pd.DataFrame:
     Raises
     ------
     InputError
-        If the goal is no Dice, or the table has no corrective clicks.
+        If the goal is not a Dice, or the table has no corrective clicks.
     """
     if not 0 < dice <= 1:
-        raise InputError(f"a goal of {dice} came, expected a Dice above 0 and at most 1")
+        raise InputError(f"expected a Dice above 0 and at most 1 as the goal, got {dice}")
     corrective = curves[curves["strategy"] == "corrective"]
     if corrective.empty:
         raise InputError("the curves hold no corrective clicks; score that strategy")
     reached = corrective[corrective["dice"] >= dice].groupby(_OBJECT, sort=False)["n_points"].min()
     boxed = curves[curves["strategy"] == "box"].set_index(_OBJECT)["dice"] >= dice
     tried = corrective.groupby(_OBJECT, sort=False)["n_points"].max()
-    objects = tried.rename("clicks_tried").to_frame()
-    objects.insert(0, "clicks", reached.reindex(tried.index).astype(float))
-    objects["box_suffices"] = boxed.reindex(tried.index, fill_value=False)
-    return objects.reset_index()
+    columns = {
+        "clicks": reached.reindex(tried.index).astype(float),
+        "clicks_tried": tried,
+        "box_suffices": boxed.reindex(tried.index, fill_value=False),
+    }
+    return pd.DataFrame(columns).reset_index()
 
 
 def time_saved(
@@ -120,24 +122,14 @@ def time_saved(
     return table.reset_index()
 
 
-def share_reached(curves: pd.DataFrame, *, goals: Sequence[float]) -> pd.DataFrame:
-    """Share of objects that corrective clicks, and the boxes alone, bring to each Dice.
+def share_reached(reached: pd.DataFrame) -> dict[str, float]:
+    """Share of objects of `clicks_to_reach` that come to their Dice.
 
-    Returns
-    -------
-    pandas.DataFrame
-        A row for each goal: `goal`, `by_clicks`, `by_box` and `by_either`.
+    Gives `by_clicks` (corrective ones, however many), `by_box` (the boxes alone) and `by_either`.
     """
-    rows = []
-    for goal in goals:
-        found = clicks_to_reach(curves, dice=goal)
-        clicked, boxed = found["clicks"].notna(), found["box_suffices"]
-        rows.append(
-            {
-                "goal": goal,
-                "by_clicks": clicked.mean(),
-                "by_box": boxed.mean(),
-                "by_either": (clicked | boxed).mean(),
-            }
-        )
-    return pd.DataFrame(rows)
+    clicked, boxed = reached["clicks"].notna(), reached["box_suffices"]
+    return {
+        "by_clicks": clicked.mean(),
+        "by_box": boxed.mean(),
+        "by_either": (clicked | boxed).mean(),
+    }

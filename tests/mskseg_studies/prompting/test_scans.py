@@ -6,15 +6,23 @@ import numpy as np
 import pytest
 
 from mskseg.errors import InputError
-from mskseg_studies.prompting.echoes import make_echoes, read_echoes
+from mskseg_studies.prompting.scans import make_echoes, make_fine_knees, read_echoes
 
 
 @pytest.mark.slow
 def test_echoes_of_a_phantom_fade_and_share_their_reference():
-    first, last = make_echoes(1, (10, 80))
+    first, last = make_echoes((10, 80))
     assert (first.sequence, last.sequence) == ("mese_te10", "mese_te80")
     assert np.array_equal(first.reference.array, last.reference.array)
     assert first.image.array.mean() > last.image.array.mean()
+
+
+@pytest.mark.slow
+def test_fine_knees_keep_their_field_of_view():
+    (fine,), (coarse,) = make_fine_knees(1, size_px=64), make_fine_knees(1, size_px=32)
+    assert fine.image.shape != coarse.image.shape
+    assert max(fine.slice(4).image.shape) == 64
+    assert fine.slice(4).spacing_mm == pytest.approx(np.divide(coarse.slice(4).spacing_mm, 2))
 
 
 def test_a_folder_without_a_series_is_said(tmp_path):

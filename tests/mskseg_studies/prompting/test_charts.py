@@ -2,27 +2,17 @@
 
 from __future__ import annotations
 
-import matplotlib as mpl
 import numpy as np
 import pandas as pd
 import pytest
-from matplotlib import pyplot as plt
 
 from mskseg.errors import InputError
 from mskseg_studies import prompting
 
 
-@pytest.fixture(autouse=True)
-def headless():
-    with mpl.rc_context():
-        plt.switch_backend("Agg")
-        yield
-        plt.close("all")
-
-
 def test_bars_are_ranked_and_numbered_to_three_decimals():
     means = pd.DataFrame({"phase": ["water", "fat", "average"], "dice": [0.8694, 0.8741, 0.8712]})
-    ax = prompting.ranked_bars(means, name="phase", title="t")
+    ax = prompting.phase_bars(means, title="t")
     ax.figure.canvas.draw()
     assert [label.get_text() for label in ax.get_yticklabels()] == ["water", "average", "fat"]
     assert [text.get_text() for text in ax.texts] == ["0.869", "0.871", "0.874"]
@@ -30,7 +20,7 @@ def test_bars_are_ranked_and_numbered_to_three_decimals():
 
 
 def test_numbers_of_bars_stay_inside_the_axes():
-    ax = prompting.ranked_bars(pd.DataFrame({"phase": ["a"], "dice": [1.0]}), name="phase")
+    ax = prompting.phase_bars(pd.DataFrame({"phase": ["a"], "dice": [1.0]}))
     ax.figure.canvas.draw()
     assert ax.texts[0].get_window_extent().x1 <= ax.get_window_extent().x1
 
@@ -63,20 +53,11 @@ def test_seconds_of_three_ways_with_the_dearest_on_top():
     assert ax.get_xlim()[0] == 0
 
 
-def test_charts_can_be_drawn_into_given_axes():
-    figure, axes = plt.subplots(1, 2)
-    seconds = {"tissue": ["a"], "drawing_s": [1.0], "clicking_s": [1.0], "boxing_s": [1.0]}
-    means = pd.DataFrame({"way": ["coarse", "frame"], "dice": [0.5, 0.6]})
-    assert prompting.ranked_bars(means, name="way", ax=axes[0]) is axes[0]
-    assert prompting.seconds_chart(pd.DataFrame(seconds), ax=axes[1]) is axes[1]
-    assert len(figure.axes) == 2
-
-
 @pytest.mark.parametrize(
     "draw",
     [
-        lambda table: prompting.ranked_bars(table, name="other"),
-        lambda table: prompting.ranked_bars(table.iloc[:0], name="way"),
+        lambda table: prompting.phase_bars(table),
+        lambda table: prompting.phase_bars(table.iloc[:0].assign(phase="water")),
         lambda table: prompting.seconds_chart(table),
     ],
 )

@@ -7,7 +7,12 @@ import pandas as pd
 import pytest
 
 from mskseg.errors import InputError
-from mskseg_studies.prompting.effort import Costs, clicks_to_reach, share_reached, time_saved
+from mskseg_studies.prompting.annotation_time import (
+    Costs,
+    clicks_to_reach,
+    share_reached,
+    time_saved,
+)
 
 
 def curve(tissue, dice_by_click, *, box, outline_mm=80.0, n_boxes=1, case="d/s1/t1"):
@@ -84,16 +89,17 @@ def test_the_mean_over_everything_weighs_objects_alike(curves):
 
 
 def test_shares_by_clicks_by_box_and_by_either(curves):
-    shares = share_reached(curves, goals=(0.85, 0.99)).set_index("goal")
-    assert shares.loc[0.85].tolist() == pytest.approx([1 / 3, 1 / 3, 2 / 3])
-    assert shares.loc[0.99].tolist() == [0, 0, 0]
+    shares = share_reached(clicks_to_reach(curves, dice=0.85))
+    assert list(shares.values()) == pytest.approx([1 / 3, 1 / 3, 2 / 3])
+    nobody = share_reached(clicks_to_reach(curves, dice=0.99))
+    assert list(nobody.values()) == [0, 0, 0]
 
 
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
-        ({"click_s": 0.0}, "a cost of 0 or less"),
-        ({"draw_mm_per_s": float("nan")}, "a cost of 0 or less"),
+        ({"click_s": 0.0}, "expected costs above 0"),
+        ({"draw_mm_per_s": float("nan")}, "expected costs above 0"),
         ({"patience_clicks": 0}, "patience_clicks is 0, expected 1 or more"),
     ],
 )
@@ -104,7 +110,7 @@ def test_costs_that_make_no_sense_are_refused(wrong, message):
 
 @pytest.mark.parametrize("goal", [0.0, 1.5, 85])
 def test_a_goal_is_a_dice(curves, goal):
-    with pytest.raises(InputError, match="expected a Dice above 0 and at most 1"):
+    with pytest.raises(InputError, match="expected a Dice above 0 and at most 1 as the goal"):
         clicks_to_reach(curves, dice=goal)
 
 

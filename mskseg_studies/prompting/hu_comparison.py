@@ -1,0 +1,125 @@
+"""Our sweeps beside those of Hu 2023, by the direction of each step."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+
+from mskseg_studies.published import reported
+
+NOT_TESTABLE = "not testable here"
+PUBLISHED_FRAME_PX = 1024
+"""Side of the frame of the published models; the study's pixels are fractions of it."""
+
+_MODELS = {"ViT-B": "sam_vit_b", "ViT-L": "sam_vit_l", "ViT-H": "sam_vit_h"}
+_NEAR = 0.15  # of a size: 64 px, a whole number of cells, may stand for 56
+_LEVEL = 0.01  # a change of Dice below this counts as none
+_MEASURED = ["sweep", "reading", "setting", "measured_at", "ours"]
+
+
+def beside_hu(
+    *,
+    clicks: pd.DataFrame | None = None,
+    resolutions: pd.DataFrame | None = None,
+    models: Mapping[str, float] | None = None,
+    frame_px: int = PUBLISHED_FRAME_PX,
+) -> pd.DataFrame:
+    """Lay our numbers beside the study's and say for each step whether both move alike.
+
+    Single cases of another organ can be compared by direction only: from one setting to the next,
+    does Dice rise or fall?
+
+    Parameters
+    ----------
+    clicks : pandas.DataFrame, optional
+        `nested_mean` of `click_curves` by `strategy` and `n_points`, with `best_dice`: the study
+        takes a superior mask too. Only the correcting reader counts.
+    resolutions : pandas.DataFrame, optional
+        `nested_mean` of `score_resolutions` by `reading` and `size_px`.
+    models : mapping of str to float, optional
+        Dice by name in the manifest. Those that the study does not name, such as the miniatures,
+        are left out.
+    frame_px : int
+        Side of the frame that the model was trained with. The study's 512 px, half of the published
+        frame, is compared with half of this one, or with the nearest size within 15 %.
+
+    Returns
+    -------
+    pandas.DataFrame
+        `sweep`, `reading` (several may answer one sweep), `setting`, `fixed` (in the study),
+        `study`, `measured_at`, `ours`, and for each step from the setting above `study_step` and
+        `our_step` ("rises", "falls", "level") and `agrees`: "yes", "no", or `NOT_TESTABLE` where
+        there is nothing of ours. The first setting has no step: all three are "".
+    """
+    study = reported("hu_2023")
+    rows = [] if clicks is None else _of_clicks(clicks)
+    if resolutions is not None:
+        settings = study.loc[study["sweep"] == "resolution", "setting"]
+        rows += _of_resolutions(resolutions, [int(px) for px in settings], frame_px=frame_px)
+    if models is not None:
+        rows += [
+            ("model", "", setting, name, models[name])
+            for setting, name in _MODELS.items()
+            if name in models
+        ]
+    measured = pd.DataFrame(rows, columns=_MEASURED)
+    parts = []
+    for sweep, reported_rows in study.groupby("sweep", sort=False):
+        of_sweep = measured[measured["sweep"] == sweep]
+        for reading in of_sweep["reading"].unique() if len(of_sweep) else [""]:
+            ours = of_sweep.loc[of_sweep["reading"] == reading, ["setting", "measured_at", "ours"]]
+            both = reported_rows.merge(ours, on="setting", how="left").assign(reading=reading)
+            parts.append(_with_steps(both.rename(columns={"dice": "study"})))
+    columns = ["sweep", "reading", "setting", "fixed", "study", "measured_at", "ours"]
+    table = pd.concat(parts, ignore_index=True)
+    table["measured_at"] = table["measured_at"].fillna(NOT_TESTABLE)
+    return table[[*columns, "study_step", "our_step", "agrees"]]
+
+
+_Row = tuple[str, str, str, str, float]
+
+
+def _of_clicks(means: pd.DataFrame) -> list[_Row]:
+    corrective = means[means["strategy"] == "corrective"]
+    return [
+        (
+            "points",
+            "corrective clicks, best of three",
+            str(n_points),
+            f"{n_points} click" if n_points == 1 else f"{n_points} clicks",
+            best_dice,
+        )
+        for n_points, best_dice in zip(corrective["n_points"], corrective["best_dice"], strict=True)
+    ]
+
+
+def _of_resolutions(means: pd.DataFrame, settings_px: list[int], *, frame_px: int) -> list[_Row]:
+    rows = []
+    for reading, sizes in means.groupby("reading", sort=False):
+        for setting_px in settings_px:
+            wanted_px = setting_px / PUBLISHED_FRAME_PX * frame_px
+            distance = (sizes["size_px"] - wanted_px).abs()
+            if distance.min() <= _NEAR * wanted_px:
+                nearest = sizes.loc[distance.idxmin()]
+                measured_at = f"{nearest['size_px']:.0f} px"
+                rows.append(
+                    ("resolution", str(reading), str(setting_px), measured_at, nearest["dice"])
+                )
+    return rows
+
+
+def _with_steps(both: pd.DataFrame) -> pd.DataFrame:
+    for column, name in (("study", "study_step"), ("ours", "our_step")):
+        both[name] = [_step(change) for change in both[column].astype(float).diff()]
+    alike = np.where(both["study_step"] == both["our_step"], "yes", "no")
+    agrees = np.where(both["our_step"] == "", NOT_TESTABLE, alike)
+    agrees[0] = ""  # no step leads to the first setting
+    return both.assign(agrees=agrees, ours=both["ours"].astype(float))
+
+
+def _step(change: float) -> str:
+    if np.isnan(change):
+        return ""
+    return "level" if abs(change) < _LEVEL else "rises" if change > 0 else "falls"

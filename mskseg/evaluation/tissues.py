@@ -16,6 +16,7 @@ from scipy import ndimage
 
 from mskseg.case import Case, CaseSlice
 from mskseg.errors import InputError
+from mskseg.evaluation.averaging import nested_mean
 from mskseg.evaluation.metrics import dice
 from mskseg.evaluation.scoring import described_scan
 from mskseg.prompts import boxes_from_mask, fill_boxes
@@ -209,7 +210,7 @@ def tissue_properties(cases: Iterable[Case], *, slice_step: int = 1) -> pd.DataF
 
 
 def tissue_means(table: pd.DataFrame, *, by: Sequence[str] = ("dataset", "tissue")) -> pd.DataFrame:
-    """Average `tissue_properties`: over the slices of a subject, then over subjects.
+    """Average `tissue_properties` by `nested_mean`; what is infinite is left out.
 
     Parameters
     ----------
@@ -230,19 +231,19 @@ def tissue_means(table: pd.DataFrame, *, by: Sequence[str] = ("dataset", "tissue
         If a column is missing.
     """
     keys = list(by)
-    missing = sorted({*keys, *_VALUES, "shape", "subject", "slice"} - set(table.columns))
+    missing = sorted(
+        {*keys, *_VALUES, "shape", "dataset", "subject", "tissue"} - set(table.columns)
+    )
     if missing:
         raise InputError(
             f"the table lacks the column {missing[0]!r}; average one of `tissue_properties`"
         )
     finite = table.replace([np.inf, -np.inf], np.nan)
-    per_subject = finite.groupby([*keys, "subject"], sort=False)[list(_VALUES)].mean()
-    means = per_subject.groupby(keys, sort=False).mean()
-    grouped = table.groupby(keys, sort=False)
-    means["shape"] = grouped["shape"].agg(lambda shapes: shapes.mode().iloc[0])
-    means["n_slices"] = grouped.size()
-    means["n_subjects"] = grouped["subject"].nunique()
-    return means.reset_index()
+    means = nested_mean(finite, by=keys, values=_VALUES).set_index(keys)
+    shapes = table.groupby(keys, sort=False, dropna=False)["shape"]
+    means["shape"] = shapes.agg(lambda shape: shape.mode().iloc[0])
+    means = means.rename(columns={"n_objects": "n_slices"})
+    return means[[*_VALUES, "shape", "n_slices", "n_subjects"]].reset_index()
 
 
 def _slice_rows(one: CaseSlice) -> Iterator[dict[str, Any]]:

@@ -1,6 +1,10 @@
-"""The errors a user can cause, each one line: what came, what was expected, what to do."""
+"""The errors a user can cause, each one line: what was expected, what was got, what to do."""
 
 from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 
 class MsksegError(Exception):
@@ -16,3 +20,12 @@ class OutputError(MsksegError, OSError):
 
     def __str__(self) -> str:
         return str(self.args[0]) if self.args else ""
+
+
+@contextmanager
+def naming(path: str | os.PathLike[str]) -> Iterator[None]:
+    """Put the path in front of the message of an InputError that the block raises."""
+    try:
+        yield
+    except InputError as error:
+        raise InputError(f"{os.fspath(path)}: {error}") from error.__cause__

@@ -15,7 +15,7 @@ from mskseg.datasets.cache import cache_dir
 from mskseg.datasets.fetching import fetch
 from mskseg.datasets.manifest import load_manifest
 from mskseg.errors import InputError
-from mskseg.io.readers import load_image, load_label_map, save_nifti
+from mskseg.io import load_image, load_label_map, save_nifti
 from mskseg.splits import Part, Split
 from mskseg.volume import LabelMap, Volume
 from mskseg_phantom.anatomies import find_anatomy

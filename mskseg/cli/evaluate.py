@@ -102,7 +102,7 @@ def describe(segmenter: Segmenter) -> str:
 def load_case(arguments: argparse.Namespace) -> Case:
     """Read the image, its reference and the names of its labels."""
     from mskseg.case import Case
-    from mskseg.io.readers import load_image, load_label_map
+    from mskseg.io import load_image, load_label_map
 
     return Case(
         subject=arguments.image.name,

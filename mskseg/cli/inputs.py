@@ -87,7 +87,7 @@ def check_model_is_here(name: str) -> None:
 
 def read_label_names(arguments: argparse.Namespace) -> dict[int, str]:
     """Read ``--label-names``; empty if none was given."""
-    from mskseg.io.readers import load_label_names
+    from mskseg.io import load_label_names
 
     return load_label_names(arguments.label_names) if arguments.label_names else {}
 

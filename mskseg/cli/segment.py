@@ -46,7 +46,7 @@ def add_to(commands: Any) -> None:
 def segment_image(arguments: argparse.Namespace) -> int:
     """Check the output, the prompts and the image, in this order; then segment and write."""
     from mskseg.case import Case
-    from mskseg.io.readers import load_image, save_nifti
+    from mskseg.io import load_image, save_nifti
     from mskseg.prompts.files import read_prompts
 
     output = check_writable(arguments.output, suffixes=(".nii.gz", ".nii"))

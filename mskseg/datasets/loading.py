@@ -12,9 +12,8 @@ from mskseg.datasets.layouts import read_folder
 from mskseg.datasets.manifest import DatasetEntry, load_manifest
 from mskseg.datasets.providers import provider_of, subjects_of
 from mskseg.datasets.scans import LazyCaseSet, check_labels
-from mskseg.errors import InputError
-from mskseg.io.located import errors_name
-from mskseg.io.readers import load_image, load_label_map
+from mskseg.errors import InputError, naming
+from mskseg.io import load_image, load_label_map
 from mskseg.splits import SHARES, Part, Split, stored_split
 from mskseg.volume import LabelMap, Volume
 
@@ -249,7 +248,7 @@ def _single_subject(
     images = {kind: load_image(paths[by_sequence[kind]]) for kind in kinds}
     reference = load_label_map(paths["reference"]) if "reference" in paths else None
     if reference is not None:
-        with errors_name(paths["reference"]):
+        with naming(paths["reference"]):
             check_labels(reference, entry.labels, dataset=name)
     return [
         _case(name, entry, image, reference, sequence=sequence)

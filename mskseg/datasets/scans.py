@@ -9,10 +9,9 @@ from pathlib import Path
 from typing import Any, cast
 
 from mskseg.case import Case, CaseDescription, CaseSet
-from mskseg.errors import InputError
+from mskseg.errors import InputError, naming
+from mskseg.io import load_image, load_label_map
 from mskseg.io.dicom import list_echoes
-from mskseg.io.located import errors_name
-from mskseg.io.readers import load_image, load_label_map
 from mskseg.volume import LabelMap, Volume
 
 Reader = Callable[["ScanFiles"], tuple[Volume, LabelMap | None]]
@@ -52,7 +51,7 @@ class ScanFiles(CaseDescription):
         """
         image, reference = self.read(self)
         if reference is not None:
-            with errors_name(cast(Path, self.reference)):
+            with naming(cast(Path, self.reference)):
                 check_labels(reference, self.tissues, dataset=self.dataset)
         return Case(image=image, reference=reference, **_described(self))
 

@@ -16,8 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from mskseg.errors import InputError
-from mskseg.io.located import errors_name
+from mskseg.errors import InputError, naming
 from mskseg.volume import Array, Volume
 
 LPS_TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
@@ -61,7 +60,7 @@ def list_echoes(folder: str | os.PathLike[str]) -> list[float]:
     InputError
         If the folder does not hold images of exactly one series.
     """
-    with errors_name(folder):
+    with naming(folder):
         echoes = _by_echo(_read_headers(Path(folder)))
     return [echo for echo in echoes if echo is not None]
 
@@ -80,7 +79,7 @@ def load_echoes(folder: str | os.PathLike[str]) -> dict[float, Volume]:
         If the folder does not hold images of exactly one series, they name no echo time, or an
         echo misses slices.
     """
-    with errors_name(folder):
+    with naming(folder):
         echoes = _by_echo(_read_headers(Path(folder)))
         if None in echoes:
             raise InputError("the series names no echo time; read it with load_image")

@@ -10,8 +10,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from mskseg.errors import InputError
-from mskseg.io.located import errors_name
+from mskseg.errors import InputError, naming
 
 _COMMENTS = ("#", "//")
 # ITK-SNAP: index, red, green, blue, alpha, visible, mesh, "name"
@@ -47,7 +46,7 @@ def load_label_names(path: str | os.PathLike[str]) -> dict[int, str]:
         raise InputError(f"{source}: no such file; check the path") from error
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"{source}: cannot be read as text; give a file of names") from error
-    with errors_name(source):
+    with naming(source):
         names = _by_label(_pairs(text, suffix=source.suffix.lower()))
         if not names:
             raise InputError("names no label; give one `value name` per line")

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from mskseg.case import Case
-from mskseg.io.readers import load_echoes
+from mskseg.io import load_echoes
 from mskseg_phantom import SPLIT, make_phantom, scan_phantom
 
 

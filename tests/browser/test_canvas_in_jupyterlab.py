@@ -29,7 +29,7 @@ from scipy import ndimage
 import mskseg
 from mskseg.case import Case
 from mskseg.display.canvas import Session
-from mskseg.io.readers import load_image, load_label_map
+from mskseg.io import load_image, load_label_map
 
 OUTPUT = Path(__file__).parents[2] / "output" / "browser"
 TOKEN = "token-of-the-test"
@@ -42,7 +42,7 @@ SMALL = ((-24.0, -36.0), 8.0)  # only on the upper slices
 NOTEBOOK = """
 import mskseg
 from mskseg.case import Case
-from mskseg.io.readers import load_image, load_label_map
+from mskseg.io import load_image, load_label_map
 from mskseg.display.canvas import PromptExplorer
 
 class Failing:

@@ -68,7 +68,7 @@ def test_the_shipped_weights_beat_the_filled_box_on_a_real_vertebral_body(real_d
     from mskseg.case import Case
     from mskseg.evaluation.averaging import summarise
     from mskseg.evaluation.scoring import score_cases
-    from mskseg.io.readers import load_image, load_label_map
+    from mskseg.io import load_image, load_label_map
     from mskseg.models.checkpoints import load_segmenter
     from mskseg.prompts.plans import OracleBox
 

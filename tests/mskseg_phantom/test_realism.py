@@ -8,7 +8,7 @@ import pytest
 from scipy import ndimage
 
 from mskseg.errors import InputError
-from mskseg.io.readers import load_image, load_label_map
+from mskseg.io import load_image, load_label_map
 from mskseg_phantom.acquisition import SITES, scan
 from mskseg_phantom.anatomies.thigh import CORTEX_LABEL, MARROW_LABEL, N_MUSCLES, sample_subject
 from mskseg_phantom.anatomies.thigh_body import EXTENT_MM, ThighBody

@@ -14,7 +14,7 @@ from mskseg.case import CaseDescription
 from mskseg.datasets.layouts.base import BaseLayout, InsidePath, check_complete, natural
 from mskseg.datasets.scans import ScanFiles, scan_files
 from mskseg.errors import InputError
-from mskseg.io.readers import load_image, load_label_map
+from mskseg.io import load_image, load_label_map
 from mskseg.volume import LabelMap, Volume
 
 _ENDING = ".segmentation_masks.mhd"

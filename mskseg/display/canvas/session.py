@@ -19,7 +19,7 @@ from numpy.typing import ArrayLike, NDArray
 from mskseg.case import Case, CaseSlice
 from mskseg.errors import InputError
 from mskseg.evaluation.metrics import dice
-from mskseg.io.readers import save_nifti
+from mskseg.io import save_nifti
 from mskseg.models.segmenter import Segmenter
 from mskseg.prompts.files import PromptFile, SlicePrompt, read_prompts, write_prompts
 from mskseg.prompts.prompt import Prompt

@@ -18,7 +18,7 @@ from mskseg.case import Case
 from mskseg.errors import InputError
 from mskseg.evaluation.loop import check_has_reference
 from mskseg.files import written_atomically
-from mskseg.io.readers import load_label_map, save_nifti
+from mskseg.io import load_label_map, save_nifti
 from mskseg.prompts import boxes_from_mask, fill_boxes
 from mskseg.splits import check_nobody_twice
 from mskseg.volume import LabelMap, check_same_grid

@@ -141,7 +141,7 @@ def test_the_written_mask_lies_where_the_box_was(orientation, tilt, tmp_path):
     """A segmenter that paints its box: the world position of the paint is that of the block."""
     from mskseg.case import Case
     from mskseg.cli.segment import segment_case
-    from mskseg.io.readers import load_label_map, save_nifti
+    from mskseg.io import load_label_map, save_nifti
     from mskseg.prompts import boxes_from_mask, fill_boxes
     from mskseg.prompts.files import read_prompts
     from mskseg.volume import LabelMap, Volume
@@ -524,7 +524,7 @@ def test_interruption_is_one_line_and_130(scan, capsys, monkeypatch):
     def interrupted(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("mskseg.io.readers.load_image", interrupted)
+    monkeypatch.setattr("mskseg.io.reading.load_image", interrupted)
     assert _evaluate(scan) == 130
     assert capsys.readouterr().err == "mskseg: interrupted\n"
 
@@ -533,7 +533,7 @@ def test_an_error_of_ours_is_one_line_without_traceback(scan, capsys, monkeypatc
     def broken(*_: object, **__: object) -> None:
         raise ZeroDivisionError("division\nby zero")
 
-    monkeypatch.setattr("mskseg.io.readers.load_image", broken)
+    monkeypatch.setattr("mskseg.io.reading.load_image", broken)
     assert _evaluate(scan) == 3
     err = capsys.readouterr().err
     assert err.startswith("mskseg: unexpected ZeroDivisionError: division by zero")

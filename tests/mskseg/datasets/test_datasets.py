@@ -449,7 +449,7 @@ def test_a_cache_that_fills_the_disk_is_named_and_keeps_no_half_scan(
 
     subject = list_subjects(name)[0]
     with monkeypatch.context() as full:
-        full.setattr("mskseg.io.readers.nib.save", full_disk)
+        full.setattr("mskseg.io.writing.nib.save", full_disk)
         with pytest.raises(OutputError, match="No space left on device; choose a folder"):
             load_cases(name, subjects=[subject], progress=False)
     assert not [path for path in cache.rglob("*") if path.is_file()]

@@ -228,7 +228,7 @@ def test_a_label_map_must_name_its_labels_and_hold_cartilage() -> None:
 @pytest.mark.real
 def test_the_real_knee_becomes_a_body(real_data) -> None:
     from mskseg.datasets.manifest import load_manifest
-    from mskseg.io.readers import load_label_map
+    from mskseg.io import load_label_map
 
     names = load_manifest().datasets["pymskt_knee"].labels
     label_map = load_label_map(real_data / "pymskt" / "knee_labels.nrrd")

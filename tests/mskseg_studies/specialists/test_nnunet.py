@@ -13,7 +13,7 @@ from mskseg.case import Case
 from mskseg.errors import InputError, OutputError
 from mskseg.evaluation.scoring import score_label_maps
 from mskseg.evaluation.tables import volume_table
-from mskseg.io.readers import load_image, load_label_map, save_nifti
+from mskseg.io import load_image, load_label_map, save_nifti
 from mskseg.volume import LabelMap, Volume
 from mskseg_phantom import make_phantom
 from mskseg_studies.specialists.nnunet import running

@@ -20,7 +20,7 @@ from mskseg.datasets.layouts import (
 )
 from mskseg.datasets.scans import LazyCaseSet
 from mskseg.errors import InputError
-from mskseg.io.readers import load_image
+from mskseg.io import load_image
 
 SIDES = NiftiPairsLayout(pattern=r"images/(?P<subject>[a-z]+)_(?P<side>left|right)_(?P<visit>V\d)")
 MTR = DicomNiftiLayout(labels="masks/{name}.nii.gz", echoes=2, subjects="annotations/*.json")

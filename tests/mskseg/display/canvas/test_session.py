@@ -12,7 +12,7 @@ import mskseg
 from mskseg.case import Case
 from mskseg.display.canvas import Session
 from mskseg.errors import InputError
-from mskseg.io.readers import load_label_map
+from mskseg.io import load_label_map
 from mskseg.volume import LabelMap, Volume
 
 # Not square, voxels are no cubes, and the file runs from left to right and head first.

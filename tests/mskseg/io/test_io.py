@@ -12,7 +12,7 @@ import SimpleITK as sitk
 
 from mskseg.case import Case
 from mskseg.errors import InputError, OutputError
-from mskseg.io.readers import (
+from mskseg.io import (
     list_echoes,
     load_echoes,
     load_image,

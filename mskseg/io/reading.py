@@ -1,4 +1,4 @@
-"""Files in, NIfTI out: NIfTI, DICOM folders, NRRD and MetaImage, and the names of labels.
+"""Read images and label maps: NIfTI, NRRD, MetaImage, and DICOM folders (`mskseg.io.dicom`).
 
 What leaves this module is RAS+ millimetres, whatever the file says: NIfTI is RAS+ already; DICOM,
 NRRD and MetaImage come through ITK in LPS+, and get the signs of their first two axes changed.
@@ -17,30 +17,17 @@ from typing import Any
 
 import nibabel as nib
 import numpy as np
-import numpy.typing as npt
 from nibabel.filebasedimages import ImageFileError
 from nibabel.spatialimages import HeaderDataError
 
-from mskseg.errors import InputError
-from mskseg.files import written_atomically
-from mskseg.grids import GRID_TOLERANCE_MM, Array, farthest_corner_mm
-from mskseg.io.dicom import LPS_TO_RAS, list_echoes, load_echoes, load_series
-from mskseg.io.label_names import load_label_names
-from mskseg.io.located import errors_name
+from mskseg.errors import InputError, naming
+from mskseg.grids import Array, farthest_corner_mm
+from mskseg.io.dicom import LPS_TO_RAS, load_series
 from mskseg.volume import LabelMap, Volume
-
-__all__ = [
-    "list_echoes",
-    "load_echoes",
-    "load_image",
-    "load_label_map",
-    "load_label_names",
-    "save_nifti",
-]
 
 PathLike = str | os.PathLike[str]
 
-_NIFTI = (".nii", ".nii.gz")
+NIFTI_SUFFIXES = (".nii", ".nii.gz")
 _ITK = (".nrrd", ".nhdr", ".mha", ".mhd")
 _MM_PER_UNIT = {"meter": 1000.0, "mm": 1.0, "micron": 0.001, "unknown": 1.0}
 _BROKEN_FILE = (
@@ -72,7 +59,7 @@ def load_image(path: PathLike, *, echo: float | None = None) -> Volume:
         1 are dropped), or the folder does not hold exactly one complete series.
     """
     source = Path(path)
-    with errors_name(source):
+    with naming(source):
         return Volume(*_read(source, echo=echo))
 
 
@@ -90,43 +77,8 @@ def load_label_map(path: PathLike) -> LabelMap:
         As `load_image`, and if a value has a fraction.
     """
     source = Path(path)
-    with errors_name(source):
+    with naming(source):
         return LabelMap(*_read(source, echo=None))
-
-
-def save_nifti(volume: Volume, path: PathLike, *, dtype: npt.DTypeLike | None = None) -> None:
-    """Write a volume as NIfTI-1 with its affine, shape and dtype, completely or not at all.
-
-    The affine goes into sform and qform alike, both with code 1 (scanner), so that viewers that
-    read only one of them agree; a sheared affine, which a qform cannot hold, into the sform alone.
-
-    Parameters
-    ----------
-    volume : Volume
-    path : path-like
-        Ends in ``.nii`` or ``.nii.gz``; missing folders are made.
-    dtype : dtype, optional
-        Default: the array's; bool becomes uint8, float16 float32, and 64-bit integers, which many
-        viewers refuse, int32.
-
-    Raises
-    ------
-    InputError
-        If the file name has another ending or the values do not fit into the dtype.
-    OutputError
-        If the file cannot be written.
-    """
-    if _suffix(Path(path)) not in _NIFTI:
-        raise InputError(f"{path} does not end in .nii or .nii.gz; results are written as NIfTI")
-    values = _storable(volume.array, dtype)
-    image: Any = nib.Nifti1Image(values, volume.affine)  # type: ignore[no-untyped-call]
-    image.header.set_xyzt_units("mm")
-    image.set_sform(volume.affine, code=1)
-    image.set_qform(volume.affine, code=1, strip_shears=True)
-    if farthest_corner_mm(volume.shape, volume.affine, image.get_qform()) > GRID_TOLERANCE_MM:
-        image.set_qform(None, code=0)
-    with written_atomically(path) as temporary:
-        nib.save(image, temporary)
 
 
 def _read(path: Path, *, echo: float | None) -> tuple[Array, Array]:
@@ -138,27 +90,30 @@ def _read(path: Path, *, echo: float | None) -> tuple[Array, Array]:
         raise InputError("no such file or folder; check the path")
     if path.stat().st_size == 0:
         raise InputError("the file is empty (0 bytes); get it again")
-    if _suffix(path) in _NIFTI:
+    if image_suffix(path) in NIFTI_SUFFIXES:
         return _read_nifti(path)
-    if _suffix(path) in _ITK:
+    if image_suffix(path) in _ITK:
         return _read_itk(path)
     raise InputError(
-        f"not an image format known here; give {', '.join(_NIFTI + _ITK)} "
+        f"not an image format known here; give {', '.join(NIFTI_SUFFIXES + _ITK)} "
         "or the folder of a DICOM series"
     )
 
 
-def _suffix(path: Path) -> str:
+def image_suffix(path: Path) -> str:
+    """Give the ending of a file, where ``.nii.gz`` is one."""
     name = path.name.lower()
-    return next((suffix for suffix in (*_NIFTI, *_ITK) if name.endswith(suffix)), path.suffix)
+    return next(
+        (suffix for suffix in (*NIFTI_SUFFIXES, *_ITK) if name.endswith(suffix)), path.suffix
+    )
 
 
 def _read_nifti(path: Path) -> tuple[Array, Array]:
     with _broken_files_as_input_errors("NIfTI"):
         image = _opened_nifti(path)
         shape = _three_axes(image.shape)
-        _warn_of_doubtful_orientation(path, image)
-        values = _gzip_checked(path, image) if _suffix(path) == ".nii.gz" else _values(image)
+        _warn_of_unclear_orientation(path, image)
+        values = _gzip_checked(path, image) if image_suffix(path) == ".nii.gz" else _values(image)
         mm = _MM_PER_UNIT.get(image.header.get_xyzt_units()[0], 1.0)
     return values.reshape(shape, order="F"), np.diag([mm, mm, mm, 1.0]) @ image.affine
 
@@ -202,18 +157,18 @@ def _three_axes(shape: tuple[int, ...]) -> tuple[int, ...]:
     return tuple(shape)
 
 
-def _warn_of_doubtful_orientation(path: Path, image: Any) -> None:
+def _warn_of_unclear_orientation(path: Path, image: Any) -> None:
     header = image.header
-    doubt = ""
+    problem = ""
     if header["sform_code"] == 0 and header["qform_code"] == 0:
-        doubt = "has no orientation (sform and qform codes are 0)"
+        problem = "has no orientation (sform and qform codes are 0)"
     elif header["sform_code"] > 0 and header["qform_code"] > 0:
-        doubt = _doubt_of_two_forms(_three_axes(image.shape), header)
-    if doubt:
-        warnings.warn(f"{path} {doubt}; left and right may be swapped", stacklevel=5)
+        problem = _difference_of_forms(_three_axes(image.shape), header)
+    if problem:
+        warnings.warn(f"{path} {problem}; left and right may be swapped", stacklevel=5)
 
 
-def _doubt_of_two_forms(shape: tuple[int, ...], header: Any) -> str:
+def _difference_of_forms(shape: tuple[int, ...], header: Any) -> str:
     try:
         apart = farthest_corner_mm(shape, header.get_sform(), header.get_qform())
     except ValueError:  # a quaternion longer than 1 by rounding: the sform says all
@@ -244,20 +199,6 @@ def _affine_lps(image: Any) -> Array:
     affine[:3, :3] = direction * np.array(image.GetSpacing()[:3])
     affine[:3, 3] = image.GetOrigin()[:3]
     return affine
-
-
-def _storable(array: Array, dtype: npt.DTypeLike | None) -> Array:
-    viewers_read = {"bool": "uint8", "float16": "float32", "int64": "int32", "uint64": "int32"}
-    target = np.dtype(viewers_read.get(array.dtype.name, array.dtype) if dtype is None else dtype)
-    if target.kind in "iu" and not np.can_cast(array.dtype, target):
-        limits = np.iinfo(target)
-        whole = array.dtype.kind != "f" or bool(np.equal(array, np.floor(array)).all())
-        if not whole or array.min() < limits.min or array.max() > limits.max:
-            raise InputError(
-                f"values from {array.min()} to {array.max()} ({array.dtype}) do not fit into "
-                f"{target}; choose a dtype that holds them"
-            )
-    return array.astype(target, copy=False)
 
 
 @contextmanager

@@ -1,0 +1,68 @@
+"""Write volumes as NIfTI."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import nibabel as nib
+import numpy as np
+import numpy.typing as npt
+
+from mskseg.errors import InputError
+from mskseg.files import written_atomically
+from mskseg.grids import GRID_TOLERANCE_MM, Array, farthest_corner_mm
+from mskseg.io.reading import NIFTI_SUFFIXES, image_suffix
+from mskseg.volume import Volume
+
+
+def save_nifti(
+    volume: Volume, path: str | os.PathLike[str], *, dtype: npt.DTypeLike | None = None
+) -> None:
+    """Write a volume as NIfTI-1 with its affine, shape and dtype, completely or not at all.
+
+    The affine goes into sform and qform alike, both with code 1 (scanner), so that viewers that
+    read only one of them agree; a sheared affine, which a qform cannot hold, into the sform alone.
+
+    Parameters
+    ----------
+    volume : Volume
+    path : path-like
+        Ends in ``.nii`` or ``.nii.gz``; missing folders are made.
+    dtype : dtype, optional
+        Default: the array's; bool becomes uint8, float16 float32, and 64-bit integers, which many
+        viewers refuse, int32.
+
+    Raises
+    ------
+    InputError
+        If the file name has another ending or the values do not fit into the dtype.
+    OutputError
+        If the file cannot be written.
+    """
+    if image_suffix(Path(path)) not in NIFTI_SUFFIXES:
+        raise InputError(f"{path} does not end in .nii or .nii.gz; results are written as NIfTI")
+    values = _storable(volume.array, dtype)
+    image: Any = nib.Nifti1Image(values, volume.affine)  # type: ignore[no-untyped-call]
+    image.header.set_xyzt_units("mm")
+    image.set_sform(volume.affine, code=1)
+    image.set_qform(volume.affine, code=1, strip_shears=True)
+    if farthest_corner_mm(volume.shape, volume.affine, image.get_qform()) > GRID_TOLERANCE_MM:
+        image.set_qform(None, code=0)
+    with written_atomically(path) as temporary:
+        nib.save(image, temporary)
+
+
+def _storable(array: Array, dtype: npt.DTypeLike | None) -> Array:
+    viewers_read = {"bool": "uint8", "float16": "float32", "int64": "int32", "uint64": "int32"}
+    target = np.dtype(viewers_read.get(array.dtype.name, array.dtype) if dtype is None else dtype)
+    if target.kind in "iu" and not np.can_cast(array.dtype, target):
+        limits = np.iinfo(target)
+        whole = array.dtype.kind != "f" or bool(np.equal(array, np.floor(array)).all())
+        if not whole or array.min() < limits.min or array.max() > limits.max:
+            raise InputError(
+                f"values from {array.min()} to {array.max()} ({array.dtype}) do not fit into "
+                f"{target}; choose a dtype that holds them"
+            )
+    return array.astype(target, copy=False)

@@ -42,32 +42,20 @@ def solidity(mask: ArrayLike) -> float:
     return float(component.sum() / hull(component).sum())
 
 
-def roughness(
-    mask: ArrayLike, *, spacing_mm: tuple[float, float], smooth_mm: float = SMOOTH_MM
-) -> float:
+def roughness(mask: ArrayLike, *, spacing_mm: tuple[float, float]) -> float:
     """Length of the outline of a mask's largest component over its length after a blur.
 
-    Parameters
-    ----------
-    mask : (H, W) bool
-    spacing_mm : (row, column)
-    smooth_mm : float
-        Standard deviation of the Gaussian blur, after which the outline is drawn at one half.
-
-    Returns
-    -------
-    float
-        Near 1 for a smooth outline, above for a jagged one; below 1 does not happen to shapes that
-        are much wider than the blur. NaN for an empty mask, and for one that the blur wipes out,
-        altogether or so far that the number would be above `WIPED_OUT`.
+    Near 1 for a smooth outline, above for a jagged one; below 1 does not happen to shapes that are
+    much wider than the blur. NaN for an empty mask (H, W), and for one that the blur wipes out,
+    altogether or so far that the number would be above `WIPED_OUT`.
     """
     component = np.pad(_largest_component(mask).astype(float), 1)
     spacing = checked_spacing(spacing_mm, ndim=2)
-    margin = [(int(np.ceil(4 * smooth_mm / mm)),) * 2 for mm in spacing]
+    margin = [(int(np.ceil(4 * SMOOTH_MM / mm)),) * 2 for mm in spacing]
     wide = np.pad(component, margin)
     # The least blur at which the steps of pixels no longer count as jagged.
     slight = ndimage.gaussian_filter(wide, 0.5 * float(spacing.mean()) / spacing)
-    strong = ndimage.gaussian_filter(wide, smooth_mm / spacing)
+    strong = ndimage.gaussian_filter(wide, SMOOTH_MM / spacing)
     length, smooth_length = (
         outline_mm(blurred, spacing_mm=spacing_mm) for blurred in (slight, strong)
     )
@@ -108,17 +96,13 @@ _CONTOUR_ERRORS = {
 }
 
 
-def contour_error_panels(
-    table: pd.DataFrame, *, group: str = "group", title: str = ""
-) -> NDArray[Any]:
+def contour_error_panels(table: pd.DataFrame, *, title: str = "") -> NDArray[Any]:
     """Draw signed area error, lost concavity and jaggedness for each kind of tissue.
 
     Parameters
     ----------
     table : pandas.DataFrame
-        From `score_cases` with `ErrorMeasures`, of one plan.
-    group : str
-        Column with the kind of tissue.
+        From `score_cases` with `ErrorMeasures`, of one plan; `group` is the kind of tissue.
     title : str
         States the finding.
 
@@ -128,12 +112,12 @@ def contour_error_panels(
         Dots are medians over slices, bars the middle half. The area's axis is cut at `_CUT`;
         medians beyond are written at its edge.
     """
-    kinds, models = (list(dict.fromkeys(table[column])) for column in (group, "segmenter"))
+    kinds, models = (list(dict.fromkeys(table[column])) for column in ("group", "segmenter"))
     figure, panels = new_panels(3, columns=3, size=(3.5, 0.8 + 0.34 * len(kinds)), sharey=True)
     offsets = np.linspace(-0.25, 0.25, len(models)) if len(models) > 1 else [0.0]
     for ax, (column, label) in zip(panels, _CONTOUR_ERRORS.items(), strict=True):
         for number, (model, offset) in enumerate(zip(models, offsets, strict=True)):
-            of_model = table[table["segmenter"] == model].groupby(group, sort=False)[column]
+            of_model = table[table["segmenter"] == model].groupby("group", sort=False)[column]
             low, middle, high = (of_model.quantile(q).reindex(kinds) for q in (0.25, 0.5, 0.75))
             at, style = np.arange(len(kinds)) + offset, series_style(number, line=False)
             ax.hlines(at, low, high, color=style["color"], linewidth=2)

@@ -6,7 +6,7 @@ the very same slices with one thing changed.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -80,34 +80,32 @@ def _from_end(properties: pd.DataFrame) -> pd.Series[float]:
     return np.minimum(order, order.groupby(structure).transform("max") - order)
 
 
-def rank_correlations(
-    joined: pd.DataFrame, *, by: Sequence[str] = ("segmenter", "box_source")
-) -> pd.DataFrame:
+def rank_correlations(joined: pd.DataFrame) -> pd.DataFrame:
     """Correlate Dice with each of `COVARIATES`, by rank.
 
     Parameters
     ----------
     joined : pandas.DataFrame
         From `with_covariates`.
-    by : sequence of str
-        Columns that make a row each, times the covariates.
 
     Returns
     -------
     pandas.DataFrame
-        `by`, `effect`, `spearman`, `within_tissues` (the same of the deviations from each tissue's
-        own mean: what is left once tissues are not compared with each other) and `n_pairs`,
-        strongest first within a group. No p value: slices of one person are not independent.
+        A row for each segmenter, `box_source` and covariate: these, `effect`, `spearman`,
+        `within_tissues` (the same of the deviations from each tissue's own mean: what is left once
+        tissues are not compared with each other) and `n_pairs`, strongest first within a group. No
+        p value: slices of one person are not independent.
     """
+    keys = ["segmenter", "box_source"]
     rows = [
-        {**dict(zip(by, key, strict=True)), "effect": name, **_correlated(group, column)}
-        for key, group in joined.groupby(list(by), sort=False)
+        {**dict(zip(keys, key, strict=True)), "effect": name, **_correlated(group, column)}
+        for key, group in joined.groupby(keys, sort=False)
         for column, name in COVARIATES.items()
         if column in group
     ]
     table = pd.DataFrame(rows)
     weakness = -table["spearman"].abs().fillna(0)
-    ordered = table.assign(weakness=weakness).sort_values([*by, "weakness"], kind="stable")
+    ordered = table.assign(weakness=weakness).sort_values([*keys, "weakness"], kind="stable")
     return ordered.drop(columns="weakness").reset_index(drop=True)
 
 
@@ -185,6 +183,7 @@ def paired_change(table: pd.DataFrame, *, column: str, first: str, second: str) 
 _CHANGE = ("change", "lowest", "highest", "n_subjects", "n_pairs")
 
 
+_N_BINS = 7
 _LOGARITHMIC = ("area_mm2", "thickness_mm")
 _COVARIATE_UNITS = {
     "area_mm2": " (mm²)",
@@ -194,27 +193,26 @@ _COVARIATE_UNITS = {
 }
 
 
-def covariate_panels(joined: pd.DataFrame, *, n_bins: int = 7, title: str = "") -> NDArray[Any]:
+def covariate_panels(joined: pd.DataFrame, *, title: str = "") -> NDArray[Any]:
     """Draw Dice against each of `COVARIATES` that the table has, a panel each.
 
     Parameters
     ----------
     joined : pandas.DataFrame
         From `with_covariates`.
-    n_bins : int
-        Groups of equally many slices, of which the median and the middle half are drawn, for each
-        segmenter. Dots are single slices.
     title : str
         States the finding.
 
     Returns
     -------
     (n,) array of Axes
+        Dots are slices, lines the medians of `_N_BINS` groups of equally many slices of a segmenter
+        and bands their middle half.
 
     Raises
     ------
     InputError
-        If none of the columns is there.
+        If the table has none of the columns.
     """
     shown = {column: name for column, name in COVARIATES.items() if column in joined}
     if not shown:
@@ -226,7 +224,7 @@ def covariate_panels(joined: pd.DataFrame, *, n_bins: int = 7, title: str = "") 
         for number, (model, group) in enumerate(joined.groupby("segmenter", sort=False)):
             pairs = group[[column, "dice"]].astype(float).dropna().to_numpy()
             if len(pairs):
-                _draw_covariate(ax, pairs, number=number, name=str(model), n_bins=n_bins)
+                _draw_covariate(ax, pairs, number=number, name=str(model))
         ax.set_xscale("log" if column in _LOGARITHMIC else "linear")
         ax.set(xlabel=name + _COVARIATE_UNITS.get(column, ""), ylim=(0, 1.02))
         ax.set_ylabel("Dice" if ax.get_subplotspec().is_first_col() else "")
@@ -235,10 +233,10 @@ def covariate_panels(joined: pd.DataFrame, *, n_bins: int = 7, title: str = "") 
     return panels
 
 
-def _draw_covariate(ax: Axes, pairs: NDArray[Any], *, number: int, name: str, n_bins: int) -> None:
+def _draw_covariate(ax: Axes, pairs: NDArray[Any], *, number: int, name: str) -> None:
     style, (x, y) = series_style(number), pairs.T
     ax.scatter(x, y, s=5, color=style["color"], alpha=0.12, linewidths=0, rasterized=True)
-    edges = np.unique(np.quantile(x, np.linspace(0, 1, n_bins + 1)))
+    edges = np.unique(np.quantile(x, np.linspace(0, 1, _N_BINS + 1)))
     place = np.clip(np.searchsorted(edges, x, side="right") - 1, 0, max(len(edges) - 2, 0))
     groups = [pairs[place == k] for k in np.unique(place)]
     middle = np.array([np.median(group, axis=0) for group in groups])

@@ -58,7 +58,7 @@ def redraw(
     Raises
     ------
     InputError
-        If it is no mask of a slice, or a length is out of range.
+        If it is not a mask of a slice, or a length is out of range.
     """
     inside = checked_mask(mask, what="the mask")
     spacing = checked_spacing(spacing_mm, ndim=2)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -17,14 +17,11 @@ from mskseg.evaluation.scoring import SCAN, described_scan
 from mskseg.models import Segmenter
 from mskseg.prompts import OracleBox, Prompt, central_point, label_components
 
-PromptKind = Literal["point", "box"]
-
 
 def score_three_masks(
     segmenter: Segmenter,
     cases: Iterable[Case],
     *,
-    prompts: Sequence[PromptKind] = ("point", "box"),
     slice_step: int = 1,
     progress: bool = True,
 ) -> pd.DataFrame:
@@ -36,8 +33,6 @@ def score_three_masks(
         One that learned to predict IoU; without that it cannot choose.
     cases : iterable of Case
         With references.
-    prompts : sequence of {"point", "box"}
-        A click on the most central place, or the tight oracle box.
     slice_step : int
         Take every n-th slice, counted as `score_cases` does.
     progress : bool
@@ -46,7 +41,8 @@ def score_three_masks(
     Returns
     -------
     pandas.DataFrame
-        A row for each object and prompt: `segmenter`, `dataset`, `subject`, `sequence`, `tissue`,
+        A row for each object and prompt, a click on the most central place ("point") or the tight
+        oracle box ("box"): `segmenter`, `dataset`, `subject`, `sequence`, `tissue`,
         `label`, `slice`, `prompt`, `x` and `y` (of the click), `single` (Dice of the one mask that
         the model gives if asked for one), `chosen` (Dice of the mask that it rates highest),
         `best`, `worst`, `chosen_mask` and `best_mask` (0, 1 or 2).
@@ -70,7 +66,7 @@ def score_three_masks(
             progress=progress,
             description="three masks",
         )
-        for row in _slice_rows(segmenter, prompted, prompts)
+        for row in _slice_rows(segmenter, prompted)
     ]
     if not rows:
         raise InputError("no tissue is in one piece large enough to ask about; check the cases")
@@ -160,9 +156,7 @@ def most_lost(scores: pd.DataFrame, segmenter: Segmenter, cases: Iterable[Case])
     return ThreeMasks(case_slice, answer.masks[0], point, row["tissue"], titles)
 
 
-def _slice_rows(
-    segmenter: Segmenter, prompted: PromptedSlice, kinds: Sequence[PromptKind]
-) -> Iterator[dict[str, Any]]:
+def _slice_rows(segmenter: Segmenter, prompted: PromptedSlice) -> Iterator[dict[str, Any]]:
     labels = [label for label in prompted.labels if _is_one_piece(prompted, label)]
     if not labels:
         return
@@ -175,9 +169,9 @@ def _slice_rows(
         "box": Prompt.joined([prompted.prompts[label] for label in labels]),
     }
     embedding = segmenter.embed(case_slice.image)
-    for kind in kinds:
-        three = segmenter.predict(embedding, prompts[kind], multimask=True)
-        single = segmenter.predict(embedding, prompts[kind])
+    for kind, prompt in prompts.items():
+        three = segmenter.predict(embedding, prompt, multimask=True)
+        single = segmenter.predict(embedding, prompt)
         for number, (label, reference) in enumerate(zip(labels, masks, strict=True)):
             scores = [dice(reference, mask) for mask in three.masks[number]]
             chosen = int(np.argmax(three.predicted_iou[number]))

@@ -21,6 +21,7 @@ from mskseg.models.automatic import grid_candidates
 from mskseg.prompts import OracleBox, boxes_from_mask
 from mskseg.volume import check_same_grid
 
+_POINTS_PER_SIDE = 16
 _LARGEST_PART = 0.25  # of a slice; a mask above is a background or a whole limb
 
 
@@ -140,7 +141,7 @@ def phase_agreement(
 
 
 def proposed_boxes(
-    segmenter: Segmenter, case: Case, *, index: int, n_boxes: int = 6, points_per_side: int = 16
+    segmenter: Segmenter, case: Case, *, index: int, n_boxes: int = 6
 ) -> NDArray[np.float64]:
     """Box what a model finds on a slice by itself, for a scan without a reference.
 
@@ -153,8 +154,6 @@ def proposed_boxes(
         Of the slice.
     n_boxes : int
         At most so many: those with the highest product of predicted IoU and stability.
-    points_per_side : int
-        Of the grid of points (see `mskseg.models.automatic.grid_candidates`).
 
     Returns
     -------
@@ -168,7 +167,7 @@ def proposed_boxes(
         If the model did not learn points, or finds nothing.
     """
     case_slice = case.slice(index)
-    candidates = grid_candidates(segmenter, case_slice.image, points_per_side=points_per_side)
+    candidates = grid_candidates(segmenter, case_slice.image, points_per_side=_POINTS_PER_SIDE)
     small = candidates.masks.mean(axis=(1, 2)) <= _LARGEST_PART
     candidates = candidates.where(small).without_duplicates()
     best_first = np.argsort(-candidates.predicted_iou * candidates.stability, kind="stable")

@@ -160,22 +160,8 @@ def before_and_after(
 ) -> Figure:
     """Show two predictions on one slice side by side, each over the reference (dashed).
 
-    Parameters
-    ----------
-    case_slice : CaseSlice
-        With its reference, to which both panels are zoomed.
-    before, after : (H, W) int, or mapping of int to (H, W) bool
-        Label maps, or a mask for each label.
-    tissues : mapping of int to str
-        Names for the legend, which stands once, on the right.
-    headings : (str, str)
-        Above the panels.
-    title : str
-        States the finding.
-
-    Returns
-    -------
-    Figure
+    Both panels are zoomed to the reference. `tissues` names the labels in the legend, which stands
+    once, on the right; `headings` stand above the panels.
     """
     rows, columns = np.nonzero(np.asarray(case_slice.label_map))
     labelled = (columns.min(), rows.min(), columns.max() + 1, rows.max() + 1)

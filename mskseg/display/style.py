@@ -83,20 +83,8 @@ def finish_chart(
 ) -> Axes:
     """Give a chart the look that all share: title, grid behind the data, no frame, legend.
 
-    Parameters
-    ----------
-    ax : Axes
-    title : str
-        States the finding.
-    grid : {"x", "y", "both"} or None
-    legend : {"inside", "right", "below"} or None
-        Of what has a label: in the axes, beside them, or below the whole figure.
-    legend_columns : int
-
-    Returns
-    -------
-    Axes
-        `ax`.
+    The title states the finding. The legend names what has a label, in the axes, beside them, or
+    below the whole figure.
     """
     ax.set_title(title, loc="left", fontsize=11)
     ax.spines[["top", "right"]].set_visible(False)

@@ -77,19 +77,7 @@ class Preprocessing(ABC):
         """Bring ``(N, M, h, w)`` logits to masks (bool) and probabilities ``(N, M, H, W)``."""
 
     def points(self, point_coords: NDArray[np.float64], original_size: Size) -> NDArray[np.float64]:
-        """Convert continuous points for SAM's prompt encoder.
-
-        Parameters
-        ----------
-        point_coords : (..., 2) float
-            x, y in continuous pixels of the slice; the centre of its first pixel is (0.5, 0.5).
-        original_size : (H, W)
-
-        Returns
-        -------
-        (..., 2) float
-            Pixel indices in the model's frame, as the prompt encoder expects them.
-        """
+        """Convert continuous points ``(..., 2)`` to pixel indices of the model's frame."""
         return self._indices(point_coords, 0.5, original_size)
 
     def boxes(self, boxes_xyxy: NDArray[np.float64], original_size: Size) -> NDArray[np.float64]:
@@ -190,23 +178,12 @@ PREPROCESSINGS: dict[str, type[Preprocessing]] = {
 
 
 def as_rgb_uint8(image: NDArray[Any]) -> NDArray[np.uint8]:
-    """Bring a slice to ``(H, W, 3) uint8``.
+    """Bring a slice, (H, W) of any real dtype or (H, W, 3) uint8, to ``(H, W, 3) uint8``.
 
-    Parameters
-    ----------
-    image : (H, W) any real dtype, or (H, W, 3) uint8
-        8-bit values are taken as they are: `mskseg.case.Case` windows once per volume. Any
-        other dtype is stretched from its own minimum and maximum to 0..255 (a constant slice
-        becomes 0), which differs from slice to slice: window first where slices are compared.
-
-    Returns
-    -------
-    (H, W, 3) uint8, C-contiguous
-
-    Raises
-    ------
-    InputError
-        For another shape, an empty slice, (H, W, 3) of another dtype, NaN or infinite values.
+    8-bit values are taken as they are: `mskseg.case.Case` windows once per volume. Any other dtype
+    is stretched from its own minimum and maximum to 0..255 (a constant slice becomes 0), which
+    differs from slice to slice: window first where slices are compared. InputError for another
+    shape, an empty slice, (H, W, 3) of another dtype, NaN or infinite values.
     """
     image = np.asarray(image)
     is_rgb = image.ndim == 3 and image.shape[2] == 3 and image.dtype == np.uint8

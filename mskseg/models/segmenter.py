@@ -331,26 +331,11 @@ def available_device(device: str | torch.device) -> torch.device:
 def predict_label_map(
     segmenter: Segmenter, image: NDArray[Any], prompts: Iterable[tuple[int, Prompt]]
 ) -> NDArray[np.uint16]:
-    """Segment a slice by prompts for several labels, and settle who gets which pixel.
+    """Segment a slice (H, W) by prompts for several labels, and settle who gets which pixel.
 
-    Parameters
-    ----------
-    segmenter : Segmenter
-    image : (H, W) any real dtype, or (H, W, 3) uint8
-        As `Segmenter.embed` takes it; embedded once.
-    prompts : iterable of (label, Prompt)
-        The label is 1 to 65535. It may come more than once: it gets what all its prompts find.
-
-    Returns
-    -------
-    (H, W) uint16
-        0 where nothing was found. Where two labels claim a pixel, the one of the higher
-        probability has it.
-
-    Raises
-    ------
-    InputError
-        As `Segmenter.embed` and `Segmenter.predict`.
+    A label, 1 to 65535, may come more than once: it gets what all its prompts find. The result is
+    (H, W) uint16, 0 where nothing was found; where two labels claim a pixel, the one of the higher
+    probability has it. InputError as `Segmenter.embed` and `Segmenter.predict`.
     """
     embedding = segmenter.embed(image)
     label_map = np.zeros(embedding.original_size, np.uint16)

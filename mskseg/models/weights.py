@@ -26,27 +26,13 @@ _WRAPPERS = ("model", "state_dict", "model_state_dict")  # as training scripts s
 
 
 def read_weights(path: str | Path) -> tuple[dict[str, Tensor], dict[str, str]]:
-    """Read tensors by name, on the CPU.
+    """Read tensors by name, on the CPU, and the metadata of safetensors.
 
-    The kind of file is read from its first bytes, not from its suffix.
-
-    Parameters
-    ----------
-    path : path-like
-        safetensors, or what `torch.save` wrote: a state dictionary, bare or as "model",
-        "state_dict" or "model_state_dict" of another dictionary, with or without "module." in front
-        of each name. Read with ``weights_only=True``: a pickle that would run code is refused.
-
-    Returns
-    -------
-    weights : dict of str to Tensor
-    metadata : dict of str to str
-        Of safetensors; empty otherwise.
-
-    Raises
-    ------
-    InputError
-        If the file is missing, unreadable, truncated, no checkpoint, or would run code.
+    The kind of file is read from its first bytes, not from its suffix: safetensors, or what
+    `torch.save` wrote: a state dictionary, bare or as "model", "state_dict" or "model_state_dict"
+    of another dictionary, with or without "module." in front of each name. A pickle that would run
+    code is refused. InputError if the file is missing, unreadable, truncated, not a checkpoint, or
+    would run code.
     """
     path = Path(path)
     try:

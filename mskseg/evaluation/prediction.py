@@ -240,16 +240,18 @@ class SlicePredictor:
                 reached, case_slice = predictions[position], slices[position]
                 begun = {label: prompt for label, (at, prompt) in starts.items() if at == position}
                 new = {label: prompt for label, prompt in begun.items() if label not in reached}
-                found = self.predict(PromptedSlice(case, case_slice, carried | new, min_area_mm2))
-                found |= {label: reached[label] for label in begun if label in reached}
-                reached |= found
+                predicted = self.predict(
+                    PromptedSlice(case, case_slice, carried | new, min_area_mm2)
+                )
+                predicted |= {label: reached[label] for label in begun if label in reached}
+                reached |= predicted
                 following = {
                     label: plan.next_prompt(
-                        each.prediction,
+                        answer.prediction,
                         spacing_mm=case_slice.spacing_mm,
                         min_area_mm2=min_area_mm2,
                     )
-                    for label, each in found.items()
+                    for label, answer in predicted.items()
                 }
                 carried = {label: prompt for label, prompt in following.items() if len(prompt)}
         return predictions

@@ -95,10 +95,11 @@ class KeptPredictions(Sequence[LabelPrediction]):
         prediction[bounds] = kept.prediction
         return replace(kept, prediction=prediction)
 
-    def append(self, each: LabelPrediction) -> None:
+    def append(self, answer: LabelPrediction) -> None:
         """Store a prediction for the next row."""
-        bounds = bounding_slices(each.prediction)
-        self._kept.append((replace(each, prediction=each.prediction[bounds].copy()), bounds))
+        bounds = bounding_slices(answer.prediction)
+        cropped = answer.prediction[bounds].copy()
+        self._kept.append((replace(answer, prediction=cropped), bounds))
 
 
 @overload
@@ -214,13 +215,13 @@ def score_cases(
                 for predictions in predictor.predict_case(
                     case, plan, plane=plane, slice_step=slice_step, min_area_mm2=min_area_mm2
                 ):
-                    for label, each in predictions.items():
-                        more = further(case, each) if further else {}
-                        scores = _scores(each, min_area_mm2=min_area_mm2) | dict(more)
+                    for label, answer in predictions.items():
+                        more = further(case, answer) if further else {}
+                        scores = _scores(answer, min_area_mm2=min_area_mm2) | dict(more)
                         named = {"tissue": case.tissue(label), "group": case.kind(label)}
                         rows.append(described | named | scores)
                         if keep_masks:
-                            kept.append(each)
+                            kept.append(answer)
                     bar.update()
     columns = dict.fromkeys((*COLUMNS, *(name for row in rows for name in row)))
     table = pd.DataFrame(rows, columns=list(columns))
@@ -274,9 +275,9 @@ def score_label_maps(
         no_prompt = {"prompt": "none", "box_source": "none", "n_points": 0}
         described = _described(model, case) | no_prompt
         for case_slice in case.slices(plane, step=slice_step):
-            for each in _label_map_predictions(case_slice, label_map, min_area_mm2=min_area_mm2):
-                scores = _scores(each, min_area_mm2=min_area_mm2)
-                named = {"tissue": case.tissue(each.label), "group": case.kind(each.label)}
+            for answer in _label_map_predictions(case_slice, label_map, min_area_mm2=min_area_mm2):
+                scores = _scores(answer, min_area_mm2=min_area_mm2)
+                named = {"tissue": case.tissue(answer.label), "group": case.kind(answer.label)}
                 rows.append(described | named | scores)
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
@@ -298,46 +299,46 @@ def _described(model: Named, case: Case) -> dict[str, Any]:
     }
 
 
-def _scores(each: LabelPrediction, *, min_area_mm2: float) -> dict[str, Any]:
+def _scores(answer: LabelPrediction, *, min_area_mm2: float) -> dict[str, Any]:
     """Columns of a row from `label` on: what became of one label on one slice."""
-    reference, prediction = each.reference, each.prediction
+    reference, prediction = answer.reference, answer.prediction
     n_reference, n_prediction = int(reference.sum()), int(prediction.sum())
-    pixel_mm2 = math.prod(each.case_slice.spacing_mm)
-    status = _status(each, n_reference=n_reference, n_prediction=n_prediction)
+    pixel_mm2 = math.prod(answer.case_slice.spacing_mm)
+    status = _status(answer, n_reference=n_reference, n_prediction=n_prediction)
     return {
-        "label": each.label,
-        "plane": each.case_slice.plane,
-        "slice": each.case_slice.index,
+        "label": answer.label,
+        "plane": answer.case_slice.plane,
+        "slice": answer.case_slice.index,
         "status": status,
-        "n_prompts": len(each.prompt),
+        "n_prompts": len(answer.prompt),
         "area_mm2": n_reference * pixel_mm2,
         "predicted_area_mm2": n_prediction * pixel_mm2,
         "overlap_mm2": int((reference & prediction).sum()) * pixel_mm2,
-        "unprompted_px": n_reference - each.promptable_px,
-        "predicted_iou": each.predicted_iou,
-        "encode_s": each.encode_s,
-        "decode_s": each.decode_s,
-    } | (_NOT_SCORED if status == "too_small" else _agreement(each, reference, min_area_mm2))
+        "unprompted_px": n_reference - answer.promptable_px,
+        "predicted_iou": answer.predicted_iou,
+        "encode_s": answer.encode_s,
+        "decode_s": answer.decode_s,
+    } | (_NOT_SCORED if status == "too_small" else _agreement(answer, reference, min_area_mm2))
 
 
-def _status(each: LabelPrediction, *, n_reference: int, n_prediction: int) -> str:
-    if n_reference and each.promptable_px:
-        return "missing" if each.is_missing else "scored"
+def _status(answer: LabelPrediction, *, n_reference: int, n_prediction: int) -> str:
+    if n_reference and answer.promptable_px:
+        return "missing" if answer.is_missing else "scored"
     if n_reference:
         return "too_small"
     return "beyond_end" if n_prediction else "both_empty"
 
 
 def _agreement(
-    each: LabelPrediction, whole_reference: BoolMask, min_area_mm2: float
+    answer: LabelPrediction, whole_reference: BoolMask, min_area_mm2: float
 ) -> dict[str, float]:
-    spacing_mm, boxes = each.case_slice.spacing_mm, each.prompt.boxes_xyxy
+    spacing_mm, boxes = answer.case_slice.spacing_mm, answer.prompt.boxes_xyxy
     if boxes is None:  # points, or no prompt: the baseline are the boxes that could have been given
         boxes = boxes_from_mask(whole_reference, spacing_mm=spacing_mm, min_area_mm2=min_area_mm2)
     filled = fill_boxes(boxes, whole_reference.shape)
     # Only the part of the slice where there is something: a muscle fills a fiftieth of it.
-    part = bounding_slices(whole_reference | each.prediction | filled)
-    reference, prediction = whole_reference[part], each.prediction[part]
+    part = bounding_slices(whole_reference | answer.prediction | filled)
+    reference, prediction = whole_reference[part], answer.prediction[part]
     surfaces = metrics.surface_distances_mm(reference, prediction, spacing_mm=spacing_mm)
     return {
         "dice": metrics.dice(reference, prediction),

@@ -155,8 +155,6 @@ tunings = [
     for config in configs
 ]
 print(*(result for ensemble in tunings for result in ensemble), sep="\n")
-
-# %%
 place = Path(output, "trainings", "08_quantify_uncertainty")
 runs, predictions = [], {}
 for kind, run_seed in nnunet_runs:
@@ -183,16 +181,14 @@ print(*predictions, sep="\n")
 members = [[result.segmenter for result in ensemble] for ensemble in tunings]
 trained = members[0]  # of these the text speaks
 name_one, name_all = trained[0].name, f"{trained[0].name}, ensemble of {len(trained)}"
-alone = [*segmenters, *(ensemble[0] for ensemble in members)]
-prompted = [(each, each.name) for each in alone]
+singles = [*segmenters, *(ensemble[0] for ensemble in members)]
+prompted = [(single, single.name) for single in singles]
 prompted += [(group, f"{group[0].name}, ensemble of {len(group)}") for group in members]
 sources = [
     uncertainty.PromptedMaps(model, plan, labels=labels, name=name)
     for plan in (tight, neighbour)
     for model, name in prompted
 ]
-
-# %%
 for finder, volumes in predictions.items():
     boxes = prompts.SpecialistBox(volumes[0].label_maps, source=finder)
     for model, name in ((trained[0], name_one), (trained, name_all)):
@@ -202,26 +198,14 @@ for finder, volumes in predictions.items():
     if len(volumes) > 1:
         together = f"{finder}, ensemble of {len(volumes)}"
         sources.append(uncertainty.VolumeMaps(together, volumes, labels=labels))
-draws = [prompts.OracleBox(jitter_px=jitter_px, seed=seed + k) for k in range(len(seeds))]
-jittered = uncertainty.PromptedMaps(trained[0], draws, labels=labels, name=name_one)
 
 # %%
 temperatures = uncertainty.temperatures_of(
     sources[: len(prompted)], validation, slice_step=2 * slice_step, seed=seed
 )
 measured = uncertainty.measure_uncertainty(
-    sources,
-    test,
-    temperatures=temperatures,
-    slice_step=slice_step,
-    band_mm=band_mm,
-    progress=False,
+    sources, test, temperatures=temperatures, slice_step=slice_step, band_mm=band_mm, progress=False
 )
-moved = uncertainty.measure_uncertainty(
-    [jittered], test, slice_step=slice_step, band_mm=band_mm, progress=False
-)
-
-# %%
 facts = mskseg.provenance(
     command="08_quantify_uncertainty",
     segmenter=segmenter,
@@ -258,9 +242,7 @@ Markdown(f"""
 # %%
 elsewhere = evaluation.committed_results(results, "08_uncertainty.csv")
 longer = uncertainty.average_committed(elsewhere, values=scores)
-longer[["n_subjects", *scores[:4]]].round(3)
-
-# %%
+print(longer[["n_subjects", *scores[:4]]].round(3).to_string(), end="\n\n")
 oracle = measured.select(arm=tight.box_source)
 by_grade = uncertainty.average_subjects(
     oracle.cases, by=["severity", "model"], values=["dice", "ece_foreground"]
@@ -358,6 +340,11 @@ print(f"everywhere {share:.3f}: ECE {constant:.6f}, and no muscle found")
 # The entropy of the ensemble's mean has two parts. **Aleatoric**: each member finds the pixel uncertain by itself, as at a blurred edge. **Epistemic**: the members disagree. And beside them what a box drawn a little differently changes.
 
 # %%
+draws = [prompts.OracleBox(jitter_px=jitter_px, seed=seed + k) for k in range(len(seeds))]
+jittered = uncertainty.PromptedMaps(trained[0], draws, labels=labels, name=name_one)
+moved = uncertainty.measure_uncertainty(
+    [jittered], test, slice_step=slice_step, band_mm=band_mm, progress=False
+)
 ensemble = measured.select(model=name_all)
 parts_of = ["entropy", "aleatoric", "epistemic", "variance", "auroc"]
 spread = pd.concat([ensemble.cases, moved.cases])

@@ -12,6 +12,7 @@ import mskseg
 from mskseg.provenance import read_provenance
 
 ROOT = Path(__file__).parent.parent
+PACKAGES = ("mskseg", "mskseg_phantom", "mskseg_mini", "mskseg_studies")
 TABLE = ROOT / "docs" / "zero_shot_thigh.csv"
 FIGURE = ROOT / "docs" / "zero_shot_thigh.png"
 
@@ -38,3 +39,38 @@ def test_the_numbers_of_the_readme_are_those_of_the_committed_table():
 
 def test_the_readme_is_short():
     assert len((ROOT / "README.md").read_text(encoding="utf-8").split()) <= 700
+
+
+def test_the_example_of_the_readme_runs_as_it_says():
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    example = text.partition("```python\n")[2].partition("```")[0]
+    *lines, last = example.strip().splitlines()
+    expression, _, shape = last.partition("  # ")
+    names: dict[str, object] = {}
+    exec("\n".join(lines), names)
+    assert shape.startswith(str(eval(expression, names)))
+
+
+def test_every_place_of_the_map_exists_and_no_room_is_missing():
+    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8").partition("## Map")[2]
+    tree = text.split("```")[3]
+    folder, places = Path(), set()
+    for line in filter(None, tree.splitlines()):
+        names = re.match(r" *((?:[\w.]+/? {1,2})+) ", line)[1].split()
+        if not line.startswith(" "):
+            folder = Path(names[0])
+            places.add(folder)
+        else:
+            places |= {folder / name for name in names}
+    assert [place for place in places if not (ROOT / place).exists()] == []
+    rooms = {path.parent for package in PACKAGES for path in (ROOT / package).glob("*/__init__.py")}
+    inside = {path.relative_to(ROOT) for path in rooms}
+    described = {place for place in places if place.parts[0] in {"mskseg", "mskseg_studies"}}
+    assert {room for room in inside if room.parts[0] in {"mskseg", "mskseg_studies"}} <= described
+
+
+def test_the_places_that_the_map_names_in_full_exist():
+    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    named = re.findall(r"`((?:mskseg|tests|notebooks|benchmarks)\w*/[\w./]+)`", text)
+    assert named
+    assert [name for name in named if "NN_" not in name and not (ROOT / name).exists()] == []

@@ -11,11 +11,9 @@ from mskseg.datasets.fetching import dataset_folder, fetch
 from mskseg.datasets.layouts import read_folder
 from mskseg.datasets.manifest import DatasetEntry, load_manifest
 from mskseg.datasets.providers import provider_of, subjects_of
-from mskseg.datasets.scans import LazyCaseSet, check_labels
-from mskseg.errors import InputError, naming
-from mskseg.io import load_image, load_label_map
+from mskseg.datasets.scans import LazyCaseSet, scan_files
+from mskseg.errors import InputError
 from mskseg.splits import SHARES, Part, Split, stored_split
-from mskseg.volume import LabelMap, Volume
 
 SPLIT_SEED = 0
 """Of the split that is made and kept for a data set that has none of its own."""
@@ -167,16 +165,7 @@ def _listed(
     name: str, entry: DatasetEntry, *, root: str | Path | None, get: bool, progress: bool
 ) -> LazyCaseSet:
     folder = dataset_folder(name, root=root, download=get, progress=progress)
-    template = CaseDescription(
-        subject="",
-        dataset=name,
-        anatomy=entry.anatomy,
-        sequence=entry.sequence,
-        tissues=entry.labels,
-        kinds=entry.label_kinds,
-        reference_provenance=_provenance(entry),
-    )
-    return read_folder(folder, entry.layout, template=template)
+    return read_folder(folder, entry.layout, template=_template(name, entry))
 
 
 def _folder_split(name: str, cases: LazyCaseSet) -> Split:
@@ -245,15 +234,17 @@ def _single_subject(
     by_sequence = image_roles(name, entry)
     kinds = _chosen(sequences, tuple(by_sequence), what="sequence", of=name)
     paths = fetch(name, progress=progress)
-    images = {kind: load_image(paths[by_sequence[kind]]) for kind in kinds}
-    reference = load_label_map(paths["reference"]) if "reference" in paths else None
-    if reference is not None:
-        with naming(paths["reference"]):
-            check_labels(reference, entry.labels, dataset=name)
-    return [
-        _case(name, entry, image, reference, sequence=sequence)
-        for sequence, image in images.items()
+    template, reference = _template(name, entry), paths.get("reference")
+    scans = [
+        scan_files(
+            template,
+            {"subject": name, "sequence": sequence},
+            image=paths[by_sequence[sequence]],
+            reference=reference,
+        )
+        for sequence in kinds
     ]
+    return [scan.load() for scan in scans]
 
 
 def image_roles(name: str, entry: DatasetEntry) -> dict[str, str]:
@@ -267,21 +258,14 @@ def image_roles(name: str, entry: DatasetEntry) -> dict[str, str]:
     return {entry.sequence if r == "image" else f"{entry.sequence} {r}": r for r in roles}
 
 
-def _case(
-    name: str, entry: DatasetEntry, image: Volume, reference: LabelMap | None, *, sequence: str
-) -> Case:
-    return Case(
-        subject=name,
-        image=image,
-        reference=reference,
+def _template(name: str, entry: DatasetEntry) -> CaseDescription:
+    """Describe what all scans of a data set share."""
+    return CaseDescription(
+        subject="",
+        dataset=name,
+        anatomy=entry.anatomy,
+        sequence=entry.sequence,
         tissues=entry.labels,
         kinds=entry.label_kinds,
-        anatomy=entry.anatomy,
-        sequence=sequence,
-        dataset=name,
-        reference_provenance=_provenance(entry),
+        reference_provenance=entry.reference.provenance if entry.reference else "unknown",
     )
-
-
-def _provenance(entry: DatasetEntry) -> str:
-    return entry.reference.provenance if entry.reference else "unknown"

@@ -61,7 +61,7 @@ def scan_files(
     name_parts: Mapping[str, str],
     *,
     image: Path,
-    reference: Path,
+    reference: Path | None,
     echo: int | None = None,
     read: Reader | None = None,
 ) -> ScanFiles:

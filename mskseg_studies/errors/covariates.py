@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.ticker import LogLocator, NullFormatter, ScalarFormatter
 from numpy.typing import NDArray
 from scipy import stats
 
@@ -225,7 +226,11 @@ def covariate_panels(joined: pd.DataFrame, *, title: str = "") -> NDArray[Any]:
             pairs = group[[column, "dice"]].astype(float).dropna().to_numpy()
             if len(pairs):
                 _draw_covariate(ax, pairs, number=number, name=str(model))
-        ax.set_xscale("log" if column in _LOGARITHMIC else "linear")
+        if column in _LOGARITHMIC:
+            ax.set_xscale("log")
+            ax.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+            ax.xaxis.set_major_formatter(ScalarFormatter())
+            ax.xaxis.set_minor_formatter(NullFormatter())  # they would overlap
         ax.set(xlabel=name + _COVARIATE_UNITS.get(column, ""), ylim=(0, 1.02))
         ax.set_ylabel("Dice" if ax.get_subplotspec().is_first_col() else "")
         finish_chart(ax, legend=None)

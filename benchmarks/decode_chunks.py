@@ -25,7 +25,7 @@ import time
 import numpy as np
 import torch
 
-from mskseg.models.checkpoints import ARCHITECTURES
+from mskseg.models.checkpoints import architectures
 from mskseg.models.embeddings import ImageEmbedding
 from mskseg.models.preprocessing import SamPreprocessing
 from mskseg.models.segmenter import Segmenter, available_device
@@ -35,7 +35,7 @@ from mskseg.models.upstream import Sam
 def sam_without_encoder() -> Sam:
     """SAM's own prompt encoder and mask decoder; the image encoder only keeps its size."""
     with torch.device("meta"):
-        model = ARCHITECTURES["vit_b"].build()
+        model = architectures()["vit_b"].build()
     model.image_encoder = torch.nn.Identity()
     model.image_encoder.img_size = 1024
     model = model.to_empty(device="cpu")
@@ -72,7 +72,7 @@ def main() -> None:
         model, preprocessing = sam_without_encoder(), SamPreprocessing(1024)
         shape = (1, 256, 64, 64)
     else:
-        model = ARCHITECTURES["vit_mini"].build()
+        model = architectures()["vit_mini"].build()
         preprocessing, shape = SamPreprocessing(256, "model"), (1, 128, 32, 32)
     device = available_device(options.device)
     segmenter = Segmenter(model, preprocessing, name=options.model, device=device)

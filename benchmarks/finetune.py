@@ -36,7 +36,7 @@ from mskseg.finetuning.config import FineTuneConfig
 from mskseg.finetuning.dataset import SliceDataset
 from mskseg.finetuning.distributed import join_processes
 from mskseg.finetuning.trainer import Trainer
-from mskseg.models.checkpoints import ARCHITECTURES, load_segmenter
+from mskseg.models.checkpoints import architectures, load_segmenter
 from mskseg.models.embeddings import EmbeddingCache
 from mskseg.models.preprocessing import SamPreprocessing, as_rgb_uint8
 from mskseg.models.segmenter import Segmenter
@@ -62,7 +62,7 @@ def built(architecture: str, device: str) -> Segmenter:
     if architecture == "vit_mini":
         return load_segmenter("sam_vit_mini", device=device)
     torch.manual_seed(0)
-    model = ARCHITECTURES[architecture].build().requires_grad_(False)
+    model = architectures()[architecture].build().requires_grad_(False)
     return Segmenter(model, SamPreprocessing(1024), name=f"random {architecture}", device=device)
 
 

@@ -78,7 +78,7 @@ def main() -> None:
     segmenter = Segmenter(model, preprocessing, name=options.model, device=device)
     in_use = segmenter.chunk_size
     embedding = ImageEmbedding(
-        torch.randn(shape).to(device), (options.size,) * 2, "", segmenter.fingerprint, 0.0
+        torch.randn(shape).to(device), (options.size,) * 2, "", segmenter.encoder_fingerprint, 0.0
     )
     boxes = random_boxes(options.boxes, options.size)
 

@@ -83,8 +83,6 @@ config = finetuning.FineTuneConfig(
     slice_step=slice_step,
     seed=seed,
 )
-
-# %%
 print(f"mskseg {mskseg.__version__}, {segmenters}, {segmenter.device}, seed {seed}")
 
 # %% [markdown]
@@ -106,6 +104,7 @@ parts = {
     part: [case for name in datasets for case in mskseg.load_some(name, n_subjects=n, part=part)]
     for part, n in n_of_part.items()
 }
+all_cases = [case for cases in parts.values() for case in cases]
 {part: sorted({case.site for case in cases}) for part, cases in parts.items()}
 
 # %% [markdown]
@@ -146,10 +145,8 @@ scores = pd.concat([zero_shot_scores, *tuned_scores])
 chosen_subsets = [tuning.find_subset(name) for name in subsets]
 cross = tuning.cross_table(scores, subsets=chosen_subsets, seed=seed)
 
+
 # %%
-all_cases = [case for cases in parts.values() for case in cases]
-
-
 def describe_so_far() -> dict:
     """Provenance with all models that were tuned until now."""
     return mskseg.provenance(
@@ -162,8 +159,6 @@ facts = describe_so_far()
 evaluation.write_table(
     cross.assign(mode=mode, n_train=n_train), tables / "04_cross_table.csv", provenance=facts
 )
-
-# %%
 cells = [
     f"{dice:.3f} ({gain:+.3f})"
     for dice, gain in zip(cross["dice_tuned"], cross["gain"], strict=True)
@@ -277,8 +272,6 @@ by_mode = pd.DataFrame(
         "dice": mode_dice,
     }
 ).join(costs)
-
-# %%
 facts.update(describe_so_far())
 evaluation.write_table(by_mode, tables / "04_modes.csv", provenance=facts)
 longer_modes = evaluation.committed_results(results, "04_modes*.csv")

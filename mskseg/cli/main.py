@@ -52,18 +52,7 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command.
-
-    Parameters
-    ----------
-    argv : sequence of str, optional
-        The words after ``mskseg``; those of the process by default.
-
-    Returns
-    -------
-    int
-        The exit code, see the top of this module.
-    """
+    """Run one command, that of the process by default; returns the exit code, see the module."""
     # OpenMP's threads wait for each other in busy loops: several times slower on two cores beside
     # another job. Sleeping at once makes a model that runs alone slower by a third to a half; with
     # a short loop before it two jobs cost each other a fifth or two. Before torch is imported.

@@ -15,23 +15,9 @@ if TYPE_CHECKING:
 
 
 def check_writable(path: Path, *, suffixes: Sequence[str] = ()) -> Path:
-    """Check that a file can be written at `path`, without making a folder or touching the file.
+    """Check that a file of one of the suffixes can be written at `path`; OutputError if it cannot.
 
-    Parameters
-    ----------
-    path : Path
-    suffixes : sequence of str, optional
-        The endings its format needs, such as ".nii.gz".
-
-    Returns
-    -------
-    Path
-        `path`.
-
-    Raises
-    ------
-    OutputError
-        If `path` is a folder, has another ending, or its folder cannot be written to.
+    No folder is made, and a file that is there is not touched.
     """
     if path.is_dir():
         raise OutputError(f"cannot write {path}: it is a folder; give the name of a file")

@@ -54,28 +54,20 @@ def run_workbook(
 
     Parameters
     ----------
-    names : iterable of str, optional
+    names : iterable of str
         File names, stems or their beginnings; all notebooks by default.
-    folder : Path, optional
-        Where the notebooks lie; `notebooks_folder` by default.
-    output : Path
-        Made where it is missing.
+    folder, output : Path
+        Of the notebooks, `notebooks_folder` by default; of the results, made where it is missing.
     size : {"quick", "default", "full"}
         Column of ``sizes.yaml``.
     given : mapping, optional
-        Parameters that go before the table's, such as ``dataset``; a notebook that does not declare
-        one is run without it.
+        Parameters that go before the table's, such as ``dataset``, where a notebook declares them.
     fresh : bool
         Run what an earlier run finished again, its trainings too.
     jobs : int
         Notebooks at a time; they share the cores. One that reads others' tables waits for all.
     progress : bool
-        Show a bar for the cells of the notebook at hand.
-
-    Returns
-    -------
-    list of NotebookRun
-        In the order of the notebooks.
+        Show a bar for the cells of each notebook.
 
     Raises
     ------

@@ -34,24 +34,7 @@ class Lesson:
 def write_lesson(*, folder: Path | None = None, output: Path = Path("output")) -> Lesson:
     """Write ``lesson/learners`` and ``lesson/slides`` into an output folder.
 
-    Parameters
-    ----------
-    folder : Path, optional
-        Where the notebooks lie; `notebooks_folder` by default.
-    output : Path
-        As `run_workbook` writes it: the slides show the results of the notebooks that finished
-        there.
-
-    Returns
-    -------
-    Lesson
-
-    Raises
-    ------
-    mskseg.errors.InputError
-        If there are no notebooks, or one cannot be read.
-    mskseg.errors.OutputError
-        If something cannot be written.
+    The slides show the results of the notebooks that `run_workbook` finished in that folder.
     """
     folder = folder or notebooks_folder()
     learners, slides = output / "lesson" / "learners", output / "lesson" / "slides"

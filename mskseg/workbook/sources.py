@@ -32,36 +32,15 @@ _COPIED = (
 
 
 def notebooks_folder() -> Path:
-    """Find the notebooks: in ``./notebooks``, else in the checkout, else in the installed package.
-
-    Raises
-    ------
-    InputError
-        If none of these folders has a table of sizes.
-    """
+    """Find the notebooks: in ``./notebooks``, else in the checkout, else in the package."""
     return _root_with_notebooks(Path.cwd(), _CHECKOUT, PACKAGED) / "notebooks"
 
 
 def copy_workbook(target: Path, *, overwrite: bool = False) -> int:
     """Write the notebooks, their study cards and the committed results into a folder.
 
-    Parameters
-    ----------
-    target : Path
-        Gets ``notebooks/`` and ``results/``; made where it is missing.
-    overwrite : bool
-        Replace files that are there and differ.
-
-    Returns
-    -------
-    int
-        The number of files that `target` now has of them.
-
-    Raises
-    ------
-    OutputError
-        If a file that is there differs and `overwrite` was not asked for, before anything is
-        written; or if the folder cannot be written to.
+    Returns the number of files. OutputError, before anything is written, if one that is there
+    differs and `overwrite` was not asked for.
     """
     root = _root_with_notebooks(_CHECKOUT, PACKAGED)
     sources = [path for pattern in _COPIED for path in sorted(root.glob(pattern))]
@@ -94,24 +73,10 @@ def _same(path: Path, copy: Path) -> bool:
 
 
 def find_notebooks(folder: Path, names: Iterable[str] = ()) -> list[Path]:
-    """List the notebooks of a folder, each once, by its source where there is one.
+    """List the notebooks of a folder, sorted, each once: by its source where there is one.
 
-    Parameters
-    ----------
-    folder : Path
-        Holds ``NAME.py`` (py:percent) and ``NAME.ipynb``.
-    names : iterable of str, optional
-        File names, stems, or their beginnings ("03"); all notebooks where none is given.
-
-    Returns
-    -------
-    list of Path
-        Sorted by name. ``NAME.py`` where it exists, else ``NAME.ipynb``.
-
-    Raises
-    ------
-    InputError
-        If a name fits no notebook, or the folder has none.
+    `names` are file names, stems, or their beginnings ("03"); all notebooks where none is given.
+    InputError if a name fits no notebook, or the folder has none.
     """
     found = {path.stem: path for suffix in ("ipynb", "py") for path in folder.glob(f"*.{suffix}")}
     if not found:
@@ -131,13 +96,7 @@ def _match(name: str, stems: Sequence[str]) -> list[str]:
 
 
 def read_sizes(folder: Path) -> dict[str, dict[str, dict[str, Any]]]:
-    """Read ``sizes.yaml``: notebook -> size -> parameters that differ from the notebook's own.
-
-    Raises
-    ------
-    InputError
-        If the file is missing or is not such a table.
-    """
+    """Read ``sizes.yaml``: notebook -> size -> parameters that differ from the notebook's own."""
     import yaml
 
     path = folder / SIZES_FILE
@@ -151,13 +110,7 @@ def read_sizes(folder: Path) -> dict[str, dict[str, dict[str, Any]]]:
 
 
 def load_notebook(path: Path) -> NotebookNode:
-    """Read a notebook from its py:percent source or its ``.ipynb``.
-
-    Raises
-    ------
-    InputError
-        If the file is neither.
-    """
+    """Read a notebook from its py:percent source or its ``.ipynb``; InputError if it is neither."""
     import jupytext
 
     try:

@@ -104,7 +104,6 @@ parts = {
     part: [case for name in datasets for case in mskseg.load_some(name, n_subjects=n, part=part)]
     for part, n in n_of_part.items()
 }
-all_cases = [case for cases in parts.values() for case in cases]
 {part: sorted({case.site for case in cases}) for part, cases in parts.items()}
 
 # %% [markdown]
@@ -133,6 +132,7 @@ first.history.round(3)
 
 # %%
 tuned = {name: bench.tune(segmenter, name, n_subjects=n_train, config=config) for name in subsets}
+all_cases = [case for cases in parts.values() for case in cases]
 print(f"{len(tuned)} trainings, {sum(result.seconds for result in tuned.values()):.0f} s")
 
 # %%

@@ -198,7 +198,7 @@ class Case(CaseDescription):
         """
         plane = plane or self.plane
         if step < 1:
-            raise InputError(f"a step counts slices, got {step}; give 1 or more")
+            raise InputError(f"expected a step of 1 slice or more, got {step}")
         indices = range(self.image.n_slices(plane))
         kept = self.labelled_slices(plane) if labelled_only else tuple(indices)
         return (self.slice(k, plane) for k in kept[::step])

@@ -203,7 +203,7 @@ def load_split(path: Path) -> Split:
         parts = {part: tuple(map(str, names)) for part, names in content["parts"].items()}
         dataset, seed, sha256 = str(content["dataset"]), content["seed"], content["sha256"]
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise InputError(f"{path} is no split; delete it, and a new one will be made") from error
+        raise InputError(f"{path} is not a split; delete it, and a new one will be made") from error
     split = Split(dataset, parts, seed=seed)
     if split.sha256 != sha256:
         raise InputError(

@@ -219,7 +219,9 @@ class Volume:
         """
         stack = self.stack(plane)
         if not np.issubdtype(type(k), np.integer):
-            raise InputError(f"slice {k!r} is no whole number; choose 0 to {len(stack) - 1}")
+            raise InputError(
+                f"expected a whole number for the slice, got {k!r}; choose 0 to {len(stack) - 1}"
+            )
         if not 0 <= k < len(stack):
             raise InputError(
                 f"{plane} slice {k} does not exist: the volume has {len(stack)}; "

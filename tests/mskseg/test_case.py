@@ -91,7 +91,7 @@ def test_bad_slices_are_refused_when_asked_for():
         case().slice(8)
     with pytest.raises(InputError, match="unknown plane"):
         case().slices("oblique")
-    with pytest.raises(InputError, match="got 0; give 1 or more"):
+    with pytest.raises(InputError, match="a step of 1 slice or more, got 0"):
         case().slices(step=0)
 
 

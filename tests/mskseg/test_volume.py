@@ -216,7 +216,7 @@ def test_unknown_plane_is_refused(ask):
 
 
 def test_half_a_slice_is_refused():
-    with pytest.raises(InputError, match=r"slice 1\.5 is no whole number; choose 0 to 4"):
+    with pytest.raises(InputError, match=r"a whole number for the slice, got 1\.5; choose 0 to 4"):
         numbered().slice("axial", 1.5)
 
 

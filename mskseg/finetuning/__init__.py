@@ -1,9 +1,11 @@
 """Fine-tuning of a promptable segmenter on labelled scans.
 
->>> config = FineTuneConfig(mode="decoder", epochs=5)            # doctest: +SKIP
->>> result = fine_tune(segmenter, train, validation, config)     # doctest: +SKIP
->>> result.save("tuned.safetensors")                             # doctest: +SKIP
->>> segmenter = mskseg.load_segmenter("tuned.safetensors")       # doctest: +SKIP
+>>> config = FineTuneConfig(mode="decoder", epochs=5)
+>>> config.mode, config.epochs
+('decoder', 5)
+
+With it, ``result = fine_tune(segmenter, train, validation, config)`` tunes, and
+``result.save("tuned.safetensors")`` writes what `mskseg.load_segmenter` reads.
 
 `config` the settings, `modes` which parameters train, `dataset` slices and the prompts drawn for
 them, `prompt_tokens` a prompt on its way into the decoder, `losses`, `encoders` embeddings,

@@ -1,10 +1,12 @@
 """Models trained for one task: U-Net, DeepLabV3+ and nnU-Net, with a box or without (notebook 07).
 
->>> config = SpecialistConfig(prompt="box")                      # doctest: +SKIP
->>> specialist = train_specialist(train, validation, config)     # doctest: +SKIP
->>> score_cases(specialist, test, prompts=OracleBox())           # doctest: +SKIP
->>> run = train_nnunet(train, validation, NnunetConfig(), folder="runs/2d")   # doctest: +SKIP
->>> score_label_maps(run, test, run.predict(test).label_maps)    # doctest: +SKIP
+>>> config = SpecialistConfig(prompt="box")
+>>> config.prompt
+'box'
+
+With it, ``train_specialist(train, validation, config)`` returns what `score_cases` scores like any
+segmenter. nnU-Net: ``run = train_nnunet(train, validation, NnunetConfig(), folder="runs/2d")``, then
+``score_label_maps(run, test, run.predict(test).label_maps)``.
 
 `config` what is asked, `networks` the architectures and their frame, `samples` and `training` how
 it learns, `specialist` what comes back, `predictions` label maps with probabilities, `comparison`

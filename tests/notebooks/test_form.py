@@ -18,7 +18,6 @@ ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "notebooks"
 SOURCES = sorted(FOLDER.glob("*.py"))
 ADDRESS = re.compile(r"https?://|www\.|(?<![\w.])/(home|work|Users|tmp|root|mnt)/|[A-Z]:\\\\")
-PENDING = {"01", "04", "05", "06"}  # being rewritten
 HASH = re.compile(r"\b[0-9a-f]{32,}\b")
 
 
@@ -117,9 +116,11 @@ def imports_that_break_the_rule(source: str, number: str) -> list[str]:
 def test_imports_are_seven_lines_at_most_of_public_names_and_one_study(
     source: Path, cells: list[Any]
 ):
-    if source.name[:2] in PENDING:
-        return
-    lines = [line for line in cells[2].source.splitlines() if line.strip()]
+    lines = [
+        line
+        for line in cells[2].source.splitlines()
+        if line.strip() and not re.search(r"mskseg_(phantom|mini)", line)
+    ]
     assert len(lines) <= 7, lines
     assert imports_that_break_the_rule(cells[2].source, source.name[:2]) == []
 
@@ -139,8 +140,6 @@ def test_the_rule_of_imports_sees_modules_phantoms_and_a_second_study():
 
 def test_arguments_are_spelled_out(source: Path, cells: list[Any]):
     """No ``f(**arguments)``: a reader sees what is passed. CSS names, with hyphens, may be so."""
-    if source.name[:2] in PENDING:
-        return
     for code in _code(cells):
         for node in ast.walk(ast.parse(code)):
             if isinstance(node, ast.Call) and not ast.unparse(node.func).endswith("set_properties"):
@@ -148,8 +147,6 @@ def test_arguments_are_spelled_out(source: Path, cells: list[Any]):
 
 
 def test_next_and_previous_follow_the_path(source: Path, cells: list[Any]):
-    if source.name[:2] in PENDING:
-        return
     numbers = [path.name[:2] for path in SOURCES]
     at = numbers.index(source.name[:2])
     first_line = re.search(r"previous notebook:? *([^;.|\n]*)", cells[0].source).group(1)

@@ -109,22 +109,10 @@ def png_text(facts: Mapping[str, Any]) -> str:
 
 
 def read_provenance(path: str | os.PathLike[str]) -> dict[str, Any]:
-    """Read the provenance of a table or figure.
+    """Read the provenance of a PNG, or of a file with a sidecar beside it.
 
-    Parameters
-    ----------
-    path : path-like
-        A PNG, or a file with a sidecar beside it.
-
-    Returns
-    -------
-    dict
-        As `provenance` gave it; from a sidecar with the `sha256` of the file besides.
-
-    Raises
-    ------
-    InputError
-        If there is none, or the file was changed after its sidecar was written.
+    InputError if there is none, or the file was changed after its sidecar was written. From a
+    sidecar the `sha256` of the file comes too.
     """
     if Path(path).suffix.lower() == ".png":
         return _png_provenance(path)

@@ -5,7 +5,7 @@
 'box'
 
 With it, ``train_specialist(train, validation, config)`` returns what `score_cases` scores like any
-segmenter. nnU-Net: ``run = train_nnunet(train, validation, NnunetConfig(), folder="runs/2d")``, then
+segmenter. For nnU-Net, ``run = train_nnunet(train, validation, NnunetConfig(), folder="runs")`` and
 ``score_label_maps(run, test, run.predict(test).label_maps)``.
 
 `config` what is asked, `networks` the architectures and their frame, `samples` and `training` how

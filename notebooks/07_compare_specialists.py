@@ -65,6 +65,7 @@ seed = 0  # of every training
 output = "../output"  # folder for tables, figures and nnU-Net's run
 
 # %%
+this = "07_compare_specialists"
 segmenter = mskseg.load_segmenter(model)
 tables, figures = Path(output, "tables"), Path(output, "figures")
 kinds = [(architecture, "box") for architecture in architectures] + [("unet", "none")]
@@ -92,13 +93,11 @@ print(f"mskseg {mskseg.__version__}, {segmenter}, {segmenter.device}, seed {seed
 # First a check that decides whether any of it means something: nobody is in two parts.
 
 # %%
-groups = [mskseg.load_some(dataset, n_subjects=n, part="train") for n in training_sizes]
-train = groups[-1]
+*fewer, train = [mskseg.load_some(dataset, n_subjects=n, part="train") for n in training_sizes]
 validation = mskseg.load_some(dataset, n_subjects=n_validation, part="validation")
 test = mskseg.load_some(dataset, n_subjects=n_test, part="test")
-assert len({*train.subjects, *validation.subjects, *test.subjects}) == sum(
-    len(part.subjects) for part in (train, validation, test)
-)
+everyone = [*train.subjects, *validation.subjects, *test.subjects]
+assert len(set(everyone)) == len(everyone)
 {part.name: ", ".join(part.subjects) for part in (train, validation, test)}
 
 # %% [markdown]
@@ -111,7 +110,7 @@ assert len({*train.subjects, *validation.subjects, *test.subjects}) == sum(
 # > **Guess**: does the one without a box catch up with the one that has it?
 
 # %%
-boxed = [specialists.train_specialist(train, validation, asked) for asked in with_box]
+boxed = [specialists.train_specialist(train, validation, config) for config in with_box]
 automatic = specialists.train_specialist(train, validation, without)
 specialist = boxed[0]
 learned = pd.concat(trained.history.assign(who=trained.name) for trained in [*boxed, automatic])
@@ -125,28 +124,23 @@ learned.pivot(index="step", columns="who", values="validation_dice").round(3)
 # The other side may learn too: SAM's mask decoder is tuned on the same people (notebook 04 is about how).
 
 # %%
-config = finetuning.FineTuneConfig(
-    epochs=3,
-    steps_per_epoch=int(np.ceil(tuning_steps / 3)),
-    patience=0,
-    learning_rate=learning_rate,
-    schedule="cosine",
-    warm_up=5,
-    slice_step=slice_step,
-    jitter_px=3.0,
-    seed=seed,
+tuning_config = specialists.short_tuning(
+    tuning_steps, learning_rate=learning_rate, warm_up=5, slice_step=slice_step, seed=seed
 )
-tunings = [
-    finetuning.fine_tune(segmenter, people, validation, config, progress=False) for people in groups
-]
+groups = [*fewer, train]
+tunings = [finetuning.fine_tune(segmenter, people, validation, tuning_config) for people in groups]
 tuned = [tuning.segmenter for tuning in tunings]
+
+# %%
 models = [segmenter, tuned[-1], *boxed, automatic]
+on_validation = specialists.score_test_sets(
+    models[:-1], {"validation": validation}, slice_step=slice_step
+)
 specialists.effort_table([tunings[-1], *boxed, automatic]).round(4)
 
 # %% [markdown]
 # **What you see**: what each side was given. The steps differ, and so does a step: SAM sees whole slices with several objects on each, and starts from what it learned before; a specialist starts from nothing, which takes a higher rate. *Equal effort* has no single meaning here. Both kept the step that was best on the same validation people (`kept_step`; 0: tuning did not help). No learning rate was searched for here, so neither side is shown at its best.
-
-# %% [markdown]
+#
 # ## Test inside and outside
 #
 # *Inside*: other people, same anatomy and sequence. *Another sequence*: the same people's thighs with other contrasts. *Another anatomy*: spines. A model that is prompted can be asked about tissues that it never saw; an automatic one has no word for them and is left out there.
@@ -160,17 +154,11 @@ far, near = f"another anatomy ({other_dataset})", f"another sequence ({other_seq
 tests = {"inside": test, near: sequence, far: anatomy}
 
 # %%
+seen = [case for cases in tests.values() for case in cases]
 facts = mskseg.provenance(
-    command="07_compare_specialists",
-    segmenter=segmenter,
-    cases=[*test, *sequence, *anatomy],
-    tuned=models[1:],
-    seed=seed,
+    command=this, segmenter=segmenter, cases=seen, tuned=models[1:], seed=seed
 )
 table = specialists.score_test_sets(models, tests, slice_step=slice_step)
-selecting = specialists.score_test_sets(
-    models[:-1], {"validation": validation}, slice_step=slice_step
-)
 evaluation.write_table(table, tables / "07_inside_outside.csv", provenance=facts)
 
 # %%
@@ -205,7 +193,7 @@ display.save_figure(inside_outside, figures / "07_inside_outside.png", provenanc
 # > **Guess**: from how many people on does the specialist overtake the flat line? And the tuned SAM?
 
 # %%
-smaller = [specialists.train_specialist(people, validation, with_box[0]) for people in groups[:-1]]
+smaller = [specialists.train_specialist(people, validation, with_box[0]) for people in fewer]
 families = {
     f"{segmenter.name}, zero-shot": [segmenter] * len(groups),
     f"{segmenter.name}, tuned": tuned,
@@ -215,12 +203,9 @@ families = {
 # %%
 scores = specialists.score_families(families, training_sizes, test, slice_step=slice_step)
 curves = evaluation.nested_mean(scores, by=["family", "n_train"])
+curve_models = [*tuned, *smaller, specialist]
 size_facts = mskseg.provenance(
-    command="07_compare_specialists",
-    segmenter=segmenter,
-    cases=test,
-    tuned=[*tuned, *smaller, specialist],
-    seed=seed,
+    command=this, segmenter=segmenter, cases=test, tuned=curve_models, seed=seed
 )
 evaluation.write_table(curves, tables / "07_training_sizes.csv", provenance=size_facts)
 crossed = specialists.crossings(curves, x="n_train", series="family")
@@ -260,21 +245,16 @@ nnunet_configs = [
 ]
 
 # %%
-place = Path(output, "trainings", "07_compare_specialists")
+place = Path(output, "trainings", this)
 run, box_run = [
-    specialists.train_nnunet(
-        train, validation, asked, folder=place / specialists.run_key(train, validation, asked)
-    )
-    for asked in nnunet_configs
+    specialists.train_nnunet(train, validation, nnunet_config, folder=place)
+    for nnunet_config in nnunet_configs
 ]
 
 # %%
+arm_models = [tuned[-1], specialist, run, box_run, automatic]
 arm_facts = mskseg.provenance(
-    command="07_compare_specialists",
-    segmenter=segmenter,
-    cases=test,
-    tuned=[tuned[-1], specialist, run, box_run, automatic],
-    seed=seed,
+    command=this, segmenter=segmenter, cases=test, tuned=arm_models, seed=seed
 )
 print(*run.log.read_text(encoding="utf-8").splitlines()[-6:], sep="\n")
 pd.DataFrame(run.history()).set_index("epoch").iloc[:: max(1, nnunet_length[0] // 5)]
@@ -396,22 +376,14 @@ evaluation.summarise(counted)[["dice", "n_subjects", "n_pairs", "n_missing"]].ro
 # %% tags=["exercise"]
 wider = prompts.SpecialistBox(predictions.label_maps, run.name)  # give it a margin
 first_person = test.where(subject=case.subject)
-widened = evaluation.score_cases(
-    tuned[-1], first_person, prompts=wider, slice_step=volume_step, progress=False
-)
-volumes = evaluation.volume_table(widened)
-evaluation.nested_mean(volumes, by=["box_source"], values=["volume_dice"]).round(3)
+specialists.volume_dice(tuned[-1], first_person, [wider], slice_step=volume_step).round(3)
 
 # %% tags=["solution"] jupyter={"source_hidden": true}
 margins = [
     prompts.SpecialistBox(predictions.label_maps, run.name, margin_px=margin)
     for margin in (0, 2, 4)
 ]
-with_margin = evaluation.score_cases(
-    tuned[-1], first_person, prompts=margins, slice_step=volume_step, progress=False
-)
-volumes_with_margin = evaluation.volume_table(with_margin)
-evaluation.nested_mean(volumes_with_margin, by=["box_source"], values=["volume_dice"]).round(3)
+specialists.volume_dice(tuned[-1], first_person, margins, slice_step=volume_step).round(3)
 
 # %% [markdown]
 # **Discussion**: a margin helps where nnU-Net cut something off and hurts where its box was right. Choosing it on the test people would be a leak of its own; the validation people are there for that.
@@ -419,8 +391,8 @@ evaluation.nested_mean(volumes_with_margin, by=["box_source"], values=["volume_d
 # ## Take-aways
 
 # %%
-on_validation = evaluation.summarise(selecting, by=["segmenter"]).set_index("segmenter")["dice"]
-chosen, inside = on_validation.idxmax(), means.loc[on_validation.index, "inside"]
+selecting = evaluation.summarise(on_validation, by=["segmenter"]).set_index("segmenter")["dice"]
+chosen, inside = selecting.idxmax(), means.loc[selecting.index, "inside"]
 higher = int((inside > inside[chosen]).sum())
 efforts = specialists.effort_table([tunings[-1], specialist, automatic, run, box_run])
 steps_of = "; ".join(f"{who} {n}" for who, n in efforts["steps"].items())
@@ -429,7 +401,7 @@ kind = "a miniature, not a published model" if segmenter.miniature else "a publi
 listed = "; ".join(f"{arm} {value:.2f}" for arm, value in volume.items())
 Markdown(f"""SAM here is {segmenter.name}, {kind}; every specialist is small and trained for few steps.
 
-- Of the models that get boxes, **{chosen}** is best on the validation people ({on_validation[chosen]:.2f}), who also selected each model's step. On the test people inside it has {inside[chosen]:.2f} (the box alone: {wide.loc["the box alone", "inside"]:.2f}), where {higher} of the other {len(inside) - 1} are higher.
+- Of the models that get boxes, **{chosen}** is best on the validation people ({selecting[chosen]:.2f}), who also selected each model's step. On the test people inside it has {inside[chosen]:.2f} (the box alone: {wide.loc["the box alone", "inside"]:.2f}), where {higher} of the other {len(inside) - 1} are higher.
 - Steps of training: {steps_of}; what a step sees differs (see the table of efforts).
 - From inside to {other_dataset}, {specialist.name} goes from {means.loc[specialist.name, "inside"]:.2f} to {means.loc[specialist.name, far]:.2f}, zero-shot {segmenter.name} from {means.loc[segmenter.name, "inside"]:.2f} to {means.loc[segmenter.name, far]:.2f}, and the box alone from {wide.loc["the box alone", "inside"]:.2f} to {wide.loc["the box alone", far]:.2f}.
 - Of {len(crossed)} pairs of curves over {min(training_sizes)} to {max(training_sizes)} people, {n_crossed} cross.

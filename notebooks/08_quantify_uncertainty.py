@@ -39,7 +39,7 @@ import pandas as pd
 from IPython.display import Markdown
 
 import mskseg
-from mskseg import display, evaluation, finetuning, prompts
+from mskseg import display, evaluation, prompts
 from mskseg_studies import uncertainty
 
 # %% tags=["parameters"]
@@ -70,13 +70,10 @@ segmenter = segmenters[0]
 tight, neighbour = prompts.OracleBox(), prompts.NeighbourBox()
 tables, figures = Path(output, "tables"), Path(output, "figures")
 configs = [
-    finetuning.FineTuneConfig(
+    uncertainty.short_tuning(
+        steps,
         mode=mode,
-        epochs=3,
-        steps_per_epoch=int(np.ceil(steps / 3)),
-        patience=0,
         learning_rate=learning_rate,
-        schedule="cosine",
         warm_up=10,
         slices_per_step=2,
         slice_step=slice_step,
@@ -97,10 +94,8 @@ print(f"mskseg {mskseg.__version__}, {segmenters}, {segmenter.device}, seed {see
 parts = {"train": n_train, "validation": n_validation, "test": n_test}
 muscles = uncertainty.load_muscles(dataset, parts, left_out=left_out)
 train, validation, test = muscles["train"], muscles["validation"], muscles["test"]
-labels = list(test.tissues)
-assert len({*train.subjects, *validation.subjects, *test.subjects}) == sum(
-    len(cases.subjects) for cases in muscles.values()
-)
+everyone = [*train.subjects, *validation.subjects, *test.subjects]
+assert len(set(everyone)) == len(everyone)
 {part: [case.severity for case in cases] for part, cases in muscles.items()}
 
 # %% [markdown]
@@ -127,6 +122,7 @@ fat_panels = uncertainty.fat_page(uncertainty.fat_by_grade(test))
 # Stack the raw masks and take the largest, and you get a label map that looks right. As probabilities they are not.
 
 # %%
+labels = list(test.tissues)
 zero_shot = uncertainty.PromptedMaps(segmenter, tight, labels=labels)
 first = next(zero_shot.slices(test[0]))
 assert np.allclose(first.members.sum(axis=1), 1, atol=1e-4)
@@ -158,15 +154,14 @@ print(*(result for ensemble in tunings for result in ensemble), sep="\n")
 place = Path(output, "trainings", "08_quantify_uncertainty")
 runs, predictions = [], {}
 for kind, run_seed in nnunet_runs:
-    asked = uncertainty.NnunetConfig.short(
+    nnunet_config = uncertainty.NnunetConfig.short(
         kind,
         length=nnunet["length"],
         patch=nnunet["patch"],
         features=nnunet["features"],
         seed=run_seed,
     )
-    folder = place / uncertainty.run_key(train, validation, asked)
-    runs.append(uncertainty.train_nnunet(train, validation, asked, folder=folder))
+    runs.append(uncertainty.train_nnunet(train, validation, nnunet_config, folder=place))
     predictions.setdefault(runs[-1].name, []).append(runs[-1].predict(test))
 print(*predictions, sep="\n")
 
@@ -221,11 +216,10 @@ overall.round(3)
 
 # %%
 drift = overall.loc[neighbour.box_source] - overall.loc[tight.box_source]
-finder_name = runs[0].name
-by_itself, boxed = overall.loc[("no box", finder_name)], overall.loc[(finder_name, name_all)]
+by_itself, boxed = overall.loc[("no box", runs[0].name)], overall.loc[(runs[0].name, name_all)]
 Markdown(f"""
 - With boxes that followed the prediction, {(drift["dice"] < 0).sum()} of {len(drift)} models are less accurate than with the reference's (Dice {drift["dice"].mean():+.3f} on average) and {(drift["ece_foreground"] > 0).sum()} less honest (ECE of the foreground {drift["ece_foreground"].mean():+.3f}).
-- {finder_name} alone has a Dice of {by_itself["dice"]:.3f} and an ECE of {by_itself["ece_foreground"]:.3f}; boxes around what it found give the tuned ensemble {boxed["dice"]:.3f} and {boxed["ece_foreground"]:.3f}.
+- {runs[0].name} alone has a Dice of {by_itself["dice"]:.3f} and an ECE of {by_itself["ece_foreground"]:.3f}; boxes around what it found give the tuned ensemble {boxed["dice"]:.3f} and {boxed["ece_foreground"]:.3f}.
 """)
 
 # %% [markdown]
@@ -351,11 +345,10 @@ spread = pd.concat([ensemble.cases, moved.cases])
 uncertainty.average_subjects(spread, by=["arm", "model"], values=parts_of).round(4)
 
 # %% alt="Wrong pixels of a slice beside maps of the ensemble's entropy and its two parts"
-outlines = ensemble.select(arm=tight.box_source).outlines
-subject, index = outlines.groupby(["subject", "slice"])["uncertainty"].mean().idxmax()
+subject, index = uncertainty.least_certain_slice(ensemble.select(arm=tight.box_source).outlines)
 hardest = test.where(subject=subject)[0]
-of_ensemble = uncertainty.PromptedMaps(trained, tight, labels=labels)
-slice_maps = of_ensemble.at(hardest, index, step=slice_step)
+deep_ensemble = uncertainty.PromptedMaps(trained, tight, labels=labels)
+slice_maps = deep_ensemble.at(hardest, index, step=slice_step)
 map_axes = uncertainty.uncertainty_maps(slice_maps)
 display.save_figure(map_axes[0], figures / "08_maps.png", provenance=facts)
 

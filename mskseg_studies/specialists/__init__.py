@@ -8,7 +8,7 @@ With it, ``train_specialist(train, validation, config)`` returns what `score_cas
 segmenter. For nnU-Net, ``run = train_nnunet(train, validation, NnunetConfig(), folder="runs")`` and
 ``score_label_maps(run, test, run.predict(test).label_maps)``.
 
-`config` what is asked, `networks` the architectures and their frame, `samples` and `training` how
+`config` the settings, `networks` the architectures and their frame, `samples` and `training` how
 it learns, `specialist` what comes back, `predictions` label maps with probabilities, `comparison`
 models side by side, `charts` drawn, `nnunet` the real nnU-Net v2.
 """
@@ -21,11 +21,12 @@ from mskseg_studies.specialists.comparison import effort_table as effort_table
 from mskseg_studies.specialists.comparison import score_arms as score_arms
 from mskseg_studies.specialists.comparison import score_families as score_families
 from mskseg_studies.specialists.comparison import score_test_sets as score_test_sets
+from mskseg_studies.specialists.comparison import volume_dice as volume_dice
 from mskseg_studies.specialists.config import SpecialistConfig as SpecialistConfig
+from mskseg_studies.specialists.config import short_tuning as short_tuning
 from mskseg_studies.specialists.nnunet.config import NnunetConfig as NnunetConfig
 from mskseg_studies.specialists.nnunet.conversion import import_predictions as import_predictions
 from mskseg_studies.specialists.nnunet.running import NnunetRun as NnunetRun
-from mskseg_studies.specialists.nnunet.running import run_key as run_key
 from mskseg_studies.specialists.nnunet.running import train_nnunet as train_nnunet
 from mskseg_studies.specialists.predictions import Predictions as Predictions
 from mskseg_studies.specialists.specialist import Specialist as Specialist

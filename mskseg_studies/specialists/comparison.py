@@ -16,7 +16,7 @@ from mskseg.evaluation.prediction import Named, PromptableSegmenter
 from mskseg.evaluation.scoring import score_cases, score_label_maps
 from mskseg.evaluation.tables import volume_table
 from mskseg.finetuning.result import FineTuneResult
-from mskseg.prompts.plans import OracleBox, SpecialistBox
+from mskseg.prompts.plans import OracleBox, PromptPlan, SpecialistBox
 from mskseg_studies.specialists.nnunet.running import NnunetRun
 from mskseg_studies.specialists.predictions import Predictions
 from mskseg_studies.specialists.specialist import Specialist
@@ -224,6 +224,18 @@ def score_arms(
     ]
     tables = [table.assign(arm=arm, told=told) for arm, told, table in arms]
     return pd.concat(tables, ignore_index=True)
+
+
+def volume_dice(
+    model: PromptableSegmenter,
+    cases: Iterable[Case],
+    plans: Sequence[PromptPlan],
+    *,
+    slice_step: int = 1,
+) -> pd.DataFrame:
+    """Score a model under several prompt plans: the mean Dice of the volume, a row for each."""
+    scores = score_cases(model, cases, prompts=plans, slice_step=slice_step, progress=False)
+    return nested_mean(volume_table(scores), by=["box_source"], values=["volume_dice"])
 
 
 def arm_means(table: pd.DataFrame) -> pd.DataFrame:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Literal, get_args
 
 from mskseg.errors import InputError
+from mskseg.finetuning.config import FineTuneConfig, Mode
 
 Architecture = Literal["unet", "deeplabv3plus"]
 SpecialistPrompt = Literal["box", "none"]
@@ -79,3 +81,33 @@ class SpecialistConfig:
             raise InputError(
                 f"batch_size is {self.batch_size}, expected 2 or more: batch norm needs several"
             )
+
+
+def short_tuning(
+    steps: int,
+    *,
+    learning_rate: float,
+    warm_up: int,
+    slice_step: int,
+    mode: Mode = "decoder",
+    slices_per_step: int = 4,
+    jitter_px: float = 3.0,
+    seed: int = 0,
+) -> FineTuneConfig:
+    """Tune a promptable model for minutes: `steps` in three epochs, the rate along a cosine.
+
+    All three epochs are run; the best one is kept. The other parameters are `FineTuneConfig`'s.
+    """
+    return FineTuneConfig(
+        mode=mode,
+        epochs=3,
+        steps_per_epoch=math.ceil(steps / 3),
+        patience=0,
+        learning_rate=learning_rate,
+        schedule="cosine",
+        warm_up=warm_up,
+        slices_per_step=slices_per_step,
+        slice_step=slice_step,
+        jitter_px=jitter_px,
+        seed=seed,
+    )

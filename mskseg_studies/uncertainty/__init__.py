@@ -1,8 +1,8 @@
 """Whether a model knows when it is wrong (notebook 08)."""
 
 from mskseg_studies.published import beside_casali as beside_casali
+from mskseg_studies.specialists.config import short_tuning as short_tuning
 from mskseg_studies.specialists.nnunet.config import NnunetConfig as NnunetConfig
-from mskseg_studies.specialists.nnunet.running import run_key as run_key
 from mskseg_studies.specialists.nnunet.running import train_nnunet as train_nnunet
 from mskseg_studies.uncertainty.charts import predicted_iou_charts as predicted_iou_charts
 from mskseg_studies.uncertainty.charts import referral_chart as referral_chart
@@ -20,5 +20,6 @@ from mskseg_studies.uncertainty.selective_prediction import entropy_and_dice as 
 from mskseg_studies.uncertainty.selective_prediction import referral_curves as referral_curves
 from mskseg_studies.uncertainty.tables import average_committed as average_committed
 from mskseg_studies.uncertainty.tables import average_subjects as average_subjects
+from mskseg_studies.uncertainty.tables import least_certain_slice as least_certain_slice
 from mskseg_studies.uncertainty.tables import measure_uncertainty as measure_uncertainty
 from mskseg_studies.uncertainty.temperature import temperatures_of as temperatures_of

@@ -187,6 +187,12 @@ def average_subjects(
     return means
 
 
+def least_certain_slice(outlines: pd.DataFrame) -> tuple[str, int]:
+    """Find the slice whose outlines are the least certain on average: its subject and index."""
+    subject, index = outlines.groupby(["subject", "slice"])["uncertainty"].mean().idxmax()
+    return str(subject), int(index)
+
+
 def predicted_iou_bins(outlines: pd.DataFrame, *, n_bins: int = 10) -> pd.DataFrame:
     """Bin a model's predicted IoU as a confidence: what comes true is the IoU that it reached.
 

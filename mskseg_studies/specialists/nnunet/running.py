@@ -1,11 +1,12 @@
 """Run nnU-Net in a process of its own: a log that stays, progress, resume, and errors that say why.
 
-    run = train_nnunet(train, validation, NnunetConfig(...), folder="runs/thigh_2d")
+    run = train_nnunet(train, validation, NnunetConfig(...), folder="runs")
     predictions = run.predict(test)
 
-A folder holds one run: ``raw/``, ``preprocessed/``, ``results/``, ``input/``, ``predictions/``, the
-whole output in ``log.txt``, and ``job.json``. The same call with the same data resumes a run that
-died, from the last epoch that it finished.
+Each run has a folder of its own in it, named after its data and settings: ``raw/``,
+``preprocessed/``, ``results/``, ``input/``, ``predictions/``, the whole output in ``log.txt``, and
+``job.json``. The same call with the same data resumes a run that died, from the last epoch that it
+finished.
 """
 
 from __future__ import annotations
@@ -140,7 +141,7 @@ def train_nnunet(
         nnU-Net's "best" checkpoint and reports a pseudo Dice; the last checkpoint predicts.
     config : NnunetConfig
     folder : path-like
-        A new one, or that of the same run.
+        Of the runs; this one gets a folder in it, ``run.folder``, that no other run meets.
     progress : bool
         Show a bar on stderr.
 
@@ -151,17 +152,17 @@ def train_nnunet(
     Raises
     ------
     InputError
-        If nnunetv2 is not installed, the folder holds another run, a case has no reference, or a
-        subject is in both sets.
+        If nnunetv2 is not installed, a case has no reference, or a subject is in both sets.
     OutputError
         If the process dies: the message has the log's end. The same call resumes.
     """
     if importlib.util.find_spec("nnunetv2") is None:
         raise InputError("nnunetv2 is not installed; run: python -m pip install 'mskseg[train]'")
-    place, parts = Path(folder).absolute(), {"train": list(train), "validation": list(validation)}
+    parts = {"train": list(train), "validation": list(validation)}
     labels = Labels.of([*parts["train"], *parts["validation"]])
     job = _job(parts, labels, config)
-    if not _is_begun(place, job):
+    place = Path(folder).absolute() / _run_name(job)
+    if not (place / "job.json").is_file():
         export_training(
             parts["train"], parts["validation"], place, box_channels=config.box_channels
         )
@@ -172,14 +173,8 @@ def train_nnunet(
     return run
 
 
-def run_key(train: Iterable[Case], validation: Iterable[Case], config: NnunetConfig) -> str:
-    """Name a run's folder after its data and settings: another run never meets this one's.
-
-    Parameters are those of `train_nnunet`. Gives 12 hexadecimal digits: nnU-Net's own folders below
-    are deep, and paths are limited.
-    """
-    parts = {"train": list(train), "validation": list(validation)}
-    job = _job(parts, Labels.of([*parts["train"], *parts["validation"]]), config)
+def _run_name(job: Mapping[str, Any]) -> str:
+    """Name a run's folder: short, since nnU-Net's own folders below are deep and paths limited."""
     return hashlib.sha256(json.dumps(job, sort_keys=True).encode()).hexdigest()[:12]
 
 
@@ -193,20 +188,6 @@ def _job(
     data = {part: sorted(case.fingerprint for case in cases) for part, cases in parts.items()}
     job: dict[str, Any] = json.loads(json.dumps({"settings": settings, "data": data}))
     return job
-
-
-def _is_begun(folder: Path, job: dict[str, Any]) -> bool:
-    """Whether the folder holds this run already; InputError if it holds another."""
-    path = folder / "job.json"
-    if not path.is_file():
-        return False
-    stored = json.loads(path.read_text(encoding="utf-8"))
-    if stored != job:
-        differs = "settings" if stored["settings"] != job["settings"] else "cases"
-        raise InputError(
-            f"{folder} holds a run with other {differs}; choose another folder, or remove it"
-        )
-    return True
 
 
 def _environment(folder: Path) -> dict[str, str]:

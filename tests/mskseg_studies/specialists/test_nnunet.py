@@ -228,17 +228,23 @@ def test_a_smaller_patch_gets_a_shallower_network():
     assert planned["batch_size"] == 12, "the plans given were changed"
 
 
-def test_each_run_has_a_folder_of_its_own_with_a_short_name(parts):
+def test_each_run_has_a_folder_of_its_own_with_a_short_name(parts, tmp_path, monkeypatch):
+    monkeypatch.setattr(running, "_work", lambda *_, **__: None)
     train, validation, _ = parts
-    key = running.run_key(train, validation, NnunetConfig())
-    assert key == running.run_key(list(reversed(train)), validation, NnunetConfig())
-    assert len(key) == 12
+
+    def run_folder(train, validation, config=TINY):
+        return train_nnunet(train, validation, config, folder=tmp_path).folder
+
+    folder = run_folder(train, validation)
+    assert folder == run_folder(list(reversed(train)), validation)
+    assert folder.parent == tmp_path
+    assert len(folder.name) == 12
     others = {
-        running.run_key(train, validation, NnunetConfig(patch_size=(64, 64))),
-        running.run_key(train[:1], validation, NnunetConfig()),
-        running.run_key(validation, train, NnunetConfig()),
+        run_folder(train, validation, replace(TINY, seed=1)),
+        run_folder(train[:1], validation),
+        run_folder(validation, train),
     }
-    assert len(others | {key}) == 4
+    assert len(others | {folder}) == 4
 
 
 def test_a_run_is_known_by_the_weights_that_predict(tmp_path):
@@ -303,7 +309,7 @@ runpy.run_path({worker!r}, run_name="__main__")
 def test_a_2d_run_dies_resumes_predicts_and_comes_back_on_the_grid(tmp_path, monkeypatch):
     people = [tiny_thigh(number) for number in (1, 2, 3, 4, 13, 17)]
     train, validation, test = people[:4], people[4:5], people[5:]
-    call = {"folder": tmp_path / "run", "progress": False}
+    call = {"folder": tmp_path, "progress": False}
     dying = tmp_path / "dying_worker.py"
     dying.write_text(DYING.replace("{worker!r}", repr(str(running._WORKER))), encoding="utf-8")
     with monkeypatch.context() as patch:
@@ -336,11 +342,6 @@ def test_a_2d_run_dies_resumes_predicts_and_comes_back_on_the_grid(tmp_path, mon
     assert np.array_equal(winners, label_map.array)
     volumes = volume_table(score_label_maps(run, test, found.label_maps, progress=False))
     assert volumes["volume_dice"].mean() >= 0.5
-
-    with pytest.raises(InputError, match="holds a run with other settings"):
-        train_nnunet(train, validation, replace(TINY, seed=1), **call)
-    with pytest.raises(InputError, match="holds a run with other cases"):
-        train_nnunet(train[:3], validation, TINY, **call)
 
 
 @pytest.mark.slow

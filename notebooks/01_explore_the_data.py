@@ -103,9 +103,8 @@ display.save_figure(panels[0], figures / "01_anatomies.png", provenance=facts)
 
 # %% alt="The same slice of one person in several sequences side by side"
 many = mskseg.load_some(names[0], n_sequences=None)
-same_place = [case.slice(slices[0].index) for case in many]
 contrasts = display.montage(
-    same_place,
+    [case.slice(slices[0].index) for case in many],
     titles=[case.sequence for case in many],
     title=f"One {many[0].anatomy}, one slice: the recipe decides what is bright",
 )
@@ -132,7 +131,6 @@ limbs = {case.dataset: phantom.limb_of(case) for case in (drawn, *real)}
 beside = display.montage(
     [limb.middle_slice() for limb in limbs.values()],
     titles=list(limbs),
-    columns=2,
     title="The drawing has the parts; the scan has the grain",
 )
 if not real:
@@ -251,7 +249,6 @@ ranges = [f"{kind}: {view.min():.1f} to {view.max():.1f}" for kind, view in view
 as_seen = display.montage(
     [narrow, *received],
     titles=["slice: 0 to 255", *ranges],
-    columns=3,
     title="SAM pads and standardises, MedSAM squashes and stretches to one",
 )
 
@@ -266,13 +263,8 @@ as_seen = display.montage(
 
 # %% alt="One slice of each anatomy with a white box around every piece of every tissue"
 boxes = [
-    np.concatenate(
-        [
-            prompts.boxes_from_mask(case_slice.label_map == label, spacing_mm=case_slice.spacing_mm)
-            for label in np.unique(case_slice.label_map[case_slice.label_map > 0])
-        ]
-    )
-    for case_slice in slices
+    evaluation.prompt_slice(case, case_slice, prompts.OracleBox()).prompt.boxes_xyxy
+    for case, case_slice in zip(cases, slices, strict=True)
 ]
 boxed = display.montage(
     slices,
@@ -292,12 +284,8 @@ for ax, of_slice in zip(boxed, boxes, strict=True):
 # %%
 load_splits = mskseg.datasets.load_splits
 splits = load_splits(names) or load_splits(["phantom_knee"])  # one person alone has no split
-people = pd.DataFrame(
-    {part: len(subjects) for part, subjects in split.parts.items()} for split in splits
-)
-people.insert(0, "dataset", [split.dataset for split in splits])
-people["sha256 begins"] = [split.sha256[:8] for split in splits]
-people
+people = {split.dataset: pd.Series(split.parts).map(len) for split in splits}
+pd.DataFrame(people).T.assign(sha256_begins=[split.sha256[:8] for split in splits])
 
 # %%
 leaky = {**splits[0].parts, "test": splits[0].parts["train"][:1]}

@@ -75,7 +75,7 @@ def test_real_water_fat_and_echoes_are_compared_with_each_other(
     monkeypatch.setenv("MSKSEG_CACHE", str(tmp_path / "cache"))
     fetch("qmritools_dixon", from_dir=real_data, progress=False)
     (run,) = run_workbook(
-        ["04"],
+        ["06"],
         folder=FOLDER,
         output=tmp_path / "output",
         size="quick",

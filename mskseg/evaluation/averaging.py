@@ -32,28 +32,10 @@ def subject_means(
     values: Sequence[str] = ("dice",),
     within: Sequence[str] = ("tissue",),
 ) -> pd.DataFrame:
-    """Average over the rows of each `within` of a subject, then over these: one row a subject.
+    """Average over the rows of each tissue of a subject, then over tissues: one row a subject.
 
-    Parameters
-    ----------
-    table : pandas.DataFrame
-        With `dataset`, `subject`, `by`, `values` and `within`.
-    by : sequence of str
-        Columns that are kept apart.
-    values : sequence of str
-        Columns to average; a NaN is left out of its mean.
-    within : sequence of str
-        Columns that name the tissue; empty if each row is a subject's own number.
-
-    Returns
-    -------
-    pandas.DataFrame
-        `values`, indexed by `by`, `dataset` and `subject`, in the table's order.
-
-    Raises
-    ------
-    InputError
-        If the table is empty or lacks a column.
+    Arguments and errors as in `nested_mean`. Returns `values`, indexed by `by`, `dataset` and
+    `subject`, in the table's order.
     """
     subject = list(dict.fromkeys([*by, *_SUBJECT]))
     missing = [name for name in (*subject, *within, *values) if name not in table]
@@ -80,16 +62,20 @@ def nested_mean(
 
     Parameters
     ----------
-    table, values, within
-        As in `subject_means`.
+    table : pandas.DataFrame
+        With `dataset`, `subject`, `by`, `values` and `within`.
     by : sequence of str
         Columns that make a row each of the result; without any it has one row.
+    values : sequence of str
+        Columns to average; a NaN is left out of its mean.
+    within : sequence of str
+        Columns that name the tissue; empty if each row is a subject's own number.
 
     Returns
     -------
     pandas.DataFrame
         `by`, the mean of each value, `<value>_sd` between subjects (NaN with one), `n_subjects`
-        and `n_objects` (rows of the table). A NaN is left out of its mean.
+        and `n_objects` (rows of the table).
 
     Raises
     ------

@@ -1,9 +1,8 @@
 """Compare two models on the same subjects, by a paired bootstrap and a margin of equivalence.
 
-Studies report differences of a few thousandths of Dice, and subjects differ far more than that from
-each other. So two models are compared on the *same* subjects, subjects are drawn again and again
-with replacement, and the interval of the mean difference is judged by a **margin** that was named
-before: the difference below which nobody would care.
+Subjects differ far more from each other than models do. So models are compared on the *same*
+subjects, these are drawn again and again with replacement, and the interval of the mean difference
+is judged by a **margin** that was named before: the difference below which nobody would care.
 
 ============================  =======================================================
 interval of the difference    verdict
@@ -37,65 +36,31 @@ Verdict = Literal["equivalent", "higher", "lower", "inconclusive", "too few subj
 MIN_SUBJECTS = 5
 """With fewer, resampling them says next to nothing: no interval."""
 
-_CONFIDENCE = (
-    0.95  # "equivalent" is then stricter than two one-sided tests at 5 %, which look at 90
-)
-_N_RESAMPLES = 10_000
+_CONFIDENCE = 0.95  # stricter than two one-sided tests of equivalence at 5 %, which look at 90
 
 
 @dataclass(frozen=True)
 class Difference:
-    """Mean paired difference, first less second.
-
-    Attributes
-    ----------
-    mean, low, high : float
-        Of the difference, with `interval_of_mean`.
-    verdict : str
-        By the table of this module.
-    n : int
-        Subjects that have both.
-    n_missing : int
-        Subjects left out because one of the two has no number.
-    margin : float
-    """
+    """Mean paired difference, first less second."""
 
     mean: float
-    low: float
+    low: float  # with `high`: `interval_of_mean`
     high: float
     verdict: Verdict
-    n: int
-    n_missing: int
+    n: int  # subjects that have both
+    n_missing: int  # subjects left out, as one of the two has no number
     margin: float
 
 
 def paired_bootstrap(
-    first: ArrayLike,
-    second: ArrayLike,
-    *,
-    margin: float,
-    seed: int = 0,
+    first: ArrayLike, second: ArrayLike, *, margin: float, seed: int = 0
 ) -> Difference:
     """Compare two models on the same subjects (Efron 1979; equivalence: Schuirmann 1987).
 
-    Parameters
-    ----------
-    first, second : (N,) float
-        A number for each subject, in one order; NaN where missing.
-    margin : float
-        The difference, in the same unit, below which nobody would care; decided before looking.
-    seed : int
-
-    Returns
-    -------
-    Difference
-
-    Raises
-    ------
-    InputError
-        If the lengths differ, no pair is complete, or the margin is not above 0.
+    `first` and `second` are (N,), a number for each subject, NaN where missing; `margin` is in the
+    same unit. InputError if the lengths differ, no pair is complete, or the margin is not above 0.
     """
-    a, b = (np.asarray(each, dtype=np.float64) for each in (first, second))
+    a, b = np.asarray(first, dtype=np.float64), np.asarray(second, dtype=np.float64)
     if a.shape != b.shape or a.ndim != 1:
         raise InputError(f"expected pairs of numbers, (N,) each, got {a.shape} and {b.shape}")
     if not margin > 0:
@@ -135,7 +100,8 @@ def compare_models(
         Models to compare, first less second.
     value : str
     margin : float
-        As in `paired_bootstrap`.
+        The difference, in the unit of `value`, below which nobody would care; decided before
+        looking.
     by : sequence of str
         Columns whose values are compared on their own, such as ["arm", "severity"].
     seed : int
@@ -151,14 +117,14 @@ def compare_models(
         If a column or a model is missing.
     """
     keys = list(by)
-    missing = [name for name in ("dataset", "subject", "model", value, *keys) if name not in table]
+    columns = [*keys, "dataset", "subject", "model"]
+    missing = [name for name in (*columns, value) if name not in table]
     absent = sorted({name for pair in pairs for name in pair} - set(table.get("model", ())))
     if missing or absent:
         raise InputError(
             f"the table lacks {', '.join(missing or absent)}; compare models and columns of it"
         )
-    person = [*keys, "dataset", "subject"]
-    wide = table.groupby([*person, "model"], sort=False)[value].mean().unstack("model")
+    wide = table.groupby(columns, sort=False)[value].mean().unstack("model")
     groups = wide.groupby(level=keys, sort=False) if keys else [((), wide)]
     rows = []
     for key, group in groups:
@@ -173,7 +139,7 @@ def compare_models(
 
 
 def interval_of_mean(
-    differences: ArrayLike, *, n_resamples: int = _N_RESAMPLES, seed: int = 0
+    differences: ArrayLike, *, n_resamples: int = 10_000, seed: int = 0
 ) -> tuple[float, float]:
     """Bootstrap the mean over subjects: Hesterberg's expanded percentile interval, 95 % (2015).
 
@@ -182,23 +148,8 @@ def interval_of_mean(
     outwards by as much as Student's t with n - 1 degrees of freedom is wider than the normal
     distribution; then it is 92 per cent for five subjects and 94 for ten (normal data, simulated).
 
-    Parameters
-    ----------
-    differences : (N,) float
-        Finite, one for each subject, such as Dice after minus before tuning.
-    n_resamples : int
-        Draws of N subjects with replacement.
-    seed : int
-
-    Returns
-    -------
-    (float, float)
-        NaN for fewer than `MIN_SUBJECTS`.
-
-    Raises
-    ------
-    InputError
-        If a difference is NaN or infinite.
+    `differences` (N,) are one for each subject; InputError if one is NaN or infinite. Returns low
+    and high, NaN for fewer than `MIN_SUBJECTS`.
     """
     values = np.asarray(differences, dtype=np.float64)
     n = values.size

@@ -1,7 +1,6 @@
 """ECE, NLL and Brier score: whether "80 per cent sure" is right in 80 per cent of cases.
 
-Everything is a small sum over pixels that can be added to another (`+`), so that slices are
-processed one by one and memory does not grow with the number of slices or cases.
+Everything is a small sum over pixels that can be added to another (`+`), slice by slice.
 
 Definitions, for pixels i with probabilities p_i over C classes and true class y_i:
 
@@ -13,8 +12,8 @@ Definitions, for pixels i with probabilities p_i over C classes and true class y
 * **Brier** ``mean(sum_c (p_ic - [c = y_i])^2)``, 0 to 2 (Brier 1950; half of it is what other
   packages call Brier for two classes).
 
-**Where** decides as much as how. Most of a slice is background that everybody gets right, with
-certainty; over the *whole slice* any model looks calibrated. So the tables have three regions:
+**Where**: most of a slice is background that everybody gets right, with certainty; over the *whole
+slice* any model looks calibrated. So the tables have three regions:
 `slice`; `foreground`, pixels that the reference **or** the prediction gives to a tissue (the
 reference alone would hide false alarms); and `band`, pixels near an outline of the reference, in
 millimetres.
@@ -127,22 +126,10 @@ class Calibration:
         where: ArrayLike | None = None,
         n_bins: int = N_BINS,
     ) -> Self:
-        """Sum up the pixels of a slice.
+        """Sum up the pixels of a slice, all or those at `where` (H, W).
 
-        Parameters
-        ----------
-        probabilities : (C, H, W) float
-            Every pixel sums to one (`multiclass.checked_probabilities`).
-        reference : (H, W) int
-            True class of each pixel, 0 to C - 1 (`multiclass.as_classes`).
-        where : (H, W) bool, optional
-            Pixels to look at; default all.
-        n_bins : int
-
-        Raises
-        ------
-        InputError
-            If the shapes do not fit or the reference has another class.
+        `probabilities` (C, H, W) sum to one (`multiclass.checked_probabilities`), `reference`
+        (H, W) holds classes 0 to C - 1 (`multiclass.as_classes`). InputError if they do not fit.
         """
         maps, true = np.asarray(probabilities), np.asarray(reference)
         chosen = np.ones(true.shape, dtype=bool) if where is None else np.asarray(where, dtype=bool)
@@ -191,11 +178,7 @@ class Calibration:
 
 
 def foreground(probabilities: ArrayLike, reference: ArrayLike) -> BoolMask:
-    """Find the pixels that the reference or the prediction gives to a tissue.
-
-    `probabilities` is (C, H, W) float, `reference` (H, W) classes, the result (H, W) bool: nowhere
-    true where there is nothing; then a score of the foreground is NaN.
-    """
+    """Find the pixels (H, W) that the reference or the prediction (C, H, W) gives to a tissue."""
     tissue: BoolMask = (np.asarray(probabilities).argmax(axis=0) > 0) | (np.asarray(reference) > 0)
     return tissue
 
@@ -203,26 +186,11 @@ def foreground(probabilities: ArrayLike, reference: ArrayLike) -> BoolMask:
 def outline_band(
     reference: ArrayLike, *, spacing_mm: tuple[float, float], width_mm: float
 ) -> BoolMask:
-    """Find the pixels near an outline of the reference, between tissues as well.
+    """Find the pixels near an outline of the reference (H, W), between tissues as well.
 
-    Parameters
-    ----------
-    reference : (H, W) int
-        Label map or classes.
-    spacing_mm : (row, column)
-    width_mm : float
-        Distance, on either side, from the centre of a pixel to that of the nearest pixel that has
-        a neighbour (left, right, above, below) of another label.
-
-    Returns
-    -------
-    (H, W) bool
-        Nowhere true on a slice of one label.
-
-    Raises
-    ------
-    InputError
-        If the width is negative, or the array or the spacing is not that of a slice.
+    `width_mm` is the distance, on either side, from the centre of a pixel to that of the nearest
+    pixel that has a neighbour (left, right, above, below) of another label. InputError if it is
+    negative, or the array or the spacing is not that of a slice.
     """
     labels = np.asarray(reference)
     spacing = checked_spacing(spacing_mm, ndim=2)

@@ -8,14 +8,10 @@ and calibration need one distribution over all tissues and background for each p
 2. the background's logit is 0;
 3. softmax over the tissues' logits and the background's.
 
-With one tissue this gives the segmenter's own probability back, and the argmax its own mask. With
-more, tissues compete; where several hover at a low probability the background loses a little to
-each of them.
-
-**What nobody asked about.** On a slice where a tissue got no prompt it has no answer, which would
-be a logit of minus infinity and, where the reference has it, an infinite NLL. So logits are kept
-within those of `FLOOR` and ``1 - FLOOR``, and whoever computes an NLL counts the pixels whose true
-class lies at the floor (`Calibration.n_clipped`).
+With one tissue this gives the segmenter's own probability and mask back. Where a tissue got no
+prompt its logit would be minus infinity, and the NLL infinite where the reference has it. Logits
+are kept within those of `FLOOR` and ``1 - FLOOR``; pixels whose true class is at the floor are
+counted (`Calibration.n_clipped`).
 
 Arrays are ``(C, H, W)``: class first, class 0 the background, then the tissues in the order of
 `labels`.
@@ -33,7 +29,7 @@ from mskseg.errors import InputError
 Floats = NDArray[np.float32]
 
 FLOOR = 1e-6
-"""Smallest probability of a tissue: an NLL of 13.8 for a pixel that nobody asked about."""
+"""Smallest probability of a tissue: an NLL of 13.8 for a pixel without a prompt."""
 
 TOLERANCE = 1e-3
 """How far a pixel's probabilities may be from 1 in sum; half precision needs half of it."""
@@ -42,36 +38,20 @@ TOLERANCE = 1e-3
 def multiclass_probabilities(
     probabilities: ArrayLike, prompt_labels: Sequence[int], *, labels: Sequence[int]
 ) -> Floats:
-    """Join the answers to single prompts by the rule of this module.
+    """Join the probabilities (N, H, W) of single prompts by the rule of this module.
 
-    Parameters
-    ----------
-    probabilities : (N, H, W) float
-        One answer for each prompt, in [0, 1]; N may be 0.
-    prompt_labels : (N,) int
-        The tissue that each prompt asked about.
-    labels : (K,) int
-        Tissues of the map, in its order, each once; 0 is not among them.
-
-    Returns
-    -------
-    (1 + K, H, W) float32
-        Background, then `labels`; every pixel sums to one.
-
-    Raises
-    ------
-    InputError
-        If the arrays do not fit, a prompt's label is not one of `labels`, or a value is no
-        probability.
+    `prompt_labels` (N,) is the tissue of each prompt, `labels` (K,) the tissues of the map. Returns
+    (1 + K, H, W) float32, the background first. InputError if the arrays do not fit, a prompt's
+    label is not one of `labels`, or a value is no probability.
     """
-    answers = np.asarray(probabilities, dtype=np.float32)
-    _check_answers(answers, prompt_labels, labels)
+    of_prompts = np.asarray(probabilities, dtype=np.float32)
+    _check_prompts(of_prompts, prompt_labels, labels)
     # exp(logit p) is p / (1 - p): the softmax needs no logarithm.
-    odds = np.full((1 + len(labels), *answers.shape[1:]), _odds(np.float32(0)), dtype=np.float32)
+    odds = np.full((1 + len(labels), *of_prompts.shape[1:]), _odds(np.float32(0)), dtype=np.float32)
     odds[0] = 1.0
-    place = {label: number + 1 for number, label in enumerate(labels)}
-    for answer, label in zip(answers, prompt_labels, strict=True):
-        np.maximum(odds[place[label]], _odds(answer), out=odds[place[label]])
+    for probability, label in zip(of_prompts, prompt_labels, strict=True):
+        of_label = odds[1 + labels.index(label)]
+        np.maximum(of_label, _odds(probability), out=of_label)
     joined: Floats = odds / odds.sum(axis=0)
     return joined
 
@@ -82,27 +62,12 @@ def checked_probabilities(
     shape: tuple[int, ...] | None = None,
     what: str = "a map",
 ) -> Floats:
-    """Validate probabilities of maps or of a volume and return them as float32.
+    """Validate probabilities, at least two classes that sum to one, and return them as float32.
 
-    Parameters
-    ----------
-    probabilities : (..., C, H, W) or (C, ...) float
-        At least two classes. Without `shape` one map or a stack of them, the class being the last
-        axis but two; with it the class is the first axis, as of a volume.
-    shape : tuple of int, optional
-        Expected, (C, ...).
-    what : str
-        Whose they are, for the message.
-
-    Returns
-    -------
-    Array of the same shape, float32
-
-    Raises
-    ------
-    InputError
-        If the shape is another, there is one class only, a value lies outside 0 to 1, or a sum is
-        off: then they are logits, of overlapping regions, or of another run.
+    Without `shape` they are a map (C, H, W) or a stack (..., C, H, W); with it the class is the
+    first axis, as of a volume (C, ...). `what` names them in the message. InputError if the shape
+    is another, there is one class only, a value lies outside 0 to 1, or a sum is off: then they are
+    logits, of overlapping regions, or of another run.
     """
     maps = np.asarray(probabilities, dtype=np.float32)
     if shape is not None and maps.shape != shape:
@@ -121,9 +86,10 @@ def checked_probabilities(
             f"the probabilities of {what} go from {maps.min():.3g} to {maps.max():.3g}, expected 0 "
             "to 1 and no NaN; give a softmax, not logits"
         )
-    off = np.abs(maps.sum(axis=axis, dtype=np.float64) - 1)
+    sums = maps.sum(axis=axis, dtype=np.float64)
+    off = np.abs(sums - 1)
     if off.size and off.max() > TOLERANCE:
-        worst = maps.sum(axis=axis, dtype=np.float64).flat[off.argmax()]
+        worst = sums.flat[off.argmax()]
         raise InputError(
             f"the probabilities of {what} sum to {worst:.3g} in a voxel, expected 1; give the "
             "softmax over the classes, background included"
@@ -132,25 +98,11 @@ def checked_probabilities(
 
 
 def temper(probabilities: ArrayLike, temperature: float) -> Floats:
-    """Divide the logits by a temperature: ``softmax(log(p) / T)`` (Guo 2017, equation 9).
+    """Divide the logits of (..., C, H, W) by a temperature: ``softmax(log(p) / T)``.
 
-    A softmax does not see what is added to all logits, so the logarithms of the probabilities
-    serve as logits as well as the model's own.
-
-    Parameters
-    ----------
-    probabilities : (..., C, H, W) float
-        Above 1 a temperature makes them less certain, below 1 more.
-    temperature : float
-
-    Returns
-    -------
-    (..., C, H, W) float32
-
-    Raises
-    ------
-    InputError
-        If the temperature is not above 0.
+    Guo 2017, equation 9: a softmax does not see what is added to all logits, so the logarithms of
+    the probabilities serve as logits. Above 1 a temperature makes them less certain. InputError
+    unless it is above 0.
     """
     if not 0 < temperature < np.inf:
         raise InputError(f"expected a temperature above 0 (1 changes nothing), got {temperature}")
@@ -163,18 +115,7 @@ def temper(probabilities: ArrayLike, temperature: float) -> Floats:
 
 
 def as_classes(label_map: ArrayLike, labels: Sequence[int]) -> NDArray[np.intp]:
-    """Turn a label map into classes, numbered as those of a map of probabilities.
-
-    Parameters
-    ----------
-    label_map : (H, W) int
-    labels : (K,) int
-        Class 1, 2, ...; every other label becomes background, class 0.
-
-    Returns
-    -------
-    (H, W) int
-    """
+    """Turn the labels of a map (H, W) into classes 1, 2, ...; every other label becomes 0."""
     given = np.asarray(label_map)
     classes = np.zeros(given.shape, dtype=np.intp)
     for number, label in enumerate(labels):
@@ -188,11 +129,13 @@ def _odds(probability: Floats | np.float32) -> Floats:
     return odds
 
 
-def _check_answers(answers: Floats, prompt_labels: Sequence[int], labels: Sequence[int]) -> None:
-    if answers.ndim != 3 or len(answers) != len(prompt_labels):
+def _check_prompts(
+    probabilities: Floats, prompt_labels: Sequence[int], labels: Sequence[int]
+) -> None:
+    if probabilities.ndim != 3 or len(probabilities) != len(prompt_labels):
         raise InputError(
             "expected probabilities (prompts, rows, columns) with a label for each prompt, got "
-            f"{answers.shape} with {len(prompt_labels)} labels"
+            f"{probabilities.shape} with {len(prompt_labels)} labels"
         )
     if not labels or len(set(labels)) != len(labels) or 0 in labels:
         raise InputError(
@@ -205,7 +148,7 @@ def _check_answers(answers: Floats, prompt_labels: Sequence[int], labels: Sequen
             f"expected prompts about the labels {tuple(labels)}, got one about label {unknown[0]}; "
             "add it to `labels`"
         )
-    if not ((answers >= 0) & (answers <= 1)).all():
+    if not ((probabilities >= 0) & (probabilities <= 1)).all():
         raise InputError(
             "expected probabilities of 0 to 1, got values outside or NaN; "
             "give `Prediction.probabilities`, not logits"

@@ -27,7 +27,8 @@ def dice_table(table: pd.DataFrame) -> pd.DataFrame:
     Parameters
     ----------
     table : pandas.DataFrame
-        From `score_cases`, with `OracleBox()` among the plans; several models may be concatenated.
+        From `score_cases`, with `OracleBox()` among the plans (else InputError); several models may
+        be concatenated.
 
     Returns
     -------
@@ -35,13 +36,7 @@ def dice_table(table: pd.DataFrame) -> pd.DataFrame:
         Rows: data set and tissue, those on top where the first model adds most to its box, then
         "mean of tissues". Columns: "no model" with the filled oracle box, then each model with its
         box sources in the table's order, "oracle" followed by "oracle minus filled box". Cells are
-        text, the mean Dice and in brackets the pairs of slice and tissue behind it ("0.83 (24)");
-        the numbers themselves come from `summarise`.
-
-    Raises
-    ------
-    InputError
-        If there is no tight oracle box in the table, or a column is missing.
+        text, the mean Dice and in brackets the pairs of slice and tissue behind it ("0.83 (24)").
     """
     keys = ["dataset", "tissue"]
     means = pd.concat(
@@ -66,13 +61,13 @@ def dice_table(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def volume_table(table: pd.DataFrame) -> pd.DataFrame:
-    """Add up slices.
+    """Add up slices to scores of volumes.
 
     Parameters
     ----------
     table : pandas.DataFrame
-        From `score_cases` or `score_label_maps`, of every slice (``slice_step=1``): with a larger
-        step it is the Dice of the slices taken.
+        From `score_cases` or `score_label_maps` (else InputError), of every slice
+        (``slice_step=1``): with a larger step it is the Dice of the slices taken.
 
     Returns
     -------
@@ -82,18 +77,13 @@ def volume_table(table: pd.DataFrame) -> pd.DataFrame:
         `relative_volume_error` ((prediction - reference) / reference, inf where the reference has
         none), `n_slices`, `n_beyond_end` (slices with a prediction and no reference), `missing`
         (there was no prediction for the case; its Dice is 0).
-
-    Raises
-    ------
-    InputError
-        If the table is empty or lacks a column.
     """
     keys = [*MODEL, *_CASE, "tissue", "label"]
     lacking = [name for name in (*keys, *_AREAS, "status") if name not in table]
     if table.empty or lacking:
         raise InputError(
-            f"a table of {len(table)} rows came that lacks {', '.join(lacking) or 'no column'}; "
-            "give a table of `score_cases` or `score_label_maps`"
+            "expected a table of `score_cases` or `score_label_maps`, got one of "
+            f"{len(table)} rows that lacks {', '.join(lacking) or 'no column'}"
         )
     marked = table.assign(
         n_slices=1,
@@ -114,22 +104,11 @@ def volume_table(table: pd.DataFrame) -> pd.DataFrame:
 def write_table(
     table: pd.DataFrame, path: str | os.PathLike[str], *, provenance: Mapping[str, Any]
 ) -> None:
-    """Write a table as CSV, with its provenance in a sidecar.
+    """Write a table as CSV, without its index, with its provenance in a sidecar.
 
-    Parameters
-    ----------
-    table : pandas.DataFrame
-        The table; its index is not written.
-    path : path-like
-        Of the CSV; the sidecar is ``<path>.provenance.json``. Each is written completely or not at
-        all.
-    provenance : mapping
-        From `mskseg.provenance.provenance`.
-
-    Raises
-    ------
-    OutputError
-        If a file cannot be written.
+    The sidecar is ``<path>.provenance.json``; `provenance` comes from
+    `mskseg.provenance.provenance`. Each file is written completely or not at all; OutputError if
+    one cannot be written.
     """
     content = table.to_csv(index=False).encode()
     with written_atomically(sidecar_path(path)) as sidecar, written_atomically(path) as target:
@@ -138,26 +117,11 @@ def write_table(
 
 
 def committed_results(folder: str | os.PathLike[str], pattern: str) -> pd.DataFrame:
-    """Read committed tables, if there are any.
+    """Read the tables in a folder whose names match, such as ``08_uncertainty*.csv``.
 
-    Parameters
-    ----------
-    folder : path-like
-        Such as ``results`` of the repository; it may be absent.
-    pattern : str
-        Of the file names, such as ``08_uncertainty*.csv``.
-
-    Returns
-    -------
-    pandas.DataFrame
-        All rows, with the columns `file` and `weights` in front (the first digits of the sha256 of
-        the segmenter, since weights may have changed since); empty where nothing was committed,
-        which a notebook says in words: "not run here".
-
-    Raises
-    ------
-    InputError
-        If a file is no table, has no provenance, or was edited after that was written.
+    Returns all rows, with the columns `file` and `weights` in front (the first digits of the
+    segmenter's sha256, since weights may have changed since); empty where nothing was committed or
+    the folder is absent. InputError if a file is no table, has no provenance, or was edited since.
     """
     tables = []
     for path in sorted(Path(folder).glob(pattern)):

@@ -1,7 +1,6 @@
-"""What scans and tissues look like before any model is asked: size, width, shape, contrast.
+"""Size, width, shape and contrast of tissues, which later explain a Dice.
 
-These are the numbers that later explain a Dice. All are taken slice by slice in the plane of the
-scan, from the reference.
+All are taken from the reference, slice by slice in the plane of the scan.
 """
 
 from __future__ import annotations
@@ -35,17 +34,10 @@ _VALUES = ("area_mm2", "thickness_mm", "contrast", "filled_box_dice")
 
 
 def describe_scans(cases: Iterable[Case]) -> pd.DataFrame:
-    """List what has to be checked of every scan before anything else.
+    """List what has to be checked of every scan before anything else, a row for each case.
 
-    Parameters
-    ----------
-    cases : iterable of Case
-
-    Returns
-    -------
-    pandas.DataFrame
-        A row for each case: `scan` (its name), `dtype`, `shape`, `spacing_mm`, `orientation`
-        (where the array's axes grow to), `plane` and `reference` (where it comes from).
+    The columns are `scan` (its name), `dtype`, `shape`, `spacing_mm`, `orientation` (where the
+    array's axes grow to), `plane` and `reference` (where it comes from).
     """
     return pd.DataFrame(
         {
@@ -62,20 +54,10 @@ def describe_scans(cases: Iterable[Case]) -> pd.DataFrame:
 
 
 def thickness_mm(mask: ArrayLike, *, spacing_mm: tuple[float, float]) -> float:
-    """Width of a mask: four times the mean distance of its pixels from its border.
+    """Measure the width in mm of a mask (H, W): four times its pixels' mean distance to the border.
 
     Exact for a strip. A disc is given two thirds of its diameter, since most of it is near the
-    border. The edge of the slice counts as border.
-
-    Parameters
-    ----------
-    mask : (H, W) bool
-    spacing_mm : (row, column)
-
-    Returns
-    -------
-    float
-        In mm; NaN for an empty mask.
+    border. The edge of the slice counts as border; an empty mask is NaN wide.
     """
     inside = _checked(mask)
     if not inside.any():
@@ -91,32 +73,14 @@ def thickness_mm(mask: ArrayLike, *, spacing_mm: tuple[float, float]) -> float:
     return float(4 * np.hypot(*to_border).mean())
 
 
-def contrast(
-    image: ArrayLike, mask: ArrayLike, *, spacing_mm: tuple[float, float], rim_mm: float = RIM_MM
-) -> float:
-    """How much a tissue differs from what surrounds it, in standard deviations.
+def contrast(image: ArrayLike, mask: ArrayLike, *, spacing_mm: tuple[float, float]) -> float:
+    """Measure how much a tissue differs from its surroundings, in standard deviations.
 
-    The mean within `rim_mm` inside the border less the mean within `rim_mm` outside, over the root
+    The mean within `RIM_MM` inside the border less the mean within `RIM_MM` outside, over the root
     mean square of the two standard deviations. Near 0 no border is to be seen; above 0 the tissue
     is brighter. Surroundings of two kinds, one brighter and one darker, also give values near 0.
-
-    Parameters
-    ----------
-    image : (H, W) real
-    mask : (H, W) bool
-    spacing_mm : (row, column)
-    rim_mm : float
-
-    Returns
-    -------
-    float
-        NaN if the mask is empty or fills the slice; infinite if both sides are of one value each,
-        and the two differ.
-
-    Raises
-    ------
-    InputError
-        If image and mask differ in shape.
+    NaN if the mask is empty or fills the slice; infinite if both sides are of one value each, and
+    the two differ.
     """
     pixels, inside = np.asarray(image, dtype=np.float64), _checked(mask)
     if pixels.shape != inside.shape:
@@ -127,11 +91,11 @@ def contrast(
     if not inside.any() or inside.all():
         return float("nan")
     near = [
-        pixels[side & (ndimage.distance_transform_edt(side, sampling=spacing_mm) <= rim_mm)]
+        pixels[side & (ndimage.distance_transform_edt(side, sampling=spacing_mm) <= RIM_MM)]
         for side in (inside, ~inside)
     ]
     if not all(values.size for values in near):
-        raise InputError(f"a rim of {rim_mm} mm is less than a pixel of {spacing_mm} mm; widen it")
+        raise InputError(f"expected pixels of {RIM_MM} mm or less, got {spacing_mm} mm")
     difference = near[0].mean() - near[1].mean()
     spread = np.sqrt((near[0].var() + near[1].var()) / 2)
     if spread == 0:
@@ -140,23 +104,10 @@ def contrast(
 
 
 def shape_of(mask: ArrayLike, *, spacing_mm: tuple[float, float]) -> Shape:
-    """Name the shape of the largest piece of a mask.
+    """Name the shape of the largest piece of a mask (H, W); InputError if it is empty.
 
-    Parameters
-    ----------
-    mask : (H, W) bool
-    spacing_mm : (row, column)
-
-    Returns
-    -------
-    {"compact", "thin", "ring"}
-        A ring encloses a hole of more than a quarter of its own area; what is thin is `THIN_FROM`
-        times longer than wide, length being area over width.
-
-    Raises
-    ------
-    InputError
-        If the mask is empty.
+    A ring encloses a hole of more than a quarter of its own area; what is thin is `THIN_FROM` times
+    longer than wide, length being area over width.
     """
     inside = _checked(mask)
     if not inside.any():
@@ -177,32 +128,22 @@ def tissue_properties(cases: Iterable[Case], *, slice_step: int = 1) -> pd.DataF
     Parameters
     ----------
     cases : iterable of Case
-        With references.
+        With references, else InputError.
     slice_step : int
         Of the slices with a label take the first and then every n-th.
 
     Returns
     -------
     pandas.DataFrame
-        One row for each case, slice and label: the columns `rows.SCAN`, `anatomy`, `tissue`,
+        One row for each case, slice and label: the columns `scoring.SCAN`, `anatomy`, `tissue`,
         `label`, `plane`, `slice`, `area_mm2`, `thickness_mm`, `shape`, `contrast` (on the windowed
         image), `filled_box_dice` (NaN where the tissue is too small for a box) and `n_boxes`.
-
-    Raises
-    ------
-    InputError
-        If there is no case, or one has no reference.
     """
     rows = [
-        {
-            **described_scan(case),
-            "anatomy": case.anatomy,
-            "tissue": case.tissue(row["label"]),
-            **row,
-        }
+        described_scan(case) | {"anatomy": case.anatomy, "tissue": case.tissue(row["label"])} | row
         for case in cases
-        for each in case.slices(labelled_only=True, step=slice_step)
-        for row in _slice_rows(each)
+        for case_slice in case.slices(labelled_only=True, step=slice_step)
+        for row in _slice_rows(case_slice)
     ]
     if not rows:
         raise InputError("expected one case or more to measure, got none; check the selection")
@@ -210,34 +151,13 @@ def tissue_properties(cases: Iterable[Case], *, slice_step: int = 1) -> pd.DataF
 
 
 def tissue_means(table: pd.DataFrame, *, by: Sequence[str] = ("dataset", "tissue")) -> pd.DataFrame:
-    """Average `tissue_properties` by `nested_mean`; what is infinite is left out.
+    """Average a table of `tissue_properties` by `nested_mean`; what is infinite is left out.
 
-    Parameters
-    ----------
-    table : pandas.DataFrame
-        From `tissue_properties`.
-    by : sequence of str
-        Columns that make a row each of the result.
-
-    Returns
-    -------
-    pandas.DataFrame
-        `by`, the means of `area_mm2`, `thickness_mm`, `contrast` and `filled_box_dice`, the most
-        frequent `shape`, and the counts `n_slices` and `n_subjects`.
-
-    Raises
-    ------
-    InputError
-        If a column is missing.
+    Returns `by`, the means of `area_mm2`, `thickness_mm`, `contrast` and `filled_box_dice`, the
+    most frequent `shape`, and the counts `n_slices` and `n_subjects`. InputError if a column is
+    missing.
     """
     keys = list(by)
-    missing = sorted(
-        {*keys, *_VALUES, "shape", "dataset", "subject", "tissue"} - set(table.columns)
-    )
-    if missing:
-        raise InputError(
-            f"the table lacks the column {missing[0]!r}; average one of `tissue_properties`"
-        )
     finite = table.replace([np.inf, -np.inf], np.nan)
     means = nested_mean(finite, by=keys, values=_VALUES).set_index(keys)
     shapes = table.groupby(keys, sort=False, dropna=False)["shape"]
@@ -246,33 +166,29 @@ def tissue_means(table: pd.DataFrame, *, by: Sequence[str] = ("dataset", "tissue
     return means[[*_VALUES, "shape", "n_slices", "n_subjects"]].reset_index()
 
 
-def _slice_rows(one: CaseSlice) -> Iterator[dict[str, Any]]:
-    label_map = np.asarray(one.label_map)
-    reach = [int(np.ceil(RIM_MM / mm)) + 1 for mm in one.spacing_mm]
+def _slice_rows(case_slice: CaseSlice) -> Iterator[dict[str, Any]]:
+    label_map, spacing_mm = np.asarray(case_slice.label_map), case_slice.spacing_mm
+    reach = [int(np.ceil(RIM_MM / mm)) + 1 for mm in spacing_mm]
     places = ndimage.find_objects(label_map.astype(np.intp, copy=False))
     for label in np.unique(label_map[label_map != 0]).tolist():
         part = tuple(
             slice(max(place.start - n, 0), place.stop + n)
             for place, n in zip(places[label - 1], reach, strict=True)
         )
-        yield {"label": label, "plane": one.plane, "slice": one.index} | _measured(
-            one.image[part], label_map[part] == label, one.spacing_mm
-        )
-
-
-def _measured(
-    image: NDArray[np.uint8], mask: MaskArray, spacing_mm: tuple[float, float]
-) -> dict[str, Any]:
-    boxes = boxes_from_mask(mask, spacing_mm=spacing_mm)
-    filled = dice(mask, fill_boxes(boxes, mask.shape)) if len(boxes) else float("nan")
-    return {
-        "area_mm2": float(mask.sum() * spacing_mm[0] * spacing_mm[1]),
-        "thickness_mm": thickness_mm(mask, spacing_mm=spacing_mm),
-        "shape": shape_of(mask, spacing_mm=spacing_mm),
-        "contrast": contrast(image, mask, spacing_mm=spacing_mm),
-        "filled_box_dice": filled,
-        "n_boxes": len(boxes),
-    }
+        mask = label_map[part] == label
+        boxes = boxes_from_mask(mask, spacing_mm=spacing_mm)
+        filled = dice(mask, fill_boxes(boxes, mask.shape)) if len(boxes) else float("nan")
+        yield {
+            "label": label,
+            "plane": case_slice.plane,
+            "slice": case_slice.index,
+            "area_mm2": float(mask.sum() * spacing_mm[0] * spacing_mm[1]),
+            "thickness_mm": thickness_mm(mask, spacing_mm=spacing_mm),
+            "shape": shape_of(mask, spacing_mm=spacing_mm),
+            "contrast": contrast(case_slice.image[part], mask, spacing_mm=spacing_mm),
+            "filled_box_dice": filled,
+            "n_boxes": len(boxes),
+        }
 
 
 def _checked(mask: ArrayLike) -> MaskArray:

@@ -33,7 +33,7 @@ Intensities
     scale to 8 bit), never slice by slice.
 Names
     `reference` and `prediction`; `label_map` for integers and `mask` for booleans; units stand in
-    names (``spacing_mm``, ``hd95_mm``, ``volume_ml``).
+    names (``spacing_mm``, ``hd95_mm``, ``area_mm2``).
 Numbers
     If reference and prediction are both empty the score is NaN, counted and shown; if one is, Dice
     is 0 and a distance infinite. The mean of a table is taken over (slice, label) pairs within a

@@ -199,19 +199,19 @@ print(f"a filled box around a disc: Dice {disc_dice:.3f}")
 # > **Guess**: order the three by Dice. How far apart are the first and the last?
 
 # %%
-scores_and_masks = [
+predictions = evaluation.KeptPredictions()  # in the order of the table's rows
+scores = [
     evaluation.score_cases(
         each,
         cases,
         prompts=[tight, jittered, neighbour],
         slice_step=slice_step,
         progress=False,
-        keep_masks=True,
+        kept=predictions,
     )
     for each in segmenters
 ]
-table = pd.concat([scores for scores, _ in scores_and_masks], ignore_index=True)
-predictions = scores_and_masks[0][1]  # of the segmenter that is shown, in the order of its rows
+table = pd.concat(scores, ignore_index=True)
 print(f"{len(table)} rows: {table['status'].value_counts().to_dict()}")
 
 # %%

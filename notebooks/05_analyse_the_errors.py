@@ -99,6 +99,7 @@ print(f"{len(cases)} scans, {len(undersampled)} undersampled, {len(maps)} maps: 
 tight, slack = prompts.OracleBox(), prompts.OracleBox(margin_px=slack_px)
 neighbour = prompts.NeighbourBox()
 measures = errors.ErrorMeasures(tolerance_mm=tolerance_mm, maps=maps)
+masks = evaluation.KeptPredictions()  # in the order of the table's rows
 parts = [
     evaluation.score_cases(
         loaded_model,
@@ -107,12 +108,11 @@ parts = [
         slice_step=slice_step,
         further=measures,
         progress=False,
-        keep_masks=True,
+        kept=masks,
     )
     for loaded_model in segmenters
 ]
-all_scores = pd.concat([table for table, _ in parts], ignore_index=True)
-_, masks = parts[0]  # of the first model, whose rows come first, in their order
+all_scores = pd.concat(parts, ignore_index=True)
 main = all_scores[~all_scores["sequence"].str.endswith("_8x")]
 print(f"{len(main)} of {len(all_scores)} rows: {main['status'].value_counts().to_dict()}")
 

@@ -18,13 +18,13 @@ from mskseg.evaluation.metrics import iou as iou
 from mskseg.evaluation.metrics import relative_volume_error as relative_volume_error
 from mskseg.evaluation.metrics import surface_dice as surface_dice
 from mskseg.evaluation.metrics import surface_distances_mm as surface_distances_mm
-from mskseg.evaluation.metrics import volume_ml as volume_ml
 from mskseg.evaluation.multiclass import as_classes as as_classes
 from mskseg.evaluation.multiclass import checked_probabilities as checked_probabilities
 from mskseg.evaluation.multiclass import multiclass_probabilities as multiclass_probabilities
 from mskseg.evaluation.prediction import LabelPrediction as LabelPrediction
 from mskseg.evaluation.prediction import SlicePredictor as SlicePredictor
 from mskseg.evaluation.prediction import predict_slice as predict_slice
+from mskseg.evaluation.scoring import KeptPredictions as KeptPredictions
 from mskseg.evaluation.scoring import score_cases as score_cases
 from mskseg.evaluation.scoring import score_label_maps as score_label_maps
 from mskseg.evaluation.tables import committed_results as committed_results

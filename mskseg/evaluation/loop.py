@@ -1,7 +1,6 @@
-"""The loop over cases, slices and labels: what a prompt plan asks about each slice.
+"""The one loop over cases, slices and labels, which carries out a prompt plan on each slice.
 
-It stands here once. An experiment is what is done with each `PromptedSlice`: `score_cases` predicts
-and scores it; a study of clicks, resolutions or probabilities does something else with it.
+An experiment is what is done with each `PromptedSlice`: `score_cases` predicts and scores it.
 """
 
 from __future__ import annotations
@@ -30,17 +29,15 @@ BoolMask = NDArray[np.bool_]
 
 @dataclass(frozen=True, eq=False)
 class PromptedSlice:
-    """One slice of one case, with what a plan asks about its labels.
+    """One slice of one case, with the prompts of a plan for its labels.
 
     Attributes
     ----------
     case : Case
     case_slice : CaseSlice
-        Image, reference, spacing, plane and index.
     prompts : mapping of int to Prompt
-        By label, for the labels that the reference has on the slice or that the plan asks about;
-        of length 0 where the plan has nothing to ask, such as for components under the minimum
-        area.
+        By label, for the labels that the reference has on the slice or that the plan prompts; of
+        length 0 where there is nothing to prompt, as for components under the minimum area.
     min_area_mm2 : float
         Components below got no prompt.
     is_missing : bool
@@ -66,12 +63,15 @@ class PromptedSlice:
     @cached_property
     def promptable_px(self) -> dict[int, int]:
         """For each label, the pixels of its reference in components of the minimum area or more."""
-        return {
-            label: promptable_px(
-                mask, spacing_mm=self.case_slice.spacing_mm, min_area_mm2=self.min_area_mm2
-            )
-            for label, mask in self.references.items()
-        }
+        return {label: self._promptable_px(mask) for label, mask in self.references.items()}
+
+    def _promptable_px(self, mask: BoolMask) -> int:
+        components, _ = label_components(
+            mask[bounding_slices(mask)],
+            spacing_mm=self.case_slice.spacing_mm,
+            min_area_mm2=self.min_area_mm2,
+        )
+        return int(np.count_nonzero(components))
 
     @cached_property
     def prompt(self) -> Prompt:
@@ -113,10 +113,8 @@ def prompted_slices(
         Components below get no prompt, in square millimetres.
     labelled_only : bool
         Leave out slices without a label first, then count the steps.
-    progress : bool
-        Show a progress bar on stderr.
-    description : str
-        Of the bar.
+    progress, description
+        Whether to show a progress bar on stderr, and its title.
 
     Yields
     ------
@@ -170,16 +168,6 @@ def reference_mask(case_slice: CaseSlice, label: int) -> BoolMask:
         return np.zeros(case_slice.image.shape, dtype=bool)
     mask: BoolMask = case_slice.label_map == label
     return mask
-
-
-def promptable_px(mask: BoolMask, *, spacing_mm: tuple[float, float], min_area_mm2: float) -> int:
-    """Count the pixels of a mask (H, W) in components of the minimum area or more."""
-    if not mask.any():
-        return 0
-    components, _ = label_components(
-        mask[bounding_slices(mask)], spacing_mm=spacing_mm, min_area_mm2=min_area_mm2
-    )
-    return int(np.count_nonzero(components))
 
 
 def listed_cases(cases: Case | Iterable[Case]) -> list[Case]:

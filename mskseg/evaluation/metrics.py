@@ -12,16 +12,14 @@ prediction empty            0                   inf                 -1
 ==========================  ==================  ==================  =====================
 
 Both empty is agreement about nothing: a 1 would flatter, a 0 would punish. So it is NaN, and the
-tables count such pairs beside every mean. `numpy.mean` of scores keeps a NaN visible; if you
-drop it (``nanmean``), say how many you dropped.
+tables count such pairs beside every mean.
 
 **The surface** of a mask is the set of its pixels (voxels) with a face neighbour outside the mask;
 beyond the edge of the array is outside. Distances run between the centres of surface pixels and are
 exact Euclidean distances under anisotropic `spacing_mm`. Every surface pixel counts the same, as in
 MONAI; packages that weight by surface area give slightly other numbers.
 
-Masks are arrays of any number of dimensions and one shape, boolean or of zeros and ones; all of
-this is numpy and SciPy alone.
+Masks are arrays of any number of dimensions and one shape, boolean or of zeros and ones.
 """
 
 from __future__ import annotations
@@ -35,7 +33,6 @@ from numpy.typing import ArrayLike, NDArray
 
 from mskseg.errors import InputError
 from mskseg.evaluation.surfaces import checked_spacing, mask_pair, nearest_distances, surface_points
-from mskseg.prompts.checks import checked_mask
 
 
 def dice(reference: ArrayLike, prediction: ArrayLike) -> float:
@@ -186,40 +183,11 @@ def surface_dice(
     return distances.surface_dice(tolerance_mm=tolerance_mm)
 
 
-def volume_ml(mask: ArrayLike, *, spacing_mm: Sequence[float]) -> float:
-    """Volume of a mask (I, J, K) in millilitres; 0 for an empty mask, which has a volume.
-
-    `spacing_mm` is the distance of neighbouring voxels along each array axis; across slices that of
-    their centres, so a gap between slices counts as tissue. Raises InputError if the mask is not
-    3-D, or the spacing does not fit.
-    """
-    voxels = checked_mask(mask, what="the mask")
-    if voxels.ndim != 3:
-        raise InputError(
-            f"a volume needs a 3-D mask, this one has shape {voxels.shape}; stack the slices first"
-        )
-    voxel_mm3 = float(np.prod(checked_spacing(spacing_mm, ndim=3)))
-    return np.count_nonzero(voxels) * voxel_mm3 / 1000
-
-
 def relative_volume_error(reference: ArrayLike, prediction: ArrayLike) -> float:
-    """Signed relative volume error, ``(predicted - reference) / reference``.
+    """Signed relative volume error, ``(predicted - reference) / reference``, -1 to inf.
 
-    Parameters
-    ----------
-    reference, prediction : (...) bool
-        Masks of one shape and one grid, so that the voxel size cancels.
-
-    Returns
-    -------
-    float
-        -1 to inf; above 0 the prediction is too large. Both empty: NaN. Reference empty: inf.
-        Prediction empty: -1.
-
-    Raises
-    ------
-    InputError
-        If the shapes differ, or an array is no mask.
+    Above 0 the prediction is too large. Parameters and errors are those of `dice`. Both empty: NaN.
+    Reference empty: inf. Prediction empty: -1.
     """
     first, second = mask_pair(reference, prediction)
     n_reference, n_prediction = np.count_nonzero(first), np.count_nonzero(second)

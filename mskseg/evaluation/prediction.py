@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -58,21 +58,17 @@ class LabelPrediction:
     Attributes
     ----------
     case_slice : CaseSlice
-        The slice: image, spacing, plane, index.
     label : int
-        Value in the label map.
     prediction : (H, W) bool
         Union of the masks of all the label's prompts; empty where there was none.
     prompt : Prompt
-        What was asked: one prompt for each component. Without any array for a model that takes no
-        prompts.
+        One prompt for each component. Without any array for a model that takes no prompts.
     promptable_px : int
         Pixels of the reference in components of the minimum area or more.
     predicted_iou : float
         Mean of the segmenter's own estimate over the prompts; NaN without one.
     encode_s : float
-        Seconds the encoder took for the slice, once for all labels and plans; NaN where the slice
-        was not needed.
+        Seconds the encoder took for the slice, once for all labels and plans; NaN without a prompt.
     decode_s : float
         This label's share of the decoder call for the slice, in seconds, by number of prompts.
     is_missing : bool
@@ -122,10 +118,6 @@ class SlicePredictor:
 
     Embeddings are kept for the life of this object: about 4 MB a slice for SAM's own encoders, so
     take a new one for each case.
-
-    Parameters
-    ----------
-    segmenter : PromptableSegmenter
     """
 
     def __init__(self, segmenter: PromptableSegmenter) -> None:
@@ -134,30 +126,33 @@ class SlicePredictor:
 
     def predict(self, prompted: PromptedSlice) -> dict[int, LabelPrediction]:
         """Predict all labels of a slice in one decoder call; no call where there is no prompt."""
-        answer: Any = None
-        encode_s, seconds_each = math.nan, 0.0
-        if len(prompted.prompt):
-            embedding, encode_s = self._embedded(prompted)
-            start = time.perf_counter()
-            answer = self._segmenter.predict(embedding, prompted.prompt)
-            seconds_each = (time.perf_counter() - start) / len(prompted.prompt)
-        predictions = {}
-        for label, prompt in prompted.prompts.items():
-            rows = prompted.rows(label)
-            shown = answer is not None and len(prompt) > 0
-            predictions[label] = LabelPrediction(
+        predictions = {
+            label: LabelPrediction(
                 case_slice=prompted.case_slice,
                 label=label,
-                prediction=answer.masks[rows, 0].any(axis=0)
-                if shown
-                else np.zeros_like(prompted.references[label]),
+                prediction=np.zeros_like(prompted.references[label]),
                 prompt=prompt,
                 promptable_px=prompted.promptable_px[label],
-                predicted_iou=float(np.mean(answer.predicted_iou[rows, 0])) if shown else math.nan,
-                encode_s=encode_s if shown else math.nan,
-                decode_s=seconds_each * len(prompt),
                 is_missing=prompted.is_missing,
             )
+            for label, prompt in prompted.prompts.items()
+        }
+        if not len(prompted.prompt):
+            return predictions
+        embedding, encode_s = self._embedded(prompted)
+        start = time.perf_counter()
+        predicted = self._segmenter.predict(embedding, prompted.prompt)
+        seconds_each = (time.perf_counter() - start) / len(prompted.prompt)
+        for label, prompt in prompted.prompts.items():
+            if len(prompt):
+                rows = prompted.rows(label)
+                predictions[label] = replace(
+                    predictions[label],
+                    prediction=predicted.masks[rows, 0].any(axis=0),
+                    predicted_iou=float(np.mean(predicted.predicted_iou[rows, 0])),
+                    encode_s=encode_s,
+                    decode_s=seconds_each * len(prompt),
+                )
         return predictions
 
     def predict_case(
@@ -169,21 +164,10 @@ class SlicePredictor:
         slice_step: int = 1,
         min_area_mm2: float = MIN_AREA_MM2,
     ) -> Iterator[dict[int, LabelPrediction]]:
-        """Carry out any plan on a case.
+        """Carry out any plan on a case with a reference; arguments as in `prompted_slices`.
 
-        Parameters
-        ----------
-        case : Case
-            With a reference.
-        plan : OracleBox, OraclePoint, NeighbourBox or SpecialistBox
-        plane, slice_step, min_area_mm2
-            As in `mskseg.evaluation.loop.prompted_slices`; for `NeighbourBox` the neighbour is
-            `slice_step` slices away.
-
-        Yields
-        ------
-        dict of int to LabelPrediction
-            For each slice, by label: those that the reference has there or that were prompted.
+        Yields for each slice the predictions by label: of those that the reference has there or
+        that were prompted. For `NeighbourBox` the neighbour is `slice_step` slices away.
         """
         if not isinstance(plan, NeighbourBox):
             for prompted in prompted_slices(
@@ -212,25 +196,10 @@ class SlicePredictor:
     ) -> list[dict[int, LabelPrediction]]:
         """Carry each label from the slice where it is prompted to those above and below.
 
-        All labels travel together, up and then down, so that a slice needs one decoder call a way.
-        No reference is needed.
-
-        Parameters
-        ----------
-        case : Case
-        slices : sequence of CaseSlice
-            Neighbours in order.
-        starts : mapping of int to (int, Prompt)
-            For each label its position in `slices` and its prompt there.
-        plan : NeighbourBox
-            Makes a prompt for the next slice from the prediction on this one.
-        min_area_mm2 : float
-            Components below, of what was predicted, get no prompt.
-
-        Returns
-        -------
-        list of dict of int to LabelPrediction
-            For each slice, by label; a label is absent from the slices that it did not reach.
+        `slices` are neighbours in order; `starts` gives for each label its position in them and its
+        prompt there. All labels travel together, up and then down, so that a slice needs one
+        decoder call a way; no reference is needed. Returns for each slice the predictions by label;
+        a label is absent from the slices that it did not reach.
         """
         predictions: list[dict[int, LabelPrediction]] = [{} for _ in slices]
         upwards = range(len(slices))
@@ -277,8 +246,7 @@ def largest_slice_prompts(
 ) -> dict[int, tuple[int, Prompt]]:
     """Return for each label of the reference where it is largest, and its oracle boxes there.
 
-    Where it is largest but all its components are under the minimum area, the next largest slice
-    is taken; without any such slice the label is left out.
+    A slice on which all its components are under the minimum area is passed over.
     """
     starts = {}
     for label in sorted(set().union(*map(labels_on, slices))):

@@ -28,7 +28,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Literal, overload
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -38,11 +38,10 @@ from mskseg.errors import InputError
 from mskseg.evaluation import metrics
 from mskseg.evaluation.loop import (
     BoolMask,
+    PromptedSlice,
     check_amounts,
     labels_on,
     listed_cases,
-    promptable_px,
-    reference_mask,
 )
 from mskseg.evaluation.prediction import LabelPrediction, Named, PromptableSegmenter, SlicePredictor
 from mskseg.prompts import MIN_AREA_MM2, Prompt, boxes_from_mask, fill_boxes
@@ -72,7 +71,7 @@ Further = Callable[["Case", LabelPrediction], Mapping[str, Any]]
 _NOT_SCORED = dict.fromkeys(("dice", "iou", "hd95_mm", "assd_mm", "filled_box_dice"), math.nan)
 
 
-class KeptPredictions(Sequence[LabelPrediction]):
+class KeptPredictions:
     """Predictions in the order of a table's rows; of each mask only the bounding box is stored."""
 
     def __init__(self) -> None:
@@ -81,55 +80,17 @@ class KeptPredictions(Sequence[LabelPrediction]):
     def __len__(self) -> int:
         return len(self._kept)
 
-    @overload
-    def __getitem__(self, row: int) -> LabelPrediction: ...
-
-    @overload
-    def __getitem__(self, row: slice) -> list[LabelPrediction]: ...
-
-    def __getitem__(self, row: int | slice) -> LabelPrediction | list[LabelPrediction]:
-        if isinstance(row, slice):
-            return [self[number] for number in range(*row.indices(len(self)))]
+    def __getitem__(self, row: int) -> LabelPrediction:
         kept, bounds = self._kept[row]
         prediction = np.zeros(kept.case_slice.image.shape, dtype=bool)
         prediction[bounds] = kept.prediction
         return replace(kept, prediction=prediction)
 
-    def append(self, answer: LabelPrediction) -> None:
+    def append(self, predicted: LabelPrediction) -> None:
         """Store a prediction for the next row."""
-        bounds = bounding_slices(answer.prediction)
-        cropped = answer.prediction[bounds].copy()
-        self._kept.append((replace(answer, prediction=cropped), bounds))
-
-
-@overload
-def score_cases(
-    segmenter: PromptableSegmenter,
-    cases: Case | Iterable[Case],
-    *,
-    prompts: PromptPlan | Sequence[PromptPlan],
-    plane: Plane | None = None,
-    min_area_mm2: float = MIN_AREA_MM2,
-    slice_step: int = 1,
-    progress: bool = True,
-    further: Further | None = None,
-    keep_masks: Literal[False] = False,
-) -> pd.DataFrame: ...
-
-
-@overload
-def score_cases(
-    segmenter: PromptableSegmenter,
-    cases: Case | Iterable[Case],
-    *,
-    prompts: PromptPlan | Sequence[PromptPlan],
-    plane: Plane | None = None,
-    min_area_mm2: float = MIN_AREA_MM2,
-    slice_step: int = 1,
-    progress: bool = True,
-    further: Further | None = None,
-    keep_masks: Literal[True],
-) -> tuple[pd.DataFrame, KeptPredictions]: ...
+        bounds = bounding_slices(predicted.prediction)
+        cropped = predicted.prediction[bounds].copy()
+        self._kept.append((replace(predicted, prediction=cropped), bounds))
 
 
 def score_cases(
@@ -142,8 +103,8 @@ def score_cases(
     slice_step: int = 1,
     progress: bool = True,
     further: Further | None = None,
-    keep_masks: bool = False,
-) -> pd.DataFrame | tuple[pd.DataFrame, KeptPredictions]:
+    kept: KeptPredictions | None = None,
+) -> pd.DataFrame:
     """Score a segmenter on cases under one or more prompt plans.
 
     Each slice is encoded once, whatever the number of plans and labels.
@@ -167,8 +128,9 @@ def score_cases(
     further : callable, optional
         ``further(case, prediction)`` measures more of each `LabelPrediction` while its masks are
         at hand; the names that it gives become columns after `COLUMNS`.
-    keep_masks : bool
-        Return the predictions too, to look at what was scored.
+    kept : KeptPredictions, optional
+        Takes the `LabelPrediction` of each row, in the order of the rows, to look at what was
+        scored. One for several calls fits their tables, concatenated.
 
     Returns
     -------
@@ -189,8 +151,6 @@ def score_cases(
         * `predicted_iou`: mean of the segmenter's own estimates over the prompts;
         * `encode_s`: seconds of the encoder for the slice, one pass shared by all its rows;
         * `decode_s`: seconds, this row's share of the slice's decoder call.
-    KeptPredictions
-        With `keep_masks` only: row i of the table is about its i-th `LabelPrediction`.
 
     Raises
     ------
@@ -200,7 +160,6 @@ def score_cases(
     plans = _checked_plans(prompts)
     check_amounts(slice_step=slice_step, min_area_mm2=min_area_mm2)
     rows: list[dict[str, Any]] = []
-    kept = KeptPredictions()
     with tqdm(desc=segmenter.name, unit="slice", total=0, disable=not progress) as bar:
         for case in listed_cases(cases):
             predictor = SlicePredictor(segmenter)
@@ -215,17 +174,15 @@ def score_cases(
                 for predictions in predictor.predict_case(
                     case, plan, plane=plane, slice_step=slice_step, min_area_mm2=min_area_mm2
                 ):
-                    for label, answer in predictions.items():
-                        more = further(case, answer) if further else {}
-                        scores = _scores(answer, min_area_mm2=min_area_mm2) | dict(more)
-                        named = {"tissue": case.tissue(label), "group": case.kind(label)}
-                        rows.append(described | named | scores)
-                        if keep_masks:
-                            kept.append(answer)
+                    for predicted in predictions.values():
+                        more = further(case, predicted) if further else {}
+                        scores = _scores(case, predicted, min_area_mm2=min_area_mm2)
+                        rows.append(described | scores | dict(more))
+                        if kept is not None:
+                            kept.append(predicted)
                     bar.update()
     columns = dict.fromkeys((*COLUMNS, *(name for row in rows for name in row)))
-    table = pd.DataFrame(rows, columns=list(columns))
-    return (table, kept) if keep_masks else table
+    return pd.DataFrame(rows, columns=list(columns))
 
 
 def score_label_maps(
@@ -244,14 +201,12 @@ def score_label_maps(
     ----------
     model : Named
         Whose `name` and `miniature` go into the table.
-    cases : Case or iterable of Case
-        Each with a reference.
+    cases, plane, min_area_mm2, slice_step, progress
+        As in `score_cases`; the same values give the same pairs.
     label_maps : mapping of str to LabelMap
         Predictions by name of the case, on the case's grid and in the values of its reference. A
         case without one is **missing**: each of its pairs has the status ``missing``, a Dice of 0,
         and is in the mean.
-    plane, min_area_mm2, slice_step, progress
-        As in `score_cases`; the same values give the same pairs.
 
     Returns
     -------
@@ -275,10 +230,10 @@ def score_label_maps(
         no_prompt = {"prompt": "none", "box_source": "none", "n_points": 0}
         described = _described(model, case) | no_prompt
         for case_slice in case.slices(plane, step=slice_step):
-            for answer in _label_map_predictions(case_slice, label_map, min_area_mm2=min_area_mm2):
-                scores = _scores(answer, min_area_mm2=min_area_mm2)
-                named = {"tissue": case.tissue(answer.label), "group": case.kind(answer.label)}
-                rows.append(described | named | scores)
+            rows += [
+                described | _scores(case, predicted, min_area_mm2=min_area_mm2)
+                for predicted in _label_map_predictions(case, case_slice, label_map, min_area_mm2)
+            ]
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
 
@@ -299,46 +254,51 @@ def _described(model: Named, case: Case) -> dict[str, Any]:
     }
 
 
-def _scores(answer: LabelPrediction, *, min_area_mm2: float) -> dict[str, Any]:
-    """Columns of a row from `label` on: what became of one label on one slice."""
-    reference, prediction = answer.reference, answer.prediction
+def _scores(case: Case, predicted: LabelPrediction, *, min_area_mm2: float) -> dict[str, Any]:
+    """Columns of a row that are about one label on one slice."""
+    reference, prediction = predicted.reference, predicted.prediction
     n_reference, n_prediction = int(reference.sum()), int(prediction.sum())
-    pixel_mm2 = math.prod(answer.case_slice.spacing_mm)
-    status = _status(answer, n_reference=n_reference, n_prediction=n_prediction)
-    return {
-        "label": answer.label,
-        "plane": answer.case_slice.plane,
-        "slice": answer.case_slice.index,
+    pixel_mm2 = math.prod(predicted.case_slice.spacing_mm)
+    status = _status(predicted, n_reference=n_reference, n_prediction=n_prediction)
+    agreement = (
+        _NOT_SCORED if status == "too_small" else _agreement(predicted, reference, min_area_mm2)
+    )
+    return agreement | {
+        "tissue": case.tissue(predicted.label),
+        "group": case.kind(predicted.label),
+        "label": predicted.label,
+        "plane": predicted.case_slice.plane,
+        "slice": predicted.case_slice.index,
         "status": status,
-        "n_prompts": len(answer.prompt),
+        "n_prompts": len(predicted.prompt),
         "area_mm2": n_reference * pixel_mm2,
         "predicted_area_mm2": n_prediction * pixel_mm2,
         "overlap_mm2": int((reference & prediction).sum()) * pixel_mm2,
-        "unprompted_px": n_reference - answer.promptable_px,
-        "predicted_iou": answer.predicted_iou,
-        "encode_s": answer.encode_s,
-        "decode_s": answer.decode_s,
-    } | (_NOT_SCORED if status == "too_small" else _agreement(answer, reference, min_area_mm2))
+        "unprompted_px": n_reference - predicted.promptable_px,
+        "predicted_iou": predicted.predicted_iou,
+        "encode_s": predicted.encode_s,
+        "decode_s": predicted.decode_s,
+    }
 
 
-def _status(answer: LabelPrediction, *, n_reference: int, n_prediction: int) -> str:
-    if n_reference and answer.promptable_px:
-        return "missing" if answer.is_missing else "scored"
+def _status(predicted: LabelPrediction, *, n_reference: int, n_prediction: int) -> str:
+    if n_reference and predicted.promptable_px:
+        return "missing" if predicted.is_missing else "scored"
     if n_reference:
         return "too_small"
     return "beyond_end" if n_prediction else "both_empty"
 
 
 def _agreement(
-    answer: LabelPrediction, whole_reference: BoolMask, min_area_mm2: float
+    predicted: LabelPrediction, whole_reference: BoolMask, min_area_mm2: float
 ) -> dict[str, float]:
-    spacing_mm, boxes = answer.case_slice.spacing_mm, answer.prompt.boxes_xyxy
+    spacing_mm, boxes = predicted.case_slice.spacing_mm, predicted.prompt.boxes_xyxy
     if boxes is None:  # points, or no prompt: the baseline are the boxes that could have been given
         boxes = boxes_from_mask(whole_reference, spacing_mm=spacing_mm, min_area_mm2=min_area_mm2)
     filled = fill_boxes(boxes, whole_reference.shape)
     # Only the part of the slice where there is something: a muscle fills a fiftieth of it.
-    part = bounding_slices(whole_reference | answer.prediction | filled)
-    reference, prediction = whole_reference[part], answer.prediction[part]
+    part = bounding_slices(whole_reference | predicted.prediction | filled)
+    reference, prediction = whole_reference[part], predicted.prediction[part]
     surfaces = metrics.surface_distances_mm(reference, prediction, spacing_mm=spacing_mm)
     return {
         "dice": metrics.dice(reference, prediction),
@@ -350,24 +310,23 @@ def _agreement(
 
 
 def _label_map_predictions(
-    case_slice: CaseSlice, label_map: LabelMap | None, *, min_area_mm2: float
+    case: Case, case_slice: CaseSlice, label_map: LabelMap | None, min_area_mm2: float
 ) -> Iterator[LabelPrediction]:
     """Take from a label map, without one from an empty one, what was predicted on a slice."""
-    predicted = (
+    on_slice = (
         np.zeros(case_slice.image.shape, np.uint8)
         if label_map is None
         else label_map.slice(case_slice.plane, case_slice.index)
     )
-    for label in sorted(labels_on(case_slice) | set(np.unique(predicted).tolist()) - {0}):
-        reference = reference_mask(case_slice, label)
+    labels = sorted(labels_on(case_slice) | set(np.unique(on_slice).tolist()) - {0})
+    prompted = PromptedSlice(case, case_slice, dict.fromkeys(labels, Prompt()), min_area_mm2)
+    for label in labels:
         yield LabelPrediction(
             case_slice=case_slice,
             label=label,
-            prediction=predicted == label,
+            prediction=on_slice == label,
             prompt=Prompt(),
-            promptable_px=promptable_px(
-                reference, spacing_mm=case_slice.spacing_mm, min_area_mm2=min_area_mm2
-            ),
+            promptable_px=prompted.promptable_px[label],
             decode_s=math.nan,
             is_missing=label_map is None,
         )

@@ -16,26 +16,11 @@ _EIGHT_CONNECTED = np.ones((3, 3), dtype=bool)
 def label_components(
     mask: npt.ArrayLike, *, spacing_mm: tuple[float, float], min_area_mm2: float = MIN_AREA_MM2
 ) -> tuple[npt.NDArray[np.int32], int]:
-    """Assign numbers to the 8-connected components of a mask that are large enough.
+    """Find the 8-connected components of a mask (H, W) of `min_area_mm2` or more.
 
-    Parameters
-    ----------
-    mask : (H, W) bool
-    spacing_mm : (row, column)
-        Pixel size in mm.
-    min_area_mm2 : float
-        Components of a smaller area get no number; their pixels are 0.
-
-    Returns
-    -------
-    component_map : (H, W) int32
-        0 for background, 1 to n for the components, in the order of their first pixel by rows.
-    n : int
-
-    Raises
-    ------
-    InputError
-        If the mask is a label map or not 2-D, or the spacing not positive.
+    Returns a map (H, W) int32, 0 for the rest, 1 to n for the components in the order of their
+    first pixel by rows, and n. `spacing_mm` is (row, column) in mm. InputError if the mask is a
+    label map or not 2-D, or the spacing not positive.
     """
     checked = checked_slice_mask(mask)
     if not all(np.isfinite(length) and length > 0 for length in spacing_mm):
@@ -51,15 +36,7 @@ def label_components(
 def boxes_from_mask(
     mask: npt.ArrayLike, *, spacing_mm: tuple[float, float], min_area_mm2: float = MIN_AREA_MM2
 ) -> Floats:
-    """Tight boxes around the components of a mask that are large enough.
-
-    Parameters and errors are those of `label_components`.
-
-    Returns
-    -------
-    boxes_xyxy : (N, 4) float64
-        In the order of the components; (0, 4) if none is large enough.
-    """
+    """Draw tight boxes (N, 4) around the components of a mask; see `label_components`."""
     components, _ = label_components(mask, spacing_mm=spacing_mm, min_area_mm2=min_area_mm2)
     boxes = [
         (columns.start, rows.start, columns.stop, rows.stop)
@@ -69,11 +46,7 @@ def boxes_from_mask(
 
 
 def pad_boxes(boxes_xyxy: npt.ArrayLike, *, pixels: float, shape: tuple[int, int]) -> Floats:
-    """Widen boxes (N, 4) or (4,) on every side, as far as the slice of `shape` goes.
-
-    Raises InputError if a box does not fit the slice (see `check_boxes`), or the padding is
-    negative.
-    """
+    """Widen boxes (N, 4) on every side, as far as the slice goes; InputError as `check_boxes`."""
     check_amount(pixels, "padding in pixels")
     boxes = check_boxes(boxes_xyxy, shape)
     return _clipped(boxes + np.array([-pixels, -pixels, pixels, pixels]), shape)
@@ -89,29 +62,10 @@ def jitter_boxes(
 ) -> Floats:
     """Move every side of every box on its own by a uniform random amount.
 
-    Boxes are clipped to the slice. A box that came out narrower than a pixel, or inverted, becomes
-    one pixel wide around the same centre.
-
-    Parameters
-    ----------
-    boxes_xyxy : (N, 4) or (4,) float
-    shape : (H, W)
-        Of the slice.
-    rng : numpy Generator
-        Four numbers are drawn per box, whatever the amount.
-    pixels : float, optional
-        Sides move by up to this many pixels, in or out.
-    relative : float, optional
-        Sides move by up to this part of the box's width (left, right) or height (top, bottom).
-
-    Returns
-    -------
-    boxes_xyxy : (N, 4) float64
-
-    Raises
-    ------
-    InputError
-        If a box does not fit the slice, or not exactly one amount of 0 or more is given.
+    The amount is up to `pixels`, or a `relative` part of the box's width (left, right) or height
+    (top, bottom). Boxes (N, 4) are clipped to the slice of `shape` (H, W); one that came out
+    narrower than a pixel, or inverted, becomes one pixel wide around the same centre. InputError if
+    a box does not fit the slice, or not exactly one amount of 0 or more is given.
     """
     boxes = check_boxes(boxes_xyxy, shape)
     if (pixels is None) == (relative is None):
@@ -130,8 +84,7 @@ def jitter_boxes(
 def fill_boxes(boxes_xyxy: npt.ArrayLike, shape: tuple[int, int]) -> Mask:
     """Fill the boxes: the baseline that any model prompted by them has to beat.
 
-    Returns (H, W) bool, True where the centre of the pixel lies in a box. Raises InputError if a
-    box does not fit the slice (see `check_boxes`).
+    Returns (H, W) bool, True where a pixel's centre lies in a box; InputError as `check_boxes`.
     """
     filled = np.zeros(shape, dtype=bool)
     for x0, y0, x1, y1 in np.ceil(check_boxes(boxes_xyxy, shape) - 0.5).astype(int):

@@ -12,23 +12,10 @@ Mask = npt.NDArray[np.bool_]
 
 
 def check_boxes(boxes_xyxy: npt.ArrayLike, shape: tuple[int, int]) -> Floats:
-    """Validate boxes against a slice.
+    """Validate boxes (N, 4) or (4,) against a slice of `shape` (H, W); return (N, 4) float64.
 
-    Parameters
-    ----------
-    boxes_xyxy : (N, 4) or (4,) float
-    shape : (H, W)
-        Of the slice.
-
-    Returns
-    -------
-    boxes_xyxy : (N, 4) float64
-
-    Raises
-    ------
-    InputError
-        If the array has another shape, a value is NaN or infinite, a box is inverted or has no
-        area, or reaches outside the slice.
+    InputError if the array has another shape, a value is NaN or infinite, a box is inverted or has
+    no area, or reaches outside the slice.
     """
     boxes = check_numbers(boxes_xyxy, "boxes")
     if boxes.size == 0:
@@ -51,23 +38,9 @@ def check_boxes(boxes_xyxy: npt.ArrayLike, shape: tuple[int, int]) -> Floats:
 
 
 def check_points(point_coords: npt.ArrayLike, shape: tuple[int, int]) -> Floats:
-    """Validate points against a slice.
+    """Validate points (..., 2), x and y, against a slice of `shape` (H, W); return float64.
 
-    Parameters
-    ----------
-    point_coords : (..., 2) float
-        x, y.
-    shape : (H, W)
-        Of the slice.
-
-    Returns
-    -------
-    point_coords : (..., 2) float64
-
-    Raises
-    ------
-    InputError
-        If the last axis is not x, y, a value is NaN or infinite, or a point lies outside.
+    InputError if the last axis is not x, y, a value is NaN or infinite, or a point lies outside.
     """
     points = check_numbers(point_coords, "points")
     if points.shape[-1:] != (2,):

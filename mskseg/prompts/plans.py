@@ -12,7 +12,9 @@ table, as `prompt` ("box" or "point") and `box_source`. What is taken from the r
 
 Components are those of `mskseg.prompts.label_components`: below the minimum area they get no
 prompt. All but `NeighbourBox` are carried out slice by slice, whatever was predicted elsewhere
-(`SlicePlan`): `source_map` is what the prompts of a slice are taken from, `prompt_for` makes them.
+(`SlicePlan`): `source_map` is what the prompts of a slice are taken from, `prompt_for` makes those
+of a mask (H, W) of one label, and `key` names that mask (case, plane, slice, label), since what is
+random is drawn from the plan's seed and this.
 """
 
 from __future__ import annotations
@@ -36,6 +38,9 @@ if TYPE_CHECKING:
     from mskseg.volume import Array, LabelMap
 
 PromptKind = Literal["box", "point"]
+
+MAX_BOXES = 4
+"""Of a label's predicted components on a slice the largest get a box: there may be hundreds."""
 
 
 class _FromReference:
@@ -66,8 +71,7 @@ class OracleBox(_FromReference):
     margin_px : float
         Added on every side before the jitter: people draw boxes too large rather than too small.
     seed : int
-        Of the jitter. A box's jitter depends on the seed, the case, the slice and the label alone,
-        so it is the same whatever else is scored in the same call.
+        Of the jitter, which is the same whatever else is scored in the same call.
     """
 
     jitter_px: float = 0.0
@@ -82,13 +86,10 @@ class OracleBox(_FromReference):
     @property
     def box_source(self) -> str:
         """The word "oracle", with margin, jitter and a seed other than 0 named."""
-        parts = ["oracle"]
-        if self.margin_px:
-            parts.append(f"margin {self.margin_px:g} px")
-        if self.jitter_px:
-            parts.append(f"jitter {self.jitter_px:g} px")
-            parts += [f"seed {self.seed}"] if self.seed else []
-        return ", ".join(parts)
+        margin = f", margin {self.margin_px:g} px" if self.margin_px else ""
+        jitter = f", jitter {self.jitter_px:g} px" if self.jitter_px else ""
+        seed = f", seed {self.seed}" if self.jitter_px and self.seed else ""
+        return f"oracle{margin}{jitter}{seed}"
 
     def prompt_for(
         self,
@@ -98,11 +99,7 @@ class OracleBox(_FromReference):
         min_area_mm2: float,
         key: tuple[str | int, ...],
     ) -> Prompt:
-        """Box the components of a mask (H, W) of one label, maybe none.
-
-        Components under `min_area_mm2` get no prompt. `key` names the mask (case, plane, slice,
-        label): what is random is drawn from the seed and this.
-        """
+        """Box the components of a mask."""
         boxes = boxes_from_mask(mask, spacing_mm=spacing_mm, min_area_mm2=min_area_mm2)
         if len(boxes) and self.margin_px:
             boxes = pad_boxes(boxes, pixels=self.margin_px, shape=mask.shape)
@@ -136,11 +133,9 @@ class OraclePoint(_FromReference):
     @property
     def box_source(self) -> str:
         """The word "oracle", with the number of points if it is not 1, and a seed other than 0."""
-        parts = ["oracle"]
-        if self.n > 1:
-            parts.append(f"{self.n} points")
-            parts += [f"seed {self.seed}"] if self.seed else []
-        return ", ".join(parts)
+        points = f", {self.n} points" if self.n > 1 else ""
+        seed = f", seed {self.seed}" if self.n > 1 and self.seed else ""
+        return f"oracle{points}{seed}"
 
     def prompt_for(
         self,
@@ -150,15 +145,11 @@ class OraclePoint(_FromReference):
         min_area_mm2: float,
         key: tuple[str | int, ...],
     ) -> Prompt:
-        """Place points in the components of a mask; arguments as in `OracleBox.prompt_for`."""
+        """Place points in the components of a mask."""
         # Within its bounding box: the depth of every pixel is searched there, not in the slice.
         rows, columns = bounding_slices(mask)
         box, corner = mask[rows, columns], np.array([columns.start, rows.start])
-        components, count = (
-            label_components(box, spacing_mm=spacing_mm, min_area_mm2=min_area_mm2)
-            if box.size
-            else (box, 0)
-        )
+        components, count = label_components(box, spacing_mm=spacing_mm, min_area_mm2=min_area_mm2)
         rng = _generator(self.seed, key)
         points = np.empty((count, self.n, 2))
         for number in range(count):
@@ -184,17 +175,13 @@ class NeighbourBox:
     margin_px : float
         Added on every side of the previous slice's boxes, in pixels, so that a structure can grow
         from slice to slice.
-    max_boxes : int
-        A label's largest predicted components that get a box. A poor segmenter's fragments would
-        otherwise multiply from slice to slice.
     """
 
     margin_px: float = 2.0
-    max_boxes: int = 4
     kind: ClassVar[PromptKind] = "box"
 
     def __post_init__(self) -> None:
-        _check_boxes_around(self)
+        _check_pixels(self.margin_px, name="margin_px")
 
     @property
     def box_source(self) -> str:
@@ -205,7 +192,7 @@ class NeighbourBox:
         self, prediction: Mask, *, spacing_mm: tuple[float, float], min_area_mm2: float
     ) -> Prompt:
         """Box what was predicted (H, W) on this slice; no boxes where the propagation ends."""
-        return _boxes_around(prediction, self, spacing_mm, min_area_mm2)
+        return _boxes_around(prediction, self.margin_px, spacing_mm, min_area_mm2)
 
 
 @dataclass(frozen=True, eq=False)
@@ -224,19 +211,15 @@ class SpecialistBox:
         Who predicted, as tables name it: "nnU-Net 2d".
     margin_px : float
         Added on every side, in pixels; 0 takes the prediction at its word.
-    max_boxes : int
-        A label's largest predicted components on a slice that get a box: a poor specialist's
-        fragments would otherwise be prompted by the hundred.
     """
 
     label_maps: Mapping[str, LabelMap]
     source: str
     margin_px: float = 0.0
-    max_boxes: int = 4
     kind: ClassVar[PromptKind] = "box"
 
     def __post_init__(self) -> None:
-        _check_boxes_around(self)
+        _check_pixels(self.margin_px, name="margin_px")
 
     @property
     def box_source(self) -> str:
@@ -249,10 +232,11 @@ class SpecialistBox:
 
     def source_map(self, case: Case, case_slice: CaseSlice) -> Array:
         """Return what was predicted on a slice, (H, W) integers; InputError on another grid."""
-        if self.is_missing(case):
+        label_map = self.label_maps.get(case.name)
+        if label_map is None:
             return np.zeros(case_slice.image.shape, np.uint8)
-        check_same_grid(case.image, self.label_maps[case.name])
-        return self.label_maps[case.name].slice(case_slice.plane, case_slice.index)
+        check_same_grid(case.image, label_map)
+        return label_map.slice(case_slice.plane, case_slice.index)
 
     def prompt_for(
         self,
@@ -262,8 +246,8 @@ class SpecialistBox:
         min_area_mm2: float,
         key: tuple[str | int, ...],  # noqa: ARG002 - nothing is random here
     ) -> Prompt:
-        """Box the specialist's mask; arguments as in `OracleBox.prompt_for`."""
-        return _boxes_around(mask, self, spacing_mm, min_area_mm2)
+        """Box the largest components of the specialist's mask."""
+        return _boxes_around(mask, self.margin_px, spacing_mm, min_area_mm2)
 
 
 OraclePlan = OracleBox | OraclePoint
@@ -272,30 +256,20 @@ PromptPlan = SlicePlan | NeighbourBox
 
 
 def _boxes_around(
-    prediction: Mask,
-    plan: NeighbourBox | SpecialistBox,
-    spacing_mm: tuple[float, float],
-    min_area_mm2: float,
+    prediction: Mask, margin_px: float, spacing_mm: tuple[float, float], min_area_mm2: float
 ) -> Prompt:
-    """Box the largest components of a prediction (H, W), widened by the plan's margin."""
+    """Box the largest components of a prediction (H, W), widened by a margin."""
     components, _ = label_components(prediction, spacing_mm=spacing_mm, min_area_mm2=min_area_mm2)
     areas_px = np.bincount(components.ravel())[1:]
-    largest = np.argsort(-areas_px, kind="stable")[: plan.max_boxes] + 1
+    largest = np.argsort(-areas_px, kind="stable")[:MAX_BOXES] + 1
     kept = np.isin(components, largest)
     boxes = boxes_from_mask(kept, spacing_mm=spacing_mm, min_area_mm2=min_area_mm2)
-    return Prompt(boxes_xyxy=pad_boxes(boxes, pixels=plan.margin_px, shape=prediction.shape))
+    return Prompt(boxes_xyxy=pad_boxes(boxes, pixels=margin_px, shape=prediction.shape))
 
 
 def _check_pixels(value: float, *, name: str) -> None:
     if not 0 <= value < np.inf:
         raise InputError(f"{name} is {value}, expected 0 or more pixels; 0 switches it off")
-
-
-def _check_boxes_around(plan: NeighbourBox | SpecialistBox) -> None:
-    _check_pixels(plan.margin_px, name="margin_px")
-    if plan.max_boxes < 1:
-        name = type(plan).__name__
-        raise InputError(f"{name} got max_boxes={plan.max_boxes}, expected 1 or more")
 
 
 def _generator(seed: int, key: tuple[str | int, ...]) -> np.random.Generator:

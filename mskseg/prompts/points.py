@@ -11,26 +11,11 @@ from mskseg.prompts.checks import Floats, Mask, checked_slice_mask
 
 
 def central_point(mask: npt.ArrayLike, *, spacing_mm: tuple[float, float] = (1.0, 1.0)) -> Floats:
-    """Centre of the pixel that lies deepest inside a mask.
+    """Centre (x, y) of the pixel that lies deepest inside a mask (H, W).
 
     Beyond the border of the slice counts as outside. Of equally deep pixels the one nearest to the
-    mask's centre of mass is taken, then the first by rows.
-
-    Parameters
-    ----------
-    mask : (H, W) bool
-    spacing_mm : (row, column)
-        Pixel size; only its ratio matters.
-
-    Returns
-    -------
-    point : (2,) float64
-        x, y.
-
-    Raises
-    ------
-    InputError
-        If the mask is empty, a label map or not 2-D.
+    mask's centre of mass is taken, then the first by rows. Of `spacing_mm` only the ratio matters.
+    InputError if the mask is empty, a label map or not 2-D.
     """
     rows, columns, _ = _deepest(checked_slice_mask(mask, empty_is_fine=False), spacing_mm)
     return np.array([columns + 0.5, rows + 0.5])

@@ -173,16 +173,14 @@ def test_a_case_that_the_specialist_lacks_is_missing():
     assert (table["dice"] == 0).all()
 
 
-def test_of_a_specialists_fragments_the_largest_get_a_box():
+def test_of_a_specialists_fragments_the_largest_get_a_box(monkeypatch):
     case = make_case()
     fragments = np.zeros(case.reference.shape, np.uint8)
     for size, place in enumerate(range(0, 28, 7), start=2):
         fragments[2, place : place + size, 1 : 1 + 4 * size] = 3
     found = {case.name: LabelMap(fragments, case.image.affine)}
     for n, expected in ((1, 1), (3, 3), (9, 4)):
-        plan = SpecialistBox(found, "U-Net", max_boxes=n)
-        how = {"prompts": plan, "min_area_mm2": 1, "progress": False}
+        monkeypatch.setattr("mskseg.prompts.plans.MAX_BOXES", n)
+        how = {"prompts": SpecialistBox(found, "U-Net"), "min_area_mm2": 1, "progress": False}
         table = score_cases(BoxFiller(), case, **how)
         assert table[table["label"] == 3]["n_prompts"].max() == expected
-    with pytest.raises(InputError, match="max_boxes=0"):
-        SpecialistBox(found, "U-Net", max_boxes=0)

@@ -92,15 +92,6 @@ def test_the_interior_is_no_surface_and_the_border_of_the_array_is():
     assert (2, 3) not in points
 
 
-def test_volume_of_a_sphere():
-    grid = np.ogrid[-20:21, -40:41, -10:11]
-    spacing = (1.0, 0.5, 2.0)
-    sphere = sum((g * s) ** 2 for g, s in zip(grid, spacing, strict=True)) <= 18**2
-    assert metrics.volume_ml(sphere, spacing_mm=spacing) == pytest.approx(
-        4 / 3 * math.pi * 1.8**3, rel=0.01
-    )
-
-
 def test_relative_volume_error_is_signed():
     small, large = square((9, 9), top=0, left=0, side=2), square((9, 9), top=0, left=0, side=4)
     assert metrics.relative_volume_error(small, large) == 3.0
@@ -137,7 +128,6 @@ def test_the_volume_error_of_empty_masks():
     assert math.isnan(metrics.relative_volume_error(EMPTY, EMPTY))
     assert metrics.relative_volume_error(EMPTY, FULL) == math.inf
     assert metrics.relative_volume_error(FULL, EMPTY) == -1
-    assert metrics.volume_ml(np.zeros((2, 2, 2)), spacing_mm=(1, 1, 1)) == 0
 
 
 def test_empty_masks_raise_no_warning():
@@ -298,11 +288,6 @@ def test_zeros_and_ones_of_any_type_are_a_mask():
 def test_a_spacing_that_does_not_fit_is_refused(spacing):
     with pytest.raises(InputError, match="expected 2 lengths above 0"):
         metrics.assd_mm(FULL, FULL, spacing_mm=spacing)
-
-
-def test_a_volume_needs_three_dimensions():
-    with pytest.raises(InputError, match="3-D mask"):
-        metrics.volume_ml(FULL, spacing_mm=(1, 1))
 
 
 def test_a_negative_tolerance_is_refused():

@@ -14,7 +14,7 @@ from mskseg.errors import InputError
 from mskseg.evaluation.averaging import summarise
 from mskseg.evaluation.metrics import dice
 from mskseg.evaluation.prediction import predict_slice
-from mskseg.evaluation.scoring import COLUMNS, score_cases
+from mskseg.evaluation.scoring import COLUMNS, KeptPredictions, score_cases
 from mskseg.prompts import fill_boxes
 from mskseg.prompts.plans import NeighbourBox, OracleBox, OraclePoint
 from mskseg.volume import LabelMap, Volume
@@ -330,7 +330,8 @@ def test_the_progress_bar_can_be_switched_off(capsys):
 def test_kept_masks_are_those_that_were_scored_row_by_row():
     case = make_case(two_blocks, extra=leak)
     plans = [OracleBox(jitter_px=3), OraclePoint(), NeighbourBox()]
-    table, kept = score(case, plans, keep_masks=True)[0]
+    kept = KeptPredictions()
+    table, _ = score(case, plans, kept=kept)
     assert len(kept) == len(table)
     for (_, row), each in zip(table.iterrows(), kept, strict=True):
         assert (each.label, each.case_slice.index) == (row["label"], row["slice"])
@@ -343,8 +344,8 @@ def test_kept_masks_are_those_that_were_scored_row_by_row():
 
 
 def test_an_empty_prediction_is_kept_too():
-    table, kept = score(make_case(two_blocks), NeighbourBox(), keep_masks=True)[0]
+    kept = KeptPredictions()
+    table, _ = score(make_case(two_blocks), NeighbourBox(), kept=kept)
     beyond = table.index[table["status"] == "both_empty"]
     assert len(beyond) == 4
     assert not any(kept[row].prediction.any() for row in beyond)
-    assert len(kept[1:3]) == 2

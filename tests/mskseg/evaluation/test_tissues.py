@@ -169,7 +169,7 @@ def test_infinite_contrast_does_not_swallow_a_mean():
 
 
 def test_a_table_of_something_else_is_refused():
-    with pytest.raises(InputError, match="0 rows without .*area_mm2"):
+    with pytest.raises(InputError, match=r"0 rows without .*area_mm2"):
         tissue_means(pd.DataFrame({"dataset": [], "tissue": []}))
     with pytest.raises(InputError, match="expected one case or more to measure"):
         tissue_properties([])

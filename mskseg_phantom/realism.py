@@ -20,9 +20,7 @@ from mskseg.intensities import to_8_bit, window_of
 MaskArray = NDArray[np.bool_]
 RealArray = NDArray[np.floating | np.integer]
 
-FIELD_MM = 190.0
-"""Side of the square that `Limb.middle_slice` shows: a thigh and a little air."""
-
+_FIELD_MM = 190.0  # side of the square that `Limb.middle_slice` shows: a thigh and a little air
 _RAYS, _RAY_STEP_MM = 72, 0.25
 _CORTEX_WITHIN_MM, _RISE_WITHIN_MM = 22.0, 9.0
 _SQUARE_MM = 128.0
@@ -37,39 +35,6 @@ class Realism:
     snr: float  # median signal of muscle over the noise found in muscle
     edge_width_mm: float  # 20 % to 80 % rise from cortical bone to what surrounds it
     spectrum_slope: float  # exponent of the radial power spectrum, negative
-
-
-def measure(
-    stack: RealArray, *, muscle: MaskArray, femur: MaskArray, spacing_mm: tuple[float, float]
-) -> Realism:
-    """Measure one thigh: magnitude and masks of one shape (K, H, W), in square pixels.
-
-    Raises InputError if shapes differ, pixels are not square within 1 %, or no slice holds both
-    muscle and femur.
-    """
-    if not stack.shape == muscle.shape == femur.shape or stack.ndim != 3:
-        raise InputError(
-            f"expected stack, muscle and femur of one shape (K, H, W), got shapes {stack.shape}, "
-            f"{muscle.shape} and {femur.shape}"
-        )
-    if abs(spacing_mm[0] / spacing_mm[1] - 1) > 0.01:
-        raise InputError(f"expected square pixels, got {spacing_mm} mm")
-    used = [k for k in range(len(stack)) if muscle[k].any() and femur[k].any()]
-    if not used:
-        raise InputError(
-            "expected a slice with both muscle and femur, got none; check the two masks"
-        )
-    step = float(spacing_mm[0])
-    rows = [
-        (
-            muscle_snr(stack[k], muscle[k], step),
-            edge_width_mm(stack[k], femur[k], step),
-            spectrum_slope(stack[k], muscle[k] | femur[k], step),
-        )
-        for k in used
-    ]
-    snr, width, slope = np.nanmedian(np.array(rows), axis=0)
-    return Realism(float(snr), float(width), float(slope))
 
 
 def muscle_snr(image: RealArray, muscle: MaskArray, spacing_mm: float) -> float:
@@ -156,9 +121,34 @@ class Limb:
     spacing_mm: tuple[float, float]  # of rows and columns
 
     @property
+    def _used(self) -> NDArray[np.intp]:
+        """Slices that hold both muscle and femur."""
+        used = np.flatnonzero(self.muscle.any(axis=(1, 2)) & self.femur.any(axis=(1, 2)))
+        if not used.size:
+            raise InputError(
+                "expected a slice with both muscle and femur, got none; check the two masks"
+            )
+        return used
+
+    @property
     def realism(self) -> Realism:
-        """Noise, edges and spectrum as three figures, see `measure`."""
-        return measure(self.stack, muscle=self.muscle, femur=self.femur, spacing_mm=self.spacing_mm)
+        """Noise, edges and spectrum as three figures, each the median over slices.
+
+        Raises InputError if pixels are not square within 1 %, or no slice holds muscle and femur.
+        """
+        step = float(self.spacing_mm[0])
+        if abs(step / self.spacing_mm[1] - 1) > 0.01:
+            raise InputError(f"expected square pixels, got {self.spacing_mm} mm")
+        rows = [
+            (
+                muscle_snr(self.stack[k], self.muscle[k], step),
+                edge_width_mm(self.stack[k], self.femur[k], step),
+                spectrum_slope(self.stack[k], self.muscle[k] | self.femur[k], step),
+            )
+            for k in self._used
+        ]
+        snr, width, slope = np.nanmedian(np.array(rows), axis=0)
+        return Realism(float(snr), float(width), float(slope))
 
     @property
     def relative_muscle(self) -> NDArray[np.float64]:
@@ -172,18 +162,17 @@ class Limb:
             raise InputError("expected signal in muscle, got a median of 0; check the mask")
         return values / middle
 
-    def middle_slice(self, *, field_mm: float = FIELD_MM) -> CaseSlice:
-        """Cut a square around the limb out of its middle slice, windowed over all its slices.
+    def middle_slice(self) -> CaseSlice:
+        """Cut a square of 190 mm out of the limb's middle slice, windowed over all its slices.
 
-        The label map is 1 in muscle and 2 in the femur. Nearer the edge of the image than half of
-        `field_mm` the square is moved inwards.
+        The label map is 1 in muscle and 2 in the femur. Near the edge of the image the square is
+        moved inwards.
         """
-        used = np.flatnonzero(self.femur.any(axis=(1, 2)))
-        k = int(used[len(used) // 2])
+        k = int(self._used[len(self._used) // 2])
         middle = np.argwhere(self.muscle[k] | self.femur[k]).mean(axis=0)
         shape = self.stack.shape[1:]
         part = tuple(
-            _around(centre, round(field_mm / mm), length)
+            _around(centre, round(_FIELD_MM / mm), length)
             for centre, mm, length in zip(middle, self.spacing_mm, shape, strict=True)
         )
         labels = self.muscle[k].astype(np.uint8) + 2 * self.femur[k].astype(np.uint8)
@@ -192,9 +181,8 @@ class Limb:
 
     def spectrum(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Frequencies in 1/mm and power, relative to all of it, the median over slices."""
-        used = np.flatnonzero(self.femur.any(axis=(1, 2)) & self.muscle.any(axis=(1, 2)))
         limb = self.muscle | self.femur
-        rings = [radial_spectrum(self.stack[k], limb[k], self.spacing_mm[0]) for k in used]
+        rings = [radial_spectrum(self.stack[k], limb[k], self.spacing_mm[0]) for k in self._used]
         powers = np.array([power / power.sum() for _, power in rings])
         return rings[0][0], np.median(powers, axis=0)
 
@@ -202,17 +190,8 @@ class Limb:
 def limb_of(case: Case, *, side: str = "left") -> Limb:
     """Cut one thigh out of a case by the kinds and names of its tissues.
 
-    Parameters
-    ----------
-    case : Case
-        Whose muscles and bones are known as such, and the femur by its name.
-    side : {"left", "right"}
-        Where the names say a side; names without one are taken either way.
-
-    Raises
-    ------
-    InputError
-        If the case has no reference, or no tissue of that side is muscle or femur.
+    Names of tissues without a `side`, "left" or "right", are taken either way. Raises InputError
+    if the case has no reference, or no tissue of that side is muscle or femur.
     """
     if case.reference is None:
         raise InputError(f"expected a case with a reference, got none in {case.name}")

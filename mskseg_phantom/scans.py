@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from types import MappingProxyType
 
 from mskseg.case import Case, TissueKind
 from mskseg.datasets.manifest import load_manifest
@@ -20,14 +19,12 @@ from mskseg_phantom.tissue.sequences import images_of
 PHANTOM_VERSION = 3
 """Raised whenever a phantom's voxels change; part of the cache's key."""
 
-SPLIT: Mapping[Part, tuple[int, ...]] = MappingProxyType(
-    {
-        "train": tuple(range(1, 13)),
-        "validation": tuple(range(13, 17)),
-        "test": tuple(range(17, 23)),
-        "inference": (23, 24),
-    }
-)
+SPLIT: Mapping[Part, tuple[int, ...]] = {
+    "train": tuple(range(1, 13)),
+    "validation": tuple(range(13, 17)),
+    "test": tuple(range(17, 23)),
+    "inference": (23, 24),
+}
 """Subjects that every set has; those for inference were scanned at a site of their own."""
 
 REAL_ANATOMY = "phantom_knee_real_anatomy"
@@ -185,7 +182,7 @@ def _kinds_of(anatomy: str, tissues: Mapping[int, str]) -> dict[int, TissueKind]
 def split_of(anatomy: str) -> Mapping[Part, tuple[int, ...]]:
     """Give the subjects of an anatomy's set by part: `SPLIT`, and more to test where there are."""
     more = find_anatomy(anatomy).more_to_test
-    return MappingProxyType({**SPLIT, "test": SPLIT["test"] + more})
+    return {**SPLIT, "test": SPLIT["test"] + more}
 
 
 def dataset_name(anatomy: str) -> str:

@@ -3,7 +3,5 @@
 from __future__ import annotations
 
 from mskseg_phantom.acquisition.scanner import SITES as SITES
-from mskseg_phantom.acquisition.scanner import Site as Site
-from mskseg_phantom.acquisition.scanner import acquire as acquire
 from mskseg_phantom.acquisition.scanner import scan as scan
 from mskseg_phantom.acquisition.scanner import scan_body as scan_body

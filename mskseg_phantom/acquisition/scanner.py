@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from types import MappingProxyType
 
 import numpy as np
 from numpy.typing import NDArray
@@ -54,12 +53,10 @@ class Site:
 
 # Noise and kept of site A bring SNR, edge width and spectrum of the opposed-phase thigh near those
 # of the real scan (tests/mskseg_phantom/test_realism.py); everything else is assumed.
-SITES: Mapping[str, Site] = MappingProxyType(
-    {
-        "site A (3 T)": Site("site A (3 T)", "3T", 0.028, 0.15, 170.0, 0.90, 210.0),
-        "site B (1.5 T)": Site("site B (1.5 T)", "1.5T", 0.055, 0.08, 300.0, 0.72, 640.0),
-    }
-)
+SITES: Mapping[str, Site] = {
+    "site A (3 T)": Site("site A (3 T)", "3T", 0.028, 0.15, 170.0, 0.90, 210.0),
+    "site B (1.5 T)": Site("site B (1.5 T)", "1.5T", 0.055, 0.08, 300.0, 0.72, 640.0),
+}
 
 _PHASE_RAD = 0.6  # standard deviation of the smooth phase: assumed
 
@@ -133,26 +130,12 @@ def scan(
     body_rng: np.random.Generator,
     noise_rng: np.random.Generator,
 ) -> NDArray[np.int16]:
-    """Scan a rasterised body.
+    """Scan the tissue shares (n_tissues, ni, nj, nk) of a body; nj is the phase-encoding axis.
 
-    Parameters
-    ----------
-    fractions : (n_tissues, ni, nj, nk) float32
-        Share of each `Tissue`, see `drawing.VoxelContent`; nj is the phase-encoding axis.
-    sequence : str
-        One of `sequences.SEQUENCES`.
-    site : Site
-        The scanner.
-    extent_mm : (float, float, float)
-        Size of the grid.
-    body_rng, noise_rng : numpy.random.Generator
-        Of shading and phase, which belong to subject and coil, and of the noise, new in every scan.
-
-    Returns
-    -------
-    (ni, nj, nk) int16
-        Magnitude; for ``t2_map`` T2 in tenths of a millisecond, 0 where there is too little signal;
-        for ``mese`` (8, ni, nj, nk), the echoes of `sequences.ECHOES_MS`.
+    `body_rng` draws shading and phase, which belong to subject and coil, `noise_rng` the noise, new
+    in every scan. Returns the magnitude, (ni, nj, nk) int16; for ``t2_map`` T2 in tenths of a
+    millisecond, 0 where there is too little signal; for ``mese`` the echoes of
+    `sequences.ECHOES_MS`, (8, ni, nj, nk).
     """
     noise = SEQUENCE[sequence].noise
     field = receive_field(fractions.shape[1:], site=site, extent_mm=extent_mm, rng=body_rng)
@@ -190,29 +173,13 @@ def acquire(
     eighth: bool = False,
     n_coils: int = N_COILS,
 ) -> FloatArray:
-    """Measure the k-space of a signal with noise, and reconstruct its magnitude.
+    """Measure the k-space of a signal with noise, and reconstruct its magnitude, (ni, nj, nk).
 
-    Parameters
-    ----------
-    signal : (ni, nj, nk) float32 or complex64
-        See `voxel_signal`; nj is the phase-encoding axis.
-    field : (ni, nj, nk) complex64
-        What the signal is seen through, see `receive_field`.
-    site : Site
-        The scanner.
-    rng : numpy.random.Generator
-        Of the noise, new in every scan.
-    noise : float
-        In units of the site's; see `sequences.Sequence`.
-    eighth : bool
-        Acquire an eighth of the encoding steps and reconstruct as `kspace.undersampled` says.
-    n_coils : int
-        1 is the virtual coil that a known set of coils adds up to: quicker, all but the same.
-
-    Returns
-    -------
-    (ni, nj, nk) float32
-        Magnitude, before scaling; noise is Rayleigh distributed where there is no signal.
+    `signal` is that of `voxel_signal`, seen through `field` (see `receive_field`), both
+    (ni, nj, nk); nj is the phase-encoding axis. `noise` is in units of the site's, Rayleigh
+    distributed where there is no signal. `eighth` acquires an eighth of the encoding steps, see
+    `kspace.undersampled`; one coil is the virtual one that a known set adds up to: quicker, all but
+    the same.
     """
     image = np.ascontiguousarray(np.moveaxis(signal * field, 2, 0))
     n_slices, n_u, n_v = image.shape
@@ -245,40 +212,26 @@ def receive_field(
 ) -> ComplexArray:
     """Give the smooth complex field a signal is seen through, (ni, nj, nk) complex64.
 
-    Its magnitude is `sensitivity`; its phase, from field and coil, varies by about a radian over
-    the body.
+    Its magnitude is the sensitivity of coil and transmit field, about 1 in the middle; its phase,
+    from field and coil, varies by about a radian over the body.
     """
-    strength = sensitivity(shape, site=site, extent_mm=extent_mm, rng=rng)
     ni, nj, nk = shape
+    grid = PlaneGrid(centred_axis(ni, extent_mm[0]), centred_axis(nj, extent_mm[1]))
+    heights = centred_axis(nk, extent_mm[2])
+    shading = RandomField(rng, extent_mm, pitch_mm=(60.0, 90.0))
+    strongest = rng.uniform(0, 2 * np.pi)
     smooth = RandomField(rng, extent_mm, pitch_mm=(70.0, 90.0))
     slope = rng.normal(0, 1.0, 2)
-    grid = PlaneGrid(centred_axis(ni, extent_mm[0]), centred_axis(nj, extent_mm[1]))
     u, v = grid.points_mm
+    from_axis = (np.hypot(u, v) - 55) / np.float32(site.coil_mm)
+    towards = (u * np.cos(strongest) + v * np.sin(strongest)) / np.float32(2.5 * site.coil_mm)
+    profile = np.clip(from_axis + towards, -1.0, 0.8).astype(np.float32)
+    planes = [shading.plane(grid, float(z)) for z in heights]
+    strength = np.exp(np.float32(site.shading) * np.stack(planes) + profile)
     ramp = u * slope[0] / (extent_mm[0] / 2) + v * slope[1] / (extent_mm[1] / 2)
-    planes = [smooth.plane(grid, float(z)) for z in centred_axis(nk, extent_mm[2])]
+    planes = [smooth.plane(grid, float(z)) for z in heights]
     phase = np.float32(_PHASE_RAD) * np.stack(planes) + ramp.astype(np.float32)
     field: ComplexArray = np.empty(phase.shape, dtype=np.complex64)
     field.real, field.imag = np.cos(phase), np.sin(phase)
-    field *= np.moveaxis(strength, 2, 0)
+    field *= strength
     return np.moveaxis(field, 0, 2)
-
-
-def sensitivity(
-    shape: tuple[int, ...],
-    *,
-    site: Site,
-    extent_mm: tuple[float, float, float],
-    rng: np.random.Generator,
-) -> FloatArray:
-    """Give the smooth sensitivity of coil and transmit field, about 1 in the middle."""
-    ni, nj, nk = shape
-    shading = RandomField(rng, extent_mm, pitch_mm=(60.0, 90.0))
-    strongest = rng.uniform(0, 2 * np.pi)
-    grid = PlaneGrid(centred_axis(ni, extent_mm[0]), centred_axis(nj, extent_mm[1]))
-    x, y = grid.points_mm
-    from_axis = (np.hypot(x, y) - 55) / np.float32(site.coil_mm)
-    towards = (x * np.cos(strongest) + y * np.sin(strongest)) / np.float32(2.5 * site.coil_mm)
-    profile = np.clip(from_axis + towards, -1.0, 0.8).astype(np.float32)
-    planes = [shading.plane(grid, float(z)) for z in centred_axis(nk, extent_mm[2])]
-    logarithm = np.float32(site.shading) * np.stack(planes) + profile
-    return np.moveaxis(np.exp(logarithm), 0, 2)

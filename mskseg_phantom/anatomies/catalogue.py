@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -60,48 +59,46 @@ _THIGH = Anatomy(
     sequences=("t1w", "dixon_opposed", "dixon_water", "dixon_fat"),
 )
 
-ANATOMIES: Mapping[str, Anatomy] = MappingProxyType(
-    {
-        "thigh": _THIGH,
-        "knee": Anatomy(
-            title="knee",
-            sample_subject=lambda rng, _: knee.sample_subject(rng),
-            body=lambda subject, rng, granularity: knee_body.KneeBody(
-                subject, rng, granularity=granularity
-            ),
-            tissues=knee.tissues_at,
-            shape=knee.SHAPE,
-            sequences=("pdw_fs", "dess", "t2_map", "pdw_fs_8x"),
-            granularities=("plates", "compartments", "tissue"),
-            stream=(1,),
+ANATOMIES: Mapping[str, Anatomy] = {
+    "thigh": _THIGH,
+    "knee": Anatomy(
+        title="knee",
+        sample_subject=lambda rng, _: knee.sample_subject(rng),
+        body=lambda subject, rng, granularity: knee_body.KneeBody(
+            subject, rng, granularity=granularity
         ),
-        "spine": Anatomy(
-            title="lumbar spine",
-            sample_subject=lambda rng, _: spine.sample_subject(rng),
-            body=lambda subject, rng, _: spine_body.SpineBody(subject, rng),
-            tissues=lambda _: spine.TISSUES,
-            shape=spine_body.SHAPE,
-            sequences=("t1w", "t2w"),
-            stream=(2,),
-        ),
-        "hip": Anatomy(
-            title="hip",
-            sample_subject=lambda rng, _: hip.sample_subject(rng),
-            body=lambda subject, rng, _: hip_body.HipBody(subject, rng),
-            tissues=lambda _: hip.TISSUES,
-            shape=hip_body.SHAPE,
-            sequences=("t1w", "pdw_fs"),
-            stream=(3,),
-        ),
-        "infiltrated_thigh": replace(
-            _THIGH,
-            sample_subject=thigh.sample_infiltrated,
-            stream=(4,),
-            severity=thigh.grade_of,
-            more_to_test=tuple(range(25, 34)),  # five of each grade, the fewest for an interval
-        ),
-    }
-)
+        tissues=knee.tissues_at,
+        shape=knee.SHAPE,
+        sequences=("pdw_fs", "dess", "t2_map", "pdw_fs_8x"),
+        granularities=("plates", "compartments", "tissue"),
+        stream=(1,),
+    ),
+    "spine": Anatomy(
+        title="lumbar spine",
+        sample_subject=lambda rng, _: spine.sample_subject(rng),
+        body=lambda subject, rng, _: spine_body.SpineBody(subject, rng),
+        tissues=lambda _: spine.TISSUES,
+        shape=spine_body.SHAPE,
+        sequences=("t1w", "t2w"),
+        stream=(2,),
+    ),
+    "hip": Anatomy(
+        title="hip",
+        sample_subject=lambda rng, _: hip.sample_subject(rng),
+        body=lambda subject, rng, _: hip_body.HipBody(subject, rng),
+        tissues=lambda _: hip.TISSUES,
+        shape=hip_body.SHAPE,
+        sequences=("t1w", "pdw_fs"),
+        stream=(3,),
+    ),
+    "infiltrated_thigh": replace(
+        _THIGH,
+        sample_subject=thigh.sample_infiltrated,
+        stream=(4,),
+        severity=thigh.grade_of,
+        more_to_test=tuple(range(25, 34)),  # five of each grade, the fewest for an interval
+    ),
+}
 """Every anatomy that the phantom has, by the name it is asked for."""
 
 

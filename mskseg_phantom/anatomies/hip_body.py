@@ -7,10 +7,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from mskseg.volume import Plane
 from mskseg_phantom.anatomies import hip, hip_bones
 from mskseg_phantom.anatomies.hip_bones import Joint
-from mskseg_phantom.drawing.canvas import Canvas, stack_affine
+from mskseg_phantom.drawing.canvas import Body, Canvas
 from mskseg_phantom.drawing.fields import PlaneGrid, RandomField, muscle_fat, on_plane, ridge
 from mskseg_phantom.drawing.solids import (
     Points,
@@ -26,7 +25,6 @@ EXTENT_MM = (208.0, 208.0, 72.0)
 SHAPE = (256, 256, 24)
 """Voxels of the default rendering: 0.81 x 0.81 x 3 mm, slices from behind to the front."""
 
-PLANE: Plane = "coronal"
 _JOINT_OFFSET_MM = 87.0  # from the midline to the middle of an average joint
 _PELVIS_CORTEX_MM = 1.15
 _SKIN_MM, _FASCIA_MM = 1.6, 0.8
@@ -44,16 +42,19 @@ class HipPlane(NamedTuple):
     fields: dict[str, FloatArray]  # two streaks along the main directions of muscles, and blobs
 
 
-class HipBody:
+class HipBody(Body):
     """One subject's hip at every point; `rng` draws texture and irregularity.
 
     Axes of the stack: u to the patient's right, v to the head, z to the front.
     """
 
-    extent_mm = EXTENT_MM
+    extent_mm, axes = EXTENT_MM, (0, 2, 1)
 
     def __init__(self, subject: hip.HipSubject, rng: np.random.Generator) -> None:
         self.subject = subject
+        self._lateral = 1 if subject.side == "right" else -1  # direction along u
+        across = _JOINT_OFFSET_MM * subject.size - subject.centre_mm[0]
+        self.centre_mm = (self._lateral * across, 0.0, 0.0)  # x = 0 is the body's midline
         self._fields = {
             "warp_x": RandomField(rng, EXTENT_MM, pitch_mm=(15.0, 18.0)),
             "warp_v": RandomField(rng, EXTENT_MM, pitch_mm=(15.0, 18.0)),
@@ -72,17 +73,6 @@ class HipBody:
         self._outline = rng.normal(0, 2.0, 5)
         self._crotch = float(rng.uniform(-78, -62))
         self._bladder = rng.uniform(0.7, 1.15, 3)
-
-    @property
-    def _lateral(self) -> int:
-        """Direction of lateral along u: 1 for a right hip, -1 for a left one."""
-        return 1 if self.subject.side == "right" else -1
-
-    def affine(self, shape: tuple[int, int, int]) -> NDArray[np.float64]:
-        """Give the matrix from voxel (u, v, z) to RAS millimetres, (4, 4); x = 0 is the midline."""
-        across = _JOINT_OFFSET_MM * self.subject.size - self.subject.centre_mm[0]
-        centre = (self._lateral * across, 0.0, 0.0)
-        return stack_affine(shape, EXTENT_MM, axes=(0, 2, 1), centre_mm=centre)
 
     def plane(self, grid: PlaneGrid, z_mm: float) -> Canvas:
         """Draw what lies at the points of `grid`, `z_mm` in front of the middle of the stack."""

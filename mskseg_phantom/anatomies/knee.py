@@ -10,15 +10,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from types import MappingProxyType
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mskseg.case import TissueKind
-from mskseg.errors import InputError
-from mskseg.volume import Plane
 from mskseg_phantom.drawing.canvas import Side
 from mskseg_phantom.tissue import FloatArray
 
@@ -28,56 +25,48 @@ EXTENT_MM = (160.0, 160.0, 112.0)
 """Field of view: front to back, along the leg, and across the slices."""
 SHAPE = (256, 256, 32)
 """Voxels of the default rendering: 0.625 x 0.625 x 3.5 mm."""
-PLANE: Plane = "sagittal"
-"""The acquired plane: voxel axes run to the front, to the head and to the patient's right."""
 
 # Labels of the finest granularity; the others are made of these.
 MEDIAL_FEMORAL, LATERAL_FEMORAL, TROCHLEAR, MEDIAL_TIBIAL, LATERAL_TIBIAL, PATELLAR = range(1, 7)
 FEMUR, TIBIA, PATELLA, FIBULA, MEDIAL_MENISCUS, LATERAL_MENISCUS = range(7, 13)
 
-TISSUES: Mapping[int, str] = MappingProxyType(
-    {
-        MEDIAL_FEMORAL: "medial femoral cartilage",
-        LATERAL_FEMORAL: "lateral femoral cartilage",
-        TROCHLEAR: "trochlear cartilage",
-        MEDIAL_TIBIAL: "medial tibial cartilage",
-        LATERAL_TIBIAL: "lateral tibial cartilage",
-        PATELLAR: "patellar cartilage",
-        FEMUR: "femur",
-        TIBIA: "tibia",
-        PATELLA: "patella",
-        FIBULA: "fibula",
-        MEDIAL_MENISCUS: "medial meniscus",
-        LATERAL_MENISCUS: "lateral meniscus",
-    }
-)
+TISSUES: Mapping[int, str] = {
+    MEDIAL_FEMORAL: "medial femoral cartilage",
+    LATERAL_FEMORAL: "lateral femoral cartilage",
+    TROCHLEAR: "trochlear cartilage",
+    MEDIAL_TIBIAL: "medial tibial cartilage",
+    LATERAL_TIBIAL: "lateral tibial cartilage",
+    PATELLAR: "patellar cartilage",
+    FEMUR: "femur",
+    TIBIA: "tibia",
+    PATELLA: "patella",
+    FIBULA: "fibula",
+    MEDIAL_MENISCUS: "medial meniscus",
+    LATERAL_MENISCUS: "lateral meniscus",
+}
 """Tissue name of each label of the finest granularity, ``compartments``."""
 
 # Coarser tissues, in the order of their labels: name -> labels of the finest granularity.
-_GROUPS: Mapping[str, Mapping[str, tuple[int, ...]]] = MappingProxyType(
-    {
-        "compartments": {name: (label,) for label, name in TISSUES.items()},
-        "plates": {
-            "femoral cartilage": (MEDIAL_FEMORAL, LATERAL_FEMORAL, TROCHLEAR),
-            **{name: (label,) for label, name in TISSUES.items() if label > TROCHLEAR},
-        },
-        "tissue": {
-            "cartilage": tuple(range(MEDIAL_FEMORAL, PATELLAR + 1)),
-            "bone": (FEMUR, TIBIA, PATELLA, FIBULA),
-            "meniscus": (MEDIAL_MENISCUS, LATERAL_MENISCUS),
-        },
-    }
-)
-KINDS: Mapping[str, TissueKind] = MappingProxyType(
-    {
-        "medial femoral cartilage": "cartilage",
-        "lateral femoral cartilage": "cartilage",
-        "trochlear cartilage": "cartilage",
-        "cartilage": "cartilage",
-        "bone": "bone",
-        "meniscus": "meniscus",
-    }
-)
+_GROUPS: Mapping[str, Mapping[str, tuple[int, ...]]] = {
+    "compartments": {name: (label,) for label, name in TISSUES.items()},
+    "plates": {
+        "femoral cartilage": (MEDIAL_FEMORAL, LATERAL_FEMORAL, TROCHLEAR),
+        **{name: (label,) for label, name in TISSUES.items() if label > TROCHLEAR},
+    },
+    "tissue": {
+        "cartilage": tuple(range(MEDIAL_FEMORAL, PATELLAR + 1)),
+        "bone": (FEMUR, TIBIA, PATELLA, FIBULA),
+        "meniscus": (MEDIAL_MENISCUS, LATERAL_MENISCUS),
+    },
+}
+KINDS: Mapping[str, TissueKind] = {
+    "medial femoral cartilage": "cartilage",
+    "lateral femoral cartilage": "cartilage",
+    "trochlear cartilage": "cartilage",
+    "cartilage": "cartilage",
+    "bone": "bone",
+    "meniscus": "meniscus",
+}
 """Kinds of the tissues that the manifest, which has the plates, does not name."""
 
 
@@ -88,29 +77,16 @@ def tissues_at(granularity: str) -> dict[int, str]:
     has the four cartilages as most data sets do; ``tissue`` has all cartilage as one, all bone
     as one and both menisci as one.
 
-    Raises
-    ------
-    InputError
-        If there is no such granularity.
     """
-    return dict(enumerate(_groups(granularity), start=1))
+    return dict(enumerate(_GROUPS[granularity], start=1))
 
 
 def coarser_labels(granularity: str) -> NDArray[np.uint8]:
     """Label at a granularity of each finest label, (13,) uint8; index 0 stays 0."""
     table = np.zeros(len(TISSUES) + 1, dtype=np.uint8)
-    for label, members in enumerate(_groups(granularity).values(), start=1):
+    for label, members in enumerate(_GROUPS[granularity].values(), start=1):
         table[list(members)] = label
     return table
-
-
-def _groups(granularity: str) -> Mapping[str, tuple[int, ...]]:
-    if granularity not in _GROUPS:
-        raise InputError(
-            f"unknown granularity {granularity!r} of the knee's labels; "
-            f"expected one of {', '.join(_GROUPS)}"
-        )
-    return _GROUPS[granularity]
 
 
 @dataclass(frozen=True)
@@ -150,14 +126,12 @@ class KneeSubject:
     cortex_mm: float  # thickness in both shafts at the edge of the field of view
 
 
-CARTILAGE_RANGE_MM: Mapping[str, tuple[float, float]] = MappingProxyType(
-    {
-        "femoral": (1.6, 2.6),
-        "medial tibial": (1.5, 2.5),
-        "lateral tibial": (1.7, 2.8),
-        "patellar": (2.0, 3.0),
-    }
-)
+CARTILAGE_RANGE_MM: Mapping[str, tuple[float, float]] = {
+    "femoral": (1.6, 2.6),
+    "medial tibial": (1.5, 2.5),
+    "lateral tibial": (1.7, 2.8),
+    "patellar": (2.0, 3.0),
+}
 """Thickness that a subject's cartilage is drawn from, by surface (assumed)."""
 
 
@@ -177,7 +151,7 @@ def sample_subject(rng: np.random.Generator) -> KneeSubject:
         yaw=rng.uniform(-0.06, 0.06),
         roll=rng.uniform(-0.03, 0.03),
         centre_mm=(rng.uniform(-7, -1), rng.uniform(-8, 2), rng.uniform(-3, 3)),
-        cartilage_mm=MappingProxyType(thickness),
+        cartilage_mm=thickness,
         thinnings=_draw_thinnings(rng),
         radii_noise=rng.normal(0, 0.35, (18, 15)).astype(np.float32),
         eminence=rng.uniform(0.8, 1.2),

@@ -23,7 +23,7 @@ from mskseg_phantom.anatomies.knee import (
 from mskseg_phantom.anatomies.knee_bones import Femur, FemurPoints, Patella, Surfaced, Tibia
 from mskseg_phantom.anatomies.knee_columns import Frame, column_distance
 from mskseg_phantom.anatomies.knee_soft import SoftTissue, Texture, texture_fields, trabeculae
-from mskseg_phantom.drawing.canvas import Canvas, stack_affine
+from mskseg_phantom.drawing.canvas import Body, Canvas
 from mskseg_phantom.drawing.fields import PlaneGrid, on_plane
 from mskseg_phantom.drawing.solids import Index
 from mskseg_phantom.tissue import FloatArray, Tissue
@@ -37,29 +37,26 @@ _SCARS = {FEMUR: 34.0, TIBIA: -18.0, FIBULA: -30.0, PATELLA: 1e3}  # s of the gr
 _FILM_MM = 0.9  # fluid that clings to cartilage
 
 
-class KneeBody:
+class KneeBody(Body):
     """One subject's knee at every point; `rng` draws texture and irregularity.
 
     Axes of the stack: u to the front, v to the head, z to the patient's right. `granularity` is one
     of ``compartments``, ``plates`` or ``tissue``, see `knee.tissues_at`.
     """
 
-    extent_mm = EXTENT_MM
+    extent_mm, axes = EXTENT_MM, AXES
 
     def __init__(
         self, subject: KneeSubject, rng: np.random.Generator, *, granularity: str = "compartments"
     ) -> None:
         self.subject = subject
+        across = KNEE_OFFSET_MM if subject.side == "right" else -KNEE_OFFSET_MM
+        self.centre_mm = (across, 0.0, 0.0)
         self._labels = coarser_labels(granularity)
         self._fields = texture_fields(rng)
         self._femur = Femur(subject)
         self._tibia, self._patella = Tibia(subject, self._femur), Patella(subject, self._femur)
         self._soft = SoftTissue(subject, (self._patella.l, self._patella.a, self._patella.s))
-
-    def affine(self, shape: tuple[int, int, int]) -> NDArray[np.float64]:
-        """Map voxels (u, v, z) of a grid over `extent_mm` to RAS mm, (4, 4)."""
-        across = KNEE_OFFSET_MM if self.subject.side == "right" else -KNEE_OFFSET_MM
-        return stack_affine(shape, EXTENT_MM, axes=AXES, centre_mm=(across, 0.0, 0.0))
 
     def plane(self, grid: PlaneGrid, z_mm: float) -> Canvas:
         """Draw what lies at the points of `grid` at `z_mm` (0 is mid-knee, more is right)."""

@@ -55,10 +55,7 @@ class FemurPoints:
     @property
     def cartilage(self) -> NDArray[np.bool_]:
         """Whether the point lies in cartilage."""
-        inside: NDArray[np.bool_] = (
-            (self.distance > 0) & (self.distance < self.thickness) & (self.notch > 0.5)
-        )
-        return inside
+        return (self.distance > 0) & (self.distance < self.thickness) & (self.notch > 0.5)
 
     def labels(self, l: float) -> NDArray[np.uint8]:  # noqa: E741 - the axis is called l
         """Label that cartilage has at each point of a plane at `l`."""
@@ -160,10 +157,7 @@ class Surfaced:
     @property
     def cartilage(self) -> NDArray[np.bool_]:
         """Whether the point lies in cartilage."""
-        inside: NDArray[np.bool_] = (
-            (self.distance > 0) & (self.distance < self.thickness) & self.on_face
-        )
-        return inside
+        return (self.distance > 0) & (self.distance < self.thickness) & self.on_face
 
 
 def _thickness(

@@ -16,7 +16,7 @@ from mskseg_phantom.anatomies.knee_atlas import PATELLA_CENTRE
 from mskseg_phantom.anatomies.knee_body import AXES
 from mskseg_phantom.anatomies.knee_columns import Frame
 from mskseg_phantom.anatomies.knee_soft import SoftTissue, Texture, texture_fields, trabeculae
-from mskseg_phantom.drawing.canvas import Canvas, Side, stack_affine
+from mskseg_phantom.drawing.canvas import Body, Canvas, Side
 from mskseg_phantom.drawing.fields import PlaneGrid, on_plane
 from mskseg_phantom.tissue import Tissue
 
@@ -40,28 +40,18 @@ def tissue_of_name(name: str) -> Tissue:
     return Tissue.MARROW
 
 
-class LabelMapKnee:
+class LabelMapKnee(Body):
     """A knee whose labelled tissues come from a label map; the labels stay as they are.
 
     The body axes are u to the front, v to the head and z to the patient's right, from the middle
     of the map. What the map does not label is drawn as in the procedural knee.
 
-    Parameters
-    ----------
-    label_map : LabelMap
-        A knee at full size, in any orientation; oblique maps are sampled where they lie.
-    tissues : mapping of int to str
-        Tissue name of every label in the map; `tissue_of_name` says what they consist of.
-    rng : numpy.random.Generator
-        Draws texture and soft tissue.
-    side : {"left", "right"}
-        Of the body.
-
-    Raises
-    ------
-    InputError
-        If the map holds a label without a name, or no cartilage.
+    `label_map` is a knee at full size, in any orientation (oblique maps are sampled where they
+    lie), with a name in `tissues` for every label, see `tissue_of_name`; `rng` draws texture and
+    soft tissue. Raises InputError if a label has no name, or there is no cartilage.
     """
+
+    axes = AXES
 
     def __init__(
         self,
@@ -78,12 +68,11 @@ class LabelMapKnee:
                 "pass them in `tissues`"
             )
         self._tissues = dict(tissues)
-        self._map = LabelMap(
-            label_map.reoriented("RAS").array.astype(np.uint8), label_map.reoriented("RAS").affine
-        )
+        upright = label_map.reoriented("RAS")
+        self._map = LabelMap(upright.array.astype(np.uint8), upright.affine)
         self._content = self._tissue_codes()
         centre = self._map.affine @ [*((np.array(self._map.shape) - 1) / 2), 1]
-        self._centre_mm = (float(centre[0]), float(centre[1]), float(centre[2]))
+        self.centre_mm = (float(centre[0]), float(centre[1]), float(centre[2]))
         across, front, up = (
             n * step for n, step in zip(self._map.shape, self._map.spacing_mm, strict=True)
         )
@@ -100,10 +89,6 @@ class LabelMapKnee:
         )
         self._fields = texture_fields(rng)
         self._soft = SoftTissue(self.subject, self._patella())
-
-    def affine(self, shape: tuple[int, int, int]) -> NDArray[np.float64]:
-        """Map voxels (u, v, z) of a grid over `extent_mm` to RAS mm, (4, 4)."""
-        return stack_affine(shape, self.extent_mm, axes=AXES, centre_mm=self._centre_mm)
 
     def plane(self, grid: PlaneGrid, z_mm: float) -> Canvas:
         """Draw what lies at the points of `grid` at `z_mm` (0 is the middle, more is right)."""
@@ -124,7 +109,7 @@ class LabelMapKnee:
     def _sampled(self, grid: PlaneGrid, z_mm: float) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
         """Tissue and label of the nearest voxel, 0 where the map says nothing."""
         inverse = np.linalg.inv(self._map.affine)
-        middle = np.add(self._centre_mm, (z_mm, 0, 0))
+        middle = np.add(self.centre_mm, (z_mm, 0, 0))
         start = inverse[:3, :3] @ middle + inverse[:3, 3]
         index, within = [], np.ones(grid.shape, dtype=bool)
         for row, first, n in zip(inverse[:3, :3], start, self._map.shape, strict=True):
@@ -163,7 +148,7 @@ class LabelMapKnee:
         labels = [label for label, name in self._tissues.items() if word in name.lower()]
         voxels = np.argwhere(np.isin(self._map.array, labels))
         world = voxels @ self._map.affine[:3, :3].T + self._map.affine[:3, 3]
-        return (world - self._centre_mm)[:, (1, 2, 0)].astype(np.float64)
+        return (world - self.centre_mm)[:, (1, 2, 0)].astype(np.float64)
 
     def _joint_mm(self) -> tuple[float, float, float]:
         """Middle of the joint line: of the tibial cartilage, or else of all cartilage."""

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
-from mskseg.volume import Plane
 from mskseg_phantom.anatomies.spine import SpineCurves, SpineSubject
 from mskseg_phantom.anatomies.spine_bones import BonePlane, draw_arch, draw_body, draw_disc
 from mskseg_phantom.anatomies.spine_soft import SoftPlane, SpineSoft
-from mskseg_phantom.drawing.canvas import Canvas, stack_affine
+from mskseg_phantom.drawing.canvas import Body, Canvas
 from mskseg_phantom.drawing.fields import PlaneGrid, RandomField, on_plane
 from mskseg_phantom.tissue import FloatArray
 
@@ -17,17 +15,16 @@ EXTENT_MM = (280.0, 280.0, 72.0)
 SHAPE = (256, 256, 18)
 """Voxels of the default rendering: 1.09 x 1.09 x 4 mm, slices from the patient's left to right."""
 
-PLANE: Plane = "sagittal"
 _WARP_MM = 0.55
 
 
-class SpineBody:
+class SpineBody(Body):
     """One subject's lumbar spine at every point; `rng` draws texture and irregularity.
 
     Axes of the stack: u to the front, v to the head, z to the patient's right.
     """
 
-    extent_mm = EXTENT_MM
+    extent_mm, axes = EXTENT_MM, (1, 2, 0)
 
     def __init__(self, subject: SpineSubject, rng: np.random.Generator) -> None:
         self.subject = subject
@@ -43,17 +40,12 @@ class SpineBody:
         }
         self._curves = SpineCurves(subject)
         self._soft = SpineSoft(subject, self._curves, rng)
-        self._centre = (float(rng.uniform(-8, 10)), float(rng.uniform(4, 14)))
-        self._shifted: tuple[PlaneGrid, PlaneGrid] | None = None
-
-    def affine(self, shape: tuple[int, int, int]) -> NDArray[np.float64]:
-        """Give the matrix from voxel (u, v, z) to RAS mm, (4, 4); the origin is mid-stack."""
-        return stack_affine(shape, EXTENT_MM, axes=(1, 2, 0))
+        self._middle = np.float32(rng.uniform(-8, 10)), np.float32(rng.uniform(4, 14))  # of L3
 
     def plane(self, grid: PlaneGrid, z_mm: float) -> Canvas:
         """Draw what lies at the points of `grid`, `z_mm` to the patient's right of the middle."""
         fields = on_plane(self._fields, grid, z_mm)
-        own = self._own_grid(grid)
+        own = PlaneGrid(grid.u_mm - self._middle[0], grid.v_mm - self._middle[1])
         u, v = own.points_mm
         r = self._from_middle(own.v_mm, z_mm)
         shift_u, shift_v = (np.float32(_WARP_MM) * fields[name] for name in ("warp_u", "warp_v"))
@@ -80,13 +72,6 @@ class SpineBody:
         for i, bone in enumerate(self.subject.vertebrae):
             draw_body(canvas, bones, bone, worn=(worn[i], worn[i + 1]))
         return canvas
-
-    def _own_grid(self, grid: PlaneGrid) -> PlaneGrid:
-        """Return the same points, counted from the middle of L3."""
-        if self._shifted is None or self._shifted[0] is not grid:
-            u0, v0 = (np.float32(x) for x in self._centre)
-            self._shifted = (grid, PlaneGrid(grid.u_mm - u0, grid.v_mm - v0))
-        return self._shifted[1]
 
     def _from_middle(self, v_mm: FloatArray, z_mm: float) -> FloatArray:
         """Position to the right of a spine that leans and bends to the side, (1, n_v)."""

@@ -17,7 +17,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from types import MappingProxyType
 from typing import Literal
 
 import numpy as np
@@ -195,9 +194,11 @@ def sample_subject(rng: np.random.Generator) -> ThighSubject:
     )
 
 
-FAT_FRACTION: Mapping[Grade, tuple[float, float]] = MappingProxyType(
-    {"Early": (0.04, 0.12), "Moderate": (0.18, 0.34), "Severe": (0.40, 0.62)}
-)
+FAT_FRACTION: Mapping[Grade, tuple[float, float]] = {
+    "Early": (0.04, 0.12),
+    "Moderate": (0.18, 0.34),
+    "Severe": (0.40, 0.62),
+}
 """Range of the mean fat fraction of a subject's muscles; assumed."""
 
 _IN_STREAKS = 0.6  # of the fat; the rest is diffuse

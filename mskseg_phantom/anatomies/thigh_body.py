@@ -7,9 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from mskseg.volume import Plane
 from mskseg_phantom.anatomies import thigh
-from mskseg_phantom.drawing.canvas import Canvas, stack_affine
+from mskseg_phantom.drawing.canvas import Body, Canvas
 from mskseg_phantom.drawing.fields import PlaneGrid, RandomField, muscle_fat, on_plane, ridge
 from mskseg_phantom.drawing.solids import Ranking, Tube, distance_to_tube, ranked
 from mskseg_phantom.tissue import FloatArray, Tissue
@@ -18,7 +17,6 @@ EXTENT_MM = (256.0, 256.0, 144.0)
 SHAPE = (256, 256, 24)
 """Voxels of the default rendering: 1 x 1 x 6 mm."""
 
-PLANE: Plane = "axial"
 _LEG_OFFSET_MM = 95.0  # the middle of a thigh lies this far from the body's midline
 _SKIN_MM = 1.6
 _FASCIA_MM, _FASCIA_WAVE_MM = 0.5, 0.9
@@ -46,16 +44,18 @@ class _Section:
     axes_mm: tuple[float, float]
 
 
-class ThighBody:
+class ThighBody(Body):
     """One subject's thigh at every point; `rng` draws texture and irregularity.
 
     Axes of the stack: u to the patient's right, v to the front, z to the head.
     """
 
-    extent_mm = EXTENT_MM
+    extent_mm, axes = EXTENT_MM, (0, 1, 2)
 
     def __init__(self, subject: thigh.ThighSubject, rng: np.random.Generator) -> None:
         self.subject = subject
+        across = _LEG_OFFSET_MM if subject.side == "right" else -_LEG_OFFSET_MM
+        self.centre_mm = (across, 0.0, 0.0)  # x = 0 is the body's midline
         self._fields = {
             "slow_u": RandomField(rng, EXTENT_MM, pitch_mm=(22.0, 40.0)),
             "slow_v": RandomField(rng, EXTENT_MM, pitch_mm=(22.0, 40.0)),
@@ -80,11 +80,6 @@ class ThighBody:
         fused = np.isin(self._lobe_label, _VASTI)
         both = fused[:, None] & fused[None, :]
         self._septum_factor = np.where(both, 0.45, 1.0).astype(np.float32)
-
-    def affine(self, shape: tuple[int, int, int]) -> NDArray[np.float64]:
-        """Map voxels (u, v, z), which run along RAS, to mm; x = 0 is the body's midline."""
-        across = _LEG_OFFSET_MM if self.subject.side == "right" else -_LEG_OFFSET_MM
-        return stack_affine(shape, EXTENT_MM, axes=(0, 1, 2), centre_mm=(across, 0.0, 0.0))
 
     def plane(self, grid: PlaneGrid, z_mm: float) -> Canvas:
         """Draw what lies at the points of `grid` at height `z_mm` (0 is mid-thigh)."""

@@ -7,9 +7,10 @@ of the labels makes the reference.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol, TypeVar
+from typing import Literal, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -71,18 +72,26 @@ class Canvas:
         self.admixture[index][where] = np.broadcast_to(admixture, where.shape)[where]
 
 
-class Body(Protocol):
+class Body(ABC):
     """The anatomy of one subject, defined at every point of a stack with axes u, v and z."""
 
-    @property
-    def extent_mm(self) -> tuple[float, float, float]:
-        """Size of the stack along u, v and z."""
+    extent_mm: tuple[float, float, float]  # size of the stack along u, v and z
+    axes: tuple[int, int, int]  # of the world (0 right, 1 front, 2 head) that u, v and z run along
+    centre_mm: tuple[float, float, float] = (0.0, 0.0, 0.0)  # middle of the stack in the world
 
     def affine(self, shape: tuple[int, int, int]) -> NDArray[np.float64]:
-        """Map voxels (u, v, z) of a grid over `extent_mm` to RAS mm, (4, 4)."""
+        """Map voxels (u, v, z) of a grid over the stack to RAS mm, (4, 4)."""
+        spacing = np.array(self.extent_mm) / shape
+        affine = np.zeros((4, 4))
+        affine[self.axes, (0, 1, 2)] = spacing
+        affine[self.axes, 3] = -(np.array(shape) - 1) / 2 * spacing
+        affine[:3, 3] += self.centre_mm
+        affine[3, 3] = 1
+        return affine
 
+    @abstractmethod
     def plane(self, grid: PlaneGrid, z_mm: float) -> Canvas:
-        """Draw what lies at the points of `grid` at height `z_mm`."""
+        """Draw what lies at the points of `grid`, `z_mm` from the middle of the stack."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -109,27 +118,6 @@ def check_shape(shape: Sequence[int]) -> tuple[int, int, int]:
 def centred_axis(n: int, extent_mm: float) -> FloatArray:
     """Centres of `n` equal cells that fill [-extent / 2, extent / 2], (n,) float32."""
     return (((np.arange(n) + 0.5) / n - 0.5) * extent_mm).astype(np.float32)
-
-
-def stack_affine(
-    shape: tuple[int, int, int],
-    extent_mm: tuple[float, float, float],
-    *,
-    axes: tuple[int, int, int],
-    centre_mm: tuple[float, float, float] = (0.0, 0.0, 0.0),
-) -> NDArray[np.float64]:
-    """Map voxels of a stack to RAS mm, (4, 4).
-
-    `axes` says which world axis (0 right, 1 front, 2 head) the stack's u, v and z run along, and
-    `centre_mm` where in the world its middle lies.
-    """
-    spacing = np.array(extent_mm) / shape
-    affine = np.zeros((4, 4))
-    affine[axes, (0, 1, 2)] = spacing
-    affine[axes, 3] = -(np.array(shape) - 1) / 2 * spacing
-    affine[:3, 3] += centre_mm
-    affine[3, 3] = 1
-    return affine
 
 
 def rasterise(body: Body, *, shape: tuple[int, int, int]) -> VoxelContent:

@@ -70,18 +70,9 @@ class SplineAxis:
 class RandomField:
     """A smooth random function of position with mean 0 and standard deviation 1.
 
-    Parameters
-    ----------
-    rng : numpy.random.Generator
-        The only source of randomness.
-    extent_mm : (float, float, float)
-        Size of the stack that the field covers, around its middle, along u, v and z.
-    pitch_mm : (float, float)
-        Distance of the spline's knots in plane and along z: about the size of its blobs.
-    stretch : float
-        Above 1, blobs become streaks that many times longer than wide.
-    angle : float
-        Direction of the streaks in radians, from u towards v.
+    It covers a stack of `extent_mm` (u, v, z) around its middle. `pitch_mm` is the distance of the
+    spline's knots in plane and along z, about the size of its blobs; with a `stretch` above 1 they
+    become streaks that many times longer than wide, along `angle` (radians, from u towards v).
     """
 
     def __init__(

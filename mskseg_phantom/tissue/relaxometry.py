@@ -38,25 +38,11 @@ def fit_t2(echoes: FloatArray, te_ms: Sequence[float], *, noise: float) -> Float
     predicted ones) under `FLOOR` are left out; above it the logarithm of a Rician magnitude is
     unbiased to 0.2 %, so nothing is subtracted.
 
-    Parameters
-    ----------
-    echoes : (n_echoes, ...) float32
-        Magnitudes.
-    te_ms : sequence of float
-        Their echo times.
-    noise : float
-        Standard deviation of the noise in each channel, see `noise_level`.
-
-    Returns
-    -------
-    (...) float32
-        T2 in ms, at most `LONGEST_MS`; 0 where fewer than three echoes reach above the floor,
-        or the first does not reach above `FIRST_FLOOR`.
-
-    Raises
-    ------
-    InputError
-        If there are fewer than three echoes, or not one echo time for each.
+    `echoes` are the magnitudes, (n_echoes, ...) float32, at the echo times `te_ms`; `noise` is the
+    standard deviation in each channel, see `noise_level`. Returns T2 in ms, (...) float32, at most
+    `LONGEST_MS`; 0 where fewer than three echoes reach above the floor, or the first does not reach
+    above `FIRST_FLOOR`. Raises InputError if there are fewer than three echoes, or not one echo
+    time for each.
     """
     if len(echoes) != len(te_ms) or len(te_ms) < 3:
         raise InputError(

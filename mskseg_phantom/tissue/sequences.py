@@ -28,7 +28,6 @@ from cmath import exp as complex_exp
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from math import cos, exp, pi, radians, sin, sqrt, tan
-from types import MappingProxyType
 from typing import Literal
 
 import numpy as np
@@ -64,82 +63,66 @@ _PDW_FS = Sequence("spin echo", 3500.0, 30.0, fat_residue=0.08)
 _MESE = Sequence("spin echo", 2500.0, ECHOES_MS[0], noise=0.7)
 _HALF = 1 / sqrt(2)  # half the sum or difference of two echoes with noise 1 has this noise
 
-SEQUENCE: Mapping[str, Sequence] = MappingProxyType(
-    {
-        "t1w": _T1W,
-        "dixon_opposed": Sequence("spoiled", 10.0, None, 3.0, part="opposed"),
-        "pdw": Sequence("spin echo", 3000.0, 30.0, noise=0.8),
-        "pdw_fs": _PDW_FS,
-        "t2w": Sequence("spin echo", 4000.0, 90.0, reference=Tissue.FAT, noise=0.5),
-        "gre": Sequence("spoiled", 25.0, None, 25.0, part="in"),
-        "dess": Sequence("dess", 16.3, 4.7, 25.0, 0.08, reference=Tissue.CARTILAGE),
-        "dixon_water": Sequence("spoiled", 10.0, None, 3.0, part="water", noise=_HALF),
-        "dixon_fat": Sequence(
-            "spoiled", 10.0, None, 3.0, part="fat", reference=Tissue.FAT, noise=_HALF
-        ),
-        "dixon_in": Sequence("spoiled", 10.0, None, 3.0, part="in"),
-        "mese": _MESE,
-        "t2_map": _MESE,
-        "t1w_8x": _T1W,
-        "pdw_fs_8x": _PDW_FS,
-    }
-)
+SEQUENCE: Mapping[str, Sequence] = {
+    "t1w": _T1W,
+    "dixon_opposed": Sequence("spoiled", 10.0, None, 3.0, part="opposed"),
+    "pdw": Sequence("spin echo", 3000.0, 30.0, noise=0.8),
+    "pdw_fs": _PDW_FS,
+    "t2w": Sequence("spin echo", 4000.0, 90.0, reference=Tissue.FAT, noise=0.5),
+    "gre": Sequence("spoiled", 25.0, None, 25.0, part="in"),
+    "dess": Sequence("dess", 16.3, 4.7, 25.0, 0.08, reference=Tissue.CARTILAGE),
+    "dixon_water": Sequence("spoiled", 10.0, None, 3.0, part="water", noise=_HALF),
+    "dixon_fat": Sequence(
+        "spoiled", 10.0, None, 3.0, part="fat", reference=Tissue.FAT, noise=_HALF
+    ),
+    "dixon_in": Sequence("spoiled", 10.0, None, 3.0, part="in"),
+    "mese": _MESE,
+    "t2_map": _MESE,
+    "t1w_8x": _T1W,
+    "pdw_fs_8x": _PDW_FS,
+}
 SEQUENCES: tuple[str, ...] = tuple(SEQUENCE)
 """Every sequence that the phantom can make; new ones go last: the place seeds the noise."""
 
-ECHO_IMAGES: Mapping[str, int] = MappingProxyType(
-    {f"mese_te{echo_ms:g}": place for place, echo_ms in enumerate(ECHOES_MS)}
-)
+ECHO_IMAGES: Mapping[str, int] = {
+    f"mese_te{echo_ms:g}": place for place, echo_ms in enumerate(ECHOES_MS)
+}
 """Images of ``mese``, named after their echo times in milliseconds, and the place of each echo."""
 
 UNDERSAMPLED: frozenset[str] = frozenset({"t1w_8x", "pdw_fs_8x"})
 """Sequences of which an eighth of k-space is acquired."""
 
 # Larmor frequency in MHz; echo times at which the main fat peak and water are opposed, in phase.
-_LARMOR_MHZ: Mapping[FieldStrength, float] = MappingProxyType({"1.5T": 63.87, "3T": 127.74})
-_OPPOSED_TE_MS: Mapping[FieldStrength, float] = MappingProxyType({"1.5T": 2.3, "3T": 1.15})
+_LARMOR_MHZ: Mapping[FieldStrength, float] = {"1.5T": 63.87, "3T": 127.74}
+_OPPOSED_TE_MS: Mapping[FieldStrength, float] = {"1.5T": 2.3, "3T": 1.15}
 # Hamilton 2011, doi 10.1002/nbm.1622: shift from water in ppm, share of the signal.
 _PEAK_PPM = (-3.80, -3.40, -2.60, -1.94, -0.39, 0.60)
 _PEAK_SHARE = (0.087, 0.693, 0.128, 0.004, 0.039, 0.048)
 # Dephasing by trabeculae in a gradient echo: assumed. Other tissues: none.
-_T2_PRIME_MS: Mapping[Tissue, float] = MappingProxyType({Tissue.CANCELLOUS: 15.0})
+_T2_PRIME_MS: Mapping[Tissue, float] = {Tissue.CANCELLOUS: 15.0}
 # Blood that enters the slice between two pulses: lost to a spin echo, fresh for a gradient echo.
-_FLOW: Mapping[Physics, Mapping[Tissue, float]] = MappingProxyType(
-    {
-        "spin echo": {Tissue.ARTERY: 0.15, Tissue.VEIN: 0.4},
-        "spoiled": {Tissue.ARTERY: 1.5, Tissue.VEIN: 1.15},
-        "dess": {Tissue.ARTERY: 0.6, Tissue.VEIN: 0.6},
-    }
-)
-
-
-def check_sequence(sequence: str) -> str:
-    """Return `sequence`, or raise InputError if the phantom cannot make it."""
-    if sequence not in SEQUENCE:
-        known = ", ".join(SEQUENCE)
-        raise InputError(f"unknown phantom sequence {sequence!r}; expected one of {known}")
-    return sequence
+_FLOW: Mapping[Physics, Mapping[Tissue, float]] = {
+    "spin echo": {Tissue.ARTERY: 0.15, Tissue.VEIN: 0.4},
+    "spoiled": {Tissue.ARTERY: 1.5, Tissue.VEIN: 1.15},
+    "dess": {Tissue.ARTERY: 0.6, Tissue.VEIN: 0.6},
+}
 
 
 def images_of(sequences: Iterable[str]) -> tuple[str, ...]:
-    """Names of the images that sequences give, each once.
+    """Names of the images that sequences give, each once; InputError for an unknown sequence.
 
     One image each, under the sequence's name, but for ``mese``: it gives those of `ECHO_IMAGES`,
     which can be asked for one by one as well.
-
-    Raises
-    ------
-    InputError
-        If the phantom cannot make a sequence.
     """
     names: list[str] = []
     for sequence in sequences:
         if sequence == "mese":
             names += ECHO_IMAGES
-        elif sequence in ECHO_IMAGES:
+        elif sequence in SEQUENCE or sequence in ECHO_IMAGES:
             names.append(sequence)
         else:
-            names.append(check_sequence(sequence))
+            known = ", ".join(SEQUENCE)
+            raise InputError(f"unknown phantom sequence {sequence!r}; expected one of {known}")
     return tuple(dict.fromkeys(names))
 
 
@@ -153,21 +136,8 @@ def fat_phase(te_ms: float, field: FieldStrength) -> complex:
 def tissue_signal(tissue: Tissue, *, sequence: str, field: FieldStrength, echo: int = 0) -> complex:
     """Signal of a voxel full of one tissue, relative to a fully relaxed voxel of water.
 
-    Parameters
-    ----------
-    tissue : Tissue
-        One of the phantom's tissues.
-    sequence : str
-        One of `SEQUENCES`; ``t2_map`` stands for the echoes it is fitted to.
-    field : str
-        ``1.5T`` or ``3T``.
-    echo : int
-        Which of `ECHOES_MS`, for ``mese`` and ``t2_map`` only.
-
-    Returns
-    -------
-    float or complex
-        Complex only where water and fat add up with different phases.
+    Complex only where water and fat add up with different phases. `echo` is the place in
+    `ECHOES_MS`, for ``mese`` and ``t2_map``, which stands for the echoes it is fitted to.
     """
     recipe, row, at = SEQUENCE[sequence], TISSUE_SIGNAL[tissue], FIELDS.index(field)
     t1, t2, fat = row.t1_ms[at], row.t2_ms[at], row.fat_fraction
@@ -191,24 +161,11 @@ def voxel_signal(
 ) -> SignalArray:
     """Signal of voxels that hold several tissues, before coil, noise and magnitude.
 
-    Parameters
-    ----------
-    fractions : (n_tissues, ...) float32
-        Share of each `Tissue` in every voxel; they sum to 1.
-    sequence : str
-        One of `SEQUENCES`. The ``_8x`` sequences differ in their acquisition only, and ``t2_map``
-        gives the echoes it is fitted to.
-    field : str
-        ``1.5T`` or ``3T``.
-    echo : int
-        Which echo, 0 to 7, of ``mese`` and ``t2_map``; the others have one.
-
-    Returns
-    -------
-    (...) float32, or complex64 where water and fat have different phases (Dixon, ``gre``)
-        Scaled so that a voxel full of the sequence's reference tissue (muscle in most, see
-        `SEQUENCE`) has magnitude 1, for ``mese`` in its first echo. In the memory order of
-        `fractions`.
+    `fractions` is the share of each `Tissue` in every voxel, (n_tissues, ...), and the result
+    (...) float32, or complex64 where water and fat have different phases (Dixon, ``gre``). A voxel
+    full of the sequence's reference tissue (muscle in most) has magnitude 1, for ``mese`` in its
+    first echo. The ``_8x`` sequences differ in their acquisition only; `echo` is that of
+    `tissue_signal`.
     """
     reference = tissue_signal(SEQUENCE[sequence].reference, sequence=sequence, field=field)
     weights = [

@@ -13,7 +13,7 @@ from mskseg_phantom.acquisition import SITES, scan
 from mskseg_phantom.anatomies.thigh import CORTEX_LABEL, MARROW_LABEL, N_MUSCLES, sample_subject
 from mskseg_phantom.anatomies.thigh_body import EXTENT_MM, ThighBody
 from mskseg_phantom.drawing import rasterise
-from mskseg_phantom.realism import Realism, edge_width_mm, measure, muscle_snr, spectrum_slope
+from mskseg_phantom.realism import Limb, Realism, edge_width_mm, muscle_snr, spectrum_slope
 
 TOLERANCE = 0.25
 SHAPE = (170, 170, 24)  # pixels of 1.5 mm, slices of 6 mm, as the real scan has
@@ -54,12 +54,10 @@ def test_spectrum_slope_is_that_of_coloured_noise(slope) -> None:
 
 def test_what_does_not_fit_is_refused() -> None:
     stack, mask = np.ones((2, 96, 96)), np.stack([disc(20)] * 2)
-    with pytest.raises(InputError, match="got shapes"):
-        measure(stack[:1], muscle=mask, femur=mask, spacing_mm=(1, 1))
     with pytest.raises(InputError, match="expected square pixels"):
-        measure(stack, muscle=mask, femur=mask, spacing_mm=(1, 2))
+        _ = Limb(stack, mask, mask, (1, 2)).realism
     with pytest.raises(InputError, match="expected a slice with both"):
-        measure(stack, muscle=mask, femur=~mask & mask, spacing_mm=(1, 1))
+        _ = Limb(stack, mask, ~mask & mask, (1, 1)).realism
 
 
 # --- the phantom beside the real scan -------------------------------------------------------------
@@ -81,12 +79,9 @@ def phantom(subject: int) -> Realism:
     )
     stack, labels = (np.moveaxis(array, 2, 0) for array in (image, content.labels))
     pixel = EXTENT_MM[0] / SHAPE[0]
-    return measure(
-        stack,
-        muscle=(labels > 0) & (labels <= N_MUSCLES),
-        femur=np.isin(labels, (CORTEX_LABEL, MARROW_LABEL)),
-        spacing_mm=(pixel, pixel),
-    )
+    muscle = (labels > 0) & (labels <= N_MUSCLES)
+    femur = np.isin(labels, (CORTEX_LABEL, MARROW_LABEL))
+    return Limb(stack, muscle, femur, (pixel, pixel)).realism
 
 
 def real_thighs(folder: Path) -> list[Realism]:
@@ -95,9 +90,7 @@ def real_thighs(folder: Path) -> list[Realism]:
     stack, spacing = image.stack("axial"), image.slice_spacing_mm("axial")
     muscle = (labels >= 31) & (labels <= 64)
     return [  # odd values are left, even ones right; 103 and 104 the femurs
-        measure(
-            stack, muscle=muscle & (labels % 2 == odd), femur=labels == femur, spacing_mm=spacing
-        )
+        Limb(stack, muscle & (labels % 2 == odd), labels == femur, spacing).realism
         for odd, femur in ((1, 103), (0, 104))
     ]
 

@@ -9,7 +9,7 @@ import pytest
 from mskseg.volume import LabelMap
 from mskseg_phantom.anatomies import hip
 from mskseg_phantom.anatomies.hip import TISSUES
-from mskseg_phantom.anatomies.hip_body import PLANE, SHAPE, HipBody
+from mskseg_phantom.anatomies.hip_body import SHAPE, HipBody
 from mskseg_phantom.drawing import PlaneGrid, VoxelContent, rasterise
 
 SMALL = (96, 96, 8)
@@ -121,7 +121,7 @@ def test_a_left_hip_is_the_mirror_image_of_a_right_one() -> None:
 def test_the_grid_is_a_coronal_stack_in_world_axes() -> None:
     volume = LabelMap(np.zeros(SHAPE, np.uint8), body(1).affine(SHAPE))
     assert volume.orientation == "RSA"
-    assert volume.default_plane == PLANE == "coronal"
+    assert volume.default_plane == "coronal"
     assert volume.spacing_mm == pytest.approx((0.8125, 0.8125, 3.0))
 
 

@@ -8,7 +8,7 @@ import pytest
 from mskseg.volume import LabelMap
 from mskseg_phantom.anatomies import spine
 from mskseg_phantom.anatomies.spine import TISSUES
-from mskseg_phantom.anatomies.spine_body import EXTENT_MM, PLANE, SHAPE, SpineBody
+from mskseg_phantom.anatomies.spine_body import EXTENT_MM, SHAPE, SpineBody
 from mskseg_phantom.drawing import PlaneGrid, VoxelContent, rasterise
 from mskseg_phantom.tissue import Tissue
 
@@ -111,7 +111,7 @@ def test_the_grid_is_a_sagittal_stack_in_world_axes() -> None:
     assert volume.orientation == "ASR"
     assert np.linalg.det(volume.affine) > 0
     fine = LabelMap(np.zeros(SHAPE, np.uint8), body(1).affine(SHAPE))
-    assert fine.default_plane == PLANE == "sagittal"
+    assert fine.default_plane == "sagittal"
     front, back = centre_mm(1, "L3"), centre_mm(1, "spinal canal")
     assert front[1] > back[1]
 

@@ -10,9 +10,9 @@ from mskseg_phantom.tissue import TISSUE_SIGNAL, Tissue
 from mskseg_phantom.tissue.sequences import (
     SEQUENCE,
     SEQUENCES,
-    check_sequence,
     dess_strength,
     fat_phase,
+    images_of,
     tissue_signal,
     voxel_signal,
 )
@@ -55,7 +55,7 @@ def test_every_tissue_has_parameters_with_a_source() -> None:
 @pytest.mark.parametrize("field", FIELDS)
 @pytest.mark.parametrize("what", ORDERS)
 def test_tissues_are_as_bright_as_textbooks_show(what, field) -> None:
-    sequence = check_sequence(what.split(",")[0])
+    sequence = what.split(",")[0]
     strength = [
         abs(tissue_signal(Tissue[name], sequence=sequence, field=field)) for name in ORDERS[what]
     ]
@@ -149,4 +149,4 @@ def test_dess_agrees_with_a_simulation_of_coherence_pathways(t1, t2) -> None:
 
 def test_an_unknown_sequence_is_named_with_the_known_ones() -> None:
     with pytest.raises(InputError, match=r"unknown phantom sequence 'flair'.*t1w, dixon_opposed"):
-        check_sequence("flair")
+        images_of(["flair"])

@@ -60,8 +60,6 @@ segmenters = [mskseg.load_segmenter(name) for name in ([model] if model else mod
 segmenter = segmenters[0]  # the one that is shown; all are scored
 tables, figures = Path(output, "tables"), Path(output, "figures")
 tight = prompts.OracleBox()
-jittered = prompts.OracleBox(jitter_px=jitter_px, seed=seed)
-neighbour = prompts.NeighbourBox(margin_px=margin_px)
 print(f"mskseg {mskseg.__version__}, {segmenters}, {segmenter.device}, seed {seed}")
 
 # %% [markdown]
@@ -199,8 +197,10 @@ print(f"a filled box around a disc: Dice {disc_dice:.3f}")
 # > **Guess**: order the three by Dice. How far apart are the first and the last?
 
 # %%
+jittered = prompts.OracleBox(jitter_px=jitter_px, seed=seed)
+neighbour = prompts.NeighbourBox(margin_px=margin_px)
 predictions = evaluation.KeptPredictions()  # in the order of the table's rows
-scores = [
+parts = [
     evaluation.score_cases(
         each,
         cases,
@@ -211,7 +211,7 @@ scores = [
     )
     for each in segmenters
 ]
-table = pd.concat(scores, ignore_index=True)
+table = pd.concat(parts, ignore_index=True)
 print(f"{len(table)} rows: {table['status'].value_counts().to_dict()}")
 
 # %%

@@ -64,6 +64,8 @@ segmenters = [
     for name in model_names
 ]
 segmenter = segmenters[0]  # the one whose failures are shown; all are measured
+raters = [loaded for loaded in segmenters if loaded.learned_iou]
+rater = raters[0] if raters else mskseg.load_segmenter("sam_vit_mini")  # of three masks
 kind = "a miniature" if segmenter.miniature else "a published model"
 tables, figures = Path(output, "tables"), Path(output, "figures")
 print(f"mskseg {mskseg.__version__}, {segmenters}, {segmenter.device}, seed {seed}")
@@ -85,8 +87,6 @@ cases = [case for case_set in [*sets, *grades] for case in case_set]
 all_cases = [*cases, *undersampled]
 first_people = [case_set[0] for case_set in sets]  # of each data set, in its first sequence
 maps = errors.load_maps([*sets, *grades])
-people = {(case.dataset, case.subject): case for case in cases}
-assert all(volume.shape == people[key[1:]].image.shape for key, volume in maps.items())
 quantities = sorted({quantity for quantity, _, _ in maps})
 print(f"{len(cases)} scans, {len(undersampled)} undersampled, {len(maps)} maps: {quantities}")
 
@@ -178,21 +178,15 @@ by_dataset[by_dataset["box_source"] != slack.box_source].round(2)
 #
 # ## See what a metric hides
 #
-# First a disc that is segmented perfectly, but for a stray square far away that grows pixel by pixel.
+# First a disc that is segmented perfectly, but for a stray square far away that grows pixel by pixel. Then the opposite: nine good slices and one on which nothing was found.
 #
 # > **Guess**: at which size will the 95 % Hausdorff distance (HD95) notice?
 
 # %% alt="Left a disc with a stray square; right its largest distance, HD95 and mean distance over the square's area"
 strays = errors.stray_scores(range(13), tolerance_mm=tolerance_mm)
-disc, disc_and_stray = errors.disc_with_stray(8)
-stray_axes = errors.stray_chart(
-    strays, disc, disc_and_stray, title="HD95 is blind, then sees nothing else"
-)
+stray_axes = errors.stray_chart(strays, drawn_px=8, title="HD95 is blind, then sees nothing else")
 display.save_figure(stray_axes[0], figures / "05_stray.png", provenance=facts)
 strays.iloc[[0, 1, 2, 3, 4, 12]].round(3)
-
-# %% [markdown]
-# **What you see**: until the stray's outline makes up a twentieth of the prediction's surface HD95 is 0; then it leaps to the distance of the stray and stays there, however good the rest. Dice hardly moves throughout. Next, the opposite: nine good slices and one on which nothing was found.
 
 # %%
 scored = main[main["status"] == "scored"]
@@ -200,7 +194,9 @@ good = scored.sort_values("dice").tail(9)
 errors.means_with_one_lost(good).round(3)
 
 # %% [markdown]
-# **What you see**: the true mean distance is infinite. A tool that drops what is not finite reports the mean of nine good slices, and the failure is gone; the median does not see it either. Dice takes it as one 0 in ten. Report how many were empty beside any mean of distances.
+# **What you see**: until the stray's outline makes up a twentieth of the prediction's surface HD95 is 0; then it leaps to the distance of the stray and stays there, however good the rest. Dice hardly moves throughout.
+#
+# With one slice lost the true mean distance is infinite. A tool that drops what is not finite reports the mean of nine good slices, and the failure is gone; the median does not see it either. Dice takes it as one 0 in ten. Report how many were empty beside any mean of distances.
 #
 # ## Explain Dice
 #
@@ -255,15 +251,7 @@ by_grade.sort_values(["segmenter", "severity"]).round(3)
 # %% alt="Close-ups of the worst slice of ten tissues: reference, prediction and box"
 of_first = joined[joined["segmenter"] == segmenter.name]
 worst = errors.worst_slices(of_first, n=n_worst)
-failures = [masks[row] for row in worst.index]
-titles = [
-    f"{number}: {row.tissue} ({row.dataset.removeprefix('phantom_')})\nDice {row.dice:.2f}"
-    for number, row in enumerate(worst.itertuples(), start=1)
-]
-legend = "reference blue and dashed, prediction orange"
-gallery = errors.failure_gallery(
-    failures, titles=titles, title=f"The worst of {segmenter.name}, {kind}: {legend}"
-)
+gallery = errors.failure_gallery(worst, masks, title=f"The worst of {segmenter.name}, {kind}")
 display.save_figure(gallery[0], figures / "05_worst.png", provenance=facts)
 
 # %% [markdown]
@@ -288,19 +276,10 @@ numbered.assign(reader=[my_reasons.get(number, "") for number in numbered.index]
 # SAM answers an ambiguous prompt with three masks and a guess at the quality of each. How good is its choice, and how good was the best?
 
 # %% alt="The three masks of the click on which the model's own choice lost most"
-raters = [loaded for loaded in segmenters if loaded.learned_iou]
-rater = raters[0] if raters else mskseg.load_segmenter("sam_vit_mini")
 picks = errors.score_three_masks(rater, first_people, slice_step=2 * slice_step, progress=False)
 choice = errors.summarise_choice(picks)
 evaluation.write_table(picks, tables / "05_three_masks.csv", provenance=facts)
-example = errors.most_lost(picks, rater, first_people)
-three_axes = display.masks_beside(
-    example.case_slice,
-    example.masks,
-    titles=example.titles,
-    point=example.point,
-    title=f"{example.tissue}: the choice that lost most",
-)
+three_axes = errors.most_lost_panels(picks, rater, first_people)
 display.save_figure(three_axes[0], figures / "05_three_masks.png", provenance=facts)
 choice.round(3)
 
@@ -312,9 +291,8 @@ choice.round(3)
 # MedSAM never learned to rate its masks; whatever number its head gives, it is no reason to prefer one.
 
 # %%
-unrated = mskseg.load_segmenter("medsam_vit_mini")
 try:
-    errors.score_three_masks(unrated, first_people, progress=False)
+    errors.score_three_masks(mskseg.load_segmenter("medsam_vit_mini"), first_people, progress=False)
 except mskseg.InputError as error:
     assert "never learned to rate" in str(error)
     print(error)
@@ -364,12 +342,9 @@ scored.pivot_table(index="group", columns="segmenter", values=forms, aggfunc="me
 # The reference is drawn by a hand, or could have been. A second reader whose outline is off by half a pixel to a pixel, smoothly along the edge, reaches this Dice with the first:
 
 # %% alt="For each tissue the Dice that a second reader reaches, as a bar, and that of the models, as dots"
-readings = errors.reader_ceiling(
-    first_people, sigmas_px=sigmas_px, slice_step=2 * slice_step, seed=seed
+ceilings, model_means = errors.reader_ceiling(
+    first_people, main, sigmas_px=sigmas_px, slice_step=2 * slice_step, seed=seed
 )
-read_again, same_pairs = errors.on_same_pairs(readings, main)
-ceilings = evaluation.nested_mean(read_again, by=["dataset", "tissue", "sigma_px"])
-model_means = evaluation.nested_mean(same_pairs, by=["dataset", "tissue", "segmenter"])
 ceiling_axes = errors.ceiling_chart(ceilings, model_means)
 display.save_figure(ceiling_axes, figures / "05_ceiling.png", provenance=facts)
 evaluation.write_table(ceilings, tables / "05_ceiling.csv", provenance=facts)

@@ -59,8 +59,8 @@ output = "../output"  # folder for the tables and the figures
 
 # %%
 loaded = [mskseg.load_segmenter(name) for name in ([model] if model else models)]
-segmenters = [candidate for candidate in loaded if candidate.learned_iou]
-segmenters = segmenters or [mskseg.load_segmenter("sam_vit_mini")]
+take_points = [candidate for candidate in loaded if candidate.learned_iou]
+segmenters = take_points or [mskseg.load_segmenter("sam_vit_mini")]
 segmenter = segmenters[0]
 if segmenters != loaded:
     print(f"models that take boxes alone are left out: {segmenters} are asked")
@@ -291,8 +291,8 @@ facts_scans = mskseg.provenance(
 display.save_figure(squares[0], figures / "06_agreement.png", provenance=facts_scans)
 
 # %%
-both_ways = evaluation.nested_mean(of_knee, by=["phase"], values=["dice", "agreement"])
-both_ways = both_ways.dropna(subset="agreement")
+of_echoes = evaluation.nested_mean(of_knee, by=["phase"], values=["dice", "agreement"])
+both_ways = of_echoes.dropna(subset="agreement")
 both_ways[["phase", "agreement", "dice"]].round(3)
 
 # %% [markdown]

@@ -15,13 +15,11 @@ from mskseg_studies.errors.error_measures import ErrorMeasures as ErrorMeasures
 from mskseg_studies.errors.failures import failure_gallery as failure_gallery
 from mskseg_studies.errors.failures import worst_slices as worst_slices
 from mskseg_studies.errors.inter_reader import ceiling_chart as ceiling_chart
-from mskseg_studies.errors.inter_reader import on_same_pairs as on_same_pairs
 from mskseg_studies.errors.inter_reader import reader_ceiling as reader_ceiling
-from mskseg_studies.errors.metric_examples import disc_with_stray as disc_with_stray
 from mskseg_studies.errors.metric_examples import means_with_one_lost as means_with_one_lost
 from mskseg_studies.errors.metric_examples import stray_chart as stray_chart
 from mskseg_studies.errors.metric_examples import stray_scores as stray_scores
-from mskseg_studies.errors.multimask import most_lost as most_lost
+from mskseg_studies.errors.multimask import most_lost_panels as most_lost_panels
 from mskseg_studies.errors.multimask import score_three_masks as score_three_masks
 from mskseg_studies.errors.multimask import summarise_choice as summarise_choice
 from mskseg_studies.errors.propagation import drift_chart as drift_chart

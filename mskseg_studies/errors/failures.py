@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 
 from mskseg.display.slices import draw_boxes, draw_label_map, frame_around, show_slice
 from mskseg.display.style import PREDICTION
-from mskseg.errors import InputError
 from mskseg.evaluation.prediction import LabelPrediction
 from mskseg_studies.errors.panels import REFERENCE, new_panels
 
@@ -65,47 +64,35 @@ def name_reason(row: pd.Series) -> str:
 
 
 def failure_gallery(
-    predictions: Sequence[LabelPrediction],
-    *,
-    titles: Sequence[str],
-    columns: int = 5,
-    title: str = "",
+    worst: pd.DataFrame, predictions: Sequence[LabelPrediction], *, columns: int = 5, title: str
 ) -> NDArray[Any]:
-    """Show single predictions close up: reference blue and dashed, prediction orange, box white.
+    """Show slices close up: reference blue and dashed, prediction orange, box white.
 
     Parameters
     ----------
+    worst : pandas.DataFrame
+        From `worst_slices`; a panel for each row.
     predictions : sequence of LabelPrediction
-        Each with a box.
-    titles : sequence of str
-        One for each.
+        The masks that `score_cases` kept, to be found by the index of the rows.
     columns : int
         Panels in a row, at most.
     title : str
-        States the finding.
+        States the finding; what the colours mean is added.
 
     Returns
     -------
     (n,) array of Axes
-
-    Raises
-    ------
-    InputError
-        If there is nothing to show, or not one title for each.
     """
-    if not predictions or len(predictions) != len(titles):
-        raise InputError(
-            f"expected a title for each of one or more predictions, got {len(predictions)} "
-            f"predictions and {len(titles)} titles"
-        )
-    figure, panels = new_panels(len(predictions), columns=columns, size=(2.5, 2.9))
-    for ax, prediction, heading in zip(panels, predictions, titles, strict=True):
+    figure, panels = new_panels(len(worst), columns=columns, size=(2.5, 2.9))
+    for number, (ax, row) in enumerate(zip(panels, worst.itertuples(), strict=True), start=1):
+        prediction = predictions[row.Index]
         at, boxes = prediction.case_slice, prediction.boxes_xyxy
         zoom = frame_around(boxes, shape=prediction.reference.shape)
         show_slice(at.image, spacing_mm=at.spacing_mm, zoom_xyxy=zoom, ax=ax)
         draw_boxes(ax, boxes)
         draw_label_map(ax, prediction.reference, colours={1: REFERENCE}, linestyle="dashed")
         draw_label_map(ax, prediction.prediction, colours={1: PREDICTION})
-        ax.set_title(heading, fontsize=9)
-    figure.suptitle(title, fontsize=11)
+        name = f"{row.tissue} ({row.dataset.removeprefix('phantom_')})"
+        ax.set_title(f"{number}: {name}\nDice {row.dice:.2f}", fontsize=9)
+    figure.suptitle(f"{title}: reference blue and dashed, prediction orange", fontsize=11)
     return panels

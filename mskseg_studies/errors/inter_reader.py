@@ -14,7 +14,7 @@ from scipy import ndimage
 from mskseg.case import Case
 from mskseg.display.style import chart_axes, check_columns, finish_chart, series_style
 from mskseg.errors import InputError
-from mskseg.evaluation.averaging import IN_THE_MEAN
+from mskseg.evaluation.averaging import IN_THE_MEAN, nested_mean
 from mskseg.evaluation.loop import prompted_slices
 from mskseg.evaluation.metrics import dice
 from mskseg.evaluation.scoring import SCAN, described_scan
@@ -24,6 +24,8 @@ from mskseg.prompts.checks import checked_mask
 
 CORRELATION_MM = 8.0
 """How far along an outline a reader stays on the same side of it; assumed."""
+
+_N_READINGS = 3  # of each tissue of a slice
 
 
 def redraw(
@@ -78,38 +80,52 @@ def redraw(
 
 def reader_ceiling(
     cases: Iterable[Case],
+    scores: pd.DataFrame,
     *,
-    sigmas_px: Sequence[float] = (0.5, 1.0),
+    sigmas_px: Sequence[float],
     slice_step: int = 1,
-    n_readings: int = 3,
     seed: int = 0,
-) -> pd.DataFrame:
-    """Score a simulated second reader against the reference, tissue by tissue.
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Average a simulated second reader and the models over the same pairs of slice and tissue.
 
     Parameters
     ----------
     cases : iterable of Case
         With references.
+    scores : pandas.DataFrame
+        From `score_cases`, of one plan.
     sigmas_px : sequence of float
         How far the outline moves, in pixels (the mean of row and column spacing): half a pixel is
         what a grid alone leaves open, a pixel what a blurred edge does.
     slice_step : int
         Take every n-th slice, counted as `score_cases` does.
-    n_readings : int
-        Of each tissue of a slice; the same for all sigmas, which then differ in size alone.
     seed : int
 
     Returns
     -------
-    pandas.DataFrame
-        A row for each slice, tissue and sigma: `dataset`, `subject`, `sequence`, `tissue`,
-        `slice`, `sigma_px` and `dice`, the mean over the readings. Tissues without a component of
-        the minimum area of a box are left out: `score_cases` does not score them either.
+    ceilings, models : pandas.DataFrame
+        `nested_mean` of `dice` by `dataset`, `tissue` and `sigma_px`, and by `dataset`, `tissue`
+        and `segmenter`. Tissues without a component of the minimum area of a box are left out:
+        `score_cases` does not score them either.
 
     Raises
     ------
     InputError
-        If there is no case, or no slice shows a tissue.
+        If there is no case, no slice shows a tissue, or none of them was scored.
+    """
+    readings = read_again(cases, sigmas_px=sigmas_px, slice_step=slice_step, seed=seed)
+    same_readings, same_scores = on_same_pairs(readings, scores)
+    tissue = ["dataset", "tissue"]
+    ceilings = nested_mean(same_readings, by=[*tissue, "sigma_px"])
+    return ceilings, nested_mean(same_scores, by=[*tissue, "segmenter"])
+
+
+def read_again(
+    cases: Iterable[Case], *, sigmas_px: Sequence[float], slice_step: int = 1, seed: int = 0
+) -> pd.DataFrame:
+    """Score a second reader against the reference: a row for each slice, tissue and sigma.
+
+    `dice` is the mean over `_N_READINGS`, the same for all sigmas, which then differ in size alone.
     """
     rows = []
     for prompted in prompted_slices(cases, OracleBox(), slice_step=slice_step):
@@ -123,7 +139,7 @@ def reader_ceiling(
                 "slice": case_slice.index,
             }
             for sigma_px in sigmas_px:
-                score = _mean_dice(mask, case_slice.spacing_mm, sigma_px, n_readings, key)
+                score = _mean_dice(mask, case_slice.spacing_mm, sigma_px, key)
                 rows.append(described | {"sigma_px": sigma_px, "dice": score})
     if not rows:
         raise InputError("no slice shows a tissue large enough to read again; check the cases")
@@ -133,25 +149,7 @@ def reader_ceiling(
 def on_same_pairs(
     readings: pd.DataFrame, scores: pd.DataFrame
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Keep the pairs of slice and tissue that were both read again and scored.
-
-    Parameters
-    ----------
-    readings : pandas.DataFrame
-        From `reader_ceiling`.
-    scores : pandas.DataFrame
-        From `score_cases`, of one plan.
-
-    Returns
-    -------
-    readings, scores : pandas.DataFrame
-        Rows of each, so that the mean of a reader and that of a model are over the same pairs.
-
-    Raises
-    ------
-    InputError
-        If there is no such pair.
-    """
+    """Keep the rows of `read_again` and `score_cases` on pairs of slice and tissue in both."""
     keys = [*SCAN, "tissue", "slice"]
     scored = scores[scores["status"].isin(IN_THE_MEAN)]
     pairs = readings[keys].merge(scored[keys]).drop_duplicates()
@@ -164,13 +162,12 @@ def _mean_dice(
     mask: NDArray[np.bool_],
     spacing_mm: tuple[float, float],
     sigma_px: float,
-    n_readings: int,
     key: tuple[int, ...],
 ) -> float:
     sigma_mm, rng = sigma_px * float(np.mean(spacing_mm)), np.random.default_rng(key)
     scores = [
         dice(mask, redraw(mask, spacing_mm=spacing_mm, sigma_mm=sigma_mm, rng=rng))
-        for _ in range(n_readings)
+        for _ in range(_N_READINGS)
     ]
     return float(np.mean(scores))
 
@@ -185,26 +182,11 @@ def _signed_mm(inside: NDArray[np.bool_], spacing: NDArray[np.float64]) -> NDArr
 
 
 def ceiling_chart(ceilings: pd.DataFrame, means: pd.DataFrame) -> Axes:
-    """Show the Dice of each tissue beside what a second reader reaches.
+    """Show the Dice of each tissue beside what a second reader reaches, from `reader_ceiling`.
 
-    Parameters
-    ----------
-    ceilings : pandas.DataFrame
-        A row for each `dataset`, `tissue` and `sigma_px` with the mean `dice` of `reader_ceiling`.
-    means : pandas.DataFrame
-        A row for each `dataset`, `tissue` and `segmenter` with its mean `dice`.
-
-    Returns
-    -------
-    Axes
-        Grey bars run from the most to the least uncertain reader; the tissue on which readers agree
-        least is on top. The title counts the tissues on which the first segmenter reaches the less
-        certain reader.
-
-    Raises
-    ------
-    InputError
-        If there is no tissue.
+    Grey bars run from the most to the least uncertain reader; the tissue on which readers agree
+    least is on top. The title counts the tissues on which the first segmenter reaches the less
+    certain reader.
     """
     check_columns(ceilings, ["dataset", "tissue", "sigma_px", "dice"])
     keys = ["dataset", "tissue"]

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from mskseg.display.slices import draw_label_map, show_slice
 from mskseg.display.style import finish_chart, series_style
@@ -104,28 +104,13 @@ def _means(values: NDArray[np.float64]) -> dict[str, float]:
     }
 
 
-def stray_chart(
-    scores: pd.DataFrame, reference: ArrayLike, prediction: ArrayLike, *, title: str = ""
-) -> NDArray[Any]:
-    """Show a prediction with a stray piece, and its distances as the piece grows.
-
-    Parameters
-    ----------
-    scores : pandas.DataFrame
-        From `stray_scores`.
-    reference, prediction : (H, W) bool
-        From `disc_with_stray`.
-    title : str
-        States the finding.
-
-    Returns
-    -------
-    (2,) array of Axes
-    """
+def stray_chart(scores: pd.DataFrame, *, drawn_px: int, title: str = "") -> NDArray[Any]:
+    """Show the disc with a square of side `drawn_px`, and the distances of `stray_scores`."""
+    reference, prediction = disc_with_stray(drawn_px)
     figure, panels = new_panels(2, columns=2, size=(4.3, 3.2))
-    drawn = np.where(np.asarray(prediction), 150, 30).astype(np.uint8)
+    drawn = np.where(prediction, 150, 30).astype(np.uint8)
     heading = "prediction grey, reference dashed"
-    show_slice(drawn, spacing_mm=(1.0, 1.0), title=heading, ax=panels[0])
+    show_slice(drawn, spacing_mm=_MM, title=heading, ax=panels[0])
     draw_label_map(panels[0], reference, colours={1: REFERENCE}, linestyle="dashed")
     names = {"hausdorff_mm": "largest distance", "hd95_mm": "HD95", "assd_mm": "mean distance"}
     for number, (column, name) in enumerate(names.items()):

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from mskseg.case import Case, CaseSlice
+from mskseg.case import Case
+from mskseg.display import masks_beside
 from mskseg.errors import InputError
 from mskseg.evaluation import PromptedSlice, dice, nested_mean, prompted_slices
 from mskseg.evaluation.scoring import SCAN, described_scan
@@ -89,71 +89,48 @@ def summarise_choice(scores: pd.DataFrame) -> pd.DataFrame:
     return means[[*keys, "single", "chosen", "best", "lost", "share_best", "n_objects"]]
 
 
-@dataclass(frozen=True, eq=False)
-class ThreeMasks:
-    """The three masks of one click, to be shown.
-
-    Attributes
-    ----------
-    case_slice : CaseSlice
-    masks : (3, H, W) bool
-    point : (2,) float64
-        The click, x and y in pixels of the slice.
-    tissue : str
-    titles : tuple of str
-        The model's rating and the Dice of each mask.
-    """
-
-    case_slice: CaseSlice
-    masks: NDArray[np.bool_]
-    point: NDArray[np.float64]
-    tissue: str
-    titles: tuple[str, ...]
-
-
-def most_lost(scores: pd.DataFrame, segmenter: Segmenter, cases: Iterable[Case]) -> ThreeMasks:
-    """Predict again the click on which the choice of a mask lost most.
+def most_lost_panels(
+    scores: pd.DataFrame, segmenter: Segmenter, cases: Iterable[Case]
+) -> NDArray[Any]:
+    """Show the three masks of the click on which the model's own choice lost most.
 
     Parameters
     ----------
     scores : pandas.DataFrame
-        From `score_three_masks`, with clicks.
+        From `score_three_masks`, of this segmenter and these cases.
     segmenter : Segmenter
-        The one of the table.
     cases : iterable of Case
-        Those that were scored.
 
     Returns
     -------
-    ThreeMasks
+    (3,) array of Axes
+        Each headed by the model's rating and the Dice of the mask.
 
     Raises
     ------
     InputError
-        If the table holds no click, or its scan is not among the cases.
+        If the scan of that click is not among the cases.
     """
     clicks = scores[scores["prompt"] == "point"]
-    if clicks.empty:
-        raise InputError("the table holds no click; score three masks with the prompt 'point'")
     row = clicks.loc[(clicks["best"] - clicks["chosen"]).idxmax()]
     scan = row[list(SCAN)].to_dict()
     case = next((case for case in cases if described_scan(case) == scan), None)
     if case is None:
         raise InputError(f"{scan} is not among the cases; pass those that were scored")
-    case_slice = case.slice(row["slice"])
-    point = row[["x", "y"]].to_numpy(dtype=np.float64)
-    answer = segmenter.predict(
+    case_slice, point = case.slice(row["slice"]), row[["x", "y"]].to_numpy(dtype=np.float64)
+    prediction = segmenter.predict(
         segmenter.embed(case_slice.image),
         point_coords=point[None],
         point_labels=[1],
         multimask=True,
     )
-    reference = np.asarray(case_slice.label_map) == row["label"]
-    titles = tuple(
+    masks, reference = prediction.masks[0], np.asarray(case_slice.label_map) == row["label"]
+    titles = [
         f"rated {rating:.2f}, Dice {dice(reference, mask):.2f}"
-        for rating, mask in zip(answer.predicted_iou[0], answer.masks[0], strict=True)
-    )
-    return ThreeMasks(case_slice, answer.masks[0], point, row["tissue"], titles)
+        for rating, mask in zip(prediction.predicted_iou[0], masks, strict=True)
+    ]
+    title = f"{row['tissue']}: the choice that lost most"
+    return masks_beside(case_slice, masks, titles=titles, point=point, title=title)
 
 
 def _slice_rows(segmenter: Segmenter, prompted: PromptedSlice) -> Iterator[dict[str, Any]]:

@@ -7,7 +7,6 @@ import pandas as pd
 import pytest
 
 from mskseg.case import CaseSlice
-from mskseg.errors import InputError
 from mskseg.evaluation.prediction import LabelPrediction
 from mskseg.prompts import Prompt
 from mskseg_studies.errors.failures import failure_gallery, name_reason, worst_slices
@@ -74,11 +73,13 @@ def failure() -> LabelPrediction:
 
 
 def test_a_gallery_zooms_to_the_box_and_leaves_spare_places_empty():
-    panels = failure_gallery([failure()] * 3, titles=list("abc"), columns=2)
-    assert [ax.get_title() for ax in panels] == ["a", "b", "c"]
+    rows = {"dataset": "phantom_knee", "tissue": ["a", "b", "c"], "dice": 0.5}
+    panels = failure_gallery(
+        pd.DataFrame(rows, index=[2, 0, 1]), [failure()] * 3, columns=2, title="worst"
+    )
+    titles = ["1: a (knee)\nDice 0.50", "2: b (knee)\nDice 0.50", "3: c (knee)\nDice 0.50"]
+    assert [ax.get_title() for ax in panels] == titles
     x0, x1 = panels[0].get_xlim()
     assert 0 < x0 < 5
     assert 15 < x1 < 30
     assert sum(ax.axison for ax in panels[0].figure.axes) == 3
-    with pytest.raises(InputError, match="got 1 predictions and 2 titles"):
-        failure_gallery([failure()], titles=["a", "b"])

@@ -10,11 +10,12 @@ from scipy import ndimage
 from mskseg.case import Case
 from mskseg.errors import InputError
 from mskseg.evaluation.metrics import assd_mm, dice
-from mskseg.evaluation.scoring import SCAN
+from mskseg.evaluation.scoring import SCAN, described_scan
 from mskseg.volume import LabelMap, Volume
 from mskseg_studies.errors.inter_reader import (
     ceiling_chart,
     on_same_pairs,
+    read_again,
     reader_ceiling,
     redraw,
 )
@@ -97,7 +98,7 @@ def strip_and_block() -> Case:
 
 
 def test_the_ceiling_is_lower_for_thin_tissue_and_for_a_less_certain_reader():
-    table = reader_ceiling([strip_and_block()], sigmas_px=(0.5, 1.0))
+    table = read_again([strip_and_block()], sigmas_px=(0.5, 1.0))
     means = table.groupby(["tissue", "sigma_px"])["dice"].mean()
     assert set(table["tissue"]) == {"strip", "block"}
     assert means["strip", 1.0] < means["strip", 0.5] < means["block", 0.5]
@@ -106,26 +107,47 @@ def test_the_ceiling_is_lower_for_thin_tissue_and_for_a_less_certain_reader():
 
 def test_the_same_seed_gives_the_same_readers_whatever_else_is_read():
     case = strip_and_block()
-    every = reader_ceiling([case], slice_step=1)
-    second = reader_ceiling([case], slice_step=2)
+    every = read_again([case], sigmas_px=(0.5, 1.0))
+    second = read_again([case], sigmas_px=(0.5, 1.0), slice_step=2)
     assert second["dice"].tolist() == every[every["slice"] == 0]["dice"].tolist()
-    assert reader_ceiling([case], seed=1)["dice"].tolist() != every["dice"].tolist()
+    assert (
+        read_again([case], sigmas_px=(0.5, 1.0), seed=1)["dice"].tolist() != every["dice"].tolist()
+    )
 
 
 def test_nothing_to_read_is_refused(draw_case):
     with pytest.raises(InputError, match="expected one case or more"):
-        reader_ceiling([])
+        read_again([], sigmas_px=[1.0])
     speck = np.zeros((1, 40, 60))
     speck[0, 4, 4] = 1
     with pytest.raises(InputError, match="no slice shows a tissue large enough to read again"):
-        reader_ceiling([draw_case(speck)])
+        read_again([draw_case(speck)], sigmas_px=[1.0])
 
 
 def test_specks_are_not_read_again_even_if_they_are_many(draw_case):
     labels = np.zeros((1, 40, 60))
     labels[0, 4:14, 4:14] = 1
     labels[0, 20:25, 30:35] = labels[0, 30:35, 30:35] = 2  # 50 mm2, no piece of 30
-    assert reader_ceiling([draw_case(labels)])["slice"].size == 2  # one tissue, two sigmas
+    assert (
+        read_again([draw_case(labels)], sigmas_px=(0.5, 1.0))["slice"].size == 2
+    )  # one tissue, two sigmas
+
+
+def test_means_are_over_the_slices_that_were_read_again_and_scored():
+    case = strip_and_block()
+    scores = pd.DataFrame(
+        {
+            **described_scan(case),
+            "tissue": "block",
+            "slice": [0, 1],
+            "segmenter": "m",
+            "status": "scored",
+            "dice": [0.5, 0.7],
+        }
+    )
+    ceilings, models = reader_ceiling([case], scores, sigmas_px=(0.5, 1.0), slice_step=2)
+    assert ceilings[["tissue", "sigma_px"]].to_numpy().tolist() == [["block", 0.5], ["block", 1.0]]
+    assert models[["tissue", "segmenter", "dice"]].to_numpy().tolist() == [["block", "m", 0.5]]
 
 
 def test_readers_and_models_are_compared_on_the_pairs_that_both_have():

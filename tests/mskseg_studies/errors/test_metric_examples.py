@@ -6,7 +6,6 @@ import numpy as np
 import pandas as pd
 
 from mskseg_studies.errors.metric_examples import (
-    disc_with_stray,
     means_with_one_lost,
     stray_chart,
     stray_scores,
@@ -38,6 +37,6 @@ def test_one_lost_slice_is_a_zero_and_an_infinity():
 
 
 def test_the_stray_chart_has_a_line_for_each_distance():
-    axes = stray_chart(stray_scores(range(3)), *disc_with_stray(2))
+    axes = stray_chart(stray_scores(range(3)), drawn_px=2)
     labels = [line.get_label() for line in axes[1].lines]
     assert labels == ["largest distance", "HD95", "mean distance"]

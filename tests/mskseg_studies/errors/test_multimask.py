@@ -8,7 +8,7 @@ import pytest
 from mskseg.case import Case
 from mskseg.errors import InputError
 from mskseg.volume import LabelMap, Volume
-from mskseg_studies.errors.multimask import most_lost, score_three_masks, summarise_choice
+from mskseg_studies.errors.multimask import most_lost_panels, score_three_masks, summarise_choice
 
 
 def make_case(*, pieces: int = 1, subject: str = "a") -> Case:
@@ -54,12 +54,11 @@ def test_the_click_that_lost_most_comes_back_with_its_masks(three_answers):
     cases = [make_case(), make_case(subject="b")]
     picks = score_three_masks(three_answers, cases, progress=False)
     picks.loc[(picks["subject"] == "b") & (picks["slice"] == 1), "chosen"] = 0.0
-    got = most_lost(picks, three_answers, cases)
-    assert got.case_slice.index == 1
-    assert got.titles == ("rated 0.50, Dice 1.00", "rated 0.90, Dice 0.67", "rated 0.10, Dice 0.00")
-    assert got.masks.shape == (3, 40, 40)
-    assert tuple(got.point) == tuple(picks.iloc[-2][["x", "y"]])
+    axes = most_lost_panels(picks, three_answers, cases)
+    titles = ["rated 0.50, Dice 1.00", "rated 0.90, Dice 0.67", "rated 0.10, Dice 0.00"]
+    assert [ax.get_title() for ax in axes] == titles
+    assert axes[0].figure.get_suptitle() == "square: the choice that lost most"
+    x, y = picks.iloc[-2][["x", "y"]]
+    assert [[x, y]] in [points.get_offsets().tolist() for points in axes[0].collections]
     with pytest.raises(InputError, match=r"'subject': 'b'.* is not among the cases"):
-        most_lost(picks, three_answers, cases[:1])
-    with pytest.raises(InputError, match="no click"):
-        most_lost(picks[picks["prompt"] == "box"], three_answers, cases)
+        most_lost_panels(picks, three_answers, cases[:1])

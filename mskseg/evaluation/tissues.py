@@ -19,6 +19,7 @@ from mskseg.evaluation.averaging import nested_mean
 from mskseg.evaluation.metrics import dice
 from mskseg.evaluation.scoring import described_scan
 from mskseg.prompts import boxes_from_mask, fill_boxes
+from mskseg.prompts.checks import checked_slice_mask
 
 Shape = Literal["compact", "thin", "ring"]
 MaskArray = NDArray[np.bool_]
@@ -59,7 +60,7 @@ def thickness_mm(mask: ArrayLike, *, spacing_mm: tuple[float, float]) -> float:
     Exact for a strip. A disc is given two thirds of its diameter, since most of it is near the
     border. The edge of the slice counts as border; an empty mask is NaN wide.
     """
-    inside = _checked(mask)
+    inside = checked_slice_mask(mask)
     if not inside.any():
         return float("nan")
     fine = np.pad(inside.repeat(_FINER, axis=0).repeat(_FINER, axis=1), 1)
@@ -82,7 +83,7 @@ def contrast(image: ArrayLike, mask: ArrayLike, *, spacing_mm: tuple[float, floa
     NaN if the mask is empty or fills the slice; infinite if both sides are of one value each, and
     the two differ.
     """
-    pixels, inside = np.asarray(image, dtype=np.float64), _checked(mask)
+    pixels, inside = np.asarray(image, dtype=np.float64), checked_slice_mask(mask)
     if pixels.shape != inside.shape:
         raise InputError(
             f"expected image and mask of one shape, got {pixels.shape} and {inside.shape}; take "
@@ -109,17 +110,24 @@ def shape_of(mask: ArrayLike, *, spacing_mm: tuple[float, float]) -> Shape:
     A ring encloses a hole of more than a quarter of its own area; what is thin is `THIN_FROM` times
     longer than wide, length being area over width.
     """
-    inside = _checked(mask)
+    inside = checked_slice_mask(mask)
     if not inside.any():
         raise InputError("an empty mask has no shape; leave slices without the tissue out")
-    pieces, _ = ndimage.label(inside, structure=np.ones((3, 3)))
-    largest = pieces == np.argmax(np.bincount(pieces.ravel())[1:]) + 1
+    largest = largest_component(inside)
     n_pixels = int(largest.sum())
     if ndimage.binary_fill_holes(largest).sum() > 1.25 * n_pixels:
         return "ring"
     width = thickness_mm(largest, spacing_mm=spacing_mm)
     length = n_pixels * spacing_mm[0] * spacing_mm[1] / width
     return "thin" if length >= THIN_FROM * width else "compact"
+
+
+def largest_component(mask: MaskArray) -> MaskArray:
+    """Keep the largest 8-connected component of a mask (H, W), the first of several equal ones."""
+    components, _ = ndimage.label(mask, structure=np.ones((3, 3)))
+    sizes = np.bincount(components.ravel(), minlength=2)
+    largest: MaskArray = components == np.argmax(sizes[1:]) + 1
+    return largest
 
 
 def tissue_properties(cases: Iterable[Case], *, slice_step: int = 1) -> pd.DataFrame:
@@ -189,10 +197,3 @@ def _slice_rows(case_slice: CaseSlice) -> Iterator[dict[str, Any]]:
             "filled_box_dice": filled,
             "n_boxes": len(boxes),
         }
-
-
-def _checked(mask: ArrayLike) -> MaskArray:
-    inside = np.asarray(mask, dtype=bool)
-    if inside.ndim != 2:
-        raise InputError(f"a mask of a slice is (H, W), got shape {inside.shape}; pick one slice")
-    return inside

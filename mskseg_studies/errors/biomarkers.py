@@ -27,31 +27,15 @@ Quantity = Literal["volume", "thickness", "height", "T2", "fat fraction"]
 
 @dataclass(frozen=True)
 class Biomarker:
-    """A number that a clinician reads, where it is read, and which change of it matters.
-
-    Attributes
-    ----------
-    name : str
-    quantity : {"volume", "thickness", "height", "T2", "fat fraction"}
-    unit : str
-        Of reference, prediction and difference; "%" where differences are parts of the reference.
-    smallest_change : float
-        Smallest change worth seeing, in `unit`.
-    source : str
-        Where that change comes from.
-    kind : TissueKind
-        What it is read off.
-    anatomy : str
-        Word that the case's anatomy has to hold; "" for any.
-    """
+    """A number that a clinician reads, where it is read, and which change of it matters."""
 
     name: str
     quantity: Quantity
-    unit: str
-    smallest_change: float
-    source: str
-    kind: TissueKind
-    anatomy: str = ""
+    unit: str  # of reference, prediction and difference; "%": differences as parts of the reference
+    smallest_change: float  # worth seeing, in `unit`
+    source: str  # of that change
+    kind: TissueKind  # of the tissues that it is read off
+    anatomy: str = ""  # word that the case's anatomy has to hold; "" for any
 
     def applies(self, anatomy: str, kind: str) -> bool:
         """Whether it is read off tissues of this kind in this anatomy."""
@@ -198,12 +182,11 @@ def _of_structure(
 
 def _compared(biomarker: Biomarker, reference: float, prediction: float) -> dict[str, Any]:
     difference = prediction - reference
-    values = (
-        biomarker.name,
-        biomarker.unit,
-        biomarker.smallest_change,
-        reference,
-        prediction,
-        100 * difference / reference if biomarker.unit == "%" else difference,
-    )
-    return dict(zip(_COMPARED, values, strict=True))
+    return {
+        "biomarker": biomarker.name,
+        "unit": biomarker.unit,
+        "smallest_change": biomarker.smallest_change,
+        "reference": reference,
+        "prediction": prediction,
+        "difference": 100 * difference / reference if biomarker.unit == "%" else difference,
+    }

@@ -16,23 +16,10 @@ from mskseg_studies.errors.panels import add_legend, new_panels
 
 
 def limits_of_agreement(differences: ArrayLike) -> dict[str, float]:
-    """Bias and limits of agreement of two measurements, after Bland and Altman (1986).
+    """Bias and limits of agreement of two measurements, from their differences (NaN: one missing).
 
-    Parameters
-    ----------
-    differences : (N,) float
-        Second less first measurement of each thing; NaN where one is missing.
-
-    Returns
-    -------
-    dict of str to float
-        `bias` (mean difference), `low` and `high` (bias -+ 1.96 standard deviations; NaN with one
-        pair), `n` pairs with a difference, and `n_missing` without.
-
-    Raises
-    ------
-    InputError
-        If there is no difference.
+    Gives `bias` (mean difference), `low` and `high` (bias -+ 1.96 standard deviations; NaN with one
+    pair), `n` pairs with a difference, and `n_missing` without; InputError if there is none.
     """
     values = np.asarray(differences, dtype=np.float64)
     known = values[np.isfinite(values)]
@@ -83,24 +70,9 @@ def biomarker_agreement(biomarkers: pd.DataFrame) -> pd.DataFrame:
 def bland_altman_panels(biomarkers: pd.DataFrame, *, title: str = "") -> NDArray[Any]:
     """Draw the difference of two measurements against their mean, after Bland and Altman.
 
-    Parameters
-    ----------
-    biomarkers : pandas.DataFrame
-        From `biomarker_table`, of one plan.
-    title : str
-        States the finding.
-
-    Returns
-    -------
-    (n,) array of Axes
-        A panel for each biomarker: dots are structures, lines the bias of each segmenter with its
-        limits of agreement (thin), the grey band what is smaller than the smallest change that
-        matters.
-
-    Raises
-    ------
-    InputError
-        If there is no measurement.
+    A panel for each biomarker of `biomarker_table`: dots are structures, lines the bias of each
+    segmenter with its limits of agreement (thin), the grey band what is smaller than the smallest
+    change that matters.
     """
     check_columns(biomarkers, ["biomarker", "segmenter", "reference", "prediction", "difference"])
     names = list(dict.fromkeys(biomarkers["biomarker"]))

@@ -18,8 +18,8 @@ from skimage import morphology
 from mskseg.display.style import finish_chart, series_style
 from mskseg.evaluation.metrics import relative_volume_error
 from mskseg.evaluation.surfaces import checked_spacing, outline_mm
-from mskseg.prompts import label_components
-from mskseg.prompts.checks import checked_mask
+from mskseg.evaluation.tissues import largest_component
+from mskseg.prompts.checks import checked_slice_mask
 from mskseg_studies.errors.panels import add_legend, new_panels
 
 SMOOTH_MM = 2.0
@@ -35,7 +35,7 @@ def solidity(mask: ArrayLike) -> float:
 
     1 for what has no concavity, up to pixel steps; NaN for an empty mask.
     """
-    component = _largest_component(mask)
+    component = largest_component(checked_slice_mask(mask))
     if not component.any():
         return float("nan")
     hull: Any = morphology.convex_hull_image  # scikit-image does not say its types
@@ -49,7 +49,7 @@ def roughness(mask: ArrayLike, *, spacing_mm: tuple[float, float]) -> float:
     much wider than the blur. NaN for an empty mask (H, W), and for one that the blur wipes out,
     altogether or so far that the number would be above `WIPED_OUT`.
     """
-    component = np.pad(_largest_component(mask).astype(float), 1)
+    component = np.pad(largest_component(checked_slice_mask(mask)).astype(float), 1)
     spacing = checked_spacing(spacing_mm, ndim=2)
     margin = [(int(np.ceil(4 * SMOOTH_MM / mm)),) * 2 for mm in spacing]
     wide = np.pad(component, margin)
@@ -79,15 +79,6 @@ def contour_errors(
     }
 
 
-def _largest_component(mask: ArrayLike) -> NDArray[np.bool_]:
-    inside = checked_mask(mask, what="the mask")
-    components, count = label_components(inside, min_area_mm2=0.0, spacing_mm=(1.0, 1.0))
-    if count < 2:
-        return inside
-    largest: NDArray[np.bool_] = components == np.argmax(np.bincount(components.ravel())[1:]) + 1
-    return largest
-
-
 _CUT = 1.5  # a sheet that leaks is ten times too large, and would press all else together
 _CONTOUR_ERRORS = {
     "area_error": "area error (part of the reference)",
@@ -97,20 +88,10 @@ _CONTOUR_ERRORS = {
 
 
 def contour_error_panels(table: pd.DataFrame, *, title: str = "") -> NDArray[Any]:
-    """Draw signed area error, lost concavity and jaggedness for each kind of tissue.
+    """Draw signed area error, lost concavity and jaggedness for each kind of tissue (`group`).
 
-    Parameters
-    ----------
-    table : pandas.DataFrame
-        From `score_cases` with `ErrorMeasures`, of one plan; `group` is the kind of tissue.
-    title : str
-        States the finding.
-
-    Returns
-    -------
-    (3,) array of Axes
-        Dots are medians over slices, bars the middle half. The area's axis is cut at `_CUT`;
-        medians beyond are written at its edge.
+    Of a table of `score_cases` with `ErrorMeasures`. Dots are medians over slices, bars the middle
+    half. The area's axis is cut at `_CUT`; medians beyond are written at its edge.
     """
     kinds, models = (list(dict.fromkeys(table[column])) for column in ("group", "segmenter"))
     figure, panels = new_panels(3, columns=3, size=(3.5, 0.8 + 0.34 * len(kinds)), sharey=True)

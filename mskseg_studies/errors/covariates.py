@@ -25,6 +25,7 @@ from mskseg.evaluation.scoring import SCAN
 from mskseg_studies.errors.panels import add_legend, new_panels
 
 _PAIR = [*SCAN, "tissue", "slice"]
+_CHANGE = ("change", "lowest", "highest", "n_subjects", "n_pairs")
 COVARIATES = {
     "area_mm2": "area",
     "thickness_mm": "thickness",
@@ -130,15 +131,7 @@ def _spearman(pairs: pd.DataFrame) -> float:
 def load_undersampled(sets: Iterable[CaseSet]) -> list[Case]:
     """Load the 8x undersampled scans of the people of some data sets, where there are any.
 
-    Parameters
-    ----------
-    sets : iterable of CaseSet
-        As from `mskseg.load_some`; what is undersampled is the sequence of its first case.
-
-    Returns
-    -------
-    list of Case
-        Their sequence ends in ``_8x``.
+    What is undersampled is the sequence of a set's first case; the names end in ``_8x``.
     """
     return [
         companion
@@ -181,9 +174,6 @@ def paired_change(table: pd.DataFrame, *, column: str, first: str, second: str) 
     return result
 
 
-_CHANGE = ("change", "lowest", "highest", "n_subjects", "n_pairs")
-
-
 _N_BINS = 7
 _LOGARITHMIC = ("area_mm2", "thickness_mm")
 _COVARIATE_UNITS = {
@@ -197,23 +187,8 @@ _COVARIATE_UNITS = {
 def covariate_panels(joined: pd.DataFrame, *, title: str = "") -> NDArray[Any]:
     """Draw Dice against each of `COVARIATES` that the table has, a panel each.
 
-    Parameters
-    ----------
-    joined : pandas.DataFrame
-        From `with_covariates`.
-    title : str
-        States the finding.
-
-    Returns
-    -------
-    (n,) array of Axes
-        Dots are slices, lines the medians of `_N_BINS` groups of equally many slices of a segmenter
-        and bands their middle half.
-
-    Raises
-    ------
-    InputError
-        If the table has none of the columns.
+    Dots are slices, lines the medians of `_N_BINS` groups of equally many slices of a segmenter and
+    bands their middle half.
     """
     shown = {column: name for column, name in COVARIATES.items() if column in joined}
     if not shown:
@@ -251,25 +226,7 @@ def _draw_covariate(ax: Axes, pairs: NDArray[Any], *, number: int, name: str) ->
 
 
 def change_chart(changes: pd.DataFrame, *, title: str = "") -> Axes:
-    """Draw how a score changes, a row for each change and segmenter.
-
-    Parameters
-    ----------
-    changes : pandas.DataFrame
-        From `paired_change`, several of them concatenated.
-    title : str
-        States the finding.
-
-    Returns
-    -------
-    Axes
-        Dots are means, bars run from the lowest to the highest subject.
-
-    Raises
-    ------
-    InputError
-        If there is no change.
-    """
+    """Draw the rows of `paired_change`: dots are means, bars run over the range of subjects."""
     check_columns(changes, ["segmenter", "from", "to", "change", "lowest", "highest"])
     ax = chart_axes(None, (7.0, 1.2 + 0.36 * len(changes)))
     models = list(dict.fromkeys(changes["segmenter"]))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import pandas as pd
@@ -10,7 +9,7 @@ from numpy.typing import NDArray
 
 from mskseg.display.slices import draw_boxes, draw_label_map, frame_around, show_slice
 from mskseg.display.style import PREDICTION
-from mskseg.evaluation.prediction import LabelPrediction
+from mskseg.evaluation.scoring import KeptPredictions
 from mskseg_studies.errors.panels import REFERENCE, new_panels
 
 FAINT, THIN_MM, WIDE, NARROW = 0.5, 3.0, 1.5, 0.5
@@ -64,7 +63,7 @@ def name_reason(row: pd.Series) -> str:
 
 
 def failure_gallery(
-    worst: pd.DataFrame, predictions: Sequence[LabelPrediction], *, columns: int = 5, title: str
+    worst: pd.DataFrame, predictions: KeptPredictions, *, columns: int = 5, title: str
 ) -> NDArray[Any]:
     """Show slices close up: reference blue and dashed, prediction orange, box white.
 
@@ -72,8 +71,8 @@ def failure_gallery(
     ----------
     worst : pandas.DataFrame
         From `worst_slices`; a panel for each row.
-    predictions : sequence of LabelPrediction
-        The masks that `score_cases` kept, to be found by the index of the rows.
+    predictions : KeptPredictions
+        Of the scoring, to be found by the index of the rows.
     columns : int
         Panels in a row, at most.
     title : str
@@ -92,7 +91,7 @@ def failure_gallery(
         draw_boxes(ax, boxes)
         draw_label_map(ax, prediction.reference, colours={1: REFERENCE}, linestyle="dashed")
         draw_label_map(ax, prediction.prediction, colours={1: PREDICTION})
-        name = f"{row.tissue} ({row.dataset.removeprefix('phantom_')})"
-        ax.set_title(f"{number}: {name}\nDice {row.dice:.2f}", fontsize=9)
+        dataset = row.dataset.removeprefix("phantom_")
+        ax.set_title(f"{number}: {row.tissue}\n{dataset}, Dice {row.dice:.2f}", fontsize=9)
     figure.suptitle(f"{title}: reference blue and dashed, prediction orange", fontsize=11)
     return panels

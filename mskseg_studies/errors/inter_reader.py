@@ -34,45 +34,21 @@ def redraw(
     spacing_mm: tuple[float, float],
     sigma_mm: float,
     rng: np.random.Generator,
-    correlation_mm: float = CORRELATION_MM,
 ) -> NDArray[np.bool_]:
-    """Move a mask's outline in and out, as a second reader might draw it.
+    """Move the outline of a mask (H, W) in and out, as a second reader might draw it.
 
-    The signed distance to the outline gets a smooth Gaussian random field added; where the sum is
-    above zero is inside.
-
-    Parameters
-    ----------
-    mask : (H, W) bool
-    spacing_mm : (row, column)
-    sigma_mm : float
-        Standard deviation of the outline's place: how sure one can be of an edge, such as half a
-        pixel, or the width of the blur in the image.
-    rng : numpy Generator
-    correlation_mm : float
-        Distance along the outline over which the two readers disagree in the same direction.
-
-    Returns
-    -------
-    (H, W) bool
-        Equal to `mask` where `sigma_mm` is 0 or nothing is drawn.
-
-    Raises
-    ------
-    InputError
-        If it is not a mask of a slice, or a length is out of range.
+    The signed distance to the outline gets a smooth Gaussian random field added, of the standard
+    deviation `sigma_mm`: how sure one can be of an edge, such as half a pixel, or the width of the
+    blur in the image. Where the sum is above zero is inside.
     """
     inside = checked_mask(mask, what="the mask")
     spacing = checked_spacing(spacing_mm, ndim=2)
-    if not sigma_mm >= 0 or not correlation_mm > 0:
-        raise InputError(
-            f"sigma_mm is {sigma_mm} and correlation_mm {correlation_mm}; expected 0 or more, and "
-            "more than 0, in millimetres"
-        )
+    if not sigma_mm >= 0:
+        raise InputError(f"sigma_mm is {sigma_mm}, expected 0 or more, in millimetres")
     if not inside.any() or sigma_mm == 0:
         return inside.copy()
     field = ndimage.gaussian_filter(
-        rng.standard_normal(inside.shape), correlation_mm / spacing, mode="wrap"
+        rng.standard_normal(inside.shape), CORRELATION_MM / spacing, mode="wrap"
     )
     moved: NDArray[np.bool_] = _signed_mm(inside, spacing) + sigma_mm * field / field.std() > 0
     return moved

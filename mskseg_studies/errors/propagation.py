@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
-
+import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.ticker import MaxNLocator
 
 from mskseg.display.style import chart_axes, check_columns, finish_chart, series_style
 from mskseg.evaluation.averaging import IN_THE_MEAN, nested_mean
@@ -60,7 +60,9 @@ def with_steps(table: pd.DataFrame) -> pd.DataFrame:
     largest = scored.groupby(_STRUCTURE)["area_mm2"].transform("max")
     starts = scored["slice"].where(scored["area_mm2"] == largest)
     start = starts.groupby([scored[key] for key in _STRUCTURE]).transform("max")
-    spacing = scored.groupby("dataset")["slice"].transform(_smallest_gap)
+    spacing = scored.groupby("dataset")["slice"].transform(
+        lambda slices: min(np.diff(np.unique(slices)), default=1)
+    )
     return scored.assign(steps=((scored["slice"] - start).abs() / spacing).astype(int))
 
 
@@ -89,29 +91,11 @@ def propagation_drift(table: pd.DataFrame, *, max_steps: int = 8) -> pd.DataFram
     return order.merge(counted, on=_STRUCTURE[:2])
 
 
-def _smallest_gap(slices: pd.Series[int]) -> int:
-    different = sorted(set(slices))
-    return min((b - a for a, b in pairwise(different)), default=1)
-
-
 def drift_chart(means: pd.DataFrame) -> Axes:
-    """Draw Dice over the distance from the slice that was boxed.
+    """Draw Dice over the distance from the slice that was boxed, from `propagation_drift`.
 
-    Parameters
-    ----------
-    means : pandas.DataFrame
-        From `propagation_drift`.
-
-    Returns
-    -------
-    Axes
-        A colour for each segmenter, a line style for each plan. The title says what the first
-        segmenter's Dice comes to under the last plan.
-
-    Raises
-    ------
-    InputError
-        If the table is empty.
+    A colour for each segmenter, a line style for each plan. The title says what the first
+    segmenter's Dice comes to under the last plan.
     """
     check_columns(means, ["segmenter", "box_source", "steps", "dice"])
     ax = chart_axes(None, (6.8, 4.2))
@@ -121,6 +105,7 @@ def drift_chart(means: pd.DataFrame) -> Axes:
         style["linestyle"] = series_style(plans.index(plan))["linestyle"]
         ax.plot(rows["steps"], rows["dice"], label=f"{model}, {plan}", **style)
     ax.set(xlabel="slices from the one that was boxed", ylabel="Dice", ylim=(0, 1))
+    ax.xaxis.set_major_locator(MaxNLocator(integer=True))
     last = means[(means["segmenter"] == models[0]) & (means["box_source"] == plans[-1])]
     first_dice, last_dice = last.sort_values("steps")["dice"].iloc[[0, -1]]
     finding = f"{models[0]}, {plans[-1]}: Dice {first_dice:.2f} to {last_dice:.2f}"

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _SIZE = (6.0, 3.6)
+_BINS = 60
 _PANELS = (
     ("area_mm2", "area on a slice (mm²)"),
     ("thickness_mm", "thickness (mm)"),
@@ -31,10 +32,8 @@ def histograms(
     samples: Mapping[str, ArrayLike],
     *,
     value: str,
-    limits: tuple[float, float] | None = None,
-    bins: int = 60,
+    limits: tuple[float, float],
     title: str = "",
-    ax: Axes | None = None,
 ) -> Axes:
     """Draw the histogram of each sample as a line, all over the same bins and each of area 1.
 
@@ -44,14 +43,10 @@ def histograms(
         Name, for the legend, and values of any shape.
     value : str
         What the values are, with their unit.
-    limits : (low, high), optional
-        Of the bins; by default the 0.5 and 99.5 percentiles of all values. Values outside are
-        left out of picture and area.
-    bins : int
+    limits : (low, high)
+        Of the bins. Values outside are left out of picture and area.
     title : str
         States the finding.
-    ax : Axes, optional
-        Default: of a new figure.
 
     Raises
     ------
@@ -61,10 +56,9 @@ def histograms(
     flat = {name: np.ravel(values) for name, values in samples.items()}
     if not flat or not all(values.size for values in flat.values()):
         raise InputError("a histogram needs one sample or more, none of them empty")
-    low, high = limits or np.percentile(np.concatenate(list(flat.values())), (0.5, 99.5))
-    ax = chart_axes(ax, _SIZE)
+    ax = chart_axes(None, _SIZE)
     for number, (name, values) in enumerate(flat.items()):
-        density, edges = np.histogram(values, bins=bins, range=(low, high), density=True)
+        density, edges = np.histogram(values, bins=_BINS, range=limits, density=True)
         ax.stairs(density, edges, label=name, **_line_style(number))
     ax.set(xlabel=value, ylabel="share of voxels per unit")
     return finish_chart(ax, title, grid=None)
@@ -75,7 +69,6 @@ def spectra(
     *,
     band_per_mm: tuple[float, float] | None = None,
     title: str = "",
-    ax: Axes | None = None,
 ) -> Axes:
     """Draw radial power spectra on double logarithmic axes.
 
@@ -87,8 +80,6 @@ def spectra(
         A band to shade, in which a slope was fitted.
     title : str
         States the finding.
-    ax : Axes, optional
-        Default: of a new figure.
 
     Raises
     ------
@@ -97,7 +88,7 @@ def spectra(
     """
     if not powers:
         raise InputError("expected one spectrum or more, got none")
-    ax = chart_axes(ax, _SIZE)
+    ax = chart_axes(None, _SIZE)
     for number, (name, (frequency, power)) in enumerate(powers.items()):
         positive = np.asarray(frequency) > 0
         x, y = np.asarray(frequency)[positive], np.asarray(power)[positive]
@@ -114,26 +105,10 @@ def _line_style(number: int) -> dict[str, Any]:
 
 
 def tissue_chart(means: pd.DataFrame, *, title: str = "") -> NDArray[Any]:
-    """Show area, thickness and contrast of each tissue, a row each.
+    """Show area, thickness and contrast of each tissue of `tissue_means`, a row each.
 
-    Parameters
-    ----------
-    means : pandas.DataFrame
-        From `mskseg.evaluation.tissue_means` by `dataset` and `tissue`. Data sets stay in their
-        order, each with a colour; within one the thinnest tissue is on top. The marker says the
-        shape.
-    title : str
-        States the finding.
-
-    Returns
-    -------
-    (3,) array of Axes
-        Area and thickness on logarithmic scales, contrast on a linear one around 0.
-
-    Raises
-    ------
-    InputError
-        If the table has no row.
+    Data sets stay in their order, each with a colour; within one the thinnest tissue is on top. The
+    marker says the shape.
     """
     if means.empty:
         raise InputError("expected one tissue or more, got none; pass a table of `tissue_means`")

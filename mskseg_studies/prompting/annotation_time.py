@@ -14,24 +14,12 @@ _OBJECT = ["case", "dataset", "subject", "tissue", "slice", "outline_mm", "n_box
 
 @dataclass(frozen=True)
 class Costs:
-    """Seconds of a reader's hand; all assumed, since the studies at hand state none.
+    """Seconds of a reader's hand; all assumed, since the studies at hand state none."""
 
-    Attributes
-    ----------
-    click_s : float
-        To look, aim and click.
-    box_s : float
-        To drag a box.
-    draw_mm_per_s : float
-        Speed at which an outline is drawn by hand.
-    patience_clicks : int
-        After so many clicks without success the reader gives up and draws.
-    """
-
-    click_s: float = 1.5  # one glance and one aimed movement
-    box_s: float = 3.0  # two aimed movements
-    draw_mm_per_s: float = 8.0  # of the anatomy, enlarged on a screen
-    patience_clicks: int = 10  # most gain comes before
+    click_s: float = 1.5  # to look, aim and click: one glance and one aimed movement
+    box_s: float = 3.0  # to drag a box: two aimed movements
+    draw_mm_per_s: float = 8.0  # of an outline drawn by hand, enlarged on a screen
+    patience_clicks: int = 10  # after these the reader gives up and draws; most gain comes before
 
     def __post_init__(self) -> None:
         if not all(cost > 0 for cost in (self.click_s, self.box_s, self.draw_mm_per_s)):

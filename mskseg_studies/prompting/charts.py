@@ -22,24 +22,7 @@ _SECONDS = {
 
 
 def phase_bars(means: pd.DataFrame, *, title: str = "") -> Axes:
-    """Draw the Dice of each phase as a horizontal bar with its number, the highest on top.
-
-    Parameters
-    ----------
-    means : pandas.DataFrame
-        A row for each `phase` with its mean `dice`.
-    title : str
-        States the finding.
-
-    Returns
-    -------
-    Axes
-
-    Raises
-    ------
-    InputError
-        If the table is empty or lacks a column.
-    """
+    """Draw the mean `dice` of each `phase` as a horizontal bar with its number, the best on top."""
     check_columns(means, ["phase", "dice"])
     ordered = means.sort_values("dice")
     ax = chart_axes(None, (6.4, 1.0 + 0.34 * len(ordered)))
@@ -50,24 +33,9 @@ def phase_bars(means: pd.DataFrame, *, title: str = "") -> Axes:
 
 
 def agreement_chart(agreements: Mapping[str, pd.DataFrame], *, title: str = "") -> NDArray[Any]:
-    """Draw square tables of agreement between images, a panel each.
+    """Draw tables of `phase_agreement`, by heading, a panel each.
 
-    Parameters
-    ----------
-    agreements : mapping of str to pandas.DataFrame
-        A heading for each table of `phase_agreement`.
-    title : str
-        States the finding.
-
-    Returns
-    -------
-    (N,) array of Axes
-        Brighter is nearer to 1; the numbers stand in the cells, "-" where there is none.
-
-    Raises
-    ------
-    InputError
-        If there is no table.
+    Brighter is nearer to 1; the numbers stand in the cells, "-" where there is none.
     """
     if not agreements:
         raise InputError("expected one table of agreement or more, got none; pass phase_agreement")
@@ -96,25 +64,7 @@ def agreement_chart(agreements: Mapping[str, pd.DataFrame], *, title: str = "") 
 
 
 def seconds_chart(table: pd.DataFrame, *, title: str = "") -> Axes:
-    """Show what each tissue costs when it is drawn, clicked or boxed, the most costly on top.
-
-    Parameters
-    ----------
-    table : pandas.DataFrame
-        From `time_saved`.
-    title : str
-        States the finding.
-
-    Returns
-    -------
-    Axes
-        x is mean seconds for an object.
-
-    Raises
-    ------
-    InputError
-        If the table is empty or lacks a column.
-    """
+    """Show the seconds of `time_saved` for an object of each tissue, the most costly on top."""
     check_columns(table, ["tissue", *_SECONDS])
     ordered = table.sort_values("drawing_s")
     ax = chart_axes(None, (6.8, 1.3 + 0.28 * len(ordered)))

@@ -21,10 +21,10 @@ _MEASURED = ["sweep", "reading", "setting", "measured_at", "ours"]
 
 def beside_hu(
     *,
-    clicks: pd.DataFrame | None = None,
-    resolutions: pd.DataFrame | None = None,
-    models: Mapping[str, float] | None = None,
-    frame_px: int = PUBLISHED_FRAME_PX,
+    clicks: pd.DataFrame,
+    resolutions: pd.DataFrame,
+    models: Mapping[str, float],
+    frame_px: int,
 ) -> pd.DataFrame:
     """Lay our numbers beside the study's and say for each step whether both move alike.
 
@@ -33,12 +33,12 @@ def beside_hu(
 
     Parameters
     ----------
-    clicks : pandas.DataFrame, optional
+    clicks : pandas.DataFrame
         `nested_mean` of `click_curves` by `strategy` and `n_points`, with `best_dice`: the study
         takes a superior mask too. Only the correcting reader counts.
-    resolutions : pandas.DataFrame, optional
+    resolutions : pandas.DataFrame
         `nested_mean` of `score_resolutions` by `reading` and `size_px`.
-    models : mapping of str to float, optional
+    models : mapping of str to float
         Dice by name in the manifest. Those that the study does not name, such as the miniatures,
         are left out.
     frame_px : int
@@ -54,16 +54,13 @@ def beside_hu(
         there is nothing of ours. The first setting has no step: all three are "".
     """
     study = reported("hu_2023")
-    rows = [] if clicks is None else _of_clicks(clicks)
-    if resolutions is not None:
-        settings = study.loc[study["sweep"] == "resolution", "setting"]
-        rows += _of_resolutions(resolutions, [int(px) for px in settings], frame_px=frame_px)
-    if models is not None:
-        rows += [
-            ("model", "", setting, name, models[name])
-            for setting, name in _MODELS.items()
-            if name in models
-        ]
+    sizes_px = study.loc[study["sweep"] == "resolution", "setting"].astype(int)
+    rows = _of_clicks(clicks) + _of_resolutions(resolutions, sizes_px, frame_px=frame_px)
+    rows += [
+        ("model", "", setting, name, models[name])
+        for setting, name in _MODELS.items()
+        if name in models
+    ]
     measured = pd.DataFrame(rows, columns=_MEASURED)
     parts = []
     for sweep, reported_rows in study.groupby("sweep", sort=False):
@@ -95,7 +92,9 @@ def _of_clicks(means: pd.DataFrame) -> list[_Row]:
     ]
 
 
-def _of_resolutions(means: pd.DataFrame, settings_px: list[int], *, frame_px: int) -> list[_Row]:
+def _of_resolutions(
+    means: pd.DataFrame, settings_px: pd.Series[int], *, frame_px: int
+) -> list[_Row]:
     rows = []
     for reading, sizes in means.groupby("reading", sort=False):
         for setting_px in settings_px:

@@ -22,6 +22,7 @@ from mskseg.prompts import OracleBox, boxes_from_mask
 from mskseg.volume import check_same_grid
 
 _POINTS_PER_SIDE = 16
+_N_BOXES = 6
 _LARGEST_PART = 0.25  # of a slice; a mask above is a background or a whole limb
 
 
@@ -91,25 +92,17 @@ def score_phases(
     return pd.DataFrame(rows)
 
 
-def phase_agreement(
-    segmenter: Segmenter,
-    phases: Sequence[Case],
-    boxes_xyxy: NDArray[np.float64] | None = None,
-    *,
-    index: int | None = None,
-) -> pd.DataFrame:
+def phase_agreement(segmenter: Segmenter, phases: Sequence[Case]) -> pd.DataFrame:
     """Compare the masks of phases with each other, where no reference exists.
+
+    All are asked about the middle slice, with the boxes that the model itself proposes on the first
+    phase (`proposed_boxes`).
 
     Parameters
     ----------
     segmenter : Segmenter
     phases : sequence of Case
         Of one subject on one grid.
-    boxes_xyxy : (N, 4) float, optional
-        The same boxes for all, such as a reader's; by default those that the model itself proposes
-        on the first phase (`proposed_boxes`).
-    index : int, optional
-        Of the slice; by default the middle one.
 
     Returns
     -------
@@ -124,12 +117,11 @@ def phase_agreement(
         As `score_phases` and `proposed_boxes`.
     """
     _check_phases(phases)
-    first = phases[0]
-    at = first.image.n_slices(first.plane) // 2 if index is None else index
-    boxes = proposed_boxes(segmenter, first, index=at) if boxes_xyxy is None else boxes_xyxy
+    index = phases[0].image.n_slices(phases[0].plane) // 2
+    boxes = proposed_boxes(segmenter, phases[0], index=index)
     masks = {
         phase.sequence: segmenter.predict(
-            segmenter.embed(phase.slice(at).image), boxes_xyxy=boxes
+            segmenter.embed(phase.slice(index).image), boxes_xyxy=boxes
         ).masks[:, 0]
         for phase in phases
     }
@@ -140,31 +132,13 @@ def phase_agreement(
     return pd.Series(overlaps).unstack().loc[list(masks), list(masks)]
 
 
-def proposed_boxes(
-    segmenter: Segmenter, case: Case, *, index: int, n_boxes: int = 6
-) -> NDArray[np.float64]:
-    """Box what a model finds on a slice by itself, for a scan without a reference.
+def proposed_boxes(segmenter: Segmenter, case: Case, *, index: int) -> NDArray[np.float64]:
+    """Box what a model finds on a slice by itself: the best `_N_BOXES`, (N, 4).
 
-    Parameters
-    ----------
-    segmenter : Segmenter
-        Of a model that learned points and predicted IoU.
-    case : Case
-    index : int
-        Of the slice.
-    n_boxes : int
-        At most so many: those with the highest product of predicted IoU and stability.
-
-    Returns
-    -------
-    boxes_xyxy : (N, 4) float64
-        Each around the largest piece of a mask. Masks below `mskseg.prompts.MIN_AREA_MM2` or above
-        a quarter of the slice are left out: they are specks or the background.
-
-    Raises
-    ------
-    InputError
-        If the model did not learn points, or finds nothing.
+    The best have the highest product of predicted IoU and stability; each box is around the largest
+    piece of a mask. Masks below `mskseg.prompts.MIN_AREA_MM2` or above a quarter of the slice are
+    left out: they are specks or the background. Raises InputError if the model did not learn
+    points, or finds nothing.
     """
     case_slice = case.slice(index)
     candidates = grid_candidates(segmenter, case_slice.image, points_per_side=_POINTS_PER_SIDE)
@@ -179,7 +153,7 @@ def proposed_boxes(
             largest.append(boxes[areas.argmax()])
     if not largest:
         raise InputError(f"{segmenter.name} finds nothing to box on slice {index} of {case.name}")
-    return np.array(largest[:n_boxes])
+    return np.array(largest[:_N_BOXES])
 
 
 def _agreement_with_others(maps: dict[str, NDArray[np.float32]]) -> dict[str, float]:
@@ -192,8 +166,7 @@ def _agreement_with_others(maps: dict[str, NDArray[np.float32]]) -> dict[str, fl
 
 
 def _mean(scores: Sequence[float]) -> float:
-    counted = [score for score in scores if not np.isnan(score)]
-    return float(np.mean(counted)) if counted else float("nan")
+    return float(pd.Series(scores).mean())  # without those that are NaN
 
 
 def _check_phases(phases: Sequence[Case]) -> None:

@@ -121,23 +121,10 @@ def _slice_scores(
 
 
 def coarsened(image: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
-    """Shrink a slice so that its longest side has `size` pixels (area average, antialiased).
+    """Shrink a slice (H, W) so that its longest side has `size` pixels (area average, antialiased).
 
-    Parameters
-    ----------
-    image : (H, W) uint8
-    size : int
-        At most the longest side: nothing is gained by enlarging.
-
-    Returns
-    -------
-    (h, w) uint8
-        The grid covers the same field, so coordinates scale by h / H and w / W.
-
-    Raises
-    ------
-    InputError
-        If the size is not between 1 and the longest side.
+    The grid covers the same field, so coordinates scale by h / H and w / W. Raises InputError
+    beyond the longest side: nothing is gained by enlarging.
     """
     longest = max(image.shape)
     if not 1 <= size <= longest:

@@ -12,13 +12,9 @@ from mskseg_phantom import SPLIT, make_phantom, scan_phantom
 
 
 def make_fine_knees(n_subjects: int, *, size_px: int) -> list[Case]:
-    """Make knees of the first test subjects, finer than the built-in data set: 8 slices each.
+    """Make knees of the first test subjects, finer than the built-in data set.
 
-    Parameters
-    ----------
-    n_subjects : int
-    size_px : int
-        Rows and columns of a slice; the field of view stays.
+    Each has 8 slices of `size_px` rows and columns; the field of view stays.
     """
     return [
         make_phantom("knee", subject, shape=(size_px, size_px, 8))
@@ -29,15 +25,7 @@ def make_fine_knees(n_subjects: int, *, size_px: int) -> list[Case]:
 def make_echoes(echo_times_ms: Sequence[int]) -> list[Case]:
     """Make echoes of a multi-echo scan, 256 x 256 x 8 voxels, of the first test subject's knee.
 
-    Parameters
-    ----------
-    echo_times_ms : sequence of int
-        Of 10, 20, ... 80; a case for each.
-
-    Raises
-    ------
-    InputError
-        If there is no such echo.
+    Gives a case for each echo time, of 10, 20, ... 80 ms; InputError if there is no such echo.
     """
     names = [f"mese_te{echo_ms}" for echo_ms in echo_times_ms]
     return list(scan_phantom("knee", SPLIT["test"][0], sequences=names, shape=(256, 256, 8)))

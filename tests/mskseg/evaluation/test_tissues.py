@@ -59,7 +59,7 @@ def test_an_empty_mask_has_no_width():
 
 
 def test_a_volume_is_refused():
-    with pytest.raises(InputError, match=r"is \(H, W\), got shape \(2, 3, 4\)"):
+    with pytest.raises(InputError, match=r"of shape \(H, W\), got \(2, 3, 4\)"):
         thickness_mm(np.ones((2, 3, 4), dtype=bool), spacing_mm=SQUARE_MM)
 
 

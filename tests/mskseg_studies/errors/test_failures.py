@@ -8,6 +8,7 @@ import pytest
 
 from mskseg.case import CaseSlice
 from mskseg.evaluation.prediction import LabelPrediction
+from mskseg.evaluation.scoring import KeptPredictions
 from mskseg.prompts import Prompt
 from mskseg_studies.errors.failures import failure_gallery, name_reason, worst_slices
 
@@ -73,11 +74,13 @@ def failure() -> LabelPrediction:
 
 
 def test_a_gallery_zooms_to_the_box_and_leaves_spare_places_empty():
+    kept = KeptPredictions()
+    for _ in range(3):
+        kept.append(failure())
     rows = {"dataset": "phantom_knee", "tissue": ["a", "b", "c"], "dice": 0.5}
-    panels = failure_gallery(
-        pd.DataFrame(rows, index=[2, 0, 1]), [failure()] * 3, columns=2, title="worst"
-    )
-    titles = ["1: a (knee)\nDice 0.50", "2: b (knee)\nDice 0.50", "3: c (knee)\nDice 0.50"]
+    worst = pd.DataFrame(rows, index=[2, 0, 1])
+    panels = failure_gallery(worst, kept, columns=2, title="worst")
+    titles = ["1: a\nknee, Dice 0.50", "2: b\nknee, Dice 0.50", "3: c\nknee, Dice 0.50"]
     assert [ax.get_title() for ax in panels] == titles
     x0, x1 = panels[0].get_xlim()
     assert 0 < x0 < 5

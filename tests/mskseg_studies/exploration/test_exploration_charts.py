@@ -30,11 +30,13 @@ def one_slice(spacing_mm=(1.0, 1.0), shape=(12, 20)) -> CaseSlice:
 def test_histograms_share_their_bins_and_have_an_area_of_one():
     rng = np.random.default_rng(0)
     ax = exploration.histograms(
-        {"a": rng.random((9, 9)), "b": rng.random(500)}, value="signal", limits=(0, 1), bins=10
+        {"a": rng.random((9, 9)), "b": rng.random(500)}, value="signal", limits=(0, 1)
     )
     first, second = (patch.get_data() for patch in ax.patches)
     assert np.array_equal(first.edges, second.edges)
-    assert [(each.values * 0.1).sum() for each in (first, second)] == pytest.approx([1, 1])
+    assert [(each.values * np.diff(each.edges)).sum() for each in (first, second)] == pytest.approx(
+        [1, 1]
+    )
     assert ax.get_xlabel() == "signal"
 
 
@@ -58,7 +60,7 @@ def test_nothing_to_draw_is_refused():
     with pytest.raises(InputError, match="expected one spectrum or more"):
         exploration.spectra({})
     with pytest.raises(InputError, match="none of them empty"):
-        exploration.histograms({"a": []}, value="signal")
+        exploration.histograms({"a": []}, value="signal", limits=(0, 1))
     with pytest.raises(InputError, match="expected one tissue or more"):
         exploration.tissue_chart(pd.DataFrame({"dataset": []}))
 

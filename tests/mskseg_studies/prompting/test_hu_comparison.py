@@ -20,9 +20,18 @@ def sizes(reading, **dice):
     )
 
 
+def beside(clicks=None, resolutions=None, models=None, frame_px=1024):
+    return beside_hu(
+        clicks=clicked() if clicks is None else clicks,
+        resolutions=sizes("") if resolutions is None else resolutions,
+        models=models or {},
+        frame_px=frame_px,
+    )
+
+
 def laid(**ours):
     """By sweep and reading."""
-    return dict(list(beside_hu(**ours).groupby(["sweep", "reading"])))
+    return dict(list(beside(**ours).groupby(["sweep", "reading"])))
 
 
 def test_a_step_agrees_where_both_rise_and_not_where_one_falls():
@@ -36,13 +45,13 @@ def test_a_step_agrees_where_both_rise_and_not_where_one_falls():
 
 
 def test_a_change_below_the_level_is_none():
-    table = beside_hu(clicks=clicked(n1=0.5, n5=0.504, n20=0.6))
+    table = beside(clicks=clicked(n1=0.5, n5=0.504, n20=0.6))
     assert table["our_step"].tolist()[:3] == ["", "level", "rises"]
     assert table["agrees"].tolist()[:3] == ["", "no", "yes"]
 
 
 def test_what_is_not_there_is_not_testable():
-    table = beside_hu(clicks=clicked(n1=0.5, n5=0.7))
+    table = beside(clicks=clicked(n1=0.5, n5=0.7))
     assert table["agrees"].tolist() == [
         "",
         "yes",

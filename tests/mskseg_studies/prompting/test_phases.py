@@ -85,10 +85,16 @@ def test_every_second_slice(bright_and_dark):
     assert set(table["slice"]) == {0}
 
 
-def test_agreement_is_symmetric_one_with_oneself_and_knows_no_reference(bright_and_dark):
+def propose(monkeypatch, *boxes):
+    monkeypatch.setattr(phases, "proposed_boxes", lambda *_, **__: np.array(boxes, float))
+
+
+def test_agreement_is_symmetric_one_with_oneself_and_knows_no_reference(
+    monkeypatch, bright_and_dark
+):
     without = [replace(case, reference=None) for case in bright_and_dark]
-    boxes = np.array([[10.0, 6, 20, 16], [0, 0, 8, 4]])
-    table = phase_agreement(_by_name(bright_and_dark), without, boxes, index=0)
+    propose(monkeypatch, (10, 6, 20, 16), (0, 0, 8, 4))
+    table = phase_agreement(_by_name(bright_and_dark), without)
     half = 2 * 0.5 / 1.5
     assert table.loc["bright", "dark"] == pytest.approx(half)
     assert table.loc["dark", "bright"] == table.loc["bright", "dark"]
@@ -96,9 +102,9 @@ def test_agreement_is_symmetric_one_with_oneself_and_knows_no_reference(bright_a
     assert table.columns.tolist() == table.index.tolist() == ["bright", "dark"]
 
 
-def test_boxes_that_nobody_fills_do_not_count(bright_and_dark):
-    boxes = np.array([[10.0, 6, 10, 16]])  # without width: an empty mask from both
-    table = phase_agreement(_by_name(bright_and_dark), bright_and_dark, boxes, index=0)
+def test_boxes_that_nobody_fills_do_not_count(monkeypatch, bright_and_dark):
+    propose(monkeypatch, (10, 6, 10, 16))  # without width: an empty mask from both
+    table = phase_agreement(_by_name(bright_and_dark), bright_and_dark)
     assert table.isna().all(axis=None)
 
 
@@ -117,7 +123,8 @@ def test_proposals_are_boxes_of_the_best_masks_without_specks_and_background(
     monkeypatch.setattr(phases, "grid_candidates", lambda *_, **__: found)
     boxes = proposed_boxes(LeftPart(), bright_and_dark[0], index=0)
     assert boxes.tolist() == [[12, 10, 20, 18], [2, 1, 9, 8]]
-    assert len(proposed_boxes(LeftPart(), bright_and_dark[0], index=0, n_boxes=1)) == 1
+    monkeypatch.setattr(phases, "_N_BOXES", 1)
+    assert len(proposed_boxes(LeftPart(), bright_and_dark[0], index=0)) == 1
     monkeypatch.setattr(phases, "grid_candidates", lambda *_, **__: found.where([2, 3]))
     with pytest.raises(InputError, match="finds nothing to box on slice 1"):
         proposed_boxes(LeftPart(), bright_and_dark[0], index=1)
@@ -131,18 +138,16 @@ def test_proposals_are_made_on_the_first_phase_in_the_middle(monkeypatch, bright
         return np.array([[10.0, 6, 20, 16]])
 
     monkeypatch.setattr(phases, "proposed_boxes", proposed)
-    segmenter = _by_name(bright_and_dark)
-    table = phase_agreement(segmenter, bright_and_dark)
+    table = phase_agreement(_by_name(bright_and_dark), bright_and_dark)
     assert table.loc["bright", "dark"] == pytest.approx(2 / 3)
-    phase_agreement(segmenter, bright_and_dark, index=0)
-    assert asked == [("bright", 1), ("bright", 0)]
+    assert asked == [("bright", 1)]
 
 
 def test_a_single_phase_is_none(bright_and_dark):
     with pytest.raises(InputError, match="expected two phases of one person or more, got 1"):
         score_phases(LeftPart(), bright_and_dark[:1])
     with pytest.raises(InputError, match="got 0"):
-        phase_agreement(LeftPart(), [], np.zeros((0, 4)), index=0)
+        phase_agreement(LeftPart(), [])
 
 
 def test_phases_are_of_one_person_on_one_grid_with_names_of_their_own(bright_and_dark):
@@ -164,10 +169,11 @@ def test_phases_without_a_reference_cannot_be_scored(bright_and_dark):
 
 
 @pytest.mark.real
-def test_echoes_of_a_real_knee_are_phases(real_data):
+def test_echoes_of_a_real_knee_are_phases(monkeypatch, real_data):
     echoes = read_echoes(real_data / "pymskt" / "mese")
     times = [float(case.sequence.removesuffix(" ms")) for case in echoes]
     assert len(times) == 8
     assert times == sorted(times)
-    table = phase_agreement(LeftPart(), echoes, np.array([[60.0, 60, 120, 140]]), index=12)
+    propose(monkeypatch, (60, 60, 120, 140))
+    table = phase_agreement(LeftPart(), echoes)
     assert table.shape == (8, 8)

@@ -1,7 +1,7 @@
 """Automatic masks of a whole slice: a grid of points, three masks each, and their filters.
 
 `segment_anything.SamAutomaticMaskGenerator` does the work (Kirillov 2023, section 5 and appendix
-B); here its filters are applied one after the other, so that each can be watched.
+B); here its filters are applied one after the other.
 """
 
 from __future__ import annotations
@@ -68,25 +68,15 @@ class Candidates:
 def grid_candidates(
     segmenter: Segmenter, image: NDArray[Any], *, points_per_side: int = 32
 ) -> Candidates:
-    """Predict three masks for every point of a grid, and filter nothing.
+    """Predict three masks for every point of a grid, and leave out nothing but empty ones.
 
     Parameters
     ----------
     segmenter : Segmenter
-        Of a model that learned points and its own IoU: SAM or SAM-mini.
+        Of a model that learned points and its own IoU, SAM or SAM-mini; else InputError.
     image : (H, W) any real dtype, or (H, W, 3) uint8
     points_per_side : int
         Of the grid; the published setting is 32. Memory grows with its square: 3 x 32 x 32 masks.
-
-    Returns
-    -------
-    Candidates
-        Empty masks are left out.
-
-    Raises
-    ------
-    InputError
-        If the model never learned points, or the grid has no point.
     """
     if not segmenter.learned_iou or segmenter.preprocessing.name != "sam":
         raise InputError(

@@ -29,21 +29,11 @@ _GROUP = "mskseg.architectures"
 
 @dataclass(frozen=True)
 class Architecture:
-    """A network that checkpoints fit into.
+    """A network that checkpoints fit into."""
 
-    Attributes
-    ----------
-    build : callable
-        Builds it with fresh weights.
-    prompt_frame : {"upstream", "model"}
-        How prompts are converted for it; see `mskseg.models.preprocessing`.
-    miniature : bool
-        Whether it is one of our small stand-ins.
-    """
-
-    build: Callable[[], Sam]
-    prompt_frame: PromptFrame = "upstream"
-    miniature: bool = False
+    build: Callable[[], Sam]  # with fresh weights
+    prompt_frame: PromptFrame = "upstream"  # see `mskseg.models.preprocessing`
+    miniature: bool = False  # whether it is one of our small stand-ins
 
 
 @cache
@@ -151,26 +141,11 @@ def save_weights(
     architecture: str,
     facts: Mapping[str, str] | None = None,
 ) -> None:
-    """Write weights as safetensors that `load_segmenter` reads without being told more.
+    """Write weights as safetensors that `load_segmenter` reads by their path alone.
 
-    Parameters
-    ----------
-    segmenter : Segmenter
-        Float32 weights are written as they are.
-    path : path-like
-        Written atomically.
-    architecture : str
-        One of `architectures`; its name is stored beside the preprocessing's.
-    facts : mapping of str to str, optional
-        More to store in the file's metadata. "mskseg.name" is what the model is called when it is
-        loaded, instead of the file's name.
-
-    Raises
-    ------
-    InputError
-        If `architecture` is unknown.
-    OutputError
-        If the file cannot be written.
+    `architecture` is one of `architectures` (else InputError). `facts` go into the file's metadata
+    too; of these "mskseg.name" is what the model is called when it is loaded, instead of the file's
+    name. The file is written completely or not at all; OutputError if it cannot be.
     """
     _known_architecture(architecture, path)
     metadata = {

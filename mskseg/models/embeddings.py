@@ -1,9 +1,8 @@
 """Image embeddings, and a content-addressed cache of them.
 
-A ViT-B pass over one slice takes seconds on a CPU, a prompt a few hundredths. So each slice is
-encoded once: the key of an embedding is a hash of everything it depends on (the image's bytes,
-shape and dtype, the weights, the preprocessing, the precision), and the same key gives the same
-embedding.
+A ViT-B pass over one slice takes seconds on a CPU, a prompt a few hundredths, so each slice is
+encoded once. The key of an embedding is a hash of everything it depends on: the image's bytes,
+shape and dtype, the weights, the preprocessing, the precision.
 """
 
 from __future__ import annotations
@@ -43,8 +42,8 @@ class ImageEmbedding:
     fingerprint : str
         Of the encoder that made it: no model with another one can read it.
     encode_s : float
-        Seconds that preparing and encoding took, when it was computed. A cached embedding carries
-        the time of its first computation, so a table shows the model's cost, not the cache's.
+        Seconds that preparing and encoding took when it was first computed, so that a table shows
+        the model's cost, not the cache's.
     """
 
     features: Tensor
@@ -74,11 +73,9 @@ class EmbeddingCache:
     folder : path-like, optional
         Where to keep one safetensors file per embedding, in half precision (2 MB for SAM). Then
         embeddings are rounded before their *first* use too, so that a second run repeats the first
-        one exactly. Files are written atomically; a damaged one is noticed by its checksum, logged,
-        and computed again. Delete the folder to clear it.
+        one exactly. A damaged file is noticed by its checksum, logged, and computed again.
     max_memory_mb : float
-        Least recently used embeddings are dropped from memory beyond this. The default holds 128
-        slices of SAM, more than a typical volume has.
+        Least recently used embeddings are dropped beyond this. The default holds 128 slices of SAM.
 
     Attributes
     ----------
@@ -104,10 +101,9 @@ class EmbeddingCache:
     def get(
         self, key: str, compute: Callable[[], ImageEmbedding], *, device: torch.device
     ) -> ImageEmbedding:
-        """Get an embedding from memory, else from the folder, else by `compute`.
+        """Get an embedding from memory, else from the folder, on `device`, else by `compute`.
 
-        `key` is from `embedding_key`; an embedding that was kept comes on `device`. OutputError if
-        the folder cannot be written to.
+        OutputError if the folder cannot be written to.
         """
         embedding = self._memory.get(key) or self._read(key)
         if embedding is not None:

@@ -1,8 +1,4 @@
-"""An image encoder that runs on a frame of another size than it was trained at.
-
-The number of cells changes with the frame, so a vision transformer's position embeddings have to be
-interpolated.
-"""
+"""Run an image encoder on a frame of another size than it was trained at."""
 
 from __future__ import annotations
 
@@ -21,27 +17,19 @@ from mskseg.models.segmenter import Segmenter
 def at_frame_size(segmenter: Segmenter, size: int) -> Segmenter:
     """Copy a segmenter, with an encoder that runs on a frame of another size.
 
+    The two share all weights but the position embeddings, so that three sizes of a ViT-H do not
+    take three times its memory. Absolute position embeddings of a vision transformer are
+    interpolated (bicubic), and the relative ones of global attention too (linear): a distance keeps
+    the vector that it had as a part of the frame. Windowed attention keeps its windows of cells,
+    and a convolutional encoder has no positions.
+
     Parameters
     ----------
     segmenter : Segmenter
-        Left as it is. The two share all weights but the position embeddings, so that three sizes of
-        a ViT-H do not take three times its memory.
+        Left as it is.
     size : int
         Side of the frame in pixels; a multiple of what one cell of the encoder's coarsest layer
-        covers (16 for a ViT, 32 for SAM-mini).
-
-    Returns
-    -------
-    Segmenter
-        Where the encoder is a vision transformer, absolute position embeddings are interpolated
-        (bicubic) and the relative ones of global attention too (linear): a distance keeps the
-        vector that it had as a part of the frame. Windowed attention keeps its windows of cells,
-        and a convolutional encoder has no positions.
-
-    Raises
-    ------
-    InputError
-        If the size is not such a multiple.
+        covers (16 for a ViT, 32 for SAM-mini), else InputError.
     """
     prompt_encoder = segmenter.model.prompt_encoder
     cell_px = segmenter.preprocessing.image_size // prompt_encoder.image_embedding_size[0]

@@ -1,8 +1,7 @@
 """Turn slices and prompts into a model's input: SAM's way and MedSAM's way, each exact.
 
-Both take the project's conventions (half-open continuous pixels of the original slice, see
-`mskseg.volume`) and give what the upstream code would have given its model for the same
-region. They differ in everything else:
+Both take half-open continuous pixels of the original slice (see `mskseg.volume`) and give what the
+upstream code would have given its model for the same region. They differ in everything else:
 
 ============  =====================================  ==========================================
 kind          SAM (`SamPreprocessing`)               MedSAM (`MedSamPreprocessing`)
@@ -50,19 +49,11 @@ MaskPair = tuple[Tensor, Tensor]
 
 @dataclass(frozen=True)
 class Preprocessing(ABC):
-    """The way into the model's frame and back.
-
-    Parameters
-    ----------
-    image_size : int
-        Side S in pixels of the square frame that the image encoder takes.
-    prompt_frame : {"upstream", "model"}
-        Where half-open coordinates become pixel indices; see the module's docstring.
-    """
+    """The way into the model's frame and back."""
 
     name: ClassVar[PreprocessingName]  # in the manifest
-    image_size: int
-    prompt_frame: PromptFrame = "upstream"
+    image_size: int  # side S in pixels of the square frame that the image encoder takes
+    prompt_frame: PromptFrame = "upstream"  # where coordinates become indices: "Half a pixel"
 
     @abstractmethod
     def input_size(self, original_size: Size) -> Size:
@@ -172,8 +163,7 @@ class MedSamPreprocessing(Preprocessing):
 
 
 PREPROCESSINGS: dict[str, type[Preprocessing]] = {
-    "sam": SamPreprocessing,
-    "medsam": MedSamPreprocessing,
+    preprocessing.name: preprocessing for preprocessing in (SamPreprocessing, MedSamPreprocessing)
 }
 
 

@@ -331,10 +331,9 @@ def available_device(device: str | torch.device) -> torch.device:
 def predict_label_map(
     segmenter: Segmenter, image: NDArray[Any], prompts: Iterable[tuple[int, Prompt]]
 ) -> NDArray[np.uint16]:
-    """Segment a slice (H, W) by prompts for several labels, and settle who gets which pixel.
+    """Segment a slice (H, W) by prompts for several labels, 1 to 65535, into one label map (H, W).
 
-    A label, 1 to 65535, may come more than once: it gets what all its prompts find. The result is
-    (H, W) uint16, 0 where nothing was found; where two labels claim a pixel, the one of the higher
+    A label gets what all its prompts find; where two labels claim a pixel, the one of the higher
     probability has it. InputError as `Segmenter.embed` and `Segmenter.predict`.
     """
     embedding = segmenter.embed(image)

@@ -107,22 +107,7 @@ class PromptFile(BaseModel):
 
 
 def read_prompts(path: Path) -> PromptFile:
-    """Read a prompts file.
-
-    Parameters
-    ----------
-    path : Path
-        JSON in the form that the top of this module shows.
-
-    Returns
-    -------
-    PromptFile
-
-    Raises
-    ------
-    InputError
-        If the file is missing, no JSON, or not of that form; the first fault is named.
-    """
+    """Read a prompts file; InputError if it is missing, or names its first fault."""
     try:
         return PromptFile.model_validate_json(path.read_bytes())
     except OSError as error:

@@ -43,24 +43,18 @@ class Prompt:
         return next((len(array) for array in arrays if array is not None), 0)
 
     def __getitem__(self, rows: slice) -> Prompt:
-        return Prompt(
-            *(None if array is None else array[rows] for array in vars(self).values()),
-        )
+        return Prompt(*(None if array is None else array[rows] for array in vars(self).values()))
 
     def __repr__(self) -> str:
-        shapes = (
-            f"{name} {array.shape}" for name, array in vars(self).items() if array is not None
-        )
-        return f"Prompt({', '.join(shapes) or 'none'})"
+        given = {name: array for name, array in vars(self).items() if array is not None}
+        shapes = ", ".join(f"{name} {array.shape}" for name, array in given.items())
+        return f"Prompt({shapes or 'none'})"
 
     @classmethod
     def joined(cls, prompts: Sequence[Prompt]) -> Prompt:
-        """Join prompts about one slice, in their order, so that one decoder call answers them all.
+        """Join prompts about one slice, in their order, for a single decoder call.
 
-        Raises
-        ------
-        InputError
-            If they are of different kinds, or of different numbers of points.
+        InputError if they are of different kinds, or of different numbers of points.
         """
         given = [prompt for prompt in prompts if len(prompt)] or list(prompts[:1])
         return cls(*(_joined([getattr(p, field.name) for p in given]) for field in fields(cls)))
@@ -78,24 +72,10 @@ class Prompt:
     ) -> Prompt:
         """Validate boxes, points and masks against a slice and bring them to arrays.
 
-        Parameters
-        ----------
-        boxes_xyxy : (N, 4) or (4,) float, optional
-        point_coords : (N, P, 2) or (P, 2) float, optional
-            ``(P, 2)`` is one prompt of P points.
-        point_labels : (N, P) or (P,) int, optional
-            Needed with `point_coords`.
-        mask_logits : (N, h, w) or (h, w) float, optional
-        image_shape : (H, W)
-            Of the slice.
-        mask_shape : (h, w), optional
-            Of the model's low-resolution masks; without it any shape is taken.
-
-        Raises
-        ------
-        InputError
-            Without any prompt, for shapes that do not agree, coordinates outside the slice,
-            inverted boxes, NaN, or labels other than 0 and 1.
+        Arguments are as in `Segmenter.predict`; `image_shape` (H, W) is the slice's, `mask_shape`
+        (h, w) that of the model's low-resolution masks. InputError without any prompt, for shapes
+        that do not agree, coordinates outside the slice, inverted boxes, NaN, or labels other than
+        0 and 1.
         """
         boxes = None if boxes_xyxy is None else check_boxes(boxes_xyxy, image_shape)
         points, labels = _checked_points(point_coords, point_labels, image_shape)

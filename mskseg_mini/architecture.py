@@ -44,12 +44,7 @@ class ResidualBlock(nn.Module):
 class ConvImageEncoder(nn.Module):
     """A residual pyramid whose scales 4, 8, 16 and 32 are fused into one map at 8 px a cell.
 
-    Parameters
-    ----------
-    widths : tuple of int
-        Channels at 4, 8, 16 and 32 px a cell.
-    depths : tuple of int
-        Residual blocks at each of these scales.
+    `widths` are the channels, and `depths` the residual blocks, at each of these scales.
     """
 
     def __init__(

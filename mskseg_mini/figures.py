@@ -27,35 +27,11 @@ _SCENES = "Synthetic scenes: exact masks (outlined) of what training may ask for
 def scene_page(
     scenes: SceneBatch, *, columns: int = 4, outlined: int = 5, title: str = _SCENES
 ) -> NDArray[Any]:
-    """Show training scenes, some of their objects outlined.
+    """Show training scenes, `columns` in a row, some of their objects outlined.
 
-    Parameters
-    ----------
-    scenes : SceneBatch
-        From `mskseg_mini.scenes.random_scenes`.
-    columns : int
-        Scenes in a row, at most.
-    outlined : int
-        Objects of each scene that get an outline, those that show most pixels first; parts and
-        wholes may overlap. 0 shows the images alscored.
-    title : str
-        Above the page.
-
-    Returns
-    -------
-    (n,) array of Axes
-        One for each scene.
-
-    Raises
-    ------
-    InputError
-        If a number is out of range.
+    In each scene the `outlined` objects that show most pixels; parts and wholes may overlap. 0
+    shows the images alone. Returns the axes of each scene.
     """
-    if columns < 1 or outlined < 0:
-        raise InputError(
-            f"got columns={columns} and outlined={outlined}, expected columns of 1 or more and "
-            "outlined of 0 or more"
-        )
     count = len(scenes.images)
     n_columns = min(columns, count)
     n_rows = math.ceil(count / n_columns)

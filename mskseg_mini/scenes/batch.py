@@ -36,27 +36,13 @@ FAMILY_WEIGHTS = {
 
 @dataclass(frozen=True)
 class SceneBatch:
-    """Scenes of one batch.
+    """Scenes of one batch."""
 
-    Attributes
-    ----------
-    images : (B, S, S) float32
-        Grey values in 0..255, whole numbers as an 8-bit image has them.
-    label_maps : (B, S, S) int64
-        Painted labels; 0 is background.
-    groups : (B, G, L) bool
-        ``groups[b, g, v]``: does label `v` belong to object `g` of scene `b`? Rows may be empty.
-    weights : (B, G) float32
-        How often an object should be asked for; 0 where it shows too few pixels.
-    padding : (B, S, S) bool
-        Strips that stand for the padding of a slice that is not square; no object reaches there.
-    """
-
-    images: Tensor
-    label_maps: Tensor
-    groups: Tensor
-    weights: Tensor
-    padding: Tensor
+    images: Tensor  # (B, S, S) float32, grey values in 0..255, whole numbers as in 8-bit images
+    label_maps: Tensor  # (B, S, S) int64, painted labels; 0 is background
+    groups: Tensor  # (B, G, L) bool: does label l belong to object g of scene b? Rows may be empty
+    weights: Tensor  # (B, G) float32, how often to ask for an object; 0 if it shows too few pixels
+    padding: Tensor  # (B, S, S) bool, strips that stand for the padding of a slice not square
 
     def masks(self, scene: Tensor, group: Tensor) -> Tensor:
         """Masks of objects `group` (N,) of scenes `scene` (N,): (N, S, S) bool."""
@@ -69,16 +55,8 @@ class SceneBatch:
     ) -> tuple[Tensor, Tensor]:
         """Draw up to `per_scene` objects of each scene, by their weights.
 
-        Parameters
-        ----------
-        again : bool
-            Whether an object may be drawn twice; if not, a scene with few objects gives fewer.
-
-        Returns
-        -------
-        scene : (N,) int64
-        masks : (N, S, S) bool
-            None of them empty.
+        Unless an object may be drawn `again`, a scene with few objects gives fewer. Returns the
+        scene of each, (N,) int64, and their masks, (N, S, S) bool, none of them empty.
         """
         weights = self.weights + 1e-9  # a scene without objects draws nothing that shows
         group = torch.multinomial(weights, per_scene, replacement=again, generator=generator)
@@ -96,20 +74,10 @@ def random_scenes(
     min_area_px: int = 20,
     padded_share: float = 0.0,
 ) -> SceneBatch:
-    """Draw `count` scenes on the generator's device.
+    """Draw `count` scenes of `size` pixels a side, on the generator's device.
 
-    Parameters
-    ----------
-    count : int
-        Scenes in the batch.
-    generator : torch.Generator
-        The source of all randomness; its device is where the scenes are made.
-    size : int
-        Side of the square frame in pixels.
-    min_area_px : int
-        Objects that show fewer pixels are not asked for.
-    padded_share : float
-        Of the scenes that lose a strip at the bottom or right, up to half of the frame.
+    Objects that show fewer than `min_area_px` pixels are not asked for; a `padded_share` of the
+    scenes loses a strip at the bottom or right, up to half of the frame.
     """
     names = list(FAMILY_WEIGHTS)
     chances = torch.tensor(list(FAMILY_WEIGHTS.values()), device=generator.device)

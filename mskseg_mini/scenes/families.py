@@ -44,7 +44,7 @@ def _paint_object(draws: Draws, painting: Painting, grid: Grid, *, first: int, g
     blob = draw_blob(
         draws,
         grid,
-        centre=(draws.uniform(-0.85, 0.85), draws.uniform(-0.85, 0.85)),
+        centre=draws.position(0.85),
         radius=draws.log_uniform(4 * px, 90 * px).clamp(max=0.6),
         wobble=0.3,
     )
@@ -189,7 +189,7 @@ def paint_stack(count: int, *, size: int, generator: torch.Generator) -> Paintin
     _paint_tube(draws, painting, x, half=half)
     for k in range(draws.integer(2, 6)):  # parts that lie beside or behind the column
         radius = draws.log_uniform(0.04, 0.25)
-        centre = (draws.uniform(-0.9, 0.9), draws.uniform(-0.9, 0.9))
+        centre = draws.position(0.9)
         part = draw_blob(draws, grid, centre=centre, radius=radius)
         painting.paint(part.inside & ~column, PARTS + k)
         painting.add_group(26 + k, [PARTS + k])

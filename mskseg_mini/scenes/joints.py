@@ -23,7 +23,7 @@ def paint_joint(count: int, *, size: int, generator: torch.Generator) -> Paintin
     """Paint heads on shafts that face each other across thin layers, with wedges between."""
     draws = Draws(count, generator)
     painting, grid = draw_surroundings(draws, size=size, air=0.4)
-    centre = (draws.uniform(-0.35, 0.35), draws.uniform(-0.35, 0.35))
+    centre = draws.position(0.35)
     axis, gap = draws.uniform(0, 2 * math.pi), draws.log_uniform(4, 26) * 2 / size
     for side in range(2):
         _paint_bone(draws, painting, grid, index=side, place=(centre, axis, gap), size=size)
@@ -136,7 +136,7 @@ def paint_socket(count: int, *, size: int, generator: torch.Generator) -> Painti
     """Paint a head on a neck in its socket, with a layer on each and sometimes fluid between."""
     draws, px = Draws(count, generator), 2 / size
     painting, grid = draw_surroundings(draws, size=size, air=0.4)
-    centre = (draws.uniform(-0.45, 0.45), draws.uniform(-0.45, 0.45))
+    centre = draws.position(0.45)
     facing, radius = draws.uniform(0, 2 * math.pi), draws.log_uniform(0.1, 0.45)
     head = draw_blob(draws, grid, centre=centre, radius=radius, elongation=1.3, wobble=0.06)
     neck, away = draw_shaft(draws, head, grid, facing=facing)

@@ -35,18 +35,9 @@ POLYPS, LUMEN = 8, 1
 def random_medical_scenes(
     count: int, *, generator: torch.Generator, size: int = 256, min_area_px: int = 20
 ) -> SceneBatch:
-    """Draw `count` scenes on the generator's device.
+    """Draw `count` scenes of `size` pixels a side, on the generator's device.
 
-    Parameters
-    ----------
-    count : int
-        Scenes in the batch.
-    generator : torch.Generator
-        The source of all randomness; its device is where the scenes are made.
-    size : int
-        Side of the square frame in pixels.
-    min_area_px : int
-        Objects that show fewer pixels are not asked for.
+    Objects that show fewer than `min_area_px` pixels are not asked for.
     """
     draw = torch.rand(count, generator=generator, device=generator.device)
     n_ct = int((draw < CT_SHARE).sum())
@@ -70,7 +61,7 @@ def ct_like(count: int, *, size: int, generator: torch.Generator) -> tuple[Tenso
     body = draw_blob(
         draws,
         grid,
-        centre=(draws.uniform(-0.08, 0.08), draws.uniform(-0.08, 0.08)),
+        centre=draws.position(0.08),
         radius=draws.uniform(0.6, 0.9),
         elongation=1.4,
         wobble=0.06,
@@ -93,22 +84,12 @@ def ct_like(count: int, *, size: int, generator: torch.Generator) -> tuple[Tenso
 
 
 def _paint_organ(
-    draws: Draws,
-    painting: Painting,
-    grid: Grid,
-    means: Tensor,
-    *,
-    number: int,
-    cavity: Tensor,
+    draws: Draws, painting: Painting, grid: Grid, means: Tensor, *, number: int, cavity: Tensor
 ) -> None:
     """Paint an organ, with up to three lesions whose grey is close to its own."""
     organ = ORGANS + number
     blob = draw_blob(
-        draws,
-        grid,
-        centre=(draws.uniform(-0.55, 0.55), draws.uniform(-0.55, 0.55)),
-        radius=draws.log_uniform(0.06, 0.4),
-        wobble=0.25,
+        draws, grid, centre=draws.position(0.55), radius=draws.log_uniform(0.06, 0.4), wobble=0.25
     )
     inside = blob.inside & cavity
     painting.paint(inside, organ)
@@ -219,7 +200,7 @@ def _paint_polyp(
     blob = draw_blob(
         draws,
         grid,
-        centre=(draws.uniform(-0.7, 0.7), draws.uniform(-0.7, 0.7)),
+        centre=draws.position(0.7),
         radius=draws.log_uniform(0.06, 0.35),
         elongation=1.7,
         wobble=0.2,

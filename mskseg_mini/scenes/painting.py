@@ -21,30 +21,14 @@ MAX_GROUPS = 64
 
 @dataclass
 class Painting:
-    """Label maps under construction.
+    """Label maps under construction."""
 
-    Attributes
-    ----------
-    label_maps : (B, S, S) int64
-        0 is background.
-    groups : (B, G, L) bool
-        Which labels form which object.
-    weights : (B, G) float32
-        How often each object is asked for, before its visible size is known.
-    kin : (B, L) int64
-        Labels with the same number look alike (same mean intensity and texture).
-    septum : (B, S, S) float32
-        0..1, how much of a pixel belongs to a thin wall between touching neighbours.
-    outside : (B, S, S) bool
-        Pixels outside the body: air.
-    """
-
-    label_maps: Tensor
-    groups: Tensor
-    weights: Tensor
-    kin: Tensor
-    septum: Tensor
-    outside: Tensor
+    label_maps: Tensor  # (B, S, S) int64, 0 is background
+    groups: Tensor  # (B, G, L) bool, which labels form which object
+    weights: Tensor  # (B, G) float32, how often to ask for each object, before its size is known
+    kin: Tensor  # (B, L) int64; labels of the same number look alike (mean intensity and texture)
+    septum: Tensor  # (B, S, S) float32 0..1, share of a thin wall between touching neighbours
+    outside: Tensor  # (B, S, S) bool, pixels outside the body: air
 
     @classmethod
     def blank(cls, count: int, *, size: int, device: torch.device) -> Painting:
@@ -102,6 +86,10 @@ class Draws:
     def chance(self, probability: float) -> Tensor:
         """(B, 1, 1) bool, true with `probability`."""
         return self.uniform(0, 1) < probability
+
+    def position(self, reach: float) -> Grid:
+        """X and y (B, 1, 1), each uniform in -reach..reach."""
+        return self.uniform(-reach, reach), self.uniform(-reach, reach)
 
     def integer(self, low: int, high: int) -> int:
         """Draw one whole number in low..high (inclusive) for the whole batch."""
@@ -187,16 +175,7 @@ def draw_blob(
 def draw_surroundings(draws: Draws, *, size: int, air: float) -> tuple[Painting, Grid]:
     """Start scenes with a clutter of up to six regions (labels 1..6) in a body.
 
-    Parameters
-    ----------
-    air : float
-        Chance that air surrounds the body.
-
-    Returns
-    -------
-    painting : Painting
-    grid : Grid
-        Bent coordinates of the pixels.
+    `air` is the chance that air surrounds the body. The grid is that of bent coordinates.
     """
     painting = Painting.blank(draws.count, size=size, device=draws.device)
     grid = warped_grid(draws, size)
@@ -204,7 +183,7 @@ def draw_surroundings(draws: Draws, *, size: int, air: float) -> tuple[Painting,
         draws, grid, cells=draws.integer(2, 6), spread=draws.uniform(0.8, 1.4)
     )
     painting.label_maps += clutter + 1
-    centre = (draws.uniform(-0.2, 0.2), draws.uniform(-0.2, 0.2))
+    centre = draws.position(0.2)
     body = draw_blob(draws, grid, centre=centre, radius=draws.uniform(0.7, 1.2), wobble=0.08)
     painting.outside = ~body.inside & draws.chance(air)
     return painting, grid
@@ -215,12 +194,8 @@ def split_into_cells(
 ) -> tuple[Tensor, Tensor]:
     """Partition the plane into `cells` touching, rounded regions (a warped weighted Voronoi map).
 
-    Returns
-    -------
-    cell : (B, S, S) int64
-        0 .. cells-1.
-    gap : (B, S, S) float
-        About the distance to the nearest border, frame units.
+    Returns the number of the cell, 0 .. cells-1, and about the distance to the nearest border in
+    frame units, (B, S, S) each.
     """
     shape = (draws.count, cells, 1, 1)
     draw = torch.rand((4, *shape), generator=draws.generator, device=draws.device)

@@ -29,11 +29,8 @@ def score_held_out_scenes(
 ) -> dict[str, float]:
     """Mean Dice over `batches` of 8 scenes with up to 4 objects each.
 
-    Returns
-    -------
-    dict
-        ``box`` (tight boxes), ``point`` (one point, best of three masks), ``filled_box``, and
-        ``n_objects``.
+    Of ``box`` (tight boxes), ``point`` (one point, best of three masks) and ``filled_box``; and
+    ``n_objects``.
     """
     generator = torch.Generator(sam.pixel_mean.device).manual_seed(seed)
     scores = [_score_batch(sam, generator) for _ in range(batches)]

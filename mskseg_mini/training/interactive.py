@@ -112,12 +112,7 @@ def mask_and_iou_loss(
     """Loss of the least of three masks for an ambiguous prompt, of mask 0 for a clear one.
 
     After SAM's (Kirillov 2023, section 3); cross-entropy near the object stands for its focal loss.
-
-    Returns
-    -------
-    loss : () float
-    best : (N,) int64
-        The mask that counted.
+    Returns the loss, () float, and which mask counted, (N,) int64.
     """
     target, region = targets.target[:, None], targets.region[:, None]
     of_masks = regional_cross_entropy(logits, target, region) + soft_dice_loss(logits, target)
@@ -143,12 +138,7 @@ def interactive_loss(
 ) -> Tensor:
     """Loss of a first prompt and of `rounds` - 1 corrections, averaged.
 
-    Parameters
-    ----------
-    embeddings : (N, C, h, w)
-        One per prompt.
-    window : Window
-        Where the images lie in the model's frame.
+    `embeddings` (N, C, h, w) are one per prompt; `window` is where the images lie in the frame.
     """
     with torch.autocast(embeddings.device.type, enabled=False):
         image_pe = window.cut(sam.prompt_encoder.get_dense_pe(), embeddings.shape[-1])
@@ -179,12 +169,7 @@ def nearest_mean_loss(sam: Sam, embeddings: Tensor, targets: TrainingTargets) ->
     The mean feature inside each object and around it are taken from the target itself, so this
     trains the image encoder and the upscaling alone (prototypes, as in Snell et al. 2017,
     arXiv 1703.05175). Without it the decoder goes on filling boxes for a thousand steps before it
-    looks at the image at all.
-
-    Parameters
-    ----------
-    embeddings : (B, C, h, w)
-        Of the images, not of the prompts.
+    looks at the image at all. `embeddings` (B, C, h, w) are of the images, not of the prompts.
     """
     features = sam.mask_decoder.output_upscaling(embeddings).float()[targets.image]
     target, around = targets.target, (targets.region == 1) * (1 - targets.target)

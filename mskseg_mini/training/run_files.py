@@ -35,16 +35,8 @@ def load_sam_mini(weights: str | Path) -> Segmenter:
 def export_miniature(sam: Sam, path: Path, *, preprocessing: str, origin: dict[str, Any]) -> None:
     """Write `sam` in half precision as safetensors that `mskseg.load_segmenter` reads.
 
-    Parameters
-    ----------
-    sam : segment_anything.modeling.Sam
-        Built by `build_sam_mini`.
-    path : path
-        Written atomically.
-    preprocessing : {"sam", "medsam"}
-        How its images are prepared. MedSAM's recipe trains no predicted IoU, which is noted too.
-    origin : dict
-        How the weights came about: settings, step, score, what they started from.
+    `preprocessing` is "sam" or "medsam", whose recipe trains no predicted IoU, which is noted too;
+    `origin` how the weights came about: settings, step, score, what they started from.
     """
     metadata = {
         "mskseg.architecture": "vit_mini",

@@ -216,7 +216,9 @@ class HipBody(Body):
         femur = hip_bones.femur_distance(p, points, head)
         pelvis = hip_bones.pelvis_distance(p, points, joint)
         self._draw_capsule(canvas, points, joint, head)
-        fat = self._marrow_fat(plane)
+        patches, grain = plane.fields["patches"], plane.fields["grain"]
+        fat = np.float32(p.marrow_fat) * (1 + 0.35 * patches) + np.float32(0.10) * grain
+        fat = fat.clip(0, 1)
         canvas.paint(pelvis < 1.0, Tissue.FIBROUS)
         canvas.paint(pelvis < 0, Tissue.CORTEX, label=hip.PELVIS_LABEL)
         inner = pelvis < -_PELVIS_CORTEX_MM
@@ -255,11 +257,6 @@ class HipBody(Body):
         canvas.paint(acetabular, Tissue.CARTILAGE, label=hip.ACETABULAR_CARTILAGE_LABEL)
         femoral = (r < joint.head_mm + joint.femoral_mm) & (r > joint.head_mm)
         canvas.paint(femoral, Tissue.CARTILAGE, label=hip.FEMORAL_CARTILAGE_LABEL)
-
-    def _marrow_fat(self, plane: HipPlane) -> FloatArray:
-        patches, grain = plane.fields["patches"], plane.fields["grain"]
-        fat = np.float32(self.subject.marrow_fat) * (1 + 0.35 * patches) + np.float32(0.10) * grain
-        return fat.clip(0, 1)
 
     def _femur_fat(self, fat: FloatArray, points: Points, joint: Joint) -> FloatArray:
         """Share of fatty marrow: nearly all in head and trochanter, less in the neck."""

@@ -34,12 +34,8 @@ NOTCH_L, NOTCH_HALF_MM = -1.0, 8.5
 NOTCH_ROOF = ((16.0, 10.0), (0.0, 33.0))  # a, s of two points of the roof's line
 
 
-def _column(*rows: tuple[float, ...], tissue: Tissue = Tissue.MUSCLE) -> Column:
-    """Make a column of rows (s, l, a, half l, half a) given from the top down."""
-    return Column.of(*rows[::-1], tissue=tissue)
-
-
-FEMUR_SHAFT = _column(
+# Columns: rows (s, l, a, half l, half a), from the top down.
+FEMUR_SHAFT = Column.of(
     (95, 3, 20, 16, 14),
     (73, 2.5, 20.5, 17.5, 14.5),
     (63, 1.5, 20.5, 19, 15.5),
@@ -51,7 +47,7 @@ FEMUR_SHAFT = _column(
     (16, -1, 14, 24, 13),
     tissue=Tissue.CORTEX,
 )
-TIBIA_COLUMN = _column(
+TIBIA_COLUMN = Column.of(
     (8, 2, 2, 34.5, 23.5),
     (-6, 2, 2, 34.5, 23.5),
     (-11, 2, 2, 34, 24),
@@ -66,7 +62,7 @@ TIBIA_COLUMN = _column(
     (-95, 0, 2, 15, 15),
     tissue=Tissue.CORTEX,
 )
-FIBULA_COLUMN = _column(
+FIBULA_COLUMN = Column.of(
     (-9, 34, -25, 3, 3),
     (-14, 34, -22, 8, 7),
     (-20, 33.5, -18.5, 11, 9.5),
@@ -79,7 +75,7 @@ FIBULA_COLUMN = _column(
 )
 PATELLA_CENTRE = (7.0, 33.0)  # l, s; how far in front it lies follows from the trochlea
 PATELLA_RIDGE_L, PATELLA_FACETS = 4.0, (0.42, 0.24)  # slopes of the medial and lateral facet
-PATELLA_COLUMN = _column(  # s and a relative to the centre and to the ridge
+PATELLA_COLUMN = Column.of(  # s and a relative to the centre and to the ridge
     (18, 0, 9, 5, 4),
     (15, 0, 8.5, 13, 8),
     (9, 0, 8, 18.5, 9.5),
@@ -103,7 +99,7 @@ CRUCIATES: tuple[tuple[tuple[tuple[float, float, float], ...], float], ...] = (
     (((0.0, -22.0, -11.0), (-1.0, -18.5, 1.0), (-2.5, -10.0, 12.5), (-4.5, 4.0, 17.0)), 4.3),
 )
 
-FASCIA = _column(
+FASCIA = Column.of(
     (95, 1, 2, 58, 60),
     (70, 1, 3, 56, 58),
     (52, 0, 5, 53, 57.5),
@@ -117,7 +113,7 @@ FASCIA = _column(
     tissue=Tissue.FIBROUS,
 )
 MUSCLES = (
-    _column(  # gastrocnemius, medial head
+    Column.of(  # gastrocnemius, medial head
         (33, -20, -20, 7, 4),
         (15, -20, -29, 12, 9),
         (0, -20, -33, 15, 11),
@@ -125,51 +121,51 @@ MUSCLES = (
         (-50, -18, -38, 22, 14),
         (-95, -18, -42, 24, 14),
     ),
-    _column(  # gastrocnemius, lateral head
+    Column.of(  # gastrocnemius, lateral head
         (33, 20, -19, 7, 4),
         (12, 20, -28, 11, 9),
         (-10, 20, -33, 15, 12),
         (-50, 21, -37, 19, 14),
         (-95, 22, -41, 21, 14),
     ),
-    _column(  # popliteus, tibialis posterior
+    Column.of(  # popliteus, tibialis posterior
         (-6, 17, -24, 7, 3), (-20, 3, -21, 17, 6), (-40, -5, -17, 17, 8), (-95, 6, -17, 13, 9)
     ),
-    _column((-26, 18, -27, 9, 2), (-45, 9, -28, 22, 7), (-95, 3, -30, 29, 11)),  # soleus
-    _column((-20, 26, 8, 5, 4), (-45, 27, 5, 11, 14), (-95, 26, 5, 14, 17)),  # tibialis anterior
-    _column((-33, 39, -13, 4, 7), (-95, 39, -12, 8, 13)),  # peroneus
-    _column(  # biceps femoris
+    Column.of((-26, 18, -27, 9, 2), (-45, 9, -28, 22, 7), (-95, 3, -30, 29, 11)),  # soleus
+    Column.of((-20, 26, 8, 5, 4), (-45, 27, 5, 11, 14), (-95, 26, 5, 14, 17)),  # tibialis anterior
+    Column.of((-33, 39, -13, 4, 7), (-95, 39, -12, 8, 13)),  # peroneus
+    Column.of(  # biceps femoris
         (95, 28, -35, 18, 17),
         (50, 33, -31, 14, 15),
         (25, 37, -26, 8, 11),
         (0, 39, -23, 5, 7),
         (-14, 37, -21, 3, 4),
     ),
-    _column(  # semimembranosus
+    Column.of(  # semimembranosus
         (95, -24, -36, 18, 15),
         (50, -26, -33, 16, 13),
         (25, -28, -30, 12, 10),
         (5, -32, -25, 6, 6),
         (-10, -34, -19, 3, 3),
     ),
-    _column((95, -12, -49, 11, 8), (55, -19, -46, 6, 5), (42, -22, -45, 3, 3)),  # semitendinosus
-    _column(  # sartorius
+    Column.of((95, -12, -49, 11, 8), (55, -19, -46, 6, 5), (42, -22, -45, 3, 3)),  # semitendinosus
+    Column.of(  # sartorius
         (95, -47, -14, 9, 15), (40, -45, -18, 6, 12), (10, -43, -17, 3.5, 9), (-15, -40, -10, 2, 6)
     ),
-    _column(  # vastus medialis
+    Column.of(  # vastus medialis
         (95, -29, 19, 22, 28),
         (60, -29, 23, 19, 25),
         (45, -28, 29, 14, 17),
         (34, -26, 34, 8, 10),
         (25, -24, 37, 3, 4),
     ),
-    _column(  # vastus lateralis
+    Column.of(  # vastus lateralis
         (95, 31, 19, 23, 28), (62, 31, 22, 18, 23), (50, 30, 27, 13, 16), (41, 28, 34, 6, 8)
     ),
-    _column((95, 4, 43, 24, 10), (68, 4, 43, 18, 7), (55, 4, 43, 7, 2.5)),  # vastus intermedius
+    Column.of((95, 4, 43, 24, 10), (68, 4, 43, 18, 7), (55, 4, 43, 7, 2.5)),  # vastus intermedius
 )
 VESSELS = (
-    _column(
+    Column.of(
         (95, -10, -12, 3, 3),
         (50, -2, -14, 3, 3),
         (20, 1, -25, 3, 3),
@@ -178,7 +174,7 @@ VESSELS = (
         (-95, -2, -25, 2.4, 2.4),
         tissue=Tissue.ARTERY,
     ),
-    _column(
+    Column.of(
         (95, -7, -19, 4, 3.6),
         (50, 1, -21, 4, 3.6),
         (20, 3, -32, 4, 3.4),
@@ -186,7 +182,7 @@ VESSELS = (
         (-95, 1, -30, 3, 2.6),
         tissue=Tissue.VEIN,
     ),
-    _column(
+    Column.of(
         (95, 2, -32, 4, 3),
         (40, 4, -37, 3.4, 2.6),
         (0, 4, -39, 3, 2.4),
@@ -195,14 +191,14 @@ VESSELS = (
     ),
 )
 COLLATERALS = (
-    _column(
+    Column.of(
         (30, -37.5, 2, 1.6, 6), (0, -36.5, 3, 1.4, 6), (-40, -25, 6, 1.4, 5), tissue=Tissue.FIBROUS
     ),
-    _column((24, 36.5, -3, 1.6, 2), (-12, 37, -18, 1.6, 2), tissue=Tissue.FIBROUS),
-    _column(
+    Column.of((24, 36.5, -3, 1.6, 2), (-12, 37, -18, 1.6, 2), tissue=Tissue.FIBROUS),
+    Column.of(
         (95, 52, 2, 1.2, 12), (20, 42, 10, 1.3, 8), (-14, 33, 19, 1.5, 5), tissue=Tissue.FIBROUS
     ),
-    _column(
+    Column.of(
         (46, -22, -45, 2, 2), (10, -36, -38, 2, 2), (-30, -36, -10, 1.6, 3), tissue=Tissue.FIBROUS
     ),
 )

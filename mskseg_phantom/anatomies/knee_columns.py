@@ -21,8 +21,8 @@ class Column:
 
     @classmethod
     def of(cls, *rows: tuple[float, ...], tissue: Tissue = Tissue.MUSCLE) -> Column:
-        """Make a column of rows (s, l, a, half l, half a) with rising s."""
-        table = np.array(rows, dtype=np.float32)
+        """Make a column of rows (s, l, a, half l, half a), in any order."""
+        table = np.array(sorted(rows), dtype=np.float32)
         return cls(table[:, 0], table[:, 1:].T.copy(), tissue)
 
 

@@ -12,7 +12,6 @@ T10 to T12, their discs, and the sacrum are drawn without a label.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
 from math import cos, radians, sin
 
 import numpy as np
@@ -224,20 +223,13 @@ class SpineCurves:
 
     def __init__(self, person: SpineSubject) -> None:
         self._person = person
+        bones = person.vertebrae
+        self.front = _through([bone.to_plane(bone.half_depth_mm, 0.0) for bone in bones])
+        # Of bodies and discs, where the canal begins.
+        self.back = _through([bone.to_plane(-bone.half_depth_mm, 0.0) for bone in bones])
+        self.tips = _through(self._tips())  # the ends of the spinous processes
 
-    @cached_property
-    def front(self) -> Curve:
-        """The front of the bodies."""
-        return self._along(1.0)
-
-    @cached_property
-    def back(self) -> Curve:
-        """The back of bodies and discs, where the canal begins."""
-        return self._along(-1.0)
-
-    @cached_property
-    def tips(self) -> Curve:
-        """The ends of the spinous processes."""
+    def _tips(self) -> list[tuple[float, float]]:
         points = []
         for bone in self._person.vertebrae[1:8]:
             length, drop = bone.spinous_end
@@ -248,15 +240,11 @@ class SpineCurves:
         sacral_u, _ = sacrum.to_plane(-sacrum.half_depth_mm - 22, 0)
         points.append((min(u - 4, sacral_u), v - 45))
         points.append((min(u - 4, sacral_u) - 3, v - 90))
-        return _through(points)
+        return points
 
     def canal_mm(self, name: str) -> float:
         """Depth of the bony canal at a level."""
         return self._person.canal_mm + {"L5": 3.5, "S1": 1.0, "S2": -4.0, "S3": -5.0}.get(name, 2.5)
-
-    def _along(self, share: float) -> Curve:
-        bones = self._person.vertebrae
-        return _through([bone.to_plane(share * bone.half_depth_mm, 0.0) for bone in bones])
 
 
 def _through(points: list[tuple[float, float]]) -> Curve:

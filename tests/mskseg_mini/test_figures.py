@@ -52,12 +52,6 @@ def test_a_page_of_scenes_shows_each_with_its_largest_objects_outlined():
     assert all(not outlines(ax) for ax in figures.scene_page(scenes, outlined=0))
 
 
-@pytest.mark.parametrize("how", [{"columns": 0}, {"outlined": -1}])
-def test_a_page_without_columns_is_refused(how):
-    with pytest.raises(InputError, match="columns of 1 or more"):
-        figures.scene_page(tiny_scenes(), **how)
-
-
 def test_ranked_slices_are_zoomed_to_what_is_labelled_and_titled_with_their_dice(label_map):
     from mskseg.case import CaseSlice
     from mskseg_mini.assessment.scans import ScoredSlice

@@ -23,23 +23,9 @@ _MARKERS = {"holds here": "o", "does not hold here": "X", "inconclusive": "D"}
 
 
 def verdict_bars(ledger: pd.DataFrame, *, title: str = "") -> Axes:
-    """Draw a bar for each study, divided by verdict.
+    """Draw a bar for each study of a `ledger_table`, divided by verdict.
 
-    Parameters
-    ----------
-    ledger : pandas.DataFrame
-        From `ledger_table`.
-    title : str
-        States the finding.
-
-    Returns
-    -------
-    Axes
-
-    Raises
-    ------
-    InputError
-        If the ledger has no row.
+    Raises InputError if the ledger has no row.
     """
     if ledger.empty:
         raise InputError("the ledger has no row; pass `ledger_table` of judged claims")
@@ -69,22 +55,11 @@ def verdict_bars(ledger: pd.DataFrame, *, title: str = "") -> Axes:
 
 
 def interval_chart(ledger: pd.DataFrame, *, title: str = "") -> Axes:
-    """Draw each number with its interval, in units of its claim's margin.
+    """Draw each number of a `ledger_table` with its interval, in units of its claim's margin.
 
     Numbers of different kinds share an axis that way: 0 is no difference, 1 the smallest difference
     that counts, and right is the way the claim says. Counts and numbers without interval are left
     out; a line of text says so if nothing remains.
-
-    Parameters
-    ----------
-    ledger : pandas.DataFrame
-        From `ledger_table`.
-    title : str
-        States the finding.
-
-    Returns
-    -------
-    Axes
     """
     shown = ledger[ledger["verdict"].isin(_MARKERS)].dropna(subset=["low", "high", "margin"])
     shown = shown[shown["margin"] > 0]

@@ -18,19 +18,12 @@ def model_dimensions(size: PublishedSize = "vit_b") -> pd.DataFrame:
     """Build a published architecture without weights and measure it.
 
     It is built on torch's "meta" device, where a tensor has a shape and no numbers. What can be
-    counted is counted, and what comes out of a part is asked of the part: an empty image and an
-    empty prompt go through it.
+    counted is counted; for what comes out of a part, an empty image and an empty prompt go through
+    it.
 
-    Parameters
-    ----------
-    size : {"vit_b", "vit_l", "vit_h"}
-
-    Returns
-    -------
-    pandas.DataFrame
-        Columns `dimension` and `value`: the parameters of each part, the side of the image and of
-        the embedding's grid, the numbers in a prompt's token, the side of a mask's logits, the
-        masks for an ambiguous point, and the points along a side of upstream's automatic grid.
+    Gives `dimension` and `value`: the parameters of each part, the side of the image and of the
+    embedding's grid, the numbers in a prompt's token, the side of a mask's logits, the masks for an
+    ambiguous point, and the points along a side of upstream's automatic grid.
     """
     with torch.device("meta"):
         model = sam_model_registry[size]()

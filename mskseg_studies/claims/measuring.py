@@ -24,19 +24,9 @@ class AbsentError(InputError):
 
 @dataclass(frozen=True)
 class Measured:
-    """A number with what it rests on.
+    """A number with its 95 % interval, the units behind it and the rows it was computed from.
 
-    Attributes
-    ----------
-    value : float
-    interval : (low, high) or None
-        Of 95 per cent.
-    n : int or None
-        Units behind it.
-    rows : pandas.DataFrame
-        The table's rows that it was computed from.
-    weak : str
-        Why what was compared with is no opponent; empty where it is one.
+    `weak` says why what was compared with is no opponent; empty where it is one.
     """
 
     value: float
@@ -47,20 +37,11 @@ class Measured:
 
 
 def measure_table(table: pd.DataFrame, measure: Measure) -> Measured:
-    """Compute the number of a claim.
+    """Compute the number of a claim from a table as the notebook wrote it.
 
-    Parameters
-    ----------
-    table : pandas.DataFrame
-        As the notebook wrote it.
-    measure : Measure
-
-    Returns
-    -------
-    Measured
-        Three kinds. A table with an interval in each row: the row itself. One with a row for each
-        unit: the mean over units of the differences, with the 95 per cent interval of Student's t
-        (units are few, and a bootstrap of few is too narrow). Any other: a number without interval.
+    Three kinds. A table with an interval in each row: the row itself. One with a row for each unit:
+    the mean over units of the differences, with the 95 per cent interval of Student's t (units are
+    few, and a bootstrap of few is too narrow). Any other: a number without interval.
 
     Raises
     ------
@@ -85,19 +66,11 @@ def measure_table(table: pd.DataFrame, measure: Measure) -> Measured:
 
 
 def select(table: pd.DataFrame, wanted: Filter) -> pd.DataFrame:
-    """Keep the rows whose columns have the wanted values.
+    """Keep the rows whose columns have the wanted value, or one of a list of values.
 
-    Parameters
-    ----------
-    table : pandas.DataFrame
-    wanted : mapping
-        Column to value or list of values. A text is a pattern ("sam_vit_*"), one that begins with
-        "!" keeps what does not match; of a list, every "!" and one of the others have to fit.
-        "largest" and "smallest" are those of a column of numbers.
-
-    Returns
-    -------
-    pandas.DataFrame
+    A text is a pattern ("sam_vit_*"), one that begins with "!" keeps what does not match; of a
+    list, every "!" and one of the others have to fit. "largest" and "smallest" are those of a
+    column of numbers.
     """
     for column, value in wanted.items():
         values = value if isinstance(value, list) else [value]

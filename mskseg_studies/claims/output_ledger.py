@@ -49,13 +49,8 @@ _COLUMNS = ("claim", "published", "verdict", "our number", "tested by")
 class Ledger:
     """Every claim judged by the tables of an output folder.
 
-    Attributes
-    ----------
-    claims : Claims
-    judgements : list of Judgement
-        One for each claim.
-    cells : dict of (notebook, table) to int or None
-        The cell of the executed notebook that names the table, the first is 1; None if none does.
+    `cells` gives, by notebook and table, the cell of the executed notebook that names the table,
+    the first is 1; None if none does.
     """
 
     claims: Claims
@@ -87,6 +82,9 @@ def judge_output(
 ) -> Ledger:
     """Judge the claims by what lies in an output folder.
 
+    A notebook counts as run if `mskseg run` recorded it as finished, or if one of its tables is
+    there and `mskseg run` did not execute it: then a person did, in JupyterLab.
+
     Parameters
     ----------
     output : Path
@@ -95,12 +93,6 @@ def judge_output(
         Other tables than the output's, such as those of a run at full size.
     also_ran : sequence of str, optional
         Notebooks that are running, so not recorded as finished; their tables are the output's.
-
-    Returns
-    -------
-    Ledger
-        A notebook counts as run if `mskseg run` recorded it as finished, or if one of its tables is
-        there and `mskseg run` did not execute it: then a person did, in JupyterLab.
 
     Raises
     ------

@@ -32,7 +32,13 @@ Verdict = Literal[
 def verdict(
     rule: Rule, value: float, *, interval: tuple[float, float] | None, n: int | None
 ) -> tuple[Verdict, str]:
-    """Judge a number.
+    """Judge a number: "holds here", "does not hold here" or "inconclusive", and why.
+
+    With margin m: *above* holds if the interval lies over 0 and the value is m or more. It does not
+    hold if the interval stays under m, for then a difference that counts is ruled out. *at_least*
+    (not worse) holds if the interval lies over -m and does not if it lies under it. *equal* holds
+    if the interval lies between -m and m, and does not if it lies outside. *below* and *at_most*
+    mirror *above* and *at_least*. *exactly* asks for the target itself.
 
     Parameters
     ----------
@@ -43,16 +49,6 @@ def verdict(
         Of 95 per cent. None: there is none, and a sampled number stays inconclusive.
     n : int or None
         Units behind the value, usually subjects.
-
-    Returns
-    -------
-    verdict : {"holds here", "does not hold here", "inconclusive"}
-        With margin m: *above* holds if the interval lies over 0 and the value is m or more. It does
-        not hold if the interval stays under m, for then a difference that counts is ruled out.
-        *at_least* (not worse) holds if the interval lies over -m and does not if it lies under it.
-        *equal* holds if the interval lies between -m and m, and does not if it lies outside.
-        *below* and *at_most* mirror *above* and *at_least*. *exactly* asks for the target itself.
-    why : str
     """
     if not math.isfinite(value):
         return "inconclusive", "there is no number: every pair behind it was empty"
@@ -89,22 +85,11 @@ def _compare(rule: Rule, value: float, low: float, high: float) -> tuple[Verdict
 
 @dataclass(frozen=True)
 class Judgement:
-    """What became of a claim in a run.
+    """What became of a claim in a run, and why.
 
-    Attributes
-    ----------
-    claim : Claim
-    verdict : str
-    why : str
-        In a sentence; where the cell vanished, what is missing.
-    value : float or None
-        Ours; also beside "not testable here", where it is a curiosity and no evidence.
-    interval : (low, high) or None
-        Of 95 per cent.
-    n : int or None
-        Units behind it.
-    measured_on : str
-        Models and data, miniatures named as such.
+    `value` also stands beside "not testable here", where it is a curiosity and no evidence.
+    `interval` is of 95 per cent, `n` the units behind it, `measured_on` the models and data,
+    miniatures named as such.
     """
 
     claim: Claim
@@ -132,21 +117,11 @@ class Judgement:
 
 
 def judge(claims: Iterable[Claim], *, tables: Path, ran: Collection[str]) -> list[Judgement]:
-    """Judge claims by the tables in a folder.
+    """Judge claims by the tables in a folder, each with its provenance beside it.
 
-    Parameters
-    ----------
-    claims : iterable of Claim
-    tables : Path
-        Holds the CSV files that the notebooks wrote, each with its provenance beside it.
-    ran : collection of str
-        Names of the notebooks whose tables these are; a claim of any other is not judged.
-
-    Returns
-    -------
-    list of Judgement
-        One for each claim, in order. A claim whose notebook ran but whose table, column or rows are
-        missing is judged "its cell vanished"; `check_none_vanished` makes an error of it.
+    `ran` names the notebooks whose tables these are; a claim of any other is not judged. A claim
+    whose notebook ran but whose table, column or rows are missing is judged "its cell vanished";
+    `check_none_vanished` makes an error of it.
     """
     return [_judge_claim(claim, tables, ran) for claim in claims]
 
@@ -162,14 +137,7 @@ def check_none_vanished(judgements: Iterable[Judgement]) -> None:
 
 
 def ledger_table(judgements: Sequence[Judgement]) -> pd.DataFrame:
-    """Lay the judgements out as a table.
-
-    Returns
-    -------
-    pandas.DataFrame
-        A row for each: `claim`, `study`, `evidence`, `statement`, `published`, `verdict`, `why`,
-        `value`, `low`, `high`, `n`, `direction`, `margin`, `measured_on`, `notebook`, `table`.
-    """
+    """Lay the judgements out as a table, a row for each."""
     rows = []
     for judged in judgements:
         claim, (low, high) = judged.claim, judged.interval or (None, None)
@@ -198,13 +166,7 @@ def ledger_table(judgements: Sequence[Judgement]) -> pd.DataFrame:
 
 
 def short_table(judgements: Iterable[Judgement]) -> pd.DataFrame:
-    """Lay judgements out to be read: text only, a row for each.
-
-    Returns
-    -------
-    pandas.DataFrame
-        `claim`, `verdict`, `our number`, `why`, `measured on`.
-    """
+    """Lay judgements out to be read: text only, a row for each."""
     rows = [(j.claim.id, j.verdict, j.number, j.why, j.measured_on) for j in judgements]
     return pd.DataFrame(rows, columns=["claim", "verdict", "our number", "why", "measured on"])
 

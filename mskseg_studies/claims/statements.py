@@ -174,17 +174,10 @@ def claims_path() -> Path:
 
 
 def load_claims(path: Path | None = None) -> Claims:
-    """Read and check the claims.
+    """Read and check the claims, of the package or of another file.
 
-    Parameters
-    ----------
-    path : Path, optional
-        Another file than the package's.
-
-    Raises
-    ------
-    InputError
-        If it is missing, not YAML, or no ledger of claims; the message names the first fault.
+    Raises InputError if it is missing, not YAML, or no ledger of claims; the message names the
+    first fault.
     """
     return _load(path or claims_path())
 

@@ -30,5 +30,4 @@ from mskseg_studies.specialists.nnunet.running import NnunetRun as NnunetRun
 from mskseg_studies.specialists.nnunet.running import train_nnunet as train_nnunet
 from mskseg_studies.specialists.predictions import Predictions as Predictions
 from mskseg_studies.specialists.specialist import Specialist as Specialist
-from mskseg_studies.specialists.specialist import load_specialist as load_specialist
 from mskseg_studies.specialists.training import train_specialist as train_specialist

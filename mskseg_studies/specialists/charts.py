@@ -34,25 +34,9 @@ def dot_rows(
 ) -> Axes:
     """Draw a dot for each model in a row for each group; marker and colour say the same twice.
 
-    Parameters
-    ----------
-    means : pandas.DataFrame
-        A row for each dot.
-    row, series, value : str
-        Its columns: which group, which model, position.
-    spread : str, optional
-        Column with the standard deviation between subjects, drawn as bars.
-    xlabel, title : str
-        The title states the finding.
-
-    Returns
-    -------
-    Axes
-
-    Raises
-    ------
-    InputError
-        If the table is empty or lacks a column.
+    `row`, `series` and `value` are columns of `means`: which group, which model, position; `spread`
+    is the standard deviation between subjects, drawn as bars. Raises InputError if the table is
+    empty or lacks a column.
     """
     check_columns(means, [name for name in (row, series, value, spread) if name])
     rows, models = list(dict.fromkeys(means[row])), list(dict.fromkeys(means[series]))
@@ -86,20 +70,9 @@ def outlines_beside(
 ) -> list[Axes]:
     """Draw a slice once for each model, with the outline of each of its masks.
 
-    Parameters
-    ----------
-    case_slice : CaseSlice
-    masks : mapping of str to mapping of int to (H, W) bool
-        By title of the panel, then by label; masks of one panel may overlap.
-    labels : iterable of int
-        All labels of the data set, so that a tissue keeps its colour.
-    title : str
-        States the finding.
-
-    Returns
-    -------
-    list of Axes
-        One for each panel, framed around everything that is drawn.
+    `masks` are (H, W) bool by title of the panel, then by label, and may overlap within a panel;
+    `labels` are all those of the data set, so that a tissue keeps its colour. Every panel is framed
+    around everything that is drawn.
     """
     panels = montage([case_slice] * len(masks), titles=list(masks), title=title)
     colours = tissue_colours(labels)

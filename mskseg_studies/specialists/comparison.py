@@ -30,13 +30,13 @@ def score_test_sets(
 ) -> pd.DataFrame:
     """Score models on several test sets, with tight oracle boxes or automatic.
 
-    An automatic specialist is left out where a tissue is none of its own: it has no word for it.
+    An automatic specialist is left out where a tissue is not its own: it has no word for it.
 
     Parameters
     ----------
     models : iterable of Segmenter or Specialist
     test_sets : mapping of str to sequence of Case
-        By name, such as "inside" and "another sequence". Each case has a reference.
+        By name, such as "inside". Each case has a reference.
     slice_step : int
         Take every n-th slice.
 
@@ -67,8 +67,8 @@ def score_families(
     Parameters
     ----------
     families : mapping of str to sequence of Segmenter or Specialist
-        By name of the curve, one model for each size; a model that was trained on none of these
-        people comes as often as there are sizes.
+        By name of the curve, a model for each size; one that was not trained on these people stands
+        there once for each size, and is scored once.
     sizes : sequence of int
         People trained on.
     cases : sequence of Case
@@ -83,7 +83,7 @@ def score_families(
     Raises
     ------
     InputError
-        If a family has not one model for each size.
+        If a family does not have one model for each size.
     """
     tables, scored = [], dict[int, pd.DataFrame]()
     for family, members in families.items():
@@ -130,11 +130,10 @@ def crossings(curves: pd.DataFrame, *, x: str, series: str, value: str = "dice")
     Returns
     -------
     pandas.DataFrame
-        A row for each pair of curves with two common positions or more: `first` and `second`,
-        `at` (the first crossing, NaN if there is none), `ahead_before` and `ahead_after` (who is
-        higher at the first and at the last common position, or "tie"). A crossing is where another
-        curve comes to be ahead; curves that meet and part again, or start or end together, do not
-        cross.
+        A row for each pair of curves with two common positions or more: `first` and `second`, `at`
+        (the first crossing, NaN if there is none), `ahead_before` and `ahead_after` (who is higher
+        at the first and at the last common position, or "tie"). A crossing is where another curve
+        comes to be ahead; curves that meet and part again, or start or end together, do not cross.
 
     Raises
     ------
@@ -239,15 +238,11 @@ def volume_dice(
 
 
 def arm_means(table: pd.DataFrame) -> pd.DataFrame:
-    """Average the arms of `score_arms`.
+    """Average the arms of `score_arms`: a row for each, in the table's order.
 
-    Returns
-    -------
-    pandas.DataFrame
-        A row for each arm in the table's order: `arm`, `told`, `volume_dice` with its standard
-        deviation between subjects, `slice_dice` (the mean of notebook 03, over slices that hold the
-        structure), `n_beyond_end` (pairs of slice and tissue predicted where there is none),
-        `n_missing`, `n_subjects`.
+    Columns are `arm`, `told`, `volume_dice` with its standard deviation between subjects,
+    `slice_dice` (the mean of notebook 03, over slices that hold the structure), `n_beyond_end`
+    (pairs of slice and tissue predicted where there is none), `n_missing`, `n_subjects`.
     """
     rows = []
     for (arm, told), scores in table.groupby(["arm", "told"], sort=False):
@@ -271,16 +266,9 @@ def arm_means(table: pd.DataFrame) -> pd.DataFrame:
 def effort_table(trained: Iterable[FineTuneResult | Specialist | NnunetRun]) -> pd.DataFrame:
     """Compare trainings by what they cost, not by what they brought.
 
-    Parameters
-    ----------
-    trained : iterable of FineTuneResult, Specialist or NnunetRun
-
-    Returns
-    -------
-    pandas.DataFrame
-        A row for each, by `who`: `steps` of the optimiser, what is in `each_step`, `start` of the
-        weights, `learning_rate` at its highest, `kept_step` whose weights came back, and `seconds`
-        (NaN for nnU-Net, which may have been resumed).
+    Gives a row for each, by `who`: `steps` of the optimiser, what is in `each_step`, `start` of the
+    weights, `learning_rate` at its highest, `kept_step` whose weights came back, and `seconds` (NaN
+    for nnU-Net, which may have been resumed).
     """
     rows = [{**_effort(result), "learning_rate": result.config.learning_rate} for result in trained]
     columns = ["steps", "each_step", "start", "learning_rate", "kept_step", "seconds"]

@@ -15,7 +15,7 @@ SpecialistPrompt = Literal["box", "none"]
 
 @dataclass(frozen=True)
 class SpecialistConfig:
-    """Parameters of a U-Net or DeepLabV3+.
+    """Parameters of a U-Net or DeepLabV3+; the reason stands beside each default.
 
     Ma 2024 trains one specialist for each modality, with the box as a binary mask in a further
     input channel and one object a pass (``prompt="box"``). ``prompt="none"`` is the fully automatic
@@ -23,18 +23,16 @@ class SpecialistConfig:
 
     Attributes
     ----------
-    architecture : {"unet", "deeplabv3plus"}
-    prompt : {"box", "none"}
     encoder : str
         A name of segmentation-models-pytorch; always without pretrained weights.
     frame_px : int
         Side of the square that a slice is resized into; a multiple of 32.
-    steps, batch_size : int
-        Gradient steps, and objects (with a box) or slices (without) in each.
+    batch_size : int
+        Objects (with a box) or slices (without) in each step.
     validate_every : int
         Steps between two scores on the validation set; the best step's weights are kept.
-    learning_rate, weight_decay : float
-        Of AdamW; the rate falls to 0 along a cosine.
+    learning_rate : float
+        Of AdamW; it falls to 0 along a cosine.
     jitter_px : float
         Each side of a training box moves by up to this much, in pixels of the slice.
     rotate_deg, scale, contrast : float
@@ -43,8 +41,6 @@ class SpecialistConfig:
         Train on every n-th labelled slice.
     validation_slices : int
         Slices scored in validation, spread over the set.
-    seed : int
-    device : str
     """
 
     architecture: Architecture = "unet"  # the stronger of Ma's two where little data is at hand

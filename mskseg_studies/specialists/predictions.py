@@ -42,17 +42,10 @@ class Predictions:
         return f"Predictions({len(self.label_maps)} cases, {len(self.missing)} missing)"
 
     def probabilities(self, name: str) -> NDArray[np.float32]:
-        """Read the probabilities of one case.
+        """Read the probabilities (C, ni, nj, nk) of one case, on its grid.
 
-        Returns
-        -------
-        (C, ni, nj, nk) float32
-            On the case's grid; C is the background and the labels, and they sum to 1.
-
-        Raises
-        ------
-        InputError
-            If there are none, or they are no probabilities (see `checked_probabilities`).
+        C is the background and the labels, and they sum to 1. Raises InputError if there are none,
+        or they are no probabilities (see `checked_probabilities`).
         """
         if name not in self._readers:
             raise InputError(

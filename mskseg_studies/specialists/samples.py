@@ -21,21 +21,12 @@ from mskseg_studies.specialists.networks import box_frames, image_frame, label_f
 
 @dataclass(frozen=True, eq=False)
 class Samples:
-    """Slices in the frame, and the objects on them.
+    """Slices (S, size, size) in the frame, and the N objects on them.
 
-    Attributes
-    ----------
-    images : (S, size, size) float32
-    labels : (S, size, size) int64
-        0 for background, then the place of the label in `Specialist.labels`, from 1.
-    shapes : list of (int, int)
-        Of the original slices.
-    objects : (N, 2) int64
-        Slice and component number of each object.
-    boxes_xyxy : (N, 4) float32
-        Tight, in pixels of the original slices.
-    components : (S, size, size) int64
-        Number of the component at each pixel, over all labels of the slice; 0 for none.
+    `labels` int64 are 0 for background, then the place of the label in `Specialist.labels`, from 1;
+    `components` int64 number the components over all labels of a slice, from 1. `shapes` (H, W) are
+    those of the original slices, in whose pixels the tight boxes (N, 4) are; `objects` (N, 2) int64
+    give the slice and the component of each.
     """
 
     images: Tensor
@@ -130,12 +121,8 @@ def draw_batch(
 ) -> tuple[Tensor, Tensor]:
     """Draw and augment one batch; `generator` draws slices or objects, `rng` jitters the boxes.
 
-    Returns
-    -------
-    inputs : (B, C, size, size) float32
-        The image, and with a box its mask.
-    targets : (B, size, size) int64
-        The object as 1, or without a box all labels by place.
+    Gives inputs (B, C, size, size) float32, the image and with a box its mask, and targets (B,
+    size, size) int64: the object as 1, or without a box all labels by place.
     """
     n = len(samples.objects) if config.prompt == "box" else len(samples.images)
     chosen = torch.randint(n, (config.batch_size,), generator=generator)

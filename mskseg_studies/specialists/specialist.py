@@ -1,13 +1,11 @@
-"""A trained U-Net or DeepLabV3+, prompted with boxes or automatic, and the file it is kept in."""
+"""A trained U-Net or DeepLabV3+, prompted with boxes or automatic."""
 
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -20,25 +18,16 @@ from tqdm.auto import tqdm
 from mskseg.case import Case
 from mskseg.errors import InputError
 from mskseg.evaluation.multiclass import checked_probabilities
-from mskseg.models.checkpoints import check_weights
 from mskseg.models.segmenter import Prediction, available_device
-from mskseg.models.weights import read_weights, write_safetensors
 from mskseg.prompts import Prompt, check_boxes
 from mskseg.volume import LabelMap
 from mskseg_studies.specialists.config import SpecialistConfig
-from mskseg_studies.specialists.networks import (
-    box_frames,
-    build_network,
-    image_frame,
-    out_of_frame,
-)
+from mskseg_studies.specialists.networks import box_frames, image_frame, out_of_frame
 from mskseg_studies.specialists.predictions import Predictions
 
 _TITLES = {"unet": "U-Net", "deeplabv3plus": "DeepLabV3+"}
 _BATCH_SIZE = 16  # objects or slices: bounds the memory
 HISTORY = ("step", "loss", "validation_dice", "seconds")
-FACTS = "mskseg.specialist"
-"""Field of the safetensors metadata that holds configuration, labels, data and history as JSON."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,29 +91,6 @@ class Specialist:
             digest.update(tensor.cpu().contiguous().numpy().tobytes())
         return digest.hexdigest()
 
-    def save(self, path: str | Path) -> None:
-        """Write weights, configuration, labels, data and history as one safetensors file.
-
-        `load_specialist` reads it. It is written completely or not at all.
-
-        Raises
-        ------
-        InputError
-            If the path does not end in ``.safetensors``.
-        OutputError
-            If the file cannot be written.
-        """
-        if Path(path).suffix != ".safetensors":
-            raise InputError(f"expected a path that ends in .safetensors, got {path}")
-        facts = {
-            "config": asdict(self.config),
-            "labels": self.labels,
-            "data": self.data,
-            "history": self.history.to_dict("records"),
-        }
-        weights = {k: v.detach().cpu().contiguous() for k, v in self.network.state_dict().items()}
-        write_safetensors(weights, path, metadata={FACTS: json.dumps(facts)})
-
     def embed(self, image: NDArray[Any]) -> SliceFrame:
         """Take a slice (H, W) uint8 into the frame; the network itself runs for each object."""
         return SliceFrame(
@@ -142,12 +108,8 @@ class Specialist:
     ) -> Prediction:
         """Segment the object in each box; parameters and result as `Segmenter.predict`.
 
-        `predicted_iou` is NaN: nothing of the kind was learned.
-
-        Raises
-        ------
-        InputError
-            For points, without a box, or if this specialist takes no box.
+        `predicted_iou` is NaN: nothing of the kind was learned. Raises InputError for points,
+        without a box, or if this specialist takes no box.
         """
         if prompt is None:
             prompt = Prompt.checked(
@@ -177,15 +139,8 @@ class Specialist:
     def segment(self, cases: Iterable[Case], *, progress: bool = True) -> Predictions:
         """Segment whole cases, slice by slice in the acquired plane.
 
-        Returns
-        -------
-        Predictions
-            Probabilities are computed when they are asked for.
-
-        Raises
-        ------
-        InputError
-            If this specialist takes a box.
+        Probabilities are computed when they are asked for. Raises InputError if this specialist
+        takes a box.
         """
         if self.config.prompt != "none":
             raise InputError(f"{self.name} needs a box for each object; score it with a plan")
@@ -221,48 +176,3 @@ class Specialist:
         starts = range(0, len(inputs), _BATCH_SIZE)
         parts = [self.network(inputs[k : k + _BATCH_SIZE].to(self.device)).cpu() for k in starts]
         return torch.cat(parts).float()
-
-
-def load_specialist(path: str | Path, *, device: str | None = None) -> Specialist:
-    """Load a specialist with its configuration, labels and history.
-
-    Parameters
-    ----------
-    path : path-like
-        Written by `Specialist.save`.
-    device : str, optional
-        Where it runs; by default where it was trained.
-
-    Returns
-    -------
-    Specialist
-        With the fingerprint of the one that was saved.
-
-    Raises
-    ------
-    InputError
-        If the file is missing, damaged, something else, or of another version, and if the encoder
-        or the device is not there.
-    """
-    path = Path(path)
-    weights, metadata = read_weights(path)
-    if FACTS not in metadata:
-        raise InputError(
-            f"{path} does not say which specialist it holds, expected a file that Specialist.save "
-            "wrote; load a promptable model with load_segmenter"
-        )
-    try:
-        facts: dict[str, Any] = json.loads(metadata[FACTS])
-        labels = {int(label): str(name) for label, name in facts["labels"].items()}
-        config = SpecialistConfig(**facts["config"])
-        history, data = pd.DataFrame(facts["history"], columns=list(HISTORY)), facts["data"]
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
-        raise InputError(
-            f"{path} was written by another version of mskseg ({error}); train it again, or load "
-            "it with that version"
-        ) from error
-    network = build_network(config, n_labels=len(labels))
-    check_weights(weights, network.state_dict(), config.architecture, path)
-    network.load_state_dict(weights)
-    config = config if device is None else replace(config, device=device)
-    return Specialist(network, config, labels, history=history, data=data)

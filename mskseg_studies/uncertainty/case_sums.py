@@ -25,21 +25,12 @@ COVERAGES = tuple(np.linspace(0.05, 1.0, 20).round(2).tolist())
 class CaseSums:
     """Sums over slices; add two to join what they saw.
 
-    Attributes
-    ----------
-    regions : mapping of str to Calibration
-        For each of `REGIONS`.
-    ranking : ErrorRanking
-        Of the foreground's entropy.
-    overlap : (3, K) int64
-        Pixels of each tissue: right ones, of the reference, of the prediction.
-    uncertainty : (4,) float64
-        Predictive, aleatoric, epistemic entropy and variance, summed over the foreground.
-    n_clipped : int
-        Pixels whose true class was at the floor before scaling, which lifts the floor.
-    n_unprompted : int
-        Pixels of the reference outside every box of their own tissue.
-    n_slices : int
+    `regions` has a `Calibration` for each of `REGIONS`, `ranking` is of the foreground's entropy.
+    `overlap` (3, K) int64 counts the pixels of each tissue: right ones, of the reference, of the
+    prediction. `uncertainty` (4,) float64 is predictive, aleatoric, epistemic entropy and variance,
+    summed over the foreground. `n_clipped` pixels have their true class at the floor before
+    scaling, which lifts the floor; `n_unprompted` of the reference lie outside every box of their
+    own tissue.
     """
 
     regions: Mapping[str, Calibration]
@@ -111,7 +102,7 @@ class CaseSums:
         ]
 
 
-def sum_slice(maps: SliceMaps, temperature: float, *, band_mm: float, n_bins: int) -> CaseSums:
+def sum_slice(maps: SliceMaps, temperature: float, *, band_mm: float) -> CaseSums:
     """Measure one slice; a temperature of 1 leaves the probabilities as they are."""
     members = temper(maps.members, temperature)
     mean = members.mean(axis=0)
@@ -127,10 +118,7 @@ def sum_slice(maps: SliceMaps, temperature: float, *, band_mm: float, n_bins: in
     k = len(maps.labels) + 1
     of_true = np.take_along_axis(maps.members.mean(axis=0), true[None], axis=0)
     return CaseSums(
-        regions={
-            name: Calibration.of(mean, true, where=region, n_bins=n_bins)
-            for name, region in where.items()
-        },
+        regions={name: Calibration.of(mean, true, where=at) for name, at in where.items()},
         ranking=ErrorRanking.of(parts.predictive, (predicted != true)[front]),
         overlap=np.stack(
             [

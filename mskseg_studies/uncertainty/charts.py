@@ -28,30 +28,12 @@ def reliability_charts(
 ) -> NDArray[Any]:
     """Draw reliability diagrams side by side: what a model says, and how often it is right.
 
-    Parameters
-    ----------
-    bins : pandas.DataFrame
-        `UncertaintyTables.bins` of one arm, scaled or not: `region`, `bin`, `n`, `confidence` and
-        `hits` (sums), `severity`, which makes a panel, and `model`, which makes a line. Cases are
-        pooled.
-    region : {"slice", "foreground", "band"}
-    labels : (str, str)
-        Of the axes.
-    min_share : float
-        Bins with a smaller part of a line's pixels are left out, since their rate is noise.
-    title : str
-        States the finding.
-
-    Returns
-    -------
-    (P,) array of Axes
-        In alphabetical order. A dot's area is the share of pixels in its bin; below the diagonal
-        the model is too sure. The legend gives each line's ECE over the pooled pixels.
-
-    Raises
-    ------
-    InputError
-        If a column is missing or the region has no pixel.
+    `bins` are `UncertaintyTables.bins` of one arm, a panel for each `severity` in alphabetical
+    order, a line for each `model`, cases pooled; `region` is one of theirs, `labels` are those of
+    the axes. A dot's area is the share of pixels in its bin; bins with less than `min_share` of a
+    line's pixels are left out, since their rate is noise. Below the diagonal the model is too sure.
+    The legend gives each line's ECE over the pooled pixels. Raises InputError if a column is
+    missing or the region has no pixel.
     """
     missing = [name for name in ("severity", "model", "region", "bin", *_SUMS) if name not in bins]
     chosen = bins if missing else bins[bins["region"] == region]
@@ -86,20 +68,9 @@ def reliability_charts(
 def predicted_iou_charts(outlines: pd.DataFrame) -> NDArray[Any]:
     """Draw how far a model's predicted IoU comes true, a panel for each grade.
 
-    Parameters
-    ----------
-    outlines : pandas.DataFrame
-        `UncertaintyTables.outlines`; models that never learned to predict an IoU are left out.
-
-    Returns
-    -------
-    (P,) array of Axes
-        The title says by how much the prediction is too high or too low on average.
-
-    Raises
-    ------
-    InputError
-        If no model predicts its IoU.
+    Of `UncertaintyTables.outlines`; models that never learned to predict an IoU are left out, and
+    with no other there is an InputError. The title says by how much it is too high or too low on
+    average.
     """
     bins = predicted_iou_bins(outlines)
     gap = (bins["confidence"].sum() - bins["hits"].sum()) / bins["n"].sum()
@@ -146,16 +117,8 @@ def _reliability_line(
 def risk_coverage_chart(curves: pd.DataFrame) -> Axes:
     """Draw how often the most certain part is wrong, against how large a part is kept.
 
-    Parameters
-    ----------
-    curves : pandas.DataFrame
-        `UncertaintyTables.curves` of one arm: `subject`, `coverage`, `risk` and `model`, which
-        makes a line; its subjects are averaged.
-
-    Returns
-    -------
-    Axes
-        Both in per cent. The title says what the last line loses by keeping half.
+    Of `UncertaintyTables.curves` of one arm, a line for each `model`, averaged over subjects, in
+    per cent. The title says what the last line loses by keeping half.
     """
     ax = chart_axes(None, (6.0, 3.9))
     for number, (name, rows) in enumerate(curves.groupby("model", sort=False)):
@@ -170,22 +133,9 @@ def risk_coverage_chart(curves: pd.DataFrame) -> Axes:
 def referral_chart(curves: Mapping[str, pd.DataFrame]) -> Axes:
     """Draw the mean Dice after a reader has corrected the least certain outlines.
 
-    Parameters
-    ----------
-    curves : mapping of str to pandas.DataFrame
-        Name, for the legend, and `referral_curve`; those of models that predicted nothing are left
-        out.
-
-    Returns
-    -------
-    Axes
-        The title says what correcting the least certain fifth brings over chance, where it brings
-        most.
-
-    Raises
-    ------
-    InputError
-        If there is no curve, or none of a model that predicted anything.
+    Takes a `referral_curve` by name; those of models that predicted nothing are left out, and with
+    no other there is an InputError. The title says what correcting the least certain fifth brings
+    over chance, where it brings most.
     """
     drawn = {name: curve for name, curve in curves.items() if curve["dice"].notna().all()}
     if not drawn:

@@ -21,16 +21,10 @@ from mskseg.prompts import Prompt
 
 @dataclass(frozen=True, eq=False)
 class EnsemblePrediction:
-    """The mean answer of all members to N prompts.
+    """The mean answer of all members to N prompts, each array as in `Prediction`.
 
-    Attributes
-    ----------
-    masks : (N, 1, H, W) bool
-        Where the mean probability is above one half.
-    probabilities : (N, 1, H, W) float32
-        Mean of the members.
-    predicted_iou : (N, 1) float32
-        Mean of the members; NaN if one of them never learned it.
+    `masks` (N, 1, H, W) are where the mean probability is above one half; `predicted_iou` (N, 1) is
+    NaN if one of the members never learned it.
     """
 
     masks: NDArray[np.bool_]
@@ -42,19 +36,9 @@ class Ensemble:
     """Several segmenters as one (deep ensembles: Lakshminarayanan 2017, arXiv:1612.01474).
 
     Usable wherever an evaluation takes a segmenter, such as `score_cases`: with `NeighbourBox` the
-    boxes then come from what the members predict together.
-
-    Parameters
-    ----------
-    members : sequence of PromptableSegmenter
-        One or more, such as tunings that differ in their seed. An ensemble of one is that model.
-    name : str, optional
-        For tables; default: the member's own, or "ensemble of 3: NAME".
-
-    Raises
-    ------
-    InputError
-        If there is no member.
+    boxes then come from what the members predict together. An ensemble of one is that model.
+    `name`, for tables, is by default the member's own, or "ensemble of 3: NAME". Raises InputError
+    without a member.
     """
 
     def __init__(self, members: Sequence[PromptableSegmenter], *, name: str | None = None) -> None:
@@ -113,10 +97,6 @@ def tune_ensemble(
         One for each member, each once.
     progress : bool
         Show bars.
-
-    Returns
-    -------
-    list of FineTuneResult
 
     Raises
     ------

@@ -24,17 +24,10 @@ _AIR = 0.1  # of the 99th percentile of the signal: below is noise, left white i
 
 @dataclass(frozen=True, eq=False)
 class FatSlice:
-    """One slice of a person and how much of it is fat.
+    """The fullest slice of a person and how much of it is fat.
 
-    Attributes
-    ----------
-    severity : str
-    case_slice : CaseSlice
-        The fullest of the case.
-    fraction : (H, W) float64
-        Fat fraction of its pixels, to look at: NaN in air, where there is too little signal.
-    in_muscle : float
-        Mean fat fraction inside the reference of the whole volume.
+    `fraction` (H, W) float64 is the fat fraction of its pixels, to look at: NaN in air, where there
+    is too little signal. `in_muscle` is the mean inside the reference of the whole volume.
     """
 
     severity: str
@@ -57,10 +50,6 @@ def load_muscles(
     left_out : sequence of str
         Tissues that are no muscle; they become background.
 
-    Returns
-    -------
-    dict of part to CaseSet
-
     Raises
     ------
     InputError
@@ -79,15 +68,8 @@ def load_muscles(
 def fat_by_grade(cases: Iterable[Case]) -> list[FatSlice]:
     """Measure the fat of the first person of each grade, in the alphabetical order of the grades.
 
-    Parameters
-    ----------
-    cases : iterable of Case
-        With `severity`, of a data set that has the sequences `DIXON` on the same grid.
-
-    Raises
-    ------
-    InputError
-        If the data set has no such images of a person, or on another grid.
+    The cases have a `severity`, and their data set has the sequences `DIXON` on the same grid; else
+    there is an InputError.
     """
     firsts: dict[str, Case] = {}
     for case in cases:

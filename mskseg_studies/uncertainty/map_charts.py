@@ -35,15 +35,8 @@ _NEARLY_CERTAIN = 0.02  # nats; below, the slice is seen
 def fat_page(slices: Sequence[FatSlice]) -> NDArray[Any]:
     """Show a slice of each grade of fatty infiltration, and below it its fat fraction.
 
-    Parameters
-    ----------
-    slices : sequence of FatSlice
-        From `fat_by_grade`.
-
-    Returns
-    -------
-    (2, N) array of Axes
-        The title says how much fat the muscles hold, from the first to the last.
+    Of the slices of `fat_by_grade`, (2, N) axes. The title says how much fat the muscles hold, from
+    the first to the last.
     """
     n = len(slices)
     figure, axes = plt.subplots(
@@ -64,17 +57,9 @@ def fat_page(slices: Sequence[FatSlice]) -> NDArray[Any]:
 def uncertainty_maps(maps: SliceMaps) -> NDArray[Any]:
     """Show the entropy of an ensemble on a slice, split, beside where it is wrong.
 
-    Parameters
-    ----------
-    maps : SliceMaps
-        Of two members or more; of one member only its entropy is shown.
-
-    Returns
-    -------
-    array of Axes
-        The slice with the wrong pixels in orange, then the maps, with the outlines of the reference
-        in white. The title says how often a wrong pixel of the foreground is the more uncertain
-        one.
+    First the slice with the wrong pixels in orange, then the maps with the outlines of the
+    reference in white; of one member only its entropy. The title says how often a wrong pixel of
+    the foreground is the more uncertain one.
     """
     at, parts = maps.case_slice, entropy_parts(maps.members)
     shown = {"all uncertainty": parts.predictive}
@@ -105,21 +90,10 @@ def reading_page(
 ) -> NDArray[Any]:
     """Show a reader what to check, in one figure and without a formula.
 
-    Parameters
-    ----------
-    maps : SliceMaps
-    tissues : mapping of int to str
-        Names of the labels.
-    zoom_xyxy : (4,) float, optional
-        Show only this box of the slice.
-
-    Returns
-    -------
-    (3,) array of Axes
-        The image; the proposed outlines with what the model is less than 90 per cent (yellow) and
-        less than 70 per cent sure of (orange); and, since this is a study, what really was wrong.
-        Beside them the outlines named, the least certain first. The title says how many of the
-        errors lie in how much of the slice's foreground.
+    Three panels, of the box `zoom_xyxy` if it is given: the image; the proposed outlines with what
+    the model is less than 90 per cent (yellow) and less than 70 per cent sure of (orange); and,
+    since this is a study, what really was wrong. Beside them the outlines named, the least certain
+    first. The title says how many of the errors lie in how much of the slice's foreground.
     """
     at = maps.case_slice
     certainty, predicted = maps.members.mean(axis=0).max(axis=0), maps.predicted_labels()

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Protocol, cast
+from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +22,7 @@ from mskseg.evaluation.prediction import PromptableSegmenter, SlicePredictor
 from mskseg.prompts import MIN_AREA_MM2, boxes_from_mask
 from mskseg.prompts.plans import NeighbourBox, OracleBox, OraclePoint, PromptPlan
 from mskseg.volume import LabelMap
+from mskseg_studies.specialists.predictions import Predictions
 from mskseg_studies.uncertainty.ensembles import Ensemble
 
 Floats = NDArray[np.float32]
@@ -31,22 +32,10 @@ Floats = NDArray[np.float32]
 class SliceMaps:
     """What the members of a source think of one slice.
 
-    Attributes
-    ----------
-    case_slice : CaseSlice
-        With the reference.
-    labels : (K,) tuple of int
-        Tissues, in the order of the classes 1 to K.
-    members : (M, 1 + K, H, W) float32
-        Probabilities; class 0 is the background.
-    boxes : mapping of int to (N, 4) float
-        The boxes given for each prompted tissue; empty if the source takes none.
-    masks : mapping of int to (H, W) bool
-        For each prompted tissue its predicted mask, before the tissues compete.
-    predicted_iou : mapping of int to float
-        The model's own estimate of that mask's IoU; NaN if it has none.
-    prompted : bool
-        Whether the source is told where to look.
+    `members` (M, 1 + K, H, W) float32 are probabilities, class 0 the background, class k the tissue
+    ``labels[k - 1]``. By label of the tissues that were prompted, so none if the source takes no
+    prompt: the `boxes` given (N, 4), `masks` (H, W) as predicted before the tissues compete, and
+    `predicted_iou`, the model's own estimate of that mask's IoU (NaN if it has none).
     """
 
     case_slice: CaseSlice
@@ -63,33 +52,6 @@ class SliceMaps:
             self.members.mean(axis=0).argmax(axis=0)
         ]
         return predicted
-
-
-class MapSource(Protocol):
-    """Gives maps of probabilities of a case, slice by slice."""
-
-    @property
-    def model(self) -> str:
-        """Name for tables."""
-
-    @property
-    def arm(self) -> str:
-        """Where the prompts come from, such as "oracle", or "no box"."""
-
-    @property
-    def miniature(self) -> bool:
-        """Whether a miniature is among the members."""
-
-    @property
-    def prompted(self) -> bool:
-        """Whether the members are told where to look."""
-
-    @property
-    def n_members(self) -> int:
-        """Members of the ensemble."""
-
-    def slices(self, case: Case, *, step: int = 1) -> Iterator[SliceMaps]:
-        """Give every `step`-th slice of a case, slices without a label too."""
 
 
 class PromptedMaps:
@@ -160,22 +122,16 @@ class PromptedMaps:
         return len(self._ensemble.members) * len(self._plans)
 
     def slices(self, case: Case, *, step: int = 1) -> Iterator[SliceMaps]:
-        """Prompt the members on every `step`-th slice and join their predictions.
+        """Prompt the members on every `step`-th slice, slices without a label too.
 
-        Raises
-        ------
-        InputError
-            If the case has no reference, or none of the labels.
+        Raises InputError if the case has no reference, or none of the labels.
         """
         return map(self._maps, self._prompted(case, step=step))
 
     def at(self, case: Case, index: int, *, step: int = 1) -> SliceMaps:
         """Give one slice only, to look at; `step` as in the run whose numbers it belongs to.
 
-        Raises
-        ------
-        InputError
-            If the step leaves the slice out, or as `slices`.
+        Raises InputError if the step leaves the slice out, or as `slices`.
         """
         for prompted in self._prompted(case, step=step):
             if prompted[0].case_slice.index == index:
@@ -248,17 +204,6 @@ def _boxes(at: PromptedSlice, label: int) -> NDArray[np.float64]:
     )
 
 
-class ProbabilityVolumes(Protocol):
-    """What an automatic model predicted, as the specialists' `Predictions` hold it."""
-
-    @property
-    def labels(self) -> tuple[int, ...]:
-        """The labels of the channels 1, 2, ...; channel 0 is the background."""
-
-    def probabilities(self, name: str, /) -> Floats:
-        """Give the probabilities (C, ni, nj, nk) of the case of that name, on its grid."""
-
-
 class VolumeMaps:
     """Maps cut from the volumes of probabilities of nnU-Net or of another automatic model.
 
@@ -266,16 +211,11 @@ class VolumeMaps:
     ----------
     name : str
         Of the model, for tables.
-    predictions : ProbabilityVolumes or sequence of them
-        Several are the members of an ensemble. Labels that are not asked for count as background;
-        a label that the model does not know gets a probability of 0.
+    predictions : Predictions or sequence of them
+        Several are the members of an ensemble. Labels that are not asked for count as background; a
+        label that the model does not know gets a probability of 0.
     labels : sequence of int
     miniature : bool
-
-    Raises
-    ------
-    InputError
-        From `slices`: if a case has no probabilities, or they do not fit it.
     """
 
     prompted = False
@@ -284,7 +224,7 @@ class VolumeMaps:
     def __init__(
         self,
         name: str,
-        predictions: ProbabilityVolumes | Sequence[ProbabilityVolumes],
+        predictions: Predictions | Sequence[Predictions],
         *,
         labels: Sequence[int],
         miniature: bool = True,
@@ -296,14 +236,17 @@ class VolumeMaps:
         self.model, self.miniature, self.n_members = name, miniature, len(self._predictions)
 
     def slices(self, case: Case, *, step: int = 1) -> Iterator[SliceMaps]:
-        """Cut the volumes of a case; see `MapSource`."""
+        """Cut the volumes of a case on every `step`-th slice.
+
+        Raises InputError if the case has no probabilities, or they do not fit it.
+        """
         narrowed = with_labels(case, self._labels)
         stacks = np.stack([self._stack(case, member) for member in self._predictions])
         for case_slice in narrowed.slices(step=step):
             maps = checked_probabilities(stacks[:, :, case_slice.index])
             yield SliceMaps(case_slice, self._labels, maps, {}, {}, {}, prompted=False)
 
-    def _stack(self, case: Case, predictions: ProbabilityVolumes) -> Floats:
+    def _stack(self, case: Case, predictions: Predictions) -> Floats:
         """Probabilities (1 + K, slices, H, W) of one member, in the order of `labels`."""
         volumes = predictions.probabilities(case.name)
         channel = {label: number + 1 for number, label in enumerate(predictions.labels)}
@@ -315,6 +258,9 @@ class VolumeMaps:
         ]
         background = 1 - np.sum(chosen, axis=0)
         return np.stack([np.clip(background, 0, 1), *chosen]).astype(np.float32)
+
+
+MapSource = PromptedMaps | VolumeMaps
 
 
 def with_labels(case: Case, labels: Sequence[int]) -> Case:

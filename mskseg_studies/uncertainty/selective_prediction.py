@@ -108,39 +108,23 @@ def _referred(dice: Floats, uncertainty: Floats, fraction: float) -> dict[str, f
     return row | {"random": float(dice.mean() + k / dice.size * (1 - dice.mean()))}
 
 
-def referral_curves(outlines: pd.DataFrame, *, by: str = "arm") -> dict[str, pd.DataFrame]:
-    """Give `referral_curve` for each value of a column.
-
-    Parameters
-    ----------
-    outlines : pandas.DataFrame
-        `UncertaintyTables.outlines` of one model.
-    by : str
-    """
+def referral_curves(outlines: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """Give `referral_curve` for each arm of one model's `UncertaintyTables.outlines`."""
     return {
         str(name): referral_curve(group["dice"], group["uncertainty"])
-        for name, group in outlines.groupby(by, sort=False)
+        for name, group in outlines.groupby("arm", sort=False)
     }
 
 
-def entropy_and_dice(cases: pd.DataFrame, *, by: Sequence[str] = ("model", "arm")) -> pd.DataFrame:
+def entropy_and_dice(cases: pd.DataFrame) -> pd.DataFrame:
     """Correlate subjects' uncertainty with their Dice, by rank: below 0 where it finds errors.
 
-    Parameters
-    ----------
-    cases : pandas.DataFrame
-        `UncertaintyTables.cases`; scaled rows are left out.
-    by : sequence of str
-
-    Returns
-    -------
-    pandas.DataFrame
-        `by`, `spearman` (Spearman's rho of `entropy` and `dice`; NaN with fewer than three
-        subjects), `by_chance` (how often a rho as far from 0 comes if the two have nothing to do
-        with each other: counted over all orders, with more than seven subjects from Student's t)
-        and `n_subjects`.
+    Of `UncertaintyTables.cases` without the scaled rows. Gives `model`, `arm`, `spearman`
+    (Spearman's rho of `entropy` and `dice`; NaN with fewer than three subjects), `by_chance` (how
+    often a rho as far from 0 comes if the two have nothing to do with each other: counted over all
+    orders, with more than seven subjects from Student's t) and `n_subjects`.
     """
-    keys = list(by)
+    keys = ["model", "arm"]
     people = subject_means(cases[~cases["scaled"]], by=keys, values=["entropy", "dice"], within=())
     rows = []
     for key, group in people.groupby(level=keys, sort=False):
@@ -154,11 +138,9 @@ def entropy_and_dice(cases: pd.DataFrame, *, by: Sequence[str] = ("model", "arm"
 class ErrorRanking:
     """Uncertainty of right and of wrong pixels, in a histogram; add two to join what they saw.
 
-    Attributes
-    ----------
-    right, wrong : (B,) int64
-        Pixels in each of 601 bins of the uncertainty: 0 to 1e-7, then equally wide in its
-        logarithm up to 6 (1.03 times per bin); the exact `auroc` differs in the third decimal.
+    `right` and `wrong` (B,) int64 are the pixels in each of 601 bins of the uncertainty: 0 to 1e-7,
+    then equally wide in its logarithm up to 6 (1.03 times per bin); the exact `auroc` differs in
+    the third decimal.
     """
 
     right: NDArray[np.int64]

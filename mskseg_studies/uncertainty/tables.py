@@ -23,7 +23,7 @@ from mskseg.case import Case
 from mskseg.errors import InputError
 from mskseg.evaluation import metrics
 from mskseg.evaluation.averaging import nested_mean, subject_means
-from mskseg.evaluation.calibration import N_BINS, ReliabilityBins
+from mskseg.evaluation.calibration import ReliabilityBins
 from mskseg_studies.uncertainty.case_sums import CaseSums, sum_slice
 from mskseg_studies.uncertainty.entropy import entropy_parts
 from mskseg_studies.uncertainty.probability_maps import MapSource, SliceMaps
@@ -74,18 +74,8 @@ class UncertaintyTables:
     ) -> UncertaintyTables:
         """Keep the rows of an arm, of one or more models, and with or without scaled probabilities.
 
-        Parameters
-        ----------
-        arm : str, optional
-        model : str or sequence of str, optional
-            By default all.
-        scaled : bool or None
-            None keeps both.
-
-        Raises
-        ------
-        InputError
-            If no case remains.
+        By default all arms and models, and no scaled rows; `scaled=None` keeps both. Raises
+        InputError if no case remains.
         """
         wanted = {"arm": arm, "model": model, "scaled": scaled}
         kept = {name: _rows(table, wanted) for name, table in vars(self).items()}
@@ -104,32 +94,25 @@ def measure_uncertainty(
     temperatures: Mapping[tuple[str, str], float] | None = None,
     slice_step: int = 1,
     band_mm: float = BAND_MM,
-    n_bins: int = N_BINS,
     progress: bool = True,
 ) -> UncertaintyTables:
     """Measure accuracy, calibration and uncertainty of several sources on cases.
 
     Parameters
     ----------
-    sources : sequence of MapSource
+    sources : sequence of PromptedMaps or VolumeMaps
         Their (model, arm) must differ.
     cases : iterable of Case
         Each with a reference.
     temperatures : mapping of (model, arm) to float, optional
-        Fitted on validation (see `temperature`); a source that is named gets further rows with its
+        Fitted on validation by `temperatures_of`; a source that is named gets further rows with its
         probabilities scaled.
     slice_step : int
         Take every n-th slice, slices without a label too.
     band_mm : float
         As `width_mm` of `mskseg.evaluation.calibration.outline_band`.
-    n_bins : int
-        Of the reliability diagrams.
     progress : bool
         Show a bar on stderr.
-
-    Returns
-    -------
-    UncertaintyTables
 
     Raises
     ------
@@ -147,7 +130,7 @@ def measure_uncertainty(
         sums: list[CaseSums] = []
         who = _described(source, case)
         for maps in source.slices(case, step=slice_step):
-            added = [sum_slice(maps, scale, band_mm=band_mm, n_bins=n_bins) for scale in scales]
+            added = [sum_slice(maps, scale, band_mm=band_mm) for scale in scales]
             sums = [a + b for a, b in zip(sums, added, strict=True)] if sums else added
             tables["outlines"] += [who | row for row in _outline_rows(case, maps)]
         for number, (scale, total) in enumerate(zip(scales, sums, strict=True)):
@@ -269,24 +252,11 @@ def _check(sources: Sequence[MapSource], cases: Sequence[Case]) -> None:
 
 
 def average_committed(cases: pd.DataFrame, *, values: Sequence[str]) -> pd.DataFrame:
-    """Average committed tables of notebook 08 over subjects.
+    """Average committed tables of notebook 08 over subjects, without the scaled rows.
 
-    Parameters
-    ----------
-    cases : pandas.DataFrame
-        From `committed_results`, maybe empty. Rows with scaled probabilities are left out.
-    values : sequence of str
-        Columns to average.
-
-    Returns
-    -------
-    pandas.DataFrame
-        Index `file`, `arm`, `model`; see `average_subjects`. No rows where nothing was committed.
-
-    Raises
-    ------
-    InputError
-        If a committed table lacks a column.
+    `cases` is from `committed_results`, maybe empty. Gives what `average_subjects` does, by `file`,
+    `arm`, `model`; no rows where nothing was committed. Raises InputError if a committed table
+    lacks a column.
     """
     keys = ["file", "arm", "model"]
     lacking = sorted({*keys, *values, "dataset", "subject", "scaled"} - set(cases))

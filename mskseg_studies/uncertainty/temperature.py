@@ -18,29 +18,16 @@ from mskseg.errors import InputError
 from mskseg.evaluation.multiclass import FLOOR, as_classes
 from mskseg_studies.uncertainty.probability_maps import MapSource
 
+_DRAWN_PIXELS = 3000  # of each slice
 _BOUNDS = (np.log(0.05), np.log(20.0))  # of log T
 
 
 def fit_temperature(members: ArrayLike, reference: ArrayLike) -> float:
     """Find the temperature with the least NLL.
 
-    Parameters
-    ----------
-    members : (M, C, N) float
-        Probabilities of M members for N pixels.
-    reference : (N,) int
-        Their true classes.
-
-    Returns
-    -------
-    float
-        Above 1: the model was too sure; below 1: too modest. At 0.05 or 20 the fit ran into its
-        bounds.
-
-    Raises
-    ------
-    InputError
-        If there is no pixel or the shapes do not fit.
+    Members are probabilities (M, C, N) of M members for N pixels, the reference (N,) their true
+    classes. Above 1: the model was too sure; below 1: too modest; at 0.05 or 20 the fit ran into
+    its bounds. Raises InputError if there is no pixel or the shapes do not fit.
     """
     maps, true = np.asarray(members, dtype=np.float64), np.asarray(reference)
     if maps.ndim != 3 or true.ndim != 1 or maps.shape[2] != len(true) or not len(true):
@@ -66,25 +53,22 @@ def temperatures_of(
     cases: Iterable[Case],
     *,
     slice_step: int = 1,
-    n_per_slice: int = 3000,
     seed: int = 0,
 ) -> dict[tuple[str, str], float]:
     """Fit the temperature of several sources, by (model, arm), as `measure_uncertainty` takes it.
 
     Pixels are drawn at random from each slice, so that memory stays small and the NLL is that of
-    the whole slice.
+    the whole slice; the draw is the same for every source.
 
     Parameters
     ----------
-    sources : iterable of MapSource
+    sources : iterable of PromptedMaps or VolumeMaps
     cases : iterable of Case
         Of the validation part: never those whose scores are reported.
     slice_step : int
         Take every n-th slice.
-    n_per_slice : int
-        Pixels drawn of each.
     seed : int
-        Of the draw, which is the same for every source.
+        Of the draw.
 
     Raises
     ------
@@ -101,7 +85,7 @@ def temperatures_of(
         for case in validation:
             for maps in source.slices(case, step=slice_step):
                 true = as_classes(np.asarray(maps.case_slice.label_map), maps.labels).ravel()
-                drawn = rng.choice(true.size, size=min(n_per_slice, true.size), replace=False)
+                drawn = rng.choice(true.size, size=min(_DRAWN_PIXELS, true.size), replace=False)
                 members.append(maps.members.reshape(*maps.members.shape[:2], -1)[:, :, drawn])
                 classes.append(true[drawn])
         fitted = fit_temperature(np.concatenate(members, axis=2), np.concatenate(classes))

@@ -22,16 +22,13 @@ class NnunetConfig:
 
     Attributes
     ----------
-    configuration : {"2d", "3d_fullres"}
     epochs, iterations_per_epoch, validation_iterations : int
         nnU-Net's own are 1000, 250 and 50, which is a day on a GPU and weeks on two cores.
     patch_size : (2,) or (3,) int, optional
         Rows and columns of a slice in "2d"; in "3d_fullres" slices first (nnU-Net puts the axis of
-        the largest spacing there). Rounded up to what the network can halve. None: nnU-Net's plan.
-    batch_size : int, optional
-        None: nnU-Net's plan, made for 8 GB on a GPU.
+        the largest spacing there). Rounded up to what the network can halve.
     base_features : int, optional
-        Features of the first stage; None: nnU-Net's 32.
+        Features of the first stage; nnU-Net's own are 32.
     optimiser : {"sgd", "adam"}
         "sgd" is nnU-Net's, with a momentum of 0.99; "adam" is its own variant, AdamW with AMSGrad
         (`nnUNetTrainerAdam`), which gets away from an empty mask in hundreds of steps instead of
@@ -39,18 +36,13 @@ class NnunetConfig:
     learning_rate : float
         At the start; it falls as nnU-Net's does, to 0 after `epochs`. For "adam" 0.001 is usual.
     time_limit_s : float, optional
-        Stop after the epoch in which this was passed, resumed runs added up; None: never.
+        Stop after the epoch in which this was passed, resumed runs added up.
     mirroring : bool, optional
-        Mirror for augmentation, in training and in prediction. None: where no label names a side
-        (`names_a_side`).
+        Mirror for augmentation, in training and in prediction.
     box_channels : bool
         Give one more channel for each label, its oracle boxes filled: then the network is told
         where everything is, as a prompted model is.
-    seed : int
-    device : str
-        "cpu", "cuda" or "mps".
-    processes : int
-        That preprocess side by side. 1 stays in the process, since each new one imports torch.
+    device : {"cpu", "cuda", "mps"}
     """
 
     configuration: Configuration = "2d"
@@ -67,7 +59,6 @@ class NnunetConfig:
     box_channels: bool = False  # the published nnU-Net has no prompt
     seed: int = 0
     device: str = "cpu"
-    processes: int = 1
 
     def __post_init__(self) -> None:
         if self.configuration not in ("2d", "3d_fullres"):
@@ -76,8 +67,7 @@ class NnunetConfig:
             )
         if self.optimiser not in ("sgd", "adam"):
             raise InputError(f"the optimiser {self.optimiser!r} is unknown; choose sgd or adam")
-        counts = ("epochs", "iterations_per_epoch", "validation_iterations", "processes")
-        for name in counts:
+        for name in ("epochs", "iterations_per_epoch", "validation_iterations"):
             if getattr(self, name) < 1:
                 raise InputError(f"{name} is {getattr(self, name)}, expected 1 or more")
         axes = 2 if self.configuration == "2d" else 3
@@ -98,19 +88,10 @@ class NnunetConfig:
         seed: int = 0,
         box_channels: bool = False,
     ) -> NnunetConfig:
-        """Ask for minutes in place of a day: AdamW, four patches a step, two steps of validation.
+        """Ask for minutes in place of a day: AdamW, few patches a step, two steps of validation.
 
-        Parameters
-        ----------
-        configuration : {"2d", "3d_fullres"}
-        length : sequence of two int
-            Epochs, and iterations of each.
-        patch : sequence of two int
-            Rows and columns; in 3-D with `SHORT_DEPTH` slices.
-        features : int
-            Of the first stage.
-        seed : int
-        box_channels : bool
+        `length` is epochs and iterations of each, `patch` rows and columns (in 3-D of `SHORT_DEPTH`
+        slices), `features` are those of the first stage.
         """
         epochs, iterations = length
         flat = configuration == "2d"
@@ -130,13 +111,8 @@ class NnunetConfig:
 
 
 def names_a_side(tissues: Iterable[str]) -> bool:
-    """Whether a label says left or right, medial or lateral: then an image must not be mirrored.
+    """Whether a name says left or right, medial or lateral: then no image may be mirrored.
 
     Mirrored, a left hip is a right hip that is still called left.
-
-    Parameters
-    ----------
-    tissues : iterable of str
-        Names of the labels.
     """
     return any(_SIDE.search(name) for name in tissues)

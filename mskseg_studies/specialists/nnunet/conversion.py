@@ -30,12 +30,8 @@ from mskseg_studies.specialists.predictions import Predictions, known_labels
 class Labels:
     """Which of our labels is which of nnU-Net's.
 
-    Attributes
-    ----------
-    ours : tuple of int
-        Values of the references, ascending; the first is nnU-Net's 1.
-    tissues : mapping of int to str
-        Names, by our values.
+    `ours` are the values of the references, ascending: the first is nnU-Net's 1. `tissues` are
+    their names.
     """
 
     ours: tuple[int, ...]
@@ -153,26 +149,18 @@ def _write_json(path: Path, content: Any) -> None:
         target.write_text(json.dumps(content, indent=2), encoding="utf-8")
 
 
-def import_predictions(
-    folder: str | Path,
-    cases: Iterable[Case],
-    *,
-    labels: Labels,
-    names: Mapping[str, str] | None = None,
-) -> Predictions:
+def import_predictions(folder: str | Path, cases: Iterable[Case], *, labels: Labels) -> Predictions:
     """Read predictions of this machine or of another.
 
     Parameters
     ----------
     folder : path-like
-        With ``ID.nii.gz`` and, for probabilities, ``ID.npz``, as ``nnUNetv2_predict`` writes them.
+        With ``ID.nii.gz`` and, for probabilities, ``ID.npz``, as ``nnUNetv2_predict`` writes them;
+        the ID of a case is `case_id`, by which it was exported.
     cases : iterable of Case
         What was predicted; only their images are needed.
     labels : Labels
         Those of the export (`NnunetRun.labels`).
-    names : mapping of str to str, optional
-        ID of each case by its name, for predictions that were not exported here; by default as
-        `export_training` and `NnunetRun.predict` name them.
 
     Returns
     -------
@@ -192,9 +180,8 @@ def import_predictions(
     readers = {}
     given = list(cases)
     for case in given:
-        stem = case_id(case) if names is None else names.get(case.name, "")
-        path = place / f"{stem}.nii.gz"
-        if not stem or not path.is_file():
+        path = place / f"{case_id(case)}.nii.gz"
+        if not path.is_file():
             continue
         label_map = load_label_map(path)
         try:
@@ -203,8 +190,9 @@ def import_predictions(
             raise InputError(f"{path} does not lie on the image of {case.name}: {error}") from error
         # The affine of the case, not the file's: a NIfTI rounds it to 32 bits.
         label_maps[case.name] = LabelMap(labels.to_ours(label_map).array, case.image.affine)
-        if (place / f"{stem}.npz").is_file():
-            readers[case.name] = partial(_probabilities, place / f"{stem}.npz")
+        stored = place / f"{case_id(case)}.npz"
+        if stored.is_file():
+            readers[case.name] = partial(_probabilities, stored)
     missing = tuple(case.name for case in given if case.name not in label_maps)
     return Predictions(label_maps, missing, labels.ours, readers)
 

@@ -47,15 +47,7 @@ _TAIL = 4  # lines of the log in an error
 
 @dataclass(frozen=True, eq=False)
 class NnunetRun:
-    """A trained nnU-Net.
-
-    Attributes
-    ----------
-    folder : Path
-    config : NnunetConfig
-    labels : Labels
-        Which of nnU-Net's labels is which of ours.
-    """
+    """A trained nnU-Net in its folder; `labels` say which of nnU-Net's is which of ours."""
 
     folder: Path
     config: NnunetConfig
@@ -83,13 +75,7 @@ class NnunetRun:
 
     @property
     def fingerprint(self) -> str:
-        """The sha256 of the file of weights that predicts.
-
-        Raises
-        ------
-        InputError
-            If the training has not ended.
-        """
+        """The sha256 of the weights that predict; InputError if the training has not ended."""
         model = model_folder(self.folder, self.config.configuration)
         path = model / "fold_0" / "checkpoint_final.pth"
         if not path.is_file():
@@ -110,10 +96,7 @@ class NnunetRun:
     def predict(self, cases: Iterable[Case], *, progress: bool = True) -> Predictions:
         """Predict cases, with probabilities; those that are predicted already are read.
 
-        Raises
-        ------
-        OutputError
-            If the process dies; what it predicted before stays. Call again to go on.
+        If the process dies (OutputError), what it predicted before stays: call again to go on.
         """
         given = list(cases)
         for case in given:

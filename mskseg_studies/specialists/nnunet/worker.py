@@ -37,11 +37,8 @@ class _Threads:
 
 
 @contextmanager
-def _in_this_process(*, wanted: bool) -> Iterator[None]:
+def _in_this_process() -> Iterator[None]:
     """Let nnU-Net's pools be threads: a new process imports torch anew, for seconds."""
-    if not wanted:
-        yield
-        return
     with patch.object(multiprocessing, "get_context", lambda _method=None: _Threads):
         yield
 
@@ -121,10 +118,10 @@ def plan(folder: Path, settings: dict[str, Any]) -> None:
     os.environ[_N_AUGMENTING] = "1"  # the planner sets torch's threads to it; 0 is refused
     from nnunetv2.experiment_planning import plan_and_preprocess_api as api
 
-    name, n = settings["configuration"], settings["processes"]
-    with _in_this_process(wanted=n == 1):
+    name = settings["configuration"]
+    with _in_this_process():
         api.extract_fingerprint_dataset(
-            DATASET_ID, _fingerprint_extractor(), num_processes=n, show_progress_bar=False
+            DATASET_ID, _fingerprint_extractor(), num_processes=1, show_progress_bar=False
         )
         api.plan_experiment_dataset(DATASET_ID)
         path = folder / "preprocessed" / DATASET / f"{PLANS}.json"
@@ -134,7 +131,7 @@ def plan(folder: Path, settings: dict[str, Any]) -> None:
                 f"nnU-Net planned no {name} for these images: they have too few slices"
             )
         path.write_text(json.dumps(adapted_plans(plans, settings), indent=2), encoding="utf-8")
-        api.preprocess_dataset(DATASET_ID, PLANS, (name,), [n], show_progress_bar=False)
+        api.preprocess_dataset(DATASET_ID, PLANS, (name,), [1], show_progress_bar=False)
     splits = folder / "raw" / DATASET / "splits_final.json"
     (folder / "preprocessed" / DATASET / splits.name).write_bytes(splits.read_bytes())
 

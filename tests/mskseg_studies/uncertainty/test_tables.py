@@ -202,12 +202,12 @@ def test_a_tissue_that_an_automatic_model_does_not_know_is_clipped_and_counted()
 
 
 def test_the_bins_of_the_regions_add_up_to_their_pixels():
-    tables = measure(PromptedMaps(BoxFiller(), OracleBox(), labels=LABELS), n_bins=10)
+    tables = measure(PromptedMaps(BoxFiller(), OracleBox(), labels=LABELS))
     row = tables.cases.iloc[0]
     n = tables.bins.groupby("region")["n"].sum()
     assert (n["slice"], n["foreground"]) == (row["n_pixels"], row["n_foreground"])
     assert 0 < n["band"] < row["n_pixels"]
-    assert tables.bins["bin"].nunique() == 10
+    assert tables.bins["bin"].nunique() == 15
     assert tables.curves["risk"].iloc[-1] == pytest.approx(
         1 - tables.bins.query("region == 'foreground'")["hits"].sum() / n["foreground"]
     )
@@ -223,7 +223,7 @@ def test_dice_is_that_of_the_volume():
 
 def test_what_is_kept_of_a_case_does_not_grow_with_its_slices():
     source = PromptedMaps(BoxFiller(), OracleBox(), labels=LABELS)
-    looks = [sum_slice(one, 1.0, band_mm=3, n_bins=15) for one in source.slices(make_case())]
+    looks = [sum_slice(one, 1.0, band_mm=3) for one in source.slices(make_case())]
     total = looks[0] + looks[1] + looks[2]
     assert len(pickle.dumps(total)) < 1.1 * len(pickle.dumps(looks[0]))
     assert total.n_slices == 3

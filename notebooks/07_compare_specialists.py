@@ -121,7 +121,7 @@ learned.pivot(index="step", columns="who", values="validation_dice").round(3)
 #
 # ## Tune the promptable model
 #
-# The other side may learn too: SAM's mask decoder is tuned on the same people (notebook 04 is about how).
+# The other side may learn too: SAM's mask decoder is tuned on the same people (notebook 04 is about how), in three short epochs with a rate that falls along a cosine.
 
 # %%
 tuning_config = specialists.short_tuning(

@@ -59,7 +59,10 @@ def reliability_charts(
             sums = line.groupby("bin")[_SUMS].sum()
             _reliability_line(ax, sums, label=str(label), number=number, min_share=min_share)
         ax.set_title(str(name), fontsize=10)
-        ax.legend(frameon=False, fontsize=7.5, loc="upper center", bbox_to_anchor=(0.5, -0.14))
+        legend = ax.legend(
+            frameon=False, fontsize=7.5, loc="upper center", bbox_to_anchor=(0.5, -0.14)
+        )
+        plt.setp(legend.legend_handles, sizes=[36])  # else each as large as its line's first dot
     axes[0].set_ylabel(labels[1])
     figure.suptitle(title, fontsize=11)
     return axes
@@ -146,14 +149,14 @@ def referral_chart(curves: Mapping[str, pd.DataFrame]) -> Axes:
     ax, gains = chart_axes(None, (6.0, 3.9)), {}
     for number, (name, curve) in enumerate(drawn.items()):
         x, look = 100 * curve["referred"], series_style(number)
-        ax.plot(x, curve["dice"], markersize=4, label=f"{name}, the least certain first", **look)
+        ax.plot(x, curve["dice"], markersize=4, label=name, **look)
         ax.fill_between(
             x,
             curve["random"],
             curve["best"],
             color=look["color"],
             alpha=0.14,
-            label=f"{name}, from random to best",
+            label="from random to best" if number == 0 else None,
         )
         gains[name] = float(np.interp(0.2, curve["referred"], curve["dice"] - curve["random"]))
     ax.set(
@@ -164,4 +167,6 @@ def referral_chart(curves: Mapping[str, pd.DataFrame]) -> Axes:
         ax,
         "Correcting the least certain fifth gains\n"
         f"at most {gains[best]:+.3f} over chance ({best})",
+        legend="below",
+        legend_columns=2,
     )

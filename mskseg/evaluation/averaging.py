@@ -100,7 +100,7 @@ def summarise(
     by: Sequence[str] = PLAN,
     values: Sequence[str] = ("dice", "filled_box_dice"),
 ) -> pd.DataFrame:
-    """Average a table of `score_cases`: `nested_mean` of what was scored, and what was not.
+    """Average what was scored of a table by `nested_mean`, with the counts of what was not.
 
     Parameters
     ----------

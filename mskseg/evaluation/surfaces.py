@@ -69,20 +69,11 @@ def nearest_distances(
 
 
 def outline_mm(shape: NDArray[Any], *, spacing_mm: Sequence[float]) -> float:
-    """Length of the line around a mask, the borders of its holes included.
+    """Length in mm of the line around a mask (H, W), the borders of its holes included.
 
-    Parameters
-    ----------
-    shape : (H, W) bool or float
-        A mask, or a blurred one, whose outline is where it falls to one half.
-    spacing_mm : (row, column)
-
-    Returns
-    -------
-    float
-        In mm; 0 if nothing reaches one half. Of a bool mask it runs along the middles of the
-        border's pixel edges (marching squares), which cuts corners by 0.6 of a pixel each and makes
-        a slanted line up to 8 % too long.
+    Of a blurred mask it runs where that falls to one half; of a bool mask along the middles of the
+    border's pixel edges (marching squares), which cuts corners by 0.6 of a pixel each and makes a
+    slanted line up to 8 % too long.
     """
     from skimage import measure
 

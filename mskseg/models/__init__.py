@@ -1,7 +1,7 @@
 """Promptable segmenters: SAM, MedSAM and the built-in miniatures behind one pair of verbs.
 
 `load_segmenter` gives a `Segmenter`; ``segmenter.embed(image)`` encodes a slice once and
-``segmenter.predict(embedding, boxes_xyxy=...)`` segments what any number of prompts ask for.
+``segmenter.predict(embedding, boxes_xyxy=...)`` predicts masks for any number of prompts.
 """
 
 from mskseg.models.automatic import grid_candidates as grid_candidates

@@ -192,14 +192,10 @@ def _about_file(
             f"{path} does not say what it is; name its architecture, one of "
             f"{', '.join(architectures())}"
         )
-    if preprocessing is None:
-        raise InputError(
-            f"{path} does not say how its images are prepared; name its preprocessing, one of "
-            f"{', '.join(PREPROCESSINGS)}"
-        )
     if preprocessing not in PREPROCESSINGS:
         raise InputError(
-            f"preprocessing {preprocessing!r} is unknown; choose one of {', '.join(PREPROCESSINGS)}"
+            f"expected a preprocessing for {path}, got {preprocessing!r}; choose one of "
+            f"{', '.join(PREPROCESSINGS)}"
         )
     # MedSAM's recipe trains without the IoU loss, whoever follows it.
     learned_iou = metadata.get("mskseg.learned_iou", "true" if preprocessing == "sam" else "false")

@@ -157,10 +157,6 @@ class Segmenter:
             8-bit values are taken as they are; others are stretched from the slice's minimum and
             maximum to 0..255. Rows = y, columns = x.
 
-        Returns
-        -------
-        ImageEmbedding
-
         Raises
         ------
         InputError

@@ -1,4 +1,4 @@
-"""What a promptable model is asked: boxes and points from masks, jittered, or as simulated clicks.
+"""Prompts: boxes and points from masks, jittered, or as simulated clicks.
 
 Everything is in pixels of the slice: boxes ``(x0, y0, x1, y1)`` half-open in continuous
 coordinates, points ``(x, y)`` with pixel centres at .5 (see `mskseg.volume`). Components are

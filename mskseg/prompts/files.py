@@ -102,7 +102,7 @@ class PromptFile(BaseModel):
 
     @property
     def sha256(self) -> str:
-        """Of image, plane and prompts: the same for two readers only if they asked the same."""
+        """Hash of image, plane and prompts: the same for two readers only if these are."""
         return hashlib.sha256(self.model_dump_json().encode()).hexdigest()
 
 

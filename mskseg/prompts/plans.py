@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from mskseg.volume import Array, LabelMap
 
 PromptKind = Literal["box", "point"]
+Key = tuple[str | int, ...]
 
 MAX_BOXES = 4
 """Of a label's predicted components on a slice the largest get a box: there may be hundreds."""
@@ -56,7 +57,7 @@ class _FromReference:
         return case_slice.label_map
 
     def is_missing(self, case: Case) -> bool:  # noqa: ARG002
-        """Whether there is nothing to take the prompts of this case from: never, here."""
+        """Whether prompts of this case have no source: never, here."""
         return False
 
 
@@ -92,12 +93,7 @@ class OracleBox(_FromReference):
         return f"oracle{margin}{jitter}{seed}"
 
     def prompt_for(
-        self,
-        mask: Mask,
-        *,
-        spacing_mm: tuple[float, float],
-        min_area_mm2: float,
-        key: tuple[str | int, ...],
+        self, mask: Mask, *, spacing_mm: tuple[float, float], min_area_mm2: float, key: Key
     ) -> Prompt:
         """Box the components of a mask."""
         boxes = boxes_from_mask(mask, spacing_mm=spacing_mm, min_area_mm2=min_area_mm2)
@@ -138,12 +134,7 @@ class OraclePoint(_FromReference):
         return f"oracle{points}{seed}"
 
     def prompt_for(
-        self,
-        mask: Mask,
-        *,
-        spacing_mm: tuple[float, float],
-        min_area_mm2: float,
-        key: tuple[str | int, ...],
+        self, mask: Mask, *, spacing_mm: tuple[float, float], min_area_mm2: float, key: Key
     ) -> Prompt:
         """Place points in the components of a mask."""
         # Within its bounding box: the depth of every pixel is searched there, not in the slice.
@@ -244,7 +235,7 @@ class SpecialistBox:
         *,
         spacing_mm: tuple[float, float],
         min_area_mm2: float,
-        key: tuple[str | int, ...],  # noqa: ARG002 - nothing is random here
+        key: Key,  # noqa: ARG002
     ) -> Prompt:
         """Box the largest components of the specialist's mask."""
         return _boxes_around(mask, self.margin_px, spacing_mm, min_area_mm2)
@@ -272,7 +263,7 @@ def _check_pixels(value: float, *, name: str) -> None:
         raise InputError(f"{name} is {value}, expected 0 or more pixels; 0 switches it off")
 
 
-def _generator(seed: int, key: tuple[str | int, ...]) -> np.random.Generator:
+def _generator(seed: int, key: Key) -> np.random.Generator:
     # crc32: the `hash` of a str differs between runs
     words = (part if isinstance(part, int) else zlib.crc32(part.encode()) for part in key)
     return np.random.default_rng([seed, *words])

@@ -40,28 +40,12 @@ def error_point(
     rng: np.random.Generator | None = None,
     spacing_mm: tuple[float, float] = (1.0, 1.0),
 ) -> tuple[Floats, int]:
-    """Simulate the click with which a reader corrects a prediction.
+    """Simulate the click with which a reader corrects a prediction (H, W).
 
-    Parameters
-    ----------
-    reference, prediction : (H, W) bool
-    rng : numpy Generator, optional
-        If given, any pixel of the error region, as SAM was trained; if not, the pixel deepest
-        inside what was missed or what was added, as a careful reader clicks.
-    spacing_mm : (row, column)
-        Pixel size; only its ratio matters.
-
-    Returns
-    -------
-    point : (2,) float64
-        x, y.
-    label : int
-        1 if the reference holds the point (it was missed), 0 if not (it was added).
-
-    Raises
-    ------
-    InputError
-        If a mask is a label map, the shapes differ, or there is no error to correct.
+    With `rng` it is any pixel of the error region, as SAM was trained; without, the pixel deepest
+    inside what was missed or what was added, as a careful reader clicks. Of `spacing_mm` only the
+    ratio matters. Returns the point (x, y) and its label: 1 if the reference holds it, 0 if not.
+    InputError if a mask is a label map, the shapes differ, or there is no error to correct.
     """
     truth = checked_slice_mask(reference, what="the reference")
     guess = checked_slice_mask(prediction, what="the prediction")

@@ -1,4 +1,4 @@
-"""What a segmenter is asked about a slice: one class from mask, canvas or file to the decoder."""
+"""One class for boxes, points and masks, from mask, canvas or file to the decoder."""
 
 from __future__ import annotations
 

@@ -17,7 +17,6 @@ from mskseg.evaluation.averaging import IN_THE_MEAN, nested_mean
 from mskseg.evaluation.scoring import SCAN
 
 READINGS = ("left_out", "invented_is_0", "nothing_is_1")
-_COUNTS = ("n_scored", "n_invented", "n_nothing")
 
 
 def read_empty_slices(
@@ -59,36 +58,28 @@ def read_empty_slices(
         )
         for case in cases
     }
-    groups = list(by)
+    groups, in_the_mean = list(by), table["status"].isin(IN_THE_MEAN)
     structure = list(dict.fromkeys([*groups, *SCAN, "tissue"]))
-    rows = []
-    for key, slices in table.groupby(structure, sort=False):
-        named = dict(zip(structure, key, strict=True))
-        n = n_slices.get(tuple(named[name] for name in SCAN))
-        if n is None:
-            raise InputError(f"{named['subject']} was scored but is not among the cases; add it")
-        rows.append(named | _readings(slices, n))
-    means = pd.DataFrame(rows)
+    counted = table.assign(
+        total=table["dice"].where(in_the_mean, 0.0),
+        n_scored=in_the_mean,
+        n_invented=table["status"] == "beyond_end",
+        n_too_small=table["status"] == "too_small",
+    )
+    columns = ["total", "n_scored", "n_invented", "n_too_small"]
+    sums = counted.groupby(structure, sort=False)[columns].sum().reset_index()
+    scans = [tuple(row) for row in sums[list(SCAN)].to_numpy()]
+    for subject, scan in zip(sums["subject"], scans, strict=True):
+        if scan not in n_slices:
+            raise InputError(f"{subject} was scored but is not among the cases; add it")
+    predicted = sums["n_scored"] + sums["n_invented"]
+    nothing = [n_slices[scan] for scan in scans] - predicted - sums["n_too_small"]
+    means = sums.assign(
+        n_nothing=nothing,
+        left_out=sums["total"] / sums["n_scored"],
+        invented_is_0=sums["total"] / predicted,
+        nothing_is_1=(sums["total"] + nothing) / (predicted + nothing),
+    )
     result = nested_mean(means, by=groups, values=READINGS)[[*groups, *READINGS]]
-    counts = means.groupby(groups, sort=False)[list(_COUNTS)].sum()
+    counts = means.groupby(groups, sort=False)[["n_scored", "n_invented", "n_nothing"]].sum()
     return result.merge(counts.reset_index(), on=groups)
-
-
-def _readings(slices: pd.DataFrame, n_slices: int) -> dict[str, float]:
-    """Read the slices of one structure of a scan that has `n_slices`."""
-    scored = slices.loc[slices["status"].isin(IN_THE_MEAN), "dice"]
-    n_invented = int((slices["status"] == "beyond_end").sum())
-    n_too_small = int((slices["status"] == "too_small").sum())
-    n_nothing = n_slices - len(scored) - n_too_small - n_invented
-    total = scored.sum()
-    means = [
-        _ratio(total, len(scored)),
-        _ratio(total, len(scored) + n_invented),
-        _ratio(total + n_nothing, len(scored) + n_invented + n_nothing),
-    ]
-    counts = (len(scored), n_invented, n_nothing)
-    return dict(zip((*READINGS, *_COUNTS), (*means, *counts), strict=True))
-
-
-def _ratio(total: float, count: int) -> float:
-    return total / count if count else float("nan")

@@ -106,6 +106,7 @@ def read_again(
     rows = []
     for prompted in prompted_slices(cases, OracleBox(), slice_step=slice_step):
         case, case_slice = prompted.case, prompted.case_slice
+        spacing_mm = case_slice.spacing_mm
         for label, mask in prompted.references.items():
             if not len(prompted.prompts[label]):
                 continue
@@ -115,8 +116,12 @@ def read_again(
                 "slice": case_slice.index,
             }
             for sigma_px in sigmas_px:
-                score = _mean_dice(mask, case_slice.spacing_mm, sigma_px, key)
-                rows.append(described | {"sigma_px": sigma_px, "dice": score})
+                rng, sigma_mm = np.random.default_rng(key), sigma_px * float(np.mean(spacing_mm))
+                scores = [
+                    dice(mask, redraw(mask, spacing_mm=spacing_mm, sigma_mm=sigma_mm, rng=rng))
+                    for _ in range(_N_READINGS)
+                ]
+                rows.append(described | {"sigma_px": sigma_px, "dice": float(np.mean(scores))})
     if not rows:
         raise InputError("no slice shows a tissue large enough to read again; check the cases")
     return pd.DataFrame(rows)
@@ -132,20 +137,6 @@ def on_same_pairs(
     if pairs.empty:
         raise InputError("no pair was both read again and scored; pass the same cases and slices")
     return readings.merge(pairs, on=keys), scored.merge(pairs, on=keys)
-
-
-def _mean_dice(
-    mask: NDArray[np.bool_],
-    spacing_mm: tuple[float, float],
-    sigma_px: float,
-    key: tuple[int, ...],
-) -> float:
-    sigma_mm, rng = sigma_px * float(np.mean(spacing_mm)), np.random.default_rng(key)
-    scores = [
-        dice(mask, redraw(mask, spacing_mm=spacing_mm, sigma_mm=sigma_mm, rng=rng))
-        for _ in range(_N_READINGS)
-    ]
-    return float(np.mean(scores))
 
 
 def _signed_mm(inside: NDArray[np.bool_], spacing: NDArray[np.float64]) -> NDArray[np.float64]:

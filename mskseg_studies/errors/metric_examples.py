@@ -21,15 +21,7 @@ _MM = (1.0, 1.0)
 def disc_with_stray(size_px: int) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
     """Draw a disc, and a prediction that is the same disc with a square far away.
 
-    Parameters
-    ----------
-    size_px : int
-        Side of the square; 0 for none.
-
-    Returns
-    -------
-    reference, prediction : (160, 160) bool
-        Pixels of 1 mm; the disc has a radius of 25 mm.
+    Both are (160, 160) bool, in pixels of 1 mm; the disc has a radius of 25.
     """
     y, x = np.mgrid[:_SIDE, :_SIDE]
     reference = np.hypot(y - _CENTRE, x - _CENTRE) < _RADIUS

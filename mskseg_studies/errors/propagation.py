@@ -12,6 +12,7 @@ from mskseg.evaluation.averaging import IN_THE_MEAN, nested_mean
 from mskseg.evaluation.scoring import SCAN
 from mskseg.evaluation.tables import volume_table
 
+_MAX_STEPS = 8  # few structures are longer
 _STRUCTURE = ["segmenter", "box_source", *SCAN, "tissue"]
 
 
@@ -66,29 +67,24 @@ def with_steps(table: pd.DataFrame) -> pd.DataFrame:
     return scored.assign(steps=((scored["slice"] - start).abs() / spacing).astype(int))
 
 
-def propagation_drift(table: pd.DataFrame, *, max_steps: int = 8) -> pd.DataFrame:
-    """Average Dice by distance from the slice that was boxed.
+def propagation_drift(table: pd.DataFrame) -> pd.DataFrame:
+    """Average Dice by distance from the slice that was boxed, up to `_MAX_STEPS` slices.
 
     Parameters
     ----------
     table : pandas.DataFrame
         From `score_cases`, with one plan that boxes every slice and one that propagates.
-    max_steps : int
-        Leave out slices that are farther away: few structures are as long.
 
     Returns
     -------
     pandas.DataFrame
-        A row for each segmenter, plan and number of steps: `nested_mean` of `dice` and of `lost`
-        (share of pairs on which nothing was found), and `n_pairs`.
+        A row for each segmenter, plan and number of `steps`: `nested_mean` of `dice`.
     """
     placed = with_steps(table)
-    near = placed[placed["steps"] <= max_steps]
-    near = near.assign(lost=near["predicted_area_mm2"] == 0)
-    means = nested_mean(near, by=["segmenter", "box_source", "steps"], values=["dice", "lost"])
+    near = placed[placed["steps"] <= _MAX_STEPS]
+    means = nested_mean(near, by=["segmenter", "box_source", "steps"]).sort_values("steps")
     order = near[_STRUCTURE[:2]].drop_duplicates()  # models and plans as they came
-    counted = means.sort_values("steps").rename(columns={"n_objects": "n_pairs"})
-    return order.merge(counted, on=_STRUCTURE[:2])
+    return order.merge(means, on=_STRUCTURE[:2])
 
 
 def drift_chart(means: pd.DataFrame) -> Axes:

@@ -73,8 +73,7 @@ def shape_classes(cases: Iterable[Case], *, slice_step: int = 1) -> pd.DataFrame
     Returns
     -------
     pandas.DataFrame
-        A row for each `dataset` and `tissue`: `shape_class` and `share`, the part of the area that
-        is of this class.
+        A row for each `dataset` and `tissue` with its `shape_class`.
     """
     rows = []
     for case in cases:
@@ -88,6 +87,5 @@ def shape_classes(cases: Iterable[Case], *, slice_step: int = 1) -> pd.DataFrame
     table = pd.DataFrame(rows, columns=["dataset", "tissue", "shape_class", "area"])
     keys = ["dataset", "tissue"]
     areas = table.groupby([*keys, "shape_class"], sort=False)["area"].sum()
-    shares = (areas / areas.groupby(keys, sort=False).transform("sum")).rename("share")
-    largest = shares.loc[shares.groupby(keys, sort=False).idxmax()]
-    return largest.reset_index()[[*keys, "shape_class", "share"]]
+    largest = areas.loc[areas.groupby(keys, sort=False).idxmax()]
+    return largest.reset_index()[[*keys, "shape_class"]]

@@ -12,7 +12,6 @@ from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
 from mskseg.display.style import PALETTE, chart_axes, check_columns, finish_chart
-from mskseg.errors import InputError
 
 _SECONDS = {
     "drawing_s": ("drawing", "0.35", "s"),
@@ -37,8 +36,6 @@ def agreement_chart(agreements: Mapping[str, pd.DataFrame], *, title: str = "") 
 
     Brighter is nearer to 1; the numbers stand in the cells, "-" where there is none.
     """
-    if not agreements:
-        raise InputError("expected one table of agreement or more, got none; pass phase_agreement")
     sizes = [len(table) for table in agreements.values()]
     width = sum(1.5 + 0.48 * size for size in sizes)
     figure, panels = plt.subplots(

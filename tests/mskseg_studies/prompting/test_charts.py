@@ -64,8 +64,3 @@ def test_seconds_of_three_ways_with_the_dearest_on_top():
 def test_a_table_that_lacks_something_is_refused(draw):
     with pytest.raises(InputError, match=r"the table has \d rows and lacks"):
         draw(pd.DataFrame({"way": ["coarse", "frame"], "dice": [0.5, 0.6]}))
-
-
-def test_agreement_of_nothing_is_refused():
-    with pytest.raises(InputError, match="expected one table of agreement or more, got none"):
-        prompting.agreement_chart({})

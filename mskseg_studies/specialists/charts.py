@@ -42,6 +42,8 @@ def dot_rows(
     rows, models = list(dict.fromkeys(means[row])), list(dict.fromkeys(means[series]))
     ax = chart_axes(None, (7.6, 1.3 + len(rows) * (0.35 + 0.13 * len(models))))
     offsets = np.linspace(-0.5, 0.5, len(models) + 2)[1:-1]
+    if not means.duplicated(row).any():  # one dot in each row: in its middle
+        offsets = np.zeros(len(models))
     for number, (model, offset) in enumerate(zip(models, offsets, strict=True)):
         dots = means[means[series] == model]
         ax.errorbar(

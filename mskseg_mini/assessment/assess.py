@@ -76,24 +76,18 @@ class Assessment:
     real: dict[str, pd.DataFrame]  # rows of `score_cases` of each real scan that was there
 
 
-def assess(
-    segmenter: Segmenter,
-    sizes: AssessmentSizes,
-    *,
-    load_s: float = math.nan,
-    progress: bool = True,
-) -> Assessment:
+def assess(segmenter: Segmenter, sizes: AssessmentSizes, *, load_s: float = math.nan) -> Assessment:
     """Measure every bar of a segmenter on the CPU, which took `load_s` seconds to load."""
     times = [Measure("load_s", load_s, "one load"), *_times(segmenter, sizes.timed_slices)]
-    phantoms = score_phantoms(segmenter, sizes.scans, progress=progress)
-    scored = {name: score_real(segmenter, name, sizes.scans, progress=progress) for name in REAL}
+    phantoms = score_phantoms(segmenter, sizes.scans)
+    scored = {name: score_real(segmenter, name, sizes.scans) for name in REAL}
     measures = [
         *phantom_measures(phantoms),
         *(each for name, table in scored.items() for each in real_measures(name, table)),
-        *scene_measures(segmenter, sizes.scenes, progress=progress),
+        *scene_measures(segmenter, sizes.scenes),
         *medical_measures(segmenter, sizes.scenes),
         iou_correlation(phantoms),
-        automatic_measure(segmenter, sizes.scenes, progress=progress),
+        automatic_measure(segmenter, sizes.scenes),
         *times,
     ]
     tables = [bars_table(measures), bars_table(tissue_measures(phantoms), section="tissues")]

@@ -56,17 +56,11 @@ def bar_group(kind: str) -> str:
     return "no bar" if kind in _NO_BAR else "solid"
 
 
-def score_phantoms(
-    segmenter: Segmenter, sizes: ScanSizes, *, progress: bool = True
-) -> pd.DataFrame:
+def score_phantoms(segmenter: Segmenter, sizes: ScanSizes) -> pd.DataFrame:
     """Score the test subjects of all four phantoms; rows as `score_cases`, and their `group`."""
     tables = [
         score_cases(
-            segmenter,
-            _phantom(name, sizes, progress=progress),
-            prompts=OracleBox(),
-            slice_step=sizes.slice_step,
-            progress=progress,
+            segmenter, _phantom(name, sizes), prompts=OracleBox(), slice_step=sizes.slice_step
         )
         for name in PHANTOMS
     ]
@@ -75,12 +69,11 @@ def score_phantoms(
     return table
 
 
-def _phantom(name: str, sizes: ScanSizes, *, progress: bool) -> CaseSet:
+def _phantom(name: str, sizes: ScanSizes) -> CaseSet:
     return load_cases(
         name,
         subjects=list_subjects(name, part="test")[: sizes.subjects],
         sequences=provider.sequences(name)[: sizes.sequences],
-        progress=progress,
     )
 
 
@@ -117,19 +110,16 @@ def iou_correlation(table: pd.DataFrame) -> Measure:
     return Measure("iou_r", r, f"{len(rows)} boxes")
 
 
-def score_real(
-    segmenter: Segmenter, name: str, sizes: ScanSizes, *, progress: bool = True
-) -> pd.DataFrame | None:
+def score_real(segmenter: Segmenter, name: str, sizes: ScanSizes) -> pd.DataFrame | None:
     """Score a real scan in its plane; None where its files are not in the cache."""
     if any(file.state != "present" for file in verify(name)):
         return None
     return score_cases(
         segmenter,
-        load_cases(name, progress=progress),
+        load_cases(name),
         prompts=OracleBox(),
         plane=REAL[name],
         slice_step=sizes.real_slice_step,
-        progress=progress,
     )
 
 

@@ -48,13 +48,11 @@ class SceneSizes:
     medical: int = 128  # medical scenes: a standard error of about 0.01, less of a difference
 
 
-def scene_measures(
-    segmenter: Segmenter, sizes: SceneSizes, *, progress: bool = True
-) -> list[Measure]:
+def scene_measures(segmenter: Segmenter, sizes: SceneSizes) -> list[Measure]:
     """Box, one point and corrective points on held-out scenes."""
     scores = score_held_out_scenes(segmenter.model, batches=sizes.batches, seed=REPORT_SEED)
     objects = f"{scores['n_objects']:.0f} objects of {8 * sizes.batches} scenes"
-    gain = correction_gain(segmenter, count=sizes.corrected, progress=progress)
+    gain = correction_gain(segmenter, count=sizes.corrected)
     return [
         Measure("scenes_box", scores["box"], objects, scores["filled_box"]),
         Measure("scenes_point", scores["point"], objects),
@@ -79,9 +77,7 @@ def medical_measures(segmenter: Segmenter, sizes: SceneSizes) -> list[Measure]:
     ]
 
 
-def correction_gain(
-    segmenter: Segmenter, *, count: int, points: int = 3, progress: bool = True
-) -> float:
+def correction_gain(segmenter: Segmenter, *, count: int, points: int = 3) -> float:
     """Mean gain in Dice of `points` corrective points over one point's best of three masks.
 
     As SAM is evaluated (Kirillov 2023, appendix D): the first point is the object's most central
@@ -90,7 +86,7 @@ def correction_gain(
     """
     generator = torch.Generator().manual_seed(REPORT_SEED + 1)
     gains: list[float] = []
-    with tqdm(total=count, desc="corrective points", disable=not progress) as bar:
+    with tqdm(total=count, desc="corrective points") as bar:
         while len(gains) < count:
             scenes = random_scenes(4, generator=generator)
             drawn = zip(*scenes.draw_objects(4, generator=generator), strict=True)
@@ -123,7 +119,7 @@ def _gain(segmenter: Segmenter, embedding: ImageEmbedding, mask: BoolMask, point
 
 
 def automatic_measure(
-    segmenter: Segmenter, sizes: SceneSizes, *, min_area_px: int = 100, progress: bool = True
+    segmenter: Segmenter, sizes: SceneSizes, *, min_area_px: int = 100
 ) -> Measure:
     """Share of the objects of `min_area_px` or more that an automatic mask meets at IoU >= 0.5.
 
@@ -133,7 +129,7 @@ def automatic_measure(
     generator = torch.Generator().manual_seed(REPORT_SEED + 2)
     scenes = random_scenes(sizes.automatic, generator=generator, min_area_px=min_area_px)
     n_found = n_masks = n_objects = 0
-    for i in tqdm(range(sizes.automatic), desc="automatic masks", disable=not progress):
+    for i in tqdm(range(sizes.automatic), desc="automatic masks"):
         image = scenes.images[i].byte().numpy()
         masks = [m["segmentation"] for m in maker.generate(np.stack([image] * 3, axis=-1))]
         group = scenes.weights[i].nonzero()[:, 0]

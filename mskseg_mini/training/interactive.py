@@ -6,12 +6,12 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from mskseg.finetuning.losses import mask_iou, soft_dice_loss
 from mskseg.finetuning.prompt_tokens import PromptTokens, decode_prompts
 from mskseg.models.upstream import Sam
 from mskseg_mini.scenes.batch import SceneBatch
-from mskseg_mini.training.losses import box_region, regional_cross_entropy, shrink_masks
 from mskseg_mini.training.simulated_prompts import (
     box_tokens,
     boxes_or_points,
@@ -192,3 +192,40 @@ def encoder_input(sam: Sam, scenes: SceneBatch) -> Tensor:
     rgb: Tensor = (scenes.images[:, None] - sam.pixel_mean) / sam.pixel_std
     rgb = rgb.masked_fill(scenes.padding[:, None], 0.0)
     return rgb.contiguous(memory_format=torch.channels_last)
+
+
+def shrink_masks(masks: Tensor, size: int) -> Tensor:
+    """Masks (N, H, W) bool as the covered share (N, size, size) float32 of each coarse pixel.
+
+    Area averaging keeps pixel edges where they are; sampling would shift the mask by half a pixel.
+    """
+    return functional.adaptive_avg_pool2d(masks.float()[:, None], size)[:, 0]
+
+
+def regional_cross_entropy(
+    logits: Tensor, target: Tensor, weight: Tensor, *, positive_weight: float = 1.0
+) -> Tensor:
+    """Cross-entropy averaged with `weight` over (..., h, w) -> (...).
+
+    The weight is 1 near the object and small far away, where most pixels are and nothing is to be
+    learned; `positive_weight` says how much more a missed object pixel costs than a spilled one.
+    """
+    factor = torch.tensor(positive_weight, device=logits.device)
+    loss = functional.binary_cross_entropy_with_logits(
+        logits, target.expand_as(logits), pos_weight=factor, reduction="none"
+    )
+    return (loss * weight).sum((-2, -1)) / weight.sum((-2, -1))
+
+
+def box_region(boxes_xyxy: Tensor, size: int, *, scale: float, outside: float = 0.05) -> Tensor:
+    """Weights (N, size, size): 1 in boxes grown by a third of their sides and 4 pixels.
+
+    Boxes (N, 4) are in pixels of the frame, which are `scale` coarse pixels each; elsewhere the
+    weight is `outside`.
+    """
+    centres = (torch.arange(size, device=boxes_xyxy.device) + 0.5) / scale
+    margin = (boxes_xyxy[:, 2:] - boxes_xyxy[:, :2]) / 3 + 4
+    low, high = boxes_xyxy[:, :2] - margin, boxes_xyxy[:, 2:] + margin
+    near_x = (centres > low[:, :1]) & (centres < high[:, :1])
+    near_y = (centres > low[:, 1:]) & (centres < high[:, 1:])
+    return torch.where(near_y[:, :, None] & near_x[:, None, :], 1.0, outside)

@@ -25,12 +25,14 @@ from mskseg.models.upstream import Attention, Sam
 from mskseg_mini.scenes.batch import random_scenes
 from mskseg_mini.training.interactive import (
     Window,
+    box_region,
     draw_targets,
     encoder_input,
     interactive_loss,
     nearest_mean_loss,
+    regional_cross_entropy,
+    shrink_masks,
 )
-from mskseg_mini.training.losses import box_region, regional_cross_entropy, shrink_masks
 from mskseg_mini.training.simulated_prompts import box_tokens, boxes_or_points, random_points
 
 PADDED_SHARE = 0.33  # of the images that lose a strip: slices that are not square arrive padded

@@ -152,12 +152,11 @@ class LabelMapKnee(Body):
 
     def _joint_mm(self) -> tuple[float, float, float]:
         """Middle of the joint line: of the tibial cartilage, or else of all cartilage."""
-        for word in ("tibial cartilage", "cartilage"):
-            positions = self._positions(word)
-            if len(positions):
-                u, v, z = positions.mean(axis=0)
-                return float(u), float(v), float(z)
-        raise InputError("expected a label map of a knee with cartilage, got no cartilage")
+        positions = self._positions("tibial cartilage")
+        if not len(positions):
+            positions = self._positions("cartilage")
+        u, v, z = positions.mean(axis=0)
+        return float(u), float(v), float(z)
 
     def _patella(self) -> tuple[float, float, float]:
         """Where the patella's articular ridge lies, (l, a, s)."""

@@ -65,10 +65,9 @@ class SpineBody(Body):
         for bone in self.subject.vertebrae:
             draw_arch(canvas, bones, bone, canal_mm=self._curves.canal_mm(bone.name))
         self._soft.draw_sac(canvas, soft, sac)
-        discs = self.subject.discs
-        for disc in discs:
+        for disc in self.subject.discs:
             draw_disc(canvas, bones, disc)
-        worn = [0.0, *(disc.degeneration for disc in discs), 0.0]
+        worn = [0.0, *(disc.degeneration for disc in self.subject.discs), 0.0]
         for i, bone in enumerate(self.subject.vertebrae):
             draw_body(canvas, bones, bone, worn=(worn[i], worn[i + 1]))
         return canvas

@@ -1,9 +1,9 @@
 from .case import Case as Case
 from .case import CaseSet as CaseSet
 from .case import CaseSlice as CaseSlice
+from .datasets.loading import fullest_slice as fullest_slice
 from .datasets.loading import load_cases as load_cases
-from .datasets.selection import fullest_slice as fullest_slice
-from .datasets.selection import load_some as load_some
+from .datasets.loading import load_some as load_some
 from .errors import InputError as InputError
 from .errors import MsksegError as MsksegError
 from .errors import OutputError as OutputError

@@ -69,25 +69,13 @@ class CaseDescription:
 
 @dataclass(frozen=True, eq=False)
 class CaseSlice:
-    """One slice of a case, as a radiologist sees it.
+    """One slice of a case, as a radiologist sees it."""
 
-    Attributes
-    ----------
-    image : (H, W) uint8
-        Windowed over the whole volume.
-    label_map : (H, W) int or None
-        The reference, None if the case has none.
-    spacing_mm : (row, column)
-    plane : {"axial", "coronal", "sagittal"}
-    index : int
-        Slice number along the axis of the RAS-reoriented grid.
-    """
-
-    image: npt.NDArray[np.uint8] = field(repr=False)
-    label_map: Array | None = field(repr=False)
-    spacing_mm: tuple[float, float]
+    image: npt.NDArray[np.uint8] = field(repr=False)  # (H, W), windowed over the whole volume
+    label_map: Array | None = field(repr=False)  # (H, W) int, None if the case has no reference
+    spacing_mm: tuple[float, float]  # of rows, of columns
     plane: Plane
-    index: int
+    index: int  # along the axis of the RAS-reoriented grid
 
     def with_image(self, image: npt.NDArray[np.uint8]) -> CaseSlice:
         """Show another image (H, W) uint8 in the place of this one's."""
@@ -106,7 +94,7 @@ class Case(CaseDescription):
     reference : LabelMap or None
         On the image's grid.
     tissues, kinds, anatomy, sequence, ...
-        See `CaseDescription`; by keyword.
+        By keyword, as in `CaseDescription`.
 
     Raises
     ------
@@ -119,11 +107,10 @@ class Case(CaseDescription):
     reference: LabelMap | None = None
 
     def __post_init__(self) -> None:
-        _check_kind(self.image, Volume, what=f"the image of {self.name}")
-        if self.reference is not None:
-            _check_kind(self.reference, LabelMap, what=f"the reference of {self.name}")
+        _check_type(self.image, Volume, what=f"the image of {self.name}")
         check_image(self.image, what=f"image of {self.name}")
         if self.reference is not None:
+            _check_type(self.reference, LabelMap, what=f"the reference of {self.name}")
             check_same_grid(self.image, self.reference)
             if not self.reference.array.any():
                 raise InputError(
@@ -160,13 +147,7 @@ class Case(CaseDescription):
         return digest.hexdigest()
 
     def slice(self, k: int, plane: Plane | None = None) -> CaseSlice:
-        """Slice number k of a plane (default: the acquired one).
-
-        Raises
-        ------
-        InputError
-            If the plane or the slice does not exist.
-        """
+        """Slice number k of a plane (default: the acquired one); InputError if there is none."""
         plane = plane or self.plane
         return CaseSlice(
             image=self.image.with_array(self.windowed).slice(plane, k),
@@ -211,7 +192,7 @@ class Case(CaseDescription):
         return tuple(int(k) for k in np.flatnonzero(labelled))
 
 
-def _check_kind(value: object, kind: type, *, what: str) -> None:
+def _check_type(value: object, kind: type, *, what: str) -> None:
     """Refuse a bare array: without its affine nobody knows where it lies."""
     if not isinstance(value, kind):
         raise InputError(
@@ -294,12 +275,9 @@ class CaseSet(Sequence[Case]):
         return dict(sorted(named.items()))
 
     def where(self, **values: str) -> CaseSet:
-        """Cases whose attributes have the given values: ``where(site="A", sequence="t1w")``.
+        """Keep cases whose attributes have the given values: ``where(site="A", sequence="t1w")``.
 
-        Raises
-        ------
-        InputError
-            If no case does, or a case has no such attribute.
+        Raises InputError if no case does, or a case has no such attribute.
         """
         unknown = sorted(set(values) - set(Case.__dataclass_fields__))
         if unknown:
@@ -333,10 +311,7 @@ class CaseSet(Sequence[Case]):
     def split_by(self, split: Split) -> dict[Part, Self]:
         """Split as was decided before; each part carries the hash of the split.
 
-        Raises
-        ------
-        InputError
-            If a part of the split has no case here.
+        Raises InputError if a part of the split has no case here.
         """
         result: dict[Part, Self] = {}
         for part, subjects in split.parts.items():
@@ -346,6 +321,6 @@ class CaseSet(Sequence[Case]):
         return result
 
     def fingerprint(self) -> str:
-        """Return the sha256 over all cases, whatever their order."""
-        prints = sorted(case.fingerprint for case in self._cases)
+        """Return the sha256 over all cases, whatever their order; reads them one by one."""
+        prints = sorted(case.fingerprint for case in self)
         return hashlib.sha256("".join(prints).encode()).hexdigest()

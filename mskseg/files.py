@@ -20,17 +20,8 @@ def written_atomically(path: str | os.PathLike[str]) -> Iterator[Path]:
 
     The folder is made where it is missing. If the block fails, or the disk is full, `path` is as it
     was and the temporary file is gone. Two processes may write the same path: the last one wins.
-
-    Parameters
-    ----------
-    path : path-like
-        The file to write. All its suffixes (``.nii.gz``) are kept on the temporary path, since
-        writers choose their format by them.
-
-    Raises
-    ------
-    OutputError
-        If the folder cannot be made or written to, or the disk is full.
+    All suffixes (``.nii.gz``) are kept on the temporary path, since writers choose their format by
+    them. Raises OutputError if the folder cannot be made or written to, or the disk is full.
     """
     target = Path(path)
     try:

@@ -12,12 +12,9 @@ WINDOW_PERCENTILES = (0.5, 99.5)  # robust against a few bright vessels, keeps t
 
 
 def window_of(array: Array) -> tuple[float, float]:
-    """Intensities that become black and white: percentiles of the non-zero voxels.
+    """Find the intensities that become black and white: percentiles of the non-zero voxels.
 
-    Parameters
-    ----------
-    array : (ni, nj, nk) array
-        A whole volume, so that all its slices share one window.
+    Take a whole volume (ni, nj, nk), so that all its slices share one window.
     """
     voxels = array[array != 0]
     if voxels.dtype == bool:
@@ -38,14 +35,8 @@ def to_8_bit(array: Array, window: tuple[float, float]) -> npt.NDArray[np.uint8]
     return shown
 
 
-def check_image(image: Volume, *, what: str = "image") -> None:
-    """Make sure that an image can be segmented.
-
-    Raises
-    ------
-    InputError
-        If a voxel is NaN or infinite (the message counts them), or all are zero.
-    """
+def check_image(image: Volume, *, what: str) -> None:
+    """Refuse an image with a voxel that is NaN or infinite, or without any that is not zero."""
     if image.array.dtype.kind == "f":
         broken = image.array.size - int(np.count_nonzero(np.isfinite(image.array)))
         if broken:

@@ -3,7 +3,7 @@
 The library knows three kinds of offer, each a group of entry points:
 
 ``mskseg.datasets``
-    A `mskseg.datasets.providers.DatasetProvider`: data sets that code makes, such as phantoms.
+    A `mskseg.datasets.sources.DatasetSource`: data sets that code makes, such as phantoms.
 ``mskseg.architectures``
     A `mskseg.models.checkpoints.Architecture`: a network that weights named in the manifest fit.
 ``mskseg.run_reports``
@@ -40,13 +40,7 @@ def offering_packages() -> set[str]:
 
 
 def load_offer(group: str, name: str) -> Any:
-    """Import one offer.
-
-    Raises
-    ------
-    InputError
-        If no installed package has it.
-    """
+    """Import one offer; InputError if no installed package has it."""
     found = offers(group)
     if name not in found:
         raise InputError(
@@ -57,13 +51,7 @@ def load_offer(group: str, name: str) -> Any:
 
 
 def file_in_package(package: str, path: str) -> Path:
-    """Find a file inside an installed package, without importing the package.
-
-    Raises
-    ------
-    InputError
-        If the package is not installed or has no such file.
-    """
+    """Find a file inside an installed package without importing it; InputError if it has none."""
     spec = find_spec(package) if "." not in package else None
     folders = [] if spec is None else list(spec.submodule_search_locations or ())
     for folder in folders:

@@ -71,13 +71,7 @@ class Split:
 
 
 def check_nobody_twice(parts: Mapping[Part, Iterable[str]], *, what: str = "the split") -> None:
-    """Make sure that no subject is in two parts, or listed twice in one.
-
-    Raises
-    ------
-    InputError
-        Naming the first subject that is, and the parts.
-    """
+    """Make sure that no subject is in two parts, or twice in one; InputError names the first."""
     homes: dict[str, list[str]] = {}
     for part, subjects in parts.items():
         for subject in subjects:
@@ -97,43 +91,24 @@ def make_split(
     parts: Mapping[Part, float] | None = None,
     seed: int,
 ) -> Split:
-    """Split subjects at random.
+    """Split subjects, whose order does not matter, at random.
 
-    Parameters
-    ----------
-    dataset : str
-    subjects : iterable of str
-        Their order does not matter.
-    parts : mapping of {"train", "validation", "test", "inference"} to float or int, optional
-        Fractions that add up to 1, or counts (integers); subjects beyond the counts are left out.
-        By default `SHARES`, and one subject in each part at least.
-    seed : int
-        Decides who goes where.
-
-    Raises
-    ------
-    InputError
-        If a part is unknown or empty, or the fractions or counts cannot be met.
+    `parts` are fractions that add up to 1, or counts (integers); subjects beyond the counts are
+    left out. By default `SHARES`, and one subject in each part at least. Raises InputError if a
+    part is unknown or empty, or the fractions or counts cannot be met.
     """
     ordered = sorted(set(subjects))
     wanted = default_counts(len(ordered)) if parts is None else parts
-    sizes = part_sizes(wanted, n_subjects=len(ordered))
     order = np.random.default_rng(seed).permutation(len(ordered))
     shuffled = [ordered[i] for i in order]
     chosen: dict[Part, tuple[str, ...]] = {}
-    for part, size in sizes.items():
+    for part, size in _part_sizes(wanted, n_subjects=len(ordered)).items():
         chosen[part], shuffled = tuple(sorted(shuffled[:size])), shuffled[size:]
     return Split(dataset, chosen, seed=seed)
 
 
 def default_counts(n_subjects: int) -> dict[Part, int]:
-    """Count subjects after `SHARES`, with one subject in each part at least.
-
-    Raises
-    ------
-    InputError
-        If there are fewer subjects than parts.
-    """
+    """Count subjects after `SHARES`, one or more in each part; InputError if there are too few."""
     if n_subjects < len(SHARES):
         raise InputError(
             f"cannot split {n_subjects} subjects into {len(SHARES)} parts; give {len(SHARES)} "
@@ -144,18 +119,38 @@ def default_counts(n_subjects: int) -> dict[Part, int]:
     return counts
 
 
-def stored_split(path: Path, *, dataset: str, subjects: Sequence[str], seed: int) -> Split:
-    """Read a split from its file; make and keep it there if there is none.
+def _part_sizes(parts: Mapping[Part, float], *, n_subjects: int) -> dict[Part, int]:
+    for part, size in parts.items():
+        if part not in get_args(Part) or size <= 0:
+            raise InputError(
+                f"cannot make a part {part!r} of size {size}; "
+                f"the parts are {', '.join(get_args(Part))}, each above 0"
+            )
+    if all(isinstance(size, int) for size in parts.values()):
+        counts = {part: int(size) for part, size in parts.items()}
+    else:
+        counts = _rounded(parts, n_subjects=n_subjects)
+    if not counts or sum(counts.values()) > n_subjects or 0 in counts.values():
+        raise InputError(
+            f"cannot split {n_subjects} subjects into {dict(parts)}: "
+            "every part needs one subject or more, and nobody can be in two"
+        )
+    return counts
 
-    Parameters
-    ----------
-    path : Path
-        A JSON file.
-    dataset : str
-    subjects : sequence of str
-        Who is there now.
-    seed : int
-        Of a split that is to be made.
+
+def _rounded(parts: Mapping[Part, float], *, n_subjects: int) -> dict[Part, int]:
+    total = sum(parts.values())
+    if abs(total - 1) > 1e-6:
+        raise InputError(f"fractions of a split add up to 1, got {total:g} from {dict(parts)}")
+    counts = {part: int(size * n_subjects + 1e-9) for part, size in parts.items()}
+    by_rest = sorted(parts, key=lambda part: counts[part] - parts[part] * n_subjects)
+    for part in by_rest[: n_subjects - sum(counts.values())]:
+        counts[part] += 1  # largest remainder: the counts add up, each within one of its share
+    return counts
+
+
+def stored_split(path: Path, *, dataset: str, subjects: Sequence[str], seed: int) -> Split:
+    """Read a split from its JSON file; make one by the seed and keep it if there is no file.
 
     Raises
     ------
@@ -191,13 +186,7 @@ def save_split(split: Split, path: Path) -> None:
 
 
 def load_split(path: Path) -> Split:
-    """Read a split that `save_split` wrote.
-
-    Raises
-    ------
-    InputError
-        If it is not such a file, has a subject in two parts, or its hash is another.
-    """
+    """Read a split that `save_split` wrote; InputError if it is none, or its hash is another."""
     try:
         content: Any = json.loads(path.read_text(encoding="utf-8"))
         parts = {part: tuple(map(str, names)) for part, names in content["parts"].items()}
@@ -211,46 +200,3 @@ def load_split(path: Path) -> Split:
             f"{str(sha256)[:12]}...; undo that, or delete the file for a new split"
         )
     return split
-
-
-def part_sizes(parts: Mapping[Part, float], *, n_subjects: int) -> dict[Part, int]:
-    """How many subjects come into each part.
-
-    Parameters
-    ----------
-    parts : mapping of {"train", "validation", "test", "inference"} to float or int
-        Fractions that add up to 1, or counts (integers).
-    n_subjects : int
-
-    Raises
-    ------
-    InputError
-        If a part is unknown or empty, or the fractions or counts cannot be met.
-    """
-    for part, size in parts.items():
-        if part not in get_args(Part) or size <= 0:
-            raise InputError(
-                f"cannot make a part {part!r} of size {size}; "
-                f"the parts are {', '.join(get_args(Part))}, each above 0"
-            )
-    if all(isinstance(size, int) for size in parts.values()):
-        counts = {part: int(size) for part, size in parts.items()}
-    else:
-        counts = _rounded(parts, n_subjects=n_subjects)
-    if not counts or sum(counts.values()) > n_subjects or 0 in counts.values():
-        raise InputError(
-            f"cannot split {n_subjects} subjects into {dict(parts)}: "
-            "every part needs one subject or more, and nobody can be in two"
-        )
-    return counts
-
-
-def _rounded(parts: Mapping[Part, float], *, n_subjects: int) -> dict[Part, int]:
-    total = sum(parts.values())
-    if abs(total - 1) > 1e-6:
-        raise InputError(f"fractions of a split add up to 1, got {total:g} from {dict(parts)}")
-    counts = {part: int(size * n_subjects + 1e-9) for part, size in parts.items()}
-    by_rest = sorted(parts, key=lambda part: counts[part] - parts[part] * n_subjects)
-    for part in by_rest[: n_subjects - sum(counts.values())]:
-        counts[part] += 1  # largest remainder: the counts add up, each within one of its share
-    return counts

@@ -48,31 +48,25 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Self, TypeVar, get_args
+from itertools import permutations, product
+from typing import Any, Literal, Self, TypeVar, get_args
 
 import numpy as np
 import numpy.typing as npt
+from nibabel import orientations
 
 from mskseg.errors import InputError
-from mskseg.grids import (
-    GRID_TOLERANCE_MM,
-    STACK_ORIENTATION,
-    Array,
-    Plane,
-    axis_changes,
-    changed_affine,
-    check_plane,
-    checked_affine,
-    checked_orientation,
-    farthest_corner_mm,
-    orientation_of,
-    whole_numbers,
-)
 
-__all__ = ["Array", "LabelMap", "Plane", "Volume", "check_plane", "check_same_grid"]
+Plane = Literal["axial", "coronal", "sagittal"]
+Array = npt.NDArray[Any]
 
+# Where slice number, row and column grow to: the whole display convention is this table.
+_STACK_ORIENTATION: dict[str, str] = {"axial": "SPL", "coronal": "AIL", "sagittal": "RIP"}
+
+GRID_TOLERANCE_MM = 1e-3  # above the float32 rounding of a NIfTI header, below anything visible
 
 _Volume = TypeVar("_Volume", bound="Volume")
+_nibabel: Any = orientations  # which has no types
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -108,7 +102,7 @@ class Volume:
                 f"a volume holds real numbers, got {array.dtype}; give one real value per voxel"
             )
         object.__setattr__(self, "array", array)
-        object.__setattr__(self, "affine", checked_affine(self.affine))
+        object.__setattr__(self, "affine", _checked_affine(self.affine))
 
     def __repr__(self) -> str:
         spacing = " x ".join(f"{value:.4g}" for value in self.spacing_mm)
@@ -133,7 +127,7 @@ class Volume:
     @cached_property
     def orientation(self) -> str:
         """Where i, j, k grow to, as three of RLAPSI; oblique axes by the closest one."""
-        return orientation_of(self.affine)
+        return _orientation_of(self.affine)
 
     @property
     def oblique(self) -> bool:
@@ -149,12 +143,7 @@ class Volume:
         return next(p for p in planes if self.slice_thickness_mm(p) >= 0.999 * largest)
 
     def with_array(self, array: Array) -> Self:
-        """Put other values on this grid.
-
-        Parameters
-        ----------
-        array : (ni, nj, nk) array
-            Any real dtype (a `LabelMap` takes integers only).
+        """Put other values, (ni, nj, nk) of any real dtype, on this grid.
 
         Raises
         ------
@@ -185,14 +174,19 @@ class Volume:
         InputError
             If the orientation is not one.
         """
-        wanted = checked_orientation(orientation)
+        wanted = orientation.upper()
+        if sorted(wanted.translate(str.maketrans("LPI", "RAS"))) != ["A", "R", "S"]:
+            raise InputError(
+                f"unknown orientation {orientation!r}; give three letters, one of R/L, A/P and S/I "
+                "each"
+            )
         if wanted == self.orientation:
             return self
-        changes = axis_changes(self.orientation, wanted)
-        permuted = self.array.transpose([axis for axis, _ in changes])
-        flips = tuple(slice(None, None, -1 if flipped else 1) for _, flipped in changes)
-        affine = changed_affine(self.affine, self.shape, changes)
-        return _oriented(replace(self, array=permuted[flips], affine=affine), wanted)
+        own, other = (_nibabel.axcodes2ornt(axes) for axes in (self.orientation, wanted))
+        change = _nibabel.ornt_transform(own, other)
+        array = _nibabel.apply_orientation(self.array, change)
+        affine = self.affine @ _nibabel.inv_ornt_aff(change, self.shape)
+        return _oriented(replace(self, array=array, affine=affine), wanted)
 
     def n_slices(self, plane: Plane) -> int:
         """Count the slices of a plane; InputError if the plane is unknown."""
@@ -272,7 +266,7 @@ class Volume:
         return self.with_array(placed.array)  # this affine, not its round trip
 
     def _in_plane(self, plane: Plane) -> Self:
-        return self.reoriented(STACK_ORIENTATION[check_plane(plane)])
+        return self.reoriented(_STACK_ORIENTATION[check_plane(plane)])
 
 
 def _oriented(volume: _Volume, orientation: str) -> _Volume:
@@ -297,7 +291,7 @@ class LabelMap(Volume):
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.array.dtype.kind == "f":
-            object.__setattr__(self, "array", whole_numbers(self.array))
+            object.__setattr__(self, "array", _whole_numbers(self.array))
         elif self.array.dtype.kind == "b":
             object.__setattr__(self, "array", self.array.view(np.uint8))
 
@@ -310,6 +304,14 @@ class LabelMap(Volume):
         """Where one label is: (ni, nj, nk) bool, empty if the label does not occur."""
         found: npt.NDArray[np.bool_] = self.array == label
         return found
+
+
+def check_plane(plane: str) -> Plane:
+    """Return the plane, or raise InputError if it is not axial, coronal or sagittal."""
+    for known in get_args(Plane):
+        if plane == known:
+            return known  # type: ignore[no-any-return]
+    raise InputError(f"unknown plane {plane!r}; choose axial, coronal or sagittal")
 
 
 def check_same_grid(
@@ -342,6 +344,12 @@ def check_same_grid(
     raise InputError(f"{what[0]} and {what[1]} lie on different grids: {difference}; {advice}")
 
 
+def farthest_corner_mm(shape: tuple[int, ...], first: Array, second: Array) -> float:
+    """Largest distance between the places that two affines give to a corner voxel, in mm."""
+    corners = np.array(list(product(*((0, n - 1) for n in shape), (1,))), dtype=float)
+    return float(np.linalg.norm(corners @ (first - second).T, axis=1).max())
+
+
 def _how_affines_differ(first: Volume, second: Volume) -> str:
     if first.orientation != second.orientation:
         return f"axes {first.orientation} against {second.orientation}"
@@ -357,3 +365,46 @@ def _how_affines_differ(first: Volume, second: Volume) -> str:
 
 def _numbers(values: Array | tuple[float, ...]) -> str:
     return "(" + ", ".join(f"{value:.4g}" for value in values) + ")"
+
+
+def _checked_affine(affine: npt.ArrayLike) -> Array:
+    """Return a read-only float64 copy, or raise InputError if it is no invertible affine."""
+    checked = np.array(affine, dtype=np.float64)
+    if checked.shape != (4, 4) or not np.isfinite(checked).all():
+        raise InputError(
+            f"an affine is a (4, 4) matrix of finite numbers, got shape {checked.shape} "
+            f"with {int((~np.isfinite(checked)).sum())} not finite"
+        )
+    if not np.array_equal(checked[3], (0, 0, 0, 1)) or np.linalg.matrix_rank(checked[:3, :3]) < 3:
+        raise InputError(
+            "an affine needs three independent axes and the last row 0, 0, 0, 1, got "
+            f"{checked.tolist()}"
+        )
+    checked.flags.writeable = False
+    return checked
+
+
+def _whole_numbers(array: Array) -> Array:
+    """Return a floating-point array as the smallest integer type, or raise InputError."""
+    broken = int(np.count_nonzero(~(np.isfinite(array) & (np.floor(array) == array))))
+    if broken:
+        raise InputError(
+            f"a label map holds whole numbers, but {broken} of {array.size} voxels have a fraction "
+            "or are not finite; give the label map, not an image or a probability map"
+        )
+    smallest = np.result_type(
+        np.min_scalar_type(int(array.min())), np.min_scalar_type(int(array.max()))
+    )
+    return array.astype(smallest)
+
+
+def _orientation_of(affine: Array) -> str:
+    """Where i, j, k grow to, as three of RLAPSI; oblique axes by the closest one."""
+    left, _, right = np.linalg.svd(affine[:3, :3] / np.linalg.norm(affine[:3, :3], axis=0))
+    cosines = left @ right  # the nearest orthogonal axes, so that a sheared grid has three too
+    closeness = {
+        p: sum(abs(cosines[p[axis], axis]) for axis in range(3)) for p in permutations(range(3))
+    }
+    # At 45 degrees two assignments tie: rounding must not decide, or image and labels may differ.
+    axes = next(p for p, close in closeness.items() if close > max(closeness.values()) - 1e-3)
+    return "".join("RASLPI"[axes[a] + 3 * (cosines[axes[a], a] < 0)] for a in range(3))

@@ -10,10 +10,11 @@ from pathlib import Path
 from tqdm.auto import tqdm
 
 import mskseg_phantom
-from mskseg.case import Case
+from mskseg.case import Case, CaseSet
 from mskseg.datasets.cache import cache_dir
 from mskseg.datasets.fetching import fetch
 from mskseg.datasets.manifest import load_manifest
+from mskseg.datasets.sources import DatasetSource
 from mskseg.errors import InputError
 from mskseg.io import load_image, load_label_map, save_nifti
 from mskseg.splits import Part, Split
@@ -87,59 +88,63 @@ PHANTOMS: Mapping[str, Phantom] = {
 """The built-in data sets, by their id in the manifest."""
 
 
-class PhantomProvider:
-    """Phantoms by their names in the manifest; see `mskseg.datasets.providers.DatasetProvider`."""
+class PhantomSource(DatasetSource):
+    """A phantom by its name in the manifest, made on first use."""
 
-    def split(self, name: str) -> Split:
-        """Give the split that belongs to a phantom."""
-        phantom = PHANTOMS[name]
+    def __init__(self, name: str) -> None:
+        super().__init__(name)
+        self._phantom = PHANTOMS[name]
+        self.granularities = self._phantom.granularities
+
+    def subjects(self) -> tuple[str, ...]:
+        """List the subjects, by the parts of the split."""
+        return tuple(subject for part in self.split().parts.values() for subject in part)
+
+    def split(self) -> Split:
+        """Give the split that belongs to the phantom."""
         parts: dict[Part, tuple[str, ...]] = {
-            part: tuple(map(phantom.subject_name, n)) for part, n in phantom.numbers().items()
+            part: tuple(map(self._phantom.subject_name, numbers))
+            for part, numbers in self._phantom.numbers().items()
         }
-        return Split(name, parts)
+        return Split(self.name, parts)
 
-    def sequences(self, name: str) -> tuple[str, ...]:
+    def sequences(self) -> tuple[str, ...]:
         """List all that can be asked of a phantom, those made by default first."""
-        first = PHANTOMS[name].sequences
+        first = self._phantom.sequences
         return tuple(dict.fromkeys((*first, *mskseg_phantom.SEQUENCES, *ECHO_IMAGES)))
 
-    def default_sequences(self, name: str) -> tuple[str, ...]:
-        """List the sequences that are made if none is asked for."""
-        return PHANTOMS[name].sequences
-
-    def granularities(self, name: str) -> tuple[str, ...]:
-        """List how finely the labels of a phantom can be asked for, the default first."""
-        return PHANTOMS[name].granularities
+    def default_sequences(self, subjects: Sequence[str]) -> tuple[str, ...]:  # noqa: ARG002
+        """List the sequences that are made if none is asked for, the same for all subjects."""
+        return self._phantom.sequences
 
     def load(
         self,
-        name: str,
         subjects: Sequence[str],
         sequences: Sequence[str],
         *,
         granularity: str | None = None,
         progress: bool = True,
-    ) -> list[Case]:
+    ) -> CaseSet:
         """Read scans of a phantom from the cache, and make those that are missing or damaged.
 
         By subject, then by sequence, in the order asked for; ``mese`` gives one case for each echo.
         Raises OutputError if the cache cannot be written to.
         """
-        phantom = PHANTOMS[name]
+        phantom = self._phantom
         numbers = {phantom.subject_name(n): n for part in phantom.numbers().values() for n in part}
         images = images_of(sequences)
-        files = {subject: _files(name, subject, images, granularity) for subject in subjects}
+        files = {s: _files(self.name, s, images, granularity) for s in subjects}
         missing = [s for s in subjects if not all(path.is_file() for path in files[s].values())]
         hidden = not (progress and missing)
-        with tqdm(total=len(missing), desc=name, unit="subject", disable=hidden) as bar:
+        with tqdm(total=len(missing), desc=self.name, unit="subject", disable=hidden) as bar:
             cases = []
             for subject in subjects:
                 cases += _one_subject(phantom, numbers[subject], files[subject], granularity)
                 bar.update(subject in missing)
-        return cases
+        return CaseSet(self.name, cases)
 
 
-provider = PhantomProvider()
+provider = PhantomSource  # what the entry point names
 
 
 def _one_subject(

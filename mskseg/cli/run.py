@@ -81,8 +81,8 @@ def summarise(output: Path, *, size: str) -> bool:
 
 def check_choices(given: Mapping[str, str]) -> None:
     """Raise InputError on a data set or model that no notebook can use, before one is started."""
+    from mskseg.datasets.loading import check_can_be_scored
     from mskseg.datasets.manifest import load_manifest
-    from mskseg.datasets.selection import check_can_be_scored
 
     manifest = load_manifest()
     for name, known in (("dataset", manifest.datasets), ("model", manifest.models)):

@@ -18,13 +18,7 @@ def cache_dir() -> Path:
 
 
 def cache_path(*parts: str) -> Path:
-    """Join a path below the cache, for something to be written or read.
-
-    Raises
-    ------
-    InputError
-        If the path would leave the cache, by ``..`` or by a link in the cache.
-    """
+    """Join a path below the cache; InputError if it would leave it, by ``..`` or by a link."""
     root = cache_dir().resolve()
     path = root.joinpath(*parts).resolve()
     if not path.is_relative_to(root) or path == root:

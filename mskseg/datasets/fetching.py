@@ -65,7 +65,7 @@ def fetch(
     """
     entry = load_manifest().entry(name)
     if entry.access == "registration":
-        return {"folder": _brought_folder(name, entry, root=from_dir)}
+        return {"folder": _brought_folder(name, entry, from_dir=from_dir)}
     if entry.access == "package":
         return {role: _file_of_package(entry, file) for role, file in entry.roles.items()}
     paths = {role: cache_path(name, file.name) for role, file in entry.roles.items()}
@@ -98,22 +98,10 @@ class FileStatus:
 
 
 def verify(name: str | None = None) -> Iterator[FileStatus]:
-    """Compare the cache with the manifest, file by file, without fetching anything.
+    """Compare the files of one entry, or of all, with the manifest; nothing is fetched.
 
-    Parameters
-    ----------
-    name : str, optional
-        One entry; by default all.
-
-    Yields
-    ------
-    FileStatus
-        "present" only if size and sha256 are the manifest's.
-
-    Raises
-    ------
-    InputError
-        If the entry is unknown.
+    "present" means that size and sha256 are the manifest's. Raises InputError if the entry is
+    unknown.
     """
     manifest = load_manifest()
     for known in [name] if name else [*manifest.datasets, *manifest.models]:
@@ -139,33 +127,15 @@ def is_fetched(name: str) -> bool:
     )
 
 
-def dataset_folder(
-    name: str, *, root: str | Path | None = None, download: bool = True, progress: bool = True
-) -> Path:
-    """Find the folder of a data set that has a layout; fetch and unpack it if that is possible.
+def dataset_folder(name: str, *, download: bool, progress: bool) -> Path:
+    """Find the folder of a data set that has a layout, which a person brought or archives hold.
 
-    Parameters
-    ----------
-    name : str
-        A data set of the manifest with a layout.
-    root : path-like, optional
-        The folder itself; by default ``$MSKSEG_DATA/<name>``, then the cache's own.
-    download : bool
-        Whether archives may be downloaded; those that are here are unpacked in any case.
-    progress : bool
-        Show bars while that is done.
-
-    Raises
-    ------
-    InputError
-        If the folder is missing or empty and cannot be had.
-    OutputError
-        If the cache cannot be written to.
+    Archives are unpacked where they are here, and fetched before if `download` says so.
+    Raises InputError if the folder is missing or empty and cannot be had.
     """
     entry = load_manifest().datasets[name]
-    brought = any((brought_path(name) / role).is_dir() for role in entry.files)
-    if root is not None or not entry.files or brought:
-        return _brought_folder(name, entry, root=root)
+    if not entry.files or any((brought_path(name) / role).is_dir() for role in entry.files):
+        return _brought_folder(name, entry)
     folder = cache_path(name, "unpacked")
     packed = {r: f for r, f in entry.files.items() if not is_unpacked(folder / r, sha256=f.sha256)}
     here = all(cache_path(name, file.name).is_file() for file in packed.values())
@@ -182,16 +152,16 @@ def dataset_folder(
 
 
 def _brought_folder(
-    name: str, entry: DatasetEntry | ModelEntry, *, root: str | Path | None = None
+    name: str, entry: DatasetEntry | ModelEntry, *, from_dir: str | Path | None = None
 ) -> Path:
-    folder = Path(root).expanduser() if root is not None else brought_path(name)
+    folder = brought_path(name) if from_dir is None else Path(from_dir).expanduser()
     if folder.is_dir() and any(folder.iterdir()):
         return folder
     state = "is empty" if folder.is_dir() else "is missing"
     instructions = " ".join(entry.instructions.split())
     raise InputError(
         f"the folder of {name} {state}: {folder}. To get it: {instructions} Then put it there, or "
-        f"into $MSKSEG_DATA/{name}, or name it with root="
+        f"into $MSKSEG_DATA/{name}"
     )
 
 

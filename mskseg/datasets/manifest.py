@@ -43,26 +43,14 @@ class _Strict(BaseModel):
 
 
 class RemoteFile(_Strict):
-    """A file of an entry: its name in the cache, its content, and where it comes from.
+    """A file of an entry: its name in the cache, its content, and where it comes from."""
 
-    Attributes
-    ----------
-    name : str
-        In the cache. No folder, no leading dot: it cannot leave its entry's folder.
-    url : str, optional
-        Pinned to a version. Absent where only a person can get the file (see `instructions`).
-    bytes : int, optional
-        Size; absent where only the checksum is known.
-    sha256 : str
-        64 hexadecimal digits, of the whole file.
-    path : str, optional
-        Inside the installed package of an entry with ``access: package``.
-    """
-
+    # In the cache. No folder, no leading dot: it cannot leave its entry's folder.
     name: str = Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]*$")
-    url: Url | None = None
-    bytes: PositiveInt | None = None
+    url: Url | None = None  # pinned to a version; absent where only a person can get the file
+    bytes: PositiveInt | None = None  # absent where only the checksum is known
     sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
+    # Inside the installed package of an entry with `access: package`.
     path: str | None = Field(default=None, pattern=r"^[A-Za-z0-9_][A-Za-z0-9_./-]*$")
 
 
@@ -111,48 +99,28 @@ class _Entry(_Strict):
 class Reference(_Strict):
     """Where a data set's label map comes from; shown beside every score against it.
 
-    Attributes
-    ----------
-    provenance : {"manual", "semi-automatic", "automatic", "synthetic", "unknown"}
-        "semi-automatic" for automatic labels that a person went over; "synthetic" for an image
-        drawn from its labels, which are exact by construction.
-    note : str
-        Who says so, and what is not known.
+    "semi-automatic" labels are automatic ones that a person went over; the image of "synthetic"
+    ones is drawn from them, so that they are exact by construction.
     """
 
     provenance: Provenance
-    note: str
+    note: str  # who says so, and what is not known
 
 
 class DatasetEntry(_Entry):
-    """Images with or without a reference.
-
-    Attributes
-    ----------
-    anatomy, sequence : str
-        As shown in tables.
-    subjects : int, optional
-        How many people; absent where it is not known.
-    reference : Reference, optional
-        Absent where no label map comes with the images.
-    files : dict of role to RemoteFile
-        Roles: "image", "reference", "label_names", or what the entry's note says.
-    labels : dict of int to str
-        Tissue of each value in the reference; "label 13" where its meaning is not documented.
-        Where some are named, a label map with any other value is refused.
-    kinds : dict of TissueKind to str
-        Labels of each kind of tissue, as "1-4, 7"; those left out are "other".
-    layout : Layout, optional
-        How a folder of many scans is ordered; its files, if any, are zip archives of that folder.
-    """
+    """Images with or without a reference."""
 
     anatomy: str
     sequence: str
-    subjects: PositiveInt | None = None
-    reference: Reference | None = None
+    subjects: PositiveInt | None = None  # how many people; absent where it is not known
+    reference: Reference | None = None  # absent where no label map comes with the images
+    # By role: "image", "reference", "label_names", or what the entry's note says.
     files: dict[EntryName, RemoteFile] = {}
+    # "label 13" where the meaning is not documented. Where some labels are named, a label map with
+    # any other value is refused.
     labels: dict[PositiveInt, str] = {}
-    kinds: dict[TissueKind, Ranges] = {}
+    kinds: dict[TissueKind, Ranges] = {}  # labels of each kind; those left out are "other"
+    # How a folder of many scans is ordered; its files, if any, are zip archives of that folder.
     layout: Layout | None = None
 
     @property
@@ -199,26 +167,12 @@ def _bounds(ranges: str) -> list[tuple[int, int]]:
 
 
 class ModelEntry(_Entry):
-    """A checkpoint.
+    """A checkpoint."""
 
-    Attributes
-    ----------
-    architecture : str
-        What the weights fit into; see `mskseg.models.checkpoints.architectures`.
-    preprocessing : {"sam", "medsam"}
-        What the model was trained with.
-    miniature : bool
-        True for our small stand-ins.
-    learned_iou : bool
-        False if its head for predicted IoU was never trained.
-    weights : RemoteFile
-        The file.
-    """
-
-    architecture: EntryName
-    preprocessing: Literal["sam", "medsam"]
-    miniature: bool = False
-    learned_iou: bool = True
+    architecture: EntryName  # see `mskseg.models.checkpoints.architectures`
+    preprocessing: Literal["sam", "medsam"]  # what the model was trained with
+    miniature: bool = False  # our small stand-ins
+    learned_iou: bool = True  # False if its head for predicted IoU was never trained
     weights: RemoteFile
 
     @property
@@ -261,11 +215,8 @@ def manifest_path() -> Path:
 def load_manifest() -> Manifest:
     """Read and validate the manifest at `manifest_path`.
 
-    Raises
-    ------
-    InputError
-        If it is missing, not YAML, has an unknown or missing field, one name twice, or a malformed
-        value; the message names the first such field.
+    Raises InputError if it is missing, not YAML, has an unknown or missing field, one name twice,
+    or a malformed value; the message names the first such field.
     """
     return _load(manifest_path())
 

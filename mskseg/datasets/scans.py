@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, cast
 
@@ -14,66 +13,7 @@ from mskseg.io import load_image, load_label_map
 from mskseg.io.dicom import list_echoes
 from mskseg.volume import LabelMap, Volume
 
-Reader = Callable[["ScanFiles"], tuple[Volume, LabelMap | None]]
-
 _KEPT = 2  # read cases that a set keeps: `cases[0]` again and again costs one reading
-
-
-@dataclass(frozen=True, eq=False)
-class ScanFiles(CaseDescription):
-    """What a `Case` will say of itself, and the files it is read from.
-
-    Attributes
-    ----------
-    image : Path
-        A file, or the folder of a DICOM series.
-    reference : Path or None
-        The label map.
-    echo : int or None
-        Which echo of a DICOM series, from 0, by echo time.
-    read : callable
-        Gives image and label map on one grid.
-    """
-
-    image: Path
-    reference: Path | None
-    echo: int | None = None
-    read: Reader = field(default=lambda scan: read_pair(scan), repr=False)
-
-    def load(self) -> Case:
-        """Read the files.
-
-        Raises
-        ------
-        InputError
-            If a file cannot be read, image and label map do not fit together, or the label map has
-            a value that `tissues` does not name, where it names any.
-        """
-        image, reference = self.read(self)
-        if reference is not None:
-            with naming(cast(Path, self.reference)):
-                check_labels(reference, self.tissues, dataset=self.dataset)
-        return Case(image=image, reference=reference, **_described(self))
-
-
-def scan_files(
-    template: CaseDescription,
-    name_parts: Mapping[str, str],
-    *,
-    image: Path,
-    reference: Path | None,
-    echo: int | None = None,
-    read: Reader | None = None,
-) -> ScanFiles:
-    """Describe one scan by a template, and by what its name says, which goes first."""
-    described = _described(template) | dict(name_parts)
-    return ScanFiles(
-        image=image, reference=reference, echo=echo, read=read or read_pair, **described
-    )
-
-
-def _described(scan: CaseDescription) -> dict[str, Any]:
-    return {f.name: getattr(scan, f.name) for f in fields(CaseDescription)}
 
 
 def read_pair(scan: ScanFiles) -> tuple[Volume, LabelMap | None]:
@@ -93,14 +33,48 @@ def _echo_time(folder: Path, number: int) -> float:
     return times[number]
 
 
-def check_labels(reference: LabelMap, tissues: Mapping[int, str], *, dataset: str) -> None:
-    """Make sure that every value of a label map has a name, where any has.
+@dataclass(frozen=True, eq=False)
+class ScanFiles(CaseDescription):
+    """What a `Case` will say of itself, and the files it is read from."""
 
-    Raises
-    ------
-    InputError
-        Listing the values that have none.
-    """
+    image: Path  # a file, or the folder of a DICOM series
+    reference: Path | None
+    echo: int | None = None  # of a DICOM series, from 0, by echo time
+    read: Callable[[ScanFiles], tuple[Volume, LabelMap | None]] = read_pair
+
+    def load(self) -> Case:
+        """Read the files.
+
+        Raises InputError if a file cannot be read, image and label map do not fit together, or the
+        label map has a value that `tissues` does not name, where it names any.
+        """
+        image, reference = self.read(self)
+        if reference is not None:
+            with naming(cast(Path, self.reference)):
+                check_labels(reference, self.tissues, dataset=self.dataset)
+        return Case(image=image, reference=reference, **_described(self))
+
+
+def scan_files(
+    template: CaseDescription,
+    name_parts: Mapping[str, str],
+    *,
+    image: Path,
+    reference: Path | None,
+    echo: int | None = None,
+    read: Callable[[ScanFiles], tuple[Volume, LabelMap | None]] = read_pair,
+) -> ScanFiles:
+    """Describe one scan by a template, and by what its name says, which goes first."""
+    described = _described(template) | dict(name_parts)
+    return ScanFiles(image=image, reference=reference, echo=echo, read=read, **described)
+
+
+def _described(scan: CaseDescription) -> dict[str, Any]:
+    return {f.name: getattr(scan, f.name) for f in fields(CaseDescription)}
+
+
+def check_labels(reference: LabelMap, tissues: Mapping[int, str], *, dataset: str) -> None:
+    """Make sure that every value of a label map has a name, where any has; InputError if not."""
     unnamed = [int(label) for label in reference.labels if int(label) not in tissues]
     if tissues and unnamed:
         raise InputError(
@@ -124,16 +98,6 @@ class LazyCaseSet(CaseSet):
     """A `CaseSet` that reads a case each time it is asked for, and keeps the last two.
 
     Subjects, tissues, splits and `where` need no reading; iterating reads one case after the other.
-
-    Parameters
-    ----------
-    name : str
-    scans : sequence of ScanFiles
-
-    Raises
-    ------
-    InputError
-        If there is no scan, or two have one name.
     """
 
     def __init__(self, name: str, scans: Sequence[ScanFiles]) -> None:
@@ -155,8 +119,3 @@ class LazyCaseSet(CaseSet):
                 self._read.pop(next(iter(self._read)))
             self._read[key] = case
         return self._read[key]
-
-    def fingerprint(self) -> str:
-        """Return the sha256 over all cases, whatever their order; reads them one by one."""
-        prints = sorted(scan.load().fingerprint for scan in self.scans)
-        return hashlib.sha256("".join(prints).encode()).hexdigest()

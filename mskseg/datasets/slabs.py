@@ -27,23 +27,9 @@ GAP = 1
 def split_by_slab(cases: CaseSet, *, plane: Plane | None = None) -> dict[Part, CaseSet]:
     """Split each scan into slabs of slices for test, training and validation.
 
-    Parameters
-    ----------
-    cases : CaseSet
-        Each with a reference.
-    plane : {"axial", "coronal", "sagittal"}, optional
-        In which slabs are cut; each case's own by default.
-
-    Returns
-    -------
-    dict of Part to CaseSet
-        Every image whole, so that all slabs share one window, and its reference emptied outside the
-        slab. A part's subjects are called after the slab, "S (train slab)": they are no subjects.
-
-    Raises
-    ------
-    InputError
-        If a case has no reference, or fewer than seven labelled slices.
+    Every image stays whole, so that all slabs share one window; its reference is emptied outside
+    the slab. A part's subjects are called after the slab, "S (train slab)": they are no subjects.
+    Raises InputError if a case has no reference, or fewer than seven labelled slices.
     """
     parts: dict[Part, list[Case]] = {part: [] for part in SHARES}
     for case in cases:

@@ -21,9 +21,8 @@ from nibabel.filebasedimages import ImageFileError
 from nibabel.spatialimages import HeaderDataError
 
 from mskseg.errors import InputError, naming
-from mskseg.grids import Array, farthest_corner_mm
 from mskseg.io.dicom import LPS_TO_RAS, load_series
-from mskseg.volume import LabelMap, Volume
+from mskseg.volume import Array, LabelMap, Volume, farthest_corner_mm
 
 PathLike = str | os.PathLike[str]
 

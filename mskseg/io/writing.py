@@ -12,9 +12,8 @@ import numpy.typing as npt
 
 from mskseg.errors import InputError
 from mskseg.files import written_atomically
-from mskseg.grids import GRID_TOLERANCE_MM, Array, farthest_corner_mm
 from mskseg.io.reading import NIFTI_SUFFIXES, image_suffix
-from mskseg.volume import Volume
+from mskseg.volume import GRID_TOLERANCE_MM, Array, Volume, farthest_corner_mm
 
 
 def save_nifti(

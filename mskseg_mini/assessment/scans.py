@@ -20,7 +20,7 @@ from mskseg.models.segmenter import Segmenter, predict_label_map
 from mskseg.prompts.plans import OracleBox
 from mskseg.volume import Plane
 from mskseg_mini.assessment.bars import Measure
-from mskseg_phantom.provider import provider
+from mskseg_phantom.provider import PhantomSource
 
 PHANTOMS = ("phantom_thigh", "phantom_knee", "phantom_spine", "phantom_hip")
 REAL: dict[str, Plane] = {
@@ -73,7 +73,7 @@ def _phantom(name: str, sizes: ScanSizes) -> CaseSet:
     return load_cases(
         name,
         subjects=list_subjects(name, part="test")[: sizes.subjects],
-        sequences=provider.sequences(name)[: sizes.sequences],
+        sequences=PhantomSource(name).sequences()[: sizes.sequences],
     )
 
 

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from mskseg.case import Case, CaseSet
-from mskseg.datasets.selection import load_companions
+from mskseg.datasets.loading import load_companions
 from mskseg.display.style import chart_axes, check_columns, finish_chart, series_style
 from mskseg.errors import InputError
 from mskseg.evaluation.averaging import IN_THE_MEAN, nested_mean

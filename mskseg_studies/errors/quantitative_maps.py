@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from mskseg.case import Case, CaseSet
-from mskseg.datasets.selection import load_companions
+from mskseg.datasets.loading import load_companions
 from mskseg.errors import InputError
 from mskseg.prompts.checks import checked_mask
 from mskseg.volume import Volume

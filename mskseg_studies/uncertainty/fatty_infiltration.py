@@ -10,8 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mskseg.case import Case, CaseSet, CaseSlice
-from mskseg.datasets.loading import load_cases
-from mskseg.datasets.selection import fullest_slice, load_some
+from mskseg.datasets.loading import fullest_slice, load_cases, load_some
 from mskseg.evaluation.loop import check_has_reference
 from mskseg.splits import Part
 from mskseg.volume import LabelMap, check_same_grid

@@ -34,7 +34,7 @@ from mskseg.splits import (
     stored_split,
 )
 from mskseg.volume import LabelMap, Volume
-from mskseg_phantom.provider import PHANTOMS, provider
+from mskseg_phantom.provider import PHANTOMS, PhantomSource
 
 NAMES = [f"s{n:02}" for n in range(24)]
 
@@ -209,7 +209,7 @@ def test_no_case_set_leaks_a_subject_or_a_file(tmp_path, kind):
 
 @pytest.mark.parametrize("name", [n for n in PHANTOMS if n != "phantom_knee_real_anatomy"])
 def test_no_phantom_leaks_a_subject(name):
-    split = provider.split(name)
+    split = PhantomSource(name).split()
     check_nobody_twice(split.parts)
     n_test = 15 if name == "phantom_infiltrated_thigh" else 6
     assert [len(subjects) for subjects in split.parts.values()] == [12, 4, n_test, 2]

@@ -54,25 +54,11 @@ class BaseLayout(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     def list_scans(self, folder: Path, template: CaseDescription) -> list[ScanFiles]:
-        """List the scans of a folder without reading a voxel.
+        """List the scans of a folder, by their names, without reading a voxel.
 
-        Parameters
-        ----------
-        folder : Path
-        template : CaseDescription
-            What is the same for all scans, unless a name or a header says otherwise; its subject
-            is not used.
-
-        Returns
-        -------
-        list of ScanFiles
-            By subject, then by the rest of their names; numbers inside names count as numbers.
-
-        Raises
-        ------
-        InputError
-            If the folder is not in this layout, or is half there: an image without its label map,
-            or the other way round.
+        `template` holds what is the same for all scans, unless a name or a header says otherwise.
+        Raises InputError if the folder is not in this layout, or is half there: an image without
+        its label map, or the other way round.
         """
         raise NotImplementedError
 
@@ -90,12 +76,9 @@ def bare_name(path: Path) -> str:
 
 
 def named_parts(pattern: str, text: str, *, path: Path) -> dict[str, str]:
-    """Take a name apart by a pattern with named groups; groups that took no part are left out.
+    """Take a name apart by a pattern with named groups; InputError if it has not that form.
 
-    Raises
-    ------
-    InputError
-        If the name does not have that form, all of it.
+    Groups that took no part are left out.
     """
     found = re.fullmatch(pattern, text)
     if found is None or not found["subject"]:
@@ -109,23 +92,7 @@ def named_parts(pattern: str, text: str, *, path: Path) -> dict[str, str]:
 def check_complete(
     folder: Path, dataset: str, *, images: Collection[Path], missing: Iterable[Path]
 ) -> None:
-    """Make sure that a data set's folder is not half there.
-
-    Parameters
-    ----------
-    folder : Path
-        Of the data set.
-    dataset : str
-    images : collection of Path
-        Those that were found.
-    missing : iterable of Path
-        Files that should be there and are not.
-
-    Raises
-    ------
-    InputError
-        Saying how many, and which first.
-    """
+    """Refuse a folder without images, or where files are missing that should be there."""
     if not images:
         raise InputError(
             f"{folder} holds no image of {dataset} in the layout that is expected; see its entry "

@@ -23,28 +23,16 @@ from mskseg.errors import InputError
 
 
 class DicomNiftiLayout(BaseLayout):
-    """A folder of DICOM files for each scan, and its label map as NIfTI.
-
-    Attributes
-    ----------
-    images : str
-        Glob of the folders; each holds one series.
-    labels : str
-        Path of the label map; ``{name}`` is the folder's name.
-    pattern : str
-        Of the DICOM folder's path below the data set's folder, with slashes.
-    echoes : int
-        Each echo becomes a case of its own, with the same label map.
-    subjects : str, optional
-        Glob of JSON files with ``images: [{scan_id, subject_id, timepoint}]``, where the name of a
-        scan does not tell whose it is; ``timepoint`` becomes the visit.
-    """
+    """A folder of DICOM files for each scan, and its label map as NIfTI."""
 
     kind: Literal["dicom_nifti"] = "dicom_nifti"
-    images: InsidePath = "dicoms/*"
-    labels: InsidePath = "labels/{name}.nii.gz"
+    images: InsidePath = "dicoms/*"  # glob of the folders; each holds one series
+    labels: InsidePath = "labels/{name}.nii.gz"  # `name` is the folder's
+    # Of the DICOM folder's path below the data set's folder, with slashes.
     pattern: NamePattern = r"(?:.*/)?(?P<subject>[^/]+)"
-    echoes: PositiveInt = 1
+    echoes: PositiveInt = 1  # each becomes a case of its own, with the same label map
+    # Glob of JSON files with `images: [{scan_id, subject_id, timepoint}]`, where the name of a scan
+    # does not tell whose it is; `timepoint` becomes the visit.
     subjects: InsidePath | None = None
 
     def list_scans(self, folder: Path, template: CaseDescription) -> list[ScanFiles]:

@@ -24,23 +24,14 @@ from mskseg.errors import InputError
 
 
 class NiftiPairsLayout(BaseLayout):
-    """A label map for each image, found by its name.
-
-    Attributes
-    ----------
-    images : str
-        Glob of the images below the folder.
-    labels : str
-        Path of the label map; ``{name}`` is the image's file name without its ending, and
-        ``{subject}`` and the other groups of the pattern are what it captured. Several images may
-        share one label map.
-    pattern : str
-        Of the image's path below the folder, without its ending, with slashes.
-    """
+    """A label map for each image, found by its name; several images may share one."""
 
     kind: Literal["nifti_pairs"] = "nifti_pairs"
-    images: InsidePath = "images/*.nii.gz"
+    images: InsidePath = "images/*.nii.gz"  # glob below the folder
+    # `name` is the image's file name without its ending; so can `subject` and the other groups of
+    # the pattern stand in braces.
     labels: InsidePath = "labels/{name}.nii.gz"
+    # Of the image's path below the folder, without its ending, with slashes.
     pattern: NamePattern = r"(?:.*/)?(?P<subject>[^/]+)"
 
     def list_scans(self, folder: Path, template: CaseDescription) -> list[ScanFiles]:

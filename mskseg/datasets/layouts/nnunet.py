@@ -31,18 +31,11 @@ _DIGITS = 4
 
 
 class NnunetLayout(BaseLayout):
-    """nnU-Net raw: ``imagesTr/NAME_0000.nii.gz``, ``labelsTr/NAME.nii.gz``, ``dataset.json``.
-
-    Attributes
-    ----------
-    pattern : str
-        Of NAME; captures ``subject``, and ``side`` and ``visit`` where names tell them.
-    folders : dict of str to str
-        Folder of label maps for each folder of images.
-    """
+    """nnU-Net's raw data; the pattern is that of NAME."""
 
     kind: Literal["nnunet"] = "nnunet"
     pattern: NamePattern = r"(?P<subject>.+)"
+    # Folder of label maps for each folder of images.
     folders: dict[InsidePath, InsidePath] = Field(default={"imagesTr": "labelsTr"})
 
     def list_scans(self, folder: Path, template: CaseDescription) -> list[ScanFiles]:

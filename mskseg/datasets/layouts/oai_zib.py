@@ -21,16 +21,10 @@ _ENDING = ".segmentation_masks.mhd"
 
 
 class OaiZibLayout(BaseLayout):
-    """OAI-ZIB's masks beside the scans of the OAI, which come from there.
-
-    Attributes
-    ----------
-    scans : str
-        Folder of the OAI's baseline; the paths in ``oai_mri_paths.txt`` begin in it.
-    """
+    """OAI-ZIB's masks beside the scans of the OAI, which come from there."""
 
     kind: Literal["oai_zib"] = "oai_zib"
-    scans: InsidePath = "00m"
+    scans: InsidePath = "00m"  # of the OAI's baseline; paths in `oai_mri_paths.txt` begin in it
 
     def list_scans(self, folder: Path, template: CaseDescription) -> list[ScanFiles]:
         """List the scans, see `BaseLayout`."""
@@ -62,13 +56,7 @@ class OaiZibLayout(BaseLayout):
 
 
 def read_posed(scan: ScanFiles) -> tuple[Volume, LabelMap | None]:
-    """Read a scan, and its mask with the scan's pose.
-
-    Raises
-    ------
-    InputError
-        If they cannot be read, or differ in shape once both are in RAS order.
-    """
+    """Read a scan, and its mask with the scan's pose; InputError if their shapes differ in RAS."""
     image = load_image(scan.image).reoriented("RAS")
     if scan.reference is None:
         return image, None

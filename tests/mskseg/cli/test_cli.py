@@ -394,7 +394,7 @@ def test_a_notebook_refuses_it_too_and_fetches_nothing(name, monkeypatch):
     from mskseg.datasets import selection
     from mskseg.errors import InputError
 
-    monkeypatch.setattr("mskseg.datasets.selection.load_cases", pytest.fail)
+    monkeypatch.setattr("mskseg.datasets.loading.load_cases", pytest.fail)
     with pytest.raises(InputError, match=f"^{name} h[^\n]*$"):
         selection.load_some(name, progress=False)
 

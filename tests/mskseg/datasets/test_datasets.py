@@ -237,7 +237,7 @@ def test_every_data_set_that_is_one_file_or_builtin_lists_its_subjects(cache) ->
                 datasets.list_subjects(name)
 
 
-@pytest.mark.parametrize("where", ["root", "MSKSEG_DATA", "cache"])
+@pytest.mark.parametrize("where", ["MSKSEG_DATA", "cache"])
 def test_spider_loads_from_wherever_its_folder_is(
     cache, trees, tmp_path, monkeypatch, where
 ) -> None:
@@ -245,9 +245,8 @@ def test_spider_loads_from_wherever_its_folder_is(
     trees.spider(folder)
     if where == "MSKSEG_DATA":
         monkeypatch.setenv("MSKSEG_DATA", str(folder.parent))
-    root = folder if where == "root" else None
-    assert list_subjects("spider", root=root) == ("1", "2", "10")
-    cases = load_cases("spider", subjects=["10", "1"], sequences="T2-weighted", root=root)
+    assert list_subjects("spider") == ("1", "2", "10")
+    cases = load_cases("spider", subjects=["10", "1"], sequences="T2-weighted")
     assert [case.name for case in cases] == ["spider/10/T2-weighted", "spider/1/T2-weighted"]
     assert cases[0].tissue(1) == "vertebra L5"
     assert cases[0].reference_provenance == "semi-automatic"

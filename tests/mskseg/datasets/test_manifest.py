@@ -9,6 +9,7 @@ import shutil
 import threading
 from pathlib import Path
 
+import numpy as np
 import pytest
 import yaml
 from pydantic import ValidationError
@@ -16,8 +17,11 @@ from pydantic import ValidationError
 from mskseg.datasets import manifest as manifest_module
 from mskseg.datasets.cache import cache_dir, cache_path
 from mskseg.datasets.fetching import fetch, verify
+from mskseg.datasets.loading import load_cases
 from mskseg.datasets.manifest import Manifest, RemoteFile, load_manifest, manifest_path
 from mskseg.errors import InputError, OutputError
+from mskseg.io import save_nifti
+from mskseg.volume import LabelMap, Volume
 
 CONTENT = bytes(range(256)) * 400
 SHA256 = hashlib.sha256(CONTENT).hexdigest()
@@ -166,6 +170,7 @@ def test_the_manifest_is_found_in_a_package_before_a_checkout(tmp_path, monkeypa
         ({"licence": None}, "licence"),
         ({"access": "torrent"}, "access"),
         ({"access": "package"}, "belongs to entries of packages"),
+        ({"access": "package", "package": "toy"}, "a file has a `path` if, and only if"),
         ({"files": {}}, "needs files"),
         ({"instructions": ""}, "how a person gets"),
         ({"access": "direct"}, "url for each"),
@@ -342,6 +347,102 @@ def test_builtin_entries_need_no_files(cache):
     assert fetch("phantom_thigh") == {}
     assert [status.state for status in verify("phantom_thigh")] == ["builtin"]
     assert not cache.exists()
+
+
+# --- inside an installed package
+
+
+@pytest.fixture
+def package(tmp_path, monkeypatch):
+    """A small package on the path, with a scan, its label map and weights; gives its folder."""
+    folder = tmp_path / "site" / "small_package"
+    folder.mkdir(parents=True)
+    (folder / "__init__.py").write_text("raise ImportError('fetching imports no package')\n")
+    labels = np.pad(np.ones((2, 2, 2), np.uint8), 2)
+    save_nifti(Volume(labels * 9.0, np.eye(4)), folder / "data" / "scan.nii.gz")
+    save_nifti(LabelMap(labels, np.eye(4)), folder / "data" / "labels.nii.gz")
+    (folder / "weights.bin").write_bytes(CONTENT)
+    monkeypatch.syspath_prepend(str(folder.parent))
+    return folder
+
+
+def packaged(folder, path, **changes):
+    sha256 = hashlib.sha256((folder / path).read_bytes()).hexdigest()
+    return {"name": Path(path).name, "path": path, "sha256": sha256} | changes
+
+
+def use_package_manifest(folder, **changes):
+    """Name the package's data and weights in a manifest; `changes` are those of its weights."""
+    common = {"access": "package", "package": "small_package", "licence": "MIT", "citation": ""}
+    scan = {
+        "title": "A scan",
+        "anatomy": "thigh",
+        "sequence": "t1w",
+        "labels": {1: "muscle"},
+        "reference": {"provenance": "manual", "note": ""},
+        "files": {
+            "image": packaged(folder, "data/scan.nii.gz"),
+            "reference": packaged(folder, "data/labels.nii.gz"),
+        },
+    }
+    model = {
+        "title": "Weights",
+        "architecture": "vit_b",
+        "preprocessing": "sam",
+        "weights": packaged(folder, "weights.bin", **changes),
+    }
+    content = {"datasets": {"their_scan": scan | common}, "models": {"their_model": model | common}}
+    path = folder.parent / "manifest.yaml"
+    path.write_text(yaml.safe_dump(content))
+    manifest_module._load.cache_clear()  # one path, another content
+    return load_manifest_at(path)
+
+
+def test_data_and_weights_of_any_installed_package_can_be_named(cache, package):
+    use_package_manifest(package)
+    assert fetch("their_model") == {"weights": package / "weights.bin"}
+    (case,) = load_cases("their_scan")
+    assert case.name == "their_scan/their_scan/t1w"
+    assert case.reference.labels == (1,)
+    assert {status.state for status in verify()} == {"builtin"}
+    assert not cache.exists()
+
+
+def test_a_file_of_a_package_that_differs_from_the_manifest_is_refused(package):
+    use_package_manifest(package, sha256=SHA256[::-1])
+    with pytest.raises(InputError, match=f"expected sha256 {SHA256[::-1]}.*small_package again"):
+        fetch("their_model")
+    use_package_manifest(package)
+    (package / "weights.bin").unlink()
+    with pytest.raises(InputError, match=r"small_package has no file weights\.bin"):
+        fetch("their_model")
+
+
+@pytest.mark.parametrize(
+    ("lost", "message"),
+    [
+        ("path", "a file has a `path` if, and only if, it lies inside a package"),
+        ("package", "`package` belongs to entries of packages, and to them only"),
+    ],
+)
+def test_an_entry_of_a_package_says_which_package_and_where_in_it(package, lost, message):
+    use_package_manifest(package)
+    content = yaml.safe_load(manifest_path().read_text())
+    entry = content["models"]["their_model"]
+    del (entry if lost == "package" else entry["weights"])[lost]
+    manifest_path().write_text(yaml.safe_dump(content))
+    manifest_module._load.cache_clear()
+    with pytest.raises(InputError, match=message) as caught:
+        load_manifest()
+    assert "their_model" in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_package_that_is_not_installed_is_named(package):
+    use_package_manifest(package)
+    package.rename(package.with_name("elsewhere"))
+    with pytest.raises(InputError, match="small_package is not installed; install it"):
+        load_cases("their_scan")
 
 
 # --- from a folder

@@ -14,7 +14,7 @@ from scipy import stats
 
 import mskseg
 from mskseg.case import Case
-from mskseg.datasets.selection import load_some
+from mskseg.datasets.loading import load_some
 from mskseg.errors import InputError
 from mskseg.evaluation.metrics import dice
 from mskseg.evaluation.multiclass import FLOOR, as_classes

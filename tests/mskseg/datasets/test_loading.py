@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from mskseg.case import Case
-from mskseg.datasets.loading import list_subjects
-from mskseg.datasets.selection import (
+from mskseg.datasets.loading import (
     fullest_slice,
+    list_subjects,
     load_companions,
     load_fetched,
     load_some,

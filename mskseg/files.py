@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from threading import Lock
+from uuid import uuid4
 
 from mskseg.errors import OutputError
-
-_READING = Lock()
 
 
 @contextmanager
@@ -24,37 +21,19 @@ def written_atomically(path: str | os.PathLike[str]) -> Iterator[Path]:
     them. Raises OutputError if the folder cannot be made or written to, or the disk is full.
     """
     target = Path(path)
+    temporary = target.with_name(f".partial-{uuid4().hex}{''.join(target.suffixes)}")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(
-            prefix=".partial-", suffix="".join(target.suffixes), dir=target.parent
-        )
-        os.close(handle)
-    except OSError as error:
-        raise _cannot_write(target, error) from error
-    temporary = Path(name)
-    try:
+        temporary.touch()  # fails before the block has done its work
         yield temporary
-        temporary.chmod(0o666 & ~_umask())
-        os.replace(temporary, target)
+        temporary.replace(target)
     except OutputError:
         raise
     except OSError as error:
-        raise _cannot_write(target, error) from error
+        raise OutputError(
+            f"cannot write {target}: {error.strerror or error}; choose a folder that exists, is "
+            "writable and has space"
+        ) from error
     finally:
-        temporary.unlink(missing_ok=True)
-
-
-def _cannot_write(target: Path, error: OSError) -> OutputError:
-    reason = error.strerror or str(error)
-    return OutputError(
-        f"cannot write {target}: {reason}; choose a folder that exists, is writable and has space"
-    )
-
-
-def _umask() -> int:
-    """Read it, which sets it for a moment: one thread at a time, or it could stay so."""
-    with _READING:
-        mask = os.umask(0o077)
-        os.umask(mask)
-    return mask
+        with suppress(OSError):
+            temporary.unlink()

@@ -11,8 +11,7 @@ from tqdm.auto import tqdm
 
 import mskseg_phantom
 from mskseg.case import Case, CaseSet
-from mskseg.datasets.cache import cache_dir
-from mskseg.datasets.fetching import fetch
+from mskseg.datasets.fetching import cache_dir, fetch
 from mskseg.datasets.manifest import load_manifest
 from mskseg.datasets.sources import DatasetSource
 from mskseg.errors import InputError

@@ -41,7 +41,7 @@ def add_to(commands: Any) -> None:
 
 def list_entries(arguments: argparse.Namespace) -> int:
     """Print one line for each entry."""
-    from mskseg.datasets.cache import cache_dir
+    from mskseg.datasets.fetching import cache_dir
 
     entries = _entries(arguments.noun)
     width = max(map(len, entries))

@@ -9,8 +9,6 @@ from mskseg.datasets.loading import load_cases as load_cases
 from mskseg.datasets.loading import load_companions as load_companions
 from mskseg.datasets.loading import load_fetched as load_fetched
 from mskseg.datasets.loading import load_some as load_some
-from mskseg.datasets.loading import load_split_of as load_split_of
 from mskseg.datasets.loading import load_splits as load_splits
-from mskseg.datasets.loading import reported_subjects as reported_subjects
 from mskseg.datasets.manifest import load_manifest as load_manifest
 from mskseg.splits import Split as Split

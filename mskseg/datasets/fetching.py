@@ -20,7 +20,6 @@ import requests
 from tqdm.auto import tqdm
 
 from mskseg.datasets.archives import is_unpacked, unpack
-from mskseg.datasets.cache import brought_path, cache_path
 from mskseg.datasets.manifest import DatasetEntry, ModelEntry, RemoteFile, load_manifest
 from mskseg.errors import InputError
 from mskseg.files import written_atomically
@@ -30,6 +29,28 @@ State = Literal["builtin", "present", "missing", "damaged"]
 
 _TIMEOUT_S = 30.0  # without a byte, not for the whole file
 _CHUNK_BYTES = 2**20
+
+
+def cache_dir() -> Path:
+    """Find the folder of the cache, made or not: ``MSKSEG_CACHE``, else the platform's."""
+    if chosen := os.environ.get("MSKSEG_CACHE"):
+        return Path(chosen).expanduser().absolute()
+    return Path(pooch.os_cache("mskseg"))
+
+
+def cache_path(*parts: str) -> Path:
+    """Join a path below the cache; InputError if it would leave it, by ``..`` or by a link."""
+    root = cache_dir().resolve()
+    path = root.joinpath(*parts).resolve()
+    if not path.is_relative_to(root) or path == root:
+        raise InputError(f"{path} lies outside the cache {root}; remove the link that leads there")
+    return path
+
+
+def brought_path(dataset: str) -> Path:
+    """Say where a data set's folder is looked for: in ``MSKSEG_DATA`` if set, else in the cache."""
+    chosen = os.environ.get("MSKSEG_DATA")
+    return (Path(chosen).expanduser().absolute() if chosen else cache_dir()) / dataset
 
 
 def fetch(

@@ -26,7 +26,7 @@ def load_cases(
     """Load a data set of the manifest.
 
     A phantom is made on first use, only as far as it is asked for, and kept in the cache
-    (`mskseg.datasets.cache.cache_dir`) under the phantom's version; real scans are fetched,
+    (`mskseg.datasets.fetching.cache_dir`) under the phantom's version; real scans are fetched,
     checked by sha256, and kept there too. Where a registration is needed, a person brings the
     folder: it is looked for in ``$MSKSEG_DATA/<name>`` and in the cache's folder of that name. A
     data set of many scans reads each one when it is asked for.
@@ -41,7 +41,7 @@ def load_cases(
         Which sequences; all by default, of a phantom those of its manifest entry: it can make
         every one of `mskseg_phantom.SEQUENCES`. Its ``mese`` gives one case for each echo.
     part : {"train", "validation", "test", "inference"}, optional
-        Only subjects of that part of the data set's split (see `load_split_of`).
+        Only subjects of that part of the data set's split (see `load_splits`).
     granularity : {"plates", "compartments", "tissue"}, optional
         How finely the knee phantom is labelled (see `mskseg_phantom.anatomies.knee.tissues_at`).
     progress : bool
@@ -105,35 +105,21 @@ def list_subjects(name: str, *, part: Part | None = None) -> tuple[str, ...]:
     return source_of(name).subjects_in(part)
 
 
-def load_split_of(name: str) -> Split:
-    """Load the split of a data set: its own, or one that was made once and is kept in the cache.
+def load_splits(names: Iterable[str]) -> tuple[Split, ...]:
+    """Load the splits of those data sets that have a subject for each part.
 
-    The file is ``splits/<name>-seed0.json`` in the cache; every call reads it again.
+    That is a data set's own, or one that was made once and is kept in the cache, in the file
+    ``splits/<name>-seed0.json``; every call reads it again.
 
     Raises
     ------
     InputError
-        As `list_subjects`; or the kept split does not fit the subjects that are there, or was
-        edited.
+        As `list_subjects`; or a kept split does not fit the subjects that are there, or was edited.
     OutputError
-        If the split cannot be kept.
+        If a split cannot be kept.
     """
-    return source_of(name).required_split()
-
-
-def load_splits(names: Iterable[str]) -> tuple[Split, ...]:
-    """Load the splits of those data sets that have a subject for each part; errors as above."""
     splits = [source_of(name).split() for name in names]
     return tuple(split for split in splits if split and len(split.parts) == len(SHARES))
-
-
-def reported_subjects(name: str) -> tuple[str, ...]:
-    """List the subjects whose scores may be reported: the test part, or all if there is no split.
-
-    Raises InputError if the data set is unknown, or its folder is not there.
-    """
-    source = source_of(name)
-    return source.subjects_in("test" if source.split() else None)
 
 
 def load_some(
@@ -144,19 +130,19 @@ def load_some(
     part: Part | None = None,
     progress: bool = True,
 ) -> CaseSet:
-    """Load the first reported subjects of a data set, in its first sequences.
+    """Load the first subjects of a data set whose scores may be reported, in its first sequences.
 
     Parameters
     ----------
     name : str
         A data set of the manifest.
     n_subjects : int
-        Of `reported_subjects`, the first; all if there are fewer.
+        The first of the part; all if there are fewer.
     n_sequences : int or None
         Of a phantom those that come first in its manifest entry, of other data sets those of the
         first scans; None for all.
     part : {"train", "validation", "test", "inference"}, optional
-        Of the split; by default the people of `reported_subjects`.
+        Of the split; by default the test part, or everybody where there is no split.
     progress : bool
         Show a bar while something is made or fetched.
 
@@ -167,8 +153,9 @@ def load_some(
     """
     check_can_be_scored(name)
     source = source_of(name, download=True, progress=progress)
-    subjects = reported_subjects(name) if part is None else source.subjects_in(part)
-    subjects = subjects[:n_subjects]
+    if part is None and source.split() is not None:
+        part = "test"
+    subjects = source.subjects_in(part)[:n_subjects]
     sequences = source.default_sequences(subjects)[:n_sequences]
     return load_cases(name, subjects=subjects, sequences=sequences, progress=progress)
 
@@ -194,10 +181,7 @@ def check_can_be_scored(name: str) -> None:
 def load_companions(cases: CaseSet, sequences: Sequence[str]) -> tuple[Case, ...]:
     """Load further sequences (such as ``t2_map``) of the same people, which share one grid.
 
-    Returns
-    -------
-    tuple of Case
-        Empty unless the manifest's data set of that name has all of the sequences.
+    The tuple is empty unless the manifest's data set of that name has all of the sequences.
     """
     if cases.name not in load_manifest().datasets:
         return ()
@@ -209,20 +193,8 @@ def load_companions(cases: CaseSet, sequences: Sequence[str]) -> tuple[Case, ...
 def load_fetched(name: str) -> tuple[Case, ...]:
     """Load a data set only if it is here already; nothing is downloaded.
 
-    Parameters
-    ----------
-    name : str
-        A data set of the manifest, or "" for none.
-
-    Returns
-    -------
-    tuple of Case
-        Empty if a file of it is missing or damaged.
-
-    Raises
-    ------
-    mskseg.errors.InputError
-        If there is no such data set.
+    The tuple is empty if a file of it is missing or damaged, or `name` is "". Raises InputError if
+    there is no such data set.
     """
     if not name or any(status.state not in ("present", "builtin") for status in verify(name)):
         return ()
@@ -232,10 +204,7 @@ def load_fetched(name: str) -> tuple[Case, ...]:
 def fullest_slice(case: Case) -> CaseSlice:
     """Give the slice that shows most: of those with the most labels, the largest labelled area.
 
-    Raises
-    ------
-    mskseg.errors.InputError
-        If the case has no reference.
+    Raises InputError if the case has no reference.
     """
 
     def labels_and_area(case_slice: CaseSlice) -> tuple[int, int]:

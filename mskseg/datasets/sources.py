@@ -6,8 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 
 from mskseg.case import CaseDescription, CaseSet
-from mskseg.datasets.cache import cache_path
-from mskseg.datasets.fetching import dataset_folder, fetch
+from mskseg.datasets.fetching import cache_path, dataset_folder, fetch
 from mskseg.datasets.layouts import read_folder
 from mskseg.datasets.manifest import DatasetEntry, load_manifest
 from mskseg.datasets.scans import LazyCaseSet, scan_files
@@ -61,24 +60,19 @@ class DatasetSource(ABC):
     ) -> CaseSet:
         """Load one case for each image: by subject, then by sequence, in the order given."""
 
-    def required_split(self) -> Split:
-        """Give the split; InputError if there is none."""
+    def subjects_in(self, part: Part | None) -> tuple[str, ...]:
+        """List the subjects of a part of the split, or all; InputError if there is no such part."""
+        if part is None:
+            return self.subjects()
         split = self.split()
         if split is None:
             raise InputError(
                 f"{self.name} has no split of its own; that takes {len(SHARES)} subjects or more, "
                 f"and it has {len(self.subjects())}; use it whole"
             )
-        return split
-
-    def subjects_in(self, part: Part | None) -> tuple[str, ...]:
-        """List the subjects of a part of the split, or all; InputError if there is no such part."""
-        if part is None:
-            return self.subjects()
-        parts = self.required_split().parts
-        if part not in parts:
-            raise InputError(f"unknown part {part!r}; choose one of {', '.join(parts)}")
-        return parts[part]
+        if part not in split.parts:
+            raise InputError(f"unknown part {part!r}; choose one of {', '.join(split.parts)}")
+        return split.parts[part]
 
 
 class FolderSource(DatasetSource):

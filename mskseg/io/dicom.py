@@ -53,12 +53,9 @@ class _Header:
 
 
 def list_echoes(folder: str | os.PathLike[str]) -> list[float]:
-    """Echo times in ms of the DICOM series in a folder, ascending; empty if it has none.
+    """List the echo times in ms of the DICOM series in a folder, ascending; empty if it has none.
 
-    Raises
-    ------
-    InputError
-        If the folder does not hold images of exactly one series.
+    Raises InputError if the folder does not hold images of exactly one series.
     """
     with naming(folder):
         echoes = _by_echo(_read_headers(Path(folder)))
@@ -93,16 +90,8 @@ def load_echoes(folder: str | os.PathLike[str]) -> dict[float, Volume]:
 def load_series(folder: Path, *, echo: float | None = None) -> tuple[Array, Array]:
     """Read one volume from a DICOM folder: (ni, nj, nk) array and affine to RAS+ mm.
 
-    Parameters
-    ----------
-    folder : Path
-    echo : float, optional
-        Echo time in ms; needed if there are several.
-
-    Raises
-    ------
-    InputError
-        If the folder does not hold exactly one complete series, or the echo is not in it.
+    `echo` is a time in ms, needed if there are several. Raises InputError if the folder does not
+    hold exactly one complete series, or the echo is not in it.
     """
     echoes = _by_echo(_read_headers(folder))
     if echo is None and len(echoes) == 1:
@@ -122,11 +111,8 @@ def load_series(folder: Path, *, echo: float | None = None) -> tuple[Array, Arra
 def _read_headers(folder: Path) -> list[_Header]:
     if not folder.is_dir():
         raise InputError("not a folder; give the folder of a DICOM series")
-    headers = []
-    for path in sorted(p for p in folder.iterdir() if p.is_file() and p.name[0] != "."):
-        header = _read_header(path)
-        if header is not None:
-            headers.append(header)
+    paths = sorted(p for p in folder.iterdir() if p.is_file() and p.name[0] != ".")
+    headers = [header for path in paths if (header := _read_header(path)) is not None]
     if not headers:
         raise InputError("the folder holds no DICOM image; give the folder of one series")
     _check_one_series(headers)

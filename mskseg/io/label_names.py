@@ -85,15 +85,10 @@ def _from_json(text: str) -> list[tuple[str, str]]:
         content = json.loads(text, object_pairs_hook=list)  # pairs: a name given twice is seen
     except ValueError as error:
         raise InputError(f"not JSON ({error}); expected {{value: name}}") from error
-    if not _all_named_by_integers(content):
+    pairs: list[Any] = content if isinstance(content, list) else [None]
+    if not all(isinstance(pair, tuple) and _is_integer(pair[0]) for pair in pairs):
         raise InputError('expected one JSON object {"value": "name"} with whole numbers as keys')
-    return [(key, str(name)) for key, name in content]
-
-
-def _all_named_by_integers(content: Any) -> bool:
-    return isinstance(content, list) and all(
-        isinstance(pair, tuple) and _is_integer(pair[0]) for pair in content
-    )
+    return [(key, str(name)) for key, name in pairs]
 
 
 def _is_integer(text: str) -> bool:

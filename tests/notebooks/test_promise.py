@@ -18,7 +18,7 @@ import yaml
 from segment_anything import sam_model_registry
 
 from mskseg.cli.main import main
-from mskseg.datasets.cache import cache_path
+from mskseg.datasets.fetching import cache_path
 from mskseg.datasets.manifest import load_manifest
 
 _TREES = Path(__file__).parents[1] / "mskseg" / "datasets" / "layouts" / "trees.py"

@@ -44,8 +44,11 @@ class DicomNiftiLayout(BaseLayout):
             inside = series.relative_to(folder).as_posix()
             name_parts = named_parts(self.pattern, inside, path=series)
             label = folder / label_path(self.labels, name=series.name, name_parts=name_parts)
-            if owners is not None:
-                name_parts |= _owner(owners, series, str(self.subjects))
+            if owners is not None and series.name not in owners:
+                raise InputError(
+                    f"{series} is in no file {self.subjects}; it is not known whose scan it is"
+                )
+            name_parts |= owners[series.name] if owners else {}
             scans += _echoes(series, label, name_parts, template, self.echoes)
         missing = {
             scan.reference for scan in scans if scan.reference and not scan.reference.is_file()
@@ -95,9 +98,3 @@ def _owners(folder: Path, pattern: str) -> dict[str, dict[str, str]]:
             "without it two scans of one person could come into two parts of a split"
         )
     return owners
-
-
-def _owner(owners: dict[str, dict[str, str]], series: Path, pattern: str) -> dict[str, str]:
-    if series.name not in owners:
-        raise InputError(f"{series} is in no file {pattern}; it is not known whose scan it is")
-    return owners[series.name]

@@ -87,30 +87,13 @@ def _without_image(folder: Path, labels: set[Path], layout: NiftiPairsLayout) ->
 def read_globbed(
     images: str, labels: str, *, subject_pattern: str, tissues: Mapping[int, str] | None = None
 ) -> LazyCaseSet:
-    """Pair images with label maps by what a pattern finds in their paths.
+    """Pair the images of a glob with the label maps of another by a pattern searched in each path.
 
-    Parameters
-    ----------
-    images, labels : str
-        Globs; ``**`` goes through folders.
-    subject_pattern : str
-        A regular expression, searched in each path (with ``/`` between folders). The subject is its
-        group ``subject``, else its first group, else all that it matches. Groups ``sequence``,
-        ``side``, ``visit`` and ``site`` describe a scan, and tell those of one subject apart: a
-        label map belongs to the images that agree with it in every group that both have.
-    tissues : mapping of int to str, optional
-        Names of the labels.
-
-    Returns
-    -------
-    LazyCaseSet
-        Reads a scan when it is asked for.
-
-    Raises
-    ------
-    InputError
-        If the pattern is none or matches no subject in a path, a glob finds nothing, or an image
-        has no label map or several.
+    The subject is the pattern's group ``subject``, else its first group, else all that it matches.
+    Groups ``sequence``, ``side``, ``visit`` and ``site`` describe a scan, and tell those of one
+    subject apart: a label map belongs to the images that agree with it in every group that both
+    have. Raises InputError if the pattern is none or matches no subject in a path, a glob finds
+    nothing, or an image has no label map or several.
     """
     pattern = _compiled(subject_pattern)
     template = CaseDescription(subject="", tissues=tissues or {})

@@ -14,7 +14,7 @@ import yaml
 import mskseg_phantom as phantom
 from mskseg.datasets import loading as datasets
 from mskseg.datasets.fetching import fetch
-from mskseg.datasets.loading import list_subjects, load_cases, load_split_of
+from mskseg.datasets.loading import list_subjects, load_cases, load_splits
 from mskseg.datasets.manifest import Manifest, RemoteFile, load_manifest
 from mskseg.errors import InputError, OutputError
 
@@ -316,7 +316,7 @@ def test_the_split_of_a_folder_is_kept_beside_the_cache_and_in_every_set(
     cache, small_spider
 ) -> None:
     whole = load_cases("spider", progress=False)
-    split = load_split_of("spider")
+    (split,) = load_splits(["spider"])
     assert (cache / "splits" / "spider-seed0.json").is_file()
     found = [load_cases("spider", part=part, progress=False) for part in split.parts]
     assert sorted(s for part in found for s in part.subjects) == sorted(whole.subjects)
@@ -331,7 +331,7 @@ def test_a_phantom_carries_the_hash_of_its_own_split(cache, scanned) -> None:
     cases = load_cases(
         "phantom_thigh", part="test", subjects=asked, sequences="t1w", progress=False
     )
-    assert cases.split_sha256 == load_split_of("phantom_thigh").sha256
+    assert cases.split_sha256 == load_splits(["phantom_thigh"])[0].sha256
     with pytest.raises(InputError, match="unknown subject 'thigh-01' of phantom_thigh/test"):
         load_cases("phantom_thigh", part="test", subjects=["thigh-01"], progress=False)
 

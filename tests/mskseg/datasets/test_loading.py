@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from mskseg.case import Case
+from mskseg.datasets.fetching import fetch
 from mskseg.datasets.loading import (
     fullest_slice,
     list_subjects,
@@ -13,26 +14,40 @@ from mskseg.datasets.loading import (
     load_fetched,
     load_some,
     load_splits,
-    reported_subjects,
 )
 from mskseg.errors import InputError
 from mskseg.volume import LabelMap, Volume
 
 
 def test_people_of_the_test_part_are_shown_where_there_is_a_split():
-    assert reported_subjects("phantom_thigh") == list_subjects("phantom_thigh", part="test")
-    assert load_splits(["phantom_thigh"])[0].parts["test"] == reported_subjects("phantom_thigh")
+    (split,) = load_splits(["phantom_thigh"])
+    assert split.parts["test"] == list_subjects("phantom_thigh", part="test")
+    cases = load_some("phantom_thigh", n_subjects=2, progress=False)
+    assert cases.subjects == split.parts["test"][:2]
 
 
-def test_a_data_set_of_one_person_shows_that_person_and_has_no_split():
-    assert len(reported_subjects("qmritools_thigh")) == 1
+def test_a_data_set_of_one_person_has_no_split():
     assert load_splits(["qmritools_thigh"]) == ()
+    assert len(list_subjects("qmritools_thigh")) == 1
 
 
-def test_the_first_people_and_sequences_are_loaded():
+@pytest.mark.real
+def test_a_data_set_of_one_person_shows_that_person(real_data, tmp_path, monkeypatch):
+    monkeypatch.setenv("MSKSEG_CACHE", str(tmp_path))
+    fetch("qmritools_thigh", from_dir=real_data)
+    assert load_some("qmritools_thigh", progress=False).subjects == ("qmritools_thigh",)
+
+
+def test_the_first_sequences_are_loaded():
     cases = load_some("phantom_thigh", n_subjects=1, n_sequences=2, progress=False)
-    assert {case.subject for case in cases} == set(reported_subjects("phantom_thigh")[:1])
-    assert len({case.sequence for case in cases}) == 2
+    assert len(cases.subjects) == 1
+    assert [case.sequence for case in cases] == ["t1w", "dixon_opposed"]
+
+
+@pytest.mark.parametrize("number", ["n_subjects", "n_sequences"])
+def test_none_of_the_people_or_sequences_is_refused(number):
+    with pytest.raises(InputError, match=f"no {number[2:-1]}.* chosen of phantom_thigh"):
+        load_some("phantom_thigh", progress=False, **{number: 0})
 
 
 def test_people_of_another_part_are_loaded_if_asked_for():

@@ -15,8 +15,7 @@ import yaml
 from pydantic import ValidationError
 
 from mskseg.datasets import manifest as manifest_module
-from mskseg.datasets.cache import cache_dir, cache_path
-from mskseg.datasets.fetching import fetch, verify
+from mskseg.datasets.fetching import cache_dir, cache_path, fetch, verify
 from mskseg.datasets.loading import load_cases
 from mskseg.datasets.manifest import Manifest, RemoteFile, load_manifest, manifest_path
 from mskseg.errors import InputError, OutputError

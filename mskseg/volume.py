@@ -159,26 +159,14 @@ class Volume:
     def reoriented(self, orientation: str) -> Self:
         """Permute and flip the axes so that they grow to the given directions; exact.
 
-        Parameters
-        ----------
-        orientation : str
-            Three letters of RLAPSI, one per patient axis: "RAS", "LAS", "PIR" ...
-
-        Returns
-        -------
-        Volume
-            Of the same class; its array is a view of this one's.
-
-        Raises
-        ------
-        InputError
-            If the orientation is not one.
+        An orientation is three letters of RLAPSI, one per patient axis: "RAS", "LAS", "PIR". The
+        result is of the same class, and its array is a view of this one's. Raises InputError if
+        the orientation is not one.
         """
         wanted = orientation.upper()
         if sorted(wanted.translate(str.maketrans("LPI", "RAS"))) != ["A", "R", "S"]:
             raise InputError(
-                f"unknown orientation {orientation!r}; give three letters, one of R/L, A/P and S/I "
-                "each"
+                f"unknown orientation {orientation!r}; give one letter each of R/L, A/P and S/I"
             )
         if wanted == self.orientation:
             return self
@@ -317,13 +305,7 @@ def check_plane(plane: str) -> Plane:
 def check_same_grid(
     first: Volume, second: Volume, *, what: tuple[str, str] = ("image", "label map")
 ) -> None:
-    """Make sure that two volumes have the same voxels in space.
-
-    Parameters
-    ----------
-    first, second : Volume
-    what : (str, str)
-        What the two are called in the message.
+    """Make sure that two volumes, called `what` in the message, have the same voxels in space.
 
     Raises
     ------

@@ -110,12 +110,11 @@ def fetch(
 
 @dataclass(frozen=True)
 class FileStatus:
-    """State of one file in the cache; `path` is None for what comes with a package."""
+    """State of one file of an entry."""
 
     entry: str
     role: str
     state: State
-    path: Path | None
 
 
 def verify(name: str | None = None) -> Iterator[FileStatus]:
@@ -128,14 +127,13 @@ def verify(name: str | None = None) -> Iterator[FileStatus]:
     for known in [name] if name else [*manifest.datasets, *manifest.models]:
         entry = manifest.entry(known)
         if entry.access == "package":
-            yield FileStatus(known, "all", "builtin", None)
+            yield FileStatus(known, "all", "builtin")
             continue
         if entry.access == "registration":
-            folder = brought_path(known)
-            yield FileStatus(known, "folder", "present" if folder.is_dir() else "missing", folder)
+            here = brought_path(known).is_dir()
+            yield FileStatus(known, "folder", "present" if here else "missing")
         for role, file in entry.roles.items():
-            path = cache_path(known, file.name)
-            yield FileStatus(known, role, _state(path, file), path)
+            yield FileStatus(known, role, _state(cache_path(known, file.name), file))
 
 
 def is_fetched(name: str) -> bool:

@@ -12,11 +12,11 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from mskseg.case import CaseDescription
 from mskseg.datasets.scans import ScanFiles
 from mskseg.errors import InputError
+from mskseg.io.reading import image_suffix
 
 NAME_PARTS = ("subject", "sequence", "side", "visit", "site")
 """Groups that a pattern may capture; what it captures becomes that attribute of the `Case`."""
 
-_NIFTI = (".nii.gz", ".nii")
 _SHOWN = 3
 
 
@@ -69,10 +69,15 @@ def natural(text: str) -> list[tuple[int, str]]:
     return [(int(piece), "") if piece.isdigit() else (-1, piece) for piece in pieces]
 
 
+def visible_paths(folder: Path, pattern: str) -> list[Path]:
+    """Find paths by a glob, in natural order, without hidden ones such as Apple's ``._N.mha``."""
+    found = [path for path in folder.glob(pattern) if not path.name.startswith(".")]
+    return sorted(found, key=lambda path: natural(str(path)))
+
+
 def bare_name(path: Path) -> str:
     """Name of a file without its ending, where ``.nii.gz`` is one ending."""
-    ending = next((e for e in _NIFTI if path.name.lower().endswith(e)), path.suffix)
-    return path.name[: len(path.name) - len(ending)]
+    return path.name[: len(path.name) - len(image_suffix(path))]
 
 
 def named_parts(pattern: str, text: str, *, path: Path) -> dict[str, str]:
@@ -100,13 +105,9 @@ def check_complete(
         )
     lacking = sorted(missing, key=lambda path: natural(str(path)))
     if lacking:
-        first = ", ".join(_below(path, folder) for path in lacking[:_SHOWN])
+        first = ", ".join(str(path.relative_to(folder)) for path in lacking[:_SHOWN])
         more = ", ..." if len(lacking) > _SHOWN else ""
         raise InputError(
             f"{folder} is only half there: {len(lacking)} files of {dataset} are missing "
             f"({first}{more}); complete it, or move away what belongs to them"
         )
-
-
-def _below(path: Path, folder: Path) -> str:
-    return str(path.relative_to(folder)) if path.is_relative_to(folder) else str(path)

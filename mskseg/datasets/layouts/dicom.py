@@ -15,7 +15,7 @@ from mskseg.datasets.layouts.base import (
     NamePattern,
     check_complete,
     named_parts,
-    natural,
+    visible_paths,
 )
 from mskseg.datasets.layouts.nifti import label_path
 from mskseg.datasets.scans import ScanFiles, scan_files
@@ -38,9 +38,8 @@ class DicomNiftiLayout(BaseLayout):
     def list_scans(self, folder: Path, template: CaseDescription) -> list[ScanFiles]:
         """List the scans, see `BaseLayout`."""
         owners = _owners(folder, self.subjects) if self.subjects else None
-        found = sorted(folder.glob(self.images), key=lambda path: natural(str(path)))
         scans: list[ScanFiles] = []
-        for series in (path for path in found if path.is_dir() and not path.name.startswith(".")):
+        for series in (path for path in visible_paths(folder, self.images) if path.is_dir()):
             inside = series.relative_to(folder).as_posix()
             name_parts = named_parts(self.pattern, inside, path=series)
             label = folder / label_path(self.labels, name=series.name, name_parts=name_parts)

@@ -18,6 +18,7 @@ from mskseg.datasets.layouts.base import (
     check_complete,
     named_parts,
     natural,
+    visible_paths,
 )
 from mskseg.datasets.scans import LazyCaseSet, ScanFiles, scan_files
 from mskseg.errors import InputError
@@ -36,12 +37,8 @@ class NiftiPairsLayout(BaseLayout):
 
     def list_scans(self, folder: Path, template: CaseDescription) -> list[ScanFiles]:
         """List the scans, see `BaseLayout`."""
-        found = sorted(folder.glob(self.images), key=lambda path: natural(str(path)))
-        scans = [
-            self._scan(folder, image, template)
-            for image in found
-            if image.is_file() and not image.name.startswith(".")
-        ]
+        found = [path for path in visible_paths(folder, self.images) if path.is_file()]
+        scans = [self._scan(folder, image, template) for image in found]
         labels = {scan.reference for scan in scans if scan.reference is not None}
         missing = [path for path in labels if not path.is_file()]
         missing += _without_image(folder, labels, self)
@@ -76,11 +73,10 @@ def _without_image(folder: Path, labels: set[Path], layout: NiftiPairsLayout) ->
     images, _, wildcard = layout.images.rpartition("/")
     if not plain or "*" in images or where == images or not wildcard.startswith("*"):
         return []
-    alone = set((folder / where).glob(form.replace("{name}", "*"))) - labels
+    alone = set(visible_paths(folder / where, form.replace("{name}", "*"))) - labels
+    ending = form.removeprefix("{name}")
     return [
-        folder / images / wildcard.replace("*", path.name[: len(path.name) - len(form) + 6], 1)
-        for path in alone
-        if not path.name.startswith(".")
+        folder / images / wildcard.replace("*", path.name.removesuffix(ending), 1) for path in alone
     ]
 
 

@@ -21,7 +21,7 @@ from mskseg.datasets.layouts.base import (
     NamePattern,
     check_complete,
     named_parts,
-    natural,
+    visible_paths,
 )
 from mskseg.datasets.scans import ScanFiles, scan_files
 from mskseg.errors import InputError
@@ -54,7 +54,7 @@ class NnunetLayout(BaseLayout):
         for images, labels in self.folders.items():
             found = _images(folder / images, ending)
             wanted = {folder / labels / f"{name}{ending}" for name, _ in found.values()}
-            there = {p for p in (folder / labels).glob(f"*{ending}") if not p.name.startswith(".")}
+            there = set(visible_paths(folder / labels, f"*{ending}"))
             missing += wanted - there
             missing += [
                 folder / images / f"{path.name.removesuffix(ending)}_0000{ending}"
@@ -72,9 +72,7 @@ class NnunetLayout(BaseLayout):
 def _images(folder: Path, ending: str) -> dict[Path, tuple[str, int]]:
     """Images with their name and channel."""
     found: dict[Path, tuple[str, int]] = {}
-    for path in sorted(folder.glob(f"*{ending}"), key=lambda path: natural(path.name)):
-        if path.name.startswith("."):
-            continue
+    for path in visible_paths(folder, f"*{ending}"):
         match = _CHANNEL.fullmatch(path.name.removesuffix(ending))
         if match is None:
             raise InputError(

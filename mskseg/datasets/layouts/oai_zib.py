@@ -11,7 +11,13 @@ from pathlib import Path, PurePosixPath
 from typing import Literal
 
 from mskseg.case import CaseDescription
-from mskseg.datasets.layouts.base import BaseLayout, InsidePath, check_complete, natural
+from mskseg.datasets.layouts.base import (
+    BaseLayout,
+    InsidePath,
+    check_complete,
+    natural,
+    visible_paths,
+)
 from mskseg.datasets.scans import ScanFiles, scan_files
 from mskseg.errors import InputError
 from mskseg.io import load_image, load_label_map
@@ -32,8 +38,7 @@ class OaiZibLayout(BaseLayout):
         paths = _scan_paths(segmentation / "doc" / "oai_mri_paths.txt")
         masks = {
             path.name.removesuffix(_ENDING): path
-            for path in (segmentation / "segmentation_masks").glob(f"*{_ENDING}")
-            if not path.name.startswith(".")
+            for path in visible_paths(segmentation / "segmentation_masks", f"*{_ENDING}")
         }
         unlisted = sorted(masks.keys() - paths.keys())
         if unlisted:

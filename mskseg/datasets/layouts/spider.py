@@ -9,7 +9,13 @@ from pathlib import Path
 from typing import Literal
 
 from mskseg.case import CaseDescription
-from mskseg.datasets.layouts.base import BaseLayout, check_complete, named_parts, natural
+from mskseg.datasets.layouts.base import (
+    BaseLayout,
+    check_complete,
+    named_parts,
+    natural,
+    visible_paths,
+)
 from mskseg.datasets.scans import ScanFiles, scan_files
 from mskseg.errors import InputError
 
@@ -43,11 +49,9 @@ class SpiderLayout(BaseLayout):
 
 
 def _series(folder: Path) -> dict[str, Path]:
-    """Files by their bare name; what Apple's archiver adds, ``._N_t1.mha``, is no image."""
+    """Files by their bare name."""
     found: dict[str, Path] = {}
-    for path in sorted(folder.rglob("*.mha")):
-        if path.name.startswith("."):
-            continue
+    for path in visible_paths(folder, "**/*.mha"):
         if path.stem in found:
             raise InputError(f"{found[path.stem]} and {path} have one name; remove one of them")
         found[path.stem] = path

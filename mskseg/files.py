@@ -21,7 +21,7 @@ def written_atomically(path: str | os.PathLike[str]) -> Iterator[Path]:
     them. Raises OutputError if the folder cannot be made or written to, or the disk is full.
     """
     target = Path(path)
-    temporary = target.with_name(f".partial-{uuid4().hex}{''.join(target.suffixes)}")
+    temporary = target.parent / f".partial-{uuid4().hex}{''.join(target.suffixes)}"
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         temporary.touch()  # fails before the block has done its work

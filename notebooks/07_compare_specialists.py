@@ -98,7 +98,7 @@ validation = mskseg.load_some(dataset, n_subjects=n_validation, part="validation
 test = mskseg.load_some(dataset, n_subjects=n_test, part="test")
 everyone = [*train.subjects, *validation.subjects, *test.subjects]
 assert len(set(everyone)) == len(everyone)
-{part.name: ", ".join(part.subjects) for part in (train, validation, test)}
+pd.Series([train.subjects, validation.subjects, test.subjects], ["train", "validation", "test"])
 
 # %% [markdown]
 # **What you see**: three groups of people. The first trains, the second selects the best step, the third reports.

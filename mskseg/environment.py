@@ -16,13 +16,10 @@ class EnvironmentMismatchError(MsksegError):
 
 
 def check_torch_pair() -> None:
-    """Import torchvision, which `segment_anything` needs, and report a pair that does not fit.
+    """Raise EnvironmentMismatchError if torch and torchvision do not fit together.
 
-    Raises
-    ------
-    EnvironmentMismatchError
-        If torchvision cannot be imported beside the installed torch: a CPU-only torch beside the
-        registry's torchvision fails with "operator torchvision::nms does not exist".
+    A CPU-only torch beside the registry's torchvision fails with "operator torchvision::nms does
+    not exist" when `segment_anything` imports it.
     """
     try:
         importlib.import_module("torchvision")
@@ -36,13 +33,7 @@ def check_torch_pair() -> None:
 
 
 def check_extra(extra: str) -> None:
-    """Check that the packages of an extra, such as "workbook", are installed.
-
-    Raises
-    ------
-    EnvironmentMismatchError
-        If one is missing; the message has the command that installs it.
-    """
+    """Raise EnvironmentMismatchError if a package of an extra, such as "workbook", is missing."""
     try:
         requirements = metadata.requires("mskseg") or []
     except metadata.PackageNotFoundError:  # a source tree that was never installed

@@ -13,7 +13,7 @@ import platform
 import shlex
 import subprocess
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -24,8 +24,7 @@ from mskseg.errors import InputError
 if TYPE_CHECKING:
     from mskseg.case import Case, CaseSet
 
-PNG_KEY = "mskseg provenance"
-"""Name of the PNG text field that holds the provenance as JSON."""
+PNG_KEY = "mskseg provenance"  # the PNG text field that holds the provenance as JSON
 
 _PACKAGES = ("numpy", "scipy", "pandas", "torch", "segment-anything", "matplotlib")
 
@@ -42,7 +41,7 @@ class Fingerprinted(Protocol):
 
 def provenance(
     *,
-    command: Sequence[str] | str | None = None,
+    command: str | None = None,
     cases: CaseSet | Iterable[Case] | None = None,
     segmenter: Fingerprinted | None = None,
     tuned: Iterable[Fingerprinted] = (),
@@ -53,7 +52,7 @@ def provenance(
 
     Parameters
     ----------
-    command : str or sequence of str, optional
+    command : str, optional
         What was run. Default: the command line of this process, the program without its folder.
     cases : CaseSet or iterable of Case, optional
         The data; its names and sha256 go in, and the sha256 of the split it is a part of.
@@ -76,13 +75,13 @@ def provenance(
         "mskseg": package_version("mskseg"),
         "commit": git_commit(),
         "written": datetime.now(UTC).isoformat(timespec="seconds"),
-        "command": _command(command),
+        "command": command or shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]]),
         "data": None if cases is None else _data(cases),
         "segmenter": None if segmenter is None else _model(segmenter),
         "tuned": [_model(model) for model in tuned],
         "seed": seed,
         **notes,
-        "hardware": hardware(),
+        "hardware": _hardware(),
         "python": platform.python_version(),
         "packages": {name: package_version(name) for name in _PACKAGES},
     }
@@ -101,11 +100,6 @@ def sidecar_text(facts: Mapping[str, Any], *, content: bytes) -> str:
     """
     tied = {**facts, "sha256": hashlib.sha256(content).hexdigest()}
     return json.dumps(tied, indent=2, ensure_ascii=False) + "\n"
-
-
-def png_text(facts: Mapping[str, Any]) -> str:
-    """Write provenance for the PNG field `PNG_KEY`: in ASCII, the only text every reader takes."""
-    return json.dumps(dict(facts))
 
 
 def read_provenance(path: str | os.PathLike[str]) -> dict[str, Any]:
@@ -133,10 +127,7 @@ def read_provenance(path: str | os.PathLike[str]) -> dict[str, Any]:
 
 
 def git_commit() -> str | None:
-    """Look up the commit of this checkout, with "+changes" where files differ from it.
-
-    None outside a checkout, before the first commit, or without git.
-    """
+    """Look up the commit of this checkout, "+changes" where files differ; None if there is none."""
     # Only a tracked file proves that the repository is ours: `.venv` may lie inside another one.
     if _git("ls-files", "--error-unmatch", Path(__file__).name) is None:
         return None
@@ -144,7 +135,7 @@ def git_commit() -> str | None:
     return f"{commit}+changes" if commit and _git("status", "--porcelain", "..") else commit
 
 
-def hardware() -> dict[str, Any]:
+def _hardware() -> dict[str, Any]:
     """Describe processor, cores and system, and the GPU if torch is loaded and has one."""
     facts: dict[str, Any] = {
         "processor": _processor(),
@@ -155,14 +146,6 @@ def hardware() -> dict[str, Any]:
     if torch is not None and torch.cuda.is_available():
         facts["gpu"] = torch.cuda.get_device_name()
     return facts
-
-
-def _command(command: Sequence[str] | str | None) -> str:
-    if isinstance(command, str):
-        return command
-    if command is not None:
-        return shlex.join(command)
-    return shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]])
 
 
 def _data(cases: CaseSet | Iterable[Case]) -> dict[str, Any]:

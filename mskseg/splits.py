@@ -16,7 +16,7 @@ from typing import Any, Literal, get_args
 import numpy as np
 
 from mskseg.errors import InputError
-from mskseg.files import written_atomically
+from mskseg.files import write_text
 
 Part = Literal["train", "validation", "test", "inference"]
 
@@ -181,8 +181,7 @@ def save_split(split: Split, path: Path) -> None:
         "sha256": split.sha256,
         "parts": {part: list(subjects) for part, subjects in split.parts.items()},
     }
-    with written_atomically(path) as temporary:
-        temporary.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+    write_text(path, json.dumps(content, indent=1) + "\n")
 
 
 def load_split(path: Path) -> Split:

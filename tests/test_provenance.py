@@ -27,7 +27,7 @@ SEGMENTER = SimpleNamespace(name="tiny", fingerprint="ab12", miniature=True, dev
 
 def test_it_names_version_command_data_weights_seed_and_machine():
     facts = provenance(
-        command=["mskseg", "evaluate", "my scan.nii.gz"],
+        command="mskseg evaluate 'my scan.nii.gz'",
         cases=[case("1"), case("2", subject="s2")],
         segmenter=SEGMENTER,
         seed=7,
@@ -58,8 +58,8 @@ def test_the_data_hash_changes_with_the_data_and_not_with_its_order():
 
 
 def test_the_command_of_this_process_comes_without_its_folder(monkeypatch):
-    monkeypatch.setattr(module.sys, "argv", ["/home/somebody/bin/mskseg", "run"])
-    assert provenance()["command"] == "mskseg run"
+    monkeypatch.setattr(module.sys, "argv", ["/home/somebody/bin/mskseg", "run", "a b"])
+    assert provenance()["command"] == "mskseg run 'a b'"
 
 
 def test_what_was_not_given_is_none():

@@ -60,7 +60,15 @@ def evaluate_image(arguments: argparse.Namespace) -> int:
         check_writable(arguments.csv, suffixes=(".csv",))
         inputs = (arguments.image, arguments.reference, arguments.label_names)
         check_not_input(arguments.csv, *filter(None, inputs))
-    case = load_case(arguments)
+    from mskseg.case import Case
+    from mskseg.io import load_image, load_label_map
+
+    case = Case(
+        subject=arguments.image.name,
+        image=load_image(arguments.image, echo=arguments.echo),
+        reference=load_label_map(arguments.reference),
+        tissues=read_label_names(arguments),
+    )
     check_labels(case)
     segmenter = load_model(arguments)
 
@@ -97,19 +105,6 @@ def describe(segmenter: Segmenter) -> str:
     else:
         kind = "a checkpoint of your own"
     return f"{segmenter.name} ({kind})"
-
-
-def load_case(arguments: argparse.Namespace) -> Case:
-    """Read the image, its reference and the names of its labels."""
-    from mskseg.case import Case
-    from mskseg.io import load_image, load_label_map
-
-    return Case(
-        subject=arguments.image.name,
-        image=load_image(arguments.image, echo=arguments.echo),
-        reference=load_label_map(arguments.reference),
-        tissues=read_label_names(arguments),
-    )
 
 
 def check_labels(case: Case) -> None:

@@ -79,7 +79,14 @@ def finetune(arguments: argparse.Namespace) -> int:
     """Check the output and the inputs, split, tune, score before and after, and write."""
     for name in (WEIGHTS, SCORES):
         check_writable(arguments.output / name)
-    cases = read_cases(arguments)
+    from mskseg.datasets.layouts import read_globbed
+
+    cases = read_globbed(
+        arguments.images,
+        arguments.labels,
+        subject_pattern=arguments.subject_pattern,
+        tissues=read_label_names(arguments),
+    )
     parts, by_slab = split_cases(cases, arguments)
     segmenter = load_model(arguments)
     config = configured(arguments, segmenter)
@@ -101,18 +108,6 @@ def finetune(arguments: argparse.Namespace) -> int:
     if first:
         report(segmenter, result, parts["test"], arguments, by_slab=by_slab)
     return 0
-
-
-def read_cases(arguments: argparse.Namespace) -> CaseSet:
-    """Pair the files; their voxels are read when they are needed."""
-    from mskseg.datasets.layouts import read_globbed
-
-    return read_globbed(
-        arguments.images,
-        arguments.labels,
-        subject_pattern=arguments.subject_pattern,
-        tissues=read_label_names(arguments),
-    )
 
 
 def split_cases(cases: CaseSet, arguments: argparse.Namespace) -> tuple[dict[Part, CaseSet], bool]:

@@ -58,9 +58,6 @@ def add_model_arguments(parser: argparse.ArgumentParser) -> None:
 
 def load_model(arguments: argparse.Namespace) -> Segmenter:
     """Load the model that the arguments name; nothing is downloaded unasked."""
-    from mskseg.environment import check_torch_pair
-
-    check_torch_pair()
     from mskseg.datasets.manifest import load_manifest
     from mskseg.models.checkpoints import load_segmenter
 

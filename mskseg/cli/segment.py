@@ -51,27 +51,27 @@ def segment_image(arguments: argparse.Namespace) -> int:
 
     output = check_writable(arguments.output, suffixes=(".nii.gz", ".nii"))
     check_not_input(output, arguments.image, arguments.prompts)
-    asked = read_prompts(arguments.prompts)
+    prompt_file = read_prompts(arguments.prompts)
     case = Case(
         subject=arguments.image.name, image=load_image(arguments.image, echo=arguments.echo)
     )
-    plane = asked.plane or case.plane
-    check_fit(asked, case, plane)
+    plane = prompt_file.plane or case.plane
+    check_fit(prompt_file, case, plane)
     segmenter = load_model(arguments)
-    label_map = segment_case(segmenter, case, asked, plane=plane)
+    label_map = segment_case(segmenter, case, prompt_file, plane=plane)
     save_nifti(label_map, output)
     kind = ", a miniature" if segmenter.miniature else ""
-    n_slices = len({prompt.slice for prompt in asked.prompts})
-    found = ", ".join(map(str, label_map.labels)) or "none"
-    print(f"{output}: labels {found} on {n_slices} {plane} slices ({segmenter.name}{kind})")
+    n_slices = len({prompt.slice for prompt in prompt_file.prompts})
+    labels = ", ".join(map(str, label_map.labels)) or "none"
+    print(f"{output}: labels {labels} on {n_slices} {plane} slices ({segmenter.name}{kind})")
     return 0
 
 
-def check_fit(asked: PromptFile, case: Case, plane: Plane) -> None:
+def check_fit(prompt_file: PromptFile, case: Case, plane: Plane) -> None:
     """Check every prompt against its slice; an InputError names the prompt by its number."""
     from mskseg.prompts import check_boxes, check_points
 
-    for number, prompt in enumerate(asked.prompts):
+    for number, prompt in enumerate(prompt_file.prompts):
         try:
             shape = case.slice(prompt.slice, plane).image.shape
             if prompt.boxes_xyxy:
@@ -82,7 +82,9 @@ def check_fit(asked: PromptFile, case: Case, plane: Plane) -> None:
             raise InputError(f"prompt {number} (slice {prompt.slice}): {error}") from error
 
 
-def segment_case(segmenter: Segmenter, case: Case, asked: PromptFile, *, plane: Plane) -> LabelMap:
+def segment_case(
+    segmenter: Segmenter, case: Case, prompt_file: PromptFile, *, plane: Plane
+) -> LabelMap:
     """Predict every prompt and paint the masks onto the image's grid.
 
     The label map is uint8, or uint16 where a label is above 255, and 0 where nothing was found.
@@ -96,9 +98,9 @@ def segment_case(segmenter: Segmenter, case: Case, asked: PromptFile, *, plane: 
     from mskseg.models.segmenter import predict_label_map
     from mskseg.volume import LabelMap
 
-    dtype = np.uint8 if max(prompt.label for prompt in asked.prompts) < 256 else np.uint16
+    dtype = np.uint8 if max(prompt.label for prompt in prompt_file.prompts) < 256 else np.uint16
     stack = np.zeros(case.image.stack(plane).shape, dtype)
-    ordered = sorted(asked.prompts, key=lambda prompt: prompt.slice)
+    ordered = sorted(prompt_file.prompts, key=lambda prompt: prompt.slice)
     by_slice = [(k, list(group)) for k, group in groupby(ordered, lambda prompt: prompt.slice)]
     for k, group in tqdm(by_slice, unit="slice", disable=not sys.stderr.isatty()):
         prompts = [(prompt.label, prompt.prompt) for prompt in group]

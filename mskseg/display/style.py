@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Literal
@@ -13,7 +14,7 @@ from matplotlib.figure import Figure
 
 from mskseg.errors import InputError
 from mskseg.files import written_atomically
-from mskseg.provenance import PNG_KEY, png_text
+from mskseg.provenance import PNG_KEY
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -143,5 +144,5 @@ def save_figure(
             dpi=150,
             format="png",
             bbox_inches="tight",  # keeps a legend beside the axes inside the file
-            metadata={PNG_KEY: png_text(provenance)},
+            metadata={PNG_KEY: json.dumps(dict(provenance))},  # ASCII, which every reader takes
         )

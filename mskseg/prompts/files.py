@@ -39,7 +39,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from mskseg.errors import InputError
-from mskseg.files import written_atomically
+from mskseg.files import write_text
 from mskseg.prompts.prompt import Prompt
 
 Finite = Annotated[float, Field(allow_inf_nan=False)]
@@ -125,5 +125,4 @@ def read_prompts(path: Path) -> PromptFile:
 
 def write_prompts(prompts: PromptFile, path: Path) -> None:
     """Write a prompts file, completely or not at all; OutputError if that is not possible."""
-    with written_atomically(path) as temporary:
-        temporary.write_text(prompts.model_dump_json(indent=1, exclude_none=True), encoding="utf-8")
+    write_text(path, prompts.model_dump_json(indent=1, exclude_none=True))

@@ -6,7 +6,7 @@ interrupted run continues where it stopped.
 """
 
 from mskseg.workbook.execution import run_workbook as run_workbook
-from mskseg.workbook.execution import write_run_index as write_run_index
+from mskseg.workbook.pages import write_run_index as write_run_index
 from mskseg.workbook.record import NotebookRun as NotebookRun
 from mskseg.workbook.sources import declared_parameters as declared_parameters
 from mskseg.workbook.sources import find_notebooks as find_notebooks

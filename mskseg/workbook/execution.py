@@ -14,11 +14,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import mskseg
 from mskseg.environment import available_cores
 from mskseg.errors import InputError, OutputError
-from mskseg.files import written_atomically
-from mskseg.workbook.pages import write_index, write_page
+from mskseg.files import write_text
+from mskseg.workbook.pages import write_page, write_run_index
 from mskseg.workbook.record import RECORD_FILE, NotebookRun, Record, result_key
 from mskseg.workbook.reports import run_reports
 from mskseg.workbook.sources import (
@@ -33,10 +32,6 @@ from mskseg.workbook.sources import (
 
 if TYPE_CHECKING:
     from nbformat import NotebookNode
-
-
-TRAININGS = "trainings"
-"""Folder of the output where notebooks keep what they resume, one folder for each of them."""
 
 
 def run_workbook(
@@ -88,19 +83,19 @@ def run_workbook(
     output = output.resolve()
     for part in ("notebooks", "html", "tables", "figures"):
         _make_folder(output / part)
+    given = given or {}
     record = Record(output / "notebooks" / RECORD_FILE, keep=not fresh)
     runs: dict[str, NotebookRun] = {}
 
     def run(path: Path) -> NotebookRun:
-        parameters = {**sizes[path.stem][size], **(given or {}), "output": str(output)}
-        done, declared = _run_or_keep(path, output, parameters, record=record, progress=progress)
-        return replace(done, unused=tuple(name for name in given or {} if name not in declared))
+        of_size = sizes[path.stem][size]
+        return _run_or_keep(path, output, of_size, given, record=record, progress=progress)
 
     for together in _stages(paths):
         for done in _at_a_time(run, together, jobs=jobs):
             runs[done.name] = done
             in_order = [runs[path.stem] for path in paths if path.stem in runs]
-            write_run_index(in_order, output, size=size, given=given or {})
+            write_run_index(in_order, output, size=size, given=given)
     return [runs[path.stem] for path in paths]
 
 
@@ -133,7 +128,10 @@ def _at_a_time(
                 yield finished.result()
     except BaseException:
         pool.shutdown(wait=False, cancel_futures=True)
-        _kill_kernels()  # or their threads would go on to the end of the notebooks
+        import psutil
+
+        for kernel in psutil.Process().children(recursive=True):
+            kernel.kill()  # or their threads would go on to the end of the notebooks
         raise
     finally:
         pool.shutdown()
@@ -152,29 +150,6 @@ def _cores_shared_by(jobs: int) -> Iterator[None]:
         del os.environ["OMP_NUM_THREADS"]
 
 
-def _kill_kernels() -> None:
-    import psutil
-
-    for child in psutil.Process().children(recursive=True):
-        child.kill()
-
-
-def write_run_index(
-    runs: Iterable[NotebookRun], output: Path, *, size: Size, given: Mapping[str, str]
-) -> None:
-    """Write the page that links to the pages of a run, captioned with its size and choices."""
-    done = list(runs)
-    rows = [(run.name, run.seconds, run.status) for run in done]
-    choices = ", ".join(f"{name} {value}{_not_in(name, done)}" for name, value in given.items())
-    caption = f"Size {size}{', ' + choices if choices else ''}; mskseg {mskseg.__version__}."
-    write_index(rows, output / "html" / "index.html", caption=caption)
-
-
-def _not_in(name: str, runs: Iterable[NotebookRun]) -> str:
-    without = [run.name for run in runs if name in run.unused]
-    return f" (not in {', '.join(without)}, which name their own)" if without else ""
-
-
 def _make_folder(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -187,21 +162,26 @@ def _make_folder(folder: Path) -> None:
 
 
 def _run_or_keep(
-    path: Path, output: Path, parameters: Mapping[str, Any], *, record: Record, progress: bool
-) -> tuple[NotebookRun, set[str]]:
-    """Run a notebook unless an earlier run stands; return it with the parameters it declares."""
+    path: Path,
+    output: Path,
+    of_size: Mapping[str, Any],
+    given: Mapping[str, str],
+    *,
+    record: Record,
+    progress: bool,
+) -> NotebookRun:
+    """Run a notebook with the parameters that it declares, unless an earlier run stands."""
     notebook = load_notebook(path)
     declared = declared_parameters(notebook)
+    parameters = {**of_size, **given, "output": str(output)}
     parameters = {name: value for name, value in parameters.items() if name in declared}
     key = result_key(path, parameters, read=_read_by(path, output, declared))
-    if kept := record.finished(path.stem, key):
-        return kept, declared
-    _keep_trainings_of(key, output / TRAININGS / path.stem, fresh=not record.kept)
-    run = execute(
-        notebook, path.stem, output, parameters=parameters, cwd=path.parent, progress=progress
-    )
-    record.add(run, key)
-    return run, declared
+    run = record.finished(path.stem, key)
+    if run is None:
+        _keep_trainings_of(key, output / "trainings" / path.stem, fresh=not record.kept)
+        run = _execute(notebook, path, output, parameters=parameters, progress=progress)
+        record.add(run, key)
+    return replace(run, unused=tuple(name for name in given if name not in declared))
 
 
 def _keep_trainings_of(key: str, folder: Path, *, fresh: bool) -> None:
@@ -209,8 +189,7 @@ def _keep_trainings_of(key: str, folder: Path, *, fresh: bool) -> None:
     note = folder / "key.txt"
     if fresh or not note.is_file() or note.read_text(encoding="utf-8") != key:
         shutil.rmtree(folder, ignore_errors=True)
-        with written_atomically(note) as temporary:
-            temporary.write_text(key, encoding="utf-8")
+        write_text(note, key)
 
 
 def _read_by(path: Path, output: Path, declared: set[str]) -> list[Path]:
@@ -223,35 +202,34 @@ def _read_by(path: Path, output: Path, declared: set[str]) -> list[Path]:
     return read
 
 
-def execute(
+def _execute(
     notebook: NotebookNode,
-    name: str,
+    path: Path,
     output: Path,
     *,
     parameters: Mapping[str, Any],
-    cwd: Path,
-    progress: bool = True,
+    progress: bool,
 ) -> NotebookRun:
     """Run one notebook and write it, executed, as ``.ipynb`` and HTML, whether it fails or not.
 
-    `name` is the stem of the files in the folder `output`; `cwd` is where the notebook believes to
-    be, its own folder as in JupyterLab. A failed run has the position of the cell in `notebook`,
-    which is not changed, and the error in one line.
+    `notebook`, read from `path`, is not changed; it runs in its own folder, as in JupyterLab.
     """
-    executed_path = output / "notebooks" / f"{name}.ipynb"
-    page = output / "html" / f"{name}.html"
+    saved = output / "notebooks" / f"{path.stem}.ipynb"
+    page = output / "html" / f"{path.stem}.html"
     started = time.perf_counter()
-    failure = _papermill(notebook, executed_path, parameters=parameters, cwd=cwd, progress=progress)
+    error, index = _papermill(
+        notebook, saved, parameters=parameters, cwd=path.parent, progress=progress
+    )
     seconds = time.perf_counter() - started
-    executed = load_notebook(executed_path) if executed_path.is_file() else notebook
-    write_page(executed, page, title=name)
+    executed = load_notebook(saved) if saved.is_file() else notebook
+    write_page(executed, page, title=path.stem)
     return NotebookRun(
-        name=name,
-        status="failed" if failure else "passed",
+        name=path.stem,
+        status="failed" if error else "passed",
         seconds=round(seconds, 1),
         page=page,
-        cell=_source_position(executed, failure[1]) if failure else None,
-        error=failure[0] if failure else "",
+        cell=_source_position(executed, index),
+        error=error,
         stderr_lines=_stderr_lines(executed),
     )
 
@@ -263,8 +241,8 @@ def _papermill(
     parameters: Mapping[str, Any],
     cwd: Path,
     progress: bool,
-) -> tuple[str, int | None] | None:
-    """Execute into `path`; return the error in one line and its cell's index, None if it passed."""
+) -> tuple[str, int | None]:
+    """Execute into `path`; return the error in one line, "" if it passed, and its cell's index."""
     import papermill
     from papermill.exceptions import PapermillExecutionError
 
@@ -289,7 +267,7 @@ def _papermill(
         ) from error
     except Exception as error:  # noqa: BLE001  a dead kernel is this notebook's failure, not the run's
         return f"{type(error).__name__}: {_first_line(str(error))}", None
-    return None
+    return "", None
 
 
 def _kernel_transport(folder: Path) -> dict[str, Any]:

@@ -6,17 +6,16 @@ import copy
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+
+import nbformat
+from nbformat import NotebookNode
 
 from mskseg.errors import InputError
-from mskseg.files import written_atomically
+from mskseg.files import write_text
 from mskseg.workbook.pairing import notebook_text
 from mskseg.workbook.record import finished_notebooks
 from mskseg.workbook.slides import slide_copy, write_slides
 from mskseg.workbook.sources import GUIDE_FILE, find_notebooks, load_notebook, notebooks_folder
-
-if TYPE_CHECKING:
-    from nbformat import NotebookNode
 
 _DISCUSSION = "**Discussion**"
 
@@ -42,15 +41,15 @@ def write_lesson(*, folder: Path | None = None, output: Path = Path("output")) -
     finished = finished_notebooks(output)
     for path in paths:
         source = load_notebook(path)
-        _write(learners / f"{path.stem}.ipynb", notebook_text(learner_copy(source)))
+        write_text(learners / f"{path.stem}.ipynb", notebook_text(learner_copy(source)))
         done = output / "notebooks" / f"{path.stem}.ipynb"
         shown = load_notebook(done) if path.stem in finished and done.is_file() else source
         marked = slide_copy(shown, questions=questions_about(path.stem, folder))
-        _write(slides / f"{path.stem}.ipynb", _text(marked))
+        write_text(slides / f"{path.stem}.ipynb", _text(marked))
         write_slides(marked, slides / f"{path.stem}.html", title=path.stem)
     for path in (folder / GUIDE_FILE, *sorted((folder / "studies").glob("*.md"))):
         if path.is_file():
-            _write(learners / path.relative_to(folder), path.read_text(encoding="utf-8"))
+            write_text(learners / path.relative_to(folder), path.read_text(encoding="utf-8"))
     names = tuple(path.stem for path in paths)
     return Lesson(learners, slides, names, tuple(n for n in names if n not in finished))
 
@@ -93,16 +92,9 @@ def _folded(text: str) -> str:
 
 
 def _text(notebook: NotebookNode) -> str:
-    import nbformat
-
     try:
         nbformat.validate(notebook)
     except nbformat.ValidationError as error:
         raise InputError(f"a notebook cannot become slides: {error.message}") from error
-    text: str = nbformat.writes(notebook)  # type: ignore[no-untyped-call]
+    text: str = nbformat.writes(notebook)
     return text + "\n"
-
-
-def _write(path: Path, text: str) -> None:
-    with written_atomically(path) as temporary:
-        temporary.write_text(text, encoding="utf-8")

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mskseg.files import written_atomically
+import mskseg
+from mskseg.files import write_text
 
 if TYPE_CHECKING:
     from nbformat import NotebookNode
+
+    from mskseg.workbook.record import NotebookRun
+    from mskseg.workbook.sources import Size
 
 # nbconvert's page loads MathJax, require.js, jQuery and mermaid from other people's servers. The
 # notebooks use none of them, and in a closed network each is a time-out: the blocks are emptied.
@@ -49,23 +53,29 @@ def write_page(notebook: NotebookNode, path: Path, *, title: str) -> None:
     """Write an executed notebook, errors and stderr included, as one self-contained HTML file."""
     from nbconvert import HTMLExporter
 
-    exporter = HTMLExporter(raw_template=_OFFLINE_PAGE + PNG_WITH_ALT)  # type: ignore[no-untyped-call]
+    exporter = HTMLExporter(raw_template=_OFFLINE_PAGE + PNG_WITH_ALT)
     page, _ = exporter.from_notebook_node(notebook, resources={"metadata": {"name": title}})
-    with written_atomically(path) as temporary:
-        temporary.write_text(page, encoding="utf-8")
+    write_text(path, page)
 
 
-def write_index(rows: Sequence[tuple[str, float, str]], path: Path, *, caption: str) -> None:
-    """Write the page that links to ``NAME.html`` of each run, and to the claims if they are judged.
+def write_run_index(
+    runs: Sequence[NotebookRun], output: Path, *, size: Size, given: Mapping[str, str]
+) -> None:
+    """Write the page that links to the page of each run, and to the claims if they are judged.
 
-    `rows` are (name, seconds, status); `caption` names the size, the data and the model.
+    Its caption names the size and the choices, and which notebooks did not use one.
     """
-    lines = [
-        f'<tr><td><a href="{html.escape(name)}.html">{html.escape(name)}</a></td>'
-        f"<td>{seconds:.1f}</td><td>{html.escape(status)}</td></tr>\n"
-        for name, seconds, status in rows
-    ]
-    ledger = _LEDGER_LINK if (path.parents[1] / LEDGER_PAGE).is_file() else ""
-    page = _INDEX.format(caption=html.escape(caption), rows="".join(lines), ledger=ledger)
-    with written_atomically(path) as temporary:
-        temporary.write_text(page, encoding="utf-8")
+    rows = "".join(
+        f'<tr><td><a href="{html.escape(run.name)}.html">{html.escape(run.name)}</a></td>'
+        f"<td>{run.seconds:.1f}</td><td>{run.status}</td></tr>\n"
+        for run in runs
+    )
+    caption = f"Size {size}"
+    for name, value in given.items():
+        caption += f", {name} {value}"
+        if without := [run.name for run in runs if name in run.unused]:
+            caption += f" (not in {', '.join(without)}, which name their own)"
+    caption += f"; mskseg {mskseg.__version__}."
+    ledger = _LEDGER_LINK if (output / LEDGER_PAGE).is_file() else ""
+    page = _INDEX.format(caption=html.escape(caption), rows=rows, ledger=ledger)
+    write_text(output / "html" / "index.html", page)

@@ -15,7 +15,7 @@ from typing import Any, Literal
 import mskseg
 from mskseg.datasets.fetching import verify
 from mskseg.datasets.manifest import load_manifest, manifest_path
-from mskseg.files import written_atomically
+from mskseg.files import write_text
 from mskseg.registry import offering_packages
 
 Status = Literal["passed", "failed", "kept"]
@@ -67,8 +67,7 @@ class Record:
             self._runs.pop(run.name, None)
             if not run.failed:
                 self._runs[run.name] = {"key": key, "run": {**asdict(run), "page": str(run.page)}}
-            with written_atomically(self._path) as temporary:
-                temporary.write_text(json.dumps(self._runs, indent=1), encoding="utf-8")
+            write_text(self._path, json.dumps(self._runs, indent=1))
 
 
 def finished_notebooks(output: Path) -> set[str]:

@@ -10,13 +10,15 @@ import re
 from collections.abc import Iterator, Sequence
 from importlib import resources
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
-from mskseg.files import written_atomically
+from nbconvert import SlidesExporter
+from nbformat import NotebookNode
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
+from traitlets.config import Config
+
+from mskseg.files import write_text
 from mskseg.workbook.pages import PNG_WITH_ALT
-
-if TYPE_CHECKING:
-    from nbformat import NotebookNode
 
 SlideType = Literal["slide", "subslide", "notes", "skip"]
 HIDE_INPUT = "hide-input"
@@ -37,7 +39,7 @@ _PAGE = """{%- extends 'reveal/index.html.j2' -%}
 """
 
 
-def slide_copy(notebook: NotebookNode, *, questions: Sequence[str] = ()) -> NotebookNode:
+def slide_copy(notebook: NotebookNode, *, questions: Sequence[str] = ()) -> Any:
     """Copy a notebook, best an executed one, with its cells marked as slides and speaker notes.
 
     A section's heading with its first sentence and its guess are a slide; each code cell is one
@@ -45,8 +47,6 @@ def slide_copy(notebook: NotebookNode, *, questions: Sequence[str] = ()) -> Note
     parameters are skipped. Where a figure or a text is shown, its code is hidden. The `questions`
     to argue about are a last slide.
     """
-    from nbformat.v4 import new_notebook
-
     source = [c for c in notebook.cells if "injected-parameters" not in _tags(c)]
     cells = [made for k, cell in enumerate(source) for made in _slides_of(cell, k)]
     if questions:
@@ -54,23 +54,15 @@ def slide_copy(notebook: NotebookNode, *, questions: Sequence[str] = ()) -> Note
         cells.append(_markdown(f"## Argue about it\n\n{listed}", "slide"))
     for number, cell in enumerate(cells):
         cell["id"] = f"slide-{number:03d}"
-    metadata = {"kernelspec": notebook.metadata["kernelspec"]}
-    made: NotebookNode = new_notebook(cells=cells, metadata=metadata)  # type: ignore[no-untyped-call]
-    return made
+    return new_notebook(cells=cells, metadata={"kernelspec": notebook.metadata["kernelspec"]})
 
 
 def write_slides(notebook: NotebookNode, path: Path, *, title: str) -> None:
     """Write a notebook from `slide_copy` as one page of slides that opens without internet."""
-    from nbconvert import SlidesExporter
-    from traitlets.config import Config
-
     remove = {"enabled": True, "remove_input_tags": {HIDE_INPUT}}
-    exporter = SlidesExporter(  # type: ignore[no-untyped-call]
-        raw_template=_template(), config=Config(TagRemovePreprocessor=remove)
-    )
+    exporter = SlidesExporter(raw_template=_template(), config=Config(TagRemovePreprocessor=remove))
     page, _ = exporter.from_notebook_node(notebook, resources={"metadata": {"name": title}})
-    with written_atomically(path) as temporary:
-        temporary.write_text(page, encoding="utf-8")
+    write_text(path, page)
 
 
 def _template() -> str:
@@ -92,9 +84,7 @@ def _slides_of(cell: NotebookNode, position: int) -> Iterator[NotebookNode]:
             yield from _slides_of_chunk(chunk.strip())
 
 
-def _code(cell: NotebookNode, position: int) -> NotebookNode:
-    from nbformat.v4 import new_code_cell
-
+def _code(cell: NotebookNode, position: int) -> Any:
     if "solution" in _tags(cell):
         return _markdown(f"**Solution**\n\n```python\n{cell.source}\n```", "notes")
     kind: SlideType = "skip" if position in _SETUP_CELLS else "subslide"
@@ -104,10 +94,7 @@ def _code(cell: NotebookNode, position: int) -> NotebookNode:
     metadata |= {"alt": cell.metadata["alt"]} if "alt" in cell.metadata else {}
     if outputs and seen:
         metadata["tags"].append(HIDE_INPUT)
-    made: NotebookNode = new_code_cell(  # type: ignore[no-untyped-call]
-        cell.source, metadata=metadata, outputs=outputs
-    )
-    return made
+    return new_code_cell(cell.source, metadata=metadata, outputs=outputs)
 
 
 def _slides_of_chunk(chunk: str) -> Iterator[NotebookNode]:
@@ -136,13 +123,8 @@ def _first_sentence(paragraphs: Sequence[str]) -> str:
     return re.split(r"(?<=[.?!])\s", text, maxsplit=1)[0]
 
 
-def _markdown(text: str, kind: SlideType) -> NotebookNode:
-    from nbformat.v4 import new_markdown_cell
-
-    cell: NotebookNode = new_markdown_cell(  # type: ignore[no-untyped-call]
-        text, metadata={"slideshow": {"slide_type": kind}}
-    )
-    return cell
+def _markdown(text: str, kind: SlideType) -> Any:
+    return new_markdown_cell(text, metadata={"slideshow": {"slide_type": kind}})
 
 
 def _tags(cell: NotebookNode) -> list[str]:

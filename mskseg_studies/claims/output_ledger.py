@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import mskseg
-from mskseg.files import written_atomically
+from mskseg.files import write_text
 from mskseg.workbook.pages import LEDGER_PAGE
 from mskseg.workbook.record import finished_notebooks
 from mskseg.workbook.reports import RunSummary
@@ -167,8 +167,7 @@ def write_ledger(ledger: Ledger, output: Path, *, size: str = "unknown") -> Path
         parts.append(f"<li><b>{note.kind}</b>: {html.escape(note.text)} {links}</li>")
     parts.append("</ul><p>Not a medical device: for learning and research.</p></body></html>\n")
     path = output / LEDGER_PAGE
-    with written_atomically(path) as temporary:
-        temporary.write_text("\n".join(parts), encoding="utf-8")
+    write_text(path, "\n".join(parts))
     return path
 
 

@@ -391,12 +391,12 @@ def test_what_no_notebook_can_use_is_refused_before_one_is_started(
 
 @pytest.mark.parametrize("name", ["pymskt_knee", "qmritools_dixon"])
 def test_a_notebook_refuses_it_too_and_fetches_nothing(name, monkeypatch):
-    from mskseg.datasets import selection
+    from mskseg.datasets import loading
     from mskseg.errors import InputError
 
     monkeypatch.setattr("mskseg.datasets.loading.load_cases", pytest.fail)
     with pytest.raises(InputError, match=f"^{name} h[^\n]*$"):
-        selection.load_some(name, progress=False)
+        loading.load_some(name, progress=False)
 
 
 def test_unknown_notebook(capsys, tmp_path):

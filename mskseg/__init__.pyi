@@ -4,6 +4,7 @@ from .case import CaseSlice as CaseSlice
 from .datasets.loading import fullest_slice as fullest_slice
 from .datasets.loading import load_cases as load_cases
 from .datasets.loading import load_some as load_some
+from .display.canvas.widget import PromptExplorer as PromptExplorer
 from .errors import InputError as InputError
 from .errors import MsksegError as MsksegError
 from .errors import OutputError as OutputError

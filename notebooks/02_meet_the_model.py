@@ -283,7 +283,7 @@ thin_target = thin_slice.label_map == thin_label
 thin_box = prompts.boxes_from_mask(thin_target, spacing_mm=thin_slice.spacing_mm)[0]
 
 # %%
-explorer = model_parts.PromptExplorer(case, segmenter)
+explorer = mskseg.PromptExplorer(case, segmenter)
 explorer.choose_tissue(thin_label)
 explorer.go_to(thin_slice.index)
 explorer

@@ -1,4 +1,8 @@
-"""Slices, overlays and the charts that several notebooks share; every plot returns Axes."""
+"""Slices, overlays and the charts that several notebooks share.
+
+Every function returns the Axes it drew on and shows nothing. Everywhere `title` states the finding,
+`ax` is by default that of a new figure, and `spacing_mm` is the distance of rows and of columns.
+"""
 
 from mskseg.display.charts import dice_by_tissue as dice_by_tissue
 from mskseg.display.charts import sweep_chart as sweep_chart

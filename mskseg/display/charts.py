@@ -18,7 +18,6 @@ from mskseg.display.style import (
     series_style,
 )
 from mskseg.errors import InputError
-from mskseg.evaluation.averaging import IN_THE_MEAN, summarise
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -32,30 +31,14 @@ def dice_by_tissue(
 ) -> Axes:
     """Show the Dice of each tissue beside the filled box.
 
-    Small dots are slices, large ones the mean (`summarise`), diamonds the mean of the filled boxes.
+    Takes a table of `score_cases`; several segmenters and prompt plans get a colour each. Small
+    dots are slices, large ones the mean (`summarise`), diamonds the mean of the filled boxes.
     Tissues are sorted by the first plan's mean, the best on top, within their data set where there
-    are several; the number of scored slices stands beside each name.
-
-    Parameters
-    ----------
-    table : pandas.DataFrame
-        From `score_cases`; several segmenters and prompt plans get a colour each.
-    title : str, optional
-        Default: in how many tissues the first plan is above its filled box, counted here.
-    ax : Axes, optional
-        Default: of a new figure, as high as the tissues need.
-
-    Returns
-    -------
-    Axes
-        x is Dice from 0 to 1, one row per tissue, and one for the name of each of several data
-        sets.
-
-    Raises
-    ------
-    InputError
-        If no row of the table is scored.
+    are several; the number of scored slices stands beside each name. The title is by default in how
+    many tissues the first plan is above its filled box. InputError if no row is scored.
     """
+    from mskseg.evaluation.averaging import IN_THE_MEAN, summarise  # brings torch with it
+
     scored = table[table["status"].isin(IN_THE_MEAN)]
     if scored.empty:
         raise InputError("expected one scored row or more, got none; check the table's labels")
@@ -107,7 +90,7 @@ def sweep_chart(
     means : pandas.DataFrame
         A row for each point.
     x, series, value : str
-        Its columns: position, which line, height.
+        Its columns: position, which line, height. Each position that was measured gets a tick.
     spread : str, optional
         Column with the standard deviation between subjects, drawn as bars.
     level : (str, float), optional
@@ -116,20 +99,6 @@ def sweep_chart(
         "log" for sizes, which double.
     labels : (str, str)
         Of the axes.
-    title : str
-        States the finding.
-    ax : Axes, optional
-        Default: of a new figure.
-
-    Returns
-    -------
-    Axes
-        With a tick at each place that was measured.
-
-    Raises
-    ------
-    InputError
-        If the table is empty or lacks a column.
     """
     check_columns(means, [x, series, value, *([spread] if spread else [])])
     ax = chart_axes(ax, (6.4, 3.9))

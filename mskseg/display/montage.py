@@ -42,8 +42,6 @@ def montage(
         with a legend. A tissue has the colour that `overlay` gives it.
     columns : int
         Panels in a row, at most.
-    title : str
-        States the finding.
 
     Returns
     -------
@@ -94,21 +92,9 @@ def masks_beside(
     point: ArrayLike | None = None,
     title: str = "",
 ) -> NDArray[Any]:
-    """Show several masks of one slice side by side.
+    """Show several masks (N, H, W) of one slice side by side; gives the N Axes.
 
-    Parameters
-    ----------
-    case_slice : CaseSlice
-    masks : (N, H, W) bool
-    titles : (N,) sequence of str
-    point : (2,) float, optional
-        x, y of a click inside the object, drawn in every panel.
-    title : str
-        States the finding.
-
-    Returns
-    -------
-    (N,) array of Axes
+    `point` is x, y of a click inside the object, drawn in every panel.
     """
     stack = np.asarray(masks, dtype=bool)
     panels = montage([case_slice] * len(stack), titles=titles, columns=len(stack), title=title)

@@ -55,8 +55,6 @@ def overlay(
     ----------
     image : (H, W) any real dtype
         As in `show_slice`.
-    spacing_mm : (row, column)
-        Distance of rows and of columns.
     reference, prediction : (H, W) int or bool, or mapping of int to (H, W) bool, optional
         Label maps, or masks, or a mask for each label.
     tissues : mapping of int to str, optional
@@ -64,14 +62,8 @@ def overlay(
         it a mask is drawn in one colour per role.
     boxes_xyxy : (N, 4) float, optional
         Box prompts to draw.
-    plane : {"axial", "coronal", "sagittal"}, optional
-        Marks the edges.
-    zoom_xyxy : (4,) float, optional
-        Show only this box of the slice.
-    title : str
-        States the finding.
-    ax : Axes, optional
-        Default: of a new figure.
+    plane, zoom_xyxy
+        As in `show_slice`.
 
     Returns
     -------
@@ -113,21 +105,9 @@ def triptych(
 ) -> NDArray[Any]:
     """Show image, reference and prediction side by side, in the same colours.
 
-    Small tissues are drawn over large ones: a predicted ring that came out as a disc hides nothing.
-
-    Parameters
-    ----------
-    image, spacing_mm, tissues, plane, zoom_xyxy, title
-        As in `overlay`.
-    reference, prediction : (H, W) int or bool, or mapping of int to (H, W) bool
-        Label maps, or masks, or a mask for each label; these may overlap.
-    boxes_xyxy : (N, 4) float, optional
-        Box prompts, drawn on the image.
-
-    Returns
-    -------
-    (3,) array of Axes
-        Image, reference, prediction; the legend is right of the last.
+    Parameters as in `overlay`; gives the three Axes. The boxes are drawn on the image, the legend
+    stands right of the prediction. Small tissues are drawn over large ones: a predicted ring that
+    came out as a disc hides nothing.
     """
     masks = {"image": {}, "reference": masks_by_label(reference)}
     masks["prediction"] = masks_by_label(prediction)

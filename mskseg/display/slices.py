@@ -53,16 +53,10 @@ def show_slice(
     image : (H, W) any real dtype
         8-bit images are shown from 0 to 255, so that slices of a volume share one grey scale;
         others from their minimum to their maximum.
-    spacing_mm : (row, column)
-        Distance of rows and of columns.
     plane : {"axial", "coronal", "sagittal"}, optional
         Marks the edges: R, L for the patient's sides, A, P, S, I for front, back, head, feet.
     zoom_xyxy : (4,) float, optional
         Show only this box of the slice, in its pixels; parts outside the slice stay empty.
-    title : str
-        Says what the figure shows.
-    ax : Axes, optional
-        Default: of a new figure.
 
     Returns
     -------
@@ -108,7 +102,7 @@ def frame_around(
     Parameters
     ----------
     boxes_xyxy : (N, 4) or (4,) float
-        One or more, in pixels of the slice.
+        In pixels of the slice; InputError if there is none.
     shape : (H, W)
         Of the slice; the frame stays inside.
     margin : float
@@ -118,11 +112,6 @@ def frame_around(
     -------
     frame_xyxy : (4,) float64
         For `zoom_xyxy`, or the limits of axes.
-
-    Raises
-    ------
-    InputError
-        If there is no box.
     """
     boxes = np.asarray(boxes_xyxy, dtype=np.float64).reshape(-1, 4)
     if not len(boxes):
@@ -133,15 +122,7 @@ def frame_around(
 
 
 def draw_boxes(ax: Axes, boxes_xyxy: ArrayLike) -> Axes:
-    """Draw boxes on a slice, at exactly their half-open coordinates.
-
-    Parameters
-    ----------
-    ax : Axes
-        From `show_slice`; returned.
-    boxes_xyxy : (N, 4) or (4,) float
-        Pixels of the slice.
-    """
+    """Draw boxes (N, 4) or (4,) on a slice of `show_slice`, at exactly their coordinates."""
     look: dict[str, Any] = {"fill": False, "edgecolor": "white", "linewidth": 1.2}
     for x0, y0, x1, y1 in np.reshape(boxes_xyxy, (-1, 4)).tolist():
         ax.add_patch(Rectangle((x0, y0), x1 - x0, y1 - y0, path_effects=OUTLINE, **look))
@@ -149,17 +130,7 @@ def draw_boxes(ax: Axes, boxes_xyxy: ArrayLike) -> Axes:
 
 
 def draw_points(ax: Axes, point_coords: ArrayLike, *, point_labels: ArrayLike) -> Axes:
-    """Draw point prompts on a slice: filled circles inside, crosses outside.
-
-    Parameters
-    ----------
-    ax : Axes
-        From `show_slice`; returned.
-    point_coords : (..., 2) float
-        x, y in pixels of the slice.
-    point_labels : (...) int
-        1 for inside the object, 0 for outside.
-    """
+    """Draw points (..., 2), x and y, on a slice: circles inside (label 1), crosses outside (0)."""
     points, inside = np.reshape(point_coords, (-1, 2)), np.ravel(point_labels) == 1
     # Shape as well as colour tells them apart.
     for chosen, marker, colour in ((inside, "o", "#56B4E9"), (~inside, "X", "#D55E00")):
@@ -181,20 +152,15 @@ def draw_label_map(
     Parameters
     ----------
     ax : Axes
-        From `show_slice`; returned.
+        From `show_slice`.
     label_map : (H, W) int or bool, or mapping of int to (H, W) bool
         0 is background. Or a mask for each label, which may overlap.
     colours : mapping of int to colour
-        From `tissue_colours`; labels without a colour are an error, not left out.
+        From `tissue_colours`; labels without a colour are an InputError, not left out.
     linestyle : {"solid", "dashed"}
         Of the outlines.
     fill : float
         Opacity of the area, 0 to 1; where masks overlap the smallest is filled.
-
-    Raises
-    ------
-    InputError
-        If a label has no colour.
     """
     masks = masks_by_label(label_map)
     for label in masks:

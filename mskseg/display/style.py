@@ -45,16 +45,8 @@ _LINESTYLES = ("solid", "dashed", "dotted", "dashdot")
 def tissue_colours(labels: Iterable[int]) -> dict[int, RGB]:
     """Give each label a colour that stays apart from the others for colour-blind readers too.
 
-    Parameters
-    ----------
-    labels : iterable of int
-        All labels of the data set, not only those of a slice: then a tissue keeps its colour from
-        figure to figure.
-
-    Returns
-    -------
-    dict of int to (3,) float
-        Red, green, blue from 0 to 1. There are 36; from the 37th label on colours repeat.
+    Pass all labels of the data set, not only those of a slice: then a tissue keeps its colour from
+    figure to figure. Colours are red, green, blue from 0 to 1; from the 37th label on they repeat.
     """
     ordered = sorted(set(labels))
     return {label: to_rgb(_TISSUES[k % len(_TISSUES)]) for k, label in enumerate(ordered)}
@@ -115,23 +107,11 @@ def check_columns(table: pd.DataFrame, columns: Iterable[str]) -> None:
 def save_figure(
     figure: Figure | Axes, path: str | os.PathLike[str], *, provenance: Mapping[str, Any]
 ) -> None:
-    """Write a figure as PNG that carries its provenance.
+    """Write a figure, of Axes the whole one, as PNG that carries its provenance.
 
-    Parameters
-    ----------
-    figure : Figure or Axes
-        What to write; of Axes the whole figure.
-    path : path-like
-        Ends in ``.png``. Written completely or not at all.
-    provenance : mapping
-        From `mskseg.provenance.provenance`; `read_provenance` gives it back.
-
-    Raises
-    ------
-    InputError
-        If the path does not end in ``.png``.
-    OutputError
-        If the file cannot be written.
+    `mskseg.provenance.provenance` makes the provenance, `read_provenance` gives it back. The file
+    is written completely or not at all. Raises InputError if the path does not end in ``.png``,
+    OutputError if the file cannot be written.
     """
     if not os.fspath(path).lower().endswith(".png"):
         raise InputError(f"expected a path that ends in .png, which holds metadata, got {path}")

@@ -8,9 +8,9 @@ With it, ``result = fine_tune(segmenter, train, validation, config)`` tunes, and
 ``result.save("tuned.safetensors")`` writes what `mskseg.load_segmenter` reads.
 
 `config` the settings, `modes` which parameters train, `dataset` slices and the prompts drawn for
-them, `prompt_tokens` a prompt on its way into the decoder, `losses`, `encoders` embeddings,
-`trainer` one step and the validation, `loop` the epochs, `checkpoint` resuming, `result` the tuned
-model, `distributed` several processes.
+them, `prompt_tokens` a prompt on its way into the decoder, `losses`, `trainer` one step and the
+validation, `loop` the epochs, `checkpoint` resuming, `result` the tuned model, `distributed`
+several processes.
 """
 
 from mskseg.finetuning.config import FineTuneConfig as FineTuneConfig

@@ -21,10 +21,7 @@ Schedule = Literal["constant", "cosine"]
 class FineTuneConfig:
     """How a segmenter is tuned; the reason stands beside each default.
 
-    Raises
-    ------
-    InputError
-        If a value is out of range or a choice unknown.
+    Raises InputError if a value is out of range or a choice unknown.
     """
 
     mode: Mode = "decoder"  # what trains, see `modes.py`; this one encodes each slice only once

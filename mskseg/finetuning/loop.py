@@ -217,15 +217,11 @@ class _Run:
 
     def _diverged(self, error: NotFiniteError) -> DivergedError:
         best = self.progress.best_epoch
-        kept = (
-            ""
-            if self.folder is None
-            else f"; the state of epoch {self.progress.epoch} is in {self.folder}"
-        )
+        kept = f"; the state of epoch {self.progress.epoch} is in {self.folder}"
         return DivergedError(
             f"the loss became NaN or infinite at {error}; look at these slices, or lower the "
             f"learning rate from {self.config.learning_rate:g}. The weights of epoch {best}, the "
-            f"best so far, are kept in the error's result{kept}",
+            f"best so far, are kept in the error's result{kept if self.folder else ''}",
             self._result("diverged"),
         )
 

@@ -25,15 +25,9 @@ def cell_shares(
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Say how, along one axis, the decoder's cells lie over the slice's pixels.
 
-    The frame's side is `frame` pixels, of which the slice takes up `taken`.
-
-    Returns
-    -------
-    shares : (cells, pixels) float32
-        Of a cell's part that lies on the slice, the share that each pixel covers; rows add up to 1,
-        or to 0 where a cell lies in the padding.
-    inside : (cells,) float32
-        Share of each cell that lies on the slice.
+    The frame's side is `frame` pixels, of which the slice takes up `taken`. Gives, of the part of a
+    cell that lies on the slice, the share that each pixel covers (cells, pixels): rows add up to 1,
+    or to 0 in the padding; and the share of each cell that lies on the slice (cells,).
     """
     edges = np.arange(cells + 1) * (frame / cells) * (pixels / taken)
     low, high = edges[:-1, None], edges[1:, None]
@@ -50,12 +44,8 @@ def targets_in_frame(
 ) -> tuple[Tensor, Tensor]:
     """Bring masks (N, H, W) bool of a slice to the decoder's grid of `size` (h, w).
 
-    Returns
-    -------
-    targets : (N, h, w) float32
-        Share of each cell, as far as it lies on the slice, that the mask covers.
-    inside : (h, w) float32
-        Share of each cell that lies on the slice: 0 in SAM's padding, which reaches no mask.
+    Gives the share of each cell, as far as it lies on the slice, that the mask covers (N, h, w);
+    and the share of each cell that lies on the slice (h, w): 0 in SAM's padding.
     """
     height, width = masks.shape[1:]
     taken = preprocessing.input_size((height, width))
@@ -83,17 +73,10 @@ def dice_and_entropy(
 ) -> Tensor:
     """Unweighted soft Dice (squared) + cross-entropy, each (N, h, w) -> (N,).
 
-    As MedSAM's published training script computes it, over all pixels.
-
-    Parameters
-    ----------
-    logits, target : (N, h, w) float
-        The target is 0 or 1, or the share of a pixel that the mask covers.
-    weight : (N, h, w) or (h, w) float, optional
-        How much each pixel counts, in both terms; 0 leaves it out.
-    focal : bool
-        Lin et al. 2017 in place of the cross-entropy: its terms times (1 - p)^2, p being the
-        probability of what is right, so that pixels that are right already count little.
+    As MedSAM's published training script computes it, over all pixels. The target is 0 or 1, or the
+    share of a pixel that the mask covers; `weight` (N, h, w) or (h, w) is how much each pixel
+    counts, in both terms. `focal` is Lin et al. 2017: the terms of the entropy times (1 - p)^2, p
+    being the probability of what is right, so that pixels that are right already count little.
     """
     weight = torch.ones_like(logits[0]) if weight is None else weight
     probability = logits.sigmoid()

@@ -87,21 +87,11 @@ def decode_prompts(
     mask_logits: Tensor | None = None,
     image_pe: Tensor | None = None,
 ) -> tuple[Tensor, Tensor]:
-    """Give all masks of every prompt, each with an image embedding of its own.
+    """Decode N prompts, each with an image embedding (C, h, w) of its own.
 
-    Parameters
-    ----------
-    image_embeddings : (N, C, h, w)
-    mask_logits : (N, 1, 4h, 4w), optional
-        Low-resolution logits of a mask before.
-    image_pe : (1, C, h, w), optional
-        Positional encoding of the images, by default that of the whole frame.
-
-    Returns
-    -------
-    logits : (N, 4, 4h, 4w)
-        Mask 0 answers several prompts or a box, masks 1-3 an ambiguous point.
-    predicted_iou : (N, 4)
+    Gives logits (N, 4, 4h, 4w) and the predicted IoU (N, 4): mask 0 answers several prompts or a
+    box, masks 1-3 an ambiguous point. `mask_logits` (N, 1, 4h, 4w) are those of a mask before,
+    `image_pe` (1, C, h, w) is the positional encoding, by default that of the whole frame.
     """
     encoder, decoder = model.prompt_encoder, model.mask_decoder
     count = len(tokens)

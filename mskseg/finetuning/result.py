@@ -98,13 +98,7 @@ class FineTuneResult:
 
 
 class DivergedError(MsksegError):
-    """The loss became NaN or infinite, and the training was stopped.
-
-    Attributes
-    ----------
-    result : FineTuneResult
-        With the best weights of the epochs before.
-    """
+    """The loss became NaN or infinite; `result` has the best weights of the epochs before."""
 
     def __init__(self, message: str, result: FineTuneResult) -> None:
         super().__init__(message)
@@ -114,10 +108,7 @@ class DivergedError(MsksegError):
 def read_tuning(path: str | Path) -> dict[str, Any]:
     """Read how weights were tuned: config, base, data, best_epoch, history, ...
 
-    Raises
-    ------
-    InputError
-        If the file is not there, or was not written by `FineTuneResult.save`.
+    Raises InputError if the file is not there, or was not written by `FineTuneResult.save`.
     """
     _, metadata = read_weights(path)
     if _FACTS not in metadata:

@@ -17,16 +17,17 @@ from mskseg.evaluation.metrics import dice
 from mskseg.finetuning.config import FineTuneConfig
 from mskseg.finetuning.dataset import LabelledSlice, Sample, SliceDataset
 from mskseg.finetuning.distributed import Processes
-from mskseg.finetuning.encoders import FrozenEncoder, LiveEncoder
 from mskseg.finetuning.losses import dice_and_entropy, mask_iou, targets_in_frame
 from mskseg.finetuning.memory import memory_explained
 from mskseg.finetuning.modes import prepare
 from mskseg.finetuning.prompt_tokens import PromptTokens, decode_prompts
 from mskseg.models.embeddings import EmbeddingCache
+from mskseg.models.preprocessing import as_rgb_uint8
 from mskseg.models.segmenter import Segmenter
 
 _PROMPTS_PER_PASS = {"cpu": 8, "mps": 16}  # on a CPU more do not fit its cache; elsewhere:
 _PROMPTS_PER_PASS_GPU = 64
+_PREPARED_MB = 512.0  # of images in the encoder's form that are kept: MedSAM's spline takes long
 
 
 class NotFiniteError(ArithmeticError):
@@ -49,15 +50,18 @@ class Batch:
         height, width = segmenter.model.prompt_encoder.mask_input_size
         tokens, targets, inside = [], [], []
         for sample in samples:
+            shape = sample.source.shape
             tokens.append(
                 PromptTokens.of_prompt(
-                    sample.prompt, preprocessing, image_shape=sample.source.shape, device=device
+                    sample.prompt, preprocessing, image_shape=shape, device=device
                 )
             )
             masks = torch.from_numpy(sample.source.masks(sample.chosen)).to(device)
-            framed = targets_in_frame(masks, preprocessing=preprocessing, size=(height, width))
-            targets.append(framed[0])
-            inside.append(framed[1])
+            target, share = targets_in_frame(
+                masks, preprocessing=preprocessing, size=(height, width)
+            )
+            targets.append(target)
+            inside.append(share)
         counts = torch.tensor([len(t) for t in tokens])
         return cls(
             image=torch.arange(len(samples)).repeat_interleave(counts).to(device),
@@ -65,6 +69,63 @@ class Batch:
             targets=torch.cat(targets),
             inside=torch.stack(inside),
         )
+
+
+class FrozenEncoder:
+    """Encodes each slice once, by the weights that the training started from.
+
+    Neither the segmenter nor its own cache is changed.
+    """
+
+    def __init__(
+        self,
+        base: Segmenter,
+        config: FineTuneConfig,
+        *,
+        cache: EmbeddingCache,
+        device: torch.device,
+    ) -> None:
+        self._segmenter = Segmenter(
+            base.model if device == base.device else copy.deepcopy(base.model),
+            base.preprocessing,
+            name=base.name,
+            device=device,
+            precision=config.precision,
+            cache=cache,
+        )
+
+    def __call__(self, slices: Sequence[LabelledSlice]) -> Tensor:
+        """Features (B, C, h, w) float32 of B slices, without gradient."""
+        # Cloned: what was made in inference mode cannot take part in a graph.
+        return torch.cat([self._segmenter.embed(s.image).features.clone() for s in slices])
+
+
+class LiveEncoder:
+    """Encodes slices by the weights as they are now."""
+
+    def __init__(self, tuned: Segmenter, config: FineTuneConfig) -> None:
+        self._tuned, self._half = tuned, config.precision == "bfloat16"
+        self._prepared: dict[int, Tensor] = {}
+        self._room = int(_PREPARED_MB * 2**20)
+
+    def __call__(self, slices: Sequence[LabelledSlice]) -> Tensor:
+        """Features (B, C, h, w) float32 of B slices; with gradient unless it is off."""
+        images = torch.cat([self._image(labelled) for labelled in slices])
+        with torch.autocast(images.device.type, torch.bfloat16, enabled=self._half):
+            features: Tensor = self._tuned.model.image_encoder(images)
+        return features.float()
+
+    def _image(self, labelled: LabelledSlice) -> Tensor:
+        """Prepare a slice, or fetch it; what came first stays: the order is random anyway."""
+        tensor = self._prepared.get(id(labelled))
+        if tensor is None:
+            rgb = as_rgb_uint8(labelled.image)
+            tensor = self._tuned.preprocessing.image_tensor(rgb, self._tuned.model)
+            size = tensor.numel() * tensor.element_size()
+            if size <= self._room:
+                self._prepared[id(labelled)] = tensor
+                self._room -= size
+        return tensor
 
 
 class Trainer:
@@ -216,11 +277,10 @@ def backward_in_passes(
 ) -> float:
     """Backpropagate `count` prompts that share an encoding, few `together`; return their loss.
 
-    The encoder is gone through once. Each pass's graph is freed before the next one, so memory is
-    bounded; on a CPU few prompts at a time are quicker besides. The gradients that reach the
-    embeddings are summed, and go on into the encoder at the end, unless it is frozen.
-
-    `loss_of` is given a slice of the prompts and the embeddings, and gives their part of the loss.
+    Each pass's graph is freed before the next one, so memory is bounded; on a CPU few prompts at a
+    time are quicker besides. The gradients that reach the embeddings are summed, and go on into the
+    encoder once, at the end, unless it is frozen. `loss_of` takes a slice of the prompts and the
+    embeddings, and gives their part of the loss.
     """
     encoder_trains = embeddings.requires_grad
     leaf, total = embeddings.detach().requires_grad_(encoder_trains), 0.0

@@ -9,7 +9,7 @@ import pandas as pd
 import torch
 
 from mskseg.models.upstream import Sam, SamAutomaticMaskGenerator, sam_model_registry
-from mskseg_studies.model_parts.parts import PARTS
+from mskseg_studies.model_parts.parts import parameters_by_part
 
 PublishedSize = Literal["vit_b", "vit_l", "vit_h"]
 
@@ -27,10 +27,7 @@ def model_dimensions(size: PublishedSize = "vit_b") -> pd.DataFrame:
     """
     with torch.device("meta"):
         model = sam_model_registry[size]()
-    rows = {
-        f"{part} parameters": sum(p.numel() for p in getattr(model, name).parameters())
-        for part, name in PARTS.items()
-    }
+    rows = {f"{part} parameters": count for part, count in parameters_by_part(model).items()}
     rows |= _traced(model) | {"points along a side of the automatic grid": _automatic_grid()}
     return pd.DataFrame({"dimension": list(rows), "value": list(rows.values())})
 

@@ -5,4 +5,4 @@ from mskseg_studies.exploration.charts import histograms as histograms
 from mskseg_studies.exploration.charts import spectra as spectra
 from mskseg_studies.exploration.charts import tissue_chart as tissue_chart
 from mskseg_studies.exploration.overview import describe_datasets as describe_datasets
-from mskseg_studies.model_parts.views import model_view as model_view
+from mskseg_studies.model_parts.parts import model_view as model_view

@@ -1,10 +1,12 @@
-"""What happens between a click and a mask (notebook 02)."""
+"""What happens between a click and a mask (notebook 02).
 
-from mskseg.display.canvas import PromptExplorer as PromptExplorer
+Charts return Axes; `title` states the finding, `ax` is by default that of a new figure.
+"""
+
 from mskseg_studies.model_parts.charts import draw_architecture as draw_architecture
 from mskseg_studies.model_parts.charts import draw_masks as draw_masks
 from mskseg_studies.model_parts.charts import embedding_beside as embedding_beside
 from mskseg_studies.model_parts.charts import estimate_chart as estimate_chart
 from mskseg_studies.model_parts.parts import count_parameters as count_parameters
 from mskseg_studies.model_parts.parts import describe_prompts as describe_prompts
-from mskseg_studies.model_parts.views import model_view as model_view
+from mskseg_studies.model_parts.parts import model_view as model_view

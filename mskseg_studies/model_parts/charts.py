@@ -22,10 +22,10 @@ from mskseg.display.style import (
 )
 from mskseg.models.embeddings import ImageEmbedding
 from mskseg.models.segmenter import Segmenter
-from mskseg_studies.model_parts.parts import count_parameters
-from mskseg_studies.model_parts.views import (
+from mskseg_studies.model_parts.parts import (
     embedding_colours,
     embedding_likeness,
+    parameters_by_part,
     slice_px_per_cell,
 )
 
@@ -50,26 +50,14 @@ _ARROWS = (
 def draw_architecture(segmenter: Segmenter, *, title: str = "", ax: Axes | None = None) -> Axes:
     """Draw how image and prompts become masks, as in Kirillov 2023, figure 4.
 
-    Parameters
-    ----------
-    segmenter : Segmenter
-        Gives the sizes and the numbers of parameters.
-    title : str
-        States the finding.
-    ax : Axes, optional
-        Default: of a new figure.
-
-    Returns
-    -------
-    Axes
-        Boxes in colour are the parts that learn; in grey what goes in and comes out.
+    Boxes in colour are the parts that learn; in grey what goes in and comes out.
     """
     encoder = segmenter.model.prompt_encoder
     side = segmenter.model.image_encoder.img_size
     rows, columns = encoder.image_embedding_size
     low_res = " x ".join(map(str, encoder.mask_input_size))
     grid = f"{encoder.embed_dim} x {rows} x {columns}"
-    counts = count_parameters(segmenter).set_index("part")["parameters"]
+    counts = parameters_by_part(segmenter.model)
     ax = chart_axes(ax, (10.5, 4.0))
     ax.set(xlim=(0, 12.6), ylim=(0, 4.6))
     ax.set_axis_off()
@@ -111,27 +99,8 @@ def embedding_beside(
 ) -> NDArray[Any]:
     """Show a slice, its embedding in false colours, and the likeness of its cells to one of them.
 
-    Parameters
-    ----------
-    case_slice : CaseSlice
-    embedding : ImageEmbedding
-        Of that slice.
-    segmenter : Segmenter
-        That made the embedding.
-    point : (2,) float
-        x, y in pixels of the slice; the others are compared with the cell under it.
-    title : str
-        States the finding.
-
-    Returns
-    -------
-    (3,) array of Axes
-        The last cells of a row or column may reach beyond the slice.
-
-    Raises
-    ------
-    mskseg.errors.InputError
-        If the point lies outside the slice.
+    The segmenter is the one that made the embedding; the cells are compared with the one under
+    `point` (x, y, in pixels of the slice; InputError outside it). Gives the three Axes.
     """
     headings = ["slice", "embedding in false colours", "likeness to the point's cell"]
     panels = montage([case_slice] * 3, titles=headings, columns=3, title=title)
@@ -152,24 +121,8 @@ def embedding_beside(
 def estimate_chart(table: pd.DataFrame, *, title: str = "", ax: Axes | None = None) -> Axes:
     """Show a model's own estimate of each mask against what the mask turned out to be.
 
-    Parameters
-    ----------
-    table : pandas.DataFrame
-        From `score_cases`: `prompt`, `predicted_iou` and `iou`. Rows with NaN are left out.
-    title : str
-        States the finding.
-    ax : Axes, optional
-        Default: of a new figure.
-
-    Returns
-    -------
-    Axes
-        True IoU on x, predicted on y; on the line the model is right about itself.
-
-    Raises
-    ------
-    mskseg.errors.InputError
-        If there is no row, or a column is missing.
+    Takes a table of `score_cases`. True IoU on x, predicted on y; on the line the model is right
+    about itself.
     """
     check_columns(table, ["prompt", "predicted_iou", "iou"])
     ax = chart_axes(ax, (5.2, 4.6))

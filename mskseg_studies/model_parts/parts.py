@@ -1,67 +1,79 @@
-"""A promptable model taken apart: its three parts, and the tokens that a prompt turns into.
+"""A promptable model taken apart: its parts, what a prompt turns into, and the encoder in pictures.
 
 Names and boxes are those of Kirillov 2023, figure 4: image encoder, prompt encoder, mask decoder.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import torch
 from numpy.typing import NDArray
 
+from mskseg.errors import InputError
+from mskseg.models.embeddings import ImageEmbedding
+from mskseg.models.preprocessing import PREPROCESSINGS, as_rgb_uint8
 from mskseg.models.segmenter import Segmenter
+from mskseg.models.upstream import Sam
+from mskseg.prompts import check_points
 from mskseg.prompts.prompt import Prompt
-
-PARTS = {
-    "image encoder": "image_encoder",
-    "prompt encoder": "prompt_encoder",
-    "mask decoder": "mask_decoder",
-}
 
 
 def count_parameters(segmenter: Segmenter) -> pd.DataFrame:
-    """Count the trainable numbers of each part.
+    """Count the trainable numbers of the three parts: `part`, `parameters` and `share` of all."""
+    counts = parameters_by_part(segmenter.model)
+    table = pd.DataFrame({"part": list(counts), "parameters": list(counts.values())})
+    return table.assign(share=table["parameters"] / table["parameters"].sum())
+
+
+def parameters_by_part(model: Sam) -> dict[str, int]:
+    """Count the trainable numbers of each part, by its name in the figure."""
+    parts = {
+        "image encoder": model.image_encoder,
+        "prompt encoder": model.prompt_encoder,
+        "mask decoder": model.mask_decoder,
+    }
+    return {name: sum(p.numel() for p in part.parameters()) for name, part in parts.items()}
+
+
+def describe_prompts(
+    segmenter: Segmenter, image_shape: tuple[int, int], prompts: Mapping[str, Prompt]
+) -> pd.DataFrame:
+    """List how many tokens each of several prompts, by name, becomes.
+
+    The coordinates are pixels of a slice of `image_shape`; InputError as `Segmenter.predict`.
 
     Returns
     -------
     pandas.DataFrame
-        A row for each of `PARTS`: `part`, `parameters` and `share` of all.
+        A row for each: `prompt`, `tokens`, `numbers_each`, and `dense_part_varies`: whether an
+        earlier mask changes the dense part from place to place.
     """
-    counts = {
-        part: sum(p.numel() for p in getattr(segmenter.model, name).parameters())
-        for part, name in PARTS.items()
-    }
-    table = pd.DataFrame({"part": list(counts), "parameters": list(counts.values())})
-    table["share"] = table["parameters"] / table["parameters"].sum()
-    return table
+    rows = []
+    for name, prompt in prompts.items():
+        sparse, dense = prompt_tokens(segmenter, image_shape, prompt)
+        rows.append(
+            {
+                "prompt": name,
+                "tokens": sparse.shape[1],
+                "numbers_each": sparse.shape[2],
+                "dense_part_varies": bool(np.ptp(dense[0], axis=(1, 2)).max() > 0),
+            }
+        )
+    return pd.DataFrame(rows)
 
 
 def prompt_tokens(
     segmenter: Segmenter, image_shape: tuple[int, int], prompt: Prompt
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Encode prompts alone, as the mask decoder gets them.
+    """Encode prompts alone: tokens (N, T, C) and dense part (N, C, h, w), as the decoder gets them.
 
-    Parameters
-    ----------
-    segmenter : Segmenter
-    image_shape : (H, W)
-        Of the slice that the coordinates are pixels of.
-    prompt : Prompt
-
-    Returns
-    -------
-    sparse : (N, T, C) float32
-        A token for each point, two for a box, and one of padding after points without a box.
-    dense : (N, C, h, w) float32
-        Added to the image embedding: an earlier mask, or the same learned vector everywhere.
-
-    Raises
-    ------
-    mskseg.errors.InputError
-        As `Segmenter.predict`.
+    A token for each point, two for a box, and one of padding after points without a box. The dense
+    part is added to the image embedding: an earlier mask, or the same learned vector everywhere.
     """
     checked = Prompt.checked(
         prompt.boxes_xyxy,
@@ -76,31 +88,84 @@ def prompt_tokens(
     return sparse.cpu().numpy(), dense.cpu().numpy()
 
 
-def describe_prompts(
-    segmenter: Segmenter, image_shape: tuple[int, int], prompts: Mapping[str, Prompt]
-) -> pd.DataFrame:
-    """List how many tokens each of several prompts becomes.
+def model_view(image: NDArray[Any], *, segmenter: Segmenter, kind: str) -> NDArray[np.float32]:
+    """Prepare a slice as one kind of model does, at the size that a segmenter takes.
 
     Parameters
     ----------
+    image : (H, W) any real dtype, or (H, W, 3) uint8
+        As for `Segmenter.embed`.
     segmenter : Segmenter
-    image_shape : (H, W)
-    prompts : mapping of str to Prompt
-        By name.
+        Gives the side S of the frame and the published mean and deviation; not run.
+    kind : {"sam", "medsam"}
+        Whose preprocessing, whatever the segmenter's own is; InputError if it is unknown.
 
     Returns
     -------
-    pandas.DataFrame
-        A row for each: `prompt`, `tokens`, `numbers_each`, and `dense_part_varies`: whether an
-        earlier mask changes the dense part from place to place.
+    (S, S) float32
+        The first of three channels. Of SAM in standard deviations of the photographs that it
+        learned from, with zeros below or right of the slice; of MedSAM from 0 to 1.
     """
-    tokens = {name: prompt_tokens(segmenter, image_shape, each) for name, each in prompts.items()}
-    return pd.DataFrame(
-        {
-            "prompt": name,
-            "tokens": sparse.shape[1],
-            "numbers_each": sparse.shape[2],
-            "dense_part_varies": bool(np.ptp(dense[0], axis=(1, 2)).max() > 0),
-        }
-        for name, (sparse, dense) in tokens.items()
-    )
+    if kind not in PREPROCESSINGS:
+        raise InputError(f"unknown kind {kind!r}; choose one of {', '.join(PREPROCESSINGS)}")
+    preprocessing = PREPROCESSINGS[kind](segmenter.preprocessing.image_size)
+    tensor = preprocessing.image_tensor(as_rgb_uint8(image), segmenter.model)
+    view: NDArray[np.float32] = tensor[0, 0].cpu().numpy()
+    return view
+
+
+def embedding_colours(embedding: ImageEmbedding, *, segmenter: Segmenter) -> NDArray[np.float32]:
+    """Paint an embedding's three strongest directions of variation as red, green and blue, 0 to 1.
+
+    (rows, columns, 3) of the cells that hold the slice. Cells of equal colour look alike to the
+    decoder.
+    """
+    cells = _cells(embedding, segmenter)
+    flat = cells.reshape(-1, cells.shape[-1])
+    centred = flat - flat.mean(axis=0)
+    _, _, directions = np.linalg.svd(centred, full_matrices=False)
+    strongest = centred @ directions[:3].T
+    low, high = np.percentile(strongest, (2, 98), axis=0)
+    scaled = ((strongest - low) / np.maximum(high - low, 1e-6)).clip(0, 1)
+    colours: NDArray[np.float32] = scaled.reshape(*cells.shape[:2], 3).astype(np.float32)
+    return colours
+
+
+def embedding_likeness(
+    embedding: ImageEmbedding, point: tuple[float, float], *, segmenter: Segmenter
+) -> NDArray[np.float32]:
+    """Compare the cell under a point with all others, by the cosine of their features.
+
+    (rows, columns) from -1 to 1; 1 at the cell under the point (x, y, in pixels of the slice;
+    InputError outside it). The mean over all cells is taken off before.
+    """
+    check_points(np.asarray([point], dtype=np.float64), embedding.original_size)
+    cells = _cells(embedding, segmenter)
+    cells = cells - cells.mean(axis=(0, 1))
+    cells /= np.maximum(np.linalg.norm(cells, axis=2, keepdims=True), 1e-6)
+    across, down = slice_px_per_cell(embedding, segmenter)
+    rows, columns = cells.shape[:2]
+    row, column = min(int(point[1] / down), rows - 1), min(int(point[0] / across), columns - 1)
+    likeness: NDArray[np.float32] = (cells @ cells[row, column]).astype(np.float32)
+    return likeness
+
+
+def slice_px_per_cell(embedding: ImageEmbedding, segmenter: Segmenter) -> tuple[float, float]:
+    """Compute how many pixels of the slice a cell of the embedding covers, in x and in y.
+
+    The last cell of a row may reach beyond the slice, into the padding.
+    """
+    height, width = embedding.original_size
+    taken_height, taken_width = segmenter.preprocessing.input_size(embedding.original_size)
+    cell_px = segmenter.preprocessing.image_size / embedding.features.shape[-1]
+    return cell_px * width / taken_width, cell_px * height / taken_height
+
+
+def _cells(embedding: ImageEmbedding, segmenter: Segmenter) -> NDArray[np.float32]:
+    """Features (rows, columns, C) of the cells that hold the slice, padding left out."""
+    features = embedding.features[0].permute(1, 2, 0).cpu().numpy()
+    height, width = segmenter.preprocessing.input_size(embedding.original_size)
+    side = segmenter.preprocessing.image_size
+    rows = math.ceil(height / side * features.shape[0])
+    columns = math.ceil(width / side * features.shape[1])
+    return features[:rows, :columns].copy()

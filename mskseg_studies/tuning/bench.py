@@ -25,19 +25,9 @@ from mskseg_studies.tuning.subsets import find_subset
 class TuningBench:
     """Tunes on subsets, never twice on the same with the same settings.
 
-    Parameters
-    ----------
-    folder : path-like
-        Where each training keeps its state: an interrupted one is resumed, a finished one is read.
-    n_validation : int
-        Subjects of the validation part that select the epoch.
-    progress : bool
-        Show bars.
-
-    Attributes
-    ----------
-    cache : EmbeddingCache
-        Shared by all trainings and scorings: a slice is encoded once for each encoder.
+    In `folder` each training keeps its state: an interrupted one is resumed, a finished one is
+    read. `n_validation` subjects of the validation part select the epoch. All trainings and
+    scorings share a cache: a slice is encoded once for each encoder.
     """
 
     def __init__(self, folder: str | Path, *, n_validation: int, progress: bool = True) -> None:
@@ -96,23 +86,10 @@ def score_parts(
     prompts: PromptPlan | None = None,
     slice_step: int = 1,
 ) -> pd.DataFrame:
-    """Score cases of several parts of a split, and say which part and which training it was.
+    """Score every `slice_step`-th slice of several parts of a split, by tight oracle boxes.
 
-    Parameters
-    ----------
-    segmenter : Segmenter
-    parts : mapping of part to cases
-    training_subset : str
-        What the segmenter was tuned on; "zero-shot" if on nothing.
-    prompts : PromptPlan, optional
-        By default tight oracle boxes.
-    slice_step : int
-        Take every `slice_step`-th slice.
-
-    Returns
-    -------
-    pandas.DataFrame
-        Rows of `score_cases` with the columns `training_subset` and `part` in front.
+    Gives the rows of `score_cases` with the columns `training_subset`, which is what the segmenter
+    was tuned on, and `part` in front. `prompts` may be another plan than the boxes.
     """
     plan = OracleBox() if prompts is None else prompts
     tables = []

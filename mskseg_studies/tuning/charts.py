@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING, Any
 
 import matplotlib.pyplot as plt
@@ -12,39 +11,20 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from mskseg.display.style import PALETTE
+from mskseg.display.style import PALETTE, chart_axes, finish_chart
 from mskseg.errors import InputError
 
 if TYPE_CHECKING:
     import pandas as pd
 
 _COLOURS = "PuOr"  # orange lost, violet gained; told apart by the colour-blind
-_SURE = "*"
 
 
 def gain_map(cross: pd.DataFrame, *, title: str = "", ax: Axes | None = None) -> Axes:
     """Draw the cross table: gain in Dice by tuning, for each subset and evaluated set.
 
     A frame stands around what is in-distribution; an asterisk says that the interval of the gain,
-    where there is one, leaves out 0.
-
-    Parameters
-    ----------
-    cross : pandas.DataFrame
-        From `mskseg_studies.tuning.gains.cross_table`.
-    title : str
-        States the finding.
-    ax : Axes, optional
-        Default: of a new figure.
-
-    Returns
-    -------
-    Axes
-
-    Raises
-    ------
-    InputError
-        If the table is empty.
+    where there is one, leaves out 0. InputError if the table is empty.
     """
     if cross.empty:
         raise InputError("expected a cross table with a row or more, got none; tune on a subset")
@@ -55,9 +35,7 @@ def gain_map(cross: pd.DataFrame, *, title: str = "", ax: Axes | None = None) ->
         for part in dict.fromkeys(named["part"])
         for column in dict.fromkeys(named.loc[named["part"] == part, "column"])
     ]
-    if ax is None:
-        size = (2.6 + 0.95 * len(columns), 1.9 + 0.42 * len(rows))
-        ax = plt.subplots(figsize=size, layout="constrained")[1]
+    ax = chart_axes(ax, (2.6 + 0.95 * len(columns), 1.9 + 0.42 * len(rows)))
     gains = named.pivot(index="training_subset", columns="column", values="gain")
     shown = gains.loc[rows, columns].to_numpy(dtype=float)
     limit = max(0.05, float(np.nanmax(np.abs(shown))))
@@ -77,8 +55,7 @@ def gain_map(cross: pd.DataFrame, *, title: str = "", ax: Axes | None = None) ->
 
 def _write(ax: Axes, x: int, y: int, cell: pd.Series[Any], *, dark: bool) -> None:
     low, high = cell["gain_low"], cell["gain_high"]
-    sure = _SURE if not math.isnan(low) and low * high > 0 else ""
-    text = f"{cell['gain']:+.2f}{sure}"
+    text = f"{cell['gain']:+.2f}{'*' if low * high > 0 else ''}"
     ax.text(x, y, text, ha="center", va="center", fontsize=9, color="white" if dark else "black")
     if cell["in_distribution"]:
         ax.add_patch(Rectangle((x - 0.47, y - 0.45), 0.94, 0.9, fill=False, lw=1.6, ec="black"))
@@ -89,15 +66,10 @@ class TrainingPlot:
 
     Give it to `mskseg.finetuning.fine_tune` as `on_epoch`. The figure is updated where it
     stands, so an executed notebook holds it once, as it was at the end.
-
-    Attributes
-    ----------
-    figure : Figure or None
-        As of the last epoch.
     """
 
     def __init__(self) -> None:
-        self.figure: Figure | None = None
+        self.figure: Figure | None = None  # as of the last epoch
         untyped: Any = display
         self._handle = untyped.DisplayHandle()
         self._shown = False
@@ -122,8 +94,7 @@ def _drawn(history: pd.DataFrame) -> Figure:
         ax.plot(history["epoch"], history[value], marker="o", color=colour)
         ax.set(xlabel="epoch", ylabel=label)
         ax.xaxis.get_major_locator().set_params(integer=True)
-        ax.grid(color="0.9", linewidth=0.6)
-        ax.spines[["top", "right"]].set_visible(False)
+        finish_chart(ax, legend=None)
     best = history.loc[history["validation_dice"].idxmax()]
     axes[1].annotate(
         f"best: {best['validation_dice']:.3f}",

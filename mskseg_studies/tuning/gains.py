@@ -52,11 +52,7 @@ def cross_table(scores: pd.DataFrame, *, subsets: Iterable[Subset], seed: int = 
         `Subset.kinship`), `in_distribution`, `dice_zero_shot`, `dice_tuned`, `gain`,
         `gain_low`, `gain_high`, `relative_gain`, `n_subjects`. The interval is that of
         `bootstrap.interval_of_mean` at 95 per cent, not corrected for the number of cells.
-
-    Raises
-    ------
-    mskseg.errors.InputError
-        If there is no zero-shot row, or a subject was scored by one of the two only.
+        InputError if there is no zero-shot row, or a subject was scored by the tuned model only.
     """
     means = dice_by_subject(scores)
     before = means[means["training_subset"] == ZERO_SHOT].set_index(_SUBJECT)["dice"]
@@ -105,25 +101,14 @@ def tissue_changes(
 ) -> pd.DataFrame:
     """Set each tissue's mean Dice after tuning beside that before, those that lost most on top.
 
-    Parameters
-    ----------
-    scores : pandas.DataFrame
-        From `score_parts`.
-    training_subset : str
-        Which tuned model.
-    part : str
-        Which part of the split.
+    Takes a table of `score_parts`, and the training subset of the tuned model.
 
     Returns
     -------
     pandas.DataFrame
         By data set and tissue: `filled_box`, `zero_shot`, `tuned`, `change` (means over the slices
-        of a subject, then over the subjects), `n_pairs` of slice and tissue.
-
-    Raises
-    ------
-    mskseg.errors.InputError
-        If nothing was scored of that part by both.
+        of a subject, then over the subjects), `n_pairs` of slice and tissue. InputError if nothing
+        was scored of that part by both.
     """
     scored = scores[scores["status"].isin(IN_THE_MEAN) & (scores["part"] == part)]
     keys = ["dataset", "tissue"]

@@ -27,21 +27,11 @@ ANATOMIES = ("phantom_knee", "phantom_spine", "phantom_hip", "phantom_thigh")
 
 @dataclass(frozen=True)
 class Subset:
-    """Scans that a model is tuned on.
-
-    Attributes
-    ----------
-    name : str
-    chosen_by : {"anatomy", "sequence", "diversity"}
-        What its scans have in common, or that they have nothing in common.
-    scans : tuple of (str, str)
-        Data set of the manifest and sequence; an empty sequence stands for all that a data set of
-        one's own holds.
-    """
+    """Scans that a model is tuned on."""
 
     name: str
-    chosen_by: ChosenBy
-    scans: tuple[tuple[str, str], ...]
+    chosen_by: ChosenBy  # what its scans have in common, or that they have nothing in common
+    scans: tuple[tuple[str, str], ...]  # data set and sequence; "" for all that a data set holds
 
     @property
     def datasets(self) -> tuple[str, ...]:
@@ -101,13 +91,7 @@ SUBSETS: tuple[Subset, ...] = (
 
 
 def find_subset(name: str) -> Subset:
-    """Give one of the seven by its name, or make one of a data set of the manifest.
-
-    Raises
-    ------
-    mskseg.errors.InputError
-        If there is neither.
-    """
+    """Give one of the seven by its name, or make one of a data set; InputError without either."""
     named = {subset.name: subset for subset in SUBSETS}
     if name in named:
         return named[name]

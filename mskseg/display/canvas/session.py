@@ -36,21 +36,11 @@ _LOG_COLUMNS = (
 
 @dataclass(frozen=True, eq=False)
 class ScoredMasks:
-    """What a model makes of the prompt on screen.
+    """What a model makes of the prompt on screen."""
 
-    Attributes
-    ----------
-    masks : (M, H, W) bool
-        Three for a single point, the highest predicted IoU first; otherwise one.
-    predicted_iou : (M,) float32
-    dice : (M,) float64
-        Against the reference of the chosen tissue; NaN without one.
-    encode_ms, decode_ms : float
-    """
-
-    masks: NDArray[np.bool_]
-    predicted_iou: NDArray[np.float32]
-    dice: NDArray[np.float64]
+    masks: NDArray[np.bool_]  # (M, H, W): 3 for a point, highest predicted IoU first; else 1
+    predicted_iou: NDArray[np.float32]  # (M,)
+    dice: NDArray[np.float64]  # (M,) against the chosen tissue's reference; NaN without one
     encode_ms: float
     decode_ms: float
 
@@ -224,11 +214,8 @@ class Session:
     def load_prompts(self, path: str | Path) -> str:
         """Read prompts, predict their masks, and return the file's hash.
 
-        Raises
-        ------
-        InputError
-            If the file is none, is of another image, or has prompts that do not fit or are of a
-            label that is not in the reference.
+        Raises InputError if the file is none, is of another image, or has prompts that do not fit
+        or are of a label that is not in the reference.
         """
         file = read_prompts(Path(path))
         if file.image_sha256 not in (None, self.case.fingerprint):
@@ -249,21 +236,10 @@ class Session:
         return file.sha256
 
     def save_mask(self, path: str | Path, *, this_slice: bool = False) -> None:
-        """Write masks of this plane as one label map on the image's own grid.
+        """Write masks of this plane as one NIfTI label map on the image's own grid.
 
-        Parameters
-        ----------
-        path : path-like
-            NIfTI, written completely or not at all.
-        this_slice : bool
-            Only what is on screen; by default all that was gathered, of every tissue and slice.
-
-        Raises
-        ------
-        InputError
-            If there is no mask yet.
-        OutputError
-            If the file cannot be written.
+        By default all that was gathered, of every tissue and slice; `this_slice` is what is on
+        screen. Raises InputError if there is no mask yet, OutputError if it cannot be written.
         """
         masks = {
             place: mask

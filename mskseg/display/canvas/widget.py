@@ -38,13 +38,7 @@ _OF_A_PLACE = ("point", "box", "choose", "next", "clear")
 
 
 class PromptCanvas(anywidget.AnyWidget):
-    """A slice on which prompts are set; all coordinates are pixels of the slice.
-
-    Parameters
-    ----------
-    session : Session
-        What it shows and changes.
-    """
+    """A slice of a session, on which prompts are set; all coordinates are pixels of the slice."""
 
     _esm = Path(__file__).with_name("canvas.js")
     _css = Path(__file__).with_name("canvas.css")

@@ -49,13 +49,13 @@ class Subset:
                 f"expected a subject or more for each of the {len(self.datasets)} data sets of "
                 f"{self.name}, got {n_subjects}; ask for {len(self.datasets)} or more"
             )
-        each, left = divmod(n_subjects, len(self.datasets))
-        share = {name: each + (k < left) for k, name in enumerate(self.datasets)}
+        share, remainder = divmod(n_subjects, len(self.datasets))
+        counts = {name: share + (k < remainder) for k, name in enumerate(self.datasets)}
         cases: list[Case] = []
         for dataset, sequence in self.scans:
-            who = list_subjects(dataset, part=part)[: share[dataset]]
-            kinds = [sequence] if sequence else None
-            cases += load_cases(dataset, subjects=who, sequences=kinds, progress=progress)
+            subjects = list_subjects(dataset, part=part)[: counts[dataset]]
+            sequences = [sequence] if sequence else None
+            cases += load_cases(dataset, subjects=subjects, sequences=sequences, progress=progress)
         return CaseSet(f"{self.name}/{part}", cases)
 
     def kinship(self, dataset: str, sequence: str) -> Kin:

@@ -9,8 +9,10 @@ The library knows three kinds of offer, each a group of entry points:
 ``mskseg.run_reports``
     A function that sums up a run of the notebooks, such as the ledger of claims.
 
-A manifest entry with ``access: package`` names the package, and with it the entry point of the
-same name.
+The manifest entry of a data set with ``access: package`` and no files names the package, and with
+it its entry point in ``mskseg.datasets``. Weights need no entry point: ``weights.path`` is a file
+inside the package, and ``architecture`` a published network or one of ``mskseg.architectures``. One
+manifest is read: ``MSKSEG_MANIFEST`` names yours in place of ours, so start from a copy.
 """
 
 from __future__ import annotations

@@ -36,9 +36,9 @@ Names
     names (``spacing_mm``, ``hd95_mm``, ``area_mm2``).
 Numbers
     If reference and prediction are both empty the score is NaN, counted and shown; if one is, Dice
-    is 0 and a distance infinite. The mean of a table is taken over (slice, label) pairs within a
-    subject, then over labels, then over subjects, and a count stands beside it. Components under
-    the minimum area get no box, but their pixels stay in the reference.
+    is 0 and a distance infinite. The mean of a table is taken over the slices of a label
+    within a subject, then over labels, then over subjects, and a count stands beside it. Components
+    under the minimum area get no box, but their pixels stay in the reference.
 Chance
     Randomness is an argument (`rng` or `seed`). Splits are by subject. A box taken from the
     reference is an *oracle* box wherever its score is shown, beside the filled-box baseline.

@@ -1,6 +1,8 @@
 """The one loop over cases, slices and labels, which carries out a prompt plan on each slice.
 
-An experiment is what is done with each `PromptedSlice`: `score_cases` predicts and scores it.
+An experiment is what is done with each `PromptedSlice`: `score_cases` predicts and scores it. What
+takes no prompt from a plan goes through slices by itself: label maps (`score_label_maps`), and a
+propagation, whose prompt is the prediction of the slice before.
 """
 
 from __future__ import annotations

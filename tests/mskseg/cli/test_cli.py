@@ -165,8 +165,8 @@ def test_the_written_mask_lies_where_the_box_was(orientation, tilt, tmp_path):
         def embed(self, image):
             return SimpleNamespace(original_size=image.shape)
 
-        def predict(self, embedding, *, boxes_xyxy, **_):
-            masks = fill_boxes(np.asarray(boxes_xyxy), embedding.original_size)[None, None]
+        def predict(self, embedding, prompt):
+            masks = fill_boxes(prompt.boxes_xyxy, embedding.original_size)[None, None]
             ones = np.ones((1, 1), np.float32)
             return SimpleNamespace(
                 masks=masks, probabilities=masks.astype(np.float32), predicted_iou=ones
@@ -524,7 +524,7 @@ def test_interruption_is_one_line_and_130(scan, capsys, monkeypatch):
     def interrupted(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("mskseg.io.reading.load_image", interrupted)
+    monkeypatch.setattr("mskseg.io.load_image", interrupted)
     assert _evaluate(scan) == 130
     assert capsys.readouterr().err == "mskseg: interrupted\n"
 
@@ -533,7 +533,7 @@ def test_an_error_of_ours_is_one_line_without_traceback(scan, capsys, monkeypatc
     def broken(*_: object, **__: object) -> None:
         raise ZeroDivisionError("division\nby zero")
 
-    monkeypatch.setattr("mskseg.io.reading.load_image", broken)
+    monkeypatch.setattr("mskseg.io.load_image", broken)
     assert _evaluate(scan) == 3
     err = capsys.readouterr().err
     assert err.startswith("mskseg: unexpected ZeroDivisionError: division by zero")

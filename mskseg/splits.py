@@ -11,14 +11,19 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
 
 from mskseg.errors import InputError
 from mskseg.files import write_text
 
+if TYPE_CHECKING:
+    from mskseg.case import CaseDescription
+
 Part = Literal["train", "validation", "test", "inference"]
+Role = Literal["training data", "same site", "other sequence", "other site", "other anatomy"]
+"""What a scan is to a trained model, from near to far; see `role_of`."""
 
 SHARES: Mapping[Part, float] = MappingProxyType(
     {"train": 1 / 2, "validation": 1 / 6, "test": 1 / 4, "inference": 1 / 12}
@@ -199,3 +204,46 @@ def load_split(path: Path) -> Split:
             f"{str(sha256)[:12]}...; undo that, or delete the file for a new split"
         )
     return split
+
+
+def role_of(case: CaseDescription, training_cases: Iterable[CaseDescription]) -> Role:
+    """Say what a scan is to a model that was trained on others; of two differences, the farther.
+
+    Parameters
+    ----------
+    case : Case or CaseDescription
+        What the model is scored on.
+    training_cases : iterable of Case or CaseDescription
+        What the model was trained on, and selected with.
+
+    Returns
+    -------
+    {"training data", "same site", "other sequence", "other site", "other anatomy"}
+        "training data" is of a subject who was trained on, whatever the sequence. All others are of
+        other people. "same site": anatomy, data set, site and sequence were trained on, together.
+        "other sequence": anatomy, data set and site were. "other site": the anatomy was, in another
+        data set or at another site; the sequence may differ too. "other anatomy": the rest.
+
+    Raises
+    ------
+    InputError
+        If there is no training case.
+    """
+    trained = list(training_cases)
+    if not trained:
+        raise InputError(
+            "expected a training case or more, got none; a model that was trained on nothing here "
+            "has no roles"
+        )
+    if any((case.dataset, case.subject) == (other.dataset, other.subject) for other in trained):
+        return "training data"
+    of_anatomy = [other for other in trained if other.anatomy == case.anatomy]
+    if not of_anatomy:
+        return "other anatomy"
+    home = case.dataset, case.site
+    of_home = [other for other in of_anatomy if (other.dataset, other.site) == home]
+    if not of_home:
+        return "other site"
+    if all(other.sequence != case.sequence for other in of_home):
+        return "other sequence"
+    return "same site"

@@ -11,15 +11,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import Any, Literal, Protocol, get_args
 
 import numpy as np
 
 from mskseg.errors import InputError
 from mskseg.files import write_text
-
-if TYPE_CHECKING:
-    from mskseg.case import CaseDescription
 
 Part = Literal["train", "validation", "test", "inference"]
 Role = Literal["training data", "same site", "other sequence", "other site", "other anatomy"]
@@ -206,7 +203,22 @@ def load_split(path: Path) -> Split:
     return split
 
 
-def role_of(case: CaseDescription, training_cases: Iterable[CaseDescription]) -> Role:
+class Scan(Protocol):
+    """What a role is decided by; `mskseg.Case` and `CaseDescription` have it."""
+
+    @property
+    def subject(self) -> str: ...  # noqa: D102
+    @property
+    def anatomy(self) -> str: ...  # noqa: D102
+    @property
+    def sequence(self) -> str: ...  # noqa: D102
+    @property
+    def dataset(self) -> str: ...  # noqa: D102
+    @property
+    def site(self) -> str: ...  # noqa: D102
+
+
+def role_of(case: Scan, training_cases: Iterable[Scan]) -> Role:
     """Say what a scan is to a model that was trained on others; of two differences, the farther.
 
     Parameters

@@ -14,17 +14,20 @@ from mskseg.evaluation.metrics import surface_dice
 from mskseg.evaluation.prediction import LabelPrediction
 from mskseg.prompts.checks import bounding_slices
 from mskseg_studies.errors.biomarkers import BIOMARKERS, measure_slice
+from mskseg_studies.errors.borders import border_of, edge_contrast
 from mskseg_studies.errors.contour_errors import contour_errors
 from mskseg_studies.errors.quantitative_maps import Maps
 
 
 @dataclass
 class ErrorMeasures:
-    """Measure surface Dice, contour errors and biomarkers, for `score_cases(..., further=)`.
+    """Measure surface Dice, contour errors, borders and biomarkers, for `score_cases`' `further`.
 
-    Columns are `surface_dice`, those of `contour_errors`, and for each quantity X that is read off
-    a tissue "reference X" and "predicted X"; T2 and fat fraction only where there is a map. What
-    depends on the reference alone is measured once, however many models and plans follow.
+    Columns are `surface_dice`, those of `contour_errors`, `edge_contrast` (how clearly the image
+    shows the reference's border, in standard deviations) and `border` ("weak" where that is under
+    `borders.WEAK_BELOW`, else "clear"), and for each quantity X that is read off a tissue
+    "reference X" and "predicted X"; T2 and fat fraction only where there is a map. What depends on
+    the reference alone is measured once, however many models and plans follow.
 
     Attributes
     ----------
@@ -36,14 +39,19 @@ class ErrorMeasures:
 
     tolerance_mm: float = 1.0
     maps: Maps = field(default_factory=dict)
-    _references: dict[tuple[Any, ...], dict[str, float]] = field(default_factory=dict, repr=False)
+    _references: dict[tuple[Any, ...], dict[str, Any]] = field(default_factory=dict, repr=False)
 
-    def __call__(self, case: Case, prediction: LabelPrediction) -> Mapping[str, float]:
+    def __call__(self, case: Case, prediction: LabelPrediction) -> Mapping[str, Any]:
         """Give the further columns of one label on one slice."""
         at, label = prediction.case_slice, prediction.label
         key = (case.name, at.plane, at.index, label)
         if key not in self._references:
-            self._references[key] = self._biomarkers(case, prediction, "reference")
+            clear = edge_contrast(at.image, prediction.reference, spacing_mm=at.spacing_mm)
+            self._references[key] = {
+                "edge_contrast": clear,
+                "border": border_of(clear),
+                **self._biomarkers(case, prediction, "reference"),
+            }
         measured = {"surface_dice": math.nan}
         if prediction.promptable_px:
             part = bounding_slices(prediction.reference | prediction.prediction)

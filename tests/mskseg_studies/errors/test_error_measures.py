@@ -91,3 +91,16 @@ def test_further_columns_come_after_the_tables_own(filling, case):
     )  # fmt: skip
     assert list(table.columns) == [*COLUMNS, "px"]
     assert table["px"].tolist() == [180, 180, 1]
+
+
+def test_the_border_is_measured_of_the_reference_and_named(filling, finds_nothing, case):
+    measures = ErrorMeasures()
+    found = [
+        score_cases(model, case, prompts=NeighbourBox(), further=measures, progress=False)
+        for model in (filling, finds_nothing)
+    ]
+    shown = [table[table["area_mm2"] > 30] for table in found]
+    assert shown[0]["border"].tolist() == ["clear", "clear"]
+    assert shown[0]["edge_contrast"].tolist() == shown[1]["edge_contrast"].tolist()
+    beyond = found[0][found[0]["status"] == "beyond_end"]
+    assert set(beyond["border"]) == {""}

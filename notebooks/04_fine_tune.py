@@ -180,18 +180,18 @@ display.save_figure(gain_axes, figures / "04_gains.png", provenance=facts)
 #
 # ### Beside a longer run
 #
-# More people, more steps and another mode: such a run takes hours, so its table is kept in `results/`.
+# More people, more steps and another mode: such a run takes hours, so its table is kept in `results/`. Its weights may be other ones than this run's, so each run has a table of its own, and the second says whose weights it is of. The library refuses to put both into one where they differ (`longer.beside`).
 
 # %%
+runs = ["training_subset", "mode", "n_train", "in_distribution"]
+here = cross.assign(mode=mode, n_train=n_train).groupby(runs)["gain"].mean()
+print(here.unstack(runs[1:]).reindex(subsets).round(3).to_string(), end="\n\n")
 longer = evaluation.committed_results(results, "04_cross_table*.csv")
-print("the longer run:", "not run here" if longer.empty else ", ".join(longer["file"].unique()))
-runs = pd.concat([cross.assign(mode=mode, n_train=n_train, file="this run"), longer])
-runs.pivot_table(
-    index="training_subset", columns=["file", "mode", "n_train", "in_distribution"], values="gain"
-).reindex(subsets).round(3)
+print(longer.origin, longer.why_apart(facts), sep="\n")
+longer.rows.reindex(columns=[*runs, "gain"]).groupby(runs)["gain"].mean().unstack(runs[1:]).round(3)
 
 # %% [markdown]
-# **What you see**: the mean gain of each subset on data like its own (True) and unlike it (False). *Both runs are of miniatures on phantoms.*
+# **What you see**: the mean gain of each subset on data like its own (True) and unlike it (False), in this run and, by itself, in the longer one.
 #
 # ### Beside the study
 #
@@ -274,13 +274,13 @@ by_mode = pd.DataFrame(
 ).join(costs)
 facts.update(describe_so_far())
 evaluation.write_table(by_mode, tables / "04_modes.csv", provenance=facts)
+print(by_mode.round(3).to_string(), end="\n\n")
 longer_modes = evaluation.committed_results(results, "04_modes*.csv")
-pd.concat([by_mode.assign(file="this run"), longer_modes]).set_index(
-    ["file", "base", "mode"]
-).round(3)
+print(longer_modes.origin, longer_modes.why_apart(facts), sep="\n")
+longer_modes.rows.round(3)
 
 # %% [markdown]
-# **What you see**: this run, and below it the longer one from `results/`. `dice` is of the people who report, `validation_dice` of those who select; to choose a mode, take the second. Trainable parameters and seconds differ by far more than Dice does. With few people the modes that train more have more to overfit with; with many, more to learn with. `peak_memory_mb` is of the whole process, which only grows: compare it on a GPU. Between our two miniatures the better start is our construction.
+# **What you see**: this run, and below it, by itself, the longer one from `results/`. `dice` is of the people who report, `validation_dice` of those who select; to choose a mode, take the second. Trainable parameters and seconds differ by far more than Dice does. With few people the modes that train more have more to overfit with; with many, more to learn with. `peak_memory_mb` is of the whole process, which only grows: compare it on a GPU. Between our two miniatures the better start is our construction.
 #
 # ## Ask how many people it takes
 #
@@ -302,9 +302,11 @@ size_dice = [
 by_size = pd.DataFrame(sizes, columns=["n_subjects", "seed"]).assign(dice=size_dice)
 facts.update(describe_so_far())
 evaluation.write_table(by_size, tables / "04_training_size.csv", provenance=facts)
+print(by_size.groupby("n_subjects")["dice"].agg(["mean", "std", "size"]).round(3), end="\n\n")
 longer_sizes = evaluation.committed_results(results, "04_training_size*.csv")
-of_runs = pd.concat([by_size.assign(file="this run"), longer_sizes]).groupby(["file", "n_subjects"])
-of_runs["dice"].agg(["mean", "std", "size"]).round(3)
+print(longer_sizes.origin, longer_sizes.why_apart(facts), sep="\n")
+of_sizes = longer_sizes.rows.reindex(columns=["n_subjects", "dice"]).groupby("n_subjects")["dice"]
+of_sizes.agg(["mean", "std", "size"]).round(3)
 
 # %% alt="Dice over the number of people tuned on, with the untuned model as a line"
 untuned = tuning.mean_dice(segmenter, test_cases, slice_step=slice_step)
@@ -323,7 +325,7 @@ size_axes.autoscale(axis="y")
 display.save_figure(size_axes, figures / "04_training_size.png", provenance=facts)
 
 # %% [markdown]
-# **What you see**: in the table this run and, if its result was committed, the longer one, with the number of trainings behind each mean; in the figure this run. The dashed line is the model without tuning. Bars, where there are several seeds, are the standard deviation between trainings that differ in nothing but chance: a difference smaller than that is no difference.
+# **What you see**: in the tables this run and, if its result was committed, the longer one, with the number of trainings behind each mean; in the figure this run. The dashed line is the model without tuning. Bars, where there are several seeds, are the standard deviation between trainings that differ in nothing but chance: a difference smaller than that is no difference.
 #
 # ## Draw sloppy boxes
 #
@@ -344,13 +346,14 @@ sloppy = pd.DataFrame(
     index=pd.Index(compared, name="tuned"),
 )
 evaluation.write_table(sloppy.reset_index(), tables / "04_jitter.csv", provenance=facts)
+print(sloppy.assign(lost=sloppy["tight"] - sloppy["sloppy"]).round(3), end="\n\n")
 longer_sloppy = evaluation.committed_results(results, "04_jitter*.csv")
-stacked = pd.concat([sloppy.reset_index().assign(file="this run"), longer_sloppy])
-of_both = stacked.set_index(["file", "tuned"])[list(plans)]
-of_both.assign(lost=of_both["tight"] - of_both["sloppy"]).round(3)
+print(longer_sloppy.origin, longer_sloppy.why_apart(facts), sep="\n")
+of_boxes = longer_sloppy.rows.reindex(columns=["tuned", *plans]).set_index("tuned")
+of_boxes.assign(lost=of_boxes["tight"] - of_boxes["sloppy"]).round(3)
 
 # %% [markdown]
-# **What you see**: what sloppiness costs stands in the last column, first for this run, then for the longer one. Hoyer and Ma both tuned with jitter.
+# **What you see**: what sloppiness costs stands in the last column, first for this run, then, by itself, for the longer one. Hoyer and Ma both tuned with jitter.
 #
 # ## Distrust its opinion
 #

@@ -235,7 +235,8 @@ Markdown(f"""
 
 # %%
 elsewhere = evaluation.committed_results(results, "08_uncertainty.csv")
-longer = uncertainty.average_committed(elsewhere, values=scores)
+print(elsewhere.origin, elsewhere.why_apart(facts), sep="\n")
+longer = uncertainty.average_committed(elsewhere.rows, values=scores)
 print(longer[["n_subjects", *scores[:4]]].round(3).to_string(), end="\n\n")
 oracle = measured.select(arm=tight.box_source)
 by_grade = uncertainty.average_subjects(

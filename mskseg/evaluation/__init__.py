@@ -7,6 +7,8 @@ from mskseg.evaluation.bootstrap import compare_models as compare_models
 from mskseg.evaluation.bootstrap import paired_bootstrap as paired_bootstrap
 from mskseg.evaluation.calibration import Calibration as Calibration
 from mskseg.evaluation.calibration import ReliabilityBins as ReliabilityBins
+from mskseg.evaluation.committed import CommittedResults as CommittedResults
+from mskseg.evaluation.committed import committed_results as committed_results
 from mskseg.evaluation.loop import PromptedSlice as PromptedSlice
 from mskseg.evaluation.loop import prompt_slice as prompt_slice
 from mskseg.evaluation.loop import prompted_slices as prompted_slices
@@ -27,7 +29,6 @@ from mskseg.evaluation.prediction import predict_slice as predict_slice
 from mskseg.evaluation.scoring import KeptPredictions as KeptPredictions
 from mskseg.evaluation.scoring import score_cases as score_cases
 from mskseg.evaluation.scoring import score_label_maps as score_label_maps
-from mskseg.evaluation.tables import committed_results as committed_results
 from mskseg.evaluation.tables import dice_table as dice_table
 from mskseg.evaluation.tables import volume_table as volume_table
 from mskseg.evaluation.tables import write_table as write_table

@@ -1,10 +1,9 @@
-"""What is done with a table of scores: laid out to be read, added up to volumes, written, read."""
+"""What is done with a table of scores: laid out to be read, added up to volumes, written."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -13,7 +12,7 @@ from mskseg.errors import InputError
 from mskseg.evaluation.averaging import PLAN, summarise
 from mskseg.evaluation.scoring import SCAN
 from mskseg.files import written_atomically
-from mskseg.provenance import read_provenance, sidecar_path, sidecar_text
+from mskseg.provenance import sidecar_path, sidecar_text
 
 MODEL = ("segmenter", "miniature", "prompt", "box_source")
 _CASE = (*SCAN, "anatomy", "severity")
@@ -114,26 +113,6 @@ def write_table(
     with written_atomically(sidecar_path(path)) as sidecar, written_atomically(path) as target:
         target.write_bytes(content)
         sidecar.write_text(sidecar_text(provenance, content=content), encoding="utf-8")
-
-
-def committed_results(folder: str | os.PathLike[str], pattern: str) -> pd.DataFrame:
-    """Read the tables in a folder whose names match, such as ``08_uncertainty*.csv``.
-
-    Returns all rows, with the columns `file` and `weights` in front (the first digits of the
-    segmenter's sha256, since weights may have changed since); empty where nothing was committed or
-    the folder is absent. InputError if a file is no table, has no provenance, or was edited since.
-    """
-    tables = []
-    for path in sorted(Path(folder).glob(pattern)):
-        try:
-            table = pd.read_csv(path)
-        except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
-            raise InputError(f"{path} is no table ({error}); commit a CSV of results") from None
-        segmenter = read_provenance(path)["segmenter"] or {}
-        table.insert(0, "weights", str(segmenter.get("sha256", ""))[:8])
-        table.insert(0, "file", path.name)
-        tables.append(table)
-    return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame({"file": []})
 
 
 def _with_count(rows: pd.DataFrame, value: str, keys: list[str]) -> pd.Series[str]:

@@ -254,7 +254,7 @@ def _check(sources: Sequence[MapSource], cases: Sequence[Case]) -> None:
 def average_committed(cases: pd.DataFrame, *, values: Sequence[str]) -> pd.DataFrame:
     """Average committed tables of notebook 08 over subjects, without the scaled rows.
 
-    `cases` is from `committed_results`, maybe empty. Gives what `average_subjects` does, by `file`,
+    `cases`: rows of `committed_results`, maybe none. Gives what `average_subjects` does, by `file`,
     `arm`, `model`; no rows where nothing was committed. Raises InputError if a committed table
     lacks a column.
     """

@@ -17,7 +17,7 @@ from torchvision.ops import batched_nms
 from mskseg.errors import InputError
 from mskseg.models.preprocessing import as_rgb_uint8
 from mskseg.models.segmenter import Segmenter
-from mskseg.models.upstream import SamAutomaticMaskGenerator
+from mskseg.models.upstream import SamAutomaticMaskGenerator, build_point_grid
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,7 +66,11 @@ class Candidates:
 
 
 def grid_candidates(
-    segmenter: Segmenter, image: NDArray[Any], *, points_per_side: int = 32
+    segmenter: Segmenter,
+    image: NDArray[Any],
+    *,
+    points_per_side: int = 32,
+    within: NDArray[np.bool_] | None = None,
 ) -> Candidates:
     """Predict three masks for every point of a grid, and leave out nothing but empty ones.
 
@@ -77,6 +81,8 @@ def grid_candidates(
     image : (H, W) any real dtype, or (H, W, 3) uint8
     points_per_side : int
         Of the grid; the published setting is 32. Memory grows with its square: 3 x 32 x 32 masks.
+    within : (H, W) bool, optional
+        Ask only at those points of the grid that lie in this mask, such as all labelled pixels.
     """
     if not segmenter.learned_iou or segmenter.preprocessing.name != "sam":
         raise InputError(
@@ -85,15 +91,22 @@ def grid_candidates(
         )
     if points_per_side < 1:
         raise InputError(f"expected 1 grid point a side or more, got {points_per_side}")
+    rgb = as_rgb_uint8(image)
+    grid = build_point_grid(points_per_side)
+    if within is not None:
+        if within.shape != rgb.shape[:2]:
+            raise InputError(f"expected `within` of shape {rgb.shape[:2]}, got {within.shape}")
+        columns, rows = (grid * within.shape[::-1]).astype(int).T
+        grid = grid[within[rows, columns]]
     generator = SamAutomaticMaskGenerator(
         segmenter.model,
-        points_per_side=points_per_side,
+        points_per_side=None,
+        point_grids=[grid],
         pred_iou_thresh=0.0,
         stability_score_thresh=0.0,
         box_nms_thresh=1.0,
     )
-    rgb = as_rgb_uint8(image)
-    records = [record for record in generator.generate(rgb) if record["area"] > 0]
+    records = [r for r in generator.generate(rgb) if r["area"] > 0] if len(grid) else []
     points = [record["point_coords"][0] for record in records]
     return Candidates(
         masks=np.array([r["segmentation"] for r in records], bool).reshape(-1, *rgb.shape[:2]),

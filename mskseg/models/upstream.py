@@ -18,4 +18,5 @@ from segment_anything.modeling import PromptEncoder as PromptEncoder
 from segment_anything.modeling import Sam as Sam
 from segment_anything.modeling import TwoWayTransformer as TwoWayTransformer
 from segment_anything.modeling.transformer import Attention as Attention
+from segment_anything.utils.amg import build_point_grid as build_point_grid
 from segment_anything.utils.transforms import ResizeLongestSide as ResizeLongestSide

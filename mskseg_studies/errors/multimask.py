@@ -1,7 +1,13 @@
-"""Which of SAM's three masks it picks itself, and which was the best."""
+"""Which of SAM's three masks it picks itself, which was the best, and whether they nest.
+
+SAM gives three masks because three often suffice to name what a click may mean: a whole, a part of
+it, a part of that (Kirillov 2023, section 3). So by area each should lie in the next, and the next
+should be larger.
+"""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -16,6 +22,12 @@ from mskseg.evaluation import PromptedSlice, dice, nested_mean, prompted_slices
 from mskseg.evaluation.scoring import SCAN, described_scan
 from mskseg.models import Segmenter
 from mskseg.prompts import OracleBox, Prompt, central_point, label_components
+
+NESTED_INSIDE = 0.9
+"""Share of a mask in the next larger one from which it is a part of it: outlines waver a little."""
+
+NESTED_STEP = 1.25
+"""Times the area from which the next larger one is another object, not the same drawn twice."""
 
 
 def score_three_masks(
@@ -45,7 +57,10 @@ def score_three_masks(
         oracle box ("box"): `segmenter`, `dataset`, `subject`, `sequence`, `tissue`,
         `label`, `slice`, `prompt`, `x` and `y` (of the click), `single` (Dice of the one mask that
         the model gives if asked for one), `chosen` (Dice of the mask that it rates highest),
-        `best`, `worst`, `chosen_mask` and `best_mask` (0, 1 or 2).
+        `best`, `worst`, `chosen_mask` and `best_mask` (0, 1 or 2), and of the three by area:
+        `inside` (share of a mask in the next larger one, the lesser of the two shares), `step` (how
+        many times larger that one is, the lesser again; both NaN if a mask is empty) and `nested`
+        (1 if they are `NESTED_INSIDE` and `NESTED_STEP` or more: part, object, whole; else 0).
 
     Raises
     ------
@@ -80,13 +95,15 @@ def summarise_choice(scores: pd.DataFrame) -> pd.DataFrame:
     -------
     pandas.DataFrame
         A row for each segmenter and prompt: means of `single`, `chosen` and `best`, `lost` (best
-        less chosen), `share_best` (how often the best one was chosen) and `n_objects`.
+        less chosen), `share_best` (how often the best one was chosen), `inside`, `step` and
+        `nested` (how often the three were nested), and `n_objects`.
     """
-    keys, values = ["segmenter", "prompt"], ["single", "chosen", "best", "share_best"]
+    keys, forms = ["segmenter", "prompt"], ["inside", "step", "nested"]
+    values = ["single", "chosen", "best", "share_best", *forms]
     right = (scores["chosen_mask"] == scores["best_mask"]).astype(float)
     means = nested_mean(scores.assign(share_best=right), by=keys, values=values)
     means["lost"] = means["best"] - means["chosen"]
-    return means[[*keys, "single", "chosen", "best", "lost", "share_best", "n_objects"]]
+    return means[[*keys, "single", "chosen", "best", "lost", "share_best", *forms, "n_objects"]]
 
 
 def most_lost_panels(
@@ -166,7 +183,23 @@ def _slice_rows(segmenter: Segmenter, prompted: PromptedSlice) -> Iterator[dict[
                 "worst": min(scores),
                 "chosen_mask": chosen,
                 "best_mask": int(np.argmax(scores)),
+                **nesting(three.masks[number]),
             }
+
+
+def nesting(masks: NDArray[np.bool_]) -> dict[str, float]:
+    """Measure how far masks (M, H, W) lie in one another; columns as in `score_three_masks`."""
+    ordered = sorted(masks, key=np.count_nonzero)
+    areas = [np.count_nonzero(mask) for mask in ordered]
+    if areas[0] == 0:
+        return {"inside": math.nan, "step": math.nan, "nested": 0.0}
+    pairs = list(zip(ordered, ordered[1:], strict=False))
+    inside = min(
+        np.count_nonzero(small & large) / np.count_nonzero(small) for small, large in pairs
+    )
+    step = min(large / small for small, large in zip(areas, areas[1:], strict=False))
+    nested = inside >= NESTED_INSIDE and step >= NESTED_STEP
+    return {"inside": float(inside), "step": float(step), "nested": float(nested)}
 
 
 def _is_one_piece(prompted: PromptedSlice, label: int) -> bool:

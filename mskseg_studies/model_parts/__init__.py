@@ -10,3 +10,5 @@ from mskseg_studies.model_parts.charts import estimate_chart as estimate_chart
 from mskseg_studies.model_parts.parts import count_parameters as count_parameters
 from mskseg_studies.model_parts.parts import describe_prompts as describe_prompts
 from mskseg_studies.model_parts.parts import model_view as model_view
+from mskseg_studies.model_parts.selection import score_grid_masks as score_grid_masks
+from mskseg_studies.model_parts.selection import selection_gain as selection_gain

@@ -70,3 +70,17 @@ def test_nothing_found_stays_nothing():
 def test_a_grid_without_points_is_refused(segmenter, image):
     with pytest.raises(InputError, match="expected 1 grid point a side or more, got 0"):
         grid_candidates(segmenter, image, points_per_side=0)
+
+
+def test_of_the_grid_only_the_points_within_a_mask_are_asked(segmenter, image, candidates):
+    within = np.zeros(image.shape, dtype=bool)
+    within[:48, 50:] = True
+    some = grid_candidates(segmenter, image, points_per_side=6, within=within)
+    inside = within[candidates.points[:, 1].astype(int), candidates.points[:, 0].astype(int)]
+    expected = candidates.where(inside)
+    assert 0 < len(expected) < len(candidates)
+    key = lambda c: sorted(zip(c.points.tolist(), c.predicted_iou.round(4), strict=True))  # noqa: E731
+    assert key(some) == key(expected)
+    assert len(grid_candidates(segmenter, image, points_per_side=6, within=within & False)) == 0
+    with pytest.raises(InputError, match="expected `within` of shape"):
+        grid_candidates(segmenter, image, within=within[1:])

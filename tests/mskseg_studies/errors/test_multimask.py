@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from mskseg.case import Case
 from mskseg.errors import InputError
 from mskseg.volume import LabelMap, Volume
-from mskseg_studies.errors.multimask import most_lost_panels, score_three_masks, summarise_choice
+from mskseg_studies.claims.measuring import measure_table
+from mskseg_studies.claims.statements import load_claims
+from mskseg_studies.errors.multimask import (
+    most_lost_panels,
+    nesting,
+    score_three_masks,
+    summarise_choice,
+)
 
 
 def make_case(*, pieces: int = 1, subject: str = "a") -> Case:
@@ -62,3 +70,44 @@ def test_the_click_that_lost_most_comes_back_with_its_masks(three_answers):
     assert [[x, y]] in [points.get_offsets().tolist() for points in axes[0].collections]
     with pytest.raises(InputError, match=r"'subject': 'b'.* is not among the cases"):
         most_lost_panels(picks, three_answers, cases[:1])
+
+
+def square(size: int, *, at: int = 0) -> np.ndarray:
+    mask = np.zeros((40, 40), dtype=bool)
+    mask[:size, at : at + size] = True
+    return mask
+
+
+@pytest.mark.parametrize(
+    ("masks", "nested"),
+    [
+        ([square(10), square(20), square(30)], 1),
+        ([square(30), square(10), square(20)], 1),  # in whatever order they come
+        ([square(20), square(20), square(20)], 0),  # one object, drawn three times
+        ([square(20), square(21), square(30)], 0),  # twice, and a whole
+        ([square(10, at=30), square(20), square(30)], 0),  # the small one lies beside the others
+        ([square(0), square(20), square(30)], 0),
+    ],
+)
+def test_a_part_an_object_and_a_whole_are_nested_and_one_object_drawn_thrice_is_not(masks, nested):
+    assert nesting(np.array(masks))["nested"] == nested
+
+
+def test_nesting_takes_the_lesser_of_the_two_steps():
+    got = nesting(np.array([square(10), square(20), square(30, at=10)]))
+    assert got["step"] == pytest.approx(900 / 400)
+    assert got["inside"] == pytest.approx(0.5)  # columns 10 to 19 of the middle one
+
+
+def test_the_claim_on_three_masks_asks_whether_clicks_nest_and_not_how_many_masks_come():
+    (claim,) = [c for c in load_claims().claims if c.id == "kirillov-three-masks"]
+    rows = [
+        {"segmenter": "sam_vit_b", "dataset": "d", "subject": k, "tissue": t, "prompt": prompt}
+        | {"nested": float(prompt == "point" and (t == "thin" or k == 0))}
+        for k in range(5)
+        for t in ("thin", "bulk")
+        for prompt in ("point", "box")
+    ]
+    found = measure_table(pd.DataFrame(rows), claim.measure)
+    assert found.value == pytest.approx(0.6)  # of tissues within a person, then of people
+    assert found.n == 5

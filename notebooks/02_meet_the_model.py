@@ -17,7 +17,7 @@
 #
 # What happens between a click and a mask, and how far can the model be trusted to judge its own answer?
 #
-# *About 1 minute on two CPU cores, seconds on a GPU · built-in knee phantom · previous notebook: 01_explore_the_data*
+# *About 2 minutes on two CPU cores, seconds on a GPU · built-in knee phantom · previous notebook: 01_explore_the_data*
 
 # %% [markdown]
 # **What you will do**: take a promptable model apart, give it every kind of prompt that it knows, and segment a meniscus with as few clicks as you can.
@@ -26,7 +26,7 @@
 # - to name the three parts of SAM, what goes into each and what comes out
 # - to say what is computed once for a slice and what once for a prompt
 # - to explain why one point gives three masks, and to choose among them
-# - to compare the quality that the model predicts with the quality that its mask has
+# - to compare the quality that the model predicts with the quality that its mask has, and to say what selecting by it gains
 # - to read the filters that turn a grid of points into "masks of everything"
 #
 # **What you need**: notebook 01, or to know what a slice and a label map are. No GPU, no internet.
@@ -35,6 +35,7 @@
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 from IPython.display import Markdown
 
 import mskseg
@@ -46,9 +47,12 @@ from mskseg_studies import model_parts
 dataset = "phantom_knee"  # a data set of the manifest
 model = "sam_vit_mini"  # a model of the manifest that learned points; "sam_vit_b" is published
 n_clicks = 8  # corrections after the first click
+n_draws = 5  # readers who click at random, to see how far they differ
 points_per_side = 32  # of the grid for automatic masks; the published setting
 min_predicted_iou = 0.6  # automatic masks below are dropped; published: 0.88
 min_stability = 0.7  # the same for their stability; published: 0.95
+n_subjects = 5  # people whose automatic masks are judged; all else shows the first of them
+judged_points_per_side = 12  # of the grid for these masks; fewer, since it is laid over each person
 slice_step = 3  # score every n-th slice
 good_dice = 0.7  # from here on a tissue counts as found by an automatic mask
 seed = 0  # of random points and of jitter
@@ -195,7 +199,7 @@ evaluation.write_table(table, tables / "02_predicted_iou.csv", provenance=facts)
 estimates = table.dropna(subset=["predicted_iou", "iou"])
 r = estimates["predicted_iou"].corr(estimates["iou"])
 estimate_ax = model_parts.estimate_chart(
-    estimates, title=f"It knows something about itself: r = {r:.2f}"
+    estimates, title=f"What it says of its masks, and what they are: r = {r:.2f}"
 )
 display.save_figure(estimate_ax, figures / "02_predicted_iou.png", provenance=facts)
 
@@ -204,28 +208,42 @@ display.save_figure(estimate_ax, figures / "02_predicted_iou.png", provenance=fa
 #
 # ## Correct with clicks
 #
-# Now the loop that SAM was trained with: click the middle of the object, look where the mask is wrong, click there, and again. With each click the model gets all clicks so far and its own last mask. The simulated reader clicks where the error is deepest: inside if a part was missed, outside if too much was painted.
+# Now the loop that SAM was trained with: click on the object, look where the mask is wrong, click there, and again. With each click the model gets all clicks so far and its own last mask. A click says *inside* where a part was missed, *outside* where too much was painted.
+#
+# But where in the error does a reader click? In **training** the click was drawn: each pixel of the error had the same chance, and so had each pixel of the object for the first click. When SAM was **evaluated**, clicks went to where the error is deepest, in the middle of the largest mistake, as a careful reader clicks. Here are both.
+#
+# > **Guess**: which reader gets further, and on which click is the gap widest?
 
 # %%
-clicks, click_labels, scores, logits = [centre], [1], [], None
-for _ in range(n_clicks + 1):
-    prediction = segmenter.predict(
-        embedding, point_coords=clicks, point_labels=click_labels, mask_logits=logits
+careful = model_parts.correct_with_clicks(segmenter, embedding, target, n_corrections=n_clicks)
+at_random = [
+    model_parts.correct_with_clicks(
+        segmenter, embedding, target, n_corrections=n_clicks, rng=np.random.default_rng(seed + k)
     )
-    logits, mask = prediction.low_res_logits[:, 0], prediction.masks[0, 0]
-    scores.append(evaluation.dice(target, mask))
-    next_click, next_label = prompts.error_point(target, mask)
-    clicks, click_labels = [*clicks, next_click], [*click_labels, next_label]
-print("Dice after each click: " + ", ".join(f"{score:.2f}" for score in scores))
+    for k in range(n_draws)
+]
+drawn = pd.DataFrame([reader.dice for reader in at_random]).ffill(axis=1)
+dice_by_click = pd.DataFrame(
+    {"deepest": pd.Series(careful.dice), "drawn": drawn.mean(), "drawn, lowest": drawn.min()}
+)
+dice_by_click.set_axis(dice_by_click.index + 1).rename_axis("clicks").round(2)
 
-# %% alt="The slice with all clicks and the mask after the last one"
-clicks_title = f"{len(scores)} clicks: Dice {scores[0]:.2f} to {scores[-1]:.2f}"
-(clicks_ax,) = display.masks_beside(case_slice, mask[None], titles=[clicks_title])
-display.draw_label_map(clicks_ax, target, colours={1: "white"}, linestyle="dashed")
-clicks_drawn = display.draw_points(clicks_ax, clicks[:-1], point_labels=click_labels[:-1])
+# %% alt="The slice with the mask after the last click, for the careful reader and for one who clicks at random"
+readers = {"deepest": careful, "drawn": at_random[0]}
+click_panels = display.masks_beside(
+    case_slice,
+    [reader.mask for reader in readers.values()],
+    titles=[
+        f"{name}: {len(reader.dice)} clicks, Dice {reader.dice[0]:.2f} to {reader.dice[-1]:.2f}"
+        for name, reader in readers.items()
+    ],
+)
+for click_ax, reader in zip(click_panels, readers.values(), strict=True):
+    display.draw_label_map(click_ax, target, colours={1: "white"}, linestyle="dashed")
+    display.draw_points(click_ax, reader.points, point_labels=reader.labels)
 
 # %% [markdown]
-# **What you see**: read the line above from left to right. Early corrections usually gain most, and a click can also *lose*: the last mask is a hint, and the whole mask is drawn anew. Circles say inside, crosses outside; dashed is the reference.
+# **What you see**: read the columns downwards; *drawn* is the mean of several readers, *drawn, lowest* the worst of them after each click. Early corrections usually gain most, and a click can also *lose*: the last mask is a hint, and the whole mask is drawn anew. Circles say inside, crosses outside; dashed is the reference. A study that reports "Dice after ten clicks" has chosen one of these readers, and yours may be neither.
 #
 # ## Simulate the prompts of training
 #
@@ -270,6 +288,25 @@ masks_drawn = model_parts.draw_masks(masks_ax, new.masks)
 
 # %% [markdown]
 # **What you see**: pieces without names. Automatic masks find what has a border; whether that is a tissue, a part of one or a shadow they cannot say. For segmentation of named tissues this is a source of proposals, not an answer.
+#
+# ### Ask whether its rating selects
+#
+# The first filter trusts the model's opinion of itself. Does it deserve that? We lay a coarser grid over one slice of each of several people and take the masks of those points that lie on a tissue; what the others found, the reference cannot judge. How good a mask is: its IoU with that piece of a tissue which it fits best. Then we keep the half with the highest predicted IoU.
+#
+# > **Guess**: how much of what a perfect judge would gain does the model gain?
+
+# %%
+people = mskseg.load_some(dataset, n_subjects=n_subjects)
+judged = model_parts.score_grid_masks(segmenter, people, points_per_side=judged_points_per_side)
+selection = model_parts.selection_gain(judged)
+all_facts = mskseg.provenance(
+    command="02_meet_the_model", segmenter=segmenter, cases=people, seed=seed
+)
+evaluation.write_table(selection, tables / "02_selection.csv", provenance=all_facts)
+selection.drop(columns=["segmenter", "dataset"]).set_index("subject").round(3)
+
+# %% [markdown]
+# **What you see**: a row for each person. `iou_all` is the mean of all masks, `iou_kept` of the half that the model rates highest, `iou_best` of the half that is best in truth. `gain_share` sets the two gains in proportion: 0 is what a blind choice gains on average, 1 a perfect judge; below 0 the rating misleads. `r` is the correlation within the person. A mask of the whole limb may be a good answer and counts as a bad one here, since the reference does not name it.
 #
 # ## Prompt by hand
 #
@@ -341,7 +378,8 @@ Markdown(f"""
 - One point on the {tissue}: Dice {dice_by_prompt["one point"]:.2f}; its box: {dice_by_prompt["a box"]:.2f}.
 - The best of three masks has IoU {max(true_iou):.2f}; the one that the model rates highest has {true_iou[int(predicted_iou.argmax())]:.2f}.
 - Predicted and true IoU correlate with **r = {r:.2f}** over {len(estimates)} masks; the highest prediction is {estimates["predicted_iou"].max():.2f}.
-- {n_clicks} corrections took Dice from {scores[0]:.2f} to {scores[-1]:.2f}.
+- {len(careful.dice) - 1} corrections where the error is deepest took Dice from {careful.dice[0]:.2f} to {careful.dice[-1]:.2f}; drawn at random, from {drawn.iloc[:, 0].mean():.2f} to {drawn.iloc[:, -1].mean():.2f} (mean of {n_draws} readers).
+- Keeping the half of the automatic masks that it rates highest takes the mean IoU from {selection["iou_all"].mean():.2f} to {selection["iou_kept"].mean():.2f}; a perfect judge would reach {selection["iou_best"].mean():.2f} ({len(selection)} people).
 - Of {len(candidates)} automatic masks {len(new)} remain; {n_found} of {len(best_dice)} tissues are among them with a Dice of {good_dice} or more.
 """)
 

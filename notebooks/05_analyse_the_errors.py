@@ -273,18 +273,19 @@ numbered.assign(reader=[my_reasons.get(number, "") for number in numbered.index]
 #
 # ## Choose among three masks
 #
-# SAM answers an ambiguous prompt with three masks and a guess at the quality of each. How good is its choice, and how good was the best?
+# SAM answers an ambiguous prompt with three masks and a guess at the quality of each. How good is its choice, and how good was the best? And are the three what the study says of them, a part of an object, the object and the whole that it belongs to? Then each lies in the next larger one.
 
 # %% alt="The three masks of the click on which the model's own choice lost most"
-picks = errors.score_three_masks(rater, first_people, slice_step=2 * slice_step, progress=False)
+people = [case for case_set in sets for case in case_set]
+picks = errors.score_three_masks(rater, people, slice_step=2 * slice_step, progress=False)
 choice = errors.summarise_choice(picks)
 evaluation.write_table(picks, tables / "05_three_masks.csv", provenance=facts)
-three_axes = errors.most_lost_panels(picks, rater, first_people)
+three_axes = errors.most_lost_panels(picks, rater, people)
 display.save_figure(three_axes[0], figures / "05_three_masks.png", provenance=facts)
 choice.round(3)
 
 # %% [markdown]
-# **What you see**: `single` is the one mask it gives if asked for one, `chosen` the one of three that it rates highest, `best` the best of three, which needs the reference. `share_best` has to be read against one third, which is chance. A paper that reports the best of three reports the reference's choice.
+# **What you see**: `single` is the one mask it gives if asked for one, `chosen` the one of three that it rates highest, `best` the best of three, which needs the reference. `share_best` has to be read against one third, which is chance. A paper that reports the best of three reports the reference's choice. `inside` is how much of a mask lies in the next larger one, `step` how many times larger that is, both for the weaker of the two pairs; `nested` is how often the first is 0.9 or more *and* the second 1.25 or more. Three masks that are nearly the same have a high `inside` and a `step` near 1: the model then saw no ambiguity.
 #
 # ### Pitfall: a choice without an opinion
 #

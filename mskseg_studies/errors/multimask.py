@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -193,11 +194,11 @@ def nesting(masks: NDArray[np.bool_]) -> dict[str, float]:
     areas = [np.count_nonzero(mask) for mask in ordered]
     if areas[0] == 0:
         return {"inside": math.nan, "step": math.nan, "nested": 0.0}
-    pairs = list(zip(ordered, ordered[1:], strict=False))
     inside = min(
-        np.count_nonzero(small & large) / np.count_nonzero(small) for small, large in pairs
+        np.count_nonzero(small & large) / np.count_nonzero(small)
+        for small, large in pairwise(ordered)
     )
-    step = min(large / small for small, large in zip(areas, areas[1:], strict=False))
+    step = min(large / small for small, large in pairwise(areas))
     nested = inside >= NESTED_INSIDE and step >= NESTED_STEP
     return {"inside": float(inside), "step": float(step), "nested": float(nested)}
 

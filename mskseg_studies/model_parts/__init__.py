@@ -7,6 +7,8 @@ from mskseg_studies.model_parts.charts import draw_architecture as draw_architec
 from mskseg_studies.model_parts.charts import draw_masks as draw_masks
 from mskseg_studies.model_parts.charts import embedding_beside as embedding_beside
 from mskseg_studies.model_parts.charts import estimate_chart as estimate_chart
+from mskseg_studies.model_parts.clicking import Corrections as Corrections
+from mskseg_studies.model_parts.clicking import correct_with_clicks as correct_with_clicks
 from mskseg_studies.model_parts.parts import count_parameters as count_parameters
 from mskseg_studies.model_parts.parts import describe_prompts as describe_prompts
 from mskseg_studies.model_parts.parts import model_view as model_view

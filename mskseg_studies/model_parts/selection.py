@@ -103,7 +103,8 @@ def selection_gain(masks: pd.DataFrame) -> pd.DataFrame:
 
 def _case_rows(segmenter: Segmenter, case: Case, points_per_side: int) -> Iterator[dict[str, Any]]:
     case_slice = fullest_slice(case)
-    pieces = list(_pieces(case_slice.label_map, sorted(labels_on(case_slice))))
+    label_map = np.asarray(case_slice.label_map)
+    pieces = list(_pieces(label_map, sorted(labels_on(case_slice))))
     candidates = grid_candidates(
         segmenter,
         case_slice.image,

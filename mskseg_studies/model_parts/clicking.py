@@ -1,0 +1,76 @@
+"""A simulated reader who corrects a mask, click after click, in the two ways of Kirillov 2023."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mskseg.evaluation import dice
+from mskseg.models.embeddings import ImageEmbedding
+from mskseg.models.segmenter import Segmenter
+from mskseg.prompts import central_point, error_point, random_points
+
+
+@dataclass(frozen=True, eq=False)
+class Corrections:
+    """Clicks and what came of them.
+
+    Attributes
+    ----------
+    points : (N, 2) float64
+        x, y of each click.
+    labels : (N,) int64
+        1 inside, 0 outside.
+    dice : (N,) float64
+        After each click.
+    mask : (H, W) bool
+        After the last one.
+    """
+
+    points: NDArray[np.float64]
+    labels: NDArray[np.int64]
+    dice: NDArray[np.float64]
+    mask: NDArray[np.bool_]
+
+
+def correct_with_clicks(
+    segmenter: Segmenter,
+    embedding: ImageEmbedding,
+    target: NDArray[np.bool_],
+    *,
+    n_corrections: int,
+    rng: np.random.Generator | None = None,
+) -> Corrections:
+    """Click on an object, then on the error, again and again; with each click go all before it.
+
+    The model gets its own last mask too.
+
+    Parameters
+    ----------
+    segmenter : Segmenter
+        Of a model that learned points.
+    embedding : ImageEmbedding
+        Of the slice.
+    target : (H, W) bool
+        What the reader wants; not empty.
+    n_corrections : int
+        Clicks after the first; fewer if the mask is right before.
+    rng : numpy.random.Generator, optional
+        With it every click is drawn, each pixel of the object and then of the error with the same
+        chance, as SAM was trained. Without, clicks go to where object and error are deepest, as it
+        was evaluated.
+    """
+    first = central_point(target) if rng is None else random_points(target, 1, rng=rng)[0]
+    points, labels, scores, logits = [first], [1], [], None
+    while True:
+        answer = segmenter.predict(
+            embedding, point_coords=points, point_labels=labels, mask_logits=logits
+        )
+        logits, mask = answer.low_res_logits[:, 0], answer.masks[0, 0]
+        scores.append(dice(target, mask))
+        if len(points) > n_corrections or np.array_equal(mask, target):
+            return Corrections(np.array(points), np.array(labels), np.array(scores), mask)
+        point, label = error_point(target, mask, rng=rng)
+        points, labels = [*points, point], [*labels, label]

@@ -37,6 +37,8 @@ class CaseDescription:
         Kinds of labels; a label without one is "other" (see `kind`).
     anatomy, sequence, dataset, reference_provenance, site, side, visit, severity : str
         What tables group by and captions say.
+    acquired_plane : Plane or None
+        Of the slices; None where the voxels tell, which are longest across it.
     """
 
     subject: str
@@ -51,6 +53,7 @@ class CaseDescription:
     side: str = ""
     visit: str = ""
     severity: str = ""
+    acquired_plane: Plane | None = None
 
     @property
     def name(self) -> str:
@@ -121,7 +124,7 @@ class Case(CaseDescription):
     @property
     def plane(self) -> Plane:
         """The plane that slices are taken in if none is named: the image's acquired plane."""
-        return self.image.default_plane
+        return self.acquired_plane or self.image.default_plane
 
     @cached_property
     def window(self) -> tuple[float, float]:

@@ -32,9 +32,10 @@ def real_data() -> Path:
 
 @pytest.fixture(scope="session", autouse=True)
 def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Keep the user's cache out of the tests, and the tests out of it."""
+    """Keep the user's cache out of the tests, and the tests out of it; nothing is downloaded."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("MSKSEG_CACHE", str(tmp_path_factory.mktemp("cache")))
+        patch.setenv("MSKSEG_OFFLINE", "1")
         yield
 
 

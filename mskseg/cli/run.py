@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -28,6 +29,11 @@ def add_to(commands: Any) -> None:
     run.add_argument("--model", metavar="NAME", help="see `mskseg models list`")
     run.add_argument("--size", choices=("quick", "default", "full"), default="default")
     run.add_argument("--output", type=Path, default=Path("output"), metavar="DIR")
+    run.add_argument(
+        "--offline",
+        action="store_true",
+        help="download nothing: go on with the scans that are here",
+    )
     run.add_argument("--fresh", action="store_true", help="run finished notebooks again too")
     run.add_argument(
         "--jobs",
@@ -46,6 +52,7 @@ def run_notebooks(arguments: argparse.Namespace) -> int:
     given = {"dataset": arguments.dataset, "model": arguments.model}
     given = {name: value for name, value in given.items() if value is not None}
     check_choices(given)
+    bring_real_scans(offline=arguments.offline)
     runs = run_workbook(
         arguments.notebooks,
         output=arguments.output,
@@ -59,6 +66,30 @@ def run_notebooks(arguments: argparse.Namespace) -> int:
     report_failed = summarise(arguments.output, size=arguments.size)
     write_run_index(runs, arguments.output, size=arguments.size, given=given)  # now with the ledger
     return int(report_failed or any(run.failed for run in runs))
+
+
+def bring_real_scans(*, offline: bool) -> None:
+    """Fetch the real scans that notebooks show where they are, and say which are here.
+
+    Without internet, or if `offline`, this and the notebooks go on with what is in the cache.
+    """
+    from mskseg.datasets.loading import fetch_real_scans, list_at_hand, real_scans
+
+    def is_here(name: str) -> int:
+        return sum(subject in wanted[name] for subject in list_at_hand(name))
+
+    wanted = real_scans()
+    if not offline and any(is_here(name) < len(wanted[name]) for name in wanted):
+        print(f"fetching real scans ({', '.join(wanted)}; 50 MB, once; --offline leaves it)")
+        offline = not fetch_real_scans(progress=sys.stderr.isatty())
+        if offline:
+            print("no answer within three seconds; going on with the scans that are here")
+    if offline:
+        os.environ["MSKSEG_OFFLINE"] = (
+            "1"  # the notebooks' kernels inherit it, and do not try again
+        )
+    counts = ", ".join(f"{name} {is_here(name)} of {len(wanted[name])}" for name in wanted)
+    print(f"people with real scans: {counts}")
 
 
 def summarise(output: Path, *, size: str) -> bool:

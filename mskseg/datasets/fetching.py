@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -53,8 +53,18 @@ def brought_path(dataset: str) -> Path:
     return (Path(chosen).expanduser().absolute() if chosen else cache_dir()) / dataset
 
 
+def is_offline() -> bool:
+    """Tell whether downloads are switched off by ``MSKSEG_OFFLINE``."""
+    return os.environ.get("MSKSEG_OFFLINE", "") not in ("", "0")
+
+
 def fetch(
-    name: str, *, from_dir: str | Path | None = None, progress: bool = True
+    name: str,
+    *,
+    roles: Collection[str] | None = None,
+    from_dir: str | Path | None = None,
+    progress: bool = True,
+    timeout_s: float = _TIMEOUT_S,
 ) -> dict[str, Path]:
     """Bring an entry's files into the cache, and give their paths.
 
@@ -64,11 +74,15 @@ def fetch(
     ----------
     name : str
         A data set or model of the manifest.
+    roles : collection of str, optional
+        Only these files of it; all by default.
     from_dir : path-like, optional
         Take what is missing from the files below this folder, whatever they are called, instead of
         downloading it. Of a data set with registration: the folder itself.
     progress : bool
         Show a bar for each download.
+    timeout_s : float
+        Give up a download after so long without a byte.
 
     Returns
     -------
@@ -78,8 +92,9 @@ def fetch(
     Raises
     ------
     InputError
-        If the entry is unknown; a file cannot be downloaded, arrives truncated or with another
-        checksum, is not below `from_dir`, or has no address; or the folder of a data set with
+        If the entry is unknown; a file cannot be downloaded, or must not (``MSKSEG_OFFLINE`` is
+        set, as by ``mskseg run --offline``); it arrives truncated or with another checksum, is not
+        below `from_dir`, or has no address; or the folder of a data set with
         registration is not there. The cache never holds part of a file.
     OutputError
         If the cache cannot be written to.
@@ -87,13 +102,14 @@ def fetch(
     entry = load_manifest().entry(name)
     if entry.access == "registration":
         return {"folder": _brought_folder(name, entry, from_dir=from_dir)}
+    files = {r: f for r, f in entry.roles.items() if roles is None or r in roles}
     if entry.access == "package":
-        return {role: _file_of_package(entry, file) for role, file in entry.roles.items()}
-    paths = {role: cache_path(name, file.name) for role, file in entry.roles.items()}
+        return {role: _file_of_package(entry, file) for role, file in files.items()}
+    if entry.package and _is_in_package(entry):
+        return {role: _file_of_package(entry, file) for role, file in files.items()}
+    paths = {role: cache_path(name, file.name) for role, file in files.items()}
     wanted = {
-        paths[role]: file
-        for role, file in entry.roles.items()
-        if _state(paths[role], file) != "present"
+        paths[role]: file for role, file in files.items() if _state(paths[role], file) != "present"
     }
     if from_dir is not None:
         _copy_matching(wanted, Path(from_dir).expanduser())
@@ -104,7 +120,7 @@ def fetch(
                 f"{file.name} of {name} cannot be downloaded: {entry.instructions} Then run "
                 f"the fetch again with --from and the folder it is in (sha256 {file.sha256})"
             )
-        _download(file, path, progress=progress)
+        _download(file, path, progress=progress, timeout_s=timeout_s)
     return paths
 
 
@@ -126,7 +142,7 @@ def verify(name: str | None = None) -> Iterator[FileStatus]:
     manifest = load_manifest()
     for known in [name] if name else [*manifest.datasets, *manifest.models]:
         entry = manifest.entry(known)
-        if entry.access == "package":
+        if entry.access == "package" or _is_in_package(entry):
             yield FileStatus(known, "all", "builtin")
             continue
         if entry.access == "registration":
@@ -141,9 +157,9 @@ def is_fetched(name: str) -> bool:
     entry = load_manifest().entry(name)
     if entry.access == "registration":
         return brought_path(name).is_dir()
-    return entry.access == "package" or all(
-        cache_path(name, file.name).is_file() for file in entry.roles.values()
-    )
+    if entry.access == "package" or _is_in_package(entry):
+        return True
+    return all(cache_path(name, file.name).is_file() for file in entry.roles.values())
 
 
 def dataset_folder(name: str, *, download: bool, progress: bool) -> Path:
@@ -184,6 +200,14 @@ def _brought_folder(
     )
 
 
+def _is_in_package(entry: DatasetEntry | ModelEntry) -> bool:
+    """Whether all files of an entry with an address lie in an installed package too."""
+    try:
+        return bool(entry.package and [_file_of_package(entry, f) for f in entry.roles.values()])
+    except InputError:
+        return False
+
+
 def _file_of_package(entry: DatasetEntry | ModelEntry, file: RemoteFile) -> Path:
     path = file_in_package(str(entry.package), str(file.path))
     if not _matches(path, file):
@@ -210,12 +234,17 @@ def _matches(path: Path, file: RemoteFile) -> bool:
         return hashlib.file_digest(opened, "sha256").hexdigest() == file.sha256
 
 
-def _download(file: RemoteFile, target: Path, *, progress: bool) -> None:
+def _download(file: RemoteFile, target: Path, *, progress: bool, timeout_s: float) -> None:
+    if is_offline():
+        raise InputError(
+            f"{file.name} is not here, and MSKSEG_OFFLINE switches downloads off; unset it, or "
+            "bring the file with --from and its folder"
+        )
     # pooch's own bar needs a total: a bar without one has no truth value, which pooch asks for.
     bar: Any = tqdm(
         total=file.bytes or 1, unit="B", unit_scale=True, desc=file.name, disable=not progress
     )
-    receive = pooch.HTTPDownloader(progressbar=bar, chunk_size=_CHUNK_BYTES, timeout=_TIMEOUT_S)
+    receive = pooch.HTTPDownloader(progressbar=bar, chunk_size=_CHUNK_BYTES, timeout=timeout_s)
     with bar, written_atomically(target) as temporary:
         try:
             receive(str(file.url), str(temporary), None)

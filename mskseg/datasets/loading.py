@@ -7,9 +7,9 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 
 from mskseg.case import Case, CaseSet, CaseSlice
-from mskseg.datasets.fetching import fetch, verify
+from mskseg.datasets.fetching import fetch, is_offline, verify
 from mskseg.datasets.manifest import load_manifest
-from mskseg.datasets.sources import dataset_entry, source_of
+from mskseg.datasets.sources import FilesSource, dataset_entry, source_of
 from mskseg.errors import InputError
 from mskseg.splits import SHARES, Part, Split
 
@@ -193,12 +193,86 @@ def load_companions(cases: CaseSet, sequences: Sequence[str]) -> tuple[Case, ...
 def load_fetched(name: str) -> tuple[Case, ...]:
     """Load a data set only if it is here already; nothing is downloaded.
 
-    The tuple is empty if a file of it is missing or damaged, or `name` is "". Raises InputError if
-    there is no such data set.
+    The tuple is empty if a file of it is missing or damaged, or `name` is ""; of a data set with a
+    file for each person it holds those who are here. Raises InputError if there is no such data
+    set.
     """
-    if not name or any(status.state not in ("present", "builtin") for status in verify(name)):
+    subjects = list_at_hand(name) if name else ()
+    if not subjects or any(status.state == "damaged" for status in verify(name)):
         return ()
-    return tuple(load_cases(name, progress=False))
+    return tuple(load_cases(name, subjects=subjects, progress=False))
+
+
+def list_at_hand(name: str, *, part: Part | None = None) -> tuple[str, ...]:
+    """List the subjects of a data set, or of a part, who can be loaded without a download.
+
+    The tuple is empty if the data set is not here. Raises InputError as `list_subjects`.
+    """
+    try:
+        source = source_of(name)
+    except InputError:
+        if dataset_entry(name).layout is None:
+            raise
+        return ()  # a folder that nobody has brought
+    here = source.subjects_here()
+    try:
+        wanted = source.subjects_in(part)
+    except InputError:
+        if here:
+            raise
+        return ()
+    return tuple(subject for subject in wanted if subject in here)
+
+
+def real_scans() -> dict[str, tuple[str, ...]]:
+    """List the real scans of a first run by data set, and of each the people who are reported.
+
+    Of a data set with a split these are its test part and its inference part (the site that nobody
+    trains on), of others everybody. They need not be here: see `list_at_hand`.
+    """
+    found: dict[str, tuple[str, ...]] = {}
+    for name, entry in load_manifest().datasets.items():
+        if entry.first_run:
+            parts: tuple[Part, ...] = ("test", "inference")
+            split = [s for part in parts for s in entry.split.get(part, ())]
+            found[name] = tuple(split) if split else (name,)
+    return found
+
+
+def fetch_real_scans(*, timeout_s: float = 3.0, progress: bool = True) -> bool:
+    """Fetch what is missing of the real scans of a first run; False if a download failed.
+
+    The first failure ends it: without internet nobody waits longer than `timeout_s`.
+    """
+    for name, subjects in real_scans().items():
+        missing = [subject for subject in subjects if subject not in list_at_hand(name)]
+        if not missing:
+            continue
+        source = source_of(name)
+        roles = source.roles_of(missing) if isinstance(source, FilesSource) else None
+        if is_offline():
+            return False
+        try:
+            fetch(name, roles=roles, timeout_s=timeout_s, progress=progress)
+        except InputError:
+            return False
+    return True
+
+
+def check_no_shared_people(trained_on: Iterable[str], reported_on: str) -> None:
+    """Refuse to report on a data set that holds the same people as one that was trained on.
+
+    Raises InputError if the manifest says that two of them share people under different names.
+    """
+    datasets = load_manifest().datasets
+    for name in trained_on:
+        entries = {name: reported_on, reported_on: name}
+        for one, other in entries.items():
+            if one in datasets and other in datasets[one].shares_people_with:
+                raise InputError(
+                    f"{reported_on} has people of {name} under other names, expected people whom "
+                    "the model never saw; choose another data set to report on"
+                )
 
 
 def fullest_slice(case: Case) -> CaseSlice:

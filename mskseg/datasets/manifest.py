@@ -24,8 +24,10 @@ from pydantic import (
 )
 
 from mskseg.case import TissueKind
-from mskseg.datasets.layouts import Layout
+from mskseg.datasets.layouts import Layout, MatlabLayout
 from mskseg.errors import InputError
+from mskseg.splits import Part, Split
+from mskseg.volume import Plane
 
 Access = Literal["package", "direct", "registration", "instructions"]
 Provenance = Literal["manual", "semi-automatic", "automatic", "synthetic", "unknown"]
@@ -50,16 +52,17 @@ class RemoteFile(_Strict):
     url: Url | None = None  # pinned to a version; absent where only a person can get the file
     bytes: PositiveInt | None = None  # absent where only the checksum is known
     sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
-    # Inside the installed package of an entry with `access: package`.
+    # Inside the installed package of the entry.
     path: str | None = Field(default=None, pattern=r"^[A-Za-z0-9_][A-Za-z0-9_./-]*$")
 
 
 class _Entry(_Strict):
     """What data sets and models have in common.
 
-    `access` is "package" (comes with an installed package), "direct" (from its address),
-    "registration" (a person agrees to terms and brings a whole folder) or "instructions" (a person
-    brings the files, which are known by sha256). `unverified` lists the statements of the entry
+    `access` is "package" (comes with an installed package), "direct" (from its address, or from an
+    installed package that holds the same bytes), "registration" (a person agrees to terms and
+    brings a whole folder) or "instructions" (a person brings the files, which are known by
+    sha256). `unverified` lists the statements of the entry
     that nobody here has checked against the files themselves.
     """
 
@@ -81,9 +84,11 @@ class _Entry(_Strict):
     @model_validator(mode="after")
     def _access_fits(self) -> _Entry:
         files = list(self.roles.values())
-        if (self.access == "package") != (self.package is not None):
-            raise ValueError("`package` belongs to entries of packages, and to them only")
-        if any((file.path is None) == (self.access == "package") for file in files):
+        if self.access == "package" and self.package is None:
+            raise ValueError("say in `package` what an entry of a package comes with")
+        if self.package and self.access not in ("package", "direct"):
+            raise ValueError("`package` belongs to entries of packages and to direct ones")
+        if any((file.path is None) == (self.package is not None) for file in files):
             raise ValueError("a file has a `path` if, and only if, it lies inside a package")
         if self.access == "registration" and files:
             raise ValueError("registration entries are read from a folder, they have no files")
@@ -120,8 +125,14 @@ class DatasetEntry(_Entry):
     # any other value is refused.
     labels: dict[PositiveInt, str] = {}
     kinds: dict[TissueKind, Ranges] = {}  # labels of each kind; those left out are "other"
-    # How a folder of many scans is ordered; its files, if any, are zip archives of that folder.
+    # How a folder of many scans is ordered; its files, if any, are zip archives of that folder, or
+    # the files of one person each (MATLAB).
     layout: Layout | None = None
+    # Of the slices, where spacings are equal and the voxels do not tell.
+    plane: Plane | None = None
+    split: dict[Part, tuple[str, ...]] = {}  # who is in which part, where that is laid down
+    first_run: bool = False  # real scans that `mskseg run` fetches, of a split those to report
+    shares_people_with: tuple[EntryName, ...] = ()  # never train on one and report on the other
 
     @property
     def roles(self) -> Mapping[str, RemoteFile]:
@@ -155,8 +166,11 @@ class DatasetEntry(_Entry):
             raise ValueError("a registration entry needs the layout of its folder")
         if self.layout is not None and self.access == "package":
             raise ValueError("data sets of packages have no layout")
-        if self.layout and any(not file.name.endswith(".zip") for file in self.files.values()):
-            raise ValueError("the files of a data set with a layout are zip archives")
+        suffix = ".mat" if isinstance(self.layout, MatlabLayout) else ".zip"
+        if self.layout and any(not file.name.endswith(suffix) for file in self.files.values()):
+            raise ValueError(f"the files of a data set with this layout end in {suffix}")
+        if self.split:
+            Split("this data set", self.split)
         return self
 
 
@@ -192,6 +206,9 @@ class Manifest(_Strict):
         both = sorted(self.datasets.keys() & self.models.keys())
         if both:
             raise ValueError(f"{both[0]} names a data set and a model")
+        for name, entry in self.datasets.items():
+            if unknown := set(entry.shares_people_with) - self.datasets.keys():
+                raise ValueError(f"{name} shares people with {min(unknown)}, which is not here")
         return self
 
     def entry(self, name: str) -> DatasetEntry | ModelEntry:

@@ -6,8 +6,8 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 
 from mskseg.case import CaseDescription, CaseSet
-from mskseg.datasets.fetching import cache_path, dataset_folder, fetch
-from mskseg.datasets.layouts import read_folder
+from mskseg.datasets.fetching import cache_path, dataset_folder, fetch, is_fetched, is_offline
+from mskseg.datasets.layouts import MatlabLayout, read_folder
 from mskseg.datasets.manifest import DatasetEntry, load_manifest
 from mskseg.datasets.scans import LazyCaseSet, scan_files
 from mskseg.errors import InputError
@@ -48,6 +48,10 @@ class DatasetSource(ABC):
     def split(self) -> Split | None:
         """Give the split that belongs to the data set; None if there are too few subjects."""
         return None
+
+    def subjects_here(self) -> tuple[str, ...]:
+        """List the subjects who can be loaded without a download."""
+        return self.subjects() if is_fetched(self.name) else ()
 
     @abstractmethod
     def load(
@@ -116,6 +120,52 @@ class FolderSource(DatasetSource):
         return LazyCaseSet(self.name, scans)
 
 
+class FilesSource(FolderSource):
+    """One file for each person, each fetched when it is asked for.
+
+    Where downloads are switched off, only people whose files are here are listed.
+    """
+
+    def __init__(self, name: str, entry: DatasetEntry, layout: MatlabLayout) -> None:
+        paths = {role: cache_path(name, file.name) for role, file in entry.files.items()}
+        self._roles = {path: role for role, path in paths.items()}
+        here = [path for path in self._roles if path.is_file() or not is_offline()]
+        scans = layout.scans_of(here, describe_dataset(name, entry))
+        super().__init__(name, LazyCaseSet(name, scans))
+        self._split = Split(name, entry.split) if entry.split else None
+
+    def split(self) -> Split | None:
+        """Give the split that the manifest lays down."""
+        return self._split
+
+    def subjects_here(self) -> tuple[str, ...]:
+        """List the subjects whose files are in the cache."""
+        return tuple(scan.subject for scan in self._cases.scans if scan.image.is_file())
+
+    def roles_of(self, subjects: Sequence[str]) -> list[str]:
+        """Name the files of some subjects by their roles in the manifest."""
+        return [self._roles[s.image] for s in self._cases.scans if s.subject in subjects]
+
+    def subjects_in(self, part: Part | None) -> tuple[str, ...]:
+        """List those of a part, or all, who are here or can be fetched; InputError if nobody is."""
+        wanted = super().subjects_in(part)
+        found = tuple(subject for subject in wanted if subject in self.subjects())
+        if not found:
+            raise InputError(
+                f"expected {len(wanted)} people of {self.name}/{part or 'all'}, got none, and "
+                f"downloads are switched off; run `mskseg data fetch {self.name}`"
+            )
+        return found
+
+    def load(
+        self, subjects: Sequence[str], sequences: Sequence[str], **options: object
+    ) -> LazyCaseSet:
+        """Fetch the files of some people; they are read when they are asked for."""
+        progress = bool(options.get("progress", True))
+        fetch(self.name, roles=self.roles_of(subjects), progress=progress)
+        return super().load(subjects, sequences)
+
+
 class ScanSource(DatasetSource):
     """The files of one subject, one case for each image; its name is that of the data set."""
 
@@ -175,6 +225,8 @@ def source_of(name: str, *, download: bool = False, progress: bool = False) -> D
         missing, half there, or to be downloaded and `download` is False.
     """
     entry = dataset_entry(name)
+    if isinstance(entry.layout, MatlabLayout) and entry.files:
+        return FilesSource(name, entry, entry.layout)
     if entry.layout is not None:
         folder = dataset_folder(name, download=download, progress=progress)
         cases = read_folder(folder, entry.layout, template=describe_dataset(name, entry))
@@ -202,5 +254,6 @@ def describe_dataset(name: str, entry: DatasetEntry) -> CaseDescription:
         sequence=entry.sequence,
         tissues=entry.labels,
         kinds=entry.label_kinds,
+        acquired_plane=entry.plane,
         reference_provenance=entry.reference.provenance if entry.reference else "unknown",
     )

@@ -176,10 +176,18 @@ def before_and_after(
 def tissue_entries(
     labels: Iterable[int], tissues: Mapping[int, str], colours: Mapping[int, Colour]
 ) -> list[Line2D | Patch]:
-    """Make a legend's entries: a patch in the colour of each label, with its tissue's name."""
+    """Make a legend's entries: a patch in the colour of each label, with its tissue's name.
+
+    Labels of one name, such as several vertebral bodies, get one entry together.
+    """
+    of_name: dict[str, list[int]] = {}
+    for label in labels:
+        of_name.setdefault(tissues.get(label, f"label {label}"), []).append(label)
     return [
-        Patch(facecolor=colours[label], edgecolor="0.2", label=tissues.get(label, f"label {label}"))
-        for label in labels
+        Patch(facecolor=colours[found[0]], edgecolor="0.2", label=name)
+        if len(found) == 1
+        else Patch(facecolor="none", edgecolor="0.2", label=f"{name} ({len(found)}, a colour each)")
+        for name, found in of_name.items()
     ]
 
 

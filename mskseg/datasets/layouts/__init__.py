@@ -13,6 +13,7 @@ from pydantic import Field
 
 from mskseg.case import CaseDescription
 from mskseg.datasets.layouts.dicom import DicomNiftiLayout as DicomNiftiLayout
+from mskseg.datasets.layouts.matlab import MatlabLayout as MatlabLayout
 from mskseg.datasets.layouts.nifti import NiftiPairsLayout as NiftiPairsLayout
 from mskseg.datasets.layouts.nifti import read_globbed as read_globbed
 from mskseg.datasets.layouts.nnunet import NnunetLayout as NnunetLayout
@@ -22,7 +23,7 @@ from mskseg.datasets.scans import LazyCaseSet
 from mskseg.errors import InputError
 
 Layout = Annotated[
-    SpiderLayout | OaiZibLayout | NnunetLayout | NiftiPairsLayout | DicomNiftiLayout,
+    SpiderLayout | OaiZibLayout | NnunetLayout | NiftiPairsLayout | DicomNiftiLayout | MatlabLayout,
     Field(discriminator="kind"),
 ]
 

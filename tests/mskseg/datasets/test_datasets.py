@@ -308,7 +308,7 @@ def test_a_damaged_archive_is_not_unpacked(small_spider, monkeypatch) -> None:
     assert not (small_spider / "unpacked").exists()
 
 
-def _refuse(file, target, *, progress):
+def _refuse(file, target, **_options):
     raise InputError(f"would download {file.name}")
 
 

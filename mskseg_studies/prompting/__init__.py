@@ -1,4 +1,4 @@
-"""Whether more points, pixels and phases help, and what a good mask costs (notebook 06)."""
+"""What prompts do: the margin of a box (notebook 03), points, pixels, phases and costs (06)."""
 
 from mskseg_studies.prompting.annotation_time import Costs as Costs
 from mskseg_studies.prompting.annotation_time import clicks_to_reach as clicks_to_reach
@@ -11,6 +11,9 @@ from mskseg_studies.prompting.clicks import HU_POINTS as HU_POINTS
 from mskseg_studies.prompting.clicks import click_curves as click_curves
 from mskseg_studies.prompting.hu_comparison import NOT_TESTABLE as NOT_TESTABLE
 from mskseg_studies.prompting.hu_comparison import beside_hu as beside_hu
+from mskseg_studies.prompting.margins import margin_means as margin_means
+from mskseg_studies.prompting.margins import margin_panels as margin_panels
+from mskseg_studies.prompting.margins import seen_margins_px as seen_margins_px
 from mskseg_studies.prompting.phases import phase_agreement as phase_agreement
 from mskseg_studies.prompting.phases import score_phases as score_phases
 from mskseg_studies.prompting.resolutions import COARSER_IMAGE as COARSER_IMAGE

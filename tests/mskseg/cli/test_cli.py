@@ -108,10 +108,14 @@ def test_evaluate_writes_a_row_per_label_and_slice_and_prints_label_and_mean(sca
     assert table[table["status"] != "scored"]["neighbour_box_dice"].isna().all()
     assert both[["label", "slice"]].to_numpy().tolist() == [[1, 1], [1, 2], [2, 1], [2, 2]]
     assert both["filled_box_dice"].tolist() == [1.0] * 4
+    assert both["wide_box_dice"].between(0, 1).all()
+    assert (both["wide_box_dice"] != both["dice"]).any()  # another plan's, not a copy
+    assert table[table["status"] != "scored"]["wide_box_dice"].isna().all()
     assert not table.duplicated(["label", "slice"]).any()
     printed = capsys.readouterr().out
     assert "label 1" in printed
     assert "mean of labels" in printed
+    assert "wide box" in printed
     assert "miniature" in printed
     assert Path(f"{scan['csv']}.provenance.json").is_file()
 

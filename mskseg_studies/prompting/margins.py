@@ -1,0 +1,117 @@
+"""Dice over the margin of a box, for each model beside the same box filled.
+
+A tight box is the edge of what MedSAM saw. In training each side lay outwards of the tight one by 0
+to 20 pixels of its frame of 1024 (`bbox_shift` in train_one_gpu.py of bowang-lab/MedSAM), and the
+authors' script for SAM adds 20 on every side (comparisons/SAM/infer_SAM_2D_npz.py). LiteMedSAM has
+5 of 256 in both places, the same share. SAM's own boxes were moved inwards as well as outwards.
+
+Margins here are pixels of the slice, not of a model's frame: so all models get the very same box,
+the filled box is that box, and a person draws on the slice. `seen_margins_px` says how much of the
+way MedSAM knew.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from mskseg.case import Case
+from mskseg.display import sweep_chart
+from mskseg.display.style import FILLED_BOX, check_columns
+from mskseg.errors import InputError
+from mskseg.evaluation import summarise
+from mskseg.prompts import OracleBox
+
+SEEN_SHARE = 20 / 1024
+"""Of a side of the slice: the widest margin of MedSAM's and LiteMedSAM's training."""
+
+
+def margin_means(table: pd.DataFrame, margins_px: Sequence[float]) -> pd.DataFrame:
+    """Average scores under oracle boxes of several margins, a row for each, and nothing else.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        From `score_cases`, with `OracleBox(margin_px=...)` for each margin among the plans; rows of
+        other plans are left out.
+    margins_px : sequence of float
+        In pixels of the slice; 0 is the tight box.
+
+    Returns
+    -------
+    pandas.DataFrame
+        A row for each data set, model and margin: `dataset`, `segmenter`, `miniature`, `margin_px`,
+        `dice`, `dice_sd` (between subjects), `filled_box_dice` (of the very same boxes),
+        `n_subjects` and `n_pairs`.
+
+    Raises
+    ------
+    InputError
+        If a margin was not scored.
+    """
+    margins = {OracleBox(margin_px=margin).box_source: float(margin) for margin in margins_px}
+    check_columns(table, ["prompt", "box_source"])
+    boxes = table[table["prompt"] == "box"]
+    if missing := [source for source in margins if source not in set(boxes["box_source"])]:
+        raise InputError(f"the table has no boxes {missing[0]!r}; score with that margin too")
+    rows = boxes[boxes["box_source"].isin(list(margins))]
+    means = summarise(rows, by=["dataset", "segmenter", "prompt", "box_source"])
+    means.insert(2, "margin_px", means["box_source"].map(margins))
+    columns = ["dataset", "segmenter", "miniature", "margin_px", "dice", "dice_sd"]
+    return means[[*columns, "filled_box_dice", "n_subjects", "n_pairs"]]
+
+
+def seen_margins_px(cases: Iterable[Case]) -> dict[str, float]:
+    """Convert the widest margin of MedSAM's training to pixels of each data set's slices.
+
+    MedSAM squashes a slice, so its frame is as wide and as high as the slice; the shorter side
+    counts, and of several scans the smallest.
+    """
+    seen: dict[str, float] = {}
+    for case in cases:
+        side = min(case.slice(0).image.shape)
+        seen[case.dataset] = min(side * SEEN_SHARE, seen.get(case.dataset, np.inf))
+    return seen
+
+
+def margin_panels(
+    means: pd.DataFrame, *, seen_px: Mapping[str, float] | None = None, title: str = ""
+) -> NDArray[Any]:
+    """Draw Dice over the margin, a panel for each data set and a line for each model.
+
+    Takes a table of `margin_means`. Grey diamonds are the same boxes filled, the grey band reaches
+    as far as MedSAM's training (`seen_px`, from `seen_margins_px`). Gives one Axes a data set.
+    """
+    check_columns(means, ["dataset", "segmenter", "margin_px", "dice", "filled_box_dice"])
+    names = list(dict.fromkeys(means["dataset"]))
+    columns = min(len(names), 4)
+    figure, grid = plt.subplots(
+        -(-len(names) // columns),
+        columns,
+        figsize=(2.2 + 2.6 * columns, 1.0 + 2.7 * -(-len(names) // columns)),
+        squeeze=False,
+        sharey=True,
+        layout="constrained",
+    )
+    for ax, name in zip(grid.flat, names, strict=False):
+        rows = means[means["dataset"] == name]
+        labels = ("margin on every side, px", "Dice" if ax in grid[:, 0] else "")
+        sweep_chart(rows, x="margin_px", series="segmenter", labels=labels, title=name, ax=ax)
+        boxes = rows.groupby("margin_px")["filled_box_dice"].mean()
+        look = {"color": FILLED_BOX, "linestyle": (0, (5, 3)), "marker": "D", "fillstyle": "none"}
+        ax.plot(boxes.index, boxes, label="filled box", **look)
+        if seen_px:
+            ax.axvspan(0, seen_px[name], color="0.93", zorder=0, label="MedSAM's training")
+        ax.get_legend().remove()
+    for ax in grid.flat[len(names) :]:
+        ax.remove()
+    handles, texts = grid[0, 0].get_legend_handles_labels()
+    figure.legend(handles, texts, loc="outside lower center", ncols=4, frameon=False, fontsize=9)
+    figure.suptitle(title, fontsize=11)
+    axes: NDArray[Any] = grid.flat[: len(names)]
+    return axes

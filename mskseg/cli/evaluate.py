@@ -162,13 +162,13 @@ def summary(table: pd.DataFrame) -> str:
 
     on_oracle = table["box_source"] == "oracle"
     n_too_small = int((table[on_oracle]["status"] == "too_small").sum())
-    wide = f"wide box: {_MARGIN_PX:g} pixels wider on every side, as MedSAM was trained"
+    wide = f"wide box: {_MARGIN_PX:g} pixels wider on every side, as MedSAM knows them"
     neighbour = "neighbour box: from the prediction of the slice before, from one oracle slice on"
     if n_beyond := int((table["status"] == "beyond_end").sum()):
         neighbour += f"; {n_beyond} times it went on beyond a structure's end, which no mean holds"
     return (
         f"{label_summary(table, columns)}\n"
         f"Dice; {n_too_small} pairs of slice and label too small for a prompt are left out. "
-        f"{prompt}: oracle, taken from the reference itself. {wide}. {neighbour}. A score against an "
-        "automatic reference is agreement, not accuracy."
+        f"{prompt}: oracle, taken from the reference itself. {wide}. {neighbour}. "
+        "A score against an automatic reference is agreement, not accuracy."
     )

@@ -43,7 +43,7 @@ def beside_casali(by_grade: pd.DataFrame) -> pd.DataFrame:
     Parameters
     ----------
     by_grade : pandas.DataFrame
-        Index `severity` and `model`; columns `dice` and `ece_foreground`.
+        Index `severity` and `model`; columns `dice` and `ece_candidate`.
 
     Returns
     -------
@@ -51,7 +51,7 @@ def beside_casali(by_grade: pd.DataFrame) -> pd.DataFrame:
         Rows: our models, then the two of the abstract; columns: metric and grade. The abstract does
         not define its ECE, nor name the model that SAM's is compared with.
     """
-    ours = by_grade[["dice", "ece_foreground"]].rename(columns={"ece_foreground": "ece"})
+    ours = by_grade[["dice", "ece_candidate"]].rename(columns={"ece_candidate": "ece"})
     study = reported("casali_2025").set_index(["metric", "severity"])
     rows = ["sam_tuned", "compared_with"]
     theirs = study[rows].T.rename(index={row: f"Casali 2025: {row}" for row in rows})

@@ -24,7 +24,7 @@
 #
 # **What you will learn**
 # - to turn box-prompted masks into one map of probabilities, and to say what that rule assumes
-# - to compute an expected calibration error, and to make it look far better without changing the model
+# - to compute an expected calibration error, and to catch a choice of pixels that makes it lie
 # - to split uncertainty into what the image leaves open and what the model does not know
 # - to compare two models on a handful of people, with a margin named before looking
 # - to turn uncertainty into work: which outlines should a reader correct first?
@@ -48,17 +48,16 @@ models = ["sam_vit_mini", "medsam_vit_mini"]  # zero-shot
 n_tuned = 1  # how many of them are tuned, from the first
 left_out = ["femur cortex", "femur marrow", "subcutaneous fat"]  # tissues that are no muscle
 modes = ["decoder"]  # what trains; "encoder_decoder" is the study's better one, and slower
-seeds = [0, 1, 2]  # of the trainings: the members of the deep ensemble
+seeds = [0, 1, 2]  # of the trainings: the members of the deep ensemble, two or more
 n_train = 6  # people to tune on
 n_validation = 2  # people who select the epoch and fit the temperature; they never report
-n_test = 6  # people who report; with fewer than 6 there is no verdict
+n_test = 6  # people who report; with fewer than 5 there is no verdict
 steps = 60  # of each training
 nnunet_runs = [["2d", 0]]  # kind and seed of each; "3d_fullres" and ensembles take hours
 nnunet = {"length": [12, 25], "patch": [128, 128], "features": 12}  # notebook 07 explains
 slice_step = 4  # take every n-th slice: neighbours are then n slices apart
 learning_rate = 2e-4  # twice what the studies gave SAM; more breaks what is there before it teaches
 jitter_px = 3.0  # pixels; each side of a box moves by up to this, in training and as a test
-band_mm = 3.0  # millimetres on either side of an outline that count as its band
 margin = 0.01  # difference in Dice or ECE below which nobody would care, named before looking
 seed = 0  # of the jitter, the drawn pixels and the bootstrap
 results = "../results"  # folder with results of runs done elsewhere, if there are any
@@ -136,11 +135,30 @@ else:
     raise AssertionError("probabilities that do not sum to one were accepted")
 
 # %% [markdown]
+# ## Choose the pixels without the answer
+#
+# Over whole slices every model looks calibrated, since most of a slice is air that nobody gets wrong. Which pixels should count, then? An earlier release of this workbook took "every pixel that the reference **or** the prediction gives to a muscle". It sounds fair, and it lies.
+#
+# To catch it, build a model that *cannot* be dishonest. We draw discs whose radius is left to chance, and let the model say that exact chance in every pixel: where it says 70 %, it is right in 70 % of cases. Its ECE has to be zero. Copies of it made sharper or softer by a *temperature* (all logits divided by one number) say something else than the truth, and have to score worse.
+#
+# > **Guess**: over "reference or prediction", is its ECE 0, 1 % or above 10 %? And does a softer copy score worse, or better?
+
+# %% alt="A calibrated model by two choices of pixels: its reliability, and its ECE against the temperature"
+sharper_and_softer = [0.5, 0.7, 0.85, 1, 1.25, 1.5, 1.75, 2, 2.5]
+region_axes = uncertainty.region_chart(uncertainty.compare_regions(sharper_and_softer, seed=seed))
+
+# %% [markdown]
+# **What you see**: on the left the model as it is. With the pixels chosen by its own map it lies on the diagonal. With those of "reference or prediction" it seems far too sure, although every number it says is true. Take ten pixels where it says "70 % background". Seven *are* background: nobody calls them muscle, so the region leaves them out. Three are muscle: the reference brings them in. Of ten honest answers the region sees the three that were wrong, and none that was right.
+#
+# On the right, what follows. The lying measure is at its best (ring) when the honest model is made to doubt itself: whoever chooses a model or a temperature by it rewards doubt. The other one is at its best at T = 1, where the truth is.
+#
+# **The rule**: a region may ask the map, the image, or nothing. It never asks the reference. Ours are the *candidates*: pixels where the map gives all muscles together more than 1 %. An oracle box comes from the reference too, but it is a prompt: it changes the map, and the region asks the map alone. The rule has a price. A muscle missed with certainty is no candidate, so the share of the reference outside the region stands beside each ECE (`reference_outside`): a blind model has a share of 1. And the region is each model's own: a little doubt about all the air makes it large (`n_candidate`), and its ECE small.
+#
 # ## Tune an ensemble
 #
 # A **deep ensemble** is the same training repeated with other seeds; where its members disagree, the data did not settle the question. Ours start from the same weights and differ in the order of slices, in the muscles drawn and in the jitter of the boxes, so expect them to disagree *less* than networks trained from scratch.
 #
-# Beside it **nnU-Net**, the package itself with a short training on the same people, which finds the muscles without any box (notebook 07). Its ensembles, and the 3-D one, take an hour: size `full`, whose table comes further below.
+# Beside it **nnU-Net**, the package itself with a short training on the same people, which finds the muscles without any box (notebook 07). Its ensembles, and the 3-D one, take an hour: size `full`.
 #
 # > **Guess**: will the ensemble gain more in Dice or in calibration?
 
@@ -199,7 +217,7 @@ temperatures = uncertainty.temperatures_of(
     sources[: len(prompted)], validation, slice_step=2 * slice_step, seed=seed
 )
 measured = uncertainty.measure_uncertainty(
-    sources, test, temperatures=temperatures, slice_step=slice_step, band_mm=band_mm, progress=False
+    sources, test, temperatures=temperatures, slice_step=slice_step, progress=False
 )
 facts = mskseg.provenance(
     command="08_quantify_uncertainty",
@@ -210,70 +228,63 @@ facts = mskseg.provenance(
 )
 evaluation.write_table(measured.cases, tables / "08_uncertainty.csv", provenance=facts)
 unscaled = measured.select().cases
-scores = ["dice", "ece_foreground", "ece_band", "nll", "brier", "n_clipped", "n_unprompted"]
-overall = uncertainty.average_subjects(unscaled, by=["arm", "model"], values=scores)
+scores = ["dice", "ece_candidate", "reference_outside", "nll", "brier"]
+counts = ["n_candidate", "n_clipped", "n_unprompted"]
+overall = uncertainty.average_subjects(unscaled, by=["arm", "model"], values=scores + counts)
 overall.round(3)
 
-# %%
-drift = overall.loc[neighbour.box_source] - overall.loc[tight.box_source]
-by_itself, boxed = overall.loc[("no box", runs[0].name)], overall.loc[(runs[0].name, name_all)]
-Markdown(f"""
-- With boxes that followed the prediction, {(drift["dice"] < 0).sum()} of {len(drift)} models are less accurate than with the reference's (Dice {drift["dice"].mean():+.3f} on average) and {(drift["ece_foreground"] > 0).sum()} less honest (ECE of the foreground {drift["ece_foreground"].mean():+.3f}).
-- {runs[0].name} alone has a Dice of {by_itself["dice"]:.3f} and an ECE of {by_itself["ece_foreground"]:.3f}; boxes around what it found give the tuned ensemble {boxed["dice"]:.3f} and {boxed["ece_foreground"]:.3f}.
-""")
-
 # %% [markdown]
-# **What you see**: means over people; all models are miniatures. `dice` is of the volume, over the slices taken. NLL (in nats) and Brier are over whole slices; lower is better. Look at the *arms* first: a box that drifted off can make a model confident about the wrong thing, and boxes around a finder's mistakes repeat them. This nnU-Net saw few people and a fraction of its iterations: it shows *what has to be compared*, not what nnU-Net can do. A calibration that was measured with oracle boxes is not the one that a clinic gets.
+# **What you see**: means over people; all models are miniatures. `dice` is of the volume, over the slices taken. `ece_candidate` is over the candidates, NLL (in nats) and Brier over whole slices; lower is better. Look at the *arms* first: a box that drifted off can make a model confident about the wrong thing, and boxes around a finder's mistakes repeat them. This nnU-Net saw few people and a fraction of its iterations: it shows *what has to be compared*, not what nnU-Net can do. A calibration that was measured with oracle boxes is not the one that a clinic gets.
 #
-# A *temperature* was fitted on the validation people for each model with oracle boxes, for the least NLL: it divides all logits by one number. Above 1 the model was too sure of itself. It changes no label of a single model, so no Dice; what it does to the rest comes below.
+# A temperature was fitted on the validation people for each model with oracle boxes, for the least NLL over whole slices. Above 1 the model was too sure of itself. It changes no label of a single model, so no Dice; what it does to the rest comes below.
 #
 # ## Compare by grade, with a margin
 #
-# A longer run stands in `results/`, with the commit, the weights and the machine that it came from: more people, both models tuned in both ways, nnU-Net in 2-D and in 3-D, ensembles of each. Its table comes first below (no rows if there is none at hand), then this run by grade.
+# A run of hours has more people, both models tuned in both ways, nnU-Net in 2-D and in 3-D, ensembles of each. If one is committed in `results/`, its table comes first below, with the weights that it came from. Then this run by grade.
 #
 # > **Guess**: the study found SAM *better* calibrated in Severe than in Moderate. Ours?
 
 # %%
-elsewhere = evaluation.committed_results(results, "08_uncertainty.csv")
-print(elsewhere.origin, elsewhere.why_apart(facts), sep="\n")
-longer = uncertainty.average_committed(elsewhere.rows, values=scores)
-print(longer[["n_subjects", *scores[:4]]].round(3).to_string(), end="\n\n")
+longer = uncertainty.describe_committed(results, values=scores, provenance=facts)
+print(longer, end="\n\n")
 oracle = measured.select(arm=tight.box_source)
 by_grade = uncertainty.average_subjects(
-    oracle.cases, by=["severity", "model"], values=["dice", "ece_foreground"]
+    oracle.cases, by=["severity", "model"], values=["dice", "ece_candidate"]
 )
 uncertainty.beside_casali(by_grade).round(3)
 
 # %% [markdown]
-# **What you see**: in the first table find the fair pairs, each nnU-Net alone and the tuned model with *its* boxes, and look at the Dice of the nnU-Nets before anything else: with 500 iterations the one in 3-D is hardly trained, so its low ECE is worth nothing and no claim follows from beating it (notebook 09 says so). Then compare the gap between two arms of one prompted model with the gaps between prompted models in one arm: in Dice, and in ECE. In the second ours, then the study's abstract (group sizes, the definition of its ECE and, for the ECE, the model that SAM is compared with are not stated there). Only directions can be set side by side.
+# **What you see**: if there is a longer run, find its fair pairs, each nnU-Net alone and the tuned model with *its* boxes, and look at the Dice of the nnU-Nets before anything else: where it is low, a low ECE is worth nothing and no claim follows from beating it (notebook 09 says so). Then compare the gap between two arms of one prompted model with the gaps between prompted models in one arm: in Dice, and in ECE. In the table by grade ours, then the study's abstract (group sizes, the definition of its ECE and, for the ECE, the model that SAM is compared with are not stated there). Only directions can be set side by side.
 #
 # With so few people a grade, no difference between groups means anything. Between *models* more can be said, since they saw the same people: resample the **paired** differences of all of them. The margin was a parameter, named before looking.
 
 # %%
 others_tuned = [(group[0].name, name_one) for group in members[1:]]  # another start or mode
-pairs = [(name_all, name_one), (name_one, models[0]), tuple(models), *others_tuned]
-comparisons = [(oracle.cases, pairs)]
+name_alone = uncertainty.alone(name_all)
+pairs = [(name_all, name_alone), (name_one, models[0]), tuple(models), *others_tuned]
+with_members = measured.select(arm=tight.box_source, member=None).cases
+comparisons = [(with_members, pairs)]
 for name in predictions:
     fair = [measured.select(arm=arm).cases for arm in (name, "no box")]
     comparisons.append((pd.concat(fair), [(name_all, name)]))
 compared = pd.concat(
     evaluation.compare_models(table, models_of, value=value, margin=margin, seed=seed)
-    for value in ("dice", "ece_foreground")
+    for value in ("dice", "ece_candidate")
     for table, models_of in comparisons
 )
 evaluation.write_table(compared, tables / "08_compared.csv", provenance=facts)
 compared.round(4)
 
 # %% [markdown]
-# **What you see**: the difference is the first less the second. "equivalent": the interval lies inside the margin. "higher" and "lower": it leaves out zero. "inconclusive" is the honest word for all else, and what most comparisons of three thousandths on a few people deserve. The pair with nnU-Net is the fair one: its boxes against itself. Between the two miniatures the order is our construction.
+# **What you see**: the difference is the first less the second. "equivalent": the interval lies inside the margin. "higher" and "lower": it leaves out zero. "inconclusive" is the honest word for all else, and what most comparisons of three thousandths on a few people deserve. The ensemble stands against the mean of its members, each alone with the same boxes and on the same candidates: a single one may be a lucky draw. The pair with nnU-Net is the fair one: its boxes against itself. Between the two miniatures the order is our construction.
 #
 # ### Exercise 1: the margin that decides (5 minutes)
 #
-# How small a margin could these people still support? Find the smallest one at which the ensemble would be called equivalent to its first member in Dice. *Hint: the interval has to fit inside the margin on both sides.*
+# How small a margin could these people still support? Find the smallest one at which the ensemble would be called equivalent to its members in Dice. *Hint: the interval has to fit inside the margin on both sides.*
 
 # %% tags=["exercise"]
 my_margin = margin  # replace: try 0.005, 0.002, 0.001
-evaluation.compare_models(oracle.cases, pairs[:1], value="dice", margin=my_margin, seed=seed)[
+evaluation.compare_models(with_members, pairs[:1], value="dice", margin=my_margin, seed=seed)[
     "verdict"
 ].item()
 
@@ -289,29 +300,23 @@ print(f"any margin above {smallest:.4f}, the interval's farther end (nan: too fe
 #
 # > **Guess**: above or below the diagonal?
 
-# %% alt="Reliability diagrams of the models for each grade, foreground pixels, with oracle boxes"
+# %% alt="Reliability diagrams of the models for each grade, candidate pixels, with oracle boxes"
 shown = oracle.select(model=[*models, name_one, name_all])  # a longer run has more
-eces = overall.loc[tight.box_source, "ece_foreground"]
-best = f"{eces.idxmin()} is the most honest of all (ECE {eces.min():.3f})"
-reliability = uncertainty.reliability_charts(shown.bins, title=f"Foreground, oracle boxes: {best}")
+eces = overall.loc[tight.box_source, "ece_candidate"]
+level = int((eces - eces.min() < margin).sum()) - 1  # the others that are as good
+best = f"{eces.idxmin()} has the lowest ECE ({eces.min():.3f})"
+finding = f"{best}, {level} of {len(eces) - 1} others within {margin} of it"
+reliability = uncertainty.reliability_charts(shown.bins, title=f"Oracle boxes: {finding}")
 display.save_figure(reliability[0], figures / "08_reliability.png", provenance=facts)
 both = measured.select(arm=tight.box_source, scaled=None).cases
-regions = ["temperature", "ece_top_label", "ece_foreground", "ece_band", "nll", "dice"]
+regions = ["temperature", "ece_top_label", "ece_candidate", "nll", "nll_candidate", "dice"]
 honest = uncertainty.average_subjects(both, by=["model", "scaled"], values=regions)
 honest.round(4)
 
-# %%
-cooled = honest.xs(True, level="scaled") - honest.xs(False, level="scaled")
-moves, flattered = cooled["ece_foreground"], honest.xs(False, level="scaled")
-Markdown(f"""
-- With all the background, the ECE is {(flattered["ece_top_label"] / flattered["ece_foreground"]).mean():.2f} times that of the foreground, averaged over models.
-- Temperature scaling lowers the foreground's ECE for {(moves < 0).sum()} of {len(moves)} models: from {moves.min():+.3f} ({moves.idxmin()}) to {moves.max():+.3f} ({moves.idxmax()}).
-""")
-
 # %% [markdown]
-# **What you see**: in the figure a dot is a bin, its area the share of pixels; below the diagonal the model says more than it keeps. *Foreground* is every pixel that the reference **or** the prediction gives to a muscle.
+# **What you see**: in the figure a dot is a bin, its area the share of pixels; below the diagonal the model says more than it keeps. The legends pool the people of a grade, the title averages over all people.
 #
-# The table has the same numbers with more and with less background: whole slices, foreground, and a band around the outlines. `ece_top_label` takes the whole slice, and most of a slice is air that nobody gets wrong. Crop the image and the ECE rises; pad it and it falls. A published ECE without its region and bins cannot be compared with yours. Rows with `scaled` are after temperature scaling. One number, fitted on a few other people, can repair a model that is too sure everywhere; where little is wrong it may do harm, and so few validation people cannot tell.
+# The table has the ECE over whole slices beside it (`ece_top_label`). Crop the image and that one rises; pad it and it falls. A published ECE without its region and bins cannot be compared with yours. Rows with `scaled` are after temperature scaling, on the same pixels; the take-aways say what it moved. One number, fitted on a few other people for the NLL of whole slices, can repair a model that is too sure everywhere; where little is wrong it may do harm, and so few validation people cannot tell.
 #
 # ### Exercise 2: perfectly calibrated, and useless (5 minutes)
 #
@@ -337,12 +342,10 @@ print(f"everywhere {share:.3f}: ECE {constant:.6f}, and no muscle found")
 # %%
 draws = [prompts.OracleBox(jitter_px=jitter_px, seed=seed + k) for k in range(len(seeds))]
 jittered = uncertainty.PromptedMaps(trained[0], draws, labels=labels, name=name_one)
-moved = uncertainty.measure_uncertainty(
-    [jittered], test, slice_step=slice_step, band_mm=band_mm, progress=False
-)
+moved = uncertainty.measure_uncertainty([jittered], test, slice_step=slice_step, progress=False)
 ensemble = measured.select(model=name_all)
 parts_of = ["entropy", "aleatoric", "epistemic", "variance", "auroc"]
-spread = pd.concat([ensemble.cases, moved.cases])
+spread = pd.concat([ensemble.cases, moved.select().cases])
 uncertainty.average_subjects(spread, by=["arm", "model"], values=parts_of).round(4)
 
 # %% alt="Wrong pixels of a slice beside maps of the ensemble's entropy and its two parts"
@@ -358,7 +361,7 @@ display.save_figure(map_axes[0], figures / "08_maps.png", provenance=facts)
 #
 # ## Ask whether uncertainty finds errors
 #
-# > **Guess**: a wrong pixel and a right one, both in the foreground: how often is the wrong one the more uncertain?
+# > **Guess**: a wrong pixel and a right one, both candidates: how often is the wrong one the more uncertain?
 
 # %% alt="Part of wrong pixels among the most certain ones, for each model, with oracle boxes"
 risk_axes = uncertainty.risk_coverage_chart(shown.curves)
@@ -406,17 +409,20 @@ display.save_figure(page[0], figures / "08_reading.png", provenance=facts)
 # %%
 with_all = overall.loc[(tight.box_source, name_all)]
 drifting = overall.loc[(neighbour.box_source, name_all)]
-single = overall.loc[(tight.box_source, name_one)]
-verdict = compared.query("value == 'dice'")["verdict"].iloc[0]
-before, after = (honest.loc[(name_all, scaled)] for scaled in (False, True))
+by_itself, boxed = overall.loc[("no box", runs[0].name)], overall.loc[(runs[0].name, name_all)]
+ensemble_pair = compared.query("first == @name_all and second == @name_alone").set_index("value")
+gain, honesty = ensemble_pair.loc["dice"], ensemble_pair.loc["ece_candidate"]
+before, after = (honest.xs(scaled, level="scaled") for scaled in (False, True))
+cooled = after["ece_candidate"] - before["ece_candidate"]
 rank = aurocs.loc[(tight.box_source, name_all), "auroc"]
 curve = referred[neighbour.box_source].set_index("referred")
 start, fifth = curve.loc[0.0, "dice"], curve.loc[0.2]
 Markdown(f"""
-- Reference boxes against boxes that followed the prediction: Dice **{with_all["dice"]:.2f}** and {drifting["dice"]:.2f}, ECE of the foreground **{with_all["ece_foreground"]:.3f}** and {drifting["ece_foreground"]:.3f}.
-- Ensemble against its first member: Dice {with_all["dice"]:.3f} and {single["dice"]:.3f} ({verdict}, margin {margin}); ECE {with_all["ece_foreground"]:.3f} and {single["ece_foreground"]:.3f}.
-- The same ensemble: ECE {before["ece_top_label"]:.3f} over whole slices, {before["ece_band"]:.3f} near the outlines; after temperature scaling {after["ece_top_label"]:.3f} and {after["ece_band"]:.3f}.
-- A wrong pixel is more uncertain than a right one in {100 * rank:.0f} % of pairs.
+- Reference boxes against boxes that followed the prediction: Dice **{with_all["dice"]:.2f}** and {drifting["dice"]:.2f}, ECE of the candidates **{with_all["ece_candidate"]:.3f}** and {drifting["ece_candidate"]:.3f}, share of the reference outside them {with_all["reference_outside"]:.3f} and {drifting["reference_outside"]:.3f}.
+- {runs[0].name} alone has a Dice of {by_itself["dice"]:.3f} and an ECE of {by_itself["ece_candidate"]:.3f}; boxes around what it found give the tuned ensemble {boxed["dice"]:.3f} and {boxed["ece_candidate"]:.3f}.
+- Ensemble less the mean of its members: Dice {gain["mean"]:+.4f} ({gain["verdict"]}), ECE {honesty["mean"]:+.4f} ({honesty["verdict"]}); the margin is {margin}.
+- Over whole slices the ECE is {(before["ece_top_label"] / before["ece_candidate"]).mean():.2f} times that of the candidates. Temperature scaling lowers the candidates' for {(cooled < 0).sum()} of {len(cooled)} models: from {cooled.min():+.3f} ({cooled.idxmin()}) to {cooled.max():+.3f} ({cooled.idxmax()}).
+- A wrong candidate is more uncertain than a right one in {100 * rank:.0f} % of pairs.
 - Where boxes followed the prediction, {fifth["n"]:.0f} outlines were predicted. A reader who corrects a fifth of them changes their mean Dice from {start:.3f} to {fifth["dice"]:.3f} if uncertainty chooses, to {fifth["random"]:.3f} if chance does. {fifth["n_not_predicted"]:.0f} more were missed altogether; no uncertainty points to those.
 """)
 
@@ -426,7 +432,8 @@ Markdown(f"""
 # - Miniatures, phantoms, assumed grades, a few people in each: groups cannot be compared, and nothing transfers to patients.
 # - The reference is exact by construction; a reader's is not, and part of "aleatoric" in real data is disagreement of readers.
 # - The ensemble's members share their start; nnU-Net has a fraction of its iterations, and in this run is 2-D with one seed.
-# - The rule for the map is ours: another background logit would move every calibration number.
+# - The rule for the map is ours: another background logit would move every calibration number. Where two muscles meet, a model that gives each one half gets one third each, and a third for the background: part of every ECE here is the rule's.
+# - Errors come in pieces, so chance alone gives a perfect model an ECE above zero in one person. Compare models on the same people; do not read the distance from zero.
 # - Referral is counted in outlines that were predicted. What a reader needs to find missing ones is not measured, nor is the time of either.
 
 # %% [markdown]

@@ -13,10 +13,16 @@ Definitions, for pixels i with probabilities p_i over C classes and true class y
   packages call Brier for two classes).
 
 **Where**: most of a slice is background that everybody gets right, with certainty; over the *whole
-slice* any model looks calibrated. So the tables have three regions:
-`slice`; `foreground`, pixels that the reference **or** the prediction gives to a tissue (the
-reference alone would hide false alarms); and `band`, pixels near an outline of the reference, in
-millimetres.
+slice* any model looks calibrated. So tables have two regions: `slice`, and `candidate`, where the
+map gives all tissues together more than `CANDIDATE`. It asks the map alone. A region that asks the
+reference takes in pixels because they are wrong: a perfectly calibrated model then looks too sure,
+and doubt is rewarded (notebook 08 shows it). What it cannot see:
+
+* a tissue missed with certainty lies outside. Count that part of the reference beside it
+  (`reference_outside` of notebook 08), or a blind model looks honest;
+* the region is the model's own. Slight doubt about all the air makes it large and its ECE small;
+* maps joined from masks (`multiclass`) lose calibration where two tissues meet: one half each
+  becomes one third each, with one third for the background. That is the rule's error.
 """
 
 from __future__ import annotations
@@ -27,14 +33,15 @@ from typing import Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy import ndimage
 
 from mskseg.errors import InputError
 from mskseg.evaluation.multiclass import FLOOR
-from mskseg.evaluation.surfaces import checked_spacing
 
 N_BINS = 15
 """Bins of a reliability diagram, as Guo 2017 has them."""
+
+CANDIDATE = 0.01
+"""Probability of all tissues together above which a pixel is a candidate for one."""
 
 BoolMask = NDArray[np.bool_]
 Floats = NDArray[np.float64]
@@ -177,39 +184,10 @@ class Calibration:
         return self.brier_sum / self.n if self.n else math.nan
 
 
-def foreground(probabilities: ArrayLike, reference: ArrayLike) -> BoolMask:
-    """Find the pixels (H, W) that the reference or the prediction (C, H, W) gives to a tissue."""
-    tissue: BoolMask = (np.asarray(probabilities).argmax(axis=0) > 0) | (np.asarray(reference) > 0)
-    return tissue
-
-
-def outline_band(
-    reference: ArrayLike, *, spacing_mm: tuple[float, float], width_mm: float
-) -> BoolMask:
-    """Find the pixels near an outline of the reference (H, W), between tissues as well.
-
-    `width_mm` is the distance, on either side, from the centre of a pixel to that of the nearest
-    pixel that has a neighbour (left, right, above, below) of another label. InputError if it is
-    negative, or the array or the spacing is not that of a slice.
-    """
-    labels = np.asarray(reference)
-    spacing = checked_spacing(spacing_mm, ndim=2)
-    if labels.ndim != 2 or not width_mm >= 0:
-        raise InputError(
-            f"expected a slice (H, W) and a width of 0 mm or more, got a map of shape "
-            f"{labels.shape} and {width_mm} mm"
-        )
-    edge = np.zeros(labels.shape, dtype=bool)
-    down, right = labels[1:] != labels[:-1], labels[:, 1:] != labels[:, :-1]
-    edge[1:] |= down
-    edge[:-1] |= down
-    edge[:, 1:] |= right
-    edge[:, :-1] |= right
-    if not edge.any():
-        return edge
-    distance = ndimage.distance_transform_edt(~edge, sampling=spacing)
-    near: BoolMask = distance <= width_mm * (1 + 1e-9)
-    return near
+def candidate_region(probabilities: ArrayLike) -> BoolMask:
+    """Find the pixels (H, W) of a map (C, H, W) that may be a tissue, by the map alone."""
+    candidates: BoolMask = 1 - np.asarray(probabilities)[0] > CANDIDATE
+    return candidates
 
 
 def _check_fit(maps: NDArray[np.floating], true: NDArray[np.intp], chosen: BoolMask) -> None:

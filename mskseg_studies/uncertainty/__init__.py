@@ -6,11 +6,13 @@ from mskseg_studies.specialists.nnunet.config import NnunetConfig as NnunetConfi
 from mskseg_studies.specialists.nnunet.running import train_nnunet as train_nnunet
 from mskseg_studies.uncertainty.charts import predicted_iou_charts as predicted_iou_charts
 from mskseg_studies.uncertainty.charts import referral_chart as referral_chart
+from mskseg_studies.uncertainty.charts import region_chart as region_chart
 from mskseg_studies.uncertainty.charts import reliability_charts as reliability_charts
 from mskseg_studies.uncertainty.charts import risk_coverage_chart as risk_coverage_chart
 from mskseg_studies.uncertainty.ensembles import tune_ensemble as tune_ensemble
 from mskseg_studies.uncertainty.fatty_infiltration import fat_by_grade as fat_by_grade
 from mskseg_studies.uncertainty.fatty_infiltration import load_muscles as load_muscles
+from mskseg_studies.uncertainty.lying_region import compare_regions as compare_regions
 from mskseg_studies.uncertainty.map_charts import fat_page as fat_page
 from mskseg_studies.uncertainty.map_charts import reading_page as reading_page
 from mskseg_studies.uncertainty.map_charts import uncertainty_maps as uncertainty_maps
@@ -18,8 +20,9 @@ from mskseg_studies.uncertainty.probability_maps import PromptedMaps as Prompted
 from mskseg_studies.uncertainty.probability_maps import VolumeMaps as VolumeMaps
 from mskseg_studies.uncertainty.selective_prediction import entropy_and_dice as entropy_and_dice
 from mskseg_studies.uncertainty.selective_prediction import referral_curves as referral_curves
-from mskseg_studies.uncertainty.tables import average_committed as average_committed
+from mskseg_studies.uncertainty.tables import alone as alone
 from mskseg_studies.uncertainty.tables import average_subjects as average_subjects
+from mskseg_studies.uncertainty.tables import describe_committed as describe_committed
 from mskseg_studies.uncertainty.tables import least_certain_slice as least_certain_slice
 from mskseg_studies.uncertainty.tables import measure_uncertainty as measure_uncertainty
 from mskseg_studies.uncertainty.temperature import temperatures_of as temperatures_of

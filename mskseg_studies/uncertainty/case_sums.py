@@ -10,14 +10,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mskseg.evaluation.calibration import Calibration, foreground, outline_band
+from mskseg.evaluation.calibration import Calibration, candidate_region
 from mskseg.evaluation.multiclass import FLOOR, as_classes, temper
 from mskseg.prompts import fill_boxes
 from mskseg_studies.uncertainty.entropy import entropy_parts, member_variance
 from mskseg_studies.uncertainty.probability_maps import SliceMaps
 from mskseg_studies.uncertainty.selective_prediction import ErrorRanking
 
-REGIONS = ("slice", "foreground", "band")
+REGIONS = ("slice", "candidate")
 COVERAGES = tuple(np.linspace(0.05, 1.0, 20).round(2).tolist())
 
 
@@ -25,12 +25,12 @@ COVERAGES = tuple(np.linspace(0.05, 1.0, 20).round(2).tolist())
 class CaseSums:
     """Sums over slices; add two to join what they saw.
 
-    `regions` has a `Calibration` for each of `REGIONS`, `ranking` is of the foreground's entropy.
+    `regions` has a `Calibration` for each of `REGIONS`, `ranking` is of the candidates' entropy.
     `overlap` (3, K) int64 counts the pixels of each tissue: right ones, of the reference, of the
     prediction. `uncertainty` (4,) float64 is predictive, aleatoric, epistemic entropy and variance,
-    summed over the foreground. `n_clipped` pixels have their true class at the floor before
-    scaling, which lifts the floor; `n_unprompted` of the reference lie outside every box of their
-    own tissue.
+    summed over the candidates. `n_clipped` pixels have their true class at the floor before
+    scaling, which lifts the floor; `n_outside` of the reference are no candidates, `n_unprompted`
+    lie outside every box of their own tissue.
     """
 
     regions: Mapping[str, Calibration]
@@ -38,6 +38,7 @@ class CaseSums:
     overlap: NDArray[np.int64]
     uncertainty: NDArray[np.float64]
     n_clipped: int
+    n_outside: int
     n_unprompted: int
     n_slices: int
 
@@ -49,38 +50,39 @@ class CaseSums:
             self.overlap + other.overlap,
             self.uncertainty + other.uncertainty,
             self.n_clipped + other.n_clipped,
+            self.n_outside + other.n_outside,
             self.n_unprompted + other.n_unprompted,
             self.n_slices + other.n_slices,
         )
 
     def scores(self) -> dict[str, float]:
         """Columns of `UncertaintyTables.cases` that come from pixels."""
-        whole, front, band = (self.regions[name] for name in REGIONS)
+        whole, candidates = (self.regions[name] for name in REGIONS)
         both, reference, predicted = self.overlap
         size = reference + predicted
         dice = np.divide(2 * both, size, out=np.full(len(both), math.nan), where=size > 0)
-        n = front.n
+        n = candidates.n
         uncertainty = self.uncertainty / n if n else np.full(4, math.nan)
         entropy, aleatoric, epistemic, variance = uncertainty
         return {
             "dice": float(np.nanmean(dice)) if np.isfinite(dice).any() else math.nan,
             "ece_top_label": whole.ece,
-            "ece_foreground": front.ece,
-            "ece_band": band.ece,
+            "ece_candidate": candidates.ece,
             "nll": whole.nll,
-            "nll_foreground": front.nll,
+            "nll_candidate": candidates.nll,
             "brier": whole.brier,
-            "brier_foreground": front.brier,
+            "brier_candidate": candidates.brier,
             "auroc": self.ranking.auroc,
             "entropy": entropy,
             "aleatoric": aleatoric,
             "epistemic": epistemic,
             "variance": variance,
+            "reference_outside": self.n_outside / reference.sum() if reference.any() else math.nan,
             "n_clipped": self.n_clipped,
             "n_unprompted": self.n_unprompted,
             "n_slices": self.n_slices,
             "n_pixels": whole.n,
-            "n_foreground": n,
+            "n_candidate": n,
         }
 
     def bin_rows(self) -> list[dict[str, Any]]:
@@ -102,24 +104,30 @@ class CaseSums:
         ]
 
 
-def sum_slice(maps: SliceMaps, temperature: float, *, band_mm: float) -> CaseSums:
-    """Measure one slice; a temperature of 1 leaves the probabilities as they are."""
-    members = temper(maps.members, temperature)
+def sum_slice(maps: SliceMaps, temperature: float = 1.0, *, member: int | None = None) -> CaseSums:
+    """Measure one slice; a temperature of 1 leaves the probabilities as they are.
+
+    Of one `member` of an ensemble if it is given. The candidates are always those of all members
+    before scaling, so that what is compared is measured on the same pixels.
+    """
+    candidates = candidate_region(maps.members.mean(axis=0))
+    chosen = maps.members if member is None else maps.members[[member]]
+    members = temper(chosen, temperature)
     mean = members.mean(axis=0)
     true = as_classes(np.asarray(maps.case_slice.label_map), maps.labels)
-    front = foreground(mean, true)
-    band = outline_band(true, spacing_mm=maps.case_slice.spacing_mm, width_mm=band_mm)
-    where = {"slice": None, "foreground": front, "band": band}
     predicted = mean.argmax(axis=0)
     # Only there is it looked at, and the logarithms of a whole slice would cost most of the time.
-    in_front = members[:, :, front][:, :, None, :]
-    parts, variance = entropy_parts(in_front), member_variance(in_front)
+    looked_at = members[:, :, candidates][:, :, None, :]
+    parts, variance = entropy_parts(looked_at), member_variance(looked_at)
     uncertainty = (parts.predictive, parts.aleatoric, parts.epistemic, variance)
     k = len(maps.labels) + 1
-    of_true = np.take_along_axis(maps.members.mean(axis=0), true[None], axis=0)
+    of_true = np.take_along_axis(chosen.mean(axis=0), true[None], axis=0)
     return CaseSums(
-        regions={name: Calibration.of(mean, true, where=at) for name, at in where.items()},
-        ranking=ErrorRanking.of(parts.predictive, (predicted != true)[front]),
+        regions={
+            name: Calibration.of(mean, true, where=where)
+            for name, where in zip(REGIONS, (None, candidates), strict=True)
+        },
+        ranking=ErrorRanking.of(parts.predictive, (predicted != true)[candidates]),
         overlap=np.stack(
             [
                 np.bincount(np.ravel(classes), minlength=k)[1:]
@@ -128,6 +136,7 @@ def sum_slice(maps: SliceMaps, temperature: float, *, band_mm: float) -> CaseSum
         ),
         uncertainty=np.array([np.sum(pixels, dtype=np.float64) for pixels in uncertainty]),
         n_clipped=int((of_true <= FLOOR).sum()),
+        n_outside=int(((true > 0) & ~candidates).sum()),
         n_unprompted=_count_unprompted(maps, true),
         n_slices=1,
     )

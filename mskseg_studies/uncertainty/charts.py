@@ -21,7 +21,7 @@ _SUMS = ["n", "confidence", "hits"]
 def reliability_charts(
     bins: pd.DataFrame,
     *,
-    region: str = "foreground",
+    region: str = "candidate",
     labels: tuple[str, str] = ("confidence of the model", "part that is right"),
     min_share: float = 0.001,
     title: str = "",
@@ -66,6 +66,33 @@ def reliability_charts(
     axes[0].set_ylabel(labels[1])
     figure.suptitle(title, fontsize=11)
     return axes
+
+
+def region_chart(compared: pd.DataFrame) -> NDArray[Any]:
+    """Draw one calibrated model as two regions see it: its reliability, and ECE by temperature.
+
+    Of `compare_regions` with a temperature of 1. Two axes; a ring marks the temperature that a
+    region likes best, and the title names both.
+    """
+    figure, axes = plt.subplots(1, 2, figsize=(9.6, 4.4), layout="constrained")
+    _diagonal(axes[0], labels=("confidence of the model", "part that is right"))
+    best = {}
+    for number, (region, rows) in enumerate(compared.groupby("region", sort=False)):
+        as_it_is = rows[rows["temperature"] == 1].set_index("bin")
+        _reliability_line(axes[0], as_it_is, label=str(region), number=number, min_share=0.001)
+        ece, look = 100 * rows.groupby("temperature")["ece"].first(), series_style(number)
+        axes[1].plot(ece.index, ece, markersize=4, label=region, **look)
+        best[region] = ece.idxmin()
+        axes[1].plot(best[region], ece.min(), "o", markersize=13, mfc="none", mec=look["color"])
+    axes[0].set(ylabel="part that is right", title="as it is (T = 1)")
+    axes[1].set(xlabel="temperature T: sharper < 1 < softer", ylabel="ECE (%)", ylim=(0, None))
+    axes[1].axvline(1, color="0.5", linewidth=1, linestyle=(0, (5, 3)))
+    finish_chart(axes[1], "made sharper and softer", legend=None)
+    figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=2)
+    likes = " and ".join(f"T = {best[region]:g} ({region})" for region in best)
+    figure.suptitle(f"One perfectly calibrated model, best at {likes}", fontsize=11)
+    panels: NDArray[Any] = axes
+    return panels
 
 
 def predicted_iou_charts(outlines: pd.DataFrame) -> NDArray[Any]:

@@ -20,6 +20,7 @@ from numpy.typing import ArrayLike, NDArray
 from mskseg.case import CaseSlice
 from mskseg.display.slices import OUTLINE, draw_label_map, show_slice
 from mskseg.display.style import PREDICTION, REFERENCE
+from mskseg.evaluation.calibration import candidate_region
 from mskseg_studies.uncertainty.entropy import entropy_parts
 from mskseg_studies.uncertainty.fatty_infiltration import FatSlice
 from mskseg_studies.uncertainty.probability_maps import SliceMaps
@@ -58,16 +59,16 @@ def uncertainty_maps(maps: SliceMaps) -> NDArray[Any]:
     """Show the entropy of an ensemble on a slice, split, beside where it is wrong.
 
     First the slice with the wrong pixels in orange, then the maps with the outlines of the
-    reference in white; of one member only its entropy. The title says how often a wrong pixel of
-    the foreground is the more uncertain one.
+    reference in white; of one member only its entropy. The title says how often a wrong candidate
+    pixel is the more uncertain one.
     """
     at, parts = maps.case_slice, entropy_parts(maps.members)
     shown = {"all uncertainty": parts.predictive}
     if len(maps.members) > 1:
         shown |= {"each member's own": parts.aleatoric, "members disagree": parts.epistemic}
     label_map, predicted = np.asarray(at.label_map), maps.predicted_labels()
-    front = (label_map > 0) | (predicted > 0)
-    rank = auroc(parts.predictive[front], (predicted != label_map)[front])
+    where = candidate_region(maps.members.mean(axis=0))
+    rank = auroc(parts.predictive[where], (predicted != label_map)[where])
     figure, axes = _panels(at, 1 + len(shown))
     show_slice(at.image, spacing_mm=at.spacing_mm, plane=at.plane, title="wrong pixels", ax=axes[0])
     _fill_pixels(axes[0], predicted != label_map, colour=PREDICTION)
@@ -93,7 +94,7 @@ def reading_page(
     Three panels, of the box `zoom_xyxy` if it is given: the image; the proposed outlines with what
     the model is less than 90 per cent (yellow) and less than 70 per cent sure of (orange); and,
     since this is a study, what really was wrong. Beside them the outlines named, the least certain
-    first. The title says how many of the errors lie in how much of the slice's foreground.
+    first. The title says how many of the errors lie in how much of the candidate pixels.
     """
     at = maps.case_slice
     certainty, predicted = maps.members.mean(axis=0).max(axis=0), maps.predicted_labels()
@@ -137,21 +138,24 @@ def reading_page(
         frameon=False,
         fontsize=8,
     )
-    figure.suptitle(_marked_errors(certainty, predicted, label_map), fontsize=11)
+    figure.suptitle(_marked_errors(maps), fontsize=11)
     return axes
 
 
-def _marked_errors(
-    certainty: NDArray[np.float32], predicted: NDArray[np.int_], label_map: NDArray[np.int_]
-) -> str:
+def _marked_errors(maps: SliceMaps) -> str:
     """Say how many errors lie where the page tells the reader to look."""
-    front, wrong = (predicted > 0) | (label_map > 0), predicted != label_map
-    if not wrong.any() or not front.any():
-        return "Nothing was wrong"
-    marked = certainty < DOUBTFUL
-    part, area = (marked & wrong).sum() / wrong.sum(), (marked & front).sum() / front.sum()
+    mean = maps.members.mean(axis=0)
+    wrong, marked = (
+        maps.predicted_labels() != maps.case_slice.label_map,
+        mean.max(axis=0) < DOUBTFUL,
+    )
+    candidates = candidate_region(mean)
+    if not wrong.any() or not candidates.any():
+        return "Nothing was wrong" if not wrong.any() else "All errors were made with certainty"
+    part, area = (marked & wrong).sum() / wrong.sum(), marked.sum() / candidates.sum()
     return (
-        f"{100 * part:.0f} % of the errors lie in the {100 * area:.0f} % of the area that is marked"
+        f"{100 * part:.0f} % of the errors lie in the {100 * area:.0f} % of the candidates that "
+        "are marked"
     )
 
 

@@ -11,6 +11,7 @@ is, and so has `NeighbourBox`; a reference box tells it, and the arm's name says
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -24,12 +25,10 @@ from mskseg.errors import InputError
 from mskseg.evaluation import metrics
 from mskseg.evaluation.averaging import nested_mean, subject_means
 from mskseg.evaluation.calibration import ReliabilityBins
+from mskseg.evaluation.committed import committed_results
 from mskseg_studies.uncertainty.case_sums import CaseSums, sum_slice
 from mskseg_studies.uncertainty.entropy import entropy_parts
 from mskseg_studies.uncertainty.probability_maps import MapSource, SliceMaps
-
-BAND_MM = 3.0
-"""Width of the band on either side of an outline: three pixels of the phantoms; assumed."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,12 +40,14 @@ class UncertaintyTables:
     cases : pandas.DataFrame
         A row for each source, case and temperature: `dataset`, `subject`, `sequence`, `site`,
         `severity`, `model`, `miniature`, `arm`, `prompted`, `n_members`, `temperature` (1 unless
-        scaled), `scaled`; `dice` (of the volume, mean over tissues); `ece_top_label` (whole slice),
-        `ece_foreground`, `ece_band`; `nll`, `nll_foreground`, `brier`, `brier_foreground`;
-        `auroc`: does entropy find the wrong pixels of the foreground; `entropy`, `aleatoric`,
-        `epistemic`, `variance`: means over the foreground; `n_clipped` pixels whose true class was
-        at the floor (before scaling), `n_unprompted` pixels of the reference outside every box of
-        their tissue; `n_slices`, `n_pixels`, `n_foreground`.
+        scaled), `scaled`, `member`; `dice` (of the volume, mean over tissues); `ece_top_label`,
+        `nll`, `brier` (whole slice); over the `n_candidate` pixels of `candidate_region` before
+        scaling `ece_candidate`, `nll_candidate`, `brier_candidate`, `auroc` (does entropy find the
+        wrong ones) and the means `entropy`, `aleatoric`, `epistemic`, `variance`;
+        `reference_outside`, the share of the reference that is no candidate; `n_clipped` pixels
+        whose true class was at the floor (before scaling), `n_unprompted` pixels of the reference
+        outside every box of their tissue; `n_slices`, `n_pixels`. `member` is 0; each member of an
+        ensemble has a further row, unscaled, numbered from 1, under the name `alone` gives.
     outlines : pandas.DataFrame
         A row for each source, case, slice and tissue that the reference or the prediction has
         there, unscaled: `tissue`, `slice`, `dice` (after the tissues competed), `uncertainty` (mean
@@ -56,7 +57,7 @@ class UncertaintyTables:
         A row for each source, case, temperature, `region` and `bin`: `n`, `confidence` and `hits`,
         sums for `reliability_charts`.
     curves : pandas.DataFrame
-        A row for each source, case, temperature and `coverage` of the foreground: `risk`, the part
+        A row for each source, case, temperature and `coverage` of the candidates: `risk`, the part
         of the pixels kept that is wrong.
     """
 
@@ -71,13 +72,14 @@ class UncertaintyTables:
         arm: str | None = None,
         model: str | Sequence[str] | None = None,
         scaled: bool | None = False,
+        member: int | None = 0,
     ) -> UncertaintyTables:
         """Keep the rows of an arm, of one or more models, and with or without scaled probabilities.
 
-        By default all arms and models, and no scaled rows; `scaled=None` keeps both. Raises
-        InputError if no case remains.
+        By default all arms and models, no scaled rows and no single members; `scaled=None` and
+        `member=None` keep them too. Raises InputError if no case remains.
         """
-        wanted = {"arm": arm, "model": model, "scaled": scaled}
+        wanted = {"arm": arm, "model": model, "scaled": scaled, "member": member}
         kept = {name: _rows(table, wanted) for name, table in vars(self).items()}
         if kept["cases"].empty:
             raise InputError(
@@ -93,7 +95,6 @@ def measure_uncertainty(
     *,
     temperatures: Mapping[tuple[str, str], float] | None = None,
     slice_step: int = 1,
-    band_mm: float = BAND_MM,
     progress: bool = True,
 ) -> UncertaintyTables:
     """Measure accuracy, calibration and uncertainty of several sources on cases.
@@ -109,8 +110,6 @@ def measure_uncertainty(
         probabilities scaled.
     slice_step : int
         Take every n-th slice, slices without a label too.
-    band_mm : float
-        As `width_mm` of `mskseg.evaluation.calibration.outline_band`.
     progress : bool
         Show a bar on stderr.
 
@@ -127,18 +126,32 @@ def measure_uncertainty(
     for source, case in tqdm(pairs, unit="case", disable=not progress):
         fitted = (temperatures or {}).get((source.model, source.arm))
         scales = [1.0] if fitted is None else [1.0, fitted]
+        singles = range(source.n_members if source.n_members > 1 else 0)
         sums: list[CaseSums] = []
         who = _described(source, case)
         for maps in source.slices(case, step=slice_step):
-            added = [sum_slice(maps, scale, band_mm=band_mm) for scale in scales]
+            added = [sum_slice(maps, scale) for scale in scales]
+            added += [sum_slice(maps, member=number) for number in singles]
             sums = [a + b for a, b in zip(sums, added, strict=True)] if sums else added
             tables["outlines"] += [who | row for row in _outline_rows(case, maps)]
-        for number, (scale, total) in enumerate(zip(scales, sums, strict=True)):
-            scaled = who | {"temperature": scale, "scaled": number > 0}
+        for number, (scale, total) in enumerate(zip(scales, sums, strict=False)):
+            scaled = who | {"temperature": scale, "scaled": number > 0, "member": 0}
             tables["cases"].append(scaled | total.scores())
             tables["bins"] += [scaled | row for row in total.bin_rows()]
             tables["curves"] += [scaled | row for row in total.curve_rows()]
+        for number, total in enumerate(sums[len(scales) :], start=1):
+            single = {"temperature": 1.0, "scaled": False, "member": number}
+            named = who | {"model": alone(source.model)} | single
+            tables["cases"].append(named | total.scores())
     return UncertaintyTables(**{name: pd.DataFrame(rows) for name, rows in tables.items()})
+
+
+def alone(ensemble: str) -> str:
+    """Name the members of an ensemble, each alone: their rows average to the mean of the members.
+
+    They answer the prompts of the ensemble and are measured on its candidate pixels.
+    """
+    return f"{ensemble}, members alone"
 
 
 def average_subjects(
@@ -201,7 +214,7 @@ def predicted_iou_bins(outlines: pd.DataFrame, *, n_bins: int = 10) -> pd.DataFr
 def _rows(table: pd.DataFrame, wanted: Mapping[str, Any]) -> pd.DataFrame:
     for column, value in wanted.items():
         if value is not None and column in table:
-            values = [value] if isinstance(value, str | bool) else value
+            values = [value] if isinstance(value, str | int) else value
             table = table[table[column].isin(values)]
     return table
 
@@ -251,20 +264,42 @@ def _check(sources: Sequence[MapSource], cases: Sequence[Case]) -> None:
         )
 
 
-def average_committed(cases: pd.DataFrame, *, values: Sequence[str]) -> pd.DataFrame:
-    """Average committed tables of notebook 08 over subjects, without the scaled rows.
+def describe_committed(
+    folder: str | os.PathLike[str], *, values: Sequence[str], provenance: Mapping[str, Any]
+) -> str:
+    """Lay out the committed table of notebook 08, averaged over subjects, as text.
 
-    `cases`: rows of `committed_results`, maybe none. Gives what `average_subjects` does, by `file`,
-    `arm`, `model`; no rows where nothing was committed. Raises InputError if a committed table
-    lacks a column.
+    Parameters
+    ----------
+    folder : path-like
+        With `08_uncertainty.csv` and its sidecar, or without.
+    values : sequence of str
+        Columns to average, of rows that are neither scaled nor single members.
+    provenance : mapping
+        Of this run, so that rows of other weights are called so.
+
+    Returns
+    -------
+    str
+        Whose weights the rows are of, then a row for each arm and model; or a sentence that no such
+        run is committed.
+
+    Raises
+    ------
+    InputError
+        If the table lacks a column, or as `mskseg.evaluation.committed_results`.
     """
-    keys = ["file", "arm", "model"]
-    lacking = sorted({*keys, *values, "dataset", "subject", "scaled"} - set(cases))
+    committed = committed_results(folder, "08_uncertainty.csv")
+    cases, keys = committed.rows, ["arm", "model"]
     if cases.empty:
-        return pd.DataFrame(columns=["n_subjects", *values])
-    if lacking:
+        return "No full run of this notebook is committed at present."
+    needed = (*keys, *values, "dataset", "subject", "scaled", "member")
+    if lacking := sorted(set(needed) - set(cases)):
         raise InputError(
             f"{cases['file'].iloc[0]} lacks {', '.join(lacking)}; commit the table that "
             "notebook 08 writes"
         )
-    return average_subjects(cases[~cases["scaled"].astype(bool)], by=keys, values=values)
+    kept = cases[~cases["scaled"].astype(bool) & (cases["member"] == 0)]
+    means = average_subjects(kept, by=keys, values=values).round(3).to_string()
+    told = ("A full run, committed.", committed.origin, committed.why_apart(provenance), means)
+    return "\n".join(line for line in told if line)

@@ -34,7 +34,7 @@ def test_casali_gives_five_comparisons_and_says_which_model_is_not_named():
 def test_ours_stand_over_casali_by_metric_and_grade():
     grades = ["Early", "Moderate", "Severe"]
     index = pd.MultiIndex.from_product([grades, ["a"]], names=["severity", "model"])
-    ours = pd.DataFrame({"dice": [0.9, 0.8, 0.7], "ece_foreground": [0.1, 0.2, 0.3]}, index=index)
+    ours = pd.DataFrame({"dice": [0.9, 0.8, 0.7], "ece_candidate": [0.1, 0.2, 0.3]}, index=index)
     table = beside_casali(ours)
     assert table.loc["a", ("ece", "Severe")] == 0.3
     assert table.loc["Casali 2025: sam_tuned", ("dice", "Moderate")] == 0.886

@@ -12,8 +12,8 @@ from scipy.special import softmax
 from torchmetrics.functional.classification import multiclass_calibration_error
 
 from mskseg.errors import InputError
-from mskseg.evaluation.calibration import Calibration, ReliabilityBins, foreground, outline_band
-from mskseg.evaluation.multiclass import FLOOR
+from mskseg.evaluation.calibration import Calibration, ReliabilityBins, candidate_region
+from mskseg.evaluation.multiclass import FLOOR, multiclass_probabilities, temper
 
 
 @pytest.fixture
@@ -110,19 +110,68 @@ def test_ece_of_a_constant_prediction_is_its_distance_from_the_hit_rate():
     assert found.ece == pytest.approx(0.2)
 
 
-def test_no_foreground_is_nan_and_no_pixel():
-    probabilities = np.stack([np.full((4, 4), 0.9), np.full((4, 4), 0.1)])
+def test_no_candidate_is_nan_and_no_pixel():
+    probabilities = np.stack([np.full((4, 4), 0.995), np.full((4, 4), 0.005)])
     nothing = np.zeros((4, 4), dtype=int)
-    where = foreground(probabilities, nothing)
-    found = Calibration.of(probabilities, nothing, where=where)
+    found = Calibration.of(probabilities, nothing, where=candidate_region(probabilities))
     assert found.n == 0
     assert all(math.isnan(each) for each in (found.ece, found.nll, found.brier))
-    assert Calibration.of(probabilities, nothing).ece == pytest.approx(0.1)
+    assert Calibration.of(probabilities, nothing).ece == pytest.approx(0.005)
 
 
-def test_foreground_holds_false_alarms_as_well_as_misses():
-    probabilities = np.array([[[0.9, 0.2, 0.9]], [[0.1, 0.8, 0.1]]])
-    assert foreground(probabilities, [[1, 0, 0]]).tolist() == [[True, True, False]]
+def test_candidates_are_where_all_tissues_together_pass_one_per_cent():
+    probabilities = np.array([[[0.995, 0.985, 0.2]], [[0.003, 0.008, 0.4]], [[0.002, 0.007, 0.4]]])
+    assert candidate_region(probabilities).tolist() == [[False, True, True]]
+
+
+def several_tissues(n=200, coherent=False, size=16, k=3):
+    """Maps (1 + k, n size, size), calibrated by making, and what came true.
+
+    Each pixel is drawn by itself, or all of a map together: one number decides them.
+    """
+    rng = np.random.default_rng(7)
+    middles = rng.uniform(2, size - 2, (k, n, 2, 1, 1))
+    y, x = np.indices((size, size)) + 0.5
+    far = np.hypot(y - middles[:, :, 0], x - middles[:, :, 1])
+    maps = softmax(np.concatenate([np.zeros((1, *far.shape[1:])), 4 - 1.5 * far]), axis=0)
+    dealt = (rng.permutation(n) + 0.5)[:, None, None] / n
+    drawn = np.broadcast_to(dealt, maps.shape[1:]) if coherent else rng.random(maps.shape[1:])
+    true = (drawn > maps.cumsum(axis=0)[:-1]).sum(axis=0)
+    return maps.reshape(1 + k, -1, size).astype(np.float32), true.reshape(-1, size)
+
+
+@pytest.mark.parametrize("coherent", [False, True])
+def test_several_tissues_calibrated_by_making_have_no_error_and_any_temperature_adds_one(coherent):
+    maps, true = several_tissues(coherent=coherent)
+    where = candidate_region(maps)
+    assert 0.2 < where.mean() < 0.9
+    temperatures = [0.6, 0.8, 1, 1.3, 1.6, 2]
+    eces = [Calibration.of(temper(maps, t), true, where=where).ece for t in temperatures]
+    assert eces[2] == min(eces) <= 0.01
+    for softer in (0.7, 1.5):  # as a model of its own, with candidates of its own
+        copy = temper(maps, softer)
+        assert Calibration.of(copy, true, where=candidate_region(copy)).ece > eces[2] + 0.005
+
+
+def test_the_reference_moves_no_pixel_and_no_confidence():
+    maps, true = several_tissues(n=5)
+    where = candidate_region(maps)
+    seen = [Calibration.of(maps, each, where=where).bins for each in (true, np.zeros_like(true))]
+    assert (seen[0].n == seen[1].n).all()
+    assert (seen[0].confidence == seen[1].confidence).all()
+    assert not (seen[0].hits == seen[1].hits).all()
+
+
+def test_what_the_region_cannot_see_is_as_the_docstring_says():
+    maps, _ = several_tissues()
+    nothing = np.zeros(maps.shape[1:], dtype=int)
+    own = Calibration.of(maps, nothing, where=candidate_region(maps))
+    thin = 0.98 * maps + 0.02 * np.array([0, 1, 1, 1])[:, None, None] / 3
+    spread = Calibration.of(thin, nothing, where=candidate_region(thin))
+    assert spread.n > own.n
+    assert spread.ece < own.ece, "doubt about all the air dilutes the error"
+    halves = multiclass_probabilities(np.full((2, 1, 1), 0.5), [1, 2], labels=(1, 2))
+    assert halves == pytest.approx(1 / 3), "one half each, joined by the rule"
 
 
 def test_background_makes_an_error_look_small():
@@ -134,7 +183,7 @@ def test_background_makes_an_error_look_small():
         probabilities[:, :10, :10] = np.array([0.05, 0.95])[:, None, None]
         reference = np.zeros((size, size), dtype=int)
         reference[:10, :5] = 1
-        front = foreground(probabilities, reference)
+        front = candidate_region(probabilities)
         found[size] = [
             Calibration.of(probabilities, reference, where=where).ece for where in (None, front)
         ]
@@ -147,20 +196,6 @@ def test_a_true_class_at_the_floor_is_clipped_and_counted():
     found = Calibration.of(probabilities, [[1, 1]])
     assert found.n_clipped == 1
     assert found.nll == pytest.approx((-math.log(FLOOR) - math.log(0.5)) / 2)
-
-
-def test_the_band_is_measured_in_millimetres_on_both_sides():
-    reference = np.zeros((9, 20), dtype=int)
-    reference[:, 10:] = 3
-    band = outline_band(reference, spacing_mm=(5.0, 2.0), width_mm=4.0)
-    assert np.flatnonzero(band[4]).tolist() == [7, 8, 9, 10, 11, 12]
-    assert not outline_band(np.zeros((4, 4)), spacing_mm=(1, 1), width_mm=3).any()
-
-
-def test_the_band_runs_between_tissues_as_well():
-    reference = np.array([[1, 1, 1, 2, 2, 2]])
-    band = outline_band(reference, spacing_mm=(1, 1), width_mm=0)
-    assert band.tolist() == [[False, False, True, True, False, False]]
 
 
 @pytest.mark.parametrize(
@@ -178,7 +213,6 @@ def test_the_band_runs_between_tissues_as_well():
             r"expected probabilities \(C, H, W",
         ),
         (lambda: Calibration.of(np.ones((2, 1, 1)), [[7]]), "`as_classes`"),
-        (lambda: outline_band([[1, 0]], spacing_mm=(1, 1), width_mm=-1), "0 mm or more"),
     ],
 )
 def test_what_does_not_fit_is_refused(call, message):

@@ -125,7 +125,7 @@ def with_nnunet(folder: Path) -> pd.DataFrame:
     scores = {(tuned, three): 0.9, **{(name, "no box"): dice for name, dice in alone.items()}}
     rows = [
         {"model": model, "arm": arm, "dice": dice + 0.001 * k, "subject": f"{grade} {k}"}
-        | {"severity": grade, "ece_foreground": 1 - dice, "scaled": False, "dataset": "d"}
+        | {"severity": grade, "ece_candidate": 1 - dice, "scaled": False, "dataset": "d"}
         for (model, arm), dice in scores.items()
         for grade in ("Early", "Moderate", "Severe")
         for k in range(6)
@@ -156,6 +156,19 @@ def test_tuned_medsam_is_compared_with_tuned_sam_under_the_same_boxes_over_all_g
     found = measure_table(both, BY_ID["casali-medsam-no-advantage"].measure)
     assert found.value == pytest.approx(-0.1)
     assert found.n == 18
+
+
+def test_an_ensemble_is_compared_with_the_mean_of_its_own_members_and_no_other_model():
+    table = table_of("08_uncertainty.csv", "08_quantify_uncertainty")
+    table = table[(table["arm"] == "oracle") & ~table["scaled"].astype(bool)]
+    measure = BY_ID["belief-ensembles-calibrate"].measure
+    means = table.groupby("member")["ece_candidate"].mean()
+    others = table["n_members"] == 1
+    for shown in (table, table.assign(ece_candidate=table["ece_candidate"].mask(others, 9.0))):
+        found = measure_table(shown, measure)
+        together = shown[(shown["member"] == 0) & ~others]["ece_candidate"].mean()
+        assert found.value == pytest.approx(together - means[[1, 2, 3]].mean())
+        assert set(found.rows["n_members"]) == {3}
 
 
 def test_a_2d_nnunet_of_300_iterations_is_no_3d_one(tmp_path):

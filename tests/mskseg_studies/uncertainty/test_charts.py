@@ -33,7 +33,7 @@ def bins():
         for model, shift in (("a", 0.0), ("b", 0.2)):
             for number in range(5, 10):
                 sure = (number + 0.5) / 10
-                rows.append((grade, model, "foreground", number, 100, 100 * sure))
+                rows.append((grade, model, "candidate", number, 100, 100 * sure))
                 rows[-1] += (100 * (sure - shift),)
     names = ["severity", "model", "region", "bin", "n", "confidence", "hits"]
     return pd.DataFrame(rows, columns=names)
@@ -66,8 +66,8 @@ def test_bins_with_hardly_a_pixel_are_left_out():
 
 
 def test_an_empty_region_is_refused():
-    with pytest.raises(InputError, match="'band' pixels"):
-        uncertainty.reliability_charts(bins(), region="band")
+    with pytest.raises(InputError, match="'outline' pixels"):
+        uncertainty.reliability_charts(bins(), region="outline")
     with pytest.raises(InputError, match="lacks model"):
         uncertainty.reliability_charts(bins().drop(columns="model"))
 
@@ -180,4 +180,4 @@ def test_the_readers_page_ranks_the_outlines_and_marks_what_to_check():
     assert doubtful[3, 4]
     assert not (check & doubtful).any()
     told = uncertainty.reading_page(slice_maps(m=1), tissues={})[0].figure.get_suptitle()
-    assert told.startswith("100 % of the errors lie in the 100 % of the area")
+    assert told.startswith("100 % of the errors lie in the 20 % of the candidates")

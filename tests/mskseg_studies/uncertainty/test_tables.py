@@ -18,6 +18,7 @@ from mskseg.datasets.loading import load_some
 from mskseg.errors import InputError
 from mskseg.evaluation.metrics import dice
 from mskseg.evaluation.multiclass import FLOOR, as_classes
+from mskseg.evaluation.tables import write_table
 from mskseg.prompts import fill_boxes
 from mskseg.prompts.plans import NeighbourBox, OracleBox, OraclePoint
 from mskseg.volume import LabelMap, Volume
@@ -27,8 +28,9 @@ from mskseg_studies.uncertainty.fatty_infiltration import fat_by_grade, load_mus
 from mskseg_studies.uncertainty.probability_maps import PromptedMaps, VolumeMaps, with_labels
 from mskseg_studies.uncertainty.selective_prediction import entropy_and_dice
 from mskseg_studies.uncertainty.tables import (
-    average_committed,
+    alone,
     average_subjects,
+    describe_committed,
     measure_uncertainty,
     predicted_iou_bins,
 )
@@ -205,12 +207,58 @@ def test_the_bins_of_the_regions_add_up_to_their_pixels():
     tables = measure(PromptedMaps(BoxFiller(), OracleBox(), labels=LABELS))
     row = tables.cases.iloc[0]
     n = tables.bins.groupby("region")["n"].sum()
-    assert (n["slice"], n["foreground"]) == (row["n_pixels"], row["n_foreground"])
-    assert 0 < n["band"] < row["n_pixels"]
+    assert n.to_dict() == {"slice": row["n_pixels"], "candidate": row["n_candidate"]}
     assert tables.bins["bin"].nunique() == 15
-    assert tables.curves["risk"].iloc[-1] == pytest.approx(
-        1 - tables.bins.query("region == 'foreground'")["hits"].sum() / n["foreground"]
-    )
+    hits = tables.bins.query("region == 'candidate'")["hits"].sum()
+    assert tables.curves["risk"].iloc[-1] == pytest.approx(1 - hits / n["candidate"])
+
+
+def test_the_map_alone_says_which_pixels_count_whatever_box_it_came_from():
+    """The same maps with another reference, and without their oracle boxes."""
+    one = list(PromptedMaps(BoxFiller(), OracleBox(), labels=LABELS).slices(make_case()))[2]
+    other = replace(one.case_slice, label_map=np.roll(one.case_slice.label_map, 9, axis=0))
+    bare = replace(one, case_slice=other, boxes={}, masks={}, predicted_iou={}, prompted=False)
+    first, second = (sum_slice(each) for each in (one, bare))
+    for region in ("slice", "candidate"):
+        bins = first.regions[region].bins, second.regions[region].bins
+        assert (bins[0].n == bins[1].n).all()
+        assert (bins[0].confidence == bins[1].confidence).all()
+    assert (first.uncertainty[0], first.n_slices) == (second.uncertainty[0], 1)
+    counted = [np.add(each.ranking.right, each.ranking.wrong) for each in (first, second)]
+    assert (counted[0] == counted[1]).all()
+    assert first.ranking.wrong.sum() < second.ranking.wrong.sum()
+
+
+def test_a_blind_model_does_not_look_honest():
+    blind = PromptedMaps(BoxFiller(0.001, 0.001), OracleBox(), labels=LABELS)
+    seeing = PromptedMaps(BoxFiller(name="seeing", outside=0.001), OracleBox(), labels=LABELS)
+    first, second = (row for _, row in measure(blind, seeing).cases.iterrows())
+    assert math.isnan(first["ece_candidate"])
+    assert (first["n_candidate"], first["reference_outside"]) == (0, 1)
+    assert second["reference_outside"] == pytest.approx(4 / (4 * 100 + 240 + 4)), "the speck"
+
+
+def test_a_temperature_is_judged_on_the_same_pixels():
+    source = PromptedMaps(BoxFiller(outside=0.004), OracleBox(), labels=LABELS)
+    rows = measure(source, temperatures={("filler", "oracle"): 3.0}).cases
+    assert rows["n_candidate"].nunique() == 1
+    assert rows["reference_outside"].nunique() == 1
+
+
+def test_each_member_of_an_ensemble_has_a_row_on_the_pixels_of_all():
+    sharp, vague = BoxFiller(outside=0.001), BoxFiller(0.6, outside=0.05)
+    source = PromptedMaps([sharp, vague], OracleBox(), labels=LABELS, name="both")
+    tables = measure(source)
+    assert tables.select().cases["model"].tolist() == ["both"]
+    rows = tables.select(member=None).cases.set_index("member")
+    assert rows["model"].to_dict() == {0: "both", 1: alone("both"), 2: alone("both")}
+    assert rows["n_candidate"].nunique() == 1
+    for number, member in enumerate([sharp, vague], start=1):
+        by_itself = measure(PromptedMaps(member, OracleBox(), labels=LABELS)).cases.iloc[0]
+        assert rows.loc[number, "nll"] == pytest.approx(by_itself["nll"])
+        assert rows.loc[number, "ece_top_label"] == pytest.approx(by_itself["ece_top_label"])
+    assert measure(PromptedMaps(sharp, OracleBox(), labels=LABELS)).cases["member"].tolist() == [0]
+    assert rows["nll"].nunique() == 3
 
 
 def test_dice_is_that_of_the_volume():
@@ -223,7 +271,7 @@ def test_dice_is_that_of_the_volume():
 
 def test_what_is_kept_of_a_case_does_not_grow_with_its_slices():
     source = PromptedMaps(BoxFiller(), OracleBox(), labels=LABELS)
-    looks = [sum_slice(one, 1.0, band_mm=3) for one in source.slices(make_case())]
+    looks = [sum_slice(one) for one in source.slices(make_case())]
     total = looks[0] + looks[1] + looks[2]
     assert len(pickle.dumps(total)) < 1.1 * len(pickle.dumps(looks[0]))
     assert total.n_slices == 3
@@ -317,13 +365,13 @@ def test_the_mean_is_over_subjects_and_those_without_a_number_are_counted():
             "subject": ["a", "a", "b"],
             "arm": "oracle",
             "dice": [0.9, 0.7, 0.6],
-            "ece_foreground": [math.nan, math.nan, 0.1],
+            "ece_candidate": [math.nan, math.nan, 0.1],
         }
     )
-    row = average_subjects(table, by=["arm"], values=["dice", "ece_foreground"]).loc["oracle"]
+    row = average_subjects(table, by=["arm"], values=["dice", "ece_candidate"]).loc["oracle"]
     assert row["dice"] == pytest.approx(0.7)
-    assert row["ece_foreground"] == pytest.approx(0.1)
-    assert (row["n_subjects"], row["n_without_ece_foreground"]) == (2, 1)
+    assert row["ece_candidate"] == pytest.approx(0.1)
+    assert (row["n_subjects"], row["n_without_ece_candidate"]) == (2, 1)
 
 
 def test_a_predicted_iou_is_calibrated_if_it_comes_true_on_average():
@@ -335,17 +383,27 @@ def test_a_predicted_iou_is_calibrated_if_it_comes_true_on_average():
         predicted_iou_bins(outlines.assign(predicted_iou=math.nan))
 
 
-def test_committed_results_are_averaged_under_the_name_of_their_file():
-    ours = measure(PromptedMaps(BoxFiller(), OracleBox(), labels=LABELS)).cases
-    theirs = ours.assign(file="08_nnunet.csv", model="nnU-Net", arm="no box", dice=0.5)
-    cooled = theirs.assign(scaled=True, dice=0.9)  # no mean over a table and its scaled twin
-    table = average_committed(pd.concat([theirs, cooled]), values=["dice"])
-    assert table.index.tolist() == [("08_nnunet.csv", "no box", "nnU-Net")]
-    assert table["dice"].tolist() == [0.5]
-    absent = average_committed(pd.DataFrame({"file": []}), values=["dice"])
-    assert (len(absent), list(absent)) == (0, ["n_subjects", "dice"])
-    with pytest.raises(InputError, match=r"08_nnunet\.csv lacks dice"):
-        average_committed(theirs.drop(columns="dice"), values=["dice"])
+def test_a_committed_run_is_shown_with_its_weights_or_said_to_be_missing(tmp_path):
+    def told(sha256="0" * 64):
+        facts = {"segmenter": {"name": "sam_vit_mini", "sha256": sha256}}
+        return describe_committed(tmp_path, values=["dice"], provenance=facts)
+
+    assert told() == "No full run of this notebook is committed at present."
+    cases = measure(PromptedMaps([BoxFiller()] * 2, OracleBox(), labels=LABELS)).cases
+    together = cases["member"] == 0  # no mean over an ensemble and its members
+    cases = cases.assign(dice=cases["dice"].where(~together, 0.5), model="nnU-Net")
+    cases = pd.concat([cases, cases[together].assign(scaled=True, dice=0.9)])
+    path, theirs = tmp_path / "08_uncertainty.csv", {"name": "sam_vit_mini", "sha256": "1" * 64}
+    write_table(cases, path, provenance={"segmenter": theirs})
+    (named, row) = told().splitlines()[-2:]
+    assert named.split() == ["arm", "model"]
+    assert row.split() == ["oracle", "nnU-Net", "0.5", "1"]
+    assert "sam_vit_mini, weights 11111111 (not the shipped" in told()
+    assert "of other weights than this run (sam_vit_mini 00000000)" in told()
+    assert "of other weights" not in told("1" * 64)
+    write_table(cases.drop(columns="dice"), path, provenance={"segmenter": theirs})
+    with pytest.raises(InputError, match=r"08_uncertainty\.csv lacks dice"):
+        told()
 
 
 def test_rows_of_an_arm_and_a_model_are_selected_from_all_tables():

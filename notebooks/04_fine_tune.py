@@ -263,12 +263,14 @@ mode_dice = [
 # %%
 columns = ["trainable_parameters", "seconds", "peak_memory_mb", "best_epoch"]
 costs = pd.DataFrame([{name: getattr(result, name) for name in columns} for result in tuned_ways])
+on_validation = [result.history["validation_dice"] for result in tuned_ways]
 by_mode = pd.DataFrame(
     {
         "base": [base.name for base, _ in ways],
         "mode": [way for _, way in ways],
         "seed": seed,
-        "validation_dice": [result.history["validation_dice"].max() for result in tuned_ways],
+        "validation_dice": [dice.max() for dice in on_validation],
+        "validation_drop": [dice.max() - dice.iloc[-1] for dice in on_validation],
         "dice": mode_dice,
     }
 ).join(costs)
@@ -280,7 +282,7 @@ print(longer_modes.origin, longer_modes.why_apart(facts), sep="\n")
 longer_modes.rows.round(3)
 
 # %% [markdown]
-# **What you see**: this run, and below it, by itself, the longer one from `results/`. `dice` is of the people who report, `validation_dice` of those who select; to choose a mode, take the second. Trainable parameters and seconds differ by far more than Dice does. With few people the modes that train more have more to overfit with; with many, more to learn with. `peak_memory_mb` is of the whole process, which only grows: compare it on a GPU. Between our two miniatures the better start is our construction.
+# **What you see**: this run, and below it, by itself, the longer one from `results/`. `dice` is of the people who report, `validation_dice` of those who select; to choose a mode, take the second. `validation_drop` is what the validation people had lost by the last epoch since their best one: the sign of overfitting, and the reason to keep the best epoch. Trainable parameters and seconds differ by far more than Dice does. With few people the modes that train more have more to overfit with; with many, more to learn with. `peak_memory_mb` is of the whole process, which only grows: compare it on a GPU. Between our two miniatures the better start is our construction.
 #
 # ## Ask how many people it takes
 #

@@ -60,27 +60,25 @@ print(f"mskseg {mskseg.__version__}, device cpu, no seed: nothing here is drawn 
 # %%
 (example,) = [claim for claim in stated.claims if claim.id == "casali-early-equal"]
 fields = {
-    "statement": example.statement,
     "published": example.published,
-    "direction": example.rule.direction,
-    "margin": example.rule.margin,
-    "smallest_n": example.rule.smallest_n,
-    "why": example.rule.why,
+    "compared": f"{example.measure.column} of {example.measure.first}, less {example.measure.second}",
+    "rule": claims.rule_in_words(example.rule),
+    "why so": example.rule.why,
 }
-claims.text_table(pd.Series(fields, name=example.id).to_frame())
+claims.text_table(pd.Series(fields, name=example.statement).to_frame())
 
 # %% [markdown]
 # **What you see**: "comparable" became *equal within a margin*. The study's abstract has no margin; we had to choose one, and wrote down why. Whoever finds it too wide changes the file, and says so, **before** looking at the result: a margin chosen afterwards can prove anything.
 
 # %%
 listed = pd.DataFrame(
-    [(claim.study, claim.id, claim.evidence) for claim in stated.claims],
-    columns=["study", "id", "evidence"],
+    [(claim.study, claim.evidence, claim.is_fact) for claim in stated.claims],
+    columns=["study", "evidence", "fact of an architecture"],
 )
-listed.groupby(["study", "evidence"], sort=False).size().rename("claims").to_frame()
+listed.value_counts(sort=False).rename("statements").to_frame()
 
 # %% [markdown]
-# **What you see**: most statements are in a text; a few are *common belief*, said in every talk and in none of the five texts at hand. They are marked, so that nobody goes on to cite a study for them.
+# **What you see**: most statements are in a text; a few are *common belief*, said in every talk and in none of the five texts at hand. They are marked, so that nobody goes on to cite a study for them. Some are constants of an architecture, such as a number of parameters: *facts*. They can be counted and never surprise, so they stand in a table of their own and no count of verdicts has them.
 #
 # ## Let an interval decide
 #
@@ -93,12 +91,13 @@ rule = claims.Rule(direction="above", margin=0.02, smallest_n=5, why="an example
 outcomes = [(0.05, 0.03, 0.07), (0.05, -0.02, 0.12), (0.01, 0.005, 0.015), (-0.04, -0.06, -0.02)]
 outcomes += [(0.021, 0.001, 0.041), (0.0, -0.01, 0.01)]
 six_results = pd.DataFrame(outcomes, columns=["value", "low", "high"])
-six_results["claim"] = [f"result {letter}" for letter in "ABCDEF"]
+six_results.insert(0, "statement", [f"result {letter}" for letter in "ABCDEF"])
 six_results["verdict"] = [
     claims.verdict(rule, value, interval=(low, high), n=6)[0] for value, low, high in outcomes
 ]
 six_results[["direction", "margin"]] = rule.direction, rule.margin
-six_results[["claim", "value", "low", "high", "verdict"]]
+print(claims.rule_in_words(rule))
+six_results[["statement", "value", "low", "high", "verdict"]]
 
 # %% alt="Six example results with intervals against the margin; two hold, three do not, one is inconclusive"
 example_axes = claims.interval_chart(
@@ -106,7 +105,7 @@ example_axes = claims.interval_chart(
 )
 
 # %% [markdown]
-# **What you see**: A and B have the same number, and only A holds. C is *surely* above zero and does not hold, since it is surely too small to count. F does not hold either: nothing is there, and we know it. B is the common case of a small study: the interval allows both, so it is **inconclusive**, which is not the same as "no difference".
+# **What you see**: the rule in words, as it is computed, then what it makes of the six. A and B have the same number, and only A holds. C is *surely* above zero and does not hold, since it is surely too small to count. F does not hold either: nothing is there, and we know it. B is the common case of a small study: the interval allows both, so it is **inconclusive**, which is not the same as "no difference".
 #
 # ### Exercise 1: what a second group of people changes (5 minutes)
 #
@@ -137,7 +136,7 @@ assert (dimensions["value"] > 0).all()
 dimensions
 
 # %% [markdown]
-# **What you see**: these are the published model's own numbers, not a miniature's; the only rows of the ledger of which that is true unless you brought the official checkpoints.
+# **What you see**: these are the published model's own numbers, not a miniature's; the only rows of which that is true unless you brought the official checkpoints. The last four say how much each mode of tuning trains; whether a part is *small* needs a rule, so that one is judged below.
 #
 # ## Judge them all
 #
@@ -152,12 +151,17 @@ judged = ledger.judgements
 claims.check_none_vanished(judged)
 verdicts = claims.ledger_table(judged)
 evaluation.write_table(verdicts, own / "09_ledger.csv", provenance=facts)
+claims.text_table(claims.facts_table(judged))
+
+# %% [markdown]
+# **What you see**: the facts, stated and counted. They agree or they do not; nothing was found out about segmentation. From here on they are left out.
 
 # %% alt="For each study a bar of its claims, divided by verdict"
-counts = verdicts["verdict"].value_counts()
+findings = verdicts[~verdicts["is_fact"]]
+counts = findings["verdict"].value_counts()
 decided = int(counts.reindex(["holds here", "does not hold here"], fill_value=0).sum())
 by_study = claims.verdict_bars(
-    verdicts, title=f"This run decides {decided} of {len(verdicts)} claims"
+    findings, title=f"This run decides {decided} of {len(findings)} claims"
 )
 display.save_figure(by_study, figures / "09_verdicts.png", provenance=facts)
 
@@ -167,17 +171,18 @@ display.save_figure(by_study, figures / "09_verdicts.png", provenance=facts)
 # Some claims have a rule, and no size of these notebooks gives what it asks for, mostly too few people. They are *not testable here* too, and stay so until somebody brings the tables.
 
 # %%
-out_of_reach = [(claim.id, claim.out_of_reach) for claim in stated.claims if claim.out_of_reach]
-claims.text_table(pd.DataFrame(out_of_reach, columns=["claim", "why it is out of reach"]))
+out_of_reach = [(one.statement, one.out_of_reach) for one in stated.claims if one.out_of_reach]
+claims.text_table(pd.DataFrame(out_of_reach, columns=["statement", "why it is out of reach"]))
 
 # %%
 open_still = ["its notebook was not run", "not testable here"]
-tested = verdicts[~verdicts["verdict"].isin(open_still)]
-decided_here = claims.short_table(each for each in judged if each.verdict not in open_still)
-claims.text_table(decided_here)
+of_findings = [each for each in judged if not each.claim.is_fact]
+tested = findings[~findings["verdict"].isin(open_still)]
+looked_at = claims.short_table(each for each in of_findings if each.verdict not in open_still)
+claims.text_table(looked_at)
 
 # %% [markdown]
-# **What you see**: our number with its interval over people, and in the last column the models and data it was measured on. *Holds here* means on these. If that column says miniature and phantom, the verdict is about a miniature and phantoms.
+# **What you see**: each statement with our number, its interval over people, the rule in words, and in the last column the models and data it was measured on. *Holds here* means on these. If that column says miniature and phantom, the verdict is about a miniature and phantoms. Where a number pools several data sets, people of one data set are not independent: the interval is then one over data sets, and with fewer than five of them there is none. No rows: nothing was tested that our own construction does not decide; see below.
 
 # %% alt="Numbers of the judged claims with their intervals, in units of their margins"
 interval_axes = claims.interval_chart(
@@ -190,33 +195,54 @@ display.save_figure(interval_axes, figures / "09_intervals.png", provenance=fact
 #
 # ## Ask the longer run
 #
-# Tables of longer runs are committed in `results/`, each with the commit, the weights and the machine that it came from. The same rules judge them.
+# Tables of longer runs are committed in `results/`, each with the commit, the weights and the machine that it came from. The same rules judge them, by themselves: their rows are never mixed with this run's.
 
 # %%
+print(evaluation.committed_results(results, "0*.csv").origin)
 longer = claims.judge_output(Path(output), tables=Path(results)).judgements
 claims.text_table(claims.short_table(each for each in longer if each.value is not None))
 
 # %% [markdown]
-# **What you see**: every claim for which those tables have a number; no rows where there are none. Read the reasons too: an opponent that was hardly trained decides nothing, whatever the number. More people and longer training narrow an interval; they do not turn a miniature into the published model.
+# **What you see**: whose weights each table is of, then every claim for which those tables have a number; no rows where there are none. More people and longer training narrow an interval; they do not turn a miniature into the published model.
+#
+# Where this run and those tables come to different verdicts, both stand beside each other, with what differs between the two.
+
+# %%
+claims.text_table(claims.disagreements(judged, longer))
+
+# %% [markdown]
+# **What you see**: no rows where the two agree. A difference in weights or people is a reason to believe neither without a third run.
+#
+# One rule came late. That an opponent must itself be any good (*opponent* in `claims.yaml`) was written together with the table of `results/` that it judges, and not before it. A rule that comes with its result can turn it, so here is what it turned.
+
+# %%
+turned = [(each.claim.statement, each.without_opponent, each.number, each.why) for each in longer]
+late = pd.DataFrame(turned, columns=["statement", "without this rule", "our number", "with it"])
+late = late[late["without this rule"] != ""]
+print(f"{len(late)} verdicts were turned by a rule that came together with its table")
+claims.text_table(late)
+
+# %% [markdown]
+# **What you see**: the verdict that each would have without the rule, and the reason why it has none. We think that the rule is right: to beat a network that was hardly trained says nothing. You need not trust us: the column *without this rule* is what was measured.
 #
 # ## Know what our construction decides
 #
-# Some of our numbers could never have been a surprise. We made SAM-mini and its sibling; which is above the other is our doing. All phantoms come from one generator; how far the knee is from the thigh, we decided. Such claims stay *not testable here* for the published models, whatever number stands beside them.
+# Some of our numbers could never have been a surprise. We made SAM-mini and its sibling; which is above the other is our doing. All phantoms come from one generator; how far the knee is from the thigh, we decided. How much there is to gain by tuning, how clear an edge is, how far a further person differs: we decided too. Such claims stay *not testable here* for the published models, whatever number stands beside them. They are judged on the rows of published models and real people, as soon as a table has such rows.
 
 # %%
-constructed = [each for each in judged if each.claim.construction and each.value is not None]
+constructed = [each for each in judged if each.why.startswith(claims.OURS)]
 claims.text_table(claims.short_table(constructed))
 
 # %% [markdown]
-# **What you see**: a number and a reason not to believe it; no rows if the notebooks that compare our two miniatures were not run. With official checkpoints and public data the same rows get a verdict, without a change to the rules.
+# **What you see**: a number as a curiosity, and a reason not to believe it; no rows if those notebooks were not run. With official checkpoints and public data the same rows get a verdict, without a change to the rules.
 #
 # ## Find what the texts leave open
 #
 # Checking a sentence shows what it does not say.
 
 # %%
-notes = [(note.kind, note.text, ", ".join(note.claims)) for note in stated.notes]
-claims.text_table(pd.DataFrame(notes, columns=["kind", "what", "claims"]))
+notes = [(note.text, note.kind, ", ".join(note.claims)) for note in stated.notes]
+claims.text_table(pd.DataFrame(notes, columns=["what", "kind", "claims"]))
 
 # %% [markdown]
 # **What you see**: what is ambiguous, where studies contradict each other, and where one contradicts itself. For each we say which reading we tested. The whole papers may settle some; we have the abstracts and a deck of slides.
@@ -271,12 +297,13 @@ claims.verdict(claim.rule, difference, interval=None, n=None)
 # ## Take-aways
 
 # %%
-waiting = sorted(verdicts.query("verdict == 'its notebook was not run'")["notebook"].unique())
+waiting = sorted(findings.query("verdict == 'its notebook was not run'")["notebook"].unique())
 of_verdict = counts.drop("its notebook was not run", errors="ignore")
 lines = [f"- **{name}**: {number}" for name, number in of_verdict.items()]
 undecided = int(counts.reindex(["inconclusive", "not testable here"], fill_value=0).sum())
 Markdown(f"""
 {chr(10).join(lines)}
+- Facts of the architecture, not counted above: {int(verdicts["is_fact"].sum())}.
 - Not run yet: {", ".join(waiting) or "nothing"}.
 - **{undecided}** claims were looked at and stay undecided; {len(constructed)} of them have a number that our own construction decides.
 - {len(stated.notes)} places in the texts are ambiguous or contradictory.

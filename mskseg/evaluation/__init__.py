@@ -9,6 +9,8 @@ from mskseg.evaluation.calibration import Calibration as Calibration
 from mskseg.evaluation.calibration import ReliabilityBins as ReliabilityBins
 from mskseg.evaluation.committed import CommittedResults as CommittedResults
 from mskseg.evaluation.committed import committed_results as committed_results
+from mskseg.evaluation.committed import same_weights as same_weights
+from mskseg.evaluation.committed import weights_of as weights_of
 from mskseg.evaluation.loop import PromptedSlice as PromptedSlice
 from mskseg.evaluation.loop import prompt_slice as prompt_slice
 from mskseg.evaluation.loop import prompted_slices as prompted_slices

@@ -44,7 +44,7 @@ class CommittedResults:
     def why_apart(self, provenance: Mapping[str, Any]) -> str:
         """Say which rows are of other weights than a result with this provenance; "" if none."""
         ours = _untuned(provenance)
-        apart = [name for name, facts in self.facts.items() if not _same(_untuned(facts), ours)]
+        apart = [name for name, facts in self.facts.items() if not same_weights(facts, provenance)]
         if not apart:
             return ""
         now = ", ".join(f"{name} {sha256[:8]}" for name, sha256 in ours.items()) or "not known"
@@ -98,6 +98,13 @@ def weights_of(facts: Mapping[str, Any]) -> str:
     return f"{models}, of {str(facts['written'])[:10] if 'written' in facts else 'no known date'}"
 
 
+def same_weights(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    """Whether the untuned models that two provenances share have the same weights; some must."""
+    first, second = _untuned(one), _untuned(other)
+    common = first.keys() & second.keys()
+    return bool(common) and all(first[name] == second[name] for name in common)
+
+
 @cache
 def shipped_weights(name: str) -> str | None:
     """Look up the sha256 of a model that comes with a package; None if it does not."""
@@ -118,8 +125,3 @@ def _untuned(facts: Mapping[str, Any]) -> dict[str, str]:
     models = [first] if first else []
     models += [model for model in facts.get("tuned") or [] if model["name"] in known]
     return {model["name"]: model["sha256"] for model in models}
-
-
-def _same(theirs: Mapping[str, str], ours: Mapping[str, str]) -> bool:
-    common = theirs.keys() & ours.keys()
-    return bool(common) and all(theirs[name] == ours[name] for name in common)

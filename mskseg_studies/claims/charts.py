@@ -1,6 +1,11 @@
-"""The claims ledger to look at: how many held, how far from its margin, and texts in full."""
+"""The claims ledger to look at: how many held, how far from its margin, and texts in full.
+
+Facts, which were counted and not found, are in no chart.
+"""
 
 from __future__ import annotations
+
+import textwrap
 
 import pandas as pd
 from matplotlib.axes import Axes
@@ -19,14 +24,16 @@ _STYLES = {
     "its cell vanished": (PALETTE[3], "xx"),
 }
 _TICKS = (-30, -10, -3, -1, 0, 1, 3, 10, 30)  # margins
+_WRAP = 52  # letters in a line of a statement
 _MARKERS = {"holds here": "o", "does not hold here": "X", "inconclusive": "D"}
 
 
 def verdict_bars(ledger: pd.DataFrame, *, title: str = "") -> Axes:
-    """Draw a bar for each study of a `ledger_table`, divided by verdict.
+    """Draw a bar for each study of a `ledger_table`, divided by verdict; facts are left out.
 
     Raises InputError if the ledger has no row.
     """
+    ledger = ledger[ledger["verdict"].isin(_STYLES)]
     if ledger.empty:
         raise InputError("the ledger has no row; pass `ledger_table` of judged claims")
     counts = ledger.groupby(["study", "verdict"], sort=False).size().unstack(fill_value=0)
@@ -63,7 +70,9 @@ def interval_chart(ledger: pd.DataFrame, *, title: str = "") -> Axes:
     """
     shown = ledger[ledger["verdict"].isin(_MARKERS)].dropna(subset=["low", "high", "margin"])
     shown = shown[shown["margin"] > 0]
-    ax = chart_axes(None, (7.6, 1.7 + 0.32 * len(shown)))
+    shown = shown.assign(label=shown["statement"].map(lambda text: textwrap.fill(text, _WRAP)))
+    lines = shown["label"].str.count("\n").sum() + len(shown)
+    ax = chart_axes(None, (9.2, 1.7 + 0.16 * len(shown) + 0.17 * lines))
     ax.set_xscale("symlog", linthresh=2)
     ax.set_xticks(_TICKS, [f"{tick:g}" for tick in _TICKS])
     _draw_intervals(ax, shown)
@@ -102,7 +111,7 @@ def _draw_intervals(ax: Axes, shown: pd.DataFrame) -> None:
         colour = _STYLES[str(verdict)][0]
         ax.errorbar(
             rows["value"],
-            shown.loc[rows.index, "claim"],
+            shown.loc[rows.index, "label"],
             xerr=reach,
             linestyle="",
             capsize=3,

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import copy
 import inspect
-from typing import Literal
+from typing import Literal, get_args
 
 import pandas as pd
 import torch
 
+from mskseg.finetuning.config import FineTuneConfig, Mode
+from mskseg.finetuning.modes import prepare
 from mskseg.models.upstream import Sam, SamAutomaticMaskGenerator, sam_model_registry
 from mskseg_studies.model_parts.parts import parameters_by_part
 
@@ -21,14 +24,18 @@ def model_dimensions(size: PublishedSize = "vit_b") -> pd.DataFrame:
     counted is counted; for what comes out of a part, an empty image and an empty prompt go through
     it.
 
-    Gives `dimension` and `value`: the parameters of each part, the side of the image and of the
-    embedding's grid, the numbers in a prompt's token, the side of a mask's logits, the masks for an
-    ambiguous point, and the points along a side of upstream's automatic grid.
+    Gives `dimension` and `value`: the parameters of each part, those that train in each mode of
+    `FineTuneConfig`, by its defaults, the side of the image and of the embedding's grid, the
+    numbers in a prompt's token, the side of a mask's logits, the masks for an ambiguous point, and
+    the points along a side of upstream's automatic grid.
     """
     with torch.device("meta"):
         model = sam_model_registry[size]()
     rows = {f"{part} parameters": count for part, count in parameters_by_part(model).items()}
     rows |= _traced(model) | {"points along a side of the automatic grid": _automatic_grid()}
+    for mode in get_args(Mode):  # a copy each: low-rank terms stay in it
+        trained = prepare(copy.deepcopy(model), FineTuneConfig(mode=mode))
+        rows[f"parameters that train in mode {mode}"] = sum(p.numel() for p in trained.values())
     return pd.DataFrame({"dimension": list(rows), "value": list(rows.values())})
 
 

@@ -13,6 +13,9 @@ from scipy import stats
 from mskseg.errors import InputError
 from mskseg_studies.claims.statements import Filter, Measure, Scalar
 
+MIN_CLUSTERS = 5
+"""Fewest clusters for an interval; as many as a rule asks of people."""
+
 
 class VanishedError(InputError):
     """A column or rows that a claim names are not in the table any more."""
@@ -26,13 +29,15 @@ class AbsentError(InputError):
 class Measured:
     """A number with its 95 % interval, the units behind it and the rows it was computed from.
 
-    `weak` says why what was compared with is no opponent; empty where it is one.
+    `no_interval` says why there is none. `weak` says why what was compared with is no opponent;
+    empty where it is one.
     """
 
     value: float
     interval: tuple[float, float] | None
     n: int | None
     rows: pd.DataFrame
+    no_interval: str = ""
     weak: str = ""
 
 
@@ -42,6 +47,19 @@ def measure_table(table: pd.DataFrame, measure: Measure) -> Measured:
     Three kinds. A table with an interval in each row: the row itself. One with a row for each unit:
     the mean over units of the differences, with the 95 per cent interval of Student's t (units are
     few, and a bootstrap of few is too narrow). Any other: a number without interval.
+
+    **Clusters.** People of one data set share its scanner, its readers and its tissues, so eight
+    people of four data sets are not eight independent people. Where `cluster` finds more than one,
+    the clusters are the units: the number is the mean of their means, each of the same weight, and
+    its interval has one degree of freedom less than there are clusters (the t test on summaries of
+    clusters; Donner and Klar, *Design and Analysis of Cluster Randomization Trials*, 2000). With
+    fewer than `MIN_CLUSTERS` there is none: so few say next to nothing of how clusters differ
+    (Cameron and Miller 2015, doi:10.3368/jhr.50.2.317). `n` counts people all the same.
+
+    **Two groups of people.** Where `first` and `second` are `independent` and have no unit in
+    common, the number is the difference of two means and the interval is Welch's (Welch 1947,
+    doi:10.1093/biomet/34.1-2.28), `n` that of the smaller group. The same people on both sides are
+    compared in pairs; some on both and some on one side give no interval.
 
     Raises
     ------
@@ -155,14 +173,25 @@ def _from_units(
     if measure.against:
         pairs = first.dropna(subset=[measure.column, measure.against]).groupby(measure.unit)
         of_units = pairs.apply(lambda unit: unit[measure.column].corr(unit[measure.against]))
-        return _over_units(of_units.dropna(), used)
+        return _over_units([of_units.dropna()], measure, used)
+    levels = list(range(len(measure.unit)))
     sides = [_means(side, keys, measure) for side in (first, second) if side is not None]
+    if measure.independent and len(sides) == 2:
+        groups = [side.dropna().groupby(level=levels).mean() for side in sides]
+        smaller = min(map(len, groups))
+        common = len(groups[0].index.intersection(groups[1].index))
+        if not common:
+            return _over_units(groups, measure, used)
+        if common < smaller or common < max(map(len, groups)):
+            why = "some people are on both sides and some on one: neither pairs nor two groups"
+            value = float(groups[0].mean() - groups[1].mean())
+            return Measured(value, None, smaller, used, why)
     joined = pd.concat(sides, axis=1, join="inner", keys=range(len(sides))).dropna()
-    by_unit = joined.groupby(level=list(range(len(measure.unit)))).mean()
+    by_unit = joined.groupby(level=levels).mean()
     difference = by_unit[0] if second is None else by_unit[0] - by_unit[1]
     if measure.relative and second is not None:
         difference = difference / by_unit[1]
-    return _over_units(difference, used)
+    return _over_units([difference], measure, used)
 
 
 def _means(rows: pd.DataFrame, keys: list[str], measure: Measure) -> pd.Series:
@@ -172,14 +201,28 @@ def _means(rows: pd.DataFrame, keys: list[str], measure: Measure) -> pd.Series:
     return values.groupby([rows[key] for key in keys]).mean()
 
 
-def _over_units(values: pd.Series, used: pd.DataFrame) -> Measured:
-    count = len(values)
-    if count < 2:
-        mean = float(values.mean()) if count else float("nan")
-        return Measured(mean, None, count, used)
-    reach = float(stats.t.ppf(0.975, count - 1) * values.std(ddof=1) / np.sqrt(count))
-    mean = float(values.mean())
-    return Measured(mean, (mean - reach, mean + reach), count, used)
+def _over_units(groups: Sequence[pd.Series], measure: Measure, used: pd.DataFrame) -> Measured:
+    """Give the mean over units, or of two groups of them the difference, with its interval."""
+    count, why = min(map(len, groups)), ""
+    means, parts = [], []
+    for values in groups:
+        if measure.cluster and values.index.get_level_values(measure.cluster).nunique() > 1:
+            values = values.groupby(level=measure.cluster).mean()
+            if len(values) < MIN_CLUSTERS:
+                why = (
+                    f"people of one {measure.cluster} are not independent, so there are "
+                    f"{len(values)} clusters, and an interval needs {MIN_CLUSTERS}"
+                )
+        means.append(float(values.mean()))
+        parts.append((values.var(ddof=1) / max(len(values), 1), len(values) - 1))
+    value = means[0] - sum(means[1:])
+    if count < 2 or why:
+        return Measured(value, None, count, used, why)
+    variance = sum(part for part, _ in parts)
+    # Satterthwaite's degrees of freedom; of one group, its own.
+    freedom = variance**2 / sum(part**2 / df for part, df in parts) if variance else 1
+    reach = float(stats.t.ppf(0.975, freedom) * np.sqrt(variance))
+    return Measured(value, (value - reach, value + reach), count, used)
 
 
 def _from_means(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import json
+import textwrap
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -15,7 +16,8 @@ from mskseg.workbook.pages import LEDGER_PAGE
 from mskseg.workbook.record import finished_notebooks
 from mskseg.workbook.reports import RunSummary
 from mskseg_studies.claims.rules import Judgement, Verdict, judge
-from mskseg_studies.claims.statements import Claims, Rule, claims_path, load_claims
+from mskseg_studies.claims.statements import Claim, Claims, claims_path, load_claims
+from mskseg_studies.claims.views import rule_text
 
 _ORDER: tuple[Verdict, ...] = (
     "its cell vanished",
@@ -25,12 +27,14 @@ _ORDER: tuple[Verdict, ...] = (
     "not testable here",
     "its notebook was not run",
 )
+_OF_FACTS: tuple[Verdict, ...] = ("not as stated", "as stated")
+_WIDTH = 64  # of the statements in a terminal
 _HEAD = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>mskseg: the claims ledger</title>
 <style>body {{ font: 16px/1.5 sans-serif; max-width: 80em; margin: 2em auto; padding: 0 1em }}
 table {{ border-collapse: collapse }}
 td, th {{ padding: .4em .8em; text-align: left; vertical-align: top; border-top: 1px solid #ccc }}
-td:first-child {{ min-width: 17em }} td:nth-child(3) {{ min-width: 12em }}
+td:first-child {{ min-width: 22em }} td:nth-child(3) {{ min-width: 12em }}
 .small {{ color: #555; font-size: 85% }}
 .verdict {{ font-weight: bold; white-space: nowrap }}
 .holds {{ color: #00527d }} .does {{ color: #9c4400 }} .its {{ color: #555 }}</style></head>
@@ -39,10 +43,11 @@ td:first-child {{ min-width: 17em }} td:nth-child(3) {{ min-width: 12em }}
 <p>"Here" is this run: its models, its data, its size (quick is a test of the cells, no experiment).
 A miniature's verdict is none on a published
 model; what our own construction decides is <em>not testable here</em>, and the number beside it is
-a curiosity. Rules and margins stand in claims.yaml and were written before the results. mskseg
-{version}.</p>
+a curiosity. Constants of an architecture are facts, not findings: they stand in a table of their
+own and are not counted. Rules and margins stand in claims.yaml and were written before the results,
+but for those whose reason says otherwise. mskseg {version}.</p>
 """
-_COLUMNS = ("claim", "published", "verdict", "our number", "tested by")
+_COLUMNS = ("statement", "published", "verdict", "our number", "tested by")
 
 
 @dataclass(frozen=True)
@@ -71,10 +76,15 @@ class Ledger:
         return f"{place[0]}{cell}: {place[1]}"
 
     def summary(self) -> str:
-        """Count the verdicts in a line."""
+        """Count the verdicts in a line, facts by themselves."""
+        findings = [judged for judged in self.judgements if not judged.claim.is_fact]
+        n_facts = len(self.judgements) - len(findings)
         counts = Counter(judged.verdict for judged in self.judgements)
-        listed = [f"{verdict} {counts[verdict]}" for verdict in _ORDER if counts[verdict]]
-        return f"{len(self.judgements)} claims: {', '.join(listed)}"
+        of_findings = Counter(judged.verdict for judged in findings)
+        listed = [f"{verdict} {of_findings[verdict]}" for verdict in _ORDER if of_findings[verdict]]
+        facts = [f"{verdict} {counts[verdict]}" for verdict in _OF_FACTS if counts[verdict]]
+        counted = ", ".join(facts) or "not counted yet"
+        return f"{len(findings)} claims: {', '.join(listed)}; {n_facts} facts: {counted}"
 
 
 def judge_output(
@@ -136,12 +146,13 @@ def ledger_lines(ledger: Ledger) -> list[str]:
     shown = [each for each in ledger.judgements if each.verdict != "its notebook was not run"]
     if not shown:
         return [ledger.summary()]
-    width = max(len(judged.claim.id) for judged in shown)
-    lines = [f"{'claim':<{width}}  {'verdict':<18}  our number [95 %], n"]
-    lines += [
-        f"{judged.claim.id:<{width}}  {judged.verdict:<18}  {judged.number}".rstrip()
-        for judged in sorted(shown, key=lambda judged: _ORDER.index(judged.verdict))
-    ]
+    lines = [f"{'statement':<{_WIDTH}}  {'verdict':<18}  our number [95 %], n"]
+    order = [*_ORDER, *_OF_FACTS]
+    for judged in sorted(shown, key=lambda judged: order.index(judged.verdict)):
+        text = f"{judged.claim.statement} ({judged.claim.id})"
+        first, *rest = textwrap.wrap(text, _WIDTH, break_on_hyphens=False)
+        lines.append(f"{first:<{_WIDTH}}  {judged.verdict:<18}  {judged.number}".rstrip())
+        lines += [f"  {line}" for line in rest]
     return [*lines, ledger.summary()]
 
 
@@ -153,13 +164,15 @@ def write_ledger(ledger: Ledger, output: Path, *, size: str = "unknown") -> Path
     """
     summary = html.escape(f"{ledger.summary()}. Size of the last run: {size}.")
     parts = [_HEAD.format(summary=summary, version=mskseg.__version__)]
+    parts += ["<h2>Facts of the published architecture</h2>", _facts(ledger)]
     for key, study in ledger.claims.studies.items():
         parts.append(f"<h2>{html.escape(study.title)}</h2>")
         parts.append(f'<p class="small">{html.escape(study.citation)} Read in: ')
         parts.append(f"{html.escape(study.read_in)}.</p><table><tr>")
         parts += [f"<th>{name}</th>" for name in _COLUMNS]
         parts.append("</tr>")
-        parts += [_row(ledger, each) for each in ledger.judgements if each.claim.study == key]
+        findings = [each for each in ledger.judgements if not each.claim.is_fact]
+        parts += [_row(ledger, each) for each in findings if each.claim.study == key]
         parts.append("</table>")
     parts.append("<h2>Open and contradictory</h2><ul>")
     for note in ledger.claims.notes:
@@ -180,19 +193,26 @@ def _row(ledger: Ledger, judged: Judgement) -> str:
         f'<span class="verdict {judged.verdict.split()[0]}">{html.escape(judged.verdict)}</span>'
         f"<br>{_small(f'{judged.why}.')}",
         f"{html.escape(judged.number)}<br>{_small(judged.measured_on)}",
-        f"{html.escape(ledger.tested_by(judged))}<br>{_small(_rule_text(claim.rule))}",
+        f"{html.escape(ledger.tested_by(judged))}<br>{_small(_rule(claim))}",
     ]
     return f'<tr id="{claim.id}">' + "".join(f"<td>{cell}</td>" for cell in cells) + "</tr>"
 
 
-def _rule_text(rule: Rule | None) -> str:
-    if rule is None:
-        return ""
-    if rule.direction == "exactly":
-        return "Rule: the number itself"
-    fewest = f", n of {rule.smallest_n} or more" if rule.sampled else ""
-    direction = rule.direction.replace("_", " ")
-    return f"Rule: {direction}, margin {rule.margin:g}{fewest}; {rule.why}."
+def _facts(ledger: Ledger) -> str:
+    head = "".join(f"<th>{name}</th>" for name in ("statement", "stated", "counted", "verdict"))
+    facts = [judged for judged in ledger.judgements if judged.claim.is_fact]
+    rows = [
+        f'<tr id="{one.claim.id}"><td>{html.escape(one.claim.statement)}<br>'
+        f"{_small(f'{one.claim.id}; {one.claim.where}.')}</td>"
+        f"<td>{html.escape(one.claim.published)}</td><td>{one.number}</td>"
+        f"<td>{one.verdict}<br>{_small(ledger.tested_by(one))}</td></tr>"
+        for one in facts
+    ]
+    return f"<table><tr>{head}</tr>{''.join(rows)}</table>"
+
+
+def _rule(claim: Claim) -> str:
+    return f"{rule_text(claim)} Why so: {claim.rule.why}." if claim.rule else ""
 
 
 def _small(text: str) -> str:

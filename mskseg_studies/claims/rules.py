@@ -7,13 +7,15 @@ that was written down before.
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
 import pandas as pd
 
+from mskseg.datasets.manifest import load_manifest
 from mskseg.errors import InputError
 from mskseg.provenance import read_provenance
 from mskseg_studies.claims.measuring import AbsentError, Measured, VanishedError, measure_table
@@ -26,19 +28,26 @@ Verdict = Literal[
     "not testable here",
     "its notebook was not run",
     "its cell vanished",
+    "as stated",
+    "not as stated",
 ]
+"""The last two are of facts, such as a number of parameters: no findings, so not counted."""
+
+OURS = "our construction decides it"
+"""How the reason begins where the number is of our models or our data."""
 
 
 def verdict(
-    rule: Rule, value: float, *, interval: tuple[float, float] | None, n: int | None
+    rule: Rule,
+    value: float,
+    *,
+    interval: tuple[float, float] | None,
+    n: int | None,
+    no_interval: str = "",
 ) -> tuple[Verdict, str]:
     """Judge a number: "holds here", "does not hold here" or "inconclusive", and why.
 
-    With margin m: *above* holds if the interval lies over 0 and the value is m or more. It does not
-    hold if the interval stays under m, for then a difference that counts is ruled out. *at_least*
-    (not worse) holds if the interval lies over -m and does not if it lies under it. *equal* holds
-    if the interval lies between -m and m, and does not if it lies outside. *below* and *at_most*
-    mirror *above* and *at_least*. *exactly* asks for the target itself.
+    `rule_in_words` tells what is computed. A fact is "as stated" or "not as stated".
 
     Parameters
     ----------
@@ -49,38 +58,68 @@ def verdict(
         Of 95 per cent. None: there is none, and a sampled number stays inconclusive.
     n : int or None
         Units behind the value, usually subjects.
+    no_interval : str
+        Why there is no interval, if that is known.
     """
     if not math.isfinite(value):
         return "inconclusive", "there is no number: every pair behind it was empty"
     if rule.direction == "exactly":
-        exact: Verdict = "holds here" if value == rule.target else "does not hold here"
+        exact: Verdict = "as stated" if value == rule.target else "not as stated"
         return exact, f"{value:,.0f} here, {rule.target:,.0f} stated"
     if rule.sampled and (n is None or n < rule.smallest_n):
         return "inconclusive", f"n is {n or 0}, {rule.smallest_n} needed for a verdict"
     if rule.sampled and interval is None:
-        return "inconclusive", "the table has no interval and no row for each subject to make one"
+        return "inconclusive", no_interval or "the table has neither an interval nor single units"
     low, high = interval if rule.sampled and interval else (value, value)
-    return _compare(rule, value, low, high)
+    yes, no = _bounds(rule, value, low, high)
+    holds, fails = _conditions(rule)
+    if yes:
+        return "holds here", holds
+    if no:
+        return "does not hold here", fails
+    return "inconclusive", f"neither: {holds}; nor: {fails}"
 
 
-def _compare(rule: Rule, value: float, low: float, high: float) -> tuple[Verdict, str]:
+def rule_in_words(rule: Rule, *, units: str = "people") -> str:
+    """Tell a rule as it is computed: what lets the claim hold, what speaks against it."""
+    if rule.direction == "exactly":
+        return "The very number."
+    holds, fails = _conditions(rule)
+    fewest = f"With {rule.smallest_n} {units} or more it" if rule.sampled else "It"
+    return f"{fewest} holds if {holds}; it does not if {fails}; else it is inconclusive."
+
+
+def _bounds(rule: Rule, value: float, low: float, high: float) -> tuple[bool, bool]:
+    """Whether a claim holds, and whether it does not."""
     margin = rule.margin
     if rule.direction in ("below", "at_most"):
         value, low, high = -value, -high, -low
     if rule.direction in ("above", "below"):
-        yes, no = low > 0 and value >= margin, high < margin
-        meant = f"{rule.direction} by {margin:g} or more"
-    elif rule.direction in ("at_least", "at_most"):
-        yes, no = low > -margin, high < -margin
-        meant = f"not {'below' if rule.direction == 'at_least' else 'above'} by {margin:g}"
-    else:
-        yes, no = -margin < low and high < margin, low > margin or high < -margin
-        meant = f"within {margin:g}"
-    if yes:
-        return "holds here", f"the interval fits: {meant}"
-    if no:
-        return "does not hold here", f"the interval rules it out: {meant}"
-    return "inconclusive", f"the interval allows both: {meant}, and not"
+        return low > 0 and value >= margin, high < margin
+    if rule.direction in ("at_least", "at_most"):
+        return low > -margin, high < -margin
+    return -margin < low and high < margin, low > margin or high < -margin
+
+
+def _conditions(rule: Rule) -> tuple[str, str]:
+    """Say the two conditions of `_bounds` in words."""
+    m, spread = rule.margin, "the interval" if rule.sampled else "the number"
+    return {
+        "above": (
+            f"the number is {m:g} or more AND {spread} lies above 0",
+            f"{spread} lies below {m:g}",
+        ),
+        "below": (
+            f"the number is {-m:g} or less AND {spread} lies below 0",
+            f"{spread} lies above {-m:g}",
+        ),
+        "at_least": (f"{spread} lies above {-m:g}", f"{spread} lies below {-m:g}"),
+        "at_most": (f"{spread} lies below {m:g}", f"{spread} lies above {m:g}"),
+        "equal": (
+            f"{spread} lies between {-m:g} and {m:g}",
+            f"{spread} lies outside {-m:g} to {m:g}",
+        ),
+    }[rule.direction]
 
 
 @dataclass(frozen=True)
@@ -89,7 +128,8 @@ class Judgement:
 
     `value` also stands beside "not testable here", where it is a curiosity and no evidence.
     `interval` is of 95 per cent, `n` the units behind it, `measured_on` the models and data,
-    miniatures named as such.
+    miniatures named as such, `facts` the provenance of the table. `without_opponent` is the verdict
+    that the rule on opponents turned, empty where it turned none.
     """
 
     claim: Claim
@@ -99,6 +139,8 @@ class Judgement:
     interval: tuple[float, float] | None = None
     n: int | None = None
     measured_on: str = ""
+    facts: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    without_opponent: str = ""
 
     @property
     def vanished(self) -> bool:
@@ -110,7 +152,7 @@ class Judgement:
         """Text such as "+0.021 [-0.004, +0.046], n 8"; a count has neither sign nor interval."""
         if self.value is None or self.claim.rule is None:
             return ""
-        if self.claim.rule.direction == "exactly":
+        if self.claim.is_fact:
             return f"{self.value:,.0f}"
         between = "" if self.interval is None else " [{:+.3f}, {:+.3f}]".format(*self.interval)
         return f"{self.value:+.3f}{between}" + ("" if self.n is None else f", n {self.n}")
@@ -136,41 +178,6 @@ def check_none_vanished(judgements: Iterable[Judgement]) -> None:
         )
 
 
-def ledger_table(judgements: Sequence[Judgement]) -> pd.DataFrame:
-    """Lay the judgements out as a table, a row for each."""
-    rows = []
-    for judged in judgements:
-        claim, (low, high) = judged.claim, judged.interval or (None, None)
-        measure, rule = claim.measure, claim.rule
-        rows.append(
-            {
-                "claim": claim.id,
-                "study": claim.study,
-                "evidence": claim.evidence,
-                "statement": claim.statement,
-                "published": claim.published,
-                "verdict": judged.verdict,
-                "why": judged.why,
-                "value": judged.value,
-                "low": low,
-                "high": high,
-                "n": judged.n,
-                "direction": rule.direction if rule else "",
-                "margin": rule.margin if rule else None,
-                "measured_on": judged.measured_on,
-                "notebook": measure.notebook if measure else "",
-                "table": measure.table if measure else "",
-            }
-        )
-    return pd.DataFrame(rows)
-
-
-def short_table(judgements: Iterable[Judgement]) -> pd.DataFrame:
-    """Lay judgements out to be read: text only, a row for each."""
-    rows = [(j.claim.id, j.verdict, j.number, j.why, j.measured_on) for j in judgements]
-    return pd.DataFrame(rows, columns=["claim", "verdict", "our number", "why", "measured on"])
-
-
 def _judge_claim(claim: Claim, tables: Path, ran: Collection[str]) -> Judgement:
     measure, rule = claim.measure, claim.rule
     if measure is None or rule is None:
@@ -184,43 +191,95 @@ def _judge_claim(claim: Claim, tables: Path, ran: Collection[str]) -> Judgement:
         if not path.is_file():
             raise VanishedError("there is no such table")
         facts = read_provenance(path)  # which also notices a table that was edited by hand
-        measured = measure_table(pd.read_csv(path), measure)
+        table, ours = pd.read_csv(path), set[str]()
+        made = made_here(table, facts)
+        try:  # rows that none of our construction decides go first, if there are enough of them
+            deciding = claim.construction.of if claim.construction else []
+            measured = measure_table(table[~made[deciding].any(axis=1)], measure)
+        except (AbsentError, VanishedError):
+            measured = measure_table(table, measure)
+            ours = set(deciding)
     except AbsentError as error:
         return Judgement(claim, "not testable here", claim.out_of_reach or str(error))
     except InputError as error:
         where = f"{measure.table} of {measure.notebook}"
         return Judgement(claim, "its cell vanished", f"{where}: {error}")
-    return _judge_number(claim, rule, measured, facts)
+    return _judge_number(claim, rule, measured, facts, ours=bool(ours))
 
 
-def _judge_number(claim: Claim, rule: Rule, measured: Measured, facts: dict[str, Any]) -> Judgement:
-    measured_on, ours = _origin(measured.rows, facts)
-    decided, why = verdict(rule, measured.value, interval=measured.interval, n=measured.n)
+def _judge_number(
+    claim: Claim, rule: Rule, measured: Measured, facts: dict[str, Any], *, ours: bool
+) -> Judgement:
+    decided, why = verdict(
+        rule,
+        measured.value,
+        interval=measured.interval,
+        n=measured.n,
+        no_interval=measured.no_interval,
+    )
+    reasons, turned = [], ""
+    if claim.construction and ours:
+        reasons.append(f"{OURS}: {claim.construction.why}")
     if claim.out_of_reach and rule.sampled and (measured.n or 0) < rule.smallest_n:
-        decided, why = "not testable here", claim.out_of_reach
-    if measured.weak:
-        decided, why = "not testable here", measured.weak
-    if claim.construction and set(claim.construction.of) & ours:
-        decided, why = "not testable here", claim.construction.why
+        reasons.append(claim.out_of_reach)
+    if measured.weak and claim.measure and claim.measure.opponent:
+        since = claim.measure.opponent.since
+        reasons += [measured.weak, *([since] if since else []), f"without this rule: {decided}"]
+        turned = decided
+    if reasons:
+        decided, why = "not testable here", "; ".join(reasons)
     return Judgement(
-        claim, decided, why, measured.value, measured.interval, measured.n, measured_on
+        claim=claim,
+        verdict=decided,
+        why=why,
+        value=measured.value,
+        interval=measured.interval,
+        n=measured.n,
+        measured_on=_measured_on(measured.rows, facts),
+        facts=facts,
+        without_opponent=turned,
     )
 
 
-def _origin(rows: pd.DataFrame, facts: dict[str, Any]) -> tuple[str, set[str]]:
-    """Models and data that a number was measured on, and which of the two are ours.
+def made_here(table: pd.DataFrame, facts: Mapping[str, Any]) -> pd.DataFrame:
+    """Tell for each row whether its "models" and its "data" are of our making.
 
-    Ours are "models" if one is a miniature and "data" if references are synthetic; what is not
-    known counts as ours, the cautious way.
+    Ours are miniatures, and references that are synthetic: by the columns `miniature` and
+    `reference_provenance`, else by what the manifest says of the data set, else by the table's
+    provenance. What is not known counts as ours, the cautious way.
     """
+    data, model = facts.get("data") or {}, facts.get("segmenter") or {}
+    small = table.get("miniature", pd.Series(model.get("miniature"), table.index, dtype=object))
+    drawn = "synthetic" in data.get("references", ["synthetic"])
+    if "reference_provenance" in table:
+        synthetic = table["reference_provenance"] == "synthetic"
+    else:
+        place = next((name for name in ("dataset", "evaluated_on") if name in table), None)
+        synthetic = pd.Series(drawn, table.index)
+        if place:
+            known = _synthetic_by_name()
+            synthetic = table[place].map(lambda name: known.get(name, drawn))
+    models = small.map(lambda known: known is None or bool(known))
+    return pd.DataFrame({"models": models.astype(bool), "data": synthetic.astype(bool)})
+
+
+@cache
+def _synthetic_by_name() -> dict[str, bool]:
+    """Which data sets of the manifest were drawn, among those with a reference."""
+    return {
+        name: entry.reference.provenance == "synthetic"
+        for name, entry in load_manifest().datasets.items()
+        if entry.reference
+    }
+
+
+def _measured_on(rows: pd.DataFrame, facts: Mapping[str, Any]) -> str:
+    """Name the models and data that a number was measured on."""
     data, model = facts.get("data") or {}, facts.get("segmenter") or {}
     column = next((name for name in ("segmenter", "model", "base") if name in rows), None)
     place = next((name for name in ("dataset", "evaluated_on") if name in rows), None)
     models = list(rows[column].astype(str).unique()) if column else [model["name"]] if model else []
     sets = rows[place].astype(str).unique() if place else data.get("datasets", [])
-    small = rows["miniature"].astype(bool).any() if "miniature" in rows else model.get("miniature")
-    ours = {"models"} if small is None or small else set()
-    ours |= {"data"} if data.get("references", ["synthetic"]) == ["synthetic"] else set()
-    mark = " (miniature)" if "models" in ours and models else ""
+    mark = " (miniature)" if models and made_here(rows, facts)["models"].any() else ""
     named = ", ".join(models) + mark
-    return " on ".join(part for part in (named, ", ".join(sets)) if part), ours
+    return " on ".join(part for part in (named, ", ".join(sets)) if part)

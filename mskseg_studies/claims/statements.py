@@ -47,6 +47,7 @@ class Opponent(_Entry):
     column: Text
     at_least: float
     why: Text
+    since: str = ""  # when the rule came, where it did not come before the tables that it judges
 
 
 class Measure(_Entry):
@@ -73,6 +74,11 @@ class Measure(_Entry):
         Columns that name what a repetition would draw anew: the subject.
     within : list of str
         Columns averaged over inside a unit; slices first, then these.
+    cluster : str or None
+        That of the columns of `unit` whose units resemble each other, such as people of a data set.
+    independent : bool
+        `first` and `second` may be different people, as inside and outside; else only units that
+        are in both count.
     relative : bool
         Divide the difference by that of `second`.
     low, high, n : str or None
@@ -93,6 +99,8 @@ class Measure(_Entry):
     against: str | None = None
     unit: list[str] = []
     within: list[str] = []
+    cluster: str | None = None
+    independent: bool = False
     relative: bool = False
     low: str | None = None
     high: str | None = None
@@ -112,7 +120,10 @@ class Rule(_Entry):
 
 
 class Construction(_Entry):
-    """What this project built that decides the number, whatever the studies' models do."""
+    """What this project built that decides the number, whatever the studies' models do.
+
+    Only rows that none of it made are judged: `of` models, published ones; `of` data, real people.
+    """
 
     of: Annotated[list[Literal["models", "data"]], Field(min_length=1)]
     why: Text
@@ -138,6 +149,11 @@ class Claim(_Entry):
     not_testable: str = ""
     out_of_reach: str = ""
 
+    @property
+    def is_fact(self) -> bool:
+        """Whether it is a constant of an architecture, which can be counted and never surprises."""
+        return self.rule is not None and self.rule.direction == "exactly"
+
     @model_validator(mode="after")
     def _one_way(self) -> Claim:
         measured = self.measure is not None and self.rule is not None
@@ -145,6 +161,8 @@ class Claim(_Entry):
             raise ValueError("give a measure and a rule, or not_testable and neither of the two")
         if self.out_of_reach and not measured:
             raise ValueError("out_of_reach is of a claim with a measure; say not_testable")
+        if self.measure and self.measure.cluster and self.measure.cluster not in self.measure.unit:
+            raise ValueError(f"the cluster {self.measure.cluster} is no column of unit; name one")
         return self
 
 

@@ -22,9 +22,19 @@ def test_it_takes_no_memory_and_counts_what_a_real_build_has(dimensions):
     assert dimensions["vit_b"]["mask decoder parameters"] == counted
 
 
+def test_a_part_of_the_parameters_trains_in_the_cheaper_modes(dimensions):
+    b = dimensions["vit_b"]
+    modes = [b[f"parameters that train in mode {mode}"] for mode in ("decoder", "lora", "full")]
+    decoder, lora, full = modes
+    # rank 4 on each block's qkv: three thirds, A of rank x 768 and B of 768 x rank
+    assert lora - decoder == 12 * 3 * (4 * 768 + 768 * 4)
+    assert lora / full == pytest.approx(0.040, abs=5e-4)
+
+
 def test_the_larger_model_differs_in_its_encoder_only(dimensions):
     differs = dimensions["vit_b"].index[dimensions["vit_b"] != dimensions["vit_l"]]
-    assert list(differs) == ["image encoder parameters"]
+    trains = [f"parameters that train in mode {m}" for m in ("full", "encoder_decoder", "lora")]
+    assert list(differs) == ["image encoder parameters", *trains]
 
 
 def test_shapes_are_those_of_the_answers(dimensions):

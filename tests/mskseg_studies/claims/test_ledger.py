@@ -12,8 +12,9 @@ from scipy import stats
 from mskseg.errors import InputError
 from mskseg.evaluation.tables import write_table
 from mskseg_studies.claims.measuring import AbsentError, VanishedError, measure_table, select
-from mskseg_studies.claims.rules import check_none_vanished, judge, ledger_table
+from mskseg_studies.claims.rules import OURS, check_none_vanished, judge
 from mskseg_studies.claims.statements import Claim, Measure
+from mskseg_studies.claims.views import disagreements, facts_table, ledger_table, short_table
 
 NOTEBOOK = "03_segment"
 GAINS = np.array([0.04, 0.05, 0.06, 0.05, 0.04, 0.06])
@@ -63,8 +64,8 @@ def claim(**changes) -> Claim:
     return Claim.model_validate(fields | changes)
 
 
-def written(folder: Path, table: pd.DataFrame, *, references=("synthetic",)) -> Path:
-    facts = {"data": {"datasets": ["phantom_knee"], "references": list(references)}}
+def written(folder: Path, table: pd.DataFrame, *, references=("synthetic",), **more) -> Path:
+    facts = {"data": {"datasets": ["phantom_knee"], "references": list(references)}, **more}
     write_table(table, folder / "03_scores.csv", provenance=facts)
     return folder
 
@@ -111,27 +112,135 @@ def test_what_we_built_ourselves_is_not_testable_whatever_the_number(tmp_path, o
     ours = claim(construction={"of": [of], "why": "we made it"})
     for gains in (GAINS, -GAINS):
         found = judged(written(tmp_path, scores(gains)), ours)
-        assert (found.verdict, found.why) == ("not testable here", "we made it")
+        assert (found.verdict, found.why) == ("not testable here", f"{OURS}: we made it")
         assert found.value == pytest.approx(gains.mean())  # beside it, as a curiosity
 
 
 def test_nothing_follows_from_beating_a_model_that_was_hardly_trained(tmp_path):
-    asked = {"column": "dice", "at_least": 0.5, "why": "nobody would use it"}
+    asked = {
+        "column": "dice",
+        "at_least": 0.5,
+        "why": "nobody would use it",
+        "since": "came late",
+    }
     one = claim(measure={"opponent": asked})
     assert judged(written(tmp_path, scores()), one).verdict == "holds here"
     low = scores().assign(dice=scores()["dice"] - 0.5)
     found = judged(written(tmp_path, low), one)
     assert found.verdict == "not testable here"
     assert found.value == pytest.approx(GAINS.mean())
-    assert "is 0.15, asked 0.5: nobody would use it" in found.why
+    assert found.why == (
+        "the opponent's dice is 0.15, asked 0.5: nobody would use it; came late; "
+        "without this rule: holds here"
+    )
+    assert found.without_opponent == "holds here"
     with pytest.raises(VanishedError, match="no column iou"):
         measure_table(low, claim(measure={"opponent": asked | {"column": "iou"}}).measure)
 
 
-def test_official_models_and_real_references_are_judged(tmp_path):
+@pytest.mark.parametrize("of", [["models"], ["data"], ["models", "data"]])
+@pytest.mark.parametrize("miniature", [True, False])
+@pytest.mark.parametrize("dataset", ["phantom_knee", "oai_zib", "a reader's own"])
+def test_only_what_none_of_our_construction_made_is_judged(tmp_path, of, miniature, dataset):
+    ours = claim(construction={"of": of, "why": "we made it"})
+    table = scores(miniature=miniature).assign(dataset=dataset)
+    drawn = dataset == "phantom_knee"
+    folder = written(tmp_path, table, references=["synthetic"] if drawn else ["manual"])
+    made = ("models" in of and miniature) or ("data" in of and drawn)
+    found = judged(folder, ours)
+    assert found.verdict == ("not testable here" if made else "holds here")
+    assert found.why.startswith(OURS) == made
+    assert found.value == pytest.approx(GAINS.mean())
+
+
+@pytest.mark.parametrize("column", ["dataset", "reference_provenance"])
+def test_real_people_are_judged_by_themselves_where_phantoms_are_in_the_table_too(tmp_path, column):
     ours = claim(construction={"of": ["models", "data"], "why": "we made it"})
-    folder = written(tmp_path, scores(miniature=False), references=["manual"])
-    assert judged(folder, ours).verdict == "holds here"
+    drawn = scores(-GAINS, miniature=False)
+    real = scores(miniature=False).assign(dataset="oai_zib" if column == "dataset" else "own")
+    both = pd.concat([drawn, real])
+    if column == "reference_provenance":
+        both[column] = np.where(both["dataset"] == "own", "manual", "synthetic")
+    found = judged(written(tmp_path, both, references=["manual", "synthetic"]), ours)
+    assert (found.verdict, found.n) == ("holds here", 6)
+    assert "phantom" not in found.measured_on
+    assert found.value == pytest.approx(GAINS.mean())
+
+
+# people of one data set are not independent, and inside and outside are different people
+
+
+def pooled(datasets: int, people: int = 2) -> pd.DataFrame:
+    """Gains that differ between data sets and not within them."""
+    parts = [scores([0.02 + 0.02 * k] * people).assign(dataset=f"set {k}") for k in range(datasets)]
+    return pd.concat(parts)
+
+
+CLUSTERED = {"cluster": "dataset"}
+
+
+@pytest.mark.parametrize("datasets", [2, 4])
+@pytest.mark.parametrize("people", [1, 3])
+def test_people_of_few_data_sets_give_no_interval(tmp_path, datasets, people):
+    table = pooled(datasets, people)
+    one = claim(measure=CLUSTERED, rule={"smallest_n": 2})
+    found = judged(written(tmp_path, table), one)
+    assert (found.verdict, found.interval, found.n) == ("inconclusive", None, datasets * people)
+    assert f"so there are {datasets} clusters, and an interval needs 5" in found.why
+    assert measure_table(table, claim().measure).interval is not None  # as if independent
+
+
+def test_the_interval_of_clusters_is_that_of_their_means():
+    found = measure_table(pooled(5), claim(measure=CLUSTERED).measure)
+    means = [0.02, 0.04, 0.06, 0.08, 0.10]
+    expected = stats.t.interval(0.95, 4, loc=np.mean(means), scale=stats.sem(means))
+    assert found.interval == pytest.approx(expected)
+    assert (found.value, found.n) == (pytest.approx(0.06), 10)
+
+
+def test_people_of_one_data_set_are_the_units_themselves():
+    plain, clustered = (measure_table(scores(), claim(measure=m).measure) for m in ({}, CLUSTERED))
+    assert clustered.interval == plain.interval
+
+
+SIDES = {
+    "first": {"role": "same site"},
+    "second": {"role": "other site"},
+    "independent": True,
+    "cluster": "dataset",
+}
+
+
+def inside_and_outside(inside, outside) -> pd.DataFrame:
+    sets = [("same site", "a", inside), ("other site", "b", outside)]
+    return pd.DataFrame(
+        {"role": role, "dataset": name, "subject": f"{k}", "tissue": "femur", "dice": dice}
+        for role, name, values in sets
+        for k, dice in enumerate(values)
+    )
+
+
+def test_two_groups_of_people_are_compared_by_welch_and_not_joined():
+    inside, outside = [0.9, 0.88, 0.91, 0.87, 0.9], [0.7, 0.5, 0.8, 0.6, 0.75, 0.7, 0.66]
+    found = measure_table(inside_and_outside(inside, outside), claim(measure=SIDES).measure)
+    expected = stats.ttest_ind(inside, outside, equal_var=False)
+    assert found.value == pytest.approx(np.mean(inside) - np.mean(outside))
+    assert found.interval == pytest.approx(tuple(expected.confidence_interval(0.95)))
+    assert found.n == 5
+    paired = measure_table(
+        inside_and_outside(inside, outside), claim(measure=SIDES | {"independent": False}).measure
+    )
+    assert paired.n == 0  # nobody is on both sides
+
+
+def test_the_same_people_on_both_sides_are_pairs_and_some_on_both_are_neither():
+    table = inside_and_outside([0.9, 0.8, 0.7], [0.8, 0.7, 0.6]).assign(dataset="a")
+    measure = claim(measure=SIDES).measure
+    assert measure_table(table, measure).interval == pytest.approx((0.1, 0.1))
+    more = inside_and_outside([0.9, 0.8, 0.7], [0.8, 0.7, 0.6, 0.5]).assign(dataset="a")
+    found = measure_table(more, measure)
+    assert found.interval is None
+    assert "some people are on both sides" in found.no_interval
 
 
 def test_what_is_not_known_about_a_table_counts_as_ours(tmp_path):
@@ -250,5 +359,23 @@ def test_the_table_has_a_row_for_every_claim(tmp_path):
         published="no number",
         not_testable="no number",
     )
-    rows = ledger_table(judge([claim(), never], tables=tmp_path, ran=[]))
+    judgements = judge([claim(), never], tables=tmp_path, ran=[])
+    rows = ledger_table(judgements)
     assert list(rows["verdict"]) == ["its notebook was not run", "not testable here"]
+    for view in (rows, short_table(judgements), facts_table([]), disagreements([], [])):
+        assert view.columns[0] == "statement"
+
+
+def test_two_runs_that_disagree_stand_beside_each_other_with_what_differs(tmp_path):
+    of = {"segmenter": {"name": "sam_vit_mini", "sha256": "f" * 64, "miniature": True}}
+    here = judged(written(tmp_path, scores(), **of), claim())
+    of["segmenter"]["sha256"] = "0" * 64
+    there = judged(written(tmp_path, scores(-GAINS[:5]), **of), claim())
+    (row,) = disagreements([here], [there]).to_dict("records")
+    assert row["statement"] == here.claim.statement
+    assert row["this run"].startswith("holds here: +0.050")
+    assert row["the other run"].startswith("does not hold here: -0.048")
+    assert "weights ffffffff" in row["what differs"]
+    assert "weights 00000000" in row["what differs"]
+    assert "n: 6 here, 5 there" in row["what differs"]
+    assert disagreements([here], [here]).empty

@@ -17,6 +17,7 @@ from mskseg_studies.claims.statements import load_claims
 FOLDER = Path(__file__).parents[3] / "notebooks"
 SHAPES = "09_weigh_the_claims"
 TABLE = "09_dimensions.csv"
+N_FACTS = sum(claim.is_fact for claim in load_claims().claims)
 
 
 def dimensions(encoder: int = 89_670_912) -> pd.DataFrame:
@@ -28,6 +29,8 @@ def dimensions(encoder: int = 89_670_912) -> pd.DataFrame:
         "pixels along a side of a mask's logits": 256,
         "masks for an ambiguous point": 3,
         "points along a side of the automatic grid": 32,
+        "parameters that train in mode lora": 4,
+        "parameters that train in mode full": 100,
     }
     return pd.DataFrame({"dimension": list(rows), "value": list(rows.values())})
 
@@ -52,9 +55,10 @@ def verdicts(output: Path) -> dict[str, str]:
 def test_a_number_that_changes_flips_the_verdict_of_the_run(tmp_path):
     right = verdicts(ran(tmp_path / "right", table=dimensions()))
     wrong = verdicts(ran(tmp_path / "wrong", table=dimensions(89_670_913)))
-    assert right["ma-encoder-parameters"] == "holds here"
-    assert wrong["ma-encoder-parameters"] == "does not hold here"
-    assert right["ma-decoder-parameters"] == wrong["ma-decoder-parameters"] == "holds here"
+    assert right["ma-encoder-parameters"] == "as stated"
+    assert wrong["ma-encoder-parameters"] == "not as stated"
+    assert right["ma-decoder-parameters"] == wrong["ma-decoder-parameters"] == "as stated"
+    assert right["ma-small-subset"] == "holds here"  # counted too, but "small" needs a rule
 
 
 def test_an_empty_output_says_what_was_not_run_and_fails_nothing(tmp_path, capsys):
@@ -89,7 +93,7 @@ def test_tables_of_another_run_can_be_judged(tmp_path):
     tables = ran(tmp_path / "full", table=dimensions()) / "tables"
     judged = judge_output(tmp_path / "empty", tables=tables)
     counts = pd.Series([one.verdict for one in judged.judgements]).value_counts()
-    assert counts["holds here"] == 7
+    assert (counts["holds here"], counts["as stated"]) == (1, N_FACTS)
     assert "its cell vanished" not in counts
 
 
@@ -102,14 +106,22 @@ def test_the_page_shows_every_claim_and_note_and_loads_nothing(tmp_path):
     assert page.count("<li>") == len(claims.notes)
     assert page.count("Common belief, in none of the studies") >= 3
     assert "http" not in page
-    assert "does not hold here" in page
+    facts, findings = page.split("<h2>", 2)[1:]
+    assert "not as stated" in facts
+    assert "as stated" not in findings
+    assert facts.count("<tr id=") == N_FACTS
+    assert "holds if the interval lies above -0.01" in findings  # the rule, as it is computed
 
 
 def test_the_terminal_table_lines_up_and_ends_with_the_counts(tmp_path):
     lines = ledger_lines(judge_output(ran(tmp_path, table=dimensions())))
     at = lines[0].index("verdict")
-    assert all(line[at - 1] == " " and line[at] != " " for line in lines[:-1])
-    assert lines[-1].startswith(f"{len(load_claims().claims)} claims: holds here 7")
+    assert lines[0].startswith("statement")
+    assert all(len(line) <= at or (line[at - 1] == " " and line[at] != " ") for line in lines[:-1])
+    assert any(line.startswith("Parameter-efficient tuning adjusts") for line in lines)
+    n_findings = len(load_claims().claims) - N_FACTS
+    assert lines[-1].startswith(f"{n_findings} claims: holds here 1, ")
+    assert lines[-1].endswith(f"; {N_FACTS} facts: as stated {N_FACTS}")
 
 
 def test_tables_made_by_hand_in_jupyterlab_count_and_those_of_a_failed_run_do_not(tmp_path):
@@ -117,7 +129,7 @@ def test_tables_made_by_hand_in_jupyterlab_count_and_those_of_a_failed_run_do_no
     (output / "notebooks" / "finished.json").unlink()
     assert verdicts(output)["ma-encoder-parameters"] == "its notebook was not run"  # it failed
     (output / "notebooks" / f"{SHAPES}.ipynb").unlink()
-    assert verdicts(output)["ma-encoder-parameters"] == "holds here"
+    assert verdicts(output)["ma-encoder-parameters"] == "as stated"
 
 
 @pytest.mark.parametrize("content", ["", "[]", "{broken"])

@@ -84,7 +84,9 @@ def decides(claim: Claim) -> bool:
     found = measure_table(table, claim.measure)
     if not claim.rule.sampled:
         return bool(np.isfinite(found.value))
-    return found.interval is not None and (found.n or 0) >= claim.rule.smallest_n
+    # how many data sets are pooled is the reader's choice, not a question of size
+    spread = found.interval is not None or "clusters" in found.no_interval
+    return spread and (found.n or 0) >= claim.rule.smallest_n
 
 
 @pytest.mark.parametrize("claim", MEASURED, ids=lambda claim: claim.id)
@@ -182,7 +184,8 @@ def test_a_2d_nnunet_of_300_iterations_is_no_3d_one(tmp_path):
 
 def test_what_is_out_of_reach_is_said_before_and_after_the_run_and_judged_if_it_comes(tmp_path):
     known = BY_ID["casali-moderate-accuracy"]
-    claim = known.model_copy(update={"out_of_reach": "too few people at every size"})
+    changes = {"out_of_reach": "too few people at every size", "construction": None}
+    claim = known.model_copy(update=changes)
     ran = ["08_quantify_uncertainty"]
     (before,) = judge([claim], tables=tmp_path, ran=[])
     assert (before.verdict, before.why) == ("not testable here", claim.out_of_reach)

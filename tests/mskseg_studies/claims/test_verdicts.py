@@ -16,7 +16,7 @@ from mskseg_studies import claims
 
 def ledger(**columns) -> pd.DataFrame:
     rows = {
-        "claim": ["a-up", "b-down", "c-none"],
+        "statement": ["a goes up", "b goes down", "c is none"],
         "study": ["one", "one", "two"],
         "verdict": ["holds here", "does not hold here", "its notebook was not run"],
         "value": [0.04, 0.02, np.nan],
@@ -45,7 +45,15 @@ def test_numbers_are_in_margins_and_turned_the_claims_way():
     drawn = sorted(line.get_xdata()[0] for line in ax.lines if line.get_marker() in ("o", "X"))
     assert drawn == pytest.approx([-2.0, 2.0])
     names = [label.get_text() for label in ax.get_yticklabels()]
-    assert "c-none" not in names
+    assert names == ["a goes up", "b goes down"]
+
+
+def test_facts_are_in_no_chart():
+    fact = ledger(verdict=["as stated", "holds here", "inconclusive"], study=["one", "two", "two"])
+    ax = claims.verdict_bars(fact)
+    assert [label.get_text() for label in ax.get_yticklabels()] == ["two"]
+    drawn = claims.interval_chart(fact.head(2))
+    assert [label.get_text() for label in drawn.get_yticklabels()] == ["b goes down"]
 
 
 def test_a_ledger_without_intervals_says_so():

@@ -327,16 +327,16 @@ bias.round(2)
 #
 # > **Guess**: which of the two models fills concavities, and on which tissue?
 
-# %% alt="Area error, lost concavity and roughness of each kind of tissue for each model"
+# %% alt="Area error, lost concavity and jaggedness of each kind of tissue for each model"
 form_axes = errors.contour_error_panels(
     scored, title="Too large, too full, too jagged? Median and middle half of the slices"
 )
 display.save_figure(form_axes[0], figures / "05_forms.png", provenance=facts)
-forms = ["area_error", "solidity_gain", "roughness_gain"]
+forms = ["area_error", "solidity_gain", "jaggedness_gain"]
 scored.pivot_table(index="group", columns="segmenter", values=forms, aggfunc="median").round(2)
 
 # %% [markdown]
-# **What you see**: *area error* above 0 is too large; *solidity* gained is concavity lost; *roughness* gained is a jagged edge (not measured on sheets that are thinner than its blur). Hoyer saw in MedSAM bone too large with concavity lost, discs and vertebrae too small and jagged, thigh muscles with diffuse, jagged edges. Compare sign by sign. Agreement would not be evidence, since the second miniature was tuned by us; disagreement shows that a habit of the published model is no law.
+# **What you see**: *area error* above 0 is too large; *solidity* gained is concavity lost; *jaggedness* gained is an edge that is more jagged than the reference has, once that is grown or shrunk to the prediction's size (not measured on sheets thinner than 2 mm). Hoyer saw in MedSAM bone too large with concavity lost, discs and vertebrae too small and jagged, thigh muscles with diffuse, jagged edges. Compare sign by sign. Agreement would not be evidence, since the second miniature was tuned by us; disagreement shows that a habit of the published model is no law.
 #
 # ## Find the ceiling
 #

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy import ndimage
 from scipy.spatial import KDTree
 
 from mskseg.errors import InputError
@@ -66,6 +67,15 @@ def nearest_distances(
         return np.full(len(points), math.inf)
     distances: NDArray[np.float64] = KDTree(others).query(points)[0]
     return distances
+
+
+def signed_distance_mm(inside: BoolMask, spacing: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Distance to the outline, positive inside; the outline runs between the pixels' centres."""
+    half = float(spacing.mean()) / 2
+    within = ndimage.distance_transform_edt(np.pad(inside, 1), sampling=spacing)[1:-1, 1:-1]
+    beyond = ndimage.distance_transform_edt(~inside, sampling=spacing)
+    signed: NDArray[np.float64] = np.where(inside, within - half, half - beyond)
+    return signed
 
 
 def outline_mm(shape: NDArray[Any], *, spacing_mm: Sequence[float]) -> float:

@@ -2,7 +2,8 @@
 
 Hoyer 2024 speaks of bone that comes out too large, with smooth edges that lose concavity, and of
 discs and vertebrae that come out too small, with jagged edges. Too large or small is a signed area
-error; lost concavity is a solidity above the reference's; jaggedness is roughness.
+error; lost concavity is a solidity above the reference's; jagged is an outline that is longer than
+a smooth one around the same area.
 """
 
 from __future__ import annotations
@@ -17,17 +18,16 @@ from skimage import morphology
 
 from mskseg.display.style import finish_chart, series_style
 from mskseg.evaluation.metrics import relative_volume_error
-from mskseg.evaluation.surfaces import checked_spacing, outline_mm
+from mskseg.evaluation.surfaces import checked_spacing, outline_mm, signed_distance_mm
 from mskseg.evaluation.tissues import largest_component
-from mskseg.prompts.checks import checked_slice_mask
+from mskseg.prompts.checks import bounding_slices, checked_slice_mask
 from mskseg_studies.errors.panels import add_legend, new_panels
 
 SMOOTH_MM = 2.0
-"""Standard deviation of the blur that `roughness` compares an outline with."""
+"""Standard deviation of the blur that `jaggedness` compares an outline with."""
 
-WIPED_OUT = 2.0
-"""Largest `roughness`. An outline that the blur shortens more belongs to a sheet too thin for it:
-it was wiped out in part, not smoothed."""
+_STEPS_PX = 0.75  # of a blur; less, and the steps of pixels count as jagged
+_SHEET = 0.35  # of a blurred sheet 2 mm wide; of what is much wider 0.5
 
 
 def solidity(mask: ArrayLike) -> float:
@@ -42,25 +42,48 @@ def solidity(mask: ArrayLike) -> float:
     return float(component.sum() / hull(component).sum())
 
 
-def roughness(mask: ArrayLike, *, spacing_mm: tuple[float, float]) -> float:
-    """Length of the outline of a mask's largest component over its length after a blur.
+def jaggedness(mask: ArrayLike, *, spacing_mm: tuple[float, float]) -> float:
+    """Length of the outline of a mask's largest component over that of a smooth one of its area.
 
-    Near 1 for a smooth outline, above for a jagged one; below 1 does not happen to shapes that are
-    much wider than the blur. NaN for an empty mask (H, W), and for one that the blur wipes out,
-    altogether or so far that the number would be above `WIPED_OUT`.
+    The smooth one is a contour of the mask after a blur, at the level that holds the same area: a
+    disc of any size has 1, a flat or pointed shape a little more. NaN for an empty mask (H, W), and
+    for a sheet so thin (2 mm) that the blur dissolves it.
     """
-    component = np.pad(largest_component(checked_slice_mask(mask)).astype(float), 1)
+    component = largest_component(checked_slice_mask(mask))
     spacing = checked_spacing(spacing_mm, ndim=2)
+    if not component.any():
+        return float("nan")
     margin = [(int(np.ceil(4 * SMOOTH_MM / mm)),) * 2 for mm in spacing]
-    wide = np.pad(component, margin)
-    # The least blur at which the steps of pixels no longer count as jagged.
-    slight = ndimage.gaussian_filter(wide, 0.5 * float(spacing.mean()) / spacing)
+    wide = np.pad(component[bounding_slices(component)].astype(float), margin)
+    slight = ndimage.gaussian_filter(wide, _STEPS_PX * float(spacing.mean()) / spacing)
     strong = ndimage.gaussian_filter(wide, SMOOTH_MM / spacing)
+    level = _level_of_area(strong, int(component.sum()))
+    if level < _SHEET:
+        return float("nan")
     length, smooth_length = (
-        outline_mm(blurred, spacing_mm=spacing_mm) for blurred in (slight, strong)
+        outline_mm(blurred, spacing_mm=spacing_mm) for blurred in (slight, strong + 0.5 - level)
     )
-    kept = smooth_length > 0 and length <= WIPED_OUT * smooth_length
-    return length / smooth_length if kept else float("nan")
+    return length / smooth_length
+
+
+def resized(
+    mask: ArrayLike, n_pixels: int, *, spacing_mm: tuple[float, float]
+) -> NDArray[np.bool_]:
+    """Grow or shrink a mask (H, W) evenly on all sides to a number of pixels, on a wider canvas."""
+    inside, spacing = checked_slice_mask(mask), checked_spacing(spacing_mm, ndim=2)
+    # Grown evenly, a shape reaches no farther than the radius of a disc of its new area.
+    reach_mm = np.sqrt(n_pixels * spacing.prod() / np.pi)
+    wide = np.pad(inside, [(int(np.ceil(reach_mm / mm)) + 1,) * 2 for mm in spacing])
+    # Pixels at equal distances would be taken row by row: the slight blur sets them apart.
+    distance = ndimage.gaussian_filter(signed_distance_mm(wide, spacing), 0.3)
+    grown: NDArray[np.bool_] = distance > _level_of_area(distance, n_pixels)
+    return grown
+
+
+def _level_of_area(values: NDArray[np.float64], n_pixels: int) -> float:
+    """Level above which lie so many pixels."""
+    ordered = np.partition(values.ravel(), [-n_pixels - 1, -n_pixels])
+    return float(ordered[-n_pixels - 1 : ordered.size - n_pixels + 1].mean())
 
 
 def contour_errors(
@@ -68,14 +91,20 @@ def contour_errors(
 ) -> dict[str, float]:
     """Compare size and contour of a prediction (H, W) with those of the reference.
 
-    Gives `area_error` (signed, part of the reference's area), `solidity_gain` and `roughness_gain`
-    (prediction less reference; NaN where either is empty).
+    Gives `area_error` (signed, part of the reference's area), `solidity_gain` (prediction less
+    reference) and `jaggedness_gain`: prediction less the reference, grown or shrunk to the
+    prediction's own size, so that being too small alone is not jagged. NaN where either is empty.
     """
+    drawn, found = (largest_component(checked_slice_mask(m)) for m in (reference, prediction))
+    jagged = float("nan")
+    if drawn.any() and found.any():
+        same_size = resized(drawn, int(found.sum()), spacing_mm=spacing_mm)
+        jagged = jaggedness(found, spacing_mm=spacing_mm)
+        jagged -= jaggedness(same_size, spacing_mm=spacing_mm)
     return {
         "area_error": relative_volume_error(reference, prediction),
         "solidity_gain": solidity(prediction) - solidity(reference),
-        "roughness_gain": roughness(prediction, spacing_mm=spacing_mm)
-        - roughness(reference, spacing_mm=spacing_mm),
+        "jaggedness_gain": jagged,
     }
 
 
@@ -83,7 +112,7 @@ _CUT = 1.5  # a sheet that leaks is ten times too large, and would press all els
 _CONTOUR_ERRORS = {
     "area_error": "area error (part of the reference)",
     "solidity_gain": "solidity gained (concavity lost)",
-    "roughness_gain": "roughness gained",
+    "jaggedness_gain": "jaggedness gained",
 }
 
 

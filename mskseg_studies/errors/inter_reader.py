@@ -18,7 +18,7 @@ from mskseg.evaluation.averaging import IN_THE_MEAN, nested_mean
 from mskseg.evaluation.loop import prompted_slices
 from mskseg.evaluation.metrics import dice
 from mskseg.evaluation.scoring import SCAN, described_scan
-from mskseg.evaluation.surfaces import checked_spacing
+from mskseg.evaluation.surfaces import checked_spacing, signed_distance_mm
 from mskseg.prompts import OracleBox
 from mskseg.prompts.checks import checked_mask
 
@@ -50,7 +50,9 @@ def redraw(
     field = ndimage.gaussian_filter(
         rng.standard_normal(inside.shape), CORRELATION_MM / spacing, mode="wrap"
     )
-    moved: NDArray[np.bool_] = _signed_mm(inside, spacing) + sigma_mm * field / field.std() > 0
+    moved: NDArray[np.bool_] = (
+        signed_distance_mm(inside, spacing) + sigma_mm * field / field.std() > 0
+    )
     return moved
 
 
@@ -137,15 +139,6 @@ def on_same_pairs(
     if pairs.empty:
         raise InputError("no pair was both read again and scored; pass the same cases and slices")
     return readings.merge(pairs, on=keys), scored.merge(pairs, on=keys)
-
-
-def _signed_mm(inside: NDArray[np.bool_], spacing: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Distance to the outline, positive inside; the outline runs between the pixels' centres."""
-    half = float(spacing.mean()) / 2
-    within = ndimage.distance_transform_edt(np.pad(inside, 1), sampling=spacing)[1:-1, 1:-1]
-    beyond = ndimage.distance_transform_edt(~inside, sampling=spacing)
-    signed: NDArray[np.float64] = np.where(inside, within - half, half - beyond)
-    return signed
 
 
 def ceiling_chart(ceilings: pd.DataFrame, means: pd.DataFrame) -> Axes:

@@ -267,8 +267,7 @@ def effort_table(trained: Iterable[FineTuneResult | Specialist | NnunetRun]) -> 
     """Compare trainings by what they cost, not by what they brought.
 
     Gives a row for each, by `who`: `steps` of the optimiser, what is in `each_step`, `start` of the
-    weights, `learning_rate` at its highest, `kept_step` whose weights came back, and `seconds` (NaN
-    for nnU-Net, which may have been resumed).
+    weights, `learning_rate` at its highest, `kept_step` whose weights came back, and `seconds`.
     """
     rows = [{**_effort(result), "learning_rate": result.config.learning_rate} for result in trained]
     columns = ["steps", "each_step", "start", "learning_rate", "kept_step", "seconds"]
@@ -289,24 +288,22 @@ def _effort(trained: FineTuneResult | Specialist | NnunetRun) -> dict[str, Any]:
         }
     if isinstance(trained, Specialist):
         what = "objects" if trained.config.prompt == "box" else "slices"
-        history = trained.history
+        learned = trained.history
         return {
             "who": trained.name,
             "steps": trained.config.steps,
             "each_step": f"{trained.config.batch_size} {what}",
             "start": "random",
-            "kept_step": int(history["step"][history["validation_dice"].idxmax()]),
-            "seconds": float(history["seconds"].iloc[-1]),
+            "kept_step": int(learned["step"][learned["validation_dice"].idxmax()]),
+            "seconds": float(learned["seconds"].iloc[-1]),
         }
-    steps, n = (
-        len(trained.history()) * trained.config.iterations_per_epoch,
-        trained.config.batch_size,
-    )
+    history, n = trained.history(), trained.config.batch_size
+    steps = len(history) * trained.config.iterations_per_epoch
     return {
         "who": trained.name,
         "steps": steps,
         "each_step": "as many patches as planned" if n is None else f"{n} patches",
         "start": "random",
         "kept_step": steps,
-        "seconds": float("nan"),
+        "seconds": history[-1]["seconds"],
     }

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from mskseg.errors import InputError
+from mskseg_studies.specialists.nnunet.worker import PLATEAU_GAIN, PLATEAU_ITERATIONS
 
 Configuration = Literal["2d", "3d_fullres"]
+_NO_END = 100_000  # epochs that no run reaches
 SHORT_DEPTH = 8  # slices of a patch of `NnunetConfig.short` in 3-D: a third of a phantom, for speed
 
 # "vastus lateralis" and "medial meniscus" count; "bilateral" does not.
@@ -36,7 +38,13 @@ class NnunetConfig:
     learning_rate : float
         At the start; it falls as nnU-Net's does, to 0 after `epochs`. For "adam" 0.001 is usual.
     time_limit_s : float, optional
-        Stop after the epoch in which this was passed, resumed runs added up.
+        Stop after the epoch in which this was passed, resumed runs added up. A call with a higher
+        limit goes on from there.
+    plateau_iterations, plateau_gain : int, optional, and float
+        With a number of iterations, the validation Dice decides (`stopped_rising`): where its mean
+        over the last so many is less than `plateau_gain` above that of as many before, the rate,
+        which is constant, falls to a tenth; the second time the training ends. So the first
+        nnU-Net of 2018 did, by its losses.
     mirroring : bool, optional
         Mirror for augmentation, in training and in prediction.
     box_channels : bool
@@ -55,6 +63,8 @@ class NnunetConfig:
     optimiser: Literal["sgd", "adam"] = "sgd"  # nnU-Net's
     learning_rate: float = 0.01  # nnU-Net's
     time_limit_s: float | None = None  # a day that ends is no failure of the method
+    plateau_iterations: int | None = None  # nnU-Net's own trains all its epochs
+    plateau_gain: float = PLATEAU_GAIN
     mirroring: bool | None = None  # decided from the labels: a mirrored "left" would be wrong
     box_channels: bool = False  # the published nnU-Net has no prompt
     seed: int = 0
@@ -67,8 +77,13 @@ class NnunetConfig:
             )
         if self.optimiser not in ("sgd", "adam"):
             raise InputError(f"the optimiser {self.optimiser!r} is unknown; choose sgd or adam")
-        for name in ("epochs", "iterations_per_epoch", "validation_iterations"):
-            if getattr(self, name) < 1:
+        for name in (
+            "epochs",
+            "iterations_per_epoch",
+            "validation_iterations",
+            "plateau_iterations",
+        ):
+            if getattr(self, name) is not None and getattr(self, name) < 1:
                 raise InputError(f"{name} is {getattr(self, name)}, expected 1 or more")
         axes = 2 if self.configuration == "2d" else 3
         if self.patch_size is not None and len(self.patch_size) != axes:
@@ -107,6 +122,36 @@ class NnunetConfig:
             learning_rate=0.003,
             box_channels=box_channels,
             seed=seed,
+        )
+
+    @classmethod
+    def long(
+        cls,
+        configuration: Configuration = "2d",
+        *,
+        hours: float,
+        patch: Sequence[int],
+        features: int,
+        seed: int = 0,
+        box_channels: bool = False,
+    ) -> NnunetConfig:
+        """Ask to train until the validation Dice stops rising, for `hours` at most.
+
+        The rest is as in `short`. The epochs are short, since a run that dies loses one.
+        """
+        short = cls.short(
+            configuration,
+            length=(_NO_END, 50),
+            patch=patch,
+            features=features,
+            seed=seed,
+            box_channels=box_channels,
+        )
+        return replace(
+            short,
+            validation_iterations=10,  # of 4 patches: a mean over 20 epochs is steady to 0.002
+            time_limit_s=hours * 3600,
+            plateau_iterations=PLATEAU_ITERATIONS,
         )
 
 

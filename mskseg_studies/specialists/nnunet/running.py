@@ -37,7 +37,12 @@ from mskseg_studies.specialists.nnunet.conversion import (
     import_predictions,
     write_images,
 )
-from mskseg_studies.specialists.nnunet.worker import TRAINER_FOLDER, model_folder
+from mskseg_studies.specialists.nnunet.worker import (
+    PLATEAU_ITERATIONS,
+    TRAINER_FOLDER,
+    model_folder,
+    stopped_rising,
+)
 from mskseg_studies.specialists.predictions import Predictions
 
 _WORKER = Path(__file__).with_name("worker.py")
@@ -58,15 +63,24 @@ class NnunetRun:
         """Whether anything but the published network and its published training was asked for."""
         stock = NnunetConfig(self.config.configuration)
         shrunk = ("epochs", "iterations_per_epoch", "patch_size", "batch_size", "base_features",
-                  "optimiser", "time_limit_s")  # fmt: skip
+                  "optimiser", "time_limit_s", "plateau_iterations")  # fmt: skip
         return any(getattr(self.config, name) != getattr(stock, name) for name in shrunk)
 
     @property
     def name(self) -> str:
-        """For tables: the configuration and what it was trained for."""
+        """For tables: the configuration, how long it was trained, and whether that was enough."""
         box = " + box channels" if self.config.box_channels else ""
+        short = "" if self.converged else "not converged: "
         iterations = len(self.history()) * self.config.iterations_per_epoch
-        return f"nnU-Net {self.config.configuration}{box} ({iterations} iterations)"
+        return f"nnU-Net {self.config.configuration}{box} ({short}{iterations} iterations)"
+
+    @property
+    def converged(self) -> bool:
+        """Whether the validation Dice has stopped rising; else this is not nnU-Net's result."""
+        wanted = self.config.plateau_iterations or PLATEAU_ITERATIONS
+        n = -(-wanted // self.config.iterations_per_epoch)
+        dice = [epoch["pseudo_dice"] for epoch in self.history()]
+        return stopped_rising(dice, n=n, gain=self.config.plateau_gain)
 
     @property
     def log(self) -> Path:
@@ -74,23 +88,38 @@ class NnunetRun:
         return self.folder / "log.txt"
 
     @property
+    def _weights(self) -> Path:
+        model = model_folder(self.folder, self.config.configuration)
+        return model / "fold_0" / "checkpoint_final.pth"
+
+    @property
+    def has_weights(self) -> bool:
+        """Whether the training has ended, and left weights that predict."""
+        return self._weights.is_file()
+
+    @property
     def fingerprint(self) -> str:
         """The sha256 of the weights that predict; InputError if the training has not ended."""
-        model = model_folder(self.folder, self.config.configuration)
-        path = model / "fold_0" / "checkpoint_final.pth"
-        if not path.is_file():
+        if not self.has_weights:
             raise InputError(f"{self.folder} has no trained weights yet; call train_nnunet again")
-        with path.open("rb") as opened:
+        with self._weights.open("rb") as opened:
             return hashlib.file_digest(opened, "sha256").hexdigest()
 
     def history(self) -> list[dict[str, float]]:
-        """Epochs so far: `epoch`, `loss` and nnU-Net's pseudo Dice, `pseudo_dice`."""
-        pattern = r"mskseg: epoch (\d+) of \d+, loss (\S+), pseudo Dice (\S+)"
-        lines = re.findall(pattern, self.log.read_text(encoding="utf-8", errors="replace"))
-        epochs = {int(n): (float(loss), float(dice)) for n, loss, dice in lines}
+        """Read the epochs so far from the log.
+
+        Each has `epoch`, `loss`, `pseudo_dice` (nnU-Net's Dice over patches of the validation
+        people), `learning_rate` and `seconds` of training so far.
+        """
+        pattern = r"mskseg: epoch (\d+) of \d+, loss (\S+), pseudo Dice (\S+), rate (\S+), (\S+) s"
+        text = self.log.read_text(encoding="utf-8", errors="replace") if self.log.is_file() else ""
+        lines = re.findall(pattern, text)
+        columns = ("epoch", "loss", "pseudo_dice", "learning_rate", "seconds")
+        epochs = {
+            int(line[0]): map(float, line[1:]) for line in lines
+        }  # a repeated one counts last
         return [
-            {"epoch": n, "loss": loss, "pseudo_dice": dice}
-            for n, (loss, dice) in sorted(epochs.items())
+            dict(zip(columns, (n, *values), strict=True)) for n, values in sorted(epochs.items())
         ]
 
     def predict(self, cases: Iterable[Case], *, progress: bool = True) -> Predictions:
@@ -141,6 +170,16 @@ def train_nnunet(
     """
     if importlib.util.find_spec("nnunetv2") is None:
         raise InputError("nnunetv2 is not installed; run: python -m pip install 'mskseg[train]'")
+    run = prepare_nnunet(train, validation, config, folder=folder)
+    what = f"nnU-Net {config.configuration}"
+    _work(run.folder, ["plan", "train"], progress=progress, what=what)
+    return run
+
+
+def prepare_nnunet(
+    train: Iterable[Case], validation: Iterable[Case], config: NnunetConfig, *, folder: str | Path
+) -> NnunetRun:
+    """Write the cases of a run into its folder, or find it there; nothing is trained."""
     parts = {"train": list(train), "validation": list(validation)}
     labels = Labels.of([*parts["train"], *parts["validation"]])
     job = _job(parts, labels, config)
@@ -149,16 +188,19 @@ def train_nnunet(
         export_training(
             parts["train"], parts["validation"], place, box_channels=config.box_channels
         )
-        with written_atomically(place / "job.json") as target:  # last: it says that all is there
-            target.write_text(json.dumps(job, indent=2), encoding="utf-8")
-    run = NnunetRun(place, config, labels)
-    _work(place, ["plan", "train"], progress=progress, what=f"nnU-Net {config.configuration}")
-    return run
+    with written_atomically(place / "job.json") as target:  # last: it says that all is there
+        target.write_text(json.dumps(job, indent=2), encoding="utf-8")
+    return NnunetRun(place, config, labels)
 
 
 def _run_name(job: Mapping[str, Any]) -> str:
-    """Name a run's folder: short, since nnU-Net's own folders below are deep and paths limited."""
-    return hashlib.sha256(json.dumps(job, sort_keys=True).encode()).hexdigest()[:12]
+    """Name a run's folder: short, since nnU-Net's own folders below are deep and paths limited.
+
+    The time limit does not count: with a higher one the same run goes on.
+    """
+    settings = {k: value for k, value in job["settings"].items() if k != "time_limit_s"}
+    known = json.dumps({**job, "settings": settings}, sort_keys=True)
+    return hashlib.sha256(known.encode()).hexdigest()[:12]
 
 
 def _job(

@@ -15,14 +15,18 @@ import importlib
 import json
 import multiprocessing
 import os
+import shutil
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from multiprocessing.pool import ThreadPool
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
+PLATEAU_ITERATIONS, PLATEAU_GAIN = 1000, 0.005
+_HARDLY_BEGUN = 0.1  # validation Dice; a flat curve below it has not begun to rise
 DATASET_ID, DATASET, PLANS = 1, "Dataset001_mskseg", "nnUNetPlans"
 _N_AUGMENTING = "nnUNet_n_proc_DA"
 _SHORTEST_EDGE = 4  # of the deepest feature map, as nnU-Net plans
@@ -113,6 +117,27 @@ def _network(
     }
 
 
+def stopped_rising(dice: Sequence[float], *, n: int, gain: float) -> bool:
+    """Whether the mean of the last `n` values is less than `gain` above that of the `n` before.
+
+    Not with fewer values, and not where the mean is under 0.1: an nnU-Net can predict nothing for
+    thousands of iterations and rise then.
+    """
+    if len(dice) < 2 * n:
+        return False
+    before, last = sum(dice[-2 * n : -n]) / n, sum(dice[-n:]) / n
+    return last >= _HARDLY_BEGUN and last - before < gain
+
+
+def plateaus(dice: Sequence[float], *, n: int, gain: float) -> list[int]:
+    """Find after which epochs the curve had stopped rising, counted anew from each."""
+    found = [0]
+    for epoch in range(1, len(dice) + 1):
+        if stopped_rising(dice[found[-1] : epoch], n=n, gain=gain):
+            found.append(epoch)
+    return found[1:]
+
+
 def plan(folder: Path, settings: dict[str, Any]) -> None:
     """Extract the fingerprint, plan, adapt the plan, preprocess."""
     os.environ[_N_AUGMENTING] = "1"  # the planner sets torch's threads to it; 0 is refused
@@ -136,15 +161,19 @@ def plan(folder: Path, settings: dict[str, Any]) -> None:
     (folder / "preprocessed" / DATASET / splits.name).write_bytes(splits.read_bytes())
 
 
-def train(folder: Path, settings: dict[str, Any]) -> None:
-    """Train fold 0 of our own split, from the last epoch if there is one."""
+def train(folder: Path, settings: dict[str, Any]) -> bool:
+    """Train fold 0 of our own split, from the last epoch if there is one.
+
+    Gives whether the training came to its own end, and not to that of its time.
+    """
     import torch
     from nnunetv2.run.run_training import get_trainer_from_args, maybe_load_checkpoint
 
     os.environ[_N_AUGMENTING] = "0"  # in this process: few cores, and the seed decides
     _announce_trainer()
     torch.manual_seed(settings["seed"])  # the network's first weights
-    begun = any(model_folder(folder, settings["configuration"]).glob("fold_0/checkpoint_*.pth"))
+    fold = model_folder(folder, settings["configuration"]) / "fold_0"
+    begun = any(fold.glob("checkpoint_*.pth"))
     trainer = get_trainer_from_args(
         str(DATASET_ID),
         settings["configuration"],
@@ -155,8 +184,19 @@ def train(folder: Path, settings: dict[str, Any]) -> None:
         device=torch.device(settings["device"]),
     )
     trainer.seed = settings["seed"]
+    # The limit of the plan is that of the first call.
+    trainer.time_limit_s = settings["time_limit_s"]
+    if settings["plateau_iterations"] is not None:
+        n = -(-settings["plateau_iterations"] // settings["iterations_per_epoch"])
+        trainer.plateaus = partial(plateaus, n=n, gain=settings["plateau_gain"])
     maybe_load_checkpoint(trainer, begun, validation_only=False)
+    if trainer.time_is_up():
+        return False
+    if (fold / "checkpoint_final.pth").is_file():  # of a run whose time was up, which goes on
+        (fold / "checkpoint_final.pth").replace(fold / "checkpoint_latest.pth")
+        shutil.rmtree(folder / "predictions", ignore_errors=True)
     trainer.run_training()
+    return not trainer.out_of_time
 
 
 def predict(folder: Path, settings: dict[str, Any]) -> None:
@@ -186,7 +226,11 @@ def model_folder(folder: Path, configuration: str) -> Path:
     return folder / "results" / DATASET / f"{TRAINER}__{PLANS}__{configuration}"
 
 
-STAGES = {"plan": plan, "train": train, "predict": predict}
+STAGES: dict[str, Callable[[Path, dict[str, Any]], bool | None]] = {
+    "plan": plan,
+    "train": train,
+    "predict": predict,
+}
 
 
 def main(arguments: list[str]) -> None:
@@ -199,7 +243,8 @@ def main(arguments: list[str]) -> None:
         if done.is_file() and stage != "predict":
             continue
         print(f"mskseg: stage {stage}", flush=True)  # noqa: T201  for the parent
-        STAGES[stage](folder, settings)
+        if STAGES[stage](folder, settings) is False:
+            continue
         done.parent.mkdir(exist_ok=True)
         done.touch()
 

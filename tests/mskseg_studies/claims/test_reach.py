@@ -111,7 +111,7 @@ def test_a_filter_that_names_what_no_notebook_writes_is_seen():
 
 def nnunet_name(folder: Path, configuration: str, **more: Any) -> str:
     """Name that a trained nnU-Net gets in tables."""
-    line = "mskseg: epoch 1 of 1, loss 0.3, pseudo Dice 0.3\n"
+    line = "mskseg: epoch 1 of 1, loss 0.3, pseudo Dice 0.3, rate 0.01, 9.0 s\n"
     (folder / "log.txt").write_text(line, encoding="utf-8")
     config = NnunetConfig(configuration, epochs=1, iterations_per_epoch=300, **more)
     return NnunetRun(folder, config, Labels((1,), {1: "muscle"})).name

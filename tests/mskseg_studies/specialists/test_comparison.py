@@ -180,12 +180,19 @@ def test_steps_are_those_done_and_those_kept(tmp_path):
     history = pd.DataFrame([(10, 1.0, 0.8, 2.0), (15, 1.0, 0.6, 3.0)], columns=list(HISTORY))
     config = SpecialistConfig(steps=15, prompt="none")
     specialist = Specialist(nn.Identity(), config, {3: "disc"}, history=history)
-    lines = [f"mskseg: epoch {n} of 2, loss 0.5, pseudo Dice 0.1\n" for n in (1, 2)]
+    lines = [
+        f"mskseg: epoch {n} of 2, loss 0.5, pseudo Dice 0.1, rate 0.01, {9 * n}.0 s\n"
+        for n in (1, 2)
+    ]
     (tmp_path / "log.txt").write_text("".join(lines), encoding="utf-8")
     run = NnunetRun(tmp_path, NnunetConfig(iterations_per_epoch=6), Labels((3,), {3: "disc"}))
 
     table = effort_table([tuning, specialist, run])
-    assert list(table.index) == ["SAM", "U-Net, automatic", "nnU-Net 2d (12 iterations)"]
+    assert list(table.index) == [
+        "SAM",
+        "U-Net, automatic",
+        "nnU-Net 2d (not converged: 12 iterations)",
+    ]
     assert table["steps"].tolist() == [40, 15, 12]
     assert table["kept_step"].tolist() == [20, 10, 12]
     assert table["each_step"].tolist() == [
@@ -194,4 +201,4 @@ def test_steps_are_those_done_and_those_kept(tmp_path):
         "as many patches as planned",
     ]
     assert table["start"].tolist() == ["pretrained", "random", "random"]
-    np.testing.assert_equal(table["seconds"].tolist(), [7.0, 3.0, np.nan])
+    np.testing.assert_equal(table["seconds"].tolist(), [7.0, 3.0, 18.0])

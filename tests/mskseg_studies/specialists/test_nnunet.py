@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import nibabel
 import numpy as np
+import pandas as pd
 import pytest
 
 from mskseg.case import Case
@@ -16,6 +17,7 @@ from mskseg.evaluation.tables import volume_table
 from mskseg.io import load_image, load_label_map, save_nifti
 from mskseg.volume import LabelMap, Volume
 from mskseg_phantom import make_phantom
+from mskseg_studies.specialists.nnunet import __main__ as nnunet_command
 from mskseg_studies.specialists.nnunet import running
 from mskseg_studies.specialists.nnunet.config import NnunetConfig, names_a_side
 from mskseg_studies.specialists.nnunet.conversion import (
@@ -24,8 +26,15 @@ from mskseg_studies.specialists.nnunet.conversion import (
     export_training,
     import_predictions,
 )
+from mskseg_studies.specialists.nnunet.long_run import write_curve, write_scores
 from mskseg_studies.specialists.nnunet.running import train_nnunet
-from mskseg_studies.specialists.nnunet.worker import DATASET, adapted_plans, model_folder
+from mskseg_studies.specialists.nnunet.worker import (
+    DATASET,
+    adapted_plans,
+    model_folder,
+    plateaus,
+    stopped_rising,
+)
 
 
 @pytest.fixture
@@ -257,6 +266,99 @@ def test_a_run_is_known_by_the_weights_that_predict(tmp_path):
     assert run.fingerprint.startswith("ba7816bf"), "the sha256 of abc"
 
 
+# when a training has converged
+
+RISING = np.linspace(0.2, 0.8, 40).tolist()
+
+
+@pytest.mark.parametrize(
+    ("curve", "stopped"),
+    [
+        (RISING, False),
+        ([*RISING, *[0.8] * 14], False),
+        ([*RISING, *[0.8] * 20], True),
+        ([0.6] * 19, False),
+        ([0.6] * 20, True),
+        ([0.6, 0.5] * 10, True),
+        ([0.6] * 10 + [0.606] * 10, False),
+        ([0.0] * 100, False),
+        ([0.6] * 19 + [float("nan")], False),
+    ],
+)
+def test_a_curve_has_stopped_rising_where_two_windows_are_level_and_not_empty(curve, stopped):
+    assert stopped_rising(curve, n=10, gain=0.005) is stopped
+
+
+def test_each_plateau_is_counted_from_the_one_before():
+    curve = [*[0.5] * 20, *[0.7] * 20, 0.7]
+    assert plateaus(curve, n=10, gain=0.005) == [20, 40]
+    assert plateaus(curve[:39], n=10, gain=0.005) == [20]
+
+
+def logged_run(folder, dice, config):
+    lines = [
+        f"mskseg: epoch {n} of 9, loss 0.5, pseudo Dice {d}, rate 0.003, {2 * n}.0 s\n"
+        for n, d in enumerate(dice, start=1)
+    ]
+    (folder / "log.txt").write_text("".join(lines), encoding="utf-8")
+    return running.NnunetRun(folder, config, Labels((3,), {3: "disc"}))
+
+
+def test_a_run_that_still_rises_is_not_called_nnunets_result(tmp_path):
+    config = NnunetConfig.long(hours=1, patch=(64, 64), features=4)
+    n = config.plateau_iterations // config.iterations_per_epoch
+    flat, short = [0.6] * (2 * n), [0.6] * (2 * n - 1)
+    assert logged_run(tmp_path, flat, config).name == "nnU-Net 2d (2000 iterations)"
+    for dice in (short, np.linspace(0.2, 0.8, 2 * n).tolist()):
+        run = logged_run(tmp_path, dice, config)
+        assert run.name == f"nnU-Net 2d (not converged: {50 * len(dice)} iterations)"
+    config = NnunetConfig.short(length=(3, 250), patch=(64, 64), features=4)
+    assert not logged_run(tmp_path, [0.6] * 7, config).converged
+    assert logged_run(tmp_path, [0.6] * 8, config).converged
+
+
+def test_a_longer_time_limit_goes_on_with_the_same_run(parts, tmp_path, monkeypatch):
+    monkeypatch.setattr(running, "_work", lambda *_, **__: None)
+    one, six = (NnunetConfig.long(hours=h, patch=(64, 64), features=4) for h in (1, 6))
+    first, second = (train_nnunet(*parts[:2], config, folder=tmp_path) for config in (one, six))
+    assert first.folder == second.folder
+    job = json.loads((second.folder / "job.json").read_text())
+    assert job["settings"]["time_limit_s"] == 6 * 3600
+
+
+def test_the_curve_is_written_from_what_there_is(parts, tmp_path):
+    config = NnunetConfig.long(hours=1, patch=(64, 64), features=4)
+    path = write_curve(logged_run(tmp_path, [0.2, 0.4], config), parts[0], tmp_path)
+    curve = pd.read_csv(path)
+    assert curve["iterations"].tolist() == [50, 100]
+    assert curve["validation_dice"].tolist() == [0.2, 0.4]
+    assert curve["seconds"].tolist() == [2, 4]
+    facts = json.loads(path.with_name(f"{path.name}.provenance.json").read_text())
+    assert facts["converged"] is False
+    (tmp_path / "log.txt").write_text("")
+    with pytest.raises(InputError, match="no finished epoch yet"):
+        write_curve(running.NnunetRun(tmp_path, config, None), parts[0], tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["phantom_thigh", "--curve"], "no finished epoch yet"),
+        (["qmritools_thigh"], "has no split of its own"),
+    ],
+)
+def test_the_command_says_in_one_line_what_is_missing(
+    arguments, said, parts, tmp_path, monkeypatch, capsys
+):
+    if arguments[0] == "phantom_thigh":
+        monkeypatch.setattr(nnunet_command, "load_people", lambda _, part: parts[part != "train"])
+    folders = ["--folder", str(tmp_path / "runs"), "--results", str(tmp_path)]
+    assert nnunet_command.main([*arguments, *folders]) == 2
+    error = capsys.readouterr().err
+    assert said in error
+    assert error.count("\n") == 1
+
+
 # whole runs of the real package
 
 KEPT = (2, 8)  # two large muscles: what a network learns in a few hundred steps
@@ -326,7 +428,7 @@ def test_a_2d_run_dies_resumes_predicts_and_comes_back_on_the_grid(tmp_path, mon
     log = run.log.read_text(encoding="utf-8")
     assert log.count("mskseg: epoch 1 of") == log.count("mskseg: epoch 2 of") == 1, "not resumed"
     assert [each["epoch"] for each in run.history()] == list(range(1, 16))
-    assert run.name == "nnU-Net 2d (300 iterations)"
+    assert run.name == "nnU-Net 2d (not converged: 300 iterations)"
     plans = json.loads((model_folder(run.folder, "2d") / "plans.json").read_text())
     assert plans["mskseg"]["mirroring"] is False, "vastus lateralis names a side"
 
@@ -345,7 +447,7 @@ def test_a_2d_run_dies_resumes_predicts_and_comes_back_on_the_grid(tmp_path, mon
 
 
 @pytest.mark.slow
-def test_a_3d_run_plans_trains_and_predicts_until_its_time_is_up(tmp_path):
+def test_a_3d_run_ends_with_its_time_and_goes_on_until_it_stops_rising(tmp_path):
     people = [tiny_thigh(number) for number in (1, 2, 13)]
     config = replace(
         TINY,
@@ -353,11 +455,28 @@ def test_a_3d_run_plans_trains_and_predicts_until_its_time_is_up(tmp_path):
         patch_size=(6, 64, 64),
         batch_size=2,
         epochs=50,
-        iterations_per_epoch=3,
+        iterations_per_epoch=10,
         time_limit_s=0.01,
+        plateau_iterations=10,
+        plateau_gain=2.0,  # no Dice rises by that: every epoch but an empty one is a plateau
     )
-    run = train_nnunet(people[:2], people[2:], config, folder=tmp_path, progress=False)
+    call = {"folder": tmp_path, "progress": False}
+    run = train_nnunet(people[:2], people[2:], config, **call)
     assert len(run.history()) == 1, "the time limit was not kept"
-    found = run.predict(people[2:], progress=False)
+    path = write_scores(run, {"validation": people[2:]}, tmp_path)
+    scores = pd.read_csv(path)
+    assert set(scores["tissue"]) <= {"rectus femoris", "adductor magnus"}
+    before = run.fingerprint
+    train_nnunet(people[:2], people[2:], config, **call)
+    assert run.fingerprint == before, "it went on without time"
+
+    again = train_nnunet(people[:2], people[2:], replace(config, time_limit_s=600), **call)
+    rates = [epoch["learning_rate"] for epoch in again.history()]
+    assert 3 <= len(rates) < 50
+    assert rates[0] == 0.003
+    assert rates[-1] == 0.0003
+    assert "stopped rising a second time" in again.log.read_text(encoding="utf-8")
+    assert not (run.folder / "predictions").exists(), "predictions of earlier weights"
+    found = again.predict(people[2:], progress=False)
     probabilities = found.probabilities(people[2].name)
     assert probabilities.shape == (3, *people[2].image.shape)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import random
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -17,12 +18,26 @@ from nnunetv2.training.lr_scheduler.polylr import PolyLRScheduler
 from nnunetv2.training.nnUNetTrainer.nnUNetTrainer import nnUNetTrainer
 
 
-class TimeIsUp(Exception):  # noqa: N818  no error: the run ends as it was asked to
-    """The time limit was passed."""
+class Ended(Exception):  # noqa: N818  no error: the run ends as it was asked to
+    """The time limit was passed, or the validation Dice stopped rising twice."""
+
+
+class StepRate:
+    """A learning rate that falls to a tenth at each plateau; nnU-Net calls `step` every epoch."""
+
+    def __init__(self, trainer: MsksegTrainer) -> None:
+        self.trainer = trainer
+
+    def step(self, _epoch: int) -> None:
+        """Set the rate from the whole history, so that a resumed run has the same."""
+        for group in self.trainer.optimizer.param_groups:
+            group["lr"] = self.trainer.initial_lr * 0.1 ** self.trainer.n_plateaus()
 
 
 class MsksegTrainer(nnUNetTrainer):  # type: ignore[misc]
-    """Iterations, epochs, a time limit, and no mirroring where labels name a side."""
+    """Iterations, epochs, plateaus, a time limit, and no mirroring where labels name a side."""
+
+    plateaus: Callable[[Sequence[float]], list[int]] | None = None  # the worker's, if it decides
 
     def __init__(
         self,
@@ -41,7 +56,7 @@ class MsksegTrainer(nnUNetTrainer):  # type: ignore[misc]
         self.optimiser = settings["optimiser"]
         self.time_limit_s = settings["time_limit_s"]
         self.mirroring = settings["mirroring"]
-        self.seed = 0
+        self.seed, self.out_of_time = 0, False
         self.save_every = 1  # so that a run that dies loses one epoch at most
         # Its plot costs more than a short epoch: drawn once, at the end.
         self._plot_progress = self.logger.plot_progress_png
@@ -59,21 +74,23 @@ class MsksegTrainer(nnUNetTrainer):  # type: ignore[misc]
     def configure_optimizers(self) -> Any:
         """Take its optimiser, or AdamW as in nnU-Net's variant ``nnUNetTrainerAdam``."""
         if self.optimiser == "sgd":
-            return super().configure_optimizers()
-        optimiser = torch.optim.AdamW(
-            self.network.parameters(),
-            lr=self.initial_lr,
-            weight_decay=self.weight_decay,
-            amsgrad=True,
-        )
-        return optimiser, PolyLRScheduler(optimiser, self.initial_lr, self.num_epochs)
+            optimiser, schedule = super().configure_optimizers()
+        else:
+            optimiser = torch.optim.AdamW(
+                self.network.parameters(),
+                lr=self.initial_lr,
+                weight_decay=self.weight_decay,
+                amsgrad=True,
+            )
+            schedule = PolyLRScheduler(optimiser, self.initial_lr, self.num_epochs)
+        return optimiser, schedule if self.plateaus is None else StepRate(self)
 
     def run_training(self) -> None:
-        """Train until the last epoch or the end of the time."""
+        """Train until the last epoch, the second plateau, or the end of the time."""
         try:
             super().run_training()
-        except TimeIsUp:
-            self.print_to_log_file(f"time limit of {self.time_limit_s} s passed")
+        except Ended as reason:
+            self.print_to_log_file(str(reason))
             self.on_train_end()
 
     def on_epoch_start(self) -> None:
@@ -91,11 +108,24 @@ class MsksegTrainer(nnUNetTrainer):  # type: ignore[misc]
         dice = np.nanmean(self.logger.get_value("dice_per_class_or_region", step=-1))
         print(  # noqa: T201  the log is how the parent process learns of it
             f"mskseg: epoch {self.current_epoch} of {self.num_epochs}, loss {loss:.3f}, "
-            f"pseudo Dice {dice:.3f}",
+            f"pseudo Dice {dice:.4f}, rate {self.optimizer.param_groups[0]['lr']:.2g}, "
+            f"{self._elapsed_s():.1f} s",
             flush=True,
         )
-        if self.current_epoch < self.num_epochs and self._elapsed_s() > self._limit_s():
-            raise TimeIsUp
+        if self.n_plateaus() >= 2:
+            raise Ended("the validation Dice stopped rising a second time")
+        if self.current_epoch < self.num_epochs and self.time_is_up():
+            self.out_of_time = True
+            raise Ended(f"time limit of {self.time_limit_s} s passed")
+
+    def n_plateaus(self) -> int:
+        """Count how often the validation Dice, which nnU-Net calls pseudo Dice, stopped rising."""
+        dice = self.logger.get_value("mean_fg_dice", step=None)
+        return len(self.plateaus(dice)) if self.plateaus else 0
+
+    def time_is_up(self) -> bool:
+        """Whether the time limit was passed, resumed runs added up."""
+        return self.time_limit_s is not None and self._elapsed_s() > self.time_limit_s
 
     def on_train_end(self) -> None:
         """Write the last checkpoint and the plot of the training."""
@@ -119,6 +149,3 @@ class MsksegTrainer(nnUNetTrainer):  # type: ignore[misc]
         ends = self.logger.get_value("epoch_end_timestamps", step=None)
         starts = self.logger.get_value("epoch_start_timestamps", step=None)
         return float(sum(end - start for start, end in zip(starts, ends, strict=False)))
-
-    def _limit_s(self) -> float:
-        return float("inf") if self.time_limit_s is None else float(self.time_limit_s)

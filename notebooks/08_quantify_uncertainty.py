@@ -57,6 +57,7 @@ nnunet_runs = [["2d", 0]]  # kind and seed of each; "3d_fullres" and ensembles t
 nnunet = {"length": [12, 25], "patch": [128, 128], "features": 12}  # notebook 07 explains
 slice_step = 4  # take every n-th slice: neighbours are then n slices apart
 learning_rate = 2e-4  # twice what the studies gave SAM; more breaks what is there before it teaches
+outward_px = 4.0  # pixels; a wider oracle box for the zero-shot models, as MedSAM was trained
 jitter_px = 3.0  # pixels; each side of a box moves by up to this, in training and as a test
 margin = 0.01  # difference in Dice or ECE below which nobody would care, named before looking
 seed = 0  # of the jitter, the drawn pixels and the bootstrap
@@ -211,6 +212,16 @@ for finder, volumes in predictions.items():
     if len(volumes) > 1:
         together = f"{finder}, ensemble of {len(volumes)}"
         sources.append(uncertainty.VolumeMaps(together, volumes, labels=labels))
+
+# %% [markdown]
+# MedSAM learned from boxes up to 20 of 1024 pixels wider than tight on every side (notebook 03), so the zero-shot models are asked once more, with wider oracle boxes. This arm has a name of its own and stands in no mean with the tight one.
+
+# %%
+outward = prompts.OracleBox(margin_px=outward_px)
+sources += [
+    uncertainty.PromptedMaps(zero_shot_model, outward, labels=labels)
+    for zero_shot_model in segmenters
+]
 
 # %%
 temperatures = uncertainty.temperatures_of(

@@ -35,7 +35,6 @@
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 from IPython.display import Markdown
 
 import mskseg
@@ -80,8 +79,6 @@ print(f"mskseg {mskseg.__version__}, {segmenter}, {segmenter.device}, seed {seed
 drawing = model_parts.draw_architecture(
     segmenter, title="A slice is encoded once; a prompt costs a small decoder"
 )
-
-# %%
 parts = model_parts.count_parameters(segmenter).set_index("part")
 parts.round(3)
 
@@ -167,12 +164,10 @@ prompt_panels = display.masks_beside(
 #
 # A click on a kneecap: the kneecap, its cartilage with it, or the whole knee? SAM answers with **three masks** and predicts the **IoU** of each (intersection over union, overlap over the area that either covers: a stricter relative of Dice). In training only the best of the three was corrected, so that each could specialise.
 
-# %%
+# %% alt="Three masks for one point, with predicted and true IoU of each"
 ambiguous = segmenter.predict(embedding, prompt_kinds["one point"], multimask=True)
 predicted_iou, three_masks = ambiguous.predicted_iou[0], ambiguous.masks[0]
 true_iou = [evaluation.iou(target, mask) for mask in three_masks]
-
-# %% alt="Three masks for one point, with predicted and true IoU of each"
 pairs = zip(predicted_iou, true_iou, strict=True)
 three_panels = display.masks_beside(
     case_slice,
@@ -215,35 +210,28 @@ display.save_figure(estimate_ax, figures / "02_predicted_iou.png", provenance=fa
 # > **Guess**: which reader gets further, and on which click is the gap widest?
 
 # %%
-careful = model_parts.correct_with_clicks(segmenter, embedding, target, n_corrections=n_clicks)
-at_random = [
-    model_parts.correct_with_clicks(
-        segmenter, embedding, target, n_corrections=n_clicks, rng=np.random.default_rng(seed + k)
-    )
-    for k in range(n_draws)
-]
-drawn = pd.DataFrame([reader.dice for reader in at_random]).ffill(axis=1)
-dice_by_click = pd.DataFrame(
-    {"deepest": pd.Series(careful.dice), "drawn": drawn.mean(), "drawn, lowest": drawn.min()}
+readers = model_parts.simulated_readers(
+    segmenter, embedding, target, n_corrections=n_clicks, n_drawn=n_draws, seed=seed
 )
-dice_by_click.set_axis(dice_by_click.index + 1).rename_axis("clicks").round(2)
+dice_by_click = model_parts.dice_by_click(readers)
+dice_by_click.round(2)
 
 # %% alt="The slice with the mask after the last click, for the careful reader and for one who clicks at random"
-readers = {"deepest": careful, "drawn": at_random[0]}
+two_readers = {name: readers[name] for name in ("deepest", "drawn 1")}
 click_panels = display.masks_beside(
     case_slice,
-    [reader.mask for reader in readers.values()],
+    [reader.mask for reader in two_readers.values()],
     titles=[
         f"{name}: {len(reader.dice)} clicks, Dice {reader.dice[0]:.2f} to {reader.dice[-1]:.2f}"
-        for name, reader in readers.items()
+        for name, reader in two_readers.items()
     ],
 )
-for click_ax, reader in zip(click_panels, readers.values(), strict=True):
+for click_ax, reader in zip(click_panels, two_readers.values(), strict=True):
     display.draw_label_map(click_ax, target, colours={1: "white"}, linestyle="dashed")
     display.draw_points(click_ax, reader.points, point_labels=reader.labels)
 
 # %% [markdown]
-# **What you see**: read the columns downwards; *drawn* is the mean of several readers, *drawn, lowest* the worst of them after each click. Early corrections usually gain most, and a click can also *lose*: the last mask is a hint, and the whole mask is drawn anew. Circles say inside, crosses outside; dashed is the reference. A study that reports "Dice after ten clicks" has chosen one of these readers, and yours may be neither.
+# **What you see**: read the columns downwards; *drawn* is of several readers, their mean and the worst of them after each click. Early corrections usually gain most, and a click can also *lose*: the last mask is a hint, and the whole mask is drawn anew. Circles say inside, crosses outside; dashed is the reference. A study that reports "Dice after ten clicks" has chosen one of these readers, and yours may be neither.
 #
 # ## Simulate the prompts of training
 #
@@ -257,13 +245,12 @@ scene_panels = random_scene_page(
 )
 
 # %% alt="Ten noisy boxes around one object"
-ten_boxes = np.repeat(box, 10, axis=0)
-noisy_boxes = prompts.jitter_boxes(ten_boxes, shape=target.shape, rng=rng, relative=0.1)
-noisy_masks = segmenter.predict(embedding, boxes_xyxy=noisy_boxes).masks[:, 0]
+noisy = prompts.jitter_boxes(np.repeat(box, 10, axis=0), shape=target.shape, rng=rng, relative=0.1)
+noisy_masks = segmenter.predict(embedding, boxes_xyxy=noisy).masks[:, 0]
 noisy_dice = [evaluation.dice(target, noisy_mask) for noisy_mask in noisy_masks]
 boxes_ax = display.show_slice(case_slice.image, spacing_mm=spacing_mm)
 boxes_ax.set_title(f"Boxes moved by a tenth: Dice {min(noisy_dice):.2f} to {max(noisy_dice):.2f}")
-boxes_drawn = display.draw_boxes(boxes_ax, noisy_boxes)
+boxes_drawn = display.draw_boxes(boxes_ax, noisy)
 
 # %% [markdown]
 # **What you see**: some scenes are limbs in section, joints and bands by design, so that "zero-shot" holds for images here, less for shapes. On our slice the answer moves with the box, and not always downwards. A spread over moved boxes is the cheapest measure of how sure an answer is; notebook 08 makes maps of it.
@@ -378,7 +365,7 @@ Markdown(f"""
 - One point on the {tissue}: Dice {dice_by_prompt["one point"]:.2f}; its box: {dice_by_prompt["a box"]:.2f}.
 - The best of three masks has IoU {max(true_iou):.2f}; the one that the model rates highest has {true_iou[int(predicted_iou.argmax())]:.2f}.
 - Predicted and true IoU correlate with **r = {r:.2f}** over {len(estimates)} masks; the highest prediction is {estimates["predicted_iou"].max():.2f}.
-- {len(careful.dice) - 1} corrections where the error is deepest took Dice from {careful.dice[0]:.2f} to {careful.dice[-1]:.2f}; drawn at random, from {drawn.iloc[:, 0].mean():.2f} to {drawn.iloc[:, -1].mean():.2f} (mean of {n_draws} readers).
+- {n_clicks} corrections where the error is deepest took Dice from {dice_by_click["deepest"].iloc[0]:.2f} to {dice_by_click["deepest"].iloc[-1]:.2f}; drawn at random, from {dice_by_click["drawn, mean"].iloc[0]:.2f} to {dice_by_click["drawn, mean"].iloc[-1]:.2f} (mean of {n_draws} readers).
 - Keeping the half of the automatic masks that it rates highest takes the mean IoU from {selection["iou_all"].mean():.2f} to {selection["iou_kept"].mean():.2f}; a perfect judge would reach {selection["iou_best"].mean():.2f} ({len(selection)} people).
 - Of {len(candidates)} automatic masks {len(new)} remain; {n_found} of {len(best_dice)} tissues are among them with a Dice of {good_dice} or more.
 """)

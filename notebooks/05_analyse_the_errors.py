@@ -86,6 +86,7 @@ grades = [mskseg.load_some(infiltrated, n_subjects=3)] if infiltrated and not da
 undersampled = errors.load_undersampled(sets)
 cases = [case for case_set in [*sets, *grades] for case in case_set]
 all_cases = [*cases, *undersampled]
+people = [case for case_set in sets for case in case_set]
 first_people = [case_set[0] for case_set in sets]  # of each data set, in its first sequence
 maps = errors.load_maps([*sets, *grades])
 quantities = sorted({quantity for quantity, _, _ in maps})
@@ -234,8 +235,6 @@ worst_change = changes.loc[changes["change"].idxmin(), "to"]
 change_axes = errors.change_chart(changes, title=f"Costs most: {worst_change}")
 display.save_figure(change_axes, figures / "05_changes.png", provenance=facts)
 evaluation.write_table(changes, tables / "05_changes.csv", provenance=facts)
-
-# %%
 muscles = scored.query("group == 'muscle' and severity != ''")
 by_grade = (
     evaluation.nested_mean(muscles, by=["segmenter", "severity"]) if len(muscles) else muscles
@@ -277,7 +276,6 @@ numbered.assign(reader=[my_reasons.get(number, "") for number in numbered.index]
 # SAM answers an ambiguous prompt with three masks and a guess at the quality of each. How good is its choice, and how good was the best? And are the three what the study says of them, a part of an object, the object and the whole that it belongs to? Then each lies in the next larger one.
 
 # %% alt="The three masks of the click on which the model's own choice lost most"
-people = [case for case_set in sets for case in case_set]
 picks = errors.score_three_masks(rater, people, slice_step=2 * slice_step, progress=False)
 choice = errors.summarise_choice(picks)
 evaluation.write_table(picks, tables / "05_three_masks.csv", provenance=facts)
@@ -336,11 +334,6 @@ display.save_figure(form_axes[0], figures / "05_forms.png", provenance=facts)
 forms = ["area_error", "solidity_gain", "jaggedness_gain"]
 scored.pivot_table(index="group", columns="segmenter", values=forms, aggfunc="median").round(2)
 
-# %% [markdown]
-# **What you see**: *area error* above 0 is too large; *solidity* gained is concavity lost; *jaggedness* gained is an edge that is more jagged than the reference has, once that is grown or shrunk to the prediction's size (not measured on sheets thinner than 2 mm). Hoyer saw in MedSAM bone too large with concavity lost, discs and vertebrae too small and jagged, thigh muscles with diffuse, jagged edges. Compare sign by sign. Agreement would not be evidence, since the second miniature was tuned by us; disagreement shows that a habit of the published model is no law.
-#
-# Are these forms the model's, or the box's? MedSAM learned from boxes up to 20 of 1024 pixels wider than tight on every side (notebook 03), so a tight box may be why it draws discs too small. The same slices of the first people with a small margin:
-
 # %%
 both = [tight.box_source, outward.box_source]
 by_box = volumes[volumes["box_source"].isin(both) & (volumes["status"] == "scored")]
@@ -350,7 +343,9 @@ by_box.assign(area_error=area_error).pivot_table(
 ).round(2)
 
 # %% [markdown]
-# **What you see**: the median area error by kind of tissue. Where a model is too small in tight boxes and not in wider ones, the box was part of the error; where the sign stays, the model was. The table is of fewer people than the figure, so compare within it.
+# **What you see**: *area error* above 0 is too large; *solidity* gained is concavity lost; *jaggedness* gained is an edge that is more jagged than the reference has, once that is grown or shrunk to the prediction's size (not measured on sheets thinner than 2 mm). Hoyer saw in MedSAM bone too large with concavity lost, discs and vertebrae too small and jagged, thigh muscles with diffuse, jagged edges. Compare sign by sign. Agreement would not be evidence, since the second miniature was tuned by us; disagreement shows that a habit of the published model is no law.
+#
+# Are these forms the model's, or the box's? MedSAM learned from boxes up to 20 of 1024 pixels wider than tight on every side (notebook 03). A model that learned that an object ends a little before its box may draw it too small in a tight one. The second table has the median area error on the same slices of the first people, in tight boxes and with a small margin. Where a model is too small in tight boxes and not in wider ones, the box was part of the error; where the sign stays, the model was. The table is of fewer people than the figure, so compare within it.
 #
 # ## Find the ceiling
 #

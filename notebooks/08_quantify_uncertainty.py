@@ -68,6 +68,7 @@ output = "../output"  # folder for the tables and the figures
 segmenters = [mskseg.load_segmenter(name) for name in models]
 segmenter = segmenters[0]
 tight, neighbour = prompts.OracleBox(), prompts.NeighbourBox()
+outward = prompts.OracleBox(margin_px=outward_px)
 tables, figures = Path(output, "tables"), Path(output, "figures")
 configs = [
     uncertainty.short_tuning(
@@ -189,20 +190,22 @@ print(*predictions, sep="\n")
 #
 # Three arms. **Oracle**: boxes from the reference, which also tell *on which slices* a muscle is; nobody has these boxes, so no clinic gets what is measured with them. **Neighbour**: one oracle slice per muscle, from there boxes around what was predicted on the slice before. **nnU-Net**: boxes around what nnU-Net found, so that nothing comes from the reference; the fair opponent of nnU-Net itself ("no box").
 #
+# The zero-shot models get one arm more, **wide** oracle boxes ("oracle, margin"): MedSAM learned from boxes up to 20 of 1024 pixels wider than tight on every side (notebook 03).
+#
 # And one source more, under jittered oracle boxes: how much does the answer depend on where the box was drawn?
 
 # %%
 members = [[result.segmenter for result in ensemble] for ensemble in tunings]
 trained = members[0]  # of these the text speaks
 name_one, name_all = trained[0].name, f"{trained[0].name}, ensemble of {len(trained)}"
-singles = [*segmenters, *(ensemble[0] for ensemble in members)]
-prompted = [(single, single.name) for single in singles]
+prompted = [(one, one.name) for one in (*segmenters, *(group[0] for group in members))]
 prompted += [(group, f"{group[0].name}, ensemble of {len(group)}") for group in members]
 sources = [
     uncertainty.PromptedMaps(model, plan, labels=labels, name=name)
     for plan in (tight, neighbour)
     for model, name in prompted
 ]
+sources += [uncertainty.PromptedMaps(each, outward, labels=labels) for each in segmenters]
 for finder, volumes in predictions.items():
     boxes = prompts.SpecialistBox(volumes[0].label_maps, source=finder)
     for model, name in ((trained[0], name_one), (trained, name_all)):
@@ -212,16 +215,6 @@ for finder, volumes in predictions.items():
     if len(volumes) > 1:
         together = f"{finder}, ensemble of {len(volumes)}"
         sources.append(uncertainty.VolumeMaps(together, volumes, labels=labels))
-
-# %% [markdown]
-# MedSAM learned from boxes up to 20 of 1024 pixels wider than tight on every side (notebook 03), so the zero-shot models are asked once more, with wider oracle boxes. This arm has a name of its own and stands in no mean with the tight one.
-
-# %%
-outward = prompts.OracleBox(margin_px=outward_px)
-sources += [
-    uncertainty.PromptedMaps(zero_shot_model, outward, labels=labels)
-    for zero_shot_model in segmenters
-]
 
 # %%
 temperatures = uncertainty.temperatures_of(

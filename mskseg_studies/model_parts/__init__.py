@@ -9,6 +9,8 @@ from mskseg_studies.model_parts.charts import embedding_beside as embedding_besi
 from mskseg_studies.model_parts.charts import estimate_chart as estimate_chart
 from mskseg_studies.model_parts.clicking import Corrections as Corrections
 from mskseg_studies.model_parts.clicking import correct_with_clicks as correct_with_clicks
+from mskseg_studies.model_parts.clicking import dice_by_click as dice_by_click
+from mskseg_studies.model_parts.clicking import simulated_readers as simulated_readers
 from mskseg_studies.model_parts.parts import count_parameters as count_parameters
 from mskseg_studies.model_parts.parts import describe_prompts as describe_prompts
 from mskseg_studies.model_parts.parts import model_view as model_view

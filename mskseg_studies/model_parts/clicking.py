@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from mskseg.evaluation import dice
@@ -74,3 +76,38 @@ def correct_with_clicks(
             return Corrections(np.array(points), np.array(labels), np.array(scores), mask)
         point, label = error_point(target, mask, rng=rng)
         points, labels = [*points, point], [*labels, label]
+
+
+def simulated_readers(
+    segmenter: Segmenter,
+    embedding: ImageEmbedding,
+    target: NDArray[np.bool_],
+    *,
+    n_corrections: int,
+    n_drawn: int,
+    seed: int = 0,
+) -> dict[str, Corrections]:
+    """Let a careful reader and several who click at random correct the same mask.
+
+    Arguments as in `correct_with_clicks`. Gives "deepest", then "drawn 1" to "drawn n", the random
+    ones with seeds of their own from `seed` on.
+    """
+    rngs = {f"drawn {k + 1}": np.random.default_rng(seed + k) for k in range(n_drawn)}
+    return {
+        name: correct_with_clicks(
+            segmenter, embedding, target, n_corrections=n_corrections, rng=rng
+        )
+        for name, rng in {"deepest": None, **rngs}.items()
+    }
+
+
+def dice_by_click(readers: Mapping[str, Corrections]) -> pd.DataFrame:
+    """Lay Dice after each click beside each other: "deepest", "drawn, mean", "drawn, lowest".
+
+    Takes what `simulated_readers` gives; a reader who needed no more clicks keeps the last Dice.
+    """
+    scores = pd.DataFrame({name: pd.Series(each.dice) for name, each in readers.items()}).ffill()
+    drawn = scores.drop(columns="deepest")
+    beside = {"drawn, mean": drawn.mean(axis=1), "drawn, lowest": drawn.min(axis=1)}
+    table = pd.DataFrame({"deepest": scores["deepest"], **beside})
+    return table.set_axis(table.index + 1).rename_axis("clicks")

@@ -13,6 +13,7 @@ from mskseg_studies.prompting.hu_comparison import NOT_TESTABLE as NOT_TESTABLE
 from mskseg_studies.prompting.hu_comparison import beside_hu as beside_hu
 from mskseg_studies.prompting.margins import margin_means as margin_means
 from mskseg_studies.prompting.margins import margin_panels as margin_panels
+from mskseg_studies.prompting.margins import model_ahead as model_ahead
 from mskseg_studies.prompting.margins import seen_margins_px as seen_margins_px
 from mskseg_studies.prompting.phases import phase_agreement as phase_agreement
 from mskseg_studies.prompting.phases import score_phases as score_phases

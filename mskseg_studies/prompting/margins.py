@@ -66,6 +66,15 @@ def margin_means(table: pd.DataFrame, margins_px: Sequence[float]) -> pd.DataFra
     return means[[*columns, "filled_box_dice", "n_subjects", "n_pairs"]]
 
 
+def model_ahead(means: pd.DataFrame) -> pd.DataFrame:
+    """Name the model with the highest Dice: a row for each data set, a column for each margin.
+
+    Takes a table of `margin_means`.
+    """
+    best = means.loc[means.groupby(["dataset", "margin_px"], sort=False)["dice"].idxmax()]
+    return best.pivot(index="dataset", columns="margin_px", values="segmenter")
+
+
 def seen_margins_px(cases: Iterable[Case]) -> dict[str, float]:
     """Convert the widest margin of MedSAM's training to pixels of each data set's slices.
 
@@ -80,12 +89,14 @@ def seen_margins_px(cases: Iterable[Case]) -> dict[str, float]:
 
 
 def margin_panels(
-    means: pd.DataFrame, *, seen_px: Mapping[str, float] | None = None, title: str = ""
+    means: pd.DataFrame, *, seen_px: Mapping[str, float] | None = None, title: str | None = None
 ) -> NDArray[Any]:
     """Draw Dice over the margin, a panel for each data set and a line for each model.
 
     Takes a table of `margin_means`. Grey diamonds are the same boxes filled, the grey band reaches
-    as far as MedSAM's training (`seen_px`, from `seen_margins_px`). Gives one Axes a data set.
+    as far as MedSAM's training (`seen_px`, from `seen_margins_px`). The title is by default what
+    the widest margin costs the filled box and each model, averaged over data sets. Gives one Axes a
+    data set.
     """
     check_columns(means, ["dataset", "segmenter", "margin_px", "dice", "filled_box_dice"])
     names = list(dict.fromkeys(means["dataset"]))
@@ -112,6 +123,19 @@ def margin_panels(
         ax.remove()
     handles, texts = grid[0, 0].get_legend_handles_labels()
     figure.legend(handles, texts, loc="outside lower center", ncols=4, frameon=False, fontsize=9)
-    figure.suptitle(title, fontsize=11)
+    figure.suptitle(_finding(means) if title is None else title, fontsize=11)
     axes: NDArray[Any] = grid.flat[: len(names)]
     return axes
+
+
+def _finding(means: pd.DataFrame) -> str:
+    tight, wide = means["margin_px"].min(), means["margin_px"].max()
+    scores = ["dice", "filled_box_dice"]
+    at_ends = [
+        means[means["margin_px"] == margin].groupby("segmenter", sort=False)[scores].mean()
+        for margin in (tight, wide)
+    ]
+    change = at_ends[1] - at_ends[0]
+    of_models = ", ".join(f"{name} {gain:+.2f}" for name, gain in change["dice"].items())
+    of_box = change["filled_box_dice"].mean()
+    return f"From {tight:g} to {wide:g} px: filled box {of_box:+.2f}, {of_models}"

@@ -66,3 +66,20 @@ def test_nobody_clicks_on_a_mask_that_is_right():
     got = model_parts.correct_with_clicks(Right(), None, TARGET, n_corrections=5)
     assert got.dice.tolist() == [1.0]
     assert np.array_equal(got.mask, TARGET)
+
+
+def test_readers_stand_beside_each_other_and_one_who_is_done_keeps_the_last_dice():
+    readers = model_parts.simulated_readers(
+        Squares(), None, TARGET, n_corrections=3, n_drawn=3, seed=5
+    )
+    assert list(readers) == ["deepest", "drawn 1", "drawn 2", "drawn 3"]
+    assert not np.array_equal(readers["drawn 1"].points, readers["drawn 2"].points)
+    done = {name: each for name, each in readers.items() if name != "drawn 3"}
+    last = readers["drawn 3"]
+    done["drawn 3"] = type(last)(last.points[:1], last.labels[:1], np.array([1.0]), last.mask)
+    table = model_parts.dice_by_click(done)
+    assert table.index.tolist() == [1, 2, 3, 4]
+    assert table["deepest"].tolist() == readers["deepest"].dice.tolist()
+    others = np.stack([readers["drawn 1"].dice, readers["drawn 2"].dice, np.ones(4)])
+    assert table["drawn, mean"].tolist() == pytest.approx(others.mean(axis=0))
+    assert table["drawn, lowest"].tolist() == pytest.approx(others.min(axis=0))

@@ -81,8 +81,8 @@ def test_each_margin_is_a_mean_of_its_own_beside_the_same_box_filled(table):
 
 def test_which_model_is_ahead_depends_on_the_margin_and_the_means_show_it(table):
     means = prompting.margin_means(table, MARGINS)
-    best = means.loc[means.groupby("margin_px")["dice"].idxmax()]
-    assert best["segmenter"].tolist() == ["tight", "wide", "wide"]
+    ahead = prompting.model_ahead(means)
+    assert ahead.loc["d"].to_dict() == {0: "tight", 2: "wide", 8: "wide"}
 
 
 def test_no_claim_on_tight_boxes_takes_in_a_wider_one(table):
@@ -123,6 +123,7 @@ def test_the_figure_has_a_panel_a_data_set_a_line_a_model_and_the_filled_box(tab
     means = prompting.margin_means(table, MARGINS)
     both = pd.concat([means, means.assign(dataset="e")])
     axes = prompting.margin_panels(both, seen_px={"d": 5.0, "e": 2.5}, title="t")
+    assert axes[0].figure.get_suptitle() == "t"
     assert [ax.get_title(loc="left") for ax in axes] == ["d", "e"]
     for ax, seen in zip(axes, (5.0, 2.5), strict=True):
         lines = {line.get_label(): line for line in ax.lines}
@@ -134,3 +135,12 @@ def test_the_figure_has_a_panel_a_data_set_a_line_a_model_and_the_filled_box(tab
     (legend,) = axes[0].figure.legends
     names = [text.get_text() for text in legend.get_texts()]
     assert sorted(names) == ["MedSAM's training", "filled box", "tight", "wide"]
+
+
+def test_the_title_says_what_the_widest_margin_cost(table):
+    means = prompting.margin_means(table, MARGINS)
+    lost = [expected_dice(8, habit) - expected_dice(0, habit) for habit in (0, 2)]
+    finding = (
+        f"From 0 to 8 px: filled box {lost[0]:+.2f}, tight {lost[0]:+.2f}, wide {lost[1]:+.2f}"
+    )
+    assert prompting.margin_panels(means)[0].figure.get_suptitle() == finding

@@ -213,17 +213,15 @@ claims.text_table(claims.disagreements(judged, longer))
 # %% [markdown]
 # **What you see**: no rows where the two agree. A difference in weights or people is a reason to believe neither without a third run.
 #
-# One rule came late. That an opponent must itself be any good (*opponent* in `claims.yaml`) was written together with the table of `results/` that it judges, and not before it. A rule that comes with its result can turn it, so here is what it turned.
+# One rule came late. That an opponent must itself be any good (*opponent* in `claims.yaml`) was written together with the table that it judged, and not before it. A rule that comes with its result can turn it, so here is what it turned then.
 
 # %%
-turned = [(each.claim.statement, each.without_opponent, each.number, each.why) for each in longer]
-late = pd.DataFrame(turned, columns=["statement", "without this rule", "our number", "with it"])
-late = late[late["without this rule"] != ""]
+late = [(one.statement, one.history) for one in stated.claims if one.history]
 print(f"{len(late)} verdicts were turned by a rule that came together with its table")
-claims.text_table(late)
+claims.text_table(pd.DataFrame(late, columns=["statement", "what the rule turned"]))
 
 # %% [markdown]
-# **What you see**: the verdict that each would have without the rule, and the reason why it has none. We think that the rule is right: to beat a network that was hardly trained says nothing. You need not trust us: the column *without this rule* is what was measured.
+# **What you see**: the verdict that each would have had without the rule: none of them spoke for the study. We think that the rule is right, since to compare with a network that was hardly trained says nothing. You need not trust us: wherever the rule decides today, the reason gives the verdict without it.
 #
 # ## Know what our construction decides
 #

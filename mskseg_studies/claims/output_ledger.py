@@ -45,7 +45,7 @@ A miniature's verdict is none on a published
 model; what our own construction decides is <em>not testable here</em>, and the number beside it is
 a curiosity. Constants of an architecture are facts, not findings: they stand in a table of their
 own and are not counted. Rules and margins stand in claims.yaml and were written before the results,
-but for those whose reason says otherwise. mskseg {version}.</p>
+but for one, which says so beside the verdicts that it turned. mskseg {version}.</p>
 """
 _COLUMNS = ("statement", "published", "verdict", "our number", "tested by")
 
@@ -191,7 +191,7 @@ def _row(ledger: Ledger, judged: Judgement) -> str:
         f"{html.escape(claim.statement)}<br>{_small(f'{belief}{claim.id}; {claim.where}.')}",
         html.escape(claim.published),
         f'<span class="verdict {judged.verdict.split()[0]}">{html.escape(judged.verdict)}</span>'
-        f"<br>{_small(f'{judged.why}.')}",
+        f"<br>{_small(f'{judged.why}. {claim.history}')}",
         f"{html.escape(judged.number)}<br>{_small(judged.measured_on)}",
         f"{html.escape(ledger.tested_by(judged))}<br>{_small(_rule(claim))}",
     ]

@@ -128,8 +128,7 @@ class Judgement:
 
     `value` also stands beside "not testable here", where it is a curiosity and no evidence.
     `interval` is of 95 per cent, `n` the units behind it, `measured_on` the models and data,
-    miniatures named as such, `facts` the provenance of the table. `without_opponent` is the verdict
-    that the rule on opponents turned, empty where it turned none.
+    miniatures named as such, `facts` the provenance of the table.
     """
 
     claim: Claim
@@ -140,7 +139,6 @@ class Judgement:
     n: int | None = None
     measured_on: str = ""
     facts: Mapping[str, Any] = field(default_factory=dict, repr=False)
-    without_opponent: str = ""
 
     @property
     def vanished(self) -> bool:
@@ -217,15 +215,13 @@ def _judge_number(
         n=measured.n,
         no_interval=measured.no_interval,
     )
-    reasons, turned = [], ""
+    reasons = []
     if claim.construction and ours:
         reasons.append(f"{OURS}: {claim.construction.why}")
     if claim.out_of_reach and rule.sampled and (measured.n or 0) < rule.smallest_n:
         reasons.append(claim.out_of_reach)
-    if measured.weak and claim.measure and claim.measure.opponent:
-        since = claim.measure.opponent.since
-        reasons += [measured.weak, *([since] if since else []), f"without this rule: {decided}"]
-        turned = decided
+    if measured.weak:
+        reasons.append(f"{measured.weak}; without this rule: {decided}")
     if reasons:
         decided, why = "not testable here", "; ".join(reasons)
     return Judgement(
@@ -237,7 +233,6 @@ def _judge_number(
         n=measured.n,
         measured_on=_measured_on(measured.rows, facts),
         facts=facts,
-        without_opponent=turned,
     )
 
 

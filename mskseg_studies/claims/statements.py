@@ -47,7 +47,6 @@ class Opponent(_Entry):
     column: Text
     at_least: float
     why: Text
-    since: str = ""  # when the rule came, where it did not come before the tables that it judges
 
 
 class Measure(_Entry):
@@ -148,6 +147,7 @@ class Claim(_Entry):
     construction: Construction | None = None
     not_testable: str = ""
     out_of_reach: str = ""
+    history: str = ""  # of a rule that came with its result: which verdict it turned
 
     @property
     def is_fact(self) -> bool:

@@ -110,6 +110,7 @@ def test_the_page_shows_every_claim_and_note_and_loads_nothing(tmp_path):
     assert "not as stated" in facts
     assert "as stated" not in findings
     assert facts.count("<tr id=") == N_FACTS
+    assert findings.count("The rule on opponents came together with the table") == 5
     assert "holds if the interval lies above -0.01" in findings  # the rule, as it is computed
 
 

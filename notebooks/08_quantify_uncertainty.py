@@ -82,6 +82,7 @@ configs = [
     )
     for mode in modes
 ]
+pd.set_option("display.max_colwidth", None)  # names of models are long
 print(f"mskseg {mskseg.__version__}, {segmenters}, {segmenter.device}, seed {seed}")
 
 # %% [markdown]
@@ -235,10 +236,10 @@ unscaled = measured.select().cases
 scores = ["dice", "ece_candidate", "reference_outside", "nll", "brier"]
 counts = ["n_candidate", "n_clipped", "n_unprompted"]
 overall = uncertainty.average_subjects(unscaled, by=["arm", "model"], values=scores + counts)
-overall.round(3)
+overall.round(3).astype(dict.fromkeys(counts, int))
 
 # %% [markdown]
-# **What you see**: means over people; all models are miniatures. `dice` is of the volume, over the slices taken. `ece_candidate` is over the candidates, NLL (in nats) and Brier over whole slices; lower is better. Look at the *arms* first: a box that drifted off can make a model confident about the wrong thing, and boxes around a finder's mistakes repeat them. This nnU-Net saw few people and a fraction of its iterations: it shows *what has to be compared*, not what nnU-Net can do. A calibration that was measured with oracle boxes is not the one that a clinic gets.
+# **What you see**: means over people; all models are miniatures. `dice` is of the volume, over the slices taken. `ece_candidate` is over the candidates, NLL (in nats) and Brier over whole slices; lower is better. Look at the *arms* first: a box that drifted off can make a model confident about the wrong thing, and boxes around a finder's mistakes repeat them. Read `ece_candidate` with its two companions: `reference_outside` is what the region cannot see, and a much larger `n_candidate` than its neighbours' means doubt about plain air, which makes an ECE small for nothing. This nnU-Net saw few people and a fraction of its iterations: it shows *what has to be compared*, not what nnU-Net can do. A calibration that was measured with oracle boxes is not the one that a clinic gets.
 #
 # A temperature was fitted on the validation people for each model with oracle boxes, for the least NLL over whole slices. Above 1 the model was too sure of itself. It changes no label of a single model, so no Dice; what it does to the rest comes below.
 #
@@ -252,9 +253,7 @@ overall.round(3)
 longer = uncertainty.describe_committed(results, values=scores, provenance=facts)
 print(longer, end="\n\n")
 oracle = measured.select(arm=tight.box_source)
-by_grade = uncertainty.average_subjects(
-    oracle.cases, by=["severity", "model"], values=["dice", "ece_candidate"]
-)
+by_grade = uncertainty.average_subjects(oracle.cases, by=["severity", "model"], values=scores[:2])
 uncertainty.beside_casali(by_grade).round(3)
 
 # %% [markdown]
@@ -275,7 +274,7 @@ compared = pd.concat(
     evaluation.compare_models(table, models_of, value=value, margin=margin, seed=seed)
     for value in ("dice", "ece_candidate")
     for table, models_of in comparisons
-)
+).reset_index(drop=True)
 evaluation.write_table(compared, tables / "08_compared.csv", provenance=facts)
 compared.round(4)
 
@@ -314,11 +313,12 @@ reliability = uncertainty.reliability_charts(shown.bins, title=f"Oracle boxes: {
 display.save_figure(reliability[0], figures / "08_reliability.png", provenance=facts)
 both = measured.select(arm=tight.box_source, scaled=None).cases
 regions = ["temperature", "ece_top_label", "ece_candidate", "nll", "nll_candidate", "dice"]
+ensemble = measured.select(model=name_all)
 honest = uncertainty.average_subjects(both, by=["model", "scaled"], values=regions)
 honest.round(4)
 
 # %% [markdown]
-# **What you see**: in the figure a dot is a bin, its area the share of pixels; below the diagonal the model says more than it keeps. The legends pool the people of a grade, the title averages over all people.
+# **What you see**: in the figure a dot is a bin, its area the share of pixels; below the diagonal the model says more than it keeps. The numbers in a panel pool the people of its grade, the title averages over all people.
 #
 # The table has the ECE over whole slices beside it (`ece_top_label`). Crop the image and that one rises; pad it and it falls. A published ECE without its region and bins cannot be compared with yours. Rows with `scaled` are after temperature scaling, on the same pixels; the take-aways say what it moved. One number, fitted on a few other people for the NLL of whole slices, can repair a model that is too sure everywhere; where little is wrong it may do harm, and so few validation people cannot tell.
 #
@@ -347,7 +347,6 @@ print(f"everywhere {share:.3f}: ECE {constant:.6f}, and no muscle found")
 draws = [prompts.OracleBox(jitter_px=jitter_px, seed=seed + k) for k in range(len(seeds))]
 jittered = uncertainty.PromptedMaps(trained[0], draws, labels=labels, name=name_one)
 moved = uncertainty.measure_uncertainty([jittered], test, slice_step=slice_step, progress=False)
-ensemble = measured.select(model=name_all)
 parts_of = ["entropy", "aleatoric", "epistemic", "variance", "auroc"]
 spread = pd.concat([ensemble.cases, moved.select().cases])
 uncertainty.average_subjects(spread, by=["arm", "model"], values=parts_of).round(4)
@@ -402,9 +401,7 @@ missed[["n", "n_not_predicted"]].astype(int).rename_axis("arm")
 # All three choose among the same `n` outlines. A muscle of which *nothing* was predicted (`n_not_predicted`) is in none of them: there is no pixel to be unsure of, and that it should be there only the reference knows. A strategy that sent these to the reader first would use the answer. So uncertainty, however good, finds wrong outlines and no missing ones.
 
 # %% alt="One slice for a reader: the proposal with its doubtful pixels, and what was wrong in fact"
-all_boxes = np.concatenate(list(slice_maps.boxes.values()))
-frame = display.frame_around(all_boxes, shape=slice_maps.case_slice.image.shape, margin=0.05)
-page = uncertainty.reading_page(slice_maps, tissues=test.tissues, zoom_xyxy=frame)
+page = uncertainty.reading_page(slice_maps, tissues=test.tissues)
 display.save_figure(page[0], figures / "08_reading.png", provenance=facts)
 
 # %% [markdown]

@@ -9,6 +9,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from mskseg.display.style import chart_axes, finish_chart, series_style
@@ -32,8 +33,8 @@ def reliability_charts(
     order, a line for each `model`, cases pooled; `region` is one of theirs, `labels` are those of
     the axes. A dot's area is the share of pixels in its bin; bins with less than `min_share` of a
     line's pixels are left out, since their rate is noise. Below the diagonal the model is too sure.
-    The legend gives each line's ECE over the pooled pixels. Raises InputError if a column is
-    missing or the region has no pixel.
+    Each panel gives the lines' ECE over its pooled pixels, in their colours. Raises InputError if a
+    column is missing or the region has no pixel.
     """
     missing = [name for name in ("severity", "model", "region", "bin", *_SUMS) if name not in bins]
     chosen = bins if missing else bins[bins["region"] == region]
@@ -46,7 +47,7 @@ def reliability_charts(
     figure, grid = plt.subplots(
         1,
         len(names),
-        figsize=(0.6 + 3.6 * len(names), 4.0 + 0.19 * chosen["model"].nunique()),
+        figsize=(0.6 + 3.4 * len(names), 4.2 + 0.12 * chosen["model"].nunique()),
         squeeze=False,
         sharey=True,
         layout="constrained",
@@ -58,13 +59,9 @@ def reliability_charts(
         for number, (label, line) in enumerate(rows.groupby("model", sort=False)):
             sums = line.groupby("bin")[_SUMS].sum()
             _reliability_line(ax, sums, label=str(label), number=number, min_share=min_share)
-        ax.set_title(str(name), fontsize=10)
-        legend = ax.legend(
-            frameon=False, fontsize=7.5, loc="upper center", bbox_to_anchor=(0.5, -0.14)
-        )
-        plt.setp(legend.legend_handles, sizes=[36])  # else each as large as its line's first dot
+        ax.set_title(str(name), fontsize=11)
     axes[0].set_ylabel(labels[1])
-    figure.suptitle(title, fontsize=11)
+    _finish_reliability(figure, axes[0], title)
     return axes
 
 
@@ -84,13 +81,14 @@ def region_chart(compared: pd.DataFrame) -> NDArray[Any]:
         axes[1].plot(ece.index, ece, markersize=4, label=region, **look)
         best[region] = ece.idxmin()
         axes[1].plot(best[region], ece.min(), "o", markersize=13, mfc="none", mec=look["color"])
-    axes[0].set(ylabel="part that is right", title="as it is (T = 1)")
+    axes[0].set_ylabel("part that is right")
+    axes[0].set_title("as it is (T = 1)", fontsize=11)
     axes[1].set(xlabel="temperature T: sharper < 1 < softer", ylabel="ECE (%)", ylim=(0, None))
     axes[1].axvline(1, color="0.5", linewidth=1, linestyle=(0, (5, 3)))
-    finish_chart(axes[1], "made sharper and softer", legend=None)
-    figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=2)
-    likes = " and ".join(f"T = {best[region]:g} ({region})" for region in best)
-    figure.suptitle(f"One perfectly calibrated model, best at {likes}", fontsize=11)
+    finish_chart(axes[1], legend=None)
+    axes[1].set_title("made sharper and softer", fontsize=11)
+    likes = ", at ".join(f'T = {best[region]:g} over "{region}"' for region in best)
+    _finish_reliability(figure, axes[0], f"A perfectly calibrated model is best at {likes}")
     panels: NDArray[Any] = axes
     return panels
 
@@ -112,6 +110,16 @@ def predicted_iou_charts(outlines: pd.DataFrame) -> NDArray[Any]:
         min_share=0.02,
         title=f"{names}: predicted IoU {abs(gap):.2f} too {way} on average",
     )
+
+
+def _finish_reliability(figure: Figure, ax: Axes, title: str) -> None:
+    """Name the lines of all panels below the figure, once."""
+    handles, names = ax.get_legend_handles_labels()
+    legend = figure.legend(
+        handles, names, frameon=False, fontsize=9, loc="outside lower center", ncols=2
+    )
+    plt.setp(legend.legend_handles, sizes=[36])  # else each as large as its line's first dot
+    figure.suptitle(title, fontsize=11)
 
 
 def _diagonal(ax: Axes, *, labels: tuple[str, str]) -> None:
@@ -139,9 +147,11 @@ def _reliability_line(
         marker=look["marker"],
         edgecolors="white",
         linewidths=0.6,
-        label=f"{label} (ECE {100 * ece:.1f} %)",
+        label=label,
         zorder=3,
     )
+    at = (0.04, 0.97 - 0.07 * number)
+    ax.text(*at, f"ECE {100 * ece:.1f} %", color=look["color"], fontsize=9, va="top")
 
 
 def risk_coverage_chart(curves: pd.DataFrame) -> Axes:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from mskseg.evaluation.calibration import Calibration, candidate_region
 from mskseg.evaluation.multiclass import temper
 
-ASKS_REFERENCE, ASKS_MAP = "reference or prediction", "candidates of the map"
+ASKS_REFERENCE, ASKS_MAP = "reference or prediction", "candidates"
 _SIZE = 32  # pixels, each side
 
 

@@ -15,12 +15,13 @@ from matplotlib.axes import Axes
 from matplotlib.colors import ListedColormap
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from mskseg.case import CaseSlice
-from mskseg.display.slices import OUTLINE, draw_label_map, show_slice
+from mskseg.display.slices import OUTLINE, draw_label_map, frame_around, show_slice
 from mskseg.display.style import PREDICTION, REFERENCE
 from mskseg.evaluation.calibration import candidate_region
+from mskseg.prompts import boxes_from_mask
 from mskseg_studies.uncertainty.entropy import entropy_parts
 from mskseg_studies.uncertainty.fatty_infiltration import FatSlice
 from mskseg_studies.uncertainty.probability_maps import SliceMaps
@@ -40,13 +41,29 @@ def fat_page(slices: Sequence[FatSlice]) -> NDArray[Any]:
     the first to the last.
     """
     n = len(slices)
+    boxes = [
+        boxes_from_mask(
+            np.asarray(fat.case_slice.label_map) > 0, spacing_mm=fat.case_slice.spacing_mm
+        )
+        for fat in slices
+    ]
+    shape = slices[0].case_slice.image.shape
+    zoom = frame_around(np.concatenate(boxes), shape=shape, margin=0.15)  # one scale for all
     figure, axes = plt.subplots(
-        2, n, figsize=(3.1 * n + 1.0, 6.4), squeeze=False, layout="constrained"
+        2, n, figsize=(3.1 * n + 0.8, 6.6), squeeze=False, layout="constrained"
     )
     for (above, below), fat in zip(axes.T, slices, strict=True):
         at = fat.case_slice
-        show_slice(at.image, spacing_mm=at.spacing_mm, plane=at.plane, title=fat.severity, ax=above)
-        show_slice(np.full(at.image.shape, 255, np.uint8), spacing_mm=at.spacing_mm, ax=below)
+        show_slice(
+            at.image,
+            spacing_mm=at.spacing_mm,
+            plane=at.plane,
+            zoom_xyxy=zoom,
+            title=fat.severity,
+            ax=above,
+        )
+        white = np.full(at.image.shape, 255, np.uint8)
+        show_slice(white, spacing_mm=at.spacing_mm, zoom_xyxy=zoom, ax=below)
         colours = _draw_map(below, np.ma.masked_invalid(fat.fraction), at, highest=1)
     figure.colorbar(colours, ax=list(axes.flat), shrink=0.5, label="fat fraction")
     percent = ", ".join(f"{100 * fat.in_muscle:.0f} %" for fat in slices)
@@ -59,8 +76,8 @@ def uncertainty_maps(maps: SliceMaps) -> NDArray[Any]:
     """Show the entropy of an ensemble on a slice, split, beside where it is wrong.
 
     First the slice with the wrong pixels in orange, then the maps with the outlines of the
-    reference in white; of one member only its entropy. The title says how often a wrong candidate
-    pixel is the more uncertain one.
+    reference in white; of one member only its entropy; all around the boxes given. The title says
+    how often a wrong candidate pixel is the more uncertain one.
     """
     at, parts = maps.case_slice, entropy_parts(maps.members)
     shown = {"all uncertainty": parts.predictive}
@@ -69,12 +86,20 @@ def uncertainty_maps(maps: SliceMaps) -> NDArray[Any]:
     label_map, predicted = np.asarray(at.label_map), maps.predicted_labels()
     where = candidate_region(maps.members.mean(axis=0))
     rank = auroc(parts.predictive[where], (predicted != label_map)[where])
-    figure, axes = _panels(at, 1 + len(shown))
-    show_slice(at.image, spacing_mm=at.spacing_mm, plane=at.plane, title="wrong pixels", ax=axes[0])
+    zoom = _frame(maps)
+    figure, axes = _panels(at, 1 + len(shown), zoom)
+    show_slice(
+        at.image,
+        spacing_mm=at.spacing_mm,
+        plane=at.plane,
+        zoom_xyxy=zoom,
+        title="wrong pixels",
+        ax=axes[0],
+    )
     _fill_pixels(axes[0], predicted != label_map, colour=PREDICTION)
     highest = max(float(entropy.max()) for entropy in shown.values())
     for ax, (name, entropy) in zip(axes[1:], shown.items(), strict=True):
-        show_slice(at.image, spacing_mm=at.spacing_mm, title=name, ax=ax)
+        show_slice(at.image, spacing_mm=at.spacing_mm, zoom_xyxy=zoom, title=name, ax=ax)
         uncertain = np.ma.masked_where(~(entropy >= _NEARLY_CERTAIN), entropy)
         colours = _draw_map(ax, uncertain, at, highest=highest)
         _draw_outlines(ax, label_map)
@@ -86,12 +111,10 @@ def uncertainty_maps(maps: SliceMaps) -> NDArray[Any]:
     return axes
 
 
-def reading_page(
-    maps: SliceMaps, *, tissues: Mapping[int, str], zoom_xyxy: ArrayLike | None = None
-) -> NDArray[Any]:
+def reading_page(maps: SliceMaps, *, tissues: Mapping[int, str]) -> NDArray[Any]:
     """Show a reader what to check, in one figure and without a formula.
 
-    Three panels, of the box `zoom_xyxy` if it is given: the image; the proposed outlines with what
+    Three panels around the boxes given: the image; the proposed outlines with what
     the model is less than 90 per cent (yellow) and less than 70 per cent sure of (orange); and,
     since this is a study, what really was wrong. Beside them the outlines named, the least certain
     first. The title says how many of the errors lie in how much of the candidate pixels.
@@ -99,7 +122,8 @@ def reading_page(
     at = maps.case_slice
     certainty, predicted = maps.members.mean(axis=0).max(axis=0), maps.predicted_labels()
     label_map = np.asarray(at.label_map)
-    figure, axes = _panels(at, 3)
+    zoom = _frame(maps)
+    figure, axes = _panels(at, 3, zoom)
     for ax, title in zip(
         axes, ("image", "proposal, and what to check", "what was wrong"), strict=True
     ):
@@ -110,7 +134,7 @@ def reading_page(
             title=title,
             ax=ax,
             plane=plane,
-            zoom_xyxy=zoom_xyxy,
+            zoom_xyxy=zoom,
         )
     doubtful = (certainty < DOUBTFUL) & (certainty >= CHECK)
     _fill_pixels(axes[1], doubtful, colour=_DOUBTFUL_COLOUR)
@@ -159,9 +183,16 @@ def _marked_errors(maps: SliceMaps) -> str:
     )
 
 
-def _panels(at: CaseSlice, n: int) -> tuple[Any, NDArray[Any]]:
-    """Make a figure with `n` panels in a row that have the proportions of a slice."""
-    height, width = at.image.shape
+def _frame(maps: SliceMaps) -> NDArray[np.float64]:
+    """Find the part of the slice (4,) to show: around its boxes, or all of it without one."""
+    height, width = maps.case_slice.image.shape
+    boxes = [*maps.boxes.values()] or [np.array([[0, 0, width, height]], dtype=np.float64)]
+    return frame_around(np.concatenate(boxes), shape=(height, width), margin=0.05)
+
+
+def _panels(at: CaseSlice, n: int, zoom: NDArray[np.float64]) -> tuple[Any, NDArray[Any]]:
+    """Make a figure with `n` panels in a row that have the proportions of what they show."""
+    width, height = zoom[2:] - zoom[:2]
     tall = height * at.spacing_mm[0] / (width * at.spacing_mm[1])
     figure, axes = plt.subplots(
         1, n, figsize=(3.3 * n + 1.2, 3.3 * tall + 0.7), squeeze=False, layout="constrained"

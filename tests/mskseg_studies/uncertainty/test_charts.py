@@ -52,8 +52,10 @@ def slice_maps(m=2, shape=(12, 20), spacing_mm=(1.0, 1.0)):
 def test_a_reliability_diagram_has_a_panel_for_each_grade_and_names_the_ece():
     axes = uncertainty.reliability_charts(bins(), title="both")
     assert [ax.get_title() for ax in axes] == ["Early", "Severe"]
-    names = [text.get_text() for text in axes[0].get_legend().get_texts()]
-    assert names == ["a (ECE 0.0 %)", "b (ECE 20.0 %)"]
+    names = [text.get_text() for text in axes[0].figure.legends[0].get_texts()]
+    assert names == ["a", "b"]
+    told = [text.get_text() for text in axes[1].texts if "ECE" in text.get_text()]
+    assert told == ["ECE 0.0 %", "ECE 20.0 %"]
     x, y = np.asarray(axes[0].collections[1].get_offsets()).T
     assert x - y == pytest.approx(0.2)
 
@@ -160,6 +162,21 @@ def test_an_ensemble_shows_its_parts_and_a_single_model_does_not():
         "members disagree",
     ]
     assert len(uncertainty.uncertainty_maps(slice_maps(m=1))) == 2
+
+
+def test_maps_and_the_fat_page_show_what_was_asked_about():
+    boxed = replace(slice_maps(), boxes={4: np.array([[3.0, 2, 11, 8]])})
+    for axes in (uncertainty.uncertainty_maps(boxed), uncertainty.reading_page(boxed, tissues={})):
+        assert {(ax.get_xlim(), ax.get_ylim()) for ax in axes} == {((2.6, 11.4), (8.4, 1.6))}
+    whole = uncertainty.uncertainty_maps(slice_maps())
+    assert {(ax.get_xlim(), ax.get_ylim()) for ax in whole} == {((0, 20), (12, 0))}
+    at = slice_maps().case_slice
+    panels = uncertainty.fat_page([FatSlice("a", at, np.full(at.image.shape, 0.2), 0.1)] * 2)
+    shown = {(ax.get_xlim(), ax.get_ylim()) for ax in panels.flat}
+    assert len(shown) == 1, "one scale"
+    (((left, right), (low, high)),) = shown
+    assert left < 3 < 11 < right < 20, "around the muscles"
+    assert high < 2 < 8 < low < 12
 
 
 def test_wrong_pixels_are_marked():

@@ -44,7 +44,7 @@ def test_the_figure_marks_what_each_region_likes_best():
     rings = [line.get_xydata()[0] for line in axes[1].lines if line.get_markersize() > 10]
     assert np.transpose(rings)[0].tolist() == [2, 1]
     title = axes[0].figure.get_suptitle()
-    assert "T = 2 (reference or prediction) and T = 1 (candidates of the map)" in title
+    assert title.endswith('at T = 2 over "reference or prediction", at T = 1 over "candidates"')
     plt.close("all")
 
 

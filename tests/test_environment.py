@@ -19,7 +19,12 @@ from mskseg import environment
 from mskseg.cli.main import main
 
 ROOT = Path(__file__).parent.parent
-CONDA_NAMES = {"jupyter-core": "jupyter_core", "matplotlib": "matplotlib-base", "torch": "pytorch"}
+CONDA_NAMES = {
+    "jupyter-core": "jupyter_core",
+    "matplotlib": "matplotlib-base",
+    "opencv-python-headless": "py-opencv",
+    "torch": "pytorch",
+}
 TEXT = {".py", ".toml", ".txt", ".yml", ".yaml", ".md", ".cff", ".ipynb", ".json", ".csv", ""}
 MAY_HOLD_ADDRESSES = {"data_manifest.yaml", "LICENSE"}
 # A server of a test on this machine, and names that can never be reached.
@@ -67,6 +72,11 @@ def test_environment_yml_has_the_ranges_of_pyproject():
         re.split(r"\s+", line, maxsplit=1) for line in listed["dependencies"] if " " in line
     )
     assert conda.pop("python") == _project()["requires-python"]
+    (by_pip,) = (entry["pip"] for entry in listed["dependencies"] if isinstance(entry, dict))
+    conda |= {
+        re.match(r"[\w-]+", line).group(): line.lstrip("abcdefghijklmnopqrstuvwxyz-")
+        for line in by_pip
+    }
     expected = {CONDA_NAMES.get(name, name): ranges for name, ranges in _requirements().items()}
     assert conda == expected
 

@@ -46,7 +46,7 @@ def list_entries(arguments: argparse.Namespace) -> int:
     entries = _entries(arguments.noun)
     width = max(map(len, entries))
     for name, entry in entries.items():
-        print(f"{name:<{width}}  {_state(name, entry):<9}  {entry.title}; {entry.licence}")
+        print(f"{name:<{width}}  {_state(name, entry):<10}  {entry.title}; {entry.licence}")
     print(f"cache: {cache_dir()}")
     return 0
 
@@ -96,8 +96,8 @@ def _state(name: str, entry: DatasetEntry | ModelEntry) -> str:
     """Say what a reader needs to do; `verify` reads the files, this only looks for them."""
     from mskseg.datasets.fetching import is_fetched
 
-    if entry.access == "package":
-        return "built in"
     if is_fetched(name):
-        return "here"
+        return "built in" if entry.access == "package" else "here"
+    if entry.access == "package":
+        return "to install"
     return "to fetch" if entry.access == "direct" else "by hand"

@@ -21,6 +21,7 @@ from tqdm.auto import tqdm
 
 from mskseg.datasets.archives import is_unpacked, unpack
 from mskseg.datasets.manifest import DatasetEntry, ModelEntry, RemoteFile, load_manifest
+from mskseg.environment import package_version
 from mskseg.errors import InputError
 from mskseg.files import written_atomically
 from mskseg.registry import file_in_package
@@ -78,7 +79,8 @@ def fetch(
         Only these files of it; all by default.
     from_dir : path-like, optional
         Take what is missing from the files below this folder, whatever they are called, instead of
-        downloading it. Of a data set with registration: the folder itself.
+        downloading it or looking into its package. Of a data set with registration: the folder
+        itself.
     progress : bool
         Show a bar for each download.
     timeout_s : float
@@ -94,8 +96,9 @@ def fetch(
     InputError
         If the entry is unknown; a file cannot be downloaded, or must not (``MSKSEG_OFFLINE`` is
         set, as by ``mskseg run --offline``); it arrives truncated or with another checksum, is not
-        below `from_dir`, or has no address; or the folder of a data set with
-        registration is not there. The cache never holds part of a file.
+        below `from_dir`, or has no address; its package is not installed or holds another file; or
+        the folder of a data set with registration is not there. The cache never holds part of a
+        file.
     OutputError
         If the cache cannot be written to.
     """
@@ -103,8 +106,8 @@ def fetch(
     if entry.access == "registration":
         return {"folder": _brought_folder(name, entry, from_dir=from_dir)}
     files = {r: f for r, f in entry.roles.items() if roles is None or r in roles}
-    if entry.access == "package":
-        return {role: _file_of_package(entry, file) for role, file in files.items()}
+    if entry.access == "package" and from_dir is None:
+        return {role: _brought_or_packaged(name, entry, file) for role, file in files.items()}
     if entry.package and _is_in_package(entry):
         return {role: _file_of_package(entry, file) for role, file in files.items()}
     paths = {role: cache_path(name, file.name) for role, file in files.items()}
@@ -136,14 +139,15 @@ class FileStatus:
 def verify(name: str | None = None) -> Iterator[FileStatus]:
     """Compare the files of one entry, or of all, with the manifest; nothing is fetched.
 
-    "present" means that size and sha256 are the manifest's. Raises InputError if the entry is
+    "present", or of an installed package "builtin", means that size and sha256 are the manifest's.
+    Raises InputError if the entry is
     unknown.
     """
     manifest = load_manifest()
     for known in [name] if name else [*manifest.datasets, *manifest.models]:
         entry = manifest.entry(known)
         if entry.access == "package" or _is_in_package(entry):
-            yield FileStatus(known, "all", "builtin")
+            yield FileStatus(known, "all", _state_of_package(known, entry))
             continue
         if entry.access == "registration":
             here = brought_path(known).is_dir()
@@ -157,7 +161,7 @@ def is_fetched(name: str) -> bool:
     entry = load_manifest().entry(name)
     if entry.access == "registration":
         return brought_path(name).is_dir()
-    if entry.access == "package" or _is_in_package(entry):
+    if _is_in_package(entry):
         return True
     return all(cache_path(name, file.name).is_file() for file in entry.roles.values())
 
@@ -201,7 +205,7 @@ def _brought_folder(
 
 
 def _is_in_package(entry: DatasetEntry | ModelEntry) -> bool:
-    """Whether all files of an entry with an address lie in an installed package too."""
+    """Whether an entry has files, and all of them lie in an installed package."""
     try:
         return bool(entry.package and [_file_of_package(entry, f) for f in entry.roles.values()])
     except InputError:
@@ -209,13 +213,34 @@ def _is_in_package(entry: DatasetEntry | ModelEntry) -> bool:
 
 
 def _file_of_package(entry: DatasetEntry | ModelEntry, file: RemoteFile) -> Path:
-    path = file_in_package(str(entry.package), str(file.path))
+    package = str(entry.package)
+    how = " ".join(entry.instructions.split()) or f"install the package {package} again"
+    try:
+        path = file_in_package(package, str(file.path))
+    except InputError as error:
+        raise InputError(f"{str(error).partition(';')[0]}; {how}") from error
     if not _matches(path, file):
+        version = package_version(package.replace("_", "-")) or "of an unknown version"
         raise InputError(
-            f"{path} is not the file of the manifest (expected sha256 {file.sha256}); install the "
-            f"package {entry.package} again"
+            f"{path} of {package} {version} is not the file of the manifest (expected sha256 "
+            f"{file.sha256}); {how}"
         )
     return path
+
+
+def _brought_or_packaged(name: str, entry: DatasetEntry | ModelEntry, file: RemoteFile) -> Path:
+    """Find a file in the cache, if it was brought from elsewhere, or in its package."""
+    cached = cache_path(name, file.name)
+    return cached if _state(cached, file) == "present" else _file_of_package(entry, file)
+
+
+def _state_of_package(name: str, entry: DatasetEntry | ModelEntry) -> State:
+    try:
+        for file in entry.roles.values():
+            _brought_or_packaged(name, entry, file)
+    except InputError as error:
+        return "damaged" if "is not the file of the manifest" in str(error) else "missing"
+    return "builtin"
 
 
 def _state(path: Path, file: RemoteFile) -> State:

@@ -78,8 +78,9 @@ def fine_tune(
     Raises
     ------
     InputError
-        If a subject is in both sets, the sets cannot be trained on, the folder's state is of
-        another training, or memory runs out (the message says which setting lowers it).
+        If the model does not answer such prompts, a subject is in both sets, the sets cannot be
+        trained on, the folder's state is of another training, or memory runs out (the message says
+        which setting lowers it).
     DivergedError
         If the loss becomes NaN: it names the slices and carries the best weights until then.
     OutputError
@@ -91,6 +92,7 @@ def fine_tune(
         If the validation set lacks a tissue that is trained.
     """
     config = config or FineTuneConfig()
+    segmenter.check_answers({config.prompt})
     path = None if folder is None else Path(folder)
     check_nobody_twice({"train": train.subjects, "validation": validation.subjects})
     processes = join_processes(str(segmenter.device))

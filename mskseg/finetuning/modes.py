@@ -12,14 +12,16 @@ lora               low rank       frozen          trains        Hu et al. 2021, 
 **What no gradient reaches stays frozen, and is not counted.** One mask answers a prompt here, so
 the decoder's heads of the other three masks get no gradient, nor does the head of the predicted IoU
 unless its loss is kept, nor what the prompt encoder has for kinds of prompts that are not given.
+The means and variances of TinyViT's batch norms stay too: few slices a step would spoil them.
 Left to the optimiser, weight decay alone would shrink them. The trunk that these heads read from
 does move: after tuning, three masks for an ambiguous point mean little.
 
 **LoRA** adds a product of two thin matrices to a frozen weight, ``W + alpha/r B A``, r being the
 rank, B starting at zero. In a ViT the weight is each block's fused ``qkv``, whose three thirds get
-a pair each. SAM-mini's encoder has no attention; there it is each convolution's weight, reshaped to
-(channels out, channels in x rows x columns): the same idea on another layer, which the tables say.
-When tuning ends the product is added to the weight, so that what is saved is a plain SAM.
+a pair each; LiteMedSAM's TinyViT has such blocks too, its rows ordered by head. SAM-mini's encoder
+has no attention; there it is each convolution's weight, reshaped to (channels out, channels in x
+rows x columns): the same idea on another layer, which the tables say. When tuning ends the product
+is added to the weight, so that what is saved is a plain SAM.
 """
 
 from __future__ import annotations
@@ -27,6 +29,7 @@ from __future__ import annotations
 import copy
 import math
 from collections.abc import Iterator
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -49,15 +52,23 @@ class LowRank(nn.Module):
     """A trainable term of low rank beside a frozen weight, whose axes after the first count as one.
 
     `scale` is alpha / rank; `groups` equal parts of the rows get a pair of matrices each (3 for a
-    fused qkv). A starts at random, B at zero, so that nothing changes at first.
+    fused qkv), one part after the other, or in turn within each of `heads` blocks of rows. A starts
+    at random, B at zero, so that nothing changes at first.
     """
 
     def __init__(
-        self, weight: Tensor, *, rank: int, scale: float, groups: int, generator: torch.Generator
+        self,
+        weight: Tensor,
+        *,
+        rank: int,
+        scale: float,
+        groups: int,
+        generator: torch.Generator,
+        heads: int = 1,
     ) -> None:
         super().__init__()
         rows, columns = len(weight), weight[0].numel()
-        self.scale = scale
+        self.scale, self.heads = scale, heads
         reach = 1 / math.sqrt(columns)  # as a fresh linear layer
         start = torch.rand((groups, rank, columns), generator=generator)
         self.a = nn.Parameter(((2 * start - 1) * reach).to(weight.device))
@@ -65,7 +76,8 @@ class LowRank(nn.Module):
 
     def forward(self, weight: Tensor) -> Tensor:
         """Add the term to the weight."""
-        return weight + self.scale * (self.b @ self.a).reshape(weight.shape)
+        by_part = (self.b @ self.a).unflatten(1, (self.heads, -1))  # (groups, heads, rows, columns)
+        return weight + self.scale * by_part.transpose(0, 1).reshape(weight.shape)
 
 
 def prepare(model: Sam, config: FineTuneConfig) -> dict[str, nn.Parameter]:
@@ -121,7 +133,7 @@ def _add_low_rank(encoder: nn.Module, config: FineTuneConfig) -> None:
             f"the image encoder {type(encoder).__name__} has no fused qkv and no convolution for "
             "low-rank terms; choose mode decoder or encoder_decoder"
         )
-    for module, groups in adapted:
+    for module, groups, heads in adapted:
         weight: Tensor = module.weight  # type: ignore[assignment]
         term = LowRank(
             weight,
@@ -129,18 +141,23 @@ def _add_low_rank(encoder: nn.Module, config: FineTuneConfig) -> None:
             scale=config.lora_alpha / config.lora_rank,
             groups=groups,
             generator=generator,
+            heads=heads,
         )
         parametrize.register_parametrization(module, "weight", term)
 
 
-def _adapted(encoder: nn.Module) -> Iterator[tuple[nn.Module, int]]:
-    """Find the layers that get low-rank terms, and in how many parts: qkv, else convolutions."""
-    fused = [
-        layer
-        for name, layer in encoder.named_modules()
-        if name.endswith(".qkv") and isinstance(layer, nn.Linear)
-    ]
-    if fused:
-        yield from ((layer, 3) for layer in fused)
-    else:
-        yield from ((layer, 1) for layer in encoder.modules() if isinstance(layer, nn.Conv2d))
+def _adapted(encoder: nn.Module) -> Iterator[tuple[nn.Module, int, int]]:
+    """Find the layers that get low-rank terms, in how many parts of how many blocks.
+
+    All fused qkv, else all convolutions.
+    """
+    fused = [block for block in encoder.modules() if isinstance(_qkv(block), nn.Linear)]
+    for block in fused:
+        # TinyViT's attention, which alone says `key_dim`, has the rows of each head together.
+        yield _qkv(block), 3, block.num_heads if hasattr(block, "key_dim") else 1  # type: ignore[misc]
+    if not fused:
+        yield from ((layer, 1, 1) for layer in encoder.modules() if isinstance(layer, nn.Conv2d))
+
+
+def _qkv(block: nn.Module) -> Any:
+    return getattr(block, "qkv", None)

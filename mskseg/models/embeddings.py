@@ -12,6 +12,7 @@ import json
 import logging
 from collections import OrderedDict
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,7 @@ from torch import Tensor
 from mskseg.models.weights import write_safetensors
 
 _LOGGER = logging.getLogger(__name__)
+_IN_HALF = "float16"  # what is below this folder is ours, and may be dropped
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,11 +73,14 @@ class EmbeddingCache:
     Parameters
     ----------
     folder : path-like, optional
-        Where to keep one safetensors file per embedding, in half precision (2 MB for SAM). Then
-        embeddings are rounded before their *first* use too, so that a second run repeats the first
-        one exactly. A damaged file is noticed by its checksum, logged, and computed again.
+        Where to keep one safetensors file per embedding, in half precision (2 MB for SAM, MedSAM
+        and LiteMedSAM). Then embeddings are rounded before their *first* use too, so that a second
+        run repeats the first one exactly. A damaged file is noticed by its checksum, logged, and
+        computed again.
     max_memory_mb : float
         Least recently used embeddings are dropped beyond this. The default holds 128 slices of SAM.
+    max_folder_mb : float
+        The same for the folder's files. The default holds 2000 slices of SAM.
 
     Attributes
     ----------
@@ -83,9 +88,17 @@ class EmbeddingCache:
         Embeddings found, and computed.
     """
 
-    def __init__(self, folder: str | Path | None = None, *, max_memory_mb: float = 512.0) -> None:
+    def __init__(
+        self,
+        folder: str | Path | None = None,
+        *,
+        max_memory_mb: float = 512.0,
+        max_folder_mb: float = 4096.0,
+    ) -> None:
         self.folder = None if folder is None else Path(folder)
         self.max_memory_bytes = int(max_memory_mb * 2**20)
+        self.max_folder_bytes = int(max_folder_mb * 2**20)
+        self._folder_bytes: int | None = None  # counted when something is first written
         self.n_hits = 0
         self.n_misses = 0
         self._memory: OrderedDict[str, ImageEmbedding] = OrderedDict()
@@ -127,7 +140,7 @@ class EmbeddingCache:
     def _path(self, key: str) -> Path | None:
         if self.folder is None:
             return None
-        return self.folder / "float16" / key[:2] / f"{key}.safetensors"
+        return self.folder / _IN_HALF / key[:2] / f"{key}.safetensors"
 
     def _store(self, embedding: ImageEmbedding) -> ImageEmbedding:
         path = self._path(embedding.key)
@@ -141,17 +154,51 @@ class EmbeddingCache:
             "sha256": _sha256(stored),
         }
         write_safetensors({"features": stored}, path, metadata=metadata)
+        self._bound_folder(path.parents[1], newest=path)
         return replace(embedding, features=stored.float().to(embedding.features.device))
+
+    def _bound_folder(self, folder: Path, newest: Path) -> None:
+        if self._folder_bytes is None:
+            self._folder_bytes = sum(_size(path) for path in folder.rglob("*.safetensors"))
+        else:
+            self._folder_bytes += _size(newest)
+        if self._folder_bytes <= self.max_folder_bytes:
+            return
+        files = sorted(folder.rglob("*.safetensors"), key=_used_last)
+        self._folder_bytes = sum(map(_size, files))
+        for path in files:
+            if self._folder_bytes <= self.max_folder_bytes:
+                break
+            if path != newest:
+                self._folder_bytes -= _size(path)
+                path.unlink(missing_ok=True)
 
     def _read(self, key: str) -> ImageEmbedding | None:
         path = self._path(key)
         if path is None or not path.exists():
             return None
         try:
-            return _read_file(path, key)
+            found = _read_file(path, key)
         except (SafetensorError, OSError, ValueError, KeyError, TypeError) as error:
             _LOGGER.warning("embedding %s is damaged (%s); it is computed again", path, error)
             return None
+        with suppress(OSError):  # a folder that can only be read
+            path.touch()  # used just now: `_bound_folder` drops it last
+        return found
+
+
+def _used_last(path: Path) -> float:
+    try:
+        return path.stat().st_mtime
+    except OSError:  # another process deleted it
+        return 0.0
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0
 
 
 def _read_file(path: Path, key: str) -> ImageEmbedding:

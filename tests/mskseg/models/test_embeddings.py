@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 
 import numpy as np
 import pytest
@@ -120,3 +121,24 @@ def test_no_partial_file_is_left_when_writing_fails(with_cache, scan, tmp_path, 
     with pytest.raises(OutputError, match="No space left"):
         with_cache(EmbeddingCache(tmp_path)).embed(scan((40, 40)))
     assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
+
+
+def test_the_folder_forgets_what_was_used_longest_ago(with_cache, scan, tmp_path):
+    weights = tmp_path / "mine.safetensors"
+    weights.write_bytes(bytes(10_000))  # not ours, and left alone
+    images = [scan((40, 40), seed) for seed in range(3)]
+    with_cache(EmbeddingCache(tmp_path)).embed(images[0])
+    (first,) = (tmp_path / "float16").rglob("*.safetensors")
+    two = 2.5 * first.stat().st_size / 2**20
+    segmenter = with_cache(EmbeddingCache(tmp_path, max_folder_mb=two))
+    segmenter.embed(images[1])
+    (second,) = set((tmp_path / "float16").rglob("*.safetensors")) - {first}
+    for path, when in ((first, 1_000), (second, 2_000)):
+        os.utime(path, (when, when))
+    with_cache(EmbeddingCache(tmp_path)).embed(images[0])  # read: now the second is the older one
+    segmenter.embed(images[2])
+    left = set((tmp_path / "float16").rglob("*.safetensors"))
+    assert first in left
+    assert second not in left
+    assert len(left) == 2
+    assert weights.exists()

@@ -260,8 +260,8 @@ class Segmenter:
             boxes_xyxy, mask_logits = prompt.boxes_xyxy, prompt.mask_logits
             point_coords, point_labels = prompt.point_coords, prompt.point_labels
         given = {"box": boxes_xyxy, "point": point_coords, "mask": mask_logits}
-        asked = {kind for kind, value in given.items() if value is not None}
-        self.check_answers(asked | ({"point"} if multimask else set()))
+        asked = [kind for kind, value in given.items() if value is not None]
+        self.check_answers(asked, multimask=multimask)
         mask_shape = self.model.prompt_encoder.mask_input_size
         checked = Prompt.checked(
             boxes_xyxy,
@@ -283,14 +283,20 @@ class Segmenter:
             self._decode(embedding, checked, chunk, prediction, multimask)
         return prediction
 
-    def check_answers(self, kinds: Iterable[str]) -> None:
-        """Raise InputError if the model does not answer one of some kinds of prompt."""
-        if refused := sorted(set(kinds) - self.prompt_kinds):
-            known = " and ".join(f"a {kind}" for kind in sorted(self.prompt_kinds))
+    def check_answers(self, kinds: Iterable[str], *, multimask: bool = False) -> None:
+        """Raise InputError if the model was not trained for these kinds of prompt.
+
+        Three masks a prompt are learned from points, so that they need a model that takes these.
+        """
+        plural = {"box": "boxes", "point": "points", "mask": "masks"}
+        got = [plural[kind] for kind in plural if kind in set(kinds) - self.prompt_kinds]
+        if multimask and "point" not in self.prompt_kinds:
+            got.append("a wish for three masks")
+        if got:
+            known = " and ".join(plural[kind] for kind in plural if kind in self.prompt_kinds)
             raise InputError(
-                f"{self.name} answers {known}, one mask each, and got a {refused[0]} or was asked "
-                "for three masks; its authors trained it with nothing else: use sam_vit_mini or "
-                "sam_vit_b for that"
+                f"expected {known} for {self.name}, whose authors trained it with nothing else, got "
+                f"{' and '.join(got)}; give {known}, or use sam_vit_mini or sam_vit_b"
             )
 
     @torch.inference_mode()

@@ -295,7 +295,7 @@ class Segmenter:
         if got:
             known = " and ".join(plural[kind] for kind in plural if kind in self.prompt_kinds)
             raise InputError(
-                f"expected {known} for {self.name}, whose authors trained it with nothing else, got "
+                f"expected {known} for {self.name}, which was trained with nothing else, got "
                 f"{' and '.join(got)}; give {known}, or use sam_vit_mini or sam_vit_b"
             )
 

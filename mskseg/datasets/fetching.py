@@ -235,11 +235,15 @@ def _brought_or_packaged(name: str, entry: DatasetEntry | ModelEntry, file: Remo
 
 
 def _state_of_package(name: str, entry: DatasetEntry | ModelEntry) -> State:
-    try:
-        for file in entry.roles.values():
-            _brought_or_packaged(name, entry, file)
-    except InputError as error:
-        return "damaged" if "is not the file of the manifest" in str(error) else "missing"
+    for file in entry.roles.values():
+        if _state(cache_path(name, file.name), file) == "present":
+            continue
+        try:
+            path = file_in_package(str(entry.package), str(file.path))
+        except InputError:
+            return "missing"
+        if not _matches(path, file):
+            return "damaged"
     return "builtin"
 
 

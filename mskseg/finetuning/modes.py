@@ -76,8 +76,9 @@ class LowRank(nn.Module):
 
     def forward(self, weight: Tensor) -> Tensor:
         """Add the term to the weight."""
-        by_part = (self.b @ self.a).unflatten(1, (self.heads, -1))  # (groups, heads, rows, columns)
-        return weight + self.scale * by_part.transpose(0, 1).reshape(weight.shape)
+        groups, rows, _ = self.b.shape
+        product = (self.b @ self.a).reshape(groups, self.heads, rows // self.heads, -1)
+        return weight + self.scale * product.transpose(0, 1).reshape(weight.shape)
 
 
 def prepare(model: Sam, config: FineTuneConfig) -> dict[str, nn.Parameter]:

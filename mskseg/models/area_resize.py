@@ -37,9 +37,9 @@ def _shrunk_by_whole_numbers(image: NDArray[np.uint8], size: tuple[int, int]) ->
     blocks = image.reshape(size[0], rows, size[1], columns, -1).astype(np.int64)
     total = blocks.sum(axis=(1, 3))
     if rows == columns == 2:  # a half is rounded up, in this case alone
-        return ((total + 2) >> 2).astype(np.uint8)
+        return np.asarray((total + 2) >> 2, np.uint8)
     mean = total.astype(np.float32) * np.float32(1 / (rows * columns))
-    return np.rint(mean).astype(np.uint8)
+    return np.asarray(np.rint(mean), np.uint8)
 
 
 def _shares(pixels: int, cells: int) -> Taps:
@@ -71,8 +71,9 @@ def _enlarged(image: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uin
     weights = across[:, :, None]
     wide = whole[:, columns[0]] * weights[0] + whole[:, columns[1]] * weights[1]
     wide >>= 4  # from here as OpenCV cuts it to 16 bit
-    high = sum((wide[rows[i]] * down[i][:, None, None]) >> 16 for i in (0, 1))
-    return ((high + 2) >> 2).astype(np.uint8)
+    weights = down[:, :, None, None]
+    high = ((wide[rows[0]] * weights[0]) >> 16) + ((wide[rows[1]] * weights[1]) >> 16)
+    return np.asarray((high + 2) >> 2, np.uint8)
 
 
 def _neighbours(pixels: int, cells: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

@@ -36,7 +36,7 @@ def build_lite_medsam() -> Sam:
     encoder = parts.image_encoder
     for module in encoder.modules():
         if hasattr(module, "attention_biases"):
-            module.__class__ = _with_live_biases(type(module))
+            module.__class__ = _with_live_biases(module.__class__)
     return Sam(encoder, parts.prompt_encoder, parts.mask_decoder, [0.0] * 3, [1.0] * 3).eval()
 
 
@@ -69,7 +69,7 @@ def folded(encoder: nn.Module) -> nn.Module:
         match list(module.children()):
             case [nn.Conv2d() as convolution, nn.BatchNorm2d() as norm]:
                 copied.set_submodule(name, fuse_conv_bn_eval(convolution, norm))
-    return copied.to(memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
+    return copied.to(memory_format=torch.channels_last)
 
 
 def _package(module: str, needed: str) -> Any:

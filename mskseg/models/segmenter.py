@@ -364,7 +364,8 @@ def native_precision(device: str | torch.device) -> Precision:
         native = torch.cuda.is_bf16_supported(including_emulation=False)
     else:
         # Older versions of torch do not say what the processor can do.
-        found = getattr(torch.cpu, "get_capabilities", dict)() if kind == "cpu" else {}
+        ask = getattr(torch.cpu, "get_capabilities", dict) if kind == "cpu" else dict
+        found: dict[str, Any] = ask()
         native = any(found.get(name, False) for name in ("amx_bf16", "avx512_bf16", "bf16"))
     return "bfloat16" if native else "float32"
 

@@ -52,20 +52,25 @@ n_points = 20  # most clicks on an object; the study's largest number
 fine_px = 512  # pixels a side of the knee that loses resolution; a published model: 1024
 image_sizes = [56, 128, 256, 512]  # longest side in pixels; a published model: 224, 512, 1024
 frame_sizes = [64, 128, 256, 512]  # of the encoder, in pixels; a published model: 224, 512, 1024
+n_people = 6  # of the test part, whose images of one slice are combined; a phantom has no more
+phase_step = 4  # take every n-th slice of these images, which have 8
 real_pair = "qmritools_dixon"  # real water and fat images, if they were fetched; "" for none
 echo_folder = ""  # folder of one multi-echo DICOM series of your own; "" for none
-seed = 0  # of random clicks
+seed = 0  # of random points
 output = "../output"  # folder for the tables and the figures
 
 # %%
 loaded = [mskseg.load_segmenter(name) for name in ([model] if model else models)]
 take_points = [candidate for candidate in loaded if candidate.learned_iou]
-segmenters = take_points or [mskseg.load_segmenter("sam_vit_mini")]
-segmenter = segmenters[0]
-if segmenters != loaded:
-    print(f"models that take boxes alone are left out: {segmenters} are asked")
+clickers = take_points or [mskseg.load_segmenter("sam_vit_mini")]
+segmenter, clicker = loaded[0], clickers[0]
+plans = [prompts.OracleBox()]
+if segmenter in take_points:
+    plans.append(prompts.OraclePoint(n=10, seed=seed))
+if clickers != loaded:
+    print(f"models that take boxes alone get no points; {clickers} are clicked in their place")
 tables, figures = Path(output, "tables"), Path(output, "figures")
-print(f"mskseg {mskseg.__version__}, {segmenters}, {segmenter.device}, seed {seed}")
+print(f"mskseg {mskseg.__version__}, {loaded}, {segmenter.device}, seed {seed}")
 
 # %% [markdown]
 # ## Read what the study reports
@@ -81,16 +86,21 @@ study.drop(columns="where")
 #
 # ## Click and correct
 #
-# The study does not say where its points were put. We simulate two readers. The **corrective** one clicks the middle of the object, looks at the mask, clicks where the error is deepest (inside if something was missed, outside if something was added), and so on; with each click the model gets all clicks so far and its own last mask. The **random** one clicks anywhere inside the object, whatever the mask looks like.
+# The study does not say where its points were put, nor that anybody looked at a mask in between. We simulate two readers. The **corrective** one clicks the middle of the object, looks at the mask, clicks where the error is deepest (inside if something was missed, outside if something was added), and so on; with each click the model gets all clicks so far and its own last mask. The **random** one never looks: it puts its points anywhere inside the object and gives them all at once.
 #
 # > **Guess**: which reader is better after many clicks, and is either better than a single box?
 
 # %%
 cases = mskseg.load_some(dataset, n_subjects=n_subjects)
 curves = prompting.click_curves(
-    segmenter, cases, n_points=range(1, n_points + 1), slice_step=slice_step, seed=seed
+    clicker,
+    cases,
+    n_clicks=range(1, n_points + 1),
+    n_random=[n for n in prompting.HU_POINTS if n <= n_points],
+    slice_step=slice_step,
+    seed=seed,
 )
-facts = mskseg.provenance(command="06_vary_points", segmenter=segmenter, cases=cases, seed=seed)
+facts = mskseg.provenance(command="06_vary_points", segmenter=clicker, cases=cases, seed=seed)
 evaluation.write_table(curves, tables / "06_clicks.csv", provenance=facts)
 
 # %%
@@ -100,23 +110,34 @@ box, clicked = means[means["n_points"] == 0].iloc[0], means[means["n_points"] > 
 at_study = clicked[clicked["n_points"].isin(prompting.HU_POINTS)]
 at_study[["strategy", "n_points", *answers, "dice_sd", "n_subjects", "n_objects"]].round(2)
 
-# %% alt="Dice over the number of clicks for a correcting and a careless reader, with the box as a line"
-last = clicked[clicked["n_points"] == clicked["n_points"].max()].set_index("strategy")["dice"]
+# %% alt="Dice over the number of points for a correcting and a careless reader, with the box as a line"
+last_n = clicked["n_points"].max()
+last = clicked[clicked["n_points"] == last_n].set_index("strategy")["dice"]
 by_clicks = display.sweep_chart(
     clicked,
     x="n_points",
     series="strategy",
     spread="dice_sd",
     level=("its box", box["dice"]),
-    labels=("clicks on an object", "Dice, mean over people"),
-    title="Last click: " + ", ".join(f"{name} {score:.2f}" for name, score in last.items()),
+    labels=("points on an object", "Dice, mean over people"),
+    title=f"{last_n:.0f} points: "
+    + ", ".join(f"{name} {score:.2f}" for name, score in last.items()),
 )
 display.save_figure(by_clicks, figures / "06_clicks.png", provenance=facts)
 
+# %%
+one_piece = curves[(curves["n_boxes"] == 1) & (curves["strategy"] != "random")]
+equal_effort = evaluation.nested_mean(
+    one_piece[one_piece["n_points"].isin([0, 2])], by=["strategy", "n_points"]
+)
+equal_effort[["strategy", "n_points", "dice", "dice_sd", "n_subjects", "n_objects"]].round(3)
+
 # %% [markdown]
-# **What you see**: three answers to the same clicks. `dice` is of the mask that the reader goes on correcting (the chart shows this one): after one click the highest rated of three, after more the single one, as SAM was trained. `rated_dice` asks for three masks every time and takes the one that the *model* rates highest; `best_dice` takes the one that *is* best, as the study did, which nobody can who does not know the truth already. Bars are standard deviations between people, tissues and slices averaged first. The dashed line is one box for each piece of a tissue.
+# **What you see**: three answers to the same points. `dice` is of the mask that is kept (the chart shows this one): after one point the highest rated of three, after more the single one, as SAM was trained. `rated_dice` asks for three masks every time and takes the one that the *model* rates highest; `best_dice` takes the one that *is* best, as the study did, which nobody can who does not know the truth already. Bars are standard deviations between people, tissues and slices averaged first. The dashed line is one box for each piece of a tissue.
 #
-# A model that was trained with few corrections need not gain from many, and one that was never shown twenty clicks inside one object may take them for something else.
+# A model that was trained with few clicks need not gain from many, and one that was never shown twenty points inside one object may take them for something else. The correcting reader knows the truth, so part of what it gains is the truth.
+#
+# To drag a box is to aim twice, so a box costs about two clicks. "A box is best" is a claim about equal effort: the small table holds one box against two corrective clicks, on objects of one piece. With more clicks the reader may pass the box, or not: that is another question, and the last section puts seconds to it.
 #
 # ## Lose resolution in two ways
 #
@@ -133,7 +154,7 @@ resolved = prompting.score_resolutions(
     fine,
     image_sizes=image_sizes,
     frame_sizes=frame_sizes,
-    plans=[prompts.OracleBox(), prompts.OraclePoint(n=10, seed=seed)],
+    plans=plans,
     slice_step=2,
 )
 
@@ -161,11 +182,14 @@ display.save_figure(by_size, figures / "06_resolution.png", provenance=facts_fin
 # %%
 coarse = of_boxes[of_boxes["reading"] == prompting.COARSER_IMAGE].set_index("size_px")["dice"]
 framed = of_boxes[of_boxes["reading"] == prompting.OTHER_FRAME].set_index("size_px")["dice"]
-change = (framed - framed.get(own_px, float("nan"))).round(3)
-change.rename(f"Dice of the encoder's frame against its own {own_px} px").to_frame()
+changes = prompting.resolution_changes(resolved)
+evaluation.write_table(changes, tables / "06_resolution_changes.csv", provenance=facts_fine)
+changes.sort_values("change").round(3)
 
 # %% [markdown]
-# **What you see**: two curves for one word. Shrinking the image costs little until thin tissues are narrower than a pixel. Running the encoder *below* its own size costs more, since one cell then covers more of the knee; *above* it there is more detail to see and a scale that it was not trained at, and the small table above says which of the two weighs more here. In the table, NaN is a size that a reading was not asked for (a frame is a whole number of cells), and the columns of points are for the table at the end: ten points at random are a poor way to ask, at any size.
+# **What you see**: two curves for one word. An image that was shrunk has lost detail for good, which matters where a tissue is narrower than a pixel. An encoder *below* its own size has fewer cells, and one cell covers more of the knee; *above* it there is more detail to see, at a scale that it was not trained at. In the table of means, NaN is a size that a reading was not asked for (a frame is a whole number of cells).
+#
+# The last table compares every two sizes, the worst change on top. The study's claim is that a finer image does *not always* help: so *some* pair must exist of which the finer one is worse. Whoever looks at many pairs finds one that falls by chance, so the intervals are widened for the number of pairs (Bonferroni): all of one reading hold together. A pair counts where its whole interval is below zero; the claim is refuted where every interval rules out a loss that matters. One person gives no interval.
 #
 # ### Pitfall: a size that does not fit
 
@@ -181,48 +205,40 @@ else:
 # %% [markdown]
 # ## Change the size of the model
 #
-# The study's case rose from ViT-B to ViT-L and ViT-H, with 20 points at 224 pixels. Here every model of the list gets the corrective clicks of above, at its own size.
+# The study's case rose from ViT-B to ViT-L and ViT-H, with 20 points at 224 pixels. Here every model of the list that takes points gets the corrective clicks of above, at its own size.
 
 # %%
 model_dice = {}
-for other in segmenters if len(segmenters) > 1 else []:
+for other in clickers if len(clickers) > 1 else []:
     other_curves = prompting.click_curves(
-        other,
-        cases,
-        n_points=[n_points],
-        strategies=["corrective"],
-        slice_step=slice_step,
-        seed=seed,
+        other, cases, n_clicks=[n_points], n_random=[], slice_step=slice_step, seed=seed
     )
     best = evaluation.nested_mean(other_curves, by=["strategy"], values=["best_dice"])
     model_dice[other.name] = best["best_dice"].iloc[-1]
-print(model_dice or f"not testable here: one model, {segmenter.name}; a sweep of one is no sweep")
+print(model_dice or f"not testable here: one model, {clicker.name}; a sweep of one is no sweep")
 
 # %% [markdown]
 # **What you see**: with the published checkpoints at hand (`models` in the parameters) this cell compares them. With one miniature it says so and stops: whether a larger SAM is a better SAM cannot be asked of a model that comes in one size.
 #
 # ## Combine phases
 #
-# The study's phases are moments after contrast was injected. Ours are the images that one examination gives anyway: of the thigh a T1-weighted one and three of a **Dixon** scan (opposed phase, water, fat), of the knee the **echoes** of a multi-echo scan, the same slice a few milliseconds later each time. All show the same anatomy in another contrast. Ask about each with the same box, then average the probabilities, or take their maximum.
+# The study's phases are moments after contrast was injected; it asked about each with points, and combined the answers. Ours are the images that one examination gives anyway: of the thigh a T1-weighted one and three of a **Dixon** scan (opposed phase, water, fat), of the knee the **echoes** of a multi-echo scan, the same slice a few milliseconds later each time. All show the same anatomy in another contrast. Ask about each image of each person with the same box, and with the same ten points, then average the probabilities, or take their maximum.
 #
 # > **Guess**: will the average beat the best single image?
 
 # %%
-thighs = mskseg.load_some("phantom_thigh", n_subjects=1, n_sequences=4)
-of_thigh = prompting.score_phases(segmenter, thighs, slice_step=slice_step)
-echoes = prompting.make_echoes((10, 30, 50, 70))
-of_knee = prompting.score_phases(segmenter, echoes, slice_step=2)
-
-# %%
-phase_cases = [*thighs, *echoes]
+echo_names = [f"mese_te{echo_ms}" for echo_ms in (10, 30, 50, 70)]
+thighs = prompting.make_phases("thigh", n_subjects=n_people)
+knees = prompting.make_phases("knee", echo_names, n_subjects=n_people)
+phases = prompting.score_phases(segmenter, [*thighs, *knees], plans=plans, slice_step=phase_step)
 facts_phases = mskseg.provenance(
-    command="06_vary_points", segmenter=segmenter, cases=phase_cases, seed=seed
+    command="06_vary_points", segmenter=segmenter, cases=[*thighs, *knees], seed=seed
 )
-all_phases = pd.concat([of_thigh, of_knee])
-evaluation.write_table(all_phases, tables / "06_phases.csv", provenance=facts_phases)
+evaluation.write_table(phases, tables / "06_phases.csv", provenance=facts_phases)
 
 # %% alt="Dice of each image of the thigh, of their average and of their maximum, as bars"
-thigh_means = evaluation.nested_mean(of_thigh, by=["phase"])
+boxed = phases[phases["prompt"] == "box"]
+thigh_means = evaluation.nested_mean(boxed[boxed["dataset"] == "phantom_thigh"], by=["phase"])
 thigh_dice = thigh_means.set_index("phase")["dice"]
 thigh_singles = thigh_dice.drop(["average", "maximum"])
 thigh_bars = prompting.phase_bars(
@@ -232,7 +248,9 @@ thigh_bars = prompting.phase_bars(
 display.save_figure(thigh_bars, figures / "06_phases_thigh.png", provenance=facts_phases)
 
 # %% alt="Dice of each echo of the knee, of their average and of their maximum, as bars"
-knee_means = evaluation.nested_mean(of_knee, by=["phase"])
+knee_means = evaluation.nested_mean(
+    boxed[boxed["dataset"] == "phantom_knee"], by=["phase"], values=["dice", "agreement"]
+)
 knee_dice = knee_means.set_index("phase")["dice"]
 best_echo = knee_dice.drop(["average", "maximum"]).max()
 knee_bars = prompting.phase_bars(
@@ -241,28 +259,48 @@ knee_bars = prompting.phase_bars(
 )
 display.save_figure(knee_bars, figures / "06_phases_knee.png", provenance=facts_phases)
 
+# %%
+of_people = evaluation.subject_means(phases, by=["prompt", "phase"])["dice"].unstack("phase")
+average, singles = of_people["average"], of_people.drop(columns=["average", "maximum"])
+gains = {
+    "maximum less average": of_people["maximum"] - average,
+    "average less a single image": average - singles.mean(axis=1),
+    "average less a person's best": average - singles.max(axis=1),
+}
+of_prompts = pd.DataFrame(gains).groupby(["prompt", "dataset"])
+of_prompts.agg(["mean", "std"]).join(of_prompts.size().rename(("people", ""))).round(3)
+
 # %% [markdown]
-# **What you see**: differences in the third decimal of one person are no ranking. The maximum unites what any image shows, so it leaks where one leaks; the average asks for a majority. Which single image is best is known only with a reference: the fair comparison is with the one that you would have chosen beforehand.
+# **What you see**: bars are means over people, with boxes; the table holds differences *within* a person and how much they vary between people. A mean that is smaller than its `std` over a few people is no ranking. The maximum unites what any image shows, so it leaks where one leaks; the average asks for a majority. A person's best image is known only with a reference, so the last columns flatter the single image. The fair comparison is with the one that you would have chosen beforehand, on other people.
 #
-# ### Exercise 1: a vote of the echoes (10 minutes)
+# ### Exercise 1: a vote of two echoes (10 minutes)
 #
-# Suppose that you may acquire two echoes only. Which two would you average? *Hint: `score_phases` takes any two of `echoes`; look at the row "average".*
+# Suppose that you may acquire two echoes only. Which two would you average? Choose them on people of the *validation* part, and report the choice once, on the test people: the set that selects never reports. *Hint: `score_phases` takes any two echoes of a person; look at the row "average".*
 
 # %% tags=["exercise"]
-chosen = [echoes[0], echoes[1]]  # replace by the pair that you would acquire
-pair = prompting.score_phases(segmenter, chosen, slice_step=2)
-evaluation.nested_mean(pair, by=["phase"])[["phase", "dice"]].round(3)
+practice = prompting.make_phases("knee", echo_names, part="validation", n_subjects=min(n_people, 2))
+chosen = echo_names[:2]  # replace by the pair that you would acquire
+pair = [case for case in practice if case.sequence in chosen]
+of_pair = prompting.score_phases(segmenter, pair, slice_step=phase_step)
+evaluation.nested_mean(of_pair, by=["phase"])[["phase", "dice", "n_subjects"]].round(3)
 
 # %% tags=["solution"] jupyter={"source_hidden": true}
 averages = {}
-for two_echoes in (*pairwise(echoes), (echoes[0], echoes[-1])):
-    scores = prompting.score_phases(segmenter, two_echoes, slice_step=2)
-    average = evaluation.nested_mean(scores[scores["phase"] == "average"], by=["phase"])
-    averages[" and ".join(echo.sequence for echo in two_echoes)] = average["dice"].iloc[0]
-pd.Series(averages, name="Dice of the average").sort_values(ascending=False).round(3).to_frame()
+for two in (*pairwise(echo_names), (echo_names[0], echo_names[-1])):
+    votes = prompting.score_phases(
+        segmenter, [case for case in practice if case.sequence in two], slice_step=phase_step
+    )
+    vote = evaluation.nested_mean(votes[votes["phase"] == "average"], by=["phase"])
+    averages[two] = vote["dice"].iloc[0]
+best_two = max(averages, key=averages.get)
+print(pd.Series(averages, name="validation").sort_values(ascending=False).round(3).to_string())
+tested = prompting.score_phases(
+    segmenter, [case for case in knees if case.sequence in best_two], slice_step=phase_step
+)
+evaluation.nested_mean(tested, by=["phase"])[["phase", "dice", "dice_sd", "n_subjects"]].round(3)
 
 # %% [markdown]
-# **Discussion**: a vote helps where the voters err in different places. Neighbouring echoes look alike and err alike; distant ones differ, but one of the two may drag the other down. Compare your pair with its better single echo before you call it a gain.
+# **Discussion**: a vote helps where the voters err in different places. Neighbouring echoes look alike and err alike; distant ones differ, but one of the two may drag the other down. Compare your pair with its better single echo before you call it a gain. What was best on two people of the validation part need not be best on the test people: that is the price of choosing, and the number on the test people is the one to report.
 #
 # ## Agree without a reference
 #
@@ -279,24 +317,23 @@ print("\n".join(f"{name}: {len(images)} images" for name, images in present.item
 print("not here, so nothing is said of them: " + (", ".join(missing) or "none"))
 
 # %% alt="Tables of agreement between images: echoes of the phantom, and real scans where they are here"
-scans = {"echoes of the phantom": echoes, **present}
-agreements = {name: prompting.phase_agreement(segmenter, images) for name, images in scans.items()}
+scans = {"echoes of a phantom": knees[: len(echo_names)]} | present
+agreements = {name: prompting.phase_agreement(clicker, images) for name, images in scans.items()}
 squares = prompting.agreement_chart(
     agreements, title="Overlap of two images' masks: agreement, not accuracy"
 )
 scan_cases = [case for images in scans.values() for case in images]
 facts_scans = mskseg.provenance(
-    command="06_vary_points", segmenter=segmenter, cases=scan_cases, seed=seed
+    command="06_vary_points", segmenter=clicker, cases=scan_cases, seed=seed
 )
 display.save_figure(squares[0], figures / "06_agreement.png", provenance=facts_scans)
 
 # %%
-of_echoes = evaluation.nested_mean(of_knee, by=["phase"], values=["dice", "agreement"])
-both_ways = of_echoes.dropna(subset="agreement")
+both_ways = knee_means.dropna(subset="agreement")
 both_ways[["phase", "agreement", "dice"]].round(3)
 
 # %% [markdown]
-# **What you see**: the table is the phantom's again, with its oracle boxes: how well each echo agrees with the others, and with the truth. Images can agree and be wrong together: the same model makes the same mistake on each. High agreement is no licence; *low* agreement is a warning that costs nothing. Of the real scans only agreement is known, and it is never called Dice against truth here.
+# **What you see**: the table is of the phantoms' knees, with their oracle boxes: how well each echo agrees with the others, and with the truth. Images can agree and be wrong together: the same model makes the same mistake on each. High agreement is no licence; *low* agreement is a warning that costs nothing. Of the real scans only agreement is known, and it is never called Dice against truth here.
 #
 # ## Count the seconds
 #
@@ -355,7 +392,7 @@ evaluation.write_table(beside, tables / "06_beside_the_study.csv", provenance=fa
 beside.drop(columns="fixed").round(3)
 
 # %% [markdown]
-# **What you see**: `agrees` compares `our_step` with `study_step`. Where the *points* agree, corrections help both; where they do not, the kind of click may differ (the study does not say where it clicked), or our miniature, trained with few clicks, has nothing more to gain. The study's *resolution* fell from 224 to 1024 pixels: a large, blurred tumour may gain from a small image, in which it fills more of each cell, while cartilage of two millimetres loses. It may also be the one case that was shown. *Model size* is not testable here unless several published models are in the list.
+# **What you see**: `agrees` compares `our_step` with `study_step`. The study's *points* are laid beside both of our readers, for it does not say where it clicked; where a step disagrees, the kind of point may differ, or a miniature that was trained with few clicks has nothing more to gain. The study's *resolution* fell from 224 to 1024 pixels: a large, blurred tumour may gain from a small image, in which it fills more of each cell, while thin cartilage may lose. It may also be the one case that was shown. *Model size* is not testable here unless several published models are in the list.
 #
 # ## Take-aways
 
@@ -364,9 +401,11 @@ corrective = clicked[clicked["strategy"] == "corrective"]
 first, final = corrective.iloc[0], corrective.iloc[-1]
 Markdown(f"""
 - One click: Dice {first["dice"]:.2f} (best of three {first["best_dice"]:.2f}); {final["n_points"]:.0f} corrective clicks: {final["dice"]:.2f}; a box: **{box["dice"]:.2f}**.
-- Image shrunk from {coarse.index.max()} to {coarse.index.min()} pixels: {coarse.iloc[-1]:.2f} to {coarse.iloc[0]:.2f}; encoder at {framed.index.min()} instead of {framed.index.max()}: {framed.iloc[0]:.2f} instead of {framed.iloc[-1]:.2f}.
+- At equal effort, on objects of one piece: {", ".join(f"{row.strategy} {row.dice:.2f}" for row in equal_effort.itertuples())} (the correcting reader has two clicks).
+- Image shrunk from {coarse.index.max()} to {coarse.index.min()} pixels: {coarse.iloc[-1]:.2f} to {coarse.iloc[0]:.2f}; encoder at {framed.index.min()} instead of {framed.index.max()}: {framed.iloc[0]:.2f} instead of {framed.iloc[-1]:.2f}. Of {len(changes)} comparisons of two sizes, the finer was worse beyond chance in {(changes["high"] < 0).sum()}, better in {(changes["low"] > 0).sum()}.
 - Thigh: best single image ({thigh_singles.idxmax()}) {thigh_singles.max():.3f}, average {thigh_dice["average"]:.3f}, maximum {thigh_dice["maximum"]:.3f}.
-- Echoes of the phantom agree with each other at {both_ways["agreement"].mean():.2f}, and with the truth at {both_ways["dice"].mean():.2f}: agreement is not accuracy.
+- Maximum less average, over {len(of_people.droplevel("prompt").index.unique())} people: {"; ".join(f"{prompt} {change:+.3f}" for prompt, change in gains["maximum less average"].groupby("prompt").mean().items())}.
+- Echoes of the phantoms agree with each other at {both_ways["agreement"].mean():.2f}, and with the truth at {both_ways["dice"].mean():.2f}: agreement is not accuracy.
 - For a Dice of {goals[0]}, clicking saves time on {len(cheaper)} of {len(easier)} tissues: {", ".join(cheaper) or "none"}.
 - Of {(beside["agrees"] != "").sum()} steps beside the study, {(beside["agrees"] == "yes").sum()} agree, {(beside["agrees"] == "no").sum()} do not, and {(beside["agrees"] == prompting.NOT_TESTABLE).sum()} are not testable here.
 """)
@@ -374,9 +413,10 @@ Markdown(f"""
 # %% [markdown]
 # ## Limits
 #
-# - A miniature on phantoms; few people, so spreads are themselves uncertain.
+# - A miniature on phantoms; few people, so spreads are themselves uncertain, and two are too few for a verdict on points.
 # - The simulated reader knows the reference, never slips and never tires; the costs are assumed.
 # - The study's numbers are single cases of CT tumours; a step that agrees with them is anecdote beside measurement.
+# - How often our miniature was clicked in its training was our choice; what more points do to it says nothing of SAM.
 # - Agreement between images was looked at on one slice of each scan, on boxes that the model proposed.
 
 # %% [markdown]

@@ -159,7 +159,9 @@ def _ready(rows: pd.DataFrame, measure: Measure) -> Measured:
         raise VanishedError(f"expected one row, got {len(rows)}; say `pick`")
     if values.isna().all():
         return Measured(float("nan"), None, None, rows)
-    row = rows.loc[values.idxmin() if measure.pick == "smallest" else values.idxmax()]
+    row = rows.loc[values.idxmax() if measure.pick == "largest" else values.idxmin()]
+    if measure.pick == "any":  # the smallest of the true numbers lies between the smallest bounds
+        row[[measure.low, measure.high]] = rows[[measure.low, measure.high]].min()
     low, high = float(row[measure.low]), float(row[measure.high])
     interval = (low, high) if np.isfinite([low, high]).all() else None
     count = int(row[measure.n]) if measure.n else None

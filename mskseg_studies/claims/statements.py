@@ -82,8 +82,10 @@ class Measure(_Entry):
         Divide the difference by that of `second`.
     low, high, n : str or None
         Columns with the interval and the number of units, where the table has them ready.
-    pick : "smallest", "largest" or None
-        The one row of a ready table that is judged.
+    pick : "smallest", "largest", "any" or None
+        The one row of a ready table that is judged. "any" asks whether a row exists whose true
+        number is low enough: the smallest number, `low` and `high` of a table whose intervals hold
+        all together.
     """
 
     notebook: Text
@@ -104,7 +106,7 @@ class Measure(_Entry):
     low: str | None = None
     high: str | None = None
     n: str | None = None
-    pick: Literal["smallest", "largest"] | None = None
+    pick: Literal["smallest", "largest", "any"] | None = None
 
 
 class Rule(_Entry):

@@ -12,13 +12,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.ticker import LogLocator, NullFormatter, ScalarFormatter
 from numpy.typing import NDArray
 from scipy import stats
 
 from mskseg.case import Case, CaseSet
 from mskseg.datasets.loading import load_companions
-from mskseg.display.style import chart_axes, check_columns, finish_chart, series_style
+from mskseg.display.style import chart_axes, check_columns, finish_chart, log_scale, series_style
 from mskseg.errors import InputError
 from mskseg.evaluation.averaging import IN_THE_MEAN, nested_mean
 from mskseg.evaluation.scoring import SCAN
@@ -202,10 +201,7 @@ def covariate_panels(joined: pd.DataFrame, *, title: str = "") -> NDArray[Any]:
             if len(pairs):
                 _draw_covariate(ax, pairs, number=number, name=str(model))
         if column in _LOGARITHMIC:
-            ax.set_xscale("log")
-            ax.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-            ax.xaxis.set_major_formatter(ScalarFormatter())
-            ax.xaxis.set_minor_formatter(NullFormatter())  # they would overlap
+            log_scale(ax)
         ax.set(xlabel=name + _COVARIATE_UNITS.get(column, ""), ylim=(0, 1.02))
         ax.set_ylabel("Dice" if ax.get_subplotspec().is_first_col() else "")
         finish_chart(ax, legend=None)

@@ -9,10 +9,9 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
-from matplotlib.ticker import LogLocator, NullFormatter, ScalarFormatter
 from numpy.typing import ArrayLike, NDArray
 
-from mskseg.display.style import PALETTE, chart_axes, finish_chart, series_style
+from mskseg.display.style import PALETTE, chart_axes, finish_chart, log_scale, series_style
 from mskseg.errors import InputError
 
 if TYPE_CHECKING:
@@ -132,13 +131,10 @@ def tissue_chart(means: pd.DataFrame, *, title: str = "") -> NDArray[Any]:
             )
         ax.set_xlabel(label)
         finish_chart(ax, legend=None)
-    axes[0].set(xscale="log", ylim=(len(rows) - 0.5, -0.5))
+    axes[0].set_ylim(len(rows) - 0.5, -0.5)
     axes[0].set_yticks(height, rows["tissue"], fontsize=8)
-    axes[1].set_xscale("log")
-    for ax in axes[:2]:  # 20 rather than 2 x 10^1
-        ax.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-        ax.xaxis.set_major_formatter(ScalarFormatter())
-        ax.xaxis.set_minor_formatter(NullFormatter())
+    for ax in axes[:2]:
+        log_scale(ax)
         ax.tick_params(axis="x", labelsize=8)
     axes[2].axvline(0, color="0.4", linewidth=0.8)
     figure.suptitle(title)

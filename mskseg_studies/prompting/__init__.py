@@ -19,8 +19,9 @@ from mskseg_studies.prompting.phases import phase_agreement as phase_agreement
 from mskseg_studies.prompting.phases import score_phases as score_phases
 from mskseg_studies.prompting.resolutions import COARSER_IMAGE as COARSER_IMAGE
 from mskseg_studies.prompting.resolutions import OTHER_FRAME as OTHER_FRAME
+from mskseg_studies.prompting.resolutions import resolution_changes as resolution_changes
 from mskseg_studies.prompting.resolutions import score_resolutions as score_resolutions
-from mskseg_studies.prompting.scans import make_echoes as make_echoes
 from mskseg_studies.prompting.scans import make_fine_knees as make_fine_knees
+from mskseg_studies.prompting.scans import make_phases as make_phases
 from mskseg_studies.prompting.scans import read_echoes as read_echoes
 from mskseg_studies.published import reported as reported

@@ -1,15 +1,16 @@
-"""How Dice grows with clicks: a simulated reader corrects a mask, one click after another.
+"""How Dice grows with points: placed at random and given at once, or clicked to correct a mask.
 
-After Hu 2023 (1, 5, 10, 20 points) with the reader of Kirillov 2023: the first click goes to the
-middle of the object, each further one to where the error is deepest, missed or added. With each
-click the model gets all clicks so far and its own last mask.
+Hu 2023 compares 1, 5, 10 and 20 points and does not say where they were put, nor that anybody
+corrected a mask: `random` stands for it. `corrective` is the reader of Kirillov 2023: the first
+click goes to the middle of the object, each further one to where the error is deepest, missed or
+added, and with each click the model gets all clicks so far and its own last mask.
 """
 
 from __future__ import annotations
 
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -22,7 +23,6 @@ from mskseg.evaluation.surfaces import outline_mm
 from mskseg.models import ImageEmbedding, Prediction, Segmenter
 from mskseg.prompts import OracleBox, Prompt, central_point, error_point, random_points
 
-Strategy = Literal["corrective", "random"]
 Mask = NDArray[np.bool_]
 
 HU_POINTS = (1, 5, 10, 20)
@@ -33,13 +33,13 @@ def click_curves(
     segmenter: Segmenter,
     cases: Iterable[Case],
     *,
-    n_points: Sequence[int] = HU_POINTS,
-    strategies: Sequence[Strategy] = ("corrective", "random"),
+    n_clicks: Sequence[int] = HU_POINTS,
+    n_random: Sequence[int] = HU_POINTS,
     slice_step: int = 1,
     seed: int = 0,
     progress: bool = True,
 ) -> pd.DataFrame:
-    """Score every tissue of every slice after each of some numbers of clicks, and its box.
+    """Score every tissue of every slice under some numbers of clicks or points, and its box.
 
     Parameters
     ----------
@@ -48,14 +48,15 @@ def click_curves(
     cases : iterable of Case
         With references. An object is a tissue on a slice; one without a piece of the minimum
         area (`mskseg.prompts.MIN_AREA_MM2`) is left out, since nobody would draw its box.
-    n_points : sequence of int
-        When to score.
-    strategies : sequence of {"corrective", "random"}
-        Where clicks go after the first: to the error, or anywhere inside.
+    n_clicks : sequence of int
+        After how many clicks to score the reader who corrects.
+    n_random : sequence of int
+        How many points, placed at random inside the object, to give at once; a smaller number is
+        the beginning of a larger one. Give neither to a model that takes boxes alone.
     slice_step : int
         Of the labelled slices take every n-th.
     seed : int
-        Of random clicks.
+        Of random points.
     progress : bool
         Show a bar.
 
@@ -63,23 +64,23 @@ def click_curves(
     -------
     pandas.DataFrame
         A row for each object, strategy and number of points: `case`, `dataset`, `subject`,
-        `anatomy`, `sequence`, `tissue`, `slice`, `outline_mm` (length of the reference's outline),
-        `n_boxes` (its pieces), `strategy`, `n_points`, and Dice of three answers to the same
-        clicks: `dice` of the mask that is kept and corrected (after one click the highest rated of
-        three, after more the single one, as SAM was trained), `rated_dice` of three masks' highest
-        rated one (the first, if the model rates none), `best_dice` of three masks' best, which
-        needs the reference to be known. And with the strategy "box" and 0 points one row for the
-        union of its tight boxes' answers; there `rated_dice` and `best_dice` are NaN, since one
-        mask is asked for.
+        `anatomy`, `sequence`, `tissue`, `group` (the kind of tissue), `slice`, `outline_mm` (length
+        of the reference's outline), `n_boxes` (its pieces), `strategy` ("corrective" or "random"),
+        `n_points`, and Dice of three answers to the same points: `dice` of the mask that is kept
+        (after one point the highest rated of three, after more the single one, as SAM was
+        trained), `rated_dice` of three masks' highest rated one (the first, if the model rates
+        none), `best_dice` of three masks' best, which needs the reference to be known. And with the
+        strategy "box" and 0 points one row for the union of its tight boxes' answers; there
+        `rated_dice` and `best_dice` are NaN, since one mask is asked for.
 
     Raises
     ------
     InputError
         If there is nothing to click on, or a number is below 1.
     """
-    counts = sorted(set(n_points))
-    if not counts or counts[0] < 1:
-        raise InputError(f"n_points is {list(n_points)}, expected numbers of 1 or more")
+    clicks, at_once = sorted(set(n_clicks)), sorted(set(n_random))
+    if min([*clicks, *at_once], default=1) < 1:
+        raise InputError(f"expected numbers of 1 or more, got {clicks} clicks, {at_once} at random")
     rows: list[dict[str, Any]] = []
     for prompted in prompted_slices(
         cases,
@@ -89,7 +90,7 @@ def click_curves(
         progress=progress,
         description="clicks",
     ):
-        rows += _slice_rows(segmenter, prompted, counts, strategies, seed)
+        rows += _slice_rows(segmenter, prompted, clicks, at_once, seed)
     if not rows:
         raise InputError("there is no tissue to click on; check the cases and the slice step")
     return pd.DataFrame(rows)
@@ -98,8 +99,8 @@ def click_curves(
 def _slice_rows(
     segmenter: Segmenter,
     prompted: PromptedSlice,
-    counts: Sequence[int],
-    strategies: Sequence[Strategy],
+    clicks: Sequence[int],
+    at_once: Sequence[int],
     seed: int,
 ) -> Iterator[dict[str, Any]]:
     labels = [label for label in prompted.labels if len(prompted.prompts[label])]
@@ -114,14 +115,25 @@ def _slice_rows(
         score = dice(reference, boxed[prompted.rows(label)].any(axis=0))
         yield row | {"strategy": "box", "n_points": 0, "dice": score} | no_choice
     case, case_slice = prompted.case, prompted.case_slice
-    for strategy in strategies:
-        # Of the slice alone: the same clicks whatever else is scored.
-        rng = np.random.default_rng([seed, zlib.crc32(case.name.encode()), case_slice.index])
-        for clicks, scores in _clicked(
-            segmenter, embedding, references, counts, strategy, rng, case_slice.spacing_mm
-        ):
+    # Of the slice alone: the same points whatever else is scored.
+    drawn = [seed, zlib.crc32(case.name.encode()), case_slice.index]
+    answers = {
+        "corrective": _clicked(
+            segmenter,
+            embedding,
+            references,
+            clicks,
+            np.random.default_rng(drawn),
+            case_slice.spacing_mm,
+        ),
+        "random": _given_at_once(
+            segmenter, embedding, references, at_once, np.random.default_rng(drawn)
+        ),
+    }
+    for strategy, scored in answers.items():
+        for n_points, scores in scored:
             for row, score_of_masks in zip(described, scores, strict=True):
-                yield row | {"strategy": strategy, "n_points": clicks} | score_of_masks
+                yield row | {"strategy": strategy, "n_points": n_points} | score_of_masks
 
 
 def _described(prompted: PromptedSlice, label: int) -> dict[str, Any]:
@@ -133,10 +145,30 @@ def _described(prompted: PromptedSlice, label: int) -> dict[str, Any]:
         "anatomy": case.anatomy,
         "sequence": case.sequence,
         "tissue": case.tissue(label),
+        "group": case.kind(label),
         "slice": prompted.case_slice.index,
         "outline_mm": outline_mm(prompted.references[label], spacing_mm=spacing_mm),
         "n_boxes": len(prompted.prompts[label]),
     }
+
+
+def _given_at_once(
+    segmenter: Segmenter,
+    embedding: ImageEmbedding,
+    references: Sequence[Mask],
+    counts: Sequence[int],
+    rng: np.random.Generator,
+) -> Iterator[tuple[int, list[dict[str, float]]]]:
+    """Give all objects of a slice their random points, whatever a mask looks like."""
+    if not counts:
+        return
+    drawn = np.array([random_points(reference, counts[-1], rng=rng) for reference in references])
+    for count in counts:
+        inside = np.ones((len(drawn), count), dtype=np.int64)
+        prompt = Prompt(point_coords=drawn[:, :count], point_labels=inside)
+        three = segmenter.predict(embedding, prompt, multimask=True)
+        kept = three if count == 1 else segmenter.predict(embedding, prompt)
+        yield count, _scores(references, _kept(kept)[0], three)
 
 
 def _clicked(
@@ -144,18 +176,17 @@ def _clicked(
     embedding: ImageEmbedding,
     references: Sequence[Mask],
     counts: Sequence[int],
-    strategy: Strategy,
     rng: np.random.Generator,
     spacing_mm: tuple[float, float],
 ) -> Iterator[tuple[int, list[dict[str, float]]]]:
     """Click on all objects of a slice together: one call of the decoder for each click."""
-    objects = np.arange(len(references))
-    coords, labels = np.empty((len(objects), 0, 2)), np.empty((len(objects), 0), dtype=np.int64)
-    masks: list[Mask | None] = [None] * len(objects)
+    coords = np.empty((len(references), 0, 2))
+    labels = np.empty((len(references), 0), dtype=np.int64)
+    masks: list[Mask | None] = [None] * len(references)
     logits = None
-    for clicks in range(1, counts[-1] + 1):
+    for clicks in range(1, max(counts, default=0) + 1):
         added = [
-            _next_click(reference, mask, strategy, rng, spacing_mm)
+            _next_click(reference, mask, rng, spacing_mm)
             for reference, mask in zip(references, masks, strict=True)
         ]
         coords = np.concatenate([coords, [[point] for point, _ in added]], axis=1)
@@ -164,25 +195,30 @@ def _clicked(
         answer = three = segmenter.predict(embedding, prompt, multimask=clicks == 1)
         if clicks in counts and clicks > 1:
             three = segmenter.predict(embedding, prompt, multimask=True)
-        chosen = _highest_rated(answer)
-        logits, masks = answer.low_res_logits[objects, chosen], list(answer.masks[objects, chosen])
+        kept, logits = _kept(answer)
+        masks = [*kept]
         if clicks in counts:
-            yield clicks, _scores(references, masks, three)
+            yield clicks, _scores(references, kept, three)
 
 
 def _next_click(
     reference: Mask,
     mask: Mask | None,
-    strategy: Strategy,
     rng: np.random.Generator,
     spacing_mm: tuple[float, float],
 ) -> tuple[NDArray[np.float64], int]:
     """Choose the point (x, y) and label of a reader who looks at `mask`."""
     if mask is None:
         return central_point(reference, spacing_mm=spacing_mm), 1
-    if strategy == "random" or np.array_equal(mask, reference):
+    if np.array_equal(mask, reference):  # nothing to correct: confirm it
         return random_points(reference, 1, rng=rng)[0], 1
     return error_point(reference, mask, spacing_mm=spacing_mm)
+
+
+def _kept(prediction: Prediction) -> tuple[NDArray[np.bool_], NDArray[np.float32]]:
+    """Masks (N, H, W) and logits (N, h, w) that the model rates highest."""
+    objects, chosen = np.arange(len(prediction.masks)), _highest_rated(prediction)
+    return prediction.masks[objects, chosen], prediction.low_res_logits[objects, chosen]
 
 
 def _highest_rated(prediction: Prediction) -> NDArray[np.intp]:
@@ -191,14 +227,14 @@ def _highest_rated(prediction: Prediction) -> NDArray[np.intp]:
 
 
 def _scores(
-    references: Sequence[Mask], kept: Sequence[Mask | None], three: Prediction
+    references: Sequence[Mask], kept: NDArray[np.bool_], three: Prediction
 ) -> list[dict[str, float]]:
     scores = []
     for number, rated in enumerate(_highest_rated(three)):
         of_masks = [dice(references[number], mask) for mask in three.masks[number]]
         scores.append(
             {
-                "dice": dice(references[number], np.asarray(kept[number])),
+                "dice": dice(references[number], kept[number]),
                 "rated_dice": of_masks[rated],
                 "best_dice": max(of_masks),
             }

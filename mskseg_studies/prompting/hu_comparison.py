@@ -35,7 +35,8 @@ def beside_hu(
     ----------
     clicks : pandas.DataFrame
         `nested_mean` of `click_curves` by `strategy` and `n_points`, with `best_dice`: the study
-        takes a superior mask too. Only the correcting reader counts.
+        takes a superior mask too. It does not say where its points were put: each strategy is a
+        reading of its own.
     resolutions : pandas.DataFrame
         `nested_mean` of `score_resolutions` by `reading` and `size_px`.
     models : mapping of str to float
@@ -78,17 +79,18 @@ def beside_hu(
 _Row = tuple[str, str, str, str, float]
 
 
+_PLACEMENTS = {
+    "random": "points at random, best of three",
+    "corrective": "corrective clicks, best of three",
+}
+
+
 def _of_clicks(means: pd.DataFrame) -> list[_Row]:
-    corrective = means[means["strategy"] == "corrective"]
+    of_points = means[means["strategy"].isin(_PLACEMENTS)]
+    columns = [of_points[name] for name in ("strategy", "n_points", "best_dice")]
     return [
-        (
-            "points",
-            "corrective clicks, best of three",
-            str(n_points),
-            f"{n_points} click" if n_points == 1 else f"{n_points} clicks",
-            best_dice,
-        )
-        for n_points, best_dice in zip(corrective["n_points"], corrective["best_dice"], strict=True)
+        ("points", _PLACEMENTS[strategy], str(n), f"{n} point{'s' * (n > 1)}", best)
+        for strategy, n, best in zip(*columns, strict=True)
     ]
 
 

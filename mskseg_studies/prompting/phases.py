@@ -1,24 +1,27 @@
 """Several images of one slice: the best phase, and what the average or the maximum makes of them.
 
-Hu 2023 asks SAM about each phase of a contrast study and aggregates the answers by average or
-maximum. Here the phases are sequences or echoes of one scan, on one grid.
+Hu 2023 asks SAM about each phase of a contrast study, with points, and aggregates the answers by
+average or maximum. Here the phases are sequences or echoes of one scan, on one grid.
 """
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from tqdm.auto import tqdm
 
 from mskseg.case import Case
 from mskseg.errors import InputError
-from mskseg.evaluation import dice, prompted_slices
+from mskseg.evaluation import PromptedSlice, dice, prompted_slices
 from mskseg.models import Segmenter
 from mskseg.models.automatic import grid_candidates
 from mskseg.prompts import OracleBox, boxes_from_mask
+from mskseg.prompts.plans import OraclePlan
 from mskseg.volume import check_same_grid
 
 _POINTS_PER_SIDE = 16
@@ -27,69 +30,99 @@ _LARGEST_PART = 0.25  # of a slice; a mask above is a background or a whole limb
 
 
 def score_phases(
-    segmenter: Segmenter, phases: Sequence[Case], *, slice_step: int = 1
+    segmenter: Segmenter,
+    cases: Iterable[Case],
+    *,
+    plans: Sequence[OraclePlan] = (OracleBox(),),
+    slice_step: int = 1,
+    progress: bool = False,
 ) -> pd.DataFrame:
-    """Score each phase of one person, and the average and maximum of their probabilities.
+    """Score each phase of each person, and the average and maximum of their probabilities.
 
     Parameters
     ----------
     segmenter : Segmenter
-    phases : sequence of Case
-        Of one subject on one grid, with references.
+    cases : iterable of Case
+        With references; those of one subject are its phases, on one grid.
+    plans : sequence of OracleBox or OraclePoint
+        Where the prompts come from; the same prompts for every phase.
     slice_step : int
         Of the labelled slices take every n-th.
+    progress : bool
+        Show a bar.
 
     Returns
     -------
     pandas.DataFrame
-        A row for each slice, tissue and phase: `dataset`, `subject`, `tissue`, `slice`, `phase` (a
-        sequence, "average" or "maximum"), `dice` with oracle boxes, and `agreement`, the mean
-        overlap (Dice) of a phase's mask with those of the other phases, which needs no reference;
-        NaN for average and maximum, and where no other mask could be compared.
+        A row for each slice, plan, tissue and phase: `dataset`, `subject`, `prompt`, `box_source`
+        (as in `score_cases`), `tissue`, `group` (the kind of tissue), `slice`, `phase` (a sequence,
+        "average" or "maximum"), `dice`, and `agreement`, the mean overlap (Dice) of a phase's mask
+        with those of the other phases, which needs no reference; NaN for average and maximum, and
+        where no other mask could be compared.
 
     Raises
     ------
     InputError
-        If there are fewer than two phases, they are not of one subject and grid, two have one
-        name, or there is no reference.
+        If a subject has fewer than two phases, they are not on one grid, two have one name, or
+        there is no reference.
     """
-    _check_phases(phases)
-    rows = []
-    for prompted in prompted_slices(
-        phases[0], OracleBox(), slice_step=slice_step, labelled_only=True
-    ):
-        if not len(prompted.prompt):
-            continue
-        answers = {
-            phase.sequence: segmenter.predict(
-                segmenter.embed(phase.slice(prompted.case_slice.index).image), prompted.prompt
-            ).probabilities[:, 0]
-            for phase in phases
-        }
-        for label, prompt in prompted.prompts.items():
-            if not len(prompt):
-                continue
-            # A tissue is the union of its pieces, so its probability is their maximum.
-            rows_of_label = prompted.rows(label)
-            maps = {name: answer[rows_of_label].max(axis=0) for name, answer in answers.items()}
-            agreement = _agreement_with_others(maps)
-            combined = {
-                "average": np.mean(list(maps.values()), axis=0),
-                "maximum": np.max(list(maps.values()), axis=0),
-            }
-            rows += [
-                {
-                    "dataset": prompted.case.dataset,
-                    "subject": prompted.case.subject,
-                    "tissue": prompted.case.tissue(label),
-                    "slice": prompted.case_slice.index,
-                    "phase": name,
-                    "dice": dice(prompted.references[label], probability > 0.5),
-                    "agreement": agreement.get(name, float("nan")),
-                }
-                for name, probability in (maps | combined).items()
-            ]
+    of_people: dict[tuple[str, str], list[Case]] = {}
+    for case in cases:
+        of_people.setdefault((case.dataset, case.subject), []).append(case)
+    for phases in of_people.values() or [[]]:
+        _check_phases(phases)
+    rows: list[dict[str, Any]] = []
+    for phases in tqdm(of_people.values(), "phases", unit="person", disable=not progress):
+        loops = [
+            prompted_slices(phases[0], plan, slice_step=slice_step, labelled_only=True)
+            for plan in plans
+        ]
+        for of_plans in zip(*loops, strict=True):
+            images = [phase.slice(of_plans[0].case_slice.index).image for phase in phases]
+            names = [phase.sequence for phase in phases]
+            for plan, prompted in zip(plans, of_plans, strict=True):
+                described = {"prompt": plan.kind, "box_source": plan.box_source}
+                rows += [described | row for row in _slice_rows(segmenter, prompted, names, images)]
     return pd.DataFrame(rows)
+
+
+def _slice_rows(
+    segmenter: Segmenter,
+    prompted: PromptedSlice,
+    names: Sequence[str],
+    images: Sequence[NDArray[np.uint8]],
+) -> Iterator[dict[str, Any]]:
+    if not len(prompted.prompt):
+        return
+    # The segmenter keeps embeddings: an image is encoded once, whatever the number of plans.
+    answers = [
+        segmenter.predict(segmenter.embed(image), prompted.prompt).probabilities[:, 0]
+        for image in images
+    ]
+    for label in prompted.labels:
+        if not len(prompted.prompts[label]):
+            continue
+        # A tissue is the union of its pieces, so its probability is their maximum.
+        pieces = prompted.rows(label)
+        maps = {
+            name: answer[pieces].max(axis=0) for name, answer in zip(names, answers, strict=True)
+        }
+        agreement = _agreement_with_others(maps)
+        combined = {
+            "average": np.mean(list(maps.values()), axis=0),
+            "maximum": np.max(list(maps.values()), axis=0),
+        }
+        for name, probability in (maps | combined).items():
+            yield {
+                "dataset": prompted.case.dataset,
+                "subject": prompted.case.subject,
+                "tissue": prompted.case.tissue(label),
+                "group": prompted.case.kind(label),
+                "slice": prompted.case_slice.index,
+                "phase": name,
+                "dice": dice(prompted.references[label], probability > 0.5),
+                "agreement": agreement.get(name, float("nan")),
+            }
 
 
 def phase_agreement(segmenter: Segmenter, phases: Sequence[Case]) -> pd.DataFrame:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
+from itertools import combinations
 from typing import Any
 
 import numpy as np
@@ -15,10 +16,11 @@ import pandas as pd
 import torch
 from numpy.typing import NDArray
 from PIL import Image
+from scipy import stats
 
 from mskseg.case import Case
 from mskseg.errors import InputError
-from mskseg.evaluation import PromptedSlice, dice, prompted_slices
+from mskseg.evaluation import PromptedSlice, dice, prompted_slices, subject_means
 from mskseg.models import Segmenter, at_frame_size
 from mskseg.prompts import OracleBox, Prompt
 from mskseg.prompts.plans import OraclePlan
@@ -56,9 +58,9 @@ def score_resolutions(
     Returns
     -------
     pandas.DataFrame
-        A row for each tissue, slice, plan and size: `dataset`, `subject`, `tissue`, `slice`,
-        `prompt`, `box_source` (as in `score_cases`), `reading` (`COARSER_IMAGE` or `OTHER_FRAME`),
-        `size_px` and `dice`. Tissues that get no prompt are left out.
+        A row for each tissue, slice, plan and size: `dataset`, `subject`, `tissue`, `group`,
+        `slice`, `prompt`, `box_source` (as in `score_cases`), `reading` (`COARSER_IMAGE` or
+        `OTHER_FRAME`), `size_px` and `dice`. Tissues that get no prompt are left out.
 
     Raises
     ------
@@ -85,6 +87,55 @@ def score_resolutions(
     if not rows:
         raise InputError("no tissue gets a prompt; check the cases and the slice step")
     return pd.DataFrame(rows)
+
+
+def resolution_changes(scores: pd.DataFrame, *, confidence: float = 0.95) -> pd.DataFrame:
+    """Compare every two sizes: the mean change of Dice from the coarser to the finer.
+
+    That a finer image does *not always* help is a statement about some pair, and whoever looks at
+    several pairs finds one that falls by chance. So the intervals are of Student's t over people,
+    made wider after Bonferroni: all those of one plan and reading hold together with the
+    confidence given, and the smallest of the true changes then lies between the smallest `low` and
+    the smallest `high`.
+
+    Parameters
+    ----------
+    scores : pandas.DataFrame
+        From `score_resolutions`.
+    confidence : float
+        Of all intervals of a plan and reading together.
+
+    Returns
+    -------
+    pandas.DataFrame
+        A row for each plan, reading and pair of sizes: `prompt`, `reading`, `coarser_px`,
+        `finer_px`, `change`, its interval `low` to `high` (NaN with one person), `n_subjects` and
+        `n_pairs`, of sizes that were compared.
+    """
+    means = subject_means(scores, by=["prompt", "reading", "size_px"])["dice"]
+    rows = []
+    for (prompt, reading), of_reading in means.groupby(level=["prompt", "reading"], sort=False):
+        by_size = of_reading.unstack("size_px").sort_index(axis=1)
+        pairs = list(combinations(by_size, 2))
+        for coarser_px, finer_px in pairs:
+            changes = (by_size[finer_px] - by_size[coarser_px]).dropna()
+            outside = (1 - confidence) / len(pairs)
+            reach = stats.t.ppf(1 - outside / 2, len(changes) - 1) * changes.sem()
+            rows.append(
+                {
+                    "prompt": prompt,
+                    "reading": reading,
+                    "coarser_px": coarser_px,
+                    "finer_px": finer_px,
+                    "change": changes.mean(),
+                    "low": changes.mean() - reach,
+                    "high": changes.mean() + reach,
+                    "n_subjects": len(changes),
+                    "n_pairs": len(pairs),
+                }
+            )
+    columns = ["prompt", "reading", "coarser_px", "finer_px", "change", "low", "high"]
+    return pd.DataFrame(rows, columns=[*columns, "n_subjects", "n_pairs"])
 
 
 def _slice_scores(
@@ -115,6 +166,7 @@ def _slice_scores(
                     "prompt": plan.kind,
                     "box_source": plan.box_source,
                     "tissue": case.tissue(label),
+                    "group": case.kind(label),
                     "slice": case_slice.index,
                 }
                 yield row, dice(reference, _enlarged(probability, reference.shape) > 0.5)

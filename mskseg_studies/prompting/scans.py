@@ -1,4 +1,4 @@
-"""The scans of this study: knees with detail to lose, and the echoes of a multi-echo scan."""
+"""The scans of this study: knees with detail to lose, and several images of the same slices."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 
 from mskseg.case import Case
 from mskseg.io import load_echoes
+from mskseg.splits import Part
 from mskseg_phantom import SPLIT, make_phantom, scan_phantom
 
 
@@ -22,13 +23,29 @@ def make_fine_knees(n_subjects: int, *, size_px: int) -> list[Case]:
     ]
 
 
-def make_echoes(echo_times_ms: Sequence[int]) -> list[Case]:
-    """Make echoes of a multi-echo scan, 256 x 256 x 8 voxels, of the first test subject's knee.
+def make_phases(
+    anatomy: str, sequences: Sequence[str] | None = None, *, part: Part = "test", n_subjects: int
+) -> list[Case]:
+    """Make several images of each of the first subjects of a part, 256 x 256 x 8 voxels.
 
-    Gives a case for each echo time, of 10, 20, ... 80 ms; InputError if there is no such echo.
+    Parameters
+    ----------
+    anatomy : str
+        Of the phantoms, such as ``thigh``.
+    sequences : sequence of str, optional
+        By default the anatomy's own; ``mese_te10`` to ``mese_te80`` are echoes of one scan.
+    part : {"train", "validation", "test", "inference"}
+        Choose a combination on one part, report it on another.
+    n_subjects : int
+        All if there are fewer.
+
+    Raises InputError if anatomy or sequence are unknown.
     """
-    names = [f"mese_te{echo_ms}" for echo_ms in echo_times_ms]
-    return list(scan_phantom("knee", SPLIT["test"][0], sequences=names, shape=(256, 256, 8)))
+    return [
+        case
+        for subject in SPLIT[part][:n_subjects]
+        for case in scan_phantom(anatomy, subject, sequences=sequences, shape=(256, 256, 8))
+    ]
 
 
 def read_echoes(folder: str | os.PathLike[str]) -> list[Case]:

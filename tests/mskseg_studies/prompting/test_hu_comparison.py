@@ -9,7 +9,7 @@ from mskseg_studies.prompting.hu_comparison import NOT_TESTABLE, beside_hu
 
 def clicked(**best):
     rows = [("corrective", int(k[1:]), value) for k, value in best.items()]
-    rows.append(("random", 1, 0.0))
+    rows.append(("box", 0, 0.0))
     return pd.DataFrame(rows, columns=["strategy", "n_points", "best_dice"])
 
 
@@ -41,7 +41,18 @@ def test_a_step_agrees_where_both_rise_and_not_where_one_falls():
     assert found["study_step"].tolist() == ["", "rises", "rises"]
     assert found["our_step"].tolist() == ["", "rises", "falls"]
     assert found["agrees"].tolist() == ["", "yes", "no"]
-    assert found["measured_at"].tolist() == ["1 click", "5 clicks", "20 clicks"]
+    assert found["measured_at"].tolist() == ["1 point", "5 points", "20 points"]
+
+
+def test_random_points_and_corrections_are_two_readings_of_one_sweep():
+    corrective = clicked(n1=0.5, n5=0.7, n20=0.8)
+    random = clicked(n1=0.5, n5=0.4, n20=0.45).replace({"strategy": {"corrective": "random"}})
+    table = laid(clicks=pd.concat([corrective, random]))
+    assert table["points", "corrective clicks, best of three"]["agrees"].tolist()[1:] == ["yes"] * 2
+    assert table["points", "points at random, best of three"]["agrees"].tolist()[1:] == [
+        "no",
+        "yes",
+    ]
 
 
 def test_a_change_below_the_level_is_none():

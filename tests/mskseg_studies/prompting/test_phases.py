@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from mskseg.errors import InputError
+from mskseg.prompts import OracleBox, OraclePoint
 from mskseg.volume import Volume
 from mskseg_studies.prompting import phases
 from mskseg_studies.prompting.phases import phase_agreement, proposed_boxes, score_phases
@@ -80,6 +81,42 @@ class _by_name(LeftPart):
         return np.full(image.shape, 255 if image.tobytes() in self.bright else 0, np.uint8)
 
 
+def test_each_person_is_scored_by_their_own_phases_under_each_plan(bright_and_dark):
+    others = [replace(case, subject="s2") for case in bright_and_dark]
+    plans = [OracleBox(), OracleBox(margin_px=2)]
+    table = score_phases(
+        _by_name(bright_and_dark), [*bright_and_dark, *others], plans=plans, slice_step=2
+    )
+    assert len(table) == 2 * 2 * 4
+    assert not table.duplicated(["subject", "box_source", "phase"]).any()
+    tight = table[table["box_source"] == "oracle"].set_index(["subject", "phase"])["dice"]
+    wide = table[table["box_source"] == "oracle, margin 2 px"].set_index(["subject", "phase"])
+    assert (tight.xs("bright", level="phase") == 1).all()
+    assert (wide["dice"].xs("bright", level="phase") < 1).all()
+    assert set(table["prompt"]) == {"box"}
+    assert set(table["group"]) == {"other"}
+
+
+def test_points_are_placed_once_for_all_phases(bright_and_dark):
+    segmenter = _Points()
+    table = score_phases(segmenter, bright_and_dark, plans=[OraclePoint(n=3)], slice_step=2)
+    bright, dark = segmenter.asked
+    assert np.array_equal(bright, dark)
+    assert bright.shape == (1, 3, 2)
+    assert set(table["prompt"]) == {"point"}
+
+
+class _Points(LeftPart):
+    """Keeps the points that it was asked about."""
+
+    def __init__(self):
+        self.asked = []
+
+    def predict(self, embedding, prompt):
+        self.asked.append(prompt.point_coords)
+        return SimpleNamespace(probabilities=np.ones((len(prompt), 1, *embedding.shape)))
+
+
 def test_every_second_slice(bright_and_dark):
     table = score_phases(_by_name(bright_and_dark), bright_and_dark, slice_step=2)
     assert set(table["slice"]) == {0}
@@ -146,14 +183,17 @@ def test_proposals_are_made_on_the_first_phase_in_the_middle(monkeypatch, bright
 def test_a_single_phase_is_none(bright_and_dark):
     with pytest.raises(InputError, match="expected two phases of one person or more, got 1"):
         score_phases(LeftPart(), bright_and_dark[:1])
-    with pytest.raises(InputError, match="got 0"):
-        phase_agreement(LeftPart(), [])
+    for asked in (score_phases, phase_agreement):
+        with pytest.raises(InputError, match="got 0"):
+            asked(LeftPart(), [])
 
 
 def test_phases_are_of_one_person_on_one_grid_with_names_of_their_own(bright_and_dark):
     first, second = bright_and_dark
+    with pytest.raises(InputError, match="expected two phases of one person or more, got 1"):
+        score_phases(LeftPart(), [first, second, replace(second, subject="s2")])
     with pytest.raises(InputError, match="expected phases of one subject"):
-        score_phases(LeftPart(), [first, replace(second, subject="s2")])
+        phase_agreement(LeftPart(), [first, replace(second, subject="s2")])
     with pytest.raises(InputError, match="told apart by their sequence, got bright, bright"):
         score_phases(LeftPart(), [first, replace(second, sequence="bright")])
     affine = second.image.affine.copy()

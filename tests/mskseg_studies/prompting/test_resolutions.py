@@ -5,7 +5,9 @@ from __future__ import annotations
 from types import SimpleNamespace
 
 import numpy as np
+import pandas as pd
 import pytest
+from scipy import stats
 
 from mskseg.errors import InputError
 from mskseg.prompts.plans import OracleBox, OraclePoint
@@ -14,6 +16,7 @@ from mskseg_studies.prompting.resolutions import (
     COARSER_IMAGE,
     OTHER_FRAME,
     coarsened,
+    resolution_changes,
     score_resolutions,
 )
 
@@ -116,6 +119,45 @@ def test_another_frame_gets_the_full_image(rectangle, monkeypatch):
     }  # fmt: skip
     assert set(made[64].shapes) == {(64, 128)}
     assert (table[table["reading"] == OTHER_FRAME]["dice"] == 1).all()
+
+
+def scored_at(changes, *, sizes=(64, 128, 256)):
+    """A table of people whose Dice at the sizes is 0.5 plus their own change, tissues alike."""
+    rows = [
+        {"prompt": "point", "reading": COARSER_IMAGE, "dataset": "d", "subject": f"s{person}"}
+        | {"tissue": tissue, "size_px": size, "dice": 0.5 + shift + step}
+        for person, steps in enumerate(changes)
+        for size, step in zip(sizes, steps, strict=True)
+        for tissue, shift in (("bone", 0), ("disc", 0.1))
+    ]
+    return pd.DataFrame(rows)
+
+
+def test_every_two_sizes_are_compared_person_by_person():
+    changes = resolution_changes(scored_at([(0, 0.1, 0.05), (0, 0.3, 0.05)]))
+    assert changes[["coarser_px", "finer_px"]].to_numpy().tolist() == [
+        [64, 128], [64, 256], [128, 256],
+    ]  # fmt: skip
+    assert changes["change"].tolist() == pytest.approx([0.2, 0.05, -0.15])
+    assert set(changes["n_subjects"]) == {2}
+    assert set(changes["n_pairs"]) == {3}
+    alone = resolution_changes(scored_at([(0, 0.1, 0.05)]))
+    assert alone[["low", "high"]].isna().all(axis=None)
+
+
+def test_the_intervals_of_all_pairs_hold_together():
+    """Where no size is better, some pair must seem worse in 5 of 100 studies, not in 15."""
+    rng = np.random.default_rng(0)
+    studies = [resolution_changes(scored_at(rng.normal(size=(6, 3)))) for _ in range(400)]
+    wrong = np.mean([(one["low"] > 0).any() or (one["high"] < 0).any() for one in studies])
+    assert wrong < 0.05 + 3 * np.sqrt(0.05 * 0.95 / 400)
+
+
+def test_of_one_pair_the_interval_is_students():
+    steps = np.random.default_rng(0).normal(size=(6, 2))
+    (row,) = resolution_changes(scored_at(steps, sizes=(64, 128))).to_dict("records")
+    known = stats.ttest_1samp(steps[:, 1] - steps[:, 0], 0).confidence_interval(0.95)
+    assert (row["low"], row["high"]) == pytest.approx((known.low, known.high))
 
 
 def test_an_image_cannot_be_shrunk_to_more_than_it_has(rectangle):

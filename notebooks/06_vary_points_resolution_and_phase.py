@@ -239,35 +239,19 @@ evaluation.write_table(phases, tables / "06_phases.csv", provenance=facts_phases
 # %% alt="Dice of each image of the thigh, of their average and of their maximum, as bars"
 boxed = phases[phases["prompt"] == "box"]
 thigh_means = evaluation.nested_mean(boxed[boxed["dataset"] == "phantom_thigh"], by=["phase"])
-thigh_dice = thigh_means.set_index("phase")["dice"]
-thigh_singles = thigh_dice.drop(["average", "maximum"])
-thigh_bars = prompting.phase_bars(
-    thigh_means,
-    title=f"Thigh: average {thigh_dice['average']:.3f}, best single image {thigh_singles.max():.3f}",
-)
+thigh_bars = prompting.phase_bars(thigh_means, name="Thigh")
 display.save_figure(thigh_bars, figures / "06_phases_thigh.png", provenance=facts_phases)
 
 # %% alt="Dice of each echo of the knee, of their average and of their maximum, as bars"
 knee_means = evaluation.nested_mean(
     boxed[boxed["dataset"] == "phantom_knee"], by=["phase"], values=["dice", "agreement"]
 )
-knee_dice = knee_means.set_index("phase")["dice"]
-best_echo = knee_dice.drop(["average", "maximum"]).max()
-knee_bars = prompting.phase_bars(
-    knee_means,
-    title=f"Knee: average {knee_dice['average']:.3f}, best single echo {best_echo:.3f}",
-)
+knee_bars = prompting.phase_bars(knee_means, name="Knee")
 display.save_figure(knee_bars, figures / "06_phases_knee.png", provenance=facts_phases)
 
 # %%
-of_people = evaluation.subject_means(phases, by=["prompt", "phase"])["dice"].unstack("phase")
-average, singles = of_people["average"], of_people.drop(columns=["average", "maximum"])
-gains = {
-    "maximum less average": of_people["maximum"] - average,
-    "average less a single image": average - singles.mean(axis=1),
-    "average less a person's best": average - singles.max(axis=1),
-}
-of_prompts = pd.DataFrame(gains).groupby(["prompt", "dataset"])
+gains = prompting.phase_gains(phases)
+of_prompts = gains.groupby(["prompt", "dataset"])
 of_prompts.agg(["mean", "std"]).join(of_prompts.size().rename(("people", ""))).round(3)
 
 # %% [markdown]
@@ -304,7 +288,7 @@ evaluation.nested_mean(tested, by=["phase"])[["phase", "dice", "dice_sd", "n_sub
 #
 # ## Agree without a reference
 #
-# On a real scan nobody may have drawn a reference. What remains is to ask whether the images **agree**: the same boxes on each, and the overlap of one image's mask with another's. The boxes are the model's own proposals on the first image (a grid of points, as in notebook 02). The phantom goes first, because there we can look at the truth as well. Real scans follow if they are here.
+# On a real scan nobody may have drawn a reference. What remains is to ask whether the images **agree**: the same boxes on each, and the overlap of one image's mask with another's. The boxes are the model's own proposals on the first image (a grid of points, as in notebook 02). The phantom goes first, because there we can look at the truth as well. Real scans follow if they are here; of those with 0 images nothing is said.
 
 # %%
 real_scans = {
@@ -312,9 +296,7 @@ real_scans = {
     "real echoes": prompting.read_echoes(echo_folder) if echo_folder else (),
 }
 present = {name: images for name, images in real_scans.items() if images}
-missing = [name for name in real_scans if name not in present]
-print("\n".join(f"{name}: {len(images)} images" for name, images in present.items()))
-print("not here, so nothing is said of them: " + (", ".join(missing) or "none"))
+pd.Series({name: len(images) for name, images in real_scans.items()}, name="images").to_frame()
 
 # %% alt="Tables of agreement between images: echoes of the phantom, and real scans where they are here"
 scans = {"echoes of a phantom": knees[: len(echo_names)]} | present
@@ -403,8 +385,8 @@ Markdown(f"""
 - One click: Dice {first["dice"]:.2f} (best of three {first["best_dice"]:.2f}); {final["n_points"]:.0f} corrective clicks: {final["dice"]:.2f}; a box: **{box["dice"]:.2f}**.
 - At equal effort, on objects of one piece: {", ".join(f"{row.strategy} {row.dice:.2f}" for row in equal_effort.itertuples())} (the correcting reader has two clicks).
 - Image shrunk from {coarse.index.max()} to {coarse.index.min()} pixels: {coarse.iloc[-1]:.2f} to {coarse.iloc[0]:.2f}; encoder at {framed.index.min()} instead of {framed.index.max()}: {framed.iloc[0]:.2f} instead of {framed.iloc[-1]:.2f}. Of {len(changes)} comparisons of two sizes, the finer was worse beyond chance in {(changes["high"] < 0).sum()}, better in {(changes["low"] > 0).sum()}.
-- Thigh: best single image ({thigh_singles.idxmax()}) {thigh_singles.max():.3f}, average {thigh_dice["average"]:.3f}, maximum {thigh_dice["maximum"]:.3f}.
-- Maximum less average, over {len(of_people.droplevel("prompt").index.unique())} people: {"; ".join(f"{prompt} {change:+.3f}" for prompt, change in gains["maximum less average"].groupby("prompt").mean().items())}.
+- Thigh, with boxes, from the best to the worst: {", ".join(f"{row.phase} {row.dice:.3f}" for row in thigh_means.sort_values("dice", ascending=False).itertuples())}.
+- Maximum less average, by {" and ".join(gains.index.unique("prompt"))}: {", ".join(f"{change:+.3f}" for change in gains["maximum less average"].groupby("prompt").mean())}, over {n_people} people of each anatomy.
 - Echoes of the phantoms agree with each other at {both_ways["agreement"].mean():.2f}, and with the truth at {both_ways["dice"].mean():.2f}: agreement is not accuracy.
 - For a Dice of {goals[0]}, clicking saves time on {len(cheaper)} of {len(easier)} tissues: {", ".join(cheaper) or "none"}.
 - Of {(beside["agrees"] != "").sum()} steps beside the study, {(beside["agrees"] == "yes").sum()} agree, {(beside["agrees"] == "no").sum()} do not, and {(beside["agrees"] == prompting.NOT_TESTABLE).sum()} are not testable here.

@@ -20,9 +20,15 @@ _SECONDS = {
 }
 
 
-def phase_bars(means: pd.DataFrame, *, title: str = "") -> Axes:
-    """Draw the mean `dice` of each `phase` as a horizontal bar with its number, the best on top."""
+def phase_bars(means: pd.DataFrame, *, name: str) -> Axes:
+    """Draw the mean `dice` of each `phase` as a horizontal bar with its number, the best on top.
+
+    The title gives the `name`, the average and the best single image.
+    """
     check_columns(means, ["phase", "dice"])
+    by_phase = means.set_index("phase")["dice"]
+    best = by_phase.drop(["average", "maximum"]).max()
+    title = f"{name}: average {by_phase['average']:.3f}, best single image {best:.3f}"
     ordered = means.sort_values("dice")
     ax = chart_axes(None, (6.4, 1.0 + 0.34 * len(ordered)))
     bars = ax.barh(ordered["phase"], ordered["dice"], color=PALETTE[0], height=0.7)

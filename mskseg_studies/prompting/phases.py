@@ -17,7 +17,7 @@ from tqdm.auto import tqdm
 
 from mskseg.case import Case
 from mskseg.errors import InputError
-from mskseg.evaluation import PromptedSlice, dice, prompted_slices
+from mskseg.evaluation import PromptedSlice, dice, prompted_slices, subject_means
 from mskseg.models import Segmenter
 from mskseg.models.automatic import grid_candidates
 from mskseg.prompts import OracleBox, boxes_from_mask
@@ -123,6 +123,32 @@ def _slice_rows(
                 "dice": dice(prompted.references[label], probability > 0.5),
                 "agreement": agreement.get(name, float("nan")),
             }
+
+
+def phase_gains(scores: pd.DataFrame) -> pd.DataFrame:
+    """Compare the ways to combine images within each person: differences of Dice.
+
+    Parameters
+    ----------
+    scores : pandas.DataFrame
+        From `score_phases`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Indexed by `prompt`, `dataset` and `subject`: "maximum less average"; "average less a single
+        image", the mean over single images; "average less a person's best", the single image that
+        is best for this person, which takes a reference to know.
+    """
+    of_people = subject_means(scores, by=["prompt", "phase"])["dice"].unstack("phase")
+    average, singles = of_people["average"], of_people.drop(columns=["average", "maximum"])
+    return pd.DataFrame(
+        {
+            "maximum less average": of_people["maximum"] - average,
+            "average less a single image": average - singles.mean(axis=1),
+            "average less a person's best": average - singles.max(axis=1),
+        }
+    )
 
 
 def phase_agreement(segmenter: Segmenter, phases: Sequence[Case]) -> pd.DataFrame:

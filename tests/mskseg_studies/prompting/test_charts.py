@@ -11,16 +11,28 @@ from mskseg_studies import prompting
 
 
 def test_bars_are_ranked_and_numbered_to_three_decimals():
-    means = pd.DataFrame({"phase": ["water", "fat", "average"], "dice": [0.8694, 0.8741, 0.8712]})
-    ax = prompting.phase_bars(means, title="t")
+    means = pd.DataFrame(
+        {
+            "phase": ["water", "fat", "average", "maximum"],
+            "dice": [0.8694, 0.8741, 0.8712, 0.9],
+        }
+    )
+    ax = prompting.phase_bars(means, name="Thigh")
+    assert ax.get_title(loc="left") == "Thigh: average 0.871, best single image 0.874"
     ax.figure.canvas.draw()
-    assert [label.get_text() for label in ax.get_yticklabels()] == ["water", "average", "fat"]
-    assert [text.get_text() for text in ax.texts] == ["0.869", "0.871", "0.874"]
+    assert [label.get_text() for label in ax.get_yticklabels()] == [
+        "water",
+        "average",
+        "fat",
+        "maximum",
+    ]
+    assert [text.get_text() for text in ax.texts] == ["0.869", "0.871", "0.874", "0.900"]
     assert max(bar.get_y() for bar in ax.patches) == ax.patches[-1].get_y()  # the best on top
 
 
 def test_numbers_of_bars_stay_inside_the_axes():
-    ax = prompting.phase_bars(pd.DataFrame({"phase": ["a"], "dice": [1.0]}))
+    means = pd.DataFrame({"phase": ["a", "average", "maximum"], "dice": 1.0})
+    ax = prompting.phase_bars(means, name="Knee")
     ax.figure.canvas.draw()
     assert ax.texts[0].get_window_extent().x1 <= ax.get_window_extent().x1
 
@@ -56,8 +68,8 @@ def test_seconds_of_three_ways_with_the_dearest_on_top():
 @pytest.mark.parametrize(
     "draw",
     [
-        lambda table: prompting.phase_bars(table),
-        lambda table: prompting.phase_bars(table.iloc[:0].assign(phase="water")),
+        lambda table: prompting.phase_bars(table, name="Knee"),
+        lambda table: prompting.phase_bars(table.iloc[:0].assign(phase="water"), name="Knee"),
         lambda table: prompting.seconds_chart(table),
     ],
 )

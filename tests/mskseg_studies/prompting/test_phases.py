@@ -12,7 +12,12 @@ from mskseg.errors import InputError
 from mskseg.prompts import OracleBox, OraclePoint
 from mskseg.volume import Volume
 from mskseg_studies.prompting import phases
-from mskseg_studies.prompting.phases import phase_agreement, proposed_boxes, score_phases
+from mskseg_studies.prompting.phases import (
+    phase_agreement,
+    phase_gains,
+    proposed_boxes,
+    score_phases,
+)
 from mskseg_studies.prompting.scans import read_echoes
 
 ROWS, COLUMNS = 24, 30
@@ -115,6 +120,19 @@ class _Points(LeftPart):
     def predict(self, embedding, prompt):
         self.asked.append(prompt.point_coords)
         return SimpleNamespace(probabilities=np.ones((len(prompt), 1, *embedding.shape)))
+
+
+def test_gains_are_within_a_person(bright_and_dark):
+    others = [replace(case, subject="s2", dataset="d") for case in bright_and_dark]
+    table = score_phases(_by_name(bright_and_dark), [*bright_and_dark, *others])
+    gains = phase_gains(table)
+    half = 2 / 3  # Dice of the dark image and of the average; the bright one and the maximum have 1
+    assert gains.index.tolist() == [("box", "own data", "s1"), ("box", "d", "s2")]
+    assert gains["maximum less average"].tolist() == pytest.approx([1 - half] * 2)
+    assert gains["average less a single image"].tolist() == pytest.approx(
+        [half - (1 + half) / 2] * 2
+    )
+    assert gains["average less a person's best"].tolist() == pytest.approx([half - 1] * 2)
 
 
 def test_every_second_slice(bright_and_dark):

@@ -251,11 +251,11 @@ display.save_figure(knee_bars, figures / "06_phases_knee.png", provenance=facts_
 
 # %%
 gains = prompting.phase_gains(phases)
-of_prompts = gains.groupby(["prompt", "dataset"])
-of_prompts.agg(["mean", "std"]).join(of_prompts.size().rename(("people", ""))).round(3)
+evaluation.write_table(gains, tables / "06_phase_gains.csv", provenance=facts_phases)
+gains.round(3)
 
 # %% [markdown]
-# **What you see**: bars are means over people, with boxes; the table holds differences *within* a person and how much they vary between people. A mean that is smaller than its `std` over a few people is no ranking. The maximum unites what any image shows, so it leaks where one leaks; the average asks for a majority. A person's best image is known only with a reference, so the last columns flatter the single image. The fair comparison is with the one that you would have chosen beforehand, on other people.
+# **What you see**: bars are means over people, with boxes; the table holds differences *within* a person, with their interval over people: where it reaches from below zero to above, there is no ranking. Each data set stands by itself, for people of one data set resemble each other. The maximum unites what any image shows, so it leaks where one leaks; the average asks for a majority. A person's best image is known only with a reference, so that comparison flatters the single image. The fair comparison is with the one that you would have chosen beforehand, on other people.
 #
 # ### Exercise 1: a vote of two echoes (10 minutes)
 #
@@ -386,7 +386,7 @@ Markdown(f"""
 - At equal effort, on objects of one piece: {", ".join(f"{row.strategy} {row.dice:.2f}" for row in equal_effort.itertuples())} (the correcting reader has two clicks).
 - Image shrunk from {coarse.index.max()} to {coarse.index.min()} pixels: {coarse.iloc[-1]:.2f} to {coarse.iloc[0]:.2f}; encoder at {framed.index.min()} instead of {framed.index.max()}: {framed.iloc[0]:.2f} instead of {framed.iloc[-1]:.2f}. Of {len(changes)} comparisons of two sizes, the finer was worse beyond chance in {(changes["high"] < 0).sum()}, better in {(changes["low"] > 0).sum()}.
 - Thigh, with boxes, from the best to the worst: {", ".join(f"{row.phase} {row.dice:.3f}" for row in thigh_means.sort_values("dice", ascending=False).itertuples())}.
-- Maximum less average, by {" and ".join(gains.index.unique("prompt"))}: {", ".join(f"{change:+.3f}" for change in gains["maximum less average"].groupby("prompt").mean())}, over {n_people} people of each anatomy.
+- Maximum less average, within a person: {"; ".join(f"{row.dataset}, {row.prompt} {row.change:+.3f} [{row.low:+.3f}, {row.high:+.3f}]" for row in gains.itertuples() if row.comparison == "maximum less average")}.
 - Echoes of the phantoms agree with each other at {both_ways["agreement"].mean():.2f}, and with the truth at {both_ways["dice"].mean():.2f}: agreement is not accuracy.
 - For a Dice of {goals[0]}, clicking saves time on {len(cheaper)} of {len(easier)} tissues: {", ".join(cheaper) or "none"}.
 - Of {(beside["agrees"] != "").sum()} steps beside the study, {(beside["agrees"] == "yes").sum()} agree, {(beside["agrees"] == "no").sum()} do not, and {(beside["agrees"] == prompting.NOT_TESTABLE).sum()} are not testable here.

@@ -10,6 +10,11 @@ from mskseg.evaluation import same_weights, weights_of
 from mskseg_studies.claims.rules import Judgement, rule_in_words
 from mskseg_studies.claims.statements import Claim
 
+_PICKED = {
+    "smallest": "The smallest of several numbers is judged. ",
+    "largest": "The largest of several numbers is judged. ",
+    "any": "The smallest of several numbers is judged, by an interval that allows for how many. ",
+}
 _UNITS = {"seed": "trainings", "evaluated_on": "data sets"}
 
 
@@ -18,7 +23,8 @@ def rule_text(claim: Claim) -> str:
     if claim.rule is None or claim.measure is None:
         return ""
     unit = claim.measure.unit[-1] if claim.measure.unit else "subject"
-    return rule_in_words(claim.rule, units=_UNITS.get(unit, "people"))
+    picked = _PICKED.get(claim.measure.pick or "", "")
+    return picked + rule_in_words(claim.rule, units=_UNITS.get(unit, "people"))
 
 
 def ledger_table(judgements: Sequence[Judgement]) -> pd.DataFrame:

@@ -23,6 +23,7 @@ from mskseg.models.automatic import grid_candidates
 from mskseg.prompts import OracleBox, boxes_from_mask
 from mskseg.prompts.plans import OraclePlan
 from mskseg.volume import check_same_grid
+from mskseg_studies.prompting.differences import over_people
 
 _POINTS_PER_SIDE = 16
 _N_BOXES = 6
@@ -126,7 +127,7 @@ def _slice_rows(
 
 
 def phase_gains(scores: pd.DataFrame) -> pd.DataFrame:
-    """Compare the ways to combine images within each person: differences of Dice.
+    """Compare the ways to combine images within each person, a data set by itself.
 
     Parameters
     ----------
@@ -136,19 +137,25 @@ def phase_gains(scores: pd.DataFrame) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        Indexed by `prompt`, `dataset` and `subject`: "maximum less average"; "average less a single
-        image", the mean over single images; "average less a person's best", the single image that
-        is best for this person, which takes a reference to know.
+        A row for each plan, data set and comparison: `prompt`, `dataset`, `comparison`, the mean
+        `change` of Dice with its 95 % interval over people `low` to `high` (NaN with one), and
+        `n_subjects`. Compared are "maximum less average", "average less a single image" (the mean
+        over single images) and "average less a person's best", the single image that is best for
+        this person, which takes a reference to know.
     """
     of_people = subject_means(scores, by=["prompt", "phase"])["dice"].unstack("phase")
     average, singles = of_people["average"], of_people.drop(columns=["average", "maximum"])
-    return pd.DataFrame(
-        {
-            "maximum less average": of_people["maximum"] - average,
-            "average less a single image": average - singles.mean(axis=1),
-            "average less a person's best": average - singles.max(axis=1),
-        }
-    )
+    gains = {
+        "maximum less average": of_people["maximum"] - average,
+        "average less a single image": average - singles.mean(axis=1),
+        "average less a person's best": average - singles.max(axis=1),
+    }
+    rows = [
+        {"prompt": prompt, "dataset": dataset, "comparison": comparison, **over_people(of_set)}
+        for comparison, differences in gains.items()
+        for (prompt, dataset), of_set in differences.groupby(level=["prompt", "dataset"])
+    ]
+    return pd.DataFrame(rows)
 
 
 def phase_agreement(segmenter: Segmenter, phases: Sequence[Case]) -> pd.DataFrame:

@@ -16,7 +16,6 @@ import pandas as pd
 import torch
 from numpy.typing import NDArray
 from PIL import Image
-from scipy import stats
 
 from mskseg.case import Case
 from mskseg.errors import InputError
@@ -24,8 +23,10 @@ from mskseg.evaluation import PromptedSlice, dice, prompted_slices, subject_mean
 from mskseg.models import Segmenter, at_frame_size
 from mskseg.prompts import OracleBox, Prompt
 from mskseg.prompts.plans import OraclePlan
+from mskseg_studies.prompting.differences import over_people
 
 COARSER_IMAGE, OTHER_FRAME = "coarser image", "encoder at another size"
+_CHANGED = ("prompt", "reading", "dataset", "coarser_px", "finer_px")
 
 
 def score_resolutions(
@@ -89,53 +90,40 @@ def score_resolutions(
     return pd.DataFrame(rows)
 
 
-def resolution_changes(scores: pd.DataFrame, *, confidence: float = 0.95) -> pd.DataFrame:
+def resolution_changes(scores: pd.DataFrame) -> pd.DataFrame:
     """Compare every two sizes: the mean change of Dice from the coarser to the finer.
 
     That a finer image does *not always* help is a statement about some pair, and whoever looks at
-    several pairs finds one that falls by chance. So the intervals are of Student's t over people,
-    made wider after Bonferroni: all those of one plan and reading hold together with the
-    confidence given, and the smallest of the true changes then lies between the smallest `low` and
-    the smallest `high`.
+    several pairs finds one that falls by chance. So the intervals, of Student's t over people, are
+    made wider after Bonferroni: all those of one plan and reading hold together with 95 per cent,
+    and the smallest of the true changes lies between the smallest `low` and the smallest `high`.
 
     Parameters
     ----------
     scores : pandas.DataFrame
         From `score_resolutions`.
-    confidence : float
-        Of all intervals of a plan and reading together.
 
     Returns
     -------
     pandas.DataFrame
-        A row for each plan, reading and pair of sizes: `prompt`, `reading`, `coarser_px`,
-        `finer_px`, `change`, its interval `low` to `high` (NaN with one person), `n_subjects` and
-        `n_pairs`, of sizes that were compared.
+        A row for each plan, reading, data set and pair of sizes: `prompt`, `reading`, `dataset`,
+        `coarser_px`, `finer_px`, `change`, its interval `low` to `high` (NaN with one person) and
+        `n_subjects`.
     """
     means = subject_means(scores, by=["prompt", "reading", "size_px"])["dice"]
-    rows = []
+    rows: list[dict[str, Any]] = []
     for (prompt, reading), of_reading in means.groupby(level=["prompt", "reading"], sort=False):
-        by_size = of_reading.unstack("size_px").sort_index(axis=1)
-        pairs = list(combinations(by_size, 2))
-        for coarser_px, finer_px in pairs:
-            changes = (by_size[finer_px] - by_size[coarser_px]).dropna()
-            outside = (1 - confidence) / len(pairs)
-            reach = stats.t.ppf(1 - outside / 2, len(changes) - 1) * changes.sem()
-            rows.append(
-                {
-                    "prompt": prompt,
-                    "reading": reading,
-                    "coarser_px": coarser_px,
-                    "finer_px": finer_px,
-                    "change": changes.mean(),
-                    "low": changes.mean() - reach,
-                    "high": changes.mean() + reach,
-                    "n_subjects": len(changes),
-                    "n_pairs": len(pairs),
-                }
-            )
-    columns = ["prompt", "reading", "coarser_px", "finer_px", "change", "low", "high"]
-    return pd.DataFrame(rows, columns=[*columns, "n_subjects", "n_pairs"])
+        changes = {}
+        for dataset, of_set in of_reading.groupby(level="dataset", sort=False):
+            by_size = of_set.unstack("size_px").sort_index(axis=1)
+            for coarser_px, finer_px in combinations(by_size, 2):
+                changes[dataset, coarser_px, finer_px] = by_size[finer_px] - by_size[coarser_px]
+        rows += [
+            dict(zip(_CHANGED, (prompt, reading, *pair), strict=True))
+            | over_people(change, n_intervals=len(changes))
+            for pair, change in changes.items()
+        ]
+    return pd.DataFrame(rows, columns=[*_CHANGED, "change", "low", "high", "n_subjects"])
 
 
 def _slice_scores(

@@ -6,7 +6,9 @@ from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
+import pandas as pd
 import pytest
+from scipy import stats
 
 from mskseg.errors import InputError
 from mskseg.prompts import OracleBox, OraclePoint
@@ -125,14 +127,34 @@ class _Points(LeftPart):
 def test_gains_are_within_a_person(bright_and_dark):
     others = [replace(case, subject="s2", dataset="d") for case in bright_and_dark]
     table = score_phases(_by_name(bright_and_dark), [*bright_and_dark, *others])
-    gains = phase_gains(table)
+    gains = phase_gains(table).set_index(["comparison", "dataset"])
     half = 2 / 3  # Dice of the dark image and of the average; the bright one and the maximum have 1
-    assert gains.index.tolist() == [("box", "own data", "s1"), ("box", "d", "s2")]
-    assert gains["maximum less average"].tolist() == pytest.approx([1 - half] * 2)
-    assert gains["average less a single image"].tolist() == pytest.approx(
-        [half - (1 + half) / 2] * 2
-    )
-    assert gains["average less a person's best"].tolist() == pytest.approx([half - 1] * 2)
+    assert set(gains["prompt"]) == {"box"}
+    assert set(gains["n_subjects"]) == {1}
+    for comparison, change in (
+        ("maximum less average", 1 - half),
+        ("average less a single image", half - (1 + half) / 2),
+        ("average less a person's best", half - 1),
+    ):
+        assert gains.loc[comparison, "change"].tolist() == pytest.approx([change] * 2)
+
+
+def test_an_interval_is_over_the_people_of_one_data_set():
+    rng = np.random.default_rng(0)
+    rows = [
+        {"prompt": "point", "dataset": dataset, "subject": person, "tissue": "bone"}
+        | {"phase": phase, "dice": rng.random()}
+        for dataset in ("thigh", "knee")
+        for person in range(6)
+        for phase in ("t1w", "average", "maximum")
+    ]
+    table = pd.DataFrame(rows)
+    gains = phase_gains(table).set_index(["comparison", "dataset"])
+    wide = table[table["dataset"] == "knee"].pivot(index="subject", columns="phase", values="dice")
+    known = stats.ttest_1samp(wide["maximum"] - wide["average"], 0).confidence_interval(0.95)
+    row = gains.loc["maximum less average", "knee"]
+    assert (row["low"], row["high"]) == pytest.approx((known.low, known.high))
+    assert row["n_subjects"] == 6
 
 
 def test_every_second_slice(bright_and_dark):

@@ -140,7 +140,7 @@ def test_every_two_sizes_are_compared_person_by_person():
     ]  # fmt: skip
     assert changes["change"].tolist() == pytest.approx([0.2, 0.05, -0.15])
     assert set(changes["n_subjects"]) == {2}
-    assert set(changes["n_pairs"]) == {3}
+    assert set(changes["dataset"]) == {"d"}
     alone = resolution_changes(scored_at([(0, 0.1, 0.05)]))
     assert alone[["low", "high"]].isna().all(axis=None)
 

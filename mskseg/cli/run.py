@@ -16,6 +16,8 @@ from mskseg.errors import InputError
 if TYPE_CHECKING:
     from mskseg.workbook import NotebookRun
 
+_VERBS = {"dataset": "data", "model": "models"}
+
 
 def add_to(commands: Any) -> None:
     """Declare the arguments of ``run``."""
@@ -25,8 +27,20 @@ def add_to(commands: Any) -> None:
         description="Execute the notebooks. What an interrupted run finished is kept.",
     )
     run.add_argument("notebooks", nargs="*", metavar="NOTEBOOK", help="names or their beginnings")
-    run.add_argument("--dataset", metavar="NAME", help="see `mskseg data list`")
-    run.add_argument("--model", metavar="NAME", help="see `mskseg models list`")
+    for noun in ("dataset", "model"):
+        run.add_argument(
+            f"--{noun}",
+            action="append",
+            dest=f"{noun}s",
+            metavar="NAME",
+            help=f"in place of the notebooks' own; repeatable (mskseg {_VERBS[noun]} list)",
+        )
+    run.add_argument(
+        "--published",
+        action="store_true",
+        help="published models on real scans, those that are here, in place of the built-in ones",
+    )
+    run.add_argument("--device", metavar="NAME", help="auto, cpu, cuda or mps; by default cpu")
     run.add_argument("--size", choices=("quick", "default", "full"), default="default")
     run.add_argument("--output", type=Path, default=Path("output"), metavar="DIR")
     run.add_argument(
@@ -48,11 +62,15 @@ def add_to(commands: Any) -> None:
 def run_notebooks(arguments: argparse.Namespace) -> int:
     """Execute the notebooks that were named, or all; 1 if one failed or a claim lost its cell."""
     from mskseg.workbook import run_workbook, write_run_index
+    from mskseg.workbook.sources import find_notebooks, notebooks_folder
 
-    given = {"dataset": arguments.dataset, "model": arguments.model}
-    given = {name: value for name, value in given.items() if value is not None}
+    named = {"datasets": arguments.datasets, "models": arguments.models, "device": arguments.device}
+    given = {name: value for name, value in named.items() if value is not None}
     check_choices(given)
+    find_notebooks(notebooks_folder(), arguments.notebooks)  # refused before anything is fetched
     bring_real_scans(offline=arguments.offline)
+    if arguments.published:
+        given = published_at_hand() | given
     runs = run_workbook(
         arguments.notebooks,
         output=arguments.output,
@@ -73,7 +91,10 @@ def bring_real_scans(*, offline: bool) -> None:
 
     Without internet, or if `offline`, this and the notebooks go on with what is in the cache.
     """
+    from mskseg.datasets.fetching import is_offline
     from mskseg.datasets.loading import fetch_real_scans, list_at_hand, real_scans
+
+    offline = offline or is_offline()
 
     def is_here(name: str) -> int:
         return sum(subject in wanted[name] for subject in list_at_hand(name))
@@ -110,21 +131,46 @@ def summarise(output: Path, *, size: str) -> bool:
     return failed
 
 
-def check_choices(given: Mapping[str, str]) -> None:
-    """Raise InputError on a data set or model that no notebook can use, before one is started."""
-    from mskseg.datasets.loading import check_can_be_scored
+def published_at_hand() -> dict[str, Any]:
+    """List published models and real scans that are here; InputError if either are missing."""
+    from mskseg.datasets.fetching import is_fetched
+    from mskseg.datasets.loading import list_at_hand, real_scans
     from mskseg.datasets.manifest import load_manifest
 
-    manifest = load_manifest()
-    for name, known in (("dataset", manifest.datasets), ("model", manifest.models)):
-        if name in given and given[name] not in known:
+    models = load_manifest().models.items()
+    found = {
+        "models": [name for name, entry in models if not entry.miniature and is_fetched(name)],
+        "datasets": [name for name in real_scans() if list_at_hand(name)],
+    }
+    for noun, names in found.items():
+        if not names:
+            verb = _VERBS[noun.removesuffix("s")]
             raise InputError(
-                f"unknown {name} {given[name]!r}; there are {', '.join(sorted(known))}"
+                f"expected published models and real scans, got no {noun}; "
+                f"fetch some with `mskseg {verb} fetch NAME`"
             )
-    if "dataset" in given:
-        check_can_be_scored(given["dataset"])
-    if "model" in given:
-        check_model_is_here(given["model"])
+    return found
+
+
+def check_choices(given: Mapping[str, Any]) -> None:
+    """Raise InputError on a choice that no notebook can use, before one is started."""
+    from mskseg.datasets.loading import check_can_be_scored
+    from mskseg.datasets.manifest import load_manifest
+    from mskseg.models.segmenter import available_device
+
+    manifest = load_manifest()
+    for noun, known in (("datasets", manifest.datasets), ("models", manifest.models)):
+        for name in given.get(noun, ()):
+            if name not in known:
+                raise InputError(
+                    f"unknown {noun[:-1]} {name!r}; there are {', '.join(sorted(known))}"
+                )
+    for name in given.get("datasets", ()):
+        check_can_be_scored(name)
+    for name in given.get("models", ()):
+        check_model_is_here(name)
+    if "device" in given:
+        available_device(given["device"])
 
 
 def report(runs: Sequence[NotebookRun]) -> str:
@@ -137,7 +183,8 @@ def report(runs: Sequence[NotebookRun]) -> str:
         lines.append(f"FAILED {run.name}, {where}: {run.error}")
     for name in dict.fromkeys(name for run in runs for name in run.unused):
         without = ", ".join(run.name for run in runs if name in run.unused)
-        lines.append(f"--{name} was not used by {without}: what they use is in their parameters")
+        option = f"--{name.removesuffix('s')}"
+        lines.append(f"{option} was not used by {without}: what they use is in their parameters")
     if noisy := [f"{run.name} ({run.stderr_lines})" for run in runs if run.stderr_lines]:
         lines.append(f"lines on stderr, kept in the pages: {', '.join(noisy)}")
     lines.append(f"open {runs[0].page.parent / 'index.html'}")

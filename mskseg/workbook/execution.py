@@ -40,7 +40,7 @@ def run_workbook(
     folder: Path | None = None,
     output: Path = Path("output"),
     size: Size = "default",
-    given: Mapping[str, str] | None = None,
+    given: Mapping[str, Any] | None = None,
     fresh: bool = False,
     jobs: int = 1,
     progress: bool = True,
@@ -56,7 +56,7 @@ def run_workbook(
     size : {"quick", "default", "full"}
         Column of ``sizes.yaml``.
     given : mapping, optional
-        Parameters that go before the table's, such as ``dataset``, where a notebook declares them.
+        Parameters that go before the table's, such as ``datasets``, where a notebook declares them.
     fresh : bool
         Run what an earlier run finished again, its trainings too.
     jobs : int
@@ -165,7 +165,7 @@ def _run_or_keep(
     path: Path,
     output: Path,
     of_size: Mapping[str, Any],
-    given: Mapping[str, str],
+    given: Mapping[str, Any],
     *,
     record: Record,
     progress: bool,

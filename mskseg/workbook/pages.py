@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import mskseg
 from mskseg.files import write_text
@@ -59,7 +59,7 @@ def write_page(notebook: NotebookNode, path: Path, *, title: str) -> None:
 
 
 def write_run_index(
-    runs: Sequence[NotebookRun], output: Path, *, size: Size, given: Mapping[str, str]
+    runs: Sequence[NotebookRun], output: Path, *, size: Size, given: Mapping[str, Any]
 ) -> None:
     """Write the page that links to the page of each run, and to the claims if they are judged.
 
@@ -72,7 +72,7 @@ def write_run_index(
     )
     caption = f"Size {size}"
     for name, value in given.items():
-        caption += f", {name} {value}"
+        caption += f", {name} {value if isinstance(value, str) else ', '.join(value)}"
         if without := [run.name for run in runs if name in run.unused]:
             caption += f" (not in {', '.join(without)}, which name their own)"
     caption += f"; mskseg {mskseg.__version__}."

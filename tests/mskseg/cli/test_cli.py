@@ -381,6 +381,8 @@ def test_unknown_data_set(capsys, tmp_path):
         (["--dataset", "qmritools_dixon"], ["qmritools_dixon", "no reference"]),
         (["--dataset", "oai_zib"], ["oai_zib", "missing"]),
         (["--model", "sam_vit_b"], ["sam_vit_b", "mskseg models fetch sam_vit_b"]),
+        (["--model", "sam_vit_mini", "--model", "sam_vit_b"], ["models fetch sam_vit_b"]),
+        (["--device", "abacus"], ["'abacus' is not available here", "use 'cpu'"]),
     ],
 )
 def test_what_no_notebook_can_use_is_refused_before_one_is_started(
@@ -391,6 +393,45 @@ def test_what_no_notebook_can_use_is_refused_before_one_is_started(
     output = tmp_path / "output"
     _refused(main(["run", *words, "--output", str(output)]), capsys, *told)
     assert not output.exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "given"),
+    [
+        (
+            ["--dataset", "phantom_hip", "--dataset", "phantom_knee", "--device", "auto"],
+            {"datasets": ["phantom_hip", "phantom_knee"], "device": "auto"},
+        ),
+        (["--published"], {"models": ["sam_vit_b"], "datasets": ["qmritools_leg"]}),
+        (
+            ["--published", "--model", "sam_vit_mini"],
+            {"models": ["sam_vit_mini"], "datasets": ["qmritools_leg"]},
+        ),
+    ],
+)
+def test_choices_reach_the_notebooks_as_lists(words, given, monkeypatch):
+    from mskseg.datasets.manifest import load_manifest
+
+    passed_on = []
+    here = {"qmritools_leg": ("qmritools_leg",)}
+    fetched = [name for name, m in load_manifest().models.items() if m.miniature] + ["sam_vit_b"]
+    monkeypatch.setattr("mskseg.datasets.loading.list_at_hand", lambda name: here.get(name, ()))
+    monkeypatch.setattr("mskseg.datasets.fetching.is_fetched", lambda name: name in fetched)
+
+    def run(_names, **options):
+        passed_on.append(options["given"])
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("mskseg.workbook.run_workbook", run)
+    assert main(["run", *words]) == 130
+    assert passed_on == [given]
+
+
+def test_published_without_scans_is_refused(capsys, monkeypatch):
+    monkeypatch.setattr("mskseg.datasets.loading.list_at_hand", lambda _name: ())
+    monkeypatch.setattr("mskseg.datasets.fetching.is_fetched", lambda _name: True)
+    assert main(["run", "--published"]) == 2
+    assert "got no datasets; fetch some with `mskseg data fetch NAME`" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("name", ["pymskt_knee", "qmritools_dixon"])

@@ -1,6 +1,7 @@
 from .case import Case as Case
 from .case import CaseSet as CaseSet
 from .case import CaseSlice as CaseSlice
+from .datasets.loading import at_hand as at_hand
 from .datasets.loading import fullest_slice as fullest_slice
 from .datasets.loading import load_cases as load_cases
 from .datasets.loading import load_some as load_some

@@ -3,6 +3,7 @@
 from mskseg.datasets.fetching import fetch as fetch
 from mskseg.datasets.fetching import verify as verify
 from mskseg.datasets.layouts import read_folder as read_folder
+from mskseg.datasets.loading import at_hand as at_hand
 from mskseg.datasets.loading import check_no_shared_people as check_no_shared_people
 from mskseg.datasets.loading import fetch_real_scans as fetch_real_scans
 from mskseg.datasets.loading import fullest_slice as fullest_slice

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 
 import numpy as np
 
 from mskseg.case import Case, CaseSet, CaseSlice
-from mskseg.datasets.fetching import fetch, is_offline, verify
+from mskseg.datasets.fetching import fetch, is_fetched, is_offline, verify
 from mskseg.datasets.manifest import load_manifest
 from mskseg.datasets.sources import FilesSource, dataset_entry, source_of
 from mskseg.errors import InputError
@@ -222,6 +223,38 @@ def list_at_hand(name: str, *, part: Part | None = None) -> tuple[str, ...]:
             raise
         return ()
     return tuple(subject for subject in wanted if subject in here)
+
+
+def at_hand(names: Sequence[str]) -> list[str]:
+    """Choose the data sets or models that can be used without a download, and print the others.
+
+    Parameters
+    ----------
+    names : sequence of str
+        Data sets or models of the manifest, or files of weights.
+
+    Raises
+    ------
+    InputError
+        If a name is unknown, or none of them is here.
+    """
+    manifest = load_manifest()
+    missing: dict[str, str] = {}
+    for name in names:
+        if Path(name).is_file():
+            continue
+        entry = manifest.entry(name)  # refuses a name that nobody knows
+        is_data = name in manifest.datasets
+        if not (list_at_hand(name) if is_data else is_fetched(name)):
+            command = f"mskseg {'data' if is_data else 'models'} fetch {name}"
+            missing[name] = " ".join(entry.instructions.split()) or f"run {command}"
+    found = [name for name in names if name not in missing]
+    listed = "; ".join(f"{name} ({what_to_do})" for name, what_to_do in missing.items())
+    if not found:
+        raise InputError(f"expected what is here, got {listed or 'no name'}")
+    if missing:
+        print(f"not here, left out: {listed}")  # noqa: T201  (a notebook shows it)
+    return found
 
 
 def real_scans() -> dict[str, tuple[str, ...]]:

@@ -8,6 +8,7 @@ import pytest
 from mskseg.case import CaseDescription
 from mskseg.cli.run import bring_real_scans
 from mskseg.datasets import (
+    at_hand,
     check_no_shared_people,
     fetch,
     list_at_hand,
@@ -135,3 +136,20 @@ def test_one_persons_scans_under_two_names_are_refused():
     with pytest.raises(InputError, match="has people of iwoai_2019"):
         check_no_shared_people(["phantom_knee", "iwoai_2019"], "oai_zib")
     check_no_shared_people(["phantom_knee"], "oai_zib")
+
+
+def test_what_is_not_here_is_left_out_and_named(capsys, tmp_path):
+    weights = tmp_path / "tuned.safetensors"
+    weights.touch()
+    names = [SPINE, "phantom_knee", "sam_vit_b", "sam_vit_mini", str(weights)]
+    assert at_hand(names) == ["phantom_knee", "sam_vit_mini", str(weights)]
+    (line,) = capsys.readouterr().out.splitlines()
+    assert "spine_vertebrae (run mskseg data fetch spine_vertebrae)" in line
+    assert "sam_vit_b (" in line
+
+
+def test_nothing_at_hand_is_refused():
+    with pytest.raises(InputError, match="expected what is here, got spine_vertebrae"):
+        at_hand([SPINE])
+    with pytest.raises(InputError, match="'nowhere' is not in the manifest"):
+        at_hand(["nowhere"])

@@ -347,7 +347,7 @@ print(f"everywhere {share:.3f}: ECE {constant:.6f}, and no muscle found")
 draws = [prompts.OracleBox(jitter_px=jitter_px, seed=seed + k) for k in range(len(seeds))]
 jittered = uncertainty.PromptedMaps(trained[0], draws, labels=labels, name=name_one)
 moved = uncertainty.measure_uncertainty([jittered], test, slice_step=slice_step, progress=False)
-parts_of = ["entropy", "aleatoric", "epistemic", "variance", "auroc"]
+parts_of = ["entropy", "aleatoric", "epistemic", "auroc"]
 spread = pd.concat([ensemble.cases, moved.select().cases])
 uncertainty.average_subjects(spread, by=["arm", "model"], values=parts_of).round(4)
 

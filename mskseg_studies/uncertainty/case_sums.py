@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from mskseg.evaluation.calibration import Calibration, candidate_region
 from mskseg.evaluation.multiclass import FLOOR, as_classes, temper
 from mskseg.prompts import fill_boxes
-from mskseg_studies.uncertainty.entropy import entropy_parts, member_variance
+from mskseg_studies.uncertainty.entropy import entropy_parts
 from mskseg_studies.uncertainty.probability_maps import SliceMaps
 from mskseg_studies.uncertainty.selective_prediction import ErrorRanking
 
@@ -27,8 +27,8 @@ class CaseSums:
 
     `regions` has a `Calibration` for each of `REGIONS`, `ranking` is of the candidates' entropy.
     `overlap` (3, K) int64 counts the pixels of each tissue: right ones, of the reference, of the
-    prediction. `uncertainty` (4,) float64 is predictive, aleatoric, epistemic entropy and variance,
-    summed over the candidates. `n_clipped` pixels have their true class at the floor before
+    prediction. `uncertainty` (3,) float64 is predictive, aleatoric and epistemic entropy, summed
+    over the candidates. `n_clipped` pixels have their true class at the floor before
     scaling, which lifts the floor; `n_outside` of the reference are no candidates, `n_unprompted`
     lie outside every box of their own tissue.
     """
@@ -62,8 +62,8 @@ class CaseSums:
         size = reference + predicted
         dice = np.divide(2 * both, size, out=np.full(len(both), math.nan), where=size > 0)
         n = candidates.n
-        uncertainty = self.uncertainty / n if n else np.full(4, math.nan)
-        entropy, aleatoric, epistemic, variance = uncertainty
+        uncertainty = self.uncertainty / n if n else np.full(3, math.nan)
+        entropy, aleatoric, epistemic = uncertainty
         return {
             "dice": float(np.nanmean(dice)) if np.isfinite(dice).any() else math.nan,
             "ece_top_label": whole.ece,
@@ -76,7 +76,6 @@ class CaseSums:
             "entropy": entropy,
             "aleatoric": aleatoric,
             "epistemic": epistemic,
-            "variance": variance,
             "reference_outside": self.n_outside / reference.sum() if reference.any() else math.nan,
             "n_clipped": self.n_clipped,
             "n_unprompted": self.n_unprompted,
@@ -118,8 +117,8 @@ def sum_slice(maps: SliceMaps, temperature: float = 1.0, *, member: int | None =
     predicted = mean.argmax(axis=0)
     # Only there is it looked at, and the logarithms of a whole slice would cost most of the time.
     looked_at = members[:, :, candidates][:, :, None, :]
-    parts, variance = entropy_parts(looked_at), member_variance(looked_at)
-    uncertainty = (parts.predictive, parts.aleatoric, parts.epistemic, variance)
+    parts = entropy_parts(looked_at)
+    uncertainty = (parts.predictive, parts.aleatoric, parts.epistemic)
     k = len(maps.labels) + 1
     of_true = np.take_along_axis(chosen.mean(axis=0), true[None], axis=0)
     return CaseSums(

@@ -65,19 +65,6 @@ def entropy_parts(members: ArrayLike) -> EntropyParts:
     return EntropyParts(predictive, aleatoric, np.maximum(predictive - aleatoric, 0))
 
 
-def member_variance(members: ArrayLike) -> Floats:
-    """Variance (H, W) of probabilities (M, C, H, W) between members, summed over the classes.
-
-    0 where all agree, at most 0.5 (half of the members are certain of one class and half of
-    another); NaN with one member. Biased: divided by M. Errors are those of `entropy_parts`.
-    """
-    maps = _checked_members(members)
-    if len(maps) == 1:
-        return np.full(maps.shape[2:], math.nan, dtype=np.float32)
-    spread: Floats = maps.var(axis=0).sum(axis=0)
-    return spread
-
-
 def _checked_members(members: ArrayLike) -> Floats:
     maps = np.asarray(members, dtype=np.float32)
     if maps.ndim != 4 or not len(maps):

@@ -7,6 +7,7 @@ do; each figure has one scale for all its panels, with a bar that names the unit
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import matplotlib.pyplot as plt
@@ -22,10 +23,11 @@ from mskseg.display.slices import OUTLINE, draw_label_map, frame_around, show_sl
 from mskseg.display.style import PREDICTION, REFERENCE
 from mskseg.evaluation.calibration import candidate_region
 from mskseg.prompts import boxes_from_mask
+from mskseg.volume import Plane
 from mskseg_studies.uncertainty.entropy import entropy_parts
 from mskseg_studies.uncertainty.fatty_infiltration import FatSlice
 from mskseg_studies.uncertainty.probability_maps import SliceMaps
-from mskseg_studies.uncertainty.selective_prediction import auroc
+from mskseg_studies.uncertainty.selective_prediction import ErrorRanking
 
 CHECK, DOUBTFUL = 0.7, 0.9
 """Probability of the shown tissue below which a pixel is to check, and below which doubtful."""
@@ -41,29 +43,19 @@ def fat_page(slices: Sequence[FatSlice]) -> NDArray[Any]:
     the first to the last.
     """
     n = len(slices)
-    boxes = [
-        boxes_from_mask(
-            np.asarray(fat.case_slice.label_map) > 0, spacing_mm=fat.case_slice.spacing_mm
-        )
-        for fat in slices
+    looks = [fat.case_slice for fat in slices]
+    muscles = [
+        boxes_from_mask(np.asarray(at.label_map) > 0, spacing_mm=at.spacing_mm) for at in looks
     ]
-    shape = slices[0].case_slice.image.shape
-    zoom = frame_around(np.concatenate(boxes), shape=shape, margin=0.15)  # one scale for all
+    shape = looks[0].image.shape
+    zoom = frame_around(np.concatenate(muscles), shape=shape, margin=0.15)  # one scale for all
     figure, axes = plt.subplots(
         2, n, figsize=(3.1 * n + 0.8, 6.6), squeeze=False, layout="constrained"
     )
     for (above, below), fat in zip(axes.T, slices, strict=True):
         at = fat.case_slice
-        show_slice(
-            at.image,
-            spacing_mm=at.spacing_mm,
-            plane=at.plane,
-            zoom_xyxy=zoom,
-            title=fat.severity,
-            ax=above,
-        )
-        white = np.full(at.image.shape, 255, np.uint8)
-        show_slice(white, spacing_mm=at.spacing_mm, zoom_xyxy=zoom, ax=below)
+        _show(above, at, zoom, title=fat.severity, plane=at.plane)
+        _show(below, replace(at, image=np.full(at.image.shape, 255, np.uint8)), zoom)
         colours = _draw_map(below, np.ma.masked_invalid(fat.fraction), at, highest=1)
     figure.colorbar(colours, ax=list(axes.flat), shrink=0.5, label="fat fraction")
     percent = ", ".join(f"{100 * fat.in_muscle:.0f} %" for fat in slices)
@@ -85,21 +77,11 @@ def uncertainty_maps(maps: SliceMaps) -> NDArray[Any]:
         shown |= {"each member's own": parts.aleatoric, "members disagree": parts.epistemic}
     label_map, predicted = np.asarray(at.label_map), maps.predicted_labels()
     where = candidate_region(maps.members.mean(axis=0))
-    rank = auroc(parts.predictive[where], (predicted != label_map)[where])
-    zoom = _frame(maps)
-    figure, axes = _panels(at, 1 + len(shown), zoom)
-    show_slice(
-        at.image,
-        spacing_mm=at.spacing_mm,
-        plane=at.plane,
-        zoom_xyxy=zoom,
-        title="wrong pixels",
-        ax=axes[0],
-    )
+    rank = ErrorRanking.of(parts.predictive[where], (predicted != label_map)[where]).auroc
+    figure, axes = _panels(maps, ["wrong pixels", *shown])
     _fill_pixels(axes[0], predicted != label_map, colour=PREDICTION)
     highest = max(float(entropy.max()) for entropy in shown.values())
-    for ax, (name, entropy) in zip(axes[1:], shown.items(), strict=True):
-        show_slice(at.image, spacing_mm=at.spacing_mm, zoom_xyxy=zoom, title=name, ax=ax)
+    for ax, entropy in zip(axes[1:], shown.values(), strict=True):
         uncertain = np.ma.masked_where(~(entropy >= _NEARLY_CERTAIN), entropy)
         colours = _draw_map(ax, uncertain, at, highest=highest)
         _draw_outlines(ax, label_map)
@@ -119,23 +101,9 @@ def reading_page(maps: SliceMaps, *, tissues: Mapping[int, str]) -> NDArray[Any]
     since this is a study, what really was wrong. Beside them the outlines named, the least certain
     first. The title says how many of the errors lie in how much of the candidate pixels.
     """
-    at = maps.case_slice
     certainty, predicted = maps.members.mean(axis=0).max(axis=0), maps.predicted_labels()
-    label_map = np.asarray(at.label_map)
-    zoom = _frame(maps)
-    figure, axes = _panels(at, 3, zoom)
-    for ax, title in zip(
-        axes, ("image", "proposal, and what to check", "what was wrong"), strict=True
-    ):
-        plane = at.plane if ax is axes[0] else None
-        show_slice(
-            at.image,
-            spacing_mm=at.spacing_mm,
-            title=title,
-            ax=ax,
-            plane=plane,
-            zoom_xyxy=zoom,
-        )
+    label_map = np.asarray(maps.case_slice.label_map)
+    figure, axes = _panels(maps, ["image", "proposal, and what to check", "what was wrong"])
     doubtful = (certainty < DOUBTFUL) & (certainty >= CHECK)
     _fill_pixels(axes[1], doubtful, colour=_DOUBTFUL_COLOUR)
     _fill_pixels(axes[1], certainty < CHECK, colour=_CHECK_COLOUR)
@@ -183,21 +151,31 @@ def _marked_errors(maps: SliceMaps) -> str:
     )
 
 
-def _frame(maps: SliceMaps) -> NDArray[np.float64]:
-    """Find the part of the slice (4,) to show: around its boxes, or all of it without one."""
-    height, width = maps.case_slice.image.shape
+def _panels(maps: SliceMaps, titles: Sequence[str]) -> tuple[Any, NDArray[Any]]:
+    """Show the slice in a row of panels, around its boxes, or all of it without one."""
+    at, (height, width) = maps.case_slice, maps.case_slice.image.shape
     boxes = [*maps.boxes.values()] or [np.array([[0, 0, width, height]], dtype=np.float64)]
-    return frame_around(np.concatenate(boxes), shape=(height, width), margin=0.05)
-
-
-def _panels(at: CaseSlice, n: int, zoom: NDArray[np.float64]) -> tuple[Any, NDArray[Any]]:
-    """Make a figure with `n` panels in a row that have the proportions of what they show."""
-    width, height = zoom[2:] - zoom[:2]
-    tall = height * at.spacing_mm[0] / (width * at.spacing_mm[1])
+    zoom = frame_around(np.concatenate(boxes), shape=(height, width), margin=0.05)
+    wide, high = zoom[2:] - zoom[:2]
+    tall = high * at.spacing_mm[0] / (wide * at.spacing_mm[1])
+    n = len(titles)
     figure, axes = plt.subplots(
         1, n, figsize=(3.3 * n + 1.2, 3.3 * tall + 0.7), squeeze=False, layout="constrained"
     )
+    for k, (ax, title) in enumerate(zip(axes[0], titles, strict=True)):
+        _show(ax, at, zoom, title=title, plane=None if k else at.plane)
     return figure, axes[0]
+
+
+def _show(
+    ax: Axes,
+    at: CaseSlice,
+    zoom: NDArray[np.float64],
+    *,
+    title: str = "",
+    plane: Plane | None = None,
+) -> None:
+    show_slice(at.image, spacing_mm=at.spacing_mm, plane=plane, zoom_xyxy=zoom, title=title, ax=ax)
 
 
 def _draw_map(ax: Axes, values: NDArray[Any], at: CaseSlice, *, highest: float) -> Any:

@@ -1,9 +1,8 @@
 """Whether uncertainty finds the errors, and what is gained by acting on it.
 
-* `auroc`: chance that a wrong pixel is more uncertain than a right one; 0.5 is no help;
-* `ErrorRanking`: the same streamed over slices, in a histogram of fixed size, and the risk: keep
-  only the most certain part; how often is that wrong? (El-Yaniv 2010; Geifman 2017,
-  arXiv:1705.08500);
+* `ErrorRanking`, streamed over slices in a histogram of fixed size: the AUROC, the chance that a
+  wrong pixel is more uncertain than a right one (0.5 is no help), and the risk: keep only the most
+  certain part; how often is that wrong? (El-Yaniv 2010; Geifman 2017, arXiv:1705.08500);
 * `entropy_and_dice`: is the person with more uncertainty the one with the lower Dice?
 * `referral_curve`: a reader corrects the least certain cases; what does the mean Dice become?
 """
@@ -19,7 +18,7 @@ from typing import Self
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
-from scipy.stats import rankdata, spearmanr
+from scipy.stats import spearmanr
 
 from mskseg.errors import InputError
 from mskseg.evaluation.averaging import subject_means
@@ -29,21 +28,6 @@ Floats = NDArray[np.float64]
 _ALL_ORDERS = 7  # subjects whose orders (5040) are all looked at
 # Certain pixels differ by orders of magnitude, so bins are as wide as the logarithm says.
 _EDGES = np.concatenate([[0.0], np.geomspace(1e-7, 6.0, 600)])
-
-
-def auroc(uncertainty: ArrayLike, wrong: ArrayLike) -> float:
-    """Area under the ROC curve of uncertainty (N,) as a detector of errors (N,), ties one half.
-
-    NaN if nothing is wrong or nothing is right: then there is nothing to tell apart. Raises
-    InputError if the lengths differ or an uncertainty is NaN.
-    """
-    score, error = _checked_pair(uncertainty, wrong)
-    positive = error > 0
-    n_wrong, n_right = int(positive.sum()), int((~positive).sum())
-    if not n_wrong or not n_right:
-        return math.nan
-    ranks = rankdata(score)  # of ties the mean (Mann and Whitney's U)
-    return float((ranks[positive].sum() - n_wrong * (n_wrong + 1) / 2) / (n_wrong * n_right))
 
 
 def referral_curve(
@@ -139,7 +123,7 @@ class ErrorRanking:
     """Uncertainty of right and of wrong pixels, in a histogram; add two to join what they saw.
 
     `right` and `wrong` (B,) int64 are the pixels in each of 601 bins of the uncertainty: 0 to 1e-7,
-    then equally wide in its logarithm up to 6 (1.03 times per bin); the exact `auroc` differs in
+    then equally wide in its logarithm up to 6 (1.03 times per bin); the exact AUROC differs in
     the third decimal.
     """
 
@@ -148,7 +132,10 @@ class ErrorRanking:
 
     @classmethod
     def of(cls, uncertainty: ArrayLike, wrong: ArrayLike) -> Self:
-        """Sort the pixels into bins; shapes and errors are those of `auroc`."""
+        """Sort the pixels into bins: an uncertainty (N,) and an error (N,) of each.
+
+        Raises InputError if the lengths differ or an uncertainty is NaN.
+        """
         score, error = _checked_pair(uncertainty, wrong)
         at = np.clip(np.searchsorted(_EDGES, score, side="right") - 1, 0, len(_EDGES) - 1)
         counts = [
@@ -163,7 +150,7 @@ class ErrorRanking:
 
     @property
     def auroc(self) -> float:
-        """As the function `auroc`; pixels of one bin are ties."""
+        """Area under the ROC curve, pixels of one bin tied; NaN if all are right or all wrong."""
         n_wrong, n_right = int(self.wrong.sum()), int(self.right.sum())
         if not n_wrong or not n_right:
             return math.nan

@@ -43,7 +43,7 @@ class UncertaintyTables:
         scaled), `scaled`, `member`; `dice` (of the volume, mean over tissues); `ece_top_label`,
         `nll`, `brier` (whole slice); over the `n_candidate` pixels of `candidate_region` before
         scaling `ece_candidate`, `nll_candidate`, `brier_candidate`, `auroc` (does entropy find the
-        wrong ones) and the means `entropy`, `aleatoric`, `epistemic`, `variance`;
+        wrong ones) and the means `entropy`, `aleatoric`, `epistemic`;
         `reference_outside`, the share of the reference that is no candidate; `n_clipped` pixels
         whose true class was at the floor (before scaling), `n_unprompted` pixels of the reference
         outside every box of their tissue; `n_slices`, `n_pixels`. `member` is 0; each member of an

@@ -15,7 +15,7 @@ from scipy.stats import entropy as scipy_entropy
 from mskseg.errors import InputError
 from mskseg.prompts import Prompt
 from mskseg_studies.uncertainty.ensembles import Ensemble
-from mskseg_studies.uncertainty.entropy import entropy, entropy_parts, member_variance
+from mskseg_studies.uncertainty.entropy import entropy, entropy_parts
 from mskseg_studies.uncertainty.temperature import fit_temperature
 
 
@@ -37,10 +37,9 @@ def test_the_parts_add_up_and_none_is_negative(seed):
     assert (parts.predictive <= math.log(5) + 1e-5).all()
 
 
-def test_members_that_agree_have_no_epistemic_part_and_no_variance():
+def test_members_that_agree_have_no_epistemic_part():
     same = np.repeat(members(0)[:1], 3, axis=0)
     assert entropy_parts(same).epistemic == pytest.approx(0, abs=1e-6)
-    assert member_variance(same) == pytest.approx(0, abs=1e-6)
 
 
 def test_members_that_are_certain_and_differ_are_all_epistemic():
@@ -49,21 +48,18 @@ def test_members_that_are_certain_and_differ_are_all_epistemic():
     parts = entropy_parts(split)
     assert parts.aleatoric.item() == 0
     assert parts.epistemic.item() == pytest.approx(math.log(2))
-    assert member_variance(split).item() == pytest.approx(0.5)
 
 
 def test_an_ensemble_of_one_cannot_disagree_so_its_epistemic_part_is_not_a_number():
     one = members(0, m=1)
     parts = entropy_parts(one)
     assert np.isnan(parts.epistemic).all()
-    assert np.isnan(member_variance(one)).all()
     assert (parts.predictive == parts.aleatoric).all()
 
 
 def test_no_member_is_refused():
-    for function in (entropy_parts, member_variance):
-        with pytest.raises(InputError, match="one member or more"):
-            function(np.empty((0, 2, 3, 3)))
+    with pytest.raises(InputError, match="one member or more"):
+        entropy_parts(np.empty((0, 2, 3, 3)))
 
 
 class Fixed:

@@ -199,11 +199,13 @@ display.save_figure(interval_axes, figures / "09_intervals.png", provenance=fact
 
 # %%
 print(evaluation.committed_results(results, "0*.csv").origin)
-longer = claims.judge_output(Path(output), tables=Path(results)).judgements
+committed = claims.judge_output(Path(output), tables=Path(results))
+print(f"No longer run is committed at present of: {', '.join(committed.not_run) or 'none'}")
+longer = committed.judgements
 claims.text_table(claims.short_table(each for each in longer if each.value is not None))
 
 # %% [markdown]
-# **What you see**: whose weights each table is of, then every claim for which those tables have a number; no rows where there are none. More people and longer training narrow an interval; they do not turn a miniature into the published model.
+# **What you see**: whose weights each table is of, and of which notebooks nobody committed a longer run; then every claim for which those tables have a number; no rows where there are none. More people and longer training narrow an interval; they do not turn a miniature into the published model.
 #
 # Where this run and those tables come to different verdicts, both stand beside each other, with what differs between the two.
 
@@ -295,14 +297,13 @@ claims.verdict(claim.rule, difference, interval=None, n=None)
 # ## Take-aways
 
 # %%
-waiting = sorted(findings.query("verdict == 'its notebook was not run'")["notebook"].unique())
 of_verdict = counts.drop("its notebook was not run", errors="ignore")
 lines = [f"- **{name}**: {number}" for name, number in of_verdict.items()]
 undecided = int(counts.reindex(["inconclusive", "not testable here"], fill_value=0).sum())
 Markdown(f"""
 {chr(10).join(lines)}
 - Facts of the architecture, not counted above: {int(verdicts["is_fact"].sum())}.
-- Not run yet: {", ".join(waiting) or "nothing"}.
+- Not run yet: {", ".join(ledger.not_run) or "nothing"}.
 - **{undecided}** claims were looked at and stay undecided; {len(constructed)} of them have a number that our own construction decides.
 - {len(stated.notes)} places in the texts are ambiguous or contradictory.
 """)

@@ -19,13 +19,14 @@ from mskseg_studies.claims.rules import Judgement, Verdict, judge
 from mskseg_studies.claims.statements import Claim, Claims, claims_path, load_claims
 from mskseg_studies.claims.views import rule_text
 
+_NOT_RUN: Verdict = "its notebook was not run"
 _ORDER: tuple[Verdict, ...] = (
     "its cell vanished",
     "holds here",
     "does not hold here",
     "inconclusive",
     "not testable here",
-    "its notebook was not run",
+    _NOT_RUN,
 )
 _OF_FACTS: tuple[Verdict, ...] = ("not as stated", "as stated")
 _WIDTH = 64  # of the statements in a terminal
@@ -66,6 +67,12 @@ class Ledger:
     def vanished(self) -> list[Judgement]:
         """Claims whose notebook ran without the cell that tests them."""
         return [judged for judged in self.judgements if judged.vanished]
+
+    @property
+    def not_run(self) -> list[str]:
+        """Notebooks of which no table is there, so that none of their claims was judged."""
+        measures = (one.claim.measure for one in self.judgements if one.verdict == _NOT_RUN)
+        return sorted({measure.notebook for measure in measures if measure})
 
     def tested_by(self, judged: Judgement) -> str:
         """Name the notebook, cell and table of a claim, or nothing if there is none."""
@@ -130,7 +137,7 @@ def judge_output(
 def _left_over(judged: Judgement, cells: Mapping[tuple[str, str], int | None]) -> Judgement:
     """Refuse a table that an earlier run left and that no cell of the notebook writes any more."""
     measure = judged.claim.measure
-    if measure is None or judged.verdict == "its notebook was not run":
+    if measure is None or judged.verdict == _NOT_RUN:
         return judged
     if cells.get((measure.notebook, measure.table), 0) is not None:
         return judged
@@ -143,7 +150,7 @@ def ledger_lines(ledger: Ledger) -> list[str]:
 
     Claims whose notebook was not run are counted only: they would hide the others.
     """
-    shown = [each for each in ledger.judgements if each.verdict != "its notebook was not run"]
+    shown = [each for each in ledger.judgements if each.verdict != _NOT_RUN]
     if not shown:
         return [ledger.summary()]
     lines = [f"{'statement':<{_WIDTH}}  {'verdict':<18}  our number [95 %], n"]

@@ -61,6 +61,17 @@ def test_a_number_that_changes_flips_the_verdict_of_the_run(tmp_path):
     assert right["ma-small-subset"] == "holds here"  # counted too, but "small" needs a rule
 
 
+def test_notebooks_without_a_committed_table_are_named(tmp_path):
+    absent = judge_output(tmp_path, tables=tmp_path).not_run
+    assert "08_quantify_uncertainty" in absent
+    rows = {"model": "a", "arm": "oracle", "dataset": "d", "subject": list("abc"), "member": 0}
+    few = pd.DataFrame(rows | {"scaled": False, "n_members": 1, "ece_candidate": 0.1, "dice": 0.5})
+    write_table(few.assign(severity="Early"), tmp_path / "08_uncertainty.csv", provenance={})
+    assert judge_output(tmp_path, tables=tmp_path).not_run == [
+        name for name in absent if name != "08_quantify_uncertainty"
+    ]
+
+
 def test_an_empty_output_says_what_was_not_run_and_fails_nothing(tmp_path, capsys):
     assert summarise(tmp_path / "output", size="quick") is False
     assert (tmp_path / "output" / "claims.html").is_file()

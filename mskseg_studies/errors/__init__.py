@@ -26,4 +26,5 @@ from mskseg_studies.errors.propagation import drift_chart as drift_chart
 from mskseg_studies.errors.propagation import propagation_drift as propagation_drift
 from mskseg_studies.errors.propagation import volume_scores as volume_scores
 from mskseg_studies.errors.quantitative_maps import load_maps as load_maps
+from mskseg_studies.errors.quantitative_maps import two_point_readings as two_point_readings
 from mskseg_studies.errors.shape_classes import shape_classes as shape_classes

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
+import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from mskseg.case import Case, CaseSet
@@ -12,6 +13,8 @@ from mskseg.datasets.loading import load_companions
 from mskseg.errors import InputError
 from mskseg.prompts.checks import checked_mask
 from mskseg.volume import Volume
+from mskseg_phantom.tissue import TISSUE_SIGNAL, FieldStrength, Tissue, tissue_signal
+from mskseg_phantom.tissue.tissues import FIELDS
 
 Maps = Mapping[tuple[str, str, str], Volume]
 """Maps by quantity, data set and subject."""
@@ -80,6 +83,46 @@ def fat_fraction(water: ArrayLike, fat: ArrayLike) -> NDArray[np.float64]:
     fraction = np.full(w.shape, np.nan)
     np.divide(f, total, out=fraction, where=total > 0)
     return fraction
+
+
+def two_point_readings(true_percent: Sequence[float] = (0, 5, 10, 20, 40)) -> pd.DataFrame:
+    """Compute what a two-point Dixon of the phantoms reads in muscle that holds so much fat.
+
+    Without noise. The in-phase echo comes later, and water decays in between: the difference is
+    taken for fat. Fat's smaller peaks are not opposed when the main one is and count as water.
+
+    Parameters
+    ----------
+    true_percent : sequence of float
+        Fat protons, of all protons, in percentage points.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Index `true fat fraction`, a column of readings for each field strength; points.
+    """
+    muscle, fat = (TISSUE_SIGNAL[tissue] for tissue in (Tissue.MUSCLE, Tissue.FAT))
+    rows = []
+    for percent in true_percent:
+        # Voxels mix by volume, fat fractions count protons.
+        protons = percent / 100 / fat.fat_fraction
+        volume = protons / fat.proton_density
+        volume /= volume + (1 - protons) / muscle.proton_density
+        mixture = np.zeros((len(Tissue), 1), dtype=np.float32)
+        mixture[Tissue.MUSCLE], mixture[Tissue.FAT] = 1 - volume, volume
+        rows.append({field: _read(mixture, field) for field in FIELDS})
+    return pd.DataFrame(rows, index=pd.Index(true_percent, name="true fat fraction"))
+
+
+def _read(mixture: NDArray[np.float32], field: FieldStrength) -> float:
+    images = (
+        sum(
+            mixture[tissue, 0] * tissue_signal(tissue, sequence=f"dixon_{part}", field=field)
+            for tissue in Tissue
+        )
+        for part in ("water", "fat")
+    )
+    return 100 * float(fat_fraction(*(abs(image) for image in images)))
 
 
 def mean_inside(values: ArrayLike, mask: ArrayLike) -> float:

@@ -43,6 +43,36 @@ def test_a_strip_is_as_wide_as_it_was_drawn(width):
     assert thickness_mm(strip(width), spacing_mm=SQUARE_MM) == pytest.approx(width, rel=0.06)
 
 
+@pytest.mark.parametrize("spacing_mm", [(0.5, 0.5), (0.7, 0.7), (1.0, 1.0)])
+@pytest.mark.parametrize("width_px", [2, 3, 4, 6])
+@pytest.mark.parametrize("closed", [False, True])
+def test_a_curved_strip_is_as_wide_as_a_straight_one(width_px, spacing_mm, closed):
+    radius_mm, width_mm = 20.0, width_px * spacing_mm[0]
+    found = []
+    for shift in np.random.default_rng(0).uniform(-0.5, 0.5, (4, 2)):
+        y, x = (
+            (np.arange(-n, n + 1) + part) * mm
+            for part, mm in zip(shift, spacing_mm, strict=True)
+            for n in [int(26 / mm)]
+        )
+        near = np.abs(np.hypot(y[:, None], x) - radius_mm) < width_mm / 2
+        arc = near & (closed | (np.abs(np.arctan2(y[:, None], x)) < 1.25))
+        found.append(thickness_mm(arc, spacing_mm=spacing_mm))
+    # The ends of an open strip are border too: a third of the width over the length is lost.
+    exact = width_mm if closed else width_mm * (1 - width_mm / (3 * 2.5 * radius_mm))
+    assert np.mean(found) == pytest.approx(exact, rel=0.05)
+
+
+@pytest.mark.parametrize("radius", [5, 12, 30])
+def test_a_disc_and_a_square_have_the_width_of_the_formula(radius):
+    square = np.zeros((90, 90), dtype=bool)
+    square[10 : 10 + 2 * radius, 10 : 10 + 2 * radius] = True
+    assert thickness_mm(ring(radius, 0), spacing_mm=SQUARE_MM) == pytest.approx(
+        4 / 3 * radius, rel=0.07
+    )
+    assert thickness_mm(square, spacing_mm=SQUARE_MM) == pytest.approx(4 / 3 * radius, rel=0.04)
+
+
 def test_width_is_in_millimetres_along_the_axis_that_is_thin():
     wide_rows = thickness_mm(strip(4), spacing_mm=(2.5, 1.0))
     wide_columns = thickness_mm(strip(4), spacing_mm=(1.0, 2.5))

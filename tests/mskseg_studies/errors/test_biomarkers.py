@@ -147,15 +147,36 @@ def test_a_structure_that_was_only_invented_has_no_biomarker(table):
     assert biomarker_table(invented, slice_distance_mm={"d": 4.0}).empty
 
 
-@pytest.mark.parametrize("angle", [0, 20, 45, 90])
-def test_the_height_of_a_bar_does_not_depend_on_how_it_lies(angle):
-    y, x = np.mgrid[:200, :200] - 99.5
+def drawn(kind: str, angle: float, spacing_mm: tuple[float, float]) -> np.ndarray:
+    """A flat body of half length 17 and half height 5 mm, off the grid by a part of a pixel."""
+    y, x = ((np.arange(-n, n + 1) + 0.3) * mm for mm in spacing_mm for n in [int(22 / mm)])
     c, s = math.cos(math.radians(angle)), math.sin(math.radians(angle))
-    bar = (np.abs(x * c + y * s) < 40) & (np.abs(y * c - x * s) < 6)
-    assert height_mm(bar, spacing_mm=(1.0, 1.0)) == pytest.approx(12, rel=0.03)
+    along, across = x * c + y[:, None] * s, y[:, None] * c - x * s
+    if kind == "ellipse":
+        return (along / 17) ** 2 + (across / 5) ** 2 < 1
+    return (np.abs(along) < 17) & (np.abs(across) < 5)
+
+
+@pytest.mark.parametrize("spacing_mm", [(0.5, 0.5), (0.5, 1.0), (1.0, 1.0)])
+@pytest.mark.parametrize("angle", [0, 20, 45, 90])
+@pytest.mark.parametrize(("kind", "height"), [("rectangle", 10), ("ellipse", math.pi * 5 / 2)])
+def test_height_is_area_over_length_however_the_body_lies(kind, height, angle, spacing_mm):
+    got = height_mm(drawn(kind, angle, spacing_mm), spacing_mm=spacing_mm)
+    assert got == pytest.approx(height, rel=0.06)
+
+
+def test_a_stray_pixel_does_not_make_a_disc_longer_and_lower():
+    disc = drawn("ellipse", 20, (1.0, 1.0))
+    alone = height_mm(disc, spacing_mm=(1.0, 1.0))
+    disc[0, 0] = True
+    assert height_mm(disc, spacing_mm=(1.0, 1.0)) == alone
+
+
+def test_one_pixel_has_no_height():
+    assert math.isnan(height_mm(np.eye(1, dtype=bool), spacing_mm=(1.0, 1.0)))
 
 
 def test_height_is_in_millimetres():
     bar = np.zeros((40, 100), dtype=bool)
     bar[10:20, 10:90] = True
-    assert height_mm(bar, spacing_mm=(0.5, 1.0)) == pytest.approx(5, rel=0.01)
+    assert height_mm(bar, spacing_mm=(0.5, 1.0)) == pytest.approx(5)

@@ -4,7 +4,8 @@ A plan is a small frozen description that `score_cases` carries out and writes i
 table, as `prompt` ("box" or "point") and `box_source`. What is taken from the reference is named
 *oracle*, since nobody has it on a new scan:
 
-* `OracleBox`: a box per component of the reference, tight, padded or jittered;
+* `OracleBox`: a box per component of the reference, tight, wider or jittered, each under its own
+  `box_source`, so that no mean mixes them;
 * `OraclePoint`: one or more points per component of the reference;
 * `NeighbourBox`: an oracle box on a single slice, and from there outwards boxes around the
   **prediction** of the slice before, which needs no reference;
@@ -70,7 +71,9 @@ class OracleBox(_FromReference):
     jitter_px : float
         Each side moves on its own, uniformly within plus or minus this many pixels; 0: tight.
     margin_px : float
-        Added on every side before the jitter: people draw boxes too large rather than too small.
+        Added on every side before the jitter: people draw boxes too large rather than too small,
+        and MedSAM learned from margins of 0 to 20 of the 1024 pixels of its frame, which are 5 on a
+        slice of 256. Pixels of the slice, so that all models get the same box.
     seed : int
         Of the jitter, which is the same whatever else is scored in the same call.
     """

@@ -257,3 +257,15 @@ def test_it_ends_with_takeaways_from_a_table_limits_and_next_with_dois(cells: li
     assert takeaways.cell_type == "code"
     literal = re.sub(r"\{[^{}]*\}", "", takeaways.source.partition('"""')[2])
     assert not re.search(r"\d", literal), "a number typed by hand"
+
+
+def test_what_notebook_03_scored_is_kept_and_not_predicted_again():
+    """Pictures and the worst cases come from `KeptPredictions`; only exercises score again."""
+    cells = load_notebook(next(path for path in SOURCES if path.stem.startswith("03"))).cells
+    code = _code(
+        [c for c in cells if not {"exercise", "solution"} & set(c.metadata.get("tags", []))]
+    )
+    scoring = next(k for k, text in enumerate(code) if "kept=predictions" in text)
+    again = re.compile(r"\.predict\(|predict_slice\(|score_cases\(")
+    assert not any(again.search(text) for text in code[scoring + 1 :])
+    assert any("predictions[" in text for text in code[scoring + 1 :])

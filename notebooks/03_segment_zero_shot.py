@@ -17,7 +17,7 @@
 #
 # How much of a segmentation does a promptable model do by itself, and how much is already in the box it is given?
 #
-# *About 2 minutes on two CPU cores, seconds on a GPU · four built-in phantoms, or any data set with images and a reference · previous notebook: 02_meet_the_model*
+# *About 3 minutes on two CPU cores, seconds on a GPU · four built-in phantoms, or any data set with images and a reference · previous notebook: 02_meet_the_model*
 
 # %% [markdown]
 # **What you will do**: score a model that never saw a knee, a spine, a hip or a thigh on every slice of some, and write the table of Dice per tissue that a study would print.

@@ -61,7 +61,9 @@ output = "../output"  # folder for the tables and the figures
 
 # %%
 loaded = [mskseg.load_segmenter(name) for name in ([model] if model else models)]
-take_points = [candidate for candidate in loaded if candidate.learned_iou]
+take_points = [
+    candidate for candidate in loaded if "point" in candidate.prompt_kinds and candidate.learned_iou
+]
 clickers = take_points or [mskseg.load_segmenter("sam_vit_mini")]
 segmenter, clicker = loaded[0], clickers[0]
 plans = [prompts.OracleBox()]
@@ -153,7 +155,7 @@ resolved = prompting.score_resolutions(
     segmenter,
     fine,
     image_sizes=image_sizes,
-    frame_sizes=frame_sizes,
+    frame_sizes=prompting.possible_frames(segmenter, frame_sizes),
     plans=plans,
     slice_step=2,
 )
@@ -187,7 +189,7 @@ evaluation.write_table(changes, tables / "06_resolution_changes.csv", provenance
 changes.sort_values("change").round(3)
 
 # %% [markdown]
-# **What you see**: two curves for one word. An image that was shrunk has lost detail for good, which matters where a tissue is narrower than a pixel. An encoder *below* its own size has fewer cells, and one cell covers more of the knee; *above* it there is more detail to see, at a scale that it was not trained at. In the table of means, NaN is a size that a reading was not asked for (a frame is a whole number of cells).
+# **What you see**: two curves for one word. An image that was shrunk has lost detail for good, which matters where a tissue is narrower than a pixel. An encoder *below* its own size has fewer cells, and one cell covers more of the knee; *above* it there is more detail to see, at a scale that it was not trained at. (An encoder that is built for one size, as LiteMedSAM's, stands there with that one.) In the table of means, NaN is a size that a reading was not asked for (a frame is a whole number of cells).
 #
 # The last table compares every two sizes, the worst change on top. The study's claim is that a finer image does *not always* help: so *some* pair must exist of which the finer one is worse. Whoever looks at many pairs finds one that falls by chance, so the intervals are widened for the number of pairs (Bonferroni): all of one reading hold together. A pair counts where its whole interval is below zero; the claim is refuted where every interval rules out a loss that matters. One person gives no interval.
 #

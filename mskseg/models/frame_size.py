@@ -14,6 +14,11 @@ from mskseg.errors import InputError
 from mskseg.models.segmenter import Segmenter
 
 
+def has_fixed_frame(segmenter: Segmenter) -> bool:
+    """Whether the encoder runs at its own size alone, as LiteMedSAM's does."""
+    return hasattr(segmenter.model.image_encoder, "patches_resolution")
+
+
 def at_frame_size(segmenter: Segmenter, size: int) -> Segmenter:
     """Copy a segmenter, with an encoder that runs on a frame of another size.
 
@@ -39,7 +44,7 @@ def at_frame_size(segmenter: Segmenter, size: int) -> Segmenter:
             f"expected a frame of a multiple of {coarsest_px} px for {segmenter.name}, got {size}"
         )
     built_for = segmenter.preprocessing.image_size
-    if size != built_for and hasattr(segmenter.model.image_encoder, "patches_resolution"):
+    if size != built_for and has_fixed_frame(segmenter):
         raise InputError(
             f"the encoder of {segmenter.name} is built for {built_for} px alone, got {size}; leave "
             "this model out where the frame's size varies"

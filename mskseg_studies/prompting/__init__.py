@@ -20,6 +20,7 @@ from mskseg_studies.prompting.phases import phase_gains as phase_gains
 from mskseg_studies.prompting.phases import score_phases as score_phases
 from mskseg_studies.prompting.resolutions import COARSER_IMAGE as COARSER_IMAGE
 from mskseg_studies.prompting.resolutions import OTHER_FRAME as OTHER_FRAME
+from mskseg_studies.prompting.resolutions import possible_frames as possible_frames
 from mskseg_studies.prompting.resolutions import resolution_changes as resolution_changes
 from mskseg_studies.prompting.resolutions import score_resolutions as score_resolutions
 from mskseg_studies.prompting.scans import make_fine_knees as make_fine_knees

@@ -21,6 +21,7 @@ from mskseg.case import Case
 from mskseg.errors import InputError
 from mskseg.evaluation import PromptedSlice, dice, prompted_slices, subject_means
 from mskseg.models import Segmenter, at_frame_size
+from mskseg.models.frame_size import has_fixed_frame
 from mskseg.prompts import OracleBox, Prompt
 from mskseg.prompts.plans import OraclePlan
 from mskseg_studies.prompting.differences import over_people
@@ -88,6 +89,11 @@ def score_resolutions(
     if not rows:
         raise InputError("no tissue gets a prompt; check the cases and the slice step")
     return pd.DataFrame(rows)
+
+
+def possible_frames(segmenter: Segmenter, sizes: Sequence[int]) -> list[int]:
+    """Keep the sizes at which the encoder can run: all, or where it is built for one, that one."""
+    return [segmenter.preprocessing.image_size] if has_fixed_frame(segmenter) else list(sizes)
 
 
 def resolution_changes(scores: pd.DataFrame) -> pd.DataFrame:

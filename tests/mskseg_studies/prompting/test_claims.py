@@ -117,6 +117,8 @@ def test_not_always_asks_for_one_pair_of_which_the_finer_is_worse(people):
     assert (value, found) == (pytest.approx(dice_of(0.75) - 1), "holds here")
     rises = changes(people, {16: 0.5, 32: 0.75, 64: 1.0})
     assert judged("hu-resolution-image", rises)[1] == "does not hold here"
+    with pytest.raises(AbsentError, match="a single size"):
+        judged("hu-resolution-image", rises[rises["prompt"] == "box"])
     assert "allows for how many" in rule_text(CLAIMS["hu-resolution-image"])
 
 

@@ -16,6 +16,7 @@ from mskseg_studies.prompting.resolutions import (
     COARSER_IMAGE,
     OTHER_FRAME,
     coarsened,
+    possible_frames,
     resolution_changes,
     score_resolutions,
 )
@@ -158,6 +159,19 @@ def test_of_one_pair_the_interval_is_students():
     (row,) = resolution_changes(scored_at(steps, sizes=(64, 128))).to_dict("records")
     known = stats.ttest_1samp(steps[:, 1] - steps[:, 0], 0).confidence_interval(0.95)
     assert (row["low"], row["high"]) == pytest.approx((known.low, known.high))
+
+
+def test_an_encoder_of_one_size_is_asked_at_that_one():
+    preprocessing = SimpleNamespace(image_size=256)
+    free = SimpleNamespace(
+        model=SimpleNamespace(image_encoder=SimpleNamespace()), preprocessing=preprocessing
+    )
+    fixed = SimpleNamespace(
+        model=SimpleNamespace(image_encoder=SimpleNamespace(patches_resolution=64)),
+        preprocessing=preprocessing,
+    )
+    assert possible_frames(free, [64, 512]) == [64, 512]
+    assert possible_frames(fixed, [64, 512]) == [256]
 
 
 def test_an_image_cannot_be_shrunk_to_more_than_it_has(rectangle):

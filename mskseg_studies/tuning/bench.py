@@ -4,38 +4,49 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import pandas as pd
 
-from mskseg.case import Case, CaseSet
-from mskseg.evaluation.scoring import score_cases
+from mskseg.case import Case, CaseDescription, CaseSet
+from mskseg.evaluation.scoring import COLUMNS, score_cases
 from mskseg.finetuning.config import FineTuneConfig
 from mskseg.finetuning.loop import OnEpoch, fine_tune
 from mskseg.finetuning.result import FineTuneResult
 from mskseg.models.embeddings import EmbeddingCache
 from mskseg.models.segmenter import Segmenter
 from mskseg.prompts.plans import OracleBox, PromptPlan
-from mskseg.splits import Part
+from mskseg.splits import Part, role_of
 from mskseg_studies.tuning.gains import ZERO_SHOT, dice_by_subject
-from mskseg_studies.tuning.subsets import find_subset
+from mskseg_studies.tuning.subsets import Subset
 
 
 class TuningBench:
-    """Tunes on subsets, never twice on the same with the same settings.
+    """Tunes on subsets and scores, nothing twice with the same settings.
 
     In `folder` each training keeps its state: an interrupted one is resumed, a finished one is
-    read. `n_validation` subjects of the validation part select the epoch. All trainings and
+    read. `n_validation` subjects of the validation part select the epoch. Of a scan of a part every
+    `slice_steps[part]`-th slice is scored, all where a part is not named. All trainings and
     scorings share a cache: a slice is encoded once for each encoder.
     """
 
-    def __init__(self, folder: str | Path, *, n_validation: int, progress: bool = True) -> None:
+    def __init__(
+        self,
+        folder: str | Path,
+        *,
+        n_validation: int,
+        slice_steps: Mapping[Part, int] | None = None,
+        progress: bool = True,
+    ) -> None:
         self.folder = Path(folder)
         self.n_validation = n_validation
+        self.slice_steps = dict(slice_steps or {})
         self.progress = progress
         self.cache = EmbeddingCache()
         self._done: dict[str, FineTuneResult] = {}
+        self._seen: dict[int, tuple[Subset, list[CaseDescription]]] = {}  # by id of the result
+        self._scored: dict[tuple[object, ...], pd.DataFrame] = {}
 
     def __len__(self) -> int:
         return len(self._done)
@@ -48,7 +59,7 @@ class TuningBench:
     def tune(
         self,
         segmenter: Segmenter,
-        subset: str,
+        subset: Subset,
         *,
         n_subjects: int,
         config: FineTuneConfig,
@@ -56,15 +67,13 @@ class TuningBench:
     ) -> FineTuneResult:
         """Tune on the first subjects of a subset's training part, or return what was tuned before.
 
-        `subset` is a name that `find_subset` takes, `on_epoch` as in `fine_tune`; InputError as
-        `find_subset`, `Subset.load` and `fine_tune` raise it.
+        `on_epoch` as in `fine_tune`; InputError as `Subset.load` and `fine_tune` raise it.
         """
-        chosen = find_subset(subset)
-        train = chosen.load("train", n_subjects=n_subjects, progress=self.progress)
-        validation = chosen.load("validation", n_subjects=self.n_validation, progress=self.progress)
+        train = subset.load("train", n_subjects=n_subjects, progress=self.progress)
+        validation = subset.load("validation", n_subjects=self.n_validation, progress=self.progress)
         key = _key(segmenter, train, validation, config)
         if key not in self._done:
-            self._done[key] = fine_tune(
+            result = self._done[key] = fine_tune(
                 segmenter,
                 train,
                 validation,
@@ -74,43 +83,64 @@ class TuningBench:
                 cache=self.cache,
                 on_epoch=on_epoch,
             )
-            self._done[key].segmenter.cache = self.cache
+            result.segmenter.cache = self.cache
+            self._seen[id(result)] = subset, [_described(case) for case in (*train, *validation)]
         return self._done[key]
 
+    def score(
+        self,
+        model: Segmenter | FineTuneResult,
+        parts: Mapping[Part, Iterable[Case]],
+        *,
+        prompts: PromptPlan | None = None,
+    ) -> pd.DataFrame:
+        """Score parts of a split by tight oracle boxes, or by another plan.
 
-def score_parts(
-    segmenter: Segmenter,
-    parts: Mapping[Part, Sequence[Case]],
-    *,
-    training_subset: str = ZERO_SHOT,
-    prompts: PromptPlan | None = None,
-    slice_step: int = 1,
-) -> pd.DataFrame:
-    """Score every `slice_step`-th slice of several parts of a split, by tight oracle boxes.
+        Of a model that `tune` gave, only what its subset asks for (`Subset.asks_for`). Gives the
+        rows of `score_cases`, in front of them what the model was tuned on (`training_subset`,
+        which is "zero-shot" for one that was not tuned here, and `chosen_by`), what the scan is to
+        it (`role`, see `role_of`), and the `part`.
+        """
+        segmenter = model.segmenter if isinstance(model, FineTuneResult) else model
+        subset, seen = self._seen.get(id(model), (None, []))
+        plan = OracleBox() if prompts is None else prompts
+        tables = []
+        for part, of_part in parts.items():
+            cases = list(of_part) if subset is None else subset.asks_for(of_part, part=part)
+            for case in cases:
+                told = {
+                    "training_subset": subset.name if subset else ZERO_SHOT,
+                    "chosen_by": subset.chosen_by if subset else "",
+                    "role": role_of(case, seen) if seen else "",
+                    "part": part,
+                }
+                table = self._score_case(segmenter, case, plan, self.slice_steps.get(part, 1))
+                tables.append(pd.DataFrame(told, index=table.index).join(table))
+        if not tables:
+            return pd.DataFrame(columns=["training_subset", "chosen_by", "role", "part", *COLUMNS])
+        return pd.concat(tables, ignore_index=True)
 
-    Gives the rows of `score_cases` with the columns `training_subset`, which is what the segmenter
-    was tuned on, and `part` in front. `prompts` may be another plan than the boxes.
-    """
-    plan = OracleBox() if prompts is None else prompts
-    tables = []
-    for part, cases in parts.items():
-        table = score_cases(segmenter, cases, prompts=plan, slice_step=slice_step, progress=False)
-        table.insert(0, "part", part)
-        table.insert(0, "training_subset", training_subset)
-        tables.append(table)
-    return pd.concat(tables, ignore_index=True)
+    def mean_dice(
+        self,
+        model: Segmenter | FineTuneResult,
+        cases: Sequence[Case],
+        *,
+        part: Part = "test",
+        prompts: PromptPlan | None = None,
+    ) -> float:
+        """Mean Dice over slices, then tissues, then subjects; parameters as of `score`."""
+        table = self.score(model, {part: cases}, prompts=prompts)
+        return float(dice_by_subject(table)["dice"].mean())
 
-
-def mean_dice(
-    segmenter: Segmenter,
-    cases: Sequence[Case],
-    *,
-    prompts: PromptPlan | None = None,
-    slice_step: int = 1,
-) -> float:
-    """Mean Dice over slices, then tissues, then subjects; parameters as of `score_parts`."""
-    table = score_parts(segmenter, {"test": cases}, prompts=prompts, slice_step=slice_step)
-    return float(dice_by_subject(table)["dice"].mean())
+    def _score_case(
+        self, segmenter: Segmenter, case: Case, plan: PromptPlan, slice_step: int
+    ) -> pd.DataFrame:
+        key = segmenter.fingerprint, segmenter.name, case.name, plan, slice_step
+        if key not in self._scored:
+            self._scored[key] = score_cases(
+                segmenter, [case], prompts=plan, slice_step=slice_step, progress=False
+            )
+        return self._scored[key]
 
 
 def keep_stale_iou(tuned: Segmenter) -> Segmenter:
@@ -120,6 +150,18 @@ def keep_stale_iou(tuned: Segmenter) -> Segmenter:
         tuned.preprocessing,
         name=f"{tuned.name}, with its stale IoU",
         miniature=tuned.miniature,
+        cache=tuned.cache,
+    )
+
+
+def _described(case: Case) -> CaseDescription:
+    """Describe a case without its voxels, as far as roles go by it."""
+    return CaseDescription(
+        case.subject,
+        anatomy=case.anatomy,
+        sequence=case.sequence,
+        dataset=case.dataset,
+        site=case.site,
     )
 
 

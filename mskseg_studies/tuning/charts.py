@@ -23,19 +23,21 @@ _COLOURS = "PuOr"  # orange lost, violet gained; told apart by the colour-blind
 def gain_map(cross: pd.DataFrame, *, title: str = "", ax: Axes | None = None) -> Axes:
     """Draw the cross table: gain in Dice by tuning, for each subset and evaluated set.
 
-    A frame stands around what is in-distribution; an asterisk says that the interval of the gain,
-    where there is one, leaves out 0. InputError if the table is empty.
+    A frame stands around other people of the very data that were trained on (the role "same
+    site"); an asterisk says that the interval of the gain, where there is one, leaves out 0; a cell
+    that was not scored is empty. InputError if the table is empty.
     """
     if cross.empty:
         raise InputError("expected a cross table with a row or more, got none; tune on a subset")
-    named = cross.assign(column=cross["evaluated_on"] + "\n" + cross["part"])
+    scan = cross["evaluated_on"] + "\n" + cross["sequence"] + "\n" + cross["part"]
+    named = cross.assign(column=scan)
     rows = list(dict.fromkeys(named["training_subset"]))
     columns = [
         column
         for part in dict.fromkeys(named["part"])
-        for column in dict.fromkeys(named.loc[named["part"] == part, "column"])
+        for column in sorted(set(named.loc[named["part"] == part, "column"]))
     ]
-    ax = chart_axes(ax, (2.6 + 0.95 * len(columns), 1.9 + 0.42 * len(rows)))
+    ax = chart_axes(ax, (3.2 + 0.62 * len(columns), 3.0 + 0.42 * len(rows)))
     gains = named.pivot(index="training_subset", columns="column", values="gain")
     shown = gains.loc[rows, columns].to_numpy(dtype=float)
     limit = max(0.05, float(np.nanmax(np.abs(shown))))
@@ -43,7 +45,7 @@ def gain_map(cross: pd.DataFrame, *, title: str = "", ax: Axes | None = None) ->
     for _, cell in named.iterrows():
         at = columns.index(cell["column"]), rows.index(cell["training_subset"])
         _write(ax, *at, cell, dark=abs(cell["gain"]) > 0.6 * limit)
-    ax.set_xticks(range(len(columns)), [name.replace("phantom_", "") for name in columns])
+    ax.set_xticks(range(len(columns)), columns, rotation=90, fontsize=9)
     ax.set_yticks(range(len(rows)), rows)
     ax.set(xlabel="evaluated on", ylabel="tuned on")
     ax.tick_params(length=0)
@@ -57,7 +59,7 @@ def _write(ax: Axes, x: int, y: int, cell: pd.Series[Any], *, dark: bool) -> Non
     low, high = cell["gain_low"], cell["gain_high"]
     text = f"{cell['gain']:+.2f}{'*' if low * high > 0 else ''}"
     ax.text(x, y, text, ha="center", va="center", fontsize=9, color="white" if dark else "black")
-    if cell["in_distribution"]:
+    if cell["role"] == "same site":
         ax.add_patch(Rectangle((x - 0.47, y - 0.45), 0.94, 0.9, fill=False, lw=1.6, ec="black"))
 
 

@@ -2,55 +2,53 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 import pandas as pd
 
 from mskseg.errors import InputError
 from mskseg.evaluation.averaging import IN_THE_MEAN, nested_mean, subject_means
 from mskseg.evaluation.bootstrap import interval_of_mean
-from mskseg_studies.tuning.subsets import Subset
 
 ZERO_SHOT = "zero-shot"
-_CELL = ["training_subset", "evaluated_on", "sequence", "part"]
-_SUBJECT = [*_CELL[1:], "subject"]
+_TUNED_ON = ["training_subset", "chosen_by", "role"]
+_SCAN = ["evaluated_on", "anatomy", "sequence", "part"]
+_SUBJECT = [*_SCAN, "subject"]
 
 
 def dice_by_subject(scores: pd.DataFrame) -> pd.DataFrame:
     """Average the Dice of each subject over slices, then over tissues.
 
-    Takes rows of `score_cases` with the columns `training_subset` and `part` added, and gives
-    `training_subset, evaluated_on, sequence, part, subject, dice`.
+    Takes rows of `TuningBench.score`, and gives `training_subset, chosen_by, role, evaluated_on,
+    anatomy, sequence, part, subject, dice`.
     """
-    missing = sorted({"training_subset", "part", "dataset", "dice", "status"} - set(scores))
+    by = [*_TUNED_ON, "dataset", *_SCAN[1:]]
+    missing = sorted({*by, "dice", "status"} - set(scores))
     if missing:
         raise InputError(
-            f"expected a table of `score_parts`, got one without {', '.join(missing)}; "
+            f"expected a table of `TuningBench.score`, got one without {', '.join(missing)}; "
             "add what is missing to what was scored"
         )
     scored = scores[scores["status"].isin(IN_THE_MEAN)]
-    means = subject_means(scored, by=["training_subset", "dataset", "sequence", "part"])
+    means = subject_means(scored, by=by)
     return means.reset_index().rename(columns={"dataset": "evaluated_on"})
 
 
-def cross_table(scores: pd.DataFrame, *, subsets: Iterable[Subset], seed: int = 0) -> pd.DataFrame:
-    """Set each tuned model beside the model as it was, on everything that was evaluated.
+def cross_table(scores: pd.DataFrame, *, seed: int = 0) -> pd.DataFrame:
+    """Set each tuned model beside the model as it was, on everything that both were scored on.
 
     Parameters
     ----------
     scores : pandas.DataFrame
-        From `score_parts`; the rows of the untuned model have the training subset "zero-shot".
-    subsets : iterable of Subset
-        Those that were tuned on; they say what is in-distribution.
+        From `TuningBench.score`; the rows of the untuned model have the training subset
+        "zero-shot".
     seed : int
         Of the bootstrap.
 
     Returns
     -------
     pandas.DataFrame
-        A row for each subset, data set, sequence and part: `kinship` (see
-        `Subset.kinship`), `in_distribution`, `dice_zero_shot`, `dice_tuned`, `gain`,
-        `gain_low`, `gain_high`, `relative_gain`, `n_subjects`. The interval is that of
+        A row for each subset, data set, sequence and part: `chosen_by` of the subset, `role` of
+        what was scored (see `mskseg.splits.role_of`), `anatomy`, `dice_zero_shot`, `dice_tuned`,
+        `gain`, `gain_low`, `gain_high`, `relative_gain`, `n_subjects`. The interval is that of
         `bootstrap.interval_of_mean` at 95 per cent, not corrected for the number of cells.
         InputError if there is no zero-shot row, or a subject was scored by the tuned model only.
     """
@@ -60,19 +58,23 @@ def cross_table(scores: pd.DataFrame, *, subsets: Iterable[Subset], seed: int = 
         raise InputError(
             "expected rows of the training subset 'zero-shot', got none; score the untuned model"
         )
-    named_subsets = {subset.name: subset for subset in subsets}
+    cells = [*_TUNED_ON, *_SCAN]
     rows = []
-    for key, cell in means[means["training_subset"] != ZERO_SHOT].groupby(_CELL, sort=False):
-        named = dict(zip(_CELL, key, strict=True))
-        subset = named_subsets[named["training_subset"]]
-        kinship = subset.kinship(named["evaluated_on"], named["sequence"])
+    for key, cell in means[means["training_subset"] != ZERO_SHOT].groupby(cells, sort=False):
         after = cell.set_index(_SUBJECT)["dice"]
-        rows.append(
-            named
-            | {"kinship": kinship, "in_distribution": kinship == "in"}
-            | _compared(before, after, seed=seed)
-        )
+        named = dict(zip(cells, key, strict=True))
+        rows.append(named | _compared(before, after, seed=seed))
     return pd.DataFrame(rows)
+
+
+def enough_people(by_person: pd.DataFrame, *, margin: float) -> int:
+    """Find the fewest people to tune on after whom no gain of the margin or more is left.
+
+    Takes a table with `n_subjects` (tuned on) and `dice`; the gain that is left is that of the
+    largest number of people over this one, in the means of all rows.
+    """
+    means = by_person.groupby("n_subjects")["dice"].mean().sort_index()
+    return int(means.index[means.iloc[-1] - means < margin][0])
 
 
 def _compared(before: pd.Series, after: pd.Series, *, seed: int) -> dict[str, float]:
@@ -101,17 +103,17 @@ def tissue_changes(
 ) -> pd.DataFrame:
     """Set each tissue's mean Dice after tuning beside that before, those that lost most on top.
 
-    Takes a table of `score_parts`, and the training subset of the tuned model.
+    Takes a table of `TuningBench.score`, and the training subset of the tuned model.
 
     Returns
     -------
     pandas.DataFrame
-        By data set and tissue: `filled_box`, `zero_shot`, `tuned`, `change` (means over the slices
-        of a subject, then over the subjects), `n_pairs` of slice and tissue. InputError if nothing
-        was scored of that part by both.
+        By data set, sequence and tissue: `filled_box`, `zero_shot`, `tuned`, `change` (means over
+        the slices of a subject, then over the subjects), `n_pairs` of slice and tissue. InputError
+        if nothing was scored of that part by both.
     """
     scored = scores[scores["status"].isin(IN_THE_MEAN) & (scores["part"] == part)]
-    keys = ["dataset", "tissue"]
+    keys = ["dataset", "sequence", "tissue"]
     before = scored[scored["training_subset"] == ZERO_SHOT]
     after = scored[scored["training_subset"] == training_subset]
     if before.empty or after.empty:
@@ -130,3 +132,23 @@ def tissue_changes(
         }
     )
     return table.assign(change=table["tuned"] - table["zero_shot"]).sort_values("change")
+
+
+def size_curve(by_size: pd.DataFrame, cross: pd.DataFrame) -> pd.DataFrame:
+    """Average the Dice over people, by role and number of people tuned on, with 0 in front.
+
+    Takes people's Dice with `role`, `n_subjects` (tuned on) and `seed`, and the rows of the cross
+    table of the same subset, for the model without tuning. Gives `role`, `n_subjects`, `mean`,
+    `std` (between seeds), `n_trainings`, `n_people`.
+    """
+    keys = ["role", "n_subjects"]
+    of_seeds = by_size.groupby([*keys, "seed"])["dice"].mean().groupby(level=keys)
+    curve = of_seeds.agg(["mean", "std"]).assign(
+        n_trainings=of_seeds.size(), n_people=by_size.groupby(keys)["subject"].nunique()
+    )
+    untuned = cross[cross["role"].isin(by_size["role"])].groupby("role")
+    start = pd.DataFrame(
+        {"mean": untuned["dice_zero_shot"].mean(), "n_people": untuned["n_subjects"].max()}
+    )
+    zero = start.assign(n_subjects=0, n_trainings=0).reset_index()
+    return pd.concat([zero, curve.reset_index()]).sort_values(keys, ignore_index=True)

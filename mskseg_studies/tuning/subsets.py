@@ -1,28 +1,27 @@
-"""Seven training subsets after Hoyer 2024: by anatomy, by sequence, by diversity.
+"""What is tuned on and what is scored: subsets by anatomy, by sequence, by diversity.
 
-The abstract says that seven were chosen, and by what; which scans each of them held is not public.
-These seven are our choice.
+Hoyer 2024 tuned on seven subsets that were chosen so; which scans each of them held is not public.
+Here they are made of the data sets that a run has, whatever their names.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import product
 from typing import Literal
 
 import pandas as pd
 
 from mskseg.case import Case, CaseSet
-from mskseg.datasets.loading import list_subjects, load_cases
+from mskseg.datasets.loading import check_can_be_scored, load_cases
+from mskseg.datasets.sources import source_of
 from mskseg.errors import InputError
 from mskseg.splits import Part
-from mskseg_phantom.provider import PHANTOMS
 
 ChosenBy = Literal["anatomy", "sequence", "diversity"]
-Kin = Literal["in", "other sequence", "out"]
 
-ANATOMIES = ("phantom_knee", "phantom_spine", "phantom_hip", "phantom_thigh")
+ANATOMY, DIVERSE = "anatomy", "diverse"
+_SEQUENCES_OF_DIVERSE = 2
 
 
 @dataclass(frozen=True)
@@ -31,12 +30,16 @@ class Subset:
 
     name: str
     chosen_by: ChosenBy  # what its scans have in common, or that they have nothing in common
-    scans: tuple[tuple[str, str], ...]  # data set and sequence; "" for all that a data set holds
+    scans: tuple[tuple[str, str], ...]  # data set and sequence
 
     @property
     def datasets(self) -> tuple[str, ...]:
         """The data sets, each once."""
         return tuple(dict.fromkeys(dataset for dataset, _ in self.scans))
+
+    def sequences(self, dataset: str) -> tuple[str, ...]:
+        """Its sequences of a data set."""
+        return tuple(sequence for name, sequence in self.scans if name == dataset)
 
     def load(self, part: Part, *, n_subjects: int, progress: bool = True) -> CaseSet:
         """Load the first subjects of a part, shared out over the data sets, the first get more.
@@ -50,70 +53,142 @@ class Subset:
                 f"{self.name}, got {n_subjects}; ask for {len(self.datasets)} or more"
             )
         share, remainder = divmod(n_subjects, len(self.datasets))
-        counts = {name: share + (k < remainder) for k, name in enumerate(self.datasets)}
         cases: list[Case] = []
-        for dataset, sequence in self.scans:
-            subjects = list_subjects(dataset, part=part)[: counts[dataset]]
-            sequences = [sequence] if sequence else None
-            cases += load_cases(dataset, subjects=subjects, sequences=sequences, progress=progress)
+        for k, dataset in enumerate(self.datasets):
+            subjects = source_of(dataset, download=True).subjects_in(part)
+            cases += load_cases(
+                dataset,
+                subjects=subjects[: share + (k < remainder)],
+                sequences=self.sequences(dataset),
+                progress=progress,
+            )
         return CaseSet(f"{self.name}/{part}", cases)
 
-    def kinship(self, dataset: str, sequence: str) -> Kin:
-        """Say if a scan is "in" the subset, of its data sets in an "other sequence", or "out"."""
-        if (dataset, sequence) in self.scans or (dataset, "") in self.scans:
-            return "in"
-        return "other sequence" if dataset in self.datasets else "out"
+    def asks_for(self, cases: Iterable[Case], *, part: Part) -> list[Case]:
+        """Choose what a model that was tuned on it is scored on.
+
+        All scans of its own data sets; of the other ones those of their first sequence, and not
+        those of the "inference" part, whose whole volumes take long.
+        """
+        firsts: dict[str, str] = {}
+        chosen = []
+        for case in cases:
+            is_first = firsts.setdefault(case.dataset, case.sequence) == case.sequence
+            if case.dataset in self.datasets or (is_first and part != "inference"):
+                chosen.append(case)
+        return chosen
 
 
-SUBSETS: tuple[Subset, ...] = (
-    Subset("knee", "anatomy", (("phantom_knee", "pdw_fs"),)),
-    Subset("spine", "anatomy", (("phantom_spine", "t1w"),)),
-    Subset("hip", "anatomy", (("phantom_hip", "t1w"),)),
-    Subset("thigh", "anatomy", (("phantom_thigh", "t1w"),)),
-    Subset("T1-weighted", "sequence", tuple(product(ANATOMIES, ("t1w",)))),
-    Subset("8x undersampled", "sequence", tuple(product(ANATOMIES, ("pdw_fs_8x",)))),
-    Subset(
-        "diverse",
-        "diversity",
-        (
-            ("phantom_knee", "pdw_fs"),
-            ("phantom_knee", "dess"),
-            ("phantom_spine", "t1w"),
-            ("phantom_spine", "t2w"),
-            ("phantom_hip", "t1w"),
-            ("phantom_hip", "pdw_fs"),
-            ("phantom_thigh", "t1w"),
-            ("phantom_thigh", "dixon_water"),
-        ),
-    ),
-)
-"""In the order of the table: four by anatomy, two by sequence, one by diversity."""
+def choose_subsets(names: Sequence[str], datasets: Sequence[str]) -> tuple[Subset, ...]:
+    """Make training subsets of data sets.
 
+    Parameters
+    ----------
+    names : sequence of str
+        "anatomy" for one subset of each data set that has a training part, in its first sequence;
+        the name of a data set for that one alone; the name of a sequence for all data sets that
+        have it; "diverse" for two sequences of each. What only one data set would be in is left
+        out: it is a subset by anatomy.
+    datasets : sequence of str
+        Of the manifest; one that is too small for a split is not trained on.
 
-def find_subset(name: str) -> Subset:
-    """Give one of the seven by its name, or make one of a data set; InputError without either."""
-    named = {subset.name: subset for subset in SUBSETS}
-    if name in named:
-        return named[name]
-    try:
-        list_subjects(name)
-    except InputError as error:
+    Raises
+    ------
+    InputError
+        If nothing is left, or a data set is unknown or not here.
+    """
+    known = {name: _default_sequences(name) for name in datasets if _people(name, "train")}
+    subsets = []
+    for name in names:
+        if name == ANATOMY:
+            subsets += [Subset(d, "anatomy", ((d, firsts[0]),)) for d, firsts in known.items()]
+            continue
+        if name in known:
+            subsets.append(Subset(name, "anatomy", ((name, known[name][0]),)))
+            continue
+        if name == DIVERSE:
+            scans = tuple(
+                (d, s) for d, all_s in known.items() for s in all_s[:_SEQUENCES_OF_DIVERSE]
+            )
+        else:
+            scans = tuple((d, name) for d in known if name in source_of(d).sequences())
+        if len({dataset for dataset, _ in scans}) > 1:
+            subsets.append(Subset(name, "diversity" if name == DIVERSE else "sequence", scans))
+    if not subsets:
         raise InputError(
-            f"{name!r} is neither a subset nor a data set that is here ({error}); choose one of "
-            f"{', '.join(named)}, or a data set of `mskseg data list`"
-        ) from None
-    sequence = PHANTOMS[name].sequences[0] if name in PHANTOMS else ""
-    return Subset(name, "anatomy", ((name, sequence),))
+            f"expected a training subset or more, got none from {', '.join(names) or 'no name'} "
+            f"and {', '.join(datasets) or 'no data set'}; give a data set with people enough for a "
+            f"split, and {ANATOMY!r}, {DIVERSE!r} or a sequence of two data sets"
+        )
+    return tuple(subsets)
 
 
-def describe_subsets(subsets: Iterable[Subset] = SUBSETS) -> pd.DataFrame:
-    """Lay the definitions out as a table: what it is chosen by, data sets, sequences."""
+def find_subset(name: str, subsets: Sequence[Subset]) -> Subset:
+    """Give the subset of a name, the last one by anatomy for "" (the last at all if none is).
+
+    InputError if there is none of the name.
+    """
+    found = [s for s in subsets if s.name == name or (not name and s.chosen_by == "anatomy")]
+    if name and not found:
+        raise InputError(
+            f"{name!r} is no training subset of this run; choose one of "
+            f"{', '.join(subset.name for subset in subsets)}"
+        )
+    return (found or list(subsets))[-1]
+
+
+def load_parts(
+    subsets: Iterable[Subset],
+    datasets: Sequence[str],
+    *,
+    n_of_part: Mapping[Part, int],
+    progress: bool = True,
+) -> dict[Part, list[Case]]:
+    """Load the people who report or select, the first of each part of each data set.
+
+    Each data set comes in its first sequence; in the "test" part also in the sequences that a
+    subset trains on, so that what is trained on is tested on. A data set that is too small for a
+    split trains nobody: its people are all in the "test" part. InputError as
+    `check_can_be_scored` and `load_cases` raise it.
+    """
+    trained = [scan for subset in subsets for scan in subset.scans]
+    parts: dict[Part, list[Case]] = {}
+    for part, n_subjects in n_of_part.items():
+        parts[part] = []
+        for name in datasets:
+            check_can_be_scored(name)
+            if not (subjects := _people(name, part)[:n_subjects]):
+                continue
+            also = [s for d, s in trained if d == name and part == "test"]
+            sequences = dict.fromkeys((_default_sequences(name)[0], *also))
+            parts[part] += load_cases(
+                name, subjects=subjects, sequences=tuple(sequences), progress=progress
+            )
+    return parts
+
+
+def describe_subsets(subsets: Iterable[Subset]) -> pd.DataFrame:
+    """Lay subsets out as a table: what each is chosen by, its data sets and sequences."""
     return pd.DataFrame(
         {
             "training subset": subset.name,
             "chosen by": subset.chosen_by,
             "data sets": ", ".join(subset.datasets),
-            "sequences": ", ".join(dict.fromkeys(s or "all" for _, s in subset.scans)),
+            "sequences": ", ".join(dict.fromkeys(sequence for _, sequence in subset.scans)),
         }
         for subset in subsets
     ).set_index("training subset")
+
+
+def _people(name: str, part: Part) -> tuple[str, ...]:
+    """List the people of a part; without a split all are in the "test" part, and nobody trains."""
+    source = source_of(name, download=True)
+    split = source.split()
+    if split is None:
+        return source.subjects() if part == "test" else ()
+    return split.parts.get(part, ())
+
+
+def _default_sequences(name: str) -> tuple[str, ...]:
+    source = source_of(name, download=True)
+    return tuple(source.default_sequences(source.subjects()))

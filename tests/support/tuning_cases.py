@@ -24,7 +24,9 @@ TINY = FineTuneConfig(
 )  # fmt: skip
 
 
-def draw_case(subject: str, *, seed: int, n_slices: int = 2, shape=(48, 40), labels=(1, 2)) -> Case:
+def draw_case(
+    subject: str, *, seed: int, n_slices: int = 2, shape=(48, 40), labels=(1, 2), **known: str
+) -> Case:
     """A muscle (1) and a bone (2) beside each other, dim in noise."""
     rng = np.random.default_rng(seed)
     x, y = np.mgrid[: shape[0], : shape[1]]
@@ -40,6 +42,7 @@ def draw_case(subject: str, *, seed: int, n_slices: int = 2, shape=(48, 40), lab
         image=Volume(image.astype(np.float32), AFFINE),
         reference=LabelMap(array, AFFINE),
         tissues={1: "muscle", 2: "bone"},
+        **known,
     )
 
 

@@ -51,7 +51,8 @@ def parameters(notebook: str) -> dict[str, Any]:
 
 def values_of(column: str, given: Any, known: dict[str, Any]) -> list[Any]:
     if isinstance(given, str):
-        given = known[given.strip("{}")]
+        name, _, key = given.strip("{}").partition("[")
+        given = known[name][key.rstrip("]")] if key else known[name]
     if isinstance(given, int):
         return [f"{column} {number}" for number in range(given)]
     return [_filled(value, known) for value in given]

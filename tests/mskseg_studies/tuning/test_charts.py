@@ -19,15 +19,17 @@ def _closed():
 
 def cross():
     cells = [
-        ("thigh", "phantom_thigh", "test", True, 0.1, 0.05, 0.15),
-        ("thigh", "phantom_knee", "test", False, -0.04, -0.1, 0.02),
-        ("knee", "phantom_thigh", "inference", False, 0.0, np.nan, np.nan),
+        ("thigh", "a", "t1w", "test", "same site", 0.1, 0.05, 0.15),
+        ("thigh", "b", "t1w", "test", "other anatomy", -0.04, -0.1, 0.02),
+        ("knee", "a", "t1w", "inference", "other anatomy", 0.0, np.nan, np.nan),
+        ("knee", "b", "t2w", "test", "other sequence", 0.02, 0.01, 0.03),
     ]
     names = [
         "training_subset",
         "evaluated_on",
+        "sequence",
         "part",
-        "in_distribution",
+        "role",
         "gain",
         "gain_low",
         "gain_high",
@@ -37,10 +39,10 @@ def cross():
 
 def test_every_cell_says_its_gain_and_whether_it_is_sure():
     texts = {text.get_text() for text in gain_map(cross()).texts}
-    assert texts == {"+0.10*", "-0.04", "+0.00"}
+    assert texts == {"+0.10*", "-0.04", "+0.00", "+0.02*"}
 
 
-def test_only_in_distribution_cells_are_framed():
+def test_only_other_people_of_the_trained_data_are_framed():
     ax = gain_map(cross(), title="x")
     assert len([p for p in ax.patches if not p.get_fill()]) == 1
     assert [t.get_text() for t in ax.get_yticklabels()] == ["thigh", "knee"]

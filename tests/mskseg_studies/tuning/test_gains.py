@@ -7,13 +7,18 @@ import pandas as pd
 import pytest
 
 from mskseg.errors import InputError
-from mskseg_studies.tuning.gains import cross_table, dice_by_subject, tissue_changes
-from mskseg_studies.tuning.subsets import find_subset
+from mskseg_studies.tuning.gains import (
+    cross_table,
+    dice_by_subject,
+    enough_people,
+    tissue_changes,
+)
 
 
-def scores(subset, gains, *, dataset="phantom_thigh", sequence="t1w", part="test"):
+def scores(subset, gains, *, role="same site", sequence="t1w", part="test"):
     rows = [
-        {"training_subset": subset, "dataset": dataset, "sequence": sequence, "part": part,
+        {"training_subset": subset, "chosen_by": "anatomy", "role": role, "dataset": "d",
+         "anatomy": "thigh", "sequence": sequence, "part": part,
          "subject": f"s{k}", "tissue": tissue, "dice": 0.5 + 0.02 * k + gain + shift,
          "status": "scored"}
         for k, gain in enumerate(gains)
@@ -30,18 +35,46 @@ def test_tissues_count_alike_whatever_their_number_of_slices():
 def test_the_gain_is_paired_and_its_interval_holds_it():
     gains = [0.1, 0.12, 0.08, 0.11, 0.09]
     both = pd.concat([scores("zero-shot", [0] * 5), scores("thigh", gains)])
-    cell = cross_table(both, subsets=[find_subset("thigh")]).iloc[0]
+    cell = cross_table(both).iloc[0]
     assert cell["gain"] == pytest.approx(0.1)
     assert 0.08 <= cell["gain_low"] < 0.1 < cell["gain_high"] <= 0.12
     assert cell["relative_gain"] == pytest.approx(0.1 / cell["dice_zero_shot"])
-    assert (cell["kinship"], bool(cell["in_distribution"]), cell["n_subjects"]) == ("in", True, 5)
+    assert (cell["role"], cell["anatomy"], cell["n_subjects"]) == ("same site", "thigh", 5)
 
 
 def test_no_interval_stands_behind_fewer_than_five_subjects():
-    both = pd.concat([scores("zero-shot", [0] * 4), scores("knee", [0.1] * 4)])
-    cell = cross_table(both, subsets=[find_subset("knee")]).iloc[0]
+    tuned = scores("knee", [0.1] * 4, role="other anatomy")
+    both = pd.concat([scores("zero-shot", [0] * 4, role=""), tuned])
+    cell = cross_table(both).iloc[0]
     assert np.isnan(cell["gain_low"])
-    assert cell["kinship"] == "out"
+    assert cell["role"] == "other anatomy"
+
+
+def test_sequences_have_a_cell_each():
+    """Tuned on T1, tested on T1 and on T2: the transfer is a row of its own."""
+    both = pd.concat(
+        [
+            scores("zero-shot", [0] * 5, role=""),
+            scores("zero-shot", [0] * 5, role="", sequence="t2w"),
+            scores("thigh", [0.1] * 5),
+            scores("thigh", [-0.05] * 5, role="other sequence", sequence="t2w"),
+        ]
+    )
+    cells = cross_table(both).set_index("role")["gain"]
+    assert cells.round(6).to_dict() == {"same site": 0.1, "other sequence": -0.05}
+
+
+@pytest.mark.parametrize(("margin", "people"), [(0.005, 8), (0.02, 4), (0.2, 1)])
+def test_enough_people_leave_no_gain_of_the_margin(margin, people):
+    dice = {1: [0.7, 0.9], 4: [0.89, 0.91], 8: [0.91, 0.92], 12: [0.91, 0.915]}
+    rows = [(n, value) for n, values in dice.items() for value in values]
+    table = pd.DataFrame(rows[::-1], columns=["n_subjects", "dice"])
+    assert enough_people(table, margin=margin) == people
+
+
+def test_enough_people_may_be_all_of_them():
+    table = pd.DataFrame({"n_subjects": [1, 12], "dice": [0.5, 0.9]})
+    assert enough_people(table, margin=0.01) == 12
 
 
 def test_tissues_that_lost_stand_on_top():
@@ -59,7 +92,8 @@ def test_tissues_that_lost_stand_on_top():
 def test_a_person_with_few_slices_weighs_as_much_as_one_with_many():
     def rows(subset: str, dices: dict[str, list[float]]) -> pd.DataFrame:
         return pd.DataFrame(
-            {"training_subset": subset, "dataset": "d", "sequence": "q", "part": "test",
+            {"training_subset": subset, "chosen_by": "", "role": "", "dataset": "d",
+             "anatomy": "a", "sequence": "q", "part": "test",
              "subject": subject, "tissue": "t", "dice": dice, "filled_box_dice": 0.4,
              "status": "scored"}
             for subject, values in dices.items() for dice in values
@@ -79,9 +113,9 @@ def test_a_missing_prediction_counts_as_dice_0():
 
 def test_bad_tables_are_refused():
     with pytest.raises(InputError, match="training subset 'zero-shot', got none"):
-        cross_table(scores("thigh", [0.1]), subsets=[find_subset("thigh")])
+        cross_table(scores("thigh", [0.1]))
     both = pd.concat([scores("zero-shot", [0]), scores("thigh", [0, 0])])
     with pytest.raises(InputError, match="got 1 scored by a tuned model only"):
-        cross_table(both, subsets=[find_subset("thigh")])
+        cross_table(both)
     with pytest.raises(InputError, match="without part"):
         dice_by_subject(scores("thigh", [0]).drop(columns="part"))

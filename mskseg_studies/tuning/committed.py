@@ -1,0 +1,33 @@
+"""The tables of a run of size "full", as far as they are committed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from mskseg.evaluation.committed import committed_results
+
+NONE = "no run of size full is committed at present; `make results` makes one"
+
+
+def longer_run(folder: str | Path, *, provenance: Mapping[str, Any]) -> str:
+    """Lay out the committed tables of this chapter, each under whose weights it is of.
+
+    `provenance` is that of the run at hand: where a table is of other weights, that is said too,
+    and nothing is put into one table with it. Text that says so if none is committed.
+    """
+    parts = []
+    for name in ("cross_table", "modes", "training_size", "jitter"):
+        longer = committed_results(folder, f"04_{name}.csv")
+        rows = longer.rows.drop(columns=["file", "weights"], errors="ignore")
+        if rows.empty:
+            continue
+        if name == "cross_table":
+            gains = rows.groupby(["training_subset", "role", "mode", "n_train"], sort=False)["gain"]
+            rows = gains.mean().unstack("role").reset_index()
+        if name == "training_size":
+            rows = rows.groupby(["role", "n_subjects"])["dice"].agg(["mean", "size"]).reset_index()
+        said = filter(None, (longer.origin, longer.why_apart(provenance)))
+        parts.append("\n".join([*said, rows.round(3).to_string(index=False)]))
+    return "\n\n".join(parts) or NONE

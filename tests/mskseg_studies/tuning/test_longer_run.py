@@ -1,0 +1,34 @@
+"""The committed run of the chapter: shown with whose weights it is of, or said to be missing."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from mskseg.evaluation.tables import write_table
+from mskseg_studies.tuning.committed import NONE, longer_run
+
+
+def of(sha256):
+    return {"segmenter": {"name": "their_sam", "sha256": sha256}, "written": "2026-11-21T00:00:00"}
+
+
+def test_no_committed_run_is_said(tmp_path):
+    assert longer_run(tmp_path, provenance=of("a" * 64)) == NONE
+
+
+def test_a_committed_run_stands_by_itself_under_its_weights(tmp_path):
+    cross = pd.DataFrame(
+        {"training_subset": "legs", "role": ["same site", "same site", "other anatomy"],
+         "mode": "full", "n_train": 12, "gain": [0.1, 0.3, -0.05]}
+    )  # fmt: skip
+    sizes = pd.DataFrame({"role": "same site", "n_subjects": [1, 1, 12], "dice": [0.6, 0.8, 0.9]})
+    for name, table in (("cross_table", cross), ("training_size", sizes)):
+        write_table(table, tmp_path / f"04_{name}.csv", provenance=of("b" * 64))
+    shown = longer_run(tmp_path, provenance=of("b" * 64))
+    assert "04_cross_table.csv: their_sam, weights bbbbbbbb, of 2026-11-21" in shown
+    assert "not to be mixed" not in shown
+    lines = [line.split() for line in shown.splitlines()]
+    assert ["legs", "full", "12", "0.2", "-0.05"] in lines
+    assert ["same", "site", "1", "0.7", "2"] in lines
+    other = longer_run(tmp_path, provenance=of("c" * 64))
+    assert other.count("of other weights than this run (their_sam cccccccc)") == 2

@@ -32,11 +32,11 @@ def gain_map(cross: pd.DataFrame, *, title: str = "", ax: Axes | None = None) ->
     scan = cross["evaluated_on"] + "\n" + cross["sequence"] + "\n" + cross["part"]
     named = cross.assign(column=scan)
     rows = list(dict.fromkeys(named["training_subset"]))
-    columns = [
-        column
-        for part in dict.fromkeys(named["part"])
-        for column in sorted(set(named.loc[named["part"] == part, "column"]))
-    ]
+    datasets = list(dict.fromkeys(named["evaluated_on"]))
+    first = named.assign(at=named["evaluated_on"].map(datasets.index))
+    columns = list(
+        dict.fromkeys(first.sort_values(["part", "at"], ascending=[False, True])["column"])
+    )
     ax = chart_axes(ax, (3.2 + 0.62 * len(columns), 3.0 + 0.42 * len(rows)))
     gains = named.pivot(index="training_subset", columns="column", values="gain")
     shown = gains.loc[rows, columns].to_numpy(dtype=float)

@@ -151,4 +151,5 @@ def size_curve(by_size: pd.DataFrame, cross: pd.DataFrame) -> pd.DataFrame:
         {"mean": untuned["dice_zero_shot"].mean(), "n_people": untuned["n_subjects"].max()}
     )
     zero = start.assign(n_subjects=0, n_trainings=0).reset_index()
-    return pd.concat([zero, curve.reset_index()]).sort_values(keys, ignore_index=True)
+    both = pd.concat([zero, curve.reset_index()])
+    return both.sort_values(keys, ascending=[False, True], ignore_index=True)  # same site first

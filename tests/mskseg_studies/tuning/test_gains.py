@@ -11,6 +11,7 @@ from mskseg_studies.tuning.gains import (
     cross_table,
     dice_by_subject,
     enough_people,
+    size_curve,
     tissue_changes,
 )
 
@@ -119,3 +120,26 @@ def test_bad_tables_are_refused():
         cross_table(both)
     with pytest.raises(InputError, match="without part"):
         dice_by_subject(scores("thigh", [0]).drop(columns="part"))
+
+
+def test_the_curve_begins_with_the_untuned_model_and_counts_people_and_trainings():
+    cross = pd.DataFrame(
+        {"role": ["same site", "other site", "other sequence"], "dice_zero_shot": [0.7, 0.6, 0.1],
+         "n_subjects": [2, 1, 2]}
+    )  # fmt: skip
+    rows = [
+        (role, subject, n, seed, 0.7 + 0.1 * (n == 4) + 0.02 * seed)
+        for role, people in (("other site", ["c"]), ("same site", ["a", "b"]))
+        for subject in people
+        for n in (1, 4)
+        for seed in (0, 1)
+    ]
+    columns = ["role", "subject", "n_subjects", "seed", "dice"]
+    curve = size_curve(pd.DataFrame(rows, columns=columns), cross)
+    same = curve[curve["role"] == "same site"]
+    assert curve["role"].iloc[0] == "same site"
+    assert same["n_subjects"].tolist() == [0, 1, 4]
+    assert same["mean"].tolist() == pytest.approx([0.7, 0.71, 0.81])
+    assert same["n_trainings"].tolist() == [0, 2, 2]
+    assert same["n_people"].tolist() == [2, 2, 2], "seeds are no people"
+    assert set(curve["role"]) == {"same site", "other site"}

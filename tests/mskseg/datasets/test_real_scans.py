@@ -30,7 +30,9 @@ def cache(tmp_path, monkeypatch):
     """An empty cache, no downloads, and no package that holds a scan."""
     monkeypatch.setenv("MSKSEG_CACHE", str(tmp_path / "cache"))
     monkeypatch.setenv("MSKSEG_OFFLINE", "1")
-    monkeypatch.setattr(fetching_module, "_is_in_package", lambda _entry: False)
+    monkeypatch.setattr(
+        fetching_module, "_is_in_package", lambda entry: entry.package == "mskseg_mini"
+    )
     return tmp_path / "cache"
 
 

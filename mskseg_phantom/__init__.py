@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from mskseg_phantom.anatomies import ANATOMIES as ANATOMIES
 from mskseg_phantom.realism import limb_of as limb_of
+from mskseg_phantom.realism import texture_of as texture_of
 from mskseg_phantom.scans import PHANTOM_VERSION as PHANTOM_VERSION
 from mskseg_phantom.scans import SPLIT as SPLIT
 from mskseg_phantom.scans import make_phantom as make_phantom

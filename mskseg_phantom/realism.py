@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from mskseg.case import Case, CaseSlice
+from mskseg.case import Case, CaseSlice, TissueKind
 from mskseg.errors import InputError
 from mskseg.intensities import to_8_bit, window_of
 
@@ -207,6 +207,27 @@ def limb_of(case: Case, *, side: str = "left") -> Limb:
         )
     spacing = case.image.slice_spacing_mm(case.plane)
     return Limb(case.image.stack(case.plane), masks[0], masks[1], spacing)
+
+
+def texture_of(case: Case, *, kind: TissueKind) -> dict[str, float]:
+    """Signal over noise and slope of the spectrum of one kind of tissue, in a case of any anatomy.
+
+    As of `Limb.realism`, which a thigh was tuned by; medians over the slices that show the tissue
+    widely enough, NaN where none does. InputError as `limb_of`.
+    """
+    if case.reference is None:
+        raise InputError(f"expected a case with a reference, got none in {case.name}")
+    step = float(case.image.slice_spacing_mm(case.plane)[0])
+    masks = np.isin(
+        case.reference.stack(case.plane), [k for k in case.tissues if case.kind(k) == kind]
+    )
+    shown = [k for k in range(len(masks)) if masks[k].any()]
+    if not shown:
+        raise InputError(f"expected {kind} in {case.name}, got none; take another kind")
+    stack = case.image.stack(case.plane)
+    snr = [muscle_snr(stack[k], masks[k], step) for k in shown]
+    slope = [spectrum_slope(stack[k], masks[k], step) for k in shown]
+    return {"snr": float(np.nanmedian(snr)), "spectrum_slope": float(np.median(slope))}
 
 
 def _around(centre: float, size: int, length: int) -> slice:

@@ -16,6 +16,7 @@ from mskseg_studies.errors.quantitative_maps import (
     load_maps,
     mean_inside,
     t2_maps,
+    two_point_readings,
 )
 
 
@@ -51,3 +52,14 @@ def test_the_mean_leaves_out_what_has_no_value():
     assert math.isnan(mean_inside(values, np.array([[0, 1], [0, 0]], dtype=bool)))
     with pytest.raises(InputError, match="expected a map and a mask of one shape"):
         mean_inside(values, np.ones((2, 3), dtype=bool))
+
+
+def test_a_two_point_dixon_reads_fat_in_pure_muscle_and_too_little_in_fatty_muscle():
+    readings = two_point_readings([0, 10, 20])
+    assert readings.loc[0].to_dict() == pytest.approx({"1.5T": 3.1, "3T": 1.7}, abs=0.1)
+    decayed = {"1.5T": (2.3, 35.0), "3T": (1.15, 32.0)}  # ms between the echoes, T2
+    for field, (ms, t2) in decayed.items():
+        left = math.exp(-ms / t2)  # of the first echo's water in the second
+        assert readings.loc[0, field] == pytest.approx(50 * (1 - left), rel=0.02)
+        lost = readings.index.to_numpy()[1:] - readings[field].to_numpy()[1:]
+        assert ((lost > 1.5) & (lost < 3.5)).all()

@@ -16,6 +16,7 @@ from mskseg.datasets.manifest import load_manifest
 from mskseg.errors import InputError
 from mskseg.models.embeddings import EmbeddingCache
 from mskseg.models.frame_size import at_frame_size
+from mskseg.models.hugging_face import with_published_names
 from mskseg.models.lite_medsam import build_lite_medsam
 from mskseg.models.preprocessing import PREPROCESSINGS, PromptFrame
 from mskseg.models.segmenter import PROMPT_KINDS, Precision, Segmenter, native_precision
@@ -67,7 +68,8 @@ def load_segmenter(
     name_or_file : str or path-like
         A name under `models` in ``data_manifest.yaml`` ("sam_vit_mini", "sam_vit_b", ...; fetched
         into the cache if it can be and is not there), or a file: a PyTorch state dictionary
-        (``.pth``, also wrapped as ``{"model": ...}``) or safetensors.
+        (``.pth``, also wrapped as ``{"model": ...}``) or safetensors, under the published names or
+        those of a Hugging Face ``SamModel``.
     architecture : {"vit_b", "vit_l", "vit_h", "vit_mini", "lite_medsam"}, optional
         Needed for a file of your own, unless `save_weights` wrote it; not taken with a name.
     preprocessing : {"sam", "medsam", "lite_medsam"}, optional
@@ -231,6 +233,7 @@ def _fill(weights: dict[str, Tensor], architecture: str, path: Path) -> Sam:
     """Put the weights into the architecture, which is built empty: nothing is initialised twice."""
     with torch.device("meta"):
         model = architectures()[architecture].build()
+    weights = with_published_names(weights)
     check_weights(weights, model.state_dict(), architecture, path)
     real = {k: v.float() if v.is_floating_point() else v for k, v in weights.items()}
     model.load_state_dict(real, assign=True)

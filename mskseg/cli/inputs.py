@@ -46,11 +46,13 @@ def add_model_arguments(parser: argparse.ArgumentParser) -> None:
         help="a name of `mskseg models list`, or a checkpoint (default: sam_vit_mini, a miniature)",
     )
     parser.add_argument(
-        "--architecture", metavar="NAME", help="of a checkpoint file: vit_b, vit_l, vit_h, vit_mini"
+        "--architecture",
+        metavar="NAME",
+        help="of a checkpoint file: vit_b, vit_l, vit_h, vit_mini, lite_medsam",
     )
     parser.add_argument(
         "--preprocessing",
-        choices=("sam", "medsam"),
+        choices=("sam", "medsam", "lite_medsam"),
         help="of a checkpoint file that does not name its own",
     )
     parser.add_argument("--device", default="cpu", metavar="NAME", help="cpu (default), cuda, mps")

@@ -42,7 +42,7 @@ def verdict_bars(ledger: pd.DataFrame, *, title: str = "") -> Axes:
     for name in (name for name in _STYLES if name in counts):
         colour, hatch = _STYLES[name]
         bars = ax.barh(
-            counts.index,
+            counts.index.str.replace("_", " ").str.capitalize(),
             counts[name],
             left=left,
             label=name,
@@ -53,7 +53,7 @@ def verdict_bars(ledger: pd.DataFrame, *, title: str = "") -> Axes:
             linewidth=0.6,
         )
         texts = ax.bar_label(bars, [str(n or "") for n in counts[name]], label_type="center")
-        for text in (text for text in texts if hatch and text.get_text()):
+        for text in (text for text in texts if text.get_text() and colour[1:2] != "F"):
             text.set_bbox({"facecolor": "white", "edgecolor": "none", "pad": 1.5})
         left = left + counts[name]
     ax.invert_yaxis()

@@ -212,7 +212,7 @@ def _over_units(groups: Sequence[pd.Series], measure: Measure, used: pd.DataFram
             values = values.groupby(level=measure.cluster).mean()
             if len(values) < MIN_CLUSTERS:
                 why = (
-                    f"people of one {measure.cluster} are not independent, so there are "
+                    f"people of the same {measure.cluster} are not independent of each other: "
                     f"{len(values)} clusters, and an interval needs {MIN_CLUSTERS}"
                 )
         means.append(float(values.mean()))

@@ -104,20 +104,17 @@ def _bounds(rule: Rule, value: float, low: float, high: float) -> tuple[bool, bo
 def _conditions(rule: Rule) -> tuple[str, str]:
     """Say the two conditions of `_bounds` in words."""
     m, spread = rule.margin, "the interval" if rule.sampled else "the number"
+    above, below = (f" AND the interval lies {way} 0" for way in ("above", "below"))
+    if not rule.sampled:
+        above = below = ""
     return {
-        "above": (
-            f"the number is {m:g} or more AND {spread} lies above 0",
-            f"{spread} lies below {m:g}",
-        ),
-        "below": (
-            f"the number is {-m:g} or less AND {spread} lies below 0",
-            f"{spread} lies above {-m:g}",
-        ),
+        "above": (f"the number is {m:g} or more{above}", f"{spread} lies below {m:g}"),
+        "below": (f"the number is {-m:g} or less{below}", f"{spread} lies above {-m:g}"),
         "at_least": (f"{spread} lies above {-m:g}", f"{spread} lies below {-m:g}"),
         "at_most": (f"{spread} lies below {m:g}", f"{spread} lies above {m:g}"),
         "equal": (
             f"{spread} lies between {-m:g} and {m:g}",
-            f"{spread} lies outside {-m:g} to {m:g}",
+            f"{spread} lies wholly above {m:g} or wholly below {-m:g}",
         ),
     }[rule.direction]
 

@@ -179,7 +179,7 @@ def test_people_of_few_data_sets_give_no_interval(tmp_path, datasets, people):
     one = claim(measure=CLUSTERED, rule={"smallest_n": 2})
     found = judged(written(tmp_path, table), one)
     assert (found.verdict, found.interval, found.n) == ("inconclusive", None, datasets * people)
-    assert f"so there are {datasets} clusters, and an interval needs 5" in found.why
+    assert f"{datasets} clusters, and an interval needs 5" in found.why
     assert measure_table(table, claim().measure).interval is not None  # as if independent
 
 

@@ -95,6 +95,17 @@ def test_a_rule_is_told_as_it_is_computed(direction, words):
         assert judged("above", 0.021, 0.001, 0.04) == "holds here"
 
 
+def test_a_count_is_told_without_an_interval():
+    told = rule_in_words(rule("below", margin=0.5, sampled=False))
+    assert told.startswith("It holds if the number is -0.5 or less; it does not if the number")
+
+
+def test_people_of_several_data_sets_are_never_taken_for_independent():
+    for claim in load_claims().claims:
+        if claim.measure and "dataset" in claim.measure.unit:
+            assert claim.measure.cluster == "dataset", claim.id
+
+
 def test_a_missing_interval_is_explained():
     told = verdict(rule("above"), 0.5, interval=None, n=6, no_interval="four clusters")
     assert told == ("inconclusive", "four clusters")

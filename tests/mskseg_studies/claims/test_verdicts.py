@@ -51,7 +51,7 @@ def test_numbers_are_in_margins_and_turned_the_claims_way():
 def test_facts_are_in_no_chart():
     fact = ledger(verdict=["as stated", "holds here", "inconclusive"], study=["one", "two", "two"])
     ax = claims.verdict_bars(fact)
-    assert [label.get_text() for label in ax.get_yticklabels()] == ["two"]
+    assert [label.get_text() for label in ax.get_yticklabels()] == ["Two"]
     drawn = claims.interval_chart(fact.head(2))
     assert [label.get_text() for label in drawn.get_yticklabels()] == ["b goes down"]
 

@@ -38,6 +38,7 @@ class Architecture:
     prompt_frame: PromptFrame = "upstream"  # see `mskseg.models.preprocessing`
     miniature: bool = False  # whether it is one of our small stand-ins
     prompt_kinds: frozenset[str] = PROMPT_KINDS  # that its authors trained it with
+    landmark: str = ""  # a tensor without which nothing is compared: building it takes a package
 
 
 @cache
@@ -46,8 +47,11 @@ def architectures() -> Mapping[str, Architecture]:
     published = {
         name: Architecture(sam_model_registry[name]) for name in ("vit_b", "vit_l", "vit_h")
     }
-    # The last, since it alone is built with weights: `_recognise` asks the others first.
-    lite = Architecture(build_lite_medsam, prompt_kinds=frozenset({"box"}))
+    lite = Architecture(
+        build_lite_medsam,
+        prompt_kinds=frozenset({"box"}),
+        landmark="image_encoder.patch_embed.seq.0.c.weight",
+    )
     offered = {name: load_offer(_GROUP, name) for name in offers(_GROUP)}
     return published | offered | {"lite_medsam": lite}
 
@@ -272,6 +276,8 @@ def _recognise(weights: Mapping[str, Tensor]) -> str | None:
     """Find the architecture that all tensors fit, if there is one."""
     shapes = {key: tensor.shape for key, tensor in weights.items()}
     for name, architecture in architectures().items():
+        if architecture.landmark and architecture.landmark not in weights:
+            continue
         with torch.device("meta"):
             expected = architecture.build().state_dict()
         if shapes == {key: tensor.shape for key, tensor in expected.items()}:

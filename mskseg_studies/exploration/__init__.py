@@ -1,6 +1,9 @@
 """Which tissues will be hard, before any model is asked (notebook 01)."""
 
 from mskseg.intensities import to_8_bit as to_8_bit
+from mskseg_phantom import limb_of as limb_of
+from mskseg_phantom import make_phantom as make_phantom
+from mskseg_phantom import texture_of as texture_of
 from mskseg_studies.exploration.charts import histograms as histograms
 from mskseg_studies.exploration.charts import spectra as spectra
 from mskseg_studies.exploration.charts import tissue_chart as tissue_chart

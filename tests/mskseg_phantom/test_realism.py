@@ -7,13 +7,23 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
+from mskseg.datasets.fetching import fetch
+from mskseg.datasets.loading import load_cases
 from mskseg.errors import InputError
 from mskseg.io import load_image, load_label_map
 from mskseg_phantom.acquisition import SITES, scan
 from mskseg_phantom.anatomies.thigh import CORTEX_LABEL, MARROW_LABEL, N_MUSCLES, sample_subject
 from mskseg_phantom.anatomies.thigh_body import EXTENT_MM, ThighBody
 from mskseg_phantom.drawing import rasterise
-from mskseg_phantom.realism import Limb, Realism, edge_width_mm, muscle_snr, spectrum_slope
+from mskseg_phantom.realism import (
+    Limb,
+    Realism,
+    edge_width_mm,
+    muscle_snr,
+    spectrum_slope,
+    texture_of,
+)
+from mskseg_phantom.scans import make_phantom
 
 TOLERANCE = 0.25
 SHAPE = (170, 170, 24)  # pixels of 1.5 mm, slices of 6 mm, as the real scan has
@@ -101,3 +111,22 @@ def test_the_opposed_phase_thigh_measures_like_the_real_one(real_data, figure) -
     real = np.mean([getattr(one, figure) for one in real_thighs(real_data)])
     for subject in SUBJECTS:
         assert getattr(phantom(subject), figure) == pytest.approx(real, rel=TOLERANCE), subject
+
+
+def test_a_kind_that_a_case_does_not_show_has_no_texture() -> None:
+    with pytest.raises(InputError, match="expected meniscus in"):
+        texture_of(make_phantom("spine", 17, shape=(64, 64, 12)), kind="meniscus")
+
+
+@pytest.mark.real
+def test_a_drawn_spine_is_near_real_vertebrae_that_nobody_tuned_to(
+    real_data, tmp_path, monkeypatch
+) -> None:
+    """Wider than for the thigh, which the phantom was tuned to: a factor of two, three tenths."""
+    monkeypatch.setenv("MSKSEG_CACHE", str(tmp_path))
+    fetch("spine_vertebrae", from_dir=real_data)
+    (case,) = load_cases("spine_vertebrae", subjects=["VB2_17"], progress=False)
+    real = texture_of(case, kind="vertebra")
+    drawn = texture_of(make_phantom("spine", 17, sequence="t2w"), kind="vertebra")
+    assert 0.5 < drawn["snr"] / real["snr"] < 2
+    assert drawn["spectrum_slope"] == pytest.approx(real["spectrum_slope"], rel=0.3)

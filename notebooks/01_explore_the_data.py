@@ -108,8 +108,6 @@ contrasts = display.montage(
     titles=[case.sequence for case in many],
     title=f"One {many[0].anatomy}, one slice: the recipe decides what is bright",
 )
-
-# %%
 by_sequence = evaluation.tissue_properties(many, slice_step=2).query("subject == @many[0].subject")
 by_sequence.pivot_table(
     index="tissue", columns="sequence", values="contrast", sort=False, observed=True
@@ -240,8 +238,6 @@ shown = [slices[0].with_image(exploration.to_8_bit(raw, window)) for window in w
 windowed = display.montage(
     shown, titles=list(windows), title="Too wide wastes grey, too narrow clips"
 )
-
-# %%
 clipped = {name: ((voxels < low) | (voxels > high)).mean() for name, (low, high) in windows.items()}
 pd.Series(clipped, name="share of voxels cut off").round(3).to_frame()
 

@@ -91,8 +91,11 @@ first_people = [case_set[0] for case_set in sets]  # of each data set, in its fi
 maps = errors.load_maps([*sets, *grades])
 quantities = sorted({quantity for quantity, _, _ in maps})
 print(f"{len(cases)} scans, {len(undersampled)} undersampled, {len(maps)} maps: {quantities}")
+errors.two_point_readings().round(1)
 
 # %% [markdown]
+# **What you see**: what the fat fraction of these phantoms reads in muscle that holds so much fat, before any mask is drawn and without noise. Their two-point Dixon has no correction, as many real ones. In pure muscle, water that decays between the two echoes is taken for fat; in fatty muscle, fat's smaller peaks are taken for water. Reference and prediction share the error, so much of it cancels in their difference; it does not cancel in a fat fraction that you quote.
+#
 # ## Ask once
 #
 # Nearly everything below comes from one table: a row for each model, scan, slice and tissue, with overlap, distances, forms and biomarkers measured while the two masks were at hand, of oracle boxes. The undersampled scans are in the file too, but in no result except the one that compares them. For the first people come boxes with a small margin and with slack, and boxes that are handed on from slice to slice.
@@ -320,15 +323,7 @@ evaluation.write_table(bias, tables / "05_biomarkers.csv", provenance=facts)
 bias.round(2)
 
 # %% [markdown]
-# A fat fraction has an error of its own, before any mask is drawn. The phantoms' maps come from a two-point Dixon without correction, as many real ones do; this is what it reads in muscle, without noise:
-
-# %%
-errors.two_point_readings().round(1)
-
-# %% [markdown]
-# **What you see**: in pure muscle water that decays between the two echoes is taken for fat, and in fatty muscle fat's smaller peaks are taken for water. The error is the same for the reference's mask and the prediction's, so it cancels in the differences above; it does not cancel in a fat fraction that you quote.
-#
-# In the panels the thick line is the *bias*, the thin ones the limits between which 95 % of differences should lie (Bland and Altman). A bias that is the same for everybody cancels when one person is followed; wide limits do not. Leaks do not average out: a cartilage that leaks into bone has the bone's thickness and T2, and a muscle mask that takes in the fat around it raises its fat fraction. Disc height is a mean over the disc's length, and radiology has other heights. Dots are structures, several of one person, so the limits are too narrow if anything.
+# **What you see**: the thick line is the *bias*, the thin ones the limits between which 95 % of differences should lie (Bland and Altman). A bias that is the same for everybody cancels when one person is followed; wide limits do not. Leaks do not average out: a cartilage that leaks into bone has the bone's thickness and T2, and a muscle mask that takes in the fat around it raises its fat fraction. Disc height is a mean over the disc's length, and radiology has other heights. Dots are structures, several of one person, so the limits are too narrow if anything.
 #
 # ## Measure the form of an error
 #

@@ -78,7 +78,7 @@ class Segmenter:
         False for models whose IoU head was never trained: `predicted_iou` is then NaN.
     precision : {"float32", "bfloat16"}
         "bfloat16" runs the *encoder* under autocast: 12 s to 4.4 s a slice for ViT-B on two cores
-        that compute in it, see `native_precision`.
+        that compute in it, see `native_precision`. Masks may differ; benchmarks/lite_medsam.py.
     prompt_kinds : frozenset of {"box", "point", "mask"}
         What the model answers; `predict` refuses the others. LiteMedSAM answers boxes alone.
     cache : EmbeddingCache, optional

@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
-from pathlib import Path
-
 import pytest
 import torch
+from support.processes import TORCHRUN, run_python
 
-import mskseg
 from mskseg.finetuning.distributed import join_processes
 
 SCRIPT = """
@@ -51,24 +46,7 @@ def ranks(tmp_path_factory: pytest.TempPathFactory) -> list[dict]:
     folder = tmp_path_factory.mktemp("distributed")
     script = folder / "train.py"
     script.write_text(SCRIPT)
-    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
-    path = os.pathsep.join(
-        filter(
-            None,
-            [
-                str(Path(mskseg.__file__).parents[1]),
-                str(Path(__file__).parents[2]),
-                os.environ.get("PYTHONPATH"),
-            ],
-        )
-    )
-    done = subprocess.run(
-        [*command, str(script), str(folder)],
-        capture_output=True,
-        encoding="utf-8",
-        env={**os.environ, "PYTHONPATH": path},
-    )
-    assert done.returncode == 0, done.stderr[-3000:]
+    run_python(*TORCHRUN, script, folder)
     return [torch.load(folder / f"rank{rank}.pt", weights_only=True) for rank in range(2)]
 
 

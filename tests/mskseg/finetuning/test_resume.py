@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
 import pytest
 import torch
+from support import tuning_cases
+from support.processes import run_python
 
 import mskseg
 from mskseg.errors import InputError
@@ -79,22 +78,7 @@ def uninterrupted(config, train, validation):
 def killed(config, tmp_path_factory) -> Path:
     """Folder of the two trainings that were killed."""
     folder = tmp_path_factory.mktemp("killed")
-    path = os.pathsep.join(
-        filter(
-            None,
-            [
-                str(Path(mskseg.__file__).parents[1]),
-                str(Path(__file__).parents[2]),
-                os.environ.get("PYTHONPATH"),
-            ],
-        )
-    )
-    shapes = str(Path(__file__).parents[2] / "support" / "tuning_cases.py")
-    done = subprocess.run(
-        [sys.executable, "-c", SCRIPT, shapes, str(folder), repr(config.as_dict())],
-        capture_output=True, encoding="utf-8", env={**os.environ, "PYTHONPATH": path},
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr[-3000:]
+    run_python("-c", SCRIPT, tuning_cases.__file__, folder, repr(config.as_dict()))
     return folder
 
 

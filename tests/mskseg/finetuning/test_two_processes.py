@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from support import tuning_cases
+from support.processes import TORCHRUN, run_python
 
-import mskseg
 from mskseg.errors import InputError
 from mskseg.finetuning.loop import fine_tune
 
@@ -50,23 +47,7 @@ def ranks(config, tmp_path_factory):
     folder = tmp_path_factory.mktemp("ranks")
     script = folder / "tune.py"
     script.write_text(SCRIPT)
-    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
-    path = os.pathsep.join(
-        filter(
-            None,
-            [
-                str(Path(mskseg.__file__).parents[1]),
-                str(Path(__file__).parents[2]),
-                os.environ.get("PYTHONPATH"),
-            ],
-        )
-    )
-    shapes = str(Path(__file__).parents[2] / "support" / "tuning_cases.py")
-    done = subprocess.run(
-        [*command, str(script), shapes, str(folder), repr(config.as_dict())],
-        capture_output=True, encoding="utf-8", env={**os.environ, "PYTHONPATH": path},
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr[-3000:]
+    run_python(*TORCHRUN, script, tuning_cases.__file__, folder, repr(config.as_dict()))
     return [torch.load(folder / f"rank{rank}.pt", weights_only=True) for rank in range(2)]
 
 

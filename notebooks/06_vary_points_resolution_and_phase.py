@@ -53,7 +53,7 @@ fine_px = 512  # pixels a side of the knee that loses resolution; a published mo
 image_sizes = [56, 128, 256, 512]  # longest side in pixels; a published model: 224, 512, 1024
 frame_sizes = [64, 128, 256, 512]  # of the encoder, in pixels; a published model: 224, 512, 1024
 n_people = 6  # of the test part, whose images of one slice are combined; a phantom has no more
-phase_step = 4  # take every n-th slice of these images, which have 8
+phase_slices = 1  # of the 8 that each of these images has, from the middle
 real_pair = "qmritools_dixon"  # real water and fat images, if they were fetched; "" for none
 echo_folder = ""  # folder of one multi-echo DICOM series of your own; "" for none
 seed = 0  # of random points
@@ -232,7 +232,7 @@ print(model_dice or f"not testable here: one model, {clicker.name}; a sweep of o
 echo_names = [f"mese_te{echo_ms}" for echo_ms in (10, 30, 50, 70)]
 thighs = prompting.make_phases("thigh", n_subjects=n_people)
 knees = prompting.make_phases("knee", echo_names, n_subjects=n_people)
-phases = prompting.score_phases(segmenter, [*thighs, *knees], plans=plans, slice_step=phase_step)
+phases = prompting.score_phases(segmenter, [*thighs, *knees], plans=plans, n_slices=phase_slices)
 facts_phases = mskseg.provenance(
     command="06_vary_points", segmenter=segmenter, cases=[*thighs, *knees], seed=seed
 )
@@ -267,21 +267,21 @@ gains.round(3)
 practice = prompting.make_phases("knee", echo_names, part="validation", n_subjects=min(n_people, 2))
 chosen = echo_names[:2]  # replace by the pair that you would acquire
 pair = [case for case in practice if case.sequence in chosen]
-of_pair = prompting.score_phases(segmenter, pair, slice_step=phase_step)
+of_pair = prompting.score_phases(segmenter, pair, n_slices=phase_slices)
 evaluation.nested_mean(of_pair, by=["phase"])[["phase", "dice", "n_subjects"]].round(3)
 
 # %% tags=["solution"] jupyter={"source_hidden": true}
 averages = {}
 for two in (*pairwise(echo_names), (echo_names[0], echo_names[-1])):
     votes = prompting.score_phases(
-        segmenter, [case for case in practice if case.sequence in two], slice_step=phase_step
+        segmenter, [case for case in practice if case.sequence in two], n_slices=phase_slices
     )
     vote = evaluation.nested_mean(votes[votes["phase"] == "average"], by=["phase"])
     averages[two] = vote["dice"].iloc[0]
 best_two = max(averages, key=averages.get)
 print(pd.Series(averages, name="validation").sort_values(ascending=False).round(3).to_string())
 tested = prompting.score_phases(
-    segmenter, [case for case in knees if case.sequence in best_two], slice_step=phase_step
+    segmenter, [case for case in knees if case.sequence in best_two], n_slices=phase_slices
 )
 evaluation.nested_mean(tested, by=["phase"])[["phase", "dice", "dice_sd", "n_subjects"]].round(3)
 

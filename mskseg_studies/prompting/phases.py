@@ -35,7 +35,7 @@ def score_phases(
     cases: Iterable[Case],
     *,
     plans: Sequence[OraclePlan] = (OracleBox(),),
-    slice_step: int = 1,
+    n_slices: int | None = None,
     progress: bool = False,
 ) -> pd.DataFrame:
     """Score each phase of each person, and the average and maximum of their probabilities.
@@ -47,8 +47,9 @@ def score_phases(
         With references; those of one subject are its phases, on one grid.
     plans : sequence of OracleBox or OraclePoint
         Where the prompts come from; the same prompts for every phase.
-    slice_step : int
-        Of the labelled slices take every n-th.
+    n_slices : int, optional
+        Of a person's labelled slices take so many, evenly spread, one alone from the middle; all by
+        default.
     progress : bool
         Show a bar.
 
@@ -74,17 +75,23 @@ def score_phases(
         _check_phases(phases)
     rows: list[dict[str, Any]] = []
     for phases in tqdm(of_people.values(), "phases", unit="person", disable=not progress):
-        loops = [
-            prompted_slices(phases[0], plan, slice_step=slice_step, labelled_only=True)
-            for plan in plans
-        ]
-        for of_plans in zip(*loops, strict=True):
+        loops = [list(prompted_slices(phases[0], plan, labelled_only=True)) for plan in plans]
+        for of_plans in _spread(list(zip(*loops, strict=True)), n_slices):
             images = [phase.slice(of_plans[0].case_slice.index).image for phase in phases]
             names = [phase.sequence for phase in phases]
             for plan, prompted in zip(plans, of_plans, strict=True):
                 described = {"prompt": plan.kind, "box_source": plan.box_source}
                 rows += [described | row for row in _slice_rows(segmenter, prompted, names, images)]
     return pd.DataFrame(rows)
+
+
+def _spread(
+    slices: Sequence[tuple[PromptedSlice, ...]], count: int | None
+) -> list[tuple[PromptedSlice, ...]]:
+    """Take so many, evenly spread; all if there are fewer."""
+    if count is None or count >= len(slices):
+        return list(slices)
+    return [slices[int((k + 0.5) * len(slices) / count)] for k in range(count)]
 
 
 def _slice_rows(

@@ -92,7 +92,7 @@ def test_each_person_is_scored_by_their_own_phases_under_each_plan(bright_and_da
     others = [replace(case, subject="s2") for case in bright_and_dark]
     plans = [OracleBox(), OracleBox(margin_px=2)]
     table = score_phases(
-        _by_name(bright_and_dark), [*bright_and_dark, *others], plans=plans, slice_step=2
+        _by_name(bright_and_dark), [*bright_and_dark, *others], plans=plans, n_slices=1
     )
     assert len(table) == 2 * 2 * 4
     assert not table.duplicated(["subject", "box_source", "phase"]).any()
@@ -106,7 +106,7 @@ def test_each_person_is_scored_by_their_own_phases_under_each_plan(bright_and_da
 
 def test_points_are_placed_once_for_all_phases(bright_and_dark):
     segmenter = _Points()
-    table = score_phases(segmenter, bright_and_dark, plans=[OraclePoint(n=3)], slice_step=2)
+    table = score_phases(segmenter, bright_and_dark, plans=[OraclePoint(n=3)], n_slices=1)
     bright, dark = segmenter.asked
     assert np.array_equal(bright, dark)
     assert bright.shape == (1, 3, 2)
@@ -157,9 +157,13 @@ def test_an_interval_is_over_the_people_of_one_data_set():
     assert row["n_subjects"] == 6
 
 
-def test_every_second_slice(bright_and_dark):
-    table = score_phases(_by_name(bright_and_dark), bright_and_dark, slice_step=2)
-    assert set(table["slice"]) == {0}
+def test_slices_are_spread_evenly_and_one_alone_is_from_the_middle(draw_case):
+    labels = np.zeros((10, ROWS, COLUMNS))
+    labels[1:9, 6:16, 10:20] = 1
+    first = draw_case(labels, sequence="bright")
+    cases = [first, replace(first, sequence="dark")]
+    for count, taken in ((1, {5}), (2, {3, 7}), (9, set(range(1, 9))), (None, set(range(1, 9)))):
+        assert set(score_phases(LeftPart(), cases, n_slices=count)["slice"]) == taken
 
 
 def propose(monkeypatch, *boxes):

@@ -97,8 +97,7 @@ cases = mskseg.load_some(dataset, n_subjects=n_subjects)
 curves = prompting.click_curves(
     clicker,
     cases,
-    n_clicks=range(1, n_points + 1),
-    n_random=[n for n in prompting.HU_POINTS if n <= n_points],
+    n_points={*[n for n in prompting.HU_POINTS if n <= n_points], n_points},
     slice_step=slice_step,
     seed=seed,
 )
@@ -213,10 +212,10 @@ else:
 model_dice = {}
 for other in clickers if len(clickers) > 1 else []:
     other_curves = prompting.click_curves(
-        other, cases, n_clicks=[n_points], n_random=[], slice_step=slice_step, seed=seed
+        other, cases, n_points=[n_points], slice_step=slice_step, seed=seed
     )
     best = evaluation.nested_mean(other_curves, by=["strategy"], values=["best_dice"])
-    model_dice[other.name] = best["best_dice"].iloc[-1]
+    model_dice[other.name] = best.set_index("strategy").loc["corrective", "best_dice"]
 print(model_dice or f"not testable here: one model, {clicker.name}; a sweep of one is no sweep")
 
 # %% [markdown]

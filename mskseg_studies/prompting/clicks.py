@@ -33,8 +33,7 @@ def click_curves(
     segmenter: Segmenter,
     cases: Iterable[Case],
     *,
-    n_clicks: Sequence[int] = HU_POINTS,
-    n_random: Sequence[int] = HU_POINTS,
+    n_points: Iterable[int] = HU_POINTS,
     slice_step: int = 1,
     seed: int = 0,
     progress: bool = True,
@@ -48,11 +47,11 @@ def click_curves(
     cases : iterable of Case
         With references. An object is a tissue on a slice; one without a piece of the minimum
         area (`mskseg.prompts.MIN_AREA_MM2`) is left out, since nobody would draw its box.
-    n_clicks : sequence of int
-        After how many clicks to score the reader who corrects.
-    n_random : sequence of int
-        How many points, placed at random inside the object, to give at once; a smaller number is
-        the beginning of a larger one. Give neither to a model that takes boxes alone.
+    n_points : iterable of int
+        How many points, placed at random inside the object, to give at once (a smaller number is
+        the beginning of a larger one), and after how many clicks of the reader who corrects to ask
+        for three masks too; what this reader keeps is scored after every click up to the largest.
+        Give none to a model that takes boxes alone.
     slice_step : int
         Of the labelled slices take every n-th.
     seed : int
@@ -69,18 +68,19 @@ def click_curves(
         `n_points`, and Dice of three answers to the same points: `dice` of the mask that is kept
         (after one point the highest rated of three, after more the single one, as SAM was
         trained), `rated_dice` of three masks' highest rated one (the first, if the model rates
-        none), `best_dice` of three masks' best, which needs the reference to be known. And with the
-        strategy "box" and 0 points one row for the union of its tight boxes' answers; there
-        `rated_dice` and `best_dice` are NaN, since one mask is asked for.
+        none), `best_dice` of three masks' best, which needs the reference to be known. The
+        last two are NaN where three masks were not asked for: after a click between those of
+        `n_points`, and in the row of the strategy "box" with 0 points, the union of the answers to
+        the tight boxes.
 
     Raises
     ------
     InputError
         If there is nothing to click on, or a number is below 1.
     """
-    clicks, at_once = sorted(set(n_clicks)), sorted(set(n_random))
-    if min([*clicks, *at_once], default=1) < 1:
-        raise InputError(f"expected numbers of 1 or more, got {clicks} clicks, {at_once} at random")
+    counts = sorted(set(n_points))
+    if min(counts, default=1) < 1:
+        raise InputError(f"expected numbers of 1 or more as n_points, got {counts}")
     rows: list[dict[str, Any]] = []
     for prompted in prompted_slices(
         cases,
@@ -90,7 +90,7 @@ def click_curves(
         progress=progress,
         description="clicks",
     ):
-        rows += _slice_rows(segmenter, prompted, clicks, at_once, seed)
+        rows += _slice_rows(segmenter, prompted, counts, seed)
     if not rows:
         raise InputError("there is no tissue to click on; check the cases and the slice step")
     return pd.DataFrame(rows)
@@ -99,8 +99,7 @@ def click_curves(
 def _slice_rows(
     segmenter: Segmenter,
     prompted: PromptedSlice,
-    clicks: Sequence[int],
-    at_once: Sequence[int],
+    counts: Sequence[int],
     seed: int,
 ) -> Iterator[dict[str, Any]]:
     labels = [label for label in prompted.labels if len(prompted.prompts[label])]
@@ -122,12 +121,12 @@ def _slice_rows(
             segmenter,
             embedding,
             references,
-            clicks,
+            counts,
             np.random.default_rng(drawn),
             case_slice.spacing_mm,
         ),
         "random": _given_at_once(
-            segmenter, embedding, references, at_once, np.random.default_rng(drawn)
+            segmenter, embedding, references, counts, np.random.default_rng(drawn)
         ),
     }
     for strategy, scored in answers.items():
@@ -192,13 +191,13 @@ def _clicked(
         coords = np.concatenate([coords, [[point] for point, _ in added]], axis=1)
         labels = np.concatenate([labels, [[label] for _, label in added]], axis=1)
         prompt = Prompt(point_coords=coords, point_labels=labels, mask_logits=logits)
-        answer = three = segmenter.predict(embedding, prompt, multimask=clicks == 1)
+        answer = segmenter.predict(embedding, prompt, multimask=clicks == 1)
+        three = answer if clicks == 1 else None
         if clicks in counts and clicks > 1:
             three = segmenter.predict(embedding, prompt, multimask=True)
         kept, logits = _kept(answer)
         masks = [*kept]
-        if clicks in counts:
-            yield clicks, _scores(references, kept, three)
+        yield clicks, _scores(references, kept, three)
 
 
 def _next_click(
@@ -227,16 +226,15 @@ def _highest_rated(prediction: Prediction) -> NDArray[np.intp]:
 
 
 def _scores(
-    references: Sequence[Mask], kept: NDArray[np.bool_], three: Prediction
+    references: Sequence[Mask], kept: NDArray[np.bool_], three: Prediction | None
 ) -> list[dict[str, float]]:
-    scores = []
-    for number, rated in enumerate(_highest_rated(three)):
-        of_masks = [dice(references[number], mask) for mask in three.masks[number]]
-        scores.append(
-            {
-                "dice": dice(references[number], kept[number]),
-                "rated_dice": of_masks[rated],
-                "best_dice": max(of_masks),
-            }
-        )
+    scores = [
+        {"dice": dice(reference, mask), "rated_dice": np.nan, "best_dice": np.nan}
+        for reference, mask in zip(references, kept, strict=True)
+    ]
+    if three is not None:
+        rated = _highest_rated(three)
+        for number, (score, reference) in enumerate(zip(scores, references, strict=True)):
+            of_masks = [dice(reference, mask) for mask in three.masks[number]]
+            score |= {"rated_dice": of_masks[rated[number]], "best_dice": max(of_masks)}
     return scores

@@ -71,9 +71,7 @@ def dice_of(part):
 
 
 def clicked(people, part):
-    return click_curves(
-        LeftPart(part), people, n_clicks=range(1, 6), n_random=[1, 5], progress=False
-    )
+    return click_curves(LeftPart(part), people, n_points=[1, 5], progress=False)
 
 
 def test_a_box_is_compared_with_two_clicks_not_with_the_most(people):
@@ -98,7 +96,7 @@ def test_points_at_once_and_corrections_are_judged_apart(people):
     assert judged("hu-more-points", table) == (0, "does not hold here")
     value, found = judged("hu-more-corrections", table)
     assert (value, found) == (pytest.approx(1 - dice_of(0.25)), "holds here")
-    alone = click_curves(LeftPart(part), people, n_clicks=[], n_random=[], progress=False)
+    alone = click_curves(LeftPart(part), people, n_points=[], progress=False)
     with pytest.raises(AbsentError, match="takes boxes alone"):
         judged("hu-more-points", alone)
 

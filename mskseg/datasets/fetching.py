@@ -214,16 +214,18 @@ def _is_in_package(entry: DatasetEntry | ModelEntry) -> bool:
 
 def _file_of_package(entry: DatasetEntry | ModelEntry, file: RemoteFile) -> Path:
     package = str(entry.package)
-    how = " ".join(entry.instructions.split()) or f"install the package {package} again"
+    how = " ".join(entry.instructions.split())
     try:
         path = file_in_package(package, str(file.path))
     except InputError as error:
+        if not how:
+            raise
         raise InputError(f"{str(error).partition(';')[0]}; {how}") from error
     if not _matches(path, file):
         version = package_version(package.replace("_", "-")) or "of an unknown version"
         raise InputError(
             f"{path} of {package} {version} is not the file of the manifest (expected sha256 "
-            f"{file.sha256}); {how}"
+            f"{file.sha256}); {how or f'install the package {package} again'}"
         )
     return path
 

@@ -17,7 +17,7 @@
 #
 # Is a model that can segment anything better than one that was trained for the task, and is the comparison fair?
 #
-# *About 9 minutes on two CPU cores, one on a GPU · thigh and spine phantoms · previous notebook: 06_vary_points_resolution_and_phase*
+# *About 9 minutes on two CPU cores, one on a GPU · thigh and spine phantoms, or any data set with a split · previous notebook: 06_vary_points_resolution_and_phase*
 
 # %% [markdown]
 # **What you will do**: train a U-Net, a DeepLabV3+ and the real nnU-Net beside SAM, and put all of them into one table.
@@ -34,7 +34,6 @@
 # %%
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 from IPython.display import Markdown
 
@@ -43,10 +42,12 @@ from mskseg import display, evaluation, finetuning, prompts
 from mskseg_studies import specialists
 
 # %% tags=["parameters"]
-dataset = "phantom_thigh"  # of the manifest; trained and tested on its first sequence
-other_sequence = "dixon_opposed"  # of the same data set; nobody is trained on it
-other_dataset = "phantom_spine"  # another anatomy; nobody is trained on it
-model = "sam_vit_mini"  # the promptable model, of the manifest
+dataset = "phantom_thigh"  # of the manifest, with a split; trained and tested on its first sequence
+other_sequences = ["dixon_opposed"]  # of the same people, where the data set has them
+other_datasets = ["phantom_spine"]  # of other people; nobody is trained on them
+models = ["sam_vit_mini", "medsam_vit_mini"]  # promptable, of the manifest; the first is tuned too
+model = ""  # one model alone instead of that list; "" for the list
+outward_px = 4.0  # pixels of the slice; oracle boxes are also tested this much wider on every side
 architectures = ["unet", "deeplabv3plus"]  # specialists that get the box as a channel
 encoder = "resnet18"  # of both, without pretrained weights
 frame_px = 96  # pixels; side of the square that a specialist sees; 256 in a full run
@@ -58,15 +59,19 @@ slice_step = 4  # take every n-th slice for training and for all but volume scor
 volume_step = 1  # the same for volume scores; more than 1 is no volume any more
 tuning_steps = 40  # of SAM's mask decoder, four slices each
 learning_rate = 2e-4  # of SAM's tuning; the specialists have their own
-nnunet_length = [10, 25]  # epochs, and iterations of each; nnU-Net's own are 1000 and 250
+nnunet_kinds = ["2d"]  # "3d_fullres" is the other one
+nnunet_length = [8, 25]  # epochs, and iterations of each; nnU-Net's own are 1000 and 250
+nnunet_hours = 0  # above 0: no length, but until the validation Dice stops rising, so long at most
 nnunet_patch = [128, 128]  # pixels; smaller ones are quicker
 nnunet_features = 12  # of nnU-Net's first stage; its own are 32
 seed = 0  # of every training
+results = "../results"  # folder with results of longer runs, if there are any
 output = "../output"  # folder for tables, figures and nnU-Net's run
 
 # %%
 this = "07_compare_specialists"
-segmenter = mskseg.load_segmenter(model)
+segmenters = [mskseg.load_segmenter(name) for name in ([model] if model else models)]
+segmenter = segmenters[0]
 tables, figures = Path(output, "tables"), Path(output, "figures")
 kinds = [(architecture, "box") for architecture in architectures] + [("unet", "none")]
 *with_box, without = [
@@ -81,7 +86,7 @@ kinds = [(architecture, "box") for architecture in architectures] + [("unet", "n
     )
     for architecture, prompt in kinds
 ]
-print(f"mskseg {mskseg.__version__}, {segmenter}, {segmenter.device}, seed {seed}")
+print(f"mskseg {mskseg.__version__}, {segmenters}, {segmenter.device}, seed {seed}")
 
 # %% [markdown]
 # ## Know who is compared
@@ -93,9 +98,9 @@ print(f"mskseg {mskseg.__version__}, {segmenter}, {segmenter.device}, seed {seed
 # First a check that decides whether any of it means something: nobody is in two parts.
 
 # %%
-*fewer, train = [mskseg.load_some(dataset, n_subjects=n, part="train") for n in training_sizes]
-validation = mskseg.load_some(dataset, n_subjects=n_validation, part="validation")
-test = mskseg.load_some(dataset, n_subjects=n_test, part="test")
+*fewer, train = [specialists.load_people(dataset, "train", n) for n in training_sizes]
+validation = specialists.load_people(dataset, "validation", n_validation)
+test = specialists.load_people(dataset, "test", n_test)
 everyone = [*train.subjects, *validation.subjects, *test.subjects]
 assert len(set(everyone)) == len(everyone)
 pd.Series([train.subjects, validation.subjects, test.subjects], ["train", "validation", "test"])
@@ -132,9 +137,10 @@ tunings = [finetuning.fine_tune(segmenter, people, validation, tuning_config) fo
 tuned = [tuning.segmenter for tuning in tunings]
 
 # %%
-models = [segmenter, tuned[-1], *boxed, automatic]
+compared = [*segmenters, tuned[-1], *boxed, automatic]
+known = [*train, *validation]
 on_validation = specialists.score_test_sets(
-    models[:-1], {"validation": validation}, slice_step=slice_step
+    compared[:-1], {"validation": validation}, trained_on=known, slice_step=slice_step
 )
 specialists.effort_table([tunings[-1], *boxed, automatic]).round(4)
 
@@ -143,33 +149,38 @@ specialists.effort_table([tunings[-1], *boxed, automatic]).round(4)
 #
 # ## Test inside and outside
 #
-# *Inside*: other people, same anatomy and sequence. *Another sequence*: the same people's thighs with other contrasts. *Another anatomy*: spines. A model that is prompted can be asked about tissues that it never saw; an automatic one has no word for them and is left out there.
+# *Inside*: other people, same anatomy, site and sequence. *Another sequence*: these people with another contrast. *Another site*: people whom the data set keeps apart. *Another data set*: here another anatomy. The column `role` says the same in words that fit every data set. A model that is prompted can be asked about tissues that it never saw; an automatic one has no word for them and is left out there.
+#
+# Zero-shot MedSAM stands beside SAM, and each model gets two boxes: the tight one, and one that is wider on every side, since MedSAM learned from boxes that were never tighter than tight (notebook 03).
 #
 # > **Guess**: who loses most on the way outside?
 
 # %%
-sequence = mskseg.load_cases(dataset, subjects=test.subjects, sequences=[other_sequence])
-anatomy = mskseg.load_some(other_dataset, n_subjects=n_test)
-far, near = f"another anatomy ({other_dataset})", f"another sequence ({other_sequence})"
-tests = {"inside": test, near: sequence, far: anatomy}
-
-# %%
+tests = specialists.load_test_sets(
+    test, sequences=other_sequences, datasets=other_datasets, n=n_test
+)
+far = list(tests)[-1]
 seen = [case for cases in tests.values() for case in cases]
 facts = mskseg.provenance(
-    command=this, segmenter=segmenter, cases=seen, tuned=models[1:], seed=seed
+    command=this, segmenter=segmenter, cases=seen, tuned=compared[1:], seed=seed
 )
-table = specialists.score_test_sets(models, tests, slice_step=slice_step)
+table = specialists.score_test_sets(
+    compared, tests, trained_on=known, margins_px=[0, outward_px], slice_step=slice_step
+)
 evaluation.write_table(table, tables / "07_inside_outside.csv", provenance=facts)
+by_plan = evaluation.summarise(table, by=["test_set", "segmenter", "prompt", "box_source"])
+both = by_plan.pivot(index=["segmenter", "box_source"], columns="test_set", values="dice")
+both[list(tests)].round(3)
 
 # %%
-by_set = evaluation.summarise(table, by=["test_set", "segmenter", "prompt", "box_source"])
+by_set = by_plan[by_plan["box_source"].isin([prompts.OracleBox().box_source, "none"])]
 means = by_set.pivot(index="segmenter", columns="test_set", values="dice")[list(tests)]
 of_boxes = by_set[by_set["segmenter"] == segmenter.name].set_index("test_set")
 wide = means.copy()
 wide.loc["the box alone"] = of_boxes["filled_box_dice"]
 wide.round(3)
 
-# %% alt="Dice of each model inside, on another sequence and on another anatomy, one dot a model"
+# %% alt="Dice of each model inside and on the test sets outside, one dot a model"
 lost = wide[far] - wide["inside"]
 rows = [segmenter.name, specialist.name, "the box alone"]
 inside_outside = specialists.dot_rows(
@@ -177,20 +188,19 @@ inside_outside = specialists.dot_rows(
     row="test_set",
     series="segmenter",
     spread="dice_sd",
-    xlabel="Dice in the slice, oracle boxes (automatic: none)",
-    title=f"Dice from inside to {other_dataset}:\n"
-    + ", ".join(f"{row} {lost[row]:+.2f}" for row in rows),
+    xlabel="Dice in the slice, tight oracle boxes (automatic: none)",
+    title=f"Dice from inside to {far}:\n" + ", ".join(f"{row} {lost[row]:+.2f}" for row in rows),
 )
 display.save_figure(inside_outside, figures / "07_inside_outside.png", provenance=facts)
 
 # %% [markdown]
-# **What you see**: the title says what zero-shot SAM, the first specialist and the box alone change from inside to the other anatomy; those three were fixed beforehand, none was picked for its result. Ma and colleagues found specialists strong inside and weaker outside. Compare each model with *the box alone* of the same column, since boxes of vertebrae are fuller than boxes of muscles: a smaller loss may only mean easier boxes. And inside and outside come from *one generator* here, so the distance between them is our construction.
+# **What you see**: in the first table both boxes, in the second and the figure the tight ones only. The title says what zero-shot SAM, the first specialist and the box alone change from inside to the farthest set; those three were fixed beforehand, none was picked for its result. Ma and colleagues found specialists strong inside and weaker outside. Compare each model with *the box alone* of the same column, since boxes of vertebrae are fuller than boxes of muscles: a smaller loss may only mean easier boxes. Except for the other sequence, inside and outside are *different people*: their spread belongs to the difference. And all phantoms come from *one generator*, so the distance between inside and outside is our construction there.
 #
 # ## Vary the number of training people
 #
-# Scaling up helps everybody; the question is whom it helps more. A zero-shot model is a flat line: it was never trained on these people.
+# Do more people help, and whom do they help more? A zero-shot model is a flat line: it was never trained on these people.
 #
-# > **Guess**: from how many people on does the specialist overtake the flat line? And the tuned SAM?
+# > **Guess**: from how many people on does the specialist overtake the flat line, if it does? And the tuned SAM?
 
 # %%
 smaller = [specialists.train_specialist(people, validation, with_box[0]) for people in fewer]
@@ -208,6 +218,8 @@ size_facts = mskseg.provenance(
     command=this, segmenter=segmenter, cases=test, tuned=curve_models, seed=seed
 )
 evaluation.write_table(curves, tables / "07_training_sizes.csv", provenance=size_facts)
+heights = curves.pivot(index="n_train", columns="family", values="dice")[list(families)]
+gained = (heights.iloc[-1] - heights.iloc[0])[list(families)[1:]]
 crossed = specialists.crossings(curves, x="n_train", series="family")
 crossed.round(2)
 
@@ -220,114 +232,147 @@ by_size = display.sweep_chart(
     spread="dice_sd",
     level=("the box alone", wide.loc["the box alone", "inside"]),
     labels=("people to train on", "Dice in the slice, oracle boxes"),
-    title=f"On {dataset}, {n_crossed} of {len(crossed)} pairs of curves cross",
+    title=f"From {training_sizes[0]} to {training_sizes[-1]} people of {dataset}:\n"
+    + ", ".join(f"{family} {gain:+.2f}" for family, gain in gained.items()),
 )
 display.save_figure(by_size, figures / "07_training_sizes.png", provenance=size_facts)
 
 # %% [markdown]
-# **What you see**: `at` is the number of people at which two curves cross (straight lines between the points; empty where they do not), and the last columns say who is ahead at either end, or *tie*. This describes what happened on the test people; it selects nothing, and a number of people to plan with would have to be chosen on others. With one seed and few people a crossing moves easily: the spread between people is drawn, the spread between seeds is not measured.
+# **What you see**: the title says what the most people brought over the fewest; a curve may also fall, since each point is one training with one seed. `at` is the number of people at which two curves cross (straight lines between the points; empty where they do not), and the last columns say who is ahead at either end, or *tie*. This describes what happened on the test people; it selects nothing, and a number of people to plan with would have to be chosen on others. With one seed and few people a crossing moves easily: the spread between people is drawn, the spread between seeds is not measured.
 #
 # ## Run nnU-Net
 #
-# nnU-Net (Isensee 2021) looks at the data, plans its own network, and trains. It is the package itself, in a process of its own; we give it patch, iterations and the split, and switch mirroring off, because *medial* and *lateral* are labels and a mirrored image would carry the wrong ones. A run that dies is resumed by the same call. A second one gets the filled boxes of the reference, a channel for each label: it is told what a prompted model is told.
+# nnU-Net (Isensee 2021) looks at the data, plans its own network, and trains. It is the package itself, in a process of its own; we give it patch, iterations and the split, and switch mirroring off where labels such as *medial* and *lateral* name a side, since a mirrored image would carry the wrong ones. A run that dies is resumed by the same call. A second one gets the filled boxes of the reference, a channel for each label: it is told what a prompted model is told.
+#
+# **When may a training be judged?** Our rule, written before any run: the Dice on patches of the validation people, averaged over 1000 iterations, is less than 0.005 above that of the 1000 before. Until then its name says *not converged*, and its score is not nnU-Net's. A long run lowers its learning rate at the first such plateau and ends at the second: `python -m mskseg_studies.specialists.nnunet phantom_thigh`, in the background, for hours.
 
 # %%
 nnunet_configs = [
     specialists.NnunetConfig.short(
-        "2d",
+        kind,
         length=nnunet_length,
+        hours=nnunet_hours,
         patch=nnunet_patch,
         features=nnunet_features,
         seed=seed,
         box_channels=box_channels,
     )
+    for kind in nnunet_kinds
     for box_channels in (False, True)
 ]
 
 # %%
 place = Path(output, "trainings", this)
-run, box_run = [
+runs = [
     specialists.train_nnunet(train, validation, nnunet_config, folder=place)
     for nnunet_config in nnunet_configs
 ]
+run = runs[0]
+print(*run.log.read_text(encoding="utf-8").splitlines()[-6:], sep="\n")
+pd.DataFrame([(each.name, each.converged) for each in runs], columns=["run", "converged"])
+
+# %% alt="Validation Dice over the iterations of each nnU-Net of this run and of longer ones"
+longer = evaluation.committed_results(results, "07_nnunet_curve_*.csv")
+here = [specialists.learning_curve(each, dataset) for each in runs]
+learning = specialists.curve_chart(
+    pd.concat([*here, longer.rows]),
+    title=f"nnU-Nets of this run: {sum(each.converged for each in runs)} of {len(runs)} converged",
+)
+run_facts = mskseg.provenance(command=this, cases=known, tuned=runs, seed=seed)
+display.save_figure(learning, figures / "07_nnunet_curve.png", provenance=run_facts)
+print(longer.origin)
+
+# %% [markdown]
+# **What you see**: the end of the log of the first, and the curves; a longer run from `results/` is drawn beside them where one is committed. What has not converged shows that the pipeline is right, not what nnU-Net can do: its own training has 1000 epochs of 250 iterations.
+#
+# ## Choose who finds
+#
+# A finder is a model that needs no box; its boxes can be given to SAM. Which one? We take the best on the *validation* people, by the Dice of the whole volume, and below 0.5 we conclude nothing: boxes around guesses say nothing about SAM. This floor too was set before the run.
+#
+# > **Guess**: U-Net or nnU-Net?
 
 # %%
-arm_models = [tuned[-1], specialist, run, box_run, automatic]
+found_by = {automatic: automatic.segment([*validation, *test], progress=False)}
+found_by |= {each: each.predict([*validation, *test]) for each in runs}
+candidates = [
+    (who, found)
+    for who, found in found_by.items()
+    if who is automatic or not who.config.box_channels
+]
+told = [(each, found_by[each]) for each in runs if each.config.box_channels]
+finders, informed = (
+    specialists.rank_finders(group, validation, slice_step=volume_step)
+    for group in (candidates, told)
+)
+finder, predictions, case = finders[0], finders[0].predictions, test[0]
+probabilities = predictions.probabilities(case.name)
+assert predictions.label_maps[case.name].shape == case.image.shape == probabilities.shape[1:]
+specialists.finder_table([*finders, *informed]).round(3)
+
+# %% [markdown]
+# **What you see**: the validation Dice of each, the finders first, the best on top. `finding` is false where it is under the floor; such a model is scored below, and stands in no figure and no conclusion. A finder also gives probabilities of each tissue, on the grid of the image; notebook 08 needs them.
+#
+# ## Close the leak
+#
+# A box from the reference tells a model three things that a finder must find by itself: *that* a structure is on this slice, *where*, and *how large*. So here are several arms, and one number that all of them have: the Dice of the whole **volume**, in which every voxel counts that was made up where the structure has ended.
+#
+# > **Guess**: what becomes of SAM's Dice when its boxes come from the finder?
+
+# %%
+arm_models = [tuned[-1], specialist, automatic, *runs]
 arm_facts = mskseg.provenance(
     command=this, segmenter=segmenter, cases=test, tuned=arm_models, seed=seed
 )
-print(*run.log.read_text(encoding="utf-8").splitlines()[-6:], sep="\n")
-pd.DataFrame(run.history()).set_index("epoch").iloc[:: max(1, nnunet_length[0] // 5)]
-
-# %% [markdown]
-# **What you see**: the end of the log of the first, and some of its epochs. The *pseudo Dice* is of random patches of the validation people. nnU-Net's own training has 1000 epochs of 250 iterations, many times as many: this shows that the pipeline is right, not what nnU-Net can do.
-
-# %%
-predictions = run.predict(test)
-case = test[0]
-probabilities = predictions.probabilities(case.name)
-assert predictions.label_maps[case.name].shape == case.image.shape == probabilities.shape[1:]
-assert np.allclose(predictions.label_maps[case.name].affine, case.image.affine)
-print(predictions, "background and", len(predictions.labels), "labels:", probabilities.shape)
-
-# %% [markdown]
-# ## Close the leak
-#
-# A box from the reference tells a model three things that nnU-Net must find by itself: *that* a structure is on this slice, *where*, and *how large*. So here are six arms, and one number that all of them have: the Dice of the whole **volume**, in which every voxel counts that was made up where the structure has ended.
-#
-# > **Guess**: how much of SAM's lead is left when its boxes come from nnU-Net?
-
-# %%
 everything = specialists.score_arms(
     test,
     prompted=[tuned[-1], specialist],
-    automatic=[(run, predictions), (automatic, automatic.segment(test, progress=False))],
-    informed=[(box_run, box_run.predict(test))],
+    finders=finders,
+    informed=informed,
     slice_step=volume_step,
 )
 evaluation.write_table(everything, tables / "07_arms.csv", provenance=arm_facts)
 arms = specialists.arm_means(everything)
 arms.set_index(["told", "arm"]).round(3)
 
-# %% alt="Dice of the volume of six arms, those that are told where and those that find it themselves"
-volume, sam = arms.set_index("arm")["volume_dice"], tuned[-1].name
-with_own, with_found = volume[f"{sam}, reference boxes"], volume[f"{sam}, boxes of {run.name}"]
+# %% alt="Dice of the volume of the arms, those that are told where and those that find it themselves"
+shown = arms[arms["finding"]]
+conclusion = specialists.told_sentence(arms, tuned[-1], finder)
 fair = specialists.dot_rows(
-    arms,
+    shown,
     row="arm",
     series="told",
     value="volume_dice",
     spread="volume_dice_sd",
     xlabel="Dice of the volume",
-    title=f"Being told where is worth {with_own - with_found:+.2f}\nto {sam}, on {dataset}",
+    title=f"{conclusion} ({dataset}, {len(test.subjects)} people)",
 )
 display.save_figure(fair, figures / "07_arms.png", provenance=arm_facts)
 
 # %% [markdown]
-# **What you see**: the title compares one model with itself, tuned SAM with the reference's boxes and with nnU-Net's; for another finder, model or data set it is another number. *SAM with reference boxes against nnU-Net alone is not fair*: one was told the answer's outline. Fair are the pairs within a colour: the two that are told, and those that find it themselves. *SAM with nnU-Net's boxes* against *nnU-Net alone* asks what SAM adds to a tool that you need anyway, since it cannot recover a structure that nnU-Net missed. A study that compares across colours measures the box.
+# **What you see**: the title compares one model with itself, tuned SAM with the reference's boxes and with the finder's; for another finder, model or data set it is another number. *SAM with reference boxes against a finder alone is not fair*: one was told the answer's outline. Fair are the pairs within a colour: those that are told, and those that find it themselves. *SAM with the finder's boxes* against *the finder alone* asks what SAM adds to a tool that you need anyway, since it cannot recover a structure that the finder missed. A study that compares across colours measures the box.
 #
-# nnU-Net with the box as a channel says how much of the distance was the box.
+# The table has every arm; the figure only those whose `finding` is true.
 #
 # Look at one slice of the first person.
 
-# %% alt="One slice: reference, SAM with reference boxes, SAM with the boxes of nnU-Net, and nnU-Net alone"
+# %% alt="One slice: reference, SAM with reference boxes, SAM with the boxes of the finder, and the finder alone"
 fullest = mskseg.fullest_slice(case)
-nnunet_boxes = prompts.SpecialistBox(predictions.label_maps, run.name)
+found_boxes = prompts.SpecialistBox(predictions.label_maps, finder.name)
 with_own_boxes = evaluation.predict_slice(tuned[-1], case, fullest, prompts.OracleBox())
-with_nnunet_boxes = evaluation.predict_slice(tuned[-1], case, fullest, nnunet_boxes)
-by_nnunet = predictions.label_maps[case.name].slice(fullest.plane, fullest.index)
+with_found_boxes = evaluation.predict_slice(tuned[-1], case, fullest, found_boxes)
+by_finder = predictions.label_maps[case.name].slice(fullest.plane, fullest.index)
 masks = {
     "reference": {k: fullest.label_map == k for k in predictions.labels},
     "SAM, boxes of the reference": {k: sam.prediction for k, sam in with_own_boxes.items()},
-    "SAM, boxes of nnU-Net": {k: sam.prediction for k, sam in with_nnunet_boxes.items()},
-    "nnU-Net alone": {k: by_nnunet == k for k in predictions.labels},
+    "SAM, boxes of the finder": {k: sam.prediction for k, sam in with_found_boxes.items()},
+    "the finder alone": {k: by_finder == k for k in predictions.labels},
 }
-title = f"{case.name}, slice {fullest.index}: what becomes of a box around a mistake"
+title = f"{case.name}, slice {fullest.index}, finder: {finder.name}"
 panels = specialists.outlines_beside(fullest, masks, labels=predictions.labels, title=title)
 display.save_figure(panels[0], figures / "07_one_slice.png", provenance=arm_facts)
 
 # %% [markdown]
-# **What you see**: outlines of each tissue. Look for muscles that nnU-Net joined or lost, and for what SAM makes of a box around such a mistake.
+# **What you see**: outlines of each tissue. Look for structures that the finder joined or lost, and for what SAM makes of a box around such a mistake.
 #
 # ## Run into two walls
 #
@@ -354,16 +399,20 @@ else:
 # %% [markdown]
 # ### Exercise 1: lose a case (5 minutes)
 #
-# Somebody's nnU-Net crashed on the first test person. What becomes of its mean if that person is dropped, and what if the person counts? *Hint: take a copy of `predictions.label_maps` without `case.name`; `score_label_maps` counts what is missing.*
+# Somebody's finder crashed on the first test person. What becomes of its mean if that person is dropped, and what if the person counts? *Hint: take a copy of `predictions.label_maps` without `case.name`; `score_label_maps` counts what is missing.*
 
 # %% tags=["exercise"]
 left = dict(predictions.label_maps)  # remove the first person from it
-crashed = evaluation.score_label_maps(run, test, left, slice_step=volume_step, progress=False)
+crashed = evaluation.score_label_maps(
+    finder.model, test, left, slice_step=volume_step, progress=False
+)
 evaluation.summarise(crashed)[["dice", "n_subjects", "n_pairs", "n_missing"]].round(3)
 
 # %% tags=["solution"] jupyter={"source_hidden": true}
 survivors = {name: found for name, found in predictions.label_maps.items() if name != case.name}
-counted = evaluation.score_label_maps(run, test, survivors, slice_step=volume_step, progress=False)
+counted = evaluation.score_label_maps(
+    finder.model, test, survivors, slice_step=volume_step, progress=False
+)
 evaluation.summarise(counted)[["dice", "n_subjects", "n_pairs", "n_missing"]].round(3)
 
 # %% [markdown]
@@ -371,22 +420,22 @@ evaluation.summarise(counted)[["dice", "n_subjects", "n_pairs", "n_missing"]].ro
 #
 # ### Exercise 2: widen the boxes (10 minutes)
 #
-# nnU-Net's boxes are as tight as its mistakes. Does SAM do better if they are a little wider? One person is enough to see what happens. *Hint: `SpecialistBox(..., margin_px=2)`.*
+# A finder's boxes are as tight as its mistakes. Does SAM do better if they are a little wider? Choose the margin on a *validation* person: one is enough to see what happens. *Hint: `SpecialistBox(..., margin_px=2)`.*
 
 # %% tags=["exercise"]
-wider = prompts.SpecialistBox(predictions.label_maps, run.name)  # give it a margin
-first_person = test.where(subject=case.subject)
+wider = prompts.SpecialistBox(predictions.label_maps, finder.name)  # give it a margin
+first_person = validation[:1]
 specialists.volume_dice(tuned[-1], first_person, [wider], slice_step=volume_step).round(3)
 
 # %% tags=["solution"] jupyter={"source_hidden": true}
 margins = [
-    prompts.SpecialistBox(predictions.label_maps, run.name, margin_px=margin)
+    prompts.SpecialistBox(predictions.label_maps, finder.name, margin_px=margin)
     for margin in (0, 2, 4)
 ]
 specialists.volume_dice(tuned[-1], first_person, margins, slice_step=volume_step).round(3)
 
 # %% [markdown]
-# **Discussion**: a margin helps where nnU-Net cut something off and hurts where its box was right. Choosing it on the test people would be a leak of its own; the validation people are there for that.
+# **Discussion**: a margin helps where the finder cut something off and hurts where its box was right. Choosing it on the test people would be a leak of its own; the validation people are there for that.
 #
 # ## Take-aways
 
@@ -394,28 +443,31 @@ specialists.volume_dice(tuned[-1], first_person, margins, slice_step=volume_step
 selecting = evaluation.summarise(on_validation, by=["segmenter"]).set_index("segmenter")["dice"]
 chosen, inside = selecting.idxmax(), means.loc[selecting.index, "inside"]
 higher = int((inside > inside[chosen]).sum())
-efforts = specialists.effort_table([tunings[-1], specialist, automatic, run, box_run])
+efforts = specialists.effort_table([tunings[-1], specialist, automatic, *runs])
 steps_of = "; ".join(f"{who} {n}" for who, n in efforts["steps"].items())
-only_found = volume[f"{run.name} alone"]
 kind = "a miniature, not a published model" if segmenter.miniature else "a published model"
-listed = "; ".join(f"{arm} {value:.2f}" for arm, value in volume.items())
+volume = shown.set_index("arm")["volume_dice"]
+listed = "; ".join(f"{arm} {dice:.2f}" for arm, dice in volume.items())
+left_out = "; ".join(each.name for each in [*finders, *informed] if not each.enough) or "none"
+grew = "; ".join(f"{family} {gain:+.2f}" for family, gain in gained.items())
+moved = "; ".join(f"{row} {change:+.2f}" for row, change in lost.dropna().items())
 Markdown(f"""SAM here is {segmenter.name}, {kind}; every specialist is small and trained for few steps.
 
 - Of the models that get boxes, **{chosen}** is best on the validation people ({selecting[chosen]:.2f}), who also selected each model's step. On the test people inside it has {inside[chosen]:.2f} (the box alone: {wide.loc["the box alone", "inside"]:.2f}), where {higher} of the other {len(inside) - 1} are higher.
 - Steps of training: {steps_of}; what a step sees differs (see the table of efforts).
-- From inside to {other_dataset}, {specialist.name} goes from {means.loc[specialist.name, "inside"]:.2f} to {means.loc[specialist.name, far]:.2f}, zero-shot {segmenter.name} from {means.loc[segmenter.name, "inside"]:.2f} to {means.loc[segmenter.name, far]:.2f}, and the box alone from {wide.loc["the box alone", "inside"]:.2f} to {wide.loc["the box alone", far]:.2f}.
-- Of {len(crossed)} pairs of curves over {min(training_sizes)} to {max(training_sizes)} people, {n_crossed} cross.
-- Dice of the volume: {listed}.
-- On {dataset} (test people: {len(test.subjects)}), {sam} changes by {with_found - with_own:+.2f} with nnU-Net's boxes instead of the reference's; against nnU-Net alone it is {with_found - only_found:+.2f}.
+- Dice from inside to {far}: {moved}.
+- From {training_sizes[0]} to {training_sizes[-1]} people: {grew}; {n_crossed} of {len(crossed)} pairs of curves cross.
+- Dice of the volume, {len(test.subjects)} test people of {dataset}: {listed}. Under the floor and left out: {left_out}.
+- {conclusion}.
 """)
 
 # %% [markdown]
 # ## Limits
 #
-# - Miniatures throughout: a small SAM, specialists of minutes, an nnU-Net with a fraction of its iterations. None of the distances here is evidence about Ma's or Casali's models.
-# - Inside and outside are drawn by one generator; that specialists fall outside is partly our construction.
+# - Miniatures throughout: a small SAM, specialists of minutes, and an nnU-Net whose name says whether it has converged. None of the distances here is evidence about Ma's or Casali's models.
+# - Phantoms inside and outside are drawn by one generator; what a specialist loses outside is partly our construction.
 # - One seed, few people. Differences as small as those that Casali reports need many more of both (notebook 08).
-# - Only nnU-Net 2-D runs here; `NnunetConfig("3d_fullres")` runs the other one, and `specialists.import_predictions` reads results of a run done elsewhere.
+# - Only nnU-Net 2-D runs here; `nnunet_kinds` adds the other one, and `specialists.import_predictions` reads results of a run done elsewhere.
 # - Volume Dice with reference boxes still hides that nobody asks a prompted model about slices without the structure.
 
 # %% [markdown]

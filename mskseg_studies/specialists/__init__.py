@@ -9,25 +9,35 @@ segmenter. For nnU-Net, ``run = train_nnunet(train, validation, NnunetConfig(), 
 ``score_label_maps(run, test, run.predict(test).label_maps)``.
 
 `config` the settings, `networks` the architectures and their frame, `samples` and `training` how
-it learns, `specialist` what comes back, `predictions` label maps with probabilities, `comparison`
-models side by side, `charts` drawn, `nnunet` the real nnU-Net v2.
+it learns, `specialist` what comes back, `predictions` label maps with probabilities, `people` who
+trains and is tested, `comparison` models side by side, `charts` drawn, `nnunet` the real nnU-Net
+v2. ``python -m mskseg_studies.specialists.nnunet DATASET`` trains one for hours.
 """
 
+from mskseg_studies.specialists.charts import curve_chart as curve_chart
 from mskseg_studies.specialists.charts import dot_rows as dot_rows
 from mskseg_studies.specialists.charts import outlines_beside as outlines_beside
+from mskseg_studies.specialists.comparison import FINDER_FLOOR as FINDER_FLOOR
+from mskseg_studies.specialists.comparison import Finder as Finder
 from mskseg_studies.specialists.comparison import arm_means as arm_means
 from mskseg_studies.specialists.comparison import crossings as crossings
 from mskseg_studies.specialists.comparison import effort_table as effort_table
+from mskseg_studies.specialists.comparison import finder_table as finder_table
+from mskseg_studies.specialists.comparison import rank_finders as rank_finders
 from mskseg_studies.specialists.comparison import score_arms as score_arms
 from mskseg_studies.specialists.comparison import score_families as score_families
 from mskseg_studies.specialists.comparison import score_test_sets as score_test_sets
+from mskseg_studies.specialists.comparison import told_sentence as told_sentence
 from mskseg_studies.specialists.comparison import volume_dice as volume_dice
 from mskseg_studies.specialists.config import SpecialistConfig as SpecialistConfig
 from mskseg_studies.specialists.config import short_tuning as short_tuning
 from mskseg_studies.specialists.nnunet.config import NnunetConfig as NnunetConfig
 from mskseg_studies.specialists.nnunet.conversion import import_predictions as import_predictions
+from mskseg_studies.specialists.nnunet.long_run import learning_curve as learning_curve
 from mskseg_studies.specialists.nnunet.running import NnunetRun as NnunetRun
 from mskseg_studies.specialists.nnunet.running import train_nnunet as train_nnunet
+from mskseg_studies.specialists.people import load_people as load_people
+from mskseg_studies.specialists.people import load_test_sets as load_test_sets
 from mskseg_studies.specialists.predictions import Predictions as Predictions
 from mskseg_studies.specialists.specialist import Specialist as Specialist
 from mskseg_studies.specialists.training import train_specialist as train_specialist

@@ -60,7 +60,22 @@ def dot_rows(
         ax.axhspan(place - 0.5, place + 0.5, color="0.96", zorder=0)
     ax.set_yticks(range(len(rows)), [fill(str(name), 30) for name in rows])
     ax.set(xlabel=xlabel, xlim=(0, 1), ylim=(len(rows) - 0.5, -0.5))
-    return finish_chart(ax, title, grid="x", legend="below", legend_columns=2)
+    wrapped = "\n".join(fill(line, 80) for line in title.splitlines())
+    return finish_chart(ax, wrapped, grid="x", legend="below", legend_columns=2)
+
+
+def curve_chart(curves: pd.DataFrame, *, title: str = "") -> Axes:
+    """Draw the validation Dice of each `model` over `iterations` (columns of `learning_curve`).
+
+    The iterations are on a logarithmic axis, since runs of minutes stand beside runs of hours.
+    """
+    check_columns(curves, ["model", "iterations", "validation_dice"])
+    ax = chart_axes(None, (6.8, 3.6))
+    for number, (model, rows) in enumerate(curves.groupby("model", sort=False)):
+        style = series_style(number) | {"marker": ""}
+        ax.plot(rows["iterations"], rows["validation_dice"], label=str(model), **style)
+    ax.set(xscale="log", ylim=(0, 1), xlabel="iterations", ylabel="Dice, validation patches")
+    return finish_chart(ax, title, legend="below")
 
 
 def outlines_beside(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import combinations, pairwise
 from typing import Any
 
@@ -17,18 +18,26 @@ from mskseg.evaluation.scoring import score_cases, score_label_maps
 from mskseg.evaluation.tables import volume_table
 from mskseg.finetuning.result import FineTuneResult
 from mskseg.prompts.plans import OracleBox, PromptPlan, SpecialistBox
+from mskseg.splits import role_of
 from mskseg_studies.specialists.nnunet.running import NnunetRun
 from mskseg_studies.specialists.predictions import Predictions
 from mskseg_studies.specialists.specialist import Specialist
 
 Model = PromptableSegmenter | Specialist
 TOLD, FINDS = "told where", "finds it"
+FINDER_FLOOR = 0.5
+"""Dice of the volume on validation people below which an automatic model is no finder."""
 
 
 def score_test_sets(
-    models: Iterable[Model], test_sets: Mapping[str, Sequence[Case]], *, slice_step: int = 1
+    models: Iterable[Model],
+    test_sets: Mapping[str, Sequence[Case]],
+    *,
+    trained_on: Sequence[Case],
+    margins_px: Sequence[float] = (0.0,),
+    slice_step: int = 1,
 ) -> pd.DataFrame:
-    """Score models on several test sets, with tight oracle boxes or automatic.
+    """Score models on several test sets, with oracle boxes or automatic.
 
     An automatic specialist is left out where a tissue is not its own: it has no word for it.
 
@@ -37,6 +46,10 @@ def score_test_sets(
     models : iterable of Segmenter or Specialist
     test_sets : mapping of str to sequence of Case
         By name, such as "inside". Each case has a reference.
+    trained_on : sequence of Case
+        What was trained and selected with, for the column `role` (`mskseg.splits.role_of`).
+    margins_px : sequence of float
+        Pixels by which oracle boxes are widened on every side; 0 is tight.
     slice_step : int
         Take every n-th slice.
 
@@ -44,13 +57,17 @@ def score_test_sets(
     -------
     pandas.DataFrame
         Of `score_cases`, or of `score_label_maps` for a specialist without prompt, with the name in
-        `test_set`.
+        `test_set`, and `role`.
     """
+    plans = [OracleBox(margin_px=margin) for margin in margins_px]
     tables = [
-        _score(model, cases, slice_step=slice_step).assign(test_set=name)
+        _score(model, [case], plans, slice_step=slice_step).assign(
+            test_set=name, role=role_of(case, trained_on)
+        )
         for model in models
         for name, cases in test_sets.items()
         if _knows_tissues(model, cases)
+        for case in cases
     ]
     return pd.concat(tables, ignore_index=True)
 
@@ -93,17 +110,19 @@ def score_families(
             )
         for size, model in zip(sizes, members, strict=True):
             if id(model) not in scored:
-                scored[id(model)] = _score(model, cases, slice_step=slice_step)
+                scored[id(model)] = _score(model, cases, [OracleBox()], slice_step=slice_step)
             tables.append(scored[id(model)].assign(family=family, n_train=size))
     return pd.concat(tables, ignore_index=True)
 
 
-def _score(model: Model, cases: Sequence[Case], *, slice_step: int) -> pd.DataFrame:
+def _score(
+    model: Model, cases: Sequence[Case], plans: Sequence[PromptPlan], *, slice_step: int
+) -> pd.DataFrame:
     """Score a model as it is meant to be used."""
     if isinstance(model, Specialist) and model.config.prompt == "none":
         label_maps = model.segment(cases, progress=False).label_maps
         return score_label_maps(model, cases, label_maps, slice_step=slice_step, progress=False)
-    return score_cases(model, cases, prompts=OracleBox(), slice_step=slice_step, progress=False)
+    return score_cases(model, cases, prompts=plans, slice_step=slice_step, progress=False)
 
 
 def _knows_tissues(model: Model, cases: Iterable[Case]) -> bool:
@@ -164,12 +183,65 @@ def _first_crossing(gap: pd.Series[float]) -> float:
     return float("nan")
 
 
+@dataclass(frozen=True, eq=False)
+class Finder:
+    """An automatic model, what it predicted, and its Dice of the volume on validation people."""
+
+    model: Named
+    predictions: Predictions
+    validation_dice: float
+
+    @property
+    def name(self) -> str:
+        """Of the model."""
+        return self.model.name
+
+    @property
+    def enough(self) -> bool:
+        """Whether anything may be concluded from it: `FINDER_FLOOR` or more on validation."""
+        return self.validation_dice >= FINDER_FLOOR
+
+
+def rank_finders(
+    candidates: Iterable[tuple[Named, Predictions]],
+    validation: Iterable[Case],
+    *,
+    slice_step: int = 1,
+) -> list[Finder]:
+    """Rank automatic models by their Dice of the volume on validation people, the best first.
+
+    Parameters
+    ----------
+    candidates : iterable of (Named, Predictions)
+        What each predicted for the validation cases; for others too, if it is to be tested later.
+    validation : iterable of Case
+        Nobody of them may be reported.
+    slice_step : int
+        Take every n-th slice.
+    """
+    cases = list(validation)
+    finders = []
+    for model, predictions in candidates:
+        scores = score_label_maps(
+            model, cases, predictions.label_maps, slice_step=slice_step, progress=False
+        )
+        dice = nested_mean(volume_table(scores), values=["volume_dice"])["volume_dice"].item()
+        finders.append(Finder(model, predictions, float(dice)))
+    return sorted(finders, key=lambda finder: -finder.validation_dice)
+
+
+def finder_table(finders: Iterable[Finder]) -> pd.DataFrame:
+    """List finders with their validation Dice, and whether a finding may rest on each."""
+    rows = [(each.name, each.validation_dice, each.enough) for each in finders]
+    return pd.DataFrame(rows, columns=["model", "validation_dice", "finding"]).set_index("model")
+
+
 def score_arms(
     cases: Iterable[Case],
     *,
     prompted: Sequence[PromptableSegmenter],
-    automatic: Sequence[tuple[Named, Predictions]],
-    informed: Iterable[tuple[Named, Predictions]] = (),
+    finders: Sequence[Finder],
+    informed: Iterable[Finder] = (),
     slice_step: int = 1,
 ) -> pd.DataFrame:
     """Score every slice under the arms that a fair comparison needs.
@@ -180,10 +252,10 @@ def score_arms(
         Each with a reference.
     prompted : sequence of PromptableSegmenter
         Each with tight boxes of the reference; the first one also with boxes around the predictions
-        of the first automatic model.
-    automatic : sequence of (Named, Predictions)
-        Models that need no prompt, with what they predicted for these cases.
-    informed : iterable of (Named, Predictions), optional
+        of the first finder.
+    finders : sequence of Finder
+        Models that need no prompt, of `rank_finders`, so that the first is the best on validation.
+    informed : iterable of Finder, optional
         The same for models that got the reference's boxes as channels of their image.
     slice_step : int
         Take every n-th slice; with more than 1 the Dice of the volume is that of the slices taken.
@@ -191,38 +263,59 @@ def score_arms(
     Returns
     -------
     pandas.DataFrame
-        Of `score_cases` and `score_label_maps`, with `arm`, its name, and `told`: "told where" if
-        anything comes from the reference, else "finds it".
+        Of `score_cases` and `score_label_maps`, with `arm`, its name, `told`: "told where" if
+        anything comes from the reference, else "finds it", and `finding`: False where the arm rests
+        on a model below `FINDER_FLOOR`; nothing is concluded from it.
 
     Raises
     ------
     InputError
-        If there is no prompted or no automatic model.
+        If there is no prompted model or no finder.
     """
-    given = list(cases)
-    if not prompted or not automatic:
+    given, told_too = list(cases), list(informed)
+    if not prompted or not finders:
         raise InputError(
             f"expected one prompted and one automatic model or more, got {len(prompted)} prompted "
-            f"and {len(automatic)} automatic models"
+            f"and {len(finders)} automatic models"
         )
 
     def under(plan: OracleBox | SpecialistBox, model: PromptableSegmenter) -> pd.DataFrame:
         return score_cases(model, given, prompts=plan, slice_step=slice_step, progress=False)
 
-    def volumes(model: Named, predictions: Predictions) -> pd.DataFrame:
-        label_maps = predictions.label_maps
-        return score_label_maps(model, given, label_maps, slice_step=slice_step, progress=False)
+    def volumes(by: Finder) -> pd.DataFrame:
+        found = by.predictions.label_maps
+        return score_label_maps(by.model, given, found, slice_step=slice_step, progress=False)
 
-    first, (finder, found) = prompted[0], automatic[0]
-    found_boxes = SpecialistBox(found.label_maps, finder.name)
+    first, best = prompted[0], finders[0]
+    found_boxes = SpecialistBox(best.predictions.label_maps, best.name)
     arms = [
-        *((f"{m.name}, reference boxes", TOLD, under(OracleBox(), m)) for m in prompted),
-        *((m.name, TOLD, volumes(m, predictions)) for m, predictions in informed),
-        (f"{first.name}, boxes of {finder.name}", FINDS, under(found_boxes, first)),
-        *((f"{m.name} alone", FINDS, volumes(m, predictions)) for m, predictions in automatic),
+        *((f"{m.name}, reference boxes", TOLD, True, under(OracleBox(), m)) for m in prompted),
+        *((each.name, TOLD, each.enough, volumes(each)) for each in told_too),
+        (boxes_arm(first, best), FINDS, best.enough, under(found_boxes, first)),
+        *((f"{each.name} alone", FINDS, each.enough, volumes(each)) for each in finders),
     ]
-    tables = [table.assign(arm=arm, told=told) for arm, told, table in arms]
+    tables = [table.assign(arm=arm, told=told, finding=ok) for arm, told, ok, table in arms]
     return pd.concat(tables, ignore_index=True)
+
+
+def boxes_arm(model: Named, finder: Finder) -> str:
+    """Name the arm of a model with the boxes of a finder."""
+    return f"{model.name}, boxes of {finder.name}"
+
+
+def told_sentence(arms: pd.DataFrame, model: Named, finder: Finder) -> str:
+    """Say what it costs a model to get the finder's boxes and not the reference's, if anything.
+
+    `arms` is of `arm_means`.
+    """
+    if not finder.enough:
+        return (
+            f"No automatic model finds enough yet: {finder.name}, the best on validation, has "
+            f"{finder.validation_dice:.2f} there, asked {FINDER_FLOOR:.2f}"
+        )
+    dice = arms.set_index("arm")["volume_dice"]
+    gap = dice[boxes_arm(model, finder)] - dice[f"{model.name}, reference boxes"]
+    return f"{model.name}: {gap:+.2f} with the boxes of {finder.name}, not the reference's"
 
 
 def volume_dice(
@@ -240,12 +333,13 @@ def volume_dice(
 def arm_means(table: pd.DataFrame) -> pd.DataFrame:
     """Average the arms of `score_arms`: a row for each, in the table's order.
 
-    Columns are `arm`, `told`, `volume_dice` with its standard deviation between subjects,
-    `slice_dice` (the mean of notebook 03, over slices that hold the structure), `n_beyond_end`
-    (pairs of slice and tissue predicted where there is none), `n_missing`, `n_subjects`.
+    Columns are `arm`, `told`, `finding`, `volume_dice` with its standard deviation between
+    subjects, `slice_dice` (the mean of notebook 03, over slices that hold the structure),
+    `n_beyond_end` (pairs of slice and tissue predicted where there is none), `n_missing`,
+    `n_subjects`.
     """
     rows = []
-    for (arm, told), scores in table.groupby(["arm", "told"], sort=False):
+    for (arm, told, finding), scores in table.groupby(["arm", "told", "finding"], sort=False):
         volumes = nested_mean(
             volume_table(scores).assign(arm=arm), by=["arm"], values=["volume_dice"]
         )
@@ -254,6 +348,7 @@ def arm_means(table: pd.DataFrame) -> pd.DataFrame:
             {
                 "arm": arm,
                 "told": told,
+                "finding": finding,
                 "volume_dice": volumes["volume_dice"].item(),
                 "volume_dice_sd": volumes["volume_dice_sd"].item(),
                 "slice_dice": slices["dice"],

@@ -100,14 +100,25 @@ class NnunetConfig:
         length: Sequence[int],
         patch: Sequence[int],
         features: int,
+        hours: float = 0.0,
         seed: int = 0,
         box_channels: bool = False,
     ) -> NnunetConfig:
         """Ask for minutes in place of a day: AdamW, few patches a step, two steps of validation.
 
         `length` is epochs and iterations of each, `patch` rows and columns (in 3-D of `SHORT_DEPTH`
-        slices), `features` are those of the first stage.
+        slices), `features` are those of the first stage. With `hours` it is `long`, whatever the
+        length.
         """
+        if hours:
+            return cls.long(
+                configuration,
+                hours=hours,
+                patch=patch,
+                features=features,
+                seed=seed,
+                box_channels=box_channels,
+            )
         epochs, iterations = length
         flat = configuration == "2d"
         return cls(

@@ -16,17 +16,19 @@ from mskseg.provenance import provenance
 from mskseg_studies.specialists.nnunet.running import NnunetRun
 
 
-def write_curve(run: NnunetRun, cases: Sequence[Case], folder: Path) -> Path:
-    """Write a row for each epoch so far; `cases` are those that it trains and is validated on.
+def learning_curve(run: NnunetRun, dataset: str) -> pd.DataFrame:
+    """Lay out a row for each epoch of a run so far.
 
-    `validation_dice` is nnU-Net's pseudo Dice, over random patches of the validation people.
+    Columns are `dataset`, `model`, `iterations`, `learning_rate`, `loss`, `validation_dice`
+    (nnU-Net's pseudo Dice, over random patches of the validation people) and `seconds`. Raises
+    InputError if no epoch is finished.
     """
     history = pd.DataFrame(run.history())
     if history.empty:
         raise InputError(f"{run.folder} has no finished epoch yet; train it, or wait")
-    curve = pd.DataFrame(
+    return pd.DataFrame(
         {
-            "dataset": cases[0].dataset,
+            "dataset": dataset,
             "model": run.name,
             "iterations": history["epoch"] * run.config.iterations_per_epoch,
             "learning_rate": history["learning_rate"],
@@ -35,8 +37,13 @@ def write_curve(run: NnunetRun, cases: Sequence[Case], folder: Path) -> Path:
             "seconds": history["seconds"],
         }
     )
-    path = folder / f"07_nnunet_curve_{cases[0].dataset}_{run.config.configuration}.csv"
-    write_table(curve, path, provenance=_facts(run, cases))
+
+
+def write_curve(run: NnunetRun, cases: Sequence[Case], folder: Path) -> Path:
+    """Write the curve so far; `cases` are those that it trains and is validated on."""
+    dataset = cases[0].dataset
+    path = folder / f"07_nnunet_curve_{dataset}_{run.config.configuration}.csv"
+    write_table(learning_curve(run, dataset), path, provenance=_facts(run, cases))
     return path
 
 

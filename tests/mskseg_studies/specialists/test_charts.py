@@ -32,6 +32,17 @@ def test_a_dot_for_each_row_in_the_row_of_its_group():
     plt.close(ax.figure)
 
 
+def test_a_learning_curve_is_drawn_for_each_run_on_a_logarithmic_axis():
+    curves = pd.DataFrame(
+        {"model": ["short", "long", "long"], "iterations": [25, 50, 5000]}
+        | {"validation_dice": [0.1, 0.2, 0.8]}
+    )
+    ax = specialists.curve_chart(curves)
+    assert [list(line.get_ydata()) for line in ax.lines] == [[0.1], [0.2, 0.8]]
+    assert ax.get_xscale() == "log"
+    plt.close(ax.figure)
+
+
 def test_a_table_without_the_column_is_refused():
     with pytest.raises(InputError, match="lacks \\['iou'\\]"):
         specialists.dot_rows(MEANS, row="arm", series="model", value="iou")

@@ -15,12 +15,16 @@ from mskseg.finetuning.result import FineTuneResult
 from mskseg.prompts import fill_boxes
 from mskseg.volume import LabelMap
 from mskseg_studies.specialists.comparison import (
+    Finder,
     arm_means,
     crossings,
     effort_table,
+    finder_table,
+    rank_finders,
     score_arms,
     score_families,
     score_test_sets,
+    told_sentence,
 )
 from mskseg_studies.specialists.config import SpecialistConfig
 from mskseg_studies.specialists.nnunet.config import NnunetConfig
@@ -99,34 +103,98 @@ def test_an_automatic_model_is_not_asked_about_tissues_it_has_no_word_for(shapes
         )
         for prompt in ("box", "none")
     ]
-    table = score_test_sets(models, tests)
+    table = score_test_sets(models, tests, trained_on=people[:2], margins_px=[0, 2])
     asked = table.groupby("segmenter")["test_set"].unique().map(sorted).to_dict()
     assert asked == {
         "U-Net, automatic": ["inside"],
         "U-Net, box channel": ["inside", "other tissues"],
+    }
+    boxed = table[table["segmenter"] == "U-Net, box channel"]
+    assert set(boxed["box_source"]) == {"oracle", "oracle, margin 2 px"}
+
+
+def test_each_row_says_what_its_scan_is_to_the_models_that_were_trained(shapes):
+    train, inside, elsewhere = (
+        shapes.drawn_case(f"s{seed}", seed=seed, anatomy="knee", site=site)
+        for seed, site in enumerate(["A", "A", "B"])
+    )
+    tests = {"inside": [inside], "another site": [elsewhere], "leak": [train]}
+    table = score_test_sets([filler()], tests, trained_on=[train])
+    assert table.groupby("test_set")["role"].unique().map(list).to_dict() == {
+        "inside": ["same site"],
+        "another site": ["other site"],
+        "leak": ["training data"],
     }
 
 
 # arms
 
 
+def filler():
+    """A prompted model that fills its boxes."""
+    model = SimpleNamespace(name="filler", miniature=True, embed=lambda image: image)
+    model.predict = lambda image, prompt: SimpleNamespace(
+        masks=np.stack([fill_boxes(box, image.shape) for box in prompt.boxes_xyxy])[:, None],
+        predicted_iou=np.full((len(prompt), 1), np.nan),
+    )
+    return model
+
+
+def named(name):
+    return SimpleNamespace(name=name, fingerprint="f", miniature=True)
+
+
+def test_the_finder_is_the_best_on_validation_people_and_reports_on_others(shapes):
+    validation, test = (shapes.drawn_case(f"s{seed}", seed=seed) for seed in (1, 2))
+
+    def moved(case, by):
+        return LabelMap(np.roll(case.reference.array, by, axis=1), case.image.affine)
+
+    def found(on_validation, on_test):
+        maps = {validation.name: moved(validation, on_validation), test.name: moved(test, on_test)}
+        return Predictions(maps, (), (3, 7))
+
+    candidates = [(named("lucky"), found(9, 0)), (named("chosen"), found(1, 3))]
+    finders = rank_finders(candidates, [validation])
+    assert [finder.name for finder in finders] == ["chosen", "lucky"]
+    assert finder_table(finders)["finding"].tolist() == [True, False]
+    arms = arm_means(score_arms([test], prompted=[filler()], finders=finders)).set_index("arm")
+    assert arms["finding"].to_dict() == {
+        "filler, reference boxes": True,
+        "filler, boxes of chosen": True,
+        "chosen alone": True,
+        "lucky alone": False,
+    }
+    assert arms.loc["lucky alone", "volume_dice"] == 1, "the test people select nothing"
+    gap = arms.loc["filler, boxes of chosen", "volume_dice"]
+    gap -= arms.loc["filler, reference boxes", "volume_dice"]
+    said = told_sentence(arms.reset_index(), filler(), finders[0])
+    assert said == f"filler: {gap:+.2f} with the boxes of chosen, not the reference's"
+
+
+def test_nothing_is_concluded_from_a_finder_under_the_floor(shapes):
+    case = shapes.drawn_case("s1", seed=1)
+    shifted = LabelMap(np.roll(case.reference.array, 9, axis=1), case.image.affine)
+    (guess,) = rank_finders(
+        [(named("guess"), Predictions({case.name: shifted}, (), (3, 7)))], [case]
+    )
+    arms = arm_means(score_arms([case], prompted=[filler()], finders=[guess]))
+    assert arms.set_index("arm")["finding"].tolist() == [True, False, False]
+    said = told_sentence(arms, filler(), guess)
+    assert said.startswith("No automatic model finds enough yet: guess")
+    assert "+" not in said
+
+
 def test_arms_say_who_is_told_and_boxes_of_a_model_come_from_it_alone(shapes):
     case = shapes.drawn_case("s1", seed=1)
     shifted = LabelMap(np.roll(case.reference.array, 3, axis=1), case.image.affine)
     found = Predictions({case.name: shifted}, (), (3, 7))
-    finder = SimpleNamespace(name="finder", miniature=True)
-    filler = SimpleNamespace(name="filler", miniature=True, embed=lambda image: image)
-    filler.predict = lambda image, prompt: SimpleNamespace(
-        masks=np.stack([fill_boxes(box, image.shape) for box in prompt.boxes_xyxy])[:, None],
-        predicted_iou=np.full((len(prompt), 1), np.nan),
-    )
-    knowing = SimpleNamespace(name="finder + box channels", fingerprint="f", miniature=True)
     perfect_answer = Predictions({case.name: case.reference}, (), (3, 7))
     table = score_arms(
         [case],
-        prompted=[filler],
-        automatic=[(finder, found)],
-        informed=[(knowing, perfect_answer)],
+        prompted=[filler()],
+        finders=[Finder(named("finder"), found, 0.6)],
+        informed=[Finder(named("finder + box channels"), perfect_answer, 1.0)],
     )
     means = arm_means(table).set_index("arm")
     assert means["told"].to_dict() == {
@@ -140,11 +208,8 @@ def test_arms_say_who_is_told_and_boxes_of_a_model_come_from_it_alone(shapes):
     assert told > alone
     assert informed == 1
     assert (means["n_subjects"] == 1).all()
-    perfect = score_arms(
-        [case],
-        prompted=[filler],
-        automatic=[(finder, perfect_answer)],
-    )
+    perfect_finder = Finder(named("finder"), perfect_answer, 1.0)
+    perfect = score_arms([case], prompted=[filler()], finders=[perfect_finder])
     same = arm_means(perfect)["volume_dice"].tolist()
     assert same[0] == same[1]
     assert same[2] == 1
@@ -152,7 +217,7 @@ def test_arms_say_who_is_told_and_boxes_of_a_model_come_from_it_alone(shapes):
 
 def test_arms_need_both_kinds_of_model(shapes):
     with pytest.raises(InputError, match="got 0 prompted and 0 automatic"):
-        score_arms([shapes.drawn_case("s1", seed=1)], prompted=[], automatic=[])
+        score_arms([shapes.drawn_case("s1", seed=1)], prompted=[], finders=[])
 
 
 def test_a_family_needs_a_model_for_each_size(shapes):

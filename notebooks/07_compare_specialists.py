@@ -43,8 +43,7 @@ from mskseg_studies import specialists
 
 # %% tags=["parameters"]
 dataset = "phantom_thigh"  # of the manifest, with a split; trained and tested on its first sequence
-other_sequences = ["dixon_opposed"]  # of the same people, where the data set has them
-other_datasets = ["phantom_spine"]  # of other people; nobody is trained on them
+outside = {"sequences": ["dixon_opposed"], "datasets": ["phantom_spine"]}  # nobody learns them
 models = ["sam_vit_mini", "medsam_vit_mini"]  # promptable, of the manifest; the first is tuned too
 model = ""  # one model alone instead of that list; "" for the list
 outward_px = 4.0  # pixels of the slice; oracle boxes are also tested this much wider on every side
@@ -58,12 +57,8 @@ n_test = 2  # people who report; with two, spreads are hints
 slice_step = 4  # take every n-th slice for training and for all but volume scores
 volume_step = 1  # the same for volume scores; more than 1 is no volume any more
 tuning_steps = 40  # of SAM's mask decoder, four slices each
-learning_rate = 2e-4  # of SAM's tuning; the specialists have their own
 nnunet_kinds = ["2d"]  # "3d_fullres" is the other one
-nnunet_length = [8, 25]  # epochs, and iterations of each; nnU-Net's own are 1000 and 250
-nnunet_hours = 0  # above 0: no length, but until the validation Dice stops rising, so long at most
-nnunet_patch = [128, 128]  # pixels; smaller ones are quicker
-nnunet_features = 12  # of nnU-Net's first stage; its own are 32
+nnunet = {"length": [8, 25], "hours": 0, "patch": [128, 128], "features": 12}  # explained there
 seed = 0  # of every training
 results = "../results"  # folder with results of longer runs, if there are any
 output = "../output"  # folder for tables, figures and nnU-Net's run
@@ -129,9 +124,7 @@ learned.pivot(index="step", columns="who", values="validation_dice").round(3)
 # The other side may learn too: SAM's mask decoder is tuned on the same people (notebook 04 is about how), in three short epochs with a rate that falls along a cosine.
 
 # %%
-tuning_config = specialists.short_tuning(
-    tuning_steps, learning_rate=learning_rate, warm_up=5, slice_step=slice_step, seed=seed
-)
+tuning_config = specialists.short_tuning(tuning_steps, warm_up=5, slice_step=slice_step, seed=seed)
 groups = [*fewer, train]
 tunings = [finetuning.fine_tune(segmenter, people, validation, tuning_config) for people in groups]
 tuned = [tuning.segmenter for tuning in tunings]
@@ -157,7 +150,7 @@ specialists.effort_table([tunings[-1], *boxed, automatic]).round(4)
 
 # %%
 tests = specialists.load_test_sets(
-    test, sequences=other_sequences, datasets=other_datasets, n=n_test
+    test, sequences=outside["sequences"], datasets=outside["datasets"], n=n_test
 )
 far = list(tests)[-1]
 seen = [case for cases in tests.values() for case in cases]
@@ -172,15 +165,12 @@ by_plan = evaluation.summarise(table, by=["test_set", "segmenter", "prompt", "bo
 both = by_plan.pivot(index=["segmenter", "box_source"], columns="test_set", values="dice")
 both[list(tests)].round(3)
 
-# %%
+# %% alt="Dice of each model inside and on the test sets outside, one dot a model"
 by_set = by_plan[by_plan["box_source"].isin([prompts.OracleBox().box_source, "none"])]
 means = by_set.pivot(index="segmenter", columns="test_set", values="dice")[list(tests)]
 of_boxes = by_set[by_set["segmenter"] == segmenter.name].set_index("test_set")
 wide = means.copy()
 wide.loc["the box alone"] = of_boxes["filled_box_dice"]
-wide.round(3)
-
-# %% alt="Dice of each model inside and on the test sets outside, one dot a model"
 lost = wide[far] - wide["inside"]
 rows = [segmenter.name, specialist.name, "the box alone"]
 inside_outside = specialists.dot_rows(
@@ -192,6 +182,7 @@ inside_outside = specialists.dot_rows(
     title=f"Dice from inside to {far}:\n" + ", ".join(f"{row} {lost[row]:+.2f}" for row in rows),
 )
 display.save_figure(inside_outside, figures / "07_inside_outside.png", provenance=facts)
+wide.round(3)
 
 # %% [markdown]
 # **What you see**: in the first table both boxes, in the second and the figure the tight ones only. The title says what zero-shot SAM, the first specialist and the box alone change from inside to the farthest set; those three were fixed beforehand, none was picked for its result. Ma and colleagues found specialists strong inside and weaker outside. Compare each model with *the box alone* of the same column, since boxes of vertebrae are fuller than boxes of muscles: a smaller loss may only mean easier boxes. Except for the other sequence, inside and outside are *different people*: their spread belongs to the difference. And all phantoms come from *one generator*, so the distance between inside and outside is our construction there.
@@ -242,42 +233,19 @@ display.save_figure(by_size, figures / "07_training_sizes.png", provenance=size_
 #
 # ## Run nnU-Net
 #
-# nnU-Net (Isensee 2021) looks at the data, plans its own network, and trains. It is the package itself, in a process of its own; we give it patch, iterations and the split, and switch mirroring off where labels such as *medial* and *lateral* name a side, since a mirrored image would carry the wrong ones. A run that dies is resumed by the same call. A second one gets the filled boxes of the reference, a channel for each label: it is told what a prompted model is told.
+# nnU-Net (Isensee 2021) looks at the data, plans its own network, and trains. It is the package itself, in a process of its own; we give it patch, iterations and the split, and switch mirroring off where labels such as *medial* and *lateral* name a side, since a mirrored image would carry the wrong ones. A run that dies is resumed by the same call. A second one gets the filled boxes of the reference, a channel for each label: it is told what a prompted model is told. The parameter `nnunet` holds epochs and iterations of each (its own are 1000 and 250), the patch in pixels, and the features of the first stage (its own: 32).
 #
-# **When may a training be judged?** Our rule, written before any run: the Dice on patches of the validation people, averaged over 1000 iterations, is less than 0.005 above that of the 1000 before. Until then its name says *not converged*, and its score is not nnU-Net's. A long run lowers its learning rate at the first such plateau and ends at the second: `python -m mskseg_studies.specialists.nnunet phantom_thigh`, in the background, for hours.
-
-# %%
-nnunet_configs = [
-    specialists.NnunetConfig.short(
-        kind,
-        length=nnunet_length,
-        hours=nnunet_hours,
-        patch=nnunet_patch,
-        features=nnunet_features,
-        seed=seed,
-        box_channels=box_channels,
-    )
-    for kind in nnunet_kinds
-    for box_channels in (False, True)
-]
+# **When may a training be judged?** Our rule, written before any run: the Dice on patches of the validation people, averaged over 1000 iterations, is less than 0.005 above that of the 1000 before. Until then its name says *not converged*, and its score is not nnU-Net's. A long run lowers its learning rate at the first such plateau and ends at the second: `python -m mskseg_studies.specialists.nnunet phantom_thigh`, in the background; or `hours` above 0 here.
 
 # %%
 place = Path(output, "trainings", this)
-runs = [
-    specialists.train_nnunet(train, validation, nnunet_config, folder=place)
-    for nnunet_config in nnunet_configs
-]
-run = runs[0]
-print(*run.log.read_text(encoding="utf-8").splitlines()[-6:], sep="\n")
-pd.DataFrame([(each.name, each.converged) for each in runs], columns=["run", "converged"])
+runs = specialists.train_nnunets(train, validation, nnunet_kinds, nnunet, seed=seed, folder=place)
+print(*runs[0].log.read_text(encoding="utf-8").splitlines()[-6:], sep="\n")
+pd.Series({each.name: each.converged for each in runs}, name="converged")
 
 # %% alt="Validation Dice over the iterations of each nnU-Net of this run and of longer ones"
 longer = evaluation.committed_results(results, "07_nnunet_curve_*.csv")
-here = [specialists.learning_curve(each, dataset) for each in runs]
-learning = specialists.curve_chart(
-    pd.concat([*here, longer.rows]),
-    title=f"nnU-Nets of this run: {sum(each.converged for each in runs)} of {len(runs)} converged",
-)
+learning = specialists.curve_chart(runs, longer.rows)
 run_facts = mskseg.provenance(command=this, cases=known, tuned=runs, seed=seed)
 display.save_figure(learning, figures / "07_nnunet_curve.png", provenance=run_facts)
 print(longer.origin)
@@ -294,16 +262,9 @@ print(longer.origin)
 # %%
 found_by = {automatic: automatic.segment([*validation, *test], progress=False)}
 found_by |= {each: each.predict([*validation, *test]) for each in runs}
-candidates = [
-    (who, found)
-    for who, found in found_by.items()
-    if who is automatic or not who.config.box_channels
-]
-told = [(each, found_by[each]) for each in runs if each.config.box_channels]
-finders, informed = (
-    specialists.rank_finders(group, validation, slice_step=volume_step)
-    for group in (candidates, told)
-)
+
+# %%
+finders, informed = specialists.rank_all(found_by, validation, slice_step=volume_step)
 finder, predictions, case = finders[0], finders[0].predictions, test[0]
 probabilities = predictions.probabilities(case.name)
 assert predictions.label_maps[case.name].shape == case.image.shape == probabilities.shape[1:]
@@ -323,6 +284,8 @@ arm_models = [tuned[-1], specialist, automatic, *runs]
 arm_facts = mskseg.provenance(
     command=this, segmenter=segmenter, cases=test, tuned=arm_models, seed=seed
 )
+
+# %%
 everything = specialists.score_arms(
     test,
     prompted=[tuned[-1], specialist],
@@ -355,11 +318,13 @@ display.save_figure(fair, figures / "07_arms.png", provenance=arm_facts)
 #
 # Look at one slice of the first person.
 
-# %% alt="One slice: reference, SAM with reference boxes, SAM with the boxes of the finder, and the finder alone"
+# %%
 fullest = mskseg.fullest_slice(case)
 found_boxes = prompts.SpecialistBox(predictions.label_maps, finder.name)
 with_own_boxes = evaluation.predict_slice(tuned[-1], case, fullest, prompts.OracleBox())
 with_found_boxes = evaluation.predict_slice(tuned[-1], case, fullest, found_boxes)
+
+# %% alt="One slice: reference, SAM with reference boxes, SAM with the boxes of the finder, and the finder alone"
 by_finder = predictions.label_maps[case.name].slice(fullest.plane, fullest.index)
 masks = {
     "reference": {k: fullest.label_map == k for k in predictions.labels},

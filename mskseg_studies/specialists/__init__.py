@@ -23,6 +23,7 @@ from mskseg_studies.specialists.comparison import arm_means as arm_means
 from mskseg_studies.specialists.comparison import crossings as crossings
 from mskseg_studies.specialists.comparison import effort_table as effort_table
 from mskseg_studies.specialists.comparison import finder_table as finder_table
+from mskseg_studies.specialists.comparison import rank_all as rank_all
 from mskseg_studies.specialists.comparison import rank_finders as rank_finders
 from mskseg_studies.specialists.comparison import score_arms as score_arms
 from mskseg_studies.specialists.comparison import score_families as score_families
@@ -36,6 +37,7 @@ from mskseg_studies.specialists.nnunet.conversion import import_predictions as i
 from mskseg_studies.specialists.nnunet.long_run import learning_curve as learning_curve
 from mskseg_studies.specialists.nnunet.running import NnunetRun as NnunetRun
 from mskseg_studies.specialists.nnunet.running import train_nnunet as train_nnunet
+from mskseg_studies.specialists.nnunet.running import train_nnunets as train_nnunets
 from mskseg_studies.specialists.people import load_people as load_people
 from mskseg_studies.specialists.people import load_test_sets as load_test_sets
 from mskseg_studies.specialists.predictions import Predictions as Predictions

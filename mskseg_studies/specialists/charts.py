@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from textwrap import fill
 
 import numpy as np
@@ -20,6 +20,8 @@ from mskseg.display.style import (
     series_style,
     tissue_colours,
 )
+from mskseg_studies.specialists.nnunet.long_run import learning_curve
+from mskseg_studies.specialists.nnunet.running import NnunetRun
 
 
 def dot_rows(
@@ -64,17 +66,20 @@ def dot_rows(
     return finish_chart(ax, wrapped, grid="x", legend="below", legend_columns=2)
 
 
-def curve_chart(curves: pd.DataFrame, *, title: str = "") -> Axes:
-    """Draw the validation Dice of each `model` over `iterations` (columns of `learning_curve`).
+def curve_chart(runs: Sequence[NnunetRun], committed: pd.DataFrame) -> Axes:
+    """Draw the validation Dice of nnU-Nets over the iterations, and that of committed curves.
 
-    The iterations are on a logarithmic axis, since runs of minutes stand beside runs of hours.
+    `committed` has rows of `learning_curve`, or none. The axis is logarithmic, since runs of
+    minutes stand beside runs of hours.
     """
-    check_columns(curves, ["model", "iterations", "validation_dice"])
+    curves = pd.concat([*(learning_curve(run, "") for run in runs), committed])
     ax = chart_axes(None, (6.8, 3.6))
     for number, (model, rows) in enumerate(curves.groupby("model", sort=False)):
         style = series_style(number) | {"marker": ""}
         ax.plot(rows["iterations"], rows["validation_dice"], label=str(model), **style)
     ax.set(xscale="log", ylim=(0, 1), xlabel="iterations", ylabel="Dice, validation patches")
+    n = sum(run.converged for run in runs)
+    title = f"nnU-Nets of this run that stopped rising: {n} of {len(runs)}"
     return finish_chart(ax, title, legend="below")
 
 

@@ -230,6 +230,22 @@ def rank_finders(
     return sorted(finders, key=lambda finder: -finder.validation_dice)
 
 
+def rank_all(
+    found_by: Mapping[Named, Predictions], validation: Iterable[Case], *, slice_step: int = 1
+) -> tuple[list[Finder], list[Finder]]:
+    """Rank models that find by themselves, and apart those that are told by box channels.
+
+    Gives both lists of `rank_finders`.
+    """
+    told = [who for who in found_by if isinstance(who, NnunetRun) and who.config.box_channels]
+    groups = ([who for who in found_by if who not in told], told)
+    finders, informed = (
+        rank_finders(((w, found_by[w]) for w in who), validation, slice_step=slice_step)
+        for who in groups
+    )
+    return finders, informed
+
+
 def finder_table(finders: Iterable[Finder]) -> pd.DataFrame:
     """List finders with their validation Dice, and whether a finding may rest on each."""
     rows = [(each.name, each.validation_dice, each.enough) for each in finders]

@@ -82,7 +82,7 @@ class SpecialistConfig:
 def short_tuning(
     steps: int,
     *,
-    learning_rate: float,
+    learning_rate: float = 2e-4,
     warm_up: int,
     slice_step: int,
     mode: Mode = "decoder",

@@ -30,7 +30,7 @@ from mskseg.case import Case
 from mskseg.environment import available_cores
 from mskseg.errors import InputError, OutputError
 from mskseg.files import written_atomically
-from mskseg_studies.specialists.nnunet.config import NnunetConfig, names_a_side
+from mskseg_studies.specialists.nnunet.config import Configuration, NnunetConfig, names_a_side
 from mskseg_studies.specialists.nnunet.conversion import (
     Labels,
     export_training,
@@ -174,6 +174,35 @@ def train_nnunet(
     what = f"nnU-Net {config.configuration}"
     _work(run.folder, ["plan", "train"], progress=progress, what=what)
     return run
+
+
+def train_nnunets(
+    train: Sequence[Case],
+    validation: Sequence[Case],
+    kinds: Iterable[Configuration],
+    size: Mapping[str, Any],
+    *,
+    seed: int,
+    folder: str | Path,
+) -> list[NnunetRun]:
+    """Train each kind twice, without and then with the reference's boxes as channels.
+
+    `size` has `length`, `hours`, `patch` and `features`, as `NnunetConfig.short` takes them.
+    """
+    configs = [
+        NnunetConfig.short(
+            kind,
+            length=size["length"],
+            hours=size["hours"],
+            patch=size["patch"],
+            features=size["features"],
+            seed=seed,
+            box_channels=box_channels,
+        )
+        for kind in kinds
+        for box_channels in (False, True)
+    ]
+    return [train_nnunet(train, validation, config, folder=folder) for config in configs]
 
 
 def prepare_nnunet(

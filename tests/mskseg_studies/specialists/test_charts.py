@@ -32,13 +32,18 @@ def test_a_dot_for_each_row_in_the_row_of_its_group():
     plt.close(ax.figure)
 
 
-def test_a_learning_curve_is_drawn_for_each_run_on_a_logarithmic_axis():
-    curves = pd.DataFrame(
-        {"model": ["short", "long", "long"], "iterations": [25, 50, 5000]}
-        | {"validation_dice": [0.1, 0.2, 0.8]}
+def test_a_committed_curve_is_drawn_beside_that_of_the_run(tmp_path):
+    lines = "mskseg: epoch 1 of 1, loss 0.5, pseudo Dice 0.1, rate 0.003, 2.0 s\n"
+    (tmp_path / "log.txt").write_text(lines, encoding="utf-8")
+    config = specialists.NnunetConfig.short(length=(1, 25), patch=(64, 64), features=4)
+    run = specialists.NnunetRun(tmp_path, config, None)
+    committed = pd.DataFrame(
+        {"model": "long", "iterations": [50, 5000], "validation_dice": [0.2, 0.8]}
     )
-    ax = specialists.curve_chart(curves)
+    ax = specialists.curve_chart([run], committed)
     assert [list(line.get_ydata()) for line in ax.lines] == [[0.1], [0.2, 0.8]]
+    assert list(ax.lines[0].get_xdata()) == [25]
+    assert ax.get_title(loc="left").endswith("0 of 1")
     assert ax.get_xscale() == "log"
     plt.close(ax.figure)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from types import SimpleNamespace
 
 import numpy as np
@@ -20,6 +21,7 @@ from mskseg_studies.specialists.comparison import (
     crossings,
     effort_table,
     finder_table,
+    rank_all,
     rank_finders,
     score_arms,
     score_families,
@@ -140,8 +142,13 @@ def filler():
     return model
 
 
-def named(name):
-    return SimpleNamespace(name=name, fingerprint="f", miniature=True)
+@dataclass(frozen=True)
+class Named:
+    """A model that is only spoken of."""
+
+    name: str
+    fingerprint: str = "f"
+    miniature: bool = True
 
 
 def test_the_finder_is_the_best_on_validation_people_and_reports_on_others(shapes):
@@ -154,7 +161,7 @@ def test_the_finder_is_the_best_on_validation_people_and_reports_on_others(shape
         maps = {validation.name: moved(validation, on_validation), test.name: moved(test, on_test)}
         return Predictions(maps, (), (3, 7))
 
-    candidates = [(named("lucky"), found(9, 0)), (named("chosen"), found(1, 3))]
+    candidates = [(Named("lucky"), found(9, 0)), (Named("chosen"), found(1, 3))]
     finders = rank_finders(candidates, [validation])
     assert [finder.name for finder in finders] == ["chosen", "lucky"]
     assert finder_table(finders)["finding"].tolist() == [True, False]
@@ -172,11 +179,24 @@ def test_the_finder_is_the_best_on_validation_people_and_reports_on_others(shape
     assert said == f"filler: {gap:+.2f} with the boxes of chosen, not the reference's"
 
 
+def test_a_network_that_is_told_the_boxes_is_no_finder(shapes, tmp_path):
+    case = shapes.drawn_case("s1", seed=1)
+    found = Predictions({case.name: case.reference}, (), (3, 7))
+    (tmp_path / "log.txt").touch()
+    alone, told = (
+        NnunetRun(tmp_path, NnunetConfig(box_channels=boxes), Labels((3,), {3: "disc"}))
+        for boxes in (False, True)
+    )
+    finders, informed = rank_all({Named("U-Net"): found, told: found, alone: found}, [case])
+    assert [each.name for each in finders] == ["U-Net", alone.name]
+    assert [each.name for each in informed] == [told.name]
+
+
 def test_nothing_is_concluded_from_a_finder_under_the_floor(shapes):
     case = shapes.drawn_case("s1", seed=1)
     shifted = LabelMap(np.roll(case.reference.array, 9, axis=1), case.image.affine)
     (guess,) = rank_finders(
-        [(named("guess"), Predictions({case.name: shifted}, (), (3, 7)))], [case]
+        [(Named("guess"), Predictions({case.name: shifted}, (), (3, 7)))], [case]
     )
     arms = arm_means(score_arms([case], prompted=[filler()], finders=[guess]))
     assert arms.set_index("arm")["finding"].tolist() == [True, False, False]
@@ -193,8 +213,8 @@ def test_arms_say_who_is_told_and_boxes_of_a_model_come_from_it_alone(shapes):
     table = score_arms(
         [case],
         prompted=[filler()],
-        finders=[Finder(named("finder"), found, 0.6)],
-        informed=[Finder(named("finder + box channels"), perfect_answer, 1.0)],
+        finders=[Finder(Named("finder"), found, 0.6)],
+        informed=[Finder(Named("finder + box channels"), perfect_answer, 1.0)],
     )
     means = arm_means(table).set_index("arm")
     assert means["told"].to_dict() == {
@@ -208,7 +228,7 @@ def test_arms_say_who_is_told_and_boxes_of_a_model_come_from_it_alone(shapes):
     assert told > alone
     assert informed == 1
     assert (means["n_subjects"] == 1).all()
-    perfect_finder = Finder(named("finder"), perfect_answer, 1.0)
+    perfect_finder = Finder(Named("finder"), perfect_answer, 1.0)
     perfect = score_arms([case], prompted=[filler()], finders=[perfect_finder])
     same = arm_means(perfect)["volume_dice"].tolist()
     assert same[0] == same[1]

@@ -27,7 +27,7 @@ from mskseg_studies.specialists.nnunet.conversion import (
     import_predictions,
 )
 from mskseg_studies.specialists.nnunet.long_run import write_curve, write_scores
-from mskseg_studies.specialists.nnunet.running import train_nnunet
+from mskseg_studies.specialists.nnunet.running import train_nnunet, train_nnunets
 from mskseg_studies.specialists.nnunet.worker import (
     DATASET,
     adapted_plans,
@@ -324,6 +324,27 @@ def test_a_longer_time_limit_goes_on_with_the_same_run(parts, tmp_path, monkeypa
     assert first.folder == second.folder
     job = json.loads((second.folder / "job.json").read_text())
     assert job["settings"]["time_limit_s"] == 6 * 3600
+
+
+def test_each_kind_is_trained_alone_and_told_for_minutes_or_for_hours(parts, tmp_path, monkeypatch):
+    monkeypatch.setattr(running, "_work", lambda *_, **__: None)
+    size = {"length": [3, 25], "hours": 0, "patch": [64, 64], "features": 4}
+
+    def trained(**more):
+        call = {"seed": 1, "folder": tmp_path}
+        return train_nnunets(*parts[:2], ["2d", "3d_fullres"], size | more, **call)
+
+    configs = [run.config for run in trained()]
+    assert [(c.configuration, c.box_channels) for c in configs] == [
+        ("2d", False),
+        ("2d", True),
+        ("3d_fullres", False),
+        ("3d_fullres", True),
+    ]
+    assert {(c.epochs, c.iterations_per_epoch, c.seed) for c in configs} == {(3, 25, 1)}
+    long = trained(hours=2)[0].config
+    assert long == NnunetConfig.long(hours=2, patch=[64, 64], features=4, seed=1)
+    assert (long.time_limit_s, long.plateau_iterations) == (7200, 1000)
 
 
 def test_the_curve_is_written_from_what_there_is(parts, tmp_path):

@@ -156,7 +156,7 @@ evaluation.write_table(
     cross.assign(mode=mode, n_train=n_train), tables / "04_cross_table.csv", provenance=facts
 )
 by_role = cross.groupby(["training_subset", "role"], sort=False)["gain"].mean().unstack()
-by_role.round(3).fillna("not asked")
+by_role.round(3)
 
 # %% alt="Gain in Dice by tuning: training subsets in rows, evaluated data sets, sequences and parts in columns"
 own, other = cross[cross["role"] == "same site"], cross[cross["role"] != "same site"]
@@ -167,7 +167,7 @@ gain_axes = tuning.gain_map(
 display.save_figure(gain_axes, figures / "04_gains.png", provenance=facts)
 
 # %% [markdown]
-# **What you see**: the table has the mean gain in Dice of each subset by role, the map that of each cell, over the same people zero-shot. Framed cells are other people of the very data that were trained on. An asterisk marks a gain whose 95 % interval, from resampling *people*, leaves out zero; where fewer than five people stand behind a cell there is no interval, and a number without one is a hint. Boxes are from the reference, so a slice without a label asks nothing. With dozens of cells some asterisks come by chance: at 5 % error, one in twenty of the cells where nothing happened. Read rows and columns, not single cells.
+# **What you see**: the table has the mean gain in Dice of each subset by role (NaN where nothing was asked), the map that of each cell, over the same people zero-shot. Framed cells are other people of the very data that were trained on. An asterisk marks a gain whose 95 % interval, from resampling *people*, leaves out zero; where fewer than five people stand behind a cell there is no interval, and a number without one is a hint. Boxes are from the reference, so a slice without a label asks nothing. With dozens of cells some asterisks come by chance: at 5 % error, one in twenty of the cells where nothing happened. Read rows and columns, not single cells.
 #
 # ### Beside the study
 #

@@ -130,7 +130,7 @@ def tissue_changes(
             "tuned": tuned["dice"],
             "n_pairs": untuned["n_objects"],
         }
-    )
+    ).loc[tuned.index]  # the untuned model is asked for more
     return table.assign(change=table["tuned"] - table["zero_shot"]).sort_values("change")
 
 

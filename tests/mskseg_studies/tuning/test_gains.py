@@ -86,6 +86,9 @@ def test_tissues_that_lost_stand_on_top():
     assert changes.index.get_level_values("tissue").tolist() == ["b", "a"]
     assert changes["change"].iloc[1] == pytest.approx(0.1)
     assert changes["n_pairs"].tolist() == [2, 4]
+    more = scores("zero-shot", [0, 0], sequence="t2w").assign(filled_box_dice=0.4)
+    asked_for = tissue_changes(pd.concat([both, more]), "thigh")
+    pd.testing.assert_frame_equal(asked_for, changes)
     with pytest.raises(InputError, match="scores of inference"):
         tissue_changes(both, "thigh", part="inference")
 

@@ -20,7 +20,7 @@ from mskseg.splits import Part
 
 ChosenBy = Literal["anatomy", "sequence", "diversity"]
 
-ANATOMY, DIVERSE = "anatomy", "diverse"
+ANATOMY, FIRST, DIVERSE = "anatomy", "first", "diverse"
 _SEQUENCES_OF_DIVERSE = 2
 
 
@@ -86,9 +86,9 @@ def choose_subsets(names: Sequence[str], datasets: Sequence[str]) -> tuple[Subse
     ----------
     names : sequence of str
         "anatomy" for one subset of each data set that has a training part, in its first sequence;
-        the name of a data set for that one alone; the name of a sequence for all data sets that
-        have it; "diverse" for two sequences of each. What only one data set would be in is left
-        out: it is a subset by anatomy.
+        "first" or the name of a data set for that one alone; the name of a sequence for all data
+        sets that have it; "diverse" for two sequences of each. What only one data set would be in
+        is left out: it is a subset by anatomy.
     datasets : sequence of str
         Of the manifest; one that is too small for a split is not trained on.
 
@@ -103,6 +103,8 @@ def choose_subsets(names: Sequence[str], datasets: Sequence[str]) -> tuple[Subse
         if name == ANATOMY:
             subsets += [Subset(d, "anatomy", ((d, firsts[0]),)) for d, firsts in known.items()]
             continue
+        if name == FIRST and known:
+            name = next(iter(known))
         if name in known:
             subsets.append(Subset(name, "anatomy", ((name, known[name][0]),)))
             continue

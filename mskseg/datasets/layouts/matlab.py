@@ -39,7 +39,6 @@ class MatlabLayout(BaseLayout):
     reference: str = "GT"
     orientation: str = Field(default="RAS", pattern=r"^[RLAPSI]{3}$")  # where the axes grow to
     voxel_mm: PositiveFloat = 1.0  # along each axis
-    sequences: Mapping[str, str] = Field(default_factory=dict)  # by site, where sites differ
     # Why a file is passed over, by its name without ``.mat``.
     passed_over: Mapping[str, str] = Field(default_factory=dict)
 
@@ -51,16 +50,17 @@ class MatlabLayout(BaseLayout):
 
     def scans_of(self, files: list[Path], template: CaseDescription) -> list[ScanFiles]:
         """Describe the scans of files, which need not be there yet, without those passed over."""
-        scans = []
-        for path in files:
-            if path.stem not in self.passed_over:
-                known = named_parts(self.pattern, path.stem, path=path)
-                if sequence := self.sequences.get(known.get("site", "")):
-                    known["sequence"] = sequence
-                scans.append(
-                    scan_files(template, known, image=path, reference=path, read=self.read)
-                )
-        return scans
+        return [
+            scan_files(
+                template,
+                named_parts(self.pattern, path.stem, path=path),
+                image=path,
+                reference=path,
+                read=self.read,
+            )
+            for path in files
+            if path.stem not in self.passed_over
+        ]
 
     def read(self, scan: ScanFiles) -> tuple[Volume, LabelMap]:
         """Read image and label map; InputError if they are not there or do not fit together."""

@@ -307,7 +307,7 @@ fair = specialists.dot_rows(
     value="volume_dice",
     spread="volume_dice_sd",
     xlabel="Dice of the volume",
-    title=f"{conclusion} ({dataset}, {len(test.subjects)} people)",
+    title=f"{conclusion} ({dataset}, people: {len(test.subjects)})",
 )
 display.save_figure(fair, figures / "07_arms.png", provenance=arm_facts)
 

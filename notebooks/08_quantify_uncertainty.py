@@ -183,7 +183,7 @@ for kind, run_seed in nnunet_runs:
         seed=run_seed,
     )
     runs.append(uncertainty.train_nnunet(train, validation, nnunet_config, folder=place))
-    predictions.setdefault(runs[-1].name, []).append(runs[-1].predict(test))
+    predictions.setdefault(runs[-1].name, []).append(runs[-1].predict([*validation, *test]))
 print(*predictions, sep="\n")
 
 # %% [markdown]
@@ -267,7 +267,9 @@ name_alone = uncertainty.alone(name_all)
 pairs = [(name_all, name_alone), (name_one, models[0]), tuple(models), *others_tuned]
 with_members = measured.select(arm=tight.box_source, member=None).cases
 comparisons = [(with_members, pairs)]
-for name in predictions:
+found = [(run, predictions[run.name][0]) for run in runs]
+finders = uncertainty.rank_finders(found, validation, slice_step=slice_step)
+for name in dict.fromkeys(each.name for each in finders if each.enough):
     fair = [measured.select(arm=arm).cases for arm in (name, "no box")]
     comparisons.append((pd.concat(fair), [(name_all, name)]))
 compared = pd.concat(
@@ -279,7 +281,7 @@ evaluation.write_table(compared, tables / "08_compared.csv", provenance=facts)
 compared.round(4)
 
 # %% [markdown]
-# **What you see**: the difference is the first less the second. "equivalent": the interval lies inside the margin. "higher" and "lower": it leaves out zero. "inconclusive" is the honest word for all else, and what most comparisons of three thousandths on a few people deserve. The ensemble stands against the mean of its members, each alone with the same boxes and on the same candidates: a single one may be a lucky draw. The pair with nnU-Net is the fair one: its boxes against itself. Between the two miniatures the order is our construction.
+# **What you see**: the difference is the first less the second. "equivalent": the interval lies inside the margin. "higher" and "lower": it leaves out zero. "inconclusive" is the honest word for all else, and what most comparisons of three thousandths on a few people deserve. The ensemble stands against the mean of its members, each alone with the same boxes and on the same candidates: a single one may be a lucky draw. The pair with nnU-Net is the fair one: its boxes against itself. It is here only if that nnU-Net has a Dice of 0.5 on the validation people; below that its boxes are guesses, and nothing follows from them (notebook 07). Between the two miniatures the order is our construction.
 #
 # ### Exercise 1: the margin that decides (5 minutes)
 #
@@ -410,7 +412,8 @@ display.save_figure(page[0], figures / "08_reading.png", provenance=facts)
 # %%
 with_all = overall.loc[(tight.box_source, name_all)]
 drifting = overall.loc[(neighbour.box_source, name_all)]
-by_itself, boxed = overall.loc[("no box", runs[0].name)], overall.loc[(runs[0].name, name_all)]
+finder = finders[0]
+by_itself, boxed = overall.loc[("no box", finder.name)], overall.loc[(finder.name, name_all)]
 ensemble_pair = compared.query("first == @name_all and second == @name_alone").set_index("value")
 gain, honesty = ensemble_pair.loc["dice"], ensemble_pair.loc["ece_candidate"]
 before, after = (honest.xs(scaled, level="scaled") for scaled in (False, True))
@@ -420,7 +423,7 @@ curve = referred[neighbour.box_source].set_index("referred")
 start, fifth = curve.loc[0.0, "dice"], curve.loc[0.2]
 Markdown(f"""
 - Reference boxes against boxes that followed the prediction: Dice **{with_all["dice"]:.2f}** and {drifting["dice"]:.2f}, ECE of the candidates **{with_all["ece_candidate"]:.3f}** and {drifting["ece_candidate"]:.3f}, share of the reference outside them {with_all["reference_outside"]:.3f} and {drifting["reference_outside"]:.3f}.
-- {runs[0].name} alone has a Dice of {by_itself["dice"]:.3f} and an ECE of {by_itself["ece_candidate"]:.3f}; boxes around what it found give the tuned ensemble {boxed["dice"]:.3f} and {boxed["ece_candidate"]:.3f}.
+- {finder.name} alone has a Dice of {by_itself["dice"]:.3f} and an ECE of {by_itself["ece_candidate"]:.3f}; boxes around what it found give the tuned ensemble {boxed["dice"]:.3f} and {boxed["ece_candidate"]:.3f}. On the validation people it has {finder.validation_dice:.2f}: {"enough of a finder to say so" if finder.enough else "below 0.5, so nothing follows from this pair"}.
 - Ensemble less the mean of its members: Dice {gain["mean"]:+.4f} ({gain["verdict"]}), ECE {honesty["mean"]:+.4f} ({honesty["verdict"]}); the margin is {margin}.
 - Over whole slices the ECE is {(before["ece_top_label"] / before["ece_candidate"]).mean():.2f} times that of the candidates. Temperature scaling lowers the candidates' for {(cooled < 0).sum()} of {len(cooled)} models: from {cooled.min():+.3f} ({cooled.idxmin()}) to {cooled.max():+.3f} ({cooled.idxmax()}).
 - A wrong candidate is more uncertain than a right one in {100 * rank:.0f} % of pairs.

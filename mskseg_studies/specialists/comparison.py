@@ -327,7 +327,7 @@ def told_sentence(arms: pd.DataFrame, model: Named, finder: Finder) -> str:
     if not finder.enough:
         return (
             f"No automatic model finds enough yet: {finder.name}, the best on validation, has "
-            f"{finder.validation_dice:.2f} there, asked {FINDER_FLOOR:.2f}"
+            f"{finder.validation_dice:.2f} there, less than {FINDER_FLOOR:.2f}"
         )
     dice = arms.set_index("arm")["volume_dice"]
     gap = dice[boxes_arm(model, finder)] - dice[f"{model.name}, reference boxes"]

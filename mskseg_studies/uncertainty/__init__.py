@@ -1,6 +1,7 @@
 """Whether a model knows when it is wrong (notebook 08)."""
 
 from mskseg_studies.published import beside_casali as beside_casali
+from mskseg_studies.specialists.comparison import rank_finders as rank_finders
 from mskseg_studies.specialists.config import short_tuning as short_tuning
 from mskseg_studies.specialists.nnunet.config import NnunetConfig as NnunetConfig
 from mskseg_studies.specialists.nnunet.running import train_nnunet as train_nnunet

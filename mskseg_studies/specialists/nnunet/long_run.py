@@ -63,6 +63,7 @@ def write_scores(run: NnunetRun, parts: Mapping[str, Sequence[Case]], folder: Pa
 def _facts(run: NnunetRun, cases: Sequence[Case]) -> dict[str, Any]:
     config = run.config
     return provenance(
+        command=f"python -m mskseg_studies.specialists.nnunet {cases[0].dataset}",
         cases=cases,
         tuned=[run] if run.has_weights else [],
         seed=config.seed,

@@ -356,6 +356,7 @@ def test_the_curve_is_written_from_what_there_is(parts, tmp_path):
     assert curve["seconds"].tolist() == [2, 4]
     facts = json.loads(path.with_name(f"{path.name}.provenance.json").read_text())
     assert facts["converged"] is False
+    assert str(tmp_path) not in json.dumps(facts), "a folder of this machine"
     (tmp_path / "log.txt").write_text("")
     with pytest.raises(InputError, match="no finished epoch yet"):
         write_curve(running.NnunetRun(tmp_path, config, None), parts[0], tmp_path)

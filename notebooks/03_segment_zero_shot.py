@@ -17,10 +17,10 @@
 #
 # How much of a segmentation does a promptable model do by itself, and how much is already in the box it is given?
 #
-# *About 3 minutes on two CPU cores, seconds on a GPU · four built-in phantoms, or any data set with images and a reference · previous notebook: 02_meet_the_model*
+# *About 3 minutes on two CPU cores, seconds on a GPU · real people and a published model where they are here, then four built-in phantoms · previous notebook: 02_meet_the_model*
 
 # %% [markdown]
-# **What you will do**: score a model that never saw a knee, a spine, a hip or a thigh on every slice of some, and write the table of Dice per tissue that a study would print.
+# **What you will do**: score promptable models, without any training, on scans of real people and on drawn knees, spines, hips and thighs, and write the table of Dice per tissue that a study would print.
 #
 # **What you will learn**
 # - to prompt a model with a box, and to say what its three parts do with it
@@ -29,7 +29,7 @@
 # - to read a Dice table: what was averaged, over how many pairs, and what was left out
 # - to name the tissues on which the model adds nothing to its box
 #
-# **What you need**: to know what a mask and the Dice coefficient are. No GPU, no internet, nothing to download.
+# **What you need**: to know what a mask and the Dice coefficient are. No GPU and no internet. `mskseg run` fetches real scans before it starts this notebook if it can; without them and without `lite_medsam` you see drawings and miniatures alone.
 
 # %%
 from pathlib import Path
@@ -43,13 +43,23 @@ from mskseg import display, evaluation, prompts
 from mskseg_studies import prompting
 
 # %% tags=["parameters"]
-datasets = ["phantom_knee", "phantom_spine", "phantom_hip", "phantom_thigh"]  # of the manifest
-dataset = ""  # one data set alone instead of that list, such as "qmritools_thigh"; "" for the list
-models = ["sam_vit_mini", "medsam_vit_mini"]  # of the manifest; each gives further columns
-model = ""  # one model alone instead of that list, such as "sam_vit_b" (375 MB); "" for the list
-n_subjects = 2  # people of each data set's test part; with one there is no spread between people
+datasets = [  # of the manifest, real people first; those that are not here are left out
+    "spine_vertebrae",
+    "qmritools_thigh",
+    "qmritools_leg",
+    "tptbox_vertebra",
+    "phantom_knee",
+    "phantom_spine",
+    "phantom_hip",
+    "phantom_thigh",
+]
+models = ["lite_medsam", "sam_vit_mini", "medsam_vit_mini"]  # the same; published ones first
+device = "cpu"  # or "cuda", "mps", "auto"
+n_people = 3  # of each set of real scans, and of its other site
+real_slice_step = 10  # of real scans every n-th slice
+n_subjects = 2  # people of each phantom's test part; with one there is no spread between people
 n_sequences = 1  # of each person, the first ones of the data set; more cost as much again
-slice_step = 1  # take every n-th slice; neighbouring slices are then n slices apart
+slice_step = 1  # of phantoms every n-th slice; neighbouring slices are then n slices apart
 jitter_px = 5.0  # pixels; each side of a box moves by up to this much, on its own
 margins_px = [2.0, 4.0, 8.0]  # pixels of the slice that oracle boxes are widened by on every side
 outward_px = 4.0  # which of these stands in every table
@@ -58,11 +68,16 @@ seed = 0  # of the jitter
 output = "../output"  # folder for the tables and the figures
 
 # %%
-names = [dataset] if dataset else datasets
-segmenters = [mskseg.load_segmenter(name) for name in ([model] if model else models)]
-segmenter = segmenters[0]  # the one that is shown; all are scored
+names = mskseg.at_hand(datasets)
+segmenters = [mskseg.load_segmenter(name, device=device) for name in mskseg.at_hand(models)]
+segmenter = segmenters[0]  # the one that is shown on single slices; all are scored
 tables, figures = Path(output, "tables"), Path(output, "figures")
-tight, outward = prompts.OracleBox(), prompts.OracleBox(margin_px=outward_px)
+widths_px = sorted({0.0, outward_px, *margins_px})
+widened = [prompts.OracleBox(margin_px=width) for width in widths_px]  # the tight one is the first
+tight, outward = widened[0], prompts.OracleBox(margin_px=outward_px)
+jittered = prompts.OracleBox(jitter_px=jitter_px, seed=seed)
+neighbour = prompts.NeighbourBox(margin_px=neighbour_px)
+arms = [tight, outward, jittered, neighbour]
 print(f"mskseg {mskseg.__version__}, {segmenters}, {segmenter.device}, seed {seed}")
 
 # %% [markdown]
@@ -70,26 +85,32 @@ print(f"mskseg {mskseg.__version__}, {segmenters}, {segmenter.device}, seed {see
 #
 # Hoyer and colleagues (ISMRM 2024) took the Segment Anything Model (SAM), which had learned from photographs, and asked whether it segments knees, lumbar spines, hips and thighs in MR images *as it is*, zero-shot. Around each structure they drew a box from the reference mask, gave it to the model, and computed the Dice of what came back. They did the same with MedSAM, SAM's sibling tuned on medical images. SAM came out up to 0.210 above MedSAM, or similar, with a difference of 0.007; which of the two was ahead by these 0.007 the abstract does not say.
 #
-# We rebuild that experiment small, and ask two questions more: what would the *box alone* have scored, and what happens with boxes that a new scan really offers? **Miniatures stand in for the real thing.** `sam_vit_mini` has SAM's design at a fraction of its size and was trained by this project on synthetic scenes only; the phantoms are drawn. What they score says nothing about the published SAM or about patients. What you learn here is how to *ask* the question. The same cells run on a real scan and on the published model if you change two parameters.
+# We rebuild that experiment small, and ask two questions more: what would the *box alone* have scored, and what happens with boxes that a new scan really offers?
+#
+# **Who is asked.** `lite_medsam` is a *published* model: MedSAM, distilled by its authors into a small network for slices of 256 pixels. It speaks for itself, not for MedSAM, and whether the scans below were among its training data is not known. `sam_vit_mini` and `medsam_vit_mini` are **miniatures**: they have the design of SAM and MedSAM at a fraction of the size, and were trained by this project on synthetic scenes only. What they score says nothing about the published ones.
+#
+# **On whom.** First on scans of real people, where they are here; then on phantoms, which are drawn and are no evidence about patients. The published model is not asked about drawings while there is a miniature to ask. The same cells run on other scans and other models if you change two parameters.
 #
 # ## Load the scans
 #
 # An MR scan is a stack of **slices**, images of one plane through the body: *sagittal* slices are seen from the side, *coronal* ones from the front, *axial* ones from the feet. Each pixel stands for a small block of tissue, a **voxel**, usually narrow and deep: a millimetre wide or less, several millimetres thick. A **sequence** is the recipe by which the scanner measures. In a T1-weighted image (`t1w`) fat is bright, muscle grey and fluid dark; in a proton-density-weighted one with fat suppression (`pdw_fs`) fat and fatty marrow are dark, cartilage and fluid bright.
 #
-# A `Case` is one such image with its **reference**, the map that gives each voxel its label, on the same grid. We load a few people of each data set's test part, each in its first sequence.
+# A `Case` is one such image with its **reference**, the map that gives each voxel its label, on the same grid. We load a few people of each data set's test part, each in its first sequence. The vertebrae come from two sites; the second, which nobody trains on in later notebooks, is a set of its own.
 
 # %%
-case_sets = [
-    mskseg.load_some(name, n_subjects=n_subjects, n_sequences=n_sequences) for name in names
-]
-cases = [case for case_set in case_sets for case in case_set]
+people, drawings = prompting.load_people_and_drawings(
+    names, n_people=n_people, n_drawn=n_subjects, n_sequences=n_sequences
+)
+of_people = [case for case_set in people for case in case_set]
+of_drawings = [case for case_set in drawings for case in case_set]
+cases = [*of_people, *of_drawings]
 for case in cases:
     assert case.image.shape == case.reference.shape
     assert np.allclose(case.image.affine, case.reference.affine)
 evaluation.describe_scans(cases)
 
 # %% [markdown]
-# **What you see**: each row is a scan, named data set / person / sequence. The two asserts are not decoration: two volumes of equal shape on different grids would still give a Dice, and a wrong one. Read the last column before you trust a score: against a *synthetic* or a *manual* reference a Dice is accuracy; against an *automatic* one, which is another program's output, it is agreement.
+# **What you see**: each row is a scan, named data set / person / sequence. The two asserts are not decoration: two volumes of equal shape on different grids would still give a Dice, and a wrong one. Read the last column before you trust a score: against a *synthetic* or a *manual* reference a Dice is accuracy; against an *automatic* one, which is another program's output, it is agreement; of *unknown* ones nobody says who drew them.
 #
 # ## Look at one slice
 #
@@ -133,7 +154,7 @@ reference, box_xyxy = prompted.references[label], prompted.prompts[label].boxes_
 embedding = segmenter.embed(case_slice.image)
 prediction = segmenter.predict(embedding, boxes_xyxy=box_xyxy)
 mask, opinion = prediction.masks[0, 0], prediction.predicted_iou[0, 0]
-print(f"{example.tissue(label)}: {prediction}, predicted IoU {opinion:.2f}")
+print(f"{segmenter.name}, {example.tissue(label)}: {prediction}, predicted IoU {opinion:.2f}")
 
 # %% alt="Close-up of one tissue: the outline of the reference dashed, that of the prediction solid, and the box"
 close_up = display.overlay(
@@ -148,7 +169,7 @@ close_up = display.overlay(
 )
 
 # %% [markdown]
-# **What you see**: a close-up, reference dashed, prediction solid. The line printed above says what came back: for one prompt one mask, and the *predicted IoU*, the model's own opinion of how well it overlaps (intersection over union, a stricter relative of Dice). The box was computed from the very reference we score against: it is an **oracle box**. Nobody has it on a new scan, and it gives away size and place before the model has done anything.
+# **What you see**: a close-up, reference dashed, prediction solid. The line printed above says what came back: for one prompt one mask, and the *predicted IoU*, the model's own opinion of how well it overlaps (intersection over union, a stricter relative of Dice; `nan` if it never learned to judge itself). The box was computed from the very reference we score against: it is an **oracle box**. Nobody has it on a new scan, and it gives away size and place before the model has done anything.
 #
 # ## Fill the box
 #
@@ -186,39 +207,30 @@ print(f"a filled box around a disc: Dice {disc_dice:.3f}")
 # %% [markdown]
 # **Discussion**: the disc covers about 79 % of its square, which makes a Dice of nearly 0.9 without any model. Muscles in cross-section, vertebral bodies and the ends of long bones are often as compact as that. A table without this column flatters every model in it.
 #
-# ## Score every slice
+# ## Score people first
 #
-# Now all slices and all tissues, under four plans for the boxes:
+# One slice proves nothing. Now every model gets oracle boxes on slices of several people, tight ones and wider ones.
 #
-# - **oracle**: tight boxes from the reference, as we read the study (it says that boxes were computed from the reference, not whether a margin was added)
-# - **oracle, margin**: the same, every side moved outwards by a few pixels, as a careful person draws, and as MedSAM was trained
-# - **oracle, jitter**: each side moved at random, outwards or inwards, as a person in a hurry would draw
-# - **neighbour**: *one* oracle slice per tissue, the one where it is largest; from there up and down, each slice gets the box of what was *predicted* on the slice before
+# The width matters more than it seems. MedSAM and LiteMedSAM learned from boxes whose sides lay outwards of the tight ones, by up to 20 pixels of a frame of 1024, and the script with which MedSAM's authors ran SAM for their comparison adds 20 on every side. On a slice of 256 pixels that is 5. A tight box is therefore the edge of what they saw, and no side of a box ever lay inside the object. SAM's boxes were moved both ways. A wider box says less, and the filled box shows how much less.
 #
-# The last is the only one that you could use on a new scan, with one careful box per tissue in place of the oracle's. Two more margins are scored along, for a figure below.
-#
-# > **Guess**: order the four by Dice. How far apart are the first and the last?
+# > **Guess**: with tight boxes on real vertebrae, which is higher, the published medical model or the filled box? And with boxes wider by two pixels?
 
 # %%
-jittered = prompts.OracleBox(jitter_px=jitter_px, seed=seed)
-neighbour = prompts.NeighbourBox(margin_px=neighbour_px)
-widths_px = sorted({0.0, outward_px, *margins_px})
-widened = [prompts.OracleBox(margin_px=width) for width in widths_px]  # the tight one is the first
 predictions = evaluation.KeptPredictions()  # in the order of the table's rows
+on_drawings = arms if people else [*widened, jittered, neighbour]
+miniatures = [each for each in segmenters if each.miniature]
+plan = [
+    (of_people, widened, real_slice_step, segmenters),
+    (of_drawings, on_drawings, slice_step, miniatures or segmenters),
+]
 parts = [
     evaluation.score_cases(
-        each,
-        cases,
-        prompts=[*widened, jittered, neighbour],
-        slice_step=slice_step,
-        progress=False,
-        kept=predictions,
+        each, chosen, prompts=boxes, slice_step=step, progress=False, kept=predictions
     )
-    for each in segmenters
+    for chosen, boxes, step, asked in plan
+    for each in (asked if chosen else [])
 ]
 table = pd.concat(parts, ignore_index=True)
-arms = [plan.box_source for plan in (tight, outward, jittered, neighbour)]
-shown = table[table["box_source"].isin(arms)]
 print(f"{len(table)} rows: {table['status'].value_counts().to_dict()}")
 
 # %%
@@ -228,11 +240,65 @@ facts = mskseg.provenance(
     segmenter=segmenter,
     seed=seed,
     models=", ".join(f"{each.name} {each.fingerprint}" for each in segmenters),
-    splits=", ".join(f"{case_set.name} {case_set.split_sha256}" for case_set in case_sets),
+    splits=", ".join(f"{each.name} {each.split_sha256}" for each in (*people, *drawings)),
 )
 evaluation.write_table(table, tables / "03_zero_shot.csv", provenance=facts)
+is_drawn = table["reference_provenance"] == "synthetic"
+first = prompting.by_site(table[is_drawn.all() | ~is_drawn])  # people, or drawings without any
+by_margin = prompting.margin_means(first, widths_px)
+evaluation.write_table(by_margin, tables / "03_margins.csv", provenance=facts)
+prompting.margin_table(by_margin).round(3)
+
+# %% [markdown]
+# **What you see**: for each data set the filled box, then each model, from tight boxes to the widest. All got the very same boxes. Without real scans here the rows are of phantoms.
+#
+# Read the published model first, in the column of tight boxes: is it above the *filled box*, which is a rectangle and no model at all? Then go to the right. Two pixels on every side, about what a careful person adds without thinking, take a good part from the rectangle. Do they take as much from the model? A study that reports only one of these columns has chosen its conclusion with the margin, whether it meant to or not.
+
+# %% alt="Dice over the margin of the box, a panel for each data set, a line for each model and one for the filled box"
+margin_axes = prompting.margin_panels(by_margin, seen_px=prompting.seen_margins_px(cases))
+display.save_figure(margin_axes[0], figures / "03_margins.png", provenance=facts)
+ahead = prompting.model_ahead(by_margin)
+above_box = prompting.above_box_by_margin(by_margin)
+above_box.rename_axis(columns="data sets above the filled box, by margin in px")
+
+# %% [markdown]
+# **What you see**: the table counts the data sets on which a model is above the very boxes that it was given, at each margin in pixels. In the figure, diamonds are the boxes filled, and the grey band is what MedSAM's training covered, converted to pixels of these slices. Look at three things. Does a model *rise* at first? Then tight boxes are not what it knows best. Does its line fall less than the diamonds? Then it finds the border by itself instead of trusting the box. And does the model that is ahead change from left to right? Then "which model?" has no answer without the margin. Hoyer found SAM ahead, Ma and colleagues MedSAM; the margin may be part of what divides them, and neither text says how wide its boxes were in the end.
+#
+# Where a miniature is ahead of the published model, read it with care: the miniature learned from drawn scenes with boxes moved both ways, so tight boxes on blocks with clear borders are its home. It shows that a box leaves little to do there, not that it is the better model.
+#
+# ## Look at the masks
+#
+# Numbers do not say *how* a model fails. The masks behind the table were kept, so nothing is predicted again. Here is the fullest of the scored slices of each data set: boxes and reference, then what each model made of them. Each tissue is the answer to its own boxes, so answers may overlap; where they do, the smaller tissue is drawn on top.
+
+# %% alt="For each data set the slice with boxes and reference, and beside it the answer of each model, one colour per tissue"
+shown_slices = list(prompting.fullest_answers(table, predictions, cases, tight))
+for prompted_slice, answers in shown_slices:
+    name = prompted_slice.case.name
+    answer_axes = prompting.answers_beside(
+        prompted_slice, answers, title=f"{name}: mean Dice of oracle boxes, reference dashed"
+    )
+    target = figures / f"03_overlay_{prompted_slice.case.subject}.png"
+    display.save_figure(answer_axes[0], target, provenance=facts)
+
+# %% [markdown]
+# **What you see**: look for masks that leak over a border without contrast, for holes and flecks, for a mask that stops short of a tight box on every side, and for a sheet of cartilage whose answer is the bone it covers: both fit the box. The ring of subcutaneous fat has a box that holds the whole thigh, muscles and all; whether a model answers with the ring or with everything inside it, you see from the outlines.
+#
+# ## Score every slice of the drawings
+#
+# A phantom is drawn from its labels, so its reference has no error, and every slice of it is cheap. So here are all slices and all tissues, under four plans for the boxes (with data sets of your own and no phantom: the plans and slices that were scored above):
+#
+# - **oracle**: tight boxes from the reference, as we read the study (it says that boxes were computed from the reference, not whether a margin was added)
+# - **oracle, margin**: the same, every side moved outwards by a few pixels, as a careful person draws, and as MedSAM was trained
+# - **oracle, jitter**: each side moved at random, outwards or inwards, as a person in a hurry would draw
+# - **neighbour**: *one* oracle slice per tissue, the one where it is largest; from there up and down, each slice gets the box of what was *predicted* on the slice before
+#
+# The last is the only one that you could use on a new scan, with one careful box per tissue in place of the oracle's. It needs neighbouring slices, so real scans, of which we took every n-th, have no such row.
+#
+# > **Guess**: order the four by Dice. How far apart are the first and the last?
 
 # %%
+in_arms = table["box_source"].isin([each.box_source for each in arms])
+shown = prompting.by_site(table[in_arms & (is_drawn | ~is_drawn.any())])
 by_plan = evaluation.summarise(shown, by=["dataset", "segmenter", "prompt", "box_source"])
 named = by_plan.assign(
     model=by_plan["segmenter"] + by_plan["miniature"].map({True: " (miniature)", False: ""})
@@ -260,7 +326,7 @@ named.set_index(["dataset", "model", "box_source"]).drop(columns=aside).round(3)
 
 # %% alt="Dice of each tissue by data set, one dot per slice, the mean, and a diamond for the filled box"
 row = ["dataset", "tissue", "segmenter", "prompt", "box_source"]
-by_tissue = evaluation.summarise(shown, by=row)
+by_tissue = evaluation.summarise(prompting.by_site(table[in_arms]), by=row)
 evaluation.write_table(by_tissue, tables / "03_dice_by_tissue.csv", provenance=facts)
 tissue_axes = display.dice_by_tissue(shown[shown["box_source"] == tight.box_source])
 display.save_figure(tissue_axes, figures / "03_dice_by_tissue.png", provenance=facts)
@@ -273,97 +339,54 @@ evaluation.dice_table(shown)
 #
 # The figure shows the means of tight boxes with every slice behind them. A diamond to the right of its dot means that the rectangle would have done better. Wide rows of small dots are tissues whose shape changes from slice to slice: look there for slices near an end.
 #
-# Now by **kind of tissue**, tight boxes only. "SAM draws more than its box says" may hold of muscles and not of cartilage, so a mean over all of them settles little.
+# Now by **kind of tissue**, tight boxes only, people and drawings apart. "SAM draws more than its box says" may hold of muscles and not of cartilage, so a mean over all of them settles little.
 
 # %%
 of_tight = table[table["box_source"] == tight.box_source]
-kind_means = evaluation.summarise(of_tight, by=["group", "segmenter", "prompt", "box_source"])
+kinds = ["reference_provenance", "group", "segmenter", "prompt", "box_source"]
+kind_means = evaluation.summarise(of_tight, by=kinds)
 by_kind = kind_means.assign(above_box=kind_means["dice"] - kind_means["filled_box_dice"])
 evaluation.write_table(by_kind, tables / "03_above_box_by_kind.csv", provenance=facts)
 kind_columns = ["dice", "filled_box_dice", "above_box", "n_subjects", "n_labels", "n_pairs"]
-by_kind.sort_values("above_box").set_index(["group", "segmenter"])[kind_columns].round(3)
+by_kind.sort_values("above_box").set_index(kinds[:3])[kind_columns].round(3)
 
 # %% [markdown]
-# **What you see**: `above_box` is what the model adds to its tight box, lowest first. Kinds are those of the manifest, so vertebrae of two data sets are one kind. A row with few labels or people is an example, not a finding.
+# **What you see**: `above_box` is what the model adds to its tight box, lowest first. The first column says whose references these are; only *synthetic* ones are drawings. Kinds are those of the manifest, so vertebrae of two data sets are one kind; `other` is what nobody named. A row with few labels or people is an example, not a finding.
 #
 # ## Set the models side by side
 #
-# Hoyer's question was which of the two siblings to start from. Per data set and kind of box, the difference of their means on the same pairs. The abstract gives SAM up to 0.210 more than MedSAM, or a difference of 0.007 without a sign.
+# Hoyer's question was which of the two siblings to start from. Per data set and kind of box, the means of the models on the same pairs, who is ahead, and by how much before the next. The abstract gives SAM up to 0.210 more than MedSAM, or a difference of 0.007 without a sign.
 #
-# > **Guess**: the second model was tuned on CT-like and endoscopy-like scenes, with tight boxes only. On which plan will it lose most?
+# > **Guess**: `medsam_vit_mini` was tuned on CT-like and endoscopy-like scenes, with tight boxes only. On which plan will it lose most?
 
 # %%
-tight_or_not = by_plan.pivot(index=["dataset", "box_source"], columns="segmenter", values="dice")
-side_by_side = tight_or_not[[each.name for each in segmenters]]
-compared = side_by_side.assign(difference=side_by_side.iloc[:, 0] - side_by_side.iloc[:, -1])
+all_plans = evaluation.summarise(
+    prompting.by_site(table[in_arms]), by=["dataset", "segmenter", "prompt", "box_source"]
+)
+models_of = all_plans.pivot(index=["dataset", "box_source"], columns="segmenter", values="dice")
+side_by_side = models_of[[each.name for each in segmenters]]
+two_best = np.sort(side_by_side.fillna(0), axis=1)[:, -2:]
+compared = side_by_side.assign(ahead=side_by_side.idxmax(axis=1), by=np.ptp(two_best, axis=1))
 evaluation.write_table(compared.reset_index(), tables / "03_models.csv", provenance=facts)
 compared.round(3)
 
 # %% [markdown]
-# **What you see**: the first model minus the last, so 0 throughout if you loaded one. **Between our two miniatures the winner proves nothing about the published models**: we made both, `medsam_vit_mini` by tuning `sam_vit_mini` for minutes on synthetic scenes of another domain, so who wins here is our construction. What carries over is how to ask: same slices, same boxes, each model with *its own* preprocessing (SAM pads the slice to a square, MedSAM squashes it; fed with the other's, each would lose for no reason of its own), one table.
+# **What you see**: an empty cell is a model that was not asked there; `by` is 0 if you loaded one model. **Between our two miniatures the winner proves nothing about the published models**: we made both, `medsam_vit_mini` by tuning `sam_vit_mini` for minutes on synthetic scenes of another domain, so who wins here is our construction. What carries over is how to ask: same slices, same boxes, each model with *its own* preprocessing (SAM pads the slice to a square, MedSAM squashes it; fed with the other's, each would lose for no reason of its own), one table.
 #
-# ### Ask how wide the box was
+# ## Look at the worst
 #
-# Hoyer found SAM ahead, Ma and colleagues MedSAM. One difference between the studies is easy to miss: the **margin** of the boxes. MedSAM learned from boxes whose sides lay outwards of the tight ones by 0 to 20 pixels of its frame of 1024, and the script with which its authors ran SAM for their comparison adds 20 on every side. On a slice of 256 pixels that is 5. A tight box is therefore the edge of what MedSAM saw, and no side of a box ever lay inside the object. SAM's boxes were moved both ways.
-#
-# So we widen the oracle boxes step by step. A wider box says less, and the filled box shows how much less.
-#
-# > **Guess**: which loses most from the tight to the widest box, the filled box or a model? Will the order of the models change?
-
-# %% alt="Dice over the margin of the box, a panel for each data set, a line for each model and one for the filled box"
-by_margin = prompting.margin_means(table, widths_px)
-evaluation.write_table(by_margin, tables / "03_margins.csv", provenance=facts)
-margin_axes = prompting.margin_panels(by_margin, seen_px=prompting.seen_margins_px(cases))
-display.save_figure(margin_axes[0], figures / "03_margins.png", provenance=facts)
-ahead = prompting.model_ahead(by_margin)
-ahead
-
-# %% [markdown]
-# **What you see**: the table names the model that is ahead at each margin in pixels; the title has the means over data sets. At each margin all models got the very same boxes, and the diamonds are these boxes, filled. The grey band is what MedSAM's training covered, converted to pixels of these slices. Look at three things. Does a model *rise* at first? Then tight boxes are not what it knows best. Does its line fall less than the diamonds? Then it finds the border by itself instead of trusting the box. And does the model that is ahead change from left to right? Then "SAM or MedSAM?" has no answer without the margin, and this may be part of what divides Hoyer from Ma. It cannot be settled here: neither text says how wide its boxes were in the end, and between our two miniatures the order is our construction.
-#
-# ## Look at the masks
-#
-# Numbers do not say *how* a model fails. The masks behind the table were kept, so nothing is predicted again. Here is the fullest slice of each data set: image with oracle boxes, reference, prediction. Each tissue is the answer to its own boxes, so predictions may overlap; where they do, the smaller tissue is drawn on top.
+# The slices above were chosen for their number of tissues. The next ones are chosen by the table: of each data set the worst pair of slice and tissue of the first model.
 
 # %%
-oracle = of_tight[of_tight["segmenter"] == segmenter.name]
-scan_and_slice = ["dataset", "subject", "sequence", "slice"]
-n_tissues_shown = oracle.groupby(scan_and_slice)["label"].transform("size")
-fullest = oracle.loc[n_tissues_shown.groupby(oracle["dataset"], sort=False).idxmax()]
-
-# %% alt="For each data set the image with its boxes, the reference and the prediction, one colour per tissue"
-kind = "a miniature, not a published model" if segmenter.miniature else "a published model"
-for case_set, row in zip(case_sets, fullest.index, strict=True):
-    on_slice = (oracle[scan_and_slice] == fullest.loc[row, scan_and_slice]).all(axis=1)
-    answers = [predictions[number] for number in oracle.index[on_slice]]
-    full = answers[0].case_slice
-    boxes_xyxy = np.concatenate([answer.boxes_xyxy for answer in answers])
-    panels = display.triptych(
-        full.image,
-        full.label_map,
-        {answer.label: answer.prediction for answer in answers},
-        spacing_mm=full.spacing_mm,
-        tissues=case_set.tissues,
-        plane=full.plane,
-        boxes_xyxy=boxes_xyxy,
-        zoom_xyxy=display.frame_around(boxes_xyxy, shape=full.image.shape, margin=0.03),
-        title=f"{fullest['subject'][row]}: {segmenter.name} ({kind}), oracle boxes",
-    )
-    display.save_figure(panels[0], figures / f"03_overlay_{case_set.name}.png", provenance=facts)
-
-# %% [markdown]
-# **What you see**: look for masks that leak over a border without contrast, for holes and flecks, and for a sheet of cartilage whose answer is the bone it covers: both fit the box. The ring of subcutaneous fat has a box that holds the whole thigh, muscles and all; whether the model answers with the ring or with everything inside it, you see from the outlines.
-#
-# These slices were chosen for their number of tissues. The next ones are chosen by the table: of each data set the worst pair of slice and tissue.
-
-# %%
-worst = oracle.loc[oracle.groupby("dataset", sort=False)["dice"].idxmin()]
+by_set = prompting.by_site(of_tight).groupby("dataset", sort=False)
+oracle = of_tight[of_tight["segmenter"] == by_set["segmenter"].transform("first")]
+worst = oracle.loc[prompting.by_site(oracle).groupby("dataset", sort=False)["dice"].idxmin()]
 failures = [predictions[row] for row in worst.index]
 
 # %% alt="Close-ups of the worst slice and tissue of each data set: reference, prediction and box"
 close_ups = display.montage(
     [failure.case_slice for failure in failures],
-    titles=[f"{row.tissue}, slice {row.slice}: {row.dice:.2f}" for row in worst.itertuples()],
+    titles=[f"{row.segmenter}, {row.tissue}: {row.dice:.2f}" for row in worst.itertuples()],
     title="Lowest Dice of each data set: reference blue and dashed, prediction orange, box white",
 )
 for ax, failure in zip(close_ups, failures, strict=True):
@@ -378,21 +401,19 @@ for ax, failure in zip(close_ups, failures, strict=True):
 #
 # ### Exercise 2: clicks instead of a box (10 minutes)
 #
-# Score oracle *points* on the first scan: one per piece at its most central place, then five per piece. Is a click worth more or less than a box, and do four more help? *Hint: `OraclePoint()` and `OraclePoint(n=5)` go where `tight` stands; the column `n_points` tells them apart.*
+# Score oracle *points* on the first scan, with a model that answers points: one per piece at its most central place, then five per piece. Is a click worth more or less than a box, and do four more help? *Hint: `OraclePoint()` and `OraclePoint(n=5)` go where `tight` stands; the column `n_points` tells them apart.*
 
 # %% tags=["exercise"]
+pointed = next((k for k in segmenters if "point" in k.prompt_kinds), None)
+pointed_at = pointed or mskseg.load_segmenter("sam_vit_mini", device=device)
 mine = [tight]  # replace this line by two plans of points
-tried = evaluation.score_cases(
-    segmenter, example, prompts=mine, slice_step=slice_step, progress=False
-)
+tried = evaluation.score_cases(pointed_at, example, prompts=mine, slice_step=4, progress=False)
 groups = ["segmenter", "prompt", "n_points", "box_source"]
 evaluation.summarise(tried, by=groups)[[*groups, "dice", "filled_box_dice", "n_pairs"]].round(3)
 
 # %% tags=["solution"] jupyter={"source_hidden": true}
 clicks = [tight, prompts.OraclePoint(), prompts.OraclePoint(n=5, seed=seed)]
-clicked = evaluation.score_cases(
-    segmenter, example, prompts=clicks, slice_step=slice_step, progress=False
-)
+clicked = evaluation.score_cases(pointed_at, example, prompts=clicks, slice_step=4, progress=False)
 evaluation.summarise(clicked, by=groups)[[*groups, "dice", "filled_box_dice", "n_pairs"]].round(3)
 
 # %% [markdown]
@@ -401,39 +422,49 @@ evaluation.summarise(clicked, by=groups)[[*groups, "dice", "filled_box_dice", "n
 # ## Take-aways
 
 # %%
-of_model = by_tissue.query("segmenter == @segmenter.name and box_source == @tight.box_source")
-nothing = of_model.query("dice <= filled_box_dice")
-listed = ", ".join(nothing["tissue"] + " (" + nothing["dataset"] + ")") or "none"
-of_first = by_plan[by_plan["segmenter"] == segmenter.name]
-means = of_first.pivot(index="dataset", columns="box_source", values="dice")
-alone = of_first.query("box_source == @tight.box_source").set_index("dataset")["filled_box_dice"]
+words = {
+    tight.box_source: "tight boxes",
+    outward.box_source: f"{outward_px:g} pixels more on each side",
+    jittered.box_source: f"sides off by up to {jitter_px:g} pixels",
+    neighbour.box_source: "the neighbouring slice's boxes",
+}
 lines = [
-    f"- **{name}**: {row[tight.box_source]:.2f} with oracle boxes, {alone[name]:.2f} for these boxes alone; "
-    f"{row[outward.box_source]:.2f} with boxes wider by {outward_px:g} pixels a side; "
-    f"{row[jittered.box_source]:.2f} with boxes off by up to {jitter_px:g} pixels a side; "
-    f"{row[neighbour.box_source]:.2f} with the neighbouring slice's boxes."
-    for name, row in means.loc[alone.index].iterrows()
+    f"- **{dataset}**, {model}: {rows['filled_box_dice'].iloc[0]:.2f} for tight boxes alone; "
+    + ", ".join(f"{row.dice:.2f} with {words[row.box_source]}" for row in rows.itertuples())
+    for (dataset, model), rows in all_plans.groupby(["dataset", "segmenter"], sort=False)
 ]
-Markdown(f"""Mean Dice of {segmenter.name} ({kind}); references: {", ".join(sorted({case.reference_provenance for case in cases}))}.
+
+# %%
+of_tissues = by_tissue[by_tissue["box_source"] == tight.box_source]
+nothing = (of_tissues["dice"] <= of_tissues["filled_box_dice"]).groupby(of_tissues["segmenter"])
+adds_nothing = [f"{name} on {k.sum()} of {len(k)} tissues" for name, k in nothing]
+margins = [
+    f"{name} with tight boxes on {row.iloc[0]} of {row['of']}, with {widths_px[1]:g} pixels more on {row.iloc[1]}"
+    for name, row in above_box.iterrows()
+]
+kinds_of_reference = ", ".join(sorted({case.reference_provenance for case in cases}))
+Markdown(f"""Mean Dice; references: {kinds_of_reference}.
 
 {chr(10).join(lines)}
-- It adds nothing to its oracle box on **{len(nothing)} of {len(of_model)}** tissues: {listed}.
-- Widen the boxes by up to {widths_px[-1]:g} pixels, and the model that is ahead changes on **{(ahead.nunique(axis=1) > 1).sum()} of {len(ahead)}** data sets (models: {", ".join(each.name for each in segmenters)}).
-- Beyond a structure's end the neighbour plan still predicted something on **{of_first["n_beyond_end"].sum()}** pairs of slice and tissue.
+- Data sets above the filled box ({"real people" if people else "phantoms"}): {"; ".join(margins)}.
+- Widen the boxes by up to {widths_px[-1]:g} pixels, and the model that is ahead changes on **{(ahead.nunique(axis=1) > 1).sum()} of {len(ahead)}** of these data sets.
+- Nothing is added to tight boxes by {"; ".join(adds_nothing)}.
+- Beyond a structure's end the neighbour plan still predicted something on **{all_plans["n_beyond_end"].sum()}** pairs of slice and tissue.
 """)
 
 # %% [markdown]
 # ## Limits
 #
-# - The built-in models and phantoms are miniatures made by this project; their scores are no evidence about SAM, MedSAM or patients, and if one miniature is above another, that is our construction.
+# - Of real people there are few, and of each a few slices; of the single scans nobody says who drew the reference, or a program did. Whether LiteMedSAM's training data held these scans is not known; if they did, its scores flatter it.
+# - The miniatures and phantoms are made by this project; their scores are no evidence about SAM, MedSAM or patients, and if one miniature is above another, that is our construction.
 # - Oracle boxes flatter: finding the structure is half of the work, and they do it. The neighbour plan still takes one slice per tissue from the reference, and the reference names the tissues.
-# - Few people, one sequence each unless you ask for more, slice by slice. Dice favours large tissues and knows nothing of millimetres; boundary distances stand in other columns of the first table.
+# - One sequence each unless you ask for more, slice by slice. Dice favours large tissues and knows nothing of millimetres; boundary distances stand in other columns of the first table.
 # - The cells of the study's own table are not public, nor are its data; the layout and the numbers here are ours.
 
 # %% [markdown]
 # ## Next
 #
-# Notebook 04 tunes the model on a few people, and asks what that gains on others. Before it, change `dataset` to a real scan, or `model` to a published one, and run all cells again here, and lay the table beside the thicknesses and contrasts of notebook 01: which of the two explains where the model adds nothing?
+# Notebook 04 tunes the model on a few people, and asks what that gains on others. Before it, put other scans into `datasets` or another published model into `models` and run all cells again here, and lay the table beside the thicknesses and contrasts of notebook 01: which of the two explains where the model adds nothing?
 #
 # - Hoyer et al., *Towards a Generalizable Foundation Model for Multi-Tissue Musculoskeletal MRI Segmentation*, ISMRM 2024, 0651, doi:10.58530/2024/0651
 # - Kirillov et al., *Segment Anything*, ICCV 2023, doi:10.1109/ICCV51070.2023.00371

@@ -11,10 +11,17 @@ from mskseg_studies.prompting.clicks import HU_POINTS as HU_POINTS
 from mskseg_studies.prompting.clicks import click_curves as click_curves
 from mskseg_studies.prompting.hu_comparison import NOT_TESTABLE as NOT_TESTABLE
 from mskseg_studies.prompting.hu_comparison import beside_hu as beside_hu
+from mskseg_studies.prompting.margins import above_box_by_margin as above_box_by_margin
 from mskseg_studies.prompting.margins import margin_means as margin_means
 from mskseg_studies.prompting.margins import margin_panels as margin_panels
+from mskseg_studies.prompting.margins import margin_table as margin_table
 from mskseg_studies.prompting.margins import model_ahead as model_ahead
 from mskseg_studies.prompting.margins import seen_margins_px as seen_margins_px
+from mskseg_studies.prompting.people import answers_beside as answers_beside
+from mskseg_studies.prompting.people import by_site as by_site
+from mskseg_studies.prompting.people import draw_answers as draw_answers
+from mskseg_studies.prompting.people import fullest_answers as fullest_answers
+from mskseg_studies.prompting.people import load_people_and_drawings as load_people_and_drawings
 from mskseg_studies.prompting.phases import phase_agreement as phase_agreement
 from mskseg_studies.prompting.phases import phase_gains as phase_gains
 from mskseg_studies.prompting.phases import score_phases as score_phases

@@ -75,16 +75,49 @@ def model_ahead(means: pd.DataFrame) -> pd.DataFrame:
     return best.pivot(index="dataset", columns="margin_px", values="segmenter")
 
 
+def margin_table(means: pd.DataFrame) -> pd.DataFrame:
+    """Lay Dice over the margin, for each data set the filled box and below it each model.
+
+    Takes a table of `margin_means`. Rows: `dataset`, `n_subjects`, `n_pairs` and `model`, which
+    says who is a miniature and who is published; columns: the margin.
+    """
+    kind = means["miniature"].map({True: " (miniature)", False: " (published)"})
+    models = means.assign(model=means["segmenter"] + kind)
+    boxes = means.assign(model="filled box", dice=means["filled_box_dice"])
+    boxes = boxes.drop_duplicates(["dataset", "margin_px"])
+    rows = ["dataset", "n_subjects", "n_pairs", "model"]
+    laid_out = pd.concat([boxes, models]).pivot_table(
+        index=rows, columns="margin_px", values="dice", sort=False
+    )
+    order = {name: number for number, name in enumerate(dict.fromkeys(means["dataset"]))}
+    table = laid_out.sort_index(level="dataset", key=lambda k: k.map(order), sort_remaining=False)
+    return table.rename(columns=lambda margin: f"{margin:+g} px" if margin else "tight")
+
+
+def above_box_by_margin(means: pd.DataFrame) -> pd.DataFrame:
+    """Count the data sets on which each model is above its filled box, for each margin.
+
+    Takes a table of `margin_means`. Rows: `segmenter`, those of the model; columns: the margin, and
+    `of`, the number of data sets.
+    """
+    above = means.assign(above=means["dice"] > means["filled_box_dice"])
+    groups = above.groupby(["segmenter", "margin_px"], sort=False)["above"]
+    of_all = means.groupby("segmenter", sort=False)["dataset"].nunique()
+    return groups.sum().unstack().assign(of=of_all).loc[of_all.index]
+
+
 def seen_margins_px(cases: Iterable[Case]) -> dict[str, float]:
     """Convert the widest margin of MedSAM's training to pixels of each data set's slices.
 
     MedSAM squashes a slice, so its frame is as wide and as high as the slice; the shorter side
-    counts, and of several scans the smallest.
+    counts, and of several scans the smallest. A data set is there by its name, and with each site
+    as `by_site` names it.
     """
     seen: dict[str, float] = {}
     for case in cases:
         side = min(case.slice(0).image.shape)
-        seen[case.dataset] = min(side * SEEN_SHARE, seen.get(case.dataset, np.inf))
+        for name in (case.dataset, f"{case.dataset}, {case.site}"):
+            seen[name] = min(side * SEEN_SHARE, seen.get(name, np.inf))
     return seen
 
 
@@ -109,11 +142,15 @@ def margin_panels(
         sharey=True,
         layout="constrained",
     )
+    models = means[["segmenter"]].drop_duplicates()
     for ax, name in zip(grid.flat, names, strict=False):
-        rows = means[means["dataset"] == name]
+        of_set = means[means["dataset"] == name]
+        # Every model in every panel, so that it has one colour; without a score it draws nothing.
+        rows = models.merge(of_set, how="left", on="segmenter")
+        rows["margin_px"] = rows["margin_px"].fillna(of_set["margin_px"].min())
         labels = ("margin on every side, px", "Dice" if ax in grid[:, 0] else "")
         sweep_chart(rows, x="margin_px", series="segmenter", labels=labels, title=name, ax=ax)
-        boxes = rows.groupby("margin_px")["filled_box_dice"].mean()
+        boxes = of_set.groupby("margin_px")["filled_box_dice"].mean()
         look = {"color": FILLED_BOX, "linestyle": (0, (5, 3)), "marker": "D", "fillstyle": "none"}
         ax.plot(boxes.index, boxes, label="filled box", **look)
         if seen_px:

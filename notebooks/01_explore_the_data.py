@@ -17,7 +17,7 @@
 #
 # What is in a musculoskeletal MR data set that will decide, before any model is asked, which tissues are easy and which are hard?
 #
-# *About 1 minute on two CPU cores, no use for a GPU · four built-in phantoms, beside one real scan if you have fetched it · previous notebook: none*
+# *About 1 minute on two CPU cores, no use for a GPU · real scans if you have fetched them, and four built-in phantoms · previous notebook: none*
 
 # %% [markdown]
 # **What you will do**: fill in the table of data sets that stands at the beginning of every segmentation study, for four anatomies, with numbers that you measured yourself.
@@ -29,7 +29,7 @@
 # - to say what a split by subject guarantees and what a split by slices gives away
 # - to measure area, thickness and contrast of a tissue, the numbers that later explain its Dice
 #
-# **What you need**: no MRI background (a glossary stands at the end), no GPU, no internet. With internet, `mskseg data fetch qmritools_thigh` adds a real scan to compare with.
+# **What you need**: no MRI background (a glossary stands at the end), no GPU, no internet. With internet, `mskseg run` fetches the real scans before it starts this notebook; `mskseg data fetch qmritools_thigh` fetches one.
 
 # %%
 from pathlib import Path
@@ -43,35 +43,42 @@ from mskseg import display, evaluation, prompts
 from mskseg_studies import exploration
 
 # %% tags=["parameters"]
-datasets = ["phantom_knee", "phantom_spine", "phantom_hip", "phantom_thigh"]  # of the manifest
-dataset = ""  # one data set alone instead of that list, such as "spider"; "" for the list
+datasets = [  # of the manifest, real people first; those that are not here are left out
+    "spine_vertebrae",
+    "phantom_knee",
+    "phantom_spine",
+    "phantom_hip",
+    "phantom_thigh",
+]
+models = ["sam_vit_mini"]  # of the manifest; only the size of the first one's input is used here
+device = "cpu"  # or "cuda", "mps", "auto"
 real_scan = "qmritools_thigh"  # a real thigh beside the phantom, if it was fetched; "" for none
 untuned_scan = "spine_vertebrae"  # real vertebrae that no phantom was tuned to; "" for none
-model = "sam_vit_mini"  # a model of the manifest; only the size of its input is used here
 n_subjects = 2  # people of each data set's test part
 slice_step = 1  # measure every n-th slice
+real_slice_step = 4  # the same of real scans, whose slices may be thin
 seed = 0  # of the phantom beside the real scan: another seed, another person
 output = "../output"  # folder for the table and the figures
 
 # %%
-names = [dataset] if dataset else datasets
+names = mskseg.at_hand(datasets)
 tables, figures = Path(output, "tables"), Path(output, "figures")
-segmenter = mskseg.load_segmenter(model)
+segmenter = mskseg.load_segmenter(mskseg.at_hand(models)[0], device=device)
 print(f"mskseg {mskseg.__version__}, {segmenter.name}, {segmenter.device}, seed {seed}")
 
 # %% [markdown]
-# ## Load four anatomies
+# ## Load the anatomies
 #
-# Hoyer and colleagues (ISMRM 2024) asked one model to segment knees, lumbar spines, hips and thighs, in many sequences, in quantitative maps, and in scans of which only an eighth was acquired. Their data cannot be shipped. The **phantoms** here are drawn by this project: anatomy from formulas, signal from relaxation times, noise and blur from a simulated scanner. Their labels are exact, since the image is drawn from them. A phantom teaches methods; it is no evidence about patients.
+# Hoyer and colleagues (ISMRM 2024) asked one model to segment knees, lumbar spines, hips and thighs, in many sequences, in quantitative maps, and in scans of which only an eighth was acquired. Their data cannot be shipped. Where they are here, you see vertebrae of real people, with masks that were drawn by hand. The **phantoms** here are drawn by this project: anatomy from formulas, signal from relaxation times, noise and blur from a simulated scanner. Their labels are exact, since the image is drawn from them. A phantom teaches methods; it is no evidence about patients.
 #
 # We load a few people of each data set's *test* part. You will see below why it is that part.
 
 # %%
 sets = [mskseg.load_some(name, n_subjects=n_subjects) for name in names]
 cases = [some[0] for some in sets]
-for case in cases:
-    assert case.image.shape == case.reference.shape
-    assert np.isfinite(case.image.array).all()
+is_drawn = [case.reference_provenance == "synthetic" for case in cases]
+assert all(case.image.shape == case.reference.shape for case in cases)
+assert all(np.isfinite(case.image.array).all() for case in cases)
 evaluation.describe_scans(cases)
 
 # %% [markdown]
@@ -85,15 +92,16 @@ evaluation.describe_scans(cases)
 slices = [mskseg.fullest_slice(case) for case in cases]
 panels = display.montage(
     slices,
-    titles=[f"{case.anatomy}, {case.sequence}" for case in cases],
+    titles=[f"{case.dataset}, {case.sequence}" for case in cases],
     tissues=[case.tissues for case in cases],
-    title=f"{sum(len(some.tissues) for some in sets)} tissues: sheets, rings, blocks and bellies",
+    columns=len(slices),
+    title=f"{sum(len({*some.tissues.values()}) for some in sets)} tissues: sheets, rings, blocks",
 )
 facts = mskseg.provenance(command="01_explore_the_data", cases=cases, seed=seed)
 display.save_figure(panels[0], figures / "01_anatomies.png", provenance=facts)
 
 # %% [markdown]
-# **What you see**: letters at the edges say where the patient's right, left, front (A), back (P), head (S) and feet (I) are; a patient's right is on *your* left. Cartilage is a curved sheet of two or three pixels, a vertebral body a block, subcutaneous fat a ring around everything else. One word, "segmentation", and very different tasks.
+# **What you see**: scans of people first, drawings after. Letters at the edges say where the patient's right, left, front (A), back (P), head (S) and feet (I) are; a patient's right is on *your* left. Cartilage is a curved sheet of two or three pixels, a vertebral body a block, subcutaneous fat a ring around everything else. One word, "segmentation", and very different tasks.
 #
 # ## Compare sequences
 #
@@ -102,9 +110,11 @@ display.save_figure(panels[0], figures / "01_anatomies.png", provenance=facts)
 # > **Guess**: in which of these would you look for cartilage, and in which for bone?
 
 # %% alt="The same slice of one person in several sequences side by side"
-many = mskseg.load_some(names[0], n_sequences=None)
+number = is_drawn.index(True) if any(is_drawn) else 0  # a phantom can be drawn in every sequence
+first, first_slice = cases[number], slices[number]
+many = mskseg.load_some(names[number], n_sequences=None)
 contrasts = display.montage(
-    [case.slice(slices[0].index) for case in many],
+    [case.slice(first_slice.index) for case in many],
     titles=[case.sequence for case in many],
     title=f"One {many[0].anatomy}, one slice: the recipe decides what is bright",
 )
@@ -161,9 +171,9 @@ display.save_figure(of_detail, figures / "01_spectra.png", provenance=facts)
 # %% [markdown]
 # **What you see**: compare the lines yourself, if both are drawn. But this check is weaker than it looks: the phantom was *tuned* near this very thigh, and a test of this project holds the three figures of drawn thighs within a quarter of its. Agreement with what one was tuned to is no evidence.
 #
-# Here is a check on data that nobody tuned to: vertebrae of people, if they were fetched, beside a drawn spine in the same kind of sequence.
+# Here is a check on data that nobody tuned to: vertebrae of people, if they were fetched, beside a drawn spine in the same kind of sequence. Look first, then read the numbers.
 
-# %%
+# %% alt="A slice of a drawn spine and, if it was fetched, of a real one, side by side"
 at_hand = mskseg.datasets.list_at_hand(untuned_scan)[:1] if untuned_scan else ()
 spines = [exploration.make_phantom("spine", 17, sequence="t2w", seed=seed)]
 spines += mskseg.datasets.load_cases(untuned_scan, subjects=at_hand) if at_hand else []
@@ -171,17 +181,21 @@ if not at_hand:
     print(
         f"no scan that nobody tuned to: {untuned_scan or 'none'} was not asked for or not fetched"
     )
+beside_spines = display.montage(
+    [mskseg.fullest_slice(spine) for spine in spines],
+    titles=[spine.dataset for spine in spines],
+    title="Every drawn body is a block; what else differs from the people's?",
+)
 pd.DataFrame({c.dataset: exploration.texture_of(c, kind="vertebra") for c in spines}).round(2)
 
 # %% [markdown]
-# **What you see**: signal over noise in the vertebrae and the slope of the spectrum around them. With one column only, the drawing has not been checked here. Scanner and pixels differ too (the real scans were resampled to 1 mm, which smooths noise), so read the size of a difference, not its third digit. A phantom is a fair place to *practise*; it is not a patient.
+# **What you see**: below the slices, signal over noise in the vertebrae and the slope of the spectrum around them. With one column only, the drawing has not been checked here. Scanner and pixels differ too (the real scans were resampled to 1 mm, which smooths noise), so read the size of a difference, not its third digit. A phantom is a fair place to *practise*; it is not a patient.
 #
 # ## Check orientation and grid
 #
 # Image and labels come from two files. Suppose that another program wrote the labels with every axis reversed: the same labels in the same places of the patient, stored the other way round, in an array of the same shape. Overlaid index by index they would be upside down and mirrored.
 
 # %%
-first = cases[0]
 reverse = str.maketrans("RLAPSI", "LRPAIS")
 stored_reversed = first.reference.reoriented(first.image.orientation.translate(reverse))
 try:
@@ -204,19 +218,16 @@ assert np.array_equal(back.array, first.reference.array)
 # %% tags=["exercise"]
 across = int(np.argmax(first.image.spacing_mm))
 mirrored = first.reference.with_array(first.reference.array)  # replace: mirror along `across`
-truth = {first.tissue(k): first.reference.mask(k) for k in first.reference.labels}
-print(
-    f"{len(truth)} tissues, mirrored: {not np.array_equal(mirrored.array, first.reference.array)}"
-)
+changed = mirrored.array != first.reference.array
+print(f"{len(first.reference.labels)} tissues, mirrored: {changed.any()}")
 
 # %% tags=["solution"] jupyter={"source_hidden": true}
 flipped = first.reference.with_array(np.flip(first.reference.array, axis=across))
 mskseg.Case(subject=first.subject, image=first.image, reference=flipped)  # no error
-unseen = {
-    first.tissue(k): evaluation.dice(first.reference.mask(k), flipped.mask(k))
-    for k in first.reference.labels
-}
-pd.Series(unseen, name="Dice of a mirrored reference").sort_values().round(2).to_frame()
+labels = first.reference.labels
+unseen = {k: evaluation.dice(first.reference.mask(k), flipped.mask(k)) for k in labels}
+dice = pd.Series(unseen, name="Dice of a mirrored reference").rename(first.tissue)
+dice.sort_values().round(2).to_frame()
 
 # %% [markdown]
 # **Discussion**: bodies are nearly symmetric, so large tissues keep a middling Dice and the mean looks like a weak model, not like a bug. Structures with a side (medial and lateral, left and right) drop towards zero. A few tissues at zero beside others that do well: look at the labels before you blame the model.
@@ -228,13 +239,13 @@ pd.Series(unseen, name="Dice of a mirrored reference").sort_values().round(2).to
 # > **Guess**: one voxel in 25,000 is a very bright vessel. What happens to all others if the brightest voxel becomes white?
 
 # %% alt="One slice with three intensity windows side by side"
-voxels, raw = first.image.array, first.image.slice(first.plane, slices[0].index)
+voxels, raw = first.image.array, first.image.slice(first.plane, first_slice.index)
 windows = {
     "0.5 to 99.5 % (used here)": first.window,
     "minimum to maximum": (float(voxels.min()), float(voxels.max())),
     "20 to 80 %": tuple(np.percentile(voxels[voxels > 0], (20, 80))),
 }
-shown = [slices[0].with_image(exploration.to_8_bit(raw, window)) for window in windows.values()]
+shown = [first_slice.with_image(exploration.to_8_bit(raw, window)) for window in windows.values()]
 windowed = display.montage(
     shown, titles=list(windows), title="Too wide wastes grey, too narrow clips"
 )
@@ -251,8 +262,8 @@ pd.Series(clipped, name="share of voxels cut off").round(3).to_frame()
 # > **Guess**: one of the two keeps the proportions of the body. Which?
 
 # %% alt="The cropped slice, the padded square that SAM receives, and the squashed square that MedSAM receives"
-width = slices[0].image.shape[1]
-narrow = slices[0].with_image(slices[0].image[:, width // 4 : -width // 4])
+width = first_slice.image.shape[1]
+narrow = first_slice.with_image(first_slice.image[:, width // 4 : -width // 4])
 views = {
     kind: exploration.model_view(narrow.image, segmenter=segmenter, kind=kind)
     for kind in ("sam", "medsam")
@@ -324,15 +335,11 @@ print(f"Dice of all labels together: {evaluation.dice(stack[:-1] > 0, copied > 0
 
 # %% tags=["solution"] jupyter={"source_hidden": true}
 pairs = [
-    {
-        "tissue": first.tissue(label),
-        "dice of copying": evaluation.dice(stack[k] == label, stack[k + 1] == label),
-    }
+    (first.tissue(label), evaluation.dice(stack[k] == label, stack[k + 1] == label))
     for k in range(len(stack) - 1)
-    for label in np.intersect1d(stack[k], stack[k + 1])
-    if label
+    for label in {*np.intersect1d(stack[k], stack[k + 1])} - {0}
 ]
-pd.DataFrame(pairs).groupby("tissue").mean().sort_values("dice of copying").round(2)
+pd.DataFrame(pairs, columns=["tissue", "dice"]).groupby("tissue").mean().sort_values("dice")
 
 # %% [markdown]
 # **Discussion**: without looking at a single pixel of the image, copying scores well on all that is thick. A network that recognises the person can do this. Papers that split by slices report it as segmentation.
@@ -344,19 +351,19 @@ pd.DataFrame(pairs).groupby("tissue").mean().sort_values("dice of copying").roun
 # > **Guess**: one pixel too many all around costs which tissue more Dice, a vertebra or a cartilage?
 
 # %%
-table = pd.concat([evaluation.tissue_properties(some, slice_step=slice_step) for some in sets])
-means = evaluation.tissue_means(table)
-all_cases = [case for some in sets for case in some]
-measured = mskseg.provenance(command="01_explore_the_data", cases=all_cases, seed=seed)
-evaluation.write_table(table, tables / "01_tissues.csv", provenance=measured)
-print(f"{len(table)} pairs of slice and tissue, {means['n_subjects'].min()} or more people each")
+steps = [slice_step if drawn_one else real_slice_step for drawn_one in is_drawn]
+measured = zip(sets, steps, strict=True)
+table = pd.concat([evaluation.tissue_properties(some, slice_step=n) for some, n in measured])
+means, all_cases = evaluation.tissue_means(table), [case for some in sets for case in some]
+of_table = mskseg.provenance(command="01_explore_the_data", cases=all_cases, seed=seed)
+evaluation.write_table(table, tables / "01_tissues.csv", provenance=of_table)
 
 # %% alt="Area, thickness and contrast of every tissue as three columns of dots, one row per tissue"
 thinnest, thickest = means["thickness_mm"].min(), means["thickness_mm"].max()
 chart = exploration.tissue_chart(
     means, title=f"Thickness spans {thinnest:.1f} to {thickest:.0f} mm, contrast both signs"
 )
-display.save_figure(chart[0], figures / "01_tissues.png", provenance=measured)
+display.save_figure(chart[0], figures / "01_tissues.png", provenance=of_table)
 
 # %% [markdown]
 # **What you see**: expect low Dice where a dot is far left in the middle column (one pixel is then a large part of the tissue) and where it is near the line in the right one (a border that cannot be seen has to be known). Values near zero also arise where one side is brighter and the other darker, as around a vertebra between discs and fat. When a later notebook shows you a Dice, come back to this figure.

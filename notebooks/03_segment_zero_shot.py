@@ -44,19 +44,13 @@ from mskseg_studies import prompting
 
 # %% tags=["parameters"]
 datasets = [  # of the manifest, real people first; those that are not here are left out
-    "spine_vertebrae",
-    "qmritools_thigh",
-    "qmritools_leg",
-    "tptbox_vertebra",
-    "phantom_knee",
-    "phantom_spine",
-    "phantom_hip",
-    "phantom_thigh",
-]
+    "spine_vertebrae", "qmritools_thigh", "qmritools_leg", "tptbox_vertebra",
+    "phantom_knee", "phantom_spine", "phantom_hip", "phantom_thigh",
+]  # fmt: skip
 models = ["lite_medsam", "sam_vit_mini", "medsam_vit_mini"]  # the same; published ones first
 device = "cpu"  # or "cuda", "mps", "auto"
 n_people = 3  # of each set of real scans, and of its other site
-real_slice_step = 10  # of real scans every n-th slice
+real_slice_step = 15  # of real scans every n-th slice
 n_subjects = 2  # people of each phantom's test part; with one there is no spread between people
 n_sequences = 1  # of each person, the first ones of the data set; more cost as much again
 slice_step = 1  # of phantoms every n-th slice; neighbouring slices are then n slices apart
@@ -271,12 +265,10 @@ above_box.rename_axis(columns="data sets above the filled box, by margin in px")
 # Numbers do not say *how* a model fails. The masks behind the table were kept, so nothing is predicted again. Here is the fullest of the scored slices of each data set: boxes and reference, then what each model made of them. Each tissue is the answer to its own boxes, so answers may overlap; where they do, the smaller tissue is drawn on top.
 
 # %% alt="For each data set the slice with boxes and reference, and beside it the answer of each model, one colour per tissue"
-shown_slices = list(prompting.fullest_answers(table, predictions, cases, tight))
-for prompted_slice, answers in shown_slices:
-    name = prompted_slice.case.name
-    answer_axes = prompting.answers_beside(
-        prompted_slice, answers, title=f"{name}: mean Dice of oracle boxes, reference dashed"
-    )
+for prompted_slice, answers in prompting.fullest_answers(table, predictions, cases, tight):
+    scan = prompted_slice.case.name
+    heading = f"{scan}: mean Dice of oracle boxes, reference dashed"
+    answer_axes = prompting.answers_beside(prompted_slice, answers, title=heading)
     target = figures / f"03_overlay_{prompted_slice.case.subject}.png"
     display.save_figure(answer_axes[0], target, provenance=facts)
 
@@ -299,15 +291,12 @@ for prompted_slice, answers in shown_slices:
 # %%
 in_arms = table["box_source"].isin([each.box_source for each in arms])
 shown = prompting.by_site(table[in_arms & (is_drawn | ~is_drawn.any())])
-by_plan = evaluation.summarise(shown, by=["dataset", "segmenter", "prompt", "box_source"])
-named = by_plan.assign(
-    model=by_plan["segmenter"] + by_plan["miniature"].map({True: " (miniature)", False: ""})
-)
-aside = ["segmenter", "prompt", "miniature", "filled_box_dice_sd", "n_labels", "n_slices"]
-named.set_index(["dataset", "model", "box_source"]).drop(columns=aside).round(3)
+of_plan = ["dataset", "segmenter", "prompt", "box_source"]
+by_plan = evaluation.summarise(shown, by=of_plan).set_index(["dataset", "segmenter", "box_source"])
+by_plan.drop(columns=["prompt", "filled_box_dice_sd", "n_labels", "n_slices"]).round(3)
 
 # %% [markdown]
-# **What you see**: one row for each data set, model and plan.
+# **What you see**: one row for each data set, model and plan; the column `miniature` says who is ours.
 #
 # - `dice` is a mean of means. Within a person, all slices that hold a tissue are averaged (of all sequences, if you loaded more than one), then the tissues, then the people. A long muscle weighs no more than a short one.
 # - `dice_sd` is the standard deviation *between people* of their means. It is empty with one person, and with two it is a hint, not an error bar.
@@ -344,11 +333,10 @@ evaluation.dice_table(shown)
 # %%
 of_tight = table[table["box_source"] == tight.box_source]
 kinds = ["reference_provenance", "group", "segmenter", "prompt", "box_source"]
-kind_means = evaluation.summarise(of_tight, by=kinds)
-by_kind = kind_means.assign(above_box=kind_means["dice"] - kind_means["filled_box_dice"])
+by_kind = evaluation.summarise(of_tight, by=kinds)
+by_kind.insert(5, "above_box", by_kind["dice"] - by_kind["filled_box_dice"])
 evaluation.write_table(by_kind, tables / "03_above_box_by_kind.csv", provenance=facts)
-kind_columns = ["dice", "filled_box_dice", "above_box", "n_subjects", "n_labels", "n_pairs"]
-by_kind.sort_values("above_box").set_index(kinds[:3])[kind_columns].round(3)
+by_kind.sort_values("above_box").set_index(kinds[:3]).drop(columns=kinds[3:]).round(3)
 
 # %% [markdown]
 # **What you see**: `above_box` is what the model adds to its tight box, lowest first. The first column says whose references these are; only *synthetic* ones are drawings. Kinds are those of the manifest, so vertebrae of two data sets are one kind; `other` is what nobody named. A row with few labels or people is an example, not a finding.
@@ -360,13 +348,10 @@ by_kind.sort_values("above_box").set_index(kinds[:3])[kind_columns].round(3)
 # > **Guess**: `medsam_vit_mini` was tuned on CT-like and endoscopy-like scenes, with tight boxes only. On which plan will it lose most?
 
 # %%
-all_plans = evaluation.summarise(
-    prompting.by_site(table[in_arms]), by=["dataset", "segmenter", "prompt", "box_source"]
-)
-models_of = all_plans.pivot(index=["dataset", "box_source"], columns="segmenter", values="dice")
-side_by_side = models_of[[each.name for each in segmenters]]
-two_best = np.sort(side_by_side.fillna(0), axis=1)[:, -2:]
-compared = side_by_side.assign(ahead=side_by_side.idxmax(axis=1), by=np.ptp(two_best, axis=1))
+all_plans = evaluation.summarise(prompting.by_site(table[in_arms]), by=of_plan)
+means = all_plans.pivot(index=["dataset", "box_source"], columns="segmenter", values="dice")
+two_best = np.sort(means.fillna(0), axis=1)[:, -2:]
+compared = means.assign(ahead=means.idxmax(axis=1), by=np.ptp(two_best, axis=1))
 evaluation.write_table(compared.reset_index(), tables / "03_models.csv", provenance=facts)
 compared.round(3)
 

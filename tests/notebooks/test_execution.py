@@ -57,7 +57,7 @@ def test_zero_shot_runs_on_a_real_thigh(
         folder=FOLDER,
         output=tmp_path / "output",
         size="quick",
-        given={"dataset": "qmritools_thigh"},
+        given={"datasets": ["qmritools_thigh"], "models": ["sam_vit_mini"]},
         progress=False,
     )
     assert run.status == "passed", f"cell {run.cell}: {run.error}"

@@ -116,7 +116,7 @@ def test_twenty_of_1024_pixels_are_five_of_256_and_the_shorter_side_counts():
     seen = prompting.seen_margins_px(
         [case(side=256), case("b", side=80), case(dataset="e", side=512)]
     )
-    assert seen == pytest.approx({"d": 80 * 20 / 1024, "e": 80 * 20 / 1024})
+    assert {name: seen[name] for name in "de"} == pytest.approx(dict.fromkeys("de", 80 * 20 / 1024))
 
 
 def test_the_figure_has_a_panel_a_data_set_a_line_a_model_and_the_filled_box(table):
@@ -144,3 +144,42 @@ def test_the_title_says_what_the_widest_margin_cost(table):
         f"From 0 to 8 px: filled box {lost[0]:+.2f}, tight {lost[0]:+.2f}, wide {lost[1]:+.2f}"
     )
     assert prompting.margin_panels(means)[0].figure.get_suptitle() == finding
+
+
+def test_the_table_lays_models_below_the_filled_box_and_says_who_is_ours(table):
+    means = prompting.margin_means(table, MARGINS)
+    mixed = means.assign(miniature=means["segmenter"] == "wide")
+    laid_out = prompting.margin_table(pd.concat([mixed.assign(dataset="z"), mixed]))
+    assert list(laid_out.columns) == ["tight", "+2 px", "+8 px"]
+    assert [(row[0], row[-1]) for row in laid_out.index] == [
+        (dataset, model)
+        for dataset in ("z", "d")
+        for model in ("filled box", "tight (published)", "wide (miniature)")
+    ]
+    assert laid_out.loc[("d", 2, 6, "filled box"), "+8 px"] == pytest.approx(expected_dice(8, 0))
+    assert laid_out.loc[("d", 2, 6, "wide (miniature)"), "tight"] == pytest.approx(
+        expected_dice(0, 2)
+    )
+
+
+def test_a_model_is_counted_above_the_boxes_that_it_was_given(table):
+    means = prompting.margin_means(table, MARGINS)
+    counts = prompting.above_box_by_margin(pd.concat([means, means.assign(dataset="e")]))
+    assert counts.loc["wide"].to_dict() == {0.0: 0, 2.0: 2, 8.0: 2, "of": 2}
+    assert counts.loc["tight"].to_dict() == {0.0: 0, 2.0: 0, 8.0: 0, "of": 2}
+
+
+def test_a_model_has_one_colour_in_all_panels_also_where_it_was_not_asked(table):
+    means = prompting.margin_means(table, MARGINS)
+    only_wide = means[means["segmenter"] == "wide"].assign(dataset="e")
+    axes = prompting.margin_panels(pd.concat([means, only_wide]))
+    colours = [
+        {line.get_label(): line.get_color() for c in ax.containers for line in [c.lines[0]]}
+        for ax in axes
+    ]
+    names = [[c.get_label() for c in ax.containers] for ax in axes]
+    assert names == [["tight", "wide"]] * 2
+    assert list(colours[0].values()) == list(colours[1].values())
+    drawn = [c.lines[0].get_xdata().size for c in axes[1].containers]
+    assert drawn == [1, 3], "the absent model has no score to draw"
+    assert np.isnan(np.asarray(axes[1].containers[0].lines[0].get_ydata(), dtype=float)).all()

@@ -1,0 +1,118 @@
+"""Real people apart from drawings, each site by itself, and the picture of a slice with answers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import pytest
+
+from mskseg.case import Case
+from mskseg.datasets.fetching import fetch
+from mskseg.evaluation import KeptPredictions, PromptedSlice, prompt_slice, score_cases
+from mskseg.prompts import OracleBox
+from mskseg.volume import LabelMap, Volume
+from mskseg_studies import prompting
+
+
+class FillsBoxes:
+    """Answers with the box, moved down by some pixels."""
+
+    def __init__(self, name: str, down_px: int, *, miniature: bool) -> None:
+        self.name, self.down_px, self.miniature = name, down_px, miniature
+        self.n_predicted = 0
+
+    def embed(self, image):
+        return image
+
+    def predict(self, embedding, prompt):
+        self.n_predicted += 1
+        masks = np.zeros((len(prompt), 1, *embedding.shape), dtype=bool)
+        for mask, (x0, y0, x1, y1) in zip(masks[:, 0], prompt.boxes_xyxy.astype(int), strict=True):
+            mask[y0 + self.down_px : y1 + self.down_px, x0:x1] = True
+        return type("Answer", (), {"masks": masks, "predicted_iou": np.ones((len(prompt), 1))})()
+
+
+def drawn_case(subject: str, site: str, *, n_blocks: int = 1) -> Case:
+    """Blocks of 20 x 10 mm on the middle one of three slices; on the others the first alone."""
+    grid = Volume(np.zeros((60, 80, 3)), np.diag([1.0, 1.0, 5.0, 1.0]))
+    stack = np.zeros((3, 80, 60), dtype=np.int16)
+    stack[:, 10:20, 10:30] = 1
+    for number in range(1, n_blocks):
+        stack[1, 10 + 20 * number : 20 + 20 * number, 10:30] = number + 1
+    reference = LabelMap(grid.from_stack(stack, "axial").array, grid.affine)
+    image = Volume(reference.array * 50.0 + 1, grid.affine)
+    return Case(subject=subject, dataset="d", site=site, image=image, reference=reference)
+
+
+def test_sites_of_a_data_set_are_named_and_one_site_is_not():
+    table = pd.DataFrame({"dataset": ["a", "a", "b"], "site": ["x", "y", "z"], "dice": [1, 2, 3]})
+    named = prompting.by_site(table)
+    assert named["dataset"].tolist() == ["a, x", "a, y", "b"]
+    assert named["dice"].tolist() == [1, 2, 3]
+    assert table["dataset"].tolist() == ["a", "a", "b"]
+
+
+def test_the_fullest_scored_slice_of_each_site_comes_from_what_was_kept():
+    models = [FillsBoxes("ours", 2, miniature=True), FillsBoxes("theirs", 0, miniature=False)]
+    cases = [drawn_case("p", "x", n_blocks=3), drawn_case("q", "x"), drawn_case("r", "y")]
+    kept, plan = KeptPredictions(), OracleBox()
+    parts = [
+        score_cases(m, cases, prompts=[plan, OracleBox(margin_px=2)], progress=False, kept=kept)
+        for m in models
+    ]
+    before = [m.n_predicted for m in models]
+    found = list(prompting.fullest_answers(pd.concat(parts, ignore_index=True), kept, cases, plan))
+    assert [m.n_predicted for m in models] == before, "the pictures predict nothing again"
+    assert [(p.case.subject, len(p.labels)) for p, _ in found] == [("p", 3), ("r", 1)]
+    prompted, answers = found[0]
+    assert isinstance(prompted, PromptedSlice)
+    assert prompted.case_slice.index == 1
+    assert set(answers) == {"ours (miniature)", "theirs (published)"}
+    for label, mask in answers["theirs (published)"].items():
+        assert np.array_equal(mask, prompted.references[label]), "of the tight plan, not the wider"
+
+
+def test_a_panel_for_the_boxes_and_one_for_each_model_with_its_mean_dice():
+    case = drawn_case("p", "x", n_blocks=2)
+    prompted = prompt_slice(case, case.slice(1), OracleBox())
+    right = dict(prompted.references)
+    shifted = {label: np.roll(mask, 5, axis=0) for label, mask in right.items()}
+    axes = prompting.answers_beside(prompted, {"a": right, "b": shifted}, title="t")
+    assert [ax.get_title() for ax in axes] == ["filled boxes: 1.00", "a: 1.00", "b: 0.50"]
+    assert axes[0].figure.get_suptitle() == "t"
+    assert len({ax.get_xlim() for ax in axes}) == 1
+    plt.close("all")
+
+
+def test_one_slice_is_asked_of_several_models():
+    models = {
+        "zero-shot": FillsBoxes("m", 5, miniature=False),
+        "tuned": FillsBoxes("m", 0, miniature=False),
+    }
+    axes = prompting.draw_answers(drawn_case("p", "x", n_blocks=2), models)
+    assert [ax.get_title() for ax in axes[1:]] == ["zero-shot: 0.50", "tuned: 1.00"]
+    assert [m.n_predicted for m in models.values()] == [1, 1]
+    plt.close("all")
+
+
+@pytest.mark.real
+def test_people_of_both_sites_are_sets_of_their_own_and_only_those_who_are_here(
+    real_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("MSKSEG_CACHE", str(tmp_path))
+    fetch(
+        "spine_vertebrae", from_dir=real_data, roles=["vb2_20", "vb3_09", "vb2_05"], progress=False
+    )
+    people, drawn = prompting.load_people_and_drawings(["spine_vertebrae"], n_people=2, n_drawn=1)
+    assert [case_set.subjects for case_set in people] == [("VB2_20",), ("VB3_09",)]
+    assert drawn == []
+    assert all(case_set.split_sha256 for case_set in people)
+
+
+def test_a_phantom_is_a_drawing():
+    people, drawn = prompting.load_people_and_drawings(["phantom_spine"], n_people=2, n_drawn=1)
+    assert people == []
+    assert [case_set.subjects for case_set in drawn] == [("spine-17",)]

@@ -349,9 +349,9 @@ by_kind.sort_values("above_box").set_index(kinds[:3]).drop(columns=kinds[3:]).ro
 
 # %%
 all_plans = evaluation.summarise(prompting.by_site(table[in_arms]), by=of_plan)
-means = all_plans.pivot(index=["dataset", "box_source"], columns="segmenter", values="dice")
-two_best = np.sort(means.fillna(0), axis=1)[:, -2:]
-compared = means.assign(ahead=means.idxmax(axis=1), by=np.ptp(two_best, axis=1))
+means = all_plans.pivot_table("dice", of_plan[::3], "segmenter", sort=False)
+lead = np.ptp(np.sort(means.fillna(0), axis=1)[:, -2:], axis=1)  # of the best before the next
+compared = means.assign(ahead=means.idxmax(axis=1), by=lead)
 evaluation.write_table(compared.reset_index(), tables / "03_models.csv", provenance=facts)
 compared.round(3)
 
@@ -414,7 +414,7 @@ words = {
     neighbour.box_source: "the neighbouring slice's boxes",
 }
 lines = [
-    f"- **{dataset}**, {model}: {rows['filled_box_dice'].iloc[0]:.2f} for tight boxes alone; "
+    f"- **{dataset}**, {model}: {rows['filled_box_dice'].iloc[0]:.2f} for the tight boxes, filled; "
     + ", ".join(f"{row.dice:.2f} with {words[row.box_source]}" for row in rows.itertuples())
     for (dataset, model), rows in all_plans.groupby(["dataset", "segmenter"], sort=False)
 ]

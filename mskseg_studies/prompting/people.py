@@ -94,18 +94,22 @@ def answers_beside(
     Returns
     -------
     (1 + n,) array of Axes
-        All zoomed to the boxes; above each the mean Dice over labels, of the filled boxes in the
-        first, in the others the reference is dashed.
+        All zoomed to the boxes; above each the mean Dice over labels, in the first that of the
+        boxes filled. In the others the reference is dashed.
     """
     boxes = prompted.prompt.boxes_xyxy
     case_slice = prompted.case_slice
     colours = tissue_colours({*prompted.labels, *prompted.case.tissues})
     shape = case_slice.image.shape
     filled = {k: fill_boxes(each.boxes_xyxy, shape) for k, each in prompted.prompts.items()}
-    titles = [f"filled boxes: {_mean_dice(prompted, filled):.2f}"]
-    titles += [f"{name}: {_mean_dice(prompted, masks):.2f}" for name, masks in answers.items()]
-    panels = montage([case_slice] * len(titles), titles=titles, title=title)
+    titles = [f"reference\nfilled boxes: {_mean_dice(prompted, filled):.2f}"]
+    titles += [f"{name}\n{_mean_dice(prompted, masks):.2f}" for name, masks in answers.items()]
+    panels = montage([case_slice] * len(titles), titles=titles, columns=len(titles), title=title)
     x0, y0, x1, y1 = frame_around(boxes, shape=shape, margin=0.05)
+    aspect = (x1 - x0) * case_slice.spacing_mm[1] / ((y1 - y0) * case_slice.spacing_mm[0])
+    height = min(4.4, 3.6 / aspect)  # inches of a panel
+    width = max(2.1, height * aspect)
+    panels[0].figure.set_size_inches(width * len(titles), height + 0.9)
     for ax, masks in zip(panels, [prompted.references, *answers.values()], strict=True):
         draw_label_map(ax, masks, colours=colours, fill=0.35)
         ax.set(xlim=(x0, x1), ylim=(y1, y0))

@@ -81,7 +81,11 @@ def test_a_panel_for_the_boxes_and_one_for_each_model_with_its_mean_dice():
     right = dict(prompted.references)
     shifted = {label: np.roll(mask, 5, axis=0) for label, mask in right.items()}
     axes = prompting.answers_beside(prompted, {"a": right, "b": shifted}, title="t")
-    assert [ax.get_title() for ax in axes] == ["filled boxes: 1.00", "a: 1.00", "b: 0.50"]
+    assert [ax.get_title() for ax in axes] == [
+        "reference\nfilled boxes: 1.00",
+        "a\n1.00",
+        "b\n0.50",
+    ]
     assert axes[0].figure.get_suptitle() == "t"
     assert len({ax.get_xlim() for ax in axes}) == 1
     plt.close("all")
@@ -93,7 +97,7 @@ def test_one_slice_is_asked_of_several_models():
         "tuned": FillsBoxes("m", 0, miniature=False),
     }
     axes = prompting.draw_answers(drawn_case("p", "x", n_blocks=2), models)
-    assert [ax.get_title() for ax in axes[1:]] == ["zero-shot: 0.50", "tuned: 1.00"]
+    assert [ax.get_title() for ax in axes[1:]] == ["zero-shot\n0.50", "tuned\n1.00"]
     assert [m.n_predicted for m in models.values()] == [1, 1]
     plt.close("all")
 

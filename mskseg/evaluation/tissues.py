@@ -83,7 +83,8 @@ def thickness_mm(mask: ArrayLike, *, spacing_mm: tuple[float, float]) -> float:
         nearest_distances(shell * spacing, border.reshape(-1, 2)).mean() if len(shell) else 0.0
         for shell in shells
     ]
-    return float(4 * np.average(means, weights=[near.sum(), len(deep)]))
+    width = float(4 * np.average(means, weights=[near.sum(), len(deep)]))
+    return width or float(spacing.min())  # of a pixel by itself all lies on its outline
 
 
 def contrast(image: ArrayLike, mask: ArrayLike, *, spacing_mm: tuple[float, float]) -> float:

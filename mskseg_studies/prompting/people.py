@@ -17,11 +17,12 @@ from mskseg.evaluation import KeptPredictions, PromptedSlice, SlicePredictor, di
 from mskseg.models import Segmenter
 from mskseg.prompts import OracleBox, fill_boxes
 from mskseg.prompts.plans import SlicePlan
+from mskseg.splits import Part
 
 if TYPE_CHECKING:
     import pandas as pd
 
-_PARTS = ("test", "inference")
+_PARTS: tuple[Part, ...] = ("test", "inference")
 
 
 def load_people_and_drawings(
@@ -97,11 +98,13 @@ def answers_beside(
         All zoomed to the boxes; above each the mean Dice over labels, in the first that of the
         boxes filled. In the others the reference is dashed.
     """
-    boxes = prompted.prompt.boxes_xyxy
+    given = {label: each.boxes_xyxy for label, each in prompted.prompts.items()}
+    boxes_of = {label: np.empty((0, 4)) if b is None else b for label, b in given.items()}
+    boxes = np.concatenate(list(boxes_of.values()))
     case_slice = prompted.case_slice
     colours = tissue_colours({*prompted.labels, *prompted.case.tissues})
     shape = case_slice.image.shape
-    filled = {k: fill_boxes(each.boxes_xyxy, shape) for k, each in prompted.prompts.items()}
+    filled = {label: fill_boxes(of_label, shape) for label, of_label in boxes_of.items()}
     titles = [f"reference\nfilled boxes: {_mean_dice(prompted, filled):.2f}"]
     titles += [f"{name}\n{_mean_dice(prompted, masks):.2f}" for name, masks in answers.items()]
     panels = montage([case_slice] * len(titles), titles=titles, columns=len(titles), title=title)

@@ -210,3 +210,10 @@ def test_scans_are_listed_with_what_has_to_be_checked():
     assert row["shape"] == "400 x 60 x 3"
     assert row["spacing_mm"] == "1 x 1 x 5"
     assert (row["orientation"], row["plane"]) == ("RAS", "axial")
+
+
+def test_a_pixel_by_itself_is_a_pixel_wide_and_compact():
+    mask = np.zeros((5, 5), dtype=bool)
+    mask[2, 2] = True
+    assert thickness_mm(mask, spacing_mm=(1.0, 1.0)) == 1.0
+    assert shape_of(mask, spacing_mm=(1.0, 1.0)) == "compact"

@@ -82,12 +82,15 @@ def outlines(shape: NDArray[Any]) -> list[NDArray[np.float64]]:
     """Trace the lines around a mask (H, W), each (N, 2) in pixels of the mask with a rim of one.
 
     Of a blurred mask they run where that falls to one half; of a bool mask along the middles of the
-    border's pixel edges (marching squares), which cuts corners by 0.6 of a pixel each.
+    border's pixel edges (marching squares), which cuts corners by 0.6 of a pixel each. Pixels that
+    touch at a corner are in one line, as `largest_component` has them in one piece.
     """
     from skimage import measure
 
     contours: Any = measure.find_contours  # scikit-image does not say its types
-    lines: list[NDArray[np.float64]] = contours(np.pad(shape.astype(np.float64), 1), 0.5)
+    lines: list[NDArray[np.float64]] = contours(
+        np.pad(shape.astype(np.float64), 1), 0.5, fully_connected="high"
+    )
     return lines
 
 

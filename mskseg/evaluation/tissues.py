@@ -60,7 +60,7 @@ def describe_scans(cases: Iterable[Case]) -> pd.DataFrame:
 def thickness_mm(mask: ArrayLike, *, spacing_mm: tuple[float, float]) -> float:
     """Measure the width in mm of a mask (H, W): four times its pixels' mean distance to the border.
 
-    The width of a strip, straight or curved (within 5 % where that is two pixels or more). A disc
+    The width of a strip, straight or curved (within 5 % on average, down to one pixel). A disc
     is given two thirds of its diameter, since most of it is near the border. The edge of the slice
     counts as border; an empty mask is NaN wide.
     """

@@ -44,7 +44,7 @@ def test_a_strip_is_as_wide_as_it_was_drawn(width):
 
 
 @pytest.mark.parametrize("spacing_mm", [(0.5, 0.5), (0.7, 0.7), (1.0, 1.0)])
-@pytest.mark.parametrize("width_px", [2, 3, 4, 6])
+@pytest.mark.parametrize("width_px", [1, 2, 3, 4, 6])
 @pytest.mark.parametrize("closed", [False, True])
 def test_a_curved_strip_is_as_wide_as_a_straight_one(width_px, spacing_mm, closed):
     radius_mm, width_mm = 20.0, width_px * spacing_mm[0]

@@ -34,6 +34,7 @@ THIN_FROM = 8.0
 _NEAR_PX = 3.0  # nearer to the border, a pixel counts as its four quarters
 _DEEP = 500  # pixels farther inside are more alike: about so many of them are enough
 _POINTS_A_PX = 4  # of the outline
+_ONE_PX = 2 / 3  # of its side, as any square's; its outline, with corners cut, would give 0
 _VALUES = ("area_mm2", "thickness_mm", "contrast", "filled_box_dice")
 
 
@@ -61,8 +62,9 @@ def thickness_mm(mask: ArrayLike, *, spacing_mm: tuple[float, float]) -> float:
     """Measure the width in mm of a mask (H, W): four times its pixels' mean distance to the border.
 
     The width of a strip, straight or curved (within 5 % on average, down to one pixel). A disc
-    is given two thirds of its diameter, since most of it is near the border. The edge of the slice
-    counts as border; an empty mask is NaN wide.
+    is given two thirds of its diameter, since most of it is near the border, and so is a single
+    pixel, the least of all widths. The edge of the slice counts as border; an empty mask is NaN
+    wide.
     """
     inside = checked_slice_mask(mask)
     if not inside.any():
@@ -83,8 +85,8 @@ def thickness_mm(mask: ArrayLike, *, spacing_mm: tuple[float, float]) -> float:
         nearest_distances(shell * spacing, border.reshape(-1, 2)).mean() if len(shell) else 0.0
         for shell in shells
     ]
-    width = float(4 * np.average(means, weights=[near.sum(), len(deep)]))
-    return width or float(spacing.min())  # of a pixel by itself all lies on its outline
+    measured = float(4 * np.average(means, weights=[near.sum(), len(deep)]))
+    return max(measured, _ONE_PX * float(spacing.min()))
 
 
 def contrast(image: ArrayLike, mask: ArrayLike, *, spacing_mm: tuple[float, float]) -> float:

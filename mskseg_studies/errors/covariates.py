@@ -23,12 +23,12 @@ from mskseg.evaluation.averaging import IN_THE_MEAN, nested_mean
 from mskseg.evaluation.scoring import SCAN
 from mskseg_studies.errors.panels import add_legend, new_panels
 
-_PAIR = [*SCAN, "tissue", "slice"]
+_PAIR = [*SCAN, "tissue", "label", "slice"]
 _CHANGE = ("change", "lowest", "highest", "n_subjects", "n_pairs")
 COVARIATES = {
     "area_mm2": "area",
     "thickness_mm": "thickness",
-    "contrast_size": "contrast, whatever its sign",
+    "edge_contrast": "contrast of the border",
     "from_end": "slices to the structure's end",
     "filled_box_dice": "Dice of the filled box",
     "reference fat fraction": "fat fraction in the muscle",
@@ -43,7 +43,8 @@ def with_covariates(scores: pd.DataFrame, properties: pd.DataFrame) -> pd.DataFr
     Parameters
     ----------
     scores : pandas.DataFrame
-        From `mskseg.evaluation.score_cases`; only pairs that count in a mean are kept.
+        From `mskseg.evaluation.score_cases` with `ErrorMeasures`; only pairs that count in a mean
+        are kept.
     properties : pandas.DataFrame
         From `mskseg.evaluation.tissue_properties`, of the same cases; with `slice_step` 1, so that
         a structure's ends are known.
@@ -51,9 +52,8 @@ def with_covariates(scores: pd.DataFrame, properties: pd.DataFrame) -> pd.DataFr
     Returns
     -------
     pandas.DataFrame
-        Rows of `scores`, under their index, with `thickness_mm`, `shape`, `contrast`,
-        `contrast_size` (its absolute value) and `from_end`: how many of the tissue's measured
-        slices lie between this one and its first or last.
+        Rows of `scores`, under their index, with `thickness_mm`, `shape` and `from_end`: how many
+        of the structure's measured slices lie between this one and its first or last.
 
     Raises
     ------
@@ -61,7 +61,7 @@ def with_covariates(scores: pd.DataFrame, properties: pd.DataFrame) -> pd.DataFr
         If a scored pair has no properties.
     """
     scored = scores[scores["status"].isin(IN_THE_MEAN) & (scores["area_mm2"] > 0)]
-    wanted = properties[[*_PAIR, "thickness_mm", "shape", "contrast"]]
+    wanted = properties[[*_PAIR, "thickness_mm", "shape"]]
     wanted = wanted.assign(from_end=_from_end(properties))
     joined = scored.merge(wanted, on=_PAIR, how="left", validate="many_to_one")
     joined.index = scored.index  # the rows are those of `scored`, in their order
@@ -71,8 +71,7 @@ def with_covariates(scores: pd.DataFrame, properties: pd.DataFrame) -> pd.DataFr
             f"{lost['tissue']} on slice {lost['slice']} of {lost['subject']} was scored but not "
             "measured; pass properties of the same cases with the same slice_step"
         )
-    finite = joined["contrast"].replace([np.inf, -np.inf], np.nan)
-    return joined.assign(contrast_size=finite.abs())
+    return joined
 
 
 def _from_end(properties: pd.DataFrame) -> pd.Series[float]:
@@ -92,12 +91,13 @@ def rank_correlations(joined: pd.DataFrame) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        A row for each segmenter, `box_source` and covariate: these, `effect`, `spearman`,
+        A row for each `data` (where the table has it), segmenter, `box_source` and covariate:
+        these, `effect`, `spearman`,
         `within_tissues` (the same of the deviations from each tissue's own mean: what is left once
         tissues are not compared with each other) and `n_pairs`, strongest first within a group. No
         p value: slices of one person are not independent.
     """
-    keys = ["segmenter", "box_source"]
+    keys = [*_data(joined), "segmenter", "box_source"]
     rows = [
         {**dict(zip(keys, key, strict=True)), "effect": name, **_correlated(group, column)}
         for key, group in joined.groupby(keys, sort=False)
@@ -152,25 +152,28 @@ def paired_change(table: pd.DataFrame, *, column: str, first: str, second: str) 
     Returns
     -------
     pandas.DataFrame
-        A row for each segmenter, in the table's order: `segmenter`, `from`, `to`, `change` (mean
+        A row for each `data` (where the table has it) and segmenter, in the table's order: these,
+        `from`, `to`, `change` (mean
         over slices of a tissue, over tissues, over subjects), `lowest` and `highest` (of the
         subjects), `n_subjects` and `n_pairs`. Empty if there is no pair.
     """
-    pair = ["segmenter", *(key for key in _PAIR if key != column)]
+    groups = [*_data(table), "segmenter"]
+    pair = [*groups, *(key for key in _PAIR if key != column)]
     scored = table[table["status"].isin(IN_THE_MEAN)]
     before, after = (scored[scored[column] == k].set_index(pair)["dice"] for k in (first, second))
     changes = (after - before).dropna().rename("change").reset_index()
     if changes.empty:
-        return pd.DataFrame(columns=["segmenter", "from", "to", *_CHANGE])
-    of_people = nested_mean(changes, by=["segmenter", "dataset", "subject"], values=["change"])
-    between = of_people.groupby("segmenter")["change"].agg(lowest="min", highest="max")
-    means = nested_mean(changes, by=["segmenter"], values=["change"]).set_index("segmenter")
-    means = means.join(between).rename(columns={"n_objects": "n_pairs"})
-    order = [model for model in dict.fromkeys(scored["segmenter"]) if model in means.index]
-    result = means.loc[order, list(_CHANGE)].reset_index()
-    result.insert(1, "from", first)
-    result.insert(2, "to", second)
-    return result
+        return pd.DataFrame(columns=[*groups, "from", "to", *_CHANGE])
+    of_people = nested_mean(changes, by=[*groups, "dataset", "subject"], values=["change"])
+    between = of_people.groupby(groups)["change"].agg(lowest="min", highest="max")
+    means = nested_mean(changes, by=groups, values=["change"]).set_index(groups)
+    means = means.join(between).rename(columns={"n_objects": "n_pairs"}).reset_index()
+    order = scored[groups].drop_duplicates().merge(means, on=groups)
+    return order.assign(**{"from": first, "to": second})[[*groups, "from", "to", *_CHANGE]]
+
+
+def _data(table: pd.DataFrame) -> list[str]:
+    return [name for name in ("data",) if name in table]
 
 
 _N_BINS = 7
@@ -178,7 +181,7 @@ _LOGARITHMIC = ("area_mm2", "thickness_mm")
 _COVARIATE_UNITS = {
     "area_mm2": " (mm²)",
     "thickness_mm": " (mm)",
-    "contrast_size": "\n(standard deviations)",
+    "edge_contrast": "\n(standard deviations)",
     "reference fat fraction": " (%)",
 }
 
@@ -231,7 +234,8 @@ def change_chart(changes: pd.DataFrame, *, title: str = "") -> Axes:
         style = series_style(models.index(row["segmenter"]), line=False)
         ax.plot((row["lowest"], row["highest"]), (at, at), color=style["color"], linewidth=2)
         ax.plot(row["change"], at, markersize=7, **style)
-        labels.append(f"{row['from']} to {row['to']}\n{row['segmenter']}, n={row['n_subjects']}")
+        who = ", ".join(filter(None, (row.get("data"), row["segmenter"])))
+        labels.append(f"{row['from']} to {row['to']}\n{who}, n={row['n_subjects']}")
     ax.axvline(0, color="0.4", linewidth=0.8)
     ax.set_yticks(range(len(labels)), labels, fontsize=8)
     ax.set(xlabel="change of Dice on the same slices", ylim=(len(labels) - 0.5, -0.5))

@@ -63,6 +63,14 @@ def test_a_curved_strip_is_as_wide_as_a_straight_one(width_px, spacing_mm, close
     assert np.mean(found) == pytest.approx(exact, rel=0.05)
 
 
+@pytest.mark.parametrize("n", [1, 2, 9, 60])
+def test_pixels_that_touch_at_their_corners_have_a_width_and_a_shape(n):
+    diagonal = np.pad(np.eye(n, dtype=bool), 2)
+    width = thickness_mm(diagonal, spacing_mm=(0.5, 0.5))
+    assert width == pytest.approx(0.5 * np.sqrt(0.5), rel=0.07)
+    assert shape_of(diagonal, spacing_mm=(0.5, 0.5)) == ("thin" if n > 4 else "compact")
+
+
 @pytest.mark.parametrize("radius", [5, 12, 30])
 def test_a_disc_and_a_square_have_the_width_of_the_formula(radius):
     square = np.zeros((90, 90), dtype=bool)
@@ -210,10 +218,3 @@ def test_scans_are_listed_with_what_has_to_be_checked():
     assert row["shape"] == "400 x 60 x 3"
     assert row["spacing_mm"] == "1 x 1 x 5"
     assert (row["orientation"], row["plane"]) == ("RAS", "axial")
-
-
-def test_a_pixel_by_itself_is_a_pixel_wide_and_compact():
-    mask = np.zeros((5, 5), dtype=bool)
-    mask[2, 2] = True
-    assert thickness_mm(mask, spacing_mm=(1.0, 1.0)) == 1.0
-    assert shape_of(mask, spacing_mm=(1.0, 1.0)) == "compact"

@@ -17,7 +17,7 @@
 #
 # Where does a promptable model fail, why, and does it matter to the number that a clinician reads?
 #
-# *About 3 minutes on two CPU cores, seconds on a GPU · built-in phantoms, or any data set with images and a reference · previous notebook: 04_fine_tune*
+# *About 3 minutes on two CPU cores, seconds on a GPU · real people where their scans are here, built-in phantoms, or any data set with images and a reference · previous notebook: 04_fine_tune*
 
 # %% [markdown]
 # **What you will do**: take one pass of predictions apart until each failure has a place, a form, a likely reason and a price.
@@ -35,36 +35,38 @@
 from pathlib import Path
 
 import pandas as pd
-from IPython.display import Markdown
+from IPython.display import Markdown, display_html
 
 import mskseg
 from mskseg import display, evaluation, prompts
 from mskseg_studies import errors
 
 # %% tags=["parameters"]
-datasets = ["phantom_knee", "phantom_spine", "phantom_hip", "phantom_thigh"]  # of the manifest
-infiltrated = "phantom_infiltrated_thigh"  # three of its people, one of each grade; "" for none
-dataset = ""  # one data set alone instead of all of these; "" for the list
-models = ["sam_vit_mini", "medsam_vit_mini"]  # names of the manifest, or files of tuned weights
-model = ""  # one model alone instead of that list; "" for the list
-n_subjects = 2  # people of each data set's test part; with one there is no spread between people
-slice_step = 2  # take every n-th slice; volumes count each for n
+datasets = ["spine_vertebrae", "phantom_knee", "phantom_spine", "phantom_hip", "phantom_thigh"]  # of the manifest; what is not here is left out  # fmt: skip
+infiltrated = "phantom_infiltrated_thigh"  # three more phantoms, one of each grade; "" for none
+models = ["lite_medsam", "sam_vit_mini", "medsam_vit_mini"]  # or files of tuned weights
+device = "cpu"  # "auto" takes a GPU where there is one
+n_subjects = 2  # people of each data set and site; with one there is no spread between people
+slice_step = 2  # take every n-th slice of phantoms; volumes count each for n
 volume_step = 1  # the same for the first person of each data set, whose volumes are stacked
+real_step = 9  # take every n-th slice of real people, whose slices are thinner
+real_volume_step = 3  # the same for the first of them
+published_on_phantoms = False  # ask a published model about phantoms too: minutes more
 outward_px = 4.0  # pixels added around a box as a careful person draws; MedSAM learned from such
 slack_px = 8.0  # pixels added around a box on every side, to see what a sloppy box costs
 tolerance_mm = 1.0  # millimetres by which two surfaces may differ and still agree
 sigmas_px = [0.5, 1.0]  # pixels by which a second reader's outline moves, a standard deviation
-n_worst = 10  # slices in the gallery, one of each tissue
+n_worst = 10  # slices of real people in the gallery, and of phantoms
 seed = 0  # of the second reader
 output = "../output"  # folder for the tables and the figures
 
 # %%
-dataset_names, model_names = [dataset] if dataset else datasets, [model] if model else models
+data_here, models_here = mskseg.at_hand(datasets), mskseg.at_hand(models)
 segmenters = [
-    mskseg.load_segmenter(name, cache=mskseg.EmbeddingCache(max_memory_mb=4096))
-    for name in model_names
+    mskseg.load_segmenter(name, device=device, cache=mskseg.EmbeddingCache(max_memory_mb=4096))
+    for name in models_here
 ]
-segmenter = segmenters[0]  # the one whose failures are shown; all are measured
+segmenter = segmenters[0]  # the one that the take-aways speak of; all are measured
 raters = [loaded for loaded in segmenters if loaded.learned_iou]
 rater = raters[0] if raters else mskseg.load_segmenter("sam_vit_mini")  # of three masks
 kind = "a miniature" if segmenter.miniature else "a published model"
@@ -74,27 +76,35 @@ print(f"mskseg {mskseg.__version__}, {segmenters}, {segmenter.device}, seed {see
 # %% [markdown]
 # ## Know what is asked
 #
-# Hoyer and colleagues (2024) describe *forms* of error, not only their size: MedSAM's bone came out too large and smooth, with its concavities filled; its discs and vertebrae too small and jagged. This notebook measures such forms, looks for what goes with them, and asks what they cost. **Miniatures stand in for the real models, phantoms for people**: both minis were made by this project, so which is above which is our construction. What carries over is the way of asking.
+# Hoyer and colleagues (2024) describe *forms* of error, not only their size: MedSAM's bone came out too large and smooth, with its concavities filled; its discs and vertebrae too small and jagged. This notebook measures such forms, looks for what goes with them, and asks what they cost.
+#
+# **Real people come first where their scans are here**, those of a second site beside them, and phantoms after. The `data` column of every table says which. LiteMedSAM is a published model. It is a small relative of MedSAM and speaks for itself, not for MedSAM. Nobody has told us whether its training data held these very scans. The models whose names end in `mini` are miniatures made by this project: which of them is above the other is our construction, and on phantoms only the way of asking carries over.
 #
 # ## Load the scans and their maps
 #
-# Besides the scans that are segmented we load, where a data set can give them, companions of the same people: the 8x undersampled scan, and maps of T2 and of fat to measure inside the masks. Three thighs have fatty infiltration.
+# Besides the scans that are segmented we load, where a data set can give them, companions of the same people: the 8x undersampled scan, and maps of T2 and of fat to measure inside the masks. Three phantom thighs have fatty infiltration.
 
 # %%
-sets = [mskseg.load_some(name, n_subjects=n_subjects) for name in dataset_names]
-grades = [mskseg.load_some(infiltrated, n_subjects=3)] if infiltrated and not dataset else []
-undersampled = errors.load_undersampled(sets)
-cases = [case for case_set in [*sets, *grades] for case in case_set]
-all_cases = [*cases, *undersampled]
-people = [case for case_set in sets for case in case_set]
-first_people = [case_set[0] for case_set in sets]  # of each data set, in its first sequence
-maps = errors.load_maps([*sets, *grades])
+sets = errors.load_people(data_here, n_subjects=n_subjects)
+first_data = next(iter(sets))  # real people where there are any
+drawn = errors.PHANTOMS in sets
+grades = [mskseg.load_some(infiltrated, n_subjects=3)] if infiltrated and drawn else []
+people = {data: [case for some in of_data for case in some] for data, of_data in sets.items()}
+first_people = {data: [some[0] for some in of_data] for data, of_data in sets.items()}
+undersampled = {data: errors.load_undersampled(of_data) for data, of_data in sets.items()}
+graded = {errors.PHANTOMS: [case for some in grades for case in some]}
+scans = {data: [*of_data, *graded.get(data, [])] for data, of_data in people.items()}
+cases = [case for of_data in scans.values() for case in of_data]
+steps = errors.slice_steps(sets, real=real_step, phantoms=slice_step)
+coarse_steps = {data: 2 * step for data, step in steps.items()}
+volume_steps = errors.slice_steps(sets, real=real_volume_step, phantoms=volume_step)
+maps = errors.load_maps([*(some for of_data in sets.values() for some in of_data), *grades])
 quantities = sorted({quantity for quantity, _, _ in maps})
-print(f"{len(cases)} scans, {len(undersampled)} undersampled, {len(maps)} maps: {quantities}")
-errors.two_point_readings().round(1)
+print(f"{sum(map(len, undersampled.values()))} undersampled scans, {len(maps)} maps: {quantities}")
+errors.list_scans(scans)
 
 # %% [markdown]
-# **What you see**: what the fat fraction of these phantoms reads in muscle that holds so much fat, before any mask is drawn and without noise. Their two-point Dixon has no correction, as many real ones. In pure muscle, water that decays between the two echoes is taken for fat; in fatty muscle, fat's smaller peaks are taken for water. Reference and prediction share the error, so much of it cancels in their difference; it does not cancel in a fat fraction that you quote.
+# **What you see**: who is there, from which site, and against what they are scored. A *manual* reference was drawn by a person, a *synthetic* one is what the phantom was made from. Real people of one site and of another are kept apart in all that follows: they differ in scanner and sequence, so a difference between them has more than one possible reason.
 #
 # ## Ask once
 #
@@ -106,36 +116,28 @@ outward = prompts.OracleBox(margin_px=outward_px)
 neighbour = prompts.NeighbourBox()
 measures = errors.ErrorMeasures(tolerance_mm=tolerance_mm, maps=maps)
 masks = evaluation.KeptPredictions()  # in the order of the table's rows
-parts = [
-    evaluation.score_cases(
-        loaded_model,
-        all_cases,
-        prompts=tight,
-        slice_step=slice_step,
-        further=measures,
-        progress=False,
-        kept=masks,
-    )
-    for loaded_model in segmenters
-]
-all_scores = pd.concat(parts, ignore_index=True)
+all_scores = errors.score_people(
+    segmenters,
+    {data: [*of_data, *undersampled[data]] for data, of_data in scans.items()},
+    prompts=tight,
+    slice_steps=steps,
+    published_on_phantoms=published_on_phantoms,
+    further=measures,
+    kept=masks,
+)
 main = all_scores[~all_scores["sequence"].str.endswith("_8x")]
 print(f"{len(main)} of {len(all_scores)} rows: {main['status'].value_counts().to_dict()}")
 
 # %%
-volume_parts = [
-    evaluation.score_cases(
-        loaded_model,
-        first_people,
-        prompts=[tight, outward, slack, neighbour],
-        slice_step=volume_step,
-        progress=False,
-    )
-    for loaded_model in segmenters
-]
-volumes = pd.concat(volume_parts, ignore_index=True)
+volumes = errors.score_people(
+    segmenters,
+    first_people,
+    prompts=[tight, outward, slack, neighbour],
+    slice_steps=volume_steps,
+    published_on_phantoms=published_on_phantoms,
+)
 facts = mskseg.provenance(
-    command="05_analyse_the_errors", segmenter=segmenter, cases=all_cases, seed=seed
+    command="05_analyse_the_errors", segmenter=segmenter, cases=cases, seed=seed
 )
 facts["models"] = ", ".join(f"{loaded.name} {loaded.fingerprint}" for loaded in segmenters)
 evaluation.write_table(all_scores, tables / "05_errors.csv", provenance=facts)
@@ -147,23 +149,19 @@ evaluation.write_table(all_scores, tables / "05_errors.csv", provenance=facts)
 
 # %%
 shapes = errors.shape_classes(cases, slice_step=4)
-classed = main.merge(shapes[["dataset", "tissue", "shape_class"]], on=["dataset", "tissue"])
+classed = errors.named_by_site(main.merge(shapes, on=["dataset", "tissue"]))
 plan = ["segmenter", "prompt", "box_source"]
 scores = ["dice", "filled_box_dice", "surface_dice", "hd95_mm"]
-by_class = evaluation.summarise(classed, by=["shape_class", *plan], values=scores)
-by_class[["shape_class", "segmenter", *scores, "n_subjects", "n_pairs"]].round(2)
+by_class = evaluation.summarise(classed, by=["data", "shape_class", *plan], values=scores)
+by_class[["data", "shape_class", "segmenter", *scores, "n_subjects", "n_pairs"]].round(2)
 
 # %% alt="Dice of each tissue for each model, one dot per slice, the mean, and a diamond for the filled box"
-tissue_axes = display.dice_by_tissue(main[main["dataset"].isin(dataset_names)])
+tissue_axes = display.dice_by_tissue(classed[classed["dataset"] != infiltrated])
 display.save_figure(tissue_axes, figures / "05_dice_by_tissue.png", provenance=facts)
-by_tissue = evaluation.summarise(
-    classed, by=["dataset", "tissue", "shape_class", *plan], values=scores
-)
+rows = ["data", "dataset", "shape_class", "tissue"]
+by_tissue = evaluation.summarise(classed, by=[*rows, *plan], values=scores)
 evaluation.write_table(by_tissue, tables / "05_by_tissue.csv", provenance=facts)
-rows = ["dataset", "shape_class", "tissue", "n_pairs"]
-by_tissue.pivot(index=rows, columns="segmenter", values=["dice", "surface_dice", "hd95_mm"]).round(
-    2
-)
+by_tissue.pivot(index=[*rows, "n_pairs"], columns="segmenter", values=scores).round(2)
 
 # %% [markdown]
 # **What you see**: the class is that of most of a tissue's area, by rules: a *thin* one is eight times longer than wide, an *ellipse* agrees with its own ellipse, *bulk* is the rest. (Hoyer calls vertebral bodies elliptical; by our rule most are bulk.) A ring's filled box is large and so is its wrong part. Surface Dice is stricter than Dice on large tissues, where a rim of two pixels costs little area. On a sheet one millimetre is much of the width, and surface Dice can be the milder of the two, even where the mask leaked: a border that runs along the sheet still agrees.
@@ -173,11 +171,10 @@ by_tissue.pivot(index=rows, columns="segmenter", values=["dice", "surface_dice",
 # A whole volume has slices that a structure does not reach. Leave them out of the mean, count what was invented there as 0, or count as well what was rightly left empty as 1?
 
 # %%
-model_and_plan = ["segmenter", "box_source"]
-by_plan = errors.read_empty_slices(volumes, first_people, slice_step=volume_step, by=model_and_plan)
-by_dataset = errors.read_empty_slices(volumes, first_people, slice_step=volume_step)
+by_dataset = errors.read_empty_slices(volumes, first_people, slice_steps=volume_steps)
 evaluation.write_table(by_dataset, tables / "05_empty_slices.csv", provenance=facts)
-by_dataset[by_dataset["box_source"].isin([tight.box_source, neighbour.box_source])].round(2)
+shown_plans = [tight.box_source, neighbour.box_source]
+by_dataset[by_dataset["box_source"].isin(shown_plans)].round(2)
 
 # %% [markdown]
 # **What you see**: one set of masks, three means. With *oracle* boxes nothing can be invented, since the missing box tells the model that nothing is there; counting those slices as 1 pays it for the reference's own knowledge. With boxes handed on by *neighbours* nothing tells it where to stop. A paper that does not say which reading it took has not told you its Dice.
@@ -212,29 +209,31 @@ errors.means_with_one_lost(good).round(3)
 joined = errors.with_covariates(main, evaluation.tissue_properties(cases))
 correlations = errors.rank_correlations(joined)
 evaluation.write_table(correlations, tables / "05_effects.csv", provenance=facts)
-columns = ["segmenter", "effect", "spearman", "within_tissues", "n_pairs"]
-correlations[columns].round(2)
+correlations.drop(columns="box_source").round(2)
 
 # %% alt="Dice against area, thickness, contrast, distance to the end, filled box and fat fraction, a panel each"
-strongest = correlations.loc[correlations["spearman"].abs().idxmax(), "effect"]
-effect_axes = errors.covariate_panels(joined, title=f"Most goes with Dice: {strongest}")
+of_first = correlations[correlations["data"] == first_data]
+strongest = of_first.loc[of_first["spearman"].abs().idxmax(), "effect"]
+title = f"{first_data}: most goes with Dice: {strongest}"
+effect_axes = errors.covariate_panels(joined[joined["data"] == first_data], title=title)
 display.save_figure(effect_axes[0], figures / "05_effects.png", provenance=facts)
 
 # %% [markdown]
-# **What you see**: medians and middle halves over slices. *Spearman* compares all slices; *within tissues* compares a tissue's slices with that tissue's own mean. Where the two differ, the first spoke of *which tissue* it is: thin tissues are also faint and fill little of their boxes, and no correlation tells these apart. For a cause, change one thing and keep the slices: the same anatomy undersampled, the same structure in a looser box.
+# **What you see**: medians and middle halves over slices of the first `data` in the table. *Spearman* compares all slices; *within tissues* compares a tissue's slices with that tissue's own mean. Where the two differ, the first spoke of *which tissue* it is: thin tissues are also faint and fill little of their boxes, and no correlation tells these apart. For a cause, change one thing and keep the slices: the same anatomy undersampled, the same structure in a looser box. *Contrast of the border* is measured place by place along it, so that a tissue between a brighter and a darker neighbour counts as clear.
 
 # %% alt="Change of Dice when the scan is undersampled and when boxes get slack, for each model"
-sequences = {(case.sequence.removesuffix("_8x"), case.sequence) for case in undersampled}
 tested = [
-    errors.paired_change(all_scores, column="sequence", first=full, second=undersampled_8x)
-    for full, undersampled_8x in sequences
-]
-tested.extend(
     errors.paired_change(volumes, column="box_source", first=tight.box_source, second=wider)
     for wider in (outward.box_source, slack.box_source)
+]
+sequences = {case.sequence for of_data in undersampled.values() for case in of_data}
+tested.extend(
+    errors.paired_change(all_scores, column="sequence", first=name.removesuffix("_8x"), second=name)
+    for name in sorted(sequences)
 )
 changes = pd.concat(tested, ignore_index=True)
-worst_change = changes.loc[changes["change"].idxmin(), "to"]
+costliest = changes.loc[changes["change"].idxmin()]
+worst_change = f"{costliest['to']} ({costliest['segmenter']}, {costliest['data']})"
 change_axes = errors.change_chart(changes, title=f"Costs most: {worst_change}")
 display.save_figure(change_axes, figures / "05_changes.png", provenance=facts)
 evaluation.write_table(changes, tables / "05_changes.csv", provenance=facts)
@@ -249,12 +248,12 @@ by_grade.sort_values(["segmenter", "severity"]).round(3)
 #
 # ## Look at the worst
 #
-# The lowest Dice of each tissue, worst first. As they come, the ten lowest may be one tissue ten times.
+# The lowest Dice of each structure, worst first: of real people where there are any, then of phantoms. As they come, the ten lowest may be one structure ten times.
 
-# %% alt="Close-ups of the worst slice of ten tissues: reference, prediction and box"
-of_first = joined[joined["segmenter"] == segmenter.name]
-worst = errors.worst_slices(of_first, n=n_worst)
-gallery = errors.failure_gallery(worst, masks, title=f"The worst of {segmenter.name}, {kind}")
+# %% alt="Close-ups of the worst slice of each of several structures: reference, prediction and box"
+worst = errors.worst_slices(joined, n=n_worst)
+shown_models = " and ".join(dict.fromkeys(worst["segmenter"]))
+gallery = errors.failure_gallery(worst, masks, title=f"The worst of {shown_models}")
 display.save_figure(gallery[0], figures / "05_worst.png", provenance=facts)
 
 # %% [markdown]
@@ -267,19 +266,19 @@ my_reasons = {1: "leaked"}  # add your reasons, by the panel's number
 sorted(my_reasons.items())
 
 # %% tags=["solution"] jupyter={"source_hidden": true}
-shown = worst[["dataset", "tissue", "slice", "dice", "thickness_mm", "contrast", "reason"]]
+shown = worst[["data", "tissue", "slice", "dice", "thickness_mm", "edge_contrast", "reason"]]
 numbered = shown.set_axis(range(1, len(shown) + 1))
 numbered.assign(reader=[my_reasons.get(number, "") for number in numbered.index]).round(2)
 
 # %% [markdown]
-# **Discussion**: the code names what happened to the area, then the first rule that fits the tissue: faint border, thin, end of the structure. It cannot see that a border is faint on one side only, or that the box held two structures of which the model took the larger; you can. Where you and the rules differ, trust neither before you have looked at the image without the outlines.
+# **Discussion**: the code names what happened to the area, then the first rule that fits the tissue: faint border, thin, end of the structure. A border is called faint if the median place along it is; the code cannot see that it is faint on one side only, or that the box held two structures of which the model took the larger; you can. Where you and the rules differ, trust neither before you have looked at the image without the outlines.
 #
 # ## Choose among three masks
 #
 # SAM answers an ambiguous prompt with three masks and a guess at the quality of each. How good is its choice, and how good was the best? And are the three what the study says of them, a part of an object, the object and the whole that it belongs to? Then each lies in the next larger one.
 
 # %% alt="The three masks of the click on which the model's own choice lost most"
-picks = errors.score_three_masks(rater, people, slice_step=2 * slice_step, progress=False)
+picks = errors.score_three_masks(rater, people, slice_steps=coarse_steps, progress=False)
 choice = errors.summarise_choice(picks)
 evaluation.write_table(picks, tables / "05_three_masks.csv", provenance=facts)
 three_axes = errors.most_lost_panels(picks, rater, people)
@@ -295,7 +294,8 @@ choice.round(3)
 
 # %%
 try:
-    errors.score_three_masks(mskseg.load_segmenter("medsam_vit_mini"), first_people, progress=False)
+    unrated = mskseg.load_segmenter("medsam_vit_mini")
+    errors.score_three_masks(unrated, people, slice_steps=coarse_steps, progress=False)
 except mskseg.InputError as error:
     assert "never learned to rate" in str(error)
     print(error)
@@ -311,7 +311,9 @@ else:
 
 # %% alt="Bland-Altman panels: difference of prediction and reference against their mean for each biomarker and model"
 distances_mm = {
-    case.dataset: slice_step * case.image.slice_thickness_mm(case.plane) for case in cases
+    case.dataset: steps[data] * case.image.slice_thickness_mm(case.plane)
+    for data, of_data in scans.items()
+    for case in of_data
 }
 biomarkers = errors.biomarker_table(main, slice_distance_mm=distances_mm)
 bias = errors.biomarker_agreement(biomarkers)
@@ -320,14 +322,16 @@ if len(biomarkers):
     agreement_axes = errors.bland_altman_panels(biomarkers, title=finding)
     display.save_figure(agreement_axes[0], figures / "05_biomarkers.png", provenance=facts)
 evaluation.write_table(bias, tables / "05_biomarkers.csv", provenance=facts)
+if "fat fraction" in quantities:
+    display_html(errors.two_point_readings().round(1))
 bias.round(2)
 
 # %% [markdown]
-# **What you see**: the thick line is the *bias*, the thin ones the limits between which 95 % of differences should lie (Bland and Altman). A bias that is the same for everybody cancels when one person is followed; wide limits do not. Leaks do not average out: a cartilage that leaks into bone has the bone's thickness and T2, and a muscle mask that takes in the fat around it raises its fat fraction. Disc height is a mean over the disc's length, and radiology has other heights. Dots are structures, several of one person, so the limits are too narrow if anything.
+# **What you see**: the thick line is the *bias*, the thin ones the limits between which 95 % of differences should lie (Bland and Altman). A bias that is the same for everybody cancels when one person is followed; wide limits do not. Leaks do not average out: a cartilage that leaks into bone has the bone's thickness and T2, and a muscle mask that takes in the fat around it raises its fat fraction. The table above that of the biases is there where a fat fraction was measured. It says what the two-point Dixon of the phantoms reads in muscle that holds so much fat, before any mask is drawn and without noise; it has no correction, as many real ones have none. In pure muscle, water that decays between the two echoes is taken for fat; in fatty muscle, fat's smaller peaks are taken for water. Reference and prediction share that error, so much of it cancels in their difference. It does not cancel in a fat fraction that you quote. Disc height is a mean over the disc's length, and radiology has other heights. Dots are structures, several of one person, so the limits are too narrow if anything.
 #
 # ## Measure the form of an error
 #
-# > **Guess**: which of the two models fills concavities, and on which tissue?
+# > **Guess**: which of the models fills concavities, and on which tissue?
 
 # %% alt="Area error, lost concavity and jaggedness of each kind of tissue for each model"
 form_axes = errors.contour_error_panels(
@@ -335,18 +339,18 @@ form_axes = errors.contour_error_panels(
 )
 display.save_figure(form_axes[0], figures / "05_forms.png", provenance=facts)
 forms = ["area_error", "solidity_gain", "jaggedness_gain"]
-scored.pivot_table(index="group", columns="segmenter", values=forms, aggfunc="median").round(2)
-
-# %%
-both = [tight.box_source, outward.box_source]
-by_box = volumes[volumes["box_source"].isin(both) & (volumes["status"] == "scored")]
-area_error = by_box["predicted_area_mm2"] / by_box["area_mm2"] - 1
-by_box.assign(area_error=area_error).pivot_table(
-    index="group", columns=model_and_plan, values="area_error", aggfunc="median"
+scored.pivot_table(
+    index=["data", "group"], columns="segmenter", values=forms, aggfunc="median"
 ).round(2)
 
+# %%
+both = volumes[volumes["box_source"].isin([tight.box_source, outward.box_source])]
+by_box = both.query("status == 'scored'").eval("area_error = predicted_area_mm2 / area_mm2 - 1")
+model_and_plan = ["segmenter", "box_source"]
+by_box.pivot_table("area_error", ["data", "group"], model_and_plan, aggfunc="median").round(2)
+
 # %% [markdown]
-# **What you see**: *area error* above 0 is too large; *solidity* gained is concavity lost; *jaggedness* gained is an edge that is more jagged than the reference has, once that is grown or shrunk to the prediction's size (not measured on sheets thinner than 2 mm). Hoyer saw in MedSAM bone too large with concavity lost, discs and vertebrae too small and jagged, thigh muscles with diffuse, jagged edges. Compare sign by sign. Agreement would not be evidence, since the second miniature was tuned by us; disagreement shows that a habit of the published model is no law.
+# **What you see**: *area error* above 0 is too large; *solidity* gained is concavity lost; *jaggedness* gained is an edge that is more jagged than the reference has, once that is grown or shrunk to the prediction's size (not measured on sheets thinner than 2 mm). Hoyer saw in MedSAM bone too large with concavity lost, discs and vertebrae too small and jagged, thigh muscles with diffuse, jagged edges. Compare sign by sign, real people first. What the miniatures do is no evidence about MedSAM, since both were made by us, and LiteMedSAM is another model than MedSAM; where one of them differs, a habit of the published MedSAM is no law.
 #
 # Are these forms the model's, or the box's? MedSAM learned from boxes up to 20 of 1024 pixels wider than tight on every side (notebook 03). A model that learned that an object ends a little before its box may draw it too small in a tight one. The second table has the median area error on the same slices of the first people, in tight boxes and with a small margin. Where a model is too small in tight boxes and not in wider ones, the box was part of the error; where the sign stays, the model was. The table is of fewer people than the figure, so compare within it.
 #
@@ -356,7 +360,7 @@ by_box.assign(area_error=area_error).pivot_table(
 
 # %% alt="For each tissue the Dice that a second reader reaches, as a bar, and that of the models, as dots"
 ceilings, model_means = errors.reader_ceiling(
-    first_people, main, sigmas_px=sigmas_px, slice_step=2 * slice_step, seed=seed
+    first_people, main, sigmas_px=sigmas_px, slice_steps=coarse_steps, seed=seed
 )
 ceiling_axes = errors.ceiling_chart(ceilings, model_means)
 display.save_figure(ceiling_axes, figures / "05_ceiling.png", provenance=facts)
@@ -375,11 +379,11 @@ evaluation.write_table(ceilings, tables / "05_ceiling.csv", provenance=facts)
 stacked = volumes[volumes["box_source"].isin([tight.box_source, neighbour.box_source])]
 drift = errors.propagation_drift(stacked)
 drift_axes = errors.drift_chart(drift)
-display.save_figure(drift_axes, figures / "05_drift.png", provenance=facts)
-by_volume = ["dataset", "segmenter", "box_source"]
+display.save_figure(drift_axes[0], figures / "05_drift.png", provenance=facts)
+by_volume = ["data", "dataset", "segmenter", "box_source"]
 volume_values = ["dice_3d", "volume_error", "invented"]
 of_volumes = evaluation.nested_mean(
-    errors.volume_scores(stacked), by=by_volume, values=volume_values
+    errors.named_by_site(errors.volume_scores(stacked)), by=by_volume, values=volume_values
 )
 evaluation.write_table(of_volumes, tables / "05_volumes.csv", provenance=facts)
 of_volumes[[*by_volume, *volume_values]].round(2)
@@ -391,29 +395,30 @@ of_volumes[[*by_volume, *volume_values]].round(2)
 
 # %%
 assert all(loaded.cache.n_misses == len(loaded.cache) for loaded in segmenters)  # encoded once
-by_shape = by_class[by_class["segmenter"] == segmenter.name].set_index("shape_class")["dice"]
-of_drift = drift[drift["segmenter"] == segmenter.name]
-handed_on = of_drift[of_drift["box_source"] == neighbour.box_source]
-boxed = of_drift[of_drift["box_source"] == tight.box_source]
-empty = by_plan.set_index(model_and_plan).loc[(segmenter.name, neighbour.box_source)]
+mine = f"segmenter == '{segmenter.name}' and data == '{first_data}'"
+shape_dice = by_class.query(mine).set_index("shape_class")["dice"]
+boxed, handed_on = (drift.query(f"{mine} and box_source == @plan") for plan in shown_plans)
+empty = by_dataset.query(f"{mine} and box_source == @shown_plans[1]").iloc[0]
+read_off = bias[bias["segmenter"].isin(bias["segmenter"].head(1))]
 lines = [
     f"{row.biomarker} {row.bias:+.2f} {row.unit} ({row.low:+.2f} to {row.high:+.2f}; {row.smallest_change:g} matters)"
-    for row in bias[bias["segmenter"] == segmenter.name].itertuples()
+    for row in read_off.itertuples()
 ]
-Markdown(f"""Of {segmenter.name} ({kind}) if not said otherwise, oracle boxes; one encoder pass for each of {segmenter.cache.n_misses} slices.
+Markdown(f"""Of {segmenter.name} ({kind}) on {first_data} if not said otherwise, oracle boxes; one encoder pass for each of {segmenter.cache.n_misses} slices.
 
-- Dice by shape: {", ".join(f"{name} {value:.2f}" for name, value in by_shape.items())}. Hardest: **{by_shape.idxmin()}**.
-- Slices without reference: {empty["left_out"]:.2f} left out, {empty["invented_is_0"]:.2f} with what was invented (boxes handed on).
+- Dice by shape: {", ".join(f"{name} {value:.2f}" for name, value in shape_dice.items())}. Lowest: **{shape_dice.idxmin()}**.
+- Slices without reference of {empty["dataset"]}: {empty["left_out"]:.2f} left out, {empty["invented_is_0"]:.2f} with what was invented (boxes handed on).
 - Most goes with Dice: {strongest}; of what was changed, *{worst_change}* cost most ({changes["change"].min():+.2f}).
-- Best of three masks {choice["best"].iloc[0]:.2f}, its own choice {choice["chosen"].iloc[0]:.2f}, right in {choice["share_best"].iloc[0]:.0%} of clicks (chance: a third).
+- Best of three masks of {rater.name} {choice["best"].iloc[0]:.2f}, its own choice {choice["chosen"].iloc[0]:.2f}, right in {choice["share_best"].iloc[0]:.0%} of clicks (chance: a third).
 - Handed on over {handed_on["steps"].max()} slices: Dice {handed_on["dice"].iloc[-1]:.2f}, where a box on every slice has {boxed["dice"].iloc[-1]:.2f}.
-- Bias of biomarkers (limits of agreement): {"; ".join(lines) or "none was read off these tissues"}.
+- Bias of biomarkers of {bias["segmenter"].iloc[0] if len(bias) else "any model"} (limits of agreement): {"; ".join(lines) or "none was read off these tissues"}.
 """)
 
 # %% [markdown]
 # ## Limits
 #
-# - Miniatures on phantoms, few people; the forms of error of a published model on patients will differ.
+# - Few people, real ones healthy and of one region; miniatures and phantoms say nothing about published models and patients.
+# - The geometry of a data set can be nominal (the vertebrae's 1 mm is), so their lengths are only comparable with each other.
 # - Slices and structures of one person are not independent, so no p values, and limits of agreement that are too narrow.
 # - What goes with a low Dice need not cause it; only undersampling and slack were changed on their own.
 # - The changes that matter come from different bodies, scanners and definitions; two are detection limits, not clinical ones.
@@ -422,7 +427,7 @@ Markdown(f"""Of {segmenter.name} ({kind}) if not said otherwise, oracle boxes; o
 # %% [markdown]
 # ## Next
 #
-# Put the model that you tuned in notebook 04 beside the two in `models` and run all cells again: does tuning mend the forms, or only the mean? With this the core of the workbook ends. Notebook 06 goes deeper into prompts: more points, more pixels, more phases.
+# Put the model that you tuned in notebook 04 beside those in `models` and run all cells again: does tuning mend the forms, or only the mean? With this the core of the workbook ends. Notebook 06 goes deeper into prompts: more points, more pixels, more phases.
 #
 # - Hoyer et al., *Towards a Generalizable Foundation Model for Multi-Tissue Musculoskeletal MRI Segmentation*, ISMRM 2024, 0651, doi:10.58530/2024/0651
 # - Bland and Altman, *Statistical methods for assessing agreement between two methods of clinical measurement*, Lancet 1986, doi:10.1016/S0140-6736(86)90837-8

@@ -44,7 +44,7 @@ def dice_by_tissue(
         raise InputError("expected one scored row or more, got none; check the table's labels")
     means = summarise(scored, by=[*_PLAN, *_ROW])
     plans = [group.set_index(_ROW) for _, group in means.groupby(_PLAN, sort=False)]
-    order = _row_order(means, plans[0])
+    order = _row_order(means, plans)
     ax = chart_axes(ax, (8.0, 1.6 + len(order) * (0.14 + 0.11 * len(plans))))
     offsets = np.linspace(-0.5, 0.5, len(plans) + 2)[1:-1]
     for number, (mean, offset) in enumerate(zip(plans, offsets, strict=True)):
@@ -56,7 +56,7 @@ def dice_by_tissue(
         ax.scatter(rows["dice"], slices_at, s=7, color=colour, alpha=0.3, linewidths=0)
         ax.scatter(mean["filled_box_dice"], means_at, s=34, marker="D", fc="none", ec=box_colour)
         ax.scatter(mean["dice"], means_at, s=48, color=colour, edgecolors="white", zorder=3)
-    _name_rows(ax, plans[0], order)
+    _name_rows(ax, plans, order)
     above = int((plans[0]["dice"] > plans[0]["filled_box_dice"]).sum())
     finding = f"Above the filled box in {above} of {len(plans[0])} tissues\n{_name(plans[0])}"
     finish_chart(ax, finding if title is None else title, grid="x", legend=None)
@@ -118,10 +118,10 @@ def sweep_chart(
     return finish_chart(ax, title)
 
 
-def _row_order(means: pd.DataFrame, first: pd.DataFrame) -> list[tuple[str, str]]:
+def _row_order(means: pd.DataFrame, plans: list[pd.DataFrame]) -> list[tuple[str, str]]:
     """List (data set, tissue) from top to bottom; (data set, "") where a heading goes."""
     datasets = list(dict.fromkeys(means["dataset"]))
-    best_first = [*first.sort_values("dice", ascending=False).index, *means.set_index(_ROW).index]
+    best_first = [key for plan in plans for key in plan.sort_values("dice", ascending=False).index]
     order: list[tuple[str, str]] = []
     for dataset in datasets:
         order += [(dataset, "")] if len(datasets) > 1 else []
@@ -129,8 +129,8 @@ def _row_order(means: pd.DataFrame, first: pd.DataFrame) -> list[tuple[str, str]
     return order
 
 
-def _name_rows(ax: Axes, first: pd.DataFrame, order: list[tuple[str, str]]) -> None:
-    counts = first["n_pairs"].to_dict()
+def _name_rows(ax: Axes, plans: list[pd.DataFrame], order: list[tuple[str, str]]) -> None:
+    counts = {key: n for plan in reversed(plans) for key, n in plan["n_pairs"].items()}
     names = [f"{key[1]} (n={counts.get(key, 0)})" if key[1] else key[0] for key in order]
     ax.set_yticks(range(len(order)), names, fontsize=9)
     for place, (label, (_, tissue)) in enumerate(zip(ax.get_yticklabels(), order, strict=True)):

@@ -23,9 +23,11 @@ from mskseg_studies.errors.multimask import most_lost_panels as most_lost_panels
 from mskseg_studies.errors.multimask import score_three_masks as score_three_masks
 from mskseg_studies.errors.multimask import summarise_choice as summarise_choice
 from mskseg_studies.errors.people import PHANTOMS as PHANTOMS
+from mskseg_studies.errors.people import list_scans as list_scans
 from mskseg_studies.errors.people import load_people as load_people
 from mskseg_studies.errors.people import named_by_site as named_by_site
 from mskseg_studies.errors.people import score_people as score_people
+from mskseg_studies.errors.people import slice_steps as slice_steps
 from mskseg_studies.errors.propagation import drift_chart as drift_chart
 from mskseg_studies.errors.propagation import propagation_drift as propagation_drift
 from mskseg_studies.errors.propagation import volume_scores as volume_scores

@@ -152,7 +152,7 @@ def biomarker_table(table: pd.DataFrame, *, slice_distance_mm: Mapping[str, floa
         `unit`, `smallest_change`, `reference`, `prediction` (mm, ms, points or ml; means are over
         slices, weighted by area) and `difference` (in `unit`). NaN where nothing was predicted.
     """
-    keys = ["segmenter", "box_source", *SCAN, "tissue"]
+    keys = ["segmenter", "box_source", *SCAN, "tissue", "label"]
     rows = []
     for biomarker in BIOMARKERS:
         fits = [

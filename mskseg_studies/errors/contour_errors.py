@@ -117,17 +117,21 @@ _CONTOUR_ERRORS = {
 
 
 def contour_error_panels(table: pd.DataFrame, *, title: str = "") -> NDArray[Any]:
-    """Draw signed area error, lost concavity and jaggedness for each kind of tissue (`group`).
+    """Draw signed area error, lost concavity and jaggedness for each `data` and kind of tissue.
 
-    Of a table of `score_cases` with `ErrorMeasures`. Dots are medians over slices, bars the middle
+    Of a table of `score_people` with `ErrorMeasures`. Dots are medians over slices, bars the middle
     half. The area's axis is cut at `_CUT`; medians beyond are written at its edge.
     """
-    kinds, models = (list(dict.fromkeys(table[column])) for column in ("group", "segmenter"))
-    figure, panels = new_panels(3, columns=3, size=(3.5, 0.8 + 0.34 * len(kinds)), sharey=True)
+    whose = "\n" + table["data"] if table["data"].nunique() > 1 else ""
+    named = table.assign(kind=table["group"] + whose)
+    kinds, models = (list(dict.fromkeys(named[column])) for column in ("kind", "segmenter"))
+    figure, panels = new_panels(
+        3, columns=3, size=(3.5, 0.8 + (0.5 if len(whose) else 0.34) * len(kinds)), sharey=True
+    )
     offsets = np.linspace(-0.25, 0.25, len(models)) if len(models) > 1 else [0.0]
     for ax, (column, label) in zip(panels, _CONTOUR_ERRORS.items(), strict=True):
         for number, (model, offset) in enumerate(zip(models, offsets, strict=True)):
-            of_model = table[table["segmenter"] == model].groupby("group", sort=False)[column]
+            of_model = named[named["segmenter"] == model].groupby("kind", sort=False)[column]
             low, middle, high = (of_model.quantile(q).reindex(kinds) for q in (0.25, 0.5, 0.75))
             at, style = np.arange(len(kinds)) + offset, series_style(number, line=False)
             ax.hlines(at, low, high, color=style["color"], linewidth=2)
@@ -138,7 +142,7 @@ def contour_error_panels(table: pd.DataFrame, *, title: str = "") -> NDArray[Any
         ax.axvline(0, color="0.4", linewidth=0.8)
         ax.set_xlabel(label)
         finish_chart(ax, legend=None)
-    panels[0].set_yticks(range(len(kinds)), kinds)
+    panels[0].set_yticks(range(len(kinds)), kinds, fontsize=9)
     panels[0].set(ylim=(len(kinds) - 0.5, -0.5), xlim=(None, min(_CUT, panels[0].get_xlim()[1])))
     add_legend(figure, panels[0], title)
     return panels

@@ -7,7 +7,7 @@ scan goes on.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import pandas as pd
 
@@ -21,10 +21,10 @@ READINGS = ("left_out", "invented_is_0", "nothing_is_1")
 
 def read_empty_slices(
     table: pd.DataFrame,
-    cases: Iterable[Case],
+    groups: Mapping[str, Iterable[Case]],
     *,
-    slice_step: int = 1,
-    by: Sequence[str] = ("segmenter", "box_source", "dataset"),
+    slice_steps: Mapping[str, int],
+    by: Sequence[str] = ("data", "dataset", "segmenter", "box_source"),
 ) -> pd.DataFrame:
     """Average Dice with the slices that hold no reference left out, and counted.
 
@@ -32,9 +32,8 @@ def read_empty_slices(
     ----------
     table : pandas.DataFrame
         From `score_cases`.
-    cases : iterable of Case
-        Those that were scored, with the same `slice_step` in their own plane.
-    slice_step : int
+    groups, slice_steps
+        As in `score_people`, of the scans that were scored.
     by : sequence of str
         Columns that make a row each; with `segmenter` and `box_source`.
 
@@ -54,12 +53,13 @@ def read_empty_slices(
     """
     n_slices = {
         tuple(getattr(case, name) for name in SCAN): len(
-            range(0, case.image.n_slices(case.plane), slice_step)
+            range(0, case.image.n_slices(case.plane), slice_steps[group])
         )
+        for group, cases in groups.items()
         for case in cases
     }
-    groups, in_the_mean = list(by), table["status"].isin(IN_THE_MEAN)
-    structure = list(dict.fromkeys([*groups, *SCAN, "tissue"]))
+    keys, in_the_mean = list(by), table["status"].isin(IN_THE_MEAN)
+    structure = list(dict.fromkeys([*keys, *SCAN, "tissue", "label"]))
     counted = table.assign(
         total=table["dice"].where(in_the_mean, 0.0),
         n_scored=in_the_mean,
@@ -80,6 +80,6 @@ def read_empty_slices(
         invented_is_0=sums["total"] / predicted,
         nothing_is_1=(sums["total"] + nothing) / (predicted + nothing),
     )
-    result = nested_mean(means, by=groups, values=READINGS)[[*groups, *READINGS]]
-    counts = means.groupby(groups, sort=False)[["n_scored", "n_invented", "n_nothing"]].sum()
-    return result.merge(counts.reset_index(), on=groups)
+    result = nested_mean(means, by=keys, values=READINGS)[[*keys, *READINGS]]
+    counts = means.groupby(keys, sort=False)[["n_scored", "n_invented", "n_nothing"]].sum()
+    return result.merge(counts.reset_index(), on=keys)

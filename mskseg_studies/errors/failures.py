@@ -10,29 +10,37 @@ from numpy.typing import NDArray
 from mskseg.display.slices import draw_boxes, draw_label_map, frame_around, show_slice
 from mskseg.display.style import PREDICTION
 from mskseg.evaluation.scoring import KeptPredictions
+from mskseg_studies.errors.borders import WEAK_BELOW
 from mskseg_studies.errors.panels import REFERENCE, new_panels
+from mskseg_studies.errors.people import PHANTOMS
 
-FAINT, THIN_MM, WIDE, NARROW = 0.5, 3.0, 1.5, 0.5
+THIN_MM, WIDE, NARROW = 3.0, 1.5, 0.5
 
 
 def worst_slices(joined: pd.DataFrame, *, n: int = 10) -> pd.DataFrame:
-    """Find the slices with the lowest Dice, one of each tissue of a data set.
+    """Find the slices with the lowest Dice, one of each structure of real people, then of phantoms.
 
     Parameters
     ----------
     joined : pandas.DataFrame
-        From `with_covariates`, of one segmenter and one plan.
+        From `with_covariates`, of one plan and with `data` (see `score_people`). Real people are
+        shown by the first segmenter that was asked about them, and so are phantoms.
     n : int
-        How many, at most.
+        How many of each, at most.
 
     Returns
     -------
     pandas.DataFrame
-        Rows of `joined`, worst first, with `reason`: what happened to the area, and the first rule
-        that fits the tissue: "leaked: thin".
+        Rows of `joined`, the worst of real people first, with `reason`: what happened to the area,
+        and the first rule that fits the tissue: "leaked: thin".
     """
-    ordered = joined.sort_values("dice", kind="stable")
-    worst = ordered.groupby(["dataset", "tissue"], sort=False).head(1).head(n)
+    chosen = []
+    for _, rows in joined.groupby(joined["data"] == PHANTOMS, sort=True):
+        of_first = rows[rows["segmenter"] == rows["segmenter"].iloc[0]]
+        ordered = of_first.sort_values("dice", kind="stable")
+        structures = ordered.groupby(["data", "dataset", "tissue", "label"], sort=False)
+        chosen.append(structures.head(1).sort_values("dice", kind="stable").head(n))
+    worst = pd.concat(chosen)
     return worst.assign(reason=[name_reason(row) for _, row in worst.iterrows()])
 
 
@@ -41,8 +49,8 @@ def name_reason(row: pd.Series) -> str:
 
     Of a row of `with_covariates`: what happened ("nothing was found", "leaked" over `WIDE` times
     the area, "fell short" under `NARROW` times) and what makes the tissue hard to segment ("faint
-    border" of a contrast under `FAINT`, "thin" under `THIN_MM`, "end of the structure"), the first
-    of each that applies, joined by ": "; "none of these" if none does.
+    border" of an `edge_contrast` under `WEAK_BELOW`, "thin" under `THIN_MM`, "end of the
+    structure"), the first of each that applies, joined by ": "; "none of these" if none does.
     """
     ratio = row["predicted_area_mm2"] / row["area_mm2"]
     outcomes = {
@@ -51,7 +59,7 @@ def name_reason(row: pd.Series) -> str:
         "fell short": ratio < NARROW,
     }
     difficulties = {
-        "faint border": row["contrast_size"] < FAINT,
+        "faint border": row["edge_contrast"] < WEAK_BELOW,
         "thin": row["thickness_mm"] < THIN_MM,
         "end of the structure": row["from_end"] == 0,
     }
@@ -91,7 +99,7 @@ def failure_gallery(
         draw_boxes(ax, boxes)
         draw_label_map(ax, prediction.reference, colours={1: REFERENCE}, linestyle="dashed")
         draw_label_map(ax, prediction.prediction, colours={1: PREDICTION})
-        dataset = row.dataset.removeprefix("phantom_")
-        ax.set_title(f"{number}: {row.tissue}\n{dataset}, Dice {row.dice:.2f}", fontsize=9)
+        whose = row.dataset.removeprefix("phantom_") if row.data == PHANTOMS else row.data
+        ax.set_title(f"{number}: {row.tissue}\n{whose}, Dice {row.dice:.2f}", fontsize=9)
     figure.suptitle(f"{title}: reference blue and dashed, prediction orange", fontsize=11)
     return panels

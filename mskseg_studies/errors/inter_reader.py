@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -21,6 +21,7 @@ from mskseg.evaluation.scoring import SCAN, described_scan
 from mskseg.evaluation.surfaces import checked_spacing, signed_distance_mm
 from mskseg.prompts import OracleBox
 from mskseg.prompts.checks import checked_mask
+from mskseg_studies.errors.people import named_by_site
 
 CORRELATION_MM = 8.0
 """How far along an outline a reader stays on the same side of it; assumed."""
@@ -57,42 +58,46 @@ def redraw(
 
 
 def reader_ceiling(
-    cases: Iterable[Case],
+    groups: Mapping[str, Iterable[Case]],
     scores: pd.DataFrame,
     *,
     sigmas_px: Sequence[float],
-    slice_step: int = 1,
+    slice_steps: Mapping[str, int],
     seed: int = 0,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Average a simulated second reader and the models over the same pairs of slice and tissue.
 
     Parameters
     ----------
-    cases : iterable of Case
-        With references.
+    groups, slice_steps
+        As in `score_people`, of cases with references.
     scores : pandas.DataFrame
-        From `score_cases`, of one plan.
+        From `score_people`, of one plan.
     sigmas_px : sequence of float
         How far the outline moves, in pixels (the mean of row and column spacing): half a pixel is
         what a grid alone leaves open, a pixel what a blurred edge does.
-    slice_step : int
-        Take every n-th slice, counted as `score_cases` does.
     seed : int
 
     Returns
     -------
     ceilings, models : pandas.DataFrame
-        `nested_mean` of `dice` by `dataset`, `tissue` and `sigma_px`, and by `dataset`, `tissue`
-        and `segmenter`. Tissues without a component of the minimum area of a box are left out:
-        `score_cases` does not score them either.
+        `nested_mean` of `dice` by `dataset` (see `named_by_site`), `tissue` and `sigma_px`, and by
+        `dataset`, `tissue` and `segmenter`. Tissues without a component of the minimum area of a
+        box are left out: `score_cases` does not score them either.
 
     Raises
     ------
     InputError
         If there is no case, no slice shows a tissue, or none of them was scored.
     """
-    readings = read_again(cases, sigmas_px=sigmas_px, slice_step=slice_step, seed=seed)
-    same_readings, same_scores = on_same_pairs(readings, scores)
+    readings = [
+        read_again(cases, sigmas_px=sigmas_px, slice_step=slice_steps[group], seed=seed).assign(
+            data=group
+        )
+        for group, cases in groups.items()
+    ]
+    pairs = on_same_pairs(pd.concat(readings, ignore_index=True), scores)
+    same_readings, same_scores = (named_by_site(table) for table in pairs)
     tissue = ["dataset", "tissue"]
     ceilings = nested_mean(same_readings, by=[*tissue, "sigma_px"])
     return ceilings, nested_mean(same_scores, by=[*tissue, "segmenter"])
@@ -115,6 +120,7 @@ def read_again(
             key = (seed, zlib.crc32(case.name.encode()), case_slice.index, label)
             described = described_scan(case) | {
                 "tissue": case.tissue(label),
+                "label": label,
                 "slice": case_slice.index,
             }
             for sigma_px in sigmas_px:
@@ -133,7 +139,7 @@ def on_same_pairs(
     readings: pd.DataFrame, scores: pd.DataFrame
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Keep the rows of `read_again` and `score_cases` on pairs of slice and tissue in both."""
-    keys = [*SCAN, "tissue", "slice"]
+    keys = [*SCAN, "tissue", "label", "slice"]
     scored = scores[scores["status"].isin(IN_THE_MEAN)]
     pairs = readings[keys].merge(scored[keys]).drop_duplicates()
     if pairs.empty:
@@ -160,7 +166,8 @@ def ceiling_chart(ceilings: pd.DataFrame, means: pd.DataFrame) -> Axes:
         style = series_style(number, line=False)
         ax.plot(dice, at, linestyle="none", markersize=5, label=model, **style)
         reached = int((dice >= spans["min"]).sum())
-        finding = finding or f"{model} reaches a second reader on {reached} of {len(at)} tissues"
+        n_asked = int(dice.notna().sum())
+        finding = finding or f"{model} reaches a second reader on {reached} of {n_asked} tissues"
     names = [f"{tissue} ({dataset.removeprefix('phantom_')})" for dataset, tissue in spans.index]
     ax.set_yticks(at, names, fontsize=8)
     ax.set(xlabel="Dice", ylim=(len(spans) - 0.5, -0.5), xlim=(0, 1.02))

@@ -8,7 +8,7 @@ should be larger.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import pairwise
 from typing import Any
 
@@ -33,9 +33,9 @@ NESTED_STEP = 1.25
 
 def score_three_masks(
     segmenter: Segmenter,
-    cases: Iterable[Case],
+    groups: Mapping[str, Iterable[Case]],
     *,
-    slice_step: int = 1,
+    slice_steps: Mapping[str, int],
     progress: bool = True,
 ) -> pd.DataFrame:
     """Ask for three masks of each tissue that is in one piece, and score all of them.
@@ -44,10 +44,8 @@ def score_three_masks(
     ----------
     segmenter : Segmenter
         One that learned to predict IoU; without that it cannot choose.
-    cases : iterable of Case
-        With references.
-    slice_step : int
-        Take every n-th slice, counted as `score_cases` does.
+    groups, slice_steps
+        As in `score_people`, of cases with references.
     progress : bool
         Show a bar.
 
@@ -55,7 +53,7 @@ def score_three_masks(
     -------
     pandas.DataFrame
         A row for each object and prompt, a click on the most central place ("point") or the tight
-        oracle box ("box"): `segmenter`, `dataset`, `subject`, `sequence`, `tissue`,
+        oracle box ("box"): `segmenter`, `data`, `dataset`, `subject`, `sequence`, `tissue`,
         `label`, `slice`, `prompt`, `x` and `y` (of the click), `single` (Dice of the one mask that
         the model gives if asked for one), `chosen` (Dice of the mask that it rates highest),
         `best`, `worst`, `chosen_mask` and `best_mask` (0, 1 or 2), and of the three by area:
@@ -74,11 +72,12 @@ def score_three_masks(
             "pass a model with predicted IoU"
         )
     rows = [
-        {"segmenter": segmenter.name, **row}
+        {"segmenter": segmenter.name, "data": data, **row}
+        for data, cases in groups.items()
         for prompted in prompted_slices(
             cases,
             OracleBox(),
-            slice_step=slice_step,
+            slice_step=slice_steps[data],
             progress=progress,
             description="three masks",
         )
@@ -95,11 +94,12 @@ def summarise_choice(scores: pd.DataFrame) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        A row for each segmenter and prompt: means of `single`, `chosen` and `best`, `lost` (best
-        less chosen), `share_best` (how often the best one was chosen), `inside`, `step` and
-        `nested` (how often the three were nested), and `n_objects`.
+        A row for each `data`, segmenter and prompt: means of `single`,
+        `chosen` and `best`, `lost` (best less chosen), `share_best` (how often the best one was
+        chosen), `inside`, `step` and `nested` (how often the three were nested), and `n_objects`.
     """
-    keys, forms = ["segmenter", "prompt"], ["inside", "step", "nested"]
+    keys = ["data", "segmenter", "prompt"]
+    forms = ["inside", "step", "nested"]
     values = ["single", "chosen", "best", "share_best", *forms]
     right = (scores["chosen_mask"] == scores["best_mask"]).astype(float)
     means = nested_mean(scores.assign(share_best=right), by=keys, values=values)
@@ -108,16 +108,18 @@ def summarise_choice(scores: pd.DataFrame) -> pd.DataFrame:
 
 
 def most_lost_panels(
-    scores: pd.DataFrame, segmenter: Segmenter, cases: Iterable[Case]
+    scores: pd.DataFrame, segmenter: Segmenter, groups: Mapping[str, Iterable[Case]]
 ) -> NDArray[Any]:
     """Show the three masks of the click on which the model's own choice lost most.
+
+    Of the first group: real people where there are any.
 
     Parameters
     ----------
     scores : pandas.DataFrame
-        From `score_three_masks`, of this segmenter and these cases.
+        From `score_three_masks`, of this segmenter and these groups.
     segmenter : Segmenter
-    cases : iterable of Case
+    groups : mapping of str to iterable of Case
 
     Returns
     -------
@@ -129,7 +131,8 @@ def most_lost_panels(
     InputError
         If the scan of that click is not among the cases.
     """
-    clicks = scores[scores["prompt"] == "point"]
+    data, cases = next(iter(groups.items()))
+    clicks = scores[(scores["prompt"] == "point") & (scores["data"] == data)].reset_index()
     row = clicks.loc[(clicks["best"] - clicks["chosen"]).idxmax()]
     scan = row[list(SCAN)].to_dict()
     case = next((case for case in cases if described_scan(case) == scan), None)

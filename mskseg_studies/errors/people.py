@@ -51,6 +51,23 @@ def load_people(names: Iterable[str], *, n_subjects: int) -> dict[str, list[Case
     return {group: sets for group, sets in groups.items() if sets}
 
 
+def slice_steps(groups: Iterable[str], *, real: int, phantoms: int) -> dict[str, int]:
+    """Say for each group every how many slices are taken: real scans often have thinner ones."""
+    return {group: phantoms if group == PHANTOMS else real for group in groups}
+
+
+def list_scans(groups: Mapping[str, Iterable[Case]]) -> pd.DataFrame:
+    """Count the scans of each group by data set, site, sequence and origin of the reference."""
+    columns = ["dataset", "site", "sequence", "reference_provenance"]
+    rows = [
+        (group, *(getattr(case, name) for name in columns))
+        for group, cases in groups.items()
+        for case in cases
+    ]
+    counted = pd.DataFrame(rows, columns=["data", *columns]).value_counts(sort=False)
+    return counted.rename("scans").to_frame()
+
+
 def score_people(
     segmenters: Sequence[Segmenter],
     groups: Mapping[str, Sequence[Case]],

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
-from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
+from numpy.typing import NDArray
 
-from mskseg.display.style import chart_axes, check_columns, finish_chart, series_style
+from mskseg.display.style import check_columns, finish_chart, series_style
 from mskseg.evaluation.averaging import IN_THE_MEAN, nested_mean
 from mskseg.evaluation.scoring import SCAN
 from mskseg.evaluation.tables import volume_table
+from mskseg_studies.errors.panels import add_legend, new_panels
 
 _MAX_STEPS = 8  # few structures are longer
-_STRUCTURE = ["segmenter", "box_source", *SCAN, "tissue"]
+_STRUCTURE = ["segmenter", "box_source", *SCAN, "tissue", "label"]
 
 
 def volume_scores(table: pd.DataFrame) -> pd.DataFrame:
@@ -78,31 +81,44 @@ def propagation_drift(table: pd.DataFrame) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        A row for each segmenter, plan and number of `steps`: `nested_mean` of `dice`.
+        A row for each `data` (where the table has it), segmenter, plan and number of `steps`:
+        `nested_mean` of `dice`.
     """
     placed = with_steps(table)
     near = placed[placed["steps"] <= _MAX_STEPS]
-    means = nested_mean(near, by=["segmenter", "box_source", "steps"]).sort_values("steps")
-    order = near[_STRUCTURE[:2]].drop_duplicates()  # models and plans as they came
-    return order.merge(means, on=_STRUCTURE[:2])
+    keys = [name for name in ("data", "segmenter", "box_source") if name in near]
+    means = nested_mean(near, by=[*keys, "steps"]).sort_values("steps")
+    order = near[keys].drop_duplicates()  # models and plans as they came
+    return order.merge(means, on=keys)
 
 
-def drift_chart(means: pd.DataFrame) -> Axes:
+def drift_chart(means: pd.DataFrame) -> NDArray[Any]:
     """Draw Dice over the distance from the slice that was boxed, from `propagation_drift`.
 
-    A colour for each segmenter, a line style for each plan. The title says what the first
-    segmenter's Dice comes to under the last plan.
+    A panel for each `data`, a colour for each segmenter, a line style for each plan. The titles say
+    what the first segmenter's Dice comes to under the last plan.
     """
-    check_columns(means, ["segmenter", "box_source", "steps", "dice"])
-    ax = chart_axes(None, (6.8, 4.2))
-    models, plans = (list(dict.fromkeys(means[k])) for k in ("segmenter", "box_source"))
-    for (model, plan), rows in means.groupby(["segmenter", "box_source"], sort=False):
-        style = series_style(models.index(model))
-        style["linestyle"] = series_style(plans.index(plan))["linestyle"]
-        ax.plot(rows["steps"], rows["dice"], label=f"{model}, {plan}", **style)
-    ax.set(xlabel="slices from the one that was boxed", ylabel="Dice", ylim=(0, 1))
-    ax.xaxis.set_major_locator(MaxNLocator(integer=True))
-    last = means[(means["segmenter"] == models[0]) & (means["box_source"] == plans[-1])]
-    first_dice, last_dice = last.sort_values("steps")["dice"].iloc[[0, -1]]
-    finding = f"{models[0]}, {plans[-1]}: Dice {first_dice:.2f} to {last_dice:.2f}"
-    return finish_chart(ax, finding)
+    check_columns(means, ["data", "segmenter", "box_source", "steps", "dice"])
+    models, plans, groups = (
+        list(dict.fromkeys(means[key])) for key in ("segmenter", "box_source", "data")
+    )
+    figure, panels = new_panels(len(groups), columns=3, size=(4.4, 4.0), sharey=True)
+    for ax, group in zip(panels, groups, strict=True):
+        of_group = means[means["data"] == group]
+        for (model, plan), rows in of_group.groupby(["segmenter", "box_source"], sort=False):
+            style = series_style(models.index(model))
+            style["linestyle"] = series_style(plans.index(plan))["linestyle"]
+            ax.plot(rows["steps"], rows["dice"], label=f"{model}, {plan}", **style)
+        ax.set(xlabel="scored slices from the one that was boxed", ylim=(0, 1))
+        ax.xaxis.set_major_locator(MaxNLocator(integer=True))
+        last = of_group[of_group["segmenter"] == of_group["segmenter"].iloc[0]]
+        last = last[last["box_source"] == plans[-1]].sort_values("steps")
+        first_dice, last_dice = last["dice"].iloc[[0, -1]]
+        finding = (
+            f"{last['segmenter'].iloc[0]}, {plans[-1]}:\nDice {first_dice:.2f} to {last_dice:.2f}"
+        )
+        finish_chart(ax, f"{group}: {finding}", legend=None)
+    panels[0].set_ylabel("Dice")
+    most = max(panels, key=lambda ax: len(ax.lines))
+    add_legend(figure, most, "")
+    return panels

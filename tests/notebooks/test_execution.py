@@ -87,3 +87,29 @@ def test_real_water_fat_and_echoes_are_compared_with_each_other(
     assert "real legs, water and fat: 2 images" in page
     assert "real echoes: 8 images" in page
     assert "agreement, not accuracy" in page
+
+
+@pytest.mark.real
+@pytest.mark.slow
+def test_errors_of_a_published_model_on_real_vertebrae(
+    real_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lite_medsam
+):
+    from mskseg.datasets.fetching import fetch
+
+    monkeypatch.setenv("MSKSEG_CACHE", str(tmp_path / "cache"))
+    here = ["vb2_17", "vb3_07"]
+    fetch("spine_vertebrae", roles=here, from_dir=real_data, progress=False)
+    (run,) = run_workbook(
+        ["05"],
+        folder=FOLDER,
+        output=tmp_path / "output",
+        size="quick",
+        given={"datasets": ["spine_vertebrae"], "models": [lite_medsam.name]},
+        progress=False,
+    )
+    assert run.status == "passed", f"cell {run.cell}: {run.error}"
+    scores = pd.read_csv(tmp_path / "output" / "tables" / "05_errors.csv")
+    assert set(scores["data"]) == {"people", "people, other site"}
+    assert set(scores["tissue"]) == {"vertebral body"}
+    assert scores.groupby("subject")["label"].nunique().min() >= 5
+    assert not scores["miniature"].any()

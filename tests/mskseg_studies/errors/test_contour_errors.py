@@ -158,6 +158,7 @@ def test_a_sheet_that_the_blur_dissolves_has_no_jaggedness():
 def test_forms_show_medians_and_write_down_what_is_beyond_the_axis():
     table = pd.DataFrame(
         {
+            "data": "phantoms",
             "segmenter": "a",
             "group": ["bone", "bone", "cartilage"],
             "area_error": [0.1, 0.3, 9.0],
@@ -169,3 +170,6 @@ def test_forms_show_medians_and_write_down_what_is_beyond_the_axis():
     assert axes[0].lines[0].get_xdata().tolist() == pytest.approx([0.2, 9.0])
     assert [text.get_text().strip() for text in axes[0].texts] == ["9.0"]
     assert axes[0].get_xlim()[1] == 1.5
+    both = contour_error_panels(pd.concat([table.assign(data="people", area_error=0.5), table]))
+    names = [label.get_text() for label in both[0].get_yticklabels()]
+    assert names[:3] == ["bone\npeople", "cartilage\npeople", "bone\nphantoms"]

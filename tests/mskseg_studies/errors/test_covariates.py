@@ -25,6 +25,7 @@ def tables(n: int = 8) -> tuple[pd.DataFrame, pd.DataFrame]:
         "side": "",
         "visit": "",
         "tissue": "t",
+        "label": 1,
         "slice": range(2, n + 2),
     }
     thickness = np.linspace(2, 9, n)
@@ -38,18 +39,17 @@ def tables(n: int = 8) -> tuple[pd.DataFrame, pd.DataFrame]:
             "area_mm2": 100.0,
             "predicted_area_mm2": 100.0,
             "filled_box_dice": 0.7,
+            "edge_contrast": np.arange(n) + 1.0,
         }
     )
-    properties = pd.DataFrame(
-        {**keys, "thickness_mm": thickness, "shape": "thin", "contrast": -np.arange(n) - 1.0}
-    )
+    properties = pd.DataFrame({**keys, "thickness_mm": thickness, "shape": "thin"})
     return scores, properties
 
 
 def test_dice_that_grows_with_thickness_is_found_and_what_never_varies_is_not():
     table = rank_correlations(with_covariates(*tables())).set_index("effect")["spearman"]
     assert table["thickness"] == pytest.approx(1)
-    assert table["contrast, whatever its sign"] == pytest.approx(1)
+    assert table["contrast of the border"] == pytest.approx(1)
     assert np.isnan(table["area"])
 
 
@@ -102,6 +102,35 @@ def test_the_end_of_a_structure_is_that_of_all_its_measured_slices():
     scores, properties = tables(8)
     joined = with_covariates(scores.iloc[[2, 5]], properties)
     assert joined["from_end"].tolist() == [2, 2]
+
+
+def test_labels_of_one_name_are_told_apart():
+    scores, properties = tables(4)
+    scores, properties = (
+        pd.concat([table, table.assign(label=2, **more)], ignore_index=True)
+        for table, more in ((scores, {"dice": 0.1}), (properties, {"thickness_mm": 50.0}))
+    )
+    joined = with_covariates(scores, properties)
+    assert joined.groupby("label")["thickness_mm"].max().tolist() == [9.0, 50.0]
+    assert joined["from_end"].tolist() == [0, 1, 1, 0] * 2
+    changed = pd.concat([scores, scores.assign(box_source="wide", dice=scores["dice"] - 0.1)])
+    (row,) = paired_change(changed, column="box_source", first="oracle", second="wide").to_dict(
+        "records"
+    )
+    assert (row["n_pairs"], row["change"]) == (8, pytest.approx(-0.1))
+
+
+def test_people_and_phantoms_have_rows_of_their_own():
+    table = two_scans().assign(data="people")
+    both = pd.concat([table, table.assign(data="phantoms", dataset="drawn")])
+    changes = paired_change(both, column="sequence", first="q", second="q_8x")
+    assert changes["data"].tolist() == ["people", "phantoms"]
+    labels = [label.get_text() for label in change_chart(changes).get_yticklabels()]
+    assert labels[0] == "q to q_8x\npeople, m, n=2"
+    scores, properties = tables()
+    named = pd.concat([scores.assign(data=name) for name in ("people", "phantoms")])
+    effects = rank_correlations(with_covariates(named.reset_index(drop=True), properties))
+    assert list(dict.fromkeys(effects["data"])) == ["people", "phantoms"]
 
 
 def two_scans() -> pd.DataFrame:

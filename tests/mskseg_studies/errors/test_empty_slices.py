@@ -21,6 +21,7 @@ def scan(n_slices: int = 10, subject: str = "s"):
 def table(statuses: list[str], dices: list[float]) -> pd.DataFrame:
     return pd.DataFrame(
         {
+            "data": "d",
             "segmenter": "m",
             "box_source": "b",
             "dataset": "d",
@@ -30,6 +31,7 @@ def table(statuses: list[str], dices: list[float]) -> pd.DataFrame:
             "side": "",
             "visit": "",
             "tissue": "t",
+            "label": 1,
             "status": statuses,
             "dice": dices,
         }
@@ -38,7 +40,7 @@ def table(statuses: list[str], dices: list[float]) -> pd.DataFrame:
 
 def test_three_readings_of_one_set_of_masks():
     rows = table(["scored", "scored", "beyond_end", "both_empty"], [0.9, 0.7, 0.0, np.nan])
-    (got,) = read_empty_slices(rows, [scan()]).to_dict("records")
+    (got,) = read_empty_slices(rows, {"d": [scan()]}, slice_steps={"d": 1}).to_dict("records")
     assert got["left_out"] == pytest.approx(0.8)
     assert got["invented_is_0"] == pytest.approx(1.6 / 3)
     assert got["nothing_is_1"] == pytest.approx((1.6 + 7) / 10)
@@ -47,24 +49,32 @@ def test_three_readings_of_one_set_of_masks():
 
 def test_a_missing_prediction_is_no_slice_on_which_rightly_nothing_was_found():
     rows = table(["missing"] * 4, [0.0] * 4)
-    (got,) = read_empty_slices(rows, [scan()]).to_dict("records")
+    (got,) = read_empty_slices(rows, {"d": [scan()]}, slice_steps={"d": 1}).to_dict("records")
     assert got["left_out"] == 0
     assert (got["n_scored"], got["n_nothing"]) == (4, 6)
 
 
 def test_what_is_too_small_for_a_box_is_not_empty():
     rows = table(["scored", "too_small"], [0.5, np.nan])
-    (got,) = read_empty_slices(rows, [scan()]).to_dict("records")
+    (got,) = read_empty_slices(rows, {"d": [scan()]}, slice_steps={"d": 1}).to_dict("records")
     assert got["n_nothing"] == 8
 
 
 def test_the_step_thins_the_slices_too():
-    (got,) = read_empty_slices(table(["scored"], [0.5]), [scan(10)], slice_step=3).to_dict(
-        "records"
-    )
+    (got,) = read_empty_slices(
+        table(["scored"], [0.5]), {"d": [scan(10)]}, slice_steps={"d": 3}
+    ).to_dict("records")
     assert got["n_nothing"] == 3
+
+
+def test_labels_of_one_name_are_structures_of_their_own():
+    rows = table(["scored", "scored"], [0.5, 0.5]).assign(label=[1, 2])
+    (got,) = read_empty_slices(rows, {"d": [scan(10)]}, slice_steps={"d": 1}).to_dict("records")
+    assert (got["n_scored"], got["n_nothing"]) == (2, 18)
 
 
 def test_a_scan_that_is_not_there_is_named():
     with pytest.raises(InputError, match="s was scored but is not among the cases"):
-        read_empty_slices(table(["scored"], [0.5]), [scan(subject="other")])
+        read_empty_slices(
+            table(["scored"], [0.5]), {"d": [scan(subject="other")]}, slice_steps={"d": 1}
+        )

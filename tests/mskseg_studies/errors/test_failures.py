@@ -19,7 +19,7 @@ from mskseg_studies.errors.failures import failure_gallery, name_reason, worst_s
         ({"predicted_area_mm2": 0.0}, "nothing was found"),
         ({"predicted_area_mm2": 200.0}, "leaked"),
         ({"predicted_area_mm2": 40.0}, "fell short"),
-        ({"contrast_size": 0.1}, "faint border"),
+        ({"edge_contrast": 0.9}, "faint border"),
         ({"thickness_mm": 2.0}, "thin"),
         ({"from_end": 0}, "end of the structure"),
         ({}, "none of these"),
@@ -29,7 +29,7 @@ def test_the_first_rule_that_applies_names_the_reason(changed, reason):
     fine = {
         "area_mm2": 100.0,
         "predicted_area_mm2": 100.0,
-        "contrast_size": 2.0,
+        "edge_contrast": 2.0,
         "thickness_mm": 9.0,
         "from_end": 3,
     }
@@ -40,13 +40,16 @@ def test_the_worst_come_one_of_each_tissue_with_a_reason():
     thickness = np.linspace(2, 9, 6)
     rows = pd.DataFrame(
         {
+            "data": "phantoms",
+            "segmenter": "mini",
             "dataset": "d",
             "tissue": "t",
+            "label": 1,
             "dice": 0.5 + thickness / 20,
             "area_mm2": 100.0,
             "predicted_area_mm2": 100.0,
             "thickness_mm": thickness,
-            "contrast_size": np.arange(6) + 1.0,
+            "edge_contrast": np.arange(6) + 1.0,
             "from_end": [0, 1, 2, 2, 1, 0],
         }
     )
@@ -55,6 +58,11 @@ def test_the_worst_come_one_of_each_tissue_with_a_reason():
     assert worst["tissue"].tolist() == ["u", "t"]
     assert worst["reason"].tolist() == ["nothing was found: thin", "thin"]
     assert worst_slices(joined, n=1)["tissue"].tolist() == ["u"]
+    real = rows.assign(data="people", segmenter="published", tissue="vertebral body")
+    better = pd.concat([real, real.assign(label=2, dice=0.9)])
+    both = worst_slices(pd.concat([joined, better, better.assign(segmenter="mini", dice=0)]), n=2)
+    assert both["segmenter"].tolist() == ["published"] * 2 + ["mini"] * 2
+    assert both["label"].tolist() == [1, 2, 1, 1]
 
 
 def failure() -> LabelPrediction:
@@ -77,7 +85,7 @@ def test_a_gallery_zooms_to_the_box_and_leaves_spare_places_empty():
     kept = KeptPredictions()
     for _ in range(3):
         kept.append(failure())
-    rows = {"dataset": "phantom_knee", "tissue": ["a", "b", "c"], "dice": 0.5}
+    rows = {"data": "phantoms", "dataset": "phantom_knee", "tissue": ["a", "b", "c"], "dice": 0.5}
     worst = pd.DataFrame(rows, index=[2, 0, 1])
     panels = failure_gallery(worst, kept, columns=2, title="worst")
     titles = ["1: a\nknee, Dice 0.50", "2: b\nknee, Dice 0.50", "3: c\nknee, Dice 0.50"]

@@ -137,20 +137,24 @@ def test_means_are_over_the_slices_that_were_read_again_and_scored():
     scores = pd.DataFrame(
         {
             **described_scan(case),
+            "data": "people",
             "tissue": "block",
+            "label": 2,
             "slice": [0, 1],
             "segmenter": "m",
             "status": "scored",
             "dice": [0.5, 0.7],
         }
     )
-    ceilings, models = reader_ceiling([case], scores, sigmas_px=(0.5, 1.0), slice_step=2)
+    ceilings, models = reader_ceiling(
+        {"people": [case]}, scores, sigmas_px=(0.5, 1.0), slice_steps={"people": 2}
+    )
     assert ceilings[["tissue", "sigma_px"]].to_numpy().tolist() == [["block", 0.5], ["block", 1.0]]
     assert models[["tissue", "segmenter", "dice"]].to_numpy().tolist() == [["block", "m", 0.5]]
 
 
 def test_readers_and_models_are_compared_on_the_pairs_that_both_have():
-    keys = {**dict.fromkeys(SCAN, "a"), "tissue": "t"}
+    keys = {**dict.fromkeys(SCAN, "a"), "tissue": "t", "label": 1}
     readings = pd.DataFrame(
         {**keys, "slice": [1, 1, 2, 3], "sigma_px": [0.5, 1.0] * 2, "dice": 0.9}
     )

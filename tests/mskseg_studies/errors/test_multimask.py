@@ -31,7 +31,9 @@ def make_case(*, pieces: int = 1, subject: str = "a") -> Case:
 
 
 def test_the_half_that_is_rated_highest_is_chosen_and_the_whole_is_best(three_answers):
-    table = score_three_masks(three_answers, [make_case()], progress=False)
+    table = score_three_masks(
+        three_answers, {"people": [make_case()]}, slice_steps={"people": 1}, progress=False
+    )
     assert table["prompt"].tolist() == ["point", "box"] * 2
     assert (table["best"] == 1).all()
     assert (table["worst"] == 0).all()
@@ -41,35 +43,49 @@ def test_the_half_that_is_rated_highest_is_chosen_and_the_whole_is_best(three_an
 
 
 def test_the_summary_says_what_was_lost_and_how_often_the_choice_was_right(three_answers):
-    got = summarise_choice(score_three_masks(three_answers, [make_case()], progress=False))
+    got = summarise_choice(
+        score_three_masks(
+            three_answers, {"people": [make_case()]}, slice_steps={"people": 1}, progress=False
+        )
+    )
     assert got["lost"].tolist() == pytest.approx([1 / 3] * 2)
     assert got["share_best"].tolist() == [0, 0]
     assert got["n_objects"].tolist() == [2, 2]
+    assert got["data"].tolist() == ["people", "people"]
 
 
 def test_a_tissue_in_two_pieces_is_left_out(three_answers):
     with pytest.raises(InputError, match="in one piece"):
-        score_three_masks(three_answers, [make_case(pieces=2)], progress=False)
+        score_three_masks(
+            three_answers,
+            {"people": [make_case(pieces=2)]},
+            slice_steps={"people": 1},
+            progress=False,
+        )
 
 
 def test_a_model_without_an_opinion_is_refused(three_answers):
     three_answers.learned_iou = False
     with pytest.raises(InputError, match="three never learned to rate"):
-        score_three_masks(three_answers, [make_case()], progress=False)
+        score_three_masks(
+            three_answers, {"people": [make_case()]}, slice_steps={"people": 1}, progress=False
+        )
 
 
 def test_the_click_that_lost_most_comes_back_with_its_masks(three_answers):
     cases = [make_case(), make_case(subject="b")]
-    picks = score_three_masks(three_answers, cases, progress=False)
+    picks = score_three_masks(
+        three_answers, {"people": cases}, slice_steps={"people": 1}, progress=False
+    )
     picks.loc[(picks["subject"] == "b") & (picks["slice"] == 1), "chosen"] = 0.0
-    axes = most_lost_panels(picks, three_answers, cases)
+    axes = most_lost_panels(picks, three_answers, {"people": cases})
     titles = ["rated 0.50, Dice 1.00", "rated 0.90, Dice 0.67", "rated 0.10, Dice 0.00"]
     assert [ax.get_title() for ax in axes] == titles
     assert axes[0].figure.get_suptitle() == "square: the choice that lost most"
     x, y = picks.iloc[-2][["x", "y"]]
     assert [[x, y]] in [points.get_offsets().tolist() for points in axes[0].collections]
     with pytest.raises(InputError, match=r"'subject': 'b'.* is not among the cases"):
-        most_lost_panels(picks, three_answers, cases[:1])
+        most_lost_panels(picks, three_answers, {"people": cases[:1]})
 
 
 def square(size: int, *, at: int = 0) -> np.ndarray:

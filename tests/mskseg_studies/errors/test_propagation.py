@@ -110,6 +110,17 @@ def test_drift_is_a_mean_of_tissues_at_each_distance(monkeypatch):
     assert propagation_drift(one)["steps"].tolist() == [0]
 
 
+def test_drift_starts_at_the_largest_slice_of_each_label_of_one_name():
+    table = slices(slice=[1, 2], area_mm2=[9.0, 5.0], predicted_area_mm2=1.0, dice=0.5)
+    other = table.assign(label=2, area_mm2=[50.0, 60.0])
+    assert with_steps(pd.concat([table, other], ignore_index=True))["steps"].tolist() == [
+        0,
+        1,
+        1,
+        0,
+    ]
+
+
 def test_models_stay_in_their_order():
     one = slices(slice=[1, 2], area_mm2=[5.0, 9.0], predicted_area_mm2=1.0, dice=0.5)
     got = propagation_drift(pd.concat([one.assign(segmenter="z"), one.assign(segmenter="a")]))
@@ -120,14 +131,17 @@ def test_models_stay_in_their_order():
 def test_drift_tells_plans_by_style_and_says_where_it_ends():
     means = pd.DataFrame(
         {
+            "data": "phantoms",
             "segmenter": "m",
             "box_source": ["oracle"] * 2 + ["neighbour"] * 2,
             "steps": [0, 1, 0, 1],
             "dice": [0.8, 0.8, 0.8, 0.3],
         }
     )
-    ax = drift_chart(means)
+    both = pd.concat([means.assign(data="people", dice=0.9), means])
+    first, ax = drift_chart(both)
+    assert first.get_title(loc="left") == "people: m, neighbour:\nDice 0.90 to 0.90"
     assert ax.lines[0].get_linestyle() != ax.lines[1].get_linestyle()
-    assert ax.get_title(loc="left") == "m, neighbour: Dice 0.80 to 0.30"
+    assert ax.get_title(loc="left") == "phantoms: m, neighbour:\nDice 0.80 to 0.30"
     with pytest.raises(InputError, match="the table has 0 rows"):
         drift_chart(means.iloc[:0])

@@ -187,12 +187,13 @@ _COVARIATE_UNITS = {
 
 
 def covariate_panels(joined: pd.DataFrame, *, title: str = "") -> NDArray[Any]:
-    """Draw Dice against each of `COVARIATES` that the table has, a panel each.
+    """Draw Dice against each of `COVARIATES` that the table has values of, a panel each.
 
     Dots are slices, lines the medians of `_N_BINS` groups of equally many slices of a segmenter and
     bands their middle half.
     """
-    shown = {column: name for column, name in COVARIATES.items() if column in joined}
+    known = joined.dropna(axis="columns", how="all")
+    shown = {column: name for column, name in COVARIATES.items() if column in known}
     if not shown:
         raise InputError(
             f"the table has none of {', '.join(COVARIATES)}; join the properties first"

@@ -25,7 +25,7 @@ def volume_scores(table: pd.DataFrame) -> pd.DataFrame:
     Parameters
     ----------
     table : pandas.DataFrame
-        From `score_cases` with every slice.
+        From `score_people` with every slice.
 
     Returns
     -------
@@ -34,7 +34,7 @@ def volume_scores(table: pd.DataFrame) -> pd.DataFrame:
         `mskseg.evaluation.volume_table`: of all voxels, those included that are too few to be
         prompted, are lost, or are invented beyond the structure's end), `volume_error` (signed,
         part of the reference) and `invented` (part of the predicted volume that lies on slices
-        without reference).
+        without reference), with `data`.
 
     Raises
     ------
@@ -51,7 +51,8 @@ def volume_scores(table: pd.DataFrame) -> pd.DataFrame:
         "volume_error": volumes["relative_volume_error"],
         "invented": (sums["beyond"] / sums["predicted_area_mm2"]).fillna(0.0),
     }
-    return pd.DataFrame(scores).reset_index()
+    made = pd.DataFrame(scores).reset_index()
+    return made.merge(table[[*_STRUCTURE, "data"]].drop_duplicates(), on=_STRUCTURE)
 
 
 def with_steps(table: pd.DataFrame) -> pd.DataFrame:

@@ -21,6 +21,7 @@ from mskseg_studies.errors.propagation import (
 def slices(**columns) -> pd.DataFrame:
     n = len(columns["slice"])
     named = {
+        "data": "people",
         "segmenter": "m",
         "miniature": True,
         "prompt": "box",
@@ -52,6 +53,7 @@ def test_a_stack_is_scored_by_its_voxels_with_what_was_lost_and_invented():
     assert got["dice_3d"] == pytest.approx(2 * 100 / (200 + 150))
     assert got["volume_error"] == pytest.approx(-0.25)
     assert got["invented"] == pytest.approx(1 / 3)
+    assert got["data"] == "people"
 
 
 def test_what_overlaps_on_a_slice_too_small_to_prompt_counts_in_the_volume():
@@ -75,7 +77,7 @@ def test_a_stack_is_that_of_the_whole_masks(filling, draw_case):
     labels[2, 20:25, 20:25] = 0  # a corner that a box fills
     table = score_cases(filling, draw_case(labels), prompts=OracleBox(), progress=False)
     assert "too_small" in set(table["status"])
-    (got,) = volume_scores(table).to_dict("records")
+    (got,) = volume_scores(table.assign(data="phantoms")).to_dict("records")
     reference = labels > 0
     assert got["dice_3d"] == pytest.approx(2 * (reference.sum() - 25) / (reference.sum() + 200))
 

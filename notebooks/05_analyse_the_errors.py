@@ -234,7 +234,7 @@ tested.extend(
 changes = pd.concat(tested, ignore_index=True)
 costliest = changes.loc[changes["change"].idxmin()]
 worst_change = f"{costliest['to']} ({costliest['segmenter']}, {costliest['data']})"
-change_axes = errors.change_chart(changes, title=f"Costs most: {worst_change}")
+change_axes = errors.change_chart(changes, title=f"Lowest: {costliest['to']}")
 display.save_figure(change_axes, figures / "05_changes.png", provenance=facts)
 evaluation.write_table(changes, tables / "05_changes.csv", provenance=facts)
 muscles = scored.query("group == 'muscle' and severity != ''")
@@ -389,7 +389,7 @@ evaluation.write_table(of_volumes, tables / "05_volumes.csv", provenance=facts)
 of_volumes[[*by_volume, *volume_values]].round(2)
 
 # %% [markdown]
-# **What you see**: at the start the two are equal, by construction. Then each error is boxed and handed on. `dice_3d` counts all voxels, also those invented beyond the structure's end (`invented`, a part of the predicted volume), and `volume_error` has their sign: handed on, masks grow. Structures differ in length, so the far end of the curve is of the long ones only.
+# **What you see**: at the start the two are equal, by construction. Then each error is boxed and handed on. `dice_3d` counts all voxels, also those invented beyond the structure's end (`invented`, a part of the predicted volume), and `volume_error` has their sign: handed on, masks can grow into the neighbours or shrink away. Structures differ in length, so the far end of the curve is of the long ones only.
 #
 # ## Take-aways
 
@@ -408,7 +408,7 @@ Markdown(f"""Of {segmenter.name} ({kind}) on {first_data} if not said otherwise,
 
 - Dice by shape: {", ".join(f"{name} {value:.2f}" for name, value in shape_dice.items())}. Lowest: **{shape_dice.idxmin()}**.
 - Slices without reference of {empty["dataset"]}: {empty["left_out"]:.2f} left out, {empty["invented_is_0"]:.2f} with what was invented (boxes handed on).
-- Most goes with Dice: {strongest}; of what was changed, *{worst_change}* cost most ({changes["change"].min():+.2f}).
+- Most goes with Dice: {strongest}; of what was changed, *{worst_change}* moved it lowest ({changes["change"].min():+.2f}).
 - Best of three masks of {rater.name} {choice["best"].iloc[0]:.2f}, its own choice {choice["chosen"].iloc[0]:.2f}, right in {choice["share_best"].iloc[0]:.0%} of clicks (chance: a third).
 - Handed on over {handed_on["steps"].max()} slices: Dice {handed_on["dice"].iloc[-1]:.2f}, where a box on every slice has {boxed["dice"].iloc[-1]:.2f}.
 - Bias of biomarkers of {bias["segmenter"].iloc[0] if len(bias) else "any model"} (limits of agreement): {"; ".join(lines) or "none was read off these tissues"}.

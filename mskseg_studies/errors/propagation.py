@@ -115,10 +115,8 @@ def drift_chart(means: pd.DataFrame) -> NDArray[Any]:
         last = of_group[of_group["segmenter"] == of_group["segmenter"].iloc[0]]
         last = last[last["box_source"] == plans[-1]].sort_values("steps")
         first_dice, last_dice = last["dice"].iloc[[0, -1]]
-        finding = (
-            f"{last['segmenter'].iloc[0]}, {plans[-1]}:\nDice {first_dice:.2f} to {last_dice:.2f}"
-        )
-        finish_chart(ax, f"{group}: {finding}", legend=None)
+        finding = f"{plans[-1]}: Dice {first_dice:.2f} to {last_dice:.2f}"
+        finish_chart(ax, f"{group}\n{last['segmenter'].iloc[0]}\n{finding}", legend=None)
     panels[0].set_ylabel("Dice")
     most = max(panels, key=lambda ax: len(ax.lines))
     add_legend(figure, most, "")

@@ -142,8 +142,8 @@ def test_drift_tells_plans_by_style_and_says_where_it_ends():
     )
     both = pd.concat([means.assign(data="people", dice=0.9), means])
     first, ax = drift_chart(both)
-    assert first.get_title(loc="left") == "people: m, neighbour:\nDice 0.90 to 0.90"
+    assert first.get_title(loc="left") == "people\nm\nneighbour: Dice 0.90 to 0.90"
     assert ax.lines[0].get_linestyle() != ax.lines[1].get_linestyle()
-    assert ax.get_title(loc="left") == "phantoms: m, neighbour:\nDice 0.80 to 0.30"
+    assert ax.get_title(loc="left") == "phantoms\nm\nneighbour: Dice 0.80 to 0.30"
     with pytest.raises(InputError, match="the table has 0 rows"):
         drift_chart(means.iloc[:0])

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
@@ -70,10 +72,19 @@ def name_reason(row: pd.Series) -> str:
     return ": ".join(filter(None, first_of_each)) or "none of these"
 
 
+def brightened(image: NDArray[np.uint8], zoom_xyxy: Sequence[float]) -> NDArray[np.uint8]:
+    """Scale an image (H, W) so that what is shown of it uses all grey levels."""
+    x0, y0, x1, y1 = (max(int(edge), 0) for edge in zoom_xyxy)
+    top = max(float(np.percentile(image[y0:y1, x0:x1], 99)), 1.0)
+    return np.clip(image * (255 / top), 0, 255).astype(np.uint8)
+
+
 def failure_gallery(
     worst: pd.DataFrame, predictions: KeptPredictions, *, columns: int = 5, title: str
 ) -> NDArray[Any]:
     """Show slices close up: reference blue and dashed, prediction orange, box white.
+
+    Each panel is brightened by itself, for the eye only.
 
     Parameters
     ----------
@@ -95,7 +106,8 @@ def failure_gallery(
         prediction = predictions[row.Index]
         at, boxes = prediction.case_slice, prediction.boxes_xyxy
         zoom = frame_around(boxes, shape=prediction.reference.shape)
-        show_slice(at.image, spacing_mm=at.spacing_mm, zoom_xyxy=zoom, ax=ax)
+        image = brightened(at.image, zoom)
+        show_slice(image, spacing_mm=at.spacing_mm, zoom_xyxy=zoom, ax=ax)
         draw_boxes(ax, boxes)
         draw_label_map(ax, prediction.reference, colours={1: REFERENCE}, linestyle="dashed")
         draw_label_map(ax, prediction.prediction, colours={1: PREDICTION})

@@ -10,7 +10,7 @@ from mskseg.case import CaseSlice
 from mskseg.evaluation.prediction import LabelPrediction
 from mskseg.evaluation.scoring import KeptPredictions
 from mskseg.prompts import Prompt
-from mskseg_studies.errors.failures import failure_gallery, name_reason, worst_slices
+from mskseg_studies.errors.failures import brightened, failure_gallery, name_reason, worst_slices
 
 
 @pytest.mark.parametrize(
@@ -79,6 +79,15 @@ def failure() -> LabelPrediction:
         encode_s=0.0,
         decode_s=0.0,
     )
+
+
+def test_a_dark_place_is_shown_bright_whatever_lies_outside():
+    image = np.full((20, 30), 255, np.uint8)
+    image[5:15, 5:15] = np.arange(100).reshape(10, 10) // 4
+    shown = brightened(image, (5.0, 5.0, 15.0, 15.0))[5:15, 5:15]
+    assert shown.max() == 255
+    assert shown.min() == 0
+    assert (np.diff(shown.ravel().astype(int)) >= 0).all()
 
 
 def test_a_gallery_zooms_to_the_box_and_leaves_spare_places_empty():

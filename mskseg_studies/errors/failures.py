@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -72,11 +71,12 @@ def name_reason(row: pd.Series) -> str:
     return ": ".join(filter(None, first_of_each)) or "none of these"
 
 
-def brightened(image: NDArray[np.uint8], zoom_xyxy: Sequence[float]) -> NDArray[np.uint8]:
+def brightened(image: NDArray[np.uint8], zoom_xyxy: NDArray[np.float64]) -> NDArray[np.uint8]:
     """Scale an image (H, W) so that what is shown of it uses all grey levels."""
     x0, y0, x1, y1 = (max(int(edge), 0) for edge in zoom_xyxy)
     top = max(float(np.percentile(image[y0:y1, x0:x1], 99)), 1.0)
-    return np.clip(image * (255 / top), 0, 255).astype(np.uint8)
+    scaled: NDArray[np.uint8] = np.clip(image * (255 / top), 0, 255).astype(np.uint8)
+    return scaled
 
 
 def failure_gallery(

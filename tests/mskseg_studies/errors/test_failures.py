@@ -84,7 +84,7 @@ def failure() -> LabelPrediction:
 def test_a_dark_place_is_shown_bright_whatever_lies_outside():
     image = np.full((20, 30), 255, np.uint8)
     image[5:15, 5:15] = np.arange(100).reshape(10, 10) // 4
-    shown = brightened(image, (5.0, 5.0, 15.0, 15.0))[5:15, 5:15]
+    shown = brightened(image, np.array([5.0, 5.0, 15.0, 15.0]))[5:15, 5:15]
     assert shown.max() == 255
     assert shown.min() == 0
     assert (np.diff(shown.ravel().astype(int)) >= 0).all()

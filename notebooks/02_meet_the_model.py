@@ -17,7 +17,7 @@
 #
 # What happens between a click and a mask, and how far can the model be trusted to judge its own answer?
 #
-# *About 2 minutes on two CPU cores, seconds on a GPU · built-in knee phantom · previous notebook: 01_explore_the_data*
+# *About 2 minutes on two CPU cores, seconds on a GPU · built-in knee phantom, and a slice of a person if one is here · previous notebook: 01_explore_the_data*
 
 # %% [markdown]
 # **What you will do**: take a promptable model apart, give it every kind of prompt that it knows, and segment a meniscus with as few clicks as you can.
@@ -38,13 +38,14 @@ import numpy as np
 from IPython.display import Markdown
 
 import mskseg
-from mskseg import display, evaluation, models, prompts
+from mskseg import display, evaluation, prompts
 from mskseg_mini.figures import random_scene_page
 from mskseg_studies import model_parts
 
 # %% tags=["parameters"]
-dataset = "phantom_knee"  # a data set of the manifest
-model = "sam_vit_mini"  # a model of the manifest that learned points; "sam_vit_b" is published
+datasets = ["phantom_knee", "spine_vertebrae"]  # the first is used; of a second a slice is shown
+models = ["lite_medsam", "sam_vit_mini"]  # of the manifest; the first that learned points is used
+device = "cpu"  # or "cuda", "mps", "auto"
 n_clicks = 8  # corrections after the first click
 n_draws = 5  # readers who click at random, to see how far they differ
 points_per_side = 32  # of the grid for automatic masks; the published setting
@@ -59,11 +60,13 @@ output = "../output"  # folder for the table and the figures
 
 # %%
 tables, figures = Path(output, "tables"), Path(output, "figures")
-requested, rng = mskseg.load_segmenter(model), np.random.default_rng(seed)
-segmenter = requested if requested.learned_iou else mskseg.load_segmenter("sam_vit_mini")
-if segmenter is not requested:
-    print(f"{model} takes boxes alone and predicts no IoU: {segmenter.name} is used instead")
-cases = mskseg.load_some(dataset)
+names, rng = mskseg.at_hand(datasets), np.random.default_rng(seed)
+asked = [mskseg.load_segmenter(name, device=device) for name in mskseg.at_hand(models)]
+able = [each for each in asked if each.learned_iou and "point" in each.prompt_kinds]
+segmenter = able[0] if able else mskseg.load_segmenter("sam_vit_mini", device=device)
+for passed_over in [each.name for each in asked if each not in able]:
+    print(f"{passed_over} takes no points or predicts no IoU: {segmenter.name} is used")
+cases, others = mskseg.load_some(names[0]), [mskseg.load_some(name)[0] for name in names[1:2]]
 print(f"mskseg {mskseg.__version__}, {segmenter}, {segmenter.device}, seed {seed}")
 
 # %% [markdown]
@@ -71,7 +74,7 @@ print(f"mskseg {mskseg.__version__}, {segmenter}, {segmenter.device}, seed {seed
 #
 # Kirillov and colleagues (2023) asked for a model that answers any *prompt*, a click, a box, a rough mask, with a sensible mask, fast enough that a person can wait for it. Their answer has three parts: a heavy **image encoder**, a tiny **prompt encoder** and a light **mask decoder**.
 #
-# What you take apart here is `sam_vit_mini`, a **miniature** that this project trained on synthetic scenes. Its prompt encoder and mask decoder are SAM's own code, built narrower; its image encoder is another, smaller network. Put `"sam_vit_b"` into the parameters and the same cells take the published model apart.
+# What you take apart here is `sam_vit_mini`, a **miniature** that this project trained on synthetic scenes. Its prompt encoder and mask decoder are SAM's own code, built narrower; its image encoder is another, smaller network. `lite_medsam`, which is published, has the same three parts but learned boxes alone, so most of this notebook would have nothing to ask it; notebook 03 does. Put `"sam_vit_b"` first in `models` and the same cells take the published SAM apart.
 #
 # > **Guess**: which part holds most of the parameters, and which takes most of the time?
 
@@ -262,19 +265,23 @@ boxes_drawn = display.draw_boxes(boxes_ax, noisy)
 # This is how SA-1B, the data set that SAM was trained on, came about: first annotators clicked with the model's help (*assisted*), then the model filled in what it was sure of and they added the rest (*semi-automatic*), then it ran alone from such a grid (*fully automatic*): 1.1 billion masks.
 
 # %%
-candidates = models.grid_candidates(segmenter, case_slice.image, points_per_side=points_per_side)
+image, side = case_slice.image, points_per_side
+candidates = mskseg.models.grid_candidates(segmenter, image, points_per_side=side)
 good = candidates.where(candidates.predicted_iou >= min_predicted_iou)
 stable = good.where(good.stability >= min_stability)
 new = stable.without_duplicates()
 print(f"{len(candidates)} candidates, {len(good)} good, {len(stable)} stable, {len(new)} new")
 
-# %% alt="The masks that remain, each in a colour"
-masks_title = f"{len(new)} masks remain of {len(candidates)}"
-masks_ax = display.show_slice(case_slice.image, spacing_mm=spacing_mm, title=masks_title)
-masks_drawn = model_parts.draw_masks(masks_ax, new.masks)
+# %% alt="The masks that remain, each in a colour; beside it the same on a slice of a person, if one is here"
+shown = {names[0]: (case_slice, new.masks)}
+for other in others:
+    shown[other.dataset] = model_parts.filtered_masks(
+        segmenter, other, judged_points_per_side, (min_predicted_iou, min_stability)
+    )
+mask_axes = model_parts.mask_panels(shown)
 
 # %% [markdown]
-# **What you see**: pieces without names. Automatic masks find what has a border; whether that is a tissue, a part of one or a shadow they cannot say. For segmentation of named tissues this is a source of proposals, not an answer.
+# **What you see**: pieces without names. If scans of people are here, a slice of one stands on the right, with the coarser grid of the next section. Automatic masks find what has a border; whether that is a tissue, a part of one or a shadow they cannot say. For segmentation of named tissues this is a source of proposals, not an answer.
 #
 # ### Ask whether its rating selects
 #
@@ -283,7 +290,7 @@ masks_drawn = model_parts.draw_masks(masks_ax, new.masks)
 # > **Guess**: how much of what a perfect judge would gain does the model gain?
 
 # %%
-people = mskseg.load_some(dataset, n_subjects=n_subjects)
+people = mskseg.load_some(names[0], n_subjects=n_subjects)
 judged = model_parts.score_grid_masks(segmenter, people, points_per_side=judged_points_per_side)
 selection = model_parts.selection_gain(judged)
 all_facts = mskseg.provenance(

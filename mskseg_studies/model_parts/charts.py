@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -144,6 +145,15 @@ def draw_masks(ax: Axes, masks: ArrayLike) -> Axes:
     for number, index in enumerate(np.argsort(-stack.sum(axis=(1, 2)))):
         draw_label_map(ax, stack[index], colours={1: colours[number % 21]}, fill=0.35)
     return ax
+
+
+def mask_panels(shown: Mapping[str, tuple[CaseSlice, ArrayLike]]) -> NDArray[Any]:
+    """Show slices side by side, each with its masks (N, H, W), their number in its heading."""
+    titles = [f"{name}: {len(np.asarray(masks))} masks" for name, (_, masks) in shown.items()]
+    panels = montage([case_slice for case_slice, _ in shown.values()], titles=titles)
+    for ax, (_, masks) in zip(panels, shown.values(), strict=True):
+        draw_masks(ax, masks)
+    return panels
 
 
 def _in_words(count: int) -> str:

@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from mskseg.case import Case
+from mskseg.case import Case, CaseSlice
 from mskseg.datasets.loading import fullest_slice
 from mskseg.errors import InputError
 from mskseg.evaluation import iou
@@ -99,6 +99,20 @@ def selection_gain(masks: pd.DataFrame) -> pd.DataFrame:
             }
         )
     return pd.DataFrame(rows)
+
+
+def filtered_masks(
+    segmenter: Segmenter, case: Case, points_per_side: int, least: tuple[float, float]
+) -> tuple[CaseSlice, NDArray[np.bool_]]:
+    """Segment everything on the fullest slice of a case, and keep what is good, stable and new.
+
+    `least` are the predicted IoU and the stability below which a mask is dropped. Gives the slice
+    and the masks (N, H, W).
+    """
+    case_slice = fullest_slice(case)
+    found = grid_candidates(segmenter, case_slice.image, points_per_side=points_per_side)
+    passed = (found.predicted_iou >= least[0]) & (found.stability >= least[1])
+    return case_slice, found.where(passed).without_duplicates().masks
 
 
 def _case_rows(segmenter: Segmenter, case: Case, points_per_side: int) -> Iterator[dict[str, Any]]:

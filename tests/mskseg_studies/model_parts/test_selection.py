@@ -74,3 +74,15 @@ def test_a_grid_that_misses_every_tissue_is_refused(two_squares):
     segmenter = mskseg.load_segmenter("sam_vit_mini")
     with pytest.raises(InputError, match="no point of a grid of 1 x 1 lies on a labelled tissue"):
         model_parts.score_grid_masks(segmenter, [two_squares], points_per_side=1)
+
+
+def test_what_is_kept_on_a_slice_passed_all_three_filters():
+    segmenter = mskseg.load_segmenter("sam_vit_mini")
+    case = mskseg.load_some("phantom_knee")[0]
+    case_slice, masks = model_parts.filtered_masks(segmenter, case, 6, (0.6, 0.7))
+    assert case_slice.index == mskseg.fullest_slice(case).index
+    every = mskseg.models.grid_candidates(segmenter, case_slice.image, points_per_side=6)
+    passed = every.where((every.predicted_iou >= 0.6) & (every.stability >= 0.7))
+    assert 0 < len(masks) == len(passed.without_duplicates()) < len(every)
+    (ax,) = model_parts.mask_panels({"knee": (case_slice, masks)})
+    assert ax.get_title() == f"knee: {len(masks)} masks"

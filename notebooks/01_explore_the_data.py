@@ -92,7 +92,7 @@ evaluation.describe_scans(cases)
 slices = [mskseg.fullest_slice(case) for case in cases]
 panels = display.montage(
     slices,
-    titles=[f"{case.dataset}, {case.sequence}" for case in cases],
+    titles=[f"{case.dataset}\n{case.sequence}" for case in cases],
     tissues=[case.tissues for case in cases],
     columns=len(slices),
     title=f"{sum(len({*some.tissues.values()}) for some in sets)} tissues: sheets, rings, blocks",

@@ -17,10 +17,10 @@
 #
 # When a model is wrong, does it know, and can a reader who checks only what it is unsure of make up for it?
 #
-# *About 5 minutes on two CPU cores, seconds on a GPU · built-in thighs with fatty infiltration, or any data set with a reference · previous notebook: 07_compare_specialists*
+# *About 6 minutes on two CPU cores, seconds on a GPU · scans of real people and a published model where they are here, then built-in thighs with fatty infiltration · previous notebook: 07_compare_specialists*
 
 # %% [markdown]
-# **What you will do**: measure accuracy and calibration of two zero-shot models, a tuned one and an ensemble of it, at three grades of fatty infiltration, and find out what their uncertainty is worth.
+# **What you will do**: measure accuracy and calibration of zero-shot models on people and on phantoms, of a tuned one and an ensemble of it, at three grades of fatty infiltration, and find out what their uncertainty is worth.
 #
 # **What you will learn**
 # - to turn box-prompted masks into one map of probabilities, and to say what that rule assumes
@@ -43,19 +43,19 @@ from mskseg import display, evaluation, prompts
 from mskseg_studies import uncertainty
 
 # %% tags=["parameters"]
-dataset = "phantom_infiltrated_thigh"  # of the manifest; other data sets have no grades
-models = ["sam_vit_mini", "medsam_vit_mini"]  # zero-shot
-n_tuned = 1  # how many of them are tuned, from the first
-left_out = ["femur cortex", "femur marrow", "subcutaneous fat"]  # tissues that are no muscle
+datasets = ["spine_vertebrae", "phantom_infiltrated_thigh"]  # those that are here; real first
+models = ["lite_medsam", "sam_vit_mini", "medsam_vit_mini"]  # zero-shot; published ones first
+device = "cpu"  # or "cuda", "mps", "auto"
+tuned_on = "phantom_infiltrated_thigh"  # of these data sets; else the first of them
+n_tuned = 1  # how many of the models are tuned, from the first that is asked about `tuned_on`
+left_out = ["bone", "fat", "other"]  # kinds of tissue that become background
 modes = ["decoder"]  # what trains; "encoder_decoder" is the study's better one, and slower
 seeds = [0, 1, 2]  # of the trainings: the members of the deep ensemble, two or more
-n_train = 6  # people to tune on
-n_validation = 2  # people who select the epoch and fit the temperature; they never report
-n_test = 6  # people who report; with fewer than 5 there is no verdict
+n_people = {"train": 6, "validation": 2, "test": 6}  # validation selects, and never reports
 steps = 60  # of each training
 nnunet_runs = [["2d", 0]]  # kind and seed of each; "3d_fullres" and ensembles take hours
 nnunet = {"length": [12, 25], "patch": [128, 128], "features": 12}  # notebook 07 explains
-slice_step = 4  # take every n-th slice: neighbours are then n slices apart
+slice_step = 4  # every n-th slice; every 2n-th of the data set that nothing is tuned on
 learning_rate = 2e-4  # twice what the studies gave SAM; more breaks what is there before it teaches
 outward_px = 4.0  # pixels; a wider oracle box for the zero-shot models, as MedSAM was trained
 jitter_px = 3.0  # pixels; each side of a box moves by up to this, in training and as a test
@@ -65,10 +65,10 @@ results = "../results"  # folder with results of runs done elsewhere, if there a
 output = "../output"  # folder for the tables and the figures
 
 # %%
-segmenters = [mskseg.load_segmenter(name) for name in models]
-segmenter = segmenters[0]
-tight, neighbour = prompts.OracleBox(), prompts.NeighbourBox()
-outward = prompts.OracleBox(margin_px=outward_px)
+names = mskseg.at_hand(datasets)
+segmenters = [mskseg.load_segmenter(name, device=device) for name in mskseg.at_hand(models)]
+tuned_set = tuned_on if tuned_on in names else names[0]
+looked_at = next((name for name in names if name != tuned_set), tuned_set)
 tables, figures = Path(output, "tables"), Path(output, "figures")
 configs = [
     uncertainty.short_tuning(
@@ -82,51 +82,43 @@ configs = [
     )
     for mode in modes
 ]
-pd.set_option("display.max_colwidth", None)  # names of models are long
-print(f"mskseg {mskseg.__version__}, {segmenters}, {segmenter.device}, seed {seed}")
+print(f"zero-shot on {looked_at}; tuned, and measured again, on {tuned_set}")
+print(f"mskseg {mskseg.__version__}, {segmenters}, {segmenters[0].device}, seed {seed}")
 
 # %% [markdown]
 # ## Know what is asked
 #
 # Casali and colleagues (2025) took thigh MRI of 76 people with neuromuscular disease, in three groups: **Early, Moderate and Severe** fatty infiltration. They tuned SAM and MedSAM, compared them with nnU-Net, and asked besides accuracy for honesty: *expected calibration error* (ECE), *negative log-likelihood* (NLL), and deep ensembles. Differences in Dice were of 0.003 to 0.007.
 #
-# We rebuild that small, on phantoms with our own three grades (the abstract states no fat fractions; ours are assumed), with miniatures. What they score says nothing about patients or the published models.
+# We rebuild that small, on phantoms with our own three grades (the abstract states no fat fractions; ours are assumed), with miniatures. What they score says nothing about patients or the published models. So real people come first, where they are here: healthy vertebrae, without grades, and zero-shot only. There `lite_medsam` is asked too, if it is installed: a *published* model that speaks for itself and not for MedSAM. Whether its training data held these scans is not known.
 
 # %%
-parts = {"train": n_train, "validation": n_validation, "test": n_test}
-muscles = uncertainty.load_muscles(dataset, parts, left_out=left_out)
-train, validation, test = muscles["train"], muscles["validation"], muscles["test"]
+loaded = uncertainty.load_tissues(tuned_set, n_people, left_out=left_out)
+train, validation, test = loaded["train"], loaded["validation"], loaded["test"]
 everyone = [*train.subjects, *validation.subjects, *test.subjects]
 assert len(set(everyone)) == len(everyone)
-{part: [case.severity for case in cases] for part, cases in muscles.items()}
+people = uncertainty.load_tissues(looked_at, n_people, left_out=left_out, only="test")["test"]
+evaluation.describe_scans(list({case.name: case for case in [*people, *test]}.values()))
 
 # %% [markdown]
-# ## Look at the fat
-#
-# A Dixon scan gives a water and a fat image; fat over both is the **fat fraction** of each pixel. It is what a clinician measures *inside* the outlines that the model draws.
-#
-# > **Guess**: in which grade will a model find the borders between muscles hardest?
-
-# %% alt="One slice of each grade of infiltration, and below it the fat fraction of each pixel"
-fat_panels = uncertainty.fat_page(uncertainty.fat_by_grade(test))
-
-# %% [markdown]
-# **What you see**: above the T1-weighted image that the models get, where fat is bright; below the fat fraction, from 0 (dark) to 1 (bright), white in air.
+# **What you see**: the scans whose scores are reported, and where their reference comes from. Labels of one name, such as the bodies of a spine, are one tissue here.
 #
 # ## Make one map of many masks
 #
-# A box-prompted model segments one muscle at a time, and its masks may overlap. Calibration needs one distribution per pixel. **Our rule**: per muscle the largest logit over its boxes; a background logit of 0; softmax over all. With one muscle it gives the model's own probability back.
+# A box-prompted model segments one object at a time, and its masks may overlap. Calibration needs one distribution per pixel. **Our rule**: per tissue the largest logit over its boxes; a background logit of 0; softmax over all. With one tissue it gives the model's own probability back.
 #
-# A muscle that got no box on a slice has no mask: its logit is held at a floor of one in a million, since minus infinity would make the NLL infinite. Those pixels are *counted* (`n_clipped`), and so are those of the reference outside every box of their muscle (`n_unprompted`).
+# A tissue that got no box on a slice has no mask: its logit is held at a floor of one in a million, since minus infinity would make the NLL infinite. Those pixels are *counted* (`n_clipped`), and so are those of the reference outside every box of their tissue (`n_unprompted`).
 #
 # ### Pitfall: masks side by side are no distribution
 #
 # Stack the raw masks and take the largest, and you get a label map that looks right. As probabilities they are not.
 
 # %%
+tight, neighbour = prompts.OracleBox(), prompts.NeighbourBox()
 labels = list(test.tissues)
-zero_shot = uncertainty.PromptedMaps(segmenter, tight, labels=labels)
-first = next(zero_shot.slices(test[0]))
+asked = uncertainty.asked_about(test, segmenters)
+one_model = uncertainty.PromptedMaps(asked[0], tight, labels=labels)
+first = one_model.at(test[0], mskseg.fullest_slice(test[0]).index)
 assert np.allclose(first.members.sum(axis=1), 1, atol=1e-4)
 raw = np.stack([np.ones(first.case_slice.image.shape), *first.members[0, 1:]])
 try:
@@ -157,6 +149,49 @@ region_axes = uncertainty.region_chart(uncertainty.compare_regions(sharper_and_s
 #
 # **The rule**: a region may ask the map, the image, or nothing. It never asks the reference. Ours are the *candidates*: pixels where the map gives all muscles together more than 1 %. An oracle box comes from the reference too, but it is a prompt: it changes the map, and the region asks the map alone. The rule has a price. A muscle missed with certainty is no candidate, so the share of the reference outside the region stands beside each ECE (`reference_outside`): a blind model has a share of 1. And the region is each model's own: a little doubt about all the air makes it large (`n_candidate`), and its ECE small.
 #
+# ## Ask about people first
+#
+# Every model as it is, without any training, with three kinds of boxes: tight ones from the reference, wider ones, and boxes that follow the prediction from slice to slice.
+#
+# > **Guess**: which of them says what it keeps? Does that change with a wider box?
+
+# %% alt="Reliability diagram of each model as it is, candidate pixels, tight boxes from the reference"
+outward = prompts.OracleBox(margin_px=outward_px)
+as_they_are = uncertainty.measure_as_they_are(
+    segmenters, people, [tight, outward, neighbour], slice_step=2 * slice_step
+)
+people_bins = as_they_are.select(arm=tight.box_source).bins
+people_axes = uncertainty.reliability_charts(people_bins, by="dataset", title="As they are")
+scores = ["dice", "ece_candidate", "reference_outside", "nll", "brier"]
+facts_people = mskseg.provenance(
+    command="08_quantify_uncertainty", segmenter=segmenters[0], cases=list(people), seed=seed
+)
+display.save_figure(people_axes[0], figures / "08_people.png", provenance=facts_people)
+evaluation.write_table(as_they_are.cases, tables / "08_people.csv", provenance=facts_people)
+of_people = uncertainty.average_subjects(
+    as_they_are.cases, by=["dataset", "arm", "model"], values=[*scores, "auroc"]
+)
+of_people.round(3)
+
+# %% [markdown]
+# **What you see**: in the figure a dot is a bin, its area the share of pixels; below the diagonal a model says more than it keeps. In the table `dice` is of the volume over the slices taken, `ece_candidate` over the candidates, NLL (in nats) and Brier over whole slices; `auroc` says how often a wrong candidate is more uncertain than a right one. Compare a model with itself in two arms before you compare two models: a model can be sure and wrong with one kind of box and honest with the other. Boxes that follow the prediction come from one reference box for each tissue; the other two know the answer.
+#
+# ## Look at the fat
+#
+# From here on the data set is that on which a model is tuned. A Dixon scan gives a water and a fat image; fat over both is the **fat fraction** of each pixel. It is what a clinician measures *inside* the outlines that the model draws.
+#
+# > **Guess**: in which grade will a model find the borders between muscles hardest?
+
+# %% alt="One slice of each grade of infiltration, and below it the fat fraction of each pixel"
+fat_slices = uncertainty.fat_by_grade(test)
+if fat_slices:
+    fat_panels = uncertainty.fat_page(fat_slices)
+else:
+    print(f"{tuned_set} has no Dixon images to read fat from")
+
+# %% [markdown]
+# **What you see**: above the T1-weighted image that the models get, where fat is bright; below the fat fraction, from 0 (dark) to 1 (bright), white in air. (Only phantoms have it here.)
+#
 # ## Tune an ensemble
 #
 # A **deep ensemble** is the same training repeated with other seeds; where its members disagree, the data did not settle the question. Ours start from the same weights and differ in the order of slices, in the muscles drawn and in the jitter of the boxes, so expect them to disagree *less* than networks trained from scratch.
@@ -168,7 +203,7 @@ region_axes = uncertainty.region_chart(uncertainty.compare_regions(sharper_and_s
 # %%
 tunings = [
     uncertainty.tune_ensemble(start, train, validation, config, seeds=seeds, progress=False)
-    for start in segmenters[:n_tuned]
+    for start in asked[:n_tuned]
     for config in configs
 ]
 print(*(result for ensemble in tunings for result in ensemble), sep="\n")
@@ -199,14 +234,14 @@ print(*predictions, sep="\n")
 members = [[result.segmenter for result in ensemble] for ensemble in tunings]
 trained = members[0]  # of these the text speaks
 name_one, name_all = trained[0].name, f"{trained[0].name}, ensemble of {len(trained)}"
-prompted = [(one, one.name) for one in (*segmenters, *(group[0] for group in members))]
+prompted = [(one, one.name) for one in (*asked, *(group[0] for group in members))]
 prompted += [(group, f"{group[0].name}, ensemble of {len(group)}") for group in members]
 sources = [
     uncertainty.PromptedMaps(model, plan, labels=labels, name=name)
     for plan in (tight, neighbour)
     for model, name in prompted
 ]
-sources += [uncertainty.PromptedMaps(each, outward, labels=labels) for each in segmenters]
+sources += [uncertainty.PromptedMaps(each, outward, labels=labels) for each in asked]
 for finder, volumes in predictions.items():
     boxes = prompts.SpecialistBox(volumes[0].label_maps, source=finder)
     for model, name in ((trained[0], name_one), (trained, name_all)):
@@ -226,20 +261,19 @@ measured = uncertainty.measure_uncertainty(
 )
 facts = mskseg.provenance(
     command="08_quantify_uncertainty",
-    segmenter=segmenter,
+    segmenter=asked[0],
     cases=list(test),
     seed=seed,
-    tuned=[*segmenters[1:], *(model for ensemble in members for model in ensemble), *runs],
+    tuned=[*asked[1:], *(model for ensemble in members for model in ensemble), *runs],
 )
 evaluation.write_table(measured.cases, tables / "08_uncertainty.csv", provenance=facts)
 unscaled = measured.select().cases
-scores = ["dice", "ece_candidate", "reference_outside", "nll", "brier"]
 counts = ["n_candidate", "n_clipped", "n_unprompted"]
 overall = uncertainty.average_subjects(unscaled, by=["arm", "model"], values=scores + counts)
 overall.round(3).astype(dict.fromkeys(counts, int))
 
 # %% [markdown]
-# **What you see**: means over people; all models are miniatures. `dice` is of the volume, over the slices taken. `ece_candidate` is over the candidates, NLL (in nats) and Brier over whole slices; lower is better. Look at the *arms* first: a box that drifted off can make a model confident about the wrong thing, and boxes around a finder's mistakes repeat them. Read `ece_candidate` with its two companions: `reference_outside` is what the region cannot see, and a much larger `n_candidate` than its neighbours' means doubt about plain air, which makes an ECE small for nothing. This nnU-Net saw few people and a fraction of its iterations: it shows *what has to be compared*, not what nnU-Net can do. A calibration that was measured with oracle boxes is not the one that a clinic gets.
+# **What you see**: means over people, in the columns of above. Look at the *arms* first: a box that drifted off can make a model confident about the wrong thing, and boxes around a finder's mistakes repeat them. Read `ece_candidate` with its two companions: `reference_outside` is what the region cannot see, and a much larger `n_candidate` than its neighbours' means doubt about plain air, which makes an ECE small for nothing. This nnU-Net saw few people and a fraction of its iterations: it shows *what has to be compared*, not what nnU-Net can do. A calibration that was measured with oracle boxes is not the one that a clinic gets.
 #
 # A temperature was fitted on the validation people for each model with oracle boxes, for the least NLL over whole slices. Above 1 the model was too sure of itself. It changes no label of a single model, so no Dice; what it does to the rest comes below.
 #
@@ -264,7 +298,9 @@ uncertainty.beside_casali(by_grade).round(3)
 # %%
 others_tuned = [(group[0].name, name_one) for group in members[1:]]  # another start or mode
 name_alone = uncertainty.alone(name_all)
-pairs = [(name_all, name_alone), (name_one, models[0]), tuple(models), *others_tuned]
+as_loaded = [each.name for each in asked]
+two_loaded = [(as_loaded[0], other) for other in as_loaded[1:2]]
+pairs = [(name_all, name_alone), (name_one, as_loaded[0]), *two_loaded, *others_tuned]
 with_members = measured.select(arm=tight.box_source, member=None).cases
 comparisons = [(with_members, pairs)]
 found = [(run, predictions[run.name][0]) for run in runs]
@@ -306,13 +342,15 @@ print(f"any margin above {smallest:.4f}, the interval's farther end (nan: too fe
 # > **Guess**: above or below the diagonal?
 
 # %% alt="Reliability diagrams of the models for each grade, candidate pixels, with oracle boxes"
-shown = oracle.select(model=[*models, name_one, name_all])  # a longer run has more
+shown = oracle.select(model=[*as_loaded, name_one, name_all])  # a longer run has more
 eces = overall.loc[tight.box_source, "ece_candidate"]
 level = int((eces - eces.min() < margin).sum()) - 1  # the others that are as good
 best = f"{eces.idxmin()} has the lowest ECE ({eces.min():.3f})"
 finding = f"{best}, {level} of {len(eces) - 1} others within {margin} of it"
 reliability = uncertainty.reliability_charts(shown.bins, title=f"Oracle boxes: {finding}")
 display.save_figure(reliability[0], figures / "08_reliability.png", provenance=facts)
+if any(each.learned_iou for each in asked):
+    iou_axes = uncertainty.predicted_iou_charts(shown.outlines)
 both = measured.select(arm=tight.box_source, scaled=None).cases
 regions = ["temperature", "ece_top_label", "ece_candidate", "nll", "nll_candidate", "dice"]
 ensemble = measured.select(model=name_all)
@@ -320,7 +358,9 @@ honest = uncertainty.average_subjects(both, by=["model", "scaled"], values=regio
 honest.round(4)
 
 # %% [markdown]
-# **What you see**: in the figure a dot is a bin, its area the share of pixels; below the diagonal the model says more than it keeps. The numbers in a panel pool the people of its grade, the title averages over all people.
+# **What you see**: the numbers in a panel pool the people of its grade, the title averages over all people.
+#
+# SAM has one more estimate of its own, the **predicted IoU**; MedSAM, LiteMedSAM and our tuned models never learned it. Where a model has it, a second figure sets it beside the IoU that was reached, with masks in place of pixels. A flat line means that the estimate hardly tells a good mask from a bad one.
 #
 # The table has the ECE over whole slices beside it (`ece_top_label`). Crop the image and that one rises; pad it and it falls. A published ECE without its region and bins cannot be compared with yours. Rows with `scaled` are after temperature scaling, on the same pixels; the take-aways say what it moved. One number, fitted on a few other people for the NLL of whole slices, can repair a model that is too sure everywhere; where little is wrong it may do harm, and so few validation people cannot tell.
 #
@@ -378,14 +418,6 @@ aurocs.join(ranks[["spearman", "by_chance"]]).round(3)
 # %% [markdown]
 # **What you see**: `auroc` 0.5 would be no help, 1 perfect. `spearman` asks the same of whole people: is the one with more entropy the one with the lower Dice (rho near -1)? `by_chance` says how often a rho as far from 0 comes where uncertainty and error have nothing to do with each other; and among so many rows some small ones come anyway.
 #
-# SAM has one more estimate of its own, the **predicted IoU**. MedSAM and our tuned models never learned it.
-
-# %% alt="Reliability of SAM's predicted IoU for each grade: predicted against reached"
-iou_axes = uncertainty.predicted_iou_charts(shown.outlines)
-
-# %% [markdown]
-# **What you see**: as before, with masks in place of pixels. A flat line means that the estimate hardly tells a good mask from a bad one.
-#
 # ## Refer the uncertain outlines to a reader
 #
 # A reader corrects the least certain outlines (one muscle on one slice), the model keeps the rest.
@@ -433,7 +465,7 @@ Markdown(f"""
 # %% [markdown]
 # ## Limits
 #
-# - Miniatures, phantoms, assumed grades, a few people in each: groups cannot be compared, and nothing transfers to patients.
+# - What is tuned here by default are miniatures on phantoms with assumed grades, a few people in each: groups cannot be compared, and nothing transfers to patients. Of real people there is one kind of tissue, in healthy ones, and no temperature is fitted to them.
 # - The reference is exact by construction; a reader's is not, and part of "aleatoric" in real data is disagreement of readers.
 # - The ensemble's members share their start; nnU-Net has a fraction of its iterations, and in this run is 2-D with one seed.
 # - The rule for the map is ours: another background logit would move every calibration number. Where two muscles meet, a model that gives each one half gets one third each, and a third for the background: part of every ECE here is the rule's.

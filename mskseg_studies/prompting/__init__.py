@@ -28,9 +28,13 @@ from mskseg_studies.prompting.phases import score_phases as score_phases
 from mskseg_studies.prompting.resolutions import COARSER_IMAGE as COARSER_IMAGE
 from mskseg_studies.prompting.resolutions import OTHER_FRAME as OTHER_FRAME
 from mskseg_studies.prompting.resolutions import possible_frames as possible_frames
+from mskseg_studies.prompting.resolutions import possible_sizes as possible_sizes
 from mskseg_studies.prompting.resolutions import resolution_changes as resolution_changes
 from mskseg_studies.prompting.resolutions import score_resolutions as score_resolutions
-from mskseg_studies.prompting.scans import make_fine_knees as make_fine_knees
-from mskseg_studies.prompting.scans import make_phases as make_phases
+from mskseg_studies.prompting.scans import first_and_drawn as first_and_drawn
+from mskseg_studies.prompting.scans import load_all_phases as load_all_phases
+from mskseg_studies.prompting.scans import load_fine as load_fine
+from mskseg_studies.prompting.scans import load_phases as load_phases
+from mskseg_studies.prompting.scans import models_for as models_for
 from mskseg_studies.prompting.scans import read_echoes as read_echoes
 from mskseg_studies.published import reported as reported

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from tqdm.auto import tqdm
 
 from mskseg.case import Case
 from mskseg.errors import InputError
@@ -22,6 +23,7 @@ from mskseg.evaluation import PromptedSlice, dice, prompted_slices
 from mskseg.evaluation.surfaces import outline_mm
 from mskseg.models import ImageEmbedding, Prediction, Segmenter
 from mskseg.prompts import OracleBox, Prompt, central_point, error_point, random_points
+from mskseg_studies.prompting.scans import spread
 
 Mask = NDArray[np.bool_]
 
@@ -34,7 +36,7 @@ def click_curves(
     cases: Iterable[Case],
     *,
     n_points: Iterable[int] = HU_POINTS,
-    slice_step: int = 1,
+    n_slices: int | None = None,
     seed: int = 0,
     progress: bool = True,
 ) -> pd.DataFrame:
@@ -52,8 +54,8 @@ def click_curves(
         the beginning of a larger one), and after how many clicks of the reader who corrects to ask
         for three masks too; what this reader keeps is scored after every click up to the largest.
         Give none to a model that takes boxes alone.
-    slice_step : int
-        Of the labelled slices take every n-th.
+    n_slices : int, optional
+        Of a person's labelled slices take so many, evenly spread; all by default.
     seed : int
         Of random points.
     progress : bool
@@ -82,17 +84,12 @@ def click_curves(
     if min(counts, default=1) < 1:
         raise InputError(f"expected numbers of 1 or more as n_points, got {counts}")
     rows: list[dict[str, Any]] = []
-    for prompted in prompted_slices(
-        cases,
-        OracleBox(),
-        slice_step=slice_step,
-        labelled_only=True,
-        progress=progress,
-        description="clicks",
-    ):
-        rows += _slice_rows(segmenter, prompted, counts, seed)
+    for case in tqdm(list(cases), "clicks", unit="case", disable=not progress):
+        slices = list(prompted_slices(case, OracleBox(), labelled_only=True))
+        for prompted in spread(slices, n_slices):
+            rows += _slice_rows(segmenter, prompted, counts, seed)
     if not rows:
-        raise InputError("there is no tissue to click on; check the cases and the slice step")
+        raise InputError("there is no tissue to click on; check the cases")
     return pd.DataFrame(rows)
 
 

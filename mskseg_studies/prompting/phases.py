@@ -24,6 +24,7 @@ from mskseg.prompts import OracleBox, boxes_from_mask
 from mskseg.prompts.plans import OraclePlan
 from mskseg.volume import check_same_grid
 from mskseg_studies.prompting.differences import over_people
+from mskseg_studies.prompting.scans import spread
 
 _POINTS_PER_SIDE = 16
 _N_BOXES = 6
@@ -56,11 +57,11 @@ def score_phases(
     Returns
     -------
     pandas.DataFrame
-        A row for each slice, plan, tissue and phase: `dataset`, `subject`, `prompt`, `box_source`
-        (as in `score_cases`), `tissue`, `group` (the kind of tissue), `slice`, `phase` (a sequence,
-        "average" or "maximum"), `dice`, and `agreement`, the mean overlap (Dice) of a phase's mask
-        with those of the other phases, which needs no reference; NaN for average and maximum, and
-        where no other mask could be compared.
+        A row for each slice, plan, tissue and phase: `model`, `miniature`, `dataset`, `subject`,
+        `prompt`, `box_source` (as in `score_cases`), `tissue`, `group` (the kind of tissue),
+        `slice`, `phase` (a sequence, "average" or "maximum"), `dice`, and `agreement`, the
+        mean overlap (Dice) of a phase's mask with those of the other phases, which needs no
+        reference; NaN for average and maximum, and where no other mask could be compared.
 
     Raises
     ------
@@ -76,22 +77,14 @@ def score_phases(
     rows: list[dict[str, Any]] = []
     for phases in tqdm(of_people.values(), "phases", unit="person", disable=not progress):
         loops = [list(prompted_slices(phases[0], plan, labelled_only=True)) for plan in plans]
-        for of_plans in _spread(list(zip(*loops, strict=True)), n_slices):
+        for of_plans in spread(list(zip(*loops, strict=True)), n_slices):
             images = [phase.slice(of_plans[0].case_slice.index).image for phase in phases]
             names = [phase.sequence for phase in phases]
             for plan, prompted in zip(plans, of_plans, strict=True):
-                described = {"prompt": plan.kind, "box_source": plan.box_source}
+                described = {"model": segmenter.name, "miniature": segmenter.miniature}
+                described |= {"prompt": plan.kind, "box_source": plan.box_source}
                 rows += [described | row for row in _slice_rows(segmenter, prompted, names, images)]
     return pd.DataFrame(rows)
-
-
-def _spread(
-    slices: Sequence[tuple[PromptedSlice, ...]], count: int | None
-) -> list[tuple[PromptedSlice, ...]]:
-    """Take so many, evenly spread; all if there are fewer."""
-    if count is None or count >= len(slices):
-        return list(slices)
-    return [slices[int((k + 0.5) * len(slices) / count)] for k in range(count)]
 
 
 def _slice_rows(
@@ -144,23 +137,25 @@ def phase_gains(scores: pd.DataFrame) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        A row for each plan, data set and comparison: `prompt`, `dataset`, `comparison`, the mean
-        `change` of Dice with its 95 % interval over people `low` to `high` (NaN with one), and
-        `n_subjects`. Compared are "maximum less average", "average less a single image" (the mean
-        over single images) and "average less a person's best", the single image that is best for
-        this person, which takes a reference to know.
+        A row for each model, plan, data set and comparison: `model`, `miniature`, `prompt`,
+        `dataset`, `comparison`, the mean `change` of Dice with its 95 % interval over people `low`
+        to `high` (NaN with one), and `n_subjects`. Compared are "maximum less average", "average
+        less a single image" (the mean over single images) and "average less a person's best", the
+        single image that is best for this person, which takes a reference to know.
     """
-    of_people = subject_means(scores, by=["prompt", "phase"])["dice"].unstack("phase")
+    keys = ["model", "miniature", "prompt"]
+    of_people = subject_means(scores, by=[*keys, "phase"])["dice"].unstack("phase")
     average, singles = of_people["average"], of_people.drop(columns=["average", "maximum"])
     gains = {
         "maximum less average": of_people["maximum"] - average,
         "average less a single image": average - singles.mean(axis=1),
         "average less a person's best": average - singles.max(axis=1),
     }
+    keys.append("dataset")
     rows = [
-        {"prompt": prompt, "dataset": dataset, "comparison": comparison, **over_people(of_set)}
+        dict(zip(keys, key, strict=True)) | {"comparison": comparison, **over_people(of_set)}
         for comparison, differences in gains.items()
-        for (prompt, dataset), of_set in differences.groupby(level=["prompt", "dataset"])
+        for key, of_set in differences.groupby(level=keys, sort=False)
     ]
     return pd.DataFrame(rows)
 

@@ -25,9 +25,11 @@ from mskseg.models.frame_size import has_fixed_frame
 from mskseg.prompts import OracleBox, Prompt
 from mskseg.prompts.plans import OraclePlan
 from mskseg_studies.prompting.differences import over_people
+from mskseg_studies.prompting.scans import spread
 
 COARSER_IMAGE, OTHER_FRAME = "coarser image", "encoder at another size"
-_CHANGED = ("prompt", "reading", "dataset", "coarser_px", "finer_px")
+_KEYS = ["model", "miniature", "prompt", "reading"]
+_CHANGED = (*_KEYS, "dataset", "coarser_px", "finer_px")
 
 
 def score_resolutions(
@@ -37,7 +39,7 @@ def score_resolutions(
     image_sizes: Sequence[int],
     frame_sizes: Sequence[int],
     plans: Sequence[OraclePlan] = (OracleBox(),),
-    slice_step: int = 1,
+    n_slices: int | None = None,
 ) -> pd.DataFrame:
     """Score prompts from the reference at several resolutions, all on the full grid.
 
@@ -54,41 +56,54 @@ def score_resolutions(
         Sides of the frame at which the encoder runs, on the full slice.
     plans : sequence of OracleBox or OraclePoint
         Where the prompts come from; the same prompts at every size.
-    slice_step : int
-        Of the labelled slices take every n-th.
+    n_slices : int, optional
+        Of a person's labelled slices take so many, evenly spread; all by default.
 
     Returns
     -------
     pandas.DataFrame
-        A row for each tissue, slice, plan and size: `dataset`, `subject`, `tissue`, `group`,
-        `slice`, `prompt`, `box_source` (as in `score_cases`), `reading` (`COARSER_IMAGE` or
-        `OTHER_FRAME`), `size_px` and `dice`. Tissues that get no prompt are left out.
+        A row for each tissue, slice, plan and size: `model`, `miniature`, `dataset`, `subject`,
+        `tissue`, `group`, `slice`, `prompt`, `box_source` (as in `score_cases`), `reading`
+        (`COARSER_IMAGE` or `OTHER_FRAME`), `size_px` and `dice`. Tissues that get
+        no prompt are left out.
 
     Raises
     ------
     InputError
         If a size does not fit, or no tissue gets a prompt.
     """
-    scored = list(cases)
     models = [(COARSER_IMAGE, size, segmenter) for size in image_sizes]
     models += [(OTHER_FRAME, size, at_frame_size(segmenter, size)) for size in frame_sizes]
-    loops = [
-        prompted_slices(scored, plan, slice_step=slice_step, labelled_only=True) for plan in plans
-    ]
     rows: list[dict[str, Any]] = []
-    for of_plans in zip(*loops, strict=True):
+    asked = {"model": segmenter.name, "miniature": segmenter.miniature}
+    for of_plans in _slices_of(cases, plans, n_slices):
         for reading, size_px, model in models:
             image = of_plans[0].case_slice.image
             if reading == COARSER_IMAGE:
                 image = coarsened(image, size_px)
-            described = {"reading": reading, "size_px": size_px}
+            described = asked | {"reading": reading, "size_px": size_px}
             rows += [
                 row | described | {"dice": score}
                 for row, score in _slice_scores(model, image, plans, of_plans)
             ]
     if not rows:
-        raise InputError("no tissue gets a prompt; check the cases and the slice step")
+        raise InputError("no tissue gets a prompt; check the cases and n_slices")
     return pd.DataFrame(rows)
+
+
+def _slices_of(
+    cases: Iterable[Case], plans: Sequence[OraclePlan], count: int | None
+) -> Iterator[tuple[PromptedSlice, ...]]:
+    """Go through cases, and `count` slices of each: what every plan asks about it."""
+    for case in cases:
+        loops = [prompted_slices(case, plan, labelled_only=True) for plan in plans]
+        yield from spread(list(zip(*loops, strict=True)), count)
+
+
+def possible_sizes(cases: Iterable[Case], sizes: Sequence[int]) -> list[int]:
+    """Keep the sizes of which every case has an image: nothing is gained by enlarging."""
+    longest = min(max(case.slice(0).image.shape) for case in cases)
+    return [size for size in sizes if size <= longest]
 
 
 def possible_frames(segmenter: Segmenter, sizes: Sequence[int]) -> list[int]:
@@ -101,8 +116,9 @@ def resolution_changes(scores: pd.DataFrame) -> pd.DataFrame:
 
     That a finer image does *not always* help is a statement about some pair, and whoever looks at
     several pairs finds one that falls by chance. So the intervals, of Student's t over people, are
-    made wider after Bonferroni: all those of one plan and reading hold together with 95 per cent,
-    and the smallest of the true changes lies between the smallest `low` and the smallest `high`.
+    made wider after Bonferroni: all those of one model, plan and reading hold together with 95 per
+    cent, and the smallest of the true changes lies between the smallest `low` and the smallest
+    `high`.
 
     Parameters
     ----------
@@ -112,20 +128,20 @@ def resolution_changes(scores: pd.DataFrame) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        A row for each plan, reading, data set and pair of sizes: `prompt`, `reading`, `dataset`,
-        `coarser_px`, `finer_px`, `change`, its interval `low` to `high` (NaN with one person) and
-        `n_subjects`.
+        A row for each model, plan, reading, data set and pair of sizes: `model`, `miniature`,
+        `prompt`, `reading`, `dataset`, `coarser_px`, `finer_px`, `change`, its interval `low` to
+        `high` (NaN with one person) and `n_subjects`.
     """
-    means = subject_means(scores, by=["prompt", "reading", "size_px"])["dice"]
+    means = subject_means(scores, by=[*_KEYS, "size_px"])["dice"]
     rows: list[dict[str, Any]] = []
-    for (prompt, reading), of_reading in means.groupby(level=["prompt", "reading"], sort=False):
+    for key, of_reading in means.groupby(level=_KEYS, sort=False):
         changes = {}
         for dataset, of_set in of_reading.groupby(level="dataset", sort=False):
-            by_size = of_set.unstack("size_px").sort_index(axis=1)
+            by_size = of_set.unstack("size_px").dropna(axis=1, how="all").sort_index(axis=1)
             for coarser_px, finer_px in combinations(by_size, 2):
                 changes[dataset, coarser_px, finer_px] = by_size[finer_px] - by_size[coarser_px]
         rows += [
-            dict(zip(_CHANGED, (prompt, reading, *pair), strict=True))
+            dict(zip(_CHANGED, (*key, *pair), strict=True))
             | over_people(change, n_intervals=len(changes))
             for pair, change in changes.items()
         ]

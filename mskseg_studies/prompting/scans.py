@@ -1,51 +1,134 @@
-"""The scans of this study: knees with detail to lose, and several images of the same slices."""
+"""The scans of this study: which data set is asked what, with how many images and how fine."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TypeVar
 
 from mskseg.case import Case
+from mskseg.datasets import load_manifest, load_some
 from mskseg.io import load_echoes
+from mskseg.models import Segmenter
 from mskseg.splits import Part
-from mskseg_phantom import SPLIT, make_phantom, scan_phantom
+from mskseg.volume import GRID_TOLERANCE_MM, Volume, farthest_corner_mm
+from mskseg_phantom import ANATOMIES, SPLIT, make_phantom, scan_phantom
+
+_PREFIX = "phantom_"  # of the data sets that we draw and can draw otherwise
+_Item = TypeVar("_Item")
 
 
-def make_fine_knees(n_subjects: int, *, size_px: int) -> list[Case]:
-    """Make knees of the first test subjects, finer than the built-in data set.
+def first_and_drawn(names: Sequence[str]) -> list[str]:
+    """Take the first data set and, where that is of real scans, the first that is drawn."""
+    return list(dict.fromkeys([names[0], *[name for name in names if is_drawn(name)][:1]]))
 
-    Each has 8 slices of `size_px` rows and columns; the field of view stays.
+
+def is_drawn(name: str) -> bool:
+    """Whether the images of a data set were drawn from their labels."""
+    reference = load_manifest().datasets[name].reference
+    return reference is not None and reference.provenance == "synthetic"
+
+
+def models_for(name: str, loaded: Sequence[Segmenter], clicker: Segmenter) -> list[Segmenter]:
+    """Choose who is asked about a data set: the first model, and the one that takes points.
+
+    Of drawings the one that takes points alone, if it was loaded among the others: what another
+    makes of them is no evidence about people, and costs as much time.
     """
+    if loaded[0] is clicker or (is_drawn(name) and clicker in loaded):
+        return [clicker]
+    return [loaded[0], clicker]
+
+
+def load_fine(name: str, *, n_subjects: int, size_px: int) -> list[Case]:
+    """Load people with detail to lose: phantoms drawn anew, real scans as they are.
+
+    A phantom is of the first test subjects, in 8 slices of `size_px` rows and columns; the field of
+    view stays. Raises InputError as `mskseg.load_some`.
+    """
+    if (anatomy := _anatomy_of(name)) is None:
+        return list(load_some(name, n_subjects=n_subjects, progress=False))
     return [
-        make_phantom("knee", subject, shape=(size_px, size_px, 8))
+        make_phantom(anatomy, subject, shape=(size_px, size_px, 8))
         for subject in SPLIT["test"][:n_subjects]
     ]
 
 
-def make_phases(
-    anatomy: str, sequences: Sequence[str] | None = None, *, part: Part = "test", n_subjects: int
+def load_phases(
+    name: str,
+    sequences: Sequence[str] | None = None,
+    *,
+    part: Part | None = None,
+    n_subjects: int,
 ) -> list[Case]:
-    """Make several images of each of the first subjects of a part, 256 x 256 x 8 voxels.
+    """Load several images of the same slices, of each of the first subjects.
 
     Parameters
     ----------
-    anatomy : str
-        Of the phantoms, such as ``thigh``.
+    name : str
+        A data set of the manifest. Phantoms are drawn with 256 x 256 x 8 voxels.
     sequences : sequence of str, optional
-        By default the anatomy's own; ``mese_te10`` to ``mese_te80`` are echoes of one scan.
-    part : {"train", "validation", "test", "inference"}
-        Choose a combination on one part, report it on another.
+        Which ones; all by default. ``mese_te10`` to ``mese_te80`` are echoes of a phantom.
+    part : {"train", "validation", "test", "inference"}, optional
+        By default the test part, or everybody where there is no split. Choose a combination on one
+        part, report it on another.
     n_subjects : int
         All if there are fewer.
 
-    Raises InputError if anatomy or sequence are unknown.
+    Returns
+    -------
+    list of Case
+        Of those people who have two images or more on one grid; empty if nobody has.
+
+    Raises
+    ------
+    InputError
+        If data set, part or sequence are unknown, or the scans are not here.
     """
-    return [
-        case
-        for subject in SPLIT[part][:n_subjects]
-        for case in scan_phantom(anatomy, subject, sequences=sequences, shape=(256, 256, 8))
-    ]
+    if (anatomy := _anatomy_of(name)) is not None:
+        return [
+            case
+            for subject in SPLIT[part or "test"][:n_subjects]
+            for case in scan_phantom(anatomy, subject, sequences=sequences, shape=(256, 256, 8))
+        ]
+    people: dict[str, list[Case]] = {}
+    for case in load_some(name, n_subjects=n_subjects, n_sequences=None, part=part, progress=False):
+        images = people.setdefault(case.subject, [])
+        wanted = sequences is None or case.sequence in sequences
+        if wanted and (not images or _on_one_grid(images[0].image, case.image)):
+            images.append(case)
+    return [case for images in people.values() if len(images) > 1 for case in images]
+
+
+def load_all_phases(
+    names: Sequence[str], chosen: Mapping[str, Sequence[str]], *, n_subjects: int
+) -> dict[str, list[Case]]:
+    """Load the `load_phases` of those data sets that have some.
+
+    `chosen` names the sequences of some data sets; where none of `names` has several images of a
+    slice, these data sets are loaded in their place.
+    """
+    found = {name: load_phases(name, chosen.get(name), n_subjects=n_subjects) for name in names}
+    found = {name: cases for name, cases in found.items() if cases}
+    return found or load_all_phases(list(chosen), chosen, n_subjects=n_subjects)
+
+
+def spread(items: Sequence[_Item], count: int | None) -> list[_Item]:
+    """Take so many, evenly spread, one alone from the middle; all if there are fewer."""
+    if count is None or count >= len(items):
+        return list(items)
+    return [items[int((k + 0.5) * len(items) / count)] for k in range(count)]
+
+
+def _on_one_grid(first: Volume, second: Volume) -> bool:
+    apart_mm = farthest_corner_mm(first.shape, first.affine, second.affine)
+    return first.shape == second.shape and apart_mm <= GRID_TOLERANCE_MM
+
+
+def _anatomy_of(name: str) -> str | None:
+    anatomy = name.removeprefix(_PREFIX)
+    return anatomy if name.startswith(_PREFIX) and anatomy in ANATOMIES else None
 
 
 def read_echoes(folder: str | os.PathLike[str]) -> list[Case]:

@@ -11,8 +11,9 @@ from mskseg_studies.uncertainty.charts import region_chart as region_chart
 from mskseg_studies.uncertainty.charts import reliability_charts as reliability_charts
 from mskseg_studies.uncertainty.charts import risk_coverage_chart as risk_coverage_chart
 from mskseg_studies.uncertainty.ensembles import tune_ensemble as tune_ensemble
+from mskseg_studies.uncertainty.fatty_infiltration import asked_about as asked_about
 from mskseg_studies.uncertainty.fatty_infiltration import fat_by_grade as fat_by_grade
-from mskseg_studies.uncertainty.fatty_infiltration import load_muscles as load_muscles
+from mskseg_studies.uncertainty.fatty_infiltration import load_tissues as load_tissues
 from mskseg_studies.uncertainty.lying_region import compare_regions as compare_regions
 from mskseg_studies.uncertainty.map_charts import fat_page as fat_page
 from mskseg_studies.uncertainty.map_charts import reading_page as reading_page
@@ -25,5 +26,6 @@ from mskseg_studies.uncertainty.tables import alone as alone
 from mskseg_studies.uncertainty.tables import average_subjects as average_subjects
 from mskseg_studies.uncertainty.tables import describe_committed as describe_committed
 from mskseg_studies.uncertainty.tables import least_certain_slice as least_certain_slice
+from mskseg_studies.uncertainty.tables import measure_as_they_are as measure_as_they_are
 from mskseg_studies.uncertainty.tables import measure_uncertainty as measure_uncertainty
 from mskseg_studies.uncertainty.temperature import temperatures_of as temperatures_of

@@ -22,6 +22,7 @@ _SUMS = ["n", "confidence", "hits"]
 def reliability_charts(
     bins: pd.DataFrame,
     *,
+    by: str = "severity",
     region: str = "candidate",
     labels: tuple[str, str] = ("confidence of the model", "part that is right"),
     min_share: float = 0.001,
@@ -29,21 +30,21 @@ def reliability_charts(
 ) -> NDArray[Any]:
     """Draw reliability diagrams side by side: what a model says, and how often it is right.
 
-    `bins` are `UncertaintyTables.bins` of one arm, a panel for each `severity` in alphabetical
+    `bins` are `UncertaintyTables.bins` of one arm, a panel for each value of `by` in alphabetical
     order, a line for each `model`, cases pooled; `region` is one of theirs, `labels` are those of
     the axes. A dot's area is the share of pixels in its bin; bins with less than `min_share` of a
     line's pixels are left out, since their rate is noise. Below the diagonal the model is too sure.
     Each panel gives the lines' ECE over its pooled pixels, in their colours. Raises InputError if a
     column is missing or the region has no pixel.
     """
-    missing = [name for name in ("severity", "model", "region", "bin", *_SUMS) if name not in bins]
+    missing = [name for name in (by, "model", "region", "bin", *_SUMS) if name not in bins]
     chosen = bins if missing else bins[bins["region"] == region]
     if missing or not chosen["n"].sum():
         raise InputError(
             f"the table has {len(bins)} rows and lacks {', '.join(missing) or f'{region!r} pixels'}"
             "; pass the bins of `measure_uncertainty`"
         )
-    names = sorted(set(chosen["severity"]))
+    names = sorted(set(chosen[by]))
     figure, grid = plt.subplots(
         1,
         len(names),
@@ -55,7 +56,7 @@ def reliability_charts(
     axes: NDArray[Any] = grid[0]
     for ax, name in zip(axes, names, strict=True):
         _diagonal(ax, labels=labels)
-        rows = chosen[chosen["severity"] == name]
+        rows = chosen[chosen[by] == name]
         for number, (label, line) in enumerate(rows.groupby("model", sort=False)):
             sums = line.groupby("bin")[_SUMS].sum()
             _reliability_line(ax, sums, label=str(label), number=number, min_share=min_share)

@@ -1,4 +1,4 @@
-"""Muscles with fat in them: which labels are muscle, and how much of each pixel is fat."""
+"""Who is asked about which tissues of whom, and how much of each pixel of a muscle is fat."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mskseg.case import Case, CaseSet, CaseSlice
-from mskseg.datasets.loading import fullest_slice, load_cases, load_some
+from mskseg.datasets.loading import fullest_slice, load_companions, load_some
 from mskseg.evaluation.loop import check_has_reference
+from mskseg.models import Segmenter
 from mskseg.splits import Part
 from mskseg.volume import LabelMap, check_same_grid
 from mskseg_studies.errors.quantitative_maps import fat_fraction, mean_inside
@@ -35,10 +36,12 @@ class FatSlice:
     in_muscle: float
 
 
-def load_muscles(
-    dataset: str, parts: Mapping[Part, int], *, left_out: Sequence[str]
+def load_tissues(
+    dataset: str, parts: Mapping[Part, int], *, left_out: Sequence[str], only: Part | None = None
 ) -> dict[Part, CaseSet]:
-    """Load people of several parts of a split, with the muscles as the only labels.
+    """Load people of several parts of a split, with some kinds of tissue as the only labels.
+
+    Labels of one name, such as vertebral bodies that are only counted, become one.
 
     Parameters
     ----------
@@ -47,16 +50,19 @@ def load_muscles(
     parts : mapping of part to int
         How many people of each; in their first sequence.
     left_out : sequence of str
-        Tissues that are no muscle; they become background.
+        Kinds of tissue that become background.
+    only : {"train", "validation", "test", "inference"}, optional
+        Load this part alone.
 
     Raises
     ------
     InputError
-        As `load_some`, and if a case shows no muscle.
+        As `load_some`, and if a case shows no other tissue.
     """
     loaded = {
         part: load_some(dataset, n_subjects=n, part=part, progress=False)
         for part, n in parts.items()
+        if only in (None, part)
     }
     return {
         part: CaseSet(cases.name, [_narrowed(case, left_out) for case in cases])
@@ -67,21 +73,32 @@ def load_muscles(
 def fat_by_grade(cases: Iterable[Case]) -> list[FatSlice]:
     """Measure the fat of the first person of each grade, in the alphabetical order of the grades.
 
-    The cases have a `severity`, and their data set has the sequences `DIXON` on the same grid; else
-    there is an InputError.
+    The grade is the `severity` of a case. Empty if the data set has no sequences `DIXON`;
+    InputError if they lie on another grid.
     """
     firsts: dict[str, Case] = {}
     for case in cases:
         firsts.setdefault(case.severity, case)
-    return [_fat_slice(case) for _, case in sorted(firsts.items())]
+    looks = [_fat_slice(case) for _, case in sorted(firsts.items())]
+    return [look for look in looks if look is not None]
 
 
-def _fat_slice(case: Case) -> FatSlice:
+def asked_about(cases: Sequence[Case], segmenters: Sequence[Segmenter]) -> list[Segmenter]:
+    """Choose the models for a data set: of drawings the miniatures alone, if there are some.
+
+    What a published model makes of drawings is no evidence about people.
+    """
+    drawn = all(case.reference_provenance == "synthetic" for case in cases)
+    small = [segmenter for segmenter in segmenters if segmenter.miniature]
+    return small if drawn and small else list(segmenters)
+
+
+def _fat_slice(case: Case) -> FatSlice | None:
     check_has_reference(case)
-    water, fat = (
-        load_cases(case.dataset, subjects=[case.subject], sequences=[sequence], progress=False)[0]
-        for sequence in DIXON
-    )
+    pair = load_companions(CaseSet(case.dataset, [case]), DIXON)
+    if not pair:
+        return None
+    water, fat = pair
     check_same_grid(case.image, water.image)
     fraction = fat_fraction(water.image.array, fat.image.array)
     signal = water.image.array.astype(np.float64) + fat.image.array
@@ -96,6 +113,14 @@ def _fat_slice(case: Case) -> FatSlice:
 
 
 def _narrowed(case: Case, left_out: Sequence[str]) -> Case:
-    labels = [label for label, tissue in case.tissues.items() if tissue not in left_out]
-    kept = with_labels(case, labels)
-    return replace(kept, tissues={label: case.tissues[label] for label in labels})
+    check_has_reference(case)
+    reference = cast(LabelMap, case.reference)
+    labels = sorted({*case.tissues, *reference.labels})
+    kept = [label for label in labels if case.kind(label) not in left_out]
+    narrowed = cast(LabelMap, with_labels(case, kept).reference)
+    first: dict[str, int] = {}  # label of each name
+    joined = narrowed.array.copy()
+    for label in kept:
+        joined[joined == label] = first.setdefault(case.tissue(label), label)
+    tissues = {label: name for name, label in first.items()}
+    return replace(case, reference=LabelMap(joined, reference.affine), tissues=tissues)

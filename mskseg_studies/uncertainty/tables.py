@@ -20,15 +20,18 @@ import numpy as np
 import pandas as pd
 from tqdm.auto import tqdm
 
-from mskseg.case import Case
+from mskseg.case import Case, CaseSet
 from mskseg.errors import InputError
 from mskseg.evaluation import metrics
 from mskseg.evaluation.averaging import nested_mean, subject_means
 from mskseg.evaluation.calibration import ReliabilityBins
 from mskseg.evaluation.committed import committed_results
+from mskseg.models import Segmenter
+from mskseg.prompts.plans import PromptPlan
 from mskseg_studies.uncertainty.case_sums import CaseSums, sum_slice
 from mskseg_studies.uncertainty.entropy import entropy_parts
-from mskseg_studies.uncertainty.probability_maps import MapSource, SliceMaps
+from mskseg_studies.uncertainty.fatty_infiltration import asked_about
+from mskseg_studies.uncertainty.probability_maps import MapSource, PromptedMaps, SliceMaps
 
 
 @dataclass(frozen=True, eq=False)
@@ -144,6 +147,22 @@ def measure_uncertainty(
             named = who | {"model": alone(source.model)} | single
             tables["cases"].append(named | total.scores())
     return UncertaintyTables(**{name: pd.DataFrame(rows) for name, rows in tables.items()})
+
+
+def measure_as_they_are(
+    segmenters: Sequence[Segmenter],
+    cases: CaseSet,
+    plans: Sequence[PromptPlan],
+    *,
+    slice_step: int = 1,
+) -> UncertaintyTables:
+    """Measure models without any training: those of `asked_about`, under each plan."""
+    sources = [
+        PromptedMaps(segmenter, plan, labels=list(cases.tissues))
+        for plan in plans
+        for segmenter in asked_about(cases, segmenters)
+    ]
+    return measure_uncertainty(sources, cases, slice_step=slice_step, progress=False)
 
 
 def alone(ensemble: str) -> str:

@@ -65,6 +65,47 @@ def test_zero_shot_runs_on_a_real_thigh(
     assert "automatic" in page
 
 
+PEOPLE = {"datasets": ["spine_vertebrae"], "models": ["lite_medsam"]}
+SMALLEST = {
+    "06": {"n_points": 2, "image_sizes": [128], "frame_sizes": [128]},
+    "08": {"seeds": [0, 1], "steps": 1, "slice_step": 30}
+    | {"n_people": {"train": 1, "validation": 1, "test": 1}},
+}
+
+
+@pytest.mark.real
+@pytest.mark.slow
+@pytest.mark.parametrize("number", SMALLEST)
+def test_prompting_and_uncertainty_run_on_people_with_a_published_model(
+    number: str, real_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lite_medsam
+):
+    from mskseg.datasets.fetching import fetch
+
+    monkeypatch.setenv("MSKSEG_CACHE", str(tmp_path / "cache"))
+    roles = ["vb2_05", "vb2_14", "vb2_17"]  # one person of each part
+    fetch("spine_vertebrae", from_dir=real_data / "fastcleverseg", roles=roles, progress=False)
+    (run,) = run_workbook(
+        [number],
+        folder=FOLDER,
+        output=tmp_path / "output",
+        size="quick",
+        given=PEOPLE | SMALLEST[number],
+        progress=False,
+    )
+    assert run.status == "passed", f"cell {run.cell}: {run.error}"
+    assert run.stderr_lines == 0
+    tables = {path.name: pd.read_csv(path) for path in (tmp_path / "output").glob("tables/*.csv")}
+    scored = tables["06_resolution.csv" if number == "06" else "08_people.csv"]
+    of_lite = scored[scored["model"] == "lite_medsam"]
+    assert set(of_lite["dataset"]) == {"spine_vertebrae"}
+    assert not of_lite["miniature"].any()
+    assert of_lite["dice"].mean() > 0.5, "LiteMedSAM was measured at 0.72 beforehand"
+    assert [one.why for one in judge_output(tmp_path / "output").vanished] == []
+    if number == "06":
+        assert set(of_lite["prompt"]) == {"box"}
+        assert "these take boxes alone: lite_medsam" in run.page.read_text(encoding="utf-8")
+
+
 @pytest.mark.real
 @pytest.mark.slow
 def test_real_water_fat_and_echoes_are_compared_with_each_other(

@@ -123,7 +123,7 @@ def with_nnunet(folder: Path) -> pd.DataFrame:
     known = parameters("08_quantify_uncertainty")
     two, three = (nnunet_name(folder, name) for name in ("2d", "3d_fullres"))
     told = nnunet_name(folder, "3d_fullres", box_channels=True)
-    tuned = f"{known['models'][0]}, {known['modes'][0]} tuned"
+    tuned = f"{known['models'][1]}, {known['modes'][0]} tuned"
     alone = {two: 0.1, three: 0.8, f"{three}, ensemble of 2": 0.7, told: 0.2}
     scores = {(tuned, three): 0.9, **{(name, "no box"): dice for name, dice in alone.items()}}
     rows = [

@@ -26,7 +26,7 @@ PLANS = [OracleBox(), OraclePoint(n=3)]
 class LeftPart:
     """Answers with the left part of the one rectangle; `part` tells how much of it."""
 
-    name = "left part"
+    name, miniature = "left part", True
 
     def __init__(self, part):
         self.part = part

@@ -31,7 +31,7 @@ class LeftPart:
     An image brighter than 128 gives the whole box at 0.6, a darker one its left half at 0.9.
     """
 
-    name, learned_iou = "left part", True
+    name, miniature, learned_iou = "left part", True, True
 
     def embed(self, image):
         return image
@@ -142,7 +142,8 @@ def test_gains_are_within_a_person(bright_and_dark):
 def test_an_interval_is_over_the_people_of_one_data_set():
     rng = np.random.default_rng(0)
     rows = [
-        {"prompt": "point", "dataset": dataset, "subject": person, "tissue": "bone"}
+        {"model": "m", "miniature": True, "prompt": "point", "dataset": dataset}
+        | {"subject": person, "tissue": "bone"}
         | {"phase": phase, "dice": rng.random()}
         for dataset in ("thigh", "knee")
         for person in range(6)

@@ -17,6 +17,7 @@ from mskseg_studies.prompting.resolutions import (
     OTHER_FRAME,
     coarsened,
     possible_frames,
+    possible_sizes,
     resolution_changes,
     score_resolutions,
 )
@@ -25,7 +26,7 @@ from mskseg_studies.prompting.resolutions import (
 class FilledBoxes:
     """Fills the box, pixel by pixel as far as each is covered; keeps what it was asked."""
 
-    name = "filled"
+    name, miniature = "filled", True
 
     def __init__(self):
         self.boxes, self.points, self.shapes = [], [], []
@@ -71,7 +72,7 @@ def shrunk(case, sizes, segmenter=None, **more):
 
 def test_boxes_follow_the_image_and_masks_come_back_where_they_were(rectangle):
     segmenter = FilledBoxes()
-    table = shrunk(rectangle, [128, 32, 16], segmenter, slice_step=2)
+    table = shrunk(rectangle, [128, 32, 16], segmenter, n_slices=1)
     assert segmenter.shapes == [(64, 128), (16, 32), (8, 16)]
     assert [boxes.tolist()[0] for boxes in segmenter.boxes] == [
         [72, 8, 112, 24], [18, 2, 28, 6], [9, 1, 14, 3],
@@ -125,7 +126,8 @@ def test_another_frame_gets_the_full_image(rectangle, monkeypatch):
 def scored_at(changes, *, sizes=(64, 128, 256)):
     """A table of people whose Dice at the sizes is 0.5 plus their own change, tissues alike."""
     rows = [
-        {"prompt": "point", "reading": COARSER_IMAGE, "dataset": "d", "subject": f"s{person}"}
+        {"model": "m", "miniature": False, "prompt": "point", "reading": COARSER_IMAGE}
+        | {"dataset": "d", "subject": f"s{person}"}
         | {"tissue": tissue, "size_px": size, "dice": 0.5 + shift + step}
         for person, steps in enumerate(changes)
         for size, step in zip(sizes, steps, strict=True)
@@ -172,6 +174,31 @@ def test_an_encoder_of_one_size_is_asked_at_that_one():
     )
     assert possible_frames(free, [64, 512]) == [64, 512]
     assert possible_frames(fixed, [64, 512]) == [256]
+
+
+def test_sizes_are_those_that_every_image_has(rectangle, draw_case):
+    small = draw_case(np.ones((1, 40, 32)))
+    assert possible_sizes([rectangle], [16, 128, 129]) == [16, 128]
+    assert possible_sizes([rectangle, small], [16, 40, 128]) == [16, 40]
+
+
+def test_a_size_of_one_data_set_alone_is_not_compared_in_the_other():
+    one = scored_at([(0, 0.1)] * 2, sizes=(64, 128))
+    both = pd.concat([one, scored_at([(0, 0.1)] * 2, sizes=(64, 256)).assign(dataset="e")])
+    changes = resolution_changes(both)
+    assert changes[["dataset", "coarser_px", "finer_px"]].to_numpy().tolist() == [
+        ["d", 64, 128], ["e", 64, 256],
+    ]  # fmt: skip
+    assert set(changes["model"]) == {"m"}
+    assert changes["change"].tolist() == pytest.approx([0.1, 0.1])
+
+
+def test_two_models_are_not_mixed():
+    better = scored_at([(0, 0.3)] * 2, sizes=(64, 128)).assign(model="n", miniature=True)
+    changes = resolution_changes(pd.concat([scored_at([(0, 0.1)] * 2, sizes=(64, 128)), better]))
+    found = changes.set_index("model")["change"]
+    assert found.to_dict() == pytest.approx({"m": 0.1, "n": 0.3})
+    assert changes.set_index("model")["miniature"].to_dict() == {"m": False, "n": True}
 
 
 def test_an_image_cannot_be_shrunk_to_more_than_it_has(rectangle):

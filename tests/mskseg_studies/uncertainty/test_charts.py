@@ -60,6 +60,12 @@ def test_a_reliability_diagram_has_a_panel_for_each_grade_and_names_the_ece():
     assert x - y == pytest.approx(0.2)
 
 
+def test_panels_can_be_of_data_sets():
+    table = bins().rename(columns={"severity": "dataset"})
+    axes = uncertainty.reliability_charts(table, by="dataset")
+    assert [ax.get_title() for ax in axes] == ["Early", "Severe"]
+
+
 def test_bins_with_hardly_a_pixel_are_left_out():
     table = bins()
     table.loc[0, ["n", "confidence", "hits"]] = (1, 0.55, 0.0)

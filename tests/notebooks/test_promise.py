@@ -97,7 +97,7 @@ def test_a_published_model_is_scored_on_people_first(real_data, lite_medsam, tmp
     assert set(published["reference_provenance"]) == {"manual"}
     assert set(table.loc[table["dataset"] == "phantom_hip", "segmenter"]) == {"sam_vit_mini"}
     page = run.page.read_text(encoding="utf-8")
-    assert page.index("lite_medsam (published)") < page.index("beyond_end")
+    assert page.index("lite_medsam (published)") < page.index("n_beyond_end")
     margins = pd.read_csv(tmp_path / "output/tables/03_margins.csv", comment="#")
     assert set(margins["dataset"]) == {"spine_vertebrae, VB2", "spine_vertebrae, VB3"}
 

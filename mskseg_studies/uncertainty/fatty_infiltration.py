@@ -37,7 +37,7 @@ class FatSlice:
 
 
 def load_tissues(
-    dataset: str, parts: Mapping[Part, int], *, left_out: Sequence[str], only: Part | None = None
+    dataset: str, parts: Mapping[Part, int], *, left_out: Sequence[str]
 ) -> dict[Part, CaseSet]:
     """Load people of several parts of a split, with some kinds of tissue as the only labels.
 
@@ -51,8 +51,6 @@ def load_tissues(
         How many people of each; in their first sequence.
     left_out : sequence of str
         Kinds of tissue that become background.
-    only : {"train", "validation", "test", "inference"}, optional
-        Load this part alone.
 
     Raises
     ------
@@ -62,7 +60,6 @@ def load_tissues(
     loaded = {
         part: load_some(dataset, n_subjects=n, part=part, progress=False)
         for part, n in parts.items()
-        if only in (None, part)
     }
     return {
         part: CaseSet(cases.name, [_narrowed(case, left_out) for case in cases])

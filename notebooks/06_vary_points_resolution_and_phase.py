@@ -192,7 +192,7 @@ by_size = display.sweep_chart(
     spread="dice_sd",
     x_scale="log",
     labels=("pixels a side", "Dice, oracle boxes"),
-    title=f"{shown}, {in_picture.name}: one word, two experiments (its own size: {own_px})",
+    title=f"{shown}, {in_picture.name} (own size {own_px}):\none word, two experiments",
 )
 display.save_figure(by_size, figures / "06_resolution.png", provenance=facts_fine)
 
@@ -338,7 +338,7 @@ display.save_figure(squares[0], figures / "06_agreement.png", provenance=facts_s
 
 # %%
 single_images = phase_means.dropna(subset="agreement")
-both_ways = single_images[single_images["dataset"] == known_name]
+both_ways = single_images.query("dataset == @known_name and model == @clicker.name")
 single_images[["dataset", "model", "phase", "agreement", "dice"]].round(3)
 
 # %% [markdown]
@@ -416,7 +416,7 @@ Markdown(f"""
 - On {shown}, one click: Dice {first["dice"]:.2f} (best of three {first["best_dice"]:.2f}); {final["n_points"]:.0f} corrective clicks: {final["dice"]:.2f}; a box: **{box["dice"]:.2f}**.
 - At equal effort, on objects of one piece: {", ".join(f"{row.strategy} {row.dice:.2f}" for row in equal_effort.itertuples())} (the correcting reader has two clicks).
 - {in_picture.name}, boxes, image shrunk from {coarse.index.max()} to {coarse.index.min()} pixels: {coarse.iloc[-1]:.2f} to {coarse.iloc[0]:.2f}; encoder at {framed.index.min()} instead of {framed.index.max()}: {framed.iloc[0]:.2f} instead of {framed.iloc[-1]:.2f}. Of {len(changes)} comparisons of two sizes, the finer was worse beyond chance in {(changes["high"] < 0).sum()}, better in {(changes["low"] > 0).sum()}.
-- Images of {known_name}, with boxes, from the best to the worst: {", ".join(f"{row.phase} {row.dice:.3f}" for row in phase_means[phase_means["dataset"] == known_name].sort_values("dice", ascending=False).itertuples())}.
+- {clicker.name} on images of {known_name}, with boxes, from the best to the worst: {", ".join(f"{row.phase} {row.dice:.3f}" for row in phase_means.query("dataset == @known_name and model == @clicker.name").sort_values("dice", ascending=False).itertuples())}.
 - Maximum less average, within a person: {"; ".join(f"{row.dataset}, {row.model}, {row.prompt} {row.change:+.3f} [{row.low:+.3f}, {row.high:+.3f}]" for row in gains.itertuples() if row.comparison == "maximum less average")}.
 - Images of {known_name} agree with each other at {both_ways["agreement"].mean():.2f}, and with the truth at {both_ways["dice"].mean():.2f}: agreement is not accuracy.
 - For a Dice of {goals[0]}, clicking saves time on {len(cheaper)} of {len(easier)} tissues: {", ".join(cheaper) or "none"}.

@@ -62,12 +62,14 @@ def add_to(commands: Any) -> None:
 def run_notebooks(arguments: argparse.Namespace) -> int:
     """Execute the notebooks that were named, or all; 1 if one failed or a claim lost its cell."""
     from mskseg.workbook import run_workbook, write_run_index
+    from mskseg.workbook.execution import make_output
     from mskseg.workbook.sources import find_notebooks, notebooks_folder
 
     named = {"datasets": arguments.datasets, "models": arguments.models, "device": arguments.device}
     given = {name: value for name, value in named.items() if value is not None}
     check_choices(given)
     find_notebooks(notebooks_folder(), arguments.notebooks)  # refused before anything is fetched
+    make_output(arguments.output)
     bring_real_scans(offline=arguments.offline)
     if arguments.published:
         given = published_at_hand() | given

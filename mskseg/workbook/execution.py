@@ -80,9 +80,7 @@ def run_workbook(
         raise InputError(
             f"{folder / SIZES_FILE} has no {size!r} parameters for {', '.join(missing)}; add them"
         )
-    output = output.resolve()
-    for part in ("notebooks", "html", "tables", "figures"):
-        _make_folder(output / part)
+    output = make_output(output)
     given = given or {}
     record = Record(output / "notebooks" / RECORD_FILE, keep=not fresh)
     runs: dict[str, NotebookRun] = {}
@@ -148,6 +146,13 @@ def _cores_shared_by(jobs: int) -> Iterator[None]:
         yield
     finally:
         del os.environ["OMP_NUM_THREADS"]
+
+
+def make_output(output: Path) -> Path:
+    """Make the folders of a run; OutputError if one cannot be written to."""
+    for part in ("notebooks", "html", "tables", "figures"):
+        _make_folder(output.resolve() / part)
+    return output.resolve()
 
 
 def _make_folder(folder: Path) -> None:

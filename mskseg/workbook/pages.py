@@ -72,7 +72,7 @@ def write_run_index(
     )
     caption = f"Size {size}"
     for name, value in given.items():
-        caption += f", {name} {value if isinstance(value, str) else ', '.join(map(str, value))}"
+        caption += f", {name} {', '.join(map(str, value)) if isinstance(value, list) else value}"
         if without := [run.name for run in runs if name in run.unused]:
             caption += f" (not in {', '.join(without)}, which name their own)"
     caption += f"; mskseg {mskseg.__version__}."

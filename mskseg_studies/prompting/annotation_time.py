@@ -9,7 +9,7 @@ import pandas as pd
 
 from mskseg.errors import InputError
 
-_OBJECT = ["case", "dataset", "subject", "tissue", "slice", "outline_mm", "n_boxes"]
+_OBJECT = ["case", "dataset", "subject", "tissue", "label", "slice", "outline_mm", "n_boxes"]
 
 
 @dataclass(frozen=True)
@@ -41,9 +41,9 @@ def clicks_to_reach(curves: pd.DataFrame, *, dice: float) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        A row for each object: `case`, `dataset`, `subject`, `tissue`, `slice`, `outline_mm`,
-        `n_boxes`, `clicks` (the first number that reaches it, NaN if none does), `clicks_tried`
-        and `box_suffices`, whether the boxes alone reach it.
+        A row for each object: `case`, `dataset`, `subject`, `tissue`, `label` (several may have one
+        name), `slice`, `outline_mm`, `n_boxes`, `clicks` (the first number that reaches it, NaN if
+        none does), `clicks_tried` and `box_suffices`, whether the boxes alone reach it.
 
     Raises
     ------

@@ -21,6 +21,7 @@ def curve(tissue, dice_by_click, *, box, outline_mm=80.0, n_boxes=1, case="d/s1/
         "dataset": "d",
         "subject": "s1",
         "tissue": tissue,
+        "label": sum(map(ord, tissue)),
         "slice": 3,
         "outline_mm": outline_mm,
         "n_boxes": n_boxes,

@@ -7,6 +7,7 @@ import pytest
 
 from mskseg.errors import InputError
 from mskseg.evaluation.metrics import dice
+from mskseg_studies.prompting.annotation_time import clicks_to_reach
 from mskseg_studies.prompting.clicks import click_curves
 
 QUIET = {"progress": False}
@@ -175,6 +176,16 @@ def test_boxes_of_several_pieces_are_united_and_counted(draw_case, discs):
     row = table[table["strategy"] == "box"].iloc[0]
     assert (row["dice"], row["n_boxes"]) == (1, 2)
     assert np.isnan(row["best_dice"])
+
+
+def test_two_labels_of_one_name_are_two_objects_when_clicks_are_counted(draw_case, discs):
+    labels = np.zeros((1, 40, 60))
+    labels[0, 4:14, 4:14], labels[0, 20:30, 30:40] = 1, 2  # as long an outline
+    case = draw_case(labels, tissues={1: "vertebral body", 2: "vertebral body"})
+    table = click_curves(discs(), [case], n_points=[1], **QUIET)
+    reached = clicks_to_reach(table, dice=0.5)
+    assert reached["label"].tolist() == [1, 2]
+    assert reached["outline_mm"].nunique() == 1
 
 
 def test_specks_are_left_out(draw_case, discs):

@@ -66,8 +66,8 @@ def click_curves(
     pandas.DataFrame
         A row for each object, strategy and number of points: `case`, `dataset`, `subject`,
         `anatomy`, `sequence`, `tissue`, `label`, `group` (the kind of tissue), `slice`,
-        `outline_mm` (length of the reference's outline), `n_boxes` (its pieces), `strategy` ("corrective" or "random"),
-        `n_points`, and Dice of three answers to the same points: `dice` of the mask that is kept
+        `outline_mm` (length of the reference's outline), `n_boxes` (its pieces), `strategy`
+        ("corrective" or "random"), `n_points`, and Dice of three answers to the same points: `dice` of the mask that is kept
         (after one point the highest rated of three, after more the single one, as SAM was
         trained), `rated_dice` of three masks' highest rated one (the first, if the model rates
         none), `best_dice` of three masks' best, which needs the reference to be known. The

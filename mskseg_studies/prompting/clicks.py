@@ -67,11 +67,11 @@ def click_curves(
         A row for each object, strategy and number of points: `case`, `dataset`, `subject`,
         `anatomy`, `sequence`, `tissue`, `label`, `group` (the kind of tissue), `slice`,
         `outline_mm` (length of the reference's outline), `n_boxes` (its pieces), `strategy`
-        ("corrective" or "random"), `n_points`, and Dice of three answers to the same
-        points: `dice` of the mask that is kept (after one point the highest rated of three, after
-        more the single one, as SAM was trained), `rated_dice` of three masks' highest rated one (the first, if the model rates
-        none), `best_dice` of three masks' best, which needs the reference to be known. The
-        last two are NaN where three masks were not asked for: after a click between those of
+        ("corrective" or "random"), `n_points`, and Dice of three answers to the same points: `dice`
+        of the mask that is kept (after one point the highest rated of three, after more the single
+        one, as SAM was trained), `rated_dice` of three masks' highest rated one (the first, if the
+        model rates none), `best_dice` of three masks' best, which needs the reference to be known.
+        The last two are NaN where three masks were not asked for: after a click between those of
         `n_points`, and in the row of the strategy "box" with 0 points, the union of the answers to
         the tight boxes.
 

@@ -67,9 +67,8 @@ def test_zero_shot_runs_on_a_real_thigh(
 
 PEOPLE = {"datasets": ["spine_vertebrae"], "models": ["lite_medsam"]}
 SMALLEST = {
-    "06": {"n_points": 2, "image_sizes": [128], "frame_sizes": [128]},
-    "08": {"seeds": [0, 1], "steps": 1, "slice_step": 30}
-    | {"n_people": {"train": 1, "validation": 1, "test": 1}},
+    "06": {"n_points": 2},
+    "08": {"seeds": [0, 1], "steps": 1} | {"n_people": {"train": 1, "validation": 1, "test": 1}},
 }
 
 

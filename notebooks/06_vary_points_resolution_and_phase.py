@@ -318,7 +318,7 @@ real_scans = {
     "real echoes": prompting.read_echoes(echo_folder) if echo_folder else (),
 }
 present = {name: scans for name, scans in real_scans.items() if scans}
-pd.Series({name: len(scans) for name, scans in real_scans.items()}, name="images").to_frame()
+print(*(f"{name}: {len(scans)} images" for name, scans in real_scans.items()), sep="\n")
 
 # %% alt="Tables of agreement between images: of a person with a reference, and real scans where they are here"
 known_name, known_cases = list(phase_cases.items())[-1]

@@ -107,6 +107,10 @@ class FolderSource(DatasetSource):
         path = cache_path("splits", f"{self.name}-seed{SPLIT_SEED}.json")
         return stored_split(path, dataset=self.name, subjects=subjects, seed=SPLIT_SEED)
 
+    def subjects_here(self) -> tuple[str, ...]:
+        """List all subjects: the folder was read, brought by a person or unpacked."""
+        return self.subjects()
+
     def load(
         self, subjects: Sequence[str], sequences: Sequence[str], **_options: object
     ) -> LazyCaseSet:

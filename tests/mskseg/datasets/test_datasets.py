@@ -14,7 +14,7 @@ import yaml
 import mskseg_phantom as phantom
 from mskseg.datasets import loading as datasets
 from mskseg.datasets.fetching import fetch
-from mskseg.datasets.loading import list_subjects, load_cases, load_splits
+from mskseg.datasets.loading import at_hand, list_at_hand, list_subjects, load_cases, load_splits
 from mskseg.datasets.manifest import Manifest, RemoteFile, load_manifest
 from mskseg.errors import InputError, OutputError
 
@@ -306,6 +306,15 @@ def test_a_damaged_archive_is_not_unpacked(small_spider, monkeypatch) -> None:
     with pytest.raises(InputError, match=r"would download masks\.zip"):
         load_cases("spider", progress=False)
     assert not (small_spider / "unpacked").exists()
+
+
+def test_a_folder_that_a_person_brought_is_at_hand_without_its_archives(
+    trees, tmp_path, monkeypatch
+) -> None:
+    monkeypatch.setenv("MSKSEG_DATA", str(tmp_path / "brought"))
+    trees.spider(tmp_path / "brought" / "spider", subjects=[1, 2], kinds=["t1"])
+    assert list_at_hand("spider") == ("1", "2")
+    assert at_hand(["spider"]) == ["spider"]
 
 
 def _refuse(file, target, **_options):

@@ -125,10 +125,8 @@ def check_labels(case: Case) -> None:
 def row_per_label_and_slice(table: pd.DataFrame) -> pd.DataFrame:
     """Turn the row of each plan into one row for each label and slice, by label, then slice.
 
-    All columns are those of the oracle prompts; ``neighbour_box_dice`` and ``wide_box_dice`` are
-    the Dice of the other plans on the same pairs. Where only the neighbour's has a row (it ran
-    beyond the structure's end), they are NaN, and `status` says whether it predicted something
-    there.
+    The columns are those of the oracle prompts, with the Dice of the other plans beside; where only
+    the neighbour's plan has a row, beyond the structure's end, they are NaN.
     """
     keys, source = ["label", "tissue", "slice"], table["box_source"]
     oracle = table[source == "oracle"].set_index(keys)

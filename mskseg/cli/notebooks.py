@@ -44,10 +44,7 @@ def write_notebooks(arguments: argparse.Namespace) -> int:
 
 
 def open_lab(arguments: argparse.Namespace) -> int:
-    """Start JupyterLab in the notebooks' folder, until it is closed.
-
-    Installed notebooks are not for editing: they are copied into this folder first.
-    """
+    """Start JupyterLab with the notebooks, copied from the package first, until it is closed."""
     from mskseg.workbook.sources import PACKAGED, copy_workbook, notebooks_folder
 
     del arguments

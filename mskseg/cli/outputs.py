@@ -15,10 +15,7 @@ if TYPE_CHECKING:
 
 
 def check_writable(path: Path, *, suffixes: Sequence[str] = ()) -> Path:
-    """Check that a file of one of the suffixes can be written at `path`; OutputError if it cannot.
-
-    No folder is made, and a file that is there is not touched.
-    """
+    """Check that a file of one of the suffixes can be written there; OutputError if not."""
     if path.is_dir():
         raise OutputError(f"cannot write {path}: it is a folder; give the name of a file")
     if suffixes and not path.name.lower().endswith(tuple(suffixes)):
@@ -45,10 +42,7 @@ def check_not_input(output: Path, *inputs: Path) -> None:
 def label_summary(
     table: pd.DataFrame, columns: Callable[[pd.DataFrame], Mapping[str, float]]
 ) -> str:
-    """Lay out a line for each label of a table of `score_cases`, and one for their mean.
-
-    `columns` picks the numbers of a line from the rows of `summarise` for one label, or for all.
-    """
+    """Lay out a line for each label, and one for all: `columns` of their rows of `summarise`."""
     import pandas as pd
 
     from mskseg.evaluation import summarise

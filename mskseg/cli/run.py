@@ -89,10 +89,7 @@ def run_notebooks(arguments: argparse.Namespace) -> int:
 
 
 def bring_real_scans(*, offline: bool) -> None:
-    """Fetch the real scans that notebooks show where they are, and say which are here.
-
-    Without internet, or if `offline`, this and the notebooks go on with what is in the cache.
-    """
+    """Fetch the real scans that notebooks show, unless `offline`, and say which are here."""
     from mskseg.datasets.fetching import is_offline
     from mskseg.datasets.loading import fetch_real_scans, list_at_hand, real_scans
 
@@ -116,10 +113,7 @@ def bring_real_scans(*, offline: bool) -> None:
 
 
 def summarise(output: Path, *, size: str) -> bool:
-    """Print the installed reports on an output folder, such as the claims; True if one failed.
-
-    A report fails when, for example, a notebook ran without the cell that tests a claim.
-    """
+    """Print the installed reports on an output folder, such as the claims; True if one failed."""
     from mskseg.workbook.reports import run_reports
 
     failed = False

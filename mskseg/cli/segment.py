@@ -85,11 +85,7 @@ def check_fit(prompt_file: PromptFile, case: Case, plane: Plane) -> None:
 def segment_case(
     segmenter: Segmenter, case: Case, prompt_file: PromptFile, *, plane: Plane
 ) -> LabelMap:
-    """Predict every prompt and paint the masks onto the image's grid.
-
-    The label map is uint8, or uint16 where a label is above 255, and 0 where nothing was found.
-    Where two labels claim a pixel, the one of the higher probability has it.
-    """
+    """Paint the mask of every prompt on the image's grid; the surer of two labels has a pixel."""
     from itertools import groupby
 
     import numpy as np

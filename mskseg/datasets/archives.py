@@ -27,11 +27,10 @@ def is_unpacked(folder: Path, *, sha256: str) -> bool:
 
 
 def unpack(archive: Path, folder: Path, *, sha256: str, progress: bool) -> None:
-    """Unpack a zip archive, whose sha256 the caller has checked, in place of a folder.
+    """Unpack a zip archive, whose sha256 the caller has checked, in place of a folder, or nothing.
 
-    Nothing is left of it after an error: InputError if it is not a complete zip archive, or a
-    member would lie outside the folder, is a link or is encrypted; OutputError if there is not
-    enough space, or the folder cannot be written to.
+    InputError if it is not a complete zip archive, or a member would lie outside the folder, is a
+    link or is encrypted; OutputError without space or a folder to write to.
     """
     try:
         with zipfile.ZipFile(archive) as opened:

@@ -169,8 +169,7 @@ def is_fetched(name: str) -> bool:
 def dataset_folder(name: str, *, download: bool, progress: bool) -> Path:
     """Find the folder of a data set that has a layout, which a person brought or archives hold.
 
-    Archives are unpacked where they are here, and fetched before if `download` says so.
-    Raises InputError if the folder is missing or empty and cannot be had.
+    Archives here are unpacked, others fetched before if `download` says so; else InputError.
     """
     entry = load_manifest().datasets[name]
     if not entry.files or any((brought_path(name) / role).is_dir() for role in entry.files):

@@ -162,11 +162,7 @@ def load_some(
 
 
 def check_can_be_scored(name: str) -> None:
-    """Refuse a data set that a notebook cannot score on, before anything is read or fetched.
-
-    Raises InputError if it is unknown, comes without an image or without a reference, or is a
-    folder that nobody has brought.
-    """
+    """Raise InputError, before a fetch, for a data set without image, reference or folder."""
     entry = dataset_entry(name)
     if entry.layout is None:
         source_of(name).sequences()  # refuses a label map without an image

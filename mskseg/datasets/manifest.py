@@ -59,11 +59,10 @@ class RemoteFile(_Strict):
 class _Entry(_Strict):
     """What data sets and models have in common.
 
-    `access` is "package" (comes with an installed package), "direct" (from its address, or from an
-    installed package that holds the same bytes), "registration" (a person agrees to terms and
-    brings a whole folder) or "instructions" (a person brings the files, which are known by
-    sha256). `unverified` lists the statements of the entry
-    that nobody here has checked against the files themselves.
+    `access` is "package" (comes with an installed package), "direct" (from its address or an
+    installed package), "registration" (a person agrees to terms and brings a folder) or
+    "instructions" (a person brings files known by sha256). `unverified` are statements that nobody
+    here has checked.
     """
 
     title: str
@@ -102,11 +101,7 @@ class _Entry(_Strict):
 
 
 class Reference(_Strict):
-    """Where a data set's label map comes from; shown beside every score against it.
-
-    "semi-automatic" labels are automatic ones that a person went over; the image of "synthetic"
-    ones is drawn from them, so that they are exact by construction.
-    """
+    """Where a label map comes from; "semi-automatic" ones are automatic, gone over by a person."""
 
     provenance: Provenance
     note: str  # who says so, and what is not known

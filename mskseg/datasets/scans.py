@@ -43,11 +43,7 @@ class ScanFiles(CaseDescription):
     read: Callable[[ScanFiles], tuple[Volume, LabelMap | None]] = read_pair
 
     def load(self) -> Case:
-        """Read the files.
-
-        Raises InputError if a file cannot be read, image and label map do not fit together, or the
-        label map has a value that `tissues` does not name, where it names any.
-        """
+        """Read the files; InputError if they are bad, do not fit, or `tissues` lacks a label."""
         image, reference = self.read(self)
         if reference is not None:
             with naming(cast(Path, self.reference)):
@@ -95,10 +91,7 @@ def _ranges(values: Mapping[int, str]) -> str:
 
 
 class LazyCaseSet(CaseSet):
-    """A `CaseSet` that reads a case each time it is asked for, and keeps the last two.
-
-    Subjects, tissues, splits and `where` need no reading; iterating reads one case after the other.
-    """
+    """A `CaseSet` that reads a case each time it is asked for, and keeps the last two."""
 
     def __init__(self, name: str, scans: Sequence[ScanFiles]) -> None:
         # The base class asks its cases for names and attributes only, which scans have as well.

@@ -27,9 +27,8 @@ GAP = 1
 def split_by_slab(cases: CaseSet, *, plane: Plane | None = None) -> dict[Part, CaseSet]:
     """Split each scan into slabs of slices for test, training and validation.
 
-    Every image stays whole, so that all slabs share one window; its reference is emptied outside
-    the slab. A part's subjects are called after the slab, "S (train slab)": they are no subjects.
-    Raises InputError if a case has no reference, or fewer than seven labelled slices.
+    Images stay whole; a slab's reference is emptied outside, and its subject is "S (train slab)".
+    InputError if a case has no reference, or fewer than seven labelled slices.
     """
     parts: dict[Part, list[Case]] = {part: [] for part in SHARES}
     for case in cases:

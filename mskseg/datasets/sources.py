@@ -23,8 +23,7 @@ _NOT_IMAGES = ("reference", "label_names", "instances")  # roles of files that s
 class DatasetSource(ABC):
     """Who and what is in a data set of the manifest, and how it is loaded.
 
-    A package that makes data sets derives a class from it; the entry point of the package's name in
-    the group ``mskseg.datasets`` is that class, called with the name of the data set.
+    A package that makes data sets offers a class derived from it, see `mskseg.registry`.
     """
 
     granularities: tuple[str, ...] = ()
@@ -125,10 +124,7 @@ class FolderSource(DatasetSource):
 
 
 class FilesSource(FolderSource):
-    """One file for each person, each fetched when it is asked for.
-
-    Where downloads are switched off, only people whose files are here are listed.
-    """
+    """One file for each person, fetched when asked for; offline only people who are here."""
 
     def __init__(self, name: str, entry: DatasetEntry, layout: MatlabLayout) -> None:
         paths = {role: cache_path(name, file.name) for role, file in entry.files.items()}
@@ -222,11 +218,8 @@ class ScanSource(DatasetSource):
 def source_of(name: str, *, download: bool = False, progress: bool = False) -> DatasetSource:
     """Give the source of a data set of the manifest.
 
-    Raises
-    ------
-    InputError
-        If the data set is unknown, the package that makes it is not installed, or its folder is
-        missing, half there, or to be downloaded and `download` is False.
+    InputError if it is unknown, the package that makes it is not installed, or its folder is
+    missing, half there, or to be downloaded and `download` is False.
     """
     entry = dataset_entry(name)
     if isinstance(entry.layout, MatlabLayout) and entry.files:

@@ -176,10 +176,7 @@ def before_and_after(
 def tissue_entries(
     labels: Iterable[int], tissues: Mapping[int, str], colours: Mapping[int, Colour]
 ) -> list[Line2D | Patch]:
-    """Make a legend's entries: a patch in the colour of each label, with its tissue's name.
-
-    Labels of one name, such as several vertebral bodies, get one entry together.
-    """
+    """Make a legend's entries, a patch for each name; labels of one name get one entry together."""
     of_name: dict[str, list[int]] = {}
     for label in labels:
         of_name.setdefault(tissues.get(label, f"label {label}"), []).append(label)

@@ -75,11 +75,7 @@ def finish_chart(
     legend: Literal["inside", "right", "below"] | None = "inside",
     legend_columns: int = 1,
 ) -> Axes:
-    """Give a chart the look that all share: title, grid behind the data, no frame, legend.
-
-    The title states the finding. The legend names what has a label, in the axes, beside them, or
-    below the whole figure.
-    """
+    """Give a chart the look that all share: title (the finding), grid, no frame, legend."""
     ax.set_title(title, loc="left", fontsize=11)
     ax.spines[["top", "right"]].set_visible(False)
     if grid is not None:

@@ -141,15 +141,12 @@ def compare_models(
 def interval_of_mean(
     differences: ArrayLike, *, n_resamples: int = 10_000, seed: int = 0
 ) -> tuple[float, float]:
-    """Bootstrap the mean over subjects: Hesterberg's expanded percentile interval, 95 % (2015).
+    """Bootstrap the mean of (N,) by Hesterberg's expanded percentile interval, 95 % (2015).
 
-    The plain percentile interval of five subjects holds the truth in 84 rather than 95 per cent
-    of studies, since resampling them underestimates their spread. So the percentiles are moved
-    outwards by as much as Student's t with n - 1 degrees of freedom is wider than the normal
-    distribution; then it is 92 per cent for five subjects and 94 for ten (normal data, simulated).
-
-    `differences` (N,) are one for each subject; InputError if one is NaN or infinite. Returns low
-    and high, NaN for fewer than `MIN_SUBJECTS`.
+    The plain percentile interval of five subjects holds the truth in 84 % of studies. Moved
+    outwards as Student's t with n - 1 degrees of freedom is wider than the normal distribution, it
+    is 92 % for five and 94 % for ten (simulated). InputError if a value is not finite; NaN below
+    `MIN_SUBJECTS`.
     """
     values = np.asarray(differences, dtype=np.float64)
     n = values.size

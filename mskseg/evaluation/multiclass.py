@@ -98,11 +98,9 @@ def checked_probabilities(
 
 
 def temper(probabilities: ArrayLike, temperature: float) -> Floats:
-    """Divide the logits of (..., C, H, W) by a temperature: ``softmax(log(p) / T)``.
+    """Divide the logits of (..., C, H, W) by a temperature above 0: ``softmax(log(p) / T)``.
 
-    Guo 2017, equation 9: a softmax does not see what is added to all logits, so the logarithms of
-    the probabilities serve as logits. Above 1 a temperature makes them less certain. InputError
-    unless it is above 0.
+    Guo 2017, equation 9; above 1 it makes them less certain. InputError for another temperature.
     """
     if not 0 < temperature < np.inf:
         raise InputError(f"expected a temperature above 0 (1 changes nothing), got {temperature}")

@@ -244,10 +244,7 @@ _NO_BOX = Prompt(boxes_xyxy=np.empty((0, 4)))
 def largest_slice_prompts(
     slices: Sequence[CaseSlice], *, min_area_mm2: float
 ) -> dict[int, tuple[int, Prompt]]:
-    """Return for each label of the reference where it is largest, and its oracle boxes there.
-
-    A slice on which all its components are under the minimum area is passed over.
-    """
+    """Give for each label the slice that shows it largest, and its oracle boxes there."""
     starts = {}
     for label in sorted(set().union(*map(labels_on, slices))):
         masks = [reference_mask(case_slice, label) for case_slice in slices]

@@ -61,10 +61,8 @@ def describe_scans(cases: Iterable[Case]) -> pd.DataFrame:
 def thickness_mm(mask: ArrayLike, *, spacing_mm: tuple[float, float]) -> float:
     """Measure the width in mm of a mask (H, W): four times its pixels' mean distance to the border.
 
-    The width of a strip, straight or curved (within 5 % on average, down to one pixel). A disc
-    is given two thirds of its diameter, since most of it is near the border, and so is a single
-    pixel, the least of all widths. The edge of the slice counts as border; an empty mask is NaN
-    wide.
+    The width of a strip, straight or curved; of a disc, and of a single pixel, two thirds of the
+    diameter. The edge of the slice counts as border; an empty mask is NaN wide.
     """
     inside = checked_slice_mask(mask)
     if not inside.any():
@@ -92,11 +90,9 @@ def thickness_mm(mask: ArrayLike, *, spacing_mm: tuple[float, float]) -> float:
 def contrast(image: ArrayLike, mask: ArrayLike, *, spacing_mm: tuple[float, float]) -> float:
     """Measure how much a tissue differs from its surroundings, in standard deviations.
 
-    The mean within `RIM_MM` inside the border less the mean within `RIM_MM` outside, over the root
-    mean square of the two standard deviations. Near 0 no border is to be seen; above 0 the tissue
-    is brighter. Surroundings of two kinds, one brighter and one darker, also give values near 0.
-    NaN if the mask is empty or fills the slice; infinite if both sides are of one value each, and
-    the two differ.
+    The mean within `RIM_MM` inside the border less that within `RIM_MM` outside, over the root mean
+    square of the two standard deviations; above 0 the tissue is brighter. NaN if the mask is empty
+    or fills the slice; infinite if both sides are of one value each, and the two differ.
     """
     pixels, inside = np.asarray(image, dtype=np.float64), checked_slice_mask(mask)
     if pixels.shape != inside.shape:
@@ -122,8 +118,8 @@ def contrast(image: ArrayLike, mask: ArrayLike, *, spacing_mm: tuple[float, floa
 def shape_of(mask: ArrayLike, *, spacing_mm: tuple[float, float]) -> Shape:
     """Name the shape of the largest piece of a mask (H, W); InputError if it is empty.
 
-    A ring encloses a hole of more than a quarter of its own area; what is thin is `THIN_FROM` times
-    longer than wide, length being area over width.
+    A ring encloses a hole of over a quarter of its own area; see `THIN_FROM`, length being area
+    over width.
     """
     inside = checked_slice_mask(mask)
     if not inside.any():

@@ -67,10 +67,7 @@ def save_state(
     weights: dict[str, Tensor],
     optimiser: dict[str, Any],
 ) -> None:
-    """Write the state completely or not at all: a process killed here leaves the one before.
-
-    Raises OutputError if it cannot be written; the state before is still there.
-    """
+    """Write the state completely or not at all (OutputError): the one before stays."""
     state = {
         "format": _FORMAT,
         **asdict(identity),
@@ -86,10 +83,7 @@ def save_state(
 
 
 def load_state(folder: Path, identity: Identity) -> dict[str, Any] | None:
-    """Read the state that `save_state` wrote; None where there is none.
-
-    Raises InputError if it is of other settings, another base model or other data, or damaged.
-    """
+    """Read a state, None without one; InputError if it is damaged or of another training."""
     path = folder / STATE
     if not path.exists():
         return None

@@ -100,10 +100,7 @@ class SliceDataset:
 
     @classmethod
     def from_cases(cls, cases: CaseSet, config: FineTuneConfig, *, step: int = 1) -> SliceDataset:
-        """Take the first of each case's labelled slices and then every `step`-th.
-
-        Raises InputError if a case has no reference.
-        """
+        """Take every `step`-th of each case's labelled slices; InputError without a reference."""
         slices: list[LabelledSlice] = []
         fingerprints = []
         for case in cases:
@@ -173,10 +170,7 @@ class SliceDataset:
 
 
 def check_datasets(train: SliceDataset, validation: SliceDataset) -> str:
-    """Refuse sets that cannot be trained on, or cannot select (InputError).
-
-    Returns a warning about tissues that do not help to select; "" if there is none.
-    """
+    """Refuse sets that cannot train or select (InputError); return a warning, or "" without one."""
     n = len(train)
     if n < 2:
         raise InputError(

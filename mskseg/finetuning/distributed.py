@@ -32,11 +32,7 @@ class Processes:
         return total
 
     def average_gradients(self, parameters: Iterable[nn.Parameter]) -> None:
-        """Replace each gradient by its mean over the processes; a missing one counts as zero.
-
-        Training backpropagates in several passes that share an encoding, which the hooks of
-        `DistributedDataParallel` do not follow; so all gradients travel once, as one vector.
-        """
+        """Replace each gradient by its mean over the processes; a missing one counts as zero."""
         if self.world_size == 1:
             return
         trained = [p for p in parameters if p.requires_grad]
@@ -50,10 +46,7 @@ class Processes:
 
 
 def join_processes(device: str) -> Processes:
-    """Join the processes that ``torchrun`` started (gloo on the CPU, NCCL on CUDA), if it did.
-
-    Each of them takes the GPU of its local rank; without ``torchrun`` there is one, on `device`.
-    """
+    """Join the processes that ``torchrun`` started, if it did, each on its own GPU."""
     chosen = torch.device(device)
     if "RANK" not in os.environ:
         return Processes(chosen)

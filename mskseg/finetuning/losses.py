@@ -23,11 +23,10 @@ from mskseg.models.preprocessing import Preprocessing
 def cell_shares(
     cells: int, pixels: int, *, frame: int, taken: int
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Say how, along one axis, the decoder's cells lie over the slice's pixels.
+    """Say how, along one axis, the decoder's cells lie over the `taken` part of a frame.
 
-    The frame's side is `frame` pixels, of which the slice takes up `taken`. Gives, of the part of a
-    cell that lies on the slice, the share that each pixel covers (cells, pixels): rows add up to 1,
-    or to 0 in the padding; and the share of each cell that lies on the slice (cells,).
+    Gives the share that each pixel covers of a cell's part on the slice (cells, pixels), rows of
+    sum 1, or 0 in the padding; and the share of each cell that lies on the slice (cells,).
     """
     edges = np.arange(cells + 1) * (frame / cells) * (pixels / taken)
     low, high = edges[:-1, None], edges[1:, None]
@@ -42,10 +41,9 @@ def cell_shares(
 def targets_in_frame(
     masks: Tensor, *, preprocessing: Preprocessing, size: tuple[int, int]
 ) -> tuple[Tensor, Tensor]:
-    """Bring masks (N, H, W) bool of a slice to the decoder's grid of `size` (h, w).
+    """Bring masks (N, H, W) bool to the decoder's grid: the share of each cell covered (N, h, w).
 
-    Gives the share of each cell, as far as it lies on the slice, that the mask covers (N, h, w);
-    and the share of each cell that lies on the slice (h, w): 0 in SAM's padding.
+    Of its part on the slice; also the share of each cell that lies on the slice (h, w).
     """
     height, width = masks.shape[1:]
     taken = preprocessing.input_size((height, width))
@@ -58,10 +56,7 @@ def targets_in_frame(
 
 
 def soft_dice_loss(logits: Tensor, target: Tensor) -> Tensor:
-    """1 - Dice of sigmoid(logits) and target, each (..., h, w) -> (...).
-
-    One pixel is added to both sides of the ratio, so that empty against empty costs nothing.
-    """
+    """1 - Dice of sigmoid(logits) and target, (..., h, w) -> (...); empty against empty costs 0."""
     probability = logits.sigmoid()
     overlap = (probability * target).sum((-2, -1))
     total = probability.sum((-2, -1)) + target.sum((-2, -1))
@@ -71,12 +66,10 @@ def soft_dice_loss(logits: Tensor, target: Tensor) -> Tensor:
 def dice_and_entropy(
     logits: Tensor, target: Tensor, *, weight: Tensor | None = None, focal: bool = False
 ) -> Tensor:
-    """Unweighted soft Dice (squared) + cross-entropy, each (N, h, w) -> (N,).
+    """Unweighted soft Dice (squared) + cross-entropy, (N, h, w) -> (N,), as MedSAM's own script.
 
-    As MedSAM's published training script computes it, over all pixels. The target is 0 or 1, or the
-    share of a pixel that the mask covers; `weight` (N, h, w) or (h, w) is how much each pixel
-    counts, in both terms. `focal` is Lin et al. 2017: the terms of the entropy times (1 - p)^2, p
-    being the probability of what is right, so that pixels that are right already count little.
+    The target is 0 to 1, the share of a pixel that the mask covers; `weight` is how much each pixel
+    counts. `focal` is Lin et al. 2017: the entropy's terms times (1 - p)^2, p for what is right.
     """
     weight = torch.ones_like(logits[0]) if weight is None else weight
     probability = logits.sigmoid()
@@ -93,8 +86,7 @@ def dice_and_entropy(
 def mask_iou(logits: Tensor, masks: Tensor) -> Tensor:
     """IoU of masks (N, H, W) bool with logits (N, M, h, w), enlarged as SAM does: (N, M) float32.
 
-    At the frame's resolution, since half of what a band of two pixels covers is lost at the
-    decoder's. Two empty masks give 1.
+    Not at the decoder's resolution, where thin bands lose half; two empty masks give 1.
     """
     size = masks.shape[-2:]
     prediction = functional.interpolate(logits.detach(), size, mode="bilinear") > 0

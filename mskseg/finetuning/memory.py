@@ -45,11 +45,7 @@ def _advice(config: FineTuneConfig) -> str:
 
 
 class PeakMemory:
-    """Most memory that was in use since this was made.
-
-    On a GPU what torch had allocated; else what the whole process held, libraries and data
-    included, where the system can say since when (Linux), else since the process began.
-    """
+    """Most memory in use since this was made: torch's on a GPU, else the whole process's."""
 
     def __init__(self, device: torch.device) -> None:
         self._device = device

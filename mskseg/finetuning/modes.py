@@ -51,9 +51,9 @@ _PARTS: dict[Mode, tuple[str, ...]] = {
 class LowRank(nn.Module):
     """A trainable term of low rank beside a frozen weight, whose axes after the first count as one.
 
-    `scale` is alpha / rank; `groups` equal parts of the rows get a pair of matrices each (3 for a
-    fused qkv), one part after the other, or in turn within each of `heads` blocks of rows. A starts
-    at random, B at zero, so that nothing changes at first.
+    `scale` is alpha / rank; `groups` equal parts of the rows (3 of a fused qkv) get a pair of
+    matrices each, in turn within each of `heads` blocks. B starts at zero: nothing changes at
+    first.
     """
 
     def __init__(
@@ -82,10 +82,9 @@ class LowRank(nn.Module):
 
 
 def prepare(model: Sam, config: FineTuneConfig) -> dict[str, nn.Parameter]:
-    """Freeze and thaw a model's parameters for a mode, in place; return those that train by name.
+    """Freeze and thaw a model's parameters in place; return those that train, by name.
 
-    With ``mode="lora"`` its encoder gets low-rank terms, see `merge_low_rank`; InputError if it has
-    neither a fused qkv nor convolutions.
+    InputError if ``mode="lora"`` finds neither a fused qkv nor convolutions.
     """
     model.requires_grad_(False)
     if config.mode == "lora":
@@ -148,10 +147,7 @@ def _add_low_rank(encoder: nn.Module, config: FineTuneConfig) -> None:
 
 
 def _adapted(encoder: nn.Module) -> Iterator[tuple[nn.Module, int, int]]:
-    """Find the layers that get low-rank terms, in how many parts of how many blocks.
-
-    All fused qkv, else all convolutions.
-    """
+    """Find the layers for low-rank terms, fused qkv or convolutions, with parts and blocks."""
     fused = [block for block in encoder.modules() if isinstance(_qkv(block), nn.Linear)]
     for block in fused:
         # TinyViT's attention, which alone says `key_dim`, has the rows of each head together.

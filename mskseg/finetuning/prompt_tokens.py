@@ -22,11 +22,7 @@ PADDING, NEGATIVE, POSITIVE, CORNER_MIN, CORNER_MAX = -1, 0, 1, 2, 3
 
 @dataclass(frozen=True, eq=False)
 class PromptTokens:
-    """N prompts of T tokens each, on the model's device.
-
-    Coordinates are x, y in continuous pixels of the model's frame (a pixel's centre is at +0.5),
-    which is where SAM's encoder puts them after adding its half pixel.
-    """
+    """N prompts of T tokens each, in continuous pixels of the model's frame, on its device."""
 
     coords: Tensor  # (N, T, 2) float32
     labels: Tensor  # (N, T) int64, of the five kinds above
@@ -52,10 +48,9 @@ class PromptTokens:
         image_shape: tuple[int, int],
         device: torch.device,
     ) -> PromptTokens:
-        """Bring the boxes or the points of a slice to the model's frame, as `predict` does.
+        """Bring the boxes or points of a slice to the model's frame, as `predict` does.
 
-        The preprocessing gives pixel indices, as SAM's prompt encoder takes them; what that adds to
-        them, half a pixel, is added here.
+        The half pixel that SAM's prompt encoder adds is added here.
         """
         if prompt.boxes_xyxy is not None:
             coords = preprocessing.boxes(prompt.boxes_xyxy, image_shape).reshape(-1, 2, 2) + 0.5
@@ -89,9 +84,8 @@ def decode_prompts(
 ) -> tuple[Tensor, Tensor]:
     """Decode N prompts, each with an image embedding (C, h, w) of its own.
 
-    Gives logits (N, 4, 4h, 4w) and the predicted IoU (N, 4): mask 0 answers several prompts or a
-    box, masks 1-3 an ambiguous point. `mask_logits` (N, 1, 4h, 4w) are those of a mask before,
-    `image_pe` (1, C, h, w) is the positional encoding, by default that of the whole frame.
+    Gives logits (N, 4, 4h, 4w) and the predicted IoU (N, 4). `mask_logits` (N, 1, 4h, 4w) are those
+    of a mask before, `image_pe` (1, C, h, w) is by default that of the whole frame.
     """
     encoder, decoder = model.prompt_encoder, model.mask_decoder
     count = len(tokens)

@@ -72,10 +72,7 @@ class Batch:
 
 
 class FrozenEncoder:
-    """Encodes each slice once, by the weights that the training started from.
-
-    Neither the segmenter nor its own cache is changed.
-    """
+    """Encodes each slice once, by the weights that the training started from."""
 
     def __init__(
         self,
@@ -176,10 +173,7 @@ class Trainer:
         return self.config.steps_per_epoch or math.ceil(n / min(self.config.slices_per_step, n))
 
     def train_step(self) -> float:
-        """Do one step; return its loss, the mean over the prompts of all processes.
-
-        Raises NotFiniteError, which names the slices of the step; InputError if memory runs out.
-        """
+        """Do one step; return the loss of all processes. NotFiniteError names the slices."""
         processes, train = self.processes, self._train
         positions = train.positions(self.steps_done)
         n_prompts = sum(train.n_prompts_at(p) for p in positions)
@@ -234,10 +228,7 @@ class Trainer:
         return logits[:, 0].float(), predicted_iou[:, 0].float()
 
     def validation_dice(self) -> float:
-        """Mean Dice of the validation slices, by the same oracle prompts at every epoch.
-
-        As the tables have it, `nested_mean`; a tissue's mask is the union of its objects' masks.
-        """
+        """Mean Dice of the validation slices (`nested_mean`), by the same oracle prompts always."""
         processes = self.processes
         rows: list[tuple[str, str, str]] = []
         values: list[float] = []
@@ -278,10 +269,8 @@ def backward_in_passes(
 ) -> float:
     """Backpropagate `count` prompts that share an encoding, few `together`; return their loss.
 
-    Each pass's graph is freed before the next one, so memory is bounded; on a CPU few prompts at a
-    time are quicker besides. The gradients that reach the embeddings are summed, and go on into the
-    encoder once, at the end, unless it is frozen. `loss_of` takes a slice of the prompts and the
-    embeddings, and gives their part of the loss.
+    Each pass's graph is freed before the next, so memory is bounded; the gradients that reach the
+    embeddings are summed, and go on into the encoder once. `loss_of` takes a slice of the prompts.
     """
     encoder_trains = embeddings.requires_grad
     leaf, total = embeddings.detach().requires_grad_(encoder_trains), 0.0

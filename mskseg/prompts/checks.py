@@ -76,10 +76,7 @@ def _shown(values: Floats) -> str:
 
 
 def checked_mask(array: npt.ArrayLike, *, what: str = "the mask") -> Mask:
-    """Return booleans, or numbers 0 and 1, of any shape as bool.
-
-    Other values raise InputError: the labels of a label map would merge into one.
-    """
+    """Return booleans, or numbers 0 and 1, as bool; InputError for labels, which would merge."""
     values = np.asarray(array)
     if values.dtype == np.bool_:
         return values

@@ -31,10 +31,7 @@ class Lesson:
 
 
 def write_lesson(*, folder: Path | None = None, output: Path = Path("output")) -> Lesson:
-    """Write ``lesson/learners`` and ``lesson/slides`` into an output folder.
-
-    The slides show the results of the notebooks that `run_workbook` finished in that folder.
-    """
+    """Write ``lesson/learners`` and ``lesson/slides``, with what a run left in `output`."""
     folder = folder or notebooks_folder()
     learners, slides = output / "lesson" / "learners", output / "lesson" / "slides"
     paths = find_notebooks(folder)
@@ -55,11 +52,7 @@ def write_lesson(*, folder: Path | None = None, output: Path = Path("output")) -
 
 
 def learner_copy(notebook: NotebookNode) -> NotebookNode:
-    """Copy a notebook without its solutions.
-
-    An empty cell stands where a solution was, so that the cells keep their numbers; the discussion
-    after it is folded away, since it tells the answer.
-    """
+    """Copy a notebook with empty cells for its solutions, and the discussion after each folded."""
     copied = copy.deepcopy(notebook)
     after_solution = False
     for cell in copied.cells:

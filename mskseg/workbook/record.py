@@ -43,10 +43,7 @@ class NotebookRun:
 
 
 class Record:
-    """The runs that finished, by notebook; written after each one, from any thread.
-
-    Without `keep` nothing counts as finished, and what is run again replaces its entry.
-    """
+    """The runs that finished, by notebook, kept from any thread; without `keep` none counts."""
 
     def __init__(self, path: Path, *, keep: bool) -> None:
         self._path, self._lock = path, Lock()
@@ -84,11 +81,7 @@ def _read(path: Path) -> dict[str, dict[str, Any]]:
 
 
 def result_key(path: Path, parameters: Mapping[str, Any], *, read: Iterable[Path] = ()) -> str:
-    """Digest all that a notebook's result depends on.
-
-    That is its source, its parameters, the code and weights of the installed packages, the
-    manifest, which data are here, and the files of other notebooks that it reads.
-    """
+    """Digest what a result depends on: source, parameters, code, weights, data, files it reads."""
     digest = hashlib.sha256(mskseg.__version__.encode())
     digest.update(_present_data(path).encode())
     digest.update(json.dumps(parameters, sort_keys=True, default=str).encode())

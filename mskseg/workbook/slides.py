@@ -43,9 +43,8 @@ def slide_copy(notebook: NotebookNode, *, questions: Sequence[str] = ()) -> Any:
     """Copy a notebook, best an executed one, with its cells marked as slides and speaker notes.
 
     A section's heading with its first sentence and its guess are a slide; each code cell is one
-    below it. The rest of the text is notes, and so are solutions and their discussion. Imports and
-    parameters are skipped. Where a figure or a text is shown, its code is hidden. The `questions`
-    to argue about are a last slide.
+    below it, its code hidden where it shows something. The rest, solutions too, is notes; imports
+    and parameters are skipped. The `questions` to argue about are a last slide.
     """
     source = [c for c in notebook.cells if "injected-parameters" not in _tags(c)]
     cells = [made for k, cell in enumerate(source) for made in _slides_of(cell, k)]

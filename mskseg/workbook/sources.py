@@ -37,10 +37,10 @@ def notebooks_folder() -> Path:
 
 
 def copy_workbook(target: Path, *, overwrite: bool = False) -> int:
-    """Write the notebooks, their study cards and the committed results into a folder.
+    """Write notebooks, study cards and committed results into a folder; returns how many files.
 
-    Returns the number of files. OutputError, before anything is written, if one that is there
-    differs and `overwrite` was not asked for.
+    OutputError, before anything is written, if a file there differs, unless it is to be
+    overwritten.
     """
     root = _root_with_notebooks(_CHECKOUT, PACKAGED)
     sources = [path for pattern in _COPIED for path in sorted(root.glob(pattern))]

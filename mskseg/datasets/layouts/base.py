@@ -46,19 +46,15 @@ NamePattern = Annotated[str, AfterValidator(_captures_subject)]
 
 
 class BaseLayout(BaseModel):
-    """How the files of a data set lie in its folder, as `data_manifest.yaml` says.
-
-    All paths are relative to the folder and cannot leave it.
-    """
+    """How a data set's files lie in its folder, by paths relative to it that cannot leave it."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     def list_scans(self, folder: Path, template: CaseDescription) -> list[ScanFiles]:
-        """List the scans of a folder, by their names, without reading a voxel.
+        """List the scans of a folder by their names; `template` holds what all of them share.
 
-        `template` holds what is the same for all scans, unless a name or a header says otherwise.
-        Raises InputError if the folder is not in this layout, or is half there: an image without
-        its label map, or the other way round.
+        InputError if the folder is in another layout, or an image lacks its label map or the
+        reverse.
         """
         raise NotImplementedError
 
@@ -81,10 +77,7 @@ def bare_name(path: Path) -> str:
 
 
 def named_parts(pattern: str, text: str, *, path: Path) -> dict[str, str]:
-    """Take a name apart by a pattern with named groups; InputError if it has not that form.
-
-    Groups that took no part are left out.
-    """
+    """Take a name apart by a pattern's groups, if not empty; InputError if it does not fit."""
     found = re.fullmatch(pattern, text)
     if found is None or not found["subject"]:
         raise InputError(

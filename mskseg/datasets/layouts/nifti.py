@@ -64,10 +64,7 @@ def label_path(template: str, *, name: str, name_parts: dict[str, str]) -> str:
 
 
 def _without_image(folder: Path, labels: set[Path], layout: NiftiPairsLayout) -> list[Path]:
-    """Label maps that belong to no image, told as the image that is missing.
-
-    Only where each image has its own label map in a folder that holds nothing else.
-    """
+    """List the images that label maps in a folder of their own lack."""
     where, _, form = layout.labels.rpartition("/")
     plain = where and "{" not in where and form.startswith("{name}")
     images, _, wildcard = layout.images.rpartition("/")
@@ -86,10 +83,9 @@ def read_globbed(
     """Pair the images of a glob with the label maps of another by a pattern searched in each path.
 
     The subject is the pattern's group ``subject``, else its first group, else all that it matches.
-    Groups ``sequence``, ``side``, ``visit`` and ``site`` describe a scan, and tell those of one
-    subject apart: a label map belongs to the images that agree with it in every group that both
-    have. Raises InputError if the pattern is none or matches no subject in a path, a glob finds
-    nothing, or an image has no label map or several.
+    A label map belongs to the images that agree with it in every named group that both have.
+    InputError if the pattern fits a path not at all, a glob finds nothing, or an image has not one
+    label map.
     """
     pattern = _compiled(subject_pattern)
     template = CaseDescription(subject="", tissues=tissues or {})

@@ -39,11 +39,7 @@ class NnunetLayout(BaseLayout):
     folders: dict[InsidePath, InsidePath] = Field(default={"imagesTr": "labelsTr"})
 
     def list_scans(self, folder: Path, template: CaseDescription) -> list[ScanFiles]:
-        """List the scans, see `BaseLayout`.
-
-        ``dataset.json``, of either version of nnU-Net, names channels and labels; it may be missing
-        where `template` names the labels.
-        """
+        """List the scans; ``dataset.json`` names channels, and labels unless `template` does."""
         described = _described(folder / "dataset.json", needed=not template.tissues)
         template = replace(
             template, tissues=template.tissues or _tissues(described, folder / "dataset.json")

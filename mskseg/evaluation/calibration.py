@@ -49,21 +49,11 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True, eq=False)
 class ReliabilityBins:
-    """Sums over bins of equal width; add two to join what they saw.
+    """Sums over bins of equal width, (B,) each; add two to join what they saw."""
 
-    Attributes
-    ----------
-    n : (B,) int64
-        Pixels (or masks) whose confidence lies in the bin.
-    confidence : (B,) float64
-        Sum of their confidences.
-    hits : (B,) float64
-        Sum of what came true: 1 for a right pixel, or the IoU of a mask.
-    """
-
-    n: NDArray[np.int64]
-    confidence: Floats
-    hits: Floats
+    n: NDArray[np.int64]  # pixels (or masks) whose confidence lies in the bin
+    confidence: Floats  # sum of their confidences
+    hits: Floats  # sum of what came true: 1 for a right pixel, or the IoU of a mask
 
     @classmethod
     def of(cls, confidence: ArrayLike, hits: ArrayLike, *, n_bins: int = N_BINS) -> Self:
@@ -107,22 +97,12 @@ class ReliabilityBins:
 
 @dataclass(frozen=True, eq=False)
 class Calibration:
-    """Calibration and scores of some pixels; add two to join what they saw.
+    """Calibration and scores of some pixels; add two to join what they saw."""
 
-    Attributes
-    ----------
-    bins : ReliabilityBins
-        Of the top-label confidence.
-    nll_sum, brier_sum : float
-        Sums over the pixels.
-    n_clipped : int
-        Pixels whose true class had a probability at or below the floor.
-    """
-
-    bins: ReliabilityBins
-    nll_sum: float
+    bins: ReliabilityBins  # of the top-label confidence
+    nll_sum: float  # over the pixels, as the next one
     brier_sum: float
-    n_clipped: int
+    n_clipped: int  # pixels whose true class had a probability at or below the floor
 
     @classmethod
     def of(

@@ -22,18 +22,10 @@ class CommittedResults:
 
     Weights may have changed since, so `rows` are shown by themselves, under `origin`. Only `beside`
     joins them to rows just computed, and it refuses those of other weights.
-
-    Attributes
-    ----------
-    rows : pandas.DataFrame
-        All rows, with the columns `file` and `weights` (the first digits of the sha256) in front;
-        empty where nothing was committed.
-    facts : mapping of str to dict
-        The provenance of each file.
     """
 
-    rows: pd.DataFrame
-    facts: Mapping[str, Mapping[str, Any]]
+    rows: pd.DataFrame  # with `file` and `weights` (first digits of the sha256) in front, or empty
+    facts: Mapping[str, Mapping[str, Any]]  # the provenance of each file
 
     @property
     def origin(self) -> str:

@@ -33,24 +33,15 @@ BoolMask = NDArray[np.bool_]
 class PromptedSlice:
     """One slice of one case, with the prompts of a plan for its labels.
 
-    Attributes
-    ----------
-    case : Case
-    case_slice : CaseSlice
-    prompts : mapping of int to Prompt
-        By label, for the labels that the reference has on the slice or that the plan prompts; of
-        length 0 where there is nothing to prompt, as for components under the minimum area.
-    min_area_mm2 : float
-        Components below got no prompt.
-    is_missing : bool
-        The plan has nothing to take prompts from for the whole case: a specialist that failed.
+    `prompts` has the labels that the reference has on the slice or that the plan prompts; a prompt
+    is of length 0 where there is nothing to prompt, as for components under the minimum area.
     """
 
     case: Case
     case_slice: CaseSlice
-    prompts: Mapping[int, Prompt]
-    min_area_mm2: float = MIN_AREA_MM2
-    is_missing: bool = False
+    prompts: Mapping[int, Prompt]  # by label
+    min_area_mm2: float = MIN_AREA_MM2  # components below got no prompt
+    is_missing: bool = False  # the plan has no source for the whole case: a specialist that failed
 
     @property
     def labels(self) -> tuple[int, ...]:

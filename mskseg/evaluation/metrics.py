@@ -67,19 +67,10 @@ def iou(reference: ArrayLike, prediction: ArrayLike) -> float:
 
 @dataclass(frozen=True, eq=False)
 class SurfaceDistances:
-    """Distances between the surfaces of two masks: computed once, read several ways.
+    """Distances between the surfaces of two masks: computed once, read several ways."""
 
-    Attributes
-    ----------
-    from_reference_mm : (R,) float64
-        For each surface pixel of the reference, the distance to the nearest one of the prediction,
-        in mm; inf if the prediction is empty.
-    from_prediction_mm : (P,) float64
-        The other way round.
-    """
-
-    from_reference_mm: NDArray[np.float64]
-    from_prediction_mm: NDArray[np.float64]
+    from_reference_mm: NDArray[np.float64]  # (R,) of its surface pixels to the nearest of the other
+    from_prediction_mm: NDArray[np.float64]  # (P,) the other way round; inf if the other is empty
 
     @property
     def hd95_mm(self) -> float:

@@ -53,37 +53,17 @@ class PromptableSegmenter(Named, Protocol):
 
 @dataclass(frozen=True, eq=False)
 class LabelPrediction:
-    """What a segmenter predicted for one label on one slice.
-
-    Attributes
-    ----------
-    case_slice : CaseSlice
-    label : int
-    prediction : (H, W) bool
-        Union of the masks of all the label's prompts; empty where there was none.
-    prompt : Prompt
-        One prompt for each component. Without any array for a model that takes no prompts.
-    promptable_px : int
-        Pixels of the reference in components of the minimum area or more.
-    predicted_iou : float
-        Mean of the segmenter's own estimate over the prompts; NaN without one.
-    encode_s : float
-        Seconds the encoder took for the slice, once for all labels and plans; NaN without a prompt.
-    decode_s : float
-        This label's share of the decoder call for the slice, in seconds, by number of prompts.
-    is_missing : bool
-        There is no prediction for the whole case: `prediction` is empty because a run failed.
-    """
+    """What a segmenter predicted for one label on one slice."""
 
     case_slice: CaseSlice
     label: int
-    prediction: BoolMask
-    prompt: Prompt
-    promptable_px: int
-    predicted_iou: float = math.nan
-    encode_s: float = math.nan
-    decode_s: float = 0.0
-    is_missing: bool = False
+    prediction: BoolMask  # (H, W), union of the masks of all its prompts; empty without one
+    prompt: Prompt  # one for each component; without any array for a model that takes none
+    promptable_px: int  # of the reference, in components of the minimum area or more
+    predicted_iou: float = math.nan  # the segmenter's own estimate, mean over the prompts
+    encode_s: float = math.nan  # of the encoder for the slice, once for all labels and plans
+    decode_s: float = 0.0  # share of the decoder's call for the slice, by number of prompts
+    is_missing: bool = False  # for the whole case, since a run failed: `prediction` is empty
 
     @property
     def boxes_xyxy(self) -> NDArray[np.float64]:

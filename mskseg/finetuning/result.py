@@ -25,40 +25,20 @@ Stopped = Literal["converged", "all epochs", "diverged"]
 class FineTuneResult:
     """A tuned segmenter and how it came about.
 
-    Attributes
-    ----------
-    segmenter : Segmenter
-        With the weights of the best epoch. Called "<base>, <mode> tuned"; its `learned_iou` is
-        False unless the loss of the predicted IoU was kept.
-    history : DataFrame
-        A row for each epoch: `epoch` (0 is before any step), `step` (done by then), `loss` (mean
-        over the epoch's steps, NaN for epoch 0), `validation_dice`, `seconds` (since the start).
-    best_epoch : int
-        Of the highest validation Dice, the first if there are several; 0: tuning did not help.
-    trainable_parameters : int
-    seconds : float
-        Of all epochs, validation and encoding included; of a resumed training also those before.
-    peak_memory_mb : float
-        On a GPU what torch had allocated at most, else what the whole process held.
-    stopped : {"converged", "all epochs", "diverged"}
-        Why it ended: no better epoch for as long as the patience, the last epoch, or a NaN loss.
-    config : FineTuneConfig
-    base : dict
-        ``name`` and ``sha256`` of the model that it started from.
-    data : dict
-        sha256 of ``train`` and ``validation``: images, grids, labels and names.
+    `history` has a row for each epoch: `epoch` (0 is before any step), `step` (done by then),
+    `loss` (mean over its steps, NaN for epoch 0), `validation_dice`, `seconds` (since the start).
     """
 
-    segmenter: Segmenter
+    segmenter: Segmenter  # of the best epoch; `learned_iou` only where the loss of the IoU was kept
     history: pd.DataFrame
-    best_epoch: int
+    best_epoch: int  # the first of the highest validation Dice; 0: tuning did not help
     trainable_parameters: int
-    seconds: float
-    peak_memory_mb: float
-    stopped: Stopped
+    seconds: float  # validation, encoding and, of a resumed training, what was before included
+    peak_memory_mb: float  # on a GPU what torch had allocated, else what the process held
+    stopped: Stopped  # no better epoch for as long as the patience, the last one, or a NaN loss
     config: FineTuneConfig
-    base: dict[str, str]
-    data: dict[str, str]
+    base: dict[str, str]  # `name` and `sha256` of the model that it started from
+    data: dict[str, str]  # sha256 of `train` and `validation`: images, grids, labels and names
 
     def __repr__(self) -> str:
         best = self.history.set_index("epoch")["validation_dice"]

@@ -64,23 +64,15 @@ class _FromReference:
 
 @dataclass(frozen=True)
 class OracleBox(_FromReference):
-    """A box per component of the reference.
+    """A box per component of the reference, in pixels of the slice: the same for all models.
 
-    Attributes
-    ----------
-    jitter_px : float
-        Each side moves on its own, uniformly within plus or minus this many pixels; 0: tight.
-    margin_px : float
-        Added on every side before the jitter: people draw boxes too large rather than too small,
-        and MedSAM learned from margins of 0 to 20 of the 1024 pixels of its frame, which are 5 on a
-        slice of 256. Pixels of the slice, so that all models get the same box.
-    seed : int
-        Of the jitter, which is the same whatever else is scored in the same call.
+    People draw boxes too large rather than too small, and MedSAM learned from margins of 0 to 20 of
+    the 1024 pixels of its frame, which are 5 on a slice of 256.
     """
 
-    jitter_px: float = 0.0
-    margin_px: float = 0.0
-    seed: int = 0
+    jitter_px: float = 0.0  # each side moves on its own, by up to this either way; 0: tight
+    margin_px: float = 0.0  # added on every side before the jitter
+    seed: int = 0  # of the jitter, the same whatever else is scored in the same call
     kind: ClassVar[PromptKind] = "box"
 
     def __post_init__(self) -> None:
@@ -110,19 +102,10 @@ class OracleBox(_FromReference):
 
 @dataclass(frozen=True)
 class OraclePoint(_FromReference):
-    """One or more points per component of the reference.
+    """One or more points per component of the reference."""
 
-    Attributes
-    ----------
-    n : int
-        Points per component: the first is the most central one, where a reader would click; the
-        others are drawn at random inside the component.
-    seed : int
-        Of the random points.
-    """
-
-    n: int = 1
-    seed: int = 0
+    n: int = 1  # the first is the most central one, where a reader would click; others are random
+    seed: int = 0  # of the random points
     kind: ClassVar[PromptKind] = "point"
 
     def __post_init__(self) -> None:
@@ -163,15 +146,9 @@ class NeighbourBox:
     down, each slice gets the boxes of the components that were *predicted* on the slice before,
     widened by the margin, until nothing is predicted any more
     (`mskseg.evaluation.SlicePredictor.propagate`). Slices that are not reached count as lost.
-
-    Attributes
-    ----------
-    margin_px : float
-        Added on every side of the previous slice's boxes, in pixels, so that a structure can grow
-        from slice to slice.
     """
 
-    margin_px: float = 2.0
+    margin_px: float = 2.0  # added on every side, so that a structure can grow from slice to slice
     kind: ClassVar[PromptKind] = "box"
 
     def __post_init__(self) -> None:
@@ -194,22 +171,13 @@ class SpecialistBox:
     """Boxes around what a specialist found by itself, so that nothing comes from the reference.
 
     A label is prompted on every slice on which the specialist predicted it, and on no other: what
-    it misses is lost (Dice 0), what it makes up is predicted beyond the structure's end.
-
-    Attributes
-    ----------
-    label_maps : mapping of str to LabelMap
-        By name of the case, on the case's grid. A case without one is missing: its pairs count
-        with a Dice of 0.
-    source : str
-        Who predicted, as tables name it: "nnU-Net 2d".
-    margin_px : float
-        Added on every side, in pixels; 0 takes the prediction at its word.
+    it misses is lost (Dice 0), what it makes up is predicted beyond the structure's end. A case
+    without a label map is missing: its pairs count with a Dice of 0.
     """
 
-    label_maps: Mapping[str, LabelMap]
-    source: str
-    margin_px: float = 0.0
+    label_maps: Mapping[str, LabelMap]  # by name of the case, on the case's grid
+    source: str  # who predicted, as tables name it: "nnU-Net 2d"
+    margin_px: float = 0.0  # added on every side; 0 takes the prediction at its word
     kind: ClassVar[PromptKind] = "box"
 
     def __post_init__(self) -> None:

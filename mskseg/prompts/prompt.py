@@ -20,23 +20,13 @@ class Prompt:
     A prompt is a box, P points, an earlier mask, or any of them together. What is given agrees in
     N; without anything N is 0. Building one checks nothing, `Prompt.checked` does, and
     `Segmenter.predict` checks whatever it is given.
-
-    Attributes
-    ----------
-    boxes_xyxy : (N, 4) float64, optional
-        x0, y0, x1, y1, half-open: the pixel in column 3, row 5 alone is 3, 5, 4, 6.
-    point_coords : (N, P, 2) float64, optional
-        x, y; the centre of that pixel is (3.5, 5.5).
-    point_labels : (N, P) int64, optional
-        1 inside the object, 0 outside.
-    mask_logits : (N, h, w) float32, optional
-        Low-resolution logits of an earlier prediction.
     """
 
+    # (N, 4) x0, y0, x1, y1, half-open: the pixel in column 3, row 5 alone is 3, 5, 4, 6.
     boxes_xyxy: NDArray[np.float64] | None = None
-    point_coords: NDArray[np.float64] | None = None
-    point_labels: NDArray[np.int64] | None = None
-    mask_logits: NDArray[np.float32] | None = None
+    point_coords: NDArray[np.float64] | None = None  # (N, P, 2) x, y; that pixel: (3.5, 5.5)
+    point_labels: NDArray[np.int64] | None = None  # (N, P) 1 inside the object, 0 outside
+    mask_logits: NDArray[np.float32] | None = None  # (N, h, w) of an earlier prediction
 
     def __len__(self) -> int:
         arrays = (self.boxes_xyxy, self.point_coords, self.mask_logits)

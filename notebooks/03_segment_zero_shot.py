@@ -92,9 +92,9 @@ print(f"mskseg {mskseg.__version__}, {segmenters}, {segmenter.device}, seed {see
 # A `Case` is one such image with its **reference**, the map that gives each voxel its label, on the same grid. We load a few people of each data set's test part, each in its first sequence. The vertebrae come from two sites; the second, which nobody trains on in later notebooks, is a set of its own.
 
 # %%
-people, drawings = prompting.load_people_and_drawings(
-    names, n_people=n_people, n_drawn=n_subjects, n_sequences=n_sequences
-)
+sets = prompting.load_people(names, n_people=n_people, n_drawn=n_subjects, n_sequences=n_sequences)
+drawings = sets.pop(prompting.PHANTOMS, [])
+people = [case_set for group in sets.values() for case_set in group]
 of_people = [case for case_set in people for case in case_set]
 of_drawings = [case for case_set in drawings for case in case_set]
 cases = [*of_people, *of_drawings]

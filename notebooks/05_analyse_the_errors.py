@@ -85,7 +85,7 @@ print(f"mskseg {mskseg.__version__}, {segmenters}, {segmenter.device}, seed {see
 # Besides the scans that are segmented we load, where a data set can give them, companions of the same people: the 8x undersampled scan, and maps of T2 and of fat to measure inside the masks. Three phantom thighs have fatty infiltration.
 
 # %%
-sets = errors.load_people(data_here, n_subjects=n_subjects)
+sets = errors.load_people(data_here, n_people=n_subjects, n_drawn=n_subjects)
 first_data = next(iter(sets))  # real people where there are any
 drawn = errors.PHANTOMS in sets
 grades = [mskseg.load_some(infiltrated, n_subjects=3)] if infiltrated and drawn else []
@@ -149,7 +149,7 @@ evaluation.write_table(all_scores, tables / "05_errors.csv", provenance=facts)
 
 # %%
 shapes = errors.shape_classes(cases, slice_step=4)
-classed = errors.named_by_site(main.merge(shapes, on=["dataset", "tissue"]))
+classed = errors.by_site(main.merge(shapes, on=["dataset", "tissue"]))
 plan = ["segmenter", "prompt", "box_source"]
 scores = ["dice", "filled_box_dice", "surface_dice", "hd95_mm"]
 by_class = evaluation.summarise(classed, by=["data", "shape_class", *plan], values=scores)
@@ -383,7 +383,7 @@ display.save_figure(drift_axes[0], figures / "05_drift.png", provenance=facts)
 by_volume = ["data", "dataset", "segmenter", "box_source"]
 volume_values = ["dice_3d", "volume_error", "invented"]
 of_volumes = evaluation.nested_mean(
-    errors.named_by_site(errors.volume_scores(stacked)), by=by_volume, values=volume_values
+    errors.by_site(errors.volume_scores(stacked)), by=by_volume, values=volume_values
 )
 evaluation.write_table(of_volumes, tables / "05_volumes.csv", provenance=facts)
 of_volumes[[*by_volume, *volume_values]].round(2)

@@ -92,14 +92,10 @@ BIOMARKERS = (
 
 
 def height_mm(mask: ArrayLike, *, spacing_mm: tuple[float, float]) -> float:
-    """Mean height in mm of a flat body (H, W) such as a disc: its area over its length.
-
-    Of the largest component, whose length is how far it reaches along its longer principal axis: 2b
-    for a rectangle of half height b, 1.57 b for an ellipse. Radiology measures discs in several
-    ways, and the same discs have 9.1 mm in the middle, 7.5 mm as a mean of three heights and 6.7 mm
-    as a mean of front and back (doi:10.1055/a-1994-0879): compare a height only with its own kind.
-    NaN for a mask of fewer than two pixels.
-    """
+    """Mean height in mm of a flat body (H, W) such as a disc: its area over its length."""
+    # Radiology measures discs in several ways, and the same discs have 9.1 mm in the middle, 7.5 mm
+    # as a mean of three heights and 6.7 mm as a mean of front and back (doi:10.1055/a-1994-0879):
+    # compare a height only with its own kind.
     inside = largest_component(checked_mask(mask, what="the mask"))
     spacing = checked_spacing(spacing_mm, ndim=2)
     if inside.sum() < 2:
@@ -117,11 +113,7 @@ def measure_slice(
     spacing_mm: tuple[float, float],
     values: NDArray[Any] | None = None,
 ) -> float:
-    """Measure one quantity of a mask (H, W), with the map's `values` for T2 and fat fraction.
-
-    Thickness and height are in mm, T2 and fat fraction the mean of the map inside, and for "volume"
-    it is the area in mm²; NaN where nothing is drawn (a volume is then 0) or there is no map.
-    """
+    """Measure one quantity of a mask (H, W): mm, of a volume its area in mm², of a map the mean."""
     part = bounding_slices(mask)
     drawn = mask[part]
     if quantity == "volume":
@@ -152,23 +144,25 @@ def biomarker_table(table: pd.DataFrame, *, slice_distance_mm: Mapping[str, floa
         `unit`, `smallest_change`, `reference`, `prediction` (mm, ms, points or ml; means are over
         slices, weighted by area) and `difference` (in `unit`). NaN where nothing was predicted.
     """
-    keys = ["segmenter", "box_source", *SCAN, "tissue", "label"]
     rows = []
     for biomarker in BIOMARKERS:
-        fits = [
-            biomarker.applies(anatomy, kind)
-            for anatomy, kind in zip(table["anatomy"], table["group"], strict=True)
-        ]
-        for key, slices in table[np.array(fits, dtype=bool)].groupby(keys, sort=False):
-            named = dict(zip(keys, key, strict=True))
-            distance_mm = slice_distance_mm[named["dataset"]]
-            reference = _of_structure(slices, biomarker, "reference", distance_mm)
+        fits = (table["group"] == biomarker.kind) & table["anatomy"].str.contains(biomarker.anatomy)
+        for key, slices in table[fits].groupby(_KEYS, sort=False):
+            distance_mm = slice_distance_mm[slices["dataset"].iloc[0]]
+            reference, prediction = (
+                _of_structure(slices, biomarker, role, distance_mm)
+                for role in ("reference", "predicted")
+            )
             if np.isfinite(reference) and reference > 0:  # else it was only invented
-                prediction = _of_structure(slices, biomarker, "predicted", distance_mm)
-                rows.append(named | _compared(biomarker, reference, prediction))
-    return pd.DataFrame(rows, columns=[*keys, *_COMPARED])
+                difference = prediction - reference
+                if biomarker.unit == "%":
+                    difference = 100 * difference / reference
+                about = (biomarker.name, biomarker.unit, biomarker.smallest_change)
+                rows.append((*key, *about, reference, prediction, difference))
+    return pd.DataFrame(rows, columns=[*_KEYS, *_COMPARED])
 
 
+_KEYS = ["segmenter", "box_source", *SCAN, "tissue", "label"]
 _COMPARED = ("biomarker", "unit", "smallest_change", "reference", "prediction", "difference")
 
 
@@ -183,15 +177,3 @@ def _of_structure(
     values = slices[f"{role} {biomarker.quantity}"]
     known = values.notna() & (areas > 0)
     return float(np.average(values[known], weights=areas[known])) if known.any() else float("nan")
-
-
-def _compared(biomarker: Biomarker, reference: float, prediction: float) -> dict[str, Any]:
-    difference = prediction - reference
-    return {
-        "biomarker": biomarker.name,
-        "unit": biomarker.unit,
-        "smallest_change": biomarker.smallest_change,
-        "reference": reference,
-        "prediction": prediction,
-        "difference": 100 * difference / reference if biomarker.unit == "%" else difference,
-    }

@@ -21,7 +21,7 @@ from mskseg.evaluation.metrics import relative_volume_error
 from mskseg.evaluation.surfaces import checked_spacing, outline_mm, signed_distance_mm
 from mskseg.evaluation.tissues import largest_component
 from mskseg.prompts.checks import bounding_slices, checked_slice_mask
-from mskseg_studies.errors.panels import add_legend, new_panels
+from mskseg_studies.panels import add_legend, new_panels
 
 SMOOTH_MM = 2.0
 """Standard deviation of the blur that `jaggedness` compares an outline with."""
@@ -31,10 +31,7 @@ _SHEET = 0.35  # of a blurred sheet 2 mm wide; of what is much wider 0.5
 
 
 def solidity(mask: ArrayLike) -> float:
-    """Part of its convex hull that the largest component of a mask (H, W) fills.
-
-    1 for what has no concavity, up to pixel steps; NaN for an empty mask.
-    """
+    """Part of its convex hull that a mask's largest component fills; 1 without a concavity."""
     component = largest_component(checked_slice_mask(mask))
     if not component.any():
         return float("nan")
@@ -43,12 +40,9 @@ def solidity(mask: ArrayLike) -> float:
 
 
 def jaggedness(mask: ArrayLike, *, spacing_mm: tuple[float, float]) -> float:
-    """Length of the outline of a mask's largest component over that of a smooth one of its area.
-
-    The smooth one is a contour of the mask after a blur, at the level that holds the same area: a
-    disc of any size has 1, a flat or pointed shape a little more. NaN for an empty mask (H, W), and
-    for a sheet so thin (2 mm) that the blur dissolves it.
-    """
+    """Length of the outline of a mask's largest component over that of a smooth one of its area."""
+    # The smooth one is a contour of the mask after a blur, at the level that holds the same area: a
+    # disc of any size has 1, a flat or pointed shape a little more.
     component = largest_component(checked_slice_mask(mask))
     spacing = checked_spacing(spacing_mm, ndim=2)
     if not component.any():
@@ -58,7 +52,7 @@ def jaggedness(mask: ArrayLike, *, spacing_mm: tuple[float, float]) -> float:
     slight = ndimage.gaussian_filter(wide, _STEPS_PX * float(spacing.mean()) / spacing)
     strong = ndimage.gaussian_filter(wide, SMOOTH_MM / spacing)
     level = _level_of_area(strong, int(component.sum()))
-    if level < _SHEET:
+    if level < _SHEET:  # so thin (2 mm) that the blur dissolves it
         return float("nan")
     length, smooth_length = (
         outline_mm(blurred, spacing_mm=spacing_mm) for blurred in (slight, strong + 0.5 - level)

@@ -19,11 +19,12 @@ from mskseg.case import Case, CaseSet
 from mskseg.datasets.loading import load_companions
 from mskseg.display.style import chart_axes, check_columns, finish_chart, log_scale, series_style
 from mskseg.errors import InputError
-from mskseg.evaluation.averaging import IN_THE_MEAN, nested_mean
+from mskseg.evaluation.averaging import IN_THE_MEAN, nested_mean, subject_means
 from mskseg.evaluation.scoring import SCAN
-from mskseg_studies.errors.panels import add_legend, new_panels
+from mskseg_studies.panels import add_legend, new_panels
 
-_PAIR = [*SCAN, "tissue", "label", "slice"]
+_STRUCTURE = [*SCAN, "tissue", "label"]
+_PAIR = [*_STRUCTURE, "slice"]
 _CHANGE = ("change", "lowest", "highest", "n_subjects", "n_pairs")
 COVARIATES = {
     "area_mm2": "area",
@@ -43,26 +44,22 @@ def with_covariates(scores: pd.DataFrame, properties: pd.DataFrame) -> pd.DataFr
     Parameters
     ----------
     scores : pandas.DataFrame
-        From `mskseg.evaluation.score_cases` with `ErrorMeasures`; only pairs that count in a mean
-        are kept.
+        From `score_people` with `ErrorMeasures`; only pairs that count in a mean are kept.
     properties : pandas.DataFrame
         From `mskseg.evaluation.tissue_properties`, of the same cases; with `slice_step` 1, so that
-        a structure's ends are known.
+        a structure's ends are known. InputError if a scored pair has none.
 
     Returns
     -------
     pandas.DataFrame
         Rows of `scores`, under their index, with `thickness_mm`, `shape` and `from_end`: how many
         of the structure's measured slices lie between this one and its first or last.
-
-    Raises
-    ------
-    InputError
-        If a scored pair has no properties.
     """
     scored = scores[scores["status"].isin(IN_THE_MEAN) & (scores["area_mm2"] > 0)]
+    order = properties["slice"].groupby([properties[k] for k in _STRUCTURE]).rank(method="dense")
+    last = order.groupby([properties[k] for k in _STRUCTURE]).transform("max")
     wanted = properties[[*_PAIR, "thickness_mm", "shape"]]
-    wanted = wanted.assign(from_end=_from_end(properties))
+    wanted = wanted.assign(from_end=np.minimum(order - 1, last - order))
     joined = scored.merge(wanted, on=_PAIR, how="left", validate="many_to_one")
     joined.index = scored.index  # the rows are those of `scored`, in their order
     if joined["thickness_mm"].isna().any():
@@ -72,12 +69,6 @@ def with_covariates(scores: pd.DataFrame, properties: pd.DataFrame) -> pd.DataFr
             "measured; pass properties of the same cases with the same slice_step"
         )
     return joined
-
-
-def _from_end(properties: pd.DataFrame) -> pd.Series[float]:
-    structure = [properties[key] for key in _PAIR if key != "slice"]
-    order = properties["slice"].groupby(structure).rank(method="dense") - 1
-    return np.minimum(order, order.groupby(structure).transform("max") - order)
 
 
 def rank_correlations(joined: pd.DataFrame) -> pd.DataFrame:
@@ -91,34 +82,25 @@ def rank_correlations(joined: pd.DataFrame) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        A row for each `data` (where the table has it), segmenter, `box_source` and covariate:
-        these, `effect`, `spearman`,
+        A row for each `data`, segmenter, `box_source` and covariate: these, `effect`, `spearman`,
         `within_tissues` (the same of the deviations from each tissue's own mean: what is left once
         tissues are not compared with each other) and `n_pairs`, strongest first within a group. No
         p value: slices of one person are not independent.
     """
-    keys = [*_data(joined), "segmenter", "box_source"]
-    rows = [
-        {**dict(zip(keys, key, strict=True)), "effect": name, **_correlated(group, column)}
-        for key, group in joined.groupby(keys, sort=False)
-        for column, name in COVARIATES.items()
-        if column in group
-    ]
-    table = pd.DataFrame(rows)
+    keys = ["data", "segmenter", "box_source"]
+    rows = []
+    for key, group in joined.groupby(keys, sort=False):
+        for column, name in COVARIATES.items():
+            if column in group:
+                known = group.dropna(subset=[column, "dice"])
+                pairs = known[[column, "dice"]].astype(float)
+                means = pairs.groupby([known["dataset"], known["tissue"]]).transform("mean")
+                rhos = _spearman(pairs), _spearman(pairs - means)
+                rows.append((*key, name, *rhos, len(known)))
+    table = pd.DataFrame(rows, columns=[*keys, "effect", "spearman", "within_tissues", "n_pairs"])
     weakness = -table["spearman"].abs().fillna(0)
     ordered = table.assign(weakness=weakness).sort_values([*keys, "weakness"], kind="stable")
     return ordered.drop(columns="weakness").reset_index(drop=True)
-
-
-def _correlated(group: pd.DataFrame, column: str) -> dict[str, float]:
-    known = group.dropna(subset=[column, "dice"])
-    pairs = known[[column, "dice"]].astype(float)
-    deviations = pairs - pairs.groupby([known["dataset"], known["tissue"]]).transform("mean")
-    return {
-        "spearman": _spearman(pairs),
-        "within_tissues": _spearman(deviations),
-        "n_pairs": len(known),
-    }
 
 
 def _spearman(pairs: pd.DataFrame) -> float:
@@ -145,35 +127,30 @@ def paired_change(table: pd.DataFrame, *, column: str, first: str, second: str) 
     Parameters
     ----------
     table : pandas.DataFrame
-        From `score_cases`.
+        From `score_people`.
     column, first, second : str
         What is changed, such as ``sequence`` from ``pdw_fs`` to ``pdw_fs_8x``.
 
     Returns
     -------
     pandas.DataFrame
-        A row for each `data` (where the table has it) and segmenter, in the table's order: these,
-        `from`, `to`, `change` (mean
-        over slices of a tissue, over tissues, over subjects), `lowest` and `highest` (of the
+        A row for each `data` and segmenter, in the table's order: these, `from`, `to`, `change`
+        (mean over slices of a tissue, over tissues, over subjects), `lowest` and `highest` (of the
         subjects), `n_subjects` and `n_pairs`. Empty if there is no pair.
     """
-    groups = [*_data(table), "segmenter"]
+    groups = ["data", "segmenter"]
     pair = [*groups, *(key for key in _PAIR if key != column)]
     scored = table[table["status"].isin(IN_THE_MEAN)]
     before, after = (scored[scored[column] == k].set_index(pair)["dice"] for k in (first, second))
     changes = (after - before).dropna().rename("change").reset_index()
     if changes.empty:
         return pd.DataFrame(columns=[*groups, "from", "to", *_CHANGE])
-    of_people = nested_mean(changes, by=[*groups, "dataset", "subject"], values=["change"])
-    between = of_people.groupby(groups)["change"].agg(lowest="min", highest="max")
+    of_people = subject_means(changes, by=groups, values=["change"])["change"]
+    between = of_people.groupby(level=groups).agg(lowest="min", highest="max")
     means = nested_mean(changes, by=groups, values=["change"]).set_index(groups)
     means = means.join(between).rename(columns={"n_objects": "n_pairs"}).reset_index()
     order = scored[groups].drop_duplicates().merge(means, on=groups)
     return order.assign(**{"from": first, "to": second})[[*groups, "from", "to", *_CHANGE]]
-
-
-def _data(table: pd.DataFrame) -> list[str]:
-    return [name for name in ("data",) if name in table]
 
 
 _N_BINS = 7
@@ -227,7 +204,7 @@ def _draw_covariate(ax: Axes, pairs: NDArray[Any], *, number: int, name: str) ->
 
 def change_chart(changes: pd.DataFrame, *, title: str = "") -> Axes:
     """Draw the rows of `paired_change`: dots are means, bars run over the range of subjects."""
-    check_columns(changes, ["segmenter", "from", "to", "change", "lowest", "highest"])
+    check_columns(changes, ["data", "segmenter", "from", "to", "change", "lowest", "highest"])
     ax = chart_axes(None, (7.0, 1.2 + 0.36 * len(changes)))
     models = list(dict.fromkeys(changes["segmenter"]))
     labels = []
@@ -235,7 +212,7 @@ def change_chart(changes: pd.DataFrame, *, title: str = "") -> Axes:
         style = series_style(models.index(row["segmenter"]), line=False)
         ax.plot((row["lowest"], row["highest"]), (at, at), color=style["color"], linewidth=2)
         ax.plot(row["change"], at, markersize=7, **style)
-        who = ", ".join(filter(None, (row.get("data"), row["segmenter"])))
+        who = f"{row['data']}, {row['segmenter']}"
         labels.append(f"{row['from']} to {row['to']}\n{who}, n={row['n_subjects']}")
     ax.axvline(0, color="0.4", linewidth=0.8)
     ax.set_yticks(range(len(labels)), labels, fontsize=8)

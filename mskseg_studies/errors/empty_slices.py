@@ -1,13 +1,12 @@
 """Slices that hold no reference, counted both ways.
 
-What a mean says depends on what is done with them, and no way is right for all purposes: left out,
-nothing that a model invents beyond a structure is seen; counted, the mean depends on how far the
-scan goes on.
+Left out, nothing that a model invents beyond a structure is seen; counted, the mean depends on how
+far the scan goes on.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 
 import pandas as pd
 
@@ -20,36 +19,26 @@ READINGS = ("left_out", "invented_is_0", "nothing_is_1")
 
 
 def read_empty_slices(
-    table: pd.DataFrame,
-    groups: Mapping[str, Iterable[Case]],
-    *,
-    slice_steps: Mapping[str, int],
-    by: Sequence[str] = ("data", "dataset", "segmenter", "box_source"),
+    table: pd.DataFrame, groups: Mapping[str, Iterable[Case]], *, slice_steps: Mapping[str, int]
 ) -> pd.DataFrame:
     """Average Dice with the slices that hold no reference left out, and counted.
 
     Parameters
     ----------
     table : pandas.DataFrame
-        From `score_cases`.
+        From `score_people`.
     groups, slice_steps
-        As in `score_people`, of the scans that were scored.
-    by : sequence of str
-        Columns that make a row each; with `segmenter` and `box_source`.
+        As in `score_people`, of the scans that were scored; InputError if one is missing.
 
     Returns
     -------
     pandas.DataFrame
-        `by`, then the mean Dice (slices, then tissues, then subjects) read in three ways:
+        A row for each `data`, `dataset`, `segmenter` and `box_source`, with the mean Dice (slices,
+        then tissues, then subjects) read in three ways:
         `left_out` (this project's mean), `invented_is_0` (slices without reference on which
         something was predicted count 0, others do not count) and `nothing_is_1` (these count 0, and
         slices on which rightly nothing was predicted count 1). Then `n_scored`, `n_invented` and
         `n_nothing`: pairs of slice and tissue.
-
-    Raises
-    ------
-    InputError
-        If a scored scan is not among the cases.
     """
     n_slices = {
         tuple(getattr(case, name) for name in SCAN): len(
@@ -58,7 +47,8 @@ def read_empty_slices(
         for group, cases in groups.items()
         for case in cases
     }
-    keys, in_the_mean = list(by), table["status"].isin(IN_THE_MEAN)
+    keys = ["data", "dataset", "segmenter", "box_source"]
+    in_the_mean = table["status"].isin(IN_THE_MEAN)
     structure = list(dict.fromkeys([*keys, *SCAN, "tissue", "label"]))
     counted = table.assign(
         total=table["dice"].where(in_the_mean, 0.0),

@@ -12,8 +12,8 @@ from mskseg.display.slices import draw_boxes, draw_label_map, frame_around, show
 from mskseg.display.style import PREDICTION
 from mskseg.evaluation.scoring import KeptPredictions
 from mskseg_studies.errors.borders import WEAK_BELOW
-from mskseg_studies.errors.panels import REFERENCE, new_panels
-from mskseg_studies.errors.people import PHANTOMS
+from mskseg_studies.panels import REFERENCE, new_panels
+from mskseg_studies.people import PHANTOMS
 
 THIN_MM, WIDE, NARROW = 3.0, 1.5, 0.5
 
@@ -24,8 +24,8 @@ def worst_slices(joined: pd.DataFrame, *, n: int = 10) -> pd.DataFrame:
     Parameters
     ----------
     joined : pandas.DataFrame
-        From `with_covariates`, of one plan and with `data` (see `score_people`). Real people are
-        shown by the first segmenter that was asked about them, and so are phantoms.
+        From `with_covariates`, of one plan. Real people are shown by the first segmenter that was
+        asked about them, and so are phantoms.
     n : int
         How many of each, at most.
 
@@ -46,13 +46,7 @@ def worst_slices(joined: pd.DataFrame, *, n: int = 10) -> pd.DataFrame:
 
 
 def name_reason(row: pd.Series) -> str:
-    """Name the likeliest reason for a bad score by rules that are written here, not learned.
-
-    Of a row of `with_covariates`: what happened ("nothing was found", "leaked" over `WIDE` times
-    the area, "fell short" under `NARROW` times) and what makes the tissue hard to segment ("faint
-    border" of an `edge_contrast` under `WEAK_BELOW`, "thin" under `THIN_MM`, "end of the
-    structure"), the first of each that applies, joined by ": "; "none of these" if none does.
-    """
+    """Name what happened and what makes the tissue hard, by the first rule of each that applies."""
     ratio = row["predicted_area_mm2"] / row["area_mm2"]
     outcomes = {
         "nothing was found": ratio == 0,
@@ -64,11 +58,8 @@ def name_reason(row: pd.Series) -> str:
         "thin": row["thickness_mm"] < THIN_MM,
         "end of the structure": row["from_end"] == 0,
     }
-    first_of_each = [
-        next((reason for reason, holds in rules.items() if holds), "")
-        for rules in (outcomes, difficulties)
-    ]
-    return ": ".join(filter(None, first_of_each)) or "none of these"
+    reasons = [next(filter(rules.get, rules), "") for rules in (outcomes, difficulties)]
+    return ": ".join(filter(None, reasons)) or "none of these"
 
 
 def brightened(image: NDArray[np.uint8], zoom_xyxy: NDArray[np.float64]) -> NDArray[np.uint8]:
@@ -82,24 +73,10 @@ def brightened(image: NDArray[np.uint8], zoom_xyxy: NDArray[np.float64]) -> NDAr
 def failure_gallery(
     worst: pd.DataFrame, predictions: KeptPredictions, *, columns: int = 5, title: str
 ) -> NDArray[Any]:
-    """Show slices close up: reference blue and dashed, prediction orange, box white.
+    """Show the rows of `worst_slices` close up: reference dashed, prediction orange, box white.
 
-    Each panel is brightened by itself, for the eye only.
-
-    Parameters
-    ----------
-    worst : pandas.DataFrame
-        From `worst_slices`; a panel for each row.
-    predictions : KeptPredictions
-        Of the scoring, to be found by the index of the rows.
-    columns : int
-        Panels in a row, at most.
-    title : str
-        States the finding; what the colours mean is added.
-
-    Returns
-    -------
-    (n,) array of Axes
+    The predictions, kept while scoring, are found by the index of the rows. Each panel is
+    brightened by itself, for the eye only. What the colours mean is added to the title.
     """
     figure, panels = new_panels(len(worst), columns=columns, size=(2.5, 2.9))
     for number, (ax, row) in enumerate(zip(panels, worst.itertuples(), strict=True), start=1):

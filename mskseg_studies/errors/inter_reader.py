@@ -21,12 +21,12 @@ from mskseg.evaluation.scoring import SCAN, described_scan
 from mskseg.evaluation.surfaces import checked_spacing, signed_distance_mm
 from mskseg.prompts import OracleBox
 from mskseg.prompts.checks import checked_mask
-from mskseg_studies.errors.people import named_by_site
+from mskseg_studies.people import by_site
 
 CORRELATION_MM = 8.0
 """How far along an outline a reader stays on the same side of it; assumed."""
 
-_N_READINGS = 3  # of each tissue of a slice
+_N_READINGS = 3  # of each tissue of a slice, averaged
 
 
 def redraw(
@@ -36,12 +36,10 @@ def redraw(
     sigma_mm: float,
     rng: np.random.Generator,
 ) -> NDArray[np.bool_]:
-    """Move the outline of a mask (H, W) in and out, as a second reader might draw it.
-
-    The signed distance to the outline gets a smooth Gaussian random field added, of the standard
-    deviation `sigma_mm`: how sure one can be of an edge, such as half a pixel, or the width of the
-    blur in the image. Where the sum is above zero is inside.
-    """
+    """Move the outline of a mask (H, W) in and out, as a second reader might draw it."""
+    # The signed distance to the outline gets a smooth Gaussian random field added, of the standard
+    # deviation `sigma_mm`: how sure one can be of an edge, such as half a pixel, or the width of
+    # the blur in the image. Where the sum is above zero is inside.
     inside = checked_mask(mask, what="the mask")
     spacing = checked_spacing(spacing_mm, ndim=2)
     if not sigma_mm >= 0:
@@ -81,14 +79,9 @@ def reader_ceiling(
     Returns
     -------
     ceilings, models : pandas.DataFrame
-        `nested_mean` of `dice` by `dataset` (see `named_by_site`), `tissue` and `sigma_px`, and by
+        `nested_mean` of `dice` by `dataset` (see `by_site`), `tissue` and `sigma_px`, and by
         `dataset`, `tissue` and `segmenter`. Tissues without a component of the minimum area of a
-        box are left out: `score_cases` does not score them either.
-
-    Raises
-    ------
-    InputError
-        If there is no case, no slice shows a tissue, or none of them was scored.
+        box are left out: `score_cases` does not score them either. InputError if none is left.
     """
     readings = [
         read_again(cases, sigmas_px=sigmas_px, slice_step=slice_steps[group], seed=seed).assign(
@@ -97,7 +90,7 @@ def reader_ceiling(
         for group, cases in groups.items()
     ]
     pairs = on_same_pairs(pd.concat(readings, ignore_index=True), scores)
-    same_readings, same_scores = (named_by_site(table) for table in pairs)
+    same_readings, same_scores = (by_site(table) for table in pairs)
     tissue = ["dataset", "tissue"]
     ceilings = nested_mean(same_readings, by=[*tissue, "sigma_px"])
     return ceilings, nested_mean(same_scores, by=[*tissue, "segmenter"])
@@ -106,10 +99,7 @@ def reader_ceiling(
 def read_again(
     cases: Iterable[Case], *, sigmas_px: Sequence[float], slice_step: int = 1, seed: int = 0
 ) -> pd.DataFrame:
-    """Score a second reader against the reference: a row for each slice, tissue and sigma.
-
-    `dice` is the mean over `_N_READINGS`, the same for all sigmas, which then differ in size alone.
-    """
+    """Score a second reader against the reference: a row for each slice, tissue and sigma."""
     rows = []
     for prompted in prompted_slices(cases, OracleBox(), slice_step=slice_step):
         case, case_slice = prompted.case, prompted.case_slice
@@ -123,7 +113,7 @@ def read_again(
                 "label": label,
                 "slice": case_slice.index,
             }
-            for sigma_px in sigmas_px:
+            for sigma_px in sigmas_px:  # all with the same draws, so that they differ in size alone
                 rng, sigma_mm = np.random.default_rng(key), sigma_px * float(np.mean(spacing_mm))
                 scores = [
                     dice(mask, redraw(mask, spacing_mm=spacing_mm, sigma_mm=sigma_mm, rng=rng))

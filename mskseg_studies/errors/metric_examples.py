@@ -12,17 +12,14 @@ from numpy.typing import NDArray
 from mskseg.display.slices import draw_label_map, show_slice
 from mskseg.display.style import finish_chart, series_style
 from mskseg.evaluation.metrics import dice, surface_distances_mm
-from mskseg_studies.errors.panels import REFERENCE, new_panels
+from mskseg_studies.panels import REFERENCE, new_panels
 
 _SIDE, _CENTRE, _RADIUS, _STRAY = 160, 40, 25, 130  # pixels, which are 1 mm wide
 _MM = (1.0, 1.0)
 
 
 def disc_with_stray(size_px: int) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-    """Draw a disc, and a prediction that is the same disc with a square far away.
-
-    Both are (160, 160) bool, in pixels of 1 mm; the disc has a radius of 25.
-    """
+    """Draw a disc, (160, 160) bool, and a prediction: the same disc with a square far away."""
     y, x = np.mgrid[:_SIDE, :_SIDE]
     reference = np.hypot(y - _CENTRE, x - _CENTRE) < _RADIUS
     prediction = reference.copy()
@@ -31,20 +28,10 @@ def disc_with_stray(size_px: int) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]
 
 
 def stray_scores(sizes_px: Sequence[int], *, tolerance_mm: float = 1.0) -> pd.DataFrame:
-    """Score a perfect disc with one stray square of growing size.
+    """Score a perfect disc with one stray square, of sides that grow.
 
-    Parameters
-    ----------
-    sizes_px : sequence of int
-        Sides of the square.
-    tolerance_mm : float
-        Of surface Dice.
-
-    Returns
-    -------
-    pandas.DataFrame
-        `stray_px` (area), `dice`, `surface_dice`, `hd95_mm`, `assd_mm` and `hausdorff_mm` (the
-        largest distance).
+    Gives `stray_px` (area), `dice`, `surface_dice`, `hd95_mm`, `assd_mm` and `hausdorff_mm` (the
+    largest distance).
     """
     rows = []
     for size_px in sizes_px:
@@ -67,33 +54,23 @@ def stray_scores(sizes_px: Sequence[int], *, tolerance_mm: float = 1.0) -> pd.Da
 def means_with_one_lost(good: pd.DataFrame) -> pd.DataFrame:
     """Average good slices together with one on which nothing was found, as papers do it.
 
-    Parameters
-    ----------
-    good : pandas.DataFrame
-        Scored rows with `dice` and `hd95_mm`.
-
-    Returns
-    -------
-    pandas.DataFrame
-        Columns `dice` and `hd95_mm`; rows `mean`, `mean of the finite`, `median`, and `infinite`,
-        their number. The lost slice is scored by the project's rule for empty masks.
+    Of scored rows; columns `dice` and `hd95_mm`, rows `mean`, `mean of the finite`, `median`, and
+    `infinite`, their number. The lost slice is scored by the project's rule for empty masks.
     """
     reference, _ = disc_with_stray(0)
     nothing = np.zeros_like(reference)
     distances = surface_distances_mm(reference, nothing, spacing_mm=_MM)
-    lost = {"dice": dice(reference, nothing), "hd95_mm": distances.hd95_mm}
+    lost = pd.DataFrame({"dice": [dice(reference, nothing)], "hd95_mm": [distances.hd95_mm]})
+    both = pd.concat([good[["dice", "hd95_mm"]], lost]).astype(float)
+    infinite = np.isinf(both)
     return pd.DataFrame(
-        {name: _means(np.array([*good[name], score])) for name, score in lost.items()}
-    )
-
-
-def _means(values: NDArray[np.float64]) -> dict[str, float]:
-    return {
-        "mean": values.mean(),
-        "mean of the finite": values[np.isfinite(values)].mean(),
-        "median": float(np.median(values)),
-        "infinite": float(np.isinf(values).sum()),
-    }
+        {
+            "mean": both.mean(),
+            "mean of the finite": both.mask(infinite).mean(),
+            "median": both.median(),
+            "infinite": infinite.sum().astype(float),
+        }
+    ).T
 
 
 def stray_chart(scores: pd.DataFrame, *, drawn_px: int, title: str = "") -> NDArray[Any]:

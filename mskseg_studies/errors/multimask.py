@@ -43,7 +43,7 @@ def score_three_masks(
     Parameters
     ----------
     segmenter : Segmenter
-        One that learned to predict IoU; without that it cannot choose.
+        One that learned to predict IoU; without that it cannot choose (InputError).
     groups, slice_steps
         As in `score_people`, of cases with references.
     progress : bool
@@ -53,18 +53,13 @@ def score_three_masks(
     -------
     pandas.DataFrame
         A row for each object and prompt, a click on the most central place ("point") or the tight
-        oracle box ("box"): `segmenter`, `data`, `dataset`, `subject`, `sequence`, `tissue`,
+        oracle box ("box"): `segmenter`, `data`, those that name the scan, `tissue`,
         `label`, `slice`, `prompt`, `x` and `y` (of the click), `single` (Dice of the one mask that
         the model gives if asked for one), `chosen` (Dice of the mask that it rates highest),
         `best`, `worst`, `chosen_mask` and `best_mask` (0, 1 or 2), and of the three by area:
         `inside` (share of a mask in the next larger one, the lesser of the two shares), `step` (how
         many times larger that one is, the lesser again; both NaN if a mask is empty) and `nested`
         (1 if they are `NESTED_INSIDE` and `NESTED_STEP` or more: part, object, whole; else 0).
-
-    Raises
-    ------
-    InputError
-        If the segmenter never learned to rate masks, or no tissue is in one piece.
     """
     if not segmenter.learned_iou:
         raise InputError(
@@ -91,12 +86,9 @@ def score_three_masks(
 def summarise_choice(scores: pd.DataFrame) -> pd.DataFrame:
     """Average `score_three_masks`: over slices of a tissue, then tissues, then subjects.
 
-    Returns
-    -------
-    pandas.DataFrame
-        A row for each `data`, segmenter and prompt: means of `single`,
-        `chosen` and `best`, `lost` (best less chosen), `share_best` (how often the best one was
-        chosen), `inside`, `step` and `nested` (how often the three were nested), and `n_objects`.
+    A row for each `data`, segmenter and prompt: means of `single`, `chosen` and `best`, `lost`
+    (best less chosen), `share_best` (how often the best one was chosen), `inside`, `step` and
+    `nested` (how often the three were nested), and `n_objects`.
     """
     keys = ["data", "segmenter", "prompt"]
     forms = ["inside", "step", "nested"]
@@ -112,24 +104,8 @@ def most_lost_panels(
 ) -> NDArray[Any]:
     """Show the three masks of the click on which the model's own choice lost most.
 
-    Of the first group: real people where there are any.
-
-    Parameters
-    ----------
-    scores : pandas.DataFrame
-        From `score_three_masks`, of this segmenter and these groups.
-    segmenter : Segmenter
-    groups : mapping of str to iterable of Case
-
-    Returns
-    -------
-    (3,) array of Axes
-        Each headed by the model's rating and the Dice of the mask.
-
-    Raises
-    ------
-    InputError
-        If the scan of that click is not among the cases.
+    Of the first group of `score_three_masks`: real people where there are any. Each of the three
+    axes is headed by the model's rating and the Dice of the mask.
     """
     data, cases = next(iter(groups.items()))
     clicks = scores[(scores["prompt"] == "point") & (scores["data"] == data)].reset_index()

@@ -13,7 +13,7 @@ from mskseg.display.style import check_columns, finish_chart, series_style
 from mskseg.evaluation.averaging import IN_THE_MEAN, nested_mean
 from mskseg.evaluation.scoring import SCAN
 from mskseg.evaluation.tables import volume_table
-from mskseg_studies.errors.panels import add_legend, new_panels
+from mskseg_studies.panels import add_legend, new_panels
 
 _MAX_STEPS = 8  # few structures are longer
 _STRUCTURE = ["segmenter", "box_source", *SCAN, "tissue", "label"]
@@ -25,7 +25,7 @@ def volume_scores(table: pd.DataFrame) -> pd.DataFrame:
     Parameters
     ----------
     table : pandas.DataFrame
-        From `score_people` with every slice.
+        From `score_people` with every slice; errors as of `volume_table`.
 
     Returns
     -------
@@ -35,11 +35,6 @@ def volume_scores(table: pd.DataFrame) -> pd.DataFrame:
         prompted, are lost, or are invented beyond the structure's end), `volume_error` (signed,
         part of the reference) and `invented` (part of the predicted volume that lies on slices
         without reference), with `data`.
-
-    Raises
-    ------
-    InputError
-        As `volume_table`.
     """
     volumes = volume_table(table).set_index(_STRUCTURE)
     areas = table[[*_STRUCTURE, "predicted_area_mm2"]].assign(
@@ -56,10 +51,9 @@ def volume_scores(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def with_steps(table: pd.DataFrame) -> pd.DataFrame:
-    """Add `steps`: how many scored slices lie between each row's slice and the start.
+    """Add `steps` to the rows that count: scored slices from the one where the tissue is largest.
 
-    The start is where the tissue is largest, which is where `NeighbourBox` gets its one box; for
-    other plans it is the same slice, to compare with. Only rows that count in a mean are kept.
+    There `NeighbourBox` gets its one box; for other plans it is the same slice, to compare with.
     """
     scored = table[table["status"].isin(IN_THE_MEAN)]
     largest = scored.groupby(_STRUCTURE)["area_mm2"].transform("max")
@@ -74,23 +68,13 @@ def with_steps(table: pd.DataFrame) -> pd.DataFrame:
 def propagation_drift(table: pd.DataFrame) -> pd.DataFrame:
     """Average Dice by distance from the slice that was boxed, up to `_MAX_STEPS` slices.
 
-    Parameters
-    ----------
-    table : pandas.DataFrame
-        From `score_cases`, with one plan that boxes every slice and one that propagates.
-
-    Returns
-    -------
-    pandas.DataFrame
-        A row for each `data` (where the table has it), segmenter, plan and number of `steps`:
-        `nested_mean` of `dice`.
+    Of a table of `score_people` with one plan that boxes every slice and one that propagates. A row
+    for each `data`, segmenter, plan and number of `steps`: `nested_mean` of `dice`.
     """
     placed = with_steps(table)
-    near = placed[placed["steps"] <= _MAX_STEPS]
-    keys = [name for name in ("data", "segmenter", "box_source") if name in near]
+    near, keys = placed[placed["steps"] <= _MAX_STEPS], ["data", "segmenter", "box_source"]
     means = nested_mean(near, by=[*keys, "steps"]).sort_values("steps")
-    order = near[keys].drop_duplicates()  # models and plans as they came
-    return order.merge(means, on=keys)
+    return near[keys].drop_duplicates().merge(means, on=keys)  # models and plans as they came
 
 
 def drift_chart(means: pd.DataFrame) -> NDArray[Any]:
@@ -112,12 +96,13 @@ def drift_chart(means: pd.DataFrame) -> NDArray[Any]:
             ax.plot(rows["steps"], rows["dice"], label=f"{model}, {plan}", **style)
         ax.set(xlabel="scored slices from the one that was boxed", ylim=(0, 1))
         ax.xaxis.set_major_locator(MaxNLocator(integer=True))
-        last = of_group[of_group["segmenter"] == of_group["segmenter"].iloc[0]]
-        last = last[last["box_source"] == plans[-1]].sort_values("steps")
-        first_dice, last_dice = last["dice"].iloc[[0, -1]]
+        first_model = of_group["segmenter"].iloc[0]
+        last = of_group[
+            of_group[["segmenter", "box_source"]].eq([first_model, plans[-1]]).all(axis=1)
+        ]
+        first_dice, last_dice = last.sort_values("steps")["dice"].iloc[[0, -1]]
         finding = f"{plans[-1]}: Dice {first_dice:.2f} to {last_dice:.2f}"
-        finish_chart(ax, f"{group}\n{last['segmenter'].iloc[0]}\n{finding}", legend=None)
+        finish_chart(ax, f"{group}\n{first_model}\n{finding}", legend=None)
     panels[0].set_ylabel("Dice")
-    most = max(panels, key=lambda ax: len(ax.lines))
-    add_legend(figure, most, "")
+    add_legend(figure, max(panels, key=lambda ax: len(ax.lines)), "")
     return panels

@@ -26,15 +26,8 @@ T2_UNIT_MS = 0.1
 def load_maps(sets: Iterable[CaseSet]) -> dict[tuple[str, str, str], Volume]:
     """Load the maps of T2 and fat fraction that belong to the people of some data sets.
 
-    Parameters
-    ----------
-    sets : iterable of CaseSet
-        As from `mskseg.load_some`.
-
-    Returns
-    -------
-    dict of (quantity, data set, subject) to Volume
-        T2 in ms, fat fraction in percentage points; empty where no data set has such images.
+    By quantity, data set and subject: T2 in ms, fat fraction in percentage points. Empty where no
+    data set has such images.
     """
     maps: dict[tuple[str, str, str], Volume] = {}
     for cases in sets:
@@ -54,10 +47,7 @@ def t2_maps(cases: Iterable[Case]) -> dict[tuple[str, str, str], Volume]:
 
 
 def fat_maps(cases: Iterable[Case]) -> dict[tuple[str, str, str], Volume]:
-    """Compute fat fraction, in percentage points, from pairs of ``dixon_water`` and ``dixon_fat``.
-
-    Raises InputError if one image of a pair is missing.
-    """
+    """Compute fat fraction, in points, from pairs of ``dixon_water`` and ``dixon_fat``."""
     images: dict[tuple[str, str], dict[str, Volume]] = {}
     for case in cases:
         images.setdefault((case.dataset, case.subject), {})[case.sequence] = case.image
@@ -90,16 +80,7 @@ def two_point_readings(true_percent: Sequence[float] = (0, 5, 10, 20, 40)) -> pd
 
     Without noise. The in-phase echo comes later, and water decays in between: the difference is
     taken for fat. Fat's smaller peaks are not opposed when the main one is and count as water.
-
-    Parameters
-    ----------
-    true_percent : sequence of float
-        Fat protons, of all protons, in percentage points.
-
-    Returns
-    -------
-    pandas.DataFrame
-        Index `true fat fraction`, a column of readings for each field strength; points.
+    Rows are `true fat fraction`, of all protons, with a reading for each field strength; points.
     """
     muscle, fat = (TISSUE_SIGNAL[tissue] for tissue in (Tissue.MUSCLE, Tissue.FAT))
     rows = []
@@ -126,10 +107,7 @@ def _read(mixture: NDArray[np.float32], field: FieldStrength) -> float:
 
 
 def mean_inside(values: ArrayLike, mask: ArrayLike) -> float:
-    """Average a map inside a mask of the same shape; voxels that are NaN are left out.
-
-    NaN if no voxel of the mask has a value. Raises InputError if the shapes differ.
-    """
+    """Average a map inside a mask of the same shape; NaN, also in the map, is no value."""
     numbers, inside = np.asarray(values, dtype=np.float64), checked_mask(mask, what="the mask")
     if numbers.shape != inside.shape:
         raise InputError(

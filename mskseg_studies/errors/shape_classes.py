@@ -10,6 +10,7 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from mskseg.case import Case
+from mskseg.evaluation.loop import labels_on, reference_mask
 from mskseg.evaluation.metrics import dice
 from mskseg.evaluation.surfaces import checked_spacing
 from mskseg.evaluation.tissues import shape_of
@@ -30,10 +31,7 @@ def pixel_covariance(mask: NDArray[np.bool_], spacing: NDArray[np.float64]) -> N
 
 
 def ellipse_dice(mask: ArrayLike, *, spacing_mm: tuple[float, float]) -> float:
-    """Dice of a mask (H, W) with the ellipse that has its area's centre and second moments.
-
-    1 for an ellipse, up to pixel steps; NaN for a mask of fewer than two pixels.
-    """
+    """Dice of a mask (H, W) with the ellipse of its second moments; NaN under two pixels."""
     inside = checked_mask(mask, what="the mask")
     spacing = checked_spacing(spacing_mm, ndim=2)
     drawn = inside[bounding_slices(inside)]
@@ -49,11 +47,7 @@ def ellipse_dice(mask: ArrayLike, *, spacing_mm: tuple[float, float]) -> float:
 
 
 def shape_class(mask: ArrayLike, *, spacing_mm: tuple[float, float]) -> ShapeClass:
-    """Name the shape of a mask (H, W) that is not empty.
-
-    Thin and ring are as in `mskseg.evaluation.tissues.shape_of`; of the others those with an
-    `ellipse_dice` of `ELLIPSE_FROM` or more are ellipses.
-    """
+    """Name the shape of a mask (H, W) that is not empty; thin and ring as in `shape_of`."""
     shape = shape_of(mask, spacing_mm=spacing_mm)
     if shape != "compact":
         return shape
@@ -63,24 +57,14 @@ def shape_class(mask: ArrayLike, *, spacing_mm: tuple[float, float]) -> ShapeCla
 def shape_classes(cases: Iterable[Case], *, slice_step: int = 1) -> pd.DataFrame:
     """Name the shape of each tissue: the class of most of its area.
 
-    Parameters
-    ----------
-    cases : iterable of Case
-        With references.
-    slice_step : int
-        Of the slices with a label take the first and then every n-th.
-
-    Returns
-    -------
-    pandas.DataFrame
-        A row for each `dataset` and `tissue` with its `shape_class`.
+    Of the slices with a label the first is taken and then every n-th. A row for each `dataset` and
+    `tissue` with its `shape_class`.
     """
     rows = []
     for case in cases:
         for case_slice in case.slices(labelled_only=True, step=slice_step):
-            label_map = np.asarray(case_slice.label_map)
-            for label in np.unique(label_map[label_map > 0]).tolist():
-                mask = label_map == label
+            for label in sorted(labels_on(case_slice)):
+                mask = reference_mask(case_slice, label)
                 drawn = np.pad(mask[bounding_slices(mask)], 1)
                 shape = shape_class(drawn, spacing_mm=case_slice.spacing_mm)
                 rows.append((case.dataset, case.tissue(label), shape, mask.sum()))

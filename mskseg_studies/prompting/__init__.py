@@ -1,10 +1,15 @@
 """What prompts do: the margin of a box (notebook 03), points, pixels, phases and costs (06)."""
 
+from mskseg_studies.people import PHANTOMS as PHANTOMS
+from mskseg_studies.people import by_site as by_site
+from mskseg_studies.people import load_people as load_people
 from mskseg_studies.prompting.annotation_time import Costs as Costs
 from mskseg_studies.prompting.annotation_time import clicks_to_reach as clicks_to_reach
 from mskseg_studies.prompting.annotation_time import share_reached as share_reached
 from mskseg_studies.prompting.annotation_time import time_saved as time_saved
 from mskseg_studies.prompting.charts import agreement_chart as agreement_chart
+from mskseg_studies.prompting.charts import answers_beside as answers_beside
+from mskseg_studies.prompting.charts import fullest_answers as fullest_answers
 from mskseg_studies.prompting.charts import phase_bars as phase_bars
 from mskseg_studies.prompting.charts import seconds_chart as seconds_chart
 from mskseg_studies.prompting.clicks import HU_POINTS as HU_POINTS
@@ -17,11 +22,6 @@ from mskseg_studies.prompting.margins import margin_panels as margin_panels
 from mskseg_studies.prompting.margins import margin_table as margin_table
 from mskseg_studies.prompting.margins import model_ahead as model_ahead
 from mskseg_studies.prompting.margins import seen_margins_px as seen_margins_px
-from mskseg_studies.prompting.people import answers_beside as answers_beside
-from mskseg_studies.prompting.people import by_site as by_site
-from mskseg_studies.prompting.people import draw_answers as draw_answers
-from mskseg_studies.prompting.people import fullest_answers as fullest_answers
-from mskseg_studies.prompting.people import load_people_and_drawings as load_people_and_drawings
 from mskseg_studies.prompting.phases import phase_agreement as phase_agreement
 from mskseg_studies.prompting.phases import phase_gains as phase_gains
 from mskseg_studies.prompting.phases import score_phases as score_phases

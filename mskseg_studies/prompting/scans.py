@@ -8,12 +8,13 @@ from pathlib import Path
 from typing import TypeVar
 
 from mskseg.case import Case
-from mskseg.datasets import load_manifest, load_some
+from mskseg.datasets import load_some
 from mskseg.io import load_echoes
 from mskseg.models import Segmenter
 from mskseg.splits import Part
 from mskseg.volume import GRID_TOLERANCE_MM, Volume, farthest_corner_mm
 from mskseg_phantom import ANATOMIES, SPLIT, make_phantom, scan_phantom
+from mskseg_studies.people import is_drawn
 
 _PREFIX = "phantom_"  # of the data sets that we draw and can draw otherwise
 _Item = TypeVar("_Item")
@@ -22,12 +23,6 @@ _Item = TypeVar("_Item")
 def first_and_drawn(names: Sequence[str]) -> list[str]:
     """Take the first data set and, where that is of real scans, the first that is drawn."""
     return list(dict.fromkeys([names[0], *[name for name in names if is_drawn(name)][:1]]))
-
-
-def is_drawn(name: str) -> bool:
-    """Whether the images of a data set were drawn from their labels."""
-    reference = load_manifest().datasets[name].reference
-    return reference is not None and reference.provenance == "synthetic"
 
 
 def models_for(name: str, loaded: Sequence[Segmenter], clicker: Segmenter) -> list[Segmenter]:

@@ -1,5 +1,6 @@
 """Whether a model knows when it is wrong (notebook 08)."""
 
+from mskseg_studies.people import asked_about as asked_about
 from mskseg_studies.published import beside_casali as beside_casali
 from mskseg_studies.specialists.comparison import rank_finders as rank_finders
 from mskseg_studies.specialists.config import short_tuning as short_tuning
@@ -11,7 +12,6 @@ from mskseg_studies.uncertainty.charts import region_chart as region_chart
 from mskseg_studies.uncertainty.charts import reliability_charts as reliability_charts
 from mskseg_studies.uncertainty.charts import risk_coverage_chart as risk_coverage_chart
 from mskseg_studies.uncertainty.ensembles import tune_ensemble as tune_ensemble
-from mskseg_studies.uncertainty.fatty_infiltration import asked_about as asked_about
 from mskseg_studies.uncertainty.fatty_infiltration import fat_by_grade as fat_by_grade
 from mskseg_studies.uncertainty.fatty_infiltration import load_tissues as load_tissues
 from mskseg_studies.uncertainty.lying_region import compare_regions as compare_regions

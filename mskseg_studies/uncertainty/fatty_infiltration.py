@@ -1,4 +1,4 @@
-"""Who is asked about which tissues of whom, and how much of each pixel of a muscle is fat."""
+"""The people of this study, of whom some tissues are looked at, and the fat in their muscles."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 from mskseg.case import Case, CaseSet, CaseSlice
 from mskseg.datasets.loading import fullest_slice, load_companions, load_some
 from mskseg.evaluation.loop import check_has_reference
-from mskseg.models import Segmenter
 from mskseg.splits import Part
 from mskseg.volume import LabelMap, check_same_grid
 from mskseg_studies.errors.quantitative_maps import fat_fraction, mean_inside
@@ -78,16 +77,6 @@ def fat_by_grade(cases: Iterable[Case]) -> list[FatSlice]:
         firsts.setdefault(case.severity, case)
     looks = [_fat_slice(case) for _, case in sorted(firsts.items())]
     return [look for look in looks if look is not None]
-
-
-def asked_about(cases: Sequence[Case], segmenters: Sequence[Segmenter]) -> list[Segmenter]:
-    """Choose the models for a data set: of drawings the miniatures alone, if there are some.
-
-    What a published model makes of drawings is no evidence about people.
-    """
-    drawn = all(case.reference_provenance == "synthetic" for case in cases)
-    small = [segmenter for segmenter in segmenters if segmenter.miniature]
-    return small if drawn and small else list(segmenters)
 
 
 def _fat_slice(case: Case) -> FatSlice | None:

@@ -28,9 +28,9 @@ from mskseg.evaluation.calibration import ReliabilityBins
 from mskseg.evaluation.committed import committed_results
 from mskseg.models import Segmenter
 from mskseg.prompts.plans import PromptPlan
+from mskseg_studies.people import asked_about
 from mskseg_studies.uncertainty.case_sums import CaseSums, sum_slice
 from mskseg_studies.uncertainty.entropy import entropy_parts
-from mskseg_studies.uncertainty.fatty_infiltration import asked_about
 from mskseg_studies.uncertainty.probability_maps import MapSource, PromptedMaps, SliceMaps
 
 

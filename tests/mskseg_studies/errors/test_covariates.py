@@ -32,6 +32,7 @@ def tables(n: int = 8) -> tuple[pd.DataFrame, pd.DataFrame]:
     scores = pd.DataFrame(
         {
             **keys,
+            "data": "people",
             "segmenter": "m",
             "box_source": "oracle",
             "status": "scored",
@@ -179,6 +180,7 @@ def test_a_covariate_without_a_value_has_no_panel():
 def test_a_change_is_drawn_with_its_range_and_its_subjects():
     changes = pd.DataFrame(
         {
+            "data": "d",
             "segmenter": ["a", "b"],
             "from": "x",
             "to": "y",
@@ -190,8 +192,8 @@ def test_a_change_is_drawn_with_its_range_and_its_subjects():
     )
     ax = change_chart(changes)
     assert [label.get_text() for label in ax.get_yticklabels()] == [
-        "x to y\na, n=2",
-        "x to y\nb, n=3",
+        "x to y\nd, a, n=2",
+        "x to y\nd, b, n=3",
     ]
     assert list(ax.lines[0].get_xdata()) == [-0.3, -0.1]
     assert list(ax.lines[3].get_xdata()) == [0.1]

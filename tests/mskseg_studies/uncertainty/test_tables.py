@@ -25,7 +25,7 @@ from mskseg.volume import LabelMap, Volume
 from mskseg_studies.errors.quantitative_maps import load_maps
 from mskseg_studies.uncertainty import fatty_infiltration
 from mskseg_studies.uncertainty.case_sums import sum_slice
-from mskseg_studies.uncertainty.fatty_infiltration import asked_about, fat_by_grade, load_tissues
+from mskseg_studies.uncertainty.fatty_infiltration import fat_by_grade, load_tissues
 from mskseg_studies.uncertainty.probability_maps import PromptedMaps, VolumeMaps, with_labels
 from mskseg_studies.uncertainty.selective_prediction import entropy_and_dice
 from mskseg_studies.uncertainty.tables import (
@@ -464,14 +464,6 @@ def test_labels_of_one_name_become_one_tissue_and_kinds_are_left_out(draw_case, 
 def test_without_dixon_images_no_fat_is_shown():
     spine = load_some("phantom_spine", n_subjects=1, part="test", progress=False)
     assert fat_by_grade(spine) == []
-
-
-def test_a_published_model_is_not_asked_about_drawings_beside_a_miniature():
-    mini, lite = (SimpleNamespace(miniature=small) for small in (True, False))
-    drawn, real = ([SimpleNamespace(reference_provenance=one)] for one in ("synthetic", "manual"))
-    assert asked_about(drawn, [lite, mini]) == [mini]
-    assert asked_about(real, [lite, mini]) == [lite, mini]
-    assert asked_about(drawn, [lite]) == [lite]
 
 
 def test_the_fat_fraction_is_that_of_the_biomarkers():

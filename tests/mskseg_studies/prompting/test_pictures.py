@@ -1,16 +1,12 @@
-"""Real people apart from drawings, each site by itself, and the picture of a slice with answers."""
+"""The picture of a slice with the answers of models."""
 
 from __future__ import annotations
-
-from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
-import pytest
 
 from mskseg.case import Case
-from mskseg.datasets.fetching import fetch
 from mskseg.evaluation import KeptPredictions, PromptedSlice, prompt_slice, score_cases
 from mskseg.prompts import OracleBox
 from mskseg.volume import LabelMap, Volume
@@ -47,14 +43,6 @@ def drawn_case(subject: str, site: str, *, n_blocks: int = 1) -> Case:
     return Case(subject=subject, dataset="d", site=site, image=image, reference=reference)
 
 
-def test_sites_of_a_data_set_are_named_and_one_site_is_not():
-    table = pd.DataFrame({"dataset": ["a", "a", "b"], "site": ["x", "y", "z"], "dice": [1, 2, 3]})
-    named = prompting.by_site(table)
-    assert named["dataset"].tolist() == ["a, x", "a, y", "b"]
-    assert named["dice"].tolist() == [1, 2, 3]
-    assert table["dataset"].tolist() == ["a", "a", "b"]
-
-
 def test_the_fullest_scored_slice_of_each_site_comes_from_what_was_kept():
     models = [FillsBoxes("ours", 2, miniature=True), FillsBoxes("theirs", 0, miniature=False)]
     cases = [drawn_case("p", "x", n_blocks=3), drawn_case("q", "x"), drawn_case("r", "y")]
@@ -89,34 +77,3 @@ def test_a_panel_for_the_boxes_and_one_for_each_model_with_its_mean_dice():
     assert axes[0].figure.get_suptitle() == "t"
     assert len({ax.get_xlim() for ax in axes}) == 1
     plt.close("all")
-
-
-def test_one_slice_is_asked_of_several_models():
-    models = {
-        "zero-shot": FillsBoxes("m", 5, miniature=False),
-        "tuned": FillsBoxes("m", 0, miniature=False),
-    }
-    axes = prompting.draw_answers(drawn_case("p", "x", n_blocks=2), models)
-    assert [ax.get_title() for ax in axes[1:]] == ["zero-shot\n0.50", "tuned\n1.00"]
-    assert [m.n_predicted for m in models.values()] == [1, 1]
-    plt.close("all")
-
-
-@pytest.mark.real
-def test_people_of_both_sites_are_sets_of_their_own_and_only_those_who_are_here(
-    real_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-):
-    monkeypatch.setenv("MSKSEG_CACHE", str(tmp_path))
-    fetch(
-        "spine_vertebrae", from_dir=real_data, roles=["vb2_20", "vb3_09", "vb2_05"], progress=False
-    )
-    people, drawn = prompting.load_people_and_drawings(["spine_vertebrae"], n_people=2, n_drawn=1)
-    assert [case_set.subjects for case_set in people] == [("VB2_20",), ("VB3_09",)]
-    assert drawn == []
-    assert all(case_set.split_sha256 for case_set in people)
-
-
-def test_a_phantom_is_a_drawing():
-    people, drawn = prompting.load_people_and_drawings(["phantom_spine"], n_people=2, n_drawn=1)
-    assert people == []
-    assert [case_set.subjects for case_set in drawn] == [("spine-17",)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -12,14 +13,15 @@ from mskseg.case import CaseSet
 from mskseg.datasets import fetch
 from mskseg.evaluation import KeptPredictions
 from mskseg.prompts import OracleBox
-from mskseg_studies.errors import people
-from mskseg_studies.errors.people import (
+from mskseg_studies import people
+from mskseg_studies.people import (
     OTHER_SITE,
     PEOPLE,
     PHANTOMS,
+    asked_about,
+    by_site,
     list_scans,
     load_people,
-    named_by_site,
     score_people,
     slice_steps,
 )
@@ -45,21 +47,29 @@ def sets(monkeypatch, draw_case):
         ("other half", "inference"): made("other half", "manual", "B"),
         ("alone", None): made("alone", "unknown", ""),
     }
+    source = SimpleNamespace(default_sequences=lambda subjects: ("t1w",))
+    monkeypatch.setattr(people, "is_drawn", lambda name: name == "drawn")
     monkeypatch.setattr(people, "load_splits", lambda names: [n for n in names if n != "alone"])
-    monkeypatch.setattr(people, "list_at_hand", lambda name, part: (name, part) in known)
-    monkeypatch.setattr(people, "load_some", lambda name, n_subjects, part: known[name, part])
+    monkeypatch.setattr(people, "source_of", lambda name: source)
+    monkeypatch.setattr(
+        people, "list_at_hand", lambda name, part: [part] if (name, part) in known else []
+    )
+    monkeypatch.setattr(people, "load_cases", lambda name, subjects, **_: known[name, subjects[0]])
+    monkeypatch.setattr(
+        people, "load_some", lambda name, **_: known[name, "test" if name == "drawn" else None]
+    )
     return known
 
 
 def test_real_people_come_first_and_those_of_another_site_apart(sets):
     names = ["drawn", "two sites", "one site", "other half", "alone"]
-    groups = load_people(names, n_subjects=1)
+    groups = load_people(names, n_people=1, n_drawn=1)
     assert {group: [s.name for s in some] for group, some in groups.items()} == {
         PEOPLE: ["two sites", "one site", "alone"],
         OTHER_SITE: ["two sites", "other half"],
         PHANTOMS: ["drawn"],
     }
-    assert list(load_people(["drawn"], n_subjects=1)) == [PHANTOMS]
+    assert list(load_people(["drawn"], n_people=1, n_drawn=1)) == [PHANTOMS]
     assert slice_steps(groups, real=9, phantoms=2) == {PEOPLE: 9, OTHER_SITE: 9, PHANTOMS: 2}
     listed = list_scans({group: [some[0] for some in of] for group, of in groups.items()})
     assert listed["scans"].sum() == 6
@@ -98,19 +108,36 @@ def test_a_published_model_is_spared_phantoms_where_a_miniature_can_be_asked(
     assert set(drawn["segmenter"]) == {"published", filling.name}
 
 
-def test_another_site_is_named_behind_its_data_set():
-    table = pd.DataFrame(
-        {"data": [PEOPLE, OTHER_SITE, OTHER_SITE], "dataset": "d", "site": ["A", "B", ""]}
-    )
-    assert named_by_site(table)["dataset"].tolist() == ["d", "d, B", "d, other site"]
+def test_sites_of_a_data_set_are_named_and_one_site_is_not():
+    table = pd.DataFrame({"dataset": ["a", "a", "b", "c"], "site": ["x", "", "z", ""], "dice": 1})
+    named = by_site(table)["dataset"].tolist()
+    assert named == ["a, x", "a, unnamed site", "b", "c"]
+    assert table["dataset"].tolist() == ["a", "a", "b", "c"]
+
+
+def test_a_published_model_is_not_asked_about_drawings_beside_a_miniature():
+    lite, mini = (SimpleNamespace(miniature=small) for small in (False, True))
+    drawn, real = ([SimpleNamespace(reference_provenance=p)] for p in ("synthetic", "manual"))
+    assert asked_about(drawn, [lite, mini]) == [mini]
+    assert asked_about(real, [lite, mini]) == [lite, mini]
+    assert asked_about(drawn, [lite]) == [lite]
+
+
+def test_a_phantom_is_a_drawing():
+    (drawn,) = load_people(["phantom_spine"], n_people=2, n_drawn=1)[PHANTOMS]
+    assert drawn.subjects == ("spine-17",)
 
 
 @pytest.mark.real
-def test_the_vertebrae_are_people_of_two_sites(real_data, tmp_path, monkeypatch):
+def test_people_of_both_sites_are_sets_of_their_own_and_only_those_who_are_here(
+    real_data, tmp_path, monkeypatch
+):
     monkeypatch.setenv("MSKSEG_CACHE", str(tmp_path))
-    fetch("spine_vertebrae", roles=["vb2_17", "vb3_07"], from_dir=real_data, progress=False)
-    groups = load_people(["spine_vertebrae"], n_subjects=2)
-    assert {group: [case.subject for case in some[0]] for group, some in groups.items()} == {
-        PEOPLE: ["VB2_17"],
-        OTHER_SITE: ["VB3_07"],
+    roles = ["vb2_20", "vb3_09", "vb2_05"]
+    fetch("spine_vertebrae", roles=roles, from_dir=real_data, progress=False)
+    groups = load_people(["spine_vertebrae"], n_people=2, n_drawn=1)
+    assert {group: [some.subjects for some in sets] for group, sets in groups.items()} == {
+        PEOPLE: [("VB2_20",)],
+        OTHER_SITE: [("VB3_09",)],
     }
+    assert all(some.split_sha256 for sets in groups.values() for some in sets)

@@ -1,4 +1,4 @@
-"""Figures of several panels."""
+"""Figures of several panels with one legend."""
 
 from __future__ import annotations
 

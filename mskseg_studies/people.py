@@ -1,0 +1,133 @@
+"""Whose scans are looked at: real people first, people of another site apart, then phantoms."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+import pandas as pd
+
+from mskseg.case import Case, CaseSet
+from mskseg.datasets import list_at_hand, load_cases, load_manifest, load_some, load_splits
+from mskseg.datasets.sources import source_of
+from mskseg.evaluation import KeptPredictions, score_cases
+from mskseg.evaluation.scoring import Further
+from mskseg.models import Segmenter
+from mskseg.prompts.plans import PromptPlan
+from mskseg.splits import Part
+
+PEOPLE, OTHER_SITE, PHANTOMS = "people", "people, other site", "phantoms"
+_GROUPS: dict[Part, str] = {"test": PEOPLE, "inference": OTHER_SITE}
+
+
+def load_people(
+    names: Iterable[str], *, n_people: int, n_drawn: int, n_sequences: int | None = 1
+) -> dict[str, list[CaseSet]]:
+    """Load the first of those whose scores may be reported: real people, and phantoms apart.
+
+    Parameters
+    ----------
+    names : iterable of str
+        Data sets of the manifest that are at hand.
+    n_people : int
+        Of each set of real scans: of its test part where it has a split, and as many of its
+        inference part where that is another site. Of these only people who are here count.
+    n_drawn : int
+        Of each phantom's test part.
+    n_sequences : int or None
+        As in `mskseg.load_some`.
+
+    Returns
+    -------
+    dict of str to list of CaseSet
+        Under `PEOPLE`, `OTHER_SITE` and `PHANTOMS`, in this order and without what is empty.
+    """
+    groups: dict[str, list[CaseSet]] = {PEOPLE: [], OTHER_SITE: [], PHANTOMS: []}
+    for name in names:
+        if (drawn := is_drawn(name)) or not load_splits([name]):
+            n, group = (n_drawn, PHANTOMS) if drawn else (n_people, PEOPLE)
+            groups[group].append(load_some(name, n_subjects=n, n_sequences=n_sequences))
+            continue
+        sites: set[str] = set()
+        for part, group in _GROUPS.items():
+            if here := list_at_hand(name, part=part)[:n_people]:
+                sequences = source_of(name).default_sequences(here)[:n_sequences]
+                some = load_cases(name, subjects=here, sequences=sequences)
+                if group == PEOPLE or some[0].site not in sites:
+                    groups[group].append(some)
+                sites |= {case.site for case in some}
+    return {group: sets for group, sets in groups.items() if sets}
+
+
+def is_drawn(name: str) -> bool:
+    """Whether the images of a data set were drawn from their labels."""
+    reference = load_manifest().datasets[name].reference
+    return reference is not None and reference.provenance == "synthetic"
+
+
+def slice_steps(groups: Iterable[str], *, real: int, phantoms: int) -> dict[str, int]:
+    """Say for each group every how many slices are taken: real scans often have thinner ones."""
+    return {group: phantoms if group == PHANTOMS else real for group in groups}
+
+
+def list_scans(groups: Mapping[str, Iterable[Case]]) -> pd.DataFrame:
+    """Count the scans of each group by data set, site, sequence and origin of the reference."""
+    columns = ["dataset", "site", "sequence", "reference_provenance"]
+    rows = [
+        (group, *(getattr(case, name) for name in columns))
+        for group, cases in groups.items()
+        for case in cases
+    ]
+    counted = pd.DataFrame(rows, columns=["data", *columns]).value_counts(sort=False)
+    return counted.rename("scans").to_frame()
+
+
+def asked_about(cases: Iterable[Case], segmenters: Sequence[Segmenter]) -> list[Segmenter]:
+    """Choose the models for some cases: of drawings the miniatures alone, if there are some.
+
+    What a published model makes of drawings is no evidence about people, and it is slow.
+    """
+    drawn = all(case.reference_provenance == "synthetic" for case in cases)
+    small = [segmenter for segmenter in segmenters if segmenter.miniature]
+    return small if drawn and small else list(segmenters)
+
+
+def score_people(
+    segmenters: Sequence[Segmenter],
+    groups: Mapping[str, Sequence[Case]],
+    *,
+    prompts: PromptPlan | Sequence[PromptPlan],
+    slice_steps: Mapping[str, int],
+    published_on_phantoms: bool = False,
+    further: Further | None = None,
+    kept: KeptPredictions | None = None,
+) -> pd.DataFrame:
+    """Score several models by `score_cases`, group after group (column `data`).
+
+    Where there are real people, phantoms are shown to the models of `asked_about` alone, unless
+    `published_on_phantoms`. There is a slice step for each group; all else as in `score_cases`.
+    """
+    all_asked = published_on_phantoms or len(groups) == 1
+    tables = [
+        score_cases(
+            segmenter,
+            cases,
+            prompts=prompts,
+            slice_step=slice_steps[group],
+            progress=False,
+            further=further,
+            kept=kept,
+        ).assign(data=group)
+        for group, cases in groups.items()
+        for segmenter in (segmenters if all_asked else asked_about(cases, segmenters))
+    ]
+    return pd.concat(tables, ignore_index=True)
+
+
+def by_site(table: pd.DataFrame) -> pd.DataFrame:
+    """Name the site with the data set where a table has several of one, so that none are pooled.
+
+    Takes a table with `dataset` and `site`; "spine" becomes "spine, A" and "spine, B".
+    """
+    several = table.groupby("dataset")["site"].transform("nunique") > 1
+    site = table["site"].replace("", "unnamed site").astype(str)
+    return table.assign(dataset=table["dataset"].mask(several, table["dataset"] + ", " + site))

@@ -29,7 +29,7 @@
 # - to run nnU-Net from a notebook, and to read its log
 # - to find the leak in a comparison: what a box from the reference tells, and who is told
 #
-# **What you need**: notebooks 03 and 04. No GPU, no internet; `nnunetv2` comes with the test set-up.
+# **What you need**: notebooks 03 and 04. No GPU, no internet; `nnunetv2` comes with the test set-up. `mskseg run 07 --dataset spine_vertebrae --model lite_medsam` holds the same contests on people, once `mskseg data fetch spine_vertebrae` has brought those to train on.
 
 # %%
 from pathlib import Path
@@ -42,10 +42,10 @@ from mskseg import display, evaluation, finetuning, prompts
 from mskseg_studies import specialists
 
 # %% tags=["parameters"]
-dataset = "phantom_thigh"  # of the manifest, with a split; trained and tested on its first sequence
-outside = {"sequences": ["dixon_opposed"], "datasets": ["phantom_spine"]}  # nobody learns them
+datasets = ["phantom_thigh", "phantom_spine"]  # the first, with a split, trains; others are outside
 models = ["sam_vit_mini", "medsam_vit_mini"]  # promptable, of the manifest; the first is tuned too
-model = ""  # one model alone instead of that list; "" for the list
+device = "cpu"  # or "cuda", "mps", "auto"
+other_sequences = ["dixon_opposed"]  # of the people who test, if they have it; nobody learns it
 outward_px = 4.0  # pixels of the slice; oracle boxes are also tested this much wider on every side
 architectures = ["unet", "deeplabv3plus"]  # specialists that get the box as a channel
 encoder = "resnet18"  # of both, without pretrained weights
@@ -65,7 +65,8 @@ output = "../output"  # folder for tables, figures and nnU-Net's run
 
 # %%
 this = "07_compare_specialists"
-segmenters = [mskseg.load_segmenter(name) for name in ([model] if model else models)]
+dataset, *outside = mskseg.at_hand(datasets)
+segmenters = [mskseg.load_segmenter(name, device=device) for name in mskseg.at_hand(models)]
 segmenter = segmenters[0]
 tables, figures = Path(output, "tables"), Path(output, "figures")
 kinds = [(architecture, "box") for architecture in architectures] + [("unet", "none")]
@@ -78,6 +79,7 @@ kinds = [(architecture, "box") for architecture in architectures] + [("unet", "n
         steps=steps,
         slice_step=slice_step,
         seed=seed,
+        device=device,
     )
     for architecture, prompt in kinds
 ]
@@ -88,7 +90,7 @@ print(f"mskseg {mskseg.__version__}, {segmenters}, {segmenter.device}, seed {see
 #
 # Ma and colleagues (2024) set MedSAM beside *specialists*: a U-Net and a DeepLabV3+, one for each kind of image, trained for that alone. To be fair, they gave the specialists what MedSAM gets: the box, as a binary mask in one more input channel, one object at a time. Casali and colleagues (2025) set tuned SAM beside *nnU-Net*, which gets nothing but the image and finds everything itself.
 #
-# Those are two different contests. We hold both, on the same people, slices, boxes and tables. **All is miniature**: a small SAM of our own, small encoders, minutes of training, drawn phantoms. Which curve is higher says nothing about the published models; where the *comparison* goes wrong is the same at every size.
+# Those are two different contests. We hold both, on the same people, slices, boxes and tables. Unless you choose otherwise, **all is miniature**: a small SAM of our own, small encoders, minutes of training, drawn phantoms. Which curve is higher then says nothing about the published models; where the *comparison* goes wrong is the same at every size. `lite_medsam`, if you name it, is a *published* model: it speaks for itself and not for MedSAM, and whether its training data held the scans of real people is not known. What these pages call SAM is then that model.
 #
 # First a check that decides whether any of it means something: nobody is in two parts.
 
@@ -142,16 +144,15 @@ specialists.effort_table([tunings[-1], *boxed, automatic]).round(4)
 #
 # ## Test inside and outside
 #
-# *Inside*: other people, same anatomy, site and sequence. *Another sequence*: these people with another contrast. *Another site*: people whom the data set keeps apart. *Another data set*: here another anatomy. The column `role` says the same in words that fit every data set. A model that is prompted can be asked about tissues that it never saw; an automatic one has no word for them and is left out there.
+# *Inside*: other people, same anatomy, site and sequence. *Another sequence*: these people with another contrast. *Another site*: people whom the data set keeps apart, its part `inference`. *Another data set*: the further names in `datasets`, by default another anatomy. The column `role` says the same in words that fit every data set. A model that is prompted can be asked about tissues that it never saw; an automatic one has no word for them and is left out there.
 #
-# Zero-shot MedSAM stands beside SAM, and each model gets two boxes: the tight one, and one that is wider on every side, since MedSAM learned from boxes that were never tighter than tight (notebook 03).
+# Further models of the list stand beside the first, zero-shot as well, and each model gets two boxes: the tight one, and one that is wider on every side, since MedSAM and its kin learned from boxes that were never tighter than tight (notebook 03).
 #
 # > **Guess**: who loses most on the way outside?
 
 # %%
-tests = specialists.load_test_sets(
-    test, sequences=outside["sequences"], datasets=outside["datasets"], n=n_test
-)
+tests = specialists.load_test_sets(test, sequences=other_sequences, datasets=outside, n=n_test)
+print(f"trained on {dataset}; tested: {', '.join(tests)}")
 far = list(tests)[-1]
 seen = [case for cases in tests.values() for case in cases]
 facts = mskseg.provenance(
@@ -239,7 +240,9 @@ display.save_figure(by_size, figures / "07_training_sizes.png", provenance=size_
 
 # %%
 place = Path(output, "trainings", this)
-runs = specialists.train_nnunets(train, validation, nnunet_kinds, nnunet, seed=seed, folder=place)
+runs = specialists.train_nnunets(
+    train, validation, nnunet_kinds, nnunet, seed=seed, folder=place, device=segmenter.device.type
+)
 print(*runs[0].log.read_text(encoding="utf-8").splitlines()[-6:], sep="\n")
 pd.Series({each.name: each.converged for each in runs}, name="converged")
 
@@ -328,8 +331,8 @@ with_found_boxes = evaluation.predict_slice(tuned[-1], case, fullest, found_boxe
 by_finder = predictions.label_maps[case.name].slice(fullest.plane, fullest.index)
 masks = {
     "reference": {k: fullest.label_map == k for k in predictions.labels},
-    "SAM, boxes of the reference": {k: sam.prediction for k, sam in with_own_boxes.items()},
-    "SAM, boxes of the finder": {k: sam.prediction for k, sam in with_found_boxes.items()},
+    "tuned, boxes of the reference": {k: found.prediction for k, found in with_own_boxes.items()},
+    "tuned, boxes of the finder": {k: found.prediction for k, found in with_found_boxes.items()},
     "the finder alone": {k: by_finder == k for k in predictions.labels},
 }
 title = f"{case.name}, slice {fullest.index}, finder: {finder.name}"
@@ -429,7 +432,7 @@ Markdown(f"""SAM here is {segmenter.name}, {kind}; every specialist is small and
 # %% [markdown]
 # ## Limits
 #
-# - Miniatures throughout: a small SAM, specialists of minutes, and an nnU-Net whose name says whether it has converged. None of the distances here is evidence about Ma's or Casali's models.
+# - Small throughout: a model that was tuned for a few steps, specialists of minutes, and an nnU-Net whose name says whether it has converged. None of the distances here is evidence about Ma's or Casali's models.
 # - Phantoms inside and outside are drawn by one generator; what a specialist loses outside is partly our construction.
 # - One seed, few people. Differences as small as those that Casali reports need many more of both (notebook 08).
 # - Only nnU-Net 2-D runs here; `nnunet_kinds` adds the other one, and `specialists.import_predictions` reads results of a run done elsewhere.

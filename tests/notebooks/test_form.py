@@ -55,6 +55,15 @@ def test_every_notebook_has_parameters_for_every_size_and_declares_them():
         assert set().union(*sizes[path.stem].values()) <= declared, path
 
 
+def test_data_models_and_device_have_the_names_that_mskseg_run_gives(cells: list[Any]):
+    """All three, as lists and a word; the notebook that judges tables loads none of them."""
+    statements = [node for node in ast.parse(cells[3].source).body if isinstance(node, ast.Assign)]
+    given = {node.targets[0].id: ast.literal_eval(node.value) for node in statements}
+    kinds = {name: type(given[name]) for name in ("datasets", "models", "device") if name in given}
+    assert kinds == ({} if "tables" in given else {"datasets": list, "models": list, "device": str})
+    assert not {"dataset", "model"} & set(given)
+
+
 def test_pair_is_equal_and_without_outputs_counts_or_random_ids(source: Path):
     text = source.with_suffix(".ipynb").read_text(encoding="utf-8")
     assert text == notebook_text(load_notebook(source)), "run `make notebooks`"

@@ -20,7 +20,7 @@ import subprocess
 import sys
 from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import IO, Any
 
@@ -184,23 +184,16 @@ def train_nnunets(
     *,
     seed: int,
     folder: str | Path,
+    device: str = "cpu",
 ) -> list[NnunetRun]:
     """Train each kind twice, without and then with the reference's boxes as channels.
 
     `size` has `length`, `hours`, `patch` and `features`, as `NnunetConfig.short` takes them.
     """
     configs = [
-        NnunetConfig.short(
-            kind,
-            length=size["length"],
-            hours=size["hours"],
-            patch=size["patch"],
-            features=size["features"],
-            seed=seed,
-            box_channels=box_channels,
-        )
+        replace(NnunetConfig.short(kind, **size, seed=seed, box_channels=told), device=device)
         for kind in kinds
-        for box_channels in (False, True)
+        for told in (False, True)
     ]
     return [train_nnunet(train, validation, config, folder=folder) for config in configs]
 

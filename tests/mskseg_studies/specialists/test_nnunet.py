@@ -331,7 +331,7 @@ def test_each_kind_is_trained_alone_and_told_for_minutes_or_for_hours(parts, tmp
     size = {"length": [3, 25], "hours": 0, "patch": [64, 64], "features": 4}
 
     def trained(**more):
-        call = {"seed": 1, "folder": tmp_path}
+        call = {"seed": 1, "folder": tmp_path, "device": "mps"}
         return train_nnunets(*parts[:2], ["2d", "3d_fullres"], size | more, **call)
 
     configs = [run.config for run in trained()]
@@ -342,8 +342,10 @@ def test_each_kind_is_trained_alone_and_told_for_minutes_or_for_hours(parts, tmp
         ("3d_fullres", True),
     ]
     assert {(c.epochs, c.iterations_per_epoch, c.seed) for c in configs} == {(3, 25, 1)}
+    assert {c.device for c in configs} == {"mps"}
     long = trained(hours=2)[0].config
-    assert long == NnunetConfig.long(hours=2, patch=[64, 64], features=4, seed=1)
+    expected = NnunetConfig.long(hours=2, patch=[64, 64], features=4, seed=1)
+    assert long == replace(expected, device="mps")
     assert (long.time_limit_s, long.plateau_iterations) == (7200, 1000)
 
 

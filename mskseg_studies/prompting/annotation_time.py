@@ -29,26 +29,12 @@ class Costs:
 
 
 def clicks_to_reach(curves: pd.DataFrame, *, dice: float) -> pd.DataFrame:
-    """Count for each object the corrective clicks that it takes to reach a Dice.
+    """Count for each object of `click_curves` the corrective clicks that it takes to reach a Dice.
 
-    Parameters
-    ----------
-    curves : pandas.DataFrame
-        From `click_curves`, scored after every click.
-    dice : float
-        Above 0, at most 1.
-
-    Returns
-    -------
-    pandas.DataFrame
-        A row for each object: `case`, `dataset`, `subject`, `tissue`, `label` (several may have one
-        name), `slice`, `outline_mm`, `n_boxes`, `clicks` (the first number that reaches it, NaN if
-        none does), `clicks_tried` and `box_suffices`, whether the boxes alone reach it.
-
-    Raises
-    ------
-    InputError
-        If the goal is not a Dice, or the table has no corrective clicks.
+    A row for each object: `case`, `dataset`, `subject`, `tissue`, `label` (several may have one
+    name), `slice`, `outline_mm`, `n_boxes`, `clicks` (the first number that reaches it, NaN if none
+    does), `clicks_tried` and `box_suffices`, whether the boxes alone reach it. Raises InputError if
+    the goal is not a Dice, or the table has no corrective clicks.
     """
     if not 0 < dice <= 1:
         raise InputError(f"expected a Dice above 0 and at most 1 as the goal, got {dice}")
@@ -111,13 +97,7 @@ def time_saved(
 
 
 def share_reached(reached: pd.DataFrame) -> dict[str, float]:
-    """Share of objects of `clicks_to_reach` that come to their Dice.
-
-    Gives `by_clicks` (corrective ones, however many), `by_box` (the boxes alone) and `by_either`.
-    """
+    """Share of objects of `clicks_to_reach` that come to their Dice by clicks, boxes, or either."""
     clicked, boxed = reached["clicks"].notna(), reached["box_suffices"]
-    return {
-        "by_clicks": clicked.mean(),
-        "by_box": boxed.mean(),
-        "by_either": (clicked | boxed).mean(),
-    }
+    ways = {"by_clicks": clicked, "by_box": boxed, "by_either": clicked | boxed}
+    return {name: found.mean() for name, found in ways.items()}

@@ -19,16 +19,18 @@ from tqdm.auto import tqdm
 
 from mskseg.case import Case
 from mskseg.errors import InputError
-from mskseg.evaluation import PromptedSlice, dice, prompted_slices
+from mskseg.evaluation import PromptedSlice, dice
 from mskseg.evaluation.surfaces import outline_mm
 from mskseg.models import ImageEmbedding, Prediction, Segmenter
 from mskseg.prompts import OracleBox, Prompt, central_point, error_point, random_points
-from mskseg_studies.prompting.scans import spread
+from mskseg_studies.prompting.objects import asked_slices, described
 
 Mask = NDArray[np.bool_]
 
 HU_POINTS = (1, 5, 10, 20)
 """The numbers of points that Hu 2023 compares."""
+
+_NO_CHOICE = {"rated_dice": np.nan, "best_dice": np.nan}
 
 
 def click_curves(
@@ -73,20 +75,14 @@ def click_curves(
         model rates none), `best_dice` of three masks' best, which needs the reference to be known.
         The last two are NaN where three masks were not asked for: after a click between those of
         `n_points`, and in the row of the strategy "box" with 0 points, the union of the answers to
-        the tight boxes.
-
-    Raises
-    ------
-    InputError
-        If there is nothing to click on, or a number is below 1.
+        the tight boxes. InputError if there is nothing to click on.
     """
     counts = sorted(set(n_points))
     if min(counts, default=1) < 1:
         raise InputError(f"expected numbers of 1 or more as n_points, got {counts}")
     rows: list[dict[str, Any]] = []
     for case in tqdm(list(cases), "clicks", unit="case", disable=not progress):
-        slices = list(prompted_slices(case, OracleBox(), labelled_only=True))
-        for prompted in spread(slices, n_slices):
+        for (prompted,) in asked_slices(case, [OracleBox()], n_slices):
             rows += _slice_rows(segmenter, prompted, counts, seed)
     if not rows:
         raise InputError("there is no tissue to click on; check the cases")
@@ -94,56 +90,39 @@ def click_curves(
 
 
 def _slice_rows(
-    segmenter: Segmenter,
-    prompted: PromptedSlice,
-    counts: Sequence[int],
-    seed: int,
+    segmenter: Segmenter, prompted: PromptedSlice, counts: Sequence[int], seed: int
 ) -> Iterator[dict[str, Any]]:
     labels = [label for label in prompted.labels if len(prompted.prompts[label])]
     if not labels:
         return
     references = [prompted.references[label] for label in labels]
-    described = [_described(prompted, label) for label in labels]
+    objects = [_described(prompted, label) for label in labels]
     embedding = segmenter.embed(prompted.case_slice.image)
     boxed = segmenter.predict(embedding, prompted.prompt).masks[:, 0]
-    no_choice = {"rated_dice": np.nan, "best_dice": np.nan}
-    for label, reference, row in zip(labels, references, described, strict=True):
+    for label, reference, row in zip(labels, references, objects, strict=True):
         score = dice(reference, boxed[prompted.rows(label)].any(axis=0))
-        yield row | {"strategy": "box", "n_points": 0, "dice": score} | no_choice
+        yield row | {"strategy": "box", "n_points": 0, "dice": score} | _NO_CHOICE
     case, case_slice = prompted.case, prompted.case_slice
     # Of the slice alone: the same points whatever else is scored.
     drawn = [seed, zlib.crc32(case.name.encode()), case_slice.index]
+    rngs, at_hand = [np.random.default_rng(drawn) for _ in range(2)], (segmenter, embedding)
     answers = {
-        "corrective": _clicked(
-            segmenter,
-            embedding,
-            references,
-            counts,
-            np.random.default_rng(drawn),
-            case_slice.spacing_mm,
-        ),
-        "random": _given_at_once(
-            segmenter, embedding, references, counts, np.random.default_rng(drawn)
-        ),
+        "corrective": _clicked(*at_hand, references, counts, rngs[0], case_slice.spacing_mm),
+        "random": _given_at_once(*at_hand, references, counts, rngs[1]),
     }
     for strategy, scored in answers.items():
         for n_points, scores in scored:
-            for row, score_of_masks in zip(described, scores, strict=True):
+            for row, score_of_masks in zip(objects, scores, strict=True):
                 yield row | {"strategy": strategy, "n_points": n_points} | score_of_masks
 
 
 def _described(prompted: PromptedSlice, label: int) -> dict[str, Any]:
     case, spacing_mm = prompted.case, prompted.case_slice.spacing_mm
-    return {
+    return described(prompted, label) | {
         "case": case.name,
-        "dataset": case.dataset,
-        "subject": case.subject,
         "anatomy": case.anatomy,
         "sequence": case.sequence,
-        "tissue": case.tissue(label),
         "label": label,
-        "group": case.kind(label),
-        "slice": prompted.case_slice.index,
         "outline_mm": outline_mm(prompted.references[label], spacing_mm=spacing_mm),
         "n_boxes": len(prompted.prompts[label]),
     }
@@ -226,13 +205,11 @@ def _highest_rated(prediction: Prediction) -> NDArray[np.intp]:
 def _scores(
     references: Sequence[Mask], kept: NDArray[np.bool_], three: Prediction | None
 ) -> list[dict[str, float]]:
-    scores = [
-        {"dice": dice(reference, mask), "rated_dice": np.nan, "best_dice": np.nan}
-        for reference, mask in zip(references, kept, strict=True)
-    ]
+    pairs = zip(references, kept, strict=True)
+    scores = [{"dice": dice(reference, mask)} | _NO_CHOICE for reference, mask in pairs]
     if three is not None:
-        rated = _highest_rated(three)
-        for number, (score, reference) in enumerate(zip(scores, references, strict=True)):
-            of_masks = [dice(reference, mask) for mask in three.masks[number]]
-            score |= {"rated_dice": of_masks[rated[number]], "best_dice": max(of_masks)}
+        answers = zip(scores, references, three.masks, _highest_rated(three), strict=True)
+        for score, reference, masks, rated in answers:
+            of_masks = [dice(reference, mask) for mask in masks]
+            score |= {"rated_dice": of_masks[rated], "best_dice": max(of_masks)}
     return scores

@@ -16,7 +16,7 @@ PUBLISHED_FRAME_PX = 1024
 _MODELS = {"ViT-B": "sam_vit_b", "ViT-L": "sam_vit_l", "ViT-H": "sam_vit_h"}
 _NEAR = 0.15  # of a size: 64 px, a whole number of cells, may stand for 56
 _LEVEL = 0.01  # a change of Dice below this counts as none
-_MEASURED = ["sweep", "reading", "setting", "measured_at", "ours"]
+_Row = tuple[str, str, str, str, float]
 
 
 def beside_hu(
@@ -62,21 +62,18 @@ def beside_hu(
         for setting, name in _MODELS.items()
         if name in models
     ]
-    measured = pd.DataFrame(rows, columns=_MEASURED)
+    measured = pd.DataFrame(rows, columns=["sweep", "reading", "setting", "measured_at", "ours"])
     parts = []
     for sweep, reported_rows in study.groupby("sweep", sort=False):
-        of_sweep = measured[measured["sweep"] == sweep]
+        of_sweep = measured[measured["sweep"] == sweep].drop(columns="sweep")
         for reading in of_sweep["reading"].unique() if len(of_sweep) else [""]:
-            ours = of_sweep.loc[of_sweep["reading"] == reading, ["setting", "measured_at", "ours"]]
+            ours = of_sweep[of_sweep["reading"] == reading].drop(columns="reading")
             both = reported_rows.merge(ours, on="setting", how="left").assign(reading=reading)
             parts.append(_with_steps(both.rename(columns={"dice": "study"})))
     columns = ["sweep", "reading", "setting", "fixed", "study", "measured_at", "ours"]
     table = pd.concat(parts, ignore_index=True)
     table["measured_at"] = table["measured_at"].fillna(NOT_TESTABLE)
     return table[[*columns, "study_step", "our_step", "agrees"]]
-
-
-_Row = tuple[str, str, str, str, float]
 
 
 _PLACEMENTS = {
@@ -86,11 +83,16 @@ _PLACEMENTS = {
 
 
 def _of_clicks(means: pd.DataFrame) -> list[_Row]:
-    of_points = means[means["strategy"].isin(_PLACEMENTS)]
-    columns = [of_points[name] for name in ("strategy", "n_points", "best_dice")]
     return [
-        ("points", _PLACEMENTS[strategy], str(n), f"{n} point{'s' * (n > 1)}", best)
-        for strategy, n, best in zip(*columns, strict=True)
+        (
+            "points",
+            _PLACEMENTS[row.strategy],
+            str(row.n_points),
+            f"{row.n_points} point{'s' * (row.n_points > 1)}",
+            row.best_dice,
+        )
+        for row in means.itertuples()
+        if row.strategy in _PLACEMENTS
     ]
 
 

@@ -5,9 +5,7 @@ to 20 pixels of its frame of 1024 (`bbox_shift` in train_one_gpu.py of bowang-la
 authors' script for SAM adds 20 on every side (comparisons/SAM/infer_SAM_2D_npz.py). LiteMedSAM has
 5 of 256 in both places, the same share. SAM's own boxes were moved inwards as well as outwards.
 
-Margins here are pixels of the slice, not of a model's frame: so all models get the very same box,
-the filled box is that box, and a person draws on the slice. `seen_margins_px` says how much of the
-way MedSAM knew.
+Margins here are pixels of the slice, not of a model's frame: all models get the very same box.
 """
 
 from __future__ import annotations
@@ -15,7 +13,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
@@ -26,6 +23,7 @@ from mskseg.display.style import FILLED_BOX, check_columns
 from mskseg.errors import InputError
 from mskseg.evaluation import summarise
 from mskseg.prompts import OracleBox
+from mskseg_studies.panels import add_legend, new_panels
 
 SEEN_SHARE = 20 / 1024
 """Of a side of the slice: the widest margin of MedSAM's and LiteMedSAM's training."""
@@ -37,8 +35,8 @@ def margin_means(table: pd.DataFrame, margins_px: Sequence[float]) -> pd.DataFra
     Parameters
     ----------
     table : pandas.DataFrame
-        From `score_cases`, with `OracleBox(margin_px=...)` for each margin among the plans; rows of
-        other plans are left out.
+        From `score_cases`, with `OracleBox(margin_px=...)` for each margin among the plans
+        (InputError if one is missing); rows of other plans are left out.
     margins_px : sequence of float
         In pixels of the slice; 0 is the tight box.
 
@@ -48,11 +46,6 @@ def margin_means(table: pd.DataFrame, margins_px: Sequence[float]) -> pd.DataFra
         A row for each data set, model and margin: `dataset`, `segmenter`, `miniature`, `margin_px`,
         `dice`, `dice_sd` (between subjects), `filled_box_dice` (of the very same boxes),
         `n_subjects` and `n_pairs`.
-
-    Raises
-    ------
-    InputError
-        If a margin was not scored.
     """
     margins = {OracleBox(margin_px=margin).box_source: float(margin) for margin in margins_px}
     check_columns(table, ["prompt", "box_source"])
@@ -133,22 +126,15 @@ def margin_panels(
     """
     check_columns(means, ["dataset", "segmenter", "margin_px", "dice", "filled_box_dice"])
     names = list(dict.fromkeys(means["dataset"]))
-    columns = min(len(names), 4)
-    figure, grid = plt.subplots(
-        -(-len(names) // columns),
-        columns,
-        figsize=(2.2 + 2.6 * columns, 1.0 + 2.7 * -(-len(names) // columns)),
-        squeeze=False,
-        sharey=True,
-        layout="constrained",
-    )
+    figure, axes = new_panels(len(names), columns=4, size=(3.0, 2.7), sharey=True)
     models = means[["segmenter"]].drop_duplicates()
-    for ax, name in zip(grid.flat, names, strict=False):
+    for ax, name in zip(axes, names, strict=True):
         of_set = means[means["dataset"] == name]
         # Every model in every panel, so that it has one colour; without a score it draws nothing.
         rows = models.merge(of_set, how="left", on="segmenter")
         rows["margin_px"] = rows["margin_px"].fillna(of_set["margin_px"].min())
-        labels = ("margin on every side, px", "Dice" if ax in grid[:, 0] else "")
+        first = ax.get_subplotspec().is_first_col()
+        labels = ("margin on every side, px", "Dice" if first else "")
         sweep_chart(rows, x="margin_px", series="segmenter", labels=labels, title=name, ax=ax)
         boxes = of_set.groupby("margin_px")["filled_box_dice"].mean()
         look = {"color": FILLED_BOX, "linestyle": (0, (5, 3)), "marker": "D", "fillstyle": "none"}
@@ -156,23 +142,15 @@ def margin_panels(
         if seen_px:
             ax.axvspan(0, seen_px[name], color="0.93", zorder=0, label="MedSAM's training")
         ax.get_legend().remove()
-    for ax in grid.flat[len(names) :]:
-        ax.remove()
-    handles, texts = grid[0, 0].get_legend_handles_labels()
-    figure.legend(handles, texts, loc="outside lower center", ncols=4, frameon=False, fontsize=9)
-    figure.suptitle(_finding(means) if title is None else title, fontsize=11)
-    axes: NDArray[Any] = grid.flat[: len(names)]
+    add_legend(figure, axes[0], _finding(means) if title is None else title)
     return axes
 
 
 def _finding(means: pd.DataFrame) -> str:
-    tight, wide = means["margin_px"].min(), means["margin_px"].max()
     scores = ["dice", "filled_box_dice"]
-    at_ends = [
-        means[means["margin_px"] == margin].groupby("segmenter", sort=False)[scores].mean()
-        for margin in (tight, wide)
-    ]
-    change = at_ends[1] - at_ends[0]
+    by_margin = means.groupby(["margin_px", "segmenter"], sort=False)[scores].mean()
+    tight, wide = means["margin_px"].min(), means["margin_px"].max()
+    change = by_margin.loc[wide] - by_margin.loc[tight]
     of_models = ", ".join(f"{name} {gain:+.2f}" for name, gain in change["dice"].items())
     of_box = change["filled_box_dice"].mean()
     return f"From {tight:g} to {wide:g} px: filled box {of_box:+.2f}, {of_models}"

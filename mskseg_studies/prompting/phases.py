@@ -6,25 +6,22 @@ average or maximum. Here the phases are sequences or echoes of one scan, on one 
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from tqdm.auto import tqdm
 
 from mskseg.case import Case
 from mskseg.errors import InputError
-from mskseg.evaluation import PromptedSlice, dice, prompted_slices, subject_means
+from mskseg.evaluation import PromptedSlice, dice, subject_means
 from mskseg.models import Segmenter
 from mskseg.models.automatic import grid_candidates
 from mskseg.prompts import OracleBox, boxes_from_mask
 from mskseg.prompts.plans import OraclePlan
 from mskseg.volume import check_same_grid
-from mskseg_studies.prompting.differences import over_people
-from mskseg_studies.prompting.scans import spread
+from mskseg_studies.prompting.objects import asked_slices, described, over_people
 
 _POINTS_PER_SIDE = 16
 _N_BOXES = 6
@@ -37,7 +34,6 @@ def score_phases(
     *,
     plans: Sequence[OraclePlan] = (OracleBox(),),
     n_slices: int | None = None,
-    progress: bool = False,
 ) -> pd.DataFrame:
     """Score each phase of each person, and the average and maximum of their probabilities.
 
@@ -45,14 +41,13 @@ def score_phases(
     ----------
     segmenter : Segmenter
     cases : iterable of Case
-        With references; those of one subject are its phases, on one grid.
+        With references; those of one subject are its phases, two or more on one grid, told apart
+        by their sequence (else InputError).
     plans : sequence of OracleBox or OraclePoint
         Where the prompts come from; the same prompts for every phase.
     n_slices : int, optional
         Of a person's labelled slices take so many, evenly spread, one alone from the middle; all by
         default.
-    progress : bool
-        Show a bar.
 
     Returns
     -------
@@ -62,64 +57,47 @@ def score_phases(
         `slice`, `phase` (a sequence, "average" or "maximum"), `dice`, and `agreement`, the
         mean overlap (Dice) of a phase's mask with those of the other phases, which needs no
         reference; NaN for average and maximum, and where no other mask could be compared.
-
-    Raises
-    ------
-    InputError
-        If a subject has fewer than two phases, they are not on one grid, two have one name, or
-        there is no reference.
     """
     of_people: dict[tuple[str, str], list[Case]] = {}
     for case in cases:
         of_people.setdefault((case.dataset, case.subject), []).append(case)
     for phases in of_people.values() or [[]]:
         _check_phases(phases)
-    rows: list[dict[str, Any]] = []
-    for phases in tqdm(of_people.values(), "phases", unit="person", disable=not progress):
-        loops = [list(prompted_slices(phases[0], plan, labelled_only=True)) for plan in plans]
-        for of_plans in spread(list(zip(*loops, strict=True)), n_slices):
-            images = [phase.slice(of_plans[0].case_slice.index).image for phase in phases]
-            names = [phase.sequence for phase in phases]
-            for plan, prompted in zip(plans, of_plans, strict=True):
-                described = {"model": segmenter.name, "miniature": segmenter.miniature}
-                described |= {"prompt": plan.kind, "box_source": plan.box_source}
-                rows += [described | row for row in _slice_rows(segmenter, prompted, names, images)]
+    asked = {"model": segmenter.name, "miniature": segmenter.miniature}
+    rows = [
+        asked | {"prompt": plan.kind, "box_source": plan.box_source} | row
+        for phases in of_people.values()
+        for of_plans in asked_slices(phases[0], plans, n_slices)
+        for plan, prompted in zip(plans, of_plans, strict=True)
+        for row in _slice_rows(segmenter, prompted, phases)
+    ]
     return pd.DataFrame(rows)
 
 
 def _slice_rows(
-    segmenter: Segmenter,
-    prompted: PromptedSlice,
-    names: Sequence[str],
-    images: Sequence[NDArray[np.uint8]],
+    segmenter: Segmenter, prompted: PromptedSlice, phases: Sequence[Case]
 ) -> Iterator[dict[str, Any]]:
     if not len(prompted.prompt):
         return
     # The segmenter keeps embeddings: an image is encoded once, whatever the number of plans.
-    answers = [
-        segmenter.predict(segmenter.embed(image), prompted.prompt).probabilities[:, 0]
-        for image in images
-    ]
+    answers = {
+        phase.sequence: segmenter.predict(
+            segmenter.embed(phase.slice(prompted.case_slice.index).image), prompted.prompt
+        ).probabilities[:, 0]
+        for phase in phases
+    }
     for label in prompted.labels:
         if not len(prompted.prompts[label]):
             continue
         # A tissue is the union of its pieces, so its probability is their maximum.
         pieces = prompted.rows(label)
-        maps = {
-            name: answer[pieces].max(axis=0) for name, answer in zip(names, answers, strict=True)
-        }
-        agreement = _agreement_with_others(maps)
-        combined = {
-            "average": np.mean(list(maps.values()), axis=0),
-            "maximum": np.max(list(maps.values()), axis=0),
-        }
+        maps = {name: answer[pieces].max(axis=0) for name, answer in answers.items()}
+        overlaps = _overlaps({name: probability[None] > 0.5 for name, probability in maps.items()})
+        agreement = overlaps.mask(np.eye(len(maps), dtype=bool)).mean(axis=1)
+        stack = np.stack(list(maps.values()))
+        combined = {"average": stack.mean(axis=0), "maximum": stack.max(axis=0)}
         for name, probability in (maps | combined).items():
-            yield {
-                "dataset": prompted.case.dataset,
-                "subject": prompted.case.subject,
-                "tissue": prompted.case.tissue(label),
-                "group": prompted.case.kind(label),
-                "slice": prompted.case_slice.index,
+            yield described(prompted, label) | {
                 "phase": name,
                 "dice": dice(prompted.references[label], probability > 0.5),
                 "agreement": agreement.get(name, float("nan")),
@@ -163,26 +141,11 @@ def phase_gains(scores: pd.DataFrame) -> pd.DataFrame:
 def phase_agreement(segmenter: Segmenter, phases: Sequence[Case]) -> pd.DataFrame:
     """Compare the masks of phases with each other, where no reference exists.
 
-    All are asked about the middle slice, with the boxes that the model itself proposes on the first
-    phase (`proposed_boxes`).
-
-    Parameters
-    ----------
-    segmenter : Segmenter
-    phases : sequence of Case
-        Of one subject on one grid.
-
-    Returns
-    -------
-    pandas.DataFrame
-        Rows and columns: phases; mean overlap (Dice of one phase's mask with another's) over boxes.
-        Agreement, never accuracy. Boxes for which both masks are empty do not count; NaN if none
-        is left.
-
-    Raises
-    ------
-    InputError
-        As `score_phases` and `proposed_boxes`.
+    All phases of one subject on one grid are asked about the middle slice, with the boxes that the
+    model itself proposes on the first. Rows and columns are phases: the mean overlap (Dice of one
+    phase's mask with another's) over boxes, agreement, never accuracy. Boxes for which both masks
+    are empty do not count; NaN if none is left. Raises InputError if the model finds nothing to
+    box, or as `score_phases`.
     """
     _check_phases(phases)
     index = phases[0].image.n_slices(phases[0].plane) // 2
@@ -193,21 +156,11 @@ def phase_agreement(segmenter: Segmenter, phases: Sequence[Case]) -> pd.DataFram
         ).masks[:, 0]
         for phase in phases
     }
-    overlaps = {
-        (name, other): _mean([dice(a, b) for a, b in zip(masks[name], masks[other], strict=True)])
-        for name, other in itertools.product(masks, repeat=2)
-    }
-    return pd.Series(overlaps).unstack().loc[list(masks), list(masks)]
+    return _overlaps(masks)
 
 
 def proposed_boxes(segmenter: Segmenter, case: Case, *, index: int) -> NDArray[np.float64]:
-    """Box what a model finds on a slice by itself: the best `_N_BOXES`, (N, 4).
-
-    The best have the highest product of predicted IoU and stability; each box is around the largest
-    piece of a mask. Masks below `mskseg.prompts.MIN_AREA_MM2` or above a quarter of the slice are
-    left out: they are specks or the background. Raises InputError if the model did not learn
-    points, or finds nothing.
-    """
+    """Box what a model finds on a slice by itself: the largest piece of the best masks, (N, 4)."""
     case_slice = case.slice(index)
     candidates = grid_candidates(segmenter, case_slice.image, points_per_side=_POINTS_PER_SIDE)
     small = candidates.masks.mean(axis=(1, 2)) <= _LARGEST_PART
@@ -215,7 +168,7 @@ def proposed_boxes(segmenter: Segmenter, case: Case, *, index: int) -> NDArray[n
     best_first = np.argsort(-candidates.predicted_iou * candidates.stability, kind="stable")
     largest = []
     for mask in candidates.where(best_first).masks:
-        boxes = boxes_from_mask(mask, spacing_mm=case_slice.spacing_mm)
+        boxes = boxes_from_mask(mask, spacing_mm=case_slice.spacing_mm)  # none around specks
         if len(boxes):
             areas = np.prod(boxes[:, 2:] - boxes[:, :2], axis=1)
             largest.append(boxes[areas.argmax()])
@@ -224,17 +177,16 @@ def proposed_boxes(segmenter: Segmenter, case: Case, *, index: int) -> NDArray[n
     return np.array(largest[:_N_BOXES])
 
 
-def _agreement_with_others(maps: dict[str, NDArray[np.float32]]) -> dict[str, float]:
-    """Mean Dice of each probability map's mask with those of the other maps."""
-    masks = {name: probability > 0.5 for name, probability in maps.items()}
-    return {
-        name: _mean([dice(mask, other) for key, other in masks.items() if key != name])
+def _overlaps(masks: Mapping[str, NDArray[np.bool_]]) -> pd.DataFrame:
+    """Mean Dice of each stack of masks (N, H, W) with each; NaN does not count."""
+    rows = {
+        name: {
+            other: pd.Series([dice(a, b) for a, b in zip(mask, stack, strict=True)]).mean()
+            for other, stack in masks.items()
+        }
         for name, mask in masks.items()
     }
-
-
-def _mean(scores: Sequence[float]) -> float:
-    return float(pd.Series(scores).mean())  # without those that are NaN
+    return pd.DataFrame.from_dict(rows, orient="index")
 
 
 def _check_phases(phases: Sequence[Case]) -> None:

@@ -19,13 +19,12 @@ from PIL import Image
 
 from mskseg.case import Case
 from mskseg.errors import InputError
-from mskseg.evaluation import PromptedSlice, dice, prompted_slices, subject_means
+from mskseg.evaluation import PromptedSlice, dice, subject_means
 from mskseg.models import Segmenter, at_frame_size
 from mskseg.models.frame_size import has_fixed_frame
 from mskseg.prompts import OracleBox, Prompt
 from mskseg.prompts.plans import OraclePlan
-from mskseg_studies.prompting.differences import over_people
-from mskseg_studies.prompting.scans import spread
+from mskseg_studies.prompting.objects import asked_slices, described, over_people
 
 COARSER_IMAGE, OTHER_FRAME = "coarser image", "encoder at another size"
 _KEYS = ["model", "miniature", "prompt", "reading"]
@@ -74,30 +73,19 @@ def score_resolutions(
     """
     models = [(COARSER_IMAGE, size, segmenter) for size in image_sizes]
     models += [(OTHER_FRAME, size, at_frame_size(segmenter, size)) for size in frame_sizes]
-    rows: list[dict[str, Any]] = []
     asked = {"model": segmenter.name, "miniature": segmenter.miniature}
-    for of_plans in _slices_of(cases, plans, n_slices):
-        for reading, size_px, model in models:
-            image = of_plans[0].case_slice.image
-            if reading == COARSER_IMAGE:
-                image = coarsened(image, size_px)
-            described = asked | {"reading": reading, "size_px": size_px}
-            rows += [
-                row | described | {"dice": score}
-                for row, score in _slice_scores(model, image, plans, of_plans)
-            ]
+    rows = [
+        row | asked | {"reading": reading, "size_px": size_px}
+        for case in cases
+        for of_plans in asked_slices(case, plans, n_slices)
+        for reading, size_px, model in models
+        for row in _slice_rows(
+            model, plans, of_plans, size_px=size_px if reading == COARSER_IMAGE else None
+        )
+    ]
     if not rows:
         raise InputError("no tissue gets a prompt; check the cases and n_slices")
     return pd.DataFrame(rows)
-
-
-def _slices_of(
-    cases: Iterable[Case], plans: Sequence[OraclePlan], count: int | None
-) -> Iterator[tuple[PromptedSlice, ...]]:
-    """Go through cases, and `count` slices of each: what every plan asks about it."""
-    for case in cases:
-        loops = [prompted_slices(case, plan, labelled_only=True) for plan in plans]
-        yield from spread(list(zip(*loops, strict=True)), count)
 
 
 def possible_sizes(cases: Iterable[Case], sizes: Sequence[int]) -> list[int]:
@@ -148,46 +136,39 @@ def resolution_changes(scores: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=[*_CHANGED, "change", "low", "high", "n_subjects"])
 
 
-def _slice_scores(
+def _slice_rows(
     segmenter: Segmenter,
-    image: NDArray[np.uint8],
     plans: Sequence[OraclePlan],
     of_plans: Sequence[PromptedSlice],
-) -> Iterator[tuple[dict[str, Any], float]]:
-    """Score one slice, given as `image` (h, w): by label, then by plan."""
-    case, case_slice = of_plans[0].case, of_plans[0].case_slice
+    *,
+    size_px: int | None,
+) -> Iterator[dict[str, Any]]:
+    """Score one slice, shrunk to `size_px` if it is given: by label, then by plan."""
     if not any(len(prompted.prompt) for prompted in of_plans):
         return
+    original = of_plans[0].case_slice.image
+    image = original if size_px is None else coarsened(original, size_px)
     embedding = segmenter.embed(image)
     answers = [
         segmenter.predict(
-            embedding, _scaled(prompted.prompt, case_slice.image.shape, image.shape)
+            embedding, _scaled(prompted.prompt, original.shape, image.shape)
         ).probabilities[:, 0]
         for prompted in of_plans
     ]
     for label in of_plans[0].labels:
         for plan, prompted, probabilities in zip(plans, of_plans, answers, strict=True):
             if len(prompted.prompts[label]):
-                reference = prompted.references[label]
                 probability = probabilities[prompted.rows(label)].max(axis=0)
-                row = {
-                    "dataset": case.dataset,
-                    "subject": case.subject,
+                mask = _enlarged(probability, original.shape) > 0.5
+                yield described(prompted, label) | {
                     "prompt": plan.kind,
                     "box_source": plan.box_source,
-                    "tissue": case.tissue(label),
-                    "group": case.kind(label),
-                    "slice": case_slice.index,
+                    "dice": dice(prompted.references[label], mask),
                 }
-                yield row, dice(reference, _enlarged(probability, reference.shape) > 0.5)
 
 
 def coarsened(image: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
-    """Shrink a slice (H, W) so that its longest side has `size` pixels (area average, antialiased).
-
-    The grid covers the same field, so coordinates scale by h / H and w / W. Raises InputError
-    beyond the longest side: nothing is gained by enlarging.
-    """
+    """Shrink a slice (H, W) to a longest side of `size` pixels, by area averages of one field."""
     longest = max(image.shape)
     if not 1 <= size <= longest:
         raise InputError(f"expected a longest side of 1 to {longest} pixels, got {size}")

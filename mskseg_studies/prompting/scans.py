@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TypeVar
 
 from mskseg.case import Case
 from mskseg.datasets import load_some
@@ -17,7 +16,6 @@ from mskseg_phantom import ANATOMIES, SPLIT, make_phantom, scan_phantom
 from mskseg_studies.people import is_drawn
 
 _PREFIX = "phantom_"  # of the data sets that we draw and can draw otherwise
-_Item = TypeVar("_Item")
 
 
 def first_and_drawn(names: Sequence[str]) -> list[str]:
@@ -37,10 +35,10 @@ def models_for(name: str, loaded: Sequence[Segmenter], clicker: Segmenter) -> li
 
 
 def load_fine(name: str, *, n_subjects: int, size_px: int) -> list[Case]:
-    """Load people with detail to lose: phantoms drawn anew, real scans as they are.
+    """Load people with detail to lose: real scans as they are, phantoms drawn anew.
 
     A phantom is of the first test subjects, in 8 slices of `size_px` rows and columns; the field of
-    view stays. Raises InputError as `mskseg.load_some`.
+    view stays.
     """
     if (anatomy := _anatomy_of(name)) is None:
         return list(load_some(name, n_subjects=n_subjects, progress=False))
@@ -69,17 +67,7 @@ def load_phases(
         By default the test part, or everybody where there is no split. Choose a combination on one
         part, report it on another.
     n_subjects : int
-        All if there are fewer.
-
-    Returns
-    -------
-    list of Case
-        Of those people who have two images or more on one grid; empty if nobody has.
-
-    Raises
-    ------
-    InputError
-        If data set, part or sequence are unknown, or the scans are not here.
+        Of these people who have two images or more on one grid; empty if nobody has.
     """
     if (anatomy := _anatomy_of(name)) is not None:
         return [
@@ -109,13 +97,6 @@ def load_all_phases(
     return found or load_all_phases(list(chosen), chosen, n_subjects=n_subjects)
 
 
-def spread(items: Sequence[_Item], count: int | None) -> list[_Item]:
-    """Take so many, evenly spread, one alone from the middle; all if there are fewer."""
-    if count is None or count >= len(items):
-        return list(items)
-    return [items[int((k + 0.5) * len(items) / count)] for k in range(count)]
-
-
 def _on_one_grid(first: Volume, second: Volume) -> bool:
     apart_mm = farthest_corner_mm(first.shape, first.affine, second.affine)
     return first.shape == second.shape and apart_mm <= GRID_TOLERANCE_MM
@@ -127,10 +108,7 @@ def _anatomy_of(name: str) -> str | None:
 
 
 def read_echoes(folder: str | os.PathLike[str]) -> list[Case]:
-    """Read the echoes of a DICOM series, a case each, in the order of their echo times.
-
-    Raises InputError as `mskseg.load_echoes`.
-    """
+    """Read the echoes of a DICOM series, a case each, in the order of their echo times."""
     subject = Path(folder).name
     return [
         Case(subject=subject, image=image, sequence=f"{echo_ms:.1f} ms")

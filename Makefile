@@ -10,7 +10,7 @@ UV := $(shell command -v uv 2>/dev/null)
 ARGUMENTS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help workbook test lab lesson check notebooks figure results constraints clean
+.PHONY: help workbook test lab lesson check notebooks figure results keep constraints clean
 
 help:  ## Show this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -48,10 +48,24 @@ figure: $(INSTALLED)  ## Make the README's figure and its tables of real people 
 	$(BIN)/mskseg evaluate $(SCANS)/qmritools/thigh_image.nii.gz --csv docs/zero_shot_thigh.csv \
 	  --reference $(SCANS)/qmritools/thigh_labels.nii.gz --label-names $(SCANS)/qmritools/thigh_labels.txt
 
-results: $(INSTALLED)  ## Run 04 and 08 at full size (a GPU, or a night); tables to results/
-	$(BIN)/mskseg run 04 08 --size full --output output/full
-	mkdir -p results
-	cp output/full/tables/04_*.csv* output/full/tables/08_uncertainty.csv* results
+# Each line goes on where it was interrupted: finished notebooks and trainings are kept in output/study*.
+STUDY = $(BIN)/mskseg run --size study --jobs 1 --output output/study
+PAIR = --model lite_medsam --model sam_vit_mini
+results: $(INSTALLED)  ## Run the study on real people (hours); tables to results/ (NNUNET=yes: six hours more)
+	test ! -d $(SCANS)/fastcleverseg || $(BIN)/mskseg data fetch spine_vertebrae --from $(SCANS)
+	$(STUDY) 03 04 07 08 --dataset spine_vertebrae $(PAIR)
+	$(STUDY)-sam_vit_mini 04 --dataset spine_vertebrae --model sam_vit_mini
+	$(STUDY)-phantom_spine 03 04 --dataset phantom_spine $(PAIR)
+	for run in "" -sam_vit_mini -phantom_spine; do $(MAKE) --no-print-directory keep RUN=$$run; done
+	test -z "$(NNUNET)" || $(BIN)/python -m mskseg_studies.specialists.nnunet spine_vertebrae
+
+KEPT = 03_margins 03_people 04_cross_table 04_modes 04_training_size 04_jitter \
+  07_inside_outside 07_training_sizes 08_people 08_uncertainty 08_compared
+keep:  # copy what a run of the study has written by now, under its name
+	for table in $(KEPT); do for end in csv csv.provenance.json; do \
+	  test ! -f output/study$(RUN)/tables/$$table.$$end || \
+	    cp output/study$(RUN)/tables/$$table.$$end results/$$table$(subst -,_,$(RUN)).$$end; \
+	done; done
 
 constraints: $(BIN)/python  ## Compile constraints.txt anew from pyproject.toml (the newest versions allowed)
 	$(call uv,pip compile --quiet --universal --upgrade --all-extras --no-annotate \

@@ -51,6 +51,7 @@ models = ["lite_medsam", "sam_vit_mini", "medsam_vit_mini"]  # the same; publish
 device = "cpu"  # or "cuda", "mps", "auto"
 n_people = 3  # of each set of real scans, and of its other site
 real_slice_step = 15  # of real scans every n-th slice
+real_arms = False  # ask about people with jittered and neighbouring boxes too: minutes more
 n_subjects = 2  # people of each phantom's test part; with one there is no spread between people
 n_sequences = 1  # of each person, the first ones of the data set; more cost as much again
 slice_step = 1  # of phantoms every n-th slice; neighbouring slices are then n slices apart
@@ -211,10 +212,12 @@ print(f"a filled box around a disc: Dice {disc_dice:.3f}")
 
 # %%
 predictions = evaluation.KeptPredictions()  # in the order of the table's rows
-on_drawings = arms if people else [*widened, jittered, neighbour]
+all_plans = [*widened, jittered, neighbour]
+on_people = all_plans if real_arms else widened
+on_drawings = arms if people else all_plans
 miniatures = [each for each in segmenters if each.miniature]
 plan = [
-    (of_people, widened, real_slice_step, segmenters),
+    (of_people, on_people, real_slice_step, segmenters),
     (of_drawings, on_drawings, slice_step, miniatures or segmenters),
 ]
 parts = [
@@ -237,6 +240,9 @@ facts = mskseg.provenance(
     splits=", ".join(f"{each.name} {each.split_sha256}" for each in (*people, *drawings)),
 )
 evaluation.write_table(table, tables / "03_zero_shot.csv", provenance=facts)
+person = ["dataset", "site", "subject", "reference_provenance", "tissue", "group"]
+by_person = evaluation.summarise(table, by=[*person, "segmenter", "prompt", "box_source"])
+evaluation.write_table(by_person, tables / "03_people.csv", provenance=facts)
 is_drawn = table["reference_provenance"] == "synthetic"
 first = prompting.by_site(table[is_drawn.all() | ~is_drawn])  # people, or drawings without any
 by_margin = prompting.margin_means(first, widths_px)
@@ -284,7 +290,7 @@ for prompted_slice, answers in prompting.fullest_answers(table, predictions, cas
 # - **oracle, jitter**: each side moved at random, outwards or inwards, as a person in a hurry would draw
 # - **neighbour**: *one* oracle slice per tissue, the one where it is largest; from there up and down, each slice gets the box of what was *predicted* on the slice before
 #
-# The last is the only one that you could use on a new scan, with one careful box per tissue in place of the oracle's. It needs neighbouring slices, so real scans, of which we took every n-th, have no such row.
+# The last is the only one that you could use on a new scan, with one careful box per tissue in place of the oracle's. It needs neighbouring slices, so real scans, of which we took every n-th, have no such row unless `real_arms` asks for it.
 #
 # > **Guess**: order the four by Dice. How far apart are the first and the last?
 
@@ -348,8 +354,8 @@ by_kind.sort_values("above_box").set_index(kinds[:3]).drop(columns=kinds[3:]).ro
 # > **Guess**: `medsam_vit_mini` was tuned on CT-like and endoscopy-like scenes, with tight boxes only. On which plan will it lose most?
 
 # %%
-all_plans = evaluation.summarise(prompting.by_site(table[in_arms]), by=of_plan)
-means = all_plans.pivot_table("dice", of_plan[::3], "segmenter", sort=False)
+of_arms = evaluation.summarise(prompting.by_site(table[in_arms]), by=of_plan)
+means = of_arms.pivot_table("dice", of_plan[::3], "segmenter", sort=False)
 lead = np.ptp(np.sort(means.fillna(0), axis=1)[:, -2:], axis=1)  # of the best before the next
 compared = means.assign(ahead=means.idxmax(axis=1), by=lead)
 evaluation.write_table(compared.reset_index(), tables / "03_models.csv", provenance=facts)
@@ -416,7 +422,7 @@ words = {
 lines = [
     f"- **{dataset}**, {model}: {rows['filled_box_dice'].iloc[0]:.2f} for the tight boxes, filled; "
     + ", ".join(f"{row.dice:.2f} with {words[row.box_source]}" for row in rows.itertuples())
-    for (dataset, model), rows in all_plans.groupby(["dataset", "segmenter"], sort=False)
+    for (dataset, model), rows in of_arms.groupby(["dataset", "segmenter"], sort=False)
 ]
 
 # %%
@@ -434,7 +440,7 @@ Markdown(f"""Mean Dice; references: {kinds_of_reference}.
 - Data sets above the filled box ({"real people" if people else "phantoms"}): {"; ".join(margins)}.
 - Widen the boxes by up to {widths_px[-1]:g} pixels, and the model that is ahead changes on **{(ahead.nunique(axis=1) > 1).sum()} of {len(ahead)}** of these data sets.
 - Nothing is added to tight boxes by {"; ".join(adds_nothing)}.
-- Beyond a structure's end the neighbour plan still predicted something on **{all_plans["n_beyond_end"].sum()}** pairs of slice and tissue.
+- Beyond a structure's end the neighbour plan still predicted something on **{of_arms["n_beyond_end"].sum()}** pairs of slice and tissue.
 """)
 
 # %% [markdown]

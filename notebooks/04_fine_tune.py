@@ -52,7 +52,9 @@ mode = "decoder"  # what trains in the cross table: "full" is what the study did
 modes = ["decoder", "lora", "encoder_decoder", "full"]  # compared on the studied subset
 n_people = {"train": 4, "validation": 4, "test": 5, "inference": 1}  # under 5: no intervals
 training_sizes = [1, 4]  # people; the curve of the training-set size
-seeds = [0]  # of the trainings behind that curve and behind the modes
+seeds = [0]  # of the trainings behind that curve
+mode_seeds = [0]  # of those behind the modes
+mode_people = []  # people that each mode is tuned on; none: as many as in the cross table
 steps = 60  # of each training, at most
 epochs = 3  # at most, each of an equal share of the steps; 35 is what the study did
 patience = 0  # stop after so many epochs without a better validation Dice; 0: never
@@ -236,42 +238,6 @@ for state, model in (("zero-shot", segmenter), (f"tuned on {focus.name}", first.
 # %% [markdown]
 # **What you see**: the same slice and boxes, before and after. Look at borders between neighbours of equal brightness, where a model that has seen the anatomy knows what the box means.
 #
-# ## Compare four ways to tune
-#
-# | mode | trains | who does so |
-# |---|---|---|
-# | decoder | the mask decoder | Casali 2025 |
-# | lora | small low-rank additions to the encoder, and the decoder | the parameter-efficient kind in Ma 2024 |
-# | encoder_decoder | all but the prompt encoder | Ma 2024 (MedSAM), Casali 2025 |
-# | full | everything | how Hoyer 2024 describes hers (the caption of her figure says that layers were frozen, and then names all parts as tuned) |
-#
-# All on the studied subset, with the same people and steps; and in the first mode also from MedSAM's sibling, which is Casali's question. The reading group's slides on Ma 2024 add that tuning everything risks *overfitting*: then a model is better on the people it was trained on than on others.
-
-# %%
-ways = [(segmenter, way, s) for s in seeds for way in modes]
-ways += [(base, mode, seed) for base in segmenters[1:]]
-tuned_ways = [
-    bench.tune(base, focus, n_subjects=n_train, config=replace(config, mode=way, seed=s))
-    for base, way, s in ways
-]
-
-# %%
-trained_on = focus.load("train", n_subjects=n_train, progress=False)
-by_mode = pd.DataFrame([(base.name, *way) for base, *way in ways], columns=["base", "mode", "seed"])
-by_mode["validation_dice"] = [result.history["validation_dice"].max() for result in tuned_ways]
-by_mode["training_dice"] = [bench.mean_dice(r, trained_on, part="train") for r in tuned_ways]
-by_mode["dice"] = [bench.mean_dice(result, own_parts["test"]) for result in tuned_ways]
-by_mode["training_minus_test"] = by_mode["training_dice"] - by_mode["dice"]
-costs = ["trainable_parameters", "seconds", "peak_memory_mb", "best_epoch", "stopped"]
-for cost in costs:
-    by_mode[cost] = [getattr(result, cost) for result in tuned_ways]
-facts.update(describe_so_far())
-evaluation.write_table(by_mode, tables / "04_modes.csv", provenance=facts)
-by_mode.set_index(["base", "mode", "seed"]).round(3)
-
-# %% [markdown]
-# **What you see**: `dice` is of the people who report, `validation_dice` of those who select; to choose a mode, take the second. `training_minus_test` is how much better a model is on the people it was trained on: compare modes by it, not with zero, for these are different people. Trainable parameters and seconds differ by far more than Dice does. With few people the modes that train more have more to overfit with; with many, more to learn with. `peak_memory_mb` is of the whole process, which only grows: compare it on a GPU. Between our two miniatures the better start is our construction.
-#
 # ## Ask how many people it takes
 #
 # Ma 2024 shows that more training images help, on sets like the training data and on external ones. Here each point is a training on so many people, scored on the same people: of the same site, and of the other one.
@@ -307,6 +273,54 @@ display.save_figure(size_axes, figures / "04_training_size.png", provenance=fact
 
 # %% [markdown]
 # **What you see**: 0 people is the model without tuning. The title names the fewest people after whom the largest number tried here brings no further gain of the margin, at the same site. Bars, where there are several seeds, are the standard deviation between trainings that differ in nothing but chance: a difference smaller than that is no difference. Seeds are no people: `n_people` stands in the table.
+#
+# ## Compare four ways to tune
+#
+# | mode | trains | who does so |
+# |---|---|---|
+# | decoder | the mask decoder | Casali 2025 |
+# | lora | small low-rank additions to the encoder, and the decoder | the parameter-efficient kind in Ma 2024 |
+# | encoder_decoder | all but the prompt encoder | Ma 2024 (MedSAM), Casali 2025 |
+# | full | everything | how Hoyer 2024 describes hers (the caption of her figure says that layers were frozen, and then names all parts as tuned) |
+#
+# All on the studied subset, with the same people and steps; and in the first mode also from MedSAM's sibling, which is Casali's question. The reading group's slides on Ma 2024 add that tuning everything risks *overfitting*: then a model is better on the people it was trained on than on others.
+
+# %%
+of_modes = mode_people or [n_train]
+ways = [(segmenter, way, n, s) for n in of_modes for s in mode_seeds for way in modes]
+ways += [(base, mode, n_train, seed) for base in segmenters[1:]]
+tuned_ways = [
+    bench.tune(base, focus, n_subjects=n, config=replace(config, mode=way, seed=s))
+    for base, way, n, s in ways
+]
+
+# %%
+trained_on = {n: focus.load("train", n_subjects=n, progress=False) for n in {*of_modes, n_train}}
+of_way = ["base", "miniature", "mode", "n_train", "seed"]
+by_mode = pd.DataFrame([(b.name, b.miniature, *way) for b, *way in ways], columns=of_way)
+by_mode["validation_dice"] = [result.history["validation_dice"].max() for result in tuned_ways]
+by_mode["training_dice"] = [
+    bench.mean_dice(result, trained_on[n], part="train")
+    for result, n in zip(tuned_ways, by_mode["n_train"], strict=True)
+]
+by_mode["dice"] = [bench.mean_dice(result, own_parts["test"]) for result in tuned_ways]
+for site, people_there in (("", own_parts["test"]), ("_other_site", own_parts["inference"])):
+    by_mode[f"gain{site}"] = [
+        bench.mean_dice(result, people_there) - bench.mean_dice(base, people_there)
+        if people_there
+        else float("nan")
+        for result, (base, *_) in zip(tuned_ways, ways, strict=True)
+    ]
+by_mode["training_minus_test"] = by_mode["training_dice"] - by_mode["dice"]
+costs = ["trainable_parameters", "seconds", "peak_memory_mb", "best_epoch", "stopped"]
+for cost in costs:
+    by_mode[cost] = [getattr(result, cost) for result in tuned_ways]
+facts.update(describe_so_far())
+evaluation.write_table(by_mode, tables / "04_modes.csv", provenance=facts)
+by_mode.set_index(of_way).round(3)
+
+# %% [markdown]
+# **What you see**: `dice` is of the people who report, `validation_dice` of those who select; to choose a mode, take the second. `gain` is what tuning added for those who report, `gain_other_site` for people of another site, where there are some. `training_minus_test` is how much better a model is on the people it was trained on: compare modes by it, not with zero, for these are different people. Trainable parameters and seconds differ by far more than Dice does. With few people the modes that train more have more to overfit with; with many, more to learn with. `peak_memory_mb` is of the whole process, which only grows: compare it on a GPU. Between our two miniatures the better start is our construction.
 #
 # ## Draw sloppy boxes
 #

@@ -53,7 +53,7 @@ modes = ["decoder"]  # what trains; "encoder_decoder" is the study's better one,
 seeds = [0, 1, 2]  # of the trainings: the members of the deep ensemble, two or more
 n_people = {"train": 6, "validation": 2, "test": 6}  # with fewer than 5 there is no verdict
 steps = 60  # of each training
-nnunet_runs = [["2d", 0]]  # kind and seed of each; "3d_fullres" and ensembles take hours
+nnunet_runs = [["2d", 0]]  # kind and seed of each, or none; "3d_fullres" and ensembles take hours
 nnunet = {"length": [12, 25], "patch": [128, 128], "features": 12}  # notebook 07 explains
 slice_step = 4  # every n-th slice; every 4n-th of the data set that nothing is tuned on
 learning_rate = 2e-4  # twice what the studies gave SAM; more breaks what is there before it teaches
@@ -201,13 +201,15 @@ else:
 # > **Guess**: will the ensemble gain more in Dice or in calibration?
 
 # %%
+place = Path(output, "trainings", "08_quantify_uncertainty")
 tunings = [
-    uncertainty.tune_ensemble(start, train, validation, config, seeds=seeds, progress=False)
+    uncertainty.tune_ensemble(
+        start, train, validation, config, seeds=seeds, folder=place, progress=False
+    )
     for start in asked[:n_tuned]
     for config in configs
 ]
 print(*(result for ensemble in tunings for result in ensemble), sep="\n")
-place = Path(output, "trainings", "08_quantify_uncertainty")
 runs, predictions = [], {}
 for kind, run_seed in nnunet_runs:
     nnunet_config = uncertainty.NnunetConfig.short(
@@ -444,8 +446,11 @@ display.save_figure(page[0], figures / "08_reading.png", provenance=facts)
 # %%
 with_all = overall.loc[(tight.box_source, name_all)]
 drifting = overall.loc[(neighbour.box_source, name_all)]
-finder = finders[0]
-by_itself, boxed = overall.loc[("no box", finder.name)], overall.loc[(finder.name, name_all)]
+of_finder = "no nnU-Net was trained in this run, so no boxes come from one."
+for finder in finders[:1]:
+    by_itself, boxed = overall.loc[("no box", finder.name)], overall.loc[(finder.name, name_all)]
+    enough = "enough of a finder to say so" if finder.enough else "below 0.5, so nothing follows from this pair"
+    of_finder = f"{finder.name} alone has a Dice of {by_itself['dice']:.3f} and an ECE of {by_itself['ece_candidate']:.3f}; boxes around what it found give the tuned ensemble {boxed['dice']:.3f} and {boxed['ece_candidate']:.3f}. On the validation people it has {finder.validation_dice:.2f}: {enough}."
 ensemble_pair = compared.query("first == @name_all and second == @name_alone").set_index("value")
 gain, honesty = ensemble_pair.loc["dice"], ensemble_pair.loc["ece_candidate"]
 before, after = (honest.xs(scaled, level="scaled") for scaled in (False, True))
@@ -455,7 +460,7 @@ curve = referred[neighbour.box_source].set_index("referred")
 start, fifth = curve.loc[0.0, "dice"], curve.loc[0.2]
 Markdown(f"""
 - Reference boxes against boxes that followed the prediction: Dice **{with_all["dice"]:.2f}** and {drifting["dice"]:.2f}, ECE of the candidates **{with_all["ece_candidate"]:.3f}** and {drifting["ece_candidate"]:.3f}, share of the reference outside them {with_all["reference_outside"]:.3f} and {drifting["reference_outside"]:.3f}.
-- {finder.name} alone has a Dice of {by_itself["dice"]:.3f} and an ECE of {by_itself["ece_candidate"]:.3f}; boxes around what it found give the tuned ensemble {boxed["dice"]:.3f} and {boxed["ece_candidate"]:.3f}. On the validation people it has {finder.validation_dice:.2f}: {"enough of a finder to say so" if finder.enough else "below 0.5, so nothing follows from this pair"}.
+- {of_finder}
 - Ensemble less the mean of its members: Dice {gain["mean"]:+.4f} ({gain["verdict"]}), ECE {honesty["mean"]:+.4f} ({honesty["verdict"]}); the margin is {margin}.
 - Over whole slices the ECE is {(before["ece_top_label"] / before["ece_candidate"]).mean():.2f} times that of the candidates. Temperature scaling lowers the candidates' for {(cooled < 0).sum()} of {len(cooled)} models: from {cooled.min():+.3f} ({cooled.idxmin()}) to {cooled.max():+.3f} ({cooled.idxmax()}).
 - A wrong candidate is more uncertain than a right one in {100 * rank:.0f} % of pairs.

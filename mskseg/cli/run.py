@@ -16,6 +16,7 @@ from mskseg.errors import InputError
 if TYPE_CHECKING:
     from mskseg.workbook import NotebookRun
 
+SIZES = ("quick", "default", "full", "study")
 _VERBS = {"dataset": "data", "model": "models"}
 
 
@@ -41,7 +42,7 @@ def add_to(commands: Any) -> None:
         help="published models on real scans, those that are here, in place of the built-in ones",
     )
     run.add_argument("--device", metavar="NAME", help="auto, cpu, cuda or mps; by default cpu")
-    run.add_argument("--size", choices=("quick", "default", "full"), default="default")
+    run.add_argument("--size", choices=SIZES, default="default")
     run.add_argument("--output", type=Path, default=Path("output"), metavar="DIR")
     run.add_argument(
         "--offline",

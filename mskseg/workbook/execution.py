@@ -53,7 +53,7 @@ def run_workbook(
         File names, stems or their beginnings; all notebooks by default.
     folder, output : Path
         Of the notebooks, `notebooks_folder` by default; of the results, made where it is missing.
-    size : {"quick", "default", "full"}
+    size : {"quick", "default", "full", "study"}
         Column of ``sizes.yaml``.
     given : mapping, optional
         Parameters that go before the table's, such as ``datasets``, where a notebook declares them.

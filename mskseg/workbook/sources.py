@@ -13,7 +13,7 @@ from mskseg.files import written_atomically
 if TYPE_CHECKING:
     from nbformat import NotebookNode
 
-Size = Literal["quick", "default", "full"]
+Size = Literal["quick", "default", "full", "study"]
 
 SIZES_FILE = "sizes.yaml"
 GUIDE_FILE = "README.md"

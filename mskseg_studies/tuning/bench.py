@@ -43,7 +43,7 @@ class TuningBench:
         self.n_validation = n_validation
         self.slice_steps = dict(slice_steps or {})
         self.progress = progress
-        self.cache = EmbeddingCache()
+        self.cache = EmbeddingCache(max_memory_mb=2048)  # 512 slices of SAM
         self._done: dict[str, FineTuneResult] = {}
         self._seen: dict[int, tuple[Subset, list[CaseDescription]]] = {}  # by id of the result
         self._scored: dict[tuple[object, ...], pd.DataFrame] = {}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -77,6 +78,7 @@ def tune_ensemble(
     config: FineTuneConfig,
     *,
     seeds: Iterable[int],
+    folder: str | Path | None = None,
     progress: bool = True,
 ) -> list[FineTuneResult]:
     """Tune one segmenter once for each seed.
@@ -95,6 +97,8 @@ def tune_ensemble(
         Its seed is replaced.
     seeds : iterable of int
         One for each member, each once.
+    folder : path-like, optional
+        Where each member keeps its state, as in `fine_tune`, to go on after an interruption.
     progress : bool
         Show bars.
 
@@ -110,8 +114,15 @@ def tune_ensemble(
     results = []
     for seed in chosen:
         seeded = replace(config, seed=seed)
+        place = folder and Path(folder, f"{segmenter.name}-{config.mode}-{seed}")
         result = fine_tune(
-            segmenter, train, validation, seeded, cache=segmenter.cache, progress=progress
+            segmenter,
+            train,
+            validation,
+            seeded,
+            folder=place,
+            cache=segmenter.cache,
+            progress=progress,
         )
         result.segmenter.cache = segmenter.cache
         results.append(result)

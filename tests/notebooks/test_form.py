@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from mskseg.cli.run import SIZES
 from mskseg.workbook import declared_parameters, load_notebook, read_sizes
 from mskseg.workbook.pairing import notebook_text
 
@@ -51,7 +52,7 @@ def test_every_notebook_has_parameters_for_every_size_and_declares_them():
     assert set(sizes) == {path.stem for path in SOURCES}
     for path in SOURCES:
         declared = declared_parameters(load_notebook(path))
-        assert set(sizes[path.stem]) == {"quick", "default", "full"}, path
+        assert set(sizes[path.stem]) == set(SIZES), path
         assert set().union(*sizes[path.stem].values()) <= declared, path
 
 

@@ -52,7 +52,7 @@ figure: $(INSTALLED)  ## Make the README's figure and its tables of real people 
 STUDY = $(BIN)/mskseg run --size study --jobs 1 --output output/study
 PAIR = --model lite_medsam --model sam_vit_mini
 results: $(INSTALLED)  ## Run the study on real people (hours); tables to results/ (NNUNET=yes: six hours more)
-	test ! -d $(SCANS)/fastcleverseg || $(BIN)/mskseg data fetch spine_vertebrae --from $(SCANS)
+	$(BIN)/mskseg data fetch spine_vertebrae $(if $(wildcard $(SCANS)/fastcleverseg),--from $(SCANS))
 	$(STUDY) 03 04 07 08 --dataset spine_vertebrae $(PAIR)
 	$(STUDY)-sam_vit_mini 04 --dataset spine_vertebrae --model sam_vit_mini
 	$(STUDY)-phantom_spine 03 04 --dataset phantom_spine $(PAIR)
@@ -64,7 +64,7 @@ KEPT = 03_margins 03_people 04_cross_table 04_modes 04_training_size 04_jitter \
 keep:  # copy what a run of the study has written by now, under its name
 	for table in $(KEPT); do for end in csv csv.provenance.json; do \
 	  test ! -f output/study$(RUN)/tables/$$table.$$end || \
-	    cp output/study$(RUN)/tables/$$table.$$end results/$$table$(subst -,_,$(RUN)).$$end; \
+	    cp output/study$(RUN)/tables/$$table.$$end results/$${table}$(subst -,_,$(RUN)).$$end; \
 	done; done
 
 constraints: $(BIN)/python  ## Compile constraints.txt anew from pyproject.toml (the newest versions allowed)

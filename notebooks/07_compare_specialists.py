@@ -57,7 +57,7 @@ n_test = 2  # people who report; with two, spreads are hints
 slice_step = 4  # take every n-th slice for training and for all but volume scores
 volume_step = 1  # the same for volume scores; more than 1 is no volume any more
 tuning_steps = 40  # of SAM's mask decoder, four slices each
-nnunet_kinds = ["2d"]  # "3d_fullres" is the other one
+nnunet_kinds = ["2d"]  # "3d_fullres" is the other one; [] leaves nnU-Net out
 nnunet = {"length": [8, 25], "hours": 0, "patch": [128, 128], "features": 12}  # explained there
 seed = 0  # of every training
 results = "../results"  # folder with results of longer runs, if there are any
@@ -128,8 +128,21 @@ learned.pivot(index="step", columns="who", values="validation_dice").round(3)
 # %%
 tuning_config = specialists.short_tuning(tuning_steps, warm_up=5, slice_step=slice_step, seed=seed)
 groups = [*fewer, train]
-tunings = [finetuning.fine_tune(segmenter, people, validation, tuning_config) for people in groups]
+place = Path(output, "trainings", this)  # an interrupted training goes on from there
+tunings = [
+    finetuning.fine_tune(
+        segmenter,
+        people,
+        validation,
+        tuning_config,
+        folder=place / f"{len(people.subjects)} people",
+        cache=segmenter.cache,
+    )
+    for people in groups
+]
 tuned = [tuning.segmenter for tuning in tunings]
+for model in tuned:
+    model.cache = segmenter.cache  # the decoder was tuned: a slice is encoded once for all
 
 # %%
 compared = [*segmenters, tuned[-1], *boxed, automatic]
@@ -239,11 +252,11 @@ display.save_figure(by_size, figures / "07_training_sizes.png", provenance=size_
 # **When may a training be judged?** Our rule, written before any run: the Dice on patches of the validation people, averaged over 1000 iterations, is less than 0.005 above that of the 1000 before. Until then its name says *not converged*, and its score is not nnU-Net's. A long run lowers its learning rate at the first such plateau and ends at the second: `python -m mskseg_studies.specialists.nnunet phantom_thigh`, in the background; or `hours` above 0 here.
 
 # %%
-place = Path(output, "trainings", this)
 runs = specialists.train_nnunets(
     train, validation, nnunet_kinds, nnunet, seed=seed, folder=place, device=segmenter.device.type
 )
-print(*runs[0].log.read_text(encoding="utf-8").splitlines()[-6:], sep="\n")
+for run in runs[:1]:
+    print(*run.log.read_text(encoding="utf-8").splitlines()[-6:], sep="\n")
 pd.Series({each.name: each.converged for each in runs}, name="converged")
 
 # %% alt="Validation Dice over the iterations of each nnU-Net of this run and of longer ones"

@@ -449,7 +449,8 @@ drifting = overall.loc[(neighbour.box_source, name_all)]
 of_finder = "no nnU-Net was trained in this run, so no boxes come from one."
 for finder in finders[:1]:
     by_itself, boxed = overall.loc[("no box", finder.name)], overall.loc[(finder.name, name_all)]
-    enough = "enough of a finder to say so" if finder.enough else "below 0.5, so nothing follows from this pair"
+    below = "below 0.5, so nothing follows from this pair"
+    enough = "enough of a finder to say so" if finder.enough else below
     of_finder = f"{finder.name} alone has a Dice of {by_itself['dice']:.3f} and an ECE of {by_itself['ece_candidate']:.3f}; boxes around what it found give the tuned ensemble {boxed['dice']:.3f} and {boxed['ece_candidate']:.3f}. On the validation people it has {finder.validation_dice:.2f}: {enough}."
 ensemble_pair = compared.query("first == @name_all and second == @name_alone").set_index("value")
 gain, honesty = ensemble_pair.loc["dice"], ensemble_pair.loc["ece_candidate"]

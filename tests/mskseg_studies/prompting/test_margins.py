@@ -87,9 +87,7 @@ def test_which_model_is_ahead_depends_on_the_margin_and_the_means_show_it(table)
 
 def test_no_claim_on_tight_boxes_takes_in_a_wider_one(table):
     """Each claim that reads notebook 03 gives one number with and without the rows of margins."""
-    claims = [
-        c for c in load_claims().claims if c.measure and c.measure.table == "03_people.csv"
-    ]
+    claims = [c for c in load_claims().claims if c.measure and c.measure.table == "03_people.csv"]
     assert len(claims) >= 3
     named = table.assign(
         segmenter=table["segmenter"].map({"tight": "sam_vit_b", "wide": "medsam_vit_b"})

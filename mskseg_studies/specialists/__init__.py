@@ -34,8 +34,8 @@ from mskseg_studies.specialists.config import SpecialistConfig as SpecialistConf
 from mskseg_studies.specialists.config import short_tuning as short_tuning
 from mskseg_studies.specialists.nnunet.config import NnunetConfig as NnunetConfig
 from mskseg_studies.specialists.nnunet.conversion import import_predictions as import_predictions
-from mskseg_studies.specialists.nnunet.long_run import learning_curve as learning_curve
 from mskseg_studies.specialists.nnunet.running import NnunetRun as NnunetRun
+from mskseg_studies.specialists.nnunet.running import learning_curve as learning_curve
 from mskseg_studies.specialists.nnunet.running import train_nnunet as train_nnunet
 from mskseg_studies.specialists.nnunet.running import train_nnunets as train_nnunets
 from mskseg_studies.specialists.people import load_people as load_people

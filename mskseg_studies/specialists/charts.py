@@ -20,8 +20,7 @@ from mskseg.display.style import (
     series_style,
     tissue_colours,
 )
-from mskseg_studies.specialists.nnunet.long_run import learning_curve
-from mskseg_studies.specialists.nnunet.running import NnunetRun
+from mskseg_studies.specialists.nnunet.running import NnunetRun, learning_curve
 
 
 def dot_rows(

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations, pairwise
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -39,25 +38,11 @@ def score_test_sets(
 ) -> pd.DataFrame:
     """Score models on several test sets, with oracle boxes or automatic.
 
-    An automatic specialist is left out where a tissue is not its own: it has no word for it.
-
-    Parameters
-    ----------
-    models : iterable of Segmenter or Specialist
-    test_sets : mapping of str to sequence of Case
-        By name, such as "inside". Each case has a reference.
-    trained_on : sequence of Case
-        What was trained and selected with, for the column `role` (`mskseg.splits.role_of`).
-    margins_px : sequence of float
-        Pixels by which oracle boxes are widened on every side; 0 is tight.
-    slice_step : int
-        Take every n-th slice.
-
-    Returns
-    -------
-    pandas.DataFrame
-        Of `score_cases`, or of `score_label_maps` for a specialist without prompt, with the name in
-        `test_set`, and `role`.
+    Boxes are widened by each of `margins_px` (pixels on every side; 0 is tight), and every n-th
+    slice is taken. Gives rows of `score_cases`, or of `score_label_maps` for a specialist without
+    prompt, with the test set's name in `test_set` and `role`, which is what the scan is to the
+    cases `trained_on` (`mskseg.splits.role_of`). An automatic specialist is left out where a tissue
+    is not its own: it has no word for it.
     """
     plans = [OracleBox(margin_px=margin) for margin in margins_px]
     tables = [
@@ -81,26 +66,10 @@ def score_families(
 ) -> pd.DataFrame:
     """Score models that were trained on more and more people, for curves.
 
-    Parameters
-    ----------
-    families : mapping of str to sequence of Segmenter or Specialist
-        By name of the curve, a model for each size; one that was not trained on these people stands
-        there once for each size, and is scored once.
-    sizes : sequence of int
-        People trained on.
-    cases : sequence of Case
-    slice_step : int
-        Take every n-th slice.
-
-    Returns
-    -------
-    pandas.DataFrame
-        As `score_test_sets`, with `family` and `n_train` in place of `test_set`.
-
-    Raises
-    ------
-    InputError
-        If a family does not have one model for each size.
+    `families` has, by name of the curve, a model for each of the `sizes` (people trained on), else
+    InputError; one that was not trained on these people stands there once for each size, and is
+    scored once. Gives rows as `score_test_sets`, with `family` and `n_train` in place of
+    `test_set`.
     """
     tables, scored = [], dict[int, pd.DataFrame]()
     for family, members in families.items():
@@ -139,25 +108,13 @@ def _knows_tissues(model: Model, cases: Iterable[Case]) -> bool:
 def crossings(curves: pd.DataFrame, *, x: str, series: str, value: str = "dice") -> pd.DataFrame:
     """Find where curves cross, straight lines between their points.
 
-    Parameters
-    ----------
-    curves : pandas.DataFrame
-        A row for each point.
-    x, series, value : str
-        Its columns: position, which curve, height.
+    `curves` has a row for each point; `x`, `series` and `value` are its columns for position, which
+    curve, and height. InputError if a curve has two values at one position.
 
-    Returns
-    -------
-    pandas.DataFrame
-        A row for each pair of curves with two common positions or more: `first` and `second`, `at`
-        (the first crossing, NaN if there is none), `ahead_before` and `ahead_after` (who is higher
-        at the first and at the last common position, or "tie"). A crossing is where another curve
-        comes to be ahead; curves that meet and part again, or start or end together, do not cross.
-
-    Raises
-    ------
-    InputError
-        If a curve has two values at one position.
+    Gives a row for each pair of curves with two common positions or more: `first` and `second`,
+    `at` (the first crossing, NaN if there is none), `ahead_before` and `ahead_after` (who is higher
+    at the first and at the last common position, or "tie"). A crossing is where another curve comes
+    to be ahead; curves that meet and part again, or start or end together, do not cross.
     """
     if curves.duplicated([series, x]).any():
         raise InputError(f"a curve has two values at one {x}; average them first")
@@ -210,14 +167,8 @@ def rank_finders(
 ) -> list[Finder]:
     """Rank automatic models by their Dice of the volume on validation people, the best first.
 
-    Parameters
-    ----------
-    candidates : iterable of (Named, Predictions)
-        What each predicted for the validation cases; for others too, if it is to be tested later.
-    validation : iterable of Case
-        Nobody of them may be reported.
-    slice_step : int
-        Take every n-th slice.
+    Each candidate predicted the validation cases, of whom nobody may be reported, and others too if
+    it is to be tested later. Every n-th slice is taken.
     """
     cases = list(validation)
     finders = []
@@ -237,12 +188,11 @@ def rank_all(
 
     Gives both lists of `rank_finders`.
     """
-    told = [who for who in found_by if isinstance(who, NnunetRun) and who.config.box_channels]
-    groups = ([who for who in found_by if who not in told], told)
-    finders, informed = (
-        rank_finders(((w, found_by[w]) for w in who), validation, slice_step=slice_step)
-        for who in groups
-    )
+    told: dict[bool, list[tuple[Named, Predictions]]] = {False: [], True: []}
+    for who, found in found_by.items():
+        told[isinstance(who, NnunetRun) and who.config.box_channels].append((who, found))
+    cases = list(validation)
+    finders, informed = (rank_finders(told[k], cases, slice_step=slice_step) for k in told)
     return finders, informed
 
 
@@ -268,7 +218,7 @@ def score_arms(
         Each with a reference.
     prompted : sequence of PromptableSegmenter
         Each with tight boxes of the reference; the first one also with boxes around the predictions
-        of the first finder.
+        of the first finder. InputError if there is none, or no finder.
     finders : sequence of Finder
         Models that need no prompt, of `rank_finders`, so that the first is the best on validation.
     informed : iterable of Finder, optional
@@ -282,11 +232,6 @@ def score_arms(
         Of `score_cases` and `score_label_maps`, with `arm`, its name, `told`: "told where" if
         anything comes from the reference, else "finds it", and `finding`: False where the arm rests
         on a model below `FINDER_FLOOR`; nothing is concluded from it.
-
-    Raises
-    ------
-    InputError
-        If there is no prompted model or no finder.
     """
     given, told_too = list(cases), list(informed)
     if not prompted or not finders:
@@ -320,10 +265,7 @@ def boxes_arm(model: Named, finder: Finder) -> str:
 
 
 def told_sentence(arms: pd.DataFrame, model: Named, finder: Finder) -> str:
-    """Say what it costs a model to get the finder's boxes and not the reference's, if anything.
-
-    `arms` is of `arm_means`.
-    """
+    """Say, from `arm_means`, what it costs a model to get the finder's boxes, if anything."""
     if not finder.enough:
         return (
             f"No automatic model finds enough yet: {finder.name}, the best on validation, has "
@@ -354,24 +296,13 @@ def arm_means(table: pd.DataFrame) -> pd.DataFrame:
     `n_beyond_end` (pairs of slice and tissue predicted where there is none), `n_missing`,
     `n_subjects`.
     """
-    rows = []
-    for (arm, told, finding), scores in table.groupby(["arm", "told", "finding"], sort=False):
-        volumes = nested_mean(
-            volume_table(scores).assign(arm=arm), by=["arm"], values=["volume_dice"]
-        )
-        slices = summarise(scores).iloc[0]
-        rows.append(
-            {
-                "arm": arm,
-                "told": told,
-                "finding": finding,
-                "volume_dice": volumes["volume_dice"].item(),
-                "volume_dice_sd": volumes["volume_dice_sd"].item(),
-                "slice_dice": slices["dice"],
-                **{name: int(slices[name]) for name in ("n_beyond_end", "n_missing", "n_subjects")},
-            }
-        )
-    return pd.DataFrame(rows)
+    by_arm = table.groupby("arm", sort=False)
+    volumes = pd.concat(volume_table(scores).assign(arm=arm) for arm, scores in by_arm)
+    means = nested_mean(volumes, by=["arm"], values=["volume_dice"]).set_index("arm")
+    slices = summarise(table, by=["arm", "told", "finding"]).rename(columns={"dice": "slice_dice"})
+    columns = ["arm", "told", "finding", "volume_dice", "volume_dice_sd", "slice_dice"]
+    counts = ["n_beyond_end", "n_missing", "n_subjects"]
+    return slices.join(means[["volume_dice", "volume_dice_sd"]], on="arm")[[*columns, *counts]]
 
 
 def effort_table(trained: Iterable[FineTuneResult | Specialist | NnunetRun]) -> pd.DataFrame:
@@ -380,41 +311,31 @@ def effort_table(trained: Iterable[FineTuneResult | Specialist | NnunetRun]) -> 
     Gives a row for each, by `who`: `steps` of the optimiser, what is in `each_step`, `start` of the
     weights, `learning_rate` at its highest, `kept_step` whose weights came back, and `seconds`.
     """
-    rows = [{**_effort(result), "learning_rate": result.config.learning_rate} for result in trained]
-    columns = ["steps", "each_step", "start", "learning_rate", "kept_step", "seconds"]
-    return pd.DataFrame(rows).set_index("who")[columns]
+    rows = [(*_effort(result), result.config.learning_rate) for result in trained]
+    columns = ["who", "steps", "each_step", "start", "kept_step", "seconds", "learning_rate"]
+    table = pd.DataFrame(rows, columns=columns).set_index("who")
+    return table[["steps", "each_step", "start", "learning_rate", "kept_step", "seconds"]]
 
 
-def _effort(trained: FineTuneResult | Specialist | NnunetRun) -> dict[str, Any]:
+def _effort(
+    trained: FineTuneResult | Specialist | NnunetRun,
+) -> tuple[str, int, str, str, int, float]:
+    """Give who, steps, what is in each, start of the weights, kept step, seconds."""
     if isinstance(trained, FineTuneResult):
         steps, most = trained.history.set_index("epoch")["step"], trained.config.prompts_per_slice
         objects = "all objects" if most is None else f"up to {most} objects"
-        return {
-            "who": trained.segmenter.name,
-            "steps": int(steps.iloc[-1]),
-            "each_step": f"{trained.config.slices_per_step} slices, {objects} of each",
-            "start": "pretrained",
-            "kept_step": int(steps[trained.best_epoch]),
-            "seconds": trained.seconds,
-        }
+        each = f"{trained.config.slices_per_step} slices, {objects} of each"
+        kept = int(steps[trained.best_epoch])
+        return (
+            trained.segmenter.name, int(steps.iloc[-1]), each, "pretrained", kept, trained.seconds
+        )  # fmt: skip
     if isinstance(trained, Specialist):
         what = "objects" if trained.config.prompt == "box" else "slices"
-        learned = trained.history
-        return {
-            "who": trained.name,
-            "steps": trained.config.steps,
-            "each_step": f"{trained.config.batch_size} {what}",
-            "start": "random",
-            "kept_step": int(learned["step"][learned["validation_dice"].idxmax()]),
-            "seconds": float(learned["seconds"].iloc[-1]),
-        }
+        each, learned = f"{trained.config.batch_size} {what}", trained.history
+        kept = int(learned["step"][learned["validation_dice"].idxmax()])
+        seconds = float(learned["seconds"].iloc[-1])
+        return trained.name, trained.config.steps, each, "random", kept, seconds
     history, n = trained.history(), trained.config.batch_size
-    steps = len(history) * trained.config.iterations_per_epoch
-    return {
-        "who": trained.name,
-        "steps": steps,
-        "each_step": "as many patches as planned" if n is None else f"{n} patches",
-        "start": "random",
-        "kept_step": steps,
-        "seconds": history[-1]["seconds"],
-    }
+    last = len(history) * trained.config.iterations_per_epoch
+    each = "as many patches as planned" if n is None else f"{n} patches"
+    return trained.name, last, each, "random", last, float(history["seconds"].iloc[-1])

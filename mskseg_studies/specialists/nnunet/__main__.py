@@ -10,13 +10,24 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
+import pandas as pd
+
+from mskseg.case import Case
 from mskseg.errors import MsksegError
+from mskseg.evaluation.scoring import score_label_maps
+from mskseg.evaluation.tables import volume_table, write_table
+from mskseg.provenance import provenance
 from mskseg_studies.specialists.nnunet.config import NnunetConfig
-from mskseg_studies.specialists.nnunet.long_run import write_curve, write_scores
-from mskseg_studies.specialists.nnunet.running import prepare_nnunet, train_nnunet
+from mskseg_studies.specialists.nnunet.running import (
+    NnunetRun,
+    learning_curve,
+    prepare_nnunet,
+    train_nnunet,
+)
 from mskseg_studies.specialists.people import load_people
 
 
@@ -39,7 +50,7 @@ def build_parser() -> argparse.ArgumentParser:
 def main(argv: Sequence[str] | None = None) -> int:
     """Train or go on, and write the tables; 2 with one line on stderr on bad input."""
     given = build_parser().parse_args(argv)
-    config = NnunetConfig.long(
+    config = NnunetConfig.short(
         given.configuration,
         hours=given.hours,
         patch=given.patch,
@@ -59,6 +70,42 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"nnunet: {error}", file=sys.stderr)  # noqa: T201  the reason, in one line
         return 2
     return 0
+
+
+def write_curve(run: NnunetRun, cases: Sequence[Case], folder: Path) -> Path:
+    """Write the curve so far; `cases` are those that it trains and is validated on."""
+    dataset = cases[0].dataset
+    path = folder / f"07_nnunet_curve_{dataset}_{run.config.configuration}.csv"
+    write_table(learning_curve(run, dataset), path, provenance=_facts(run, cases))
+    return path
+
+
+def write_scores(run: NnunetRun, parts: Mapping[str, Sequence[Case]], folder: Path) -> Path:
+    """Predict parts of a data set and write the Dice of each volume and tissue."""
+    cases = [case for part in parts.values() for case in part]
+    found = run.predict(cases).label_maps
+    tables = [
+        volume_table(score_label_maps(run, part, found, progress=False)).assign(part=name)
+        for name, part in parts.items()
+    ]
+    path = folder / f"07_nnunet_scores_{cases[0].dataset}_{run.config.configuration}.csv"
+    write_table(pd.concat(tables), path, provenance=_facts(run, cases))
+    return path
+
+
+def _facts(run: NnunetRun, cases: Sequence[Case]) -> dict[str, Any]:
+    config = run.config
+    return provenance(
+        command=f"python -m mskseg_studies.specialists.nnunet {cases[0].dataset}",
+        cases=cases,
+        tuned=[run] if run.has_weights else [],
+        seed=config.seed,
+        converged=run.converged,
+        rule=f"mean over {config.plateau_iterations} iterations rises by less than "
+        f"{config.plateau_gain:g}",
+        patch=str(config.patch_size),
+        features=config.base_features,
+    )
 
 
 if __name__ == "__main__":

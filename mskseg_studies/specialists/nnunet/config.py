@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Literal
 
 from mskseg.errors import InputError
@@ -24,13 +24,9 @@ class NnunetConfig:
 
     Attributes
     ----------
-    epochs, iterations_per_epoch, validation_iterations : int
-        nnU-Net's own are 1000, 250 and 50, which is a day on a GPU and weeks on two cores.
     patch_size : (2,) or (3,) int, optional
         Rows and columns of a slice in "2d"; in "3d_fullres" slices first (nnU-Net puts the axis of
         the largest spacing there). Rounded up to what the network can halve.
-    base_features : int, optional
-        Features of the first stage; nnU-Net's own are 32.
     optimiser : {"sgd", "adam"}
         "sgd" is nnU-Net's, with a momentum of 0.99; "adam" is its own variant, AdamW with AMSGrad
         (`nnUNetTrainerAdam`), which gets away from an empty mask in hundreds of steps instead of
@@ -45,30 +41,24 @@ class NnunetConfig:
         over the last so many is less than `plateau_gain` above that of as many before, the rate,
         which is constant, falls to a tenth; the second time the training ends. So the first
         nnU-Net of 2018 did, by its losses.
-    mirroring : bool, optional
-        Mirror for augmentation, in training and in prediction.
-    box_channels : bool
-        Give one more channel for each label, its oracle boxes filled: then the network is told
-        where everything is, as a prompted model is.
-    device : {"cpu", "cuda", "mps"}
     """
 
     configuration: Configuration = "2d"
-    epochs: int = 1000  # nnU-Net's
-    iterations_per_epoch: int = 250  # nnU-Net's
-    validation_iterations: int = 50  # nnU-Net's
+    epochs: int = 1000  # nnU-Net's, as the next two: a day on a GPU, weeks on two cores
+    iterations_per_epoch: int = 250
+    validation_iterations: int = 50
     patch_size: tuple[int, ...] | None = None  # planned by nnU-Net
     batch_size: int | None = None  # planned by nnU-Net
-    base_features: int | None = None  # planned by nnU-Net
+    base_features: int | None = None  # of the first stage; nnU-Net plans 32
     optimiser: Literal["sgd", "adam"] = "sgd"  # nnU-Net's
     learning_rate: float = 0.01  # nnU-Net's
     time_limit_s: float | None = None  # a day that ends is no failure of the method
     plateau_iterations: int | None = None  # nnU-Net's own trains all its epochs
     plateau_gain: float = PLATEAU_GAIN
     mirroring: bool | None = None  # decided from the labels: a mirrored "left" would be wrong
-    box_channels: bool = False  # the published nnU-Net has no prompt
+    box_channels: bool = False  # with it, each label's filled oracle boxes are one more channel
     seed: int = 0
-    device: str = "cpu"
+    device: str = "cpu"  # or "cuda", "mps"
 
     def __post_init__(self) -> None:
         if self.configuration not in ("2d", "3d_fullres"):
@@ -77,12 +67,8 @@ class NnunetConfig:
             )
         if self.optimiser not in ("sgd", "adam"):
             raise InputError(f"the optimiser {self.optimiser!r} is unknown; choose sgd or adam")
-        for name in (
-            "epochs",
-            "iterations_per_epoch",
-            "validation_iterations",
-            "plateau_iterations",
-        ):
+        counts = ("epochs", "iterations_per_epoch", "validation_iterations", "plateau_iterations")
+        for name in counts:
             if getattr(self, name) is not None and getattr(self, name) < 1:
                 raise InputError(f"{name} is {getattr(self, name)}, expected 1 or more")
         axes = 2 if self.configuration == "2d" else 3
@@ -97,7 +83,7 @@ class NnunetConfig:
         cls,
         configuration: Configuration = "2d",
         *,
-        length: Sequence[int],
+        length: Sequence[int] = (_NO_END, 50),
         patch: Sequence[int],
         features: int,
         hours: float = 0.0,
@@ -107,62 +93,27 @@ class NnunetConfig:
         """Ask for minutes in place of a day: AdamW, few patches a step, two steps of validation.
 
         `length` is epochs and iterations of each, `patch` rows and columns (in 3-D of `SHORT_DEPTH`
-        slices), `features` are those of the first stage. With `hours` it is `long`, whatever the
-        length.
+        slices), `features` are those of the first stage. With `hours`, whatever the length, it
+        trains until the validation Dice stops rising, for so long at most, in epochs that are
+        short, since a run that dies loses one.
         """
-        if hours:
-            return cls.long(
-                configuration,
-                hours=hours,
-                patch=patch,
-                features=features,
-                seed=seed,
-                box_channels=box_channels,
-            )
-        epochs, iterations = length
         flat = configuration == "2d"
+        epochs, iterations = (_NO_END, 50) if hours else length
         return cls(
             configuration,
             epochs=epochs,
             iterations_per_epoch=iterations,
-            validation_iterations=2,
+            # Of 4 patches: a mean over 20 epochs is steady to 0.002.
+            validation_iterations=10 if hours else 2,
             patch_size=tuple(patch) if flat else (SHORT_DEPTH, *patch),
             batch_size=4 if flat else 2,
             base_features=features,
             optimiser="adam",
             learning_rate=0.003,
+            time_limit_s=hours * 3600 if hours else None,
+            plateau_iterations=PLATEAU_ITERATIONS if hours else None,
             box_channels=box_channels,
             seed=seed,
-        )
-
-    @classmethod
-    def long(
-        cls,
-        configuration: Configuration = "2d",
-        *,
-        hours: float,
-        patch: Sequence[int],
-        features: int,
-        seed: int = 0,
-        box_channels: bool = False,
-    ) -> NnunetConfig:
-        """Ask to train until the validation Dice stops rising, for `hours` at most.
-
-        The rest is as in `short`. The epochs are short, since a run that dies loses one.
-        """
-        short = cls.short(
-            configuration,
-            length=(_NO_END, 50),
-            patch=patch,
-            features=features,
-            seed=seed,
-            box_channels=box_channels,
-        )
-        return replace(
-            short,
-            validation_iterations=10,  # of 4 patches: a mean over 20 epochs is steady to 0.002
-            time_limit_s=hours * 3600,
-            plateau_iterations=PLATEAU_ITERATIONS,
         )
 
 

@@ -24,18 +24,19 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import IO, Any
 
+import pandas as pd
 from tqdm.auto import tqdm
 
 from mskseg.case import Case
 from mskseg.environment import available_cores
 from mskseg.errors import InputError, OutputError
-from mskseg.files import written_atomically
+from mskseg.splits import Part
 from mskseg_studies.specialists.nnunet.config import Configuration, NnunetConfig, names_a_side
 from mskseg_studies.specialists.nnunet.conversion import (
-    Labels,
     export_training,
     import_predictions,
     write_images,
+    write_json,
 )
 from mskseg_studies.specialists.nnunet.worker import (
     PLATEAU_ITERATIONS,
@@ -43,7 +44,7 @@ from mskseg_studies.specialists.nnunet.worker import (
     model_folder,
     stopped_rising,
 )
-from mskseg_studies.specialists.predictions import Predictions
+from mskseg_studies.specialists.predictions import Predictions, known_labels
 
 _WORKER = Path(__file__).with_name("worker.py")
 _PROGRESS = re.compile(r"mskseg: (?P<unit>epoch|case) (?P<done>\d+) of (?P<total>\d+)(?P<more>.*)")
@@ -52,11 +53,11 @@ _TAIL = 4  # lines of the log in an error
 
 @dataclass(frozen=True, eq=False)
 class NnunetRun:
-    """A trained nnU-Net in its folder; `labels` say which of nnU-Net's is which of ours."""
+    """A trained nnU-Net in its folder; the first of `labels`, ours with names, is its label 1."""
 
     folder: Path
     config: NnunetConfig
-    labels: Labels
+    labels: Mapping[int, str]
 
     @property
     def miniature(self) -> bool:
@@ -79,7 +80,7 @@ class NnunetRun:
         """Whether the validation Dice has stopped rising; else this is not nnU-Net's result."""
         wanted = self.config.plateau_iterations or PLATEAU_ITERATIONS
         n = -(-wanted // self.config.iterations_per_epoch)
-        dice = [epoch["pseudo_dice"] for epoch in self.history()]
+        dice = self.history()["validation_dice"].tolist()
         return stopped_rising(dice, n=n, gain=self.config.plateau_gain)
 
     @property
@@ -105,22 +106,18 @@ class NnunetRun:
         with self._weights.open("rb") as opened:
             return hashlib.file_digest(opened, "sha256").hexdigest()
 
-    def history(self) -> list[dict[str, float]]:
-        """Read the epochs so far from the log.
+    def history(self) -> pd.DataFrame:
+        """Read a row for each epoch so far from the log.
 
-        Each has `epoch`, `loss`, `pseudo_dice` (nnU-Net's Dice over patches of the validation
-        people), `learning_rate` and `seconds` of training so far.
+        Columns are `epoch`, `loss`, `validation_dice` (nnU-Net's pseudo Dice, over random patches
+        of the validation people), `learning_rate` and `seconds` of training so far.
         """
         pattern = r"mskseg: epoch (\d+) of \d+, loss (\S+), pseudo Dice (\S+), rate (\S+), (\S+) s"
         text = self.log.read_text(encoding="utf-8", errors="replace") if self.log.is_file() else ""
-        lines = re.findall(pattern, text)
-        columns = ("epoch", "loss", "pseudo_dice", "learning_rate", "seconds")
-        epochs = {
-            int(line[0]): map(float, line[1:]) for line in lines
-        }  # a repeated one counts last
-        return [
-            dict(zip(columns, (n, *values), strict=True)) for n, values in sorted(epochs.items())
-        ]
+        columns = ["epoch", "loss", "validation_dice", "learning_rate", "seconds"]
+        epochs = pd.DataFrame(re.findall(pattern, text), columns=columns).astype(float)
+        once = epochs.drop_duplicates("epoch", keep="last")  # a resumed run may repeat one
+        return once.astype({"epoch": int}).sort_values("epoch", ignore_index=True)
 
     def predict(self, cases: Iterable[Case], *, progress: bool = True) -> Predictions:
         """Predict cases, with probabilities; those that are predicted already are read.
@@ -129,8 +126,8 @@ class NnunetRun:
         """
         given = list(cases)
         for case in given:
-            labels = self.labels if self.config.box_channels else None
-            write_images(case, self.folder / "input", labels=labels)
+            boxes_of = self.labels if self.config.box_channels else ()
+            write_images(case, self.folder / "input", boxes_of=boxes_of)
         _work(self.folder, ["predict"], progress=progress, what=f"predict: {self.name}")
         return import_predictions(self.folder / "predictions", given, labels=self.labels)
 
@@ -148,23 +145,19 @@ def train_nnunet(
     Parameters
     ----------
     train, validation : iterable of Case
-        Each with a reference, no subject in both. All labels of their references are learned.
-        Several sequences are several training cases of one channel. Validation only chooses
-        nnU-Net's "best" checkpoint and reports a pseudo Dice; the last checkpoint predicts.
+        Each with a reference, no subject in both (InputError). All labels of their references are
+        learned. Several sequences are several training cases of one channel. Validation only
+        chooses nnU-Net's "best" checkpoint and reports a pseudo Dice; the last checkpoint predicts.
     config : NnunetConfig
     folder : path-like
         Of the runs; this one gets a folder in it, ``run.folder``, that no other run meets.
     progress : bool
         Show a bar on stderr.
 
-    Returns
-    -------
-    NnunetRun
-
     Raises
     ------
     InputError
-        If nnunetv2 is not installed, a case has no reference, or a subject is in both sets.
+        If nnunetv2 is not installed, or as above.
     OutputError
         If the process dies: the message has the log's end. The same call resumes.
     """
@@ -202,65 +195,58 @@ def prepare_nnunet(
     train: Iterable[Case], validation: Iterable[Case], config: NnunetConfig, *, folder: str | Path
 ) -> NnunetRun:
     """Write the cases of a run into its folder, or find it there; nothing is trained."""
-    parts = {"train": list(train), "validation": list(validation)}
-    labels = Labels.of([*parts["train"], *parts["validation"]])
-    job = _job(parts, labels, config)
-    place = Path(folder).absolute() / _run_name(job)
+    parts: dict[Part, list[Case]] = {"train": list(train), "validation": list(validation)}
+    labels = known_labels([*parts["train"], *parts["validation"]])
+    settings = asdict(config)
+    if config.mirroring is None:
+        settings["mirroring"] = not names_a_side(labels.values())
+    data = {part: sorted(case.fingerprint for case in cases) for part, cases in parts.items()}
+    # The time limit does not count: with a higher one the same run goes on. The name is short,
+    # since nnU-Net's own folders below are deep and paths limited.
+    counting = {name: value for name, value in settings.items() if name != "time_limit_s"}
+    known = json.dumps({"settings": counting, "data": data}, sort_keys=True)
+    place = Path(folder).absolute() / hashlib.sha256(known.encode()).hexdigest()[:12]
     if not (place / "job.json").is_file():
-        export_training(
-            parts["train"], parts["validation"], place, box_channels=config.box_channels
-        )
-    with written_atomically(place / "job.json") as target:  # last: it says that all is there
-        target.write_text(json.dumps(job, indent=2), encoding="utf-8")
+        export_training(parts, labels, place, box_channels=config.box_channels)
+    write_json(place / "job.json", {"settings": settings, "data": data})  # last: all is there
     return NnunetRun(place, config, labels)
 
 
-def _run_name(job: Mapping[str, Any]) -> str:
-    """Name a run's folder: short, since nnU-Net's own folders below are deep and paths limited.
+def learning_curve(run: NnunetRun, dataset: str) -> pd.DataFrame:
+    """Lay out the epochs of a run so far, or raise InputError if none is finished.
 
-    The time limit does not count: with a higher one the same run goes on.
+    Columns are `dataset`, `model`, `iterations`, and those of `NnunetRun.history`.
     """
-    settings = {k: value for k, value in job["settings"].items() if k != "time_limit_s"}
-    known = json.dumps({**job, "settings": settings}, sort_keys=True)
-    return hashlib.sha256(known.encode()).hexdigest()[:12]
-
-
-def _job(
-    parts: Mapping[str, Sequence[Case]], labels: Labels, config: NnunetConfig
-) -> dict[str, Any]:
-    """Describe a run by its settings and data, as JSON reads it again."""
-    settings = asdict(config)
-    if config.mirroring is None:
-        settings["mirroring"] = not names_a_side(labels.tissues.values())
-    data = {part: sorted(case.fingerprint for case in cases) for part, cases in parts.items()}
-    job: dict[str, Any] = json.loads(json.dumps({"settings": settings, "data": data}))
-    return job
-
-
-def _environment(folder: Path) -> dict[str, str]:
-    threads = os.environ.get("OMP_NUM_THREADS") or str(available_cores())
-    return os.environ | {
-        "nnUNet_raw": str(folder / "raw"),
-        "nnUNet_preprocessed": str(folder / "preprocessed"),
-        "nnUNet_results": str(folder / "results"),
-        "nnUNet_extTrainer": str(TRAINER_FOLDER),
-        "nnUNet_compile": "f",  # compiling for a CPU crashes, and costs more than a short run
-        "nnUNet_def_n_proc": threads,  # nnU-Net's number of torch threads in prediction
-        "MPLBACKEND": "Agg",
-        "PYTHONUNBUFFERED": "1",
-    }
+    history = run.history()
+    if history.empty:
+        raise InputError(f"{run.folder} has no finished epoch yet; train it, or wait")
+    iterations = history["epoch"] * run.config.iterations_per_epoch
+    named = history.assign(dataset=dataset, model=run.name, iterations=iterations)
+    numbers = ["learning_rate", "loss", "validation_dice", "seconds"]
+    return named[["dataset", "model", "iterations", *numbers]]
 
 
 def _work(folder: Path, stages: Sequence[str], *, progress: bool, what: str) -> None:
     """Run stages in the worker, its output into the log and its progress into a bar."""
     # -P: the worker's folder is no place to import from.
     command = [sys.executable, "-P", str(_WORKER), str(folder / "job.json"), *stages]
+    environment = os.environ | {
+        "nnUNet_raw": str(folder / "raw"),
+        "nnUNet_preprocessed": str(folder / "preprocessed"),
+        "nnUNet_results": str(folder / "results"),
+        "nnUNet_extTrainer": str(TRAINER_FOLDER),
+        "nnUNet_compile": "f",  # compiling for a CPU crashes, and costs more than a short run
+        # nnU-Net's number of torch threads in prediction
+        "nnUNet_def_n_proc": os.environ.get("OMP_NUM_THREADS") or str(available_cores()),
+        "MPLBACKEND": "Agg",
+        "PYTHONUNBUFFERED": "1",
+    }
     with (
         (folder / "log.txt").open("a", encoding="utf-8") as log,
         tqdm(desc=what, disable=not progress) as bar,
         subprocess.Popen(
             command,
-            env=_environment(folder),
+            env=environment,
             cwd=folder,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

@@ -21,7 +21,6 @@ from mskseg_studies.claims.rules import judge
 from mskseg_studies.claims.statements import Claim, load_claims
 from mskseg_studies.prompting.resolutions import COARSER_IMAGE, OTHER_FRAME
 from mskseg_studies.specialists.nnunet.config import NnunetConfig
-from mskseg_studies.specialists.nnunet.conversion import Labels
 from mskseg_studies.specialists.nnunet.running import NnunetRun
 from mskseg_studies.specialists.specialist import _TITLES
 from mskseg_studies.uncertainty.probability_maps import VolumeMaps
@@ -115,7 +114,7 @@ def nnunet_name(folder: Path, configuration: str, **more: Any) -> str:
     line = "mskseg: epoch 1 of 1, loss 0.3, pseudo Dice 0.3, rate 0.01, 9.0 s\n"
     (folder / "log.txt").write_text(line, encoding="utf-8")
     config = NnunetConfig(configuration, epochs=1, iterations_per_epoch=300, **more)
-    return NnunetRun(folder, config, Labels((1,), {1: "muscle"})).name
+    return NnunetRun(folder, config, {1: "muscle"}).name
 
 
 def with_nnunet(folder: Path) -> pd.DataFrame:

@@ -30,7 +30,6 @@ from mskseg_studies.specialists.comparison import (
 )
 from mskseg_studies.specialists.config import SpecialistConfig
 from mskseg_studies.specialists.nnunet.config import NnunetConfig
-from mskseg_studies.specialists.nnunet.conversion import Labels
 from mskseg_studies.specialists.nnunet.running import NnunetRun
 from mskseg_studies.specialists.predictions import Predictions
 from mskseg_studies.specialists.specialist import HISTORY, Specialist
@@ -184,7 +183,7 @@ def test_a_network_that_is_told_the_boxes_is_no_finder(shapes, tmp_path):
     found = Predictions({case.name: case.reference}, (), (3, 7))
     (tmp_path / "log.txt").touch()
     alone, told = (
-        NnunetRun(tmp_path, NnunetConfig(box_channels=boxes), Labels((3,), {3: "disc"}))
+        NnunetRun(tmp_path, NnunetConfig(box_channels=boxes), {3: "disc"})
         for boxes in (False, True)
     )
     finders, informed = rank_all({Named("U-Net"): found, told: found, alone: found}, [case])
@@ -270,7 +269,7 @@ def test_steps_are_those_done_and_those_kept(tmp_path):
         for n in (1, 2)
     ]
     (tmp_path / "log.txt").write_text("".join(lines), encoding="utf-8")
-    run = NnunetRun(tmp_path, NnunetConfig(iterations_per_epoch=6), Labels((3,), {3: "disc"}))
+    run = NnunetRun(tmp_path, NnunetConfig(iterations_per_epoch=6), {3: "disc"})
 
     table = effort_table([tuning, specialist, run])
     assert list(table.index) == [

@@ -19,14 +19,16 @@ from mskseg.volume import LabelMap, Volume
 from mskseg_phantom import make_phantom
 from mskseg_studies.specialists.nnunet import __main__ as nnunet_command
 from mskseg_studies.specialists.nnunet import running
+from mskseg_studies.specialists.nnunet.__main__ import write_curve, write_scores
 from mskseg_studies.specialists.nnunet.config import NnunetConfig, names_a_side
 from mskseg_studies.specialists.nnunet.conversion import (
-    Labels,
     case_id,
     export_training,
     import_predictions,
+    names_of,
+    to_nnunet,
+    to_ours,
 )
-from mskseg_studies.specialists.nnunet.long_run import write_curve, write_scores
 from mskseg_studies.specialists.nnunet.running import train_nnunet, train_nnunets
 from mskseg_studies.specialists.nnunet.worker import (
     DATASET,
@@ -35,6 +37,7 @@ from mskseg_studies.specialists.nnunet.worker import (
     plateaus,
     stopped_rising,
 )
+from mskseg_studies.specialists.predictions import known_labels
 
 
 @pytest.fixture
@@ -48,19 +51,16 @@ def parts(shapes):
 
 def test_labels_become_consecutive_and_come_back(parts):
     case = parts[0][0]
-    labels = Labels.of(parts[0])
-    exported = labels.to_nnunet(case.reference)
+    labels = known_labels(parts[0])
+    exported = to_nnunet(case.reference, labels)
     assert set(np.unique(exported.array)) == {0, 1, 2}
-    assert np.array_equal(labels.to_ours(exported).array, case.reference.array)
-    assert labels.names() == {"background": 0, "disc": 1, "triangle": 2}
+    assert np.array_equal(to_ours(exported.array, labels), case.reference.array)
+    assert names_of(labels) == {"background": 0, "disc": 1, "triangle": 2}
 
 
 def test_a_name_that_comes_twice_is_told_apart():
-    assert Labels((4, 9), {4: "bone", 9: "bone"}).names() == {
-        "background": 0,
-        "bone (4)": 1,
-        "bone (9)": 2,
-    }
+    named = names_of({4: "bone", 9: "bone"})
+    assert named == {"background": 0, "bone (4)": 1, "bone (9)": 2}
 
 
 @pytest.mark.parametrize(
@@ -80,8 +80,13 @@ def test_mirroring_is_off_where_a_label_names_a_side(names, sided):
 # export
 
 
+def exported(parts, folder, **more):
+    named = dict(zip(("train", "validation"), parts, strict=True))
+    export_training(named, known_labels(parts[0]), folder, **more)
+
+
 def test_export_writes_raw_format_with_our_own_split(parts, tmp_path):
-    export_training(*parts[:2], tmp_path)
+    exported(parts[:2], tmp_path)
     raw = tmp_path / "raw" / DATASET
     described = json.loads((raw / "dataset.json").read_text())
     assert described["labels"] == {"background": 0, "disc": 1, "triangle": 2}
@@ -97,7 +102,7 @@ def test_export_writes_raw_format_with_our_own_split(parts, tmp_path):
 
 
 def test_box_channels_hold_the_filled_boxes(parts, tmp_path):
-    export_training(*parts[:2], tmp_path, box_channels=True)
+    exported(parts[:2], tmp_path, box_channels=True)
     raw = tmp_path / "raw" / DATASET
     case = parts[0][0]
     box = load_image(raw / "imagesTr" / f"{case_id(case)}_0001.nii.gz").array
@@ -110,7 +115,7 @@ def test_box_channels_hold_the_filled_boxes(parts, tmp_path):
 
 def test_a_subject_in_both_parts_is_refused(parts, tmp_path):
     with pytest.raises(InputError, match="'s0' in train and in validation"):
-        export_training(parts[0], parts[0][:1], tmp_path)
+        exported((parts[0], parts[0][:1]), tmp_path)
 
 
 def test_a_changed_image_gets_another_name(parts):
@@ -126,11 +131,11 @@ def test_a_changed_image_gets_another_name(parts):
 @pytest.fixture
 def elsewhere(parts, tmp_path):
     """Predictions as another machine would have left them: the references, exported."""
-    labels = Labels.of(parts[0])
+    labels = known_labels(parts[0])
     for case in parts[0]:
-        exported = labels.to_nnunet(case.reference)
-        save_nifti(exported, tmp_path / f"{case_id(case)}.nii.gz")
-        one_hot = np.stack([exported.array == value for value in range(3)]).astype(np.float32)
+        renumbered = to_nnunet(case.reference, labels)
+        save_nifti(renumbered, tmp_path / f"{case_id(case)}.nii.gz")
+        one_hot = np.stack([renumbered.array == value for value in range(3)]).astype(np.float32)
         stored = one_hot.transpose(0, 3, 2, 1)  # nnU-Net's order of axes
         np.savez_compressed(tmp_path / f"{case_id(case)}.npz", probabilities=stored)
     return tmp_path, parts[0], labels
@@ -184,7 +189,7 @@ def test_a_prediction_on_another_grid_is_refused(elsewhere):
 def test_a_label_that_was_never_exported_is_refused(elsewhere):
     folder, cases, _ = elsewhere
     with pytest.raises(InputError, match="holds label 2, and 1 labels were exported"):
-        import_predictions(folder, cases, labels=Labels((3,), {3: "disc"}))
+        import_predictions(folder, cases, labels={3: "disc"})
 
 
 def test_a_folder_that_is_not_there_is_said(elsewhere):
@@ -211,7 +216,7 @@ def test_a_configuration_that_cannot_work_is_refused(wrong, said):
 
 
 def test_only_a_stock_run_is_no_miniature(tmp_path):
-    labels = Labels((3,), {3: "disc"})
+    labels = {3: "disc"}
     assert not running.NnunetRun(tmp_path, NnunetConfig(), labels).miniature
     assert running.NnunetRun(tmp_path, NnunetConfig(epochs=10), labels).miniature
     assert running.NnunetRun(tmp_path, NnunetConfig(base_features=8), labels).miniature
@@ -257,7 +262,7 @@ def test_each_run_has_a_folder_of_its_own_with_a_short_name(parts, tmp_path, mon
 
 
 def test_a_run_is_known_by_the_weights_that_predict(tmp_path):
-    run = running.NnunetRun(tmp_path, NnunetConfig(), Labels((3,), {3: "disc"}))
+    run = running.NnunetRun(tmp_path, NnunetConfig(), {3: "disc"})
     with pytest.raises(InputError, match="no trained weights yet"):
         run.fingerprint  # noqa: B018
     weights = model_folder(tmp_path, "2d") / "fold_0" / "checkpoint_final.pth"
@@ -301,11 +306,11 @@ def logged_run(folder, dice, config):
         for n, d in enumerate(dice, start=1)
     ]
     (folder / "log.txt").write_text("".join(lines), encoding="utf-8")
-    return running.NnunetRun(folder, config, Labels((3,), {3: "disc"}))
+    return running.NnunetRun(folder, config, {3: "disc"})
 
 
 def test_a_run_that_still_rises_is_not_called_nnunets_result(tmp_path):
-    config = NnunetConfig.long(hours=1, patch=(64, 64), features=4)
+    config = NnunetConfig.short(hours=1, patch=(64, 64), features=4)
     n = config.plateau_iterations // config.iterations_per_epoch
     flat, short = [0.6] * (2 * n), [0.6] * (2 * n - 1)
     assert logged_run(tmp_path, flat, config).name == "nnU-Net 2d (2000 iterations)"
@@ -319,7 +324,7 @@ def test_a_run_that_still_rises_is_not_called_nnunets_result(tmp_path):
 
 def test_a_longer_time_limit_goes_on_with_the_same_run(parts, tmp_path, monkeypatch):
     monkeypatch.setattr(running, "_work", lambda *_, **__: None)
-    one, six = (NnunetConfig.long(hours=h, patch=(64, 64), features=4) for h in (1, 6))
+    one, six = (NnunetConfig.short(hours=h, patch=(64, 64), features=4) for h in (1, 6))
     first, second = (train_nnunet(*parts[:2], config, folder=tmp_path) for config in (one, six))
     assert first.folder == second.folder
     job = json.loads((second.folder / "job.json").read_text())
@@ -344,13 +349,13 @@ def test_each_kind_is_trained_alone_and_told_for_minutes_or_for_hours(parts, tmp
     assert {(c.epochs, c.iterations_per_epoch, c.seed) for c in configs} == {(3, 25, 1)}
     assert {c.device for c in configs} == {"mps"}
     long = trained(hours=2)[0].config
-    expected = NnunetConfig.long(hours=2, patch=[64, 64], features=4, seed=1)
+    expected = NnunetConfig.short(hours=2, patch=[64, 64], features=4, seed=1)
     assert long == replace(expected, device="mps")
     assert (long.time_limit_s, long.plateau_iterations) == (7200, 1000)
 
 
 def test_the_curve_is_written_from_what_there_is(parts, tmp_path):
-    config = NnunetConfig.long(hours=1, patch=(64, 64), features=4)
+    config = NnunetConfig.short(hours=1, patch=(64, 64), features=4)
     path = write_curve(logged_run(tmp_path, [0.2, 0.4], config), parts[0], tmp_path)
     curve = pd.read_csv(path)
     assert curve["iterations"].tolist() == [50, 100]
@@ -451,7 +456,7 @@ def test_a_2d_run_dies_resumes_predicts_and_comes_back_on_the_grid(tmp_path, mon
     run = train_nnunet(train, validation, TINY, **call)
     log = run.log.read_text(encoding="utf-8")
     assert log.count("mskseg: epoch 1 of") == log.count("mskseg: epoch 2 of") == 1, "not resumed"
-    assert [each["epoch"] for each in run.history()] == list(range(1, 16))
+    assert run.history()["epoch"].tolist() == list(range(1, 16))
     assert run.name == "nnU-Net 2d (not converged: 300 iterations)"
     plans = json.loads((model_folder(run.folder, "2d") / "plans.json").read_text())
     assert plans["mskseg"]["mirroring"] is False, "vastus lateralis names a side"
@@ -495,7 +500,7 @@ def test_a_3d_run_ends_with_its_time_and_goes_on_until_it_stops_rising(tmp_path)
     assert run.fingerprint == before, "it went on without time"
 
     again = train_nnunet(people[:2], people[2:], replace(config, time_limit_s=600), **call)
-    rates = [epoch["learning_rate"] for epoch in again.history()]
+    rates = again.history()["learning_rate"].tolist()
     assert 3 <= len(rates) < 50
     assert rates[0] == 0.003
     assert rates[-1] == 0.0003

@@ -6,7 +6,7 @@ import html
 import json
 import textwrap
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,7 +16,7 @@ from mskseg.workbook.pages import LEDGER_PAGE
 from mskseg.workbook.record import finished_notebooks
 from mskseg.workbook.reports import RunSummary
 from mskseg_studies.claims.rules import Judgement, Verdict, judge
-from mskseg_studies.claims.statements import Claim, Claims, claims_path, load_claims
+from mskseg_studies.claims.statements import Claims, claims_path, load_claims
 from mskseg_studies.claims.views import rule_text
 
 _NOT_RUN: Verdict = "its notebook was not run"
@@ -48,7 +48,6 @@ a curiosity. Constants of an architecture are facts, not findings: they stand in
 own and are not counted. Rules and margins stand in claims.yaml and were written before the results,
 but for one, which says so beside the verdicts that it turned. mskseg {version}.</p>
 """
-_COLUMNS = ("statement", "published", "verdict", "our number", "tested by")
 
 
 @dataclass(frozen=True)
@@ -84,38 +83,30 @@ class Ledger:
 
     def summary(self) -> str:
         """Count the verdicts in a line, facts by themselves."""
-        findings = [judged for judged in self.judgements if not judged.claim.is_fact]
-        n_facts = len(self.judgements) - len(findings)
-        counts = Counter(judged.verdict for judged in self.judgements)
-        of_findings = Counter(judged.verdict for judged in findings)
-        listed = [f"{verdict} {of_findings[verdict]}" for verdict in _ORDER if of_findings[verdict]]
-        facts = [f"{verdict} {counts[verdict]}" for verdict in _OF_FACTS if counts[verdict]]
-        counted = ", ".join(facts) or "not counted yet"
-        return f"{len(findings)} claims: {', '.join(listed)}; {n_facts} facts: {counted}"
+        counts = Counter((one.claim.is_fact, one.verdict) for one in self.judgements)
+        n_facts = sum(one.claim.is_fact for one in self.judgements)
+
+        def listed(order: Sequence[Verdict], *, fact: bool) -> str:
+            return ", ".join(f"{v} {counts[fact, v]}" for v in order if counts[fact, v])
+
+        facts = listed(_OF_FACTS, fact=True) or "not counted yet"
+        findings = listed(_ORDER, fact=False)
+        n_findings = len(self.judgements) - n_facts
+        return f"{n_findings} claims: {findings}; {n_facts} facts: {facts}"
 
 
 def judge_output(
     output: Path, *, tables: Path | None = None, also_ran: Sequence[str] = ()
 ) -> Ledger:
-    """Judge the claims by what lies in an output folder.
+    """Judge the claims by what lies in an output folder, as `run_workbook` writes it.
 
     A notebook counts as run if `mskseg run` recorded it as finished, or if one of its tables is
-    there and `mskseg run` did not execute it: then a person did, in JupyterLab.
+    there and `mskseg run` did not execute it: then a person did, in JupyterLab. `tables` are other
+    ones than the output's, such as those of a run at full size; `also_ran` notebooks are running,
+    so not recorded as finished, and their tables are the output's.
 
-    Parameters
-    ----------
-    output : Path
-        As `run_workbook` writes it; may be empty.
-    tables : Path, optional
-        Other tables than the output's, such as those of a run at full size.
-    also_ran : sequence of str, optional
-        Notebooks that are running, so not recorded as finished; their tables are the output's.
-
-    Raises
-    ------
-    mskseg.errors.InputError
-        If ``claims.yaml`` cannot be read. A vanished cell raises nothing: see
-        `check_none_vanished`.
+    Raises InputError if ``claims.yaml`` cannot be read. A vanished cell raises nothing: see
+    `check_none_vanished`.
     """
     claims = load_claims()
     named = {claim.measure.notebook for claim in claims.claims if claim.measure}
@@ -170,17 +161,22 @@ def write_ledger(ledger: Ledger, output: Path, *, size: str = "unknown") -> Path
     OutputError if it cannot be written.
     """
     summary = html.escape(f"{ledger.summary()}. Size of the last run: {size}.")
-    parts = [_HEAD.format(summary=summary, version=mskseg.__version__)]
-    parts += ["<h2>Facts of the published architecture</h2>", _facts(ledger)]
+    facts = [one for one in ledger.judgements if one.claim.is_fact]
+    parts = [
+        _HEAD.format(summary=summary, version=mskseg.__version__),
+        "<h2>Facts of the published architecture</h2>",
+        _table("statement, stated, counted, verdict", ledger, facts),
+    ]
     for key, study in ledger.claims.studies.items():
+        of_study = [one for one in ledger.judgements if one.claim.study == key]
+        findings = [one for one in of_study if not one.claim.is_fact]
+        head = "statement, published, verdict, our number, tested by"
         parts.append(f"<h2>{html.escape(study.title)}</h2>")
         parts.append(f'<p class="small">{html.escape(study.citation)} Read in: ')
-        parts.append(f"{html.escape(study.read_in)}.</p><table><tr>")
-        parts += [f"<th>{name}</th>" for name in _COLUMNS]
-        parts.append("</tr>")
-        findings = [each for each in ledger.judgements if not each.claim.is_fact]
-        parts += [_row(ledger, each) for each in findings if each.claim.study == key]
-        parts.append("</table>")
+        parts.append(f"{html.escape(study.read_in)}.</p>")
+        parts.append(
+            _table(head, ledger, findings)
+        )
     parts.append("<h2>Open and contradictory</h2><ul>")
     for note in ledger.claims.notes:
         links = ", ".join(f'<a href="#{name}">{name}</a>' for name in note.claims)
@@ -191,57 +187,56 @@ def write_ledger(ledger: Ledger, output: Path, *, size: str = "unknown") -> Path
     return path
 
 
-def _row(ledger: Ledger, judged: Judgement) -> str:
-    claim = judged.claim
+def _table(head: str, ledger: Ledger, judgements: Iterable[Judgement]) -> str:
+    lines = ["<table><tr>", *(f"<th>{name}</th>" for name in head.split(", ")), "</tr>"]
+    for judged in judgements:
+        cells = _of_fact(ledger, judged) if judged.claim.is_fact else _of_finding(ledger, judged)
+        lines.append(f'<tr id="{judged.claim.id}">')
+        for text, kind, below in cells:  # smaller words stand below a text
+            lines.append(f'<td><span class="{kind}">{html.escape(text)}</span>')
+            lines.append(f'<br><span class="small">{html.escape(below)}</span></td>')
+        lines.append("</tr>")
+    return "".join([*lines, "</table>"])
+
+
+def _of_finding(ledger: Ledger, judged: Judgement) -> list[tuple[str, str, str]]:
+    claim, kind = judged.claim, f"verdict {judged.verdict.split()[0]}"
     belief = "" if claim.evidence == "stated" else "Common belief, in none of the studies. "
-    cells = [
-        f"{html.escape(claim.statement)}<br>{_small(f'{belief}{claim.id}; {claim.where}.')}",
-        html.escape(claim.published),
-        f'<span class="verdict {judged.verdict.split()[0]}">{html.escape(judged.verdict)}</span>'
-        f"<br>{_small(f'{judged.why}. {claim.history}')}",
-        f"{html.escape(judged.number)}<br>{_small(judged.measured_on)}",
-        f"{html.escape(ledger.tested_by(judged))}<br>{_small(_rule(claim))}",
+    rule = f"{rule_text(claim)} Why so: {claim.rule.why}." if claim.rule else ""
+    return [
+        (claim.statement, "", f"{belief}{claim.id}; {claim.where}."),
+        (claim.published, "", ""),
+        (judged.verdict, kind, f"{judged.why}. {claim.history}"),
+        (judged.number, "", judged.measured_on),
+        (ledger.tested_by(judged), "", rule),
     ]
-    return f'<tr id="{claim.id}">' + "".join(f"<td>{cell}</td>" for cell in cells) + "</tr>"
 
 
-def _facts(ledger: Ledger) -> str:
-    head = "".join(f"<th>{name}</th>" for name in ("statement", "stated", "counted", "verdict"))
-    facts = [judged for judged in ledger.judgements if judged.claim.is_fact]
-    rows = [
-        f'<tr id="{one.claim.id}"><td>{html.escape(one.claim.statement)}<br>'
-        f"{_small(f'{one.claim.id}; {one.claim.where}.')}</td>"
-        f"<td>{html.escape(one.claim.published)}</td><td>{one.number}</td>"
-        f"<td>{one.verdict}<br>{_small(ledger.tested_by(one))}</td></tr>"
-        for one in facts
+def _of_fact(ledger: Ledger, judged: Judgement) -> list[tuple[str, str, str]]:
+    claim = judged.claim
+    return [
+        (claim.statement, "", f"{claim.id}; {claim.where}."),
+        (claim.published, "", ""),
+        (judged.number, "", ""),
+        (judged.verdict, "", ledger.tested_by(judged)),
     ]
-    return f"<table><tr>{head}</tr>{''.join(rows)}</table>"
-
-
-def _rule(claim: Claim) -> str:
-    return f"{rule_text(claim)} Why so: {claim.rule.why}." if claim.rule else ""
-
-
-def _small(text: str) -> str:
-    return f'<span class="small">{html.escape(text)}</span>'
 
 
 def _cells(folder: Path, claims: Claims) -> dict[tuple[str, str], int | None]:
     """Find the code cell that names each table, in the notebooks as they were executed."""
-    measures = [claim.measure for claim in claims.claims if claim.measure]
     places: dict[tuple[str, str], int | None] = {}
-    for notebook, table in {(measure.notebook, measure.table) for measure in measures}:
-        path = folder / f"{notebook}.ipynb"
-        if not path.is_file():
+    for measure in (claim.measure for claim in claims.claims if claim.measure):
+        path = folder / f"{measure.notebook}.ipynb"
+        if not path.is_file() or (measure.notebook, measure.table) in places:
             continue
         cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
         ours = [c for c in cells if "injected-parameters" not in c["metadata"].get("tags", [])]
         naming = (
             number
             for number, cell in enumerate(ours, start=1)
-            if cell["cell_type"] == "code" and table in "".join(cell["source"])
+            if cell["cell_type"] == "code" and measure.table in "".join(cell["source"])
         )
-        places[notebook, table] = next(naming, None)
+        places[measure.notebook, measure.table] = next(naming, None)
     return places
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import math
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
-from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
@@ -18,7 +17,7 @@ import pandas as pd
 from mskseg.datasets.manifest import load_manifest
 from mskseg.errors import InputError
 from mskseg.provenance import read_provenance
-from mskseg_studies.claims.measuring import AbsentError, Measured, VanishedError, measure_table
+from mskseg_studies.claims.measuring import AbsentError, VanishedError, measure_table
 from mskseg_studies.claims.statements import Claim, Rule
 
 Verdict = Literal[
@@ -36,6 +35,8 @@ Verdict = Literal[
 OURS = "our construction decides it"
 """How the reason begins where the number is of our models or our data."""
 
+_PLACES = ("dataset", "evaluated_on")
+
 
 def verdict(
     rule: Rule,
@@ -47,19 +48,10 @@ def verdict(
 ) -> tuple[Verdict, str]:
     """Judge a number: "holds here", "does not hold here" or "inconclusive", and why.
 
-    `rule_in_words` tells what is computed. A fact is "as stated" or "not as stated".
-
-    Parameters
-    ----------
-    rule : Rule
-    value : float
-        A difference, a correlation, or for "exactly" a count.
-    interval : (low, high) or None
-        Of 95 per cent. None: there is none, and a sampled number stays inconclusive.
-    n : int or None
-        Units behind the value, usually subjects.
-    no_interval : str
-        Why there is no interval, if that is known.
+    `rule_in_words` tells what is computed. `value` is a difference, a correlation, or for "exactly"
+    a count, which is "as stated" or "not as stated"; `interval` is of 95 per cent, and without one
+    (`no_interval` says why, if that is known) a sampled number stays inconclusive; `n` is the
+    number of units behind the value, usually subjects.
     """
     if not math.isfinite(value):
         return "inconclusive", "there is no number: every pair behind it was empty"
@@ -186,51 +178,31 @@ def _judge_claim(claim: Claim, tables: Path, ran: Collection[str]) -> Judgement:
         if not path.is_file():
             raise VanishedError("there is no such table")
         facts = read_provenance(path)  # which also notices a table that was edited by hand
-        table, ours = pd.read_csv(path), set[str]()
-        made = made_here(table, facts)
+        table, ours = pd.read_csv(path), False
+        deciding = claim.construction.of if claim.construction else []
+        made = made_here(table, facts)[deciding].any(axis=1)
         try:  # rows that none of our construction decides go first, if there are enough of them
-            deciding = claim.construction.of if claim.construction else []
-            measured = measure_table(table[~made[deciding].any(axis=1)], measure)
+            measured = measure_table(table[~made], measure)
         except (AbsentError, VanishedError):
-            measured = measure_table(table, measure)
-            ours = set(deciding)
+            measured, ours = measure_table(table, measure), bool(deciding)
     except AbsentError as error:
         return Judgement(claim, "not testable here", claim.out_of_reach or str(error))
     except InputError as error:
         where = f"{measure.table} of {measure.notebook}"
         return Judgement(claim, "its cell vanished", f"{where}: {error}")
-    return _judge_number(claim, rule, measured, facts, ours=bool(ours))
-
-
-def _judge_number(
-    claim: Claim, rule: Rule, measured: Measured, facts: dict[str, Any], *, ours: bool
-) -> Judgement:
-    decided, why = verdict(
-        rule,
-        measured.value,
-        interval=measured.interval,
-        n=measured.n,
-        no_interval=measured.no_interval,
-    )
+    value, interval, n = measured.value, measured.interval, measured.n
+    decided, why = verdict(rule, value, interval=interval, n=n, no_interval=measured.no_interval)
     reasons = []
     if claim.construction and ours:
         reasons.append(f"{OURS}: {claim.construction.why}")
-    if claim.out_of_reach and rule.sampled and (measured.n or 0) < rule.smallest_n:
+    if claim.out_of_reach and rule.sampled and (n or 0) < rule.smallest_n:
         reasons.append(claim.out_of_reach)
     if measured.weak:
         reasons.append(f"{measured.weak}; without this rule: {decided}")
     if reasons:
         decided, why = "not testable here", "; ".join(reasons)
-    return Judgement(
-        claim=claim,
-        verdict=decided,
-        why=why,
-        value=measured.value,
-        interval=measured.interval,
-        n=measured.n,
-        measured_on=_measured_on(measured.rows, facts),
-        facts=facts,
-    )
+    on = _measured_on(measured.rows, facts)
+    return Judgement(claim, decided, why, value, interval, n, on, facts)
 
 
 def made_here(table: pd.DataFrame, facts: Mapping[str, Any]) -> pd.DataFrame:
@@ -245,33 +217,27 @@ def made_here(table: pd.DataFrame, facts: Mapping[str, Any]) -> pd.DataFrame:
     drawn = "synthetic" in data.get("references", ["synthetic"])
     if "reference_provenance" in table:
         synthetic = table["reference_provenance"] == "synthetic"
+    elif place := _column(table, _PLACES):
+        references = {name: it.reference for name, it in load_manifest().datasets.items()}
+        known = {name: it.provenance == "synthetic" for name, it in references.items() if it}
+        synthetic = table[place].map(lambda name: known.get(name, drawn))
     else:
-        place = next((name for name in ("dataset", "evaluated_on") if name in table), None)
         synthetic = pd.Series(drawn, table.index)
-        if place:
-            known = _synthetic_by_name()
-            synthetic = table[place].map(lambda name: known.get(name, drawn))
     models = small.map(lambda known: known is None or bool(known))
     return pd.DataFrame({"models": models.astype(bool), "data": synthetic.astype(bool)})
-
-
-@cache
-def _synthetic_by_name() -> dict[str, bool]:
-    """Which data sets of the manifest were drawn, among those with a reference."""
-    return {
-        name: entry.reference.provenance == "synthetic"
-        for name, entry in load_manifest().datasets.items()
-        if entry.reference
-    }
 
 
 def _measured_on(rows: pd.DataFrame, facts: Mapping[str, Any]) -> str:
     """Name the models and data that a number was measured on."""
     data, model = facts.get("data") or {}, facts.get("segmenter") or {}
-    column = next((name for name in ("segmenter", "model", "base") if name in rows), None)
-    place = next((name for name in ("dataset", "evaluated_on") if name in rows), None)
+    column, place = _column(rows, ("segmenter", "model", "base")), _column(rows, _PLACES)
     models = list(rows[column].astype(str).unique()) if column else [model["name"]] if model else []
     sets = rows[place].astype(str).unique() if place else data.get("datasets", [])
     mark = " (miniature)" if models and made_here(rows, facts)["models"].any() else ""
     named = ", ".join(models) + mark
     return " on ".join(part for part in (named, ", ".join(sets)) if part)
+
+
+def _column(table: pd.DataFrame, names: Iterable[str]) -> str | None:
+    """Give the first of some columns that a table has."""
+    return next((name for name in names if name in table), None)

@@ -174,9 +174,7 @@ def write_ledger(ledger: Ledger, output: Path, *, size: str = "unknown") -> Path
         parts.append(f"<h2>{html.escape(study.title)}</h2>")
         parts.append(f'<p class="small">{html.escape(study.citation)} Read in: ')
         parts.append(f"{html.escape(study.read_in)}.</p>")
-        parts.append(
-            _table(head, ledger, findings)
-        )
+        parts.append(_table(head, ledger, findings))
     parts.append("<h2>Open and contradictory</h2><ul>")
     for note in ledger.claims.notes:
         links = ", ".join(f'<a href="#{name}">{name}</a>' for name in note.claims)

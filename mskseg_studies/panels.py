@@ -33,8 +33,9 @@ def new_panels(
     return figure, panels
 
 
-def add_legend(figure: Figure, ax: Axes, title: str) -> None:
+def add_legend(figure: Figure, ax: Axes, title: str, *, columns: int = 4) -> None:
     """Give a figure of panels its title, and below it the legend of one of them."""
     handles, names = ax.get_legend_handles_labels()
-    figure.legend(handles, names, loc="outside lower center", ncols=4, frameon=False, fontsize=9)
+    look = {"loc": "outside lower center", "frameon": False, "fontsize": 9}
+    figure.legend(handles, names, ncols=columns, **look)
     figure.suptitle(title, fontsize=11)

@@ -10,24 +10,12 @@ from mskseg.errors import InputError
 
 
 def reported(study: str) -> pd.DataFrame:
-    """Read the numbers of a study.
+    """Read the numbers of "casali_2025", "hu_2023" or "ma_2024".
 
-    Parameters
-    ----------
-    study : {"casali_2025", "hu_2023", "ma_2024"}
-
-    Returns
-    -------
-    pandas.DataFrame
-        For "hu_2023": `sweep`, `setting`, `fixed` (what was held), `dice`, `where`. All are single
-        illustrated cases, chosen by the authors. For "ma_2024": `quantity`, `value`, `where`. For
-        "casali_2025": `severity`, `metric`, `sam_tuned`, `compared_with`, `where`; means of groups
-        whose sizes the abstract does not state.
-
-    Raises
-    ------
-    InputError
-        If there is no table of that study.
+    For "hu_2023": `sweep`, `setting`, `fixed` (what was held), `dice`, `where`. All are single
+    illustrated cases, chosen by the authors. For "ma_2024": `quantity`, `value`, `where`. For
+    "casali_2025": `severity`, `metric`, `sam_tuned`, `compared_with`, `where`; means of groups
+    whose sizes the abstract does not state.
     """
     folder = resources.files("mskseg_studies") / "published_tables"
     known = sorted(path.name.removesuffix(".csv") for path in folder.iterdir())
@@ -40,16 +28,9 @@ def reported(study: str) -> pd.DataFrame:
 def beside_casali(by_grade: pd.DataFrame) -> pd.DataFrame:
     """Lay our Dice and ECE by grade over those of Casali 2025.
 
-    Parameters
-    ----------
-    by_grade : pandas.DataFrame
-        Index `severity` and `model`; columns `dice` and `ece_candidate`.
-
-    Returns
-    -------
-    pandas.DataFrame
-        Rows: our models, then the two of the abstract; columns: metric and grade. The abstract does
-        not define its ECE, nor name the model that SAM's is compared with.
+    Takes `dice` and `ece_candidate`, indexed by `severity` and `model`. Rows: our models, then the
+    two of the abstract; columns: metric and grade. The abstract does not define its ECE, nor name
+    the model that SAM's is compared with.
     """
     ours = by_grade[["dice", "ece_candidate"]].rename(columns={"ece_candidate": "ece"})
     study = reported("casali_2025").set_index(["metric", "severity"])

@@ -20,18 +20,11 @@ _MEASURED_IN = {"volume": "ml", "T2": "ms", "fat": "points"}
 def biomarker_agreement(biomarkers: pd.DataFrame) -> pd.DataFrame:
     """Set bias and limits of agreement beside the smallest change that matters.
 
-    Parameters
-    ----------
-    biomarkers : pandas.DataFrame
-        From `biomarker_table`.
-
-    Returns
-    -------
-    pandas.DataFrame
-        A row for each biomarker and segmenter: `bias` (mean difference), `low` and `high` (bias -+
-        1.96 standard deviations; NaN with one pair), `unit`, `smallest_change`, `within` (whether
-        both limits are), `n`, `n_missing` and `source` (of that change). A structure that was not
-        found counts in `n_missing`; a biomarker that a segmenter found nowhere is left out.
+    Of `biomarker_table`. A row for each biomarker and segmenter: `bias` (mean difference), `low`
+    and `high` (bias -+ 1.96 standard deviations; NaN with one pair), `unit`, `smallest_change`,
+    `within` (whether both limits are), `n`, `n_missing` and `source` (of that change). A structure
+    that was not found counts in `n_missing`; a biomarker that a segmenter found nowhere is left
+    out.
     """
     differences = biomarkers.groupby(_KEYS, sort=False)["difference"]
     found = differences.agg(bias="mean", sd="std", n="count", size="size").reset_index()

@@ -41,19 +41,11 @@ only where a map of fat was measured."""
 def with_covariates(scores: pd.DataFrame, properties: pd.DataFrame) -> pd.DataFrame:
     """Set what a tissue looks like beside how it was scored.
 
-    Parameters
-    ----------
-    scores : pandas.DataFrame
-        From `score_people` with `ErrorMeasures`; only pairs that count in a mean are kept.
-    properties : pandas.DataFrame
-        From `mskseg.evaluation.tissue_properties`, of the same cases; with `slice_step` 1, so that
-        a structure's ends are known. InputError if a scored pair has none.
-
-    Returns
-    -------
-    pandas.DataFrame
-        Rows of `scores`, under their index, with `thickness_mm`, `shape` and `from_end`: how many
-        of the structure's measured slices lie between this one and its first or last.
+    Of the table of `score_people` with `ErrorMeasures` only pairs that count in a mean are kept,
+    under their index. The properties are those of `mskseg.evaluation.tissue_properties`, of the
+    same cases, with `slice_step` 1, so that a structure's ends are known; InputError if a scored
+    pair has none. Adds `thickness_mm`, `shape` and `from_end`: how many of the structure's measured
+    slices lie between this one and its first or last.
     """
     scored = scores[scores["status"].isin(IN_THE_MEAN) & (scores["area_mm2"] > 0)]
     order = properties["slice"].groupby([properties[k] for k in _STRUCTURE]).rank(method="dense")
@@ -74,18 +66,10 @@ def with_covariates(scores: pd.DataFrame, properties: pd.DataFrame) -> pd.DataFr
 def rank_correlations(joined: pd.DataFrame) -> pd.DataFrame:
     """Correlate Dice with each of `COVARIATES`, by rank.
 
-    Parameters
-    ----------
-    joined : pandas.DataFrame
-        From `with_covariates`.
-
-    Returns
-    -------
-    pandas.DataFrame
-        A row for each `data`, segmenter, `box_source` and covariate: these, `effect`, `spearman`,
-        `within_tissues` (the same of the deviations from each tissue's own mean: what is left once
-        tissues are not compared with each other) and `n_pairs`, strongest first within a group. No
-        p value: slices of one person are not independent.
+    Of `with_covariates`. A row for each `data`, segmenter, `box_source` and covariate: these,
+    `effect`, `spearman`, `within_tissues` (the same of the deviations from each tissue's own mean:
+    what is left once tissues are not compared with each other) and `n_pairs`, strongest first
+    within a group. No p value: slices of one person are not independent.
     """
     keys = ["data", "segmenter", "box_source"]
     rows = []
@@ -124,19 +108,10 @@ def load_undersampled(sets: Iterable[CaseSet]) -> list[Case]:
 def paired_change(table: pd.DataFrame, *, column: str, first: str, second: str) -> pd.DataFrame:
     """Measure how Dice changes on the same slices and tissues when one thing is changed.
 
-    Parameters
-    ----------
-    table : pandas.DataFrame
-        From `score_people`.
-    column, first, second : str
-        What is changed, such as ``sequence`` from ``pdw_fs`` to ``pdw_fs_8x``.
-
-    Returns
-    -------
-    pandas.DataFrame
-        A row for each `data` and segmenter, in the table's order: these, `from`, `to`, `change`
-        (mean over slices of a tissue, over tissues, over subjects), `lowest` and `highest` (of the
-        subjects), `n_subjects` and `n_pairs`. Empty if there is no pair.
+    Of a table of `score_people`; what is changed is a column, such as ``sequence`` from ``pdw_fs``
+    to ``pdw_fs_8x``. A row for each `data` and segmenter, in the table's order: these, `from`,
+    `to`, `change` (mean over slices of a tissue, over tissues, over subjects), `lowest` and
+    `highest` (of the subjects), `n_subjects` and `n_pairs`. Empty if there is no pair.
     """
     groups = ["data", "segmenter"]
     pair = [*groups, *(key for key in _PAIR if key != column)]

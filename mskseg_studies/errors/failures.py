@@ -21,19 +21,10 @@ THIN_MM, WIDE, NARROW = 3.0, 1.5, 0.5
 def worst_slices(joined: pd.DataFrame, *, n: int = 10) -> pd.DataFrame:
     """Find the slices with the lowest Dice, one of each structure of real people, then of phantoms.
 
-    Parameters
-    ----------
-    joined : pandas.DataFrame
-        From `with_covariates`, of one plan. Real people are shown by the first segmenter that was
-        asked about them, and so are phantoms.
-    n : int
-        How many of each, at most.
-
-    Returns
-    -------
-    pandas.DataFrame
-        Rows of `joined`, the worst of real people first, with `reason`: what happened to the area,
-        and the first rule that fits the tissue: "leaked: thin".
+    Of `with_covariates`, of one plan, `n` of each at most. Real people are shown by the first
+    segmenter that was asked about them, and so are phantoms. Gives rows, the worst of real people
+    first, with `reason`: what happened to the area, and the first rule that fits the tissue:
+    "leaked: thin".
     """
     chosen = []
     for _, rows in joined.groupby(joined["data"] == PHANTOMS, sort=True):

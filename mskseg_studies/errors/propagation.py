@@ -22,32 +22,22 @@ _STRUCTURE = ["segmenter", "box_source", *SCAN, "tissue", "label"]
 def volume_scores(table: pd.DataFrame) -> pd.DataFrame:
     """Score the volume that the slices of a plan add up to.
 
-    Parameters
-    ----------
-    table : pandas.DataFrame
-        From `score_people` with every slice; errors as of `volume_table`.
-
-    Returns
-    -------
-    pandas.DataFrame
-        A row for each segmenter, plan, scan and tissue: `dice_3d` (`volume_dice` of
-        `mskseg.evaluation.volume_table`: of all voxels, those included that are too few to be
-        prompted, are lost, or are invented beyond the structure's end), `volume_error` (signed,
-        part of the reference) and `invented` (part of the predicted volume that lies on slices
-        without reference), with `data`.
+    Of a table of `score_people` with every slice. A row for each segmenter, plan, scan and tissue:
+    `dice_3d` (`volume_dice` of `mskseg.evaluation.volume_table`: of all voxels, those included that
+    are too few to be prompted, are lost, or are invented beyond the structure's end),
+    `volume_error` (signed, part of the reference) and `invented` (part of the predicted volume that
+    lies on slices without reference), with `data`.
     """
     volumes = volume_table(table).set_index(_STRUCTURE)
-    areas = table[[*_STRUCTURE, "predicted_area_mm2"]].assign(
-        beyond=table["predicted_area_mm2"].where(table["area_mm2"] == 0, 0.0)
+    predicted = table["predicted_area_mm2"]
+    beyond = table.assign(beyond=predicted.where(table["area_mm2"] == 0, 0.0))
+    areas = beyond.groupby(_STRUCTURE)[["beyond", "predicted_area_mm2"]].sum()
+    scores = volumes[["volume_dice", "relative_volume_error"]].set_axis(
+        ["dice_3d", "volume_error"], axis=1
     )
-    sums = areas.groupby(_STRUCTURE).sum().reindex(volumes.index)
-    scores = {
-        "dice_3d": volumes["volume_dice"],
-        "volume_error": volumes["relative_volume_error"],
-        "invented": (sums["beyond"] / sums["predicted_area_mm2"]).fillna(0.0),
-    }
-    made = pd.DataFrame(scores).reset_index()
-    return made.merge(table[[*_STRUCTURE, "data"]].drop_duplicates(), on=_STRUCTURE)
+    invented = (areas["beyond"] / areas["predicted_area_mm2"]).fillna(0.0)
+    data = table.groupby(_STRUCTURE)["data"].first()
+    return scores.assign(invented=invented, data=data).reset_index()
 
 
 def with_steps(table: pd.DataFrame) -> pd.DataFrame:

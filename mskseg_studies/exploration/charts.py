@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
@@ -13,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from mskseg.display.style import PALETTE, chart_axes, finish_chart, log_scale, series_style
 from mskseg.errors import InputError
+from mskseg_studies.panels import new_panels
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -28,29 +28,12 @@ _SHAPES = {"compact": "o", "thin": "_", "ring": "D"}
 
 
 def histograms(
-    samples: Mapping[str, ArrayLike],
-    *,
-    value: str,
-    limits: tuple[float, float],
-    title: str = "",
+    samples: Mapping[str, ArrayLike], *, value: str, limits: tuple[float, float], title: str = ""
 ) -> Axes:
-    """Draw the histogram of each sample as a line, all over the same bins and each of area 1.
+    """Draw the histogram of each sample, by name, as a line: all over the same bins, of area 1.
 
-    Parameters
-    ----------
-    samples : mapping of str to array
-        Name, for the legend, and values of any shape.
-    value : str
-        What the values are, with their unit.
-    limits : (low, high)
-        Of the bins. Values outside are left out of picture and area.
-    title : str
-        States the finding.
-
-    Raises
-    ------
-    InputError
-        If there is no sample, or one is empty.
+    `value` says what the values are, with their unit; those outside the `limits` of the bins are
+    left out of picture and area.
     """
     flat = {name: np.ravel(values) for name, values in samples.items()}
     if not flat or not all(values.size for values in flat.values()):
@@ -69,21 +52,10 @@ def spectra(
     band_per_mm: tuple[float, float] | None = None,
     title: str = "",
 ) -> Axes:
-    """Draw radial power spectra on double logarithmic axes.
+    """Draw radial power spectra, by name, on double logarithmic axes.
 
-    Parameters
-    ----------
-    powers : mapping of str to (frequency, power)
-        Name, for the legend, and two arrays (N,): frequency in 1/mm, power in any unit.
-    band_per_mm : (low, high), optional
-        A band to shade, in which a slope was fitted.
-    title : str
-        States the finding.
-
-    Raises
-    ------
-    InputError
-        If there is no spectrum.
+    A spectrum is two arrays (N,), frequency in 1/mm and power in any unit. The band in which a
+    slope was fitted is shaded.
     """
     if not powers:
         raise InputError("expected one spectrum or more, got none")
@@ -114,9 +86,7 @@ def tissue_chart(means: pd.DataFrame, *, title: str = "") -> NDArray[Any]:
     names = list(dict.fromkeys(means["dataset"]))
     order = means["dataset"].map(names.index)
     rows = means.assign(order=order).sort_values(["order", "thickness_mm"])
-    figure, axes = plt.subplots(
-        1, 3, figsize=(10.5, 1.4 + 0.19 * len(rows)), sharey=True, layout="constrained"
-    )
+    figure, axes = new_panels(3, columns=3, size=(3.5, 0.8 + 0.19 * len(rows)), sharey=True)
     height = np.arange(len(rows))
     for ax, (column, label) in zip(axes, _PANELS, strict=True):
         for shape, marker in _SHAPES.items():
@@ -138,20 +108,11 @@ def tissue_chart(means: pd.DataFrame, *, title: str = "") -> NDArray[Any]:
         ax.tick_params(axis="x", labelsize=8)
     axes[2].axvline(0, color="0.4", linewidth=0.8)
     figure.suptitle(title)
-    of_sets = [
-        Line2D([], [], linestyle="none", marker="s", color=PALETTE[n % len(PALETTE)], label=name)
-        for n, name in enumerate(names)
+    looks = [(name, "s", PALETTE[n % len(PALETTE)]) for n, name in enumerate(names)]
+    looks += [(shape, marker, "0.35") for shape, marker in _SHAPES.items()]
+    handles = [
+        Line2D([], [], linestyle="none", marker=marker, color=colour, label=name, mew=2)
+        for name, marker, colour in looks
     ]
-    of_shapes = [
-        Line2D([], [], linestyle="none", marker=marker, color="0.35", label=shape, mew=2)
-        for shape, marker in _SHAPES.items()
-    ]
-    figure.legend(
-        handles=of_sets + of_shapes,
-        loc="outside lower center",
-        ncols=4,
-        fontsize=8,
-        frameon=False,
-    )
-    panels: NDArray[Any] = axes
-    return panels
+    figure.legend(handles=handles, loc="outside lower center", ncols=4, fontsize=8, frameon=False)
+    return axes

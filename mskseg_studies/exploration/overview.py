@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Any
 
 import pandas as pd
@@ -17,25 +17,11 @@ _MAP, _ACCELERATED = "_map", "_8x"
 def describe_datasets(sets: Iterable[CaseSet], tissues: pd.DataFrame) -> pd.DataFrame:
     """Describe data sets by anatomy, contrast, and the detail, shape and size of their labels.
 
-    Parameters
-    ----------
-    sets : iterable of CaseSet
-        One for each data set of the manifest; the grid is read off the first case.
-    tissues : pandas.DataFrame
-        From `mskseg.evaluation.tissue_means`, by `dataset` and `tissue`.
-
-    Returns
-    -------
-    pandas.DataFrame
-        A row for each data set: `dataset`, `anatomy`, `subjects`, `sequences`, `maps` and
-        `accelerated` (as in the manifest), `voxel_mm`, `plane`, `tissues` (how many), `shapes`
-        ("4 compact, 5 thin"), `area_mm2` and `thickness_mm` (smallest to largest mean of a
-        tissue) and `reference`.
-
-    Raises
-    ------
-    InputError
-        If `tissues` has no row of one of the sets.
+    The grid is read off the first case of each set, the tissues are those of
+    `mskseg.evaluation.tissue_means`. A row for each data set: `dataset`, `anatomy`, `subjects`,
+    `sequences`, `maps` and `accelerated` (as in the manifest), `voxel_mm`, `plane`, `tissues` (how
+    many), `shapes` ("4 compact, 5 thin"), `area_mm2` and `thickness_mm` (smallest to largest mean
+    of a tissue) and `reference`.
     """
     rows = [_described(cases, tissues[tissues["dataset"] == cases[0].dataset]) for cases in sets]
     return pd.DataFrame(rows)
@@ -59,15 +45,11 @@ def _described(cases: CaseSet, tissues: pd.DataFrame) -> dict[str, Any]:
         "voxel_mm": " x ".join(f"{mm:.3g}" for mm in case.image.spacing_mm),
         "plane": case.plane,
         "tissues": len(tissues),
-        "shapes": _counted(tissues["shape"]),
+        "shapes": ", ".join(f"{n} {shape}" for shape, n in tissues["shape"].value_counts().items()),
         "area_mm2": _range(tissues["area_mm2"], "{:.0f}"),
         "thickness_mm": _range(tissues["thickness_mm"], "{:.1f}"),
         "reference": case.reference_provenance,
     }
-
-
-def _counted(shapes: Sequence[str]) -> str:
-    return ", ".join(f"{n} {shape}" for shape, n in pd.Series(shapes).value_counts().items())
 
 
 def _range(values: pd.Series, form: str) -> str:

@@ -17,24 +17,12 @@ from mskseg.prompts import central_point, error_point, random_points
 
 @dataclass(frozen=True, eq=False)
 class Corrections:
-    """Clicks and what came of them.
+    """Clicks and what came of them."""
 
-    Attributes
-    ----------
-    points : (N, 2) float64
-        x, y of each click.
-    labels : (N,) int64
-        1 inside, 0 outside.
-    dice : (N,) float64
-        After each click.
-    mask : (H, W) bool
-        After the last one.
-    """
-
-    points: NDArray[np.float64]
-    labels: NDArray[np.int64]
-    dice: NDArray[np.float64]
-    mask: NDArray[np.bool_]
+    points: NDArray[np.float64]  # (N, 2) x, y of each click
+    labels: NDArray[np.int64]  # (N,) 1 inside, 0 outside
+    dice: NDArray[np.float64]  # (N,) after each click
+    mask: NDArray[np.bool_]  # (H, W) after the last one
 
 
 def correct_with_clicks(
@@ -47,22 +35,11 @@ def correct_with_clicks(
 ) -> Corrections:
     """Click on an object, then on the error, again and again; with each click go all before it.
 
-    The model gets its own last mask too.
-
-    Parameters
-    ----------
-    segmenter : Segmenter
-        Of a model that learned points.
-    embedding : ImageEmbedding
-        Of the slice.
-    target : (H, W) bool
-        What the reader wants; not empty.
-    n_corrections : int
-        Clicks after the first; fewer if the mask is right before.
-    rng : numpy.random.Generator, optional
-        With it every click is drawn, each pixel of the object and then of the error with the same
-        chance, as SAM was trained. Without, clicks go to where object and error are deepest, as it
-        was evaluated.
+    The model, one that learned points, gets its own last mask too. The target (H, W) is what the
+    reader wants; after the first click come `n_corrections`, fewer if the mask is right before.
+    With `rng` every click is drawn, each pixel of the object and then of the error with the same
+    chance, as SAM was trained. Without, clicks go to where object and error are deepest, as it was
+    evaluated.
     """
     first = central_point(target) if rng is None else random_points(target, 1, rng=rng)[0]
     points, labels, scores, logits = [first], [1], [], None

@@ -45,36 +45,22 @@ def describe_prompts(
 ) -> pd.DataFrame:
     """List how many tokens each of several prompts, by name, becomes.
 
-    The coordinates are pixels of a slice of `image_shape`; InputError as `Segmenter.predict`.
-
-    Returns
-    -------
-    pandas.DataFrame
-        A row for each: `prompt`, `tokens`, `numbers_each`, and `dense_part_varies`: whether an
-        earlier mask changes the dense part from place to place.
+    The coordinates are pixels of a slice of `image_shape`. A row for each: `prompt`, `tokens`,
+    `numbers_each`, and `dense_part_varies`: whether an earlier mask changes the dense part from
+    place to place.
     """
     rows = []
     for name, prompt in prompts.items():
         sparse, dense = prompt_tokens(segmenter, image_shape, prompt)
-        rows.append(
-            {
-                "prompt": name,
-                "tokens": sparse.shape[1],
-                "numbers_each": sparse.shape[2],
-                "dense_part_varies": bool(np.ptp(dense[0], axis=(1, 2)).max() > 0),
-            }
-        )
-    return pd.DataFrame(rows)
+        varies = bool(np.ptp(dense[0], axis=(1, 2)).max() > 0)
+        rows.append((name, *sparse.shape[1:], varies))
+    return pd.DataFrame(rows, columns=["prompt", "tokens", "numbers_each", "dense_part_varies"])
 
 
 def prompt_tokens(
     segmenter: Segmenter, image_shape: tuple[int, int], prompt: Prompt
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Encode prompts alone: tokens (N, T, C) and dense part (N, C, h, w), as the decoder gets them.
-
-    A token for each point, two for a box, and one of padding after points without a box. The dense
-    part is added to the image embedding: an earlier mask, or the same learned vector everywhere.
-    """
+    """Encode prompts alone: tokens (N, T, C) and dense part (N, C, h, w), as for the decoder."""
     checked = Prompt.checked(
         prompt.boxes_xyxy,
         prompt.point_coords,
@@ -89,22 +75,11 @@ def prompt_tokens(
 
 
 def model_view(image: NDArray[Any], *, segmenter: Segmenter, kind: str) -> NDArray[np.float32]:
-    """Prepare a slice as one kind of model does, at the size that a segmenter takes.
+    """Prepare a slice (H, W) as "sam" or "medsam" does, whatever the segmenter's own kind is.
 
-    Parameters
-    ----------
-    image : (H, W) any real dtype, or (H, W, 3) uint8
-        As for `Segmenter.embed`.
-    segmenter : Segmenter
-        Gives the side S of the frame and the published mean and deviation; not run.
-    kind : {"sam", "medsam"}
-        Whose preprocessing, whatever the segmenter's own is; InputError if it is unknown.
-
-    Returns
-    -------
-    (S, S) float32
-        The first of three channels. Of SAM in standard deviations of the photographs that it
-        learned from, with zeros below or right of the slice; of MedSAM from 0 to 1.
+    The segmenter gives the side S of the frame, and the published mean and deviation; it is not
+    run. Gives the first of three channels (S, S): of SAM in standard deviations of the photographs
+    that it learned from, with zeros below or right of the slice; of MedSAM from 0 to 1.
     """
     if kind not in PREPROCESSINGS:
         raise InputError(f"unknown kind {kind!r}; choose one of {', '.join(PREPROCESSINGS)}")
@@ -115,11 +90,7 @@ def model_view(image: NDArray[Any], *, segmenter: Segmenter, kind: str) -> NDArr
 
 
 def embedding_colours(embedding: ImageEmbedding, *, segmenter: Segmenter) -> NDArray[np.float32]:
-    """Paint an embedding's three strongest directions of variation as red, green and blue, 0 to 1.
-
-    (rows, columns, 3) of the cells that hold the slice. Cells of equal colour look alike to the
-    decoder.
-    """
+    """Paint an embedding's three strongest directions of variation as red, green and blue."""
     cells = _cells(embedding, segmenter)
     flat = cells.reshape(-1, cells.shape[-1])
     centred = flat - flat.mean(axis=0)
@@ -134,11 +105,7 @@ def embedding_colours(embedding: ImageEmbedding, *, segmenter: Segmenter) -> NDA
 def embedding_likeness(
     embedding: ImageEmbedding, point: tuple[float, float], *, segmenter: Segmenter
 ) -> NDArray[np.float32]:
-    """Compare the cell under a point with all others, by the cosine of their features.
-
-    (rows, columns) from -1 to 1; 1 at the cell under the point (x, y, in pixels of the slice;
-    InputError outside it). The mean over all cells is taken off before.
-    """
+    """Compare the cell under a point (x, y) with all others, by the cosine of their features."""
     check_points(np.asarray([point], dtype=np.float64), embedding.original_size)
     cells = _cells(embedding, segmenter)
     cells = cells - cells.mean(axis=(0, 1))
@@ -151,10 +118,7 @@ def embedding_likeness(
 
 
 def slice_px_per_cell(embedding: ImageEmbedding, segmenter: Segmenter) -> tuple[float, float]:
-    """Compute how many pixels of the slice a cell of the embedding covers, in x and in y.
-
-    The last cell of a row may reach beyond the slice, into the padding.
-    """
+    """Compute how many pixels of the slice a cell of the embedding covers, in x and in y."""
     height, width = embedding.original_size
     taken_height, taken_width = segmenter.preprocessing.input_size(embedding.original_size)
     cell_px = segmenter.preprocessing.image_size / embedding.features.shape[-1]

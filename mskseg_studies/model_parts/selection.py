@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -19,7 +18,7 @@ from mskseg.case import Case, CaseSlice
 from mskseg.datasets.loading import fullest_slice
 from mskseg.errors import InputError
 from mskseg.evaluation import iou
-from mskseg.evaluation.loop import labels_on
+from mskseg.evaluation.loop import labels_on, reference_mask
 from mskseg.evaluation.scoring import described_scan
 from mskseg.models.automatic import grid_candidates
 from mskseg.models.segmenter import Segmenter
@@ -38,7 +37,8 @@ def score_grid_masks(
     cases : iterable of Case
         With references.
     points_per_side : int
-        Of the grid over the slice; points outside the labelled tissues are left out.
+        Of the grid over the slice; points outside the labelled tissues are left out (InputError
+        if none is left).
 
     Returns
     -------
@@ -47,37 +47,24 @@ def score_grid_masks(
         scan, `slice`, `x`, `y`, `predicted_iou`, `stability` and `iou`: with the piece of a tissue
         that it fits best, whichever that is. A whole that the reference does not name, such as the
         limb, counts as a miss.
-
-    Raises
-    ------
-    InputError
-        If the model takes no points, or no point of the grid lies on a tissue.
     """
-    rows = [row for case in cases for row in _case_rows(segmenter, case, points_per_side)]
-    if not rows:
+    table = pd.concat([_of_case(segmenter, case, points_per_side) for case in cases])
+    if table.empty:
         raise InputError(
             f"no point of a grid of {points_per_side} x {points_per_side} lies on a labelled "
             "tissue; take a finer grid"
         )
-    return pd.DataFrame(rows)
+    return table.reset_index(drop=True)
 
 
 def selection_gain(masks: pd.DataFrame) -> pd.DataFrame:
     """Keep the better half of each subject's masks by predicted IoU, and ask what that gained.
 
-    Parameters
-    ----------
-    masks : pandas.DataFrame
-        From `score_grid_masks`.
-
-    Returns
-    -------
-    pandas.DataFrame
-        A row for each segmenter and subject: `n_masks`, mean IoU of all (`iou_all`), of the half
-        with the highest predicted IoU (`iou_kept`) and of the half that is truly best
-        (`iou_best`), `r` (correlation of predicted and true IoU) and `gain_share`: (kept - all) /
-        (best - all). It is 0 for a choice by chance and 1 for a perfect judge; NaN if all masks are
-        equally good.
+    Of `score_grid_masks`. A row for each segmenter and subject: `n_masks`, mean IoU of all
+    (`iou_all`), of the half with the highest predicted IoU (`iou_kept`) and of the half that is
+    truly best (`iou_best`), `r` (correlation of predicted and true IoU) and `gain_share`:
+    (kept - all) / (best - all). It is 0 for a choice by chance and 1 for a perfect judge; NaN if
+    all masks are equally good.
     """
     keys = ["segmenter", "dataset", "subject"]
     rows = []
@@ -87,18 +74,11 @@ def selection_gain(masks: pd.DataFrame) -> pd.DataFrame:
         everything, best = true.mean(), true.nlargest(half).mean()
         kept = true[predicted.nlargest(half).index].mean()
         possible = best - everything
-        rows.append(
-            {
-                **dict(zip(keys, names, strict=True)),
-                "n_masks": len(of_subject),
-                "iou_all": everything,
-                "iou_kept": kept,
-                "iou_best": best,
-                "r": predicted.corr(true),
-                "gain_share": (kept - everything) / possible if possible > 0 else math.nan,
-            }
-        )
-    return pd.DataFrame(rows)
+        share = (kept - everything) / possible if possible > 0 else math.nan
+        r = predicted.corr(true)
+        rows.append((*names, len(of_subject), everything, kept, best, r, share))
+    found = ["n_masks", "iou_all", "iou_kept", "iou_best", "r", "gain_share"]
+    return pd.DataFrame(rows, columns=[*keys, *found])
 
 
 def filtered_masks(
@@ -115,32 +95,33 @@ def filtered_masks(
     return case_slice, found.where(passed).without_duplicates().masks
 
 
-def _case_rows(segmenter: Segmenter, case: Case, points_per_side: int) -> Iterator[dict[str, Any]]:
+def _of_case(segmenter: Segmenter, case: Case, points_per_side: int) -> pd.DataFrame:
     case_slice = fullest_slice(case)
-    label_map = np.asarray(case_slice.label_map)
-    pieces = list(_pieces(label_map, sorted(labels_on(case_slice))))
-    candidates = grid_candidates(
+    pieces = list(_pieces(case_slice))
+    found = grid_candidates(
         segmenter,
         case_slice.image,
         points_per_side=points_per_side,
         within=np.any(pieces, axis=0),
     )
-    described = {"segmenter": segmenter.name, "miniature": segmenter.miniature}
-    described |= {**described_scan(case), "slice": case_slice.index}
-    for number, mask in enumerate(candidates.masks):
-        yield described | {
-            "x": candidates.points[number, 0],
-            "y": candidates.points[number, 1],
-            "predicted_iou": candidates.predicted_iou[number],
-            "stability": candidates.stability[number],
-            "iou": max(iou(piece, mask) for piece in pieces),
+    return pd.DataFrame(
+        {
+            "segmenter": segmenter.name,
+            "miniature": segmenter.miniature,
+            **described_scan(case),
+            "slice": case_slice.index,
+            "x": found.points[:, 0],
+            "y": found.points[:, 1],
+            "predicted_iou": found.predicted_iou,
+            "stability": found.stability,
+            "iou": [max(iou(piece, mask) for piece in pieces) for mask in found.masks],
         }
+    )
 
 
-def _pieces(label_map: NDArray[Any], labels: list[int]) -> Iterator[NDArray[np.bool_]]:
+def _pieces(case_slice: CaseSlice) -> Iterator[NDArray[np.bool_]]:
     """Give each connected piece of each label as a mask (H, W), specks included."""
-    for label in labels:
-        components, n = label_components(
-            label_map == label, spacing_mm=(1.0, 1.0), min_area_mm2=0.0
-        )
+    for label in sorted(labels_on(case_slice)):
+        mask = reference_mask(case_slice, label)
+        components, n = label_components(mask, spacing_mm=(1.0, 1.0), min_area_mm2=0.0)
         yield from (components == number + 1 for number in range(n))

@@ -60,20 +60,10 @@ def time_saved(
     A reader decides for one way and does not know whether it will succeed: an object that is not
     reached by `costs.patience_clicks` clicks, or by its boxes, is drawn after them and costs both.
 
-    Parameters
-    ----------
-    reached : pandas.DataFrame
-        From `clicks_to_reach`.
-    costs : Costs
-    by : sequence of str
-        Columns that make a row each of the result.
-
-    Returns
-    -------
-    pandas.DataFrame
-        `by`, `n_objects`; `by_clicks` and `by_box`, the share of objects that are reached, `clicks`
-        (median where reached); the mean `clicking_s`, `boxing_s` and `drawing_s`; and
-        `saved_by_clicks` and `saved_by_box`, parts of the drawing time, below 0 where it costs.
+    Of `clicks_to_reach`. A row for each of `by`: `n_objects`; `by_clicks` and `by_box`, the share
+    of objects that are reached, `clicks` (median where reached); the mean `clicking_s`, `boxing_s`
+    and `drawing_s`; and `saved_by_clicks` and `saved_by_box`, parts of the drawing time, below 0
+    where it costs.
     """
     drawing = reached["outline_mm"] / costs.draw_mm_per_s
     tried = reached["clicks_tried"].clip(upper=costs.patience_clicks)

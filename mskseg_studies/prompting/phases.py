@@ -107,19 +107,11 @@ def _slice_rows(
 def phase_gains(scores: pd.DataFrame) -> pd.DataFrame:
     """Compare the ways to combine images within each person, a data set by itself.
 
-    Parameters
-    ----------
-    scores : pandas.DataFrame
-        From `score_phases`.
-
-    Returns
-    -------
-    pandas.DataFrame
-        A row for each model, plan, data set and comparison: `model`, `miniature`, `prompt`,
-        `dataset`, `comparison`, the mean `change` of Dice with its 95 % interval over people `low`
-        to `high` (NaN with one), and `n_subjects`. Compared are "maximum less average", "average
-        less a single image" (the mean over single images) and "average less a person's best", the
-        single image that is best for this person, which takes a reference to know.
+    Of `score_phases`. A row for each model, plan, data set and comparison: `model`, `miniature`,
+    `prompt`, `dataset`, `comparison`, the mean `change` of Dice with its 95 % interval over people
+    `low` to `high` (NaN with one), and `n_subjects`. Compared are "maximum less average", "average
+    less a single image" (the mean over single images) and "average less a person's best", the
+    single image that is best for this person, which takes a reference to know.
     """
     keys = ["model", "miniature", "prompt"]
     of_people = subject_means(scores, by=[*keys, "phase"])["dice"].unstack("phase")

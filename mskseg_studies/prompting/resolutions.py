@@ -108,17 +108,9 @@ def resolution_changes(scores: pd.DataFrame) -> pd.DataFrame:
     cent, and the smallest of the true changes lies between the smallest `low` and the smallest
     `high`.
 
-    Parameters
-    ----------
-    scores : pandas.DataFrame
-        From `score_resolutions`.
-
-    Returns
-    -------
-    pandas.DataFrame
-        A row for each model, plan, reading, data set and pair of sizes: `model`, `miniature`,
-        `prompt`, `reading`, `dataset`, `coarser_px`, `finer_px`, `change`, its interval `low` to
-        `high` (NaN with one person) and `n_subjects`.
+    Of `score_resolutions`. A row for each model, plan, reading, data set and pair of sizes:
+    `model`, `miniature`, `prompt`, `reading`, `dataset`, `coarser_px`, `finer_px`, `change`, its
+    interval `low` to `high` (NaN with one person) and `n_subjects`.
     """
     means = subject_means(scores, by=[*_KEYS, "size_px"])["dice"]
     rows: list[dict[str, Any]] = []

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from mskseg.evaluation.calibration import Calibration, candidate_region
@@ -23,47 +22,31 @@ COVERAGES = tuple(np.linspace(0.05, 1.0, 20).round(2).tolist())
 
 @dataclass(frozen=True, eq=False)
 class CaseSums:
-    """Sums over slices; add two to join what they saw.
+    """Sums over slices; add two to join what they saw."""
 
-    `regions` has a `Calibration` for each of `REGIONS`, `ranking` is of the candidates' entropy.
-    `overlap` (3, K) int64 counts the pixels of each tissue: right ones, of the reference, of the
-    prediction. `uncertainty` (3,) float64 is predictive, aleatoric and epistemic entropy, summed
-    over the candidates. `n_clipped` pixels have their true class at the floor before
-    scaling, which lifts the floor; `n_outside` of the reference are no candidates, `n_unprompted`
-    lie outside every box of their own tissue.
-    """
-
-    regions: Mapping[str, Calibration]
-    ranking: ErrorRanking
-    overlap: NDArray[np.int64]
-    uncertainty: NDArray[np.float64]
-    n_clipped: int
-    n_outside: int
-    n_unprompted: int
+    slice: Calibration  # of all pixels
+    candidate: Calibration
+    ranking: ErrorRanking  # of the candidates' entropy
+    overlap: NDArray[np.int64]  # (3, K) pixels of each tissue: right, reference's, prediction's
+    uncertainty: NDArray[np.float64]  # (3,) parts of the entropy, over the candidates
+    n_clipped: int  # true class at the floor before scaling, which lifts the floor
+    n_outside: int  # of the reference, no candidates
+    n_unprompted: int  # outside every box of their own tissue
     n_slices: int
 
     def __add__(self, other: CaseSums) -> CaseSums:
         """Join two sums."""
-        return CaseSums(
-            {name: self.regions[name] + other.regions[name] for name in REGIONS},
-            self.ranking + other.ranking,
-            self.overlap + other.overlap,
-            self.uncertainty + other.uncertainty,
-            self.n_clipped + other.n_clipped,
-            self.n_outside + other.n_outside,
-            self.n_unprompted + other.n_unprompted,
-            self.n_slices + other.n_slices,
-        )
+        both = zip(vars(self).values(), vars(other).values(), strict=True)
+        return CaseSums(*(mine + theirs for mine, theirs in both))
 
     def scores(self) -> dict[str, float]:
         """Columns of `UncertaintyTables.cases` that come from pixels."""
-        whole, candidates = (self.regions[name] for name in REGIONS)
+        whole, candidates = self.slice, self.candidate
         both, reference, predicted = self.overlap
         size = reference + predicted
         dice = np.divide(2 * both, size, out=np.full(len(both), math.nan), where=size > 0)
         n = candidates.n
-        uncertainty = self.uncertainty / n if n else np.full(3, math.nan)
-        entropy, aleatoric, epistemic = uncertainty
+        entropy, aleatoric, epistemic = self.uncertainty / n if n else np.full(3, math.nan)
         return {
             "dice": float(np.nanmean(dice)) if np.isfinite(dice).any() else math.nan,
             "ece_top_label": whole.ece,
@@ -84,31 +67,19 @@ class CaseSums:
             "n_candidate": n,
         }
 
-    def bin_rows(self) -> list[dict[str, Any]]:
+    def bins(self) -> pd.DataFrame:
         """Rows of `UncertaintyTables.bins`."""
-        return [
-            {"region": name, "bin": number, "n": n, "confidence": confidence, "hits": hits}
-            for name, region in self.regions.items()
-            for number, (n, confidence, hits) in enumerate(
-                zip(region.bins.n, region.bins.confidence, region.bins.hits, strict=True)
-            )
-        ]
+        parts = {region: pd.DataFrame(vars(getattr(self, region).bins)) for region in REGIONS}
+        return pd.concat(parts, names=["region", "bin"]).reset_index()
 
-    def curve_rows(self) -> list[dict[str, Any]]:
+    def curve(self) -> pd.DataFrame:
         """Rows of `UncertaintyTables.curves`."""
-        risks = self.ranking.risk_at(COVERAGES)
-        return [
-            {"coverage": coverage, "risk": float(risk)}
-            for coverage, risk in zip(COVERAGES, risks, strict=True)
-        ]
+        return pd.DataFrame({"coverage": COVERAGES, "risk": self.ranking.risk_at(COVERAGES)})
 
 
 def sum_slice(maps: SliceMaps, temperature: float = 1.0, *, member: int | None = None) -> CaseSums:
-    """Measure one slice; a temperature of 1 leaves the probabilities as they are.
-
-    Of one `member` of an ensemble if it is given. The candidates are always those of all members
-    before scaling, so that what is compared is measured on the same pixels.
-    """
+    """Measure one slice, of one `member` if it is given; a temperature of 1 changes nothing."""
+    # The candidates are those of all members before scaling: what is compared has the same pixels.
     candidates = candidate_region(maps.members.mean(axis=0))
     chosen = maps.members if member is None else maps.members[[member]]
     members = temper(chosen, temperature)
@@ -116,24 +87,16 @@ def sum_slice(maps: SliceMaps, temperature: float = 1.0, *, member: int | None =
     true = as_classes(np.asarray(maps.case_slice.label_map), maps.labels)
     predicted = mean.argmax(axis=0)
     # Only there is it looked at, and the logarithms of a whole slice would cost most of the time.
-    looked_at = members[:, :, candidates][:, :, None, :]
-    parts = entropy_parts(looked_at)
-    uncertainty = (parts.predictive, parts.aleatoric, parts.epistemic)
+    parts = entropy_parts(members[:, :, candidates][:, :, None, :])
     k = len(maps.labels) + 1
+    counted = (predicted[predicted == true], true, predicted)
     of_true = np.take_along_axis(chosen.mean(axis=0), true[None], axis=0)
     return CaseSums(
-        regions={
-            name: Calibration.of(mean, true, where=where)
-            for name, where in zip(REGIONS, (None, candidates), strict=True)
-        },
+        slice=Calibration.of(mean, true),
+        candidate=Calibration.of(mean, true, where=candidates),
         ranking=ErrorRanking.of(parts.predictive, (predicted != true)[candidates]),
-        overlap=np.stack(
-            [
-                np.bincount(np.ravel(classes), minlength=k)[1:]
-                for classes in (predicted[predicted == true], true, predicted)
-            ]
-        ),
-        uncertainty=np.array([np.sum(pixels, dtype=np.float64) for pixels in uncertainty]),
+        overlap=np.stack([np.bincount(np.ravel(found), minlength=k)[1:] for found in counted]),
+        uncertainty=np.array([np.sum(pixels, dtype=np.float64) for pixels in parts]),
         n_clipped=int((of_true <= FLOOR).sum()),
         n_outside=int(((true > 0) & ~candidates).sum()),
         n_unprompted=_count_unprompted(maps, true),
@@ -145,9 +108,8 @@ def _count_unprompted(maps: SliceMaps, true: NDArray[np.intp]) -> int:
     """Pixels of the reference outside every box of their own tissue; 0 where none are given."""
     if not maps.prompted:
         return 0
-    missed = 0
-    for number, label in enumerate(maps.labels):
-        of_tissue = true == number + 1
-        boxes = maps.boxes.get(label, np.empty((0, 4)))
-        missed += int((of_tissue & ~fill_boxes(boxes, of_tissue.shape)).sum())
-    return missed
+    boxes = [maps.boxes.get(label, np.empty((0, 4))) for label in maps.labels]
+    return sum(
+        int(((true == number) & ~fill_boxes(of_tissue, true.shape)).sum())
+        for number, of_tissue in enumerate(boxes, start=1)
+    )

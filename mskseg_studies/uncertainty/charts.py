@@ -12,8 +12,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from mskseg.display.style import chart_axes, finish_chart, series_style
+from mskseg.display.style import chart_axes, check_columns, finish_chart, series_style
 from mskseg.errors import InputError
+from mskseg_studies.panels import add_legend, new_panels
 from mskseg_studies.uncertainty.tables import predicted_iou_bins
 
 _SUMS = ["n", "confidence", "hits"]
@@ -34,26 +35,18 @@ def reliability_charts(
     order, a line for each `model`, cases pooled; `region` is one of theirs, `labels` are those of
     the axes. A dot's area is the share of pixels in its bin; bins with less than `min_share` of a
     line's pixels are left out, since their rate is noise. Below the diagonal the model is too sure.
-    Each panel gives the lines' ECE over its pooled pixels, in their colours. Raises InputError if a
-    column is missing or the region has no pixel.
+    Each panel gives the lines' ECE over its pooled pixels, in their colours.
     """
-    missing = [name for name in (by, "model", "region", "bin", *_SUMS) if name not in bins]
-    chosen = bins if missing else bins[bins["region"] == region]
-    if missing or not chosen["n"].sum():
+    check_columns(bins, [by, "model", "region", "bin", *_SUMS])
+    chosen = bins[bins["region"] == region]
+    if not chosen["n"].sum():
         raise InputError(
-            f"the table has {len(bins)} rows and lacks {', '.join(missing) or f'{region!r} pixels'}"
-            "; pass the bins of `measure_uncertainty`"
+            f"the table has {len(bins)} rows and no pixel of the region {region!r}; "
+            "pass the bins of `measure_uncertainty`"
         )
     names = sorted(set(chosen[by]))
-    figure, grid = plt.subplots(
-        1,
-        len(names),
-        figsize=(0.6 + 3.4 * len(names), 4.2 + 0.12 * chosen["model"].nunique()),
-        squeeze=False,
-        sharey=True,
-        layout="constrained",
-    )
-    axes: NDArray[Any] = grid[0]
+    height = 3.6 + 0.12 * chosen["model"].nunique()
+    figure, axes = new_panels(len(names), columns=len(names), size=(3.6, height), sharey=True)
     for ax, name in zip(axes, names, strict=True):
         _diagonal(ax, labels=labels)
         rows = chosen[chosen[by] == name]
@@ -72,7 +65,7 @@ def region_chart(compared: pd.DataFrame) -> NDArray[Any]:
     Of `compare_regions` with a temperature of 1. Two axes; a ring marks the temperature that a
     region likes best, and the title names both.
     """
-    figure, axes = plt.subplots(1, 2, figsize=(9.6, 4.4), layout="constrained")
+    figure, axes = new_panels(2, columns=2, size=(4.8, 3.8))
     _diagonal(axes[0], labels=("confidence of the model", "part that is right"))
     best = {}
     for number, (region, rows) in enumerate(compared.groupby("region", sort=False)):
@@ -90,16 +83,14 @@ def region_chart(compared: pd.DataFrame) -> NDArray[Any]:
     axes[1].set_title("made sharper and softer", fontsize=11)
     likes = ", at ".join(f'T = {best[region]:g} over "{region}"' for region in best)
     _finish_reliability(figure, axes[0], f"A perfectly calibrated model is best at {likes}")
-    panels: NDArray[Any] = axes
-    return panels
+    return axes
 
 
 def predicted_iou_charts(outlines: pd.DataFrame) -> NDArray[Any]:
     """Draw how far a model's predicted IoU comes true, a panel for each grade.
 
-    Of `UncertaintyTables.outlines`; models that never learned to predict an IoU are left out, and
-    with no other there is an InputError. The title says by how much it is too high or too low on
-    average.
+    Of `UncertaintyTables.outlines`; models that never learned to predict an IoU are left out. The
+    title says by how much it is too high or too low on average.
     """
     bins = predicted_iou_bins(outlines)
     gap = (bins["confidence"].sum() - bins["hits"].sum()) / bins["n"].sum()
@@ -115,12 +106,9 @@ def predicted_iou_charts(outlines: pd.DataFrame) -> NDArray[Any]:
 
 def _finish_reliability(figure: Figure, ax: Axes, title: str) -> None:
     """Name the lines of all panels below the figure, once."""
-    handles, names = ax.get_legend_handles_labels()
-    legend = figure.legend(
-        handles, names, frameon=False, fontsize=9, loc="outside lower center", ncols=2
-    )
-    plt.setp(legend.legend_handles, sizes=[36])  # else each as large as its line's first dot
-    figure.suptitle(title, fontsize=11)
+    add_legend(figure, ax, title, columns=2)
+    for dot in figure.legends[0].legend_handles:
+        plt.setp(dot, sizes=[36])  # else as large as its line's first dot
 
 
 def _diagonal(ax: Axes, *, labels: tuple[str, str]) -> None:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,26 +20,19 @@ from mskseg.models.segmenter import Segmenter
 from mskseg.prompts import Prompt
 
 
-@dataclass(frozen=True, eq=False)
-class EnsemblePrediction:
-    """The mean answer of all members to N prompts, each array as in `Prediction`.
+class EnsemblePrediction(NamedTuple):
+    """The mean answer of all members to N prompts, each array as in `Prediction`, one mask each."""
 
-    `masks` (N, 1, H, W) are where the mean probability is above one half; `predicted_iou` (N, 1) is
-    NaN if one of the members never learned it.
-    """
-
-    masks: NDArray[np.bool_]
+    masks: NDArray[np.bool_]  # where the mean probability is above one half
     probabilities: NDArray[np.float32]
-    predicted_iou: NDArray[np.float32]
+    predicted_iou: NDArray[np.float32]  # NaN if one of the members never learned it
 
 
 class Ensemble:
     """Several segmenters as one (deep ensembles: Lakshminarayanan 2017, arXiv:1612.01474).
 
-    Usable wherever an evaluation takes a segmenter, such as `score_cases`: with `NeighbourBox` the
-    boxes then come from what the members predict together. An ensemble of one is that model.
-    `name`, for tables, is by default the member's own, or "ensemble of 3: NAME". Raises InputError
-    without a member.
+    With `NeighbourBox` the boxes come from what the members predict together. An ensemble of one is
+    that model; `name` is by default the member's own, or "ensemble of 3: NAME".
     """
 
     def __init__(self, members: Sequence[PromptableSegmenter], *, name: str | None = None) -> None:
@@ -81,32 +74,14 @@ def tune_ensemble(
     folder: str | Path | None = None,
     progress: bool = True,
 ) -> list[FineTuneResult]:
-    """Tune one segmenter once for each seed.
+    """Tune one segmenter once for each seed, which replaces that of the configuration.
 
     All start from the same weights, so the members differ in the order of slices, in the objects
     drawn and in the jitter of the boxes only: they disagree less than networks that were trained
-    from scratch, as in Lakshminarayanan 2017 (arXiv:1612.01474).
-
-    Parameters
-    ----------
-    segmenter : Segmenter
-        Stays as it is. The members share its cache of embeddings: those tuned in their decoder have
-        one encoder.
-    train, validation : CaseSet
-    config : FineTuneConfig
-        Its seed is replaced.
-    seeds : iterable of int
-        One for each member, each once.
-    folder : path-like, optional
-        Where each member keeps its state, as in `fine_tune`, to go on after an interruption.
-    progress : bool
-        Show bars.
-
-    Raises
-    ------
-    InputError
-        If there is no seed or one comes twice: its members would be the same model. And as
-        `fine_tune`.
+    from scratch, as in Lakshminarayanan 2017 (arXiv:1612.01474). They share the cache of embeddings
+    of the segmenter, which stays as it is: those tuned in their decoder have one encoder. In
+    `folder` each member keeps its state, as in `fine_tune`, to go on after an interruption. Raises
+    InputError if there is no seed or one comes twice: its members would be the same model.
     """
     chosen = list(seeds)
     if not chosen or len(set(chosen)) != len(chosen):

@@ -16,7 +16,7 @@ model to boxes that were drawn a little differently: then the last part is the u
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -28,16 +28,8 @@ Floats = NDArray[np.float32]
 _TINY = np.float32(1e-30)  # log 0 is asked for nowhere: 0 log 0 = 0
 
 
-@dataclass(frozen=True, eq=False)
-class EntropyParts:
-    """Uncertainty of each pixel, in nats.
-
-    Attributes
-    ----------
-    predictive, aleatoric, epistemic : (H, W) float32
-        The first is the sum of the others. With one member `epistemic` is NaN: one model cannot
-        disagree with itself, and a 0 would read as "the model is sure of itself".
-    """
+class EntropyParts(NamedTuple):
+    """Uncertainty of each pixel (H, W), in nats: the first is the sum of the others."""
 
     predictive: Floats
     aleatoric: Floats
@@ -52,24 +44,16 @@ def entropy(probabilities: ArrayLike) -> Floats:
 
 
 def entropy_parts(members: ArrayLike) -> EntropyParts:
-    """Split the predictive entropy of the members' probabilities (M, C, H, W).
-
-    Raises InputError if there is no member, or the array has other axes.
-    """
-    maps = _checked_members(members)
-    aleatoric = entropy(maps).mean(axis=0)
-    if len(maps) == 1:
-        return EntropyParts(aleatoric, aleatoric, np.full_like(aleatoric, math.nan))
-    predictive = entropy(maps.mean(axis=0))
-    # Entropy is concave, so this is 0 or more but for rounding.
-    return EntropyParts(predictive, aleatoric, np.maximum(predictive - aleatoric, 0))
-
-
-def _checked_members(members: ArrayLike) -> Floats:
+    """Split the predictive entropy of the members' probabilities (M, C, H, W)."""
     maps = np.asarray(members, dtype=np.float32)
     if maps.ndim != 4 or not len(maps):
         raise InputError(
             "expected (members, classes, rows, columns) with one member or more, got the shape "
             f"{maps.shape}; stack the maps of the ensemble"
         )
-    return maps
+    aleatoric = entropy(maps).mean(axis=0)
+    if len(maps) == 1:  # one cannot disagree with itself; a 0 would read as "sure of itself"
+        return EntropyParts(aleatoric, aleatoric, np.full_like(aleatoric, math.nan))
+    predictive = entropy(maps.mean(axis=0))
+    # Entropy is concave, so this is 0 or more but for rounding.
+    return EntropyParts(predictive, aleatoric, np.maximum(predictive - aleatoric, 0))

@@ -23,16 +23,12 @@ _AIR = 0.1  # of the 99th percentile of the signal: below is noise, left white i
 
 @dataclass(frozen=True, eq=False)
 class FatSlice:
-    """The fullest slice of a person and how much of it is fat.
-
-    `fraction` (H, W) float64 is the fat fraction of its pixels, to look at: NaN in air, where there
-    is too little signal. `in_muscle` is the mean inside the reference of the whole volume.
-    """
+    """The fullest slice of a person and how much of it is fat."""
 
     severity: str
     case_slice: CaseSlice
-    fraction: NDArray[np.float64]
-    in_muscle: float
+    fraction: NDArray[np.float64]  # (H, W), to look at: NaN in air, where there is little signal
+    in_muscle: float  # mean inside the reference of the whole volume
 
 
 def load_tissues(
@@ -40,21 +36,9 @@ def load_tissues(
 ) -> dict[Part, CaseSet]:
     """Load people of several parts of a split, with some kinds of tissue as the only labels.
 
-    Labels of one name, such as vertebral bodies that are only counted, become one.
-
-    Parameters
-    ----------
-    dataset : str
-        Of the manifest.
-    parts : mapping of part to int
-        How many people of each; in their first sequence.
-    left_out : sequence of str
-        Kinds of tissue that become background.
-
-    Raises
-    ------
-    InputError
-        As `load_some`, and if a case shows no other tissue.
+    So many people of each part, in their first sequence; the kinds in `left_out` become background,
+    and labels of one name, such as vertebral bodies that are only counted, become one. Raises
+    InputError as `load_some`, and if a case shows no other tissue.
     """
     loaded = {
         part: load_some(dataset, n_subjects=n, part=part, progress=False)

@@ -22,11 +22,9 @@ _SIZE = 32  # pixels, each side
 def calibrated_maps(
     n_maps: int, *, coherent: bool = True, seed: int = 0
 ) -> tuple[NDArray[np.float32], NDArray[np.intp]]:
-    """Draw maps (2, n H, W) and what came true (n H, W), one disc below the other.
-
-    A coherent edge is one radius for each disc, dealt evenly over their distribution so that few
-    discs show little of chance; otherwise each pixel is drawn by itself.
-    """
+    """Draw maps (2, n H, W) and what came true (n H, W), one disc below the other."""
+    # A coherent edge is one radius for each disc, dealt evenly over their distribution so that few
+    # discs show little of chance; otherwise each pixel is drawn by itself.
     rng = np.random.default_rng(seed)
     y, x = np.indices((_SIZE, _SIZE)) + 0.5
     centre = rng.uniform(0.4 * _SIZE, 0.6 * _SIZE, (2, n_maps, 1, 1))
@@ -44,22 +42,11 @@ def compare_regions(
 ) -> pd.DataFrame:
     """Measure one calibrated model, made softer and sharper, by two regions.
 
-    Parameters
-    ----------
-    temperatures : sequence of float
-        1 is the model as it is.
-    n_maps : int
-        Discs; with few, chance alone gives the best model an ECE above zero.
-    coherent : bool
-        Draw one radius for each disc; otherwise every pixel by itself.
-    seed : int
-
-    Returns
-    -------
-    pandas.DataFrame
-        A row for each `temperature`, `region` and bin, with `n`, `confidence`, `hits` and, the same
-        in all rows of a temperature and region, `ece`. The region `ASKS_REFERENCE` holds what the
-        reference or the prediction calls tissue, `ASKS_MAP` is `candidate_region`.
+    A temperature of 1 is the model as it is; with few discs (`n_maps`), chance alone gives the best
+    model an ECE above zero. If `coherent`, one radius is drawn for each disc, otherwise every pixel
+    by itself. A row for each `temperature`, `region` and bin, with `n`, `confidence`, `hits` and,
+    the same in all rows of a temperature and region, `ece`. The region `ASKS_REFERENCE` holds what
+    the reference or the prediction calls tissue, `ASKS_MAP` is `candidate_region`.
     """
     maps, true = calibrated_maps(n_maps, coherent=coherent, seed=seed)
     regions = {ASKS_REFERENCE: (maps.argmax(axis=0) > 0) | (true > 0)}

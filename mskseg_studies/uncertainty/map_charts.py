@@ -10,7 +10,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import ListedColormap
@@ -24,6 +23,7 @@ from mskseg.display.style import PREDICTION, REFERENCE
 from mskseg.evaluation.calibration import candidate_region
 from mskseg.prompts import boxes_from_mask
 from mskseg.volume import Plane
+from mskseg_studies.panels import new_panels
 from mskseg_studies.uncertainty.entropy import entropy_parts
 from mskseg_studies.uncertainty.fatty_infiltration import FatSlice
 from mskseg_studies.uncertainty.probability_maps import SliceMaps
@@ -49,19 +49,17 @@ def fat_page(slices: Sequence[FatSlice]) -> NDArray[Any]:
     ]
     shape = looks[0].image.shape
     zoom = frame_around(np.concatenate(muscles), shape=shape, margin=0.15)  # one scale for all
-    figure, axes = plt.subplots(
-        2, n, figsize=(3.1 * n + 0.8, 6.6), squeeze=False, layout="constrained"
-    )
+    figure, panels = new_panels(2 * n, columns=n, size=(3.3, 3.0))
+    axes: NDArray[Any] = panels.reshape(2, n)
     for (above, below), fat in zip(axes.T, slices, strict=True):
         at = fat.case_slice
         _show(above, at, zoom, title=fat.severity, plane=at.plane)
         _show(below, replace(at, image=np.full(at.image.shape, 255, np.uint8)), zoom)
-        colours = _draw_map(below, np.ma.masked_invalid(fat.fraction), at, highest=1)
+        colours = _draw_map(below, np.ma.masked_invalid(fat.fraction), highest=1)
     figure.colorbar(colours, ax=list(axes.flat), shrink=0.5, label="fat fraction")
     percent = ", ".join(f"{100 * fat.in_muscle:.0f} %" for fat in slices)
     figure.suptitle(f"Fat in the muscles of these people: {percent}", fontsize=11)
-    panels: NDArray[Any] = axes
-    return panels
+    return axes
 
 
 def uncertainty_maps(maps: SliceMaps) -> NDArray[Any]:
@@ -83,7 +81,7 @@ def uncertainty_maps(maps: SliceMaps) -> NDArray[Any]:
     highest = max(float(entropy.max()) for entropy in shown.values())
     for ax, entropy in zip(axes[1:], shown.values(), strict=True):
         uncertain = np.ma.masked_where(~(entropy >= _NEARLY_CERTAIN), entropy)
-        colours = _draw_map(ax, uncertain, at, highest=highest)
+        colours = _draw_map(ax, uncertain, highest=highest)
         _draw_outlines(ax, label_map)
     figure.colorbar(colours, ax=list(axes), shrink=0.75, label="entropy (nats)")
     figure.suptitle(
@@ -158,13 +156,10 @@ def _panels(maps: SliceMaps, titles: Sequence[str]) -> tuple[Any, NDArray[Any]]:
     zoom = frame_around(np.concatenate(boxes), shape=(height, width), margin=0.05)
     wide, high = zoom[2:] - zoom[:2]
     tall = high * at.spacing_mm[0] / (wide * at.spacing_mm[1])
-    n = len(titles)
-    figure, axes = plt.subplots(
-        1, n, figsize=(3.3 * n + 1.2, 3.3 * tall + 0.7), squeeze=False, layout="constrained"
-    )
-    for k, (ax, title) in enumerate(zip(axes[0], titles, strict=True)):
+    figure, axes = new_panels(len(titles), columns=len(titles), size=(3.6, 3.3 * tall))
+    for k, (ax, title) in enumerate(zip(axes, titles, strict=True)):
         _show(ax, at, zoom, title=title, plane=None if k else at.plane)
-    return figure, axes[0]
+    return figure, axes
 
 
 def _show(
@@ -178,16 +173,17 @@ def _show(
     show_slice(at.image, spacing_mm=at.spacing_mm, plane=plane, zoom_xyxy=zoom, title=title, ax=ax)
 
 
-def _draw_map(ax: Axes, values: NDArray[Any], at: CaseSlice, *, highest: float) -> Any:
+def _draw_map(ax: Axes, values: NDArray[Any], *, highest: float, cmap: Any = "viridis") -> Any:
+    """Lay values (H, W) over the slice that is shown, where they are not masked."""
     height, width = values.shape
     return ax.imshow(
         values,
-        cmap="viridis",
+        cmap=cmap,
         vmin=0,
         vmax=highest,
         interpolation="nearest",
         extent=(0, width, height, 0),
-        aspect=at.spacing_mm[0] / at.spacing_mm[1],
+        aspect=ax.get_aspect(),
     )
 
 
@@ -201,12 +197,5 @@ def _draw_outlines(ax: Axes, label_map: NDArray[Any]) -> None:
 
 def _fill_pixels(ax: Axes, mask: NDArray[np.bool_], *, colour: str) -> None:
     """Colour the pixels of a mask, each as a square."""
-    height, width = mask.shape
-    ax.imshow(
-        np.ma.masked_where(~mask, np.ones(mask.shape)),
-        cmap=ListedColormap([colour]),
-        interpolation="nearest",
-        extent=(0, width, height, 0),
-        aspect=ax.get_aspect(),
-        alpha=0.85,
-    )
+    filled = np.ma.masked_where(~mask, np.ones(mask.shape))
+    _draw_map(ax, filled, highest=1, cmap=ListedColormap([colour])).set_alpha(0.85)

@@ -30,20 +30,14 @@ Floats = NDArray[np.float32]
 
 @dataclass(frozen=True, eq=False)
 class SliceMaps:
-    """What the members of a source think of one slice.
-
-    `members` (M, 1 + K, H, W) float32 are probabilities, class 0 the background, class k the tissue
-    ``labels[k - 1]``. By label of the tissues that were prompted, so none if the source takes no
-    prompt: the `boxes` given (N, 4), `masks` (H, W) as predicted before the tissues compete, and
-    `predicted_iou`, the model's own estimate of that mask's IoU (NaN if it has none).
-    """
+    """What the members of a source think of one slice; the mappings hold what was prompted."""
 
     case_slice: CaseSlice
     labels: tuple[int, ...]
-    members: Floats
-    boxes: Mapping[int, NDArray[np.float64]]
-    masks: Mapping[int, NDArray[np.bool_]]
-    predicted_iou: Mapping[int, float]
+    members: Floats  # (M, 1 + K, H, W); class 0 is the background, class k is ``labels[k - 1]``
+    boxes: Mapping[int, NDArray[np.float64]]  # (N, 4) that were given
+    masks: Mapping[int, NDArray[np.bool_]]  # (H, W) as predicted before the tissues compete
+    predicted_iou: Mapping[int, float]  # the model's own estimate of that; NaN without one
     prompted: bool
 
     def predicted_labels(self) -> NDArray[np.int_]:
@@ -99,40 +93,17 @@ class PromptedMaps:
             )
         self._ensemble, self._plans = Ensemble(given, name=name), plans
         self._labels, self._min_area_mm2 = tuple(labels), min_area_mm2
-
-    @property
-    def model(self) -> str:
-        """Name of the segmenter or of the ensemble."""
-        return self._ensemble.name
-
-    @property
-    def arm(self) -> str:
-        """The plan's own name; of several the first, and how many."""
-        first, n = self._plans[0].box_source, len(self._plans)
-        return first if n == 1 else f"{first}, {n} draws"
-
-    @property
-    def miniature(self) -> bool:
-        """Whether a miniature is among the members."""
-        return self._ensemble.miniature
-
-    @property
-    def n_members(self) -> int:
-        """Segmenters times plans."""
-        return len(self._ensemble.members) * len(self._plans)
+        self.model, self.miniature = self._ensemble.name, self._ensemble.miniature
+        self.n_members = len(self._ensemble.members) * len(plans)
+        drawn = f", {len(plans)} draws" if len(plans) > 1 else ""
+        self.arm = plans[0].box_source + drawn
 
     def slices(self, case: Case, *, step: int = 1) -> Iterator[SliceMaps]:
-        """Prompt the members on every `step`-th slice, slices without a label too.
-
-        Raises InputError if the case has no reference, or none of the labels.
-        """
+        """Prompt the members on every `step`-th slice, slices without a label too."""
         return map(self._maps, self._prompted(case, step=step))
 
     def at(self, case: Case, index: int, *, step: int = 1) -> SliceMaps:
-        """Give one slice only, to look at; `step` as in the run whose numbers it belongs to.
-
-        Raises InputError if the step leaves the slice out, or as `slices`.
-        """
+        """Give one slice only, to look at; `step` as in the run whose numbers it belongs to."""
         for prompted in self._prompted(case, step=step):
             if prompted[0].case_slice.index == index:
                 return self._maps(prompted)
@@ -236,10 +207,7 @@ class VolumeMaps:
         self.model, self.miniature, self.n_members = name, miniature, len(self._predictions)
 
     def slices(self, case: Case, *, step: int = 1) -> Iterator[SliceMaps]:
-        """Cut the volumes of a case on every `step`-th slice.
-
-        Raises InputError if the case has no probabilities, or they do not fit it.
-        """
+        """Cut the volumes of a case on every `step`-th slice."""
         narrowed = with_labels(case, self._labels)
         stacks = np.stack([self._stack(case, member) for member in self._predictions])
         for case_slice in narrowed.slices(step=step):
@@ -249,7 +217,7 @@ class VolumeMaps:
     def _stack(self, case: Case, predictions: Predictions) -> Floats:
         """Probabilities (1 + K, slices, H, W) of one member, in the order of `labels`."""
         volumes = predictions.probabilities(case.name)
-        channel = {label: number + 1 for number, label in enumerate(predictions.labels)}
+        channel = {label: number for number, label in enumerate(predictions.labels, start=1)}
         chosen = [
             case.image.with_array(volumes[channel[label]]).stack(case.plane)
             if label in channel

@@ -26,7 +26,8 @@ from mskseg.evaluation.averaging import subject_means
 Floats = NDArray[np.float64]
 
 _ALL_ORDERS = 7  # subjects whose orders (5040) are all looked at
-# Certain pixels differ by orders of magnitude, so bins are as wide as the logarithm says.
+# Certain pixels differ by orders of magnitude, so bins are as wide as the logarithm says, each 1.03
+# times the one before; the exact AUROC differs in the third decimal.
 _EDGES = np.concatenate([[0.0], np.geomspace(1e-7, 6.0, 600)])
 
 
@@ -36,31 +37,7 @@ def referral_curve(
     *,
     fractions: Sequence[float] = (0.0, 0.05, 0.1, 0.2, 0.3, 0.5, 1.0),
 ) -> pd.DataFrame:
-    """Let a reader correct the least certain cases: their Dice becomes 1, that of the reference.
-
-    Parameters
-    ----------
-    dice : (N,) float
-        Of each case; cases without one (both masks empty) are left out and counted.
-    uncertainty : (N,) float
-        NaN where nothing was predicted and so nothing could be uncertain. Only the reference knows
-        that something is missing there, so these are left out of every strategy, and counted.
-    fractions : sequence of float
-        Parts that the reader corrects, 0 to 1, rounded to whole cases.
-
-    Returns
-    -------
-    pandas.DataFrame
-        A row for each fraction: `referred`, `n_referred`, and the mean Dice if they are chosen by
-        uncertainty (`dice`), by the true Dice, which nobody knows (`best`), or at random
-        (`random`, its expectation), all over the same `n` cases; `n_without_dice` and
-        `n_not_predicted` were left out. NaN if nothing was predicted at all.
-
-    Raises
-    ------
-    InputError
-        If no case has a Dice, the lengths differ, or a number is not one of 0 to 1.
-    """
+    """Let a reader correct a part of the cases (N,): their Dice becomes 1, of the reference."""
     scores, unsure = np.ravel(dice).astype(float), np.ravel(uncertainty).astype(float)
     if scores.shape != unsure.shape or not np.isfinite(scores).any():
         raise InputError(
@@ -93,7 +70,16 @@ def _referred(dice: Floats, uncertainty: Floats, fraction: float) -> dict[str, f
 
 
 def referral_curves(outlines: pd.DataFrame) -> dict[str, pd.DataFrame]:
-    """Give `referral_curve` for each arm of one model's `UncertaintyTables.outlines`."""
+    """Let a reader correct the least certain outlines of each arm of one model.
+
+    Of `UncertaintyTables.outlines`. Those without a Dice (both masks empty) are left out, and so
+    are those of which nothing was predicted and so nothing could be uncertain: only the reference
+    knows that something is missing there. A row for each fraction that the reader corrects:
+    `referred`, `n_referred`, and the mean Dice if they are chosen by uncertainty (`dice`), by the
+    true Dice, which nobody knows (`best`), or at random (`random`, its expectation), all over the
+    same `n` outlines; `n_without_dice` and `n_not_predicted` were left out. NaN if nothing was
+    predicted at all.
+    """
     return {
         str(name): referral_curve(group["dice"], group["uncertainty"])
         for name, group in outlines.groupby("arm", sort=False)
@@ -120,29 +106,23 @@ def entropy_and_dice(cases: pd.DataFrame) -> pd.DataFrame:
 
 @dataclass(frozen=True, eq=False)
 class ErrorRanking:
-    """Uncertainty of right and of wrong pixels, in a histogram; add two to join what they saw.
+    """Uncertainty of right and of wrong pixels, in a histogram; add two to join what they saw."""
 
-    `right` and `wrong` (B,) int64 are the pixels in each of 601 bins of the uncertainty: 0 to 1e-7,
-    then equally wide in its logarithm up to 6 (1.03 times per bin); the exact AUROC differs in
-    the third decimal.
-    """
-
-    right: NDArray[np.int64]
+    right: NDArray[np.int64]  # (B,) pixels in each bin of `_EDGES`
     wrong: NDArray[np.int64]
 
     @classmethod
     def of(cls, uncertainty: ArrayLike, wrong: ArrayLike) -> Self:
-        """Sort the pixels into bins: an uncertainty (N,) and an error (N,) of each.
-
-        Raises InputError if the lengths differ or an uncertainty is NaN.
-        """
-        score, error = _checked_pair(uncertainty, wrong)
+        """Sort the pixels into bins: an uncertainty (N,) and an error (N,) of each, no NaN."""
+        score, error = np.ravel(uncertainty).astype(float), np.ravel(wrong).astype(float)
+        n_nan = int(np.isnan(score).sum() + np.isnan(error).sum())
+        if score.shape != error.shape or n_nan:
+            raise InputError(
+                "expected an uncertainty and an error for each pixel, and no NaN, got "
+                f"{score.size} uncertainties and {error.size} errors with {n_nan} NaN"
+            )
         at = np.clip(np.searchsorted(_EDGES, score, side="right") - 1, 0, len(_EDGES) - 1)
-        counts = [
-            np.bincount(at[chosen], minlength=len(_EDGES)).astype(np.int64)
-            for chosen in (error == 0, error > 0)
-        ]
-        return cls(*counts)
+        return cls(*(np.bincount(at[k], minlength=len(_EDGES)) for k in (error == 0, error > 0)))
 
     def __add__(self, other: Self) -> Self:
         """Join two histograms."""
@@ -164,8 +144,7 @@ class ErrorRanking:
             return np.full(len(coverage), math.nan)
         kept = np.concatenate([[0], np.cumsum(n)]) / n.sum()
         lost = np.concatenate([[0], np.cumsum(self.wrong)]) / n.sum()
-        wanted = np.asarray(coverage, dtype=np.float64)
-        risk: Floats = np.interp(wanted, kept, lost) / wanted
+        risk: Floats = np.interp(coverage, kept, lost) / np.asarray(coverage)
         return risk
 
 
@@ -178,15 +157,3 @@ def _spearman(first: pd.Series, second: pd.Series) -> tuple[float, float]:
         orders = np.array(list(permutations(a)))
         chance = float((np.abs(orders @ b / len(b)) >= abs(rho) - 1e-9).mean())
     return rho, chance
-
-
-def _checked_pair(uncertainty: ArrayLike, wrong: ArrayLike) -> tuple[Floats, Floats]:
-    score = np.ravel(np.asarray(uncertainty, dtype=np.float64))
-    error = np.ravel(np.asarray(wrong, dtype=np.float64))
-    if score.shape != error.shape or np.isnan(score).any() or np.isnan(error).any():
-        raise InputError(
-            "expected an uncertainty and an error for each pixel, and no NaN, got "
-            f"{score.size} uncertainties and {error.size} errors with "
-            f"{int(np.isnan(score).sum() + np.isnan(error).sum())} NaN"
-        )
-    return score, error

@@ -1,8 +1,5 @@
 """Tidy tables of accuracy, calibration and uncertainty: each source of maps on each case.
 
-Slices are seen one by one and leave only sums behind, so memory does not grow with their number. A
-number per case is made of all its pixels; whoever reports a mean takes the mean over subjects.
-
 Dice here is that of the **volume**: the overlap of each tissue summed over the slices that were
 taken, then the mean over tissues. A source without prompts has to find out on which slices a tissue
 is, and so has `NeighbourBox`; a reference box tells it, and the arm's name says so.
@@ -77,10 +74,9 @@ class UncertaintyTables:
         scaled: bool | None = False,
         member: int | None = 0,
     ) -> UncertaintyTables:
-        """Keep the rows of an arm, of one or more models, and with or without scaled probabilities.
+        """Keep the rows of an arm, of one or more models, scaled or not, and of a member or all.
 
-        By default all arms and models, no scaled rows and no single members; `scaled=None` and
-        `member=None` keep them too. Raises InputError if no case remains.
+        `None` keeps all; InputError if no case remains.
         """
         wanted = {"arm": arm, "model": model, "scaled": scaled, "member": member}
         kept = {name: _rows(table, wanted) for name, table in vars(self).items()}
@@ -105,7 +101,7 @@ def measure_uncertainty(
     Parameters
     ----------
     sources : sequence of PromptedMaps or VolumeMaps
-        Their (model, arm) must differ.
+        Their (model, arm) must differ (else InputError).
     cases : iterable of Case
         Each with a reference.
     temperatures : mapping of (model, arm) to float, optional
@@ -115,11 +111,6 @@ def measure_uncertainty(
         Take every n-th slice, slices without a label too.
     progress : bool
         Show a bar on stderr.
-
-    Raises
-    ------
-    InputError
-        If there is no source or no case, two sources have one name, or a source refuses a case.
     """
     listed = list(cases)
     _check(sources, listed)
@@ -140,8 +131,8 @@ def measure_uncertainty(
         for number, (scale, total) in enumerate(zip(scales, sums, strict=False)):
             scaled = who | {"temperature": scale, "scaled": number > 0, "member": 0}
             tables["cases"].append(scaled | total.scores())
-            tables["bins"] += [scaled | row for row in total.bin_rows()]
-            tables["curves"] += [scaled | row for row in total.curve_rows()]
+            for name, rows in (("bins", total.bins()), ("curves", total.curve())):
+                tables[name] += [scaled | row for row in rows.to_dict("records")]
         for number, total in enumerate(sums[len(scales) :], start=1):
             single = {"temperature": 1.0, "scaled": False, "member": number}
             named = who | {"model": alone(source.model)} | single
@@ -176,21 +167,10 @@ def alone(ensemble: str) -> str:
 def average_subjects(
     cases: pd.DataFrame, *, by: Sequence[str], values: Sequence[str]
 ) -> pd.DataFrame:
-    """Average a table of cases: over the cases of a subject, then over subjects.
+    """Average rows of `UncertaintyTables.cases`: over the cases of a subject, then over subjects.
 
-    Parameters
-    ----------
-    cases : pandas.DataFrame
-        `UncertaintyTables.cases`, or rows of it.
-    by : sequence of str
-        Columns that make a row each.
-    values : sequence of str
-        Columns to average; a subject without a number is left out of that mean.
-
-    Returns
-    -------
-    pandas.DataFrame
-        Index `by`; `values`, `n_subjects`, and `n_without_<value>` where subjects lack one.
+    A subject without a number is left out of that mean. Index `by`; `values`, `n_subjects`, and
+    `n_without_<value>` where subjects lack one.
     """
     keys, wanted = list(by), list(values)
     means = nested_mean(cases, by=keys, values=wanted, within=()).set_index(keys)
@@ -209,25 +189,20 @@ def least_certain_slice(outlines: pd.DataFrame) -> tuple[str, int]:
 
 
 def predicted_iou_bins(outlines: pd.DataFrame, *, n_bins: int = 10) -> pd.DataFrame:
-    """Bin a model's predicted IoU as a confidence: what comes true is the IoU that it reached.
-
-    Gives `UncertaintyTables.bins` with the region "mask", for `reliability_charts`, of
-    `UncertaintyTables.outlines`. Outlines without an estimate are left out, one above 1 counts as
-    1; raises InputError if no outline has one.
-    """
+    """Bin a model's predicted IoU as a confidence: what comes true is the IoU that it reached."""
     estimated = outlines.dropna(subset=["iou", "predicted_iou"])
     if estimated.empty:
         raise InputError(
             f"none of {len(outlines)} outlines has a predicted IoU; take a model that learned it"
         )
-    rows = []
     keys = ["model", "arm", "severity"]
-    for (model, arm, severity), group in estimated.groupby(keys, sort=False):
-        bins = ReliabilityBins.of(group["predicted_iou"].clip(0, 1), group["iou"], n_bins=n_bins)
-        sums = {"bin": range(n_bins), "n": bins.n, "confidence": bins.confidence, "hits": bins.hits}
-        table = pd.DataFrame(sums)
-        rows.append(table.assign(model=model, arm=arm, severity=severity, region="mask"))
-    return pd.concat(rows, ignore_index=True)
+    bins = {
+        key: pd.DataFrame(
+            vars(ReliabilityBins.of(group["predicted_iou"].clip(0, 1), group["iou"], n_bins=n_bins))
+        )
+        for key, group in estimated.groupby(keys, sort=False)
+    }
+    return pd.concat(bins, names=[*keys, "bin"]).reset_index().assign(region="mask")
 
 
 def _rows(table: pd.DataFrame, wanted: Mapping[str, Any]) -> pd.DataFrame:
@@ -288,25 +263,9 @@ def describe_committed(
 ) -> str:
     """Lay out the committed table of notebook 08, averaged over subjects, as text.
 
-    Parameters
-    ----------
-    folder : path-like
-        With `08_uncertainty.csv` and its sidecar, or without.
-    values : sequence of str
-        Columns to average, of rows that are neither scaled nor single members.
-    provenance : mapping
-        Of this run, so that rows of other weights are called so.
-
-    Returns
-    -------
-    str
-        Whose weights the rows are of, then a row for each arm and model; or a sentence that no such
-        run is committed.
-
-    Raises
-    ------
-    InputError
-        If the table lacks a column, or as `mskseg.evaluation.committed_results`.
+    `folder` has `08_uncertainty.csv` and its sidecar, or none; `values` are averaged over rows that
+    are neither scaled nor single members; `provenance` is of this run, so that rows of other
+    weights are called so. Raises InputError if the table lacks a column.
     """
     committed = committed_results(folder, "08_uncertainty.csv")
     cases, keys = committed.rows, ["arm", "model"]

@@ -23,12 +23,7 @@ _BOUNDS = (np.log(0.05), np.log(20.0))  # of log T
 
 
 def fit_temperature(members: ArrayLike, reference: ArrayLike) -> float:
-    """Find the temperature with the least NLL.
-
-    Members are probabilities (M, C, N) of M members for N pixels, the reference (N,) their true
-    classes. Above 1: the model was too sure; below 1: too modest; at 0.05 or 20 the fit ran into
-    its bounds. Raises InputError if there is no pixel or the shapes do not fit.
-    """
+    """Find the temperature with the least NLL of probabilities (M, C, N), of true classes (N,)."""
     maps, true = np.asarray(members, dtype=np.float64), np.asarray(reference)
     if maps.ndim != 3 or true.ndim != 1 or maps.shape[2] != len(true) or not len(true):
         raise InputError(
@@ -57,23 +52,10 @@ def temperatures_of(
 ) -> dict[tuple[str, str], float]:
     """Fit the temperature of several sources, by (model, arm), as `measure_uncertainty` takes it.
 
-    Pixels are drawn at random from each slice, so that memory stays small and the NLL is that of
-    the whole slice; the draw is the same for every source.
-
-    Parameters
-    ----------
-    sources : iterable of PromptedMaps or VolumeMaps
-    cases : iterable of Case
-        Of the validation part: never those whose scores are reported.
-    slice_step : int
-        Take every n-th slice.
-    seed : int
-        Of the draw.
-
-    Raises
-    ------
-    InputError
-        If there is no case.
+    Cases are of the validation part: never those whose scores are reported. Pixels are drawn at
+    random from each slice, so that memory stays small and the NLL is that of the whole slice; the
+    draw is the same for every source. Above 1 a model was too sure, below 1 too modest; at 0.05 or
+    20 the fit ran into its bounds.
     """
     validation = list(cases)
     if not validation:

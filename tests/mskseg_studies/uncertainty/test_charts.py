@@ -74,9 +74,9 @@ def test_bins_with_hardly_a_pixel_are_left_out():
 
 
 def test_an_empty_region_is_refused():
-    with pytest.raises(InputError, match="'outline' pixels"):
+    with pytest.raises(InputError, match="no pixel of the region 'outline'"):
         uncertainty.reliability_charts(bins(), region="outline")
-    with pytest.raises(InputError, match="lacks model"):
+    with pytest.raises(InputError, match=r"lacks \['model'"):
         uncertainty.reliability_charts(bins().drop(columns="model"))
 
 

@@ -221,7 +221,7 @@ def test_the_map_alone_says_which_pixels_count_whatever_box_it_came_from():
     bare = replace(one, case_slice=other, boxes={}, masks={}, predicted_iou={}, prompted=False)
     first, second = (sum_slice(each) for each in (one, bare))
     for region in ("slice", "candidate"):
-        bins = first.regions[region].bins, second.regions[region].bins
+        bins = getattr(first, region).bins, getattr(second, region).bins
         assert (bins[0].n == bins[1].n).all()
         assert (bins[0].confidence == bins[1].confidence).all()
     assert (first.uncertainty[0], first.n_slices) == (second.uncertainty[0], 1)

@@ -36,6 +36,7 @@ def new_panels(
 def add_legend(figure: Figure, ax: Axes, title: str, *, columns: int = 4) -> None:
     """Give a figure of panels its title, and below it the legend of one of them."""
     handles, names = ax.get_legend_handles_labels()
-    look = {"loc": "outside lower center", "frameon": False, "fontsize": 9}
-    figure.legend(handles, names, ncols=columns, **look)
+    figure.legend(
+        handles, names, loc="outside lower center", ncols=columns, frameon=False, fontsize=9
+    )
     figure.suptitle(title, fontsize=11)

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mskseg.cli.evaluate import check_labels
 from mskseg.cli.inputs import (
     add_model_arguments,
     add_scoring_arguments,
@@ -15,7 +16,8 @@ from mskseg.cli.inputs import (
     oracle_plan,
     read_label_names,
 )
-from mskseg.cli.outputs import check_writable, label_summary
+from mskseg.cli.outputs import check_not_input, check_writable, label_summary
+from mskseg.errors import InputError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -76,10 +78,15 @@ def add_to(commands: Any) -> None:
 
 
 def finetune(arguments: argparse.Namespace) -> int:
-    """Check the output and the inputs, split, tune, score before and after, and write."""
-    for name in (WEIGHTS, SCORES):
-        check_writable(arguments.output / name)
+    """Check every output and every input, split, tune, score before and after, and write."""
     from mskseg.datasets.layouts import read_globbed
+    from mskseg.provenance import sidecar_path
+
+    tables = [arguments.output / name for name in (SCORES, HISTORY)]
+    outputs = [arguments.output / name for name in (WEIGHTS, PICTURE, "training/state.pt")]
+    outputs += [*tables, *map(sidecar_path, tables)]
+    for path in outputs:
+        check_writable(path)
 
     cases = read_globbed(
         arguments.images,
@@ -87,9 +94,16 @@ def finetune(arguments: argparse.Namespace) -> int:
         subject_pattern=arguments.subject_pattern,
         tissues=read_label_names(arguments),
     )
-    parts, by_slab = split_cases(cases, arguments)
+    inputs = [path for scan in cases.scans for path in (scan.image, scan.reference)]
+    inputs += [arguments.label_names, Path(arguments.model)]
+    for path in outputs:
+        check_not_input(path, *filter(None, inputs))
     segmenter = load_model(arguments)
     config = configured(arguments, segmenter)
+    for case in cases:  # a bad one must not come to light after hours of training
+        check_labels(case)
+    parts, by_slab = split_cases(cases, arguments)
+    check_can_report(parts["test"], config)
 
     from mskseg.finetuning import count_trainable, fine_tune
 
@@ -120,6 +134,17 @@ def split_cases(cases: CaseSet, arguments: argparse.Namespace) -> tuple[dict[Par
     fifth = max(1, round(n / 5))
     counts: dict[Part, float] = {"train": n - 2 * fifth, "validation": fifth, "test": fifth}
     return dict(cases.split(counts, seed=arguments.seed or 0)), False
+
+
+def check_can_report(test: CaseSet, config: FineTuneConfig) -> None:
+    """Raise InputError if the held-out cases show nothing that a prompt can be made from."""
+    from mskseg.finetuning.dataset import SliceDataset
+
+    if not len(SliceDataset.from_cases(test, config)):
+        raise InputError(
+            f"the held-out scans ({', '.join(test.subjects)}) show no object large enough for a "
+            "prompt, so nothing could be scored; give other labels, or another --seed"
+        )
 
 
 def configured(arguments: argparse.Namespace, segmenter: Segmenter) -> FineTuneConfig:
@@ -156,6 +181,8 @@ def report(
     from mskseg.evaluation import score_cases, write_table
     from mskseg.provenance import provenance
 
+    output: Path = arguments.output
+    result.save(output / WEIGHTS)  # whatever becomes of the scores
     scores = [
         score_cases(
             model,
@@ -177,8 +204,6 @@ def report(
         validation_sha256=result.data["validation"],
         held_out="slabs of the same subjects" if by_slab else "subjects",
     )
-    output: Path = arguments.output
-    result.save(output / WEIGHTS)
     write_table(table, output / SCORES, provenance=facts)
     write_table(result.history, output / HISTORY, provenance=facts)
     draw(segmenter, result, test, arguments, facts=facts)
@@ -219,7 +244,7 @@ def draw(
     *,
     facts: dict[str, Any],
 ) -> None:
-    """Draw the fullest slice of the first held-out case, before and after."""
+    """Draw the fullest slice of the first held-out case with labels, before and after."""
     import matplotlib as mpl
 
     mpl.use("Agg")
@@ -230,7 +255,7 @@ def draw(
     from mskseg.evaluation.metrics import dice
     from mskseg.evaluation.prediction import predict_slice
 
-    case = test[0]
+    case = next(case for case in test if case.labelled_slices(arguments.plane))
     slices = case.slices(arguments.plane, labelled_only=True)
     at = max(slices, key=lambda each: len(np.unique(np.asarray(each.label_map))))
     plan = oracle_plan(arguments.prompt, points=result.config.points)

@@ -9,15 +9,21 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import sys
 import warnings
 from collections.abc import Iterable, Sequence
-from typing import NoReturn
+from contextlib import redirect_stderr, redirect_stdout
+from typing import Any, NoReturn, cast
 
 from mskseg.cli import catalogue, evaluate, finetune, notebooks, run, segment
 from mskseg.environment import check_extra
 from mskseg.errors import MsksegError
 
+# All but tab and line feed, and what changes the direction of writing; a progress bar needs to
+# return to the start of its line, and to the line above.
+_CONTROL = r"\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069"
+_NO_BAR = rf"(?!\x1b\[A)[{_CONTROL}]"
 BAD_INPUT, OUR_ERROR, INTERRUPTED = 2, 3, 130
 
 
@@ -51,8 +57,27 @@ def build_parser() -> argparse.ArgumentParser:
     return parser
 
 
+class _Plain:
+    """A stream without control characters: names come from other people's files."""
+
+    def __init__(self, stream: Any, control: str) -> None:
+        self._stream, self._control = stream, re.compile(control)
+
+    def write(self, text: str) -> Any:
+        return self._stream.write(self._control.sub("", text))
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command, that of the process by default; returns the exit code, see the module."""
+    out, err = _Plain(sys.stdout, rf"[\r{_CONTROL}]"), _Plain(sys.stderr, _NO_BAR)
+    with redirect_stdout(cast(Any, out)), redirect_stderr(cast(Any, err)):
+        return _main(argv)
+
+
+def _main(argv: Sequence[str] | None) -> int:
     # OpenMP's threads wait for each other in busy loops: several times slower on two cores beside
     # another job. Sleeping at once makes a model that runs alone slower by a third to a half; with
     # a short loop before it two jobs cost each other a fifth or two. Before torch is imported.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -22,9 +21,8 @@ def check_writable(path: Path, *, suffixes: Sequence[str] = ()) -> Path:
         raise OutputError(f"cannot write {path}: expected a name ending in {' or '.join(suffixes)}")
     existing = next(folder for folder in path.absolute().parents if folder.exists())
     try:
-        handle, name = tempfile.mkstemp(prefix=".writable-", dir=existing)
-        os.close(handle)
-        Path(name).unlink()
+        with tempfile.TemporaryFile(dir=existing):
+            pass
     except OSError as error:
         raise OutputError(
             f"cannot write {path}: {error.strerror or error}; choose a folder that is writable"

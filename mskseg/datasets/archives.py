@@ -13,6 +13,7 @@ from pathlib import Path, PurePosixPath
 from tqdm.auto import tqdm
 
 from mskseg.errors import InputError, OutputError
+from mskseg.files import PARTIAL, owned, sweep
 
 MARK = ".mskseg-unpacked"
 """File in an unpacked folder that holds the sha256 of its archive."""
@@ -80,7 +81,8 @@ def _check_space(members: list[zipfile.ZipInfo], archive: Path, folder: Path) ->
 
 
 def _unpack_beside(opened: zipfile.ZipFile, folder: Path, *, sha256: str, progress: bool) -> None:
-    temporary = Path(tempfile.mkdtemp(prefix=".partial-", dir=folder.parent))
+    sweep(folder.parent)
+    temporary = Path(tempfile.mkdtemp(prefix=owned(PARTIAL), dir=folder.parent))
     try:
         for member in tqdm(opened.infolist(), desc=f"unpack {folder.name}", disable=not progress):
             opened.extract(member, temporary)

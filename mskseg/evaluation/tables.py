@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import pandas as pd
+from pandas.api.types import is_datetime64_any_dtype, is_numeric_dtype
 
 from mskseg.errors import InputError
 from mskseg.evaluation.averaging import PLAN, summarise
@@ -106,13 +107,29 @@ def write_table(
     """Write a table as CSV, without its index, with its provenance in a sidecar.
 
     The sidecar is ``<path>.provenance.json``; `provenance` comes from
-    `mskseg.provenance.provenance`. Each file is written completely or not at all; OutputError if
+    `mskseg.provenance.provenance`. Text that a spreadsheet would take for a formula gets an
+    apostrophe in front, numbers stay. Each file is written completely or not at all; OutputError if
     one cannot be written.
     """
-    content = table.to_csv(index=False).encode()
+    shown = table.apply(lambda column: column.map(_no_formula) if _is_text(column) else column)
+    content = shown.rename(columns=_no_formula).to_csv(index=False).encode()
     with written_atomically(sidecar_path(path)) as sidecar, written_atomically(path) as target:
         target.write_bytes(content)
         sidecar.write_text(sidecar_text(provenance, content=content), encoding="utf-8")
+
+
+def _is_text(column: pd.Series[Any]) -> bool:
+    return not (is_numeric_dtype(column) or is_datetime64_any_dtype(column))
+
+
+def _no_formula(cell: Any) -> Any:
+    if not isinstance(cell, str) or not cell.startswith(("=", "+", "-", "@", "\t", "\r")):
+        return cell
+    try:
+        float(cell)
+    except ValueError:
+        return cell if cell == "-" else f"'{cell}"
+    return cell
 
 
 def _with_count(rows: pd.DataFrame, value: str, keys: list[str]) -> pd.Series[str]:

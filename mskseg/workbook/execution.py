@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import logging
 import os
 import shutil
 import tempfile
@@ -16,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from mskseg.environment import available_cores
 from mskseg.errors import InputError, OutputError
-from mskseg.files import write_text
+from mskseg.files import PARTIAL, owned, sweep, write_text
 from mskseg.workbook.pages import write_page, write_run_index
 from mskseg.workbook.record import RECORD_FILE, NotebookRun, Record, result_key
 from mskseg.workbook.reports import run_reports
@@ -24,6 +25,7 @@ from mskseg.workbook.sources import (
     SIZES_FILE,
     Size,
     declared_parameters,
+    executed_notebook,
     find_notebooks,
     load_notebook,
     notebooks_folder,
@@ -32,6 +34,8 @@ from mskseg.workbook.sources import (
 
 if TYPE_CHECKING:
     from nbformat import NotebookNode
+
+_KERNELS = "mskseg-"  # how folders of kernels' files begin, in the system's temporary one
 
 
 def run_workbook(
@@ -106,10 +110,7 @@ def _stages(paths: list[Path]) -> list[list[Path]]:
 def _at_a_time(
     run: Callable[[Path], NotebookRun], paths: list[Path], *, jobs: int
 ) -> Iterator[NotebookRun]:
-    """Run `jobs` notebooks at a time and yield each when it is done."""
-    if min(jobs, len(paths)) < 2:
-        yield from map(run, paths)
-        return
+    """Run `jobs` notebooks at a time, in threads so that an interrupt is heard at once."""
     from jupyter_core.utils import ensure_event_loop
 
     def run_in_thread(path: Path) -> NotebookRun:
@@ -120,7 +121,7 @@ def _at_a_time(
 
     pool = ThreadPoolExecutor(jobs)
     try:
-        with _cores_shared_by(jobs):
+        with _cores_shared_by(min(jobs, len(paths))):
             waiting: list[Future[NotebookRun]] = [pool.submit(run_in_thread, p) for p in paths]
             for finished in as_completed(waiting):
                 yield finished.result()
@@ -138,7 +139,7 @@ def _at_a_time(
 @contextmanager
 def _cores_shared_by(jobs: int) -> Iterator[None]:
     """Limit the kernels that are started meanwhile to their part of the cores."""
-    if "OMP_NUM_THREADS" in os.environ:
+    if jobs < 2 or "OMP_NUM_THREADS" in os.environ:
         yield
         return
     os.environ["OMP_NUM_THREADS"] = str(max(1, available_cores() // jobs))
@@ -150,16 +151,21 @@ def _cores_shared_by(jobs: int) -> Iterator[None]:
 
 def make_output(output: Path) -> Path:
     """Make the folders of a run; OutputError if one cannot be written to."""
-    for part in ("notebooks", "html", "tables", "figures"):
-        _make_folder(output.resolve() / part)
+    parts = [output.resolve() / part for part in ("notebooks", "html", "tables", "figures")]
+    for folder in parts:
+        _make_folder(folder)
+    trainings = [path for path in (output / "trainings").rglob("*") if path.is_dir()]
+    for folder in (*parts, *trainings):
+        sweep(folder, strangers=True)
+    sweep(Path(tempfile.gettempdir()), _KERNELS)
     return output.resolve()
 
 
 def _make_folder(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / ".writable").touch()
-        (folder / ".writable").unlink()
+        with tempfile.TemporaryFile(dir=folder):
+            pass
     except OSError as error:
         raise OutputError(
             f"cannot write to {folder}: {error.strerror or error}; choose another --output"
@@ -192,7 +198,7 @@ def _run_or_keep(
 def _keep_trainings_of(key: str, folder: Path, *, fresh: bool) -> None:
     """Let a notebook resume its own trainings only, not those of other code or parameters."""
     note = folder / "key.txt"
-    if fresh or not note.is_file() or note.read_text(encoding="utf-8") != key:
+    if fresh or not note.is_file() or note.read_bytes() != key.encode():
         shutil.rmtree(folder, ignore_errors=True)
         write_text(note, key)
 
@@ -226,7 +232,7 @@ def _execute(
         notebook, saved, parameters=parameters, cwd=path.parent, progress=progress
     )
     seconds = time.perf_counter() - started
-    executed = load_notebook(saved) if saved.is_file() else notebook
+    executed = executed_notebook(saved) or notebook
     write_page(executed, page, title=path.stem)
     return NotebookRun(
         name=path.stem,
@@ -251,12 +257,14 @@ def _papermill(
     import papermill
     from papermill.exceptions import PapermillExecutionError
 
+    logging.getLogger("papermill").addHandler(logging.NullHandler())  # what it says is in our line
+    partial = path.with_name(f"{owned(PARTIAL)}{path.name}")
     path.unlink(missing_ok=True)  # a crash before the first save must not show an old result
     try:
-        with tempfile.TemporaryDirectory(prefix="mskseg-") as sockets:
+        with tempfile.TemporaryDirectory(prefix=owned(_KERNELS)) as sockets:
             papermill.execute_notebook(
                 copy.deepcopy(notebook),
-                path,
+                partial,
                 parameters=dict(parameters),
                 kernel_name="python3",
                 progress_bar={"desc": path.stem, "leave": False} if progress else False,
@@ -267,24 +275,26 @@ def _papermill(
     except PapermillExecutionError as error:
         return f"{error.ename}: {_first_line(error.evalue)}", error.cell_index
     except OSError as error:
+        partial.unlink(missing_ok=True)
         raise OutputError(
             f"cannot write {path}: {error.strerror or error}; free some space"
         ) from error
     except Exception as error:  # noqa: BLE001  a dead kernel is this notebook's failure, not the run's
         return f"{type(error).__name__}: {_first_line(str(error))}", None
+    finally:
+        if partial.is_file():
+            partial.replace(path)
     return "", None
 
 
 def _kernel_transport(folder: Path) -> dict[str, Any]:
-    """Talk to the kernel over sockets in `folder`: nobody else on the machine can listen.
-
-    By default they would lie in the notebooks' folder, under names that two runs share.
-    """
+    """Talk to the kernel over sockets in `folder`, which nobody else on the machine can open."""
     from traitlets.config import Config
 
     if os.name != "posix":
         return {}
-    return {"config": Config(KernelManager={"transport": "ipc", "ip": str(folder / "kernel")})}
+    sockets = {"transport": "ipc", "ip": str(folder / "kernel")}
+    return {"config": Config(KernelManager={**sockets, "connection_file": str(folder / "file")})}
 
 
 def _source_position(executed: NotebookNode, index: int | None) -> int | None:

@@ -15,7 +15,13 @@ from mskseg.files import write_text
 from mskseg.workbook.pairing import notebook_text
 from mskseg.workbook.record import finished_notebooks
 from mskseg.workbook.slides import slide_copy, write_slides
-from mskseg.workbook.sources import GUIDE_FILE, find_notebooks, load_notebook, notebooks_folder
+from mskseg.workbook.sources import (
+    GUIDE_FILE,
+    executed_notebook,
+    find_notebooks,
+    load_notebook,
+    notebooks_folder,
+)
 
 _DISCUSSION = "**Discussion**"
 
@@ -39,8 +45,10 @@ def write_lesson(*, folder: Path | None = None, output: Path = Path("output")) -
     for path in paths:
         source = load_notebook(path)
         write_text(learners / f"{path.stem}.ipynb", notebook_text(learner_copy(source)))
-        done = output / "notebooks" / f"{path.stem}.ipynb"
-        shown = load_notebook(done) if path.stem in finished and done.is_file() else source
+        done = executed_notebook(output / "notebooks" / f"{path.stem}.ipynb")
+        if done is None:
+            finished.discard(path.stem)
+        shown = done if done is not None and path.stem in finished else source
         marked = slide_copy(shown, questions=questions_about(path.stem, folder))
         write_text(slides / f"{path.stem}.ipynb", _text(marked))
         write_slides(marked, slides / f"{path.stem}.html", title=path.stem)

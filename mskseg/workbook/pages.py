@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import copy
+import hashlib
 import html
+import re
+from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -35,7 +39,7 @@ alt="{{ cell.metadata.get('alt', 'figure') | escape_html }}">
 """
 
 _INDEX = """<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><title>mskseg workbook</title>
+<html lang="en"><head><meta charset="utf-8">{policy}<title>mskseg workbook</title>
 <style>body {{ font: 16px/1.5 sans-serif; max-width: 44em; margin: 2em auto; padding: 0 1em }}
 td, th {{ padding: .2em 1.2em .2em 0; text-align: left }}</style></head>
 <body><h1>mskseg workbook</h1><p>{caption}</p>
@@ -45,6 +49,7 @@ td, th {{ padding: .2em 1.2em .2em 0; text-align: left }}</style></head>
 """
 
 
+_TAG = re.compile(r"<(?=[A-Za-z/!?])")  # of a tag, a comment or an address, not of "p < 0.05"
 LEDGER_PAGE = "claims.html"  # in the output folder, above the notebooks' pages
 _LEDGER_LINK = f'<p><a href="../{LEDGER_PAGE}">What held, claim by claim</a></p>\n'
 
@@ -53,9 +58,33 @@ def write_page(notebook: NotebookNode, path: Path, *, title: str) -> None:
     """Write an executed notebook, errors and stderr included, as one self-contained HTML file."""
     from nbconvert import HTMLExporter
 
-    exporter = HTMLExporter(raw_template=_OFFLINE_PAGE + PNG_WITH_ALT)
-    page, _ = exporter.from_notebook_node(notebook, resources={"metadata": {"name": title}})
+    head = "{%- block html_head -%}" + content_policy() + "{{ super() }}{%- endblock -%}"
+    exporter = HTMLExporter(raw_template=_OFFLINE_PAGE + head + PNG_WITH_ALT)
+    resources = {"metadata": {"name": title}}
+    page, _ = exporter.from_notebook_node(harmless(notebook), resources=resources)
     write_text(path, page)
+
+
+def content_policy(*scripts: str) -> str:
+    """Make the tag that lets a page load nothing, and run no script but these (by their hash)."""
+    digests = (b64encode(hashlib.sha256(script.encode()).digest()) for script in scripts)
+    allowed = " ".join(f"'sha256-{digest.decode()}'" for digest in digests) or "'none'"
+    return (
+        '<meta http-equiv="Content-Security-Policy" content="default-src \'none\'; img-src data:; '
+        "font-src data:; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; "
+        f'script-src {allowed}">'
+    )
+
+
+def harmless(notebook: NotebookNode) -> NotebookNode:
+    """Copy a notebook so that HTML in its Markdown outputs is text: names are other people's."""
+    copied = copy.deepcopy(notebook)
+    for cell in copied.cells:
+        for output in cell.get("outputs", []):
+            data = output.get("data", {})
+            if "text/markdown" in data:
+                data["text/markdown"] = _TAG.sub("&lt;", data["text/markdown"])
+    return copied
 
 
 def write_run_index(
@@ -77,5 +106,6 @@ def write_run_index(
             caption += f" (not in {', '.join(without)}, which name their own)"
     caption += f"; mskseg {mskseg.__version__}."
     ledger = _LEDGER_LINK if (output / LEDGER_PAGE).is_file() else ""
-    page = _INDEX.format(caption=html.escape(caption), rows=rows, ledger=ledger)
+    policy = content_policy()
+    page = _INDEX.format(policy=policy, caption=html.escape(caption), rows=rows, ledger=ledger)
     write_text(output / "html" / "index.html", page)

@@ -9,13 +9,12 @@ from dataclasses import asdict, dataclass, replace
 from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
-from threading import Lock
 from typing import Any, Literal
 
 import mskseg
 from mskseg.datasets.fetching import verify
 from mskseg.datasets.manifest import load_manifest, manifest_path
-from mskseg.files import write_text
+from mskseg.files import locked, write_text
 from mskseg.registry import offering_packages
 
 Status = Literal["passed", "failed", "kept"]
@@ -46,7 +45,7 @@ class Record:
     """The runs that finished, by notebook, kept from any thread; without `keep` none counts."""
 
     def __init__(self, path: Path, *, keep: bool) -> None:
-        self._path, self._lock = path, Lock()
+        self._path = path
         self.kept = keep
         self._runs = _read(path)
 
@@ -60,11 +59,12 @@ class Record:
 
     def add(self, run: NotebookRun, key: str) -> None:
         """Remember a run that passed; forget an earlier one of a notebook that failed."""
-        with self._lock:
-            self._runs.pop(run.name, None)
+        with locked(self._path):  # another run of other notebooks may write here too
+            runs = _read(self._path)
+            runs.pop(run.name, None)
             if not run.failed:
-                self._runs[run.name] = {"key": key, "run": {**asdict(run), "page": str(run.page)}}
-            write_text(self._path, json.dumps(self._runs, indent=1))
+                runs[run.name] = {"key": key, "run": {**asdict(run), "page": str(run.page)}}
+            write_text(self._path, json.dumps(runs, indent=1))
 
 
 def finished_notebooks(output: Path) -> set[str]:
@@ -77,7 +77,8 @@ def _read(path: Path) -> dict[str, dict[str, Any]]:
         record = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):  # a missing or damaged record costs a new run, no more
         return {}
-    return record if isinstance(record, dict) else {}
+    runs = record.items() if isinstance(record, dict) else ()
+    return {name: run for name, run in runs if isinstance(run, dict)}
 
 
 def result_key(path: Path, parameters: Mapping[str, Any], *, read: Iterable[Path] = ()) -> str:

@@ -18,7 +18,7 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 from traitlets.config import Config
 
 from mskseg.files import write_text
-from mskseg.workbook.pages import PNG_WITH_ALT
+from mskseg.workbook.pages import PNG_WITH_ALT, content_policy, harmless
 
 SlideType = Literal["slide", "subslide", "notes", "skip"]
 HIDE_INPUT = "hide-input"
@@ -27,7 +27,7 @@ _SETUP_CELLS = (2, 3, 4)  # imports, parameters, what follows from them: see CON
 
 _PAGE = """{%- extends 'reveal/index.html.j2' -%}
 {%- block header -%}<!doctype html>
-<html lang="en"><head><meta charset="utf-8">
+<html lang="en"><head><meta charset="utf-8">POLICY
 <title>{{ resources['metadata']['name'] | escape_html }}</title>
 {%- block notebook_css -%}{{ super() }}{%- endblock -%}
 <style>CSS</style></head>
@@ -60,15 +60,18 @@ def write_slides(notebook: NotebookNode, path: Path, *, title: str) -> None:
     """Write a notebook from `slide_copy` as one page of slides that opens without internet."""
     remove = {"enabled": True, "remove_input_tags": {HIDE_INPUT}}
     exporter = SlidesExporter(raw_template=_template(), config=Config(TagRemovePreprocessor=remove))
-    page, _ = exporter.from_notebook_node(notebook, resources={"metadata": {"name": title}})
+    resources = {"metadata": {"name": title}}
+    page, _ = exporter.from_notebook_node(harmless(notebook), resources=resources)
     write_text(path, page)
 
 
 def _template() -> str:
     folder = resources.files("mskseg.workbook")
-    page = _PAGE
-    for mark, name in (("CSS", "slides.css"), ("JS", "slides.js")):
-        text = (folder / name).read_text(encoding="utf-8")
+    style, script = (
+        (folder / name).read_text(encoding="utf-8").strip() for name in ("slides.css", "slides.js")
+    )
+    page = _PAGE.replace("POLICY", content_policy(script))
+    for mark, text in (("CSS", style), ("JS", script)):
         page = page.replace(mark, "{% raw %}" + text + "{% endraw %}")
     return page + PNG_WITH_ALT
 

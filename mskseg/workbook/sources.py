@@ -125,6 +125,14 @@ def load_notebook(path: Path) -> NotebookNode:
     return notebook
 
 
+def executed_notebook(path: Path) -> NotebookNode | None:
+    """Read what a run left; None where it is missing, or damaged by a full disk, for example."""
+    try:
+        return load_notebook(path)
+    except InputError:
+        return None
+
+
 def declared_parameters(notebook: NotebookNode) -> set[str]:
     """Name what a notebook's ``parameters`` cell binds."""
     return {

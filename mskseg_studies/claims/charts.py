@@ -125,4 +125,6 @@ def _draw_intervals(ax: Axes, shown: pd.DataFrame) -> None:
 
 def text_table(table: pd.DataFrame) -> Styler:
     """Show a table of texts in full, where a plain table cuts them, and flush left."""
-    return table.style.set_table_styles([{"selector": "td", "props": "text-align: left"}])
+    safe = table.style.format(escape="html").format_index(escape="html")
+    safe = safe.format_index(escape="html", axis="columns")
+    return safe.set_table_styles([{"selector": "td", "props": "text-align: left"}])

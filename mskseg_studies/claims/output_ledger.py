@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import html
-import json
 import textwrap
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -12,9 +11,10 @@ from pathlib import Path
 
 import mskseg
 from mskseg.files import write_text
-from mskseg.workbook.pages import LEDGER_PAGE
+from mskseg.workbook.pages import LEDGER_PAGE, content_policy
 from mskseg.workbook.record import finished_notebooks
 from mskseg.workbook.reports import RunSummary
+from mskseg.workbook.sources import executed_notebook
 from mskseg_studies.claims.rules import Judgement, Verdict, judge
 from mskseg_studies.claims.statements import Claims, claims_path, load_claims
 from mskseg_studies.claims.views import rule_text
@@ -31,7 +31,7 @@ _ORDER: tuple[Verdict, ...] = (
 _OF_FACTS: tuple[Verdict, ...] = ("not as stated", "as stated")
 _WIDTH = 64  # of the statements in a terminal
 _HEAD = """<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><title>mskseg: the claims ledger</title>
+<html lang="en"><head><meta charset="utf-8">{policy}<title>mskseg: the claims ledger</title>
 <style>body {{ font: 16px/1.5 sans-serif; max-width: 80em; margin: 2em auto; padding: 0 1em }}
 table {{ border-collapse: collapse }}
 td, th {{ padding: .4em .8em; text-align: left; vertical-align: top; border-top: 1px solid #ccc }}
@@ -163,7 +163,7 @@ def write_ledger(ledger: Ledger, output: Path, *, size: str = "unknown") -> Path
     summary = html.escape(f"{ledger.summary()}. Size of the last run: {size}.")
     facts = [one for one in ledger.judgements if one.claim.is_fact]
     parts = [
-        _HEAD.format(summary=summary, version=mskseg.__version__),
+        _HEAD.format(policy=content_policy(), summary=summary, version=mskseg.__version__),
         "<h2>Facts of the published architecture</h2>",
         _table("statement, stated, counted, verdict", ledger, facts),
     ]
@@ -224,15 +224,17 @@ def _cells(folder: Path, claims: Claims) -> dict[tuple[str, str], int | None]:
     """Find the code cell that names each table, in the notebooks as they were executed."""
     places: dict[tuple[str, str], int | None] = {}
     for measure in (claim.measure for claim in claims.claims if claim.measure):
-        path = folder / f"{measure.notebook}.ipynb"
-        if not path.is_file() or (measure.notebook, measure.table) in places:
+        if (measure.notebook, measure.table) in places:
             continue
-        cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
-        ours = [c for c in cells if "injected-parameters" not in c["metadata"].get("tags", [])]
+        executed = executed_notebook(folder / f"{measure.notebook}.ipynb")
+        if executed is None:
+            continue
+        cells = executed.cells
+        ours = [c for c in cells if "injected-parameters" not in c.metadata.get("tags", [])]
         naming = (
             number
             for number, cell in enumerate(ours, start=1)
-            if cell["cell_type"] == "code" and measure.table in "".join(cell["source"])
+            if cell.cell_type == "code" and measure.table in cell.source
         )
         places[measure.notebook, measure.table] = next(naming, None)
     return places

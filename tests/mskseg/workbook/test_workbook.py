@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
+import json
 import os
 import shutil
 import signal
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
+from html.parser import HTMLParser
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -17,9 +22,12 @@ from mskseg.cli.main import main
 from mskseg.cli.run import report
 from mskseg.environment import available_cores
 from mskseg.errors import InputError, OutputError
-from mskseg.workbook import find_notebooks, load_notebook, run_workbook
-from mskseg.workbook.record import finished_notebooks, result_key
-from mskseg.workbook.sources import copy_workbook, notebooks_folder
+from mskseg.files import owned
+from mskseg.workbook import NotebookRun, find_notebooks, load_notebook, run_workbook
+from mskseg.workbook.execution import make_output
+from mskseg.workbook.lesson import write_lesson
+from mskseg.workbook.record import Record, finished_notebooks, result_key
+from mskseg.workbook.sources import copy_workbook, executed_notebook, notebooks_folder
 
 GOOD = """# %% [markdown]
 # # Count
@@ -96,8 +104,9 @@ TWO = """
 import sys
 from pathlib import Path
 from mskseg.workbook import run_workbook
-folder, output = map(Path, sys.argv[1:])
-runs = run_workbook(["01"], folder=folder, output=output, size="quick", progress=False)
+folder, output = map(Path, sys.argv[1:3])
+name = sys.argv[3]
+runs = run_workbook([name], folder=folder, output=output, size="quick", progress=False)
 sys.exit(runs[0].status != "passed")
 """
 
@@ -151,38 +160,152 @@ def test_notebooks_run_side_by_side_with_their_part_of_the_cores_and_judges_afte
         run_workbook(jobs=0, **how)
 
 
-SIDE_BY_SIDE = """
+INTERRUPTED = """
 import signal
 import sys
-from pathlib import Path
-from mskseg.workbook import run_workbook
+from mskseg.cli.main import main
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a job in the background ignores it
-folder, output = map(Path, sys.argv[1:])
-run_workbook(folder=folder, output=output, size="quick", jobs=2, progress=False)
+sys.exit(main(sys.argv[1:]))
 """
 
 
 @pytest.mark.skipif(os.name != "posix", reason="a keyboard's interrupt is sent as a signal")
-def test_an_interrupt_ends_notebooks_side_by_side_at_once(tmp_path):
-    folder = meeting(tmp_path / "notebooks", other="nobody")
-    words = [sys.executable, "-c", SIDE_BY_SIDE, str(folder), str(tmp_path)]
-    run = subprocess.Popen(words, stderr=subprocess.PIPE, text=True)
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_an_interrupt_ends_all_notebooks_at_once_with_one_line(tmp_path, jobs):
+    meeting(tmp_path / "notebooks", other="nobody")
+    options = ["--size", "quick", "--output", "out", "--offline", "--jobs", str(jobs)]
+    run = subprocess.Popen(
+        [sys.executable, "-c", INTERRUPTED, "run", "02", "03", *options],
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=tmp_path,
+        start_new_session=True,
+    )
     deadline = time.monotonic() + 90
-    while not all((tmp_path / "tables" / f"{one}.txt").exists() for one in "ab"):
+    while not all((tmp_path / "out" / "tables" / f"{one}.txt").exists() for one in "ab"[:jobs]):
         assert time.monotonic() < deadline
         assert run.poll() is None
         time.sleep(0.1)
-    run.send_signal(signal.SIGINT)
+    os.killpg(run.pid, signal.SIGINT)  # as a terminal does
     _, said = run.communicate(timeout=60)
-    assert run.returncode != 0
-    assert "KeyboardInterrupt" in said
+    assert (run.returncode, said) == (130, "mskseg: interrupted\n")
 
 
-def test_two_runs_at_the_same_time_do_not_share_a_kernel(folder, tmp_path):
-    argument = [sys.executable, "-c", TWO, str(folder)]
-    both = [subprocess.Popen([*argument, str(tmp_path / name)]) for name in "ab"]
+def test_two_runs_at_the_same_time_share_neither_a_kernel_nor_lose_a_record(folder, tmp_path):
+    words = [sys.executable, "-c", TWO, str(folder), str(tmp_path / "out")]
+    runtime = tmp_path / "runtime"
+    environment = {**os.environ, "JUPYTER_RUNTIME_DIR": str(runtime)}
+    both = [subprocess.Popen([*words, name], env=environment) for name in ("01", "03")]
     assert [each.wait(timeout=240) for each in both] == [0, 0]
     assert not [path for path in folder.iterdir() if "ipc" in path.name]
+    assert not list(runtime.glob("kernel-*"))  # where a killed run would leave it
+    assert finished_notebooks(tmp_path / "out") == {"01_count", "03_also"}
+
+
+def test_runs_that_finish_at_the_same_time_keep_each_others_record(tmp_path):
+    path = tmp_path / "finished.json"
+    one, other = Record(path, keep=True), Record(path, keep=True)
+    for record, name in ((one, "01_a"), (other, "02_b")):
+        record.add(NotebookRun(name, "passed", 1.0, tmp_path / "page.html"), "key")
+    assert set(json.loads(path.read_text(encoding="utf-8"))) == {"01_a", "02_b"}
+
+
+def test_what_a_killed_run_left_is_swept_at_the_next_start_and_probes_never_meet(
+    tmp_path, monkeypatch
+):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    gone = subprocess.Popen([sys.executable, "-c", ""])
+    gone.wait()
+    host = owned("").split("-")[0]
+    left = [tmp_path / f"mskseg-{host}-{gone.pid}-abc" / "kernel-1"]
+    left += [tmp_path / "out" / part / ".partial-abc.csv" for part in ("tables", "trainings/04/x")]
+    for path in left:
+        path.parent.mkdir(parents=True)
+        path.touch()
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(make_output, [tmp_path / "out"] * 64))
+    assert not [path for path in left if path.exists()]
+    assert not left[0].parent.exists()
+    assert not [path for path in (tmp_path / "out").rglob("*") if path.is_file()]
+
+
+def test_a_torn_notebook_of_an_earlier_run_stops_nothing(folder, tmp_path, capsys):
+    where = {"folder": folder, "output": tmp_path, "size": "quick", "progress": False}
+    run_workbook(["01"], **where)
+    torn = tmp_path / "notebooks" / "01_count.ipynb"
+    torn.write_text(torn.read_text(encoding="utf-8")[:200], encoding="utf-8")
+    assert write_lesson(folder=folder, output=tmp_path).without_results == (
+        "01_count",
+        "02_fail",
+        "03_also",
+    )
+    assert run_workbook(["03"], **where)[0].status == "passed"
+    assert run_workbook(["01"], **where, fresh=True)[0].status == "passed"
+    assert executed_notebook(torn) is not None
+
+
+LIVE = """# %% [markdown]
+# # Name tissues
+# %% [markdown]
+# **What you will do**: name them.
+# %%
+import pandas as pd
+from IPython.display import Markdown, display
+# %% tags=["parameters"]
+output = "../output"
+# %%
+whole = None
+# %%
+tissue = "<img src=x onerror=alert(1)>"
+display(Markdown(f"The {tissue} and <script>alert(2)</script>: p < 0.05, [x](javascript:alert(3))"))
+pd.DataFrame({tissue: [tissue]}, index=[tissue])
+"""
+
+
+class _Page(HTMLParser):
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        self.images, self.scripts, self.policy, self._inside = [], [], "", False
+        self.feed(path.read_text(encoding="utf-8"))
+
+    def handle_starttag(self, tag, attrs):
+        attributes = dict(attrs)
+        self._inside = tag == "script"
+        self.images += [attributes] if tag == "img" else []
+        self.scripts += [""] if tag == "script" else []
+        if attributes.get("http-equiv") == "Content-Security-Policy":
+            self.policy = attributes["content"]
+
+    def handle_endtag(self, tag):
+        self._inside = False
+
+    def handle_data(self, data):
+        if self._inside:
+            self.scripts[-1] += data
+
+
+def test_names_are_text_in_pages_and_slides_and_only_our_script_may_run(tmp_path):
+    folder = tmp_path / "notebooks"
+    folder.mkdir()
+    (folder / "01_live.py").write_text(LIVE, encoding="utf-8")
+    (folder / "sizes.yaml").write_text("01_live: {quick: {}}", encoding="utf-8")
+    where = {"folder": folder, "output": tmp_path / "out"}
+    (run,) = run_workbook(**where, size="quick", progress=False)
+    assert run.status == "passed", run.error
+    slides = write_lesson(**where).slides / "01_live.html"
+    page, shown = _Page(run.page), _Page(slides)
+    index = _Page(tmp_path / "out" / "html" / "index.html")
+    assert page.images == shown.images == []
+    assert "p &lt; 0.05" in run.page.read_text(encoding="utf-8")
+    assert page.scripts == index.scripts == []
+    (script,) = shown.scripts
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    assert f"script-src 'sha256-{digest}'" in shown.policy
+    for policy in (page.policy, index.policy):
+        assert "default-src 'none'" in policy
+        assert "script-src 'none'" in policy
+    for path in (run.page, slides):
+        assert 'href="javascript:' not in path.read_text(encoding="utf-8")
 
 
 def test_pages_show_results_and_errors_and_load_nothing_from_elsewhere(finished):

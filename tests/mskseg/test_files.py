@@ -1,0 +1,64 @@
+"""Temporary files: whole or nothing, and swept when the process that wrote them is gone."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+
+import pytest
+
+from mskseg.files import PARTIAL, locked, owned, sweep, written_atomically
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from mskseg.files import written_atomically
+with written_atomically(Path(sys.argv[1])) as temporary:
+    temporary.write_text("half")
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+COUNTING = """
+import sys, time
+from pathlib import Path
+from mskseg.files import locked
+path = Path(sys.argv[1])
+for _ in range(20):
+    with locked(path):
+        n = int(path.read_text())
+        time.sleep(0.002)
+        path.write_text(str(n + 1))
+"""
+
+
+@pytest.mark.skipif(os.name != "posix", reason="processes are killed by a signal")
+def test_what_a_killed_process_left_is_swept_by_the_next_that_writes_there(tmp_path):
+    target = tmp_path / "table.csv"
+    done = subprocess.run([sys.executable, "-c", KILLED, str(target)], check=False)
+    assert done.returncode < 0
+    (left,) = tmp_path.glob(f"{PARTIAL}*")
+    mine = tmp_path / f"{owned(PARTIAL)}of-this-process"
+    foreign = tmp_path / f"{PARTIAL}of-another-program"
+    elsewhere = tmp_path / f"{PARTIAL}00000000-{os.getpid()}-on-another-machine"
+    for path in (mine, foreign, elsewhere):
+        path.touch()
+    with written_atomically(target) as temporary:
+        temporary.write_text("whole")
+    assert not left.exists()
+    assert all(path.exists() for path in (mine, foreign, elsewhere))
+    two_days_ago = time.time() - 2 * 86_400
+    os.utime(elsewhere, (two_days_ago, two_days_ago))
+    sweep(tmp_path, strangers=True)
+    assert sorted(tmp_path.iterdir()) == sorted([target, mine])
+
+
+@pytest.mark.skipif(os.name != "posix", reason="the lock is fcntl's")
+def test_processes_that_take_turns_lose_nothing(tmp_path):
+    path = tmp_path / "count"
+    path.write_text("0")
+    words = [sys.executable, "-c", COUNTING, str(path)]
+    assert [each.wait() for each in [subprocess.Popen(words) for _ in range(3)]] == [0, 0, 0]
+    assert path.read_text() == "60"
+    with locked(path):
+        pass

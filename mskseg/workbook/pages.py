@@ -50,6 +50,7 @@ td, th {{ padding: .2em 1.2em .2em 0; text-align: left }}</style></head>
 
 
 _TAG = re.compile(r"<(?=[A-Za-z/!?])")  # of a tag, a comment or an address, not of "p < 0.05"
+_LINK = re.compile(r"\](?=[(\[:])")
 LEDGER_PAGE = "claims.html"  # in the output folder, above the notebooks' pages
 _LEDGER_LINK = f'<p><a href="../{LEDGER_PAGE}">What held, claim by claim</a></p>\n'
 
@@ -77,13 +78,14 @@ def content_policy(*scripts: str) -> str:
 
 
 def harmless(notebook: NotebookNode) -> NotebookNode:
-    """Copy a notebook so that HTML in its Markdown outputs is text: names are other people's."""
+    """Copy a notebook with HTML and links in its Markdown outputs as text: names are others'."""
     copied = copy.deepcopy(notebook)
     for cell in copied.cells:
         for output in cell.get("outputs", []):
             data = output.get("data", {})
             if "text/markdown" in data:
-                data["text/markdown"] = _TAG.sub("&lt;", data["text/markdown"])
+                without_tags = _TAG.sub("&lt;", data["text/markdown"])
+                data["text/markdown"] = _LINK.sub(r"]\\", without_tags)
     return copied
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 
 import pandas as pd
@@ -48,3 +49,23 @@ def test_a_table_without_a_name_for_it_is_an_old_table_or_a_new_one(tmp_path):
         write_table(table_of(0.75), path, provenance={"seed": object()})
     assert path.read_bytes() == before
     assert len(list(tmp_path.iterdir())) == 2
+
+
+@pytest.mark.parametrize("start", ["=1+1", "+cmd", "-2+3", "@SUM(A1)", "\t=1", "\r=1"])
+def test_text_that_a_spreadsheet_would_run_is_text_and_numbers_stay_numbers(tmp_path, start):
+    numbers = [-0.5, float("nan"), 3.0]
+    table = pd.DataFrame(
+        {
+            start: numbers,
+            "tissue": [start, "femur", None],
+            "kind": pd.Categorical([start, "a", "-"]),
+        }
+    )
+    table["mixed"] = [start, -2, "+0.25"]
+    write_table(table, tmp_path / "t.csv", provenance={})
+    with (tmp_path / "t.csv").open(encoding="utf-8", newline="") as opened:
+        head, first, second, third = csv.reader(opened)
+    assert head == [f"'{start}", "tissue", "kind", "mixed"]
+    assert first == ["-0.5", f"'{start}", f"'{start}", f"'{start}"]
+    assert (second, third) == (["", "femur", "a", "-2"], ["3.0", "", "-", "+0.25"])
+    assert table.columns[0] == start  # the table itself is left alone

@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 
 from mskseg.cli.main import main
+from mskseg.errors import InputError
 from mskseg.finetuning.result import read_tuning
 from mskseg.provenance import read_provenance
 
@@ -124,3 +125,44 @@ def test_labels_of_another_grid_are_named_with_their_file(tmp_path, cases, capsy
     err = capsys.readouterr().err
     assert "grid" in err
     assert len(err.splitlines()) == 1
+
+
+@pytest.mark.parametrize("fault", ["torn", "empty", "image", "negative", "taken", "input"])
+def test_whatever_is_wrong_is_found_before_anything_is_trained(tmp_path, cases, capsys, fault):
+    folder = write(tmp_path, cases("own", n=3))
+    for path in folder.glob("sub-*_labels.nii.gz"):  # whoever is held out
+        labels = nib.load(path)
+        array, image = np.asarray(labels.dataobj), nib.load(str(path).replace("labels", "image"))
+        changed = {
+            "empty": np.zeros_like(array),
+            "image": np.arange(array.size, dtype=np.int32).reshape(array.shape),
+            "negative": np.where(array == 1, -1, array.astype(np.int16)),
+        }
+        if path.name.startswith("sub-2") or fault == "empty":
+            if fault == "torn":
+                path.write_bytes(path.read_bytes()[:-40])
+            elif fault in changed:
+                nib.save(nib.Nifti1Image(changed[fault], image.affine), path)
+    more = ["--label-names", str(folder / "none.json")] if fault != "torn" else []
+    (folder / "none.json").write_text("{}")
+    if fault == "taken":
+        (folder / "tuned" / "history.csv.provenance.json").mkdir(parents=True)
+    if fault == "input":
+        (folder / "tuned").mkdir()
+        (folder / "tuned" / "scores.csv").write_text("1,muscle")
+        more = ["--label-names", str(folder / "tuned" / "scores.csv")]
+    assert finetune(folder, *more) == 2
+    said = capsys.readouterr()
+    assert len(said.err.splitlines()) == 1
+    assert "parameters" not in said.out
+    assert not (folder / "tuned" / "training").exists()
+
+
+def test_the_weights_are_there_whatever_becomes_of_the_scores(tmp_path, cases, monkeypatch):
+    def fail(*_, **__):
+        raise InputError("no scores today")
+
+    folder = write(tmp_path, cases("own", n=3))
+    monkeypatch.setattr("mskseg.evaluation.score_cases", fail)
+    assert finetune(folder) == 2
+    assert read_tuning(folder / "tuned" / "tuned.safetensors")["config"]["seed"] == 3

@@ -123,13 +123,14 @@ def _is_text(column: pd.Series[Any]) -> bool:
 
 
 def _no_formula(cell: Any) -> Any:
-    if not isinstance(cell, str) or not cell.startswith(("=", "+", "-", "@", "\t", "\r")):
+    if not isinstance(cell, str):
         return cell
+    text = cell.replace("\r", " ")  # which pandas leaves bare, so that a reader begins a new row
     try:
-        float(cell)
+        float(text)
     except ValueError:
-        return cell if cell == "-" else f"'{cell}"
-    return cell
+        return f"'{text}" if text != "-" and text.lstrip().startswith(tuple("=+-@")) else text
+    return text
 
 
 def _with_count(rows: pd.DataFrame, value: str, keys: list[str]) -> pd.Series[str]:

@@ -55,7 +55,7 @@ results: $(INSTALLED)  ## Run the study on real people (hours); tables to result
 	$(BIN)/mskseg data fetch spine_vertebrae $(if $(wildcard $(SCANS)/fastcleverseg),--from $(SCANS))
 	$(STUDY) 03 04 07 08 --dataset spine_vertebrae $(PAIR)
 	$(STUDY)-sam_vit_mini 04 --dataset spine_vertebrae --model sam_vit_mini
-	$(STUDY)-phantom_spine 03 04 --dataset phantom_spine $(PAIR)
+	$(STUDY)-phantom_spine 03 04 --dataset phantom_spine --model lite_medsam
 	for run in "" -sam_vit_mini -phantom_spine; do $(MAKE) --no-print-directory keep RUN=$$run; done
 	test -z "$(NNUNET)" || $(BIN)/python -m mskseg_studies.specialists.nnunet spine_vertebrae
 

@@ -60,6 +60,7 @@ margins_px = [2.0, 4.0, 8.0]  # pixels of the slice that oracle boxes are widene
 outward_px = 4.0  # which of these stands in every table
 neighbour_px = 2.0  # pixels; added around the previous slice's prediction
 seed = 0  # of the jitter
+results = "../results"  # folder with tables of a longer run, if there are any
 output = "../output"  # folder for the tables and the figures
 
 # %%
@@ -209,6 +210,16 @@ print(f"a filled box around a disc: Dice {disc_dice:.3f}")
 # The width matters more than it seems. MedSAM and LiteMedSAM learned from boxes whose sides lay outwards of the tight ones, by up to 20 pixels of a frame of 1024, and the script with which MedSAM's authors ran SAM for their comparison adds 20 on every side. On a slice of 256 pixels that is 5. A tight box is therefore the edge of what they saw, and no side of a box ever lay inside the object. SAM's boxes were moved both ways. A wider box says less, and the filled box shows how much less.
 #
 # > **Guess**: with tight boxes on real vertebrae, which is higher, the published medical model or the filled box? And with boxes wider by two pixels?
+#
+# A run of hours asked more people than this one will, with the same cells (`make results`). Its table comes first: vertebrae of people of two sites, and drawn spines.
+
+# %%
+study = evaluation.committed_results(results, "03_margins*.csv")
+print(study.origin)
+prompting.margin_table(study.rows).round(3) if study else study.rows
+
+# %% [markdown]
+# **What you see**: whose weights the tables are of, then for each data set the filled box and below it each model, from tight boxes to the widest; no rows where nothing is committed. `n_subjects` counts people. A drawing that ranks model and box as people do was a good rehearsal; where the order differs, the drawing misled. Now the same on fewer people, by the models that you have here.
 
 # %%
 predictions = evaluation.KeptPredictions()  # in the order of the table's rows

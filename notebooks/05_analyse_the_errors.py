@@ -58,6 +58,7 @@ tolerance_mm = 1.0  # millimetres by which two surfaces may differ and still agr
 sigmas_px = [0.5, 1.0]  # pixels by which a second reader's outline moves, a standard deviation
 n_worst = 10  # slices of real people in the gallery, and of phantoms
 seed = 0  # of the second reader
+results = "../results"  # folder with tables of a longer run, if there are any
 output = "../output"  # folder for the tables and the figures
 
 # %%
@@ -79,6 +80,22 @@ print(f"mskseg {mskseg.__version__}, {segmenters}, {segmenter.device}, seed {see
 # Hoyer and colleagues (2024) describe *forms* of error, not only their size: MedSAM's bone came out too large and smooth, with its concavities filled; its discs and vertebrae too small and jagged. This notebook measures such forms, looks for what goes with them, and asks what they cost.
 #
 # **Real people come first where their scans are here**, those of a second site beside them, and phantoms after. The `data` column of every table says which. LiteMedSAM is a published model. It is a small relative of MedSAM and speaks for itself, not for MedSAM. Nobody has told us whether its training data held these very scans. The models whose names end in `mini` are miniatures made by this project: which of them is above the other is our construction, and on phantoms only the way of asking carries over.
+#
+# ## Look at more people first
+#
+# What this notebook takes apart is a mean over few people. A longer run of notebook 03 (`make results`) has more of them, by site.
+#
+# > **Guess**: how far apart are the best and the worst person of one site, with tight boxes? As far as two models?
+
+# %%
+study = evaluation.committed_results(results, "03_people.csv")
+print(study.origin)
+of_person = ["site", "box_source", "segmenter"]
+spread = study.rows.groupby(of_person)["dice"].describe() if study else study.rows
+spread.drop(columns=["25%", "75%"], errors="ignore").round(3)
+
+# %% [markdown]
+# **What you see**: for each site, plan and model the number of people, mean and spread of their Dice, the lowest person, the median and the highest; no rows where nothing is committed. A range as wide as the distance between two models says that the next question is not which model, but which person, and why.
 #
 # ## Load the scans and their maps
 #

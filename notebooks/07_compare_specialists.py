@@ -105,6 +105,20 @@ pd.Series([train.subjects, validation.subjects, test.subjects], ["train", "valid
 # %% [markdown]
 # **What you see**: three groups of people. The first trains, the second selects the best step, the third reports.
 #
+# ## Look at a longer run first
+#
+# `make results` holds the first contest on people: vertebrae with manual masks, six people of one site to train on. Its table is kept in `results/`.
+#
+# > **Guess**: a U-Net that gets the box, trained from nothing on six people, or a published model tuned on the same six: which is higher at their own site, and which at another?
+
+# %%
+study = evaluation.committed_results(results, "07_inside_outside*.csv")
+print(study.origin)
+specialists.by_test_set(study.rows).round(3)
+
+# %% [markdown]
+# **What you see**: whose weights the rows are of, then Dice of each model with each kind of box (*none*: it finds by itself), on other people of the same site (*inside*) and of another one. No rows: nothing is committed.
+#
 # ## Train with a box channel
 #
 # The network sees two channels: the grey image, and a mask that is 1 inside the box. Its answer is one object. Weights start at random: the package offers encoders that were trained on photographs, but they would have to be downloaded.
@@ -175,11 +189,10 @@ table = specialists.score_test_sets(
     compared, tests, trained_on=known, margins_px=[0, outward_px], slice_step=slice_step
 )
 evaluation.write_table(table, tables / "07_inside_outside.csv", provenance=facts)
-by_plan = evaluation.summarise(table, by=["test_set", "segmenter", "prompt", "box_source"])
-both = by_plan.pivot(index=["segmenter", "box_source"], columns="test_set", values="dice")
-both[list(tests)].round(3)
+specialists.by_test_set(table).round(3)
 
 # %% alt="Dice of each model inside and on the test sets outside, one dot a model"
+by_plan = evaluation.summarise(table, by=["test_set", "segmenter", "prompt", "box_source"])
 by_set = by_plan[by_plan["box_source"].isin([prompts.OracleBox().box_source, "none"])]
 means = by_set.pivot(index="segmenter", columns="test_set", values="dice")[list(tests)]
 of_boxes = by_set[by_set["segmenter"] == segmenter.name].set_index("test_set")

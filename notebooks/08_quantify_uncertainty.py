@@ -153,7 +153,21 @@ region_axes = uncertainty.region_chart(uncertainty.compare_regions(sharper_and_s
 #
 # Every model as it is, without any training, with three kinds of boxes: tight ones from the reference, wider ones, and boxes that follow the prediction from slice to slice.
 #
-# > **Guess**: which of them says what it keeps? Does that change with a wider box?
+# A run of hours (`make results`) tuned models on people too, three times each for an ensemble. If one is committed in `results/`, its table comes first, with the weights that it came from.
+#
+# > **Guess**: which of them says what it keeps? Does that change with a wider box, and with tuning?
+
+# %%
+facts_people = mskseg.provenance(
+    command="08_quantify_uncertainty", segmenter=segmenters[0], cases=list(people), seed=seed
+)
+scores = ["dice", "ece_candidate", "reference_outside", "nll", "brier"]
+print(uncertainty.describe_committed(results, values=scores, provenance=facts_people))
+
+# %% [markdown]
+# **What you see**: a row for each arm and model of that run (the columns are explained below), or that there is none. Compare a model before and after tuning in one arm, then one model in two arms, then the ensemble with its first member, in Dice and in ECE. If nnU-Nets are among them, look at their Dice before anything else: where it is low, a low ECE is worth nothing.
+#
+# Now this run's models, untuned.
 
 # %% alt="Reliability diagram of each model as it is, candidate pixels, tight boxes from the reference"
 outward = prompts.OracleBox(margin_px=outward_px)
@@ -162,10 +176,6 @@ as_they_are = uncertainty.measure_as_they_are(
 )
 people_bins = as_they_are.select(arm=tight.box_source).bins
 people_axes = uncertainty.reliability_charts(people_bins, by="dataset", title="As they are")
-scores = ["dice", "ece_candidate", "reference_outside", "nll", "brier"]
-facts_people = mskseg.provenance(
-    command="08_quantify_uncertainty", segmenter=segmenters[0], cases=list(people), seed=seed
-)
 display.save_figure(people_axes[0], figures / "08_people.png", provenance=facts_people)
 evaluation.write_table(as_they_are.cases, tables / "08_people.csv", provenance=facts_people)
 of_people = uncertainty.average_subjects(
@@ -281,19 +291,15 @@ overall.round(3).astype(dict.fromkeys(counts, int))
 #
 # ## Compare by grade, with a margin
 #
-# A run of hours has more people, both models tuned in both ways, nnU-Net in 2-D and in 3-D, ensembles of each. If one is committed in `results/`, its table comes first below, with the weights that it came from. Then this run by grade.
-#
-# > **Guess**: the study found SAM *better* calibrated in Severe than in Moderate. Ours?
+# # > **Guess**: the study found SAM *better* calibrated in Severe than in Moderate. Ours?
 
 # %%
-longer = uncertainty.describe_committed(results, values=scores, provenance=facts)
-print(longer, end="\n\n")
 oracle = measured.select(arm=tight.box_source)
 by_grade = uncertainty.average_subjects(oracle.cases, by=["severity", "model"], values=scores[:2])
 uncertainty.beside_casali(by_grade).round(3)
 
 # %% [markdown]
-# **What you see**: if there is a longer run, find its fair pairs, each nnU-Net alone and the tuned model with *its* boxes, and look at the Dice of the nnU-Nets before anything else: where it is low, a low ECE is worth nothing and no claim follows from beating it (notebook 09 says so). Then compare the gap between two arms of one prompted model with the gaps between prompted models in one arm: in Dice, and in ECE. In the table by grade ours, then the study's abstract (group sizes, the definition of its ECE and, for the ECE, the model that SAM is compared with are not stated there). Only directions can be set side by side.
+# **What you see**: ours, then the study's abstract (group sizes, the definition of its ECE and, for the ECE, the model that SAM is compared with are not stated there). Only directions can be set side by side.
 #
 # With so few people a grade, no difference between groups means anything. Between *models* more can be said, since they saw the same people: resample the **paired** differences of all of them. The margin was a parameter, named before looking.
 

@@ -27,6 +27,10 @@ class CommittedResults:
     rows: pd.DataFrame  # with `file` and `weights` (first digits of the sha256) in front, or empty
     facts: Mapping[str, Mapping[str, Any]]  # the provenance of each file
 
+    def __bool__(self) -> bool:
+        """Whether there is a row."""
+        return not self.rows.empty
+
     @property
     def origin(self) -> str:
         """Whose weights the rows are of, a line for each file."""

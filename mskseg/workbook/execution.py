@@ -186,7 +186,7 @@ def _run_or_keep(
     declared = declared_parameters(notebook)
     parameters = {**of_size, **given, "output": str(output)}
     parameters = {name: value for name, value in parameters.items() if name in declared}
-    key = result_key(path, parameters, read=_read_by(path, output, declared))
+    key = result_key(path, parameters, read=_read_by(path, output, declared, parameters))
     run = record.finished(path.stem, key)
     if run is None:
         _keep_trainings_of(key, output / "trainings" / path.stem, fresh=not record.kept)
@@ -203,9 +203,12 @@ def _keep_trainings_of(key: str, folder: Path, *, fresh: bool) -> None:
         write_text(note, key)
 
 
-def _read_by(path: Path, output: Path, declared: set[str]) -> list[Path]:
+def _read_by(
+    path: Path, output: Path, declared: set[str], parameters: Mapping[str, Any]
+) -> list[Path]:
     """List the files that a notebook reads: committed results, and the tables of the others."""
-    read = list((path.parents[1] / "results").glob("*.csv")) if "results" in declared else []
+    committed = path.parent / parameters.get("results", "../results")
+    read = list(committed.glob("*.csv")) if "results" in declared else []
     if "tables" in declared:
         tables = (output / "tables").glob("*.csv")
         read += [path for report in run_reports() for path in report.inputs()]

@@ -20,6 +20,7 @@ from mskseg_studies.specialists.charts import outlines_beside as outlines_beside
 from mskseg_studies.specialists.comparison import FINDER_FLOOR as FINDER_FLOOR
 from mskseg_studies.specialists.comparison import Finder as Finder
 from mskseg_studies.specialists.comparison import arm_means as arm_means
+from mskseg_studies.specialists.comparison import by_test_set as by_test_set
 from mskseg_studies.specialists.comparison import crossings as crossings
 from mskseg_studies.specialists.comparison import effort_table as effort_table
 from mskseg_studies.specialists.comparison import finder_table as finder_table

@@ -57,6 +57,18 @@ def score_test_sets(
     return pd.concat(tables, ignore_index=True)
 
 
+def by_test_set(table: pd.DataFrame) -> pd.DataFrame:
+    """Lay out the mean Dice of `score_test_sets`: models and boxes in rows, test sets in columns.
+
+    As it is if it has no row.
+    """
+    if table.empty:
+        return table
+    by_plan = summarise(table, by=["test_set", "segmenter", "prompt", "box_source"])
+    both = by_plan.pivot(index=["segmenter", "box_source"], columns="test_set", values="dice")
+    return both[list(dict.fromkeys(table["test_set"]))]
+
+
 def score_families(
     families: Mapping[str, Sequence[Model]],
     sizes: Sequence[int],

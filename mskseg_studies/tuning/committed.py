@@ -1,4 +1,4 @@
-"""The tables of a run of size "full", as far as they are committed."""
+"""The tables of longer runs, as far as they are committed."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 from mskseg.evaluation.committed import committed_results
 
-NONE = "no run of size full is committed at present; `make results` makes one"
+NONE = "no longer run is committed at present; `make results` makes one"
 
 
 def longer_run(folder: str | Path, *, provenance: Mapping[str, Any]) -> str:
@@ -19,15 +19,17 @@ def longer_run(folder: str | Path, *, provenance: Mapping[str, Any]) -> str:
     """
     parts = []
     for name in ("cross_table", "modes", "training_size", "jitter"):
-        longer = committed_results(folder, f"04_{name}.csv")
-        rows = longer.rows.drop(columns=["file", "weights"], errors="ignore")
-        if rows.empty:
+        longer = committed_results(folder, f"04_{name}*.csv")
+        rows, of = longer.rows.drop(columns=["weights"], errors="ignore"), ["file"]
+        if not longer:
             continue
         if name == "cross_table":
-            gains = rows.groupby(["training_subset", "role", "mode", "n_train"], sort=False)["gain"]
-            rows = gains.mean().unstack("role").reset_index()
+            of += ["training_subset", "role", "mode", "n_train"]
+            rows = rows.groupby(of, sort=False)["gain"].mean().unstack("role").reset_index()
         if name == "training_size":
-            rows = rows.groupby(["role", "n_subjects"])["dice"].agg(["mean", "size"]).reset_index()
+            of += ["role", "n_subjects"]
+            seeds = rows.groupby([*of, "seed"], sort=False)["dice"].mean()
+            rows = seeds.groupby(level=of, sort=False).agg(["mean", "std", "size"]).reset_index()
         said = filter(None, (longer.origin, longer.why_apart(provenance)))
         parts.append("\n".join([*said, rows.round(3).to_string(index=False)]))
     return "\n\n".join(parts) or NONE

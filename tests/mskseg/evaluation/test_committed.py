@@ -80,6 +80,7 @@ def test_weights_that_come_with_no_package_are_neither_shipped_nor_not():
 
 def test_results_may_be_absent(tmp_path):
     found = committed_results(tmp_path / "nowhere", "*.csv")
+    assert not found
     assert found.rows.empty
     assert found.origin == "no such table is committed here"
     assert found.why_apart({}) == ""

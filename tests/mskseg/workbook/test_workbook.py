@@ -441,6 +441,24 @@ def test_a_notebook_resumes_its_own_trainings_and_not_those_of_other_code(tmp_pa
     assert status() == "passed"
 
 
+def test_new_results_make_a_run_old_unless_it_reads_none_of_them(tmp_path: Path):
+    folder, results = tmp_path / "notebooks", tmp_path / "results"
+    folder.mkdir()
+    results.mkdir()
+    source = RESUMING.split("# %%")[0] + '# %% tags=["parameters"]\nresults = "../results"\n'
+    (folder / "06_train.py").write_text(source)
+    (folder / "sizes.yaml").write_text("06_train: {default: {}, study: {results: none}}")
+
+    def statuses(size):
+        how = {"folder": folder, "output": tmp_path / size, "size": size, "progress": False}
+        first = run_workbook(**how)[0].status
+        (results / f"of_{size}.csv").write_text("dice\n0.9\n")
+        return [first, run_workbook(**how)[0].status]
+
+    assert statuses("default") == ["passed", "passed"]
+    assert statuses("study") == ["passed", "kept"]
+
+
 def test_notebooks_are_written_into_a_folder_and_never_over_changed_ones(tmp_path: Path):
     n_files = copy_workbook(tmp_path / "mine")
     notebook = tmp_path / "mine" / "notebooks" / "01_explore_the_data.py"

@@ -11,6 +11,7 @@ import pytest
 from torch import nn
 
 from mskseg.errors import InputError
+from mskseg.evaluation.averaging import nested_mean
 from mskseg.finetuning.config import FineTuneConfig
 from mskseg.finetuning.result import FineTuneResult
 from mskseg.prompts import fill_boxes
@@ -18,6 +19,7 @@ from mskseg.volume import LabelMap
 from mskseg_studies.specialists.comparison import (
     Finder,
     arm_means,
+    by_test_set,
     crossings,
     effort_table,
     finder_table,
@@ -112,6 +114,12 @@ def test_an_automatic_model_is_not_asked_about_tissues_it_has_no_word_for(shapes
     }
     boxed = table[table["segmenter"] == "U-Net, box channel"]
     assert set(boxed["box_source"]) == {"oracle", "oracle, margin 2 px"}
+    laid_out = by_test_set(table)
+    assert list(laid_out) == list(tests)
+    tight = boxed[(boxed["box_source"] == "oracle") & (boxed["test_set"] == "inside")]
+    found = laid_out.loc[("U-Net, box channel", "oracle"), "inside"]
+    assert found == pytest.approx(nested_mean(tight)["dice"].item())
+    assert by_test_set(table[:0]).empty
 
 
 def test_each_row_says_what_its_scan_is_to_the_models_that_were_trained(shapes):

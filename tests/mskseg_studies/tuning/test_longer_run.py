@@ -21,14 +21,16 @@ def test_a_committed_run_stands_by_itself_under_its_weights(tmp_path):
         {"training_subset": "legs", "role": ["same site", "same site", "other anatomy"],
          "mode": "full", "n_train": 12, "gain": [0.1, 0.3, -0.05]}
     )  # fmt: skip
-    sizes = pd.DataFrame({"role": "same site", "n_subjects": [1, 1, 12], "dice": [0.6, 0.8, 0.9]})
+    sizes = pd.DataFrame(
+        {"role": "same site", "n_subjects": [1, 1, 12], "seed": [0, 1, 0], "dice": [0.6, 0.8, 0.9]}
+    )
     for name, table in (("cross_table", cross), ("training_size", sizes)):
         write_table(table, tmp_path / f"04_{name}.csv", provenance=of("b" * 64))
     shown = longer_run(tmp_path, provenance=of("b" * 64))
     assert "04_cross_table.csv: their_sam, weights bbbbbbbb, of 2026-11-21" in shown
     assert "not to be mixed" not in shown
     lines = [line.split() for line in shown.splitlines()]
-    assert ["legs", "full", "12", "0.2", "-0.05"] in lines
-    assert ["same", "site", "1", "0.7", "2"] in lines
+    assert ["04_cross_table.csv", "legs", "full", "12", "0.2", "-0.05"] in lines
+    assert ["04_training_size.csv", "same", "site", "1", "0.7", "0.141", "2"] in lines
     other = longer_run(tmp_path, provenance=of("c" * 64))
     assert other.count("of other weights than this run (their_sam cccccccc)") == 2

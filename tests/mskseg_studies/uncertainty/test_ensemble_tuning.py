@@ -23,6 +23,16 @@ def test_members_differ_share_their_embeddings_and_repeat_by_seed(small, train, 
     assert small.cache.n_hits == n_hits + 1
 
 
+def test_a_member_that_was_tuned_is_read_after_an_interruption(
+    small, train, validation, tiny, tmp_path
+):
+    how = {"folder": tmp_path, "progress": False}
+    (before,) = tune_ensemble(small, train, validation, tiny, seeds=[1], **how)
+    _, after = tune_ensemble(small, train, validation, tiny, seeds=[0, 1], **how)
+    assert after.seconds == before.seconds
+    assert after.history.equals(before.history)
+
+
 @pytest.mark.parametrize("seeds", [[], [1, 1]])
 def test_members_need_a_seed_each(small, train, validation, tiny, seeds):
     with pytest.raises(InputError, match="each once"):

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mskseg.errors import InputError
+from mskseg.input_files import printable
 from mskseg.intensities import check_image, to_8_bit, window_of
 from mskseg.splits import Part, Split, make_split
 from mskseg.volume import Array, LabelMap, Plane, Volume, check_same_grid
@@ -21,6 +22,8 @@ TissueKind = Literal[
     "muscle", "bone", "cartilage", "meniscus", "disc", "vertebra", "fat", "canal", "other"
 ]
 """Tissues that studies speak of together; `data_manifest.yaml` says which label is which."""
+
+IGNORED = "ignore"  # nnU-Net's name of the label of voxels that were not annotated
 
 
 @dataclass(frozen=True, eq=False)
@@ -120,6 +123,17 @@ class Case(CaseDescription):
                     f"the label map of {self.name} holds no label, every voxel is 0; "
                     "give the label map that belongs to the image"
                 )
+            self._check_no_ignored(self.reference)
+
+    def _check_no_ignored(self, reference: LabelMap) -> None:
+        """Refuse voxels that nnU-Net's "ignore" leaves out of training and scores."""
+        for label in (label for label, name in self.tissues.items() if name == IGNORED):
+            if reference.mask(label).any():
+                raise InputError(
+                    f"the reference of {self.name} holds the label {label}, {IGNORED!r}: nobody "
+                    "has said what is there, and mskseg would score it; give a reference without "
+                    "it, or another name if it is a tissue"
+                )
 
     @property
     def plane(self) -> Plane:
@@ -139,15 +153,13 @@ class Case(CaseDescription):
     @cached_property
     def fingerprint(self) -> str:
         """The sha256 of the voxels, grids, labels and names: equal for equal data only."""
-        digest = hashlib.sha256()
         described = (self.name, self.anatomy, self.site, sorted(self.tissues.items()))
-        digest.update(repr(described).encode())
-        for volume in filter(None, (self.image, self.reference)):
-            digest.update(f"{volume.shape} {volume.array.dtype.str}".encode())
-            digest.update(volume.affine.tobytes())
-            for k in range(volume.shape[2]):  # slab by slab: no copy of the volume
-                digest.update(np.ascontiguousarray(volume.array[:, :, k]).data)
-        return digest.hexdigest()
+        return _sha256_of(self.image, self.reference, described=printable(repr(described)))
+
+    @cached_property
+    def image_sha256(self) -> str:
+        """The sha256 of the image's voxels and grid alone, whatever it is called."""
+        return _sha256_of(self.image)
 
     def slice(self, k: int, plane: Plane | None = None) -> CaseSlice:
         """Slice number k of a plane (default: the acquired one); InputError if there is none."""
@@ -193,6 +205,16 @@ class Case(CaseDescription):
             raise InputError(f"{self.name} has no reference; give a label map to take slices by")
         labelled = self.reference.stack(plane or self.plane).any(axis=(1, 2))
         return tuple(int(k) for k in np.flatnonzero(labelled))
+
+
+def _sha256_of(*volumes: Volume | None, described: str = "") -> str:
+    digest = hashlib.sha256(described.encode())
+    for volume in filter(None, volumes):
+        digest.update(f"{volume.shape} {volume.array.dtype.str}".encode())
+        digest.update(volume.affine.tobytes())
+        for k in range(volume.shape[2]):  # slab by slab: no copy of the volume
+            digest.update(np.ascontiguousarray(volume.array[:, :, k]).data)
+    return digest.hexdigest()
 
 
 def _check_type(value: object, kind: type, *, what: str) -> None:

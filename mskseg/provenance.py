@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from mskseg.environment import package_version
 from mskseg.errors import InputError
+from mskseg.input_files import read_text
 
 if TYPE_CHECKING:
     from mskseg.case import Case, CaseSet
@@ -111,9 +112,9 @@ def read_provenance(path: str | os.PathLike[str]) -> dict[str, Any]:
     if Path(path).suffix.lower() == ".png":
         return _png_provenance(path)
     try:
-        facts: dict[str, Any] = json.loads(sidecar_path(path).read_text(encoding="utf-8"))
+        facts: dict[str, Any] = dict(json.loads(read_text(sidecar_path(path))))
         found = hashlib.sha256(Path(path).read_bytes()).hexdigest()
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, TypeError, RecursionError) as error:
         raise InputError(
             f"{path} has no readable provenance beside it, expected {sidecar_path(path).name}; "
             "write tables with `write_table`"
@@ -201,7 +202,7 @@ def _png_provenance(path: str | os.PathLike[str]) -> dict[str, Any]:
     try:
         with Image.open(path) as image:
             facts: dict[str, Any] = json.loads(image.info[PNG_KEY])
-    except (OSError, KeyError, ValueError) as error:
+    except Exception as error:  # whatever the bytes lead PIL and json to
         raise InputError(
             f"{path} carries no provenance, expected a PNG with the field {PNG_KEY!r}; "
             "write figures with `save_figure`"

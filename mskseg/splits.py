@@ -17,6 +17,7 @@ import numpy as np
 
 from mskseg.errors import InputError
 from mskseg.files import write_text
+from mskseg.input_files import parsed, read_text
 
 Part = Literal["train", "validation", "test", "inference"]
 Role = Literal["training data", "same site", "other sequence", "other site", "other anatomy"]
@@ -188,12 +189,10 @@ def save_split(split: Split, path: Path) -> None:
 
 def load_split(path: Path) -> Split:
     """Read a split that `save_split` wrote; InputError if it is none, or its hash is another."""
-    try:
-        content: Any = json.loads(path.read_text(encoding="utf-8"))
+    with parsed(path, "split", "delete it, and a new one will be made"):
+        content: Any = json.loads(read_text(path))
         parts = {part: tuple(map(str, names)) for part, names in content["parts"].items()}
         dataset, seed, sha256 = str(content["dataset"]), content["seed"], content["sha256"]
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise InputError(f"{path} is not a split; delete it, and a new one will be made") from error
     split = Split(dataset, parts, seed=seed)
     if split.sha256 != sha256:
         raise InputError(

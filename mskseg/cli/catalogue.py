@@ -44,7 +44,7 @@ def list_entries(arguments: argparse.Namespace) -> int:
     from mskseg.datasets.fetching import cache_dir
 
     entries = _entries(arguments.noun)
-    width = max(map(len, entries))
+    width = max(map(len, entries), default=0)
     for name, entry in entries.items():
         print(f"{name:<{width}}  {_state(name, entry):<10}  {entry.title}; {entry.licence}")
     print(f"cache: {cache_dir()}")
@@ -59,7 +59,7 @@ def fetch_entry(arguments: argparse.Namespace) -> int:
     if arguments.name not in entries:
         raise InputError(
             f"{arguments.name!r} is not among the {arguments.noun}; "
-            f"there are {', '.join(sorted(entries))}"
+            f"there are {', '.join(sorted(entries)) or 'none'}"
         )
     paths = fetch(arguments.name, from_dir=arguments.folder, progress=sys.stderr.isatty())
     for role, path in paths.items():

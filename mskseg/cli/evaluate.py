@@ -17,6 +17,7 @@ from mskseg.cli.inputs import (
 )
 from mskseg.cli.outputs import check_not_input, check_writable, label_summary
 from mskseg.errors import InputError
+from mskseg.input_files import printable
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -65,7 +66,7 @@ def evaluate_image(arguments: argparse.Namespace) -> int:
     from mskseg.io import load_image, load_label_map
 
     case = Case(
-        subject=arguments.image.name,
+        subject=printable(arguments.image.name),
         image=load_image(arguments.image, echo=arguments.echo),
         reference=load_label_map(arguments.reference),
         tissues=read_label_names(arguments),

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from mskseg.prompts import OracleBox, OraclePoint
 
 PLANES = ("axial", "coronal", "sagittal")
+_TABLES = "of ITK-SNAP, 3D Slicer, FreeSurfer, nnU-Net (dataset.json), BIDS, CSV, TSV or JSON"
 
 
 def add_image_arguments(parser: argparse.ArgumentParser) -> None:
@@ -34,7 +35,7 @@ def add_scoring_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--plane", choices=PLANES, help="default: as acquired (axial, if spacings are equal)"
     )
-    parser.add_argument("--label-names", type=Path, metavar="FILE", help="ITK-SNAP, CSV or JSON")
+    parser.add_argument("--label-names", type=Path, metavar="FILE", help=_TABLES)
 
 
 def add_model_arguments(parser: argparse.ArgumentParser) -> None:

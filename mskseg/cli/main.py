@@ -8,6 +8,7 @@ one-line reason on stderr; 3 an error of our own; 130 interrupted. Never a trace
 from __future__ import annotations
 
 import argparse
+import io
 import os
 import re
 import sys
@@ -72,6 +73,9 @@ class _Plain:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command, that of the process by default; returns the exit code, see the module."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # what the terminal cannot show: an escape
+            stream.reconfigure(errors="backslashreplace")
     out, err = _Plain(sys.stdout, rf"[\r{_CONTROL}]"), _Plain(sys.stderr, _NO_BAR)
     with redirect_stdout(cast(Any, out)), redirect_stderr(cast(Any, err)):
         return _main(argv)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from mskseg.cli.inputs import add_image_arguments, add_model_arguments, load_model
 from mskseg.cli.outputs import check_not_input, check_writable
 from mskseg.errors import InputError
+from mskseg.input_files import printable
 
 if TYPE_CHECKING:
     from mskseg.case import Case
@@ -53,8 +54,10 @@ def segment_image(arguments: argparse.Namespace) -> int:
     check_not_input(output, arguments.image, arguments.prompts)
     prompt_file = read_prompts(arguments.prompts)
     case = Case(
-        subject=arguments.image.name, image=load_image(arguments.image, echo=arguments.echo)
+        subject=printable(arguments.image.name),
+        image=load_image(arguments.image, echo=arguments.echo),
     )
+    prompt_file.check_image(arguments.prompts, case.image_sha256)
     plane = prompt_file.plane or case.plane
     check_fit(prompt_file, case, plane)
     segmenter = load_model(arguments)

@@ -13,7 +13,7 @@ import shutil
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import pooch
 import requests
@@ -24,19 +24,24 @@ from mskseg.datasets.manifest import DatasetEntry, ModelEntry, RemoteFile, load_
 from mskseg.environment import package_version
 from mskseg.errors import InputError
 from mskseg.files import written_atomically
+from mskseg.input_files import reason_of, user_path
 from mskseg.registry import file_in_package
 
 State = Literal["builtin", "present", "missing", "damaged"]
 
 _TIMEOUT_S = 30.0  # without a byte, not for the whole file
 _CHUNK_BYTES = 2**20
+_MOST_BYTES = 20 * 10**9  # of a download whose size the manifest does not know
 
 
 def cache_dir() -> Path:
     """Find the folder of the cache, made or not: ``MSKSEG_CACHE``, else the platform's."""
     if chosen := os.environ.get("MSKSEG_CACHE"):
-        return Path(chosen).expanduser().absolute()
-    return Path(pooch.os_cache("mskseg"))
+        return user_path(chosen).absolute()
+    found = Path(pooch.os_cache("mskseg"))
+    if not found.is_absolute():  # "~/..." where nobody knows a home folder
+        raise InputError("there is no home folder for the cache; name one in MSKSEG_CACHE")
+    return found
 
 
 def cache_path(*parts: str) -> Path:
@@ -51,7 +56,7 @@ def cache_path(*parts: str) -> Path:
 def brought_path(dataset: str) -> Path:
     """Say where a data set's folder is looked for: in ``MSKSEG_DATA`` if set, else in the cache."""
     chosen = os.environ.get("MSKSEG_DATA")
-    return (Path(chosen).expanduser().absolute() if chosen else cache_dir()) / dataset
+    return (user_path(chosen).absolute() if chosen else cache_dir()) / dataset
 
 
 def is_offline() -> bool:
@@ -115,7 +120,7 @@ def fetch(
         paths[role]: file for role, file in files.items() if _state(paths[role], file) != "present"
     }
     if from_dir is not None:
-        _copy_matching(wanted, Path(from_dir).expanduser())
+        _copy_matching(wanted, user_path(from_dir))
         return paths
     for path, file in wanted.items():
         if file.url is None:
@@ -192,7 +197,7 @@ def dataset_folder(name: str, *, download: bool, progress: bool) -> Path:
 def _brought_folder(
     name: str, entry: DatasetEntry | ModelEntry, *, from_dir: str | Path | None = None
 ) -> Path:
-    folder = brought_path(name) if from_dir is None else Path(from_dir).expanduser()
+    folder = brought_path(name) if from_dir is None else user_path(from_dir)
     if folder.is_dir() and any(folder.iterdir()):
         return folder
     state = "is empty" if folder.is_dir() else "is missing"
@@ -270,25 +275,18 @@ def _download(file: RemoteFile, target: Path, *, progress: bool, timeout_s: floa
             f"{file.name} is not here, and MSKSEG_OFFLINE switches downloads off; unset it, or "
             "bring the file with --from and its folder"
         )
-    # pooch's own bar needs a total: a bar without one has no truth value, which pooch asks for.
-    bar: Any = tqdm(
-        total=file.bytes or 1, unit="B", unit_scale=True, desc=file.name, disable=not progress
-    )
-    receive = pooch.HTTPDownloader(progressbar=bar, chunk_size=_CHUNK_BYTES, timeout=timeout_s)
+    bar = tqdm(total=file.bytes, unit="B", unit_scale=True, desc=file.name, disable=not progress)
+    size, most = 0, file.bytes or _MOST_BYTES
     with bar, written_atomically(target) as temporary:
-        try:
-            receive(str(file.url), str(temporary), None)
-        except requests.RequestException as error:
-            reason = (
-                error
-                if isinstance(error, requests.HTTPError)
-                else f"{type(error).__name__}: no connection, or it broke off"
-            )
-            raise InputError(
-                f"{file.name} could not be downloaded from {file.url} ({reason}); try again, or "
-                "fetch it elsewhere and use --from"
-            ) from error
-        size = temporary.stat().st_size
+        with temporary.open("wb") as opened:
+            for chunk in _received(file, timeout_s=timeout_s):
+                bar.update(len(chunk))
+                size += opened.write(chunk)
+                if size > most:
+                    raise InputError(
+                        f"{file.url} sends more than the {most} bytes that are expected; it was "
+                        "cut there, and nothing is kept: the file changed upstream or on the way"
+                    )
         if file.bytes is not None and size < file.bytes:
             raise InputError(f"{file.url} broke off after {size} of {file.bytes} bytes; try again")
         if not _matches(temporary, file):
@@ -296,6 +294,24 @@ def _download(file: RemoteFile, target: Path, *, progress: bool, timeout_s: floa
                 f"{file.url} gave {size} bytes with sha256 {pooch.file_hash(str(temporary))}, "
                 f"expected {_expected(file)}; the file changed upstream or on the way"
             )
+
+
+def _received(file: RemoteFile, *, timeout_s: float) -> Iterator[bytes]:
+    """Give a file piece by piece; whatever the answer leads to is one InputError."""
+    try:
+        with requests.get(str(file.url), stream=True, timeout=timeout_s) as answer:
+            answer.raise_for_status()
+            yield from answer.iter_content(_CHUNK_BYTES)
+    except Exception as error:  # redirects to nowhere raise more than requests' own errors
+        reason = (
+            reason_of(error)
+            if isinstance(error, requests.HTTPError)
+            else f"{type(error).__name__}: no connection, or it broke off"
+        )
+        raise InputError(
+            f"{file.name} could not be downloaded from {file.url} ({reason}); try again, or fetch "
+            "it elsewhere and use --from"
+        ) from error
 
 
 def _copy_matching(wanted: Mapping[Path, RemoteFile], folder: Path) -> None:
@@ -315,7 +331,7 @@ def _find(file: RemoteFile, folder: Path) -> Path:
     # Where the size is unknown each file has to be hashed: the likeliest first.
     for path in sorted(below, key=lambda path: path.name != file.name):
         try:
-            if _matches(path, file):
+            if path.is_file() and _matches(path, file):  # a pipe would wait for its writer
                 return path
         except OSError:
             continue  # a dangling link or an unreadable file is not what is looked for

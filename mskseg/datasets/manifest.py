@@ -26,6 +26,7 @@ from pydantic import (
 from mskseg.case import TissueKind
 from mskseg.datasets.layouts import Layout, MatlabLayout
 from mskseg.errors import InputError
+from mskseg.input_files import read_yaml, user_path
 from mskseg.splits import Part, Split
 from mskseg.volume import Plane
 
@@ -219,7 +220,7 @@ class Manifest(_Strict):
 def manifest_path() -> Path:
     """Find the manifest: that of ``MSKSEG_MANIFEST``, of the package or of the checkout."""
     if chosen := os.environ.get("MSKSEG_MANIFEST"):
-        return Path(chosen).expanduser()
+        return user_path(chosen)
     packaged = Path(str(resources.files("mskseg"))) / "data_manifest.yaml"
     return packaged if packaged.is_file() else packaged.parents[1] / packaged.name
 
@@ -236,12 +237,7 @@ def load_manifest() -> Manifest:
 @lru_cache(maxsize=4)
 def _load(path: Path) -> Manifest:
     try:
-        content: Any = yaml.load(path.read_text(encoding="utf-8"), _UniqueKeys)  # noqa: S506
-        return Manifest.model_validate(content)
-    except OSError as error:
-        raise InputError(f"cannot read the manifest {path}: {error.strerror}") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise InputError(f"{path} is not YAML: {' '.join(str(error).split())}") from error
+        return Manifest.model_validate(read_yaml(path, _UniqueKeys))
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"])) or "the top level"

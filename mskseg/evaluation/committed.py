@@ -13,6 +13,7 @@ import pandas as pd
 
 from mskseg.datasets.manifest import load_manifest
 from mskseg.errors import InputError
+from mskseg.input_files import parsed
 from mskseg.provenance import read_provenance
 
 
@@ -66,10 +67,8 @@ def committed_results(folder: str | os.PathLike[str], pattern: str) -> Committed
     """
     tables, facts = [], {}
     for path in sorted(Path(folder).glob(pattern)):
-        try:
+        with parsed(path, "table", "commit a CSV of results"):
             table = pd.read_csv(path)
-        except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
-            raise InputError(f"{path} is no table ({error}); commit a CSV of results") from None
         facts[path.name] = read_provenance(path)
         segmenter = facts[path.name].get("segmenter") or {}
         table.insert(0, "weights", str(segmenter.get("sha256", ""))[:8])

@@ -112,10 +112,14 @@ def write_table(
     one cannot be written.
     """
     shown = table.apply(lambda column: column.map(_no_formula) if _is_text(column) else column)
-    content = shown.rename(columns=_no_formula).to_csv(index=False).encode()
+    content = (
+        shown.rename(columns=_no_formula).to_csv(index=False).encode(errors="backslashreplace")
+    )
     with written_atomically(sidecar_path(path)) as sidecar, written_atomically(path) as target:
         target.write_bytes(content)
-        sidecar.write_text(sidecar_text(provenance, content=content), encoding="utf-8")
+        sidecar.write_text(
+            sidecar_text(provenance, content=content), encoding="utf-8", errors="backslashreplace"
+        )
 
 
 def _is_text(column: pd.Series[Any]) -> bool:

@@ -11,6 +11,7 @@ import pandas as pd
 
 from mskseg.errors import InputError, MsksegError
 from mskseg.finetuning.config import FineTuneConfig
+from mskseg.input_files import parsed
 from mskseg.models.checkpoints import architecture_of, save_weights
 from mskseg.models.segmenter import Segmenter
 from mskseg.models.weights import read_weights
@@ -96,5 +97,6 @@ def read_tuning(path: str | Path) -> dict[str, Any]:
             f"{path} does not say how it was tuned, expected weights that `mskseg finetune` or "
             "FineTuneResult.save wrote"
         )
-    facts: dict[str, Any] = json.loads(metadata[_FACTS])
+    with parsed(path, "tuned model", "tune it again"):
+        facts: dict[str, Any] = dict(json.loads(metadata[_FACTS]))
     return facts

@@ -14,6 +14,7 @@ from torch import Tensor
 from mskseg.datasets.fetching import fetch
 from mskseg.datasets.manifest import load_manifest
 from mskseg.errors import InputError
+from mskseg.input_files import user_path
 from mskseg.models.embeddings import EmbeddingCache
 from mskseg.models.frame_size import at_frame_size
 from mskseg.models.hugging_face import with_published_names
@@ -103,7 +104,7 @@ def load_segmenter(
             "`mskseg models list` shows the names"
         )
     models = load_manifest().models
-    entry, path = models.get(str(name_or_file)), Path(name_or_file).expanduser()
+    entry, path = models.get(str(name_or_file)), user_path(name_or_file)
     if entry is not None:
         if architecture is not None or preprocessing is not None:
             raise InputError(

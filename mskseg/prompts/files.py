@@ -26,7 +26,7 @@ A JSON object::
     Points x, y (the centre of that pixel is 3.5, 5.5) with 1 for inside and 0 for outside.
     Together they are one prompt, and refine the box where one box is given.
 ``image_sha256``
-    Which image they are for, where that is known: the fingerprint of its `Case`.
+    Which image they are for, where that is known: the `image_sha256` of its `Case`.
 """
 
 from __future__ import annotations
@@ -40,9 +40,14 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from mskseg.errors import InputError
 from mskseg.files import write_text
+from mskseg.input_files import parse_json, parsed, read_text
 from mskseg.prompts.prompt import Prompt
 
-Finite = Annotated[float, Field(allow_inf_nan=False)]
+MOST_PROMPTS = 10_000
+"""Boxes and points of one file; on two cores SAM-mini answers 10,000 boxes in minutes."""
+
+Finite = Annotated[float, Field(allow_inf_nan=False, strict=True)]
+Sign = Annotated[int, Field(ge=0, le=1, strict=True)]
 
 
 class SlicePrompt(BaseModel):
@@ -50,11 +55,11 @@ class SlicePrompt(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    slice: Annotated[int, Field(ge=0, strict=True)]
+    slice: Annotated[int, Field(ge=0, le=65535, strict=True)]
     label: Annotated[int, Field(ge=1, le=65535, strict=True)] = 1
     boxes_xyxy: tuple[tuple[Finite, Finite, Finite, Finite], ...] = ()
     point_coords: tuple[tuple[Finite, Finite], ...] = ()
-    point_labels: tuple[Literal[0, 1], ...] = ()
+    point_labels: tuple[Sign, ...] = ()
 
     @model_validator(mode="after")
     def _agree(self) -> Self:
@@ -100,27 +105,48 @@ class PromptFile(BaseModel):
     prompts: Annotated[tuple[SlicePrompt, ...], Field(min_length=1)]
     image_sha256: str | None = None
 
+    @model_validator(mode="after")
+    def _bounded(self) -> Self:
+        n = sum(len(prompt.boxes_xyxy) + len(prompt.point_coords) for prompt in self.prompts)
+        if n > MOST_PROMPTS:
+            raise ValueError(f"{n} boxes and points, at most {MOST_PROMPTS} are read; split it")
+        return self
+
+    def check_image(self, path: str | Path, *known: str) -> None:
+        """Refuse an image other than the prompts are for; `known` are the hashes it goes by."""
+        if self.image_sha256 not in (None, *known):
+            raise InputError(
+                f"the prompts of {path} are of another image (its image_sha256 is "
+                f"{str(self.image_sha256)[:12]}, this image's {known[0][:12]}); give the image "
+                "that they were drawn on, or take image_sha256 out of the file"
+            )
+
     @property
     def sha256(self) -> str:
         """Hash of image, plane and prompts: the same for two readers only if these are."""
         return hashlib.sha256(self.model_dump_json().encode()).hexdigest()
 
 
+_FORM = (
+    '{"plane": "axial", "prompts": [{"slice": 12, "label": 1, "boxes_xyxy": [[x0, y0, x1, y1]]}]}'
+)
+
+
 def read_prompts(path: Path) -> PromptFile:
     """Read a prompts file; InputError if it is missing, or names its first fault."""
-    try:
-        return PromptFile.model_validate_json(path.read_bytes())
-    except OSError as error:
-        raise InputError(f"cannot read the prompts file {path}: {error.strerror}") from error
-    except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        where = ".".join(str(part) for part in first["loc"])
-        reason = first["msg"].removeprefix("Value error, ")
-        raise InputError(
-            f"prompts file {path}{', ' + where if where else ''}: {reason}; "
-            'expected {"plane": "axial", "prompts": [{"slice": 12, "label": 1, "boxes_xyxy": '
-            "[[x0, y0, x1, y1]]}]}"
-        ) from error
+    text = read_text(path)
+    with parsed(path, "prompts file", f"expected {_FORM}"):
+        try:
+            prompts = PromptFile.model_validate_json(text)
+        except ValidationError as error:
+            first = error.errors(include_url=False)[0]
+            where = ".".join(str(part) for part in first["loc"])
+            reason = first["msg"].removeprefix("Value error, ")
+            raise InputError(
+                f"prompts file {path}{', ' + where if where else ''}: {reason}; expected {_FORM}"
+            ) from error
+        parse_json(text)  # which refuses a key given twice, where pydantic takes the last
+    return prompts
 
 
 def write_prompts(prompts: PromptFile, path: Path) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from mskseg.errors import InputError, OutputError
 from mskseg.files import written_atomically
+from mskseg.input_files import read_yaml
 
 if TYPE_CHECKING:
     from nbformat import NotebookNode
@@ -97,13 +98,8 @@ def _match(name: str, stems: Sequence[str]) -> list[str]:
 
 def read_sizes(folder: Path) -> dict[str, dict[str, dict[str, Any]]]:
     """Read ``sizes.yaml``: notebook -> size -> parameters that differ from the notebook's own."""
-    import yaml
-
     path = folder / SIZES_FILE
-    try:
-        table = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
-    except (OSError, yaml.YAMLError) as error:
-        raise InputError(f"cannot read {path}: {str(error).splitlines()[0]}") from error
+    table = read_yaml(path) or {}
     if not isinstance(table, dict) or not all(isinstance(row, dict) for row in table.values()):
         raise InputError(f"{path}: expected a table notebook -> size -> parameters")
     return {name: {size: dict(row.get(size) or {}) for size in row} for name, row in table.items()}

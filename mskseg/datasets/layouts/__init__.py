@@ -21,6 +21,7 @@ from mskseg.datasets.layouts.oai_zib import OaiZibLayout as OaiZibLayout
 from mskseg.datasets.layouts.spider import SpiderLayout as SpiderLayout
 from mskseg.datasets.scans import LazyCaseSet
 from mskseg.errors import InputError
+from mskseg.input_files import user_path
 
 Layout = Annotated[
     SpiderLayout | OaiZibLayout | NnunetLayout | NiftiPairsLayout | DicomNiftiLayout | MatlabLayout,
@@ -48,7 +49,7 @@ def read_folder(
         name.
     """
     template = template or CaseDescription(subject="")
-    path = Path(folder).expanduser()
+    path = user_path(folder)
     if not path.is_dir():
         raise InputError(f"{path} is not a folder; give the folder of {template.dataset}")
     scans = (layout or NiftiPairsLayout()).list_scans(path, template)

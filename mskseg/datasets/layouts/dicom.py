@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from pydantic import PositiveInt
 
@@ -20,6 +20,9 @@ from mskseg.datasets.layouts.base import (
 from mskseg.datasets.layouts.nifti import label_path
 from mskseg.datasets.scans import ScanFiles, scan_files
 from mskseg.errors import InputError
+from mskseg.input_files import parsed, read_text
+
+_MOST_MB = 100.0  # of a list of scans with all that is known about each
 
 
 class DicomNiftiLayout(BaseLayout):
@@ -81,16 +84,10 @@ def _owners(folder: Path, pattern: str) -> dict[str, dict[str, str]]:
     """Whose scan it is, by the scan's name, from lists of scans in JSON."""
     owners: dict[str, dict[str, str]] = {}
     for path in sorted(folder.glob(pattern)):
-        try:
-            content: Any = json.loads(path.read_text(encoding="utf-8"))
-            for scan in content["images"]:
+        with parsed(path, "list of scans with scan_id and subject_id", "get the file again"):
+            for scan in json.loads(read_text(path, most_mb=_MOST_MB))["images"]:
                 visit = {"visit": str(scan["timepoint"])} if "timepoint" in scan else {}
                 owners[str(scan["scan_id"])] = {"subject": str(scan["subject_id"]), **visit}
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise InputError(
-                f"{path} does not list scans with scan_id and subject_id ({type(error).__name__}: "
-                f"{error}); get the file again"
-            ) from error
     if not owners:
         raise InputError(
             f"{folder} is only half there: no file {pattern}, which says whose scan each is; "

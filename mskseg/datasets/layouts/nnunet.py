@@ -5,7 +5,6 @@ Each channel becomes a case of its own with the same label map.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping
 from dataclasses import replace
@@ -24,7 +23,9 @@ from mskseg.datasets.layouts.base import (
     visible_paths,
 )
 from mskseg.datasets.scans import ScanFiles, scan_files
-from mskseg.errors import InputError
+from mskseg.errors import InputError, naming
+from mskseg.input_files import parse_json, parsed, read_text
+from mskseg.io.label_names import by_label, nnunet_names
 
 _CHANNEL = re.compile(r"(?P<name>.+)_(?P<channel>\d{4})")
 _DIGITS = 4
@@ -80,16 +81,14 @@ def _images(folder: Path, ending: str) -> dict[Path, tuple[str, int]]:
 
 
 def _described(path: Path, *, needed: bool) -> dict[str, Any]:
-    try:
-        content: Any = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
+    if not path.exists():
         if not needed:
             return {}
         raise InputError(
             f"{path} is missing, and nothing else names the labels; add nnU-Net's dataset.json"
-        ) from error
-    except (OSError, ValueError) as error:
-        raise InputError(f"{path} is not JSON ({error}); write nnU-Net's dataset.json") from error
+        )
+    with parsed(path, "JSON", "write nnU-Net's dataset.json"):
+        content: Any = parse_json(read_text(path))
     if not isinstance(content, dict):
         raise InputError(f"{path} is no object; write nnU-Net's dataset.json")
     return content
@@ -97,18 +96,8 @@ def _described(path: Path, *, needed: bool) -> dict[str, Any]:
 
 def _tissues(described: Mapping[str, Any], path: Path) -> dict[int, str]:
     """Names by value, from version 2, ``{"femur": 1}``, or version 1, ``{"1": "femur"}``."""
-    labels = described.get("labels")
-    try:
-        pairs = [
-            (int(key), str(value)) if str(key).isdigit() else (int(value), str(key))
-            for key, value in dict(labels or {}).items()
-        ]
-    except (TypeError, ValueError) as error:
-        raise InputError(
-            f"{path} names labels in a way not known here ({error}; regions of several values are "
-            "not supported); give one value to each name"
-        ) from error
-    return {value: name for value, name in pairs if value != 0}
+    with naming(path):
+        return by_label(nnunet_names(described.get("labels") or {}))
 
 
 def _sequence(described: Mapping[str, Any], channel: int, template: CaseDescription) -> str:

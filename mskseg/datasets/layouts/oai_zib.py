@@ -20,6 +20,7 @@ from mskseg.datasets.layouts.base import (
 )
 from mskseg.datasets.scans import ScanFiles, scan_files
 from mskseg.errors import InputError
+from mskseg.input_files import read_text
 from mskseg.io import load_image, load_label_map
 from mskseg.volume import LabelMap, Volume
 
@@ -77,11 +78,11 @@ def read_posed(scan: ScanFiles) -> tuple[Volume, LabelMap | None]:
 def _scan_paths(path: Path) -> dict[str, str]:
     """Folder of the scan below the OAI's baseline, by subject: lines ``9001104: 0.E.1/.../...``."""
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except OSError as error:
+        lines = read_text(path).splitlines()
+    except InputError as error:
         raise InputError(
-            f"cannot read {path} ({error.strerror}), which says where the scan of each mask is; "
-            "the folder of OAI-ZIB is missing or half there, see its entry in data_manifest.yaml"
+            f"{str(error).partition(';')[0]}; it says where the scan of each mask is: the folder "
+            "of OAI-ZIB is missing or half there, see its entry in data_manifest.yaml"
         ) from error
     found: dict[str, str] = {}
     for line in filter(None, map(str.strip, lines)):

@@ -206,7 +206,7 @@ class Session:
         ]
         if not prompts:
             raise InputError("there is no prompt to save yet; click or draw a box first")
-        sha256 = self.case.fingerprint
+        sha256 = self.case.image_sha256
         file = PromptFile(plane=self.plane, prompts=tuple(prompts), image_sha256=sha256)
         write_prompts(file, Path(path))
         return file.sha256
@@ -218,11 +218,7 @@ class Session:
         or are of a label that is not in the reference.
         """
         file = read_prompts(Path(path))
-        if file.image_sha256 not in (None, self.case.fingerprint):
-            raise InputError(
-                f"the prompts of {path} are of another image than {self.case.name}; load the image "
-                "that they were drawn on"
-            )
+        file.check_image(path, self.case.image_sha256, self.case.fingerprint)  # 0.2 wrote that one
         if unknown := sorted({prompt.label for prompt in file.prompts} - set(self.labels)):
             raise InputError(
                 f"the prompts of {path} are of label {unknown[0]}, which is not among "

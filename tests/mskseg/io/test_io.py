@@ -510,7 +510,7 @@ def test_names_are_read_from_every_form(tmp_path, name, text):
         ("a.csv", "label,name\n7,Plantaris\nsoleus,8\n", "line 3 is 'soleus,8'"),
         ("a.csv", "7\n", "line 1 is '7'; expected `label,name`"),
         ("a.csv", "1.0,femur\n2,tibia\n", "line 1 is '1.0,femur'"),
-        ("a.json", '{"7": "Plantaris", "7": "Soleus"}', "label 7 is named twice"),
+        ("a.json", '{"7": "Plantaris", "7": "Soleus"}', "'7' is given twice"),
         ("a.json", "{", "not JSON"),
         ("a.json", '["Plantaris"]', "expected one JSON object"),
         ("a.json", '{"Plantaris": 7}', "whole numbers as keys"),

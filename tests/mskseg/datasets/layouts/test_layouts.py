@@ -149,7 +149,7 @@ def test_nnunet_without_description_needs_names_from_elsewhere(trees, tmp_path):
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ("{", "is not JSON"),
+        ("{", "is no JSON"),
         ("[]", "is no object"),
         (json.dumps({"labels": {"whole": [1, 2]}}), "regions of several values"),
     ],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -187,10 +188,14 @@ def test_slices_planes_tissues_and_models_that_are_not_there(session):
 
 
 def test_a_prompts_file_of_another_image(session, segmenter, tmp_path):
-    other = Session(make_case(subject="b"), {"sam_vit_mini": segmenter})
-    other.set_box(box_of(other))
-    other.save_prompts(tmp_path / "b.json")
-    refused(session, lambda: session.load_prompts(tmp_path / "b.json"), "are of another image")
+    case = make_case(subject="b")
+    brighter = replace(case, image=case.image.with_array(case.image.array + 1))
+    for each in (case, brighter):  # another name is no other image
+        other = Session(each, {"sam_vit_mini": segmenter})
+        other.set_box(box_of(other))
+        other.save_prompts(tmp_path / f"{each is case}.json")
+    refused(session, lambda: session.load_prompts(tmp_path / "False.json"), "are of another image")
+    session.load_prompts(tmp_path / "True.json")
 
 
 def test_a_prompts_file_that_fits_only_in_part_changes_nothing(session, tmp_path):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import warnings
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, field, replace
@@ -14,9 +15,9 @@ import numpy.typing as npt
 
 from mskseg.errors import InputError
 from mskseg.input_files import printable
-from mskseg.intensities import check_image, to_8_bit, window_of
+from mskseg.intensities import check_image, find_padding, to_8_bit, window_of
 from mskseg.splits import Part, Split, make_split
-from mskseg.volume import Array, LabelMap, Plane, Volume, check_same_grid
+from mskseg.volume import Array, LabelMap, Plane, Volume, on_grid_of
 
 TissueKind = Literal[
     "muscle", "bone", "cartilage", "meniscus", "disc", "vertebra", "fat", "canal", "other"
@@ -98,7 +99,7 @@ class Case(CaseDescription):
         Whose image it is; splits keep a subject together.
     image : Volume
     reference : LabelMap or None
-        On the image's grid.
+        On the image's grid; one of the same lattice is put on it, see `mskseg.volume.on_grid_of`.
     tissues, kinds, anatomy, sequence, ...
         By keyword, as in `CaseDescription`.
 
@@ -106,7 +107,7 @@ class Case(CaseDescription):
     ------
     InputError
         If the image has NaN or infinite voxels or is zero everywhere, if the reference lies on
-        another grid, or if it holds no label.
+        another lattice, or if it holds no label.
     """
 
     image: Volume
@@ -117,7 +118,7 @@ class Case(CaseDescription):
         check_image(self.image, what=f"image of {self.name}")
         if self.reference is not None:
             _check_type(self.reference, LabelMap, what=f"the reference of {self.name}")
-            check_same_grid(self.image, self.reference)
+            object.__setattr__(self, "reference", on_grid_of(self.image, self.reference))
             if not self.reference.array.any():
                 raise InputError(
                     f"the label map of {self.name} holds no label, every voxel is 0; "
@@ -142,13 +143,33 @@ class Case(CaseDescription):
 
     @cached_property
     def window(self) -> tuple[float, float]:
-        """Intensities shown as black and white: percentiles of the non-zero voxels."""
-        return window_of(self.image.array)
+        """Intensities shown as black and white: percentiles of the measured, non-zero voxels."""
+        array, padding = self.image.array, self._padding
+        if padding is not None and (low := padding[0]) != 0:
+            share = np.mean((array >= low) & (array <= padding[1]))
+            warnings.warn(
+                f"{self.name}: {share:.1%} of the voxels hold {low:g}, which is padding; left out "
+                "of the window from black to white",
+                stacklevel=2,
+            )
+        return window_of(array, padding)
+
+    @cached_property
+    def _padding(self) -> tuple[float, float] | None:
+        """What the header calls padding, if a voxel holds it; else what looks like it."""
+        said = self.image.padding
+        if said is not None and (self.image.array == said).any():
+            return said, said
+        return find_padding(self.image.array)
 
     @cached_property
     def windowed(self) -> npt.NDArray[np.uint8]:
         """The whole image scaled to 8 bit, (ni, nj, nk) uint8 on the image's grid."""
-        return to_8_bit(self.image.array, self.window)
+        shown = to_8_bit(self.image.array, self.window)
+        if self._padding is not None:
+            low, high = self._padding
+            shown[(self.image.array >= low) & (self.image.array <= high)] = 0
+        return shown
 
     @cached_property
     def fingerprint(self) -> str:

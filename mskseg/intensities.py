@@ -9,14 +9,42 @@ from mskseg.errors import InputError
 from mskseg.volume import Array, Volume
 
 WINDOW_PERCENTILES = (0.5, 99.5)  # robust against a few bright vessels, keeps the dark muscle
+_PADDED = 0.005  # of the voxels: fewer do not move the window
+_FAR = 0.1  # of the range of the others: nearer padding costs few grey values
 
 
-def window_of(array: Array) -> tuple[float, float]:
+def find_padding(array: Array) -> tuple[float, float] | None:
+    """Find the value that fills what was not measured: negative, shared by many, far below others.
+
+    Given as the range that it and what interpolation made of it take up; None if there is none.
+    """
+    lowest = float(array.min())
+    n_lowest = np.count_nonzero(array == lowest)
+    if lowest >= 0 or n_lowest < _PADDED * array.size:
+        return None
+    others = array[(array != lowest) & (array != 0)].astype(np.float64)
+    if not others.size:
+        return None
+    low, high = np.percentile(others, (10, 98))
+    least = lowest + _FAR * (high - low)
+    # Below an image without negative values all others are interpolated; else the gap is empty.
+    upper, few = (0.0, 0.2) if low >= 0 else (least, 0.05)
+    between = others[others < upper]
+    if upper < least or between.size > few * n_lowest:
+        return None
+    return lowest, float(between.max(initial=lowest))
+
+
+def window_of(array: Array, padding: tuple[float, float] | None = None) -> tuple[float, float]:
     """Find the intensities that become black and white: percentiles of the non-zero voxels.
 
-    Take a whole volume (ni, nj, nk), so that all its slices share one window.
+    Take a whole volume (ni, nj, nk), so that all its slices share one window; voxels from and to
+    the values `padding` are left out.
     """
-    voxels = array[array != 0]
+    measured = array != 0
+    if padding is not None:
+        measured &= (array < padding[0]) | (array > padding[1])
+    voxels = array[measured if measured.any() else array != 0]
     if voxels.dtype == bool:
         voxels = voxels.view(np.uint8)  # percentiles interpolate, which truth values cannot
     low, high = np.percentile(voxels, WINDOW_PERCENTILES, overwrite_input=True)

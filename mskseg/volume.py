@@ -6,7 +6,9 @@ Space
     to the head. Loading keeps the grid of the file. Changing the orientation permutes and flips
     axes and never resamples, so every way back is exact, for oblique grids too: an oblique axis
     counts as the anatomical axis it is closest to. An image and a label map on different grids are
-    never combined: `check_same_grid` says how they differ.
+    never combined: `check_same_grid` says how they differ. One lattice stored otherwise (another
+    order of axes, flips, a part cut out by whole voxels) is one grid: a `Case` puts its reference
+    on the image's voxels, exactly and with a note.
 Slices
     Slices are indexed along the axes of the RAS-reoriented grid and shown as a radiologist sees
     them:
@@ -30,7 +32,8 @@ Pixels, boxes, points
     the pixel-index conventions of the upstream models, live inside the segmenter only.
 Intensities
     A `Case` windows the whole volume once (0.5 to 99.5 percentile of the non-zero voxels, clip,
-    scale to 8 bit), never slice by slice.
+    scale to 8 bit), never slice by slice. Padding (DICOM's PixelPaddingValue, or a negative value
+    far below all others that many voxels share) is left out as zeros are, with a note.
 Names
     `reference` and `prediction`; `label_map` for integers and `mask` for booleans; units stand in
     names (``spacing_mm``, ``hd95_mm``, ``area_mm2``).
@@ -46,7 +49,8 @@ Chance
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+import warnings
+from dataclasses import KW_ONLY, dataclass, replace
 from functools import cached_property
 from itertools import permutations, product
 from typing import Any, Literal, Self, TypeVar, get_args
@@ -63,7 +67,11 @@ Array = npt.NDArray[Any]
 # Where slice number, row and column grow to: the whole display convention is this table.
 _STACK_ORIENTATION: dict[str, str] = {"axial": "SPL", "coronal": "AIL", "sagittal": "RIP"}
 
+# Sform and qform of a NIfTI file, to RAS+ mm, each with its code; a form of code 0 says nothing.
+NiftiForms = tuple[tuple[Array, int], tuple[Array, int]]
+
 GRID_TOLERANCE_MM = 1e-3  # above the float32 rounding of a NIfTI header, below anything visible
+_TOLERANCE_VOXELS = 0.05  # what the quaternion of a header may round by; passes with a note
 
 _Volume = TypeVar("_Volume", bound="Volume")
 _nibabel: Any = orientations  # which has no types
@@ -79,6 +87,10 @@ class Volume:
         Voxel values in the index order of the file. Taken as it is, not copied.
     affine : (4, 4) float
         From voxel centre ``(i, j, k, 1)`` to RAS+ millimetres. Copied, and read-only.
+    nifti_forms : NiftiForms, optional
+        Of the file that the grid comes from; `save_nifti` writes both again, with their codes.
+    padding : float, optional
+        The value of voxels that hold no measurement, where a header says so.
 
     Raises
     ------
@@ -89,6 +101,9 @@ class Volume:
 
     array: Array
     affine: Array
+    _: KW_ONLY
+    nifti_forms: NiftiForms | None = None
+    padding: float | None = None
 
     def __post_init__(self) -> None:
         array = np.asarray(self.array)
@@ -154,7 +169,7 @@ class Volume:
             raise InputError(
                 f"expected an array of this grid's shape {self.shape}, got {np.shape(array)}"
             )
-        return _oriented(replace(self, array=array), self.orientation)
+        return _oriented(replace(self, array=array, padding=None), self.orientation)
 
     def reoriented(self, orientation: str) -> Self:
         """Permute and flip the axes so that they grow to the given directions; exact.
@@ -173,8 +188,12 @@ class Volume:
         own, other = (_nibabel.axcodes2ornt(axes) for axes in (self.orientation, wanted))
         change = _nibabel.ornt_transform(own, other)
         array = _nibabel.apply_orientation(self.array, change)
-        affine = self.affine @ _nibabel.inv_ornt_aff(change, self.shape)
-        return _oriented(replace(self, array=array, affine=affine), wanted)
+        back = _nibabel.inv_ornt_aff(change, self.shape)
+        forms = self.nifti_forms
+        if forms is not None:
+            forms = ((forms[0][0] @ back, forms[0][1]), (forms[1][0] @ back, forms[1][1]))
+        turned = replace(self, array=array, affine=self.affine @ back, nifti_forms=forms)
+        return _oriented(turned, wanted)
 
     def n_slices(self, plane: Plane) -> int:
         """Count the slices of a plane; InputError if the plane is unknown."""
@@ -307,15 +326,30 @@ def check_same_grid(
 ) -> None:
     """Make sure that two volumes, called `what` in the message, have the same voxels in space.
 
+    Corner voxels that lie more than 0.001 mm, but no more than 5 % of a voxel apart pass with a
+    note. Of NIfTI files with both forms, like is compared with like, too.
+
     Raises
     ------
     InputError
-        If the shapes differ, or a corner voxel lies more than 0.001 mm apart; the message says
-        which of shape, orientation, spacing, direction or position differs, and by how much.
+        If the shapes differ, or corner voxels lie farther apart; the message says which of shape,
+        orientation, spacing, direction or position differs, and by how much.
     """
     if first.shape == second.shape:
         apart_mm = farthest_corner_mm(first.shape, first.affine, second.affine)
         if apart_mm <= GRID_TOLERANCE_MM:
+            return
+        if _is_within(_TOLERANCE_VOXELS, first.shape, first.affine, second.affine):
+            _note(f"{what[1]} and {what[0]} lie {apart_mm:.2g} mm apart, less than 5 % of a voxel")
+            return
+        if any(
+            _is_within(_TOLERANCE_VOXELS, first.shape, *forms)
+            for forms in _like_forms(first, second)
+        ):
+            _note(
+                f"the {what[1]} lies where the other form of the {what[0]}'s NIfTI header puts it "
+                "(sform and qform differ); taken voxel by voxel"
+            )
             return
         difference = f"{_how_affines_differ(first, second)}; corners up to {apart_mm:.3g} mm apart"
     else:
@@ -324,6 +358,77 @@ def check_same_grid(
     if first.orientation != second.orientation:
         advice = f"reorient or {advice}"
     raise InputError(f"{what[0]} and {what[1]} lie on different grids: {difference}; {advice}")
+
+
+def on_grid_of(image: Volume, labels: LabelMap) -> LabelMap:
+    """Put a label map on the grid of an image, where both are stored from one lattice.
+
+    Another order or direction of axes is turned back; what was cut out by whole voxels is filled up
+    with 0, or cut to the image. Nothing is resampled, and a note says what was done.
+
+    Raises
+    ------
+    InputError
+        As `check_same_grid`, if the two lie on different lattices or one has no clear place.
+    """
+    to_image = np.linalg.solve(image.affine, labels.affine)  # from label indices to image indices
+    whole = np.rint(to_image)
+    turn = np.abs(whole[:3, :3])
+    apart = farthest_corner_mm(labels.shape, to_image, whole)  # in voxels of the image
+    same = image.shape == labels.shape and np.array_equal(whole, np.eye(4))
+    is_turn = turn.max() == 1 and (turn.sum(0) == 1).all() and (turn.sum(1) == 1).all()
+    unclear = not (_has_one_place(image) and _has_one_place(labels))
+    if same or not is_turn or apart > _TOLERANCE_VOXELS or unclear:
+        check_same_grid(image, labels)
+        return labels
+    axes = _nibabel.io_orientation(whole)
+    array = _nibabel.apply_orientation(labels.array, axes)
+    start = np.rint(whole @ _nibabel.inv_ornt_aff(axes, labels.shape))[:3, 3].astype(int)
+    end = start + array.shape
+    inside = (start >= 0) & (end <= image.shape)
+    if not (inside | ((start <= 0) & (end >= image.shape))).all():
+        check_same_grid(image, labels)  # each holds voxels that the other lacks
+    placed = np.zeros(image.shape, array.dtype)
+    low, high = np.maximum(start, 0), np.minimum(end, image.shape)
+    placed[tuple(map(slice, low, high))] = array[tuple(map(slice, low - start, high - start))]
+    lost = np.count_nonzero(array) - np.count_nonzero(placed)
+    _note(
+        f"the label map ({labels.orientation} {labels.shape}) is stored otherwise than the image "
+        f"({image.orientation} {image.shape}); put on its voxels exactly, nothing is resampled"
+        + (f"; {lost} labelled voxels lie outside the image" if lost else "")
+    )
+    return LabelMap(placed, image.affine, nifti_forms=image.nifti_forms)
+
+
+def _note(text: str) -> None:
+    warnings.warn(text, stacklevel=4)
+
+
+def _has_one_place(volume: Volume) -> bool:
+    """Whether a NIfTI header says where the voxels lie, and does not say it twice differently."""
+    if volume.nifti_forms is None:
+        return True
+    (sform, s_code), (qform, q_code) = volume.nifti_forms
+    alike = _is_within(_TOLERANCE_VOXELS, volume.shape, sform, qform)
+    return (s_code > 0) != (q_code > 0) or (s_code > 0 and alike)
+
+
+def _like_forms(first: Volume, second: Volume) -> list[tuple[Array, Array]]:
+    """Sform beside sform, qform beside qform, and each form of one beside the other's affine."""
+    forms = [
+        {n: form for n, (form, code) in enumerate(v.nifti_forms or ()) if code > 0}
+        for v in (first, second)
+    ]
+    return [
+        *((forms[0][n], forms[1][n]) for n in forms[0].keys() & forms[1].keys()),
+        *((form, second.affine) for form in forms[0].values()),
+        *((first.affine, form) for form in forms[1].values()),
+    ]
+
+
+def _is_within(voxels: float, shape: tuple[int, ...], first: Array, second: Array) -> bool:
+    """Whether two affines put every corner voxel at one place, to a part of a voxel."""
+    return farthest_corner_mm(shape, np.eye(4), np.linalg.solve(first, second)) <= voxels
 
 
 def farthest_corner_mm(shape: tuple[int, ...], first: Array, second: Array) -> float:

@@ -64,12 +64,13 @@ def evaluate_image(arguments: argparse.Namespace) -> int:
         check_not_input(arguments.csv, *filter(None, inputs))
     from mskseg.case import Case
     from mskseg.io import load_image, load_label_map
+    from mskseg.io.itk import segment_names
 
     case = Case(
         subject=printable(arguments.image.name),
         image=load_image(arguments.image, echo=arguments.echo),
         reference=load_label_map(arguments.reference),
-        tissues=read_label_names(arguments),
+        tissues=read_label_names(arguments) or segment_names(arguments.reference),
     )
     check_labels(case)
     segmenter = load_model(arguments)

@@ -105,4 +105,4 @@ def segment_case(
         prompts = [(prompt.label, prompt.prompt) for prompt in group]
         stack[k] = predict_label_map(segmenter, case.slice(k, plane).image, prompts)
     painted = case.image.from_stack(stack, plane)
-    return LabelMap(painted.array, painted.affine)
+    return LabelMap(painted.array, painted.affine, nifti_forms=painted.nifti_forms)

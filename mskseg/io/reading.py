@@ -7,32 +7,33 @@ NRRD and MetaImage come through ITK in LPS+, and get the signs of their first tw
 from __future__ import annotations
 
 import gzip
+import math
 import os
-import warnings
-import zlib
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import nibabel as nib
 import numpy as np
-from nibabel.filebasedimages import ImageFileError
-from nibabel.spatialimages import HeaderDataError
+from nibabel.openers import Opener
 
 from mskseg.errors import InputError, naming
-from mskseg.io.dicom import LPS_TO_RAS, load_series
-from mskseg.volume import Array, LabelMap, Volume, farthest_corner_mm
+from mskseg.io.dicom import load_series
+from mskseg.io.guards import (
+    MOST_TRAILING,
+    broken_files,
+    check_room,
+    placed,
+    size_of,
+    volume_axes,
+    warn_of_geometry,
+)
+from mskseg.io.itk import ITK_SUFFIXES, read_itk
+from mskseg.volume import Array, LabelMap, NiftiForms, Volume, farthest_corner_mm
 
 PathLike = str | os.PathLike[str]
 
 NIFTI_SUFFIXES = (".nii", ".nii.gz")
-_ITK = (".nrrd", ".nhdr", ".mha", ".mhd")
 _MM_PER_UNIT = {"meter": 1000.0, "mm": 1.0, "micron": 0.001, "unknown": 1.0}
-_BROKEN_FILE = (
-    OSError, EOFError, ValueError, KeyError, OverflowError, RuntimeError, zlib.error,
-    ImageFileError, HeaderDataError,
-)  # fmt: skip
 
 
 def load_image(path: PathLike, *, echo: float | None = None) -> Volume:
@@ -42,24 +43,25 @@ def load_image(path: PathLike, *, echo: float | None = None) -> Volume:
     ----------
     path : path-like
         A NIfTI (``.nii``, ``.nii.gz``), NRRD (``.nrrd``, ``.nhdr``) or MetaImage (``.mha``,
-        ``.mhd``) file, or the folder of one DICOM series.
+        ``.mhd``) file, the folder of one DICOM series, or one DICOM file as one slice.
     echo : float, optional
         Echo time in ms, to 0.1; needed where a DICOM series holds several (see `list_echoes`).
 
     Returns
     -------
     Volume
-        In the dtype of the file, float32 where the file scales its values.
+        In the dtype of the file, float32 where the file scales its values. Where the file is not
+        clear about the place of its voxels, a note says so.
 
     Raises
     ------
     InputError
-        If the file is missing, empty, truncated, not an image or not 3-D (trailing axes of length
-        1 are dropped), or the folder does not hold exactly one complete series.
+        If the file is missing, empty, damaged, not an image or neither 3-D nor 2-D (trailing axes
+        of length 1 are dropped), or the folder does not hold exactly one complete series.
     """
     source = Path(path)
     with naming(source):
-        return Volume(*_read(source, echo=echo))
+        return _read(source, echo=echo)
 
 
 def load_label_map(path: PathLike) -> LabelMap:
@@ -68,7 +70,8 @@ def load_label_map(path: PathLike) -> LabelMap:
     Parameters
     ----------
     path : path-like
-        As `load_image`. Floating-point files are taken if every value is whole.
+        As `load_image`. Floating-point files are taken if every value is whole; segments of 3D
+        Slicer (``.seg.nrrd``) that do not overlap become one label map (see `load_label_names`).
 
     Raises
     ------
@@ -77,24 +80,22 @@ def load_label_map(path: PathLike) -> LabelMap:
     """
     source = Path(path)
     with naming(source):
-        return LabelMap(*_read(source, echo=None))
+        read = _read(source, labels=True)
+        return LabelMap(read.array, read.affine, nifti_forms=read.nifti_forms)
 
 
-def _read(path: Path, *, echo: float | None) -> tuple[Array, Array]:
+def _read(path: Path, *, echo: float | None = None, labels: bool = False) -> Volume:
     if path.is_dir():
-        return load_series(path, echo=echo)
+        return placed(*load_series(path, echo=echo))
+    n_bytes = size_of(path)
     if echo is not None:
         raise InputError(f"an echo is chosen from a folder of DICOM, got echo {echo} for a file")
-    if not path.exists():
-        raise InputError("no such file or folder; check the path")
-    if path.stat().st_size == 0:
-        raise InputError("the file is empty (0 bytes); get it again")
     if image_suffix(path) in NIFTI_SUFFIXES:
-        return _read_nifti(path)
-    if image_suffix(path) in _ITK:
-        return _read_itk(path)
+        return _read_nifti(path, n_bytes)
+    if image_suffix(path) in ITK_SUFFIXES:
+        return read_itk(path, labels=labels)
     raise InputError(
-        f"not an image format known here; give {', '.join(NIFTI_SUFFIXES + _ITK)} "
+        f"not an image format known here; give {', '.join(NIFTI_SUFFIXES + ITK_SUFFIXES)} "
         "or the folder of a DICOM series"
     )
 
@@ -103,18 +104,29 @@ def image_suffix(path: Path) -> str:
     """Give the ending of a file, where ``.nii.gz`` is one."""
     name = path.name.lower()
     return next(
-        (suffix for suffix in (*NIFTI_SUFFIXES, *_ITK) if name.endswith(suffix)), path.suffix
+        (suffix for suffix in (*NIFTI_SUFFIXES, *ITK_SUFFIXES) if name.endswith(suffix)),
+        path.suffix,
     )
 
 
-def _read_nifti(path: Path) -> tuple[Array, Array]:
-    with _broken_files_as_input_errors("NIfTI"):
+def _read_nifti(path: Path, n_bytes: int) -> Volume:
+    packed = image_suffix(path) == ".nii.gz"
+    with broken_files("NIfTI"), nib.imageglobals.LoggingOutputSuppressor():
         image = _opened_nifti(path)
-        shape = _three_axes(image.shape)
-        _warn_of_unclear_orientation(path, image)
-        values = _gzip_checked(path, image) if image_suffix(path) == ".nii.gz" else _values(image)
-        mm = _MM_PER_UNIT.get(image.header.get_xyzt_units()[0], 1.0)
-    return values.reshape(shape, order="F"), np.diag([mm, mm, mm, 1.0]) @ image.affine
+        header, dtype = image.header, image.get_data_dtype()
+        if min(image.shape, default=0) < 1:
+            raise InputError(f"the header claims the shape {image.shape}; get the file again")
+        needed = math.prod(image.shape) * dtype.itemsize
+        start = 0 if packed else int(image.dataobj.offset)
+        check_room(needed, max(n_bytes - start, 0), "NIfTI", packed=1032 if packed else 0)
+        mm = _MM_PER_UNIT.get(header.get_xyzt_units()[0], 1.0)
+        affine, forms, problem = _geometry(path, image)
+        values = _gzip_checked(path, image) if packed else _values(image)
+    if problem:
+        warn_of_geometry(path, problem)
+    to_mm = np.diag([mm, mm, mm, 1.0])
+    sform, qform = ((to_mm @ form, code) for form, code in forms)
+    return placed(volume_axes(values, path), to_mm @ affine, nifti_forms=(sform, qform))
 
 
 def _opened_nifti(path: Path) -> Any:
@@ -131,8 +143,11 @@ def _gzip_checked(path: Path, image: Any) -> Array:
     """Read to the very end, where gzip compares its checksum; nibabel stops at the last voxel."""
     with gzip.open(path) as stream:
         values = _values(type(image).from_stream(stream))
-        while stream.read(1 << 20):
-            pass
+        trailing = 0
+        while block := stream.read(1 << 20):
+            trailing += len(block)
+            if trailing > MOST_TRAILING:
+                raise InputError("more follows the voxels than a NIfTI file has; get it again")
     return values
 
 
@@ -145,73 +160,51 @@ def _values(image: Any) -> Array:
     return values.astype(values.dtype.newbyteorder("="), copy=False)
 
 
-def _three_axes(shape: tuple[int, ...]) -> tuple[int, ...]:
-    while len(shape) > 3 and shape[-1] == 1:
-        shape = shape[:-1]
-    if len(shape) != 3:
+def _geometry(path: Path, image: Any) -> tuple[Array, NiftiForms, str]:
+    """Affine, both forms with their codes, and what of the header leaves the place open.
+
+    The header is read once more as it is: nibabel puts 1 mm where it finds 0, and takes away signs.
+    """
+    with Opener(str(path)) as stream:
+        raw = type(image.header).from_fileobj(stream, check=False)
+    slope, pixdim = float(raw["scl_slope"]), np.array(raw["pixdim"][1:4], float)
+    codes = int(raw["sform_code"]), int(raw["qform_code"])
+    if np.isinf(slope):
+        raise InputError("the header scales values by infinity (scl_slope); correct it")
+    n_axes = min(len(image.shape), 3)
+    pixdim = pixdim[:n_axes]
+    if not np.isfinite(pixdim).all() or (codes[0] <= 0 and pixdim.min() < 0):
         raise InputError(
-            f"expected one 3-D volume, got {len(shape)}-D of shape {tuple(shape)}; "
-            "save the one volume that is meant to a file of its own"
+            f"the header holds the voxel sizes {_by(pixdim)} mm (pixdim), "
+            "expected finite sizes above 0; correct it"
         )
-    return tuple(shape)
-
-
-def _warn_of_unclear_orientation(path: Path, image: Any) -> None:
-    header = image.header
-    problem = ""
-    if header["sform_code"] == 0 and header["qform_code"] == 0:
-        problem = "has no orientation (sform and qform codes are 0)"
-    elif header["sform_code"] > 0 and header["qform_code"] > 0:
-        problem = _difference_of_forms(_three_axes(image.shape), header)
-    if problem:
-        warnings.warn(f"{path} {problem}; left and right may be swapped", stacklevel=5)
-
-
-def _difference_of_forms(shape: tuple[int, ...], header: Any) -> str:
+    affine, sform = np.array(image.affine), np.array(image.header.get_sform())
     try:
-        apart = farthest_corner_mm(shape, header.get_sform(), header.get_qform())
+        qform = np.array(image.header.get_qform())
     except ValueError:  # a quaternion longer than 1 by rounding: the sform says all
-        return ""
-    if apart > 1.0:  # more than the rounding of a quaternion
-        return f"has an sform and a qform that lie {apart:.3g} mm apart, the sform is taken"
-    return ""
+        qform, codes = affine, (codes[0], 0)
+    for form in (affine, sform, qform):
+        if len(image.shape) < 3 and not form[:3, 2].any():
+            form[:3, 2] = _unit_normal(form)
+    sizes = np.linalg.norm(affine[:3, :n_axes], axis=0)
+    problem = ""
+    if codes[0] <= 0 and codes[1] <= 0:
+        problem = "has no orientation (sform and qform codes are 0)"
+    elif codes[0] > 0 and codes[1] > 0:
+        apart = farthest_corner_mm((*image.shape, 1)[:3], sform, qform)
+        if apart > 1.0:  # more than the rounding of a quaternion
+            problem = f"has an sform and a qform that lie {apart:.3g} mm apart, the sform is taken"
+    if not problem and not np.allclose(pixdim, sizes, rtol=0.05, atol=0):
+        taken = "its sform" if codes[0] > 0 else "taken are"
+        problem = f"says pixdim {_by(pixdim)} mm, {taken} {_by(sizes)} mm"
+    return affine, ((sform, codes[0]), (qform, codes[1])), problem
 
 
-def _read_itk(path: Path) -> tuple[Array, Array]:
-    import SimpleITK  # half a second of import that NIfTI users need not pay
-
-    with _broken_files_as_input_errors("NRRD or MetaImage"):
-        image: Any = SimpleITK.ReadImage(str(path))
-    if image.GetNumberOfComponentsPerPixel() > 1:
-        raise InputError(
-            f"{image.GetNumberOfComponentsPerPixel()} values per voxel; one number needed"
-        )
-    shape = _three_axes(image.GetSize())
-    values = SimpleITK.GetArrayFromImage(image).reshape(shape[::-1])
-    return values.T, LPS_TO_RAS @ _affine_lps(image)
+def _unit_normal(form: Array) -> Array:
+    normal: Array = np.cross(form[:3, 0], form[:3, 1])
+    normal /= np.linalg.norm(normal)
+    return normal
 
 
-def _affine_lps(image: Any) -> Array:
-    n = image.GetDimension()
-    affine = np.eye(4)
-    direction = np.array(image.GetDirection()).reshape(n, n)[:3, :3]
-    affine[:3, :3] = direction * np.array(image.GetSpacing()[:3])
-    affine[:3, 3] = image.GetOrigin()[:3]
-    return affine
-
-
-@contextmanager
-def _broken_files_as_input_errors(kind: str) -> Iterator[None]:
-    try:
-        yield
-    except InputError:
-        raise
-    except _BROKEN_FILE as error:
-        raise InputError(
-            f"not a complete {kind} file ({_last_line(error)}); get it again or check its kind"
-        ) from error
-
-
-def _last_line(error: Exception) -> Any:
-    lines = str(error).strip().splitlines()
-    return lines[-1].strip() if lines else type(error).__name__
+def _by(sizes: Array) -> str:
+    return " x ".join(f"{size:.4g}" for size in sizes)

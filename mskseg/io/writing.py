@@ -21,8 +21,9 @@ def save_nifti(
 ) -> None:
     """Write a volume as NIfTI-1 with its affine, shape and dtype, completely or not at all.
 
-    The affine goes into sform and qform alike, both with code 1 (scanner), so that viewers that
-    read only one of them agree; a sheared affine, which a qform cannot hold, into the sform alone.
+    A grid that came from a NIfTI file keeps both its forms and their codes, so that every viewer
+    lays the result on that file. Of others the affine goes into sform and qform alike, both with
+    code 1 (scanner); a sheared affine, which a qform cannot hold, into the sform alone.
 
     Parameters
     ----------
@@ -45,9 +46,12 @@ def save_nifti(
     values = _storable(volume.array, dtype)
     image: Any = nib.Nifti1Image(values, volume.affine)  # type: ignore[no-untyped-call]
     image.header.set_xyzt_units("mm")
-    image.set_sform(volume.affine, code=1)
-    image.set_qform(volume.affine, code=1, strip_shears=True)
-    if farthest_corner_mm(volume.shape, volume.affine, image.get_qform()) > GRID_TOLERANCE_MM:
+    (sform, s_code), (qform, q_code) = volume.nifti_forms or ((volume.affine, 1),) * 2
+    image.header.set_zooms(volume.spacing_mm)
+    image.set_sform(sform if s_code else None, code=s_code)
+    image.set_qform(qform, code=q_code, strip_shears=True)
+    new = volume.nifti_forms is None
+    if new and farthest_corner_mm(volume.shape, qform, image.get_qform()) > GRID_TOLERANCE_MM:
         image.set_qform(None, code=0)
     with written_atomically(path) as temporary:
         nib.save(image, temporary)

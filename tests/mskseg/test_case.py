@@ -120,7 +120,7 @@ def test_label_map_without_label_is_refused():
 
 def test_reference_on_another_grid_is_refused():
     with pytest.raises(InputError, match=r"shape .* against"):
-        Case("s", image(), labels((6, 7, 9)))
+        Case("s", image(), LabelMap(labels((6, 7, 9)).array, PIR + np.eye(4, k=3)))
     shifted = PIR.copy()
     shifted[0, 3] += 1.5
     with pytest.raises(InputError, match=r"origin shifted by \(1.5, 0, 0\) mm"):

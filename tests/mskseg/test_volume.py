@@ -264,13 +264,18 @@ def test_another_grid_is_refused_and_the_difference_named(other, difference):
     assert "\n" not in str(caught.value)
 
 
-def test_a_tiny_turn_of_a_large_grid_is_seen_at_its_corners():
-    """The origin agrees, the far corner does not."""
+@pytest.mark.parametrize(("turn", "outcome"), [(1e-6, ""), (1e-4, "note"), (1e-3, "refused")])
+def test_a_tiny_turn_of_a_large_grid_is_seen_at_its_corners(recwarn, turn, outcome):
+    """The origin agrees, the far corner does not; 5 % of a voxel are rounding, and said."""
     affine = np.eye(4)
-    affine[1, 0] = 1e-4
+    affine[1, 0] = turn
     first, second = (Volume(np.ones((100, 2, 2)), a) for a in (np.eye(4), affine))
-    with pytest.raises(InputError, match=r"corners up to 0.0099 mm apart"):
+    if outcome == "refused":
+        with pytest.raises(InputError, match=r"corners up to 0.099 mm apart"):
+            check_same_grid(first, second)
+    else:
         check_same_grid(first, second)
+    assert ["0.0099 mm apart" in str(w.message) for w in recwarn] == [True] * (outcome == "note")
 
 
 def test_label_map_takes_whole_floats_as_the_smallest_integers():

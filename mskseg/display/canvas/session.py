@@ -23,7 +23,7 @@ from mskseg.io import save_nifti
 from mskseg.models.segmenter import Segmenter
 from mskseg.prompts.files import PromptFile, SlicePrompt, read_prompts, write_prompts
 from mskseg.prompts.prompt import Prompt
-from mskseg.volume import LabelMap, Plane
+from mskseg.volume import Plane
 
 Place = tuple[Plane, int, int]  # plane, slice, label
 
@@ -247,8 +247,7 @@ class Session:
         stack = np.zeros(self.case.image.stack(self.plane).shape, np.uint16)
         for (_, index, label), mask in masks.items():
             stack[index][mask] = label
-        grid = self.case.image
-        save_nifti(LabelMap(grid.from_stack(stack, self.plane).array, grid.affine), path)
+        save_nifti(self.case.image.from_stack(stack, self.plane), path)
 
     @property
     def _place(self) -> Place:

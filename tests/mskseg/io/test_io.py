@@ -318,12 +318,6 @@ def test_four_dimensions_are_refused_with_the_shape(tmp_path):
         load_image(tmp_path / "a.nii.gz")
 
 
-def test_two_dimensions_are_refused(tmp_path):
-    nib.Nifti1Image(np.ones((3, 4)), np.eye(4)).to_filename(tmp_path / "a.nii")
-    with pytest.raises(InputError, match="expected one 3-D volume, got 2-D"):
-        load_image(tmp_path / "a.nii")
-
-
 def test_other_formats_that_nibabel_knows_are_refused(tmp_path):
     nib.MGHImage(marked().array, np.eye(4)).to_filename(tmp_path / "a.mgz")
     with pytest.raises(InputError, match="not an image format known here"):

@@ -7,6 +7,7 @@ NRRD and MetaImage come through ITK in LPS+, and get the signs of their first tw
 from __future__ import annotations
 
 import gzip
+import logging
 import math
 import os
 from pathlib import Path
@@ -111,7 +112,8 @@ def image_suffix(path: Path) -> str:
 
 def _read_nifti(path: Path, n_bytes: int) -> Volume:
     packed = image_suffix(path) == ".nii.gz"
-    with broken_files("NIfTI"), nib.imageglobals.LoggingOutputSuppressor():
+    nib.imageglobals.logger.setLevel(logging.CRITICAL)  # what it finds odd, our notes say
+    with broken_files("NIfTI"):
         image = _opened_nifti(path)
         header, dtype = image.header, image.get_data_dtype()
         if min(image.shape, default=0) < 1:

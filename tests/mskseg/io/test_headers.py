@@ -35,7 +35,7 @@ def read_or_refused(path: Path) -> Volume | None:
 RAS = np.array([[0.7, 0, 0, -9], [0, 0.8, 0, 3], [0, 0, 4, 50], [0, 0, 0, 1.0]])
 ARRAY = np.random.default_rng(0).integers(0, 900, (20, 24, 6)).astype(np.int16)
 each_time = settings(
-    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 
 

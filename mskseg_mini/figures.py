@@ -38,10 +38,13 @@ def scene_page(
     figure, grid = _grid(n_rows, n_columns, above=0.05)
     colours = list(tissue_colours(range(1, outlined + 1)).values())
     for i in range(count):
-        ax = _panel(grid.flat[i], scenes.images[i].byte().cpu().numpy())
+        image = scenes.images[i].byte().cpu().numpy()
+        ax = show_slice(image, spacing_mm=(1.0, 1.0), ax=grid.flat[i])
         for mask, colour in zip(_largest(scenes, i, outlined), colours, strict=False):
             draw_label_map(ax, mask, colours={1: colour})
     figure.suptitle(title, fontsize=10)
+    for ax in grid.flat[count:]:
+        ax.set_axis_off()
     axes: NDArray[Any] = grid.flatten()[:count]
     return axes
 
@@ -83,6 +86,8 @@ def ranking_page(
     for (kind, slices), row in zip(rows, grid, strict=True):
         for scored, ax in zip(slices, row, strict=False):
             axes.append(_scored_panel(ax, scored, kind))
+        for ax in row[len(slices) :]:
+            ax.set_axis_off()
     lines = [
         Line2D([], [], color=colour, path_effects=OUTLINE, label=role)
         for role, colour in (("reference", REFERENCE), ("prediction", PREDICTION))
@@ -95,7 +100,7 @@ def ranking_page(
 def _scored_panel(ax: Axes, scored: ScoredSlice, kind: str) -> Axes:
     shown = scored.case_slice
     zoom = _zoom(np.asarray(shown.label_map) + scored.prediction > 0)
-    _panel(ax, shown.image, spacing_mm=shown.spacing_mm, zoom_xyxy=zoom)
+    show_slice(shown.image, spacing_mm=shown.spacing_mm, zoom_xyxy=zoom, ax=ax)
     for label_map, colour in ((shown.label_map, REFERENCE), (scored.prediction, PREDICTION)):
         labels = np.unique(np.asarray(label_map)).tolist()
         draw_label_map(ax, np.asarray(label_map), colours=dict.fromkeys(labels, colour))
@@ -114,22 +119,9 @@ def _zoom(mask: NDArray[np.bool_], *, margin: float = 0.1) -> NDArray[np.float64
 
 
 def _grid(n_rows: int, n_columns: int, *, above: float) -> tuple[Any, NDArray[Any]]:
-    """Give a figure and its empty axes; `above` each panel are so many inches for a title."""
+    """Give a figure and its axes; `above` each panel are so many inches for a title."""
     size = (n_columns * _PANEL, n_rows * (_PANEL + above) + 0.6)
     figure, grid = plt.subplots(
         n_rows, n_columns, figsize=size, squeeze=False, layout="constrained"
     )
-    for ax in grid.flat:
-        ax.set_axis_off()
     return figure, grid
-
-
-def _panel(
-    ax: Axes,
-    image: NDArray[Any],
-    *,
-    spacing_mm: tuple[float, float] = (1.0, 1.0),
-    zoom_xyxy: NDArray[np.float64] | None = None,
-) -> Axes:
-    ax.set_axis_on()
-    return show_slice(image, spacing_mm=spacing_mm, zoom_xyxy=zoom_xyxy, ax=ax)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 
-from mskseg.case import Case, TissueKind
+from mskseg.case import Case, CaseDescription, TissueKind
 from mskseg.datasets.manifest import load_manifest
 from mskseg.errors import InputError
 from mskseg.splits import Part
@@ -122,53 +123,44 @@ def scan_phantom(
     entry, number = find_anatomy(anatomy), int(subject)
     names = images_of(entry.sequences if sequences is None else sequences)
     scanner, shape = check_site(site or site_of(number)), check_shape(shape or entry.shape)
-    labelled = entry.check_granularity(granularity)
+    about = describe_phantom(anatomy, number, seed=seed, site=site, granularity=granularity)
     randomness = Randomness(seed, number, entry.stream)
     person = entry.sample_subject(randomness.of(SUBJECT), number)
+    labelled = entry.check_granularity(granularity)
     body = entry.body(person, randomness.of(TEXTURE), labelled)
     scans = scan_body(body, names, shape=shape, site=scanner, randomness=randomness)
     for name, image, reference in scans:
-        yield phantom_case(
-            anatomy,
-            number,
-            image,
-            reference,
-            sequence=name,
-            seed=seed,
-            site=site,
-            granularity=granularity,
-        )
+        yield case_of(about, name, image, reference)
 
 
-def phantom_case(
+def describe_phantom(
     anatomy: str,
     number: int,
-    image: Volume,
-    reference: LabelMap,
     *,
-    sequence: str,
     seed: int = 0,
     site: str | None = None,
     granularity: str | None = None,
-) -> Case:
-    """Make the `Case` of an image and its reference, made or read again."""
+) -> CaseDescription:
+    """Describe what all scans of a subject share."""
     entry = find_anatomy(anatomy)
     person = entry.sample_subject(Randomness(seed, number, entry.stream).of(SUBJECT), number)
     tissues = entry.tissues(entry.check_granularity(granularity))
-    return Case(
-        subject=subject_name(anatomy, number),
-        image=image,
-        reference=reference,
+    return CaseDescription(
+        subject_name(anatomy, number),
         tissues=tissues,
         kinds=_kinds_of(anatomy, tissues),
         anatomy=entry.title,
-        sequence=sequence,
         dataset=dataset_name(anatomy),
         reference_provenance="synthetic",
         site=site or site_of(number),
         side=getattr(person, "side", ""),  # a spine has none
         severity=entry.severity(number),
     )
+
+
+def case_of(about: CaseDescription, sequence: str, image: Volume, reference: LabelMap) -> Case:
+    """Make the `Case` of an image and its reference, made or read again."""
+    return Case(image=image, reference=reference, **vars(replace(about, sequence=sequence)))
 
 
 def _kinds_of(anatomy: str, tissues: Mapping[int, str]) -> dict[int, TissueKind]:
@@ -220,28 +212,23 @@ def scan_knee_map(
     scans = scan_body(
         body, names, shape=check_shape(shape), site=SITES[_SITE_A], randomness=randomness
     )
+    about = describe_knee_map(tissues, kinds=kinds, side=side)
     for name, image, reference in scans:
-        yield knee_map_case(image, reference, tissues, kinds=kinds, sequence=name, side=side)
+        yield case_of(about, name, image, reference)
 
 
-def knee_map_case(
-    image: Volume,
-    reference: LabelMap,
+def describe_knee_map(
     tissues: Mapping[int, str],
     *,
     kinds: Mapping[int, TissueKind] | None = None,
-    sequence: str,
     side: Side = "right",
-) -> Case:
-    """Make the `Case` of an image and its reference, made from a real label map."""
-    return Case(
-        subject=REAL_SUBJECT,
-        image=image,
-        reference=reference,
+) -> CaseDescription:
+    """Describe what all scans of a knee share that is made from a real label map."""
+    return CaseDescription(
+        REAL_SUBJECT,
         tissues=tissues,
         kinds=kinds or {},
         anatomy="knee",
-        sequence=sequence,
         dataset=REAL_ANATOMY,
         reference_provenance="synthetic",
         site=_SITE_A,

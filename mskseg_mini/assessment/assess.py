@@ -13,7 +13,7 @@ import os
 import statistics
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -27,11 +27,10 @@ from mskseg.models.checkpoints import load_segmenter
 from mskseg.models.embeddings import EmbeddingCache
 from mskseg.models.segmenter import Segmenter
 from mskseg.provenance import provenance
-from mskseg_mini.assessment.bars import Measure, bars_table, markdown, with_section
+from mskseg_mini.assessment.bars import Measure, Sizes, bars_table, markdown, with_section
 from mskseg_mini.assessment.scans import (
     PHANTOMS,
     REAL,
-    ScanSizes,
     iou_correlation,
     phantom_measures,
     ranked_slices,
@@ -41,7 +40,6 @@ from mskseg_mini.assessment.scans import (
     tissue_measures,
 )
 from mskseg_mini.assessment.scenes import (
-    SceneSizes,
     automatic_measure,
     medical_measures,
     scene_measures,
@@ -50,19 +48,15 @@ from mskseg_mini.scenes.batch import SCENES_VERSION
 from mskseg_mini.training.held_out import REPORT_SEED
 from mskseg_phantom import PHANTOM_VERSION
 
-
-@dataclass(frozen=True)
-class AssessmentSizes:
-    """How much is measured."""
-
-    scans: ScanSizes = field(default_factory=ScanSizes)
-    scenes: SceneSizes = field(default_factory=SceneSizes)
-    timed_slices: int = 10
-
-
-QUICK = AssessmentSizes(
-    ScanSizes(subjects=1, sequences=1, slice_step=12, real_slice_step=12),
-    SceneSizes(batches=1, corrected=4, automatic=1, medical=8),
+QUICK = Sizes(
+    subjects=1,
+    sequences=1,
+    slice_step=12,
+    real_slice_step=12,
+    batches=1,
+    corrected=4,
+    automatic=1,
+    medical=8,
     timed_slices=1,
 )
 """Half a minute: to see that it runs."""
@@ -76,18 +70,18 @@ class Assessment:
     real: dict[str, pd.DataFrame]  # rows of `score_cases` of each real scan that was there
 
 
-def assess(segmenter: Segmenter, sizes: AssessmentSizes, *, load_s: float = math.nan) -> Assessment:
+def assess(segmenter: Segmenter, sizes: Sizes, *, load_s: float = math.nan) -> Assessment:
     """Measure every bar of a segmenter on the CPU, which took `load_s` seconds to load."""
     times = [Measure("load_s", load_s, "one load"), *_times(segmenter, sizes.timed_slices)]
-    phantoms = score_phantoms(segmenter, sizes.scans)
-    scored = {name: score_real(segmenter, name, sizes.scans) for name in REAL}
+    phantoms = score_phantoms(segmenter, sizes)
+    scored = {name: score_real(segmenter, name, sizes) for name in REAL}
     measures = [
         *phantom_measures(phantoms),
         *(each for name, table in scored.items() for each in real_measures(name, table)),
-        *scene_measures(segmenter, sizes.scenes),
-        *medical_measures(segmenter, sizes.scenes),
+        *scene_measures(segmenter, sizes),
+        *medical_measures(segmenter, sizes),
         iou_correlation(phantoms),
-        automatic_measure(segmenter, sizes.scenes),
+        automatic_measure(segmenter, sizes),
         *times,
     ]
     tables = [bars_table(measures), bars_table(tissue_measures(phantoms), section="tissues")]
@@ -177,20 +171,11 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
     return parser.parse_args(arguments)
 
 
-def _sizes(options: argparse.Namespace) -> AssessmentSizes:
-    sizes = QUICK if options.quick else AssessmentSizes()
-    scans = replace(
-        sizes.scans,
-        slice_step=options.slice_step or sizes.scans.slice_step,
-        subjects=options.subjects or sizes.scans.subjects,
-    )
-    return replace(sizes, scans=scans)
-
-
 def main(arguments: list[str] | None = None) -> None:
     """Command line of the assessment."""
     options = _parse(arguments)
-    sizes = _sizes(options)
+    asked = {"slice_step": options.slice_step, "subjects": options.subjects}
+    sizes = replace(QUICK if options.quick else Sizes(), **{k: v for k, v in asked.items() if v})
     start = time.perf_counter()
     segmenter = load_segmenter(options.weights)
     load_s = time.perf_counter() - start

@@ -19,7 +19,7 @@ from mskseg.evaluation.scoring import score_cases
 from mskseg.models.segmenter import Segmenter, predict_label_map
 from mskseg.prompts.plans import OracleBox
 from mskseg.volume import Plane
-from mskseg_mini.assessment.bars import Measure
+from mskseg_mini.assessment.bars import Measure, Sizes
 from mskseg_phantom.provider import PhantomSource
 
 PHANTOMS = ("phantom_thigh", "phantom_knee", "phantom_spine", "phantom_hip")
@@ -39,16 +39,6 @@ _OWN_BAR: dict[str, dict[str, tuple[str, ...]]] = {
 """Tissues of real scans that have a row of their own."""
 
 
-@dataclass(frozen=True)
-class ScanSizes:
-    """How much of the scans is measured; the reason stands beside each default."""
-
-    subjects: int = 6  # all test subjects of a phantom
-    sequences: int = 2  # of a phantom: its first two differ in contrast
-    slice_step: int = 4  # of phantoms: their neighbours look alike
-    real_slice_step: int = 1  # of real scans: there is one person each
-
-
 def bar_group(kind: str) -> str:
     """Give the group of bars that a kind of tissue belongs to: "solid", "thin" or "no bar"."""
     if kind in _THIN:
@@ -56,7 +46,7 @@ def bar_group(kind: str) -> str:
     return "no bar" if kind in _NO_BAR else "solid"
 
 
-def score_phantoms(segmenter: Segmenter, sizes: ScanSizes) -> pd.DataFrame:
+def score_phantoms(segmenter: Segmenter, sizes: Sizes) -> pd.DataFrame:
     """Score the test subjects of all four phantoms; rows as `score_cases`, and their `group`."""
     tables = [
         score_cases(
@@ -69,7 +59,7 @@ def score_phantoms(segmenter: Segmenter, sizes: ScanSizes) -> pd.DataFrame:
     return table
 
 
-def _phantom(name: str, sizes: ScanSizes) -> CaseSet:
+def _phantom(name: str, sizes: Sizes) -> CaseSet:
     return load_cases(
         name,
         subjects=list_subjects(name, part="test")[: sizes.subjects],
@@ -110,7 +100,7 @@ def iou_correlation(table: pd.DataFrame) -> Measure:
     return Measure("iou_r", r, f"{len(rows)} boxes")
 
 
-def score_real(segmenter: Segmenter, name: str, sizes: ScanSizes) -> pd.DataFrame | None:
+def score_real(segmenter: Segmenter, name: str, sizes: Sizes) -> pd.DataFrame | None:
     """Score a real scan in its plane; None where its files are not in the cache."""
     if any(file.state != "present" for file in verify(name)):
         return None
@@ -136,14 +126,14 @@ def _mean_of(rows: pd.DataFrame, key: str) -> Measure:
     if not (rows["status"] == "scored").any():
         return Measure(key, math.nan, "no pair on these slices")
     (row,) = _summary(rows, []).to_dict("records")
-    return Measure(key, row["dice"], _sizes(row), row["filled_box_dice"])
+    return Measure(key, row["dice"], _counts(row), row["filled_box_dice"])
 
 
 def _summary(rows: pd.DataFrame, by: list[str]) -> pd.DataFrame:
     return summarise(rows, by=["segmenter", "prompt", "box_source", *by])
 
 
-def _sizes(row: dict[str, object]) -> str:
+def _counts(row: dict[str, object]) -> str:
     counts = ((row[f"n_{what}s"], what) for what in ("subject", "label", "slice", "pair"))
     return ", ".join(f"{n} {what}{'' if n == 1 else 's'}" for n, what in counts)
 

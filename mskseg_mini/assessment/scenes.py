@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from itertools import islice
 
 import numpy as np
@@ -18,7 +17,7 @@ from mskseg.models.embeddings import ImageEmbedding
 from mskseg.models.segmenter import Segmenter
 from mskseg.models.upstream import SamAutomaticMaskGenerator
 from mskseg.prompts import central_point, error_point
-from mskseg_mini.assessment.bars import Measure
+from mskseg_mini.assessment.bars import Measure, Sizes
 from mskseg_mini.scenes.batch import random_scenes
 from mskseg_mini.training.held_out import (
     MEDICAL_REPORT_SEED,
@@ -38,17 +37,7 @@ AUTOMATIC = {
 BoolMask = NDArray[np.bool_]
 
 
-@dataclass(frozen=True)
-class SceneSizes:
-    """How many scenes are measured; the reason stands beside each default."""
-
-    batches: int = 12  # of 8 scenes and 32 objects: a standard error of about 0.01
-    corrected: int = 128  # objects that get corrective points
-    automatic: int = 12  # scenes with automatic masks: about ten objects and ten seconds each
-    medical: int = 128  # medical scenes: a standard error of about 0.01, less of a difference
-
-
-def scene_measures(segmenter: Segmenter, sizes: SceneSizes) -> list[Measure]:
+def scene_measures(segmenter: Segmenter, sizes: Sizes) -> list[Measure]:
     """Box, one point and corrective points on held-out scenes."""
     scores = score_held_out_scenes(segmenter.model, batches=sizes.batches, seed=REPORT_SEED)
     objects = f"{scores['n_objects']:.0f} objects of {8 * sizes.batches} scenes"
@@ -60,7 +49,7 @@ def scene_measures(segmenter: Segmenter, sizes: SceneSizes) -> list[Measure]:
     ]
 
 
-def medical_measures(segmenter: Segmenter, sizes: SceneSizes) -> list[Measure]:
+def medical_measures(segmenter: Segmenter, sizes: Sizes) -> list[Measure]:
     """Tight boxes on held-out medical scenes, and what the shipped sibling gains there.
 
     Each model prepares the images in its own way.
@@ -118,9 +107,7 @@ def _gain(segmenter: Segmenter, embedding: ImageEmbedding, mask: BoolMask, point
     return dice(mask, current) - start
 
 
-def automatic_measure(
-    segmenter: Segmenter, sizes: SceneSizes, *, min_area_px: int = 100
-) -> Measure:
+def automatic_measure(segmenter: Segmenter, sizes: Sizes, *, min_area_px: int = 100) -> Measure:
     """Share of the objects of `min_area_px` or more that an automatic mask meets at IoU >= 0.5.
 
     Objects are those that training asks for, parts and wholes alike.

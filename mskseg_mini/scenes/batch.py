@@ -91,7 +91,7 @@ def random_scenes(
     images = render(painting, generator=generator)
     padding = torch.zeros_like(painting.outside)
     if padded_share:
-        padding = _strips(Draws(count, generator), size, share=padded_share)
+        padding = _strips(Draws(count, size, generator), share=padded_share)
         painting.label_maps.masked_fill_(padding, 0)
     visible = painting.visible_px()
     # Slivers of what others hide teach little: they are asked for less often.
@@ -100,8 +100,8 @@ def random_scenes(
     return SceneBatch(images, painting.label_maps, painting.groups, weights, padding)
 
 
-def _strips(draws: Draws, size: int, *, share: float) -> Tensor:
+def _strips(draws: Draws, *, share: float) -> Tensor:
     """Draw strips at the right or the bottom of a `share` of the scenes: (B, S, S) bool."""
-    kept = torch.where(draws.chance(share), draws.uniform(0.5, 1.0), 1.0) * size
-    beyond = torch.arange(size, device=draws.device) >= kept  # (B, 1, S)
+    kept = torch.where(draws.chance(share), draws.uniform(0.5, 1.0), 1.0) * draws.size
+    beyond = torch.arange(draws.size, device=draws.device) >= kept  # (B, 1, S)
     return torch.where(draws.chance(0.5), beyond, beyond.transpose(1, 2))

@@ -29,8 +29,8 @@ OBJECTS = 7  # first label of the objects; below are the clutter's, which is nev
 
 def paint_objects(count: int, *, size: int, generator: torch.Generator) -> Painting:
     """Paint occluding blobs, rings, bands along a rim and nested parts on a clutter."""
-    draws = Draws(count, generator)
-    painting, grid = draw_surroundings(draws, size=size, air=0.5)
+    draws = Draws(count, size, generator)
+    painting, grid = draw_surroundings(draws, air=0.5)
     for k in range(draws.integer(5, 13)):
         _paint_object(draws, painting, grid, first=OBJECTS + 3 * k, group=3 * k)
     painting.outside &= painting.label_maps < OBJECTS
@@ -40,14 +40,9 @@ def paint_objects(count: int, *, size: int, generator: torch.Generator) -> Paint
 def _paint_object(draws: Draws, painting: Painting, grid: Grid, *, first: int, group: int) -> None:
     """Paint a blob, in some scenes with a band along its rim or another part inside."""
     solid, band, inner = first, first + 1, first + 2
-    px = 2 / grid[0].shape[-1]
-    blob = draw_blob(
-        draws,
-        grid,
-        centre=draws.position(0.85),
-        radius=draws.log_uniform(4 * px, 90 * px).clamp(max=0.6),
-        wobble=0.3,
-    )
+    px = draws.px
+    centre, radius = draws.position(0.85), draws.log_uniform(4 * px, 90 * px).clamp(max=0.6)
+    blob = draw_blob(draws, grid, centre=centre, radius=radius, wobble=0.3)
     thickness = draws.log_uniform(1.8 * px, 8 * px)
     rim = blob.shell(thickness) & (draws.chance(0.3) | blob.sector(draws, low=0.5, high=1.6))
     painting.paint(blob.inside | _arms(draws, grid, blob), solid)
@@ -77,9 +72,8 @@ def _arms(draws: Draws, grid: Grid, blob: Blob) -> Tensor:
 
 def paint_limb(count: int, *, size: int, generator: torch.Generator) -> Painting:
     """Paint bodies in air: a rim, inside it touching look-alikes, thin septa and ringed rods."""
-    draws = Draws(count, generator)
-    painting = Painting.blank(count, size=size, device=draws.device)
-    grid = warped_grid(draws, size)
+    draws = Draws(count, size, generator)
+    painting, grid = Painting.blank(draws), warped_grid(draws)
     pair = draws.chance(0.4)  # two bodies side by side, one the mirror image of the other
     gap = draws.uniform(0.46, 0.54)
     local = (torch.where(pair, gap - grid[0].abs(), grid[0]), grid[1])
@@ -116,7 +110,7 @@ def _paint_look_alikes(
     draws: Draws, painting: Painting, grid: Grid, fascia: Tensor, *, side: Tensor, spread: Tensor
 ) -> int:
     """Fill `fascia` with touching cells, labels from 2, and return their number in one body."""
-    cells, first, px = draws.integer(5, 16), 2, 2 / fascia.shape[-1]
+    cells, first, px = draws.integer(5, 16), 2, draws.px
     cell, depth = split_into_cells(draws, grid, cells=cells, spread=spread)
     filled = fascia & (depth > draws.uniform(-0.5, 2.2) * px)  # else the rim's label: fat between
     painting.label_maps = torch.where(filled, cell + first + cells * side, painting.label_maps)
@@ -148,13 +142,8 @@ def _paint_rods(
     for k in range(draws.integer(1, 3)):
         cortex, marrow = first + 4 * k, first + 4 * k + 2  # one more of each for the second body
         place = (draws.uniform(-0.6, 0.6) * reach, draws.uniform(-0.6, 0.6) * reach)
-        rod = draw_blob(
-            draws,
-            grid,
-            centre=place if k else hub,
-            radius=draws.log_uniform(0.04, 0.35) * reach,
-            elongation=1.6,
-        )
+        centre, radius = place if k else hub, draws.log_uniform(0.04, 0.35) * reach
+        rod = draw_blob(draws, grid, centre=centre, radius=radius, elongation=1.6)
         core = rod.rho < draws.uniform(0.55, 1.05)
         inside = rod.inside & ~painting.outside
         for other in range(2):
@@ -173,9 +162,8 @@ BLOCKS, PLATES, TUBE, CORE, PARTS = 9, 21, 33, 34, 35  # first labels of a stack
 
 def paint_stack(count: int, *, size: int, generator: torch.Generator) -> Painting:
     """Paint a bent column of blocks with thin plates between, a tube beside it, clutter around."""
-    draws = Draws(count, generator)
-    painting = Painting.blank(count, size=size, device=draws.device)
-    grid = warped_grid(draws, size)
+    draws = Draws(count, size, generator)
+    painting, grid = Painting.blank(draws), warped_grid(draws)
     cells, spread = draws.integer(3, 8), draws.uniform(0.8, 1.3)
     clutter, depth = split_into_cells(draws, grid, cells=cells, spread=spread)
     painting.label_maps += clutter + 1
@@ -188,8 +176,7 @@ def paint_stack(count: int, *, size: int, generator: torch.Generator) -> Paintin
     column, half = _paint_column(draws, painting, (x, y), period=period)
     _paint_tube(draws, painting, x, half=half)
     for k in range(draws.integer(2, 6)):  # parts that lie beside or behind the column
-        radius = draws.log_uniform(0.04, 0.25)
-        centre = draws.position(0.9)
+        radius, centre = draws.log_uniform(0.04, 0.25), draws.position(0.9)
         part = draw_blob(draws, grid, centre=centre, radius=radius)
         painting.paint(part.inside & ~column, PARTS + k)
         painting.add_group(26 + k, [PARTS + k])
@@ -240,8 +227,8 @@ PLATE, MOST_PLATES = 7, 16  # first label, below are the clutter's; each may bea
 
 def paint_plates(count: int, *, size: int, generator: torch.Generator) -> Painting:
     """Paint blocks that lie along the frame's axes, some with a thin layer on one side."""
-    draws = Draws(count, generator)
-    painting, grid = draw_surroundings(draws, size=size, air=0.5)
+    draws = Draws(count, size, generator)
+    painting, grid = draw_surroundings(draws, air=0.5)
     alike = draws.chance(0.4)[:, 0, 0]
     for k in range(draws.integer(8, MOST_PLATES)):
         block, layer = PLATE + 2 * k, PLATE + 2 * k + 1
@@ -254,7 +241,7 @@ def _paint_plate(
     draws: Draws, painting: Painting, grid: Grid, *, labels: tuple[int, int], group: int
 ) -> None:
     block, layer = labels
-    px = 2 / grid[0].shape[-1]
+    px = draws.px
     half = (draws.log_uniform(2 * px, 50 * px), draws.log_uniform(2 * px, 50 * px))
     # Few lie askew: a tilted plate leaves corners of its box empty, as those of other families do.
     tilt = draws.uniform(-1, 1) ** 3 * 0.5

@@ -21,15 +21,15 @@ HEAD, SOCKET, HEAD_LAYER, SOCKET_LAYER, FLUID = 7, 8, 13, 14, 19  # labels of a 
 
 def paint_joint(count: int, *, size: int, generator: torch.Generator) -> Painting:
     """Paint heads on shafts that face each other across thin layers, with wedges between."""
-    draws = Draws(count, generator)
-    painting, grid = draw_surroundings(draws, size=size, air=0.4)
+    draws = Draws(count, size, generator)
+    painting, grid = draw_surroundings(draws, air=0.4)
     centre = draws.position(0.35)
-    axis, gap = draws.uniform(0, 2 * math.pi), draws.log_uniform(4, 26) * 2 / size
+    axis, gap = draws.uniform(0, 2 * math.pi), draws.log_uniform(4, 26) * draws.px
     for side in range(2):
-        _paint_bone(draws, painting, grid, index=side, place=(centre, axis, gap), size=size)
-    _paint_small_head(draws, painting, grid, centre=centre, size=size)
+        _paint_bone(draws, painting, grid, index=side, place=(centre, axis, gap))
+    _paint_small_head(draws, painting, grid, centre=centre)
     for k in range(2):
-        _paint_wedge(draws, painting, grid, index=k, place=(centre, axis), size=size)
+        _paint_wedge(draws, painting, grid, index=k, place=(centre, axis))
     painting.outside &= painting.label_maps < HEADS
     painting.kin[:, LAYERS : LAYERS + 6] = LAYERS
     return painting
@@ -41,8 +41,7 @@ def _paint_bone(
     grid: Grid,
     *,
     index: int,
-    place: tuple[tuple[Tensor, Tensor], Tensor, Tensor],
-    size: int,
+    place: tuple[Grid, Tensor, Tensor],
 ) -> None:
     """Paint a head that touches the joint's plane from one side, its shaft, its layer."""
     (x, y), axis, gap = place
@@ -53,12 +52,12 @@ def _paint_bone(
     head = draw_blob(draws, grid, centre=centre, radius=radius, elongation=1.5, wobble=0.12)
     shaft, away = draw_shaft(draws, head, grid, facing=facing)
     whole = head.inside | (shaft & (away < draws.uniform(0.5, 4.0) * radius))
-    layer = draw_layer(draws, head, grid, facing=facing, size=size) & ~whole
+    layer = draw_layer(draws, head, grid, facing=facing) & ~whole
     painting.paint(layer, LAYERS + index)
     painting.paint(whole, HEADS + index)
     painting.add_group(index, [HEADS + index], weight=0.7)
     painting.add_group(3 + index, [LAYERS + index], weight=1.3)
-    painting.septum = torch.maximum(painting.septum, draw_rim(head, draws, size=size) * ~shaft)
+    painting.septum = torch.maximum(painting.septum, draw_rim(head, draws) * ~shaft)
     alike = draws.chance(0.8)[:, 0, 0]
     painting.kin[:, HEADS + index] = torch.where(alike, HEADS, HEADS + index)
 
@@ -73,10 +72,10 @@ def draw_shaft(draws: Draws, head: Blob, grid: Grid, *, facing: Tensor) -> tuple
     return (away > 0) & (across < head.radius * width), away
 
 
-def draw_layer(draws: Draws, head: Blob, grid: Grid, *, facing: Tensor, size: int) -> Tensor:
+def draw_layer(draws: Draws, head: Blob, grid: Grid, *, facing: Tensor) -> Tensor:
     """Layer outside the head towards `facing`, thinning out at both ends, sometimes cut short."""
     share = taper(head, grid, facing=facing, half=draws.uniform(0.35, 2.2))
-    return head.shell(draws.log_uniform(1.8, 7) * 2 / size * share)
+    return head.shell(draws.log_uniform(1.8, 7) * draws.px * share)
 
 
 def taper(head: Blob, grid: Grid, *, facing: Tensor, half: Tensor) -> Tensor:
@@ -86,22 +85,20 @@ def taper(head: Blob, grid: Grid, *, facing: Tensor, half: Tensor) -> Tensor:
     return (1 - (angle / half) ** 2).clamp_min(0) ** 0.35
 
 
-def draw_rim(head: Blob, draws: Draws, *, size: int) -> Tensor:
+def draw_rim(head: Blob, draws: Draws) -> Tensor:
     """Give the thin wall on the outline, 0..1: dark or bright as the scene's septa are."""
-    width = draws.uniform(0.5, 2.0) * 2 / size / head.radius
+    width = draws.uniform(0.5, 2.0) * draws.px / head.radius
     return torch.exp(-(((head.rho - 1) / width) ** 2)) * draws.chance(0.6)
 
 
-def _paint_small_head(
-    draws: Draws, painting: Painting, grid: Grid, *, centre: tuple[Tensor, Tensor], size: int
-) -> None:
+def _paint_small_head(draws: Draws, painting: Painting, grid: Grid, *, centre: Grid) -> None:
     """Paint a small body in front of the joint with its own layer towards it."""
     angle, reach = draws.uniform(0, 2 * math.pi), draws.uniform(0.3, 0.7)
     place = (centre[0] + reach * angle.cos(), centre[1] + reach * angle.sin())
     radius = draws.log_uniform(0.06, 0.2)
     head = draw_blob(draws, grid, centre=place, radius=radius, elongation=2.5)
     shown = draws.chance(0.7)
-    layer = draw_layer(draws, head, grid, facing=angle + math.pi, size=size)
+    layer = draw_layer(draws, head, grid, facing=angle + math.pi)
     free = painting.label_maps < HEADS
     painting.paint(layer & shown & free, LAYERS + 2)
     painting.paint(head.inside & shown & free, HEADS + 2)
@@ -115,8 +112,7 @@ def _paint_wedge(
     grid: Grid,
     *,
     index: int,
-    place: tuple[tuple[Tensor, Tensor], Tensor],
-    size: int,
+    place: tuple[Grid, Tensor],
 ) -> None:
     """Paint a flat triangle in the plane of the joint, thick outside and thin inside."""
     (x, y), axis = place
@@ -125,7 +121,7 @@ def _paint_wedge(
     dx, dy = grid[0] - centre[0], grid[1] - centre[1]
     outward = (dy * axis.cos() - dx * axis.sin()) * (1 if index else -1)
     across = (dx * axis.cos() + dy * axis.sin()).abs()
-    length, thick = draws.log_uniform(8, 40) * 2 / size, draws.log_uniform(2, 9) * 2 / size
+    length, thick = draws.log_uniform(8, 40) * draws.px, draws.log_uniform(2, 9) * draws.px
     share = (outward / length + 0.5).clamp(0, 1)  # 0 at the inner tip, 1 at the outer edge
     wedge = (outward.abs() < length / 2) & (across < thick * share) & draws.chance(0.7)
     painting.paint(wedge & (painting.label_maps < HEADS), WEDGES + index)
@@ -134,18 +130,18 @@ def _paint_wedge(
 
 def paint_socket(count: int, *, size: int, generator: torch.Generator) -> Painting:
     """Paint a head on a neck in its socket, with a layer on each and sometimes fluid between."""
-    draws, px = Draws(count, generator), 2 / size
-    painting, grid = draw_surroundings(draws, size=size, air=0.4)
+    draws = Draws(count, size, generator)
+    painting, grid = draw_surroundings(draws, air=0.4)
     centre = draws.position(0.45)
     facing, radius = draws.uniform(0, 2 * math.pi), draws.log_uniform(0.1, 0.45)
     head = draw_blob(draws, grid, centre=centre, radius=radius, elongation=1.3, wobble=0.06)
     neck, away = draw_shaft(draws, head, grid, facing=facing)
     whole = head.inside | (neck & (away < draws.uniform(0.5, 4.0) * radius))
-    on_head = draw_layer(draws, head, grid, facing=facing, size=size) & ~whole
+    on_head = draw_layer(draws, head, grid, facing=facing) & ~whole
 
     share = taper(head, grid, facing=facing, half=draws.uniform(0.8, 2.0))
-    surface = draws.log_uniform(1.8, 9) * px  # of the socket: this far outside the head
-    thickness = draws.log_uniform(1.8, 6) * px * share
+    surface = draws.log_uniform(1.8, 9) * draws.px  # of the socket: this far outside the head
+    thickness = draws.log_uniform(1.8, 6) * draws.px * share
     in_socket = head.shell(surface + thickness) & ~head.shell(surface)
     body = head.shell(surface + draws.log_uniform(0.1, 0.6) * share)
 
@@ -159,7 +155,7 @@ def paint_socket(count: int, *, size: int, generator: torch.Generator) -> Painti
         [(HEAD, 0.7), (SOCKET, 0.7), (HEAD_LAYER, 1.3), (SOCKET_LAYER, 1.3)]
     ):
         painting.add_group(index, [label], weight=weight)
-    painting.septum = torch.maximum(painting.septum, draw_rim(head, draws, size=size) * ~neck)
+    painting.septum = torch.maximum(painting.septum, draw_rim(head, draws) * ~neck)
     painting.kin[:, SOCKET_LAYER] = HEAD_LAYER
     alike = draws.chance(0.8)[:, 0, 0]
     painting.kin[:, SOCKET] = torch.where(alike, HEAD, SOCKET)

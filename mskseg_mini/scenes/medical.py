@@ -55,17 +55,10 @@ def random_medical_scenes(
 
 def ct_like(count: int, *, size: int, generator: torch.Generator) -> tuple[Tensor, Painting]:
     """Draw bodies with organs, lesions, bones and gas: images (B, S, S) from 0 to 1, and labels."""
-    draws = Draws(count, generator)
-    painting = Painting.blank(count, size=size, device=draws.device)
-    grid = warped_grid(draws, size)
-    body = draw_blob(
-        draws,
-        grid,
-        centre=draws.position(0.08),
-        radius=draws.uniform(0.6, 0.9),
-        elongation=1.4,
-        wobble=0.06,
-    )
+    draws = Draws(count, size, generator)
+    painting, grid = Painting.blank(draws), warped_grid(draws)
+    centre, radius = draws.position(0.08), draws.uniform(0.6, 0.9)
+    body = draw_blob(draws, grid, centre=centre, radius=radius, elongation=1.4, wobble=0.06)
     painting.paint(body.inside, FAT)
     painting.paint(body.rho < draws.uniform(0.8, 0.96), MUSCLE)
     cavity = body.rho < draws.uniform(0.7, 0.8)
@@ -88,9 +81,8 @@ def _paint_organ(
 ) -> None:
     """Paint an organ, with up to three lesions whose grey is close to its own."""
     organ = ORGANS + number
-    blob = draw_blob(
-        draws, grid, centre=draws.position(0.55), radius=draws.log_uniform(0.06, 0.4), wobble=0.25
-    )
+    centre, radius = draws.position(0.55), draws.log_uniform(0.06, 0.4)
+    blob = draw_blob(draws, grid, centre=centre, radius=radius, wobble=0.25)
     inside = blob.inside & cavity
     painting.paint(inside, organ)
     means[:, organ] = draws.uniform(0.42, 0.75)[:, 0, 0]
@@ -109,14 +101,9 @@ def _paint_lesion(
     """Paint a lesion in most organs; larger organs have larger ones."""
     reach = organ.radius * 0.7
     x, y = organ.centre
-    lesion = draw_blob(
-        draws,
-        grid,
-        centre=(x + reach * draws.uniform(-1, 1), y + reach * draws.uniform(-1, 1)),
-        radius=organ.radius * draws.log_uniform(0.12, 0.5),
-        elongation=1.6,
-        wobble=0.3,
-    )
+    centre = (x + reach * draws.uniform(-1, 1), y + reach * draws.uniform(-1, 1))
+    radius = organ.radius * draws.log_uniform(0.12, 0.5)
+    lesion = draw_blob(draws, grid, centre=centre, radius=radius, elongation=1.6, wobble=0.3)
     painting.paint(lesion.inside & within & draws.chance(0.35), label)
     painting.add_group(MAX_ORGANS + label - LESIONS, [label], weight=1.5)
 
@@ -128,21 +115,13 @@ def _paint_gas_and_bones(
     lungs = draws.chance(0.3)
     offset = draws.uniform(0.25, 0.4)
     mirrored = (grid[0].abs(), grid[1])
-    gas = draw_blob(
-        draws,
-        mirrored,
-        centre=(offset, draws.uniform(-0.2, 0.2)),
-        radius=torch.where(lungs, draws.uniform(0.2, 0.35), draws.uniform(0.03, 0.1)),
-        elongation=1.8,
-    )
+    centre = (offset, draws.uniform(-0.2, 0.2))
+    radius = torch.where(lungs, draws.uniform(0.2, 0.35), draws.uniform(0.03, 0.1))
+    gas = draw_blob(draws, mirrored, centre=centre, radius=radius, elongation=1.8)
     painting.paint(gas.inside & cavity & (lungs | draws.chance(0.4)), GAS)
-    vertebra = draw_blob(
-        draws,
-        grid,
-        centre=(draws.uniform(-0.05, 0.05), draws.uniform(0.35, 0.5)),
-        radius=draws.uniform(0.08, 0.15),
-        elongation=1.3,
-    )
+    centre = (draws.uniform(-0.05, 0.05), draws.uniform(0.35, 0.5))
+    radius = draws.uniform(0.08, 0.15)
+    vertebra = draw_blob(draws, grid, centre=centre, radius=radius, elongation=1.3)
     painting.paint(vertebra.inside & body.inside, BONE)
     spokes = (draws.integer(8, 16) * torch.atan2(grid[1], grid[0])).cos()
     ribs = (spokes > draws.uniform(0.6, 0.85)) & (body.rho > 0.82) & (body.rho < 0.88)
@@ -152,14 +131,13 @@ def _paint_gas_and_bones(
 
 def _scanned(draws: Draws, image: Tensor) -> Tensor:
     """Add what a scanner adds: streaks from a dense spot, a soft kernel, correlated noise."""
-    size = image.shape[-1]
-    axis = (torch.arange(size, device=image.device) + 0.5) / size * 2 - 1
+    axis = draws.axis()
     x, y = axis - draws.uniform(-0.5, 0.5), axis[:, None] - draws.uniform(-0.5, 0.5)
     angle, distance = torch.atan2(y, x), (x * x + y * y).sqrt()
     waves = sum((k * angle + draws.uniform(0, 2 * math.pi)).cos() for k in (6, 10, 17, 29))
     streaks = waves / (1 + 6 * distance) * draws.uniform(0.02, 0.12) * draws.chance(0.3)
     image = torch.where(image > 0, image + streaks, image)
-    noise = draws.log_uniform(0.006, 0.05) * random_texture(draws, size)
+    noise = draws.log_uniform(0.006, 0.05) * random_texture(draws)
     return _blurred(image, draws.uniform(0.3, 1.2)) + noise
 
 
@@ -175,16 +153,15 @@ def _blurred(image: Tensor, sigma_px: Tensor) -> Tensor:
 
 def endoscopy_like(count: int, *, size: int, generator: torch.Generator) -> tuple[Tensor, Painting]:
     """Draw lit tubes with polyps: images (B, S, S) from 0 to 1, and labels."""
-    draws = Draws(count, generator)
-    painting = Painting.blank(count, size=size, device=draws.device)
-    grid = warped_grid(draws, size)
+    draws = Draws(count, size, generator)
+    painting, grid = Painting.blank(draws), warped_grid(draws)
     x, y = grid[0] - draws.uniform(-0.5, 0.5), grid[1] - draws.uniform(-0.5, 0.5)
     depth = (x * x + y * y).sqrt()  # 0 at the far end of the tube
     lumen = depth < draws.uniform(0.05, 0.25)
     painting.paint(lumen & draws.chance(0.7), LUMEN)
     painting.add_group(63, [LUMEN], weight=0.3)
     folds = (draws.uniform(6, 14) * depth.clamp_min(0.05).log() + draws.uniform(0, 6)).sin()
-    height = 0.03 * draws.uniform(0.2, 1) * folds + 0.05 * draws.smooth_field(size, cells=5)
+    height = 0.03 * draws.uniform(0.2, 1) * folds + 0.05 * draws.smooth_field(cells=5)
     albedo = torch.ones_like(height)
     for k in range(draws.integer(1, 4)):
         bump, tint = _paint_polyp(draws, painting, grid, label=POLYPS + k, group=k)
@@ -197,14 +174,8 @@ def _paint_polyp(
     draws: Draws, painting: Painting, grid: Grid, *, label: int, group: int
 ) -> tuple[Tensor, Tensor]:
     """Paint a polyp; give its height and how it tints the wall."""
-    blob = draw_blob(
-        draws,
-        grid,
-        centre=draws.position(0.7),
-        radius=draws.log_uniform(0.06, 0.35),
-        elongation=1.7,
-        wobble=0.2,
-    )
+    centre, radius = draws.position(0.7), draws.log_uniform(0.06, 0.35)
+    blob = draw_blob(draws, grid, centre=centre, radius=radius, elongation=1.7, wobble=0.2)
     painting.paint(blob.inside, label)
     painting.add_group(group, [label])
     dome = (1 - blob.rho**2).clamp_min(0).sqrt() * blob.radius * draws.uniform(0.3, 1.0)
@@ -214,17 +185,16 @@ def _paint_polyp(
 
 def _lit(draws: Draws, height: Tensor, albedo: Tensor, *, depth: Tensor, lumen: Tensor) -> Tensor:
     """Shade the wall by its slope towards the light, add vessels, highlights and the vignette."""
-    size = height.shape[-1]
-    slope_y, slope_x = (g * size / 2 for g in torch.gradient(height, dim=(1, 2)))
+    slope_y, slope_x = (g * draws.size / 2 for g in torch.gradient(height, dim=(1, 2)))
     direction = draws.uniform(0, 2 * math.pi)
     facing = slope_x * direction.cos() + slope_y * direction.sin()
     steepness = (slope_x**2 + slope_y**2).sqrt()
     shade = (1 - draws.uniform(0.1, 0.5) * facing) / (1 + draws.uniform(0.1, 0.5) * steepness)
     falloff = (depth / draws.uniform(0.3, 0.9)).clamp(max=1.5) ** draws.uniform(0.4, 1.2)
-    vessels = torch.exp(-((draws.smooth_field(size, cells=9) / 0.05) ** 2))
+    vessels = torch.exp(-((draws.smooth_field(cells=9) / 0.05) ** 2))
     wall = albedo * (1 - draws.uniform(0, 0.15) * vessels) * shade.clamp(0, 2) * falloff
     wall = torch.where(lumen, wall * 0.3, wall) * draws.uniform(0.6, 1.1)
-    shine = shade * (1 + 0.25 * draws.smooth_field(size, cells=24))
+    shine = shade * (1 + 0.25 * draws.smooth_field(cells=24))
     bright = torch.sigmoid((shine - draws.uniform(1.3, 1.7)) * 30)
     # Mucosa is red: little green, less blue; a highlight is white.
     colours = (draws.uniform(0.7, 1.0), draws.uniform(0.3, 0.55), draws.uniform(0.2, 0.5))
@@ -236,10 +206,9 @@ def _lit(draws: Draws, height: Tensor, albedo: Tensor, *, depth: Tensor, lumen: 
 
 
 def _behind_lens(draws: Draws, image: Tensor) -> Tensor:
-    size = image.shape[-1]
-    axis = (torch.arange(size, device=image.device) + 0.5) / size * 2 - 1
+    axis = draws.axis()
     radius = (axis**2 + axis[:, None] ** 2).sqrt()
     image = image * (1 - draws.uniform(0, 0.4) * radius**2).clamp_min(0)
     image = _blurred(image, draws.uniform(0.3, 1.5))
-    image = image + draws.log_uniform(0.004, 0.02) * random_texture(draws, size)
+    image = image + draws.log_uniform(0.004, 0.02) * random_texture(draws)
     return torch.where((radius > draws.uniform(0.95, 1.5)) & draws.chance(0.5), 0.0, image)

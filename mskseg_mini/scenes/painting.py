@@ -31,9 +31,10 @@ class Painting:
     outside: Tensor  # (B, S, S) bool, pixels outside the body: air
 
     @classmethod
-    def blank(cls, count: int, *, size: int, device: torch.device) -> Painting:
-        """Start an empty painting of `count` scenes."""
-        frame = (count, size, size)
+    def blank(cls, draws: Draws) -> Painting:
+        """Start an empty painting of all scenes."""
+        count, device = draws.count, draws.device
+        frame = (count, draws.size, draws.size)
         return cls(
             label_maps=torch.zeros(frame, dtype=torch.int64, device=device),
             groups=torch.zeros((count, MAX_GROUPS, MAX_LABELS), dtype=torch.bool, device=device),
@@ -69,10 +70,9 @@ class Painting:
 class Draws:
     """Random numbers for a batch of scenes, all from one generator."""
 
-    def __init__(self, count: int, generator: torch.Generator) -> None:
-        self.count = count
-        self.generator = generator
-        self.device = generator.device
+    def __init__(self, count: int, size: int, generator: torch.Generator) -> None:
+        self.count, self.size, self.px = count, size, 2 / size  # px: a pixel in frame units
+        self.generator, self.device = generator, generator.device
 
     def uniform(self, low: float, high: float) -> Tensor:
         """(B, 1, 1) from a uniform distribution."""
@@ -96,21 +96,24 @@ class Draws:
         draw = torch.randint(low, high + 1, (1,), generator=self.generator, device=self.device)
         return int(draw)
 
-    def smooth_field(self, size: int, *, cells: int) -> Tensor:
+    def smooth_field(self, *, cells: int) -> Tensor:
         """(B, S, S) smooth noise of unit variance at the nodes, `cells` bumps along a side."""
         shape = (self.count, 1, cells + 3, cells + 3)
         coarse = torch.randn(shape, generator=self.generator, device=self.device)
-        fine = functional.interpolate(coarse, size=(size, size), mode="bicubic", align_corners=True)
-        return fine[:, 0]
+        size = (self.size, self.size)
+        return functional.interpolate(coarse, size, mode="bicubic", align_corners=True)[:, 0]
+
+    def axis(self) -> Tensor:
+        """Centres of a side's pixels in frame units, (S,)."""
+        return (torch.arange(self.size, device=self.device) + 0.5) / self.size * 2 - 1
 
 
-def warped_grid(draws: Draws, size: int) -> tuple[Tensor, Tensor]:
+def warped_grid(draws: Draws) -> Grid:
     """X and y of every pixel (B, S, S), bent by a smooth random field."""
-    axis = (torch.arange(size, device=draws.device) + 0.5) / size * 2 - 1
-    y, x = torch.meshgrid(axis, axis, indexing="ij")
+    y, x = torch.meshgrid(draws.axis(), draws.axis(), indexing="ij")
     amount, ripple = draws.uniform(0.0, 0.08), draws.uniform(0.0, 0.012)
-    dx = amount * draws.smooth_field(size, cells=3) + ripple * draws.smooth_field(size, cells=16)
-    dy = amount * draws.smooth_field(size, cells=3) + ripple * draws.smooth_field(size, cells=16)
+    dx = amount * draws.smooth_field(cells=3) + ripple * draws.smooth_field(cells=16)
+    dy = amount * draws.smooth_field(cells=3) + ripple * draws.smooth_field(cells=16)
     return x + dx, y + dy
 
 
@@ -143,7 +146,7 @@ def draw_blob(
     draws: Draws,
     grid: Grid,
     *,
-    centre: tuple[Tensor, Tensor],
+    centre: Grid,
     radius: Tensor,
     elongation: float = 2.5,
     wobble: float = 0.15,
@@ -172,13 +175,12 @@ def draw_blob(
     return Blob(rho / outline.clamp_min(0.3), c, s, radius, centre)
 
 
-def draw_surroundings(draws: Draws, *, size: int, air: float) -> tuple[Painting, Grid]:
+def draw_surroundings(draws: Draws, *, air: float) -> tuple[Painting, Grid]:
     """Start scenes with a clutter of up to six regions (labels 1..6) in a body.
 
     `air` is the chance that air surrounds the body. The grid is that of bent coordinates.
     """
-    painting = Painting.blank(draws.count, size=size, device=draws.device)
-    grid = warped_grid(draws, size)
+    painting, grid = Painting.blank(draws), warped_grid(draws)
     clutter, _ = split_into_cells(
         draws, grid, cells=draws.integer(2, 6), spread=draws.uniform(0.8, 1.4)
     )

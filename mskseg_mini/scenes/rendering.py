@@ -16,19 +16,20 @@ from mskseg_mini.scenes.painting import Draws, Painting
 def render(painting: Painting, *, generator: torch.Generator) -> Tensor:
     """Images (B, S, S) float32, whole grey values 0..255, of a painting."""
     count, size, _ = painting.label_maps.shape
-    draws = Draws(count, generator)
-    image = _tissue(draws, painting, size)
+    draws = Draws(count, size, generator)
+    image = _tissue(draws, painting)
     wall = draws.uniform(0.0, 1.0) * draws.chance(0.5)  # thin walls: dark in half of the scenes
     image = torch.lerp(image, wall.expand_as(image), painting.septum * draws.uniform(0.2, 1.0))
     air = draws.uniform(0.0, 0.03)
     image = torch.where(painting.outside, air, image.clamp_min(0.01))
-    image = image * (draws.uniform(0.0, 0.5) * draws.smooth_field(size, cells=2)).exp()
+    image = image * (draws.uniform(0.0, 0.5) * draws.smooth_field(cells=2)).exp()
     image = _acquire(draws, image)
     return _window(draws, image)
 
 
-def random_texture(draws: Draws, size: int) -> Tensor:
+def random_texture(draws: Draws) -> Tensor:
     """(B, S, S) noise of zero mean and unit variance whose power falls as a random power law."""
+    size = draws.size
     white = torch.randn(draws.count, size, size, generator=draws.generator, device=draws.device)
     ky = torch.fft.fftfreq(size, device=draws.device)[:, None]
     kx = torch.fft.rfftfreq(size, device=draws.device)[None, :]
@@ -40,7 +41,7 @@ def random_texture(draws: Draws, size: int) -> Tensor:
     return texture / texture.std((1, 2), keepdim=True).clamp_min(1e-6)
 
 
-def _tissue(draws: Draws, painting: Painting, size: int) -> Tensor:
+def _tissue(draws: Draws, painting: Painting) -> Tensor:
     labels = painting.label_maps.flatten(1)
     width = painting.kin.shape[1]
     shape = (draws.count, width)
@@ -49,14 +50,14 @@ def _tissue(draws: Draws, painting: Painting, size: int) -> Tensor:
         return torch.rand(shape, generator=draws.generator, device=draws.device)
 
     def per_pixel(values: Tensor) -> Tensor:
-        return values.gather(1, labels).view(-1, size, size)
+        return values.gather(1, labels).view(painting.label_maps.shape)
 
     mean = (0.05 + 0.95 * draw()).gather(1, painting.kin)
     # Look-alikes differ by less than their texture; unrelated labels may come close by chance.
     mean = mean + draws.uniform(0.0, 0.06)[:, 0] * (2 * draw() - 1)
     grain = (0.005 + 0.10 * draw() ** 2).gather(1, painting.kin)
     streaks = (0.5 * (draw() < 0.15) * draw()).gather(1, painting.kin)
-    coarse, fine = random_texture(draws, size), random_texture(draws, size)
+    coarse, fine = random_texture(draws), random_texture(draws)
     image = per_pixel(mean) + per_pixel(grain) * coarse
     return image + per_pixel(streaks) * (fine - 1).clamp(0, 1.5)
 

@@ -13,13 +13,12 @@ from __future__ import annotations
 import argparse
 import copy
 import math
-import time
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 from tqdm.auto import tqdm
 
 from mskseg.finetuning.distributed import Processes, join_processes
@@ -34,18 +33,16 @@ from mskseg_mini.training.pretrain_step import (
     warm_start_loss,
 )
 from mskseg_mini.training.run_files import (
-    add_settings,
+    Training,
     append_row,
     export_miniature,
     load_sam_mini,
-    read_state,
-    settings_from,
-    write_state,
+    parse_settings,
 )
 
 
-class Pretraining:
-    """A training under way: model, average, optimiser and random state, all in one checkpoint.
+class Pretraining(Training[PretrainConfig]):
+    """A training of the weights and of their moving average.
 
     Steps count once, whatever the number of processes; scenes are those of each process. Only the
     first process writes into the folder.
@@ -54,11 +51,11 @@ class Pretraining:
     def __init__(
         self, config: PretrainConfig, folder: Path, *, processes: Processes | None = None
     ) -> None:
+        super().__init__(config, folder)
         torch.manual_seed(config.seed)  # the same start in all processes
         self.processes = processes or join_processes("cpu")
-        device = self.processes.device
-        self.config, self.folder, self.step, self.best = config, folder, 0, -math.inf
-        self.start_sha256 = ""
+        self.is_first, self.device = self.processes.is_first, self.processes.device
+        device = self.device
         self.sam = build_sam_mini().to(device)
         initialise(self.sam)
         self.sam.to(memory_format=torch.channels_last)
@@ -81,6 +78,11 @@ class Pretraining:
             {"params": others, "weight_decay": 0.0},
         ]
         return torch.optim.AdamW(groups, lr=self.config.learning_rate)
+
+    def begin(self) -> None:
+        """Train the prompt side on geometry, unless the weights are of an earlier training."""
+        if not self.start_sha256:
+            self.warm_start()
 
     def warm_start(self) -> None:
         """Train the prompt side on geometry, then start joint training with a fresh optimiser."""
@@ -136,59 +138,49 @@ class Pretraining:
         for group in self.optimiser.param_groups:
             group["lr"] = config.learning_rate * rise * fall
 
-    @property
-    def _settings(self) -> dict[str, Any]:
-        return {**asdict(self.config), "from": self.start_sha256}
+    def evaluate(self, losses: list[float], *, seconds: int) -> float:
+        """Log time, loss and scores of the average on held-out scenes, in the first process."""
+        if losses:
+            self._log_timings(steps=len(losses))
+        if not self.is_first:
+            return 0.0
+        scores = score_held_out_scenes(self.average, batches=self.config.held_out_batches)
+        loss = sum(losses) / len(losses) if losses else math.nan
+        of_interest = {name: scores[name] for name in ("box", "point", "filled_box")}
+        row = {"step": self.step, "seconds": seconds, "loss": loss, **of_interest}
+        append_row(self.folder / "log.csv", row)
+        return (scores["box"] + scores["point"]) / 2
 
-    def save(self, score: float) -> None:
-        """Write the checkpoint to resume from; and the averaged weights, if `score` is the best.
+    def _log_timings(self, *, steps: int) -> None:
+        taken = self.times.taken()
+        total = sum(taken.values())
+        if self.is_first:
+            shares = {f"{part}_share": seconds / total for part, seconds in taken.items()}
+            processes = self.processes.world_size
+            speed = {"step": self.step, "processes": processes, "steps_a_second": steps / total}
+            append_row(self.folder / "timings.csv", speed | shares)
 
-        All processes call it, since it holds the random state of each; the first one writes.
-        """
-        generators = self._generator_states()
-        if not self.processes.is_first:
-            return
-        if score >= self.best:
-            self.best = score
-            origin = {"step": self.step, "held_out_score": score, **asdict(self.config)}
-            if self.start_sha256:
-                origin |= {"from": self.start_sha256, "warm_steps": 0}
-            path = self.folder / "sam_vit_mini.safetensors"
-            export_miniature(self.average, path, preprocessing="sam", origin=origin)
-        state = {
-            "settings": self._settings,
-            "step": self.step,
-            "best": self.best,
-            "sam": self.sam.state_dict(),
-            "average": self.average.state_dict(),
-            "optimiser": self.optimiser.state_dict(),
-            "generators": generators,
-        }
-        write_state(self.folder, state)
+    def export(self, score: float) -> None:
+        """Write the averaged weights."""
+        origin = {"step": self.step, "held_out_score": score, **asdict(self.config)}
+        if self.start_sha256:
+            origin |= {"from": self.start_sha256, "warm_steps": 0}
+        path = self.folder / "sam_vit_mini.safetensors"
+        export_miniature(self.average, path, preprocessing="sam", origin=origin)
 
-    def _generator_states(self) -> Tensor:
-        """Random state of each process, (processes, bytes) uint8."""
+    def state(self) -> dict[str, Any]:
+        """Give the average, and the random state of each process, (processes, bytes) uint8."""
         processes, mine = self.processes, self.generator.get_state()
         states = torch.zeros((processes.world_size, len(mine)), dtype=torch.uint8)
         states[processes.rank] = mine
-        return processes.sum(states).cpu()
+        return {"average": self.average.state_dict(), "generators": processes.sum(states).cpu()}
 
-    def resume(self) -> bool:
-        """Go on from the folder's checkpoint; False where there is none.
-
-        Raises InputError if it was made with other settings or from other weights.
-        """
-        state = read_state(self.folder, settings=self._settings, device=self.processes.device)
-        if state is None:
-            return False
-        self.sam.load_state_dict(state["sam"])
+    def restore(self, state: dict[str, Any]) -> None:
+        """Take back the average and the random state."""
         self.average.load_state_dict(state["average"])
-        self.optimiser.load_state_dict(state["optimiser"])
         rank, generators = self.processes.rank, state["generators"]
         if rank < len(generators):  # a process more than before keeps its own fresh state
             self.generator.set_state(generators[rank].cpu().clone())  # wants storage of its own
-        self.step, self.best = state["step"], state["best"]
-        return True
 
     def start_from(self, weights: str | Path) -> None:
         """Take the weights of an earlier training; optimiser and schedule start afresh.
@@ -209,49 +201,10 @@ def pretrain(
     Losses and held-out scores go to ``log.csv``, steps a second and where the time went to
     ``timings.csv``.
     """
-    folder.mkdir(parents=True, exist_ok=True)
     run = Pretraining(config, folder, processes=join_processes(device))
     if weights is not None:
         run.start_from(weights)
-    if not run.resume():
-        if weights is None:
-            run.warm_start()
-        run.save(_log_scores(run, loss=math.nan, seconds=0))  # what the start scores stays if best
-    started, losses = time.monotonic(), []
-    for _ in tqdm(
-        range(run.step, config.steps),
-        initial=run.step,
-        total=config.steps,
-        mininterval=10,
-        disable=not run.processes.is_first,
-    ):
-        losses.append(run.advance())
-        if run.step % config.evaluate_every == 0 or run.step == config.steps:
-            _log_timings(run, steps=len(losses))
-            seconds = round(time.monotonic() - started)
-            run.save(_log_scores(run, loss=sum(losses) / len(losses), seconds=seconds))
-            losses.clear()
-
-
-def _log_scores(run: Pretraining, *, loss: float, seconds: int) -> float:
-    """Score the average on held-out scenes, in the first process alone; give what selects."""
-    if not run.processes.is_first:
-        return 0.0
-    scores = score_held_out_scenes(run.average, batches=run.config.held_out_batches)
-    of_interest = {name: scores[name] for name in ("box", "point", "filled_box")}
-    row = {"step": run.step, "seconds": seconds, "loss": loss, **of_interest}
-    append_row(run.folder / "log.csv", row)
-    return (scores["box"] + scores["point"]) / 2
-
-
-def _log_timings(run: Pretraining, *, steps: int) -> None:
-    taken = run.times.taken()
-    total = sum(taken.values())
-    if run.processes.is_first:
-        shares = {f"{part}_share": seconds / total for part, seconds in taken.items()}
-        processes = run.processes.world_size
-        speed = {"step": run.step, "processes": processes, "steps_a_second": steps / total}
-        append_row(run.folder / "timings.csv", speed | shares)
+    run.run()
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -262,9 +215,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--folder", type=Path, default=Path("runs/sam_vit_mini"))
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--weights", help="of SAM-mini, to start from: a file or a name")
-    add_settings(parser, PretrainConfig())
-    options = parser.parse_args(arguments)
-    config = settings_from(options, PretrainConfig)
+    options, config = parse_settings(parser, PretrainConfig(), arguments)
     pretrain(config, options.folder, device=options.device, weights=options.weights)
 
 

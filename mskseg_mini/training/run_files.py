@@ -1,15 +1,19 @@
-"""What a training reads and writes: weights, its checkpoint, its log, its settings."""
+"""A training that can be interrupted, and what it reads and writes: weights, checkpoint, log."""
 
 from __future__ import annotations
 
 import argparse
 import csv
 import json
-from dataclasses import fields
+import math
+import time
+from abc import ABC, abstractmethod
+from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar
 
 import torch
+from tqdm.auto import tqdm
 
 from mskseg.errors import InputError
 from mskseg.files import written_atomically
@@ -18,8 +22,100 @@ from mskseg.models.segmenter import Segmenter
 from mskseg.models.upstream import Sam
 from mskseg.models.weights import write_safetensors
 
-STATE = "state.pt"
-ConfigT = TypeVar("ConfigT")
+ConfigT = TypeVar("ConfigT", bound=Any)  # a dataclass of settings
+
+
+class Training(ABC, Generic[ConfigT]):
+    """A training under way: model, optimiser, schedule and random state, all in one checkpoint."""
+
+    sam: Sam
+    optimiser: torch.optim.Optimizer
+    device = torch.device("cpu")
+    is_first = True  # of several processes the one that writes
+
+    def __init__(self, config: ConfigT, folder: Path) -> None:
+        self.config, self.folder, self.step, self.best = config, folder, 0, -math.inf
+        self.start_sha256 = ""  # of the weights that it began with
+
+    @abstractmethod
+    def advance(self) -> float:
+        """Do one step; return its loss."""
+
+    @abstractmethod
+    def evaluate(self, losses: list[float], *, seconds: int) -> float:
+        """Log the losses since the last time and the held-out scores; return what selects."""
+
+    @abstractmethod
+    def export(self, score: float) -> None:
+        """Write the weights that are kept."""
+
+    @abstractmethod
+    def state(self) -> dict[str, Any]:
+        """Give what the checkpoint holds besides what all trainings have."""
+
+    @abstractmethod
+    def restore(self, state: dict[str, Any]) -> None:
+        """Take back what `state` gave."""
+
+    def begin(self) -> None:
+        """Do what comes before the first step."""
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """The configuration, and the weights that the training began with."""
+        return {**asdict(self.config), "from": self.start_sha256}
+
+    def save(self, score: float) -> None:
+        """Write the checkpoint to resume from; and the weights, if `score` is the best so far.
+
+        All processes call it, since it holds the random state of each; the first one writes.
+        """
+        state = self.state()
+        if not self.is_first:
+            return
+        if score >= self.best:
+            self.best = score
+            self.export(score)
+        common = {"settings": self.settings, "step": self.step, "best": self.best}
+        parts = {"sam": self.sam.state_dict(), "optimiser": self.optimiser.state_dict()}
+        with written_atomically(self.folder / "state.pt") as path:
+            torch.save(common | parts | state, path)
+
+    def resume(self) -> bool:
+        """Go on from the folder's checkpoint; False where there is none.
+
+        Raises InputError if it was made with other settings, whose schedule would not be this
+        one's, or from other weights.
+        """
+        path = self.folder / "state.pt"
+        if not path.exists():
+            return False
+        state = torch.load(path, map_location=self.device, weights_only=True)
+        made, asked = state["settings"], self.settings
+        if other := {name: value for name, value in made.items() if asked.get(name) != value}:
+            raise InputError(
+                f"{path} was made with {other}, other than asked now; pass the same settings, or "
+                "start in a new folder with --weights"
+            )
+        self.sam.load_state_dict(state["sam"])
+        self.optimiser.load_state_dict(state["optimiser"])
+        self.restore(state)
+        self.step, self.best = state["step"], state["best"]
+        return True
+
+    def run(self) -> None:
+        """Start, or go on from the last checkpoint, to the last step."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        if not self.resume():
+            self.begin()
+            self.save(self.evaluate([], seconds=0))  # what the start scores stays if best
+        started, losses, steps = time.monotonic(), [], self.config.steps
+        hidden = not self.is_first
+        for _ in tqdm(range(self.step, steps), initial=self.step, total=steps, disable=hidden):
+            losses.append(self.advance())
+            if self.step % self.config.evaluate_every == 0 or self.step == steps:
+                self.save(self.evaluate(losses, seconds=round(time.monotonic() - started)))
+                losses.clear()
 
 
 def load_sam_mini(weights: str | Path) -> Segmenter:
@@ -49,32 +145,6 @@ def export_miniature(sam: Sam, path: Path, *, preprocessing: str, origin: dict[s
     write_safetensors(halves, path, metadata=metadata)
 
 
-def write_state(folder: Path, state: dict[str, Any]) -> None:
-    """Write the checkpoint to resume from, completely or not at all."""
-    with written_atomically(folder / STATE) as path:
-        torch.save(state, path)
-
-
-def read_state(
-    folder: Path, *, settings: dict[str, Any], device: torch.device
-) -> dict[str, Any] | None:
-    """Read the folder's checkpoint; None where there is none.
-
-    Raises InputError if it was made with other settings, whose schedule would not be this one's.
-    """
-    path = folder / STATE
-    if not path.exists():
-        return None
-    state: dict[str, Any] = torch.load(path, map_location=device, weights_only=True)
-    made = state["settings"]
-    if other := {name: value for name, value in made.items() if settings.get(name) != value}:
-        raise InputError(
-            f"{path} was made with {other}, other than asked now; pass the same settings, or "
-            "start in a new folder with --weights"
-        )
-    return state
-
-
 def append_row(path: Path, row: dict[str, float]) -> None:
     """Add a row to a CSV file, with a header if it is the first."""
     is_new = not path.exists()
@@ -85,13 +155,11 @@ def append_row(path: Path, row: dict[str, float]) -> None:
         writer.writerow({name: f"{value:.5g}" for name, value in row.items()})
 
 
-def add_settings(parser: argparse.ArgumentParser, defaults: Any) -> None:
-    """Declare an argument for each setting of a configuration (a dataclass)."""
+def parse_settings(
+    parser: argparse.ArgumentParser, defaults: ConfigT, arguments: list[str] | None
+) -> tuple[argparse.Namespace, ConfigT]:
+    """Parse a command with an argument for each setting of a configuration besides its own."""
     for name, default in vars(defaults).items():
         parser.add_argument(f"--{name.replace('_', '-')}", type=type(default), default=default)
-
-
-def settings_from(options: argparse.Namespace, config: type[ConfigT]) -> ConfigT:
-    """Make the configuration that the arguments of `add_settings` ask for."""
-    names = [field.name for field in fields(config)]  # type: ignore[arg-type]
-    return config(**{name: getattr(options, name) for name in names})
+    options = parser.parse_args(arguments)
+    return options, replace(defaults, **{name: getattr(options, name) for name in vars(defaults)})

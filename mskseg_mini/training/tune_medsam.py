@@ -16,15 +16,13 @@ from __future__ import annotations
 
 import argparse
 import math
-import time
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
-from tqdm.auto import tqdm
 
 from mskseg.finetuning.losses import dice_and_entropy
 from mskseg.finetuning.prompt_tokens import decode_prompts
@@ -40,13 +38,11 @@ from mskseg_mini.training.held_out import (
     score_medical_scenes,
 )
 from mskseg_mini.training.run_files import (
-    add_settings,
+    Training,
     append_row,
     export_miniature,
     load_sam_mini,
-    read_state,
-    settings_from,
-    write_state,
+    parse_settings,
 )
 from mskseg_mini.training.simulated_prompts import box_tokens, tight_boxes
 
@@ -92,14 +88,14 @@ def shifted_boxes(
     return (boxes + draw * most * outwards).clamp(0, masks.shape[-1])
 
 
-class MedSamTuning:
-    """A tuning under way: model, optimiser, schedule and random state, all in one checkpoint."""
+class MedSamTuning(Training[MedSamConfig]):
+    """A tuning from weights of SAM-mini."""
 
     def __init__(self, config: MedSamConfig, folder: Path, *, weights: str | Path) -> None:
-        self.config, self.folder, self.step, self.best = config, folder, 0, -math.inf
+        super().__init__(config, folder)
         start = load_sam_mini(weights)
         self.start_sha256 = start.fingerprint
-        self.sam: Sam = start.model
+        self.sam = start.model
         preprocessing = MedSamPreprocessing(start.preprocessing.image_size, "model")
         self.segmenter = Segmenter(
             self.sam, preprocessing, name="medsam_vit_mini", miniature=True, learned_iou=False
@@ -146,39 +142,28 @@ class MedSamTuning:
 
         return backward_in_passes(embeddings, loss_of, count=len(image), together=8)
 
-    @property
-    def _settings(self) -> dict[str, Any]:
-        return {**asdict(self.config), "from": self.start_sha256}
+    def evaluate(self, losses: list[float], *, seconds: int) -> float:
+        """Log the mean of the losses and the Dice on held-out scenes, which selects."""
+        score = score_medical_scenes(
+            self.segmenter, scenes=self.config.held_out_scenes, seed=MEDICAL_SELECTION_SEED
+        )
+        loss = sum(losses) / len(losses) if losses else math.nan
+        row = {"step": self.step, "seconds": seconds, "loss": loss, "held_out_dice": score}
+        append_row(self.folder / "log.csv", row)
+        return score
 
-    def save(self, score: float) -> None:
-        """Write the checkpoint to resume from; and the weights, if `score` is the best so far."""
-        if score >= self.best:
-            self.best = score
-            origin = {"step": self.step, "held_out_dice": score, **self._settings}
-            export_miniature(self.sam, self.folder / NAME, preprocessing="medsam", origin=origin)
-        state = {
-            "settings": self._settings,
-            "step": self.step,
-            "best": self.best,
-            "sam": self.sam.state_dict(),
-            "optimiser": self.optimiser.state_dict(),
-            "generator": self.generator.get_state(),
-        }
-        write_state(self.folder, state)
+    def export(self, score: float) -> None:
+        """Write the weights as they are."""
+        origin = {"step": self.step, "held_out_dice": score, **self.settings}
+        export_miniature(self.sam, self.folder / NAME, preprocessing="medsam", origin=origin)
 
-    def resume(self) -> bool:
-        """Go on from the folder's checkpoint; False where there is none.
+    def state(self) -> dict[str, Any]:
+        """Give the random state."""
+        return {"generator": self.generator.get_state()}
 
-        Raises InputError if it was made with other settings or from other weights.
-        """
-        state = read_state(self.folder, settings=self._settings, device=torch.device("cpu"))
-        if state is None:
-            return False
-        self.sam.load_state_dict(state["sam"])
-        self.optimiser.load_state_dict(state["optimiser"])
+    def restore(self, state: dict[str, Any]) -> None:
+        """Take the random state back."""
         self.generator.set_state(state["generator"])
-        self.step, self.best = state["step"], state["best"]
-        return True
 
 
 def box_logits(sam: Sam, embeddings: Tensor, boxes: Tensor) -> Tensor:
@@ -194,26 +179,7 @@ def tune(config: MedSamConfig, folder: Path, *, weights: str | Path = "sam_vit_m
     The folder gets ``medsam_vit_mini.safetensors``, ``state.pt``, and losses and held-out scores in
     ``log.csv``.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    run = MedSamTuning(config, folder, weights=weights)
-    if not run.resume():
-        _evaluate(run, loss=math.nan, seconds=0)
-    started, losses = time.monotonic(), []
-    for _ in tqdm(range(run.step, config.steps), initial=run.step, total=config.steps):
-        losses.append(run.advance())
-        if run.step % config.evaluate_every == 0 or run.step == config.steps:
-            seconds = round(time.monotonic() - started)
-            _evaluate(run, loss=sum(losses) / len(losses), seconds=seconds)
-            losses.clear()
-
-
-def _evaluate(run: MedSamTuning, *, loss: float, seconds: int) -> None:
-    score = score_medical_scenes(
-        run.segmenter, scenes=run.config.held_out_scenes, seed=MEDICAL_SELECTION_SEED
-    )
-    row = {"step": run.step, "seconds": seconds, "loss": loss, "held_out_dice": score}
-    append_row(run.folder / "log.csv", row)
-    run.save(score)
+    MedSamTuning(config, folder, weights=weights).run()
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -223,9 +189,8 @@ def main(arguments: list[str] | None = None) -> None:
     )
     parser.add_argument("--folder", type=Path, default=Path("runs/medsam_vit_mini"))
     parser.add_argument("--weights", default="sam_vit_mini", help="of SAM-mini; a file or a name")
-    add_settings(parser, MedSamConfig())
-    options = parser.parse_args(arguments)
-    tune(settings_from(options, MedSamConfig), options.folder, weights=options.weights)
+    options, config = parse_settings(parser, MedSamConfig(), arguments)
+    tune(config, options.folder, weights=options.weights)
     before, after = (
         score_medical_scenes(load_segmenter(path), scenes=128, seed=MEDICAL_REPORT_SEED)
         for path in (options.weights, options.folder / NAME)

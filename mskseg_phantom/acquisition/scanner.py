@@ -139,25 +139,18 @@ def scan(
     """
     noise = SEQUENCE[sequence].noise
     field = receive_field(fractions.shape[1:], site=site, extent_mm=extent_mm, rng=body_rng)
-    if sequence not in ("mese", "t2_map"):
-        signal = voxel_signal(fractions, sequence=sequence, field=site.field)
+
+    def measured(echo: int, *, n_coils: int) -> FloatArray:
+        signal = voxel_signal(fractions, sequence=sequence, field=site.field, echo=echo)
         eighth = sequence in UNDERSAMPLED
-        return stored(
-            acquire(signal, field, site=site, rng=noise_rng, noise=noise, eighth=eighth), site
+        return acquire(
+            signal, field, site=site, rng=noise_rng, noise=noise, eighth=eighth, n_coils=n_coils
         )
-    echoes = np.stack(
-        [
-            acquire(
-                voxel_signal(fractions, sequence=sequence, field=site.field, echo=echo),
-                field,
-                site=site,
-                rng=noise_rng,
-                noise=noise,
-                n_coils=1,  # for speed
-            )
-            for echo in range(len(ECHOES_MS))
-        ]
-    )
+
+    if sequence not in ("mese", "t2_map"):
+        return stored(measured(0, n_coils=N_COILS), site)
+    # One coil, for speed.
+    echoes = np.stack([measured(echo, n_coils=1) for echo in range(len(ECHOES_MS))])
     if sequence == "mese":
         return stored(echoes, site)
     return as_stored(fit_t2(echoes, ECHOES_MS, noise=noise_level(echoes[-1])))

@@ -1,23 +1,37 @@
-"""The hip: where its bones and muscles lie, and how subjects differ.
+"""The hip: where its bones, cartilage and muscles lie, and how subjects differ.
 
 One hip, in its own frame with the origin in the middle of the joint: l points to the patient's
-side (lateral), v to the head, z to the front, in mm of an average adult. The muscles are drawn by
-hand after anatomy atlases, as coronal sections behind the joint, through it and in front of it
-(`Tube` at s = 0, 0.5 and 1).
+side (lateral), v to the head, z to the front, in mm of an average adult. The muscles of
+``hip_tubes.csv`` are drawn by hand after anatomy atlases, as coronal sections behind the joint,
+through it and in front of it (`Tube` at s = 0, 0.5 and 1; a negative radius: not here).
 
 Labelled are the bones whole (marrow and cortex) and the two layers of cartilage; muscles are not.
+
+The joint is a sphere. Femoral cartilage lies inside it and acetabular cartilage outside, so the
+two touch, and the bones' surfaces follow from how thick each cartilage is in each direction.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from math import cos, radians, sin
+from pathlib import Path
 
 import numpy as np
 
 from mskseg_phantom.drawing.canvas import Side
-from mskseg_phantom.drawing.solids import Point, Tube
-from mskseg_phantom.tissue import FloatArray
+from mskseg_phantom.drawing.solids import (
+    Index,
+    Point,
+    Points,
+    capsule_distance,
+    distance_to_tube,
+    ellipsoid_distance,
+    read_tubes,
+    smooth_max,
+    smooth_min,
+)
+from mskseg_phantom.tissue import FloatArray, Tissue
 
 TISSUES: dict[int, str] = {
     1: "proximal femur",
@@ -29,121 +43,15 @@ FEMUR_LABEL, PELVIS_LABEL, FEMORAL_CARTILAGE_LABEL, ACETABULAR_CARTILAGE_LABEL =
 SECTION_MM = 36.0
 """The sections of the muscles lie this far behind and in front of the joint."""
 
-# name; behind, middle, in front: (l, v) of the same number of points; radii, negative: not here.
-MUSCLES: dict[str, Tube] = {
-    "gluteus maximus": Tube(
-        ((-42, 98), (2, 52), (46, 6), (70, -44)),
-        ((52, 100), (72, 44), (82, -14), (80, -62)),
-        ((70, 110), (84, 50), (92, 0), (92, -60)),
-        (25, 3, -14),
-    ),
-    "gluteus medius": Tube(
-        ((6, 104), (30, 66), (52, 26)),
-        ((26, 106), (50, 64), (70, 20)),
-        ((22, 106), (44, 72), (58, 42)),
-        (9, 17, 12),
-    ),
-    "gluteus minimus": Tube(
-        ((4, 62), (24, 40), (48, 18)),
-        ((13, 66), (30, 38), (57, 21)),
-        ((20, 76), (36, 48), (50, 22)),
-        (3, 10, 10),
-    ),
-    "tensor fasciae latae": Tube(
-        ((84, 60), (90, 0), (88, -60)),
-        ((80, 60), (88, 10), (88, -60)),
-        ((62, 66), (70, 12), (74, -46)),
-        (-12, -1, 11),
-    ),
-    "iliacus": Tube(
-        ((-20, 106), (-28, 70), (-30, 44)),
-        ((0, 108), (-14, 72), (-22, 42)),
-        ((-2, 104), (0, 60), (4, 28)),
-        (5, 13, 18),
-    ),
-    "psoas": Tube(
-        ((30, -52), (32, -60), (34, -66)),
-        ((-34, -28), (4, -44), (28, -60)),
-        ((-22, 44), (2, 8), (14, -26)),
-        (1, 8, 16),
-    ),
-    "obturator internus": Tube(
-        ((-42, 14), (-4, 4), (42, 10)),
-        ((-38, 34), (-44, 2), (-40, -34)),
-        ((-56, 0), (-60, -14), (-60, -30)),
-        (8, 9, 5),
-    ),
-    "piriformis": Tube(
-        ((-62, 54), (-10, 40), (44, 20)),
-        ((-80, 62), (-70, 60), (-60, 58)),
-        ((-90, 60), (-80, 60), (-70, 60)),
-        (9, -2, -14),
-    ),
-    "quadratus femoris": Tube(
-        ((-8, -34), (44, -30)), ((-4, -52), (30, -50)), ((0, -60), (20, -60)), (13, 2, -10)
-    ),
-    "obturator externus": Tube(
-        ((-26, -44), (6, -36), (40, -20)),
-        ((-46, -44), (-12, -44), (26, -36)),
-        ((-58, -42), (-36, -48), (-20, -50)),
-        (6, 10, 8),
-    ),
-    "pectineus": Tube(
-        ((-40, -60), (10, -80)), ((-50, -60), (22, -82)), ((-52, -24), (0, -62)), (-10, 8, 13)
-    ),
-    "adductor brevis": Tube(
-        ((-40, -66), (-16, -100)), ((-58, -70), (4, -104)), ((-62, -60), (-20, -96)), (5, 13, 10)
-    ),
-    "adductor magnus": Tube(
-        ((-36, -90), (8, -112)), ((-46, -96), (6, -122)), ((-50, -110), (-20, -124)), (16, 13, 2)
-    ),
-    "gracilis": Tube(
-        ((-62, -84), (-58, -112)), ((-72, -78), (-66, -112)), ((-70, -78), (-56, -112)), (5, 6, 8)
-    ),
-    "hamstrings": Tube(
-        ((-16, -76), (14, -114)),
-        ((-10, -100), (10, -120)),
-        ((-10, -120), (10, -130)),
-        (13, -2, -16),
-    ),
-    "vastus lateralis": Tube(
-        ((70, -46), (74, -112)), ((72, -32), (76, -112)), ((58, -42), (66, -112)), (9, 12, 15)
-    ),
-    "vastus medialis": Tube(
-        ((40, -116), (40, -122)), ((26, -84), (26, -114)), ((30, -64), (32, -112)), (-4, 7, 11)
-    ),
-    "rectus femoris": Tube(
-        ((30, 30), (34, 20)), ((28, 40), (32, 34)), ((34, 14), (46, -104)), (-20, -3, 13)
-    ),
-    "sartorius": Tube(
-        ((40, 60), (20, -20)), ((44, 70), (24, -10)), ((44, 64), (16, -56)), (-26, -10, 9)
-    ),
-}
-# Behind the joint, through it and in front of it, as above.
-NERVE = Tube(
-    ((14, 30), (26, -40), (22, -112)),
-    ((14, 20), (22, -40), (20, -110)),
-    ((14, 20), (22, -40), (20, -110)),
-    (5.5, -4, -8),
-)
-ARTERY = Tube(
-    ((-30, 60), (-20, 0), (-6, -110)),
-    ((-34, 66), (-26, 0), (-10, -110)),
-    ((-30, 60), (-22, -6), (-8, -110)),
-    (-8, -3, 4.2),
-)
-VEIN = Tube(
-    ((-42, 60), (-34, 0), (-18, -110)),
-    ((-44, 64), (-38, 0), (-20, -110)),
-    ((-42, 58), (-35, -6), (-20, -110)),
-    (-8, -2, 5.6),
-)
-ILIUM = Tube(
-    ((-24, 24), (-36, 66), (-34, 112)),
-    ((-8, 30), (0, 64), (16, 116)),
-    ((8, 34), (10, 56), (20, 82)),
-    (10, 7, 5),
-)
+_TUBES = read_tubes(Path(__file__).with_name("hip_tubes.csv"))
+ILIUM = _TUBES["ilium"]
+VESSELS = [t for t in _TUBES.values() if t.tissue in (Tissue.NERVE, Tissue.ARTERY, Tissue.VEIN)]
+MUSCLES = [t for t in _TUBES.values() if t.tissue == Tissue.MUSCLE]
+
+JOINT_GAP_MM = 0.2
+_LOADED = (-0.28, 0.93, 0.22)  # where cartilage is thickest
+_FOVEA = (-0.90, -0.38, -0.20)  # where the ligament of the head begins
+_FOSSA = (-0.80, -0.58, 0.14)  # the middle of the socket's part without cartilage
 
 
 @dataclass(frozen=True, eq=False)
@@ -208,3 +116,142 @@ def sample_subject(rng: np.random.Generator) -> HipSubject:
         shift=rng.normal(0, 1.6, (n, 2)).astype(np.float32),
         bulk=rng.normal(0, 1.0, n).astype(np.float32),
     )
+
+
+@dataclass(frozen=True, eq=False)
+class Joint:
+    """The joint at some points, all float32 of one shape."""
+
+    radius_mm: FloatArray  # distance from the middle of the joint
+    head_mm: FloatArray  # radius of the femoral head's bone in the direction of each point
+    femoral_mm: FloatArray  # thickness of its cartilage in that direction; 0 where there is none
+    acetabular_mm: FloatArray
+    socket_mm: FloatArray  # inner radius of the socket's bone
+    rim_mm: FloatArray  # from the socket's rim along the sphere, positive inside the socket
+    fossa: FloatArray  # 1 in the part of the socket without cartilage, 0 elsewhere
+
+
+def along_axis(points: Points, axis: Point) -> FloatArray:
+    """Position of points along a unit vector."""
+    x, v, z = (np.float32(a) for a in axis)
+    position: FloatArray = points[0] * x + points[1] * v + points[2] * z
+    return position
+
+
+def _step(value: FloatArray, start: float, width: float) -> FloatArray:
+    """0 below `start`, 1 above `start + width`."""
+    share: FloatArray = np.clip((value - np.float32(start)) / np.float32(width), 0, 1)
+    return share
+
+
+def joint_at(person: HipSubject, points: Points) -> Joint:
+    """Describe the joint at points (l, v, z) in mm from its middle."""
+    radius = np.sqrt(points[0] ** 2 + points[1] ** 2 + points[2] ** 2)
+    inverse: FloatArray = 1 / np.maximum(radius, np.float32(1))
+    unit = points[0] * inverse, points[1] * inverse, points[2] * inverse
+    load = np.clip(along_axis(unit, _LOADED), 0, 1)
+    profile = np.float32(0.66) + np.float32(0.34) * load
+    away = -along_axis(unit, person.neck_axis)
+    covered = _step(away, -0.42, 0.22) * (1 - _step(along_axis(unit, _FOVEA), 0.955, 0.02))
+    inward = -along_axis(unit, person.opening)
+    rim = (inward - np.float32(np.cos(person.coverage_rad))) * np.float32(person.head_mm)
+    fossa = _step(along_axis(unit, _FOSSA), 0.80, 0.05)
+    lunate = (1 - fossa) * _step(rim, 0.0, 1.5)
+    thick = np.float32(person.femoral_cartilage_mm) * profile
+    acetabular = np.float32(person.acetabular_cartilage_mm) * profile
+    socket = np.float32(person.head_mm + JOINT_GAP_MM) + acetabular + 3.5 * fossa
+    return Joint(
+        radius_mm=radius,
+        head_mm=np.float32(person.head_mm) - thick,
+        femoral_mm=thick * covered,
+        acetabular_mm=acetabular * lunate,
+        socket_mm=socket,
+        rim_mm=rim,
+        fossa=fossa,
+    )
+
+
+def neck_base(person: HipSubject) -> Point:
+    """Where the axes of neck and shaft meet, (l, v, z) in mm from the middle of the joint."""
+    x, v, z = (person.neck_mm * a for a in person.neck_axis)
+    return x, v, z
+
+
+def head_and_neck_distance(person: HipSubject, points: Points, joint: Joint) -> FloatArray:
+    """Distance to the femoral head and neck."""
+    base = neck_base(person)
+    start = (0.35 * base[0], 0.35 * base[1], 0.35 * base[2])
+    thin = person.neck_radius_mm
+    neck = capsule_distance(points, start, base, (thin * 1.02, thin * 1.22))
+    return smooth_min(joint.radius_mm - joint.head_mm, neck, 3.5)
+
+
+def femur_distance(person: HipSubject, points: Points, head: FloatArray) -> FloatArray:
+    """Distance to the whole proximal femur; `head` is that to head and neck."""
+    x, v, z = neck_base(person)
+    k, wide = person.size, person.shaft_mm
+    end = (x - 130 * person.adduction, v - 130, z + 8)
+    shaft = capsule_distance(points, (x, v - 6, z), end, (1.12 * wide, 0.92 * wide))
+    greater = ellipsoid_distance(
+        points, (x + 9 * k, v + 8 * k, z - 5 * k), (13 * k, 24 * k, 17 * k)
+    )
+    lesser = ellipsoid_distance(
+        points, (x - 13 * k, v - 40 * k, z - 10 * k), (10 * k, 13 * k, 10 * k)
+    )
+    trunk = smooth_min(smooth_min(shaft, greater, 9.0), lesser, 7.0)
+    return smooth_min(head, trunk, 9.0)
+
+
+def femur_wall_mm(person: HipSubject, points: Points) -> FloatArray:
+    """Thickness of the femur's cortex: thin at the head, thick in the shaft and the calcar."""
+    x, v, z = neck_base(person)
+    k = person.size
+    below = np.clip((v - 22 * k - points[1]) / np.float32(48 * k), 0, 1)
+    calcar = (0.62 * x - 5 * k, 0.62 * v - 17 * k, 0.62 * z)
+    squared = sum((at - np.float32(c)) ** 2 for at, c in zip(points, calcar, strict=True))
+    wall: FloatArray = 0.75 + 4.6 * below + 2.4 * np.exp(-squared / np.float32(220 * k * k))
+    return wall
+
+
+def _near(points: Points, start: Point, end: Point, reach_mm: float) -> Index | None:
+    """Window of the plane within reach of a rod, or None; what lies beyond cannot matter."""
+    sides = []
+    for at, first, last in zip(
+        (points[0][:, 0], points[1][0], points[2][0]), start, end, strict=True
+    ):
+        low, high = min(first, last) - reach_mm, max(first, last) + reach_mm
+        hits = np.flatnonzero((at > low) & (at < high))
+        if hits.size == 0:
+            return None
+        sides.append(slice(int(hits[0]), int(hits[-1]) + 1))
+    return sides[0], sides[1]
+
+
+def pelvis_distance(person: HipSubject, points: Points, joint: Joint) -> FloatArray:
+    """Distance to the pelvis: socket, ilium, ischium and pubis."""
+    k = np.float32(person.size)
+    x, v, z = (at / k for at in points)
+    height = float(np.clip(z.flat[0] / SECTION_MM, -1, 1) / 2 + 0.5)
+    centres, radius = ILIUM.at(height, (1.0, 1.0))
+    flare = radius + 2.5 * _step(v, 84.0, 24.0)
+    bone = distance_to_tube(x, v, centres, 0.0) - flare
+    rods: tuple[tuple[Point, Point, tuple[float, float]], ...] = (
+        ((-8, 24, -2), (-3, 46, -3), (15, 8)),  # roof
+        ((-32, 16, -16), (-35, -16, -12), (6, 6)),  # quadrilateral plate
+        ((-15, -6, -22), (-18, -58, -26), (13, 12)),  # ischium
+        ((-18, -60, -26), (-22, -74, -27), (13, 10)),  # its tuberosity
+        ((-24, -72, -22), (-76, -54, 24), (7.5, 5)),  # inferior ramus
+        ((-24, 0, 14), (-76, -26, 34), (8.5, 6.5)),  # superior ramus
+        ((-79, -28, 33), (-79, -50, 27), (8, 7)),  # body of the pubis
+    )
+    for start, end, radii in rods:
+        near = _near((x, v, z), start, end, max(radii) + 14)
+        if near is not None:
+            rod = capsule_distance((x[near], v[near], z), start, end, radii)
+            bone[near] = smooth_min(bone[near], rod, 7.0)
+    shell = joint.radius_mm - joint.socket_mm - np.float32(5.5 * person.size)
+    cup = smooth_max(shell, -joint.rim_mm, 3.0)
+    bone = smooth_min(bone * k, cup, 6.0)
+    outside = np.maximum(bone, -joint.rim_mm - 6 * np.clip(joint.radius_mm - 33 * k, 0, 12))
+    pelvis: FloatArray = np.maximum(outside, joint.socket_mm - joint.radius_mm)
+    return pelvis

@@ -7,10 +7,10 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from mskseg_phantom.anatomies import hip, hip_bones
-from mskseg_phantom.anatomies.hip_bones import Joint
+from mskseg_phantom.anatomies import hip
+from mskseg_phantom.anatomies.hip import Joint
 from mskseg_phantom.drawing.canvas import Body, Canvas
-from mskseg_phantom.drawing.fields import PlaneGrid, RandomField, muscle_fat, on_plane, ridge
+from mskseg_phantom.drawing.fields import PlaneGrid, muscle_fat, on_plane, random_fields, ridge
 from mskseg_phantom.drawing.solids import (
     Points,
     Tube,
@@ -55,21 +55,17 @@ class HipBody(Body):
         self._lateral = 1 if subject.side == "right" else -1  # direction along u
         across = _JOINT_OFFSET_MM * subject.size - subject.centre_mm[0]
         self.centre_mm = (self._lateral * across, 0.0, 0.0)  # x = 0 is the body's midline
-        self._fields = {
-            "warp_x": RandomField(rng, EXTENT_MM, pitch_mm=(15.0, 18.0)),
-            "warp_v": RandomField(rng, EXTENT_MM, pitch_mm=(15.0, 18.0)),
-            "flat_streaks": RandomField(
-                rng, EXTENT_MM, pitch_mm=(1.9, 8.0), stretch=10.0, angle=-0.75
-            ),
-            "steep_streaks": RandomField(
-                rng, EXTENT_MM, pitch_mm=(1.9, 8.0), stretch=10.0, angle=-1.5
-            ),
-            "patches": RandomField(rng, EXTENT_MM, pitch_mm=(8.0, 12.0)),
-            "grain": RandomField(rng, EXTENT_MM, pitch_mm=(2.0, 4.0)),
-            "loops": RandomField(rng, EXTENT_MM, pitch_mm=(12.0, 16.0)),
+        looks: dict[str, tuple[float, ...]] = {
+            "warp_x": (15.0, 18.0),
+            "warp_v": (15.0, 18.0),
+            "flat_streaks": (1.9, 8.0, 10.0, -0.75),
+            "steep_streaks": (1.9, 8.0, 10.0, -1.5),
+            "patches": (8.0, 12.0),
+            "grain": (2.0, 4.0),
+            "loops": (12.0, 16.0),
         }
-        self._tubes = tuple(hip.MUSCLES.values())
-        self._steep = rng.integers(0, 2, len(self._tubes))
+        self._fields = random_fields(rng, EXTENT_MM, looks)
+        self._steep = rng.integers(0, 2, len(hip.MUSCLES))
         self._outline = rng.normal(0, 2.0, 5)
         self._crotch = float(rng.uniform(-78, -62))
         self._bladder = rng.uniform(0.7, 1.15, 3)
@@ -164,14 +160,10 @@ class HipBody(Body):
         canvas.paint(flesh, Tissue.MUSCLE, admixture=np.clip(fat, 0, 0.85))
         bend = 3 * np.sin(plane.v[:1] / 38 + 0.1 * self._crotch).astype(np.float32)
         course = plane.x + 2.2 * plane.warp[0] + bend, plane.v
-        for tube, tissue in (
-            (hip.NERVE, Tissue.NERVE),
-            (hip.ARTERY, Tissue.ARTERY),
-            (hip.VEIN, Tissue.VEIN),
-        ):
+        for tube in hip.VESSELS:
             distance = self._tube(tube, course, plane.z_mm) + 0.5 * patches
             canvas.paint(distance < 1.8, Tissue.FAT, admixture=0.1)
-            canvas.paint(distance < 0, tissue)
+            canvas.paint(distance < 0, tube.tissue)
 
     def _tube(
         self,
@@ -184,8 +176,7 @@ class HipBody(Body):
     ) -> FloatArray:
         k = self.subject.size
         s = float(np.clip(z_mm / (k * hip.SECTION_MM), -1.1, 1.1)) / 2 + 0.5
-        centres, radius = tube.at(s, shift=shift, bulk=bulk)
-        return distance_to_tube(*points, centres * np.float32(k), k * radius)
+        return distance_to_tube(*points, *tube.at(s, (k, k), shift=shift, bulk=bulk))
 
     def _lobes(self, plane: HipPlane) -> tuple[NDArray[np.uint8], FloatArray, FloatArray]:
         """Find the nearest muscle, its distance and the next one's, from every other point."""
@@ -200,7 +191,7 @@ class HipBody(Body):
             self._tube(
                 tube, (points[0], points[1]), plane.z_mm, shift=p.shift[i], bulk=float(p.bulk[i])
             )
-            for i, tube in enumerate(self._tubes)
+            for i, tube in enumerate(hip.MUSCLES)
         )
         if step == 1:
             return nearest, first, second
@@ -209,12 +200,12 @@ class HipBody(Body):
     def _draw_bones(self, canvas: Canvas, plane: HipPlane) -> None:
         p = self.subject
         z = np.full((1, 1), plane.z_mm, np.float32)
-        joint = hip_bones.joint_at(p, (plane.x, plane.v, z))
+        joint = hip.joint_at(p, (plane.x, plane.v, z))
         rough = np.clip((joint.radius_mm - np.float32(p.head_mm + 8)) / 12, 0, 1)
         points: Points = (plane.x + rough * plane.warp[0], plane.v + rough * plane.warp[1], z)
-        head = hip_bones.head_and_neck_distance(p, points, joint)
-        femur = hip_bones.femur_distance(p, points, head)
-        pelvis = hip_bones.pelvis_distance(p, points, joint)
+        head = hip.head_and_neck_distance(p, points, joint)
+        femur = hip.femur_distance(p, points, head)
+        pelvis = hip.pelvis_distance(p, points, joint)
         self._draw_capsule(canvas, points, joint, head)
         patches, grain = plane.fields["patches"], plane.fields["grain"]
         fat = np.float32(p.marrow_fat) * (1 + 0.35 * patches) + np.float32(0.10) * grain
@@ -226,13 +217,13 @@ class HipBody(Body):
         self._draw_joint(canvas, points, joint)
         canvas.paint(femur < 0, Tissue.CORTEX, label=hip.FEMUR_LABEL)
         marrow = self._femur_fat(fat, points, joint)
-        inner = femur < -hip_bones.femur_wall_mm(p, points)
+        inner = femur < -hip.femur_wall_mm(p, points)
         canvas.paint(inner, Tissue.CANCELLOUS, label=hip.FEMUR_LABEL, admixture=marrow)
 
     def _draw_capsule(self, canvas: Canvas, points: Points, joint: Joint, head: FloatArray) -> None:
         """Draw the capsule around the neck and the fluid below it."""
         p = self.subject
-        along = hip_bones.along_axis(points, p.neck_axis)
+        along = hip.along_axis(points, p.neck_axis)
         here = (along > -20) & (along < 0.78 * p.neck_mm) & (joint.rim_mm < 0)
         thick = 2.0 + 1.5 * np.clip(points[1] / 20, -0.5, 1)
         canvas.paint(here & (head < 2.4 + thick), Tissue.LIGAMENT)
@@ -252,7 +243,7 @@ class HipBody(Body):
         height = np.float32(5.0) * (1 + joint.rim_mm / np.float32(6.5))
         labrum = (joint.rim_mm < 0.8) & (r > surface) & (r < surface + height)
         canvas.paint(labrum & (points[1] > -0.4 * p.head_mm), Tissue.LIGAMENT)
-        base = surface + np.float32(hip_bones.JOINT_GAP_MM)
+        base = surface + np.float32(hip.JOINT_GAP_MM)
         acetabular = inside & (r > base) & (r < base + joint.acetabular_mm)
         canvas.paint(acetabular, Tissue.CARTILAGE, label=hip.ACETABULAR_CARTILAGE_LABEL)
         femoral = (r < joint.head_mm + joint.femoral_mm) & (r > joint.head_mm)
@@ -261,13 +252,13 @@ class HipBody(Body):
     def _femur_fat(self, fat: FloatArray, points: Points, joint: Joint) -> FloatArray:
         """Share of fatty marrow: nearly all in head and trochanter, less in the neck."""
         p = self.subject
-        x, v, _ = hip_bones.neck_base(p)
+        x, v, _ = hip.neck_base(p)
         in_head = np.clip((p.head_mm + 1.5 - joint.radius_mm) / 3, 0, 1)
         from_tip = np.hypot(points[0] - (x + 10 * p.size), points[1] - (v + 12 * p.size))
         in_tip = np.clip((20 * p.size - from_tip) / 5, 0, 1)
         share = 0.88 * np.maximum(in_head, in_tip)
         mixed = np.clip(share + (1 - share) * fat + 0.2 * (fat - p.marrow_fat), 0, 1)
-        along = hip_bones.along_axis(points, p.neck_axis)
+        along = hip.along_axis(points, p.neck_axis)
         scar = along - 0.34 * p.head_mm + 0.0016 * (joint.radius_mm**2 - along**2) * 4
         mixed = mixed - 0.7 * np.exp(-((scar / 0.7) ** 2)) * in_head
         clipped: FloatArray = np.clip(mixed, 0, 1).astype(np.float32)

@@ -60,9 +60,7 @@ _GROUPS: Mapping[str, Mapping[str, tuple[int, ...]]] = {
     },
 }
 KINDS: Mapping[str, TissueKind] = {
-    "medial femoral cartilage": "cartilage",
-    "lateral femoral cartilage": "cartilage",
-    "trochlear cartilage": "cartilage",
+    **{TISSUES[label]: "cartilage" for label in (MEDIAL_FEMORAL, LATERAL_FEMORAL, TROCHLEAR)},
     "cartilage": "cartilage",
     "bone": "bone",
     "meniscus": "meniscus",
@@ -76,7 +74,6 @@ def tissues_at(granularity: str) -> dict[int, str]:
     ``compartments`` splits the femoral cartilage into medial, lateral and trochlear; ``plates``
     has the four cartilages as most data sets do; ``tissue`` has all cartilage as one, all bone
     as one and both menisci as one.
-
     """
     return dict(enumerate(_GROUPS[granularity], start=1))
 

@@ -14,19 +14,26 @@ from scipy.interpolate import CubicSpline, PchipInterpolator
 
 from mskseg_phantom.anatomies import knee_atlas as atlas
 from mskseg_phantom.anatomies.knee import (
+    FEMUR,
     LATERAL_FEMORAL,
+    LATERAL_TIBIAL,
     MEDIAL_FEMORAL,
+    MEDIAL_TIBIAL,
+    PATELLA,
+    PATELLAR,
+    TIBIA,
     TROCHLEAR,
     KneeSubject,
     Surface,
 )
-from mskseg_phantom.anatomies.knee_columns import (
+from mskseg_phantom.anatomies.knee_atlas import (
     Column,
     Frame,
     column_distance,
     oval_distance,
     smoothstep,
 )
+from mskseg_phantom.drawing.canvas import WHOLE
 from mskseg_phantom.drawing.solids import Index, smooth_max, smooth_min
 from mskseg_phantom.tissue import FloatArray
 
@@ -44,23 +51,20 @@ _TROCHLEA_DEGREES = -42.0  # in front of this angle cartilage counts as trochlea
 
 
 @dataclass(frozen=True, eq=False)
-class FemurPoints:
-    """The femur as seen from some points; arrays of their shape, lengths of size 1."""
+class Surfaced:
+    """A bone and its cartilage in a window of a plane; arrays (n_u, n_v) of that window."""
 
+    bone: int  # its label
+    index: Index
     distance: FloatArray  # to the bone
-    notch: FloatArray  # to the intercondylar notch, negative within it
     thickness: FloatArray  # of the cartilage on the surface below; 0 where there is none
-    trochlear: NDArray[np.bool_]  # whether that cartilage belongs to the trochlea
+    on_face: NDArray[np.bool_]
+    label: int | NDArray[np.uint8]  # of the cartilage
 
     @property
     def cartilage(self) -> NDArray[np.bool_]:
         """Whether the point lies in cartilage."""
-        return (self.distance > 0) & (self.distance < self.thickness) & (self.notch > 0.5)
-
-    def labels(self, l: float) -> NDArray[np.uint8]:  # noqa: E741 - the axis is called l
-        """Label that cartilage has at each point of a plane at `l`."""
-        side = MEDIAL_FEMORAL if l < atlas.NOTCH_L else LATERAL_FEMORAL
-        return np.where(self.trochlear, np.uint8(TROCHLEAR), np.uint8(side))
+        return (self.distance > 0) & (self.distance < self.thickness) & self.on_face
 
 
 class Femur:
@@ -70,17 +74,17 @@ class Femur:
         self._thickness_mm = subject.cartilage_mm["femoral"] / subject.size
         self._thinnings = tuple(t for t in subject.thinnings if t.surface == "femoral")
         self._flexion = subject.flexion_rad
-        self._at = np.array(list(atlas.CONDYLE_RADII))
-        knots = np.array(list(atlas.CONDYLE_RADII.values())).T  # (angles, positions)
+        self._at = atlas.CONDYLE_RADII.index.to_numpy(float)
+        knots = atlas.CONDYLE_RADII.to_numpy(float).T  # (angles, positions)
         knots = knots + subject.radii_noise * np.clip((knots - 5) / 10, 0, 1)
-        start = np.radians(atlas.FIRST_ANGLE) % (2 * np.pi)
+        start = np.radians(float(atlas.CONDYLE_RADII.columns[0])) % (2 * np.pi)
         steps = start + np.linspace(0, 2 * np.pi, len(knots) + 1)
         around = CubicSpline(steps, np.vstack([knots, knots[:1]]), bc_type="periodic")
         self._radii = PchipInterpolator(self._at, around(_ANGLES), axis=1)
         self._slopes = self._radii.derivative()
 
-    def at(self, l: float, a: FloatArray, s: FloatArray) -> FemurPoints:  # noqa: E741
-        """See the femur from the points (l, a, s); a and s broadcast."""
+    def at(self, l: float, a: FloatArray, s: FloatArray, index: Index = WHOLE) -> Surfaced:
+        """See the femur from the points (l, a, s) of a window; a and s broadcast."""
         inside = float(np.clip(l, self._at[0], self._at[-1]))
         radii = self._radii(inside).astype(np.float32)
         da, ds = a - np.float32(atlas.CONDYLE_AXIS[0]), s - np.float32(atlas.CONDYLE_AXIS[1])
@@ -95,14 +99,16 @@ class Femur:
         notch = _notch(l, own_a, own_s)
         distance = smooth_max(bone, -notch, 2.0)
         thickness = self._cartilage(l, radii)[which]
-        return FemurPoints(distance, notch, thickness, _DEGREES[which] > _TROCHLEA_DEGREES)
+        side = np.uint8(MEDIAL_FEMORAL if l < atlas.NOTCH_L else LATERAL_FEMORAL)
+        label = np.where(_DEGREES[which] > _TROCHLEA_DEGREES, np.uint8(TROCHLEAR), side)
+        return Surfaced(FEMUR, index, distance, thickness, notch > 0.5, label)
 
-    def clearance(self, l: float, a: FloatArray, s: FloatArray) -> float:  # noqa: E741
+    def clearance(self, l: float, a: FloatArray, s: FloatArray) -> float:
         """Smallest distance of the points (l, a, s) from the femur's cartilage."""
         seen = self.at(float(l), a, s)
         return float((seen.distance - seen.thickness).min())
 
-    def _steepness(self, l: float, radii: FloatArray) -> FloatArray:  # noqa: E741
+    def _steepness(self, l: float, radii: FloatArray) -> FloatArray:
         """Length of the gradient of (distance from the axis - radius) at every angle."""
         across = self._slopes(l)
         around = np.gradient(np.concatenate([radii[-1:], radii, radii[:1]]))[1:-1]
@@ -110,7 +116,7 @@ class Femur:
         steepness: FloatArray = np.sqrt(1 + across**2 + around**2).astype(np.float32)
         return np.minimum(steepness, np.float32(4))
 
-    def _cartilage(self, l: float, radii: FloatArray) -> FloatArray:  # noqa: E741
+    def _cartilage(self, l: float, radii: FloatArray) -> FloatArray:
         """Thickness of the cartilage at every angle in the plane at `l`."""
         medial = np.interp(_DEGREES, _EDGE_DEGREES, _MEDIAL_EDGE).astype(np.float32)
         lateral = np.interp(_DEGREES, _EDGE_DEGREES, _LATERAL_EDGE).astype(np.float32)
@@ -125,7 +131,7 @@ class Femur:
         return thickness.astype(np.float32)
 
 
-def _shaft(l: float, a: FloatArray, s: FloatArray) -> FloatArray:  # noqa: E741
+def _shaft(l: float, a: FloatArray, s: FloatArray) -> FloatArray:
     column = atlas.FEMUR_SHAFT
     steps = np.arange(column.heights[0], column.heights[-1], 0.25, dtype=np.float32)
     table = [np.interp(steps, column.heights, row).astype(np.float32) for row in column.ovals]
@@ -135,7 +141,7 @@ def _shaft(l: float, a: FloatArray, s: FloatArray) -> FloatArray:  # noqa: E741
     return smooth_max(oval, np.asarray(column.heights[0] - s, dtype=np.float32), 3.0)
 
 
-def _notch(l: float, a: FloatArray, s: FloatArray) -> FloatArray:  # noqa: E741
+def _notch(l: float, a: FloatArray, s: FloatArray) -> FloatArray:
     """Distance to the notch: a tunnel below a sloping roof, open behind and below."""
     (a0, s0), (a1, s1) = atlas.NOTCH_ROOF
     length = float(np.hypot(a1 - a0, s1 - s0))
@@ -145,27 +151,8 @@ def _notch(l: float, a: FloatArray, s: FloatArray) -> FloatArray:  # noqa: E741
     return smooth_max(np.asarray(below, dtype=np.float32), np.full_like(below, wall), 7.0)
 
 
-@dataclass(frozen=True, eq=False)
-class Surfaced:
-    """A bone and its cartilage in a window of a plane; arrays (n_u, n_v) of that window."""
-
-    index: Index
-    distance: FloatArray
-    thickness: FloatArray
-    on_face: NDArray[np.bool_]
-
-    @property
-    def cartilage(self) -> NDArray[np.bool_]:
-        """Whether the point lies in cartilage."""
-        return (self.distance > 0) & (self.distance < self.thickness) & self.on_face
-
-
 def _thickness(
-    subject: KneeSubject,
-    surface: Surface,
-    l: float,  # noqa: E741 - the axis is called l
-    along: FloatArray,
-    oval: tuple[float, ...],
+    subject: KneeSubject, surface: Surface, l: float, along: FloatArray, oval: tuple[float, ...]
 ) -> FloatArray:
     """Thickness of cartilage at positions (l, along) within an oval (l, along, half-axes)."""
     dl, da = (l - oval[0]) / oval[2], (along - np.float32(oval[1])) / np.float32(oval[3])
@@ -193,7 +180,7 @@ class Tibia:
             for side in ("medial", "lateral"):
                 self._heights[side] += self._clearance(side, femur) - subject.gap_mm
 
-    def top(self, l: float, a: FloatArray) -> FloatArray:  # noqa: E741 - the axis is called l
+    def top(self, l: float, a: FloatArray) -> FloatArray:
         """Height of the bone's upper surface."""
         medial = self._heights["medial"] + 0.02 * (a - 2) + 0.0028 * (a - 2) ** 2
         medial = medial + 0.0075 * (l + 20) ** 2 * (l < -20) + 0.004 * (l + 20) ** 2 * (l >= -20)
@@ -220,9 +207,10 @@ class Tibia:
         distance = smooth_max(outline, above, 3.0)
         thickness = np.broadcast_to(self.thickness(frame.l, part.a), distance.shape)
         face = (above > -0.6) & (outline < -0.3)
-        return Surfaced(index, distance, thickness, face)
+        plateau = MEDIAL_TIBIAL if frame.l < 0 else LATERAL_TIBIAL
+        return Surfaced(TIBIA, index, distance, thickness, face, plateau)
 
-    def thickness(self, l: float, a: FloatArray) -> FloatArray:  # noqa: E741
+    def thickness(self, l: float, a: FloatArray) -> FloatArray:
         """Thickness of the cartilage on the plateau that `l` belongs to."""
         if l < 0:
             return _thickness(self._subject, "medial tibial", l, a, atlas.PLATEAU["medial"])
@@ -267,15 +255,16 @@ class Patella:
         behind = np.float32(self._back(frame.l)) - part.a
         distance = smooth_max(outline, behind + 0 * outline, 2.5)
         thickness = np.broadcast_to(self._cartilage(frame.l, part.s), distance.shape)
-        return Surfaced(index, distance, thickness, (behind > -0.6) & (outline < behind + 0.3))
+        face = (behind > -0.6) & (outline < behind + 0.3)
+        return Surfaced(PATELLA, index, distance, thickness, face, PATELLAR)
 
-    def _back(self, l: float) -> float:  # noqa: E741 - the axis is called l
+    def _back(self, l: float) -> float:
         """Front-to-back position of the articular facets."""
         away = l - (atlas.PATELLA_RIDGE_L + self.l - atlas.PATELLA_CENTRE[0])
         slope = atlas.PATELLA_FACETS[0] if away < 0 else atlas.PATELLA_FACETS[1]
         return self.a + slope * (float(np.hypot(away, 2.5)) - 2.5)
 
-    def _cartilage(self, l: float, s: FloatArray) -> FloatArray:  # noqa: E741
+    def _cartilage(self, l: float, s: FloatArray) -> FloatArray:
         return _thickness(self._subject, "patellar", l, s, (self.l, self.s + 2.5, 16.5, 12.0))
 
     def _clearance(self, femur: Femur) -> float:

@@ -12,9 +12,8 @@ from scipy import ndimage
 from mskseg.errors import InputError
 from mskseg.volume import LabelMap
 from mskseg_phantom.anatomies.knee import sample_subject
-from mskseg_phantom.anatomies.knee_atlas import PATELLA_CENTRE
+from mskseg_phantom.anatomies.knee_atlas import PATELLA_CENTRE, Frame
 from mskseg_phantom.anatomies.knee_body import AXES
-from mskseg_phantom.anatomies.knee_columns import Frame
 from mskseg_phantom.anatomies.knee_soft import SoftTissue, Texture, texture_fields, trabeculae
 from mskseg_phantom.drawing.canvas import Body, Canvas, Side
 from mskseg_phantom.drawing.fields import PlaneGrid, on_plane
@@ -129,19 +128,19 @@ class LabelMapKnee(Body):
         if not (codes == Tissue.CARTILAGE).any():
             raise InputError("expected a label map of a knee with cartilage, got no cartilage")
         bone = (codes == Tissue.MARROW).astype(np.uint8)
-        inner = bone
-        for axis, step in enumerate(self._map.spacing_mm):
-            size = 2 * max(1, round(_CORTEX_MM / step)) + 1
-            inner = ndimage.minimum_filter1d(inner, size, axis=axis)
+        inner = ndimage.minimum_filter(bone, [self._odd(_CORTEX_MM, axis) for axis in range(3)])
         codes[(bone == 1) & (inner == 0)] = Tissue.CORTEX
         soft = np.isin(codes, (Tissue.CARTILAGE, Tissue.MENISCUS)).astype(np.uint8)
         for axis in (1, 2):
-            size = 2 * max(1, round(_FLUID_GAP_MM / 2 / self._map.spacing_mm[axis])) + 1
-            closed = ndimage.minimum_filter1d(
-                ndimage.maximum_filter1d(soft, size, axis=axis), size, axis=axis
-            )
+            size = [1, 1, 1]
+            size[axis] = self._odd(_FLUID_GAP_MM / 2, axis)
+            closed = ndimage.grey_closing(soft, size)
             codes[(closed == 1) & (codes == 0)] = Tissue.SYNOVIAL
         return codes
+
+    def _odd(self, half_mm: float, axis: int) -> int:
+        """Voxels of a window that reaches so far to both sides, at least one."""
+        return 2 * max(1, round(half_mm / self._map.spacing_mm[axis])) + 1
 
     def _positions(self, word: str) -> NDArray[np.float64]:
         """Body coordinates (u, v, z) of the voxels whose label's name holds a word."""

@@ -9,9 +9,9 @@ import numpy as np
 
 from mskseg_phantom.anatomies import knee_atlas as atlas
 from mskseg_phantom.anatomies.knee import EXTENT_MM, KneeSubject
-from mskseg_phantom.anatomies.knee_columns import Column, Frame, column_distance, lean
+from mskseg_phantom.anatomies.knee_atlas import Column, Frame, column_distance, lean
 from mskseg_phantom.drawing.canvas import Canvas
-from mskseg_phantom.drawing.fields import RandomField, ridge
+from mskseg_phantom.drawing.fields import RandomField, random_fields, ridge
 from mskseg_phantom.drawing.solids import Index, capsule_distance
 from mskseg_phantom.tissue import FloatArray, Tissue
 
@@ -35,11 +35,9 @@ class Texture:
 
 def texture_fields(rng: np.random.Generator) -> dict[str, RandomField]:
     """Draw the random fields of one subject, named as in `Texture`."""
-    wave = RandomField(rng, EXTENT_MM, pitch_mm=(9.0, 16.0))
-    angle = float(rng.uniform(1.2, 1.9))
-    streak = RandomField(rng, EXTENT_MM, pitch_mm=(2.0, 12.0), stretch=7.0, angle=angle)
-    grain = RandomField(rng, EXTENT_MM, pitch_mm=(1.3, 4.0))
-    return {"wave": wave, "streak": streak, "grain": grain}
+    wave = random_fields(rng, EXTENT_MM, {"wave": (9.0, 16.0)})
+    streak = (2.0, 12.0, 7.0, rng.uniform(1.2, 1.9))
+    return wave | random_fields(rng, EXTENT_MM, {"streak": streak, "grain": (1.3, 4.0)})
 
 
 def trabeculae(texture: Texture) -> FloatArray:
@@ -66,7 +64,7 @@ class SoftTissue:
         """Paint one plane; bones, cartilage and menisci come on top."""
         self._envelope(canvas, frame, texture)
         self._muscles(canvas, frame, texture)
-        for column in (*atlas.COLLATERALS, *atlas.VESSELS):
+        for column in atlas.CORDS:
             self._column(canvas, frame, column, texture, leaning=True)
         self._column(canvas, frame, self._pouch, texture, leaning=False)
         for column in self._tendons:
@@ -154,7 +152,7 @@ class SoftTissue:
 
 def _extensor_tendons(patella: tuple[float, float, float], flexion: float) -> tuple[Column, ...]:
     """Quadriceps tendon above the patella and patellar tendon below it."""
-    l, a, s = patella  # noqa: E741 - the axis is called l
+    l, a, s = patella
     top = 48.0 + float(lean(np.array([95.0]), flexion)[0])
     above = ((s + 12, l, a + 11, 15, 3.0), (s + 22, l, a + 8.5, 15, 3.2), (95.0, l - 1, top, 13, 3))
     below = ((-42.0, 3, 27.0, 10, 1.8), (-30.0, 3, 29.5, 11, 2.4), (s - 13, l, a + 8.5, 12, 2.4))
@@ -163,7 +161,7 @@ def _extensor_tendons(patella: tuple[float, float, float], flexion: float) -> tu
 
 def _pouch(patella: tuple[float, float, float], flexion: float, effusion: float) -> Column:
     """Fluid of the suprapatellar pouch, a crescent behind the quadriceps tendon."""
-    l, a, s = patella  # noqa: E741 - the axis is called l
+    l, a, s = patella
     high = float(lean(np.array([68.0]), flexion)[0])
     half = 0.7 + 3.0 * effusion
     return Column.of(

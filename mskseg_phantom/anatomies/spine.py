@@ -19,26 +19,16 @@ import numpy as np
 from mskseg_phantom.drawing.solids import Curve, curve_through
 from mskseg_phantom.tissue import FloatArray
 
-TISSUES: dict[int, str] = {
-    1: "L1",
-    2: "L2",
-    3: "L3",
-    4: "L4",
-    5: "L5",
-    6: "disc L1/2",
-    7: "disc L2/3",
-    8: "disc L3/4",
-    9: "disc L4/5",
-    10: "disc L5/S1",
-    11: "spinal canal",
-}
+_BODIES = ("L1", "L2", "L3", "L4", "L5")
+_DISCS = ("disc L1/2", "disc L2/3", "disc L3/4", "disc L4/5", "disc L5/S1")
+TISSUES: dict[int, str] = dict(enumerate((*_BODIES, *_DISCS, "spinal canal"), start=1))
 CANAL_LABEL = 11
 
 LEVELS = ("T10", "T11", "T12", "L1", "L2", "L3", "L4", "L5", "S1", "S2", "S3")
 _L3 = LEVELS.index("L3")
 _N_DISCS = len(LEVELS) - 1  # disc i lies below vertebra i; those below S1 are remnants
-_LABEL = {"L1": 1, "L2": 2, "L3": 3, "L4": 4, "L5": 5}
-_DISC_LABEL = {"L1": 6, "L2": 7, "L3": 8, "L4": 9, "L5": 10}
+_LABEL = {name: label for label, name in TISSUES.items()}
+_DISC_LABEL = {body: _LABEL[disc] for body, disc in zip(_BODIES, _DISCS, strict=True)}
 
 # Of an average adult, in mm: half height, half depth and half width of each body, and the height
 # of the disc below it. Rounded after tables of lumbar morphometry: assumed.

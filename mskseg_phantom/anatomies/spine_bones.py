@@ -34,10 +34,6 @@ class BonePlane:
     r: FloatArray  # (1, n_v), to the patient's right of the spine's middle, which may bend
     fat: FloatArray  # (n_u, n_v), share of fatty marrow in cancellous bone
 
-    def around(self, centre: tuple[float, float], half_mm: tuple[float, float]) -> Index:
-        """Window of the plane, see `solids.window`."""
-        return window(self.grid, centre, half_mm)
-
     def own_frame(
         self, index: Index, centre: tuple[float, float], inclination: float
     ) -> tuple[FloatArray, FloatArray, FloatArray]:
@@ -81,7 +77,7 @@ def draw_body(
     `worn` is the degeneration of the disc above and of the disc below.
     """
     reach = (bone.half_depth_mm + bone.half_height_mm + 5,) * 2
-    index = plane.around(bone.centre_mm, reach)
+    index = window(plane.grid, bone.centre_mm, reach)
     if is_empty(index):
         return
     p, q, r = plane.own_frame(index, bone.centre_mm, bone.inclination_rad)
@@ -113,7 +109,7 @@ def draw_disc(canvas: Canvas, plane: BonePlane, disc: Disc) -> None:
     centre = (ends[0][0] + ends[1][0]) / 2, (ends[0][1] + ends[1][1]) / 2
     a = (upper.half_depth_mm + lower.half_depth_mm) / 2
     b = (upper.half_width_mm + lower.half_width_mm) / 2
-    index = plane.around(centre, (a + 8, a + 8))
+    index = window(plane.grid, centre, (a + 8, a + 8))
     if is_empty(index):
         return
     tilt = (upper.inclination_rad + lower.inclination_rad) / 2
@@ -154,7 +150,7 @@ def draw_arch(canvas: Canvas, plane: BonePlane, bone: Vertebra, *, canal_mm: flo
     """
     a, h = bone.half_depth_mm, bone.half_height_mm
     centre = bone.to_plane(-a - canal_mm - 8, -0.5 * h)
-    index = plane.around(centre, (36.0 + canal_mm, 2.2 * h + 14))
+    index = window(plane.grid, centre, (36.0 + canal_mm, 2.2 * h + 14))
     if is_empty(index):
         return
     p, q, r = plane.own_frame(index, bone.centre_mm, bone.inclination_rad)

@@ -1,10 +1,10 @@
 """The thigh: where its muscles lie, and how subjects differ, healthy or infiltrated with fat.
 
-The muscles below are drawn by hand after anatomy atlases, on a right thigh seen from below as in
-MRI: u points to the patient's side (lateral), v to the front. Their unit is the half-width (u) or
-half-depth (v) of the fascia, so muscles grow and shrink with the limb. Each structure is a tube
-given distally (s = 0), in the middle (0.5) and proximally (1); radii are in units of the fascia's
-mean half-axis.
+The muscles of ``thigh_tubes.csv`` are drawn by hand after anatomy atlases, on a right thigh seen
+from below as in MRI: u points to the patient's side (lateral), v to the front. Their unit is the
+half-width (u) or half-depth (v) of the fascia, so muscles grow and shrink with the limb. Each
+structure is a tube given distally (s = 0), in the middle (0.5) and proximally (1); radii are in
+units of the fascia's mean half-axis.
 
 Infiltrated thighs have one of three grades of fatty infiltration, as in neuromuscular disease.
 Casali 2025 groups patients as Early, Moderate and Severe; its abstract states no fat fractions. The
@@ -17,132 +17,27 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Literal
 
 import numpy as np
 
 from mskseg_phantom.drawing.canvas import Side
-from mskseg_phantom.drawing.solids import Tube
-from mskseg_phantom.tissue import FloatArray
+from mskseg_phantom.drawing.solids import read_tubes
+from mskseg_phantom.tissue import FloatArray, Tissue
 
 Grade = Literal["Early", "Moderate", "Severe"]
 
-TISSUES: dict[int, str] = {
-    1: "rectus femoris",
-    2: "vastus lateralis",
-    3: "vastus intermedius",
-    4: "vastus medialis",
-    5: "sartorius",
-    6: "gracilis",
-    7: "adductor longus",
-    8: "adductor magnus",
-    9: "biceps femoris long head",
-    10: "biceps femoris short head",
-    11: "semitendinosus",
-    12: "semimembranosus",
-    13: "femur cortex",
-    14: "femur marrow",
-    15: "subcutaneous fat",
-}
-N_MUSCLES = 12
+_TUBES = read_tubes(Path(__file__).with_name("thigh_tubes.csv"))
+FEMUR = _TUBES["femur"]
+VESSELS = [t for t in _TUBES.values() if t.tissue in (Tissue.ARTERY, Tissue.VEIN, Tissue.NERVE)]
+LOBES = {n: t for n, t in _TUBES.items() if t.tissue in (Tissue.MUSCLE, Tissue.FAT)}
+
+_MUSCLES = [name for name, tube in LOBES.items() if tube.tissue == Tissue.MUSCLE]
+N_MUSCLES = len(_MUSCLES)
+_OTHERS = ("femur cortex", "femur marrow", "subcutaneous fat")
+TISSUES: dict[int, str] = dict(enumerate((*_MUSCLES, *_OTHERS), start=1))
 CORTEX_LABEL, MARROW_LABEL, SUBCUTANEOUS_LABEL = 13, 14, 15
-
-LOBES: tuple[Tube, ...] = (
-    Tube(
-        ((-0.02, 0.86), (-0.16, 0.87)),
-        ((0.02, 0.85), (-0.24, 0.83)),
-        ((-0.10, 0.84), (-0.36, 0.78)),
-        (0.085, 0.135, 0.155),
-        label=1,
-    ),
-    Tube(
-        ((0.40, 0.74), (0.74, 0.50), (0.84, 0.18), (0.72, -0.14)),
-        ((0.42, 0.80), (0.78, 0.54), (0.90, 0.14), (0.74, -0.26)),
-        ((0.36, 0.76), (0.74, 0.56), (0.88, 0.20), (0.78, -0.18)),
-        (0.135, 0.150, 0.150),
-        label=2,
-    ),
-    Tube(
-        ((-0.06, 0.46), (0.02, 0.60), (0.34, 0.60), (0.52, 0.34), (0.44, 0.06)),
-        ((-0.03, 0.40), (0.06, 0.58), (0.46, 0.56), (0.60, 0.28), (0.52, -0.02)),
-        ((-0.02, 0.38), (0.04, 0.56), (0.42, 0.54), (0.58, 0.26), (0.50, 0.00)),
-        (0.100, 0.115, 0.085),
-        label=3,
-    ),
-    Tube(
-        ((-0.30, 0.62), (-0.60, 0.40), (-0.56, 0.22)),
-        ((-0.24, 0.56), (-0.46, 0.38), (-0.40, 0.24)),
-        ((-0.12, 0.44), (-0.24, 0.30), (-0.16, 0.18)),
-        (0.215, 0.145, 0.060),
-        label=4,
-    ),
-    Tube(
-        ((-0.82, 0.02), (-0.84, -0.14)),
-        ((-0.72, 0.48), (-0.84, 0.34)),
-        ((-0.62, 0.70), (-0.78, 0.56)),
-        (0.075, 0.075, 0.080),
-        label=5,
-    ),
-    Tube(
-        ((-0.86, -0.30), (-0.80, -0.46)),
-        ((-0.94, -0.10), (-0.88, -0.44)),
-        ((-0.96, -0.04), (-0.94, -0.36)),
-        (0.068, 0.085, 0.088),
-        label=6,
-    ),
-    Tube(
-        ((-0.36, 0.06), (-0.52, 0.04)),
-        ((-0.42, 0.15), (-0.72, 0.08)),
-        ((-0.52, 0.26), (-0.76, 0.16)),
-        (-0.140, 0.085, 0.170),
-        label=7,
-    ),
-    Tube(
-        ((-0.22, -0.06), (-0.46, -0.20), (-0.42, -0.30)),
-        ((-0.06, -0.10), (-0.52, -0.34), (-0.36, -0.50)),
-        ((-0.08, -0.12), (-0.56, -0.36), (-0.34, -0.50)),
-        (0.100, 0.190, 0.260),
-        label=8,
-    ),
-    Tube(
-        ((0.52, -0.44), (0.34, -0.66)),
-        ((0.46, -0.54), (0.28, -0.74)),
-        ((0.30, -0.62), (0.16, -0.76)),
-        (0.165, 0.155, 0.105),
-        label=9,
-    ),
-    Tube(
-        ((0.30, -0.14), (0.42, -0.30)),
-        ((0.30, -0.10), (0.42, -0.28)),
-        ((0.30, -0.10), (0.36, -0.20)),
-        (0.110, 0.065, -0.090),
-        label=10,
-    ),
-    Tube(
-        ((-0.02, -0.74), (-0.06, -0.84)),
-        ((0.02, -0.70), (-0.04, -0.84)),
-        ((-0.10, -0.72), (-0.18, -0.82)),
-        (0.095, 0.130, 0.120),
-        label=11,
-    ),
-    Tube(
-        ((-0.36, -0.60), (-0.54, -0.62)),
-        ((-0.30, -0.84), (-0.52, -0.74)),
-        ((-0.34, -0.90), (-0.48, -0.84)),
-        (0.220, 0.115, 0.035),
-        label=12,
-    ),
-    Tube(((0.08, -0.30),), ((0.10, -0.34),), ((0.16, -0.38),), (0.105, 0.030, 0.030)),
-    Tube(((-0.60, 0.08),), ((-0.56, 0.30),), ((-0.48, 0.48),), (0.060, 0.050, 0.070)),
-    Tube(((0.62, -0.34),), ((0.66, -0.48),), ((0.56, -0.62),), (-0.060, -0.040, 0.100)),
-)
-
-FEMUR = Tube(((0.14, 0.27),), ((0.20, 0.26),), ((0.20, 0.22),), (0.190, 0.168, 0.180))
-
-ARTERY = Tube(((-0.44, 0.06),), ((-0.56, 0.33),), ((-0.44, 0.50),), (0.034, 0.038, 0.046))
-VEIN = Tube(((-0.40, -0.02),), ((-0.62, 0.26),), ((-0.53, 0.44),), (0.038, 0.044, 0.052))
-DEEP_ARTERY = Tube(((0.12, -0.06),), ((0.02, 0.04),), ((-0.10, 0.10),), (0.016, 0.022, 0.030))
-NERVE = Tube(((0.10, -0.32),), ((0.14, -0.36),), ((0.18, -0.40),), (0.046, 0.050, 0.056))
 
 
 @dataclass(frozen=True, eq=False)

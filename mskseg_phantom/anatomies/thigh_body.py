@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from mskseg_phantom.anatomies import thigh
 from mskseg_phantom.drawing.canvas import Body, Canvas
-from mskseg_phantom.drawing.fields import PlaneGrid, RandomField, muscle_fat, on_plane, ridge
+from mskseg_phantom.drawing.fields import PlaneGrid, muscle_fat, on_plane, random_fields, ridge
 from mskseg_phantom.drawing.solids import Ranking, Tube, distance_to_tube, ranked
 from mskseg_phantom.tissue import FloatArray, Tissue
 
@@ -24,12 +24,6 @@ _SLOW_WARP_MM, _QUICK_WARP_MM = 2.4, 0.45
 _FIBRE_LAYER_MM = 6.5  # distance between the fibrous layers of the subcutaneous fat: assumed
 _ROUNDING_MM = 1.1  # how round the corners are where more than two structures meet
 _VASTI = (2, 3, 4)  # partly fused: their septa are thinner than those between other muscles
-_VESSELS = (
-    (thigh.ARTERY, Tissue.ARTERY),
-    (thigh.VEIN, Tissue.VEIN),
-    (thigh.DEEP_ARTERY, Tissue.ARTERY),
-    (thigh.NERVE, Tissue.NERVE),
-)
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,27 +50,26 @@ class ThighBody(Body):
         self.subject = subject
         across = _LEG_OFFSET_MM if subject.side == "right" else -_LEG_OFFSET_MM
         self.centre_mm = (across, 0.0, 0.0)  # x = 0 is the body's midline
-        self._fields = {
-            "slow_u": RandomField(rng, EXTENT_MM, pitch_mm=(22.0, 40.0)),
-            "slow_v": RandomField(rng, EXTENT_MM, pitch_mm=(22.0, 40.0)),
-            "quick_u": RandomField(rng, EXTENT_MM, pitch_mm=(7.0, 16.0)),
-            "quick_v": RandomField(rng, EXTENT_MM, pitch_mm=(7.0, 16.0)),
-            "wave": RandomField(rng, EXTENT_MM, pitch_mm=(16.0, 40.0)),
-            "septum": RandomField(rng, EXTENT_MM, pitch_mm=(11.0, 18.0)),
+        looks: dict[str, tuple[float, ...]] = {
+            "slow_u": (22.0, 40.0),
+            "slow_v": (22.0, 40.0),
+            "quick_u": (7.0, 16.0),
+            "quick_v": (7.0, 16.0),
+            "wave": (16.0, 40.0),
+            "septum": (11.0, 18.0),
         }
+        self._fields = random_fields(rng, EXTENT_MM, looks)
         first, second = rng.uniform(0, np.pi, 2)
-        self._fields |= {
-            "first_streaks": RandomField(
-                rng, EXTENT_MM, pitch_mm=(1.8, 14.0), stretch=9.0, angle=float(first)
-            ),
-            "second_streaks": RandomField(
-                rng, EXTENT_MM, pitch_mm=(1.8, 14.0), stretch=9.0, angle=float(second)
-            ),
-            "patches": RandomField(rng, EXTENT_MM, pitch_mm=(7.0, 20.0)),
-            "grain": RandomField(rng, EXTENT_MM, pitch_mm=(2.2, 6.0)),
+        looks = {
+            "first_streaks": (1.8, 14.0, 9.0, first),
+            "second_streaks": (1.8, 14.0, 9.0, second),
+            "patches": (7.0, 20.0),
+            "grain": (2.2, 6.0),
         }
+        self._fields |= random_fields(rng, EXTENT_MM, looks)
         self._direction = rng.integers(0, 2, len(thigh.LOBES))
-        self._lobe_label = np.array([tube.label for tube in thigh.LOBES], dtype=np.uint8)
+        labels = {name: label for label, name in thigh.TISSUES.items()}
+        self._lobe_label = np.array([labels.get(name, 0) for name in thigh.LOBES], dtype=np.uint8)
         fused = np.isin(self._lobe_label, _VASTI)
         both = fused[:, None] & fused[None, :]
         self._septum_factor = np.where(both, 0.45, 1.0).astype(np.float32)
@@ -150,10 +143,10 @@ class ThighBody(Body):
     ) -> None:
         """Put muscles, vessels and femur into the compartment; what is left between them is fat."""
         cortex, marrow = self._femur(section)
-        vessels = [(_distance(tube, section), kind) for tube, kind in _VESSELS]
+        vessels = [(_distance(tube, section), tube.tissue) for tube in thigh.VESSELS]
         lobes = ranked(
             _distance(tube, section, shift=self.subject.shift[i], bulk=float(self.subject.bulk[i]))
-            for i, tube in enumerate(thigh.LOBES)
+            for i, tube in enumerate(thigh.LOBES.values())
         )
         obstacles = [section.fascia_mm - _FASCIA_MM, cortex + 0.3, *(d - 0.6 for d, _ in vessels)]
         flesh = self._is_flesh(lobes, obstacles, texture["septum"])
@@ -190,7 +183,7 @@ class ThighBody(Body):
     def _femur(self, section: _Section) -> tuple[FloatArray, FloatArray]:
         """Signed distances to the outer surface of the cortex and to the marrow."""
         u, v = section.straight
-        centres, radius = _placed(thigh.FEMUR, section)
+        centres, radius = thigh.FEMUR.at(section.s, section.axes_mm)
         shaft = distance_to_tube(u, v, centres, radius)
         ridge = centres + radius * np.array((-0.1, -0.62), np.float32)  # the linea aspera, behind
         width = np.float32(1.5)
@@ -226,17 +219,8 @@ def _fibres(depth_mm: FloatArray, texture: dict[str, FloatArray]) -> FloatArray:
     return share.clip(0, 1)
 
 
-def _placed(
-    tube: Tube, section: _Section, *, shift: FloatArray | float = 0.0, bulk: float = 0.0
-) -> tuple[FloatArray, float]:
-    """Centres (m, 2) and radius of a tube at the height of a section, in mm."""
-    centres, radius = tube.at(section.s, shift=shift, bulk=bulk)
-    axes = np.asarray(section.axes_mm, dtype=np.float32)
-    return centres * axes, radius * sum(section.axes_mm) / 2
-
-
 def _distance(
     tube: Tube, section: _Section, *, shift: FloatArray | float = 0.0, bulk: float = 0.0
 ) -> FloatArray:
-    centres, radius = _placed(tube, section, shift=shift, bulk=bulk)
+    centres, radius = tube.at(section.s, section.axes_mm, shift=shift, bulk=bulk)
     return distance_to_tube(section.u, section.v, centres, radius)

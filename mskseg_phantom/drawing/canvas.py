@@ -10,7 +10,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, TypeVar
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -62,13 +62,13 @@ class Canvas:
         where: NDArray[np.bool_],
         tissue: int,
         *,
-        label: int = 0,
+        label: int | NDArray[np.uint8] = 0,
         admixture: FloatArray | float = 0.0,
         index: Index = WHOLE,
     ) -> None:
         """Put a tissue where `where` is true, over what was there; arrays as large as `index`."""
         self.tissue[index][where] = tissue
-        self.label[index][where] = label
+        self.label[index][where] = np.broadcast_to(label, where.shape)[where]
         self.admixture[index][where] = np.broadcast_to(admixture, where.shape)[where]
 
 
@@ -152,10 +152,7 @@ def _tissue_shares(plane: Canvas) -> FloatArray:
     return shares
 
 
-_Scalar = TypeVar("_Scalar", bound=np.generic)
-
-
-def _blocks(points: NDArray[_Scalar]) -> list[NDArray[_Scalar]]:
+def _blocks(points: NDArray[Any]) -> list[NDArray[Any]]:
     steps = range(SUB_IN_PLANE)
     return [points[a::SUB_IN_PLANE, b::SUB_IN_PLANE] for a in steps for b in steps]
 

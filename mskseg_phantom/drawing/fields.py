@@ -119,6 +119,20 @@ def _streaked(knots: FloatArray, stretch: float, angle: float) -> FloatArray:
     return unit
 
 
+def random_fields(
+    rng: np.random.Generator,
+    extent_mm: tuple[float, float, float],
+    looks: Mapping[str, tuple[float, ...]],
+) -> dict[str, RandomField]:
+    """Draw fields by name: of each the pitch in plane and along z, of streaks stretch and angle."""
+    fields = {}
+    for name, (in_plane, along_z, *streaks) in looks.items():
+        stretch, angle = streaks or (1.0, 0.0)
+        pitch = (in_plane, along_z)
+        fields[name] = RandomField(rng, extent_mm, pitch_mm=pitch, stretch=stretch, angle=angle)
+    return fields
+
+
 def on_plane(
     fields: Mapping[str, RandomField], grid: PlaneGrid, z_mm: float
 ) -> dict[str, FloatArray]:

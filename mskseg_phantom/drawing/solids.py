@@ -7,20 +7,21 @@ window of the plane it lies in. All distances are signed, negative inside.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 from scipy.interpolate import PchipInterpolator
 
 from mskseg_phantom.drawing.fields import PlaneGrid
-from mskseg_phantom.tissue import FloatArray
+from mskseg_phantom.tissue import FloatArray, Tissue
 
 Point = tuple[float, float, float]
 Points = tuple[FloatArray, FloatArray, FloatArray]
 Curve = Callable[[FloatArray], FloatArray]
 Index: TypeAlias = tuple[slice, slice]
-Polyline = tuple[tuple[float, float], ...]
 
 
 def window(grid: PlaneGrid, centre: tuple[float, float], half_mm: tuple[float, float]) -> Index:
@@ -107,19 +108,38 @@ class Tube(NamedTuple):
     radius below zero means: not here.
     """
 
-    first: Polyline
-    middle: Polyline
-    last: Polyline  # the same number of points each time
-    radii: tuple[float, float, float]
-    label: int = 0
+    knots: FloatArray  # (3, m, 2), the polyline in each plane
+    radii: FloatArray  # (3,)
+    tissue: Tissue
 
     def at(
-        self, s: float, *, shift: FloatArray | float = 0.0, bulk: float = 0.0
+        self,
+        s: float,
+        unit_mm: tuple[float, float],
+        *,
+        shift: FloatArray | float = 0.0,
+        bulk: float = 0.0,
     ) -> tuple[FloatArray, float]:
-        """Centres (m, 2), moved by `shift`, and the radius at height `s`, `bulk` added."""
-        knots = np.array((self.first, self.middle, self.last), dtype=np.float32)
-        radius = float(_parabola(np.asarray(self.radii, dtype=np.float32), s))
-        return _parabola(knots, s) + np.float32(shift), radius + bulk
+        """Centres (m, 2) and radius in mm at height `s`, moved by `shift` and grown by `bulk`.
+
+        All are given in units that may differ along u and v; the radius takes their mean.
+        """
+        centres = _parabola(self.knots, s) + np.float32(shift)
+        radius = float(_parabola(self.radii, s)) + bulk
+        return centres * np.asarray(unit_mm, np.float32), radius * sum(unit_mm) / 2
+
+
+def read_tubes(path: Path) -> dict[str, Tube]:
+    """Read tubes by name from a CSV file, three rows each, the points in columns u1, v1, u2, ..."""
+    table = pd.read_csv(path, float_precision="round_trip")
+    return {
+        str(name): Tube(
+            rows.filter(regex="^[uv]").dropna(axis=1).to_numpy(np.float32).reshape(3, -1, 2),
+            rows["radius"].to_numpy(np.float32),
+            Tissue[rows["tissue"].iloc[0].upper()],
+        )
+        for name, rows in table.groupby("structure", sort=False)
+    }
 
 
 def _parabola(knots: FloatArray, s: float) -> FloatArray:

@@ -23,13 +23,13 @@ from mskseg_mini.assessment.bars import (
     END,
     Bar,
     Measure,
+    Sizes,
     bars_table,
     markdown,
     with_section,
 )
 from mskseg_mini.assessment.scans import (
     PHANTOMS,
-    ScanSizes,
     bar_group,
     iou_correlation,
     phantom_measures,
@@ -175,7 +175,7 @@ def test_predicted_iou_is_compared_where_one_prompt_has_one_true_iou():
 
 def test_a_real_scan_that_is_not_in_the_cache_is_not_fetched():
     segmenter = mskseg.load_segmenter("sam_vit_mini")
-    assert score_real(segmenter, "qmritools_thigh", ScanSizes()) is None
+    assert score_real(segmenter, "qmritools_thigh", Sizes()) is None
     assert [m.measured_on for m in real_measures("qmritools_thigh", None)] == ["not fetched"] * 2
 
 
@@ -242,7 +242,7 @@ def test_automatic_masks_count_the_objects_that_one_mask_meets(monkeypatch):
     monkeypatch.setattr(scenes, "SamAutomaticMaskGenerator", Maker)
     monkeypatch.setattr(scenes, "random_scenes", lambda *_, **__: scene)
     segmenter = mskseg.load_segmenter("sam_vit_mini")
-    sizes = scenes.SceneSizes(automatic=1)
+    sizes = Sizes(automatic=1)
     measure = scenes.automatic_measure(segmenter, sizes)
     assert measure.value == 0.5
     assert measure.measured_on.startswith("2 objects of 1 scenes, 1 masks; points_per_side 32")

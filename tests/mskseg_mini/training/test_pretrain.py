@@ -72,7 +72,7 @@ def test_only_sam_mini_is_trained_on(tmp_path: Path):
 
 def test_what_a_training_starts_from_stays_where_nothing_better_comes(tmp_path: Path, monkeypatch):
     scores = iter([0.7, 0.6])
-    monkeypatch.setattr("mskseg_mini.training.pretrain._log_scores", lambda *_, **__: next(scores))
+    monkeypatch.setattr(Pretraining, "evaluate", lambda *_, **__: next(scores))
     pretrain(TINY, tmp_path, weights="sam_vit_mini")
     shipped = load_segmenter("sam_vit_mini")
     kept, metadata = read_weights(tmp_path / "sam_vit_mini.safetensors")

@@ -7,6 +7,7 @@ that a real one cannot answer; the background, which scanners often mask, is lef
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -193,14 +194,11 @@ def limb_of(case: Case, *, side: str = "left") -> Limb:
     Names of tissues without a `side`, "left" or "right", are taken either way. Raises InputError
     if the case has no reference, or no tissue of that side is muscle or femur.
     """
-    if case.reference is None:
-        raise InputError(f"expected a case with a reference, got none in {case.name}")
     other = {"left": "right", "right": "left"}[side]
     names = {label: name for label, name in case.tissues.items() if other not in name.split()}
     bone = [k for k, name in names.items() if case.kind(k) == "bone" and "femur" in name.split()]
     muscle = [k for k in names if case.kind(k) == "muscle"]
-    labels = case.reference.stack(case.plane)
-    masks = [np.isin(labels, chosen) for chosen in (muscle, bone)]
+    masks = [_stack_of(case, chosen) for chosen in (muscle, bone)]
     if not all(mask.any() for mask in masks):
         raise InputError(
             f"expected muscle and femur of the {side} side, got none in {case.name}; pass a thigh"
@@ -215,12 +213,8 @@ def texture_of(case: Case, *, kind: TissueKind) -> dict[str, float]:
     As of `Limb.realism`, which a thigh was tuned by; medians over the slices that show the tissue
     widely enough, NaN where none does. InputError as `limb_of`.
     """
-    if case.reference is None:
-        raise InputError(f"expected a case with a reference, got none in {case.name}")
     step = float(case.image.slice_spacing_mm(case.plane)[0])
-    masks = np.isin(
-        case.reference.stack(case.plane), [k for k in case.tissues if case.kind(k) == kind]
-    )
+    masks = _stack_of(case, [k for k in case.tissues if case.kind(k) == kind])
     shown = [k for k in range(len(masks)) if masks[k].any()]
     if not shown:
         raise InputError(f"expected {kind} in {case.name}, got none; take another kind")
@@ -228,6 +222,13 @@ def texture_of(case: Case, *, kind: TissueKind) -> dict[str, float]:
     snr = [muscle_snr(stack[k], masks[k], step) for k in shown]
     slope = [spectrum_slope(stack[k], masks[k], step) for k in shown]
     return {"snr": float(np.nanmedian(snr)), "spectrum_slope": float(np.median(slope))}
+
+
+def _stack_of(case: Case, labels: Sequence[int]) -> MaskArray:
+    """Where the reference has some labels, slice by slice; InputError without a reference."""
+    if case.reference is None:
+        raise InputError(f"expected a case with a reference, got none in {case.name}")
+    return np.isin(case.reference.stack(case.plane), labels)
 
 
 def _around(centre: float, size: int, length: int) -> slice:

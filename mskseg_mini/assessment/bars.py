@@ -15,9 +15,6 @@ import pandas as pd
 
 from mskseg.errors import InputError
 
-COLUMNS = ("section", "data", "measured_on", "value", "filled_box", "floor", "aim", "met")
-"""Of the assessment's table; `section` is "bars" or "tissues"."""
-
 BEGIN = "<!-- written by python -m mskseg_mini.assessment.assess --card: do not edit -->"
 END = "<!-- end of what assess writes -->"
 
@@ -91,8 +88,8 @@ class Measure:
 
 
 def bars_table(measures: list[Measure], *, section: str = "bars") -> pd.DataFrame:
-    """Hold measures against their bars: one row each, the columns `COLUMNS`."""
-    return pd.DataFrame([_row(measure, section) for measure in measures], columns=list(COLUMNS))
+    """Hold measures against their bars, one row each; `section` is "bars" or "tissues"."""
+    return pd.DataFrame([_row(measure, section) for measure in measures])
 
 
 def _row(measure: Measure, section: str) -> dict[str, Any]:

@@ -11,7 +11,7 @@ out are pairs of a phase-encoding and a slice-encoding step.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
 
 import numpy as np
 import scipy.fft
@@ -132,8 +132,23 @@ def undersampled(
         samples += _noise(samples.shape, strength, rng)
         samples *= weight
         measured.append(scipy.fft.ifft(samples, axis=1, norm="ortho", overwrite_x=True))
-    system = _System(maps, acquired, _prior(image.shape[0], image.shape[2]))
-    return system.smooth(_conjugate_gradients(system, system.adjoint(measured)))
+    prior = _prior(image.shape[0], image.shape[2])
+
+    def smooth(z: ComplexArray) -> ComplexArray:
+        return _inverse(scipy.fft.fftn(z, axes=_ENCODED, norm="ortho") * prior)
+
+    def adjoint(samples: Iterable[ComplexArray]) -> ComplexArray:
+        total = np.zeros_like(image)
+        for sample, sensitivity in zip(samples, maps, strict=True):
+            total += sensitivity.conj() * _inverse(sample)
+        return smooth(total)
+
+    def normal(z: ComplexArray) -> ComplexArray:
+        coils = smooth(z) * maps
+        samples = (scipy.fft.fftn(c, axes=_ENCODED, norm="ortho") * acquired for c in coils)
+        return adjoint(samples) + np.float32(_REGULARISATION) * z
+
+    return smooth(_conjugate_gradients(normal, adjoint(measured)))
 
 
 def _prior(n_slices: int, n_lines: int) -> FloatArray:
@@ -143,39 +158,13 @@ def _prior(n_slices: int, n_lines: int) -> FloatArray:
     return (1 / (1 + slices**2 + lines**2)).astype(np.float32)
 
 
-@dataclass(frozen=True, eq=False)
-class _System:
-    """The linear system of an undersampled scan."""
-
-    maps: ComplexArray
-    acquired: NDArray[np.bool_]
-    prior: FloatArray
-
-    def smooth(self, z: ComplexArray) -> ComplexArray:
-        spectrum = scipy.fft.fftn(z, axes=_ENCODED, norm="ortho")
-        spectrum *= self.prior
-        return _inverse(spectrum)
-
-    def adjoint(self, samples: list[ComplexArray]) -> ComplexArray:
-        total = np.zeros(self.maps.shape[1:], dtype=np.complex64)
-        for sample, sensitivity in zip(samples, self.maps, strict=True):
-            total += sensitivity.conj() * _inverse(sample)
-        return self.smooth(total)
-
-    def normal(self, z: ComplexArray) -> ComplexArray:
-        smooth = self.smooth(z)
-        samples = [
-            scipy.fft.fftn(smooth * sensitivity, axes=_ENCODED, norm="ortho") * self.acquired
-            for sensitivity in self.maps
-        ]
-        return self.adjoint(samples) + np.float32(_REGULARISATION) * z
-
-
-def _conjugate_gradients(system: _System, right_side: ComplexArray) -> ComplexArray:
+def _conjugate_gradients(
+    normal: Callable[[ComplexArray], ComplexArray], right_side: ComplexArray
+) -> ComplexArray:
     residue, z = right_side, np.zeros_like(right_side)
     direction, power = residue.copy(), _power(residue)
     for _ in range(_ITERATIONS):
-        bent = system.normal(direction)
+        bent = normal(direction)
         curvature = float((direction.conj() * bent).real.sum(dtype=np.float64))
         step = np.float32(power / max(curvature, 1e-30))
         z += step * direction

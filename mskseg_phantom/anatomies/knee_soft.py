@@ -112,18 +112,13 @@ class SoftTissue:
         septum = np.float32(_SEPTUM_MM) * np.clip(1 + 0.5 * texture.wave, 0.3, 3)
         flesh = first + np.float32(1.3) * texture.wave < 0
         flesh &= (second - first > septum) & (canvas.tissue == Tissue.FAT)
-        flesh &= self._deep(frame)
+        fascia = column_distance(atlas.FASCIA, frame, reach=0.0)
+        deep = np.zeros_like(flesh)
+        if fascia is not None:
+            deep[fascia[0]] = fascia[1] < -1.5
         fat = np.float32(self._subject.muscle_fat)
         streaks = fat * (1 + 0.4 * texture.grain) + 4 * fat * ridge(texture.streak, 0.2)
-        canvas.paint(flesh, Tissue.MUSCLE, admixture=np.clip(streaks, 0, 0.8))
-
-    def _deep(self, frame: Frame) -> np.ndarray[tuple[int, ...], np.dtype[np.bool_]]:
-        """Whether points lie within the fascia."""
-        deep = np.zeros((frame.a.size, frame.s.size), dtype=bool)
-        found = column_distance(atlas.FASCIA, frame, reach=0.0)
-        if found is not None:
-            deep[found[0]] = found[1] < -1.5
-        return deep
+        canvas.paint(flesh & deep, Tissue.MUSCLE, admixture=np.clip(streaks, 0, 0.8))
 
     def _column(
         self, canvas: Canvas, frame: Frame, column: Column, texture: Texture, *, leaning: bool

@@ -7,6 +7,7 @@ window of the plane it lies in. All distances are signed, negative inside.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from functools import reduce
 from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias
 
@@ -156,13 +157,11 @@ def distance_to_tube(
 
     A negative radius makes an empty tube, far from everything by that much.
     """
-    squared: FloatArray | None = None
-    ends = centres_mm[1:] if len(centres_mm) > 1 else centres_mm
-    for start, end in zip(centres_mm, ends, strict=False):
-        candidate = _squared_distance(u_mm, v_mm, start, end)
-        squared = candidate if squared is None else np.minimum(squared, candidate, out=squared)
-    if squared is None:
+    if not len(centres_mm):
         raise ValueError("expected at least one centre of a tube, got none")
+    ends = centres_mm[1:] if len(centres_mm) > 1 else centres_mm
+    pieces = zip(centres_mm, ends, strict=False)
+    squared = reduce(np.minimum, (_squared_distance(u_mm, v_mm, a, b) for a, b in pieces))
     return np.sqrt(squared) - np.float32(radius_mm)
 
 

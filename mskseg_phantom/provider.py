@@ -112,11 +112,7 @@ class PhantomSource(DatasetSource):
         return _read(about, files)  # what later calls will read, to the last bit
 
     def _make(
-        self,
-        subject: str,
-        files: Mapping[str, Path],
-        kinds: Sequence[str],
-        granularity: str | None,
+        self, subject: str, files: Mapping[str, Path], kinds: Sequence[str], granularity: str | None
     ) -> None:
         """Write files of some kinds; the labels come with an image, if need be the first again."""
         if not kinds:

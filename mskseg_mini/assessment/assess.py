@@ -13,7 +13,7 @@ import os
 import statistics
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -39,11 +39,7 @@ from mskseg_mini.assessment.scans import (
     score_real,
     tissue_measures,
 )
-from mskseg_mini.assessment.scenes import (
-    automatic_measure,
-    medical_measures,
-    scene_measures,
-)
+from mskseg_mini.assessment.scenes import automatic_measure, medical_measures, scene_measures
 from mskseg_mini.scenes.batch import SCENES_VERSION
 from mskseg_mini.training.held_out import REPORT_SEED
 from mskseg_phantom import PHANTOM_VERSION
@@ -62,16 +58,13 @@ QUICK = Sizes(
 """Half a minute: to see that it runs."""
 
 
-@dataclass(frozen=True, eq=False)
-class Assessment:
-    """What was measured."""
+def assess(
+    segmenter: Segmenter, sizes: Sizes, *, load_s: float = math.nan
+) -> tuple[pd.DataFrame, dict[str, pd.DataFrame]]:
+    """Measure every bar of a segmenter on the CPU, which took `load_s` seconds to load.
 
-    table: pd.DataFrame  # of `bars.bars_table`
-    real: dict[str, pd.DataFrame]  # rows of `score_cases` of each real scan that was there
-
-
-def assess(segmenter: Segmenter, sizes: Sizes, *, load_s: float = math.nan) -> Assessment:
-    """Measure every bar of a segmenter on the CPU, which took `load_s` seconds to load."""
+    Returns the table of `bars_table`, and the rows of `score_cases` of each real scan that is here.
+    """
     times = _times(segmenter, sizes.timed_slices)  # first, while nothing else was done
     phantoms = score_phantoms(segmenter, sizes)
     scored = {name: score_real(segmenter, name, sizes) for name in REAL}
@@ -87,7 +80,7 @@ def assess(segmenter: Segmenter, sizes: Sizes, *, load_s: float = math.nan) -> A
     ]
     tables = [bars_table(measures), bars_table(tissue_measures(phantoms), section="tissues")]
     real = {name: table for name, table in scored.items() if table is not None}
-    return Assessment(pd.concat(tables, ignore_index=True), real)
+    return pd.concat(tables, ignore_index=True), real
 
 
 def _times(segmenter: Segmenter, slices: int) -> list[Measure]:
@@ -143,13 +136,13 @@ def write_card(table: pd.DataFrame, facts: dict[str, Any], path: Path) -> None:
 
 
 def write_figure(
-    segmenter: Segmenter, assessment: Assessment, path: Path, *, facts: dict[str, Any]
+    segmenter: Segmenter, real: dict[str, pd.DataFrame], path: Path, *, facts: dict[str, Any]
 ) -> None:
     """Draw the best, median and worst real slices, ten of each, as a PNG."""
     from mskseg.display.style import save_figure  # matplotlib, for this option alone
     from mskseg_mini.figures import ranking_page
 
-    ranked = ranked_slices(segmenter, assessment.real.values())
+    ranked = ranked_slices(segmenter, real.values())
     axes = ranking_page(ranked, title=f"{segmenter.name} (miniature), oracle boxes, real scans")
     save_figure(axes.flat[0], path, provenance=facts)
 
@@ -178,11 +171,11 @@ def main(arguments: list[str] | None = None) -> None:
     start = time.perf_counter()
     segmenter = load_segmenter(options.weights)
     load_s = time.perf_counter() - start
-    assessment = assess(segmenter, sizes, load_s=load_s)
+    table, real = assess(segmenter, sizes, load_s=load_s)
     facts = provenance(
         segmenter=segmenter,
         seed=REPORT_SEED,
-        datasets=", ".join((*PHANTOMS, *assessment.real)),
+        datasets=", ".join((*PHANTOMS, *real)),
         phantom_version=PHANTOM_VERSION,
         scenes_version=SCENES_VERSION,
         threads=torch.get_num_threads(),
@@ -190,12 +183,12 @@ def main(arguments: list[str] | None = None) -> None:
         seconds=round(time.perf_counter() - start),
     )
     if options.csv:
-        write_table(assessment.table, options.csv, provenance=facts)
+        write_table(table, options.csv, provenance=facts)
     if options.card:
-        write_card(assessment.table, facts, options.card)
-    if options.figure and assessment.real:
-        write_figure(segmenter, assessment, options.figure, facts=facts)
-    print(markdown(assessment.table, facts))  # noqa: T201  (this is a command)
+        write_card(table, facts, options.card)
+    if options.figure and real:
+        write_figure(segmenter, real, options.figure, facts=facts)
+    print(markdown(table, facts))  # noqa: T201  (this is a command)
 
 
 if __name__ == "__main__":

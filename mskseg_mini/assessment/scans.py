@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from mskseg.case import Case, CaseSet, CaseSlice
+from mskseg.case import Case, CaseSlice
 from mskseg.datasets.fetching import verify
 from mskseg.datasets.loading import list_subjects, load_cases
 from mskseg.evaluation.averaging import summarise
@@ -48,23 +48,16 @@ def bar_group(kind: str) -> str:
 
 def score_phantoms(segmenter: Segmenter, sizes: Sizes) -> pd.DataFrame:
     """Score the test subjects of all four phantoms; rows as `score_cases`, and their `group`."""
-    tables = [
-        score_cases(
-            segmenter, _phantom(name, sizes), prompts=OracleBox(), slice_step=sizes.slice_step
-        )
-        for name in PHANTOMS
-    ]
+    tables = []
+    for name in PHANTOMS:
+        subjects = list_subjects(name, part="test")[: sizes.subjects]
+        sequences = PhantomSource(name).sequences()[: sizes.sequences]
+        cases = load_cases(name, subjects=subjects, sequences=sequences)
+        step = sizes.slice_step
+        tables.append(score_cases(segmenter, cases, prompts=OracleBox(), slice_step=step))
     table = pd.concat(tables, ignore_index=True)
     table["group"] = table["group"].map(bar_group)
     return table
-
-
-def _phantom(name: str, sizes: Sizes) -> CaseSet:
-    return load_cases(
-        name,
-        subjects=list_subjects(name, part="test")[: sizes.subjects],
-        sequences=PhantomSource(name).sequences()[: sizes.sequences],
-    )
 
 
 def phantom_measures(table: pd.DataFrame) -> list[Measure]:

@@ -36,12 +36,7 @@ def paint_joint(count: int, *, size: int, generator: torch.Generator) -> Paintin
 
 
 def _paint_bone(
-    draws: Draws,
-    painting: Painting,
-    grid: Grid,
-    *,
-    index: int,
-    place: tuple[Grid, Tensor, Tensor],
+    draws: Draws, painting: Painting, grid: Grid, *, index: int, place: tuple[Grid, Tensor, Tensor]
 ) -> None:
     """Paint a head that touches the joint's plane from one side, its shaft, its layer."""
     (x, y), axis, gap = place
@@ -107,12 +102,7 @@ def _paint_small_head(draws: Draws, painting: Painting, grid: Grid, *, centre: G
 
 
 def _paint_wedge(
-    draws: Draws,
-    painting: Painting,
-    grid: Grid,
-    *,
-    index: int,
-    place: tuple[Grid, Tensor],
+    draws: Draws, painting: Painting, grid: Grid, *, index: int, place: tuple[Grid, Tensor]
 ) -> None:
     """Paint a flat triangle in the plane of the joint, thick outside and thin inside."""
     (x, y), axis = place

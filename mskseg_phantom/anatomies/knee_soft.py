@@ -79,7 +79,11 @@ class SoftTissue:
             return
         index, outside = found
         part, texture = frame.cut(index), texture.at(index)
-        depth = self._fat_thickness(part, fat) + _SKIN_MM - outside
+        # Subcutaneous fat is thin in front of the patella, thick behind and medially.
+        behind = np.clip(-part.a / 60, -0.6, 1)
+        front = np.exp(-(((part.s - 20) / 40) ** 2)) * np.clip(part.a / 60, 0, 1)
+        thick = np.asarray(fat * (1 + 0.35 * behind - 0.45 * front - 0.004 * part.l), np.float32)
+        depth = thick + _SKIN_MM - outside
         inner = outside + np.float32(0.5) * texture.wave
         fibres = np.clip(
             0.05 + 0.03 * texture.grain + 0.4 * ridge(texture.streak + texture.wave, 0.10), 0, 0.9
@@ -91,13 +95,6 @@ class SoftTissue:
             0.12 + 0.06 * texture.grain + 0.35 * ridge(texture.streak + texture.wave, 0.16), 0, 0.9
         )
         canvas.paint(inner < -_FASCIA_MM, Tissue.FAT, admixture=strands, index=index)
-
-    def _fat_thickness(self, frame: Frame, fat: float) -> FloatArray:
-        """Subcutaneous fat: thin in front of the patella, thick behind and medially."""
-        behind = np.clip(-frame.a / 60, -0.6, 1)
-        front = np.exp(-(((frame.s - 20) / 40) ** 2)) * np.clip(frame.a / 60, 0, 1)
-        share = 1 + 0.35 * behind - 0.45 * front - 0.004 * frame.l
-        return np.asarray(fat * share, dtype=np.float32)
 
     def _muscles(self, canvas: Canvas, frame: Frame, texture: Texture) -> None:
         """Muscles grow into each other until a septum of fat is left."""

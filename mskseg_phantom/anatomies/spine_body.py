@@ -117,7 +117,8 @@ class SpineBody(Body):
         u, v, r = plane.u, plane.v, plane.r
         wall = self._skin_in_front(v, r) - u
         wall -= np.float32(4 + 0.9 * self.subject.back_fat_mm)
-        behind = u - self._curves.front(v) - self._bowel_gap(v, r)
+        gap = 24 + 4 * np.sin(v / 31 + 1) + 0.1 * np.abs(r) + 0.06 * np.abs(v)
+        behind = u - self._curves.front(v) - np.asarray(gap, np.float32)
         inside = (wall > 11) & (behind > 0)
         fat = 0.10 + 0.07 * plane.grain + 0.8 * ridge(plane.loops + 0.35 * plane.patches, 0.30)
         fat += np.clip(1.0 - behind / 10, 0, 1) * 0.5
@@ -262,11 +263,6 @@ class SpineBody(Body):
             width=0.30,
         )
         return np.asarray(fat.clip(0, 0.9), np.float32)
-
-    def _bowel_gap(self, v: FloatArray, r: FloatArray) -> FloatArray:
-        """How far in front of the bodies the bowel begins."""
-        gap = 24 + 4 * np.sin(v / 31 + 1) + 0.1 * np.abs(r) + 0.06 * np.abs(v)
-        return np.asarray(gap, np.float32)
 
     def _fascia(self, v: FloatArray, side: NDArray[Any]) -> FloatArray:
         bulge = np.clip(1 - ((side - 26) / 26) ** 2, -0.4, 1)

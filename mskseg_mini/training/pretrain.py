@@ -81,11 +81,8 @@ class Pretraining(Training[PretrainConfig]):
 
     def begin(self) -> None:
         """Train the prompt side on geometry, unless the weights are of an earlier training."""
-        if not self.start_sha256:
-            self.warm_start()
-
-    def warm_start(self) -> None:
-        """Train the prompt side on geometry, then start joint training with a fresh optimiser."""
+        if self.start_sha256:
+            return
         prompt_side = nn.ModuleList([self.sam.prompt_encoder, self.sam.mask_decoder])
         optimiser = torch.optim.AdamW(prompt_side.parameters())
         bar = tqdm(range(self.config.warm_steps), desc="warm start", mininterval=5)

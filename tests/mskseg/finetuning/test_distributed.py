@@ -21,7 +21,7 @@ folder = Path(sys.argv[1])
 processes = join_processes("cpu")
 config = PretrainConfig(steps=2, warm_steps=1, scenes=1, prompts=1, patch_share=1.0)
 run = Pretraining(config, folder, processes=processes)
-run.warm_start()
+run.begin()
 losses = [run.advance() for _ in range(2)]
 run.save(0.5)
 again = Pretraining(config, folder, processes=processes)

@@ -60,8 +60,7 @@ def edge_width_mm(image: RealArray, femur: MaskArray, spacing_mm: float) -> floa
 
     On each of 72 rays from the middle of the femur, the darkest point is the cortex and the
     brightest within 9 mm outside it its surroundings; the width is the way from 20 % to 80 % of
-    the rise, by linear interpolation. Thin dark lines (opposed phase) make some rays long or
-    short; the median does not mind.
+    the rise. Thin dark lines (opposed phase) make some rays long or short, hence the median.
     """
     centre = np.argwhere(femur).mean(axis=0)
     radius_mm = np.arange(0, _CORTEX_WITHIN_MM + _RISE_WITHIN_MM, _RAY_STEP_MM)

@@ -84,10 +84,7 @@ def tissue_measures(table: pd.DataFrame) -> list[Measure]:
 
 
 def iou_correlation(table: pd.DataFrame) -> Measure:
-    """Pearson's r of predicted and true IoU over the rows of one prompt.
-
-    A row of several components has one true IoU and several predictions, so it is left out.
-    """
+    """Pearson's r of predicted and true IoU where a row has one prompt, and so one of each."""
     rows = table[(table["n_prompts"] == 1) & (table["status"] == "scored")]
     r = float(rows["predicted_iou"].corr(rows["iou"])) if len(rows) > 2 else math.nan
     return Measure("iou_r", r, f"{len(rows)} boxes")

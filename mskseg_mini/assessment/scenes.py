@@ -50,10 +50,7 @@ def scene_measures(segmenter: Segmenter, sizes: Sizes) -> list[Measure]:
 
 
 def medical_measures(segmenter: Segmenter, sizes: Sizes) -> list[Measure]:
-    """Tight boxes on held-out medical scenes, and what the shipped sibling gains there.
-
-    Each model prepares the images in its own way.
-    """
+    """Tight boxes on held-out medical scenes, and what the shipped sibling gains there."""
     sibling = load_segmenter("medsam_vit_mini")
     scores = [
         score_medical_scenes(model, scenes=sizes.medical, seed=MEDICAL_REPORT_SEED)

@@ -196,8 +196,7 @@ def split_into_cells(
 ) -> tuple[Tensor, Tensor]:
     """Partition the plane into `cells` touching, rounded regions (a warped weighted Voronoi map).
 
-    Returns the number of the cell, 0 .. cells-1, and about the distance to the nearest border in
-    frame units, (B, S, S) each.
+    Returns the cell, 0 .. cells-1, and about the distance to its border, (B, S, S) each.
     """
     shape = (draws.count, cells, 1, 1)
     draw = torch.rand((4, *shape), generator=draws.generator, device=draws.device)

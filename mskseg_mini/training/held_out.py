@@ -27,10 +27,9 @@ MEDICAL_SELECTION_SEED, MEDICAL_REPORT_SEED = 3_000_003, 4_000_037
 def score_held_out_scenes(
     sam: Sam, *, batches: int = 6, seed: int = SELECTION_SEED
 ) -> dict[str, float]:
-    """Mean Dice over `batches` of 8 scenes with up to 4 objects each.
+    """Mean Dice over `batches` of 8 scenes with up to 4 objects each, and ``n_objects``.
 
-    Of ``box`` (tight boxes), ``point`` (one point, best of three masks) and ``filled_box``; and
-    ``n_objects``.
+    Of ``box`` (tight boxes), ``point`` (one point, best of three masks) and ``filled_box``.
     """
     generator = torch.Generator(sam.pixel_mean.device).manual_seed(seed)
     scores = [_score_batch(sam, generator) for _ in range(batches)]
@@ -75,10 +74,7 @@ def _dice(prediction: Tensor, reference: Tensor) -> Tensor:
 
 
 def score_medical_scenes(segmenter: Segmenter, *, scenes: int, seed: int) -> float:
-    """Mean Dice of tight boxes on held-out medical scenes, through the model's own preprocessing.
-
-    Of each scene up to four objects.
-    """
+    """Mean Dice of tight boxes on held-out medical scenes, in the model's own preprocessing."""
     generator = torch.Generator().manual_seed(seed)
     scores: list[float] = []
     for _ in range(math.ceil(scenes / 8)):

@@ -28,9 +28,8 @@ MAX_SHIFT_PX = 5.0  # of a box's side: SAM's 20 px of a frame of 1024
 class Window:
     """Where a smaller training image lies in the model's frame.
 
-    The encoder is convolutional and takes an image of any size; only the prompt side knows places.
-    An image of a quarter of the frame, put somewhere in it, trains the same weights at a quarter of
-    the cost.
+    Only the prompt side knows places: an image of a quarter of the frame, put somewhere in it,
+    trains the same weights at a quarter of the cost.
     """
 
     column: int = 0  # cell of the embedding grid at the image's upper left corner
@@ -40,10 +39,8 @@ class Window:
     @classmethod
     def drawn(cls, *, cells: int, frame_cells: int, generator: torch.Generator) -> Window:
         """Draw a place for an image of `cells` a side in a frame of `frame_cells`."""
-        device = generator.device
-        place = torch.randint(frame_cells - cells + 1, (2,), generator=generator, device=device)
-        column, row = place.tolist()
-        return cls(column, row)
+        room, device = frame_cells - cells + 1, generator.device
+        return cls(*torch.randint(room, (2,), generator=generator, device=device).tolist())
 
     def cut(self, image_pe: Tensor, cells: int) -> Tensor:
         """Cut the image's part (1, C, cells, cells) out of the frame's positional encoding."""
@@ -217,15 +214,14 @@ def regional_cross_entropy(
     return (loss * weight).sum((-2, -1)) / weight.sum((-2, -1))
 
 
-def box_region(boxes_xyxy: Tensor, size: int, *, scale: float, outside: float = 0.05) -> Tensor:
-    """Weights (N, size, size): 1 in boxes grown by a third of their sides and 4 pixels.
+def box_region(boxes_xyxy: Tensor, size: int, *, scale: float) -> Tensor:
+    """Weights (N, size, size): 1 in boxes grown by a third of their sides and 4 px, 0.05 elsewhere.
 
-    Boxes (N, 4) are in pixels of the frame, which are `scale` coarse pixels each; elsewhere the
-    weight is `outside`.
+    Boxes (N, 4) are in pixels of the frame, which are `scale` coarse pixels each.
     """
     centres = (torch.arange(size, device=boxes_xyxy.device) + 0.5) / scale
     margin = (boxes_xyxy[:, 2:] - boxes_xyxy[:, :2]) / 3 + 4
     low, high = boxes_xyxy[:, :2] - margin, boxes_xyxy[:, 2:] + margin
     near_x = (centres > low[:, :1]) & (centres < high[:, :1])
     near_y = (centres > low[:, 1:]) & (centres < high[:, 1:])
-    return torch.where(near_y[:, :, None] & near_x[:, None, :], 1.0, outside)
+    return torch.where(near_y[:, :, None] & near_x[:, None, :], 1.0, 0.05)

@@ -195,8 +195,7 @@ def pretrain(
 ) -> None:
     """Run or continue a training in `folder`.
 
-    Losses and held-out scores go to ``log.csv``, steps a second and where the time went to
-    ``timings.csv``.
+    Losses and scores go to ``log.csv``, steps a second and where the time went to ``timings.csv``.
     """
     run = Pretraining(config, folder, processes=join_processes(device))
     if weights is not None:

@@ -174,11 +174,7 @@ def box_logits(sam: Sam, embeddings: Tensor, boxes: Tensor) -> Tensor:
 
 
 def tune(config: MedSamConfig, folder: Path, *, weights: str | Path = "sam_vit_mini") -> None:
-    """Run or continue a tuning in `folder` from weights of SAM-mini.
-
-    The folder gets ``medsam_vit_mini.safetensors``, ``state.pt``, and losses and held-out scores in
-    ``log.csv``.
-    """
+    """Run or continue a tuning in `folder`; losses and held-out scores go to its ``log.csv``."""
     MedSamTuning(config, folder, weights=weights).run()
 
 

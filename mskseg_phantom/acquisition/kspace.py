@@ -36,8 +36,7 @@ _APODISATION = 0.2  # how much lower the edge of k-space is weighted, half of it
 def coil_maps(shape: tuple[int, int, int], n_coils: int = N_COILS) -> ComplexArray:
     """Sensitivities of coils around the body, (n_coils, K, n_u, n_v); of one coil, 1.
 
-    They sit on a ring, by turns towards the first and the last slice; each falls with the distance
-    from its coil and turns its phase about it.
+    They sit on a ring, by turns towards the first and the last slice.
     """
     if n_coils == 1:
         return np.ones((1, 1, 1, 1), dtype=np.complex64)
@@ -85,14 +84,10 @@ def fully_sampled(
     noise: float,
     rng: np.random.Generator,
 ) -> ComplexArray:
-    """Measure an image with every coil and combine the coils.
+    """Measure an image (K, n_u, n_v) with every coil and combine them by least squares.
 
-    The combination weights each coil with its conjugate sensitivity (least squares for white
-    noise), so the noise of the result is complex, white under the window, of one strength.
-
-    `image` and the result are (K, n_u, n_v), `maps` (C, K, n_u, n_v), and `window` (n_u, n_v) holds
-    the weights of k-space; `noise` is the standard deviation of the real and of the imaginary part
-    of the result's noise.
+    `maps` are (C, K, n_u, n_v), and `window` (n_u, n_v) holds the weights of k-space; `noise` is
+    the standard deviation of the real and of the imaginary part of the result's noise.
     """
     strength = noise / np.sqrt(np.mean(window**2))  # the window takes some noise away again
     combined = np.zeros_like(image)

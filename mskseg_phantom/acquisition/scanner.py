@@ -93,10 +93,9 @@ def scan_body(
     site: Site,
     randomness: Randomness,
 ) -> Iterator[tuple[str, Volume, LabelMap]]:
-    """Draw a body once and scan it.
+    """Draw a body once, scan it, and yield each of `images` with its voxels and the reference.
 
-    Yields each of `images`, named as `sequences.images_of` does, with its voxels and the reference,
-    the same every time. The echoes of ``mese`` are of one scan.
+    They are named as `sequences.images_of` does; the echoes of ``mese`` are of one scan.
     """
     content = rasterise(body, shape=shape)
     affine = body.affine(shape)
@@ -168,11 +167,8 @@ def acquire(
 ) -> FloatArray:
     """Measure the k-space of a signal with noise, and reconstruct its magnitude, (ni, nj, nk).
 
-    `signal` is that of `voxel_signal`, seen through `field` (see `receive_field`), both
-    (ni, nj, nk); nj is the phase-encoding axis. `noise` is in units of the site's, Rayleigh
-    distributed where there is no signal. `eighth` acquires an eighth of the encoding steps, see
-    `kspace.undersampled`; one coil is the virtual one that a known set adds up to: quicker, all but
-    the same.
+    `signal` is seen through `field`; `noise` is in units of the site's. One coil is the virtual one
+    that a known set adds up to: quicker, all but the same.
     """
     image = np.ascontiguousarray(np.moveaxis(signal * field, 2, 0))
     n_slices, n_u, n_v = image.shape

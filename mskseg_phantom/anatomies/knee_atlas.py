@@ -98,10 +98,9 @@ def oval_distance(
 def column_distance(
     column: Column, frame: Frame, *, leaning: bool = True, grow: float = 0.0, reach: float = 2.0
 ) -> tuple[Index, FloatArray] | None:
-    """Distance to a column where the plane comes within `reach` of it.
+    """Window where the plane comes within `reach` of a column, and the distance; None if nowhere.
 
-    `leaning` columns lean back with the thigh, and `grow` is added to both half-axes. Returns the
-    window and the distance on it, float32, or None where the plane misses the column.
+    `leaning` columns lean back with the thigh, and `grow` is added to both half-axes.
     """
     heights = column.heights
     s = frame.s[0]

@@ -43,11 +43,8 @@ class LabelMapKnee(Body):
     """A knee whose labelled tissues come from a label map; the labels stay as they are.
 
     The body axes are u to the front, v to the head and z to the patient's right, from the middle
-    of the map. What the map does not label is drawn as in the procedural knee.
-
-    `label_map` is a knee at full size, in any orientation (oblique maps are sampled where they
-    lie), with a name in `tissues` for every label, see `tissue_of_name`; `rng` draws texture and
-    soft tissue. Raises InputError if a label has no name, or there is no cartilage.
+    of the map, which may lie obliquely. What it does not label is drawn as in the procedural knee.
+    Raises InputError if a label has no name in `tissues`, or there is no cartilage.
     """
 
     axes = AXES

@@ -34,7 +34,7 @@ class Column:
 
 def _read_columns(path: Path) -> dict[str, Column]:
     """Read columns by name from a CSV file, a row for each structure and height."""
-    table = pd.read_csv(path, float_precision="round_trip")
+    table = pd.read_csv(path)
     return {
         str(name): Column.of(
             *rows[["s", "l", "a", "half_l", "half_a"]].itertuples(index=False, name=None),

@@ -132,7 +132,7 @@ class Tube(NamedTuple):
 
 def read_tubes(path: Path) -> dict[str, Tube]:
     """Read tubes by name from a CSV file, three rows each, the points in columns u1, v1, u2, ..."""
-    table = pd.read_csv(path, float_precision="round_trip")
+    table = pd.read_csv(path)
     return {
         str(name): Tube(
             rows.filter(regex="^[uv]").dropna(axis=1).to_numpy(np.float32).reshape(3, -1, 2),

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 
+import numpy as np
 import pandas as pd
 
 from mskseg.case import Case, CaseSet
@@ -14,6 +16,7 @@ from mskseg.evaluation.scoring import Further
 from mskseg.models import Segmenter
 from mskseg.prompts.plans import PromptPlan
 from mskseg.splits import Part
+from mskseg.volume import LabelMap
 
 PEOPLE, OTHER_SITE, PHANTOMS = "people", "people, other site", "phantoms"
 _GROUPS: dict[Part, str] = {"test": PEOPLE, "inference": OTHER_SITE}
@@ -62,6 +65,22 @@ def is_drawn(name: str) -> bool:
     """Whether the images of a data set were drawn from their labels."""
     reference = load_manifest().datasets[name].reference
     return reference is not None and reference.provenance == "synthetic"
+
+
+def named_once(case: Case) -> Case:
+    """Give labels of one name, such as vertebrae that are only counted, one label: the lowest."""
+    tissues = case.tissues
+    first = {tissue: label for label, tissue in sorted(tissues.items(), reverse=True)}
+    if len(first) == len(tissues) or case.reference is None:
+        return case
+    array = case.reference.array
+    table = np.arange(int(array.max()) + 1, dtype=array.dtype)
+    for label in tissues:
+        if label < len(table):
+            table[label] = first[tissues[label]]
+    reference = LabelMap(table[array], case.reference.affine)
+    kept = {label: tissues[label] for label in sorted(first.values())}
+    return replace(case, reference=reference, tissues=kept)
 
 
 def slice_steps(groups: Iterable[str], *, real: int, phantoms: int) -> dict[str, int]:

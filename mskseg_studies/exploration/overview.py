@@ -1,15 +1,122 @@
-"""Data sets side by side in one table: what was imaged how, and which labels came out of it."""
+"""Data sets, scans and tissues beside each other: a table, histograms, spectra and a chart."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
+import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.lines import Line2D
+from numpy.typing import ArrayLike, NDArray
 
 from mskseg.case import CaseSet
 from mskseg.datasets.manifest import load_manifest
+from mskseg.display.style import PALETTE, chart_axes, finish_chart, log_scale, series_style
 from mskseg.errors import InputError
+from mskseg_studies.panels import new_panels
+
+_SIZE = (6.0, 3.6)
+_BINS = 60
+_PANELS = (
+    ("area_mm2", "area on a slice (mm²)"),
+    ("thickness_mm", "thickness (mm)"),
+    ("contrast", "contrast (standard deviations)"),
+)
+_SHAPES = {"compact": "o", "thin": "_", "ring": "D"}
+
+
+def histograms(
+    samples: Mapping[str, ArrayLike], *, value: str, limits: tuple[float, float], title: str = ""
+) -> Axes:
+    """Draw the histogram of each sample, by name, as a line: all over the same bins, of area 1.
+
+    `value` says what the values are, with their unit; those outside the `limits` of the bins are
+    left out of picture and area.
+    """
+    flat = {name: np.ravel(values) for name, values in samples.items()}
+    if not flat or not all(values.size for values in flat.values()):
+        raise InputError("a histogram needs one sample or more, none of them empty")
+    ax = chart_axes(None, _SIZE)
+    for number, (name, values) in enumerate(flat.items()):
+        density, edges = np.histogram(values, bins=_BINS, range=limits, density=True)
+        ax.stairs(density, edges, label=name, **_line_style(number))
+    ax.set(xlabel=value, ylabel="share of voxels per unit")
+    return finish_chart(ax, title, grid=None)
+
+
+def spectra(
+    powers: Mapping[str, tuple[ArrayLike, ArrayLike]],
+    *,
+    band_per_mm: tuple[float, float] | None = None,
+    title: str = "",
+) -> Axes:
+    """Draw radial power spectra, by name, on double logarithmic axes.
+
+    A spectrum is two arrays (N,), frequency in 1/mm and power in any unit. The band in which a
+    slope was fitted is shaded.
+    """
+    if not powers:
+        raise InputError("expected one spectrum or more, got none")
+    ax = chart_axes(None, _SIZE)
+    for number, (name, (frequency, power)) in enumerate(powers.items()):
+        positive = np.asarray(frequency) > 0
+        x, y = np.asarray(frequency)[positive], np.asarray(power)[positive]
+        ax.loglog(x, y, label=name, **_line_style(number))
+    if band_per_mm is not None:
+        ax.axvspan(*band_per_mm, color="0.93", zorder=0)
+    ax.set(xlabel="spatial frequency (1/mm)", ylabel="power (relative)")
+    return finish_chart(ax, title, grid=None)
+
+
+def _line_style(number: int) -> dict[str, Any]:
+    style = series_style(number)
+    return {"color": style["color"], "linestyle": style["linestyle"], "linewidth": 1.6}
+
+
+def tissue_chart(means: pd.DataFrame, *, title: str = "") -> NDArray[Any]:
+    """Show area, thickness and contrast of each tissue of `tissue_means`, a row each.
+
+    Data sets stay in their order, each with a colour; within one the thinnest tissue is on top. The
+    marker says the shape.
+    """
+    if means.empty:
+        raise InputError("expected one tissue or more, got none; pass a table of `tissue_means`")
+    names = list(dict.fromkeys(means["dataset"]))
+    order = means["dataset"].map(names.index)
+    rows = means.assign(order=order).sort_values(["order", "thickness_mm"])
+    figure, axes = new_panels(3, columns=3, size=(3.5, 0.8 + 0.19 * len(rows)), sharey=True)
+    height = np.arange(len(rows))
+    for ax, (column, label) in zip(axes, _PANELS, strict=True):
+        for shape, marker in _SHAPES.items():
+            chosen = (rows["shape"] == shape).to_numpy()
+            ax.scatter(
+                rows[column][chosen],
+                height[chosen],
+                marker=marker,
+                s=46,
+                c=[PALETTE[number % len(PALETTE)] for number in rows["order"][chosen]],
+                linewidths=2.5 if marker == "_" else 0.5,
+            )
+        ax.set_xlabel(label)
+        finish_chart(ax, legend=None)
+    axes[0].set_ylim(len(rows) - 0.5, -0.5)
+    axes[0].set_yticks(height, rows["tissue"], fontsize=8)
+    for ax in axes[:2]:
+        log_scale(ax)
+        ax.tick_params(axis="x", labelsize=8)
+    axes[2].axvline(0, color="0.4", linewidth=0.8)
+    figure.suptitle(title)
+    looks = [(name, "s", PALETTE[n % len(PALETTE)]) for n, name in enumerate(names)]
+    looks += [(shape, marker, "0.35") for shape, marker in _SHAPES.items()]
+    handles = [
+        Line2D([], [], linestyle="none", marker=marker, color=colour, label=name, mew=2)
+        for name, marker, colour in looks
+    ]
+    figure.legend(handles=handles, loc="outside lower center", ncols=4, fontsize=8, frameon=False)
+    return axes
+
 
 _MAP, _ACCELERATED = "_map", "_8x"
 

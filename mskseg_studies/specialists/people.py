@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Sequence
-from dataclasses import replace
+from collections.abc import Iterable
 
-import numpy as np
-
-from mskseg.case import Case, CaseSet
+from mskseg.case import CaseSet
 from mskseg.datasets.loading import check_no_shared_people, load_cases, load_some
 from mskseg.datasets.sources import source_of
 from mskseg.errors import InputError
 from mskseg.splits import Part
-from mskseg.volume import LabelMap
+from mskseg_studies.people import named_once
 
 
 def load_people(dataset: str, part: Part | None, n: int | None = None) -> CaseSet:
@@ -95,21 +92,6 @@ def load_test_sets(
 
 def _named_once(cases: CaseSet) -> CaseSet:
     """Give each name of a tissue one label."""
-    named = CaseSet(cases.name, [_merged(case) for case in cases])
+    named = CaseSet(cases.name, [named_once(case) for case in cases])
     named.split_sha256 = cases.split_sha256
     return named
-
-
-def _merged(case: Case) -> Case:
-    tissues = case.tissues
-    first = {tissue: label for label, tissue in sorted(tissues.items(), reverse=True)}
-    if len(first) == len(tissues) or case.reference is None:
-        return case
-    array = case.reference.array
-    table = np.arange(int(array.max()) + 1, dtype=array.dtype)
-    for label in tissues:
-        if label < len(table):
-            table[label] = first[tissues[label]]
-    reference = LabelMap(table[array], case.reference.affine)
-    kept: Sequence[int] = sorted(first.values())
-    return replace(case, reference=reference, tissues={label: tissues[label] for label in kept})

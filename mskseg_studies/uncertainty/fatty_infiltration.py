@@ -15,6 +15,7 @@ from mskseg.evaluation.loop import check_has_reference
 from mskseg.splits import Part
 from mskseg.volume import LabelMap, check_same_grid
 from mskseg_studies.errors.quantitative_maps import fat_fraction, mean_inside
+from mskseg_studies.people import named_once
 from mskseg_studies.uncertainty.probability_maps import with_labels
 
 DIXON = ("dixon_water", "dixon_fat")
@@ -84,13 +85,6 @@ def _fat_slice(case: Case) -> FatSlice | None:
 
 def _narrowed(case: Case, left_out: Sequence[str]) -> Case:
     check_has_reference(case)
-    reference = cast(LabelMap, case.reference)
-    labels = sorted({*case.tissues, *reference.labels})
-    kept = [label for label in labels if case.kind(label) not in left_out]
-    narrowed = cast(LabelMap, with_labels(case, kept).reference)
-    first: dict[str, int] = {}  # label of each name
-    joined = narrowed.array.copy()
-    for label in kept:
-        joined[joined == label] = first.setdefault(case.tissue(label), label)
-    tissues = {label: name for name, label in first.items()}
-    return replace(case, reference=LabelMap(joined, reference.affine), tissues=tissues)
+    labels = sorted({*case.tissues, *cast(LabelMap, case.reference).labels})
+    kept = {label: case.tissue(label) for label in labels if case.kind(label) not in left_out}
+    return named_once(replace(with_labels(case, list(kept)), tissues=kept))

@@ -51,25 +51,12 @@ class SliceMaps:
 class PromptedMaps:
     """Segmenters under a prompt plan, by the rule of `mskseg.evaluation.multiclass`.
 
-    Parameters
-    ----------
-    segmenters : PromptableSegmenter or sequence of them
-        The members; each answers the same prompts.
-    plan : PromptPlan or sequence of OracleBox
-        Where the prompts come from. Several, such as jittered boxes of several seeds, multiply the
-        members: their spread is the uncertainty that the prompt brings in. Plans that follow a
-        prediction (`NeighbourBox`) follow that of the members together.
-    labels : sequence of int
-        Tissues of the map; other labels of the reference count as background.
-    name : str, optional
-        Of the model, for tables.
-    min_area_mm2 : float
-        Components below get no prompt.
-
-    Raises
-    ------
-    InputError
-        If there is no segmenter or no plan, or one of several plans is no oracle.
+    Each member answers the same prompts. Several plans, such as jittered boxes of several seeds,
+    multiply the members: their spread is the uncertainty that the prompt brings in. Plans that
+    follow a prediction (`NeighbourBox`) follow that of the members together. Labels of the
+    reference other than `labels` count as background; components below the area get no prompt; the
+    `name` is the model's, for tables. InputError if there is no segmenter or no plan, or one of
+    several plans is no oracle.
     """
 
     prompted = True
@@ -178,15 +165,8 @@ def _boxes(at: PromptedSlice, label: int) -> NDArray[np.float64]:
 class VolumeMaps:
     """Maps cut from the volumes of probabilities of nnU-Net or of another automatic model.
 
-    Parameters
-    ----------
-    name : str
-        Of the model, for tables.
-    predictions : Predictions or sequence of them
-        Several are the members of an ensemble. Labels that are not asked for count as background; a
-        label that the model does not know gets a probability of 0.
-    labels : sequence of int
-    miniature : bool
+    Several predictions are the members of an ensemble. Labels that are not asked for count as
+    background; a label that the model does not know gets a probability of 0.
     """
 
     prompted = False
@@ -200,9 +180,8 @@ class VolumeMaps:
         labels: Sequence[int],
         miniature: bool = True,
     ) -> None:
-        self._predictions = (
-            list(predictions) if isinstance(predictions, Sequence) else [predictions]
-        )
+        several = isinstance(predictions, Sequence)
+        self._predictions = list(predictions) if several else [predictions]
         self._labels = tuple(labels)
         self.model, self.miniature, self.n_members = name, miniature, len(self._predictions)
 

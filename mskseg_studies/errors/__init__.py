@@ -1,8 +1,8 @@
 """Where a model fails, and whether that matters (notebook 05)."""
 
+from mskseg_studies.errors.biomarkers import biomarker_agreement as biomarker_agreement
 from mskseg_studies.errors.biomarkers import biomarker_table as biomarker_table
-from mskseg_studies.errors.bland_altman import biomarker_agreement as biomarker_agreement
-from mskseg_studies.errors.bland_altman import bland_altman_panels as bland_altman_panels
+from mskseg_studies.errors.biomarkers import bland_altman_panels as bland_altman_panels
 from mskseg_studies.errors.contour_errors import contour_error_panels as contour_error_panels
 from mskseg_studies.errors.covariates import change_chart as change_chart
 from mskseg_studies.errors.covariates import covariate_panels as covariate_panels
@@ -10,7 +10,6 @@ from mskseg_studies.errors.covariates import load_undersampled as load_undersamp
 from mskseg_studies.errors.covariates import paired_change as paired_change
 from mskseg_studies.errors.covariates import rank_correlations as rank_correlations
 from mskseg_studies.errors.covariates import with_covariates as with_covariates
-from mskseg_studies.errors.empty_slices import read_empty_slices as read_empty_slices
 from mskseg_studies.errors.error_measures import ErrorMeasures as ErrorMeasures
 from mskseg_studies.errors.failures import failure_gallery as failure_gallery
 from mskseg_studies.errors.failures import worst_slices as worst_slices
@@ -22,12 +21,13 @@ from mskseg_studies.errors.metric_examples import stray_scores as stray_scores
 from mskseg_studies.errors.multimask import most_lost_panels as most_lost_panels
 from mskseg_studies.errors.multimask import score_three_masks as score_three_masks
 from mskseg_studies.errors.multimask import summarise_choice as summarise_choice
-from mskseg_studies.errors.propagation import drift_chart as drift_chart
-from mskseg_studies.errors.propagation import propagation_drift as propagation_drift
-from mskseg_studies.errors.propagation import volume_scores as volume_scores
 from mskseg_studies.errors.quantitative_maps import load_maps as load_maps
 from mskseg_studies.errors.quantitative_maps import two_point_readings as two_point_readings
 from mskseg_studies.errors.shape_classes import shape_classes as shape_classes
+from mskseg_studies.errors.volumes import drift_chart as drift_chart
+from mskseg_studies.errors.volumes import propagation_drift as propagation_drift
+from mskseg_studies.errors.volumes import read_empty_slices as read_empty_slices
+from mskseg_studies.errors.volumes import volume_scores as volume_scores
 from mskseg_studies.people import PHANTOMS as PHANTOMS
 from mskseg_studies.people import by_site as by_site
 from mskseg_studies.people import list_scans as list_scans

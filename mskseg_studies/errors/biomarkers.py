@@ -1,7 +1,7 @@
 """From masks to the numbers that a clinician reads, and whether their errors matter.
 
 All are sums or means over slices, so a table with the numbers of each slice is enough: no volume of
-masks has to be kept.
+masks has to be kept. Agreement is after Bland and Altman (1986).
 """
 
 from __future__ import annotations
@@ -12,15 +12,18 @@ from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
 from numpy.typing import ArrayLike, NDArray
 
 from mskseg.case import TissueKind
+from mskseg.display.style import check_columns, finish_chart, series_style
 from mskseg.evaluation.scoring import SCAN
 from mskseg.evaluation.surfaces import checked_spacing
 from mskseg.evaluation.tissues import largest_component, thickness_mm
 from mskseg.prompts.checks import bounding_slices, checked_mask
 from mskseg_studies.errors.quantitative_maps import mean_inside
 from mskseg_studies.errors.shape_classes import pixel_covariance
+from mskseg_studies.panels import add_legend, new_panels
 
 Quantity = Literal["volume", "thickness", "height", "T2", "fat fraction"]
 
@@ -129,20 +132,12 @@ def measure_slice(
 def biomarker_table(table: pd.DataFrame, *, slice_distance_mm: Mapping[str, float]) -> pd.DataFrame:
     """Join slices to the biomarker of each structure, from the reference and from the prediction.
 
-    Parameters
-    ----------
-    table : pandas.DataFrame
-        From `score_cases` with `ErrorMeasures`. Slices beyond the structure's end, where a plan
-        predicted something, count for the prediction.
-    slice_distance_mm : mapping of str to float
-        For each data set the distance between the slices that were scored.
-
-    Returns
-    -------
-    pandas.DataFrame
-        A row for each segmenter, plan, scan and tissue off which a biomarker is read: `biomarker`,
-        `unit`, `smallest_change`, `reference`, `prediction` (mm, ms, points or ml; means are over
-        slices, weighted by area) and `difference` (in `unit`). NaN where nothing was predicted.
+    Of a table of `score_cases` with `ErrorMeasures`, and for each data set the distance between the
+    slices that were scored. Slices beyond the structure's end, where a plan predicted something,
+    count for the prediction. A row for each segmenter, plan, scan and tissue off which a biomarker
+    is read: `biomarker`, `unit`, `smallest_change`, `reference`, `prediction` (mm, ms, points or
+    ml; means are over slices, weighted by area) and `difference` (in `unit`). NaN where nothing was
+    predicted.
     """
     rows = []
     for biomarker in BIOMARKERS:
@@ -177,3 +172,73 @@ def _of_structure(
     values = slices[f"{role} {biomarker.quantity}"]
     known = values.notna() & (areas > 0)
     return float(np.average(values[known], weights=areas[known])) if known.any() else float("nan")
+
+
+_AGREEMENT_KEYS = ["biomarker", "segmenter", "unit", "smallest_change"]
+_AGREEMENT = [
+    "bias",
+    "low",
+    "high",
+    "unit",
+    "smallest_change",
+    "within",
+    "n",
+    "n_missing",
+    "source",
+]
+_MEASURED_IN = {"volume": "ml", "T2": "ms", "fat": "points"}
+
+
+def biomarker_agreement(biomarkers: pd.DataFrame) -> pd.DataFrame:
+    """Set bias and limits of agreement beside the smallest change that matters.
+
+    Of `biomarker_table`. A row for each biomarker and segmenter: `bias` (mean difference), `low`
+    and `high` (bias -+ 1.96 standard deviations; NaN with one pair), `unit`, `smallest_change`,
+    `within` (whether both limits are), `n`, `n_missing` and `source` (of that change). A structure
+    that was not found counts in `n_missing`; a biomarker that a segmenter found nowhere is left
+    out.
+    """
+    differences = biomarkers.groupby(_AGREEMENT_KEYS, sort=False)["difference"]
+    found = differences.agg(bias="mean", sd="std", n="count", size="size").reset_index()
+    found = found[found["n"] > 0]
+    reach, change = 1.96 * found["sd"].astype(float), found["smallest_change"]
+    limits = found.assign(low=found["bias"] - reach, high=found["bias"] + reach)
+    return limits.assign(
+        within=(limits["low"] > -change) & (limits["high"] < change),
+        n_missing=found["size"] - found["n"],
+        source=found["biomarker"].map({each.name: each.source for each in BIOMARKERS}),
+    )[["biomarker", "segmenter", *_AGREEMENT]].reset_index(drop=True)
+
+
+def bland_altman_panels(biomarkers: pd.DataFrame, *, title: str = "") -> NDArray[Any]:
+    """Draw the difference of two measurements against their mean, after Bland and Altman.
+
+    A panel for each biomarker of `biomarker_table`: dots are structures, lines the bias of each
+    segmenter with its limits of agreement (thin), the grey band what is smaller than the smallest
+    change that matters.
+    """
+    check_columns(biomarkers, ["biomarker", "segmenter", "reference", "prediction", "difference"])
+    names = list(dict.fromkeys(biomarkers["biomarker"]))
+    figure, panels = new_panels(len(names), columns=3, size=(3.9, 3.1))
+    for ax, name in zip(panels, names, strict=True):
+        _draw_agreement(ax, biomarkers[biomarkers["biomarker"] == name])
+    add_legend(figure, panels[0], title)
+    return panels
+
+
+def _draw_agreement(ax: Axes, rows: pd.DataFrame) -> None:
+    name, reach, unit = rows.iloc[0][["biomarker", "smallest_change", "unit"]]
+    ax.axhspan(-reach, reach, color="0.87", zorder=0, label="smaller than what matters")
+    for number, (model, group) in enumerate(rows.groupby("segmenter", sort=False)):
+        style, known = series_style(number), group.dropna(subset=["difference"])
+        dashes = style.pop("linestyle")
+        mean = (known["reference"] + known["prediction"]) / 2
+        look = {"s": 20, "alpha": 0.6, "linewidths": 0, **style}
+        ax.scatter(mean, known["difference"], label=str(model), **look)
+        for limits in biomarker_agreement(group).itertuples():
+            for height, width in ((limits.bias, 1.8), (limits.low, 0.7), (limits.high, 0.7)):
+                ax.axhline(height, linewidth=width, color=style["color"], linestyle=dashes)
+    measured = next((u for word, u in _MEASURED_IN.items() if word in name), "mm")
+    ax.set(xlabel=f"mean of the two ({measured})", ylabel=f"prediction less reference ({unit})")
+    finish_chart(ax, legend=None)
+    ax.set_title(name, fontsize=10)

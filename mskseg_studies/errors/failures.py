@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from mskseg.display.slices import draw_boxes, draw_label_map, frame_around, show_slice
 from mskseg.display.style import PREDICTION
 from mskseg.evaluation.scoring import KeptPredictions
-from mskseg_studies.errors.borders import WEAK_BELOW
+from mskseg_studies.errors.error_measures import WEAK_BELOW
 from mskseg_studies.panels import REFERENCE, new_panels
 from mskseg_studies.people import PHANTOMS
 

@@ -65,23 +65,11 @@ def reader_ceiling(
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Average a simulated second reader and the models over the same pairs of slice and tissue.
 
-    Parameters
-    ----------
-    groups, slice_steps
-        As in `score_people`, of cases with references.
-    scores : pandas.DataFrame
-        From `score_people`, of one plan.
-    sigmas_px : sequence of float
-        How far the outline moves, in pixels (the mean of row and column spacing): half a pixel is
-        what a grid alone leaves open, a pixel what a blurred edge does.
-    seed : int
-
-    Returns
-    -------
-    ceilings, models : pandas.DataFrame
-        `nested_mean` of `dice` by `dataset` (see `by_site`), `tissue` and `sigma_px`, and by
-        `dataset`, `tissue` and `segmenter`. Tissues without a component of the minimum area of a
-        box are left out: `score_cases` does not score them either. InputError if none is left.
+    The outline moves by `sigmas_px` pixels (the mean of row and column spacing): half a pixel is
+    what a grid alone leaves open, a pixel what a blurred edge does. Scores are those of one plan.
+    Gives `nested_mean` of `dice` by `dataset` (see `by_site`), `tissue` and `sigma_px`, and of the
+    models by `dataset`, `tissue` and `segmenter`. Tissues without a component of the minimum area
+    of a box are left out: `score_cases` does not score them either. InputError if none is left.
     """
     readings = [
         read_again(cases, sigmas_px=sigmas_px, slice_step=slice_steps[group], seed=seed).assign(

@@ -30,23 +30,11 @@ def score_grid_masks(
 ) -> pd.DataFrame:
     """Score the masks of a grid of points on the fullest slice of each case.
 
-    Parameters
-    ----------
-    segmenter : Segmenter
-        Of a model that learned points and its own IoU, as for `grid_candidates`.
-    cases : iterable of Case
-        With references.
-    points_per_side : int
-        Of the grid over the slice; points outside the labelled tissues are left out (InputError
-        if none is left).
-
-    Returns
-    -------
-    pandas.DataFrame
-        A row for each mask, three of them a point: `segmenter`, `miniature`, those that name the
-        scan, `slice`, `x`, `y`, `predicted_iou`, `stability` and `iou`: with the piece of a tissue
-        that it fits best, whichever that is. A whole that the reference does not name, such as the
-        limb, counts as a miss.
+    The segmenter has learned points and its own IoU, as for `grid_candidates`. Points outside the
+    labelled tissues are left out (InputError if none is left). A row for each mask, three of them a
+    point: `segmenter`, `miniature`, those that name the scan, `slice`, `x`, `y`, `predicted_iou`,
+    `stability` and `iou`: with the piece of a tissue that it fits best, whichever that is. A whole
+    that the reference does not name, such as the limb, counts as a miss.
     """
     table = pd.concat([_of_case(segmenter, case, points_per_side) for case in cases])
     if table.empty:

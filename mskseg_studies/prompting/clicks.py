@@ -23,7 +23,7 @@ from mskseg.evaluation import PromptedSlice, dice
 from mskseg.evaluation.surfaces import outline_mm
 from mskseg.models import ImageEmbedding, Prediction, Segmenter
 from mskseg.prompts import OracleBox, Prompt, central_point, error_point, random_points
-from mskseg_studies.prompting.objects import asked_slices, described
+from mskseg_studies.prompting.scans import asked_slices, described
 
 Mask = NDArray[np.bool_]
 

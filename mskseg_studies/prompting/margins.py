@@ -30,22 +30,13 @@ SEEN_SHARE = 20 / 1024
 
 
 def margin_means(table: pd.DataFrame, margins_px: Sequence[float]) -> pd.DataFrame:
-    """Average scores under oracle boxes of several margins, a row for each, and nothing else.
+    """Average scores under oracle boxes of several margins, in pixels of the slice.
 
-    Parameters
-    ----------
-    table : pandas.DataFrame
-        From `score_cases`, with `OracleBox(margin_px=...)` for each margin among the plans
-        (InputError if one is missing); rows of other plans are left out.
-    margins_px : sequence of float
-        In pixels of the slice; 0 is the tight box.
-
-    Returns
-    -------
-    pandas.DataFrame
-        A row for each data set, model and margin: `dataset`, `segmenter`, `miniature`, `margin_px`,
-        `dice`, `dice_sd` (between subjects), `filled_box_dice` (of the very same boxes),
-        `n_subjects` and `n_pairs`.
+    Of a table of `score_cases`, with `OracleBox(margin_px=...)` for each margin among the plans
+    (InputError if one is missing); rows of other plans are left out. A row for each data set, model
+    and margin: `dataset`, `segmenter`, `miniature`, `margin_px` (0 is the tight box), `dice`,
+    `dice_sd` (between subjects), `filled_box_dice` (of the very same boxes), `n_subjects` and
+    `n_pairs`.
     """
     margins = {OracleBox(margin_px=margin).box_source: float(margin) for margin in margins_px}
     check_columns(table, ["prompt", "box_source"])

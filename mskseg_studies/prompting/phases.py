@@ -21,7 +21,7 @@ from mskseg.models.automatic import grid_candidates
 from mskseg.prompts import OracleBox, boxes_from_mask
 from mskseg.prompts.plans import OraclePlan
 from mskseg.volume import check_same_grid
-from mskseg_studies.prompting.objects import asked_slices, described, over_people
+from mskseg_studies.prompting.scans import asked_slices, described, over_people
 
 _POINTS_PER_SIDE = 16
 _N_BOXES = 6

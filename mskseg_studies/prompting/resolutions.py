@@ -24,7 +24,7 @@ from mskseg.models import Segmenter, at_frame_size
 from mskseg.models.frame_size import has_fixed_frame
 from mskseg.prompts import OracleBox, Prompt
 from mskseg.prompts.plans import OraclePlan
-from mskseg_studies.prompting.objects import asked_slices, described, over_people
+from mskseg_studies.prompting.scans import asked_slices, described, over_people
 
 COARSER_IMAGE, OTHER_FRAME = "coarser image", "encoder at another size"
 _KEYS = ["model", "miniature", "prompt", "reading"]

@@ -1,20 +1,27 @@
-"""The scans of this study: which data set is asked what, with how many images and how fine."""
+"""The scans of this study, their slices, the words of a row about them, and a mean over people."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any, TypeVar
+
+import pandas as pd
+from scipy import stats
 
 from mskseg.case import Case
 from mskseg.datasets import load_some
+from mskseg.evaluation import PromptedSlice, prompted_slices
 from mskseg.io import load_echoes
 from mskseg.models import Segmenter
+from mskseg.prompts.plans import OraclePlan
 from mskseg.splits import Part
 from mskseg.volume import GRID_TOLERANCE_MM, Volume, farthest_corner_mm
 from mskseg_phantom import ANATOMIES, SPLIT, make_phantom, scan_phantom
 from mskseg_studies.people import is_drawn
 
+_Item = TypeVar("_Item")
 _PREFIX = "phantom_"  # of the data sets that we draw and can draw otherwise
 
 
@@ -114,3 +121,43 @@ def read_echoes(folder: str | os.PathLike[str]) -> list[Case]:
         Case(subject=subject, image=image, sequence=f"{echo_ms:.1f} ms")
         for echo_ms, image in load_echoes(folder).items()
     ]
+
+
+def spread(items: Sequence[_Item], count: int | None) -> list[_Item]:
+    """Take so many, evenly spread, one alone from the middle; all if there are fewer."""
+    if count is None or count >= len(items):
+        return list(items)
+    return [items[int((k + 0.5) * len(items) / count)] for k in range(count)]
+
+
+def asked_slices(
+    case: Case, plans: Sequence[OraclePlan], count: int | None
+) -> list[tuple[PromptedSlice, ...]]:
+    """Give of so many labelled slices, evenly spread, what every plan asks about them."""
+    loops = [prompted_slices(case, plan, labelled_only=True) for plan in plans]
+    return spread(list(zip(*loops, strict=True)), count)
+
+
+def described(prompted: PromptedSlice, label: int) -> dict[str, Any]:
+    """Columns that name a tissue on a slice of a person."""
+    case = prompted.case
+    return {
+        "dataset": case.dataset,
+        "subject": case.subject,
+        "tissue": case.tissue(label),
+        "group": case.kind(label),
+        "slice": prompted.case_slice.index,
+    }
+
+
+def over_people(differences: pd.Series, *, n_intervals: int = 1) -> dict[str, float]:
+    """Average one number a person, with Student's 95 % interval (`n_intervals` hold together)."""
+    known = differences.dropna()
+    # Wider after Bonferroni where several have to hold; NaN with one person.
+    reach = stats.t.ppf(1 - 0.025 / n_intervals, len(known) - 1) * known.sem()
+    return {
+        "change": known.mean(),
+        "low": known.mean() - reach,
+        "high": known.mean() + reach,
+        "n_subjects": len(known),
+    }

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from mskseg.errors import InputError
-from mskseg_studies.errors.bland_altman import biomarker_agreement, bland_altman_panels
+from mskseg_studies.errors.biomarkers import biomarker_agreement, bland_altman_panels
 
 
 def agreement(differences) -> dict:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from mskseg_studies.errors.borders import WEAK_BELOW, border_of, edge_contrast
+from mskseg_studies.errors.error_measures import WEAK_BELOW, border_of, edge_contrast
 
 MM = (1.0, 1.0)
 

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from mskseg.errors import InputError
-from mskseg_studies.errors.empty_slices import read_empty_slices
+from mskseg_studies.errors.volumes import read_empty_slices
 
 
 def scan(n_slices: int = 10, subject: str = "s"):

@@ -11,7 +11,6 @@ from mskseg.case import CaseSet
 from mskseg.errors import InputError
 from mskseg_phantom import SPLIT
 from mskseg_studies.prompting import scans
-from mskseg_studies.prompting.objects import spread
 from mskseg_studies.prompting.scans import (
     first_and_drawn,
     load_all_phases,
@@ -19,6 +18,7 @@ from mskseg_studies.prompting.scans import (
     load_phases,
     models_for,
     read_echoes,
+    spread,
 )
 
 LITE, MINI = SimpleNamespace(name="lite"), SimpleNamespace(name="mini")

@@ -9,8 +9,8 @@ import pytest
 from mskseg.errors import InputError
 from mskseg.evaluation.scoring import score_cases
 from mskseg.prompts.plans import OracleBox
-from mskseg_studies.errors import propagation
-from mskseg_studies.errors.propagation import (
+from mskseg_studies.errors import volumes
+from mskseg_studies.errors.volumes import (
     drift_chart,
     propagation_drift,
     volume_scores,
@@ -108,7 +108,7 @@ def test_drift_is_a_mean_of_tissues_at_each_distance(monkeypatch):
     other = one.assign(tissue="u", dice=[0.6, 0.8, 0.6], predicted_area_mm2=1.0)
     got = propagation_drift(pd.concat([one, other])).set_index("steps")
     assert got["dice"].round(9).to_dict() == {0: 0.9, 1: 0.4}
-    monkeypatch.setattr(propagation, "_MAX_STEPS", 0)
+    monkeypatch.setattr(volumes, "_MAX_STEPS", 0)
     assert propagation_drift(one)["steps"].tolist() == [0]
 
 

@@ -180,9 +180,8 @@ class VolumeMaps:
         labels: Sequence[int],
         miniature: bool = True,
     ) -> None:
-        several = isinstance(predictions, Sequence)
-        self._predictions = list(predictions) if several else [predictions]
-        self._labels = tuple(labels)
+        given = predictions if isinstance(predictions, Sequence) else [predictions]
+        self._predictions, self._labels = list(given), tuple(labels)
         self.model, self.miniature, self.n_members = name, miniature, len(self._predictions)
 
     def slices(self, case: Case, *, step: int = 1) -> Iterator[SliceMaps]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import io
+import logging
 import os
 import re
 import sys
@@ -76,6 +77,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # what the terminal cannot show: an escape
             stream.reconfigure(errors="backslashreplace")
+    for reader in ("nibabel", "pydicom"):  # whose lines would stand before ours
+        logging.getLogger(reader).setLevel(logging.CRITICAL)
     out, err = _Plain(sys.stdout, rf"[\r{_CONTROL}]"), _Plain(sys.stderr, _NO_BAR)
     with redirect_stdout(cast(Any, out)), redirect_stderr(cast(Any, err)):
         return _main(argv)

@@ -610,3 +610,14 @@ def test_control_characters_of_names_never_reach_the_terminal(scan, tmp_path, ca
     for text in (said.out, said.err):
         kept = {character for character in text if not character.isprintable()}
         assert kept <= {"\n", "\t"}
+
+
+def test_lines_of_the_libraries_do_not_stand_before_ours(scan, capsys, caplog):
+    image = nib.load(scan["image"])
+    image.header.set_zooms((1, 1, 6))
+    content = bytearray(image.to_bytes())
+    content[80:92] = np.zeros(3, "<f4").tobytes()  # pixdim: nibabel logs that it sets 1 mm
+    scan["image"].write_bytes(gzip.compress(bytes(content)))
+    assert main(["evaluate", str(scan["image"]), "--reference", str(scan["prompts"])]) == 2
+    assert all(line.startswith("mskseg: ") for line in capsys.readouterr().err.splitlines())
+    assert not [record for record in caplog.records if record.name.startswith("nibabel")]

@@ -97,11 +97,8 @@ def _chosen(
 def list_subjects(name: str, *, part: Part | None = None) -> tuple[str, ...]:
     """List the subjects of a data set, or of one part of its split; nothing is made or fetched.
 
-    Raises
-    ------
-    InputError
-        If the data set or the part is unknown, there are too few subjects for a split, or the
-        folder of a data set of many scans is not there.
+    InputError if the data set or the part is unknown, there are too few subjects for a split, or
+    the folder of a data set of many scans is not there.
     """
     return source_of(name).subjects_in(part)
 
@@ -109,15 +106,9 @@ def list_subjects(name: str, *, part: Part | None = None) -> tuple[str, ...]:
 def load_splits(names: Iterable[str]) -> tuple[Split, ...]:
     """Load the splits of those data sets that have a subject for each part.
 
-    That is a data set's own, or one that was made once and is kept in the cache, in the file
-    ``splits/<name>-seed0.json``; every call reads it again.
-
-    Raises
-    ------
-    InputError
-        As `list_subjects`; or a kept split does not fit the subjects that are there, or was edited.
-    OutputError
-        If a split cannot be kept.
+    A data set's own, or one that was made once and is kept in the cache. InputError as
+    `list_subjects`, or if a kept split does not fit the subjects that are there or was edited;
+    OutputError if it cannot be kept.
     """
     splits = [source_of(name).split() for name in names]
     return tuple(split for split in splits if split and len(split.parts) == len(SHARES))
@@ -140,8 +131,7 @@ def load_some(
     n_subjects : int
         The first of the part; all if there are fewer.
     n_sequences : int or None
-        Of a phantom those that come first in its manifest entry, of other data sets those of the
-        first scans; None for all.
+        Those that come first in a phantom's manifest entry, or of the first scans; None for all.
     part : {"train", "validation", "test", "inference"}, optional
         Of the split; by default the test part, or everybody where there is no split.
     progress : bool
@@ -188,11 +178,10 @@ def load_companions(cases: CaseSet, sequences: Sequence[str]) -> tuple[Case, ...
 
 
 def load_fetched(name: str) -> tuple[Case, ...]:
-    """Load a data set only if it is here already; nothing is downloaded.
+    """Load a data set only if it is here already, of one with a file a person those who are here.
 
-    The tuple is empty if a file of it is missing or damaged, or `name` is ""; of a data set with a
-    file for each person it holds those who are here. Raises InputError if there is no such data
-    set.
+    The tuple is empty if a file is missing or damaged, or `name` is ""; InputError if it is
+    unknown.
     """
     subjects = list_at_hand(name) if name else ()
     if not subjects or any(status.state == "damaged" for status in verify(name)):
@@ -224,15 +213,7 @@ def list_at_hand(name: str, *, part: Part | None = None) -> tuple[str, ...]:
 def at_hand(names: Sequence[str]) -> list[str]:
     """Choose the data sets or models that can be used without a download, and print the others.
 
-    Parameters
-    ----------
-    names : sequence of str
-        Data sets or models of the manifest, or files of weights.
-
-    Raises
-    ------
-    InputError
-        If a name is unknown, or none of them is here.
+    `names` are of the manifest, or files of weights. InputError if one is unknown, or none is here.
     """
     manifest = load_manifest()
     missing: dict[str, str] = {}

@@ -83,14 +83,12 @@ def sweep_chart(
     title: str = "",
     ax: Axes | None = None,
 ) -> Axes:
-    """Draw a line for each series of a table of means.
+    """Draw a line for each series of a table of means, a row for each point.
 
     Parameters
     ----------
-    means : pandas.DataFrame
-        A row for each point.
     x, series, value : str
-        Its columns: position, which line, height. Each position that was measured gets a tick.
+        Columns: position, which line, height. Each position that was measured gets a tick.
     spread : str, optional
         Column with the standard deviation between subjects, drawn as bars.
     level : (str, float), optional

@@ -36,10 +36,10 @@ def montage(
     slices : iterable of CaseSlice
         From `Case.slice`; each panel has the proportions of its own pixels in millimetres.
     titles : sequence of str
-        One for each slice.
+        One for each slice, else InputError.
     tissues : sequence of mapping of int to str, optional
         Of each slice the names of its labels: then a second panel below it shows the outlines,
-        with a legend. A tissue has the colour that `overlay` gives it.
+        with a legend, in the colours of `overlay`.
     columns : int
         Panels in a row, at most.
 
@@ -47,11 +47,6 @@ def montage(
     -------
     (n,) array of Axes
         The images, in the order of the slices. A second panel is in the figure only.
-
-    Raises
-    ------
-    InputError
-        If there is no slice, or not one title, and one mapping of tissues, for each.
     """
     shown = list(slices)
     names = [{} for _ in shown] if tissues is None else list(tissues)

@@ -53,22 +53,15 @@ def overlay(
 
     Parameters
     ----------
-    image : (H, W) any real dtype
+    image, plane, zoom_xyxy
         As in `show_slice`.
     reference, prediction : (H, W) int or bool, or mapping of int to (H, W) bool, optional
         Label maps, or masks, or a mask for each label.
     tissues : mapping of int to str, optional
-        Names for the legend. It fixes the colours too, so pass all tissues of the data set. Without
-        it a mask is drawn in one colour per role.
+        Names for a legend on the right. It fixes the colours too, so pass all tissues of the data
+        set. Without it a mask is drawn in one colour per role.
     boxes_xyxy : (N, 4) float, optional
         Box prompts to draw.
-    plane, zoom_xyxy
-        As in `show_slice`.
-
-    Returns
-    -------
-    Axes
-        With a legend of the tissues on this slice, right of it.
     """
     masks = {
         role: masks_by_label(label_map)

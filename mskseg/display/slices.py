@@ -52,21 +52,11 @@ def show_slice(
     ----------
     image : (H, W) any real dtype
         8-bit images are shown from 0 to 255, so that slices of a volume share one grey scale;
-        others from their minimum to their maximum.
+        others from their minimum to their maximum. InputError for another shape.
     plane : {"axial", "coronal", "sagittal"}, optional
         Marks the edges: R, L for the patient's sides, A, P, S, I for front, back, head, feet.
     zoom_xyxy : (4,) float, optional
         Show only this box of the slice, in its pixels; parts outside the slice stay empty.
-
-    Returns
-    -------
-    Axes
-        In pixels: x from 0 to W, y from 0 (top) to H.
-
-    Raises
-    ------
-    InputError
-        If the image is not (H, W).
     """
     pixels = np.asarray(image)
     if pixels.ndim != 2:
@@ -97,21 +87,10 @@ def show_slice(
 def frame_around(
     boxes_xyxy: ArrayLike, *, shape: tuple[int, int], margin: float = 0.4
 ) -> NDArray[np.float64]:
-    """Find the part of a slice that shows boxes enlarged, with room around them.
+    """Find the part of a slice that shows boxes (N, 4) enlarged, for `zoom_xyxy`.
 
-    Parameters
-    ----------
-    boxes_xyxy : (N, 4) or (4,) float
-        In pixels of the slice; InputError if there is none.
-    shape : (H, W)
-        Of the slice; the frame stays inside.
-    margin : float
-        Added on every side, as a fraction of the longer side of what the boxes span.
-
-    Returns
-    -------
-    frame_xyxy : (4,) float64
-        For `zoom_xyxy`, or the limits of axes.
+    With room on every side, `margin` times the longer side of what the boxes span, inside the slice
+    of `shape` (H, W). InputError if there is no box.
     """
     boxes = np.asarray(boxes_xyxy, dtype=np.float64).reshape(-1, 4)
     if not len(boxes):
@@ -149,18 +128,9 @@ def draw_label_map(
 ) -> Axes:
     """Draw the outline of each label on a slice, the smallest last, so that none is hidden.
 
-    Parameters
-    ----------
-    ax : Axes
-        From `show_slice`.
-    label_map : (H, W) int or bool, or mapping of int to (H, W) bool
-        0 is background. Or a mask for each label, which may overlap.
-    colours : mapping of int to colour
-        From `tissue_colours`; labels without a colour are an InputError, not left out.
-    linestyle : {"solid", "dashed"}
-        Of the outlines.
-    fill : float
-        Opacity of the area, 0 to 1; where masks overlap the smallest is filled.
+    `label_map` is as in `overlay`, and `colours` those of `tissue_colours`: a label without one is
+    an InputError. `fill` is the opacity of the area, 0 to 1; where masks overlap the smallest is
+    filled.
     """
     masks = masks_by_label(label_map)
     for label in masks:

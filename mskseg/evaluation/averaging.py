@@ -58,12 +58,10 @@ def nested_mean(
 ) -> pd.DataFrame:
     """Average over slices of a tissue, then over tissues, then over subjects.
 
-    Each subject counts the same however many slices show a tissue, and so does each of its tissues.
-
     Parameters
     ----------
     table : pandas.DataFrame
-        With `dataset`, `subject`, `by`, `values` and `within`.
+        With `dataset`, `subject`, `by`, `values` and `within`; InputError if it is empty.
     by : sequence of str
         Columns that make a row each of the result; without any it has one row.
     values : sequence of str
@@ -76,11 +74,6 @@ def nested_mean(
     pandas.DataFrame
         `by`, the mean of each value, `<value>_sd` between subjects (NaN with one), `n_subjects`
         and `n_objects` (rows of the table).
-
-    Raises
-    ------
-    InputError
-        If the table is empty or lacks a column.
     """
     keys = list(by)
     of_subjects = subject_means(table, by=keys, values=values, within=within)
@@ -109,19 +102,17 @@ def summarise(
     by : sequence of str
         Columns that make a row each of the result, as ``["box_source", "tissue"]``.
     values : sequence of str
-        Columns to average. A distance becomes inf where one mask of a pair was empty. A pair
-        without the number (`predicted_iou` where there was no prompt, or from a model that never
-        learned it) is left out of that mean and counted.
+        Columns to average. A distance becomes inf where one mask of a pair was empty; a pair
+        without the number, such as `predicted_iou` without a prompt, is left out and counted.
 
     Returns
     -------
     pandas.DataFrame
-        `by`, then for each value its mean and `<value>_sd`, the standard deviation between
-        subjects (NaN with one subject), then `miniature` and the counts: `n_subjects`, `n_labels`,
-        `n_slices` (different slices), `n_pairs` (pairs of slice and label in the mean), of these
-        `n_missing` without any prediction, the pairs left out, `n_too_small`, `n_beyond_end` and
-        `n_both_empty` (see `mskseg.evaluation.scoring`), and for each value that a scored pair may
-        lack `n_without_<value>`.
+        `by`, then for each value its mean and `<value>_sd` between subjects, `miniature`, and the
+        counts: `n_subjects`, `n_labels`, `n_slices` (different ones), `n_pairs` (of slice and label
+        in the mean), of these `n_missing` without any prediction, the pairs left out,
+        `n_too_small`, `n_beyond_end` and `n_both_empty` (see `mskseg.evaluation.scoring`), and
+        `n_without_<value>` for a value that a scored pair may lack.
 
     Raises
     ------

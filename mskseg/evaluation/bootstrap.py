@@ -94,27 +94,19 @@ def compare_models(
     Parameters
     ----------
     table : pandas.DataFrame
-        With `dataset`, `subject`, `model`, `value` and `by`; several rows of a subject and model
-        (its sequences) are averaged first.
+        With `dataset`, `subject`, `model`, `value` and `by`; rows of a subject are averaged first.
     pairs : sequence of (str, str)
         Models to compare, first less second.
-    value : str
     margin : float
-        The difference, in the unit of `value`, below which nobody would care; decided before
-        looking.
+        Difference below which nobody would care, in the unit of `value`; decided before looking.
     by : sequence of str
         Columns whose values are compared on their own, such as ["arm", "severity"].
-    seed : int
 
     Returns
     -------
     pandas.DataFrame
-        `by`, `value`, `first`, `second`, then the fields of `Difference`.
-
-    Raises
-    ------
-    InputError
-        If a column or a model is missing.
+        `by`, `value`, `first`, `second`, then the fields of `Difference`. InputError if a column or
+        a model is missing.
     """
     keys = list(by)
     columns = [*keys, "dataset", "subject", "model"]

@@ -89,35 +89,14 @@ def prompted_slices(
     progress: bool = False,
     description: str = "",
 ) -> Iterator[PromptedSlice]:
-    """Go through the slices of cases and carry out a plan on each.
+    """Go through the slices of cases and carry out a plan on each, also where nothing is prompted.
 
-    Parameters
-    ----------
-    cases : Case or iterable of Case
-        Each with a reference; read one after the other.
-    plan : OracleBox, OraclePoint or SpecialistBox
-        Where the prompts come from. `NeighbourBox` needs predictions: see
-        `mskseg.evaluation.prediction.SlicePredictor.predict_case`.
-    plane : {"axial", "coronal", "sagittal"}, optional
-        Default: each case's own, the acquired plane.
-    slice_step : int
-        Take every `slice_step`-th slice.
-    min_area_mm2 : float
-        Components below get no prompt, in square millimetres.
-    labelled_only : bool
-        Leave out slices without a label first, then count the steps.
-    progress, description
-        Whether to show a progress bar on stderr, and its title.
-
-    Yields
-    ------
-    PromptedSlice
-        One for each slice, in the order of cases and slices; also where nothing is prompted.
-
-    Raises
-    ------
-    InputError
-        If there is no case, a case has no reference, or the step or the area is out of range.
+    `plan` is an `OracleBox`, `OraclePoint` or `SpecialistBox`; `NeighbourBox` needs predictions,
+    see `mskseg.evaluation.prediction.SlicePredictor.predict_case`. `plane` is by default each
+    case's own, the acquired one; components below `min_area_mm2` get no prompt; with
+    `labelled_only` slices without a label are left out before the steps are counted. Yields a
+    `PromptedSlice` for each slice, in order. InputError if there is no case, a case has no
+    reference, or the step or the area is out of range.
     """
     check_amounts(slice_step=slice_step, min_area_mm2=min_area_mm2)
     with tqdm(desc=description, unit="slice", total=0, disable=not progress) as bar:

@@ -138,18 +138,12 @@ def surface_distances_mm(
 
 
 def hd95_mm(reference: ArrayLike, prediction: ArrayLike, *, spacing_mm: Sequence[float]) -> float:
-    """95 % Hausdorff distance in mm: the larger of the two directed 95th percentiles.
-
-    Parameters and errors are those of `surface_distances_mm`. Both empty: NaN. One empty: inf.
-    """
+    """95 % Hausdorff distance in mm; errors and parameters as `surface_distances_mm`."""
     return surface_distances_mm(reference, prediction, spacing_mm=spacing_mm).hd95_mm
 
 
 def assd_mm(reference: ArrayLike, prediction: ArrayLike, *, spacing_mm: Sequence[float]) -> float:
-    """Average symmetric surface distance in mm: mean over the pixels of both surfaces together.
-
-    Parameters and errors are those of `surface_distances_mm`. Both empty: NaN. One empty: inf.
-    """
+    """Average symmetric surface distance in mm, over both surfaces; errors as `hd95_mm`."""
     return surface_distances_mm(reference, prediction, spacing_mm=spacing_mm).assd_mm
 
 
@@ -162,8 +156,7 @@ def surface_dice(
 ) -> float:
     """Surface Dice (normalised surface distance), 0 to 1: part of both surfaces that agrees.
 
-    Parameters and errors are those of `surface_distances_mm`; `tolerance_mm` is the distance up to
-    which two surfaces count as the same, 0 or more. Both empty: NaN. One empty: 0.
+    They agree within `tolerance_mm`, 0 or more; the rest as in `surface_distances_mm`.
     """
     distances = surface_distances_mm(reference, prediction, spacing_mm=spacing_mm)
     return distances.surface_dice(tolerance_mm=tolerance_mm)
@@ -172,8 +165,7 @@ def surface_dice(
 def relative_volume_error(reference: ArrayLike, prediction: ArrayLike) -> float:
     """Signed relative volume error, ``(predicted - reference) / reference``, -1 to inf.
 
-    Above 0 the prediction is too large. Parameters and errors are those of `dice`. Both empty: NaN.
-    Reference empty: inf. Prediction empty: -1.
+    Above 0 the prediction is too large. Parameters and errors are those of `dice`.
     """
     first, second = mask_pair(reference, prediction)
     n_reference, n_prediction = np.count_nonzero(first), np.count_nonzero(second)

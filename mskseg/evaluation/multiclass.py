@@ -64,10 +64,9 @@ def checked_probabilities(
 ) -> Floats:
     """Validate probabilities, at least two classes that sum to one, and return them as float32.
 
-    Without `shape` they are a map (C, H, W) or a stack (..., C, H, W); with it the class is the
-    first axis, as of a volume (C, ...). `what` names them in the message. InputError if the shape
-    is another, there is one class only, a value lies outside 0 to 1, or a sum is off: then they are
-    logits, of overlapping regions, or of another run.
+    Without `shape` they are a map (C, H, W) or a stack of them; with it the class is the first
+    axis. `what` names them in the message. InputError if shape, range or sum are wrong: then they
+    are logits, of overlapping regions, or of another run.
     """
     maps = np.asarray(probabilities, dtype=np.float32)
     if shape is not None and maps.shape != shape:

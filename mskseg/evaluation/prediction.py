@@ -96,8 +96,8 @@ def predict_slice(
 class SlicePredictor:
     """One segmenter that encodes each slice once, whatever the plans and labels.
 
-    Embeddings are kept for the life of this object: about 4 MB a slice for SAM's own encoders, so
-    take a new one for each case.
+    Embeddings are kept for the life of this object (SAM's take 4 MB a slice): a new one for each
+    case.
     """
 
     def __init__(self, segmenter: PromptableSegmenter) -> None:
@@ -146,8 +146,8 @@ class SlicePredictor:
     ) -> Iterator[dict[int, LabelPrediction]]:
         """Carry out any plan on a case with a reference; arguments as in `prompted_slices`.
 
-        Yields for each slice the predictions by label: of those that the reference has there or
-        that were prompted. For `NeighbourBox` the neighbour is `slice_step` slices away.
+        Yields for each slice the predictions of the labels that it has or that were prompted. For
+        `NeighbourBox` the neighbour is `slice_step` slices away.
         """
         if not isinstance(plan, NeighbourBox):
             for prompted in prompted_slices(
@@ -177,9 +177,9 @@ class SlicePredictor:
         """Carry each label from the slice where it is prompted to those above and below.
 
         `slices` are neighbours in order; `starts` gives for each label its position in them and its
-        prompt there. All labels travel together, up and then down, so that a slice needs one
-        decoder call a way; no reference is needed. Returns for each slice the predictions by label;
-        a label is absent from the slices that it did not reach.
+        prompt. All labels travel together, so that a slice needs one decoder call a way; no
+        reference is needed. Returns for each slice the predictions by label, without labels that
+        did not reach it.
         """
         predictions: list[dict[int, LabelPrediction]] = [{} for _ in slices]
         upwards = range(len(slices))

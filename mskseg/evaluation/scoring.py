@@ -105,9 +105,7 @@ def score_cases(
     further: Further | None = None,
     kept: KeptPredictions | None = None,
 ) -> pd.DataFrame:
-    """Score a segmenter on cases under one or more prompt plans.
-
-    Each slice is encoded once, whatever the number of plans and labels.
+    """Score a segmenter on cases under one or more prompt plans, encoding each slice once.
 
     Parameters
     ----------
@@ -126,22 +124,20 @@ def score_cases(
     progress : bool
         Show a progress bar on stderr.
     further : callable, optional
-        ``further(case, prediction)`` measures more of each `LabelPrediction` while its masks are
-        at hand; the names that it gives become columns after `COLUMNS`.
+        ``further(case, prediction)`` measures more of each `LabelPrediction`; the names that it
+        gives become columns after `COLUMNS`.
     kept : KeptPredictions, optional
-        Takes the `LabelPrediction` of each row, in the order of the rows, to look at what was
-        scored. One for several calls fits their tables, concatenated.
+        Takes the `LabelPrediction` of each row, to look at; one may serve several calls.
 
     Returns
     -------
     pandas.DataFrame
         One row per case x plan x slice x label, for the labels that the reference has on the
-        slice or that `NeighbourBox` prompted there. The columns are `COLUMNS`; those that do not
-        copy the case or the plan:
+        slice or that `NeighbourBox` prompted there. Of `COLUMNS`, those that copy neither case nor
+        plan:
 
         * `status`: see the module;
-        * `n_prompts`: prompts given, one for each component;
-        * `n_points`: points in each of them, 0 for boxes;
+        * `n_prompts`, one for each component, and `n_points` in each of them, 0 for boxes;
         * `area_mm2`, `predicted_area_mm2`, `overlap_mm2`: of the reference, of the prediction and
           of what they share: sums over slices give a Dice of the volume (`volume_table`);
         * `unprompted_px`: pixels of the reference in components too small for a prompt;
@@ -149,8 +145,8 @@ def score_cases(
         * `filled_box_dice`: Dice of the very boxes given, filled, which a model has to beat; for
           points, of the tight boxes of the components;
         * `predicted_iou`: mean of the segmenter's own estimates over the prompts;
-        * `encode_s`: seconds of the encoder for the slice, one pass shared by all its rows;
-        * `decode_s`: seconds, this row's share of the slice's decoder call.
+        * `encode_s`, `decode_s`: seconds of the encoder, one pass shared by all rows of the slice,
+          and this row's share of the slice's decoder call.
 
     Raises
     ------
@@ -204,22 +200,16 @@ def score_label_maps(
     cases, plane, min_area_mm2, slice_step, progress
         As in `score_cases`; the same values give the same pairs.
     label_maps : mapping of str to LabelMap
-        Predictions by name of the case, on the case's grid and in the values of its reference. A
-        case without one is **missing**: each of its pairs has the status ``missing``, a Dice of 0,
-        and is in the mean.
+        Predictions by name of the case, on its grid and in the values of its reference. A case
+        without one is **missing**: its pairs have this status, a Dice of 0, and are in the mean.
 
     Returns
     -------
     pandas.DataFrame
         With `COLUMNS`: a row for each label that the reference or the prediction has on a slice.
         `prompt` and `box_source` are "none", `n_prompts` is 0, and `filled_box_dice` is that of the
-        reference's tight boxes, which the model did not know. What it predicts where the reference
-        has nothing has the status ``beyond_end``.
-
-    Raises
-    ------
-    InputError
-        If there is no case, a case has no reference, or a label map lies on another grid.
+        reference's tight boxes, which the model did not know. InputError as `score_cases`, or if a
+        label map lies on another grid.
     """
     check_amounts(slice_step=slice_step, min_area_mm2=min_area_mm2)
     rows: list[dict[str, Any]] = []

@@ -24,19 +24,11 @@ _ALL_TISSUES = "mean of tissues"
 def dice_table(table: pd.DataFrame) -> pd.DataFrame:
     """Lay data sets and tissues beside models and box sources, to be read.
 
-    Parameters
-    ----------
-    table : pandas.DataFrame
-        From `score_cases`, with `OracleBox()` among the plans (else InputError); several models may
-        be concatenated.
-
-    Returns
-    -------
-    pandas.DataFrame
-        Rows: data set and tissue, those on top where the first model adds most to its box, then
-        "mean of tissues". Columns: "no model" with the filled oracle box, then each model with its
-        box sources in the table's order, "oracle" followed by "oracle minus filled box". Cells are
-        text, the mean Dice and in brackets the pairs of slice and tissue behind it ("0.83 (24)").
+    `table` is of `score_cases`, with `OracleBox()` among the plans (else InputError). The rows are
+    data set and tissue, those on top where the first model adds most to its box, then "mean of
+    tissues". The columns are "no model" with the filled oracle box, then each model with its box
+    sources in the table's order, "oracle" followed by "oracle minus filled box". Cells are text,
+    the mean Dice and in brackets the pairs of slice and tissue behind it ("0.83 (24)").
     """
     keys = ["dataset", "tissue"]
     means = pd.concat(
@@ -61,22 +53,14 @@ def dice_table(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def volume_table(table: pd.DataFrame) -> pd.DataFrame:
-    """Add up slices to scores of volumes.
+    """Add up a table of `score_cases` or `score_label_maps` to scores of volumes.
 
-    Parameters
-    ----------
-    table : pandas.DataFrame
-        From `score_cases` or `score_label_maps` (else InputError), of every slice
-        (``slice_step=1``): with a larger step it is the Dice of the slices taken.
-
-    Returns
-    -------
-    pandas.DataFrame
-        A row for each model, prompt, case and label that the reference or the prediction has:
-        those columns, `tissue`, `volume_dice` (2 overlap / (reference + prediction)),
-        `relative_volume_error` ((prediction - reference) / reference, inf where the reference has
-        none), `n_slices`, `n_beyond_end` (slices with a prediction and no reference), `missing`
-        (there was no prediction for the case; its Dice is 0).
+    With a ``slice_step`` above 1 it is the Dice of the slices taken. Returns a row for each model,
+    prompt, case and label that the reference or the prediction has: those columns, `tissue`,
+    `volume_dice` (2 overlap / (reference + prediction)), `relative_volume_error` ((prediction -
+    reference) / reference, inf where the reference has none), `n_slices`, `n_beyond_end` (slices
+    with a prediction and no reference), `missing` (there was no prediction for the case; its Dice
+    is 0). InputError if a column is missing.
     """
     keys = [*MODEL, *_CASE, "tissue", "label"]
     lacking = [name for name in (*keys, *_AREAS, "status") if name not in table]

@@ -154,9 +154,9 @@ def tissue_properties(cases: Iterable[Case], *, slice_step: int = 1) -> pd.DataF
     Returns
     -------
     pandas.DataFrame
-        One row for each case, slice and label: the columns `scoring.SCAN`, `anatomy`, `tissue`,
-        `label`, `plane`, `slice`, `area_mm2`, `thickness_mm`, `shape`, `contrast` (on the windowed
-        image), `filled_box_dice` (NaN where the tissue is too small for a box) and `n_boxes`.
+        A row for each case, slice and label: `scoring.SCAN`, `anatomy`, `tissue`, `label`, `plane`,
+        `slice`, `area_mm2`, `thickness_mm`, `shape`, `contrast` (on the windowed image),
+        `filled_box_dice` (NaN where the tissue is too small for a box) and `n_boxes`.
     """
     rows = [
         described_scan(case) | {"anatomy": case.anatomy, "tissue": case.tissue(row["label"])} | row

@@ -45,12 +45,11 @@ def fine_tune(
     """Tune a segmenter on labelled scans; the best epoch on the validation set is what comes back.
 
     Prompts are taken from the reference: boxes or points of the objects on a slice, of which a few
-    are drawn at each visit, sharing one pass of the encoder. The loss is unweighted cross-entropy
-    + Dice on the decoder's logits (see `losses.py` for the target), the optimiser AdamW. After each
-    epoch the validation Dice is measured with the same oracle prompts.
-
-    Under ``torchrun`` the slices of a step are shared out among the processes, and the gradients
-    are those of one process with the same step.
+    are drawn at each visit, sharing one pass of the encoder. The loss is unweighted cross-entropy +
+    Dice on the decoder's logits (see `losses.py` for the target), the optimiser AdamW. After each
+    epoch the validation Dice is measured with the same oracle prompts. Under ``torchrun`` the
+    slices of a step are shared out among the processes, with the gradients of one process with the
+    same step.
 
     Parameters
     ----------
@@ -65,15 +64,10 @@ def fine_tune(
     progress : bool
         Show a bar with loss and validation Dice.
     cache : EmbeddingCache, optional
-        For ``mode="decoder"``, which encodes each slice once. By default in memory, and in
-        ``folder/embeddings`` in half precision if there is a folder. Give one to share embeddings
-        between trainings that start from the same model.
+        For ``mode="decoder"``, which encodes each slice once; by default in memory, and in
+        ``folder/embeddings`` if there is a folder. Share one between trainings of one model.
     on_epoch : callable, optional
         Called with the history so far after each epoch, to draw it as it grows.
-
-    Returns
-    -------
-    FineTuneResult
 
     Raises
     ------
@@ -85,11 +79,6 @@ def fine_tune(
         If the loss becomes NaN: it names the slices and carries the best weights until then.
     OutputError
         If the state or an embedding cannot be written.
-
-    Warns
-    -----
-    UserWarning
-        If the validation set lacks a tissue that is trained.
     """
     config = config or FineTuneConfig()
     segmenter.check_answers({config.prompt})

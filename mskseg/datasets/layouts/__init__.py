@@ -34,19 +34,9 @@ def read_folder(
 ) -> LazyCaseSet:
     """Give the scans of any folder as a set of cases; your own data, for example.
 
-    Parameters
-    ----------
-    folder : path-like
-    layout : Layout, optional
-        By default `NiftiPairsLayout`: ``images/NAME.nii.gz`` and ``labels/NAME.nii.gz``.
-    template : CaseDescription, optional
-        Anatomy, names of labels and so on; the subjects come from the names of the files.
-
-    Raises
-    ------
-    InputError
-        If the folder is missing, is not in that layout, or is half there; or two scans have one
-        name.
+    By default in the layout ``images/NAME.nii.gz`` and ``labels/NAME.nii.gz``; `template` has
+    anatomy, names of labels and so on, the subjects come from the names of the files. InputError if
+    the folder is missing, in another layout or half there, or two scans have one name.
     """
     template = template or CaseDescription(subject="")
     path = user_path(folder)

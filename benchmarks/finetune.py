@@ -34,7 +34,7 @@ import mskseg
 from mskseg.case import Case, CaseSet
 from mskseg.finetuning.config import FineTuneConfig
 from mskseg.finetuning.dataset import SliceDataset
-from mskseg.finetuning.distributed import join_processes
+from mskseg.finetuning.machine import join_processes
 from mskseg.finetuning.trainer import Trainer
 from mskseg.models.checkpoints import architectures, load_segmenter
 from mskseg.models.embeddings import EmbeddingCache

@@ -17,14 +17,16 @@ manifest is read: ``MSKSEG_MANIFEST`` names yours in place of ours, so start fro
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from importlib.metadata import EntryPoint, entry_points
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from mskseg.errors import InputError
 
 _GROUPS = ("datasets", "architectures", "run_reports")
+_REPORTS = "mskseg.run_reports"
 
 
 def offers(group: str) -> dict[str, EntryPoint]:
@@ -61,3 +63,28 @@ def file_in_package(package: str, path: str) -> Path:
             return found
     missing = f"has no file {path}" if folders else "is not installed"
     raise InputError(f"the package {package} {missing}; install it again, or name another entry")
+
+
+@dataclass(frozen=True)
+class RunSummary:
+    """The report on an output folder."""
+
+    title: str
+    lines: tuple[str, ...]  # for a terminal
+    failures: tuple[str, ...]  # a line for each reason why the run failed
+    page: Path  # the same, to be opened in a browser
+
+
+class RunReport(Protocol):
+    """Sums up what lies in an output folder after a run of the notebooks."""
+
+    def inputs(self) -> list[Path]:
+        """List the files that the report reads beside tables; a change is a reason to run again."""
+
+    def summarise(self, output: Path, *, size: str) -> RunSummary:
+        """Read the tables of an output folder and write a page into it."""
+
+
+def run_reports() -> list[RunReport]:
+    """Load the reports that installed packages offer."""
+    return [load_offer(_REPORTS, name) for name in offers(_REPORTS)]

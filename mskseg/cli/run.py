@@ -115,7 +115,7 @@ def bring_real_scans(*, offline: bool) -> None:
 
 def summarise(output: Path, *, size: str) -> bool:
     """Print the installed reports on an output folder, such as the claims; True if one failed."""
-    from mskseg.workbook.reports import run_reports
+    from mskseg.registry import run_reports
 
     failed = False
     for report in run_reports():

@@ -5,12 +5,10 @@ from mskseg.datasets.fetching import verify as verify
 from mskseg.datasets.layouts import read_folder as read_folder
 from mskseg.datasets.loading import at_hand as at_hand
 from mskseg.datasets.loading import check_no_shared_people as check_no_shared_people
-from mskseg.datasets.loading import fetch_real_scans as fetch_real_scans
 from mskseg.datasets.loading import fullest_slice as fullest_slice
 from mskseg.datasets.loading import list_at_hand as list_at_hand
 from mskseg.datasets.loading import list_subjects as list_subjects
 from mskseg.datasets.loading import load_cases as load_cases
-from mskseg.datasets.loading import load_companions as load_companions
 from mskseg.datasets.loading import load_fetched as load_fetched
 from mskseg.datasets.loading import load_some as load_some
 from mskseg.datasets.loading import load_splits as load_splits

@@ -8,7 +8,6 @@ from mskseg.display.charts import dice_by_tissue as dice_by_tissue
 from mskseg.display.charts import sweep_chart as sweep_chart
 from mskseg.display.montage import masks_beside as masks_beside
 from mskseg.display.montage import montage as montage
-from mskseg.display.overlays import before_and_after as before_and_after
 from mskseg.display.overlays import overlay as overlay
 from mskseg.display.overlays import triptych as triptych
 from mskseg.display.slices import draw_boxes as draw_boxes

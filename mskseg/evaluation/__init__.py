@@ -4,17 +4,13 @@ from mskseg.evaluation.averaging import nested_mean as nested_mean
 from mskseg.evaluation.averaging import subject_means as subject_means
 from mskseg.evaluation.averaging import summarise as summarise
 from mskseg.evaluation.bootstrap import compare_models as compare_models
-from mskseg.evaluation.bootstrap import paired_bootstrap as paired_bootstrap
-from mskseg.evaluation.calibration import Calibration as Calibration
 from mskseg.evaluation.calibration import ReliabilityBins as ReliabilityBins
-from mskseg.evaluation.committed import CommittedResults as CommittedResults
 from mskseg.evaluation.committed import committed_results as committed_results
 from mskseg.evaluation.committed import same_weights as same_weights
 from mskseg.evaluation.committed import weights_of as weights_of
 from mskseg.evaluation.loop import PromptedSlice as PromptedSlice
 from mskseg.evaluation.loop import prompt_slice as prompt_slice
 from mskseg.evaluation.loop import prompted_slices as prompted_slices
-from mskseg.evaluation.metrics import SurfaceDistances as SurfaceDistances
 from mskseg.evaluation.metrics import assd_mm as assd_mm
 from mskseg.evaluation.metrics import dice as dice
 from mskseg.evaluation.metrics import hd95_mm as hd95_mm
@@ -24,8 +20,6 @@ from mskseg.evaluation.metrics import surface_dice as surface_dice
 from mskseg.evaluation.metrics import surface_distances_mm as surface_distances_mm
 from mskseg.evaluation.multiclass import as_classes as as_classes
 from mskseg.evaluation.multiclass import checked_probabilities as checked_probabilities
-from mskseg.evaluation.multiclass import multiclass_probabilities as multiclass_probabilities
-from mskseg.evaluation.prediction import LabelPrediction as LabelPrediction
 from mskseg.evaluation.prediction import SlicePredictor as SlicePredictor
 from mskseg.evaluation.prediction import predict_slice as predict_slice
 from mskseg.evaluation.scoring import KeptPredictions as KeptPredictions

@@ -16,9 +16,8 @@ from scipy import ndimage
 from mskseg.case import Case, CaseSlice
 from mskseg.errors import InputError
 from mskseg.evaluation.averaging import nested_mean
-from mskseg.evaluation.metrics import dice
+from mskseg.evaluation.metrics import checked_spacing, dice, nearest_distances, outlines
 from mskseg.evaluation.scoring import described_scan
-from mskseg.evaluation.surfaces import checked_spacing, nearest_distances, outlines
 from mskseg.prompts import boxes_from_mask, fill_boxes
 from mskseg.prompts.checks import checked_slice_mask
 

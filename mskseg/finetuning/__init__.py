@@ -9,8 +9,8 @@ With it, ``result = fine_tune(segmenter, train, validation, config)`` tunes, and
 
 `config` the settings, `modes` which parameters train, `dataset` slices and the prompts drawn for
 them, `prompt_tokens` a prompt on its way into the decoder, `losses`, `trainer` one step and the
-validation, `loop` the epochs, `checkpoint` resuming, `result` the tuned model, `distributed`
-several processes.
+validation, `loop` the epochs, `checkpoint` resuming, `result` the tuned model, `machine` several
+processes, and memory.
 """
 
 from mskseg.finetuning.config import FineTuneConfig as FineTuneConfig

@@ -19,8 +19,7 @@ from mskseg.errors import InputError
 from mskseg.finetuning.checkpoint import Identity, Progress, load_state, save_state
 from mskseg.finetuning.config import FineTuneConfig
 from mskseg.finetuning.dataset import SliceDataset, check_datasets
-from mskseg.finetuning.distributed import join_processes
-from mskseg.finetuning.memory import PeakMemory
+from mskseg.finetuning.machine import PeakMemory, join_processes
 from mskseg.finetuning.modes import merge_low_rank
 from mskseg.finetuning.result import HISTORY, DivergedError, FineTuneResult, Stopped
 from mskseg.finetuning.trainer import NotFiniteError, Trainer

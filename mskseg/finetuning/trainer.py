@@ -16,9 +16,8 @@ from mskseg.evaluation.averaging import nested_mean
 from mskseg.evaluation.metrics import dice
 from mskseg.finetuning.config import FineTuneConfig
 from mskseg.finetuning.dataset import LabelledSlice, Sample, SliceDataset
-from mskseg.finetuning.distributed import Processes
 from mskseg.finetuning.losses import dice_and_entropy, mask_iou, targets_in_frame
-from mskseg.finetuning.memory import memory_explained
+from mskseg.finetuning.machine import Processes, memory_explained
 from mskseg.finetuning.modes import prepare
 from mskseg.finetuning.prompt_tokens import PromptTokens, decode_prompts
 from mskseg.models.embeddings import EmbeddingCache

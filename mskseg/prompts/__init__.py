@@ -16,7 +16,6 @@ from mskseg.prompts.checks import check_points as check_points
 from mskseg.prompts.plans import NeighbourBox as NeighbourBox
 from mskseg.prompts.plans import OracleBox as OracleBox
 from mskseg.prompts.plans import OraclePoint as OraclePoint
-from mskseg.prompts.plans import PromptPlan as PromptPlan
 from mskseg.prompts.plans import SpecialistBox as SpecialistBox
 from mskseg.prompts.points import central_point as central_point
 from mskseg.prompts.points import error_point as error_point

@@ -11,5 +11,4 @@ from mskseg.workbook.record import NotebookRun as NotebookRun
 from mskseg.workbook.sources import declared_parameters as declared_parameters
 from mskseg.workbook.sources import find_notebooks as find_notebooks
 from mskseg.workbook.sources import load_notebook as load_notebook
-from mskseg.workbook.sources import notebooks_folder as notebooks_folder
 from mskseg.workbook.sources import read_sizes as read_sizes

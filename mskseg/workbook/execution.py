@@ -18,9 +18,9 @@ from typing import TYPE_CHECKING, Any
 from mskseg.environment import available_cores
 from mskseg.errors import InputError, OutputError
 from mskseg.files import PARTIAL, owned, sweep, write_text
+from mskseg.registry import run_reports
 from mskseg.workbook.pages import write_page, write_run_index
 from mskseg.workbook.record import RECORD_FILE, NotebookRun, Record, result_key
-from mskseg.workbook.reports import run_reports
 from mskseg.workbook.sources import (
     SIZES_FILE,
     Size,

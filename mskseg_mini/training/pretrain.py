@@ -21,7 +21,7 @@ import torch
 from torch import nn
 from tqdm.auto import tqdm
 
-from mskseg.finetuning.distributed import Processes, join_processes
+from mskseg.finetuning.machine import Processes, join_processes
 from mskseg.models.upstream import Sam
 from mskseg_mini.architecture import build_sam_mini
 from mskseg_mini.training.held_out import score_held_out_scenes

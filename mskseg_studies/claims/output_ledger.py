@@ -11,9 +11,9 @@ from pathlib import Path
 
 import mskseg
 from mskseg.files import write_text
+from mskseg.registry import RunSummary
 from mskseg.workbook.pages import LEDGER_PAGE, content_policy
 from mskseg.workbook.record import finished_notebooks
-from mskseg.workbook.reports import RunSummary
 from mskseg.workbook.sources import executed_notebook
 from mskseg_studies.claims.rules import Judgement, Verdict, judge
 from mskseg_studies.claims.statements import Claims, claims_path, load_claims
@@ -241,7 +241,7 @@ def _cells(folder: Path, claims: Claims) -> dict[tuple[str, str], int | None]:
 
 
 class ClaimsReport:
-    """Judge the claims at the end of a run; see `mskseg.workbook.reports.RunReport`."""
+    """Judge the claims at the end of a run; see `mskseg.registry.RunReport`."""
 
     def inputs(self) -> list[Path]:
         """Name the file of the claims and their rules."""

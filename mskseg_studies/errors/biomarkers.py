@@ -17,8 +17,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from mskseg.case import TissueKind
 from mskseg.display.style import check_columns, finish_chart, series_style
+from mskseg.evaluation.metrics import checked_spacing
 from mskseg.evaluation.scoring import SCAN
-from mskseg.evaluation.surfaces import checked_spacing
 from mskseg.evaluation.tissues import largest_component, thickness_mm
 from mskseg.prompts.checks import bounding_slices, checked_mask
 from mskseg_studies.errors.quantitative_maps import mean_inside

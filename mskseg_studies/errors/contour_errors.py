@@ -17,8 +17,12 @@ from scipy import ndimage
 from skimage import morphology
 
 from mskseg.display.style import finish_chart, series_style
-from mskseg.evaluation.metrics import relative_volume_error
-from mskseg.evaluation.surfaces import checked_spacing, outline_mm, signed_distance_mm
+from mskseg.evaluation.metrics import (
+    checked_spacing,
+    outline_mm,
+    relative_volume_error,
+    signed_distance_mm,
+)
 from mskseg.evaluation.tissues import largest_component
 from mskseg.prompts.checks import bounding_slices, checked_slice_mask
 from mskseg_studies.panels import add_legend, new_panels

@@ -16,9 +16,8 @@ from mskseg.display.style import chart_axes, check_columns, finish_chart, series
 from mskseg.errors import InputError
 from mskseg.evaluation.averaging import IN_THE_MEAN, nested_mean
 from mskseg.evaluation.loop import prompted_slices
-from mskseg.evaluation.metrics import dice
+from mskseg.evaluation.metrics import checked_spacing, dice, signed_distance_mm
 from mskseg.evaluation.scoring import SCAN, described_scan
-from mskseg.evaluation.surfaces import checked_spacing, signed_distance_mm
 from mskseg.prompts import OracleBox
 from mskseg.prompts.checks import checked_mask
 from mskseg_studies.people import by_site

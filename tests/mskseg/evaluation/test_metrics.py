@@ -14,7 +14,7 @@ from scipy.spatial.distance import cdist, directed_hausdorff
 
 from mskseg.errors import InputError
 from mskseg.evaluation import metrics
-from mskseg.evaluation.surfaces import surface_points
+from mskseg.evaluation.metrics import surface_points
 
 # MONAI warns on each call of an argument that it passes to itself.
 pytestmark = pytest.mark.filterwarnings("ignore:.*always_return_as_numpy:FutureWarning")

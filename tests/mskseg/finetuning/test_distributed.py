@@ -6,13 +6,13 @@ import pytest
 import torch
 from support.processes import TORCHRUN, run_python
 
-from mskseg.finetuning.distributed import join_processes
+from mskseg.finetuning.machine import join_processes
 
 SCRIPT = """
 import sys
 from pathlib import Path
 import torch
-from mskseg.finetuning.distributed import join_processes
+from mskseg.finetuning.machine import join_processes
 from mskseg_mini.training.pretrain import Pretraining
 from mskseg_mini.training.pretrain_step import PretrainConfig
 

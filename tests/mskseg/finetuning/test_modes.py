@@ -11,7 +11,7 @@ import torch
 
 from mskseg.finetuning.config import FineTuneConfig
 from mskseg.finetuning.dataset import SliceDataset
-from mskseg.finetuning.distributed import join_processes
+from mskseg.finetuning.machine import join_processes
 from mskseg.finetuning.modes import LowRank, count_trainable, merge_low_rank, prepare
 from mskseg.finetuning.trainer import Trainer
 from mskseg.models.embeddings import EmbeddingCache

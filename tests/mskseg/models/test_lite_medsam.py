@@ -300,7 +300,7 @@ def test_the_file_can_be_brought_from_elsewhere(
 @pytest.mark.parametrize("mode", ["decoder", "lora", "encoder_decoder", "full"])
 def test_every_mode_moves_exactly_what_it_lists(mode, lite_medsam, train, validation, tiny):
     from mskseg.finetuning.dataset import SliceDataset
-    from mskseg.finetuning.distributed import join_processes
+    from mskseg.finetuning.machine import join_processes
     from mskseg.finetuning.modes import merge_low_rank, prepare
     from mskseg.finetuning.trainer import Trainer
     from mskseg.models.embeddings import EmbeddingCache

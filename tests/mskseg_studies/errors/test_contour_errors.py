@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from mskseg.evaluation.surfaces import signed_distance_mm
+from mskseg.evaluation.metrics import signed_distance_mm
 from mskseg.prompts import boxes_from_mask, fill_boxes
 from mskseg_studies.errors.contour_errors import (
     contour_error_panels,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -14,6 +14,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from numpy.typing import ArrayLike, NDArray
 
+from mskseg.case import CaseSlice
 from mskseg.display.slices import (
     OUTLINE,
     Colour,
@@ -26,10 +27,7 @@ from mskseg.display.slices import (
     show_slice,
 )
 from mskseg.display.style import PREDICTION, REFERENCE, chart_axes, tissue_colours
-
-if TYPE_CHECKING:
-    from mskseg.case import CaseSlice
-    from mskseg.volume import Plane
+from mskseg.volume import Plane
 
 _ROWS_OF_LEGEND = 18
 _STYLES: dict[str, Linestyle] = {"reference": "dashed", "prediction": "solid"}

@@ -7,7 +7,7 @@ The axes of a slice are its pixels in the half-open coordinates of all boxes and
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -17,9 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from mskseg.display.style import RGB, chart_axes
 from mskseg.errors import InputError
-
-if TYPE_CHECKING:
-    from mskseg.volume import Plane
+from mskseg.volume import Plane
 
 Colour = RGB | str
 Linestyle = Literal["solid", "dashed"]

@@ -11,20 +11,17 @@ import math
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 from tqdm.auto import tqdm
 
+from mskseg.case import Case, CaseSlice
 from mskseg.errors import InputError
 from mskseg.prompts import MIN_AREA_MM2, Prompt, label_components
 from mskseg.prompts.checks import bounding_slices
 from mskseg.prompts.plans import SlicePlan
-
-if TYPE_CHECKING:
-    from mskseg.case import Case, CaseSlice
-    from mskseg.volume import Plane
+from mskseg.volume import Plane
 
 BoolMask = NDArray[np.bool_]
 

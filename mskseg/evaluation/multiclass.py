@@ -122,8 +122,7 @@ def as_classes(label_map: ArrayLike, labels: Sequence[int]) -> NDArray[np.intp]:
 
 def _odds(probability: Floats | np.float32) -> Floats:
     kept = np.clip(probability, np.float32(FLOOR), np.float32(1 - FLOOR))
-    odds: Floats = kept / (1 - kept)
-    return odds
+    return kept / (1 - kept)
 
 
 def _check_prompts(

@@ -6,11 +6,12 @@ import math
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from mskseg.case import Case, CaseSlice
 from mskseg.evaluation.loop import (
     BoolMask,
     PromptedSlice,
@@ -23,10 +24,7 @@ from mskseg.evaluation.loop import (
 )
 from mskseg.prompts import MIN_AREA_MM2, Prompt
 from mskseg.prompts.plans import NeighbourBox, OracleBox, PromptPlan, SlicePlan
-
-if TYPE_CHECKING:
-    from mskseg.case import Case, CaseSlice
-    from mskseg.volume import Plane
+from mskseg.volume import Plane
 
 
 class Named(Protocol):

@@ -28,12 +28,13 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from tqdm.auto import tqdm
 
+from mskseg.case import Case, CaseSlice
 from mskseg.errors import InputError
 from mskseg.evaluation import metrics
 from mskseg.evaluation.loop import (
@@ -47,11 +48,7 @@ from mskseg.evaluation.prediction import LabelPrediction, Named, PromptableSegme
 from mskseg.prompts import MIN_AREA_MM2, Prompt, boxes_from_mask, fill_boxes
 from mskseg.prompts.checks import bounding_slices
 from mskseg.prompts.plans import OraclePoint, PromptPlan
-from mskseg.volume import check_same_grid
-
-if TYPE_CHECKING:
-    from mskseg.case import Case, CaseSlice
-    from mskseg.volume import LabelMap, Plane
+from mskseg.volume import LabelMap, Plane, check_same_grid
 
 SCAN = ("dataset", "subject", "sequence", "site", "side", "visit")
 """Columns that together name one scan; the last three are "" where nothing is known of them."""

@@ -94,8 +94,7 @@ def fill_boxes(boxes_xyxy: npt.ArrayLike, shape: tuple[int, int]) -> Mask:
 
 def _clipped(boxes: Floats, shape: tuple[int, int]) -> Floats:
     height, width = shape
-    clipped: Floats = np.clip(boxes, 0, (width, height, width, height))
-    return clipped
+    return np.clip(boxes, 0, (width, height, width, height))
 
 
 def _at_least_a_pixel(boxes: Floats, shape: tuple[int, int]) -> Floats:

@@ -23,20 +23,17 @@ from __future__ import annotations
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 
+from mskseg.case import Case, CaseSlice
 from mskseg.errors import InputError
 from mskseg.prompts.boxes import boxes_from_mask, jitter_boxes, label_components, pad_boxes
 from mskseg.prompts.checks import Mask, bounding_slices
 from mskseg.prompts.points import central_point, random_points
 from mskseg.prompts.prompt import Prompt
-from mskseg.volume import check_same_grid
-
-if TYPE_CHECKING:
-    from mskseg.case import Case, CaseSlice
-    from mskseg.volume import Array, LabelMap
+from mskseg.volume import Array, LabelMap, check_same_grid
 
 PromptKind = Literal["box", "point"]
 Key = tuple[str | int, ...]

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import anywidget
 import ipywidgets
 import numpy as np
 import traitlets
 from IPython.display import display
+from matplotlib.axes import Axes
 
 from mskseg.case import Case
 from mskseg.display.canvas.session import Session
@@ -24,9 +25,6 @@ from mskseg.display.style import tissue_colours
 from mskseg.errors import InputError, MsksegError
 from mskseg.models.segmenter import Segmenter
 from mskseg.volume import Plane
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
 
 PLANES: tuple[Plane, ...] = ("axial", "coronal", "sagittal")
 _ACTIONS = (

@@ -125,11 +125,7 @@ def check_labels(case: Case) -> None:
 
 
 def row_per_label_and_slice(table: pd.DataFrame) -> pd.DataFrame:
-    """Turn the row of each plan into one row for each label and slice, by label, then slice.
-
-    The columns are those of the oracle prompts, with the Dice of the other plans beside; where only
-    the neighbour's plan has a row, beyond the structure's end, they are NaN.
-    """
+    """Turn the plans' rows into one for each label and slice: oracle, with the others' Dice."""
     keys, source = ["label", "tissue", "slice"], table["box_source"]
     oracle = table[source == "oracle"].set_index(keys)
     wide = table[source.str.startswith("oracle, margin")].set_index(keys)

@@ -30,8 +30,7 @@ def is_unpacked(folder: Path, *, sha256: str) -> bool:
 def unpack(archive: Path, folder: Path, *, sha256: str, progress: bool) -> None:
     """Unpack a zip archive, whose sha256 the caller has checked, in place of a folder, or nothing.
 
-    InputError if it is not a complete zip archive, or a member would lie outside the folder, is a
-    link or is encrypted; OutputError without space or a folder to write to.
+    InputError if it is no complete, safe archive; OutputError without space or a writable folder.
     """
     try:
         with zipfile.ZipFile(archive) as opened:

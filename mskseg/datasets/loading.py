@@ -26,11 +26,10 @@ def load_cases(
 ) -> CaseSet:
     """Load a data set of the manifest.
 
-    A phantom is made on first use, only as far as it is asked for, and kept in the cache
-    (`mskseg.datasets.fetching.cache_dir`) under the phantom's version; real scans are fetched,
-    checked by sha256, and kept there too. Where a registration is needed, a person brings the
-    folder: it is looked for in ``$MSKSEG_DATA/<name>`` and in the cache's folder of that name. A
-    data set of many scans reads each one when it is asked for.
+    A phantom is made on first use, only as far as it is asked for, and kept in the cache; real
+    scans are fetched, checked by sha256, and kept there too. Where a registration is needed, a
+    person brings the folder: it is looked for in ``$MSKSEG_DATA/<name>`` and in the cache's folder
+    of that name. A data set of many scans reads each one when it is asked for.
 
     Parameters
     ----------
@@ -51,14 +50,13 @@ def load_cases(
     Returns
     -------
     CaseSet
-        By subject, then by sequence, in the order asked for. Of a data set that has a split it
-        carries the hash.
+        By subject, then by sequence, in the order asked for, with the hash of its split.
 
     Raises
     ------
     InputError
-        If data set, subject, sequence, part or granularity are unknown, the data set holds no
-        image, its folder is missing or half there, or it cannot be fetched.
+        If a name, part or granularity is unknown, the data set holds no image, its folder is
+        missing or half there, or it cannot be fetched.
     OutputError
         If the cache cannot be written to.
     """
@@ -95,21 +93,12 @@ def _chosen(
 
 
 def list_subjects(name: str, *, part: Part | None = None) -> tuple[str, ...]:
-    """List the subjects of a data set, or of one part of its split; nothing is made or fetched.
-
-    InputError if the data set or the part is unknown, there are too few subjects for a split, or
-    the folder of a data set of many scans is not there.
-    """
+    """List the subjects of a data set, or of one part of its split, without a fetch; InputError."""
     return source_of(name).subjects_in(part)
 
 
 def load_splits(names: Iterable[str]) -> tuple[Split, ...]:
-    """Load the splits of those data sets that have a subject for each part.
-
-    A data set's own, or one that was made once and is kept in the cache. InputError as
-    `list_subjects`, or if a kept split does not fit the subjects that are there or was edited;
-    OutputError if it cannot be kept.
-    """
+    """Load the splits of data sets that have a subject for each part, each made once and kept."""
     splits = [source_of(name).split() for name in names]
     return tuple(split for split in splits if split and len(split.parts) == len(SHARES))
 
@@ -166,10 +155,7 @@ def check_can_be_scored(name: str) -> None:
 
 
 def load_companions(cases: CaseSet, sequences: Sequence[str]) -> tuple[Case, ...]:
-    """Load further sequences (such as ``t2_map``) of the same people, which share one grid.
-
-    The tuple is empty unless the manifest's data set of that name has all of the sequences.
-    """
+    """Load further sequences (such as ``t2_map``) of the same people, if all are there."""
     if cases.name not in load_manifest().datasets:
         return ()
     if not set(sequences) <= set(source_of(cases.name).default_sequences(cases.subjects)):
@@ -178,11 +164,7 @@ def load_companions(cases: CaseSet, sequences: Sequence[str]) -> tuple[Case, ...
 
 
 def load_fetched(name: str) -> tuple[Case, ...]:
-    """Load a data set only if it is here already, of one with a file a person those who are here.
-
-    The tuple is empty if a file is missing or damaged, or `name` is ""; InputError if it is
-    unknown.
-    """
+    """Load those of a data set who are here; the tuple is empty if none is, or one is damaged."""
     subjects = list_at_hand(name) if name else ()
     if not subjects or any(status.state == "damaged" for status in verify(name)):
         return ()
@@ -190,10 +172,7 @@ def load_fetched(name: str) -> tuple[Case, ...]:
 
 
 def list_at_hand(name: str, *, part: Part | None = None) -> tuple[str, ...]:
-    """List the subjects of a data set, or of a part, who can be loaded without a download.
-
-    The tuple is empty if the data set is not here. Raises InputError as `list_subjects`.
-    """
+    """List the subjects of a data set, or of a part, who can be loaded without a download."""
     try:
         source = source_of(name)
     except InputError:
@@ -250,10 +229,7 @@ def real_scans() -> dict[str, tuple[str, ...]]:
 
 
 def fetch_real_scans(*, timeout_s: float = 3.0, progress: bool = True) -> bool:
-    """Fetch what is missing of the real scans of a first run; False if a download failed.
-
-    The first failure ends it: without internet nobody waits longer than `timeout_s`.
-    """
+    """Fetch what a first run lacks of real scans; False after the first download that failed."""
     for name, subjects in real_scans().items():
         missing = [subject for subject in subjects if subject not in list_at_hand(name)]
         if not missing:
@@ -270,10 +246,7 @@ def fetch_real_scans(*, timeout_s: float = 3.0, progress: bool = True) -> bool:
 
 
 def check_no_shared_people(trained_on: Iterable[str], reported_on: str) -> None:
-    """Refuse to report on a data set that holds the same people as one that was trained on.
-
-    Raises InputError if the manifest says that two of them share people under different names.
-    """
+    """Raise InputError if a data set holds, by the manifest, people of one that was trained on."""
     datasets = load_manifest().datasets
     for name in trained_on:
         entries = {name: reported_on, reported_on: name}
@@ -286,10 +259,7 @@ def check_no_shared_people(trained_on: Iterable[str], reported_on: str) -> None:
 
 
 def fullest_slice(case: Case) -> CaseSlice:
-    """Give the slice that shows most: of those with the most labels, the largest labelled area.
-
-    Raises InputError if the case has no reference.
-    """
+    """Give the slice with the most labels, then the largest labelled area; else InputError."""
 
     def labels_and_area(case_slice: CaseSlice) -> tuple[int, int]:
         label_map = np.asarray(case_slice.label_map)

@@ -25,10 +25,9 @@ GAP = 1
 
 
 def split_by_slab(cases: CaseSet, *, plane: Plane | None = None) -> dict[Part, CaseSet]:
-    """Split each scan into slabs of slices for test, training and validation.
+    """Split each scan of seven labelled slices or more into slabs for test, training, validation.
 
     Images stay whole; a slab's reference is emptied outside, and its subject is "S (train slab)".
-    InputError if a case has no reference, or fewer than seven labelled slices.
     """
     parts: dict[Part, list[Case]] = {part: [] for part in SHARES}
     for case in cases:

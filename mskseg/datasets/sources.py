@@ -21,10 +21,7 @@ _NOT_IMAGES = ("reference", "label_names", "instances")  # roles of files that s
 
 
 class DatasetSource(ABC):
-    """Who and what is in a data set of the manifest, and how it is loaded.
-
-    A package that makes data sets offers a class derived from it, see `mskseg.registry`.
-    """
+    """Who and what is in a data set; a package that makes some offers a class derived from it."""
 
     granularities: tuple[str, ...] = ()
     """How finely the labels can be asked for, the default first; empty for one way only."""
@@ -216,11 +213,7 @@ class ScanSource(DatasetSource):
 
 
 def source_of(name: str, *, download: bool = False, progress: bool = False) -> DatasetSource:
-    """Give the source of a data set of the manifest.
-
-    InputError if it is unknown, the package that makes it is not installed, or its folder is
-    missing, half there, or to be downloaded and `download` is False.
-    """
+    """Give the source of a data set of the manifest; InputError if it is unknown or not here."""
     entry = dataset_entry(name)
     if isinstance(entry.layout, MatlabLayout) and entry.files:
         return FilesSource(name, entry, entry.layout)

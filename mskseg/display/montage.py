@@ -87,10 +87,7 @@ def masks_beside(
     point: ArrayLike | None = None,
     title: str = "",
 ) -> NDArray[Any]:
-    """Show several masks (N, H, W) of one slice side by side; gives the N Axes.
-
-    `point` is x, y of a click inside the object, drawn in every panel.
-    """
+    """Show masks (N, H, W) of one slice side by side, with a click inside; gives the N Axes."""
     stack = np.asarray(masks, dtype=bool)
     panels = montage([case_slice] * len(stack), titles=titles, columns=len(stack), title=title)
     for ax, mask in zip(panels, stack, strict=True):

@@ -94,11 +94,9 @@ def triptych(
     zoom_xyxy: ArrayLike | None = None,
     title: str = "",
 ) -> NDArray[Any]:
-    """Show image, reference and prediction side by side, in the same colours.
+    """Show image, reference and prediction side by side, in the same colours; gives the three Axes.
 
-    Parameters as in `overlay`; gives the three Axes. The boxes are drawn on the image, the legend
-    stands right of the prediction. Small tissues are drawn over large ones: a predicted ring that
-    came out as a disc hides nothing.
+    Parameters as in `overlay`. Small tissues are drawn over large ones, so that nothing is hidden.
     """
     masks = {"image": {}, "reference": masks_by_label(reference)}
     masks["prediction"] = masks_by_label(prediction)
@@ -129,11 +127,7 @@ def before_and_after(
     headings: tuple[str, str],
     title: str,
 ) -> Figure:
-    """Show two predictions on one slice side by side, each over the reference (dashed).
-
-    Both panels are zoomed to the reference. `tissues` names the labels in the legend, which stands
-    once, on the right; `headings` stand above the panels.
-    """
+    """Show two predictions on a slice, zoomed to the reference (dashed), with one legend."""
     rows, columns = np.nonzero(np.asarray(case_slice.label_map))
     labelled = (columns.min(), rows.min(), columns.max() + 1, rows.max() + 1)
     height, width = case_slice.image.shape

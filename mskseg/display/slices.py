@@ -126,9 +126,7 @@ def draw_label_map(
 ) -> Axes:
     """Draw the outline of each label on a slice, the smallest last, so that none is hidden.
 
-    `label_map` is as in `overlay`, and `colours` those of `tissue_colours`: a label without one is
-    an InputError. `fill` is the opacity of the area, 0 to 1; where masks overlap the smallest is
-    filled.
+    `colours` are of `tissue_colours`; a label without one is an InputError. `fill` is the opacity.
     """
     masks = masks_by_label(label_map)
     for label in masks:

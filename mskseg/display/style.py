@@ -112,11 +112,9 @@ def check_columns(table: pd.DataFrame, columns: Iterable[str]) -> None:
 def save_figure(
     figure: Figure | Axes, path: str | os.PathLike[str], *, provenance: Mapping[str, Any]
 ) -> None:
-    """Write a figure, of Axes the whole one, as PNG that carries its provenance.
+    """Write a figure, of Axes the whole one, as PNG with its provenance, completely or not at all.
 
-    `mskseg.provenance.provenance` makes the provenance, `read_provenance` gives it back. The file
-    is written completely or not at all. Raises InputError if the path does not end in ``.png``,
-    OutputError if the file cannot be written.
+    InputError if the path does not end in ``.png``, OutputError if the file cannot be written.
     """
     if not os.fspath(path).lower().endswith(".png"):
         raise InputError(f"expected a path that ends in .png, which holds metadata, got {path}")

@@ -32,11 +32,7 @@ def subject_means(
     values: Sequence[str] = ("dice",),
     within: Sequence[str] = ("tissue",),
 ) -> pd.DataFrame:
-    """Average over the rows of each tissue of a subject, then over tissues: one row a subject.
-
-    Arguments and errors as in `nested_mean`. Returns `values`, indexed by `by`, `dataset` and
-    `subject`, in the table's order.
-    """
+    """Average over the tissues of a subject, one row a subject; arguments as in `nested_mean`."""
     subject = list(dict.fromkeys([*by, *_SUBJECT]))
     missing = [name for name in (*subject, *within, *values) if name not in table]
     if missing or table.empty:

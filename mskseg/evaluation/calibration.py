@@ -9,20 +9,13 @@ Definitions, for pixels i with probabilities p_i over C classes and true class y
   ``n_b / n * |mean confidence - hit rate|`` (Naeini 2015; Guo 2017, equation 3);
 * **NLL** ``mean(-log p_i,y_i)``, in nats, p not below `multiclass.FLOOR`; the
   pixels where that mattered are counted;
-* **Brier** ``mean(sum_c (p_ic - [c = y_i])^2)``, 0 to 2 (Brier 1950; half of it is what other
-  packages call Brier for two classes).
+* **Brier** ``mean(sum_c (p_ic - [c = y_i])^2)``, 0 to 2 (Brier 1950).
 
-**Where**: most of a slice is background that everybody gets right, with certainty; over the *whole
-slice* any model looks calibrated. So tables have two regions: `slice`, and `candidate`, where the
-map gives all tissues together more than `CANDIDATE`. It asks the map alone. A region that asks the
-reference takes in pixels because they are wrong: a perfectly calibrated model then looks too sure,
-and doubt is rewarded (notebook 08 shows it). What it cannot see:
-
-* a tissue missed with certainty lies outside. Count that part of the reference beside it
-  (`reference_outside` of notebook 08), or a blind model looks honest;
-* the region is the model's own. Slight doubt about all the air makes it large and its ECE small;
-* maps joined from masks (`multiclass`) lose calibration where two tissues meet: one half each
-  becomes one third each, with one third for the background. That is the rule's error.
+**Where**: most of a slice is background that everybody gets right, with certainty. So tables have
+two regions: `slice`, and `candidate`, where the map gives all tissues together more than
+`CANDIDATE`. It asks the map alone: a region that asks the reference takes in pixels because they
+are wrong (notebook 08 shows it). It does not see a tissue that was missed with certainty, so count
+that part beside it (`reference_outside`); and slight doubt about all the air makes it large.
 """
 
 from __future__ import annotations
@@ -57,10 +50,7 @@ class ReliabilityBins:
 
     @classmethod
     def of(cls, confidence: ArrayLike, hits: ArrayLike, *, n_bins: int = N_BINS) -> Self:
-        """Sort confidences (N,) of 0 to 1 into bins, with what came true (N,), 0 to 1.
-
-        Raises InputError if the lengths differ, a confidence lies outside, or there is no bin.
-        """
+        """Sort confidences (N,) of 0 to 1 into bins, with what came true (N,); else InputError."""
         sure, true = np.ravel(confidence), np.ravel(hits)
         if n_bins < 1 or sure.shape != true.shape:
             raise InputError(

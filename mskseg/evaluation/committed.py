@@ -60,10 +60,9 @@ class CommittedResults:
 
 
 def committed_results(folder: str | os.PathLike[str], pattern: str) -> CommittedResults:
-    """Read the tables in a folder whose names match, such as ``08_uncertainty*.csv``.
+    """Read the tables in a folder whose names match, such as ``08_uncertainty*.csv``; maybe none.
 
-    Without rows where nothing was committed or the folder is absent. InputError if a file is no
-    table, has no provenance, or was edited since.
+    InputError if a file is no table, has no provenance, or was edited since.
     """
     tables, facts = [], {}
     for path in sorted(Path(folder).glob(pattern)):

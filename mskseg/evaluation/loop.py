@@ -28,11 +28,7 @@ BoolMask = NDArray[np.bool_]
 
 @dataclass(frozen=True, eq=False)
 class PromptedSlice:
-    """One slice of one case, with the prompts of a plan for its labels.
-
-    `prompts` has the labels that the reference has on the slice or that the plan prompts; a prompt
-    is of length 0 where there is nothing to prompt, as for components under the minimum area.
-    """
+    """One slice of one case, with the prompts of a plan, of length 0 for what gets none."""
 
     case: Case
     case_slice: CaseSlice

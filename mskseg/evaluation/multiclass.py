@@ -40,9 +40,8 @@ def multiclass_probabilities(
 ) -> Floats:
     """Join the probabilities (N, H, W) of single prompts by the rule of this module.
 
-    `prompt_labels` (N,) is the tissue of each prompt, `labels` (K,) the tissues of the map. Returns
-    (1 + K, H, W) float32, the background first. InputError if the arrays do not fit, a prompt's
-    label is not one of `labels`, or a value is no probability.
+    `prompt_labels` (N,) is the tissue of each, `labels` (K,) those of the map (1 + K, H, W)
+    float32. InputError if they do not fit, or a value is no probability.
     """
     of_prompts = np.asarray(probabilities, dtype=np.float32)
     _check_prompts(of_prompts, prompt_labels, labels)
@@ -62,11 +61,10 @@ def checked_probabilities(
     shape: tuple[int, ...] | None = None,
     what: str = "a map",
 ) -> Floats:
-    """Validate probabilities, at least two classes that sum to one, and return them as float32.
+    """Validate probabilities that sum to one over two classes or more; return them as float32.
 
     Without `shape` they are a map (C, H, W) or a stack of them; with it the class is the first
-    axis. `what` names them in the message. InputError if shape, range or sum are wrong: then they
-    are logits, of overlapping regions, or of another run.
+    axis. `what` names them in the InputError.
     """
     maps = np.asarray(probabilities, dtype=np.float32)
     if shape is not None and maps.shape != shape:
@@ -97,10 +95,7 @@ def checked_probabilities(
 
 
 def temper(probabilities: ArrayLike, temperature: float) -> Floats:
-    """Divide the logits of (..., C, H, W) by a temperature above 0: ``softmax(log(p) / T)``.
-
-    Guo 2017, equation 9; above 1 it makes them less certain. InputError for another temperature.
-    """
+    """Divide the logits of (..., C, H, W) by a temperature above 0 (Guo 2017, equation 9)."""
     if not 0 < temperature < np.inf:
         raise InputError(f"expected a temperature above 0 (1 changes nothing), got {temperature}")
     maps = np.asarray(probabilities, dtype=np.float32)

@@ -82,21 +82,13 @@ def predict_slice(
     *,
     min_area_mm2: float = MIN_AREA_MM2,
 ) -> dict[int, LabelPrediction]:
-    """Predict one slice of a case, such as ``case.slice(12)``, as `score_cases` does; by label.
-
-    `plan` is an `OracleBox`, `OraclePoint` or `SpecialistBox`; InputError if it needs a reference
-    and the case has none.
-    """
+    """Predict one slice of a case by a plan, as `score_cases` does; the predictions by label."""
     prompted = prompt_slice(case, case_slice, plan, min_area_mm2=min_area_mm2)
     return SlicePredictor(segmenter).predict(prompted)
 
 
 class SlicePredictor:
-    """One segmenter that encodes each slice once, whatever the plans and labels.
-
-    Embeddings are kept for the life of this object (SAM's take 4 MB a slice): a new one for each
-    case.
-    """
+    """One segmenter that encodes each slice once and keeps it: take a new one for each case."""
 
     def __init__(self, segmenter: PromptableSegmenter) -> None:
         self._segmenter = segmenter

@@ -60,8 +60,7 @@ def describe_scans(cases: Iterable[Case]) -> pd.DataFrame:
 def thickness_mm(mask: ArrayLike, *, spacing_mm: tuple[float, float]) -> float:
     """Measure the width in mm of a mask (H, W): four times its pixels' mean distance to the border.
 
-    The width of a strip, straight or curved; of a disc, and of a single pixel, two thirds of the
-    diameter. The edge of the slice counts as border; an empty mask is NaN wide.
+    That is the width of a strip, and two thirds of a disc; NaN for an empty mask.
     """
     inside = checked_slice_mask(mask)
     if not inside.any():
@@ -115,11 +114,7 @@ def contrast(image: ArrayLike, mask: ArrayLike, *, spacing_mm: tuple[float, floa
 
 
 def shape_of(mask: ArrayLike, *, spacing_mm: tuple[float, float]) -> Shape:
-    """Name the shape of the largest piece of a mask (H, W); InputError if it is empty.
-
-    A ring encloses a hole of over a quarter of its own area; see `THIN_FROM`, length being area
-    over width.
-    """
+    """Name the shape of the largest piece of a mask: a ring has a large hole; see `THIN_FROM`."""
     inside = checked_slice_mask(mask)
     if not inside.any():
         raise InputError("an empty mask has no shape; leave slices without the tissue out")
@@ -171,9 +166,7 @@ def tissue_properties(cases: Iterable[Case], *, slice_step: int = 1) -> pd.DataF
 def tissue_means(table: pd.DataFrame, *, by: Sequence[str] = ("dataset", "tissue")) -> pd.DataFrame:
     """Average a table of `tissue_properties` by `nested_mean`; what is infinite is left out.
 
-    Returns `by`, the means of `area_mm2`, `thickness_mm`, `contrast` and `filled_box_dice`, the
-    most frequent `shape`, and the counts `n_slices` and `n_subjects`. InputError if a column is
-    missing.
+    Returns `by`, means, the most frequent `shape`, `n_slices` and `n_subjects`.
     """
     keys = list(by)
     finite = table.replace([np.inf, -np.inf], np.nan)

@@ -43,12 +43,10 @@ def fine_tune(
 ) -> FineTuneResult:
     """Tune a segmenter on labelled scans; the best epoch on the validation set is what comes back.
 
-    Prompts are taken from the reference: boxes or points of the objects on a slice, of which a few
-    are drawn at each visit, sharing one pass of the encoder. The loss is unweighted cross-entropy +
-    Dice on the decoder's logits (see `losses.py` for the target), the optimiser AdamW. After each
-    epoch the validation Dice is measured with the same oracle prompts. Under ``torchrun`` the
-    slices of a step are shared out among the processes, with the gradients of one process with the
-    same step.
+    Prompts are taken from the reference: boxes or points of a few objects of a slice, drawn at each
+    visit. The loss is unweighted cross-entropy + Dice on the decoder's logits, the optimiser AdamW.
+    After each epoch the validation Dice is measured with the same oracle prompts. Under
+    ``torchrun`` the processes share the slices of a step, with the gradients of one process.
 
     Parameters
     ----------
@@ -71,13 +69,10 @@ def fine_tune(
     Raises
     ------
     InputError
-        If the model does not answer such prompts, a subject is in both sets, the sets cannot be
-        trained on, the folder's state is of another training, or memory runs out (the message says
-        which setting lowers it).
+        If the model does not answer such prompts, the sets cannot be trained on, the folder's state
+        is of another training, or memory runs out (the message says which setting lowers it).
     DivergedError
         If the loss becomes NaN: it names the slices and carries the best weights until then.
-    OutputError
-        If the state or an embedding cannot be written.
     """
     config = config or FineTuneConfig()
     segmenter.check_answers({config.prompt})

@@ -1,12 +1,11 @@
 """Losses on mask logits at the decoder's resolution, and the targets that they compare with.
 
-**Targets** are exact, whatever the sizes. The decoder gives a grid of h x w cells that lies over
-the model's square frame of S x S pixels; the slice takes up a part of that frame (SAM: the upper
-left, padded) or all of it (MedSAM: squashed). In continuous coordinates the cell (row r, column c)
-therefore covers, of the slice, the rectangle from r S/h · H/H' to (r + 1) S/h · H/H' and the same
-across, where H' is the height that the slice takes up in the frame. A target is the share of that
-rectangle which the mask covers: no sampling, so nothing shifts by half a pixel, and thin cartilage
-is neither lost nor widened.
+**Targets** are exact. The decoder gives a grid of h x w cells over the model's square frame of
+S x S pixels, of which the slice takes up a part (SAM: padded) or all (MedSAM: squashed). A cell
+(row r, column c) therefore covers, of the slice, the rectangle from r S/h · H/H' to
+(r + 1) S/h · H/H' and the same across, where H' is the height that the slice takes up in the frame.
+A target is the share of that rectangle which the mask covers: nothing shifts by half a pixel, and
+thin cartilage is neither lost nor widened.
 """
 
 from __future__ import annotations
@@ -41,10 +40,7 @@ def cell_shares(
 def targets_in_frame(
     masks: Tensor, *, preprocessing: Preprocessing, size: tuple[int, int]
 ) -> tuple[Tensor, Tensor]:
-    """Bring masks (N, H, W) bool to the decoder's grid: the share of each cell covered (N, h, w).
-
-    Of its part on the slice; also the share of each cell that lies on the slice (h, w).
-    """
+    """Give the share of each of the decoder's cells that masks (N, H, W) cover, and the slice."""
     height, width = masks.shape[1:]
     taken = preprocessing.input_size((height, width))
     down, inside_y = cell_shares(size[0], height, frame=preprocessing.image_size, taken=taken[0])
@@ -84,10 +80,7 @@ def dice_and_entropy(
 
 
 def mask_iou(logits: Tensor, masks: Tensor) -> Tensor:
-    """IoU of masks (N, H, W) bool with logits (N, M, h, w), enlarged as SAM does: (N, M) float32.
-
-    Not at the decoder's resolution, where thin bands lose half; two empty masks give 1.
-    """
+    """IoU of masks (N, H, W) with logits (N, M, h, w), enlarged as SAM does; 1 if both empty."""
     size = masks.shape[-2:]
     prediction = functional.interpolate(logits.detach(), size, mode="bilinear") > 0
     union = (prediction | masks[:, None]).sum((-2, -1))

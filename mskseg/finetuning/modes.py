@@ -51,9 +51,8 @@ _PARTS: dict[Mode, tuple[str, ...]] = {
 class LowRank(nn.Module):
     """A trainable term of low rank beside a frozen weight, whose axes after the first count as one.
 
-    `scale` is alpha / rank; `groups` equal parts of the rows (3 of a fused qkv) get a pair of
-    matrices each, in turn within each of `heads` blocks. B starts at zero: nothing changes at
-    first.
+    `groups` equal parts of the rows (3 of a fused qkv) get a pair of matrices each, in turn within
+    each of `heads` blocks. B starts at zero: nothing changes at first.
     """
 
     def __init__(
@@ -82,10 +81,7 @@ class LowRank(nn.Module):
 
 
 def prepare(model: Sam, config: FineTuneConfig) -> dict[str, nn.Parameter]:
-    """Freeze and thaw a model's parameters in place; return those that train, by name.
-
-    InputError if ``mode="lora"`` finds neither a fused qkv nor convolutions.
-    """
+    """Freeze and thaw parameters, in place; return those that train (InputError if none can)."""
     model.requires_grad_(False)
     if config.mode == "lora":
         _add_low_rank(model.image_encoder, config)

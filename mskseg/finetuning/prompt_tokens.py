@@ -48,10 +48,7 @@ class PromptTokens:
         image_shape: tuple[int, int],
         device: torch.device,
     ) -> PromptTokens:
-        """Bring the boxes or points of a slice to the model's frame, as `predict` does.
-
-        The half pixel that SAM's prompt encoder adds is added here.
-        """
+        """Bring boxes or points to the frame, with the half pixel that SAM's encoder adds."""
         if prompt.boxes_xyxy is not None:
             coords = preprocessing.boxes(prompt.boxes_xyxy, image_shape).reshape(-1, 2, 2) + 0.5
             labels = np.tile(np.array([CORNER_MIN, CORNER_MAX]), (len(coords), 1))

@@ -81,10 +81,7 @@ class DivergedError(MsksegError):
 
 
 def read_tuning(path: str | Path) -> dict[str, Any]:
-    """Read how weights were tuned: config, base, data, best_epoch, history, ...
-
-    Raises InputError if the file is not there, or was not written by `FineTuneResult.save`.
-    """
+    """Read config, base, data, history of tuned weights; InputError for a file without them."""
     _, metadata = read_weights(path)
     if _FACTS not in metadata:
         raise InputError(

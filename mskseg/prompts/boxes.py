@@ -82,10 +82,7 @@ def jitter_boxes(
 
 
 def fill_boxes(boxes_xyxy: npt.ArrayLike, shape: tuple[int, int]) -> Mask:
-    """Fill the boxes: the baseline that any model prompted by them has to beat.
-
-    Returns (H, W) bool, True where a pixel's centre lies in a box; InputError as `check_boxes`.
-    """
+    """Fill boxes, True where a pixel's centre lies in one: the baseline that has to be beaten."""
     filled = np.zeros(shape, dtype=bool)
     for x0, y0, x1, y1 in np.ceil(check_boxes(boxes_xyxy, shape) - 0.5).astype(int):
         filled[y0:y1, x0:x1] = True

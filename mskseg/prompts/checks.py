@@ -12,11 +12,7 @@ Mask = npt.NDArray[np.bool_]
 
 
 def check_boxes(boxes_xyxy: npt.ArrayLike, shape: tuple[int, int]) -> Floats:
-    """Validate boxes (N, 4) or (4,) against a slice of `shape` (H, W); return (N, 4) float64.
-
-    InputError if the array has another shape, a value is NaN or infinite, a box is inverted or has
-    no area, or reaches outside the slice.
-    """
+    """Validate boxes (N, 4) or (4,) against a slice of `shape` (H, W), else InputError."""
     boxes = check_numbers(boxes_xyxy, "boxes")
     if boxes.size == 0:
         boxes = boxes.reshape(0, 4)
@@ -38,10 +34,7 @@ def check_boxes(boxes_xyxy: npt.ArrayLike, shape: tuple[int, int]) -> Floats:
 
 
 def check_points(point_coords: npt.ArrayLike, shape: tuple[int, int]) -> Floats:
-    """Validate points (..., 2), x and y, against a slice of `shape` (H, W); return float64.
-
-    InputError if the last axis is not x, y, a value is NaN or infinite, or a point lies outside.
-    """
+    """Validate points (..., 2), x and y, against a slice of `shape` (H, W), else InputError."""
     points = check_numbers(point_coords, "points")
     if points.shape[-1:] != (2,):
         raise InputError(f"expected points of shape (..., 2), x, y, got {points.shape}")

@@ -11,21 +11,17 @@ from mskseg.prompts.checks import Floats, Mask, checked_slice_mask
 
 
 def central_point(mask: npt.ArrayLike, *, spacing_mm: tuple[float, float] = (1.0, 1.0)) -> Floats:
-    """Centre (x, y) of the pixel that lies deepest inside a mask (H, W).
+    """Centre (x, y) of the pixel that lies deepest inside a mask (H, W), else InputError.
 
-    Beyond the border of the slice counts as outside. Of equally deep pixels the one nearest to the
-    mask's centre of mass is taken, then the first by rows. Of `spacing_mm` only the ratio matters.
-    InputError if the mask is empty, a label map or not 2-D.
+    Of equally deep pixels the one nearest to the centre of mass, then the first by rows. Beyond the
+    slice counts as outside; of `spacing_mm` only the ratio matters.
     """
     rows, columns, _ = _deepest(checked_slice_mask(mask, empty_is_fine=False), spacing_mm)
     return np.array([columns + 0.5, rows + 0.5])
 
 
 def random_points(mask: npt.ArrayLike, n: int, *, rng: np.random.Generator) -> Floats:
-    """Centres (n, 2) of n random pixels of a mask (H, W), drawn again only if it has fewer.
-
-    Raises InputError if the mask is empty, a label map or not 2-D, or n is below 1.
-    """
+    """Centres (n, 2) of n random pixels of a mask, drawn again only if it has fewer; InputError."""
     if n < 1:
         raise InputError(f"expected one point or more, got n = {n}")
     pixels = np.argwhere(checked_slice_mask(mask, empty_is_fine=False))

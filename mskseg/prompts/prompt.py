@@ -42,10 +42,7 @@ class Prompt:
 
     @classmethod
     def joined(cls, prompts: Sequence[Prompt]) -> Prompt:
-        """Join prompts about one slice, in their order, for a single decoder call.
-
-        InputError if they are of different kinds, or of different numbers of points.
-        """
+        """Join prompts of one kind about one slice, in order, for one decoder call."""
         given = [prompt for prompt in prompts if len(prompt)] or list(prompts[:1])
         return cls(*(_joined([getattr(p, field.name) for p in given]) for field in fields(cls)))
 

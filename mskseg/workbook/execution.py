@@ -65,8 +65,6 @@ def run_workbook(
         Run what an earlier run finished again, its trainings too.
     jobs : int
         Notebooks at a time; they share the cores. One that reads others' tables waits for all.
-    progress : bool
-        Show a bar for the cells of each notebook.
 
     Raises
     ------
@@ -224,10 +222,7 @@ def _execute(
     parameters: Mapping[str, Any],
     progress: bool,
 ) -> NotebookRun:
-    """Run one notebook and write it, executed, as ``.ipynb`` and HTML, whether it fails or not.
-
-    `notebook`, read from `path`, is not changed; it runs in its own folder, as in JupyterLab.
-    """
+    """Run a notebook in its own folder and write it as ``.ipynb`` and HTML, though it may fail."""
     saved = output / "notebooks" / f"{path.stem}.ipynb"
     page = output / "html" / f"{path.stem}.html"
     started = time.perf_counter()

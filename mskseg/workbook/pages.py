@@ -92,10 +92,7 @@ def harmless(notebook: NotebookNode) -> NotebookNode:
 def write_run_index(
     runs: Sequence[NotebookRun], output: Path, *, size: Size, given: Mapping[str, Any]
 ) -> None:
-    """Write the page that links to the page of each run, and to the claims if they are judged.
-
-    Its caption names the size and the choices, and which notebooks did not use one.
-    """
+    """Write the page that links to each run and the claims; its caption has size and choices."""
     rows = "".join(
         f'<tr><td><a href="{html.escape(run.name)}.html">{html.escape(run.name)}</a></td>'
         f"<td>{run.seconds:.1f}</td><td>{run.status}</td></tr>\n"

@@ -49,12 +49,8 @@ class ScoredMasks:
 class Session:
     """Prompts on the slices of a case, and the masks that a model makes of them.
 
-    Parameters
-    ----------
-    case : Case
-        With a reference, or without: then Dice is NaN and the tissue is label 1.
-    segmenters : mapping of str to Segmenter
-        The first is used until another is chosen.
+    Of a case without a reference Dice is NaN and the tissue is label 1. The first of the segmenters
+    is used until another is chosen.
     """
 
     case: Case

@@ -145,18 +145,10 @@ class PromptCanvas(anywidget.AnyWidget):
 class PromptExplorer:
     """A canvas with choosers for slice, plane, tissue and model, and a static figure beside it.
 
-    Parameters
-    ----------
-    case : Case
-    segmenter : Segmenter, or mapping of str to Segmenter
-        One, or several to choose from.
-
-    Attributes
-    ----------
-    session : Session
-        Every action of it is a method here too, shown on the canvas: `add_point`, `set_box`,
-        `undo`, `clear`, `next_mask`, `choose_mask`, `go_to`, `choose_plane`, `choose_tissue`,
-        `choose_model`, `save_prompts`, `load_prompts`, `save_mask`.
+    Give it a case and one segmenter, or several by name. Every action of its `session` is a method
+    here too, shown on the canvas: `add_point`, `set_box`, `undo`, `clear`, `next_mask`,
+    `choose_mask`, `go_to`, `choose_plane`, `choose_tissue`, `choose_model`, `save_prompts`,
+    `load_prompts`, `save_mask`.
     """
 
     def __init__(self, case: Case, segmenter: Segmenter | Mapping[str, Segmenter]) -> None:

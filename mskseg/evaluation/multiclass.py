@@ -1,20 +1,17 @@
 """From masks of single tissues to one map of probabilities in which every pixel sums to one.
 
-A promptable model answers each box on its own: "is this pixel part of the thing in the box?" NLL
-and calibration need one distribution over all tissues and background for each pixel. **The rule**:
+A promptable model answers each box on its own; NLL and calibration need one distribution over all
+tissues and background for each pixel. **The rule**:
 
 1. a tissue's logit is the maximum over its prompts (one for each connected component), where a
    logit is ``log(p / (1 - p))`` of the probability that the segmenter gives;
 2. the background's logit is 0;
 3. softmax over the tissues' logits and the background's.
 
-With one tissue this gives the segmenter's own probability and mask back. Where a tissue got no
-prompt its logit would be minus infinity, and the NLL infinite where the reference has it. Logits
-are kept within those of `FLOOR` and ``1 - FLOOR``; pixels whose true class is at the floor are
-counted (`Calibration.n_clipped`).
+With one tissue this gives the segmenter's own probability and mask back. Logits are kept within
+those of `FLOOR` and ``1 - FLOOR``, as for a tissue without a prompt (`Calibration.n_clipped`).
 
-Arrays are ``(C, H, W)``: class first, class 0 the background, then the tissues in the order of
-`labels`.
+Arrays are ``(C, H, W)``: class 0 the background, then the tissues in the order of `labels`.
 """
 
 from __future__ import annotations

@@ -9,19 +9,16 @@ decoder            frozen         frozen          trains        Casali 2025's ch
 lora               low rank       frozen          trains        Hu et al. 2021, LoRA
 =================  =============  ==============  ============  ================================
 
-**What no gradient reaches stays frozen, and is not counted.** One mask answers a prompt here, so
-the decoder's heads of the other three masks get no gradient, nor does the head of the predicted IoU
-unless its loss is kept, nor what the prompt encoder has for kinds of prompts that are not given.
-The means and variances of TinyViT's batch norms stay too: few slices a step would spoil them.
-Left to the optimiser, weight decay alone would shrink them. The trunk that these heads read from
-does move: after tuning, three masks for an ambiguous point mean little.
+**What no gradient reaches stays frozen, and is not counted**: the heads of the other three masks,
+that of the predicted IoU unless its loss is kept, and what the prompt encoder has for prompts that
+are not given; weight decay alone would shrink them. TinyViT's batch norms stay too: few slices a
+step would spoil them. After tuning, three masks for an ambiguous point mean little.
 
 **LoRA** adds a product of two thin matrices to a frozen weight, ``W + alpha/r B A``, r being the
-rank, B starting at zero. In a ViT the weight is each block's fused ``qkv``, whose three thirds get
-a pair each; LiteMedSAM's TinyViT has such blocks too, its rows ordered by head. SAM-mini's encoder
-has no attention; there it is each convolution's weight, reshaped to (channels out, channels in x
-rows x columns): the same idea on another layer, which the tables say. When tuning ends the product
-is added to the weight, so that what is saved is a plain SAM.
+rank, B starting at zero: in a ViT, and in TinyViT, to each block's fused ``qkv``. SAM-mini's
+encoder has no attention; there it is each convolution's weight, reshaped to (channels out, channels
+in x rows x columns), which the tables say. When tuning ends the product is added to the weight, so
+that what is saved is a plain SAM.
 """
 
 from __future__ import annotations

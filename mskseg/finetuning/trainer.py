@@ -70,30 +70,20 @@ class Batch:
         )
 
 
-class FrozenEncoder:
-    """Encodes each slice once, by the weights that the training started from."""
-
-    def __init__(
-        self,
-        base: Segmenter,
-        config: FineTuneConfig,
-        *,
-        cache: EmbeddingCache,
-        device: torch.device,
-    ) -> None:
-        self._segmenter = Segmenter(
-            base.model if device == base.device else copy.deepcopy(base.model),
-            base.preprocessing,
-            name=base.name,
-            device=device,
-            precision=config.precision,
-            cache=cache,
-        )
-
-    def __call__(self, slices: Sequence[LabelledSlice]) -> Tensor:
-        """Features (B, C, h, w) float32 of B slices, without gradient."""
-        # Cloned: what was made in inference mode cannot take part in a graph.
-        return torch.cat([self._segmenter.embed(s.image).features.clone() for s in slices])
+def frozen_encoder(
+    base: Segmenter, config: FineTuneConfig, *, cache: EmbeddingCache, device: torch.device
+) -> Callable[[Sequence[LabelledSlice]], Tensor]:
+    """Make what encodes each slice once, by the weights that the training started from."""
+    segmenter = Segmenter(
+        base.model if device == base.device else copy.deepcopy(base.model),
+        base.preprocessing,
+        name=base.name,
+        device=device,
+        precision=config.precision,
+        cache=cache,
+    )
+    # Cloned: what was made in inference mode cannot take part in a graph.
+    return lambda slices: torch.cat([segmenter.embed(s.image).features.clone() for s in slices])
 
 
 class LiveEncoder:
@@ -155,7 +145,7 @@ class Trainer:
             self.trained.values(), lr=config.learning_rate, weight_decay=config.weight_decay
         )
         self.encode: Callable[[Sequence[LabelledSlice]], Tensor] = (
-            FrozenEncoder(base, config, cache=cache, device=device)
+            frozen_encoder(base, config, cache=cache, device=device)
             if config.mode == "decoder"
             else LiveEncoder(self.segmenter, config)
         )

@@ -2,20 +2,13 @@
 
 A plan is a small frozen description that `score_cases` carries out and writes into each row of its
 table, as `prompt` ("box" or "point") and `box_source`. What is taken from the reference is named
-*oracle*, since nobody has it on a new scan:
+*oracle*, since nobody has it on a new scan: `OracleBox` and `OraclePoint`. `NeighbourBox` needs it
+on a single slice, `SpecialistBox` not at all.
 
-* `OracleBox`: a box per component of the reference, tight, wider or jittered, each under its own
-  `box_source`, so that no mean mixes them;
-* `OraclePoint`: one or more points per component of the reference;
-* `NeighbourBox`: an oracle box on a single slice, and from there outwards boxes around the
-  **prediction** of the slice before, which needs no reference;
-* `SpecialistBox`: boxes around what another model predicted, which needs no reference either.
-
-Components are those of `mskseg.prompts.label_components`: below the minimum area they get no
-prompt. All but `NeighbourBox` are carried out slice by slice, whatever was predicted elsewhere
-(`SlicePlan`): `source_map` is what the prompts of a slice are taken from, `prompt_for` makes those
-of a mask (H, W) of one label, and `key` names that mask (case, plane, slice, label), since what is
-random is drawn from the plan's seed and this.
+All but `NeighbourBox` are carried out slice by slice (`SlicePlan`): `source_map` is what the
+prompts of a slice are taken from, `prompt_for` makes those of a mask (H, W) of one label, and `key`
+names that mask (case, plane, slice, label), since what is random is drawn from the plan's seed and
+this.
 """
 
 from __future__ import annotations

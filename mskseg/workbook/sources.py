@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from mskseg.errors import InputError, OutputError
 from mskseg.files import written_atomically
-from mskseg.input_files import read_yaml
+from mskseg.input_files import read_yaml, reason_of
 
 if TYPE_CHECKING:
     from nbformat import NotebookNode
@@ -112,9 +112,7 @@ def load_notebook(path: Path) -> NotebookNode:
     try:
         notebook: NotebookNode = jupytext.read(path)
     except Exception as error:  # jupytext passes on whatever its parsers raise
-        raise InputError(
-            f"cannot read {path} as a notebook: {str(error).splitlines()[0]}"
-        ) from error
+        raise InputError(f"cannot read {path} as a notebook: {reason_of(error)}") from error
     notebook.metadata.setdefault(
         "kernelspec", {"name": "python3", "display_name": "Python 3", "language": "python"}
     )

@@ -14,11 +14,11 @@ from pydantic import Field
 from mskseg.case import CaseDescription
 from mskseg.datasets.layouts.dicom import DicomNiftiLayout as DicomNiftiLayout
 from mskseg.datasets.layouts.matlab import MatlabLayout as MatlabLayout
+from mskseg.datasets.layouts.metaimage import OaiZibLayout as OaiZibLayout
+from mskseg.datasets.layouts.metaimage import SpiderLayout as SpiderLayout
 from mskseg.datasets.layouts.nifti import NiftiPairsLayout as NiftiPairsLayout
 from mskseg.datasets.layouts.nifti import read_globbed as read_globbed
 from mskseg.datasets.layouts.nnunet import NnunetLayout as NnunetLayout
-from mskseg.datasets.layouts.oai_zib import OaiZibLayout as OaiZibLayout
-from mskseg.datasets.layouts.spider import SpiderLayout as SpiderLayout
 from mskseg.datasets.scans import LazyCaseSet
 from mskseg.errors import InputError
 from mskseg.input_files import user_path

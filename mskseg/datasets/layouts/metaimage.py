@@ -1,8 +1,11 @@
-"""OAI-ZIB: masks as MetaImage, and the scans they belong to from the OAI, as DICOM.
+"""SPIDER and OAI-ZIB, whose masks are MetaImage.
 
-The masks carry no pose: they fit their scan up to a rigid alignment. Their axes grow to the left,
-to the back and upwards, so both volumes are brought into RAS order, in which they must have one
-shape, and the mask takes the scan's affine.
+SPIDER: ``images/N_t1.mha`` beside ``masks/N_t1.mha``, N a patient's number. Each archive unpacks to
+a folder of its own name, so either folder is searched with all below it.
+
+OAI-ZIB's scans come from the OAI, as DICOM. Its masks carry no pose: they fit their scan up to a
+rigid alignment. Their axes grow to the left, to the back and upwards, so both volumes are brought
+into RAS order, in which they must have one shape, and the mask takes the scan's affine.
 """
 
 from __future__ import annotations
@@ -15,6 +18,7 @@ from mskseg.datasets.layouts.base import (
     BaseLayout,
     InsidePath,
     check_complete,
+    named_parts,
     natural,
     visible_paths,
 )
@@ -25,6 +29,43 @@ from mskseg.io import load_image, load_label_map
 from mskseg.volume import LabelMap, Volume
 
 _ENDING = ".segmentation_masks.mhd"
+_PATTERN = r"(?P<subject>\d+)_(?P<sequence>t1|t2|t2_SPACE)"
+_SEQUENCES = {
+    "t1": "T1-weighted",
+    "t2": "T2-weighted",
+    "t2_SPACE": "T2-weighted SPACE",
+}
+
+
+class SpiderLayout(BaseLayout):
+    """``images/N_t1.mha`` beside ``masks/N_t1.mha``; N is the patient."""
+
+    kind: Literal["spider"] = "spider"
+
+    def list_scans(self, folder: Path, template: CaseDescription) -> list[ScanFiles]:
+        """List the scans, see `BaseLayout`."""
+        images, masks = _series(folder / "images"), _series(folder / "masks")
+        missing = [folder / "masks" / f"{name}.mha" for name in images.keys() - masks.keys()]
+        missing += [folder / "images" / f"{name}.mha" for name in masks.keys() - images.keys()]
+        check_complete(folder, template.dataset, images=images.values(), missing=missing)
+        scans = []
+        for name in sorted(images, key=natural):
+            name_parts = named_parts(_PATTERN, name, path=images[name])
+            name_parts["sequence"] = _SEQUENCES[name_parts["sequence"]]
+            scans.append(
+                scan_files(template, name_parts, image=images[name], reference=masks[name])
+            )
+        return scans
+
+
+def _series(folder: Path) -> dict[str, Path]:
+    """Files by their bare name."""
+    found: dict[str, Path] = {}
+    for path in visible_paths(folder, "**/*.mha"):
+        if path.stem in found:
+            raise InputError(f"{found[path.stem]} and {path} have one name; remove one of them")
+        found[path.stem] = path
+    return found
 
 
 class OaiZibLayout(BaseLayout):

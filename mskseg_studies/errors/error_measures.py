@@ -12,9 +12,8 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.signal import fftconvolve
 
 from mskseg.case import Case, CaseSlice
-from mskseg.evaluation.metrics import surface_dice
+from mskseg.evaluation.metrics import checked_spacing, surface_dice, surface_points
 from mskseg.evaluation.prediction import LabelPrediction
-from mskseg.evaluation.surfaces import checked_spacing, surface_points
 from mskseg.evaluation.tissues import RIM_MM
 from mskseg.prompts.checks import bounding_slices
 from mskseg_studies.errors.biomarkers import BIOMARKERS, measure_slice

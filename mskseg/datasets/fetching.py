@@ -72,7 +72,7 @@ def fetch(
     progress: bool = True,
     timeout_s: float = _TIMEOUT_S,
 ) -> dict[str, Path]:
-    """Bring an entry's files into the cache, and give their paths.
+    """Bring an entry's files into the cache, and give their paths; never part of a file.
 
     What is there already is checked by sha256, and replaced if damaged.
 
@@ -84,8 +84,7 @@ def fetch(
         Only these files of it; all by default.
     from_dir : path-like, optional
         Take what is missing from the files below this folder, whatever they are called, instead of
-        downloading it or looking into its package. Of a data set with registration: the folder
-        itself.
+        downloading it. Of a data set with registration: the folder itself.
     progress : bool
         Show a bar for each download.
     timeout_s : float
@@ -99,11 +98,8 @@ def fetch(
     Raises
     ------
     InputError
-        If the entry is unknown; a file cannot be downloaded, or must not (``MSKSEG_OFFLINE`` is
-        set, as by ``mskseg run --offline``); it arrives truncated or with another checksum, is not
-        below `from_dir`, or has no address; its package is not installed or holds another file; or
-        the folder of a data set with registration is not there. The cache never holds part of a
-        file.
+        If the entry is unknown, a file cannot be had (or must not: ``MSKSEG_OFFLINE``), it has
+        another checksum, or a folder or package is not there.
     OutputError
         If the cache cannot be written to.
     """
@@ -142,12 +138,7 @@ class FileStatus:
 
 
 def verify(name: str | None = None) -> Iterator[FileStatus]:
-    """Compare the files of one entry, or of all, with the manifest; nothing is fetched.
-
-    "present", or of an installed package "builtin", means that size and sha256 are the manifest's.
-    Raises InputError if the entry is
-    unknown.
-    """
+    """Compare the files of one entry, or of all, with the manifest; nothing is fetched."""
     manifest = load_manifest()
     for known in [name] if name else [*manifest.datasets, *manifest.models]:
         entry = manifest.entry(known)
@@ -172,10 +163,7 @@ def is_fetched(name: str) -> bool:
 
 
 def dataset_folder(name: str, *, download: bool, progress: bool) -> Path:
-    """Find the folder of a data set that has a layout, which a person brought or archives hold.
-
-    Archives here are unpacked, others fetched before if `download` says so; else InputError.
-    """
+    """Find the folder of a data set, brought or unpacked; `download` fetches its archives."""
     entry = load_manifest().datasets[name]
     if not entry.files or any((brought_path(name) / role).is_dir() for role in entry.files):
         return _brought_folder(name, entry)

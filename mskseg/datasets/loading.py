@@ -190,10 +190,7 @@ def list_at_hand(name: str, *, part: Part | None = None) -> tuple[str, ...]:
 
 
 def at_hand(names: Sequence[str]) -> list[str]:
-    """Choose the data sets or models that can be used without a download, and print the others.
-
-    `names` are of the manifest, or files of weights. InputError if one is unknown, or none is here.
-    """
+    """Choose what of the manifest, or of files, needs no download, and print the others."""
     manifest = load_manifest()
     missing: dict[str, str] = {}
     for name in names:
@@ -214,11 +211,7 @@ def at_hand(names: Sequence[str]) -> list[str]:
 
 
 def real_scans() -> dict[str, tuple[str, ...]]:
-    """List the real scans of a first run by data set, and of each the people who are reported.
-
-    Of a data set with a split these are its test part and its inference part (the site that nobody
-    trains on), of others everybody. They need not be here: see `list_at_hand`.
-    """
+    """List the real scans of a first run by data set, each with the people who are reported."""
     found: dict[str, tuple[str, ...]] = {}
     for name, entry in load_manifest().datasets.items():
         if entry.first_run:

@@ -226,11 +226,7 @@ def manifest_path() -> Path:
 
 
 def load_manifest() -> Manifest:
-    """Read and validate the manifest at `manifest_path`.
-
-    Raises InputError if it is missing, not YAML, has an unknown or missing field, one name twice,
-    or a malformed value; the message names the first such field.
-    """
+    """Read and validate the manifest at `manifest_path`; InputError names its first fault."""
     return _load(manifest_path())
 
 

@@ -85,11 +85,7 @@ def show_slice(
 def frame_around(
     boxes_xyxy: ArrayLike, *, shape: tuple[int, int], margin: float = 0.4
 ) -> NDArray[np.float64]:
-    """Find the part of a slice that shows boxes (N, 4) enlarged, for `zoom_xyxy`.
-
-    With room on every side, `margin` times the longer side of what the boxes span, inside the slice
-    of `shape` (H, W). InputError if there is no box.
-    """
+    """Find the part of a slice that shows boxes (N, 4), with a margin, for `zoom_xyxy`."""
     boxes = np.asarray(boxes_xyxy, dtype=np.float64).reshape(-1, 4)
     if not len(boxes):
         raise InputError("expected one box to frame or more, got none; show the whole slice")

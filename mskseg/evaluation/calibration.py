@@ -103,11 +103,7 @@ class Calibration:
         where: ArrayLike | None = None,
         n_bins: int = N_BINS,
     ) -> Self:
-        """Sum up the pixels of a slice, all or those at `where` (H, W).
-
-        `probabilities` (C, H, W) sum to one (`multiclass.checked_probabilities`), `reference`
-        (H, W) holds classes 0 to C - 1 (`multiclass.as_classes`). InputError if they do not fit.
-        """
+        """Sum up pixels, all or `where`, of probabilities (C, H, W) and classes (H, W) that fit."""
         maps, true = np.asarray(probabilities), np.asarray(reference)
         chosen = np.ones(true.shape, dtype=bool) if where is None else np.asarray(where, dtype=bool)
         _check_fit(maps, true, chosen)

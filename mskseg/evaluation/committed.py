@@ -19,11 +19,7 @@ from mskseg.provenance import read_provenance
 
 @dataclass(frozen=True)
 class CommittedResults:
-    """Rows of committed tables, and whose weights they are of.
-
-    Weights may have changed since, so `rows` are shown by themselves, under `origin`. Only `beside`
-    joins them to rows just computed, and it refuses those of other weights.
-    """
+    """Rows of committed tables, and whose weights they are of; `beside` joins them to others."""
 
     rows: pd.DataFrame  # with `file` and `weights` (first digits of the sha256) in front, or empty
     facts: Mapping[str, Mapping[str, Any]]  # the provenance of each file
@@ -50,10 +46,7 @@ class CommittedResults:
     def beside(
         self, table: pd.DataFrame, *, provenance: Mapping[str, Any], name: str = "this run"
     ) -> pd.DataFrame:
-        """Put rows just computed on top of the committed ones, `name` in the column `file`.
-
-        Raises InputError if committed rows are of other weights than `provenance` tells.
-        """
+        """Put rows just computed on top; InputError if the committed ones are of other weights."""
         if apart := self.why_apart(provenance):
             raise InputError(f"{apart}; show `rows` in a table of their own")
         return pd.concat([table.assign(file=name), self.rows], ignore_index=True)
@@ -78,10 +71,7 @@ def committed_results(folder: str | os.PathLike[str], pattern: str) -> Committed
 
 
 def weights_of(facts: Mapping[str, Any]) -> str:
-    """Tell from a provenance which untuned models a result is of, their weights and its date.
-
-    Text such as "sam_vit_mini, weights dbc29e0e (not the shipped a8f7440b), of 2026-11-21".
-    """
+    """Tell from a provenance which untuned models a result is of, their weights and its date."""
     named = []
     for name, sha256 in _untuned(facts).items():
         shipped = shipped_weights(name)

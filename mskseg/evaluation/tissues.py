@@ -38,11 +38,7 @@ _VALUES = ("area_mm2", "thickness_mm", "contrast", "filled_box_dice")
 
 
 def describe_scans(cases: Iterable[Case]) -> pd.DataFrame:
-    """List what has to be checked of every scan before anything else, a row for each case.
-
-    The columns are `scan` (its name), `dtype`, `shape`, `spacing_mm`, `orientation` (where the
-    array's axes grow to), `plane` and `reference` (where it comes from).
-    """
+    """List what has to be checked of every scan before anything else, a row for each case."""
     return pd.DataFrame(
         {
             "scan": case.name,

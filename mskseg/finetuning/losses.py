@@ -22,11 +22,7 @@ from mskseg.models.preprocessing import Preprocessing
 def cell_shares(
     cells: int, pixels: int, *, frame: int, taken: int
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Say how, along one axis, the decoder's cells lie over the `taken` part of a frame.
-
-    Gives the share that each pixel covers of a cell's part on the slice (cells, pixels), rows of
-    sum 1, or 0 in the padding; and the share of each cell that lies on the slice (cells,).
-    """
+    """Give, along one axis, each pixel's share of the cells' part on the slice, and that part."""
     edges = np.arange(cells + 1) * (frame / cells) * (pixels / taken)
     low, high = edges[:-1, None], edges[1:, None]
     start = np.arange(pixels)[None]

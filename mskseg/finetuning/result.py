@@ -50,11 +50,7 @@ class FineTuneResult:
         )
 
     def save(self, path: str | Path) -> None:
-        """Write the tuned weights as safetensors that `mskseg.load_segmenter` reads.
-
-        Config, base model, data and history travel in the file; see `read_tuning`. InputError if
-        the path does not end in ``.safetensors``, OutputError if the file cannot be written.
-        """
+        """Write the tuned weights, with how they came about, as safetensors to load again."""
         if Path(path).suffix != ".safetensors":
             raise InputError(f"expected a path that ends in .safetensors, got {path}")
         facts = {

@@ -256,11 +256,7 @@ class Trainer:
 def backward_in_passes(
     embeddings: Tensor, loss_of: Callable[[slice, Tensor], Tensor], *, count: int, together: int
 ) -> float:
-    """Backpropagate `count` prompts that share an encoding, few `together`; return their loss.
-
-    Each pass's graph is freed before the next, so memory is bounded; the gradients that reach the
-    embeddings are summed, and go on into the encoder once. `loss_of` takes a slice of the prompts.
-    """
+    """Backpropagate `count` prompts, few `together` to save memory; the encoder's part once."""
     encoder_trains = embeddings.requires_grad
     leaf, total = embeddings.detach().requires_grad_(encoder_trains), 0.0
     for start in range(0, count, together):

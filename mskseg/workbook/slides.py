@@ -40,12 +40,7 @@ _PAGE = """{%- extends 'reveal/index.html.j2' -%}
 
 
 def slide_copy(notebook: NotebookNode, *, questions: Sequence[str] = ()) -> Any:
-    """Copy a notebook, best an executed one, with its cells marked as slides and speaker notes.
-
-    A section's heading with its first sentence and its guess are a slide; each code cell is one
-    below it, its code hidden where it shows something. The rest, solutions too, is notes; imports
-    and parameters are skipped. The `questions` to argue about are a last slide.
-    """
+    """Copy a notebook, best an executed one, with its cells marked as slides and speaker notes."""
     source = [c for c in notebook.cells if "injected-parameters" not in _tags(c)]
     cells = [made for k, cell in enumerate(source) for made in _slides_of(cell, k)]
     if questions:

@@ -38,11 +38,7 @@ def notebooks_folder() -> Path:
 
 
 def copy_workbook(target: Path, *, overwrite: bool = False) -> int:
-    """Write notebooks, study cards and committed results into a folder; returns how many files.
-
-    OutputError, before anything is written, if a file there differs, unless it is to be
-    overwritten.
-    """
+    """Write notebooks and results into a folder, over changed files only to `overwrite` them."""
     root = _root_with_notebooks(_CHECKOUT, PACKAGED)
     sources = [path for pattern in _COPIED for path in sorted(root.glob(pattern))]
     copies = {path: target / path.relative_to(root) for path in sources}
@@ -74,11 +70,7 @@ def _same(path: Path, copy: Path) -> bool:
 
 
 def find_notebooks(folder: Path, names: Iterable[str] = ()) -> list[Path]:
-    """List the notebooks of a folder, sorted, each once: by its source where there is one.
-
-    `names` are file names, stems, or their beginnings ("03"); all notebooks where none is given.
-    InputError if a name fits no notebook, or the folder has none.
-    """
+    """List notebooks, each once, by its source if there is one; `names` may be beginnings."""
     found = {path.stem: path for suffix in ("ipynb", "py") for path in folder.glob(f"*.{suffix}")}
     if not found:
         raise InputError(f"no notebook in {folder}; expected files like 03_verb_object.py")

@@ -51,11 +51,7 @@ class BaseLayout(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     def list_scans(self, folder: Path, template: CaseDescription) -> list[ScanFiles]:
-        """List the scans of a folder by their names; `template` holds what all of them share.
-
-        InputError if the folder is in another layout, or an image lacks its label map or the
-        reverse.
-        """
+        """List the scans of a folder by their names alone; InputError if it is half there."""
         raise NotImplementedError
 
 

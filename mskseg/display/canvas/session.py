@@ -208,11 +208,7 @@ class Session:
         return file.sha256
 
     def load_prompts(self, path: str | Path) -> str:
-        """Read prompts, predict their masks, and return the file's hash.
-
-        Raises InputError if the file is none, is of another image, or has prompts that do not fit
-        or are of a label that is not in the reference.
-        """
+        """Read prompts, predict masks, return the file's hash; InputError if one does not fit."""
         file = read_prompts(Path(path))
         file.check_image(path, self.case.image_sha256, self.case.fingerprint)  # 0.2 wrote that one
         if unknown := sorted({prompt.label for prompt in file.prompts} - set(self.labels)):
@@ -228,11 +224,7 @@ class Session:
         return file.sha256
 
     def save_mask(self, path: str | Path, *, this_slice: bool = False) -> None:
-        """Write masks of this plane as one NIfTI label map on the image's own grid.
-
-        By default all that was gathered, of every tissue and slice; `this_slice` is what is on
-        screen. Raises InputError if there is no mask yet, OutputError if it cannot be written.
-        """
+        """Write masks of this plane, all or `this_slice`, as a NIfTI label map on the grid."""
         masks = {
             place: mask
             for place, mask in self._masks.items()

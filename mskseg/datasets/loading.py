@@ -44,21 +44,13 @@ def load_cases(
         Only subjects of that part of the data set's split (see `load_splits`).
     granularity : {"plates", "compartments", "tissue"}, optional
         How finely the knee phantom is labelled (see `mskseg_phantom.anatomies.knee.tissues_at`).
-    progress : bool
-        Show a bar while something is made or fetched.
 
     Returns
     -------
     CaseSet
-        By subject, then by sequence, in the order asked for, with the hash of its split.
-
-    Raises
-    ------
-    InputError
-        If a name, part or granularity is unknown, the data set holds no image, its folder is
+        By subject, then by sequence, in the order asked for, with the hash of its split. InputError
+        if a name, part or granularity is unknown, the data set holds no image, its folder is
         missing or half there, or it cannot be fetched.
-    OutputError
-        If the cache cannot be written to.
     """
     source = source_of(name, download=True, progress=progress)
     if granularity is not None and granularity not in source.granularities:
@@ -115,16 +107,12 @@ def load_some(
 
     Parameters
     ----------
-    name : str
-        A data set of the manifest.
     n_subjects : int
         The first of the part; all if there are fewer.
     n_sequences : int or None
         Those that come first in a phantom's manifest entry, or of the first scans; None for all.
     part : {"train", "validation", "test", "inference"}, optional
         Of the split; by default the test part, or everybody where there is no split.
-    progress : bool
-        Show a bar while something is made or fetched.
 
     Raises
     ------

@@ -85,18 +85,9 @@ def sweep_chart(
 ) -> Axes:
     """Draw a line for each series of a table of means, a row for each point.
 
-    Parameters
-    ----------
-    x, series, value : str
-        Columns: position, which line, height. Each position that was measured gets a tick.
-    spread : str, optional
-        Column with the standard deviation between subjects, drawn as bars.
-    level : (str, float), optional
-        Name and height of a horizontal line to compare with, such as the box.
-    x_scale : {"linear", "log"}
-        "log" for sizes, which double.
-    labels : (str, str)
-        Of the axes.
+    `x`, `series` and `value` are its columns: position, which line, height; each position that was
+    measured gets a tick. The column `spread` is drawn as bars, `level` (name, height) as a line to
+    compare with. `x_scale` "log" is for sizes, which double; `labels` are those of the axes.
     """
     check_columns(means, [x, series, value, *([spread] if spread else [])])
     ax = chart_axes(ax, (6.4, 3.9))

@@ -31,22 +31,10 @@ def montage(
 ) -> NDArray[Any]:
     """Show slices in a grid, with their labels below each where their tissues are given.
 
-    Parameters
-    ----------
-    slices : iterable of CaseSlice
-        From `Case.slice`; each panel has the proportions of its own pixels in millimetres.
-    titles : sequence of str
-        One for each slice, else InputError.
-    tissues : sequence of mapping of int to str, optional
-        Of each slice the names of its labels: then a second panel below it shows the outlines,
-        with a legend, in the colours of `overlay`.
-    columns : int
-        Panels in a row, at most.
-
-    Returns
-    -------
-    (n,) array of Axes
-        The images, in the order of the slices. A second panel is in the figure only.
+    Each panel has the proportions of its own pixels in millimetres, and one of the `titles`.
+    `tissues` names the labels of each slice: then a second panel below it shows the outlines, with
+    a legend, in the colours of `overlay`. `columns` is the most in a row. Gives the Axes (n,) of
+    the images, in the order of the slices; InputError if the numbers do not fit.
     """
     shown = list(slices)
     names = [{} for _ in shown] if tissues is None else list(tissues)

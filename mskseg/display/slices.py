@@ -44,17 +44,12 @@ def show_slice(
     title: str = "",
     ax: Axes | None = None,
 ) -> Axes:
-    """Show a slice at its true proportions.
+    """Show a slice (H, W) at its true proportions.
 
-    Parameters
-    ----------
-    image : (H, W) any real dtype
-        8-bit images are shown from 0 to 255, so that slices of a volume share one grey scale;
-        others from their minimum to their maximum. InputError for another shape.
-    plane : {"axial", "coronal", "sagittal"}, optional
-        Marks the edges: R, L for the patient's sides, A, P, S, I for front, back, head, feet.
-    zoom_xyxy : (4,) float, optional
-        Show only this box of the slice, in its pixels; parts outside the slice stay empty.
+    8-bit images are shown from 0 to 255, so that slices of a volume share one grey scale; others
+    from their minimum to their maximum. `plane` marks the edges: R, L for the patient's sides, A,
+    P, S, I for front, back, head, feet. Of the slice only the box `zoom_xyxy` (4,) is shown, if
+    given.
     """
     pixels = np.asarray(image)
     if pixels.ndim != 2:

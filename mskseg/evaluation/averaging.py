@@ -54,22 +54,11 @@ def nested_mean(
 ) -> pd.DataFrame:
     """Average over slices of a tissue, then over tissues, then over subjects.
 
-    Parameters
-    ----------
-    table : pandas.DataFrame
-        With `dataset`, `subject`, `by`, `values` and `within`; InputError if it is empty.
-    by : sequence of str
-        Columns that make a row each of the result; without any it has one row.
-    values : sequence of str
-        Columns to average; a NaN is left out of its mean.
-    within : sequence of str
-        Columns that name the tissue; empty if each row is a subject's own number.
-
-    Returns
-    -------
-    pandas.DataFrame
-        `by`, the mean of each value, `<value>_sd` between subjects (NaN with one), `n_subjects`
-        and `n_objects` (rows of the table).
+    `table` has `dataset`, `subject`, and the columns `by`, which make a row each of the result (one
+    row without any), `values` to average (a NaN is left out) and `within`, which name the tissue
+    (empty if each row is a subject's own number). Returns `by`, the mean of each value,
+    `<value>_sd` between subjects (NaN with one), `n_subjects` and `n_objects` (rows of the table).
+    InputError if the table is empty or lacks a column.
     """
     keys = list(by)
     of_subjects = subject_means(table, by=keys, values=values, within=within)

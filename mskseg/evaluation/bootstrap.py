@@ -91,22 +91,11 @@ def compare_models(
 ) -> pd.DataFrame:
     """Compare pairs of models in a table with a row for each subject and model.
 
-    Parameters
-    ----------
-    table : pandas.DataFrame
-        With `dataset`, `subject`, `model`, `value` and `by`; rows of a subject are averaged first.
-    pairs : sequence of (str, str)
-        Models to compare, first less second.
-    margin : float
-        Difference below which nobody would care, in the unit of `value`; decided before looking.
-    by : sequence of str
-        Columns whose values are compared on their own, such as ["arm", "severity"].
-
-    Returns
-    -------
-    pandas.DataFrame
-        `by`, `value`, `first`, `second`, then the fields of `Difference`. InputError if a column or
-        a model is missing.
+    `table` has `dataset`, `subject`, `model`, `value` and `by`, the columns whose values are
+    compared on their own; rows of a subject are averaged first. `pairs` are first less second;
+    `margin` is the difference below which nobody would care, decided before looking. Returns `by`,
+    `value`, `first`, `second`, then the fields of `Difference`. InputError if a column or a model
+    is missing.
     """
     keys = list(by)
     columns = [*keys, "dataset", "subject", "model"]

@@ -118,11 +118,8 @@ def score_cases(
         Components of the reference below get no prompt, in square millimetres.
     slice_step : int
         Take every `slice_step`-th slice; for `NeighbourBox` the neighbour is then that far away.
-    progress : bool
-        Show a progress bar on stderr.
     further : callable, optional
-        ``further(case, prediction)`` measures more of each `LabelPrediction`; the names that it
-        gives become columns after `COLUMNS`.
+        ``further(case, prediction)`` measures more, as columns after `COLUMNS`.
     kept : KeptPredictions, optional
         Takes the `LabelPrediction` of each row, to look at; one may serve several calls.
 
@@ -138,12 +135,11 @@ def score_cases(
         * `area_mm2`, `predicted_area_mm2`, `overlap_mm2`: of the reference, of the prediction and
           of what they share: sums over slices give a Dice of the volume (`volume_table`);
         * `unprompted_px`: pixels of the reference in components too small for a prompt;
-        * `dice`, `iou`, `hd95_mm`, `assd_mm`: within the slice;
-        * `filled_box_dice`: Dice of the very boxes given, filled, which a model has to beat; for
-          points, of the tight boxes of the components;
+        * `dice`, `iou`, `hd95_mm`, `assd_mm`: within the slice; `filled_box_dice`: of the very
+          boxes given, filled, which a model has to beat; for points, of the tight boxes;
         * `predicted_iou`: mean of the segmenter's own estimates over the prompts;
-        * `encode_s`, `decode_s`: seconds of the encoder, one pass shared by all rows of the slice,
-          and this row's share of the slice's decoder call.
+        * `encode_s`, `decode_s`: seconds of the encoder, shared by all rows of the slice, and this
+          row's share of the decoder call.
 
     Raises
     ------
@@ -190,23 +186,11 @@ def score_label_maps(
 ) -> pd.DataFrame:
     """Score an automatic model's label maps on the same pairs as promptable models.
 
-    Parameters
-    ----------
-    model : Named
-        Whose `name` and `miniature` go into the table.
-    cases, plane, min_area_mm2, slice_step, progress
-        As in `score_cases`; the same values give the same pairs.
-    label_maps : mapping of str to LabelMap
-        Predictions by name of the case, on its grid and in the values of its reference. A case
-        without one is **missing**: its pairs have this status, a Dice of 0, and are in the mean.
-
-    Returns
-    -------
-    pandas.DataFrame
-        With `COLUMNS`: a row for each label that the reference or the prediction has on a slice.
-        `prompt` and `box_source` are "none", `n_prompts` is 0, and `filled_box_dice` is that of the
-        reference's tight boxes, which the model did not know. InputError as `score_cases`, or if a
-        label map lies on another grid.
+    `label_maps` are predictions by name of the case, on its grid and in the values of its
+    reference; a case without one is **missing**: its pairs have this status, a Dice of 0, and are
+    in the mean. The rest is as in `score_cases`. Of the columns, `prompt` and `box_source` are
+    "none", `n_prompts` is 0, and `filled_box_dice` is that of the reference's tight boxes, which
+    the model did not know.
     """
     check_amounts(slice_step=slice_step, min_area_mm2=min_area_mm2)
     rows: list[dict[str, Any]] = []

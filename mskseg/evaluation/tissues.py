@@ -132,21 +132,11 @@ def largest_component(mask: MaskArray) -> MaskArray:
 
 
 def tissue_properties(cases: Iterable[Case], *, slice_step: int = 1) -> pd.DataFrame:
-    """Measure every tissue on every slice that shows it.
+    """Measure every tissue on every slice that shows it, or every `slice_step`-th one.
 
-    Parameters
-    ----------
-    cases : iterable of Case
-        With references, else InputError.
-    slice_step : int
-        Of the slices with a label take the first and then every n-th.
-
-    Returns
-    -------
-    pandas.DataFrame
-        A row for each case, slice and label: `scoring.SCAN`, `anatomy`, `tissue`, `label`, `plane`,
-        `slice`, `area_mm2`, `thickness_mm`, `shape`, `contrast` (on the windowed image),
-        `filled_box_dice` (NaN where the tissue is too small for a box) and `n_boxes`.
+    A row for each case, which needs a reference, slice and label: `scoring.SCAN`, `anatomy`,
+    `tissue`, `label`, `plane`, `slice`, `area_mm2`, `thickness_mm`, `shape`, `contrast` (on the
+    windowed image), `filled_box_dice` (NaN where the tissue is too small for a box) and `n_boxes`.
     """
     rows = [
         described_scan(case) | {"anatomy": case.anatomy, "tissue": case.tissue(row["label"])} | row

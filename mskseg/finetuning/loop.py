@@ -58,8 +58,6 @@ def fine_tune(
     folder : path-like, optional
         Where the state is written after each epoch. If there is one of the same settings, model
         and data, it is resumed, and ends with the weights of an uninterrupted training.
-    progress : bool
-        Show a bar with loss and validation Dice.
     cache : EmbeddingCache, optional
         For ``mode="decoder"``, which encodes each slice once; by default in memory, and in
         ``folder/embeddings`` if there is a folder. Share one between trainings of one model.

@@ -65,13 +65,6 @@ def run_workbook(
         Run what an earlier run finished again, its trainings too.
     jobs : int
         Notebooks at a time; they share the cores. One that reads others' tables waits for all.
-
-    Raises
-    ------
-    InputError
-        If there is no such notebook, or no parameters of that size for one, or `jobs` is below 1.
-    OutputError
-        If the output folder cannot be written to.
     """
     if jobs < 1:
         raise InputError(f"expected 1 notebook or more at a time, got {jobs}; pass another --jobs")

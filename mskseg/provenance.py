@@ -49,7 +49,7 @@ def provenance(
     seed: int | None = None,
     **notes: str | int | float | bool | None,
 ) -> dict[str, Any]:
-    """Gather the provenance of a result.
+    """Gather the provenance of a result, of values that JSON can hold.
 
     Parameters
     ----------
@@ -61,16 +61,9 @@ def provenance(
         The model; its name, sha256, device and whether it is a miniature go in.
     tuned : iterable of Segmenter
         Further models that the result is of, such as those that were trained for it.
-    seed : int, optional
-        The seed that the result depends on.
     **notes
-        Further facts, as ``prompts="oracle boxes"``.
-
-    Returns
-    -------
-    dict
-        Of values that JSON can hold. No user name, host name or folder of this machine is gathered;
-        what is in `command` is yours.
+        Further facts, as ``prompts="oracle boxes"``. No user name, host name or folder of this
+        machine is gathered.
     """
     return {
         "mskseg": package_version("mskseg"),
@@ -104,11 +97,7 @@ def sidecar_text(facts: Mapping[str, Any], *, content: bytes) -> str:
 
 
 def read_provenance(path: str | os.PathLike[str]) -> dict[str, Any]:
-    """Read the provenance of a PNG, or of a file with a sidecar beside it.
-
-    InputError if there is none, or the file was changed after its sidecar was written. From a
-    sidecar the `sha256` of the file comes too.
-    """
+    """Read the provenance of a PNG, or of a file with a sidecar; InputError if it changed since."""
     if Path(path).suffix.lower() == ".png":
         return _png_provenance(path)
     try:

@@ -31,20 +31,9 @@ SHARES: Mapping[Part, float] = MappingProxyType(
 
 @dataclass(frozen=True)
 class Split:
-    """Which subjects of a data set are in which part.
+    """Which subjects of a data set are in which part, each of one or more, and nobody in two.
 
-    Parameters
-    ----------
-    dataset : str
-    parts : mapping of {"train", "validation", "test", "inference"} to tuple of str
-        Subjects; each part has one or more, and nobody is in two.
-    seed : int or None
-        What decided it; None for one that the data set's makers decided.
-
-    Raises
-    ------
-    InputError
-        If a part is unknown or empty, or a subject is in two parts or twice in one.
+    The seed decided it, or the data set's makers (None). InputError if it is no such split.
     """
 
     dataset: str
@@ -155,13 +144,8 @@ def _rounded(parts: Mapping[Part, float], *, n_subjects: int) -> dict[Part, int]
 def stored_split(path: Path, *, dataset: str, subjects: Sequence[str], seed: int) -> Split:
     """Read a split from its JSON file; make one by the seed and keep it if there is no file.
 
-    Raises
-    ------
-    InputError
-        If the file is of another data set or other subjects, has a subject in two parts, or was
-        edited: results from before could not be compared with those after.
-    OutputError
-        If the file cannot be written.
+    InputError if the file is of another data set or other subjects, or was edited: results from
+    before could not be compared with those after. OutputError if it cannot be written.
     """
     if not path.is_file():
         save_split(make_split(dataset, subjects, seed=seed), path)
@@ -220,25 +204,11 @@ class Scan(Protocol):
 def role_of(case: Scan, training_cases: Iterable[Scan]) -> Role:
     """Say what a scan is to a model that was trained on others; of two differences, the farther.
 
-    Parameters
-    ----------
-    case : Case or CaseDescription
-        What the model is scored on.
-    training_cases : iterable of Case or CaseDescription
-        What the model was trained on, and selected with.
-
-    Returns
-    -------
-    {"training data", "same site", "other sequence", "other site", "other anatomy"}
-        "training data" is of a subject who was trained on, whatever the sequence. All others are of
-        other people. "same site": anatomy, data set, site and sequence were trained on, together.
-        "other sequence": anatomy, data set and site were. "other site": the anatomy was, in another
-        data set or at another site; the sequence may differ too. "other anatomy": the rest.
-
-    Raises
-    ------
-    InputError
-        If there is no training case.
+    "training data" is of a subject who was trained on, or selected with, whatever the sequence. All
+    others are of other people. "same site": anatomy, data set, site and sequence were trained on,
+    together. "other sequence": anatomy, data set and site were. "other site": the anatomy was, in
+    another data set or at another site; the sequence may differ too. "other anatomy": the rest.
+    InputError without a training case.
     """
     trained = list(training_cases)
     if not trained:

@@ -15,11 +15,7 @@ _COEFFICIENT = 2048  # OpenCV's weights of two neighbours are whole numbers of t
 
 
 def area_resized(image: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]:
-    """Resize (H, W, C) to `size` (height, width): both sides smaller, or both larger.
-
-    Smaller: the mean of the area that each new pixel covers. Larger: between two neighbours, but
-    only where the new pixel covers both.
-    """
+    """Resize (H, W, C) to `size` (height, width): both sides smaller, to means, or both larger."""
     height, width = image.shape[:2]
     if size == (height, width):
         return image

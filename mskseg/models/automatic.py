@@ -22,23 +22,12 @@ from mskseg.models.upstream import SamAutomaticMaskGenerator, build_point_grid
 
 @dataclass(frozen=True, eq=False)
 class Candidates:
-    """Masks from a grid of points, before or after a filter.
+    """Masks from a grid of points, before or after a filter."""
 
-    Attributes
-    ----------
-    masks : (N, H, W) bool
-    predicted_iou : (N,) float64
-        The model's own estimate.
-    stability : (N,) float64
-        IoU of the masks cut at a higher and at a lower logit: near 1 where the border is sharp.
-    points : (N, 2) float64
-        x, y of the grid point that each came from.
-    """
-
-    masks: NDArray[np.bool_]
-    predicted_iou: NDArray[np.float64]
-    stability: NDArray[np.float64]
-    points: NDArray[np.float64]
+    masks: NDArray[np.bool_]  # (N, H, W)
+    predicted_iou: NDArray[np.float64]  # (N,) the model's own estimate
+    stability: NDArray[np.float64]  # (N,) IoU of a higher and a lower cut: near 1 if sharp
+    points: NDArray[np.float64]  # (N, 2) x, y of the grid point that each came from
 
     def __len__(self) -> int:
         return len(self.masks)
@@ -74,15 +63,8 @@ def grid_candidates(
 ) -> Candidates:
     """Predict three masks for every point of a grid, and leave out nothing but empty ones.
 
-    Parameters
-    ----------
-    segmenter : Segmenter
-        Of a model that learned points and its own IoU, SAM or SAM-mini; else InputError.
-    image : (H, W) any real dtype, or (H, W, 3) uint8
-    points_per_side : int
-        Of the grid; the published setting is 32. Memory grows with its square: 3 x 32 x 32 masks.
-    within : (H, W) bool, optional
-        Ask only at those points of the grid that lie in this mask, such as all labelled pixels.
+    Memory grows with the square of `points_per_side` (published: 32). `within` (H, W) bool asks
+    only at points in this mask. InputError for a model that did not learn points and its own IoU.
     """
     if not segmenter.learned_iou or segmenter.preprocessing.name != "sam":
         raise InputError(

@@ -31,28 +31,13 @@ _IN_HALF = "float16"  # what is below this folder is ours, and may be dropped
 
 @dataclass(frozen=True, eq=False)
 class ImageEmbedding:
-    """One encoded slice.
+    """One encoded slice."""
 
-    Attributes
-    ----------
-    features : (1, C, h, w) float32 tensor, on the segmenter's device
-        SAM: C = 256, h = w = 64. SAM-mini: C = 128, h = w = 32.
-    original_size : (H, W)
-        Of the slice, in pixels; prompts are given and masks returned at this size.
-    key : str
-        sha256 of the image and of `fingerprint`.
-    fingerprint : str
-        Of the encoder that made it: no model with another one can read it.
-    encode_s : float
-        Seconds that preparing and encoding took when it was first computed, so that a table shows
-        the model's cost, not the cache's.
-    """
-
-    features: Tensor
-    original_size: tuple[int, int]
-    key: str
-    fingerprint: str
-    encode_s: float
+    features: Tensor  # (1, C, h, w) float32; SAM: C = 256, h = w = 64. SAM-mini: 128 and 32
+    original_size: tuple[int, int]  # of the slice: prompts and masks are of this size
+    key: str  # sha256 of the image and of `fingerprint`
+    fingerprint: str  # of the encoder that made it: no model with another one can read it
+    encode_s: float  # when it was first computed: the model's cost, not the cache's
 
     def __repr__(self) -> str:
         shape = " x ".join(map(str, self.features.shape[1:]))
@@ -70,22 +55,11 @@ def embedding_key(image: NDArray[Any], fingerprint: str) -> str:
 class EmbeddingCache:
     """Keep embeddings: in memory for the volume at hand, on request in a folder as well.
 
-    Parameters
-    ----------
-    folder : path-like, optional
-        Where to keep one safetensors file per embedding, in half precision (2 MB for SAM, MedSAM
-        and LiteMedSAM). Then embeddings are rounded before their *first* use too, so that a second
-        run repeats the first one exactly. A damaged file is noticed by its checksum, logged, and
-        computed again.
-    max_memory_mb : float
-        Least recently used embeddings are dropped beyond this. The default holds 128 slices of SAM.
-    max_folder_mb : float
-        The same for the folder's files. The default holds 2000 slices of SAM.
-
-    Attributes
-    ----------
-    n_hits, n_misses : int
-        Embeddings found, and computed.
+    In the `folder` is one safetensors file per embedding, in half precision (2 MB for SAM, MedSAM
+    and LiteMedSAM); they are rounded before their *first* use too, so that a second run repeats the
+    first one exactly. A damaged file is noticed by its checksum, logged, and computed again. The
+    least recently used are dropped beyond `max_memory_mb` (the default holds 128 slices of SAM) and
+    `max_folder_mb` (2000). `n_hits` and `n_misses` count those found and computed.
     """
 
     def __init__(

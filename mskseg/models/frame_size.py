@@ -22,19 +22,12 @@ def has_fixed_frame(segmenter: Segmenter) -> bool:
 def at_frame_size(segmenter: Segmenter, size: int) -> Segmenter:
     """Copy a segmenter, with an encoder that runs on a frame of another size.
 
-    The two share all weights but the position embeddings, so that three sizes of a ViT-H do not
-    take three times its memory. Absolute position embeddings of a vision transformer are
+    The two share all weights but the position embeddings. Absolute ones of a vision transformer are
     interpolated (bicubic), and the relative ones of global attention too (linear): a distance keeps
     the vector that it had as a part of the frame. Windowed attention keeps its windows of cells,
-    and a convolutional encoder has no positions.
-
-    Parameters
-    ----------
-    segmenter : Segmenter
-        Left as it is.
-    size : int
-        Side of the frame in pixels; a multiple of what one cell of the encoder's coarsest layer
-        covers (16 for a ViT, 32 for SAM-mini), else InputError; LiteMedSAM takes its own alone.
+    and a convolutional encoder has no positions. `size` is a multiple of what one cell of the
+    coarsest layer covers (16 pixels for a ViT, 32 for SAM-mini), else InputError; LiteMedSAM takes
+    its own alone.
     """
     prompt_encoder = segmenter.model.prompt_encoder
     cell_px = segmenter.preprocessing.image_size // prompt_encoder.image_embedding_size[0]

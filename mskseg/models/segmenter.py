@@ -33,24 +33,14 @@ _CHUNK_SIZES = {"cpu": 2, "mps": 16, "cuda": 64}
 
 @dataclass(frozen=True, eq=False)
 class Prediction:
-    """Masks of N prompts, M each (1, or 3 with ``multimask=True``).
+    """Masks of N prompts, M each (1, or 3 with ``multimask=True``), of the size of the slice."""
 
-    Attributes
-    ----------
-    masks : (N, M, H, W) bool
-        At the size of the original slice.
-    probabilities : (N, M, H, W) float32
-        In [0, 1]. SAM: sigmoid of the upsampled logits; MedSAM: upsampled sigmoid.
-    predicted_iou : (N, M) float32
-        The model's own estimate of each mask's quality; NaN for models that never learned it.
-    low_res_logits : (N, M, h, w) float32
-        The decoder's output (256 x 256 for SAM, 128 x 128 for SAM-mini). One of the M may be fed
-        back: ``mask_logits=prediction.low_res_logits[:, 0]``.
-    """
-
-    masks: NDArray[np.bool_]
+    masks: NDArray[np.bool_]  # (N, M, H, W)
+    # (N, M, H, W) in [0, 1]. SAM: sigmoid of the upsampled logits; MedSAM: upsampled sigmoid.
     probabilities: NDArray[np.float32]
-    predicted_iou: NDArray[np.float32]
+    predicted_iou: NDArray[np.float32]  # (N, M) the model's own; NaN if it never learned it
+    # (N, M, h, w) of the decoder (256 x 256 for SAM, 128 x 128 for SAM-mini). One of the M may be
+    # fed back: ``mask_logits=prediction.low_res_logits[:, 0]``.
     low_res_logits: NDArray[np.float32]
 
     def __repr__(self) -> str:
@@ -157,18 +147,11 @@ class Segmenter:
         return digest.hexdigest()
 
     def embed(self, image: NDArray[Any]) -> ImageEmbedding:
-        """Encode one slice, or fetch what was encoded before.
+        """Encode one slice, (H, W) of any real dtype or (H, W, 3) uint8, or fetch what was.
 
-        Parameters
-        ----------
-        image : (H, W) any real dtype, or (H, W, 3) uint8
-            8-bit values are taken as they are; others are stretched from the slice's minimum and
-            maximum to 0..255. Rows = y, columns = x.
-
-        Raises
-        ------
-        InputError
-            For another shape or dtype, an empty slice, NaN or infinite pixels.
+        8-bit values are taken as they are; others are stretched from the slice's minimum and
+        maximum to 0..255. InputError for another shape or dtype, an empty slice, NaN or infinite
+        pixels.
         """
         image = np.asarray(image)
         rgb = as_rgb_uint8(image)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import pickle
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,13 +12,10 @@ from torch import Tensor
 
 from mskseg.errors import InputError
 from mskseg.files import written_atomically
+from mskseg.models.weights import read_pickle
 
 STATE = "state.pt"
 _FORMAT = 2
-# What torch.load raises on a file of another kind, or on half of one.
-_DAMAGED = (
-    RuntimeError, EOFError, OSError, ValueError, KeyError, TypeError, pickle.UnpicklingError,
-)  # fmt: skip
 
 
 @dataclass
@@ -88,16 +84,23 @@ def load_state(folder: Path, identity: Identity) -> dict[str, Any] | None:
     if not path.exists():
         return None
     try:
-        state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+        state = read_pickle(path)
         version = state["format"]
-    except _DAMAGED as error:
+        if version == _FORMAT:
+            _check_same(path, state, identity)
+    except _OtherTrainingError:
+        raise
+    except Exception as error:  # whatever a file of another form leads to
         raise InputError(
             f"{path} is damaged, or not the state of a fine-tuning; delete it to start anew"
         ) from error
     if version != _FORMAT:
         raise InputError(f"{path} was written by another version; delete it to start anew")
-    _check_same(path, state, identity)
-    return state
+    return dict(state)
+
+
+class _OtherTrainingError(InputError):
+    """The state is sound, and not that of this training."""
 
 
 def _check_same(path: Path, state: dict[str, Any], identity: Identity) -> None:
@@ -109,7 +112,7 @@ def _check_same(path: Path, state: dict[str, Any], identity: Identity) -> None:
     if state["data"] != identity.data:
         differences.append("other training or validation data")
     if differences:
-        raise InputError(
+        raise _OtherTrainingError(
             f"{path} is of a training with {'; '.join(differences)}; pass the same to resume it, "
             "or another folder to start anew"
         )

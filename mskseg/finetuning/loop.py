@@ -16,13 +16,14 @@ from tqdm.auto import tqdm
 
 from mskseg.case import CaseSet
 from mskseg.errors import InputError
-from mskseg.finetuning.checkpoint import Identity, Progress, load_state, save_state
+from mskseg.finetuning.checkpoint import STATE, Identity, Progress, load_state, save_state
 from mskseg.finetuning.config import FineTuneConfig
 from mskseg.finetuning.dataset import SliceDataset, check_datasets
 from mskseg.finetuning.machine import PeakMemory, join_processes
 from mskseg.finetuning.modes import merge_low_rank
 from mskseg.finetuning.result import HISTORY, DivergedError, FineTuneResult, Stopped
 from mskseg.finetuning.trainer import NotFiniteError, Trainer
+from mskseg.input_files import parsed
 from mskseg.models.embeddings import EmbeddingCache
 from mskseg.models.segmenter import Segmenter
 from mskseg.splits import check_nobody_twice
@@ -131,11 +132,13 @@ class _Run:
         state = None if self.folder is None else load_state(self.folder, self.identity)
         if state is None:
             return
-        _put(self.trainer.trained, state["weights"])
-        self.trainer.optimiser.load_state_dict(state["optimiser"])
-        self.progress = Progress(**{name: state[name] for name in vars(self.progress)})
-        self.trainer.steps_done = int(self.progress.rows[-1]["step"])
-        self.start -= self.progress.seconds
+        with parsed(f"{self.folder}/{STATE}", "state of this training", "delete it to start anew"):
+            for weights in (state["best_weights"], state["weights"]):
+                _put(self.trainer.trained, weights)
+            self.trainer.optimiser.load_state_dict(state["optimiser"])
+            self.progress = Progress(**{name: state[name] for name in vars(self.progress)})
+            self.trainer.steps_done = int(self.progress.rows[-1]["step"])
+            self.start -= self.progress.seconds
 
     def to_the_end(self) -> FineTuneResult:
         """Train until the last epoch, or until no better one came for as long as the patience."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -73,8 +75,8 @@ def load_segmenter(
     name_or_file : str or path-like
         A name under `models` in ``data_manifest.yaml`` ("sam_vit_mini", "sam_vit_b", ...; fetched
         into the cache if it can be and is not there), or a file: a PyTorch state dictionary
-        (``.pth``, also wrapped as ``{"model": ...}``) or safetensors, under the published names or
-        those of a Hugging Face ``SamModel``.
+        (``.pth``, also as trainers wrap it: ``{"model": ...}``, "module." in front) or safetensors,
+        under the published names or those of a Hugging Face ``SamModel``.
     architecture : {"vit_b", "vit_l", "vit_h", "vit_mini", "lite_medsam"}, optional
         Needed for a file of your own, unless `save_weights` wrote it; not taken with a name.
     preprocessing : {"sam", "medsam", "lite_medsam"}, optional
@@ -126,7 +128,7 @@ def load_segmenter(
     else:
         raise InputError(
             f"{name_or_file} is neither a model's name nor a file; choose one of "
-            f"{', '.join(sorted(models))}, or give the path of a checkpoint"
+            f"{', '.join(sorted(models)) or 'none'}, or give the path of a checkpoint"
         )
     model = _fill(weights, about.architecture, path)
     network = architectures()[about.architecture]
@@ -214,15 +216,30 @@ def _about_file(
         )
     # MedSAM's recipe trains without the IoU loss, whoever follows it.
     learned_iou = metadata.get("mskseg.learned_iou", "true" if preprocessing == "sam" else "false")
-    size = metadata.get("mskseg.image_size")
+    size = metadata.get("mskseg.image_size", "")
+    if size and not re.fullmatch(r"\d{1,5}", size):
+        raise InputError(
+            f"{path} names the image size {size[:20]!r}, expected pixels; tune it again"
+        )
     return _About(
-        metadata.get("mskseg.name", path.stem),
+        _own_name(path, metadata.get("mskseg.name", path.stem), architecture, preprocessing),
         architecture,
         preprocessing,
         miniature=_known_architecture(architecture, path).miniature,
         learned_iou=learned_iou == "true",
-        image_size=None if size is None else int(size),
+        image_size=int(size) if size else None,
     )
+
+
+def _own_name(path: Path, name: str, architecture: str, preprocessing: str) -> str:
+    """Keep the name of a published model for its very file, used as it is published."""
+    entry = load_manifest().models.get(name)
+    if entry is None:
+        return name
+    recipe = (entry.architecture, entry.preprocessing)
+    with path.open("rb") as file:
+        same = hashlib.file_digest(file, "sha256").hexdigest() == entry.weights.sha256
+    return name if same and recipe == (architecture, preprocessing) else f"{name} (own file)"
 
 
 def _known_architecture(name: str, path: str | Path) -> Architecture:
@@ -251,9 +268,15 @@ def check_weights(
     weights: Mapping[str, Tensor], expected: Mapping[str, Tensor], architecture: str, path: Path
 ) -> None:
     """Compare a file's tensors with the architecture's; InputError names the first that differs."""
-    differing = [
-        key for key in expected.keys() & weights.keys() if weights[key].shape != expected[key].shape
-    ]
+    common = expected.keys() & weights.keys()
+    differing = [key for key in common if weights[key].shape != expected[key].shape]
+    for key in sorted(common):
+        kinds = [t.is_floating_point() for t in (weights[key], expected[key])]
+        if kinds[0] != kinds[1]:
+            raise InputError(
+                f"{path} is no {architecture} checkpoint: {key} is of {weights[key].dtype}, "
+                f"expected {expected[key].dtype}; save the weights as floating-point numbers"
+            )
     missing = sorted(expected.keys() - weights.keys())
     unknown = sorted(weights.keys() - expected.keys())
     if not (differing or missing or unknown):
@@ -266,8 +289,14 @@ def check_weights(
     if differing:
         key = min(differing)
         what = f"{key} has shape {tuple(weights[key].shape)}, expected {tuple(expected[key].shape)}"
+    elif not common:
+        what = (
+            f"none of its {len(unknown)} tensors is called as there: it holds {unknown[0]}, "
+            f"expected {missing[0]}"
+        )
     elif missing:
         what = f"{len(missing)} of {len(expected)} tensors are missing, the first is {missing[0]}"
+        what += f", and it holds {unknown[0]}, which is not known" if unknown else ""
     else:
         what = f"{len(unknown)} tensors are not part of it, the first is {unknown[0]}"
     raise InputError(f"{path} is no {architecture} checkpoint: {what}; check the file and its name")

@@ -13,6 +13,9 @@ from torch.nn import functional
 from mskseg.errors import InputError
 from mskseg.models.segmenter import Segmenter
 
+MOST_PX = 4096
+"""Side of the largest frame: attention over all its cells takes 16 GB in a ViT-B."""
+
 
 def has_fixed_frame(segmenter: Segmenter) -> bool:
     """Whether the encoder runs at its own size alone, as LiteMedSAM's does."""
@@ -32,9 +35,10 @@ def at_frame_size(segmenter: Segmenter, size: int) -> Segmenter:
     prompt_encoder = segmenter.model.prompt_encoder
     cell_px = segmenter.preprocessing.image_size // prompt_encoder.image_embedding_size[0]
     coarsest_px: int = getattr(segmenter.model.image_encoder, "coarsest_px", cell_px)
-    if size < coarsest_px or size % coarsest_px:
+    if size < coarsest_px or size % coarsest_px or size > MOST_PX:
         raise InputError(
-            f"expected a frame of a multiple of {coarsest_px} px for {segmenter.name}, got {size}"
+            f"expected a frame of a multiple of {coarsest_px} px for {segmenter.name}, got {size}; "
+            f"give {MOST_PX} at most"
         )
     built_for = segmenter.preprocessing.image_size
     if size != built_for and has_fixed_frame(segmenter):

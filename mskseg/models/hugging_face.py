@@ -44,10 +44,13 @@ def with_published_names(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Rename the tensors of a `SamModel`; those of any other checkpoint keep their names."""
     if not any(name.startswith("vision_encoder.") for name in weights):
         return dict(weights)
-    return {_published(name): tensor for name, tensor in weights.items()}
+    # "layers.0" is the second layer of a head only where the first is called proj_in.
+    all_new = any(".proj_in." in name for name in weights)
+    names = [pair for pair in _NAMES if all_new or _MLP not in pair[0]]
+    return {_published(name, names): tensor for name, tensor in weights.items()}
 
 
-def _published(name: str) -> str:
-    for pattern, replacement in _NAMES:
+def _published(name: str, names: list[tuple[str, str]]) -> str:
+    for pattern, replacement in names:
         name = re.sub(pattern, replacement, name)
     return name

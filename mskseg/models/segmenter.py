@@ -300,6 +300,11 @@ class Segmenter:
             dense_prompt_embeddings=dense,
             multimask_output=multimask,
         )
+        if not logits.isfinite().all():
+            raise InputError(
+                f"{self.name} answered with NaN or infinite logits, expected finite ones; its "
+                "weights or the mask logits that it was given are too large, or broken"
+            )
         masks, probabilities = self.preprocessing.upsample(
             logits, embedding.original_size, self.model
         )
@@ -337,8 +342,8 @@ def available_device(device: str | torch.device) -> torch.device:
         device = "cuda" if torch.cuda.is_available() else mps
     try:
         found = torch.device(device)
-        torch.empty(0, device=found)
-    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        torch.zeros(1, device=found).item()  # which a device without memory, "meta", cannot
+    except Exception as error:  # torch raises whatever the name leads to
         raise InputError(
             f"the device {str(device)!r} is not available here (torch {torch.__version__}); "
             "use 'cpu'"

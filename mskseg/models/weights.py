@@ -3,38 +3,48 @@
 from __future__ import annotations
 
 import pickle
+import re
+import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from mskseg.errors import InputError
+from mskseg.errors import InputError, naming
 from mskseg.files import written_atomically
+from mskseg.input_files import check_regular, reason_of
 
+_MOST_MB = 16_000.0  # ViT-H with its optimiser takes 7,700
 _ZIP_MAGIC = b"PK\x03\x04"  # torch.save since 1.6
 _PICKLE_MAGIC = b"\x80"  # torch.save before
-# What torch.load raises on damaged bytes, assertions of its own included.
-_DAMAGED = (
-    RuntimeError, EOFError, OSError, ValueError, KeyError, IndexError, TypeError, AttributeError,
-    AssertionError,
-)  # fmt: skip
-_WRAPPERS = ("model", "state_dict", "model_state_dict")  # as training scripts save them
+# As training scripts save them: MedSAM's, Lightning, micro-sam's (torch_em).
+_WRAPPERS = ("model", "state_dict", "model_state_dict", "model_state", "net", "weights")
+# What DistributedDataParallel, torch.compile and others put into names, at any place.
+_WRAPPED = {"module", "_orig_mod", "_forward_module", "_fsdp_wrapped_module",
+            "_checkpoint_wrapped_module"}  # fmt: skip
+_PARTS = ("image_encoder.", "prompt_encoder.", "mask_decoder.", "vision_encoder.",
+          "shared_image_embedding.")  # fmt: skip
+_BUFFERS = ("pixel_mean", "pixel_std")  # SAM's constants, which are not read
 
 
 def read_weights(path: str | Path) -> tuple[dict[str, Tensor], dict[str, str]]:
     """Read tensors by name, on the CPU, and the metadata of safetensors.
 
     The kind of file is read from its first bytes, not from its suffix: safetensors, or what
-    `torch.save` wrote: a state dictionary, bare or as "model", "state_dict" or "model_state_dict"
-    of another dictionary, with or without "module." in front of each name. A pickle that would run
-    code is refused. InputError if the file is missing, unreadable, truncated, not a checkpoint, or
-    would run code.
+    `torch.save` wrote: a state dictionary, bare or as "model", "state_dict", "model_state", ... of
+    another dictionary. What all names begin with, such as "sam.", and what wrappers put into them,
+    such as "module.", is left out. InputError if the file is missing, unreadable, truncated, larger
+    than 16 GB packed or unpacked, not a checkpoint, or would run code; and if a tensor is no plain
+    one of real, finite numbers.
     """
     path = Path(path)
+    with naming(path):
+        check_regular(path, most_mb=_MOST_MB)
     try:
         with path.open("rb") as file:
             start = file.read(9)
@@ -42,12 +52,53 @@ def read_weights(path: str | Path) -> tuple[dict[str, Tensor], dict[str, str]]:
         raise InputError(
             f"cannot read {path}: {error.strerror}; give the path of a checkpoint"
         ) from error
+    metadata: dict[str, str] = {}
     if start[8:9] == b"{":  # first: the length before it may begin as a pickle does
-        return _read_safetensors(path)
-    if start.startswith((_ZIP_MAGIC, _PICKLE_MAGIC)):
-        return _state_dict(_read_pickle(path), path), {}
-    what = "is empty" if not start else "is neither a PyTorch checkpoint nor safetensors"
-    raise InputError(f"{path} {what}; give a .pth or .safetensors file with a model's weights")
+        weights, metadata = _read_safetensors(path)
+    elif start.startswith((_ZIP_MAGIC, _PICKLE_MAGIC)):
+        weights = _state_dict(read_pickle(path), path)
+    else:
+        what = "is empty" if not start else "is neither a PyTorch checkpoint nor safetensors"
+        raise InputError(f"{path} {what}; give a .pth or .safetensors file with a model's weights")
+    with naming(path):
+        for name, tensor in weights.items():
+            _check_tensor(name, tensor)
+        return _plain_names(weights), metadata
+
+
+def _check_tensor(name: str, tensor: Tensor) -> None:
+    """Refuse what holds no numbers that a model computes with; InputError names the tensor."""
+    kind = ""
+    if tensor.layout != torch.strided or tensor.is_quantized:
+        kind = "sparse or quantised"
+    elif tensor.device.type == "meta":
+        kind = "empty (of the meta device)"
+    elif tensor.is_complex() or tensor.dtype == torch.bool:
+        kind = str(tensor.dtype).removeprefix("torch.")
+    elif tensor.is_floating_point() and not tensor.float().isfinite().all():
+        n = int((~tensor.float().isfinite()).sum())
+        raise InputError(
+            f"{n} of {tensor.numel()} values of {name} are NaN or infinite, expected finite "
+            "weights; the training diverged: give a checkpoint from before"
+        )
+    if kind:
+        raise InputError(f"{name} is {kind}, expected a plain tensor of real numbers; convert it")
+
+
+def _plain_names(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Leave out what wrappers put into names, then what all names begin with."""
+    plain: dict[str, Tensor] = {}
+    for key, tensor in weights.items():
+        name = ".".join(part for part in key.split(".") if part not in _WRAPPED)
+        if name in plain:
+            raise InputError(f"holds {name} twice, once as {key}; keep the weights of one model")
+        plain[name] = tensor
+    while all("." in name and not name.startswith(_PARTS) for name in plain):
+        fronts = {name.partition(".")[0] for name in plain}
+        if len(fronts) > 1:
+            break
+        plain = {name.partition(".")[2]: tensor for name, tensor in plain.items()}
+    return {name: tensor for name, tensor in plain.items() if name not in _BUFFERS}
 
 
 def write_safetensors(
@@ -61,18 +112,47 @@ def write_safetensors(
             raise OSError(str(error)) from error
 
 
-def _read_pickle(path: Path) -> Any:
+def read_pickle(path: Path) -> Any:
+    """Read what `torch.save` wrote, if it is tensors and numbers; InputError as `read_weights`."""
+    with naming(path):
+        check_regular(path, most_mb=_MOST_MB)
     try:
-        return torch.load(path, map_location="cpu", weights_only=True)
+        if zipfile.is_zipfile(path):
+            _check_stored(path)
+        with torch.serialization.safe_globals(_numpy_scalars()):
+            return torch.load(path, map_location="cpu", weights_only=True)
+    except InputError:
+        raise
     except pickle.UnpicklingError as error:
-        if "weights_only" in str(error) or "Weights only" in str(error):
+        refused = "weights_only" in str(error) or "Weights only" in str(error)
+        if refused and "Unsupported operand" not in str(error):
+            named = re.search(r"GLOBAL (\S+)", str(error))
             raise InputError(
-                f"{path} holds Python objects that could run code when loaded, expected tensors "
-                "only; save its state_dict() as safetensors where you trust it"
+                f"{path} holds Python objects that could run code when loaded"
+                f"{f', the first is {named[1]}' if named else ''}, expected tensors only; save its "
+                "state_dict() as safetensors where you trust it"
             ) from error
-        raise _damaged(path) from error
-    except _DAMAGED as error:
-        raise _damaged(path) from error
+        raise _damaged(path, error) from error
+    except Exception as error:  # whatever damaged bytes lead torch to
+        raise _damaged(path, error) from error
+
+
+def _check_stored(path: Path) -> None:
+    """Refuse an archive that unpacks to more than it holds: torch stores its parts as they are."""
+    with zipfile.ZipFile(path) as archive:
+        unpacked = sum(part.file_size for part in archive.infolist())
+    if unpacked > path.stat().st_size:
+        raise InputError(
+            f"{path} unpacks from {path.stat().st_size / 1e6:,.1f} to {unpacked / 1e6:,.1f} MB, "
+            "expected parts stored as torch.save writes them; save it again"
+        )
+
+
+def _numpy_scalars() -> list[Any]:
+    """Name what a number of numpy is pickled with, such as a best score: numbers run no code."""
+    scalar = np.float64(0).__reduce__()[0]
+    dtypes = [getattr(np.dtypes, name) for name in np.dtypes.__all__ if name != "ObjectDType"]
+    return [scalar, (scalar, "numpy.core.multiarray.scalar"), np.dtype, *dtypes]
 
 
 def _read_safetensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
@@ -81,24 +161,24 @@ def _read_safetensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
             # A safetensors file is not iterable, so keys() is no slip.
             weights = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
             return weights, file.metadata() or {}
-    except (SafetensorError, OSError) as error:
-        raise _damaged(path) from error
+    except Exception as error:  # as above
+        raise _damaged(path, error) from error
 
 
-def _damaged(path: Path) -> InputError:
+def _damaged(path: Path, error: Exception) -> InputError:
     size = path.stat().st_size
     return InputError(
-        f"{path} is damaged or truncated ({size} bytes), expected a complete checkpoint; "
-        "fetch it again"
+        f"{path} is damaged or truncated ({size} bytes), or no checkpoint ({reason_of(error)}); "
+        "fetch it again, or save model.state_dict()"
     )
 
 
 def _state_dict(loaded: Any, path: Path) -> dict[str, Tensor]:
-    if isinstance(loaded, dict):
-        for wrapper in _WRAPPERS:
-            if isinstance(loaded.get(wrapper), dict):
-                loaded = loaded[wrapper]
-                break
+    while isinstance(loaded, dict) and not any(isinstance(v, Tensor) for v in loaded.values()):
+        inner = next((loaded[w] for w in _WRAPPERS if isinstance(loaded.get(w), dict)), None)
+        if inner is None:
+            break
+        loaded = inner
     if not isinstance(loaded, dict) or not loaded:
         raise InputError(
             f"{path} holds a {type(loaded).__name__}, expected tensors by name; save "
@@ -107,7 +187,7 @@ def _state_dict(loaded: Any, path: Path) -> dict[str, Tensor]:
     other = [key for key, value in loaded.items() if not isinstance(value, Tensor)]
     if other:
         raise InputError(
-            f"{path} holds more than tensors, the first is {other[0]!r}, expected tensors by "
-            "name; save model.state_dict()"
+            f"{path} holds more than tensors, the first is {other[0]!r}, expected tensors by name, "
+            f"or {', '.join(_WRAPPERS)} with them; save model.state_dict()"
         )
-    return {str(key).removeprefix("module."): value for key, value in loaded.items()}
+    return {str(key): value for key, value in loaded.items()}

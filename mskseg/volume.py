@@ -73,6 +73,9 @@ NiftiForms = tuple[tuple[Array, int], tuple[Array, int]]
 GRID_TOLERANCE_MM = 1e-3  # above the float32 rounding of a NIfTI header, below anything visible
 _TOLERANCE_VOXELS = 0.05  # what the quaternion of a header may round by; passes with a note
 
+LABEL_TOLERANCE = 0.05  # a scaled or computed label may lie that far from its whole number
+_LABEL_NOISE, _LARGEST_LABEL = 1e-3, 2.0**31  # what arithmetic in float32 alone leaves
+
 _Volume = TypeVar("_Volume", bound="Volume")
 _nibabel: Any = orientations  # which has no types
 
@@ -286,13 +289,15 @@ def _oriented(volume: _Volume, orientation: str) -> _Volume:
 class LabelMap(Volume):
     """A volume of integers: 0 is background, every other value a structure.
 
-    Floating-point arrays are taken if every value is whole (many tools store labels so), and become
-    the smallest integer type that holds them.
+    Floating-point arrays are taken if every value is whole (many tools store labels so), or rounded
+    to it with a warning where it is 0.05 away at most, and become the smallest integer type that
+    holds them.
 
     Raises
     ------
     InputError
-        As `Volume`, and if a value has a fraction or is not finite.
+        As `Volume`, and if a value has a fraction or is not finite, or so many different values lie
+        close to whole ones as in a probability map.
     """
 
     def __post_init__(self) -> None:
@@ -473,16 +478,31 @@ def _checked_affine(affine: npt.ArrayLike) -> Array:
 
 def _whole_numbers(array: Array) -> Array:
     """Return a floating-point array as the smallest integer type, or raise InputError."""
-    broken = int(np.count_nonzero(~(np.isfinite(array) & (np.floor(array) == array))))
-    if broken:
+    whole = np.rint(array)
+    with np.errstate(invalid="ignore"):  # infinity minus itself
+        apart = np.abs(array - whole)
+    broken = int(np.count_nonzero(~(apart <= LABEL_TOLERANCE)))
+    # Rounding of a scale gives each label one value, of arithmetic values next to each other.
+    off = np.unique(array[apart > _LABEL_NOISE]) if not broken else array[:0]
+    n_labels = len(np.unique(whole[apart > _LABEL_NOISE])) if off.size else 0
+    if broken or off.size > 4 * n_labels or np.abs(whole).max(initial=0) > _LARGEST_LABEL:
+        what = f"{broken} of {array.size} voxels have a fraction or are not finite"
+        if not broken:
+            what = f"{off.size} different values lie between them, or one is too large"
         raise InputError(
-            f"a label map holds whole numbers, but {broken} of {array.size} voxels have a fraction "
-            "or are not finite; give the label map, not an image or a probability map"
+            f"a label map holds whole numbers, but {what}; give the label map, not an image or a "
+            "probability map"
+        )
+    if farthest := float(apart.max(initial=0)):
+        warnings.warn(
+            f"labels up to {farthest:.2g} from whole numbers, as scaled or computed ones are: they "
+            "were rounded",
+            stacklevel=4,
         )
     smallest = np.result_type(
-        np.min_scalar_type(int(array.min())), np.min_scalar_type(int(array.max()))
+        np.min_scalar_type(int(whole.min())), np.min_scalar_type(int(whole.max()))
     )
-    return array.astype(smallest)
+    return whole.astype(smallest)
 
 
 def _orientation_of(affine: Array) -> str:

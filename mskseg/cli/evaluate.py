@@ -60,7 +60,8 @@ def evaluate_image(arguments: argparse.Namespace) -> int:
     """Check the output and the inputs, score, write the table and print its summary."""
     if arguments.csv:
         check_writable(arguments.csv, suffixes=(".csv",))
-        inputs = (arguments.image, arguments.reference, arguments.label_names)
+        inputs = (arguments.image, arguments.reference, arguments.label_names,
+                  Path(arguments.model))  # fmt: skip
         check_not_input(arguments.csv, *filter(None, inputs))
     from mskseg.case import Case
     from mskseg.io import load_image, load_label_map

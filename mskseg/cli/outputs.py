@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -31,10 +32,26 @@ def check_writable(path: Path, *, suffixes: Sequence[str] = ()) -> Path:
 
 
 def check_not_input(output: Path, *inputs: Path) -> None:
-    """Raise InputError if writing `output` would overwrite one of the `inputs`."""
-    for path in inputs:
-        if output.exists() and path.exists() and output.samefile(path):
-            raise InputError(f"{output} is an input too; choose another name for the result")
+    """Raise InputError if writing `output`, or its sidecar, would overwrite one of the `inputs`."""
+    from mskseg.provenance import sidecar_path
+
+    for written in filter(Path.exists, (output, sidecar_path(output))):
+        for path in (file for given in inputs for file in _files_of(given)):
+            if path.exists() and written.samefile(path):
+                raise InputError(f"{written} is an input too; choose another name for the result")
+
+
+def _files_of(path: Path) -> Iterator[Path]:
+    """List what belongs to an input: files of a folder, voxels beside a header, its sidecar."""
+    from mskseg.io.itk import read_header
+    from mskseg.provenance import sidecar_path
+
+    yield from (path, sidecar_path(path))
+    if path.is_dir():
+        yield from path.rglob("*")
+    elif path.suffix.lower() in (".mhd", ".nhdr"):
+        with suppress(Exception):  # a bad header is refused where the image is read
+            yield path.parent / read_header(path).data
 
 
 def label_summary(

@@ -51,7 +51,7 @@ def segment_image(arguments: argparse.Namespace) -> int:
     from mskseg.prompts.files import read_prompts
 
     output = check_writable(arguments.output, suffixes=(".nii.gz", ".nii"))
-    check_not_input(output, arguments.image, arguments.prompts)
+    check_not_input(output, arguments.image, arguments.prompts, Path(arguments.model))
     prompt_file = read_prompts(arguments.prompts)
     case = Case(
         subject=printable(arguments.image.name),

@@ -71,7 +71,7 @@ def load_label_map(path: PathLike) -> LabelMap:
     Parameters
     ----------
     path : path-like
-        As `load_image`. Floating-point files are taken if every value is whole; segments of 3D
+        As `load_image`. Floating-point files are taken as `LabelMap` takes arrays; segments of 3D
         Slicer (``.seg.nrrd``) that do not overlap become one label map (see `load_label_names`).
 
     Raises

@@ -18,6 +18,7 @@ from mskseg.models.embeddings import EmbeddingCache, ImageEmbedding, embedding_k
 from mskseg.models.lite_medsam import folded
 from mskseg.models.preprocessing import Preprocessing, as_rgb_uint8
 from mskseg.models.upstream import Sam
+from mskseg.prompts.checks import plain_array
 from mskseg.prompts.prompt import Prompt
 
 Precision = Literal["float32", "bfloat16"]
@@ -28,6 +29,7 @@ PROMPT_KINDS = frozenset({"box", "point", "mask"})
 # numbers). A fixed number per kind of device, not a calibration at run time: chunks of another size
 # round differently, and two runs on one machine must give the same masks.
 # "cuda" and "mps" have not been measured: they only bound the memory.
+_AT_ONCE = 64
 _CHUNK_SIZES = {"cpu": 2, "mps": 16, "cuda": 64}
 
 
@@ -153,7 +155,7 @@ class Segmenter:
         maximum to 0..255. InputError for another shape or dtype, an empty slice, NaN or infinite
         pixels.
         """
-        image = np.asarray(image)
+        image = plain_array(image, "an image")
         rgb = as_rgb_uint8(image)
         fingerprint = self.encoder_fingerprint
         key = embedding_key(image, fingerprint)
@@ -375,7 +377,9 @@ def predict_label_map(
     embedding = segmenter.embed(image)
     label_map = np.zeros(embedding.original_size, np.uint16)
     highest = np.zeros(embedding.original_size, np.float32)
-    for label, prompt in prompts:
+    # A few prompts at a time, whose masks the memory holds, however many there are.
+    parts = [(k, p[i : i + _AT_ONCE]) for k, p in prompts for i in range(0, len(p) or 1, _AT_ONCE)]
+    for label, prompt in parts:
         prediction = segmenter.predict(embedding, prompt)
         for mask, probability in zip(
             prediction.masks[:, 0], prediction.probabilities[:, 0], strict=True

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 
 from mskseg.errors import InputError
+from mskseg.input_files import reason_of
 
 Floats = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]
@@ -48,14 +51,28 @@ def check_points(point_coords: npt.ArrayLike, shape: tuple[int, int]) -> Floats:
     return points
 
 
+def plain_array(values: Any, what: str = "values") -> npt.NDArray[Any]:
+    """Make an array, of a tensor too: with a gradient, on a GPU, or of bfloat16."""
+    try:
+        if hasattr(values, "detach"):
+            values = values.detach().cpu()
+            values = values.float() if "bfloat16" in str(values.dtype) else values
+        return np.asarray(values)
+    except Exception as error:  # numpy and torch raise whatever their conversions lead to
+        raise _no_numbers(values, what, reason_of(error)) from error
+
+
+def _no_numbers(values: Any, what: str, reason: str) -> InputError:
+    got = " ".join(repr(values).split())[:200]
+    return InputError(f"expected {what} as numbers in rows of equal length, got {got} ({reason})")
+
+
 def check_numbers(values: npt.ArrayLike, what: str) -> Floats:
     """Return numbers of any shape as float64; InputError if one is not finite or rows differ."""
-    try:
-        array = np.array(values, dtype=np.float64)
-    except (TypeError, ValueError) as error:
-        raise InputError(
-            f"expected {what} as numbers in rows of equal length, got {values!r}"
-        ) from error
+    given = plain_array(values, what)
+    if given.dtype.kind not in "buif":
+        raise _no_numbers(values, what, f"of type {given.dtype}")
+    array = given.astype(np.float64)
     if not np.isfinite(array).all():
         raise InputError(
             f"expected {what} as finite numbers, got {int((~np.isfinite(array)).sum())} NaN or "
@@ -70,7 +87,7 @@ def _shown(values: Floats) -> str:
 
 def checked_mask(array: npt.ArrayLike, *, what: str = "the mask") -> Mask:
     """Return booleans, or numbers 0 and 1, as bool; InputError for labels, which would merge."""
-    values = np.asarray(array)
+    values = plain_array(array)
     if values.dtype == np.bool_:
         return values
     mask: Mask = values != 0

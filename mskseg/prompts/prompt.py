@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from mskseg.errors import InputError
-from mskseg.prompts.checks import check_boxes, check_numbers, check_points
+from mskseg.prompts.checks import check_boxes, check_numbers, check_points, plain_array
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,7 +103,10 @@ def _checked_points(
             "expected point_coords together with point_labels, got one of them; "
             "pass both, with a label for each point"
         )
-    coords, labels = check_numbers(point_coords, "points"), np.asarray(point_labels)
+    coords, labels = (
+        check_numbers(point_coords, "points"),
+        plain_array(point_labels, "point labels"),
+    )
     if coords.ndim == 2 and labels.ndim == 1:
         coords, labels = coords[None], labels[None]
     if coords.ndim != 3 or coords.shape[2] != 2 or coords.shape[:2] != labels.shape:

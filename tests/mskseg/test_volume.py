@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import warnings
 from itertools import permutations, product
 
 import nibabel as nib
@@ -342,3 +343,34 @@ def test_rounding_does_not_turn_an_image_against_its_label_map():
     image, labels = turned(45 + 1e-6, 2), turned(45 - 1e-6, 2)
     assert image.orientation == labels.orientation
     assert np.array_equal(image.slice("axial", 0), labels.slice("axial", 0))
+
+
+# --- labels that are whole up to rounding
+
+
+@given(st.integers(1, 40), st.floats(-0.049, 0.049), st.sampled_from(["float32", "float64"]))
+def test_labels_near_whole_numbers_are_rounded_with_a_note(label, off, dtype):
+    exact = np.zeros((4, 5, 6), dtype)
+    exact[1:3] = label
+    shifted = exact + np.asarray(off * (exact > 0), dtype)
+    with warnings.catch_warnings(record=True) as notes:
+        warnings.simplefilter("always")
+        rounded = LabelMap(shifted, np.eye(4))
+    assert np.array_equal(rounded.array, exact)
+    assert bool(notes) == (not np.array_equal(shifted, exact))
+    assert all("from whole numbers" in str(note.message) for note in notes)
+
+
+@pytest.mark.parametrize(
+    ("spread", "reason"),
+    [(0.04, "values lie between them"), (0.3, "have a fraction"), (np.nan, "are not finite")],
+)
+def test_a_map_of_many_values_is_a_probability_map(spread, reason):
+    array = np.random.default_rng(0).uniform(0, 1, (20, 20, 4)).round()
+    noise = np.random.default_rng(1).uniform(-1, 1, array.shape)
+    with pytest.raises(InputError, match=f"{reason}.*a probability map"):
+        LabelMap(array + spread * noise, np.eye(4))
+    with pytest.warns(UserWarning, match="were rounded"):
+        assert LabelMap(array + 1e-4 * noise, np.eye(4)).labels == (1,)  # what arithmetic leaves
+    with pytest.raises(InputError, match="too large"):
+        LabelMap(1e30 * array, np.eye(4))

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import glob
+import json
 import re
-from collections.abc import Mapping
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -22,6 +25,9 @@ from mskseg.datasets.layouts.base import (
 )
 from mskseg.datasets.scans import LazyCaseSet, ScanFiles, scan_files
 from mskseg.errors import InputError
+from mskseg.input_files import user_path
+
+_PATTERN_S = 10.0  # for a search that takes a millisecond a path
 
 
 class NiftiPairsLayout(BaseLayout):
@@ -89,8 +95,16 @@ def read_globbed(
     """
     pattern = _compiled(subject_pattern)
     template = CaseDescription(subject="", tissues=tissues or {})
-    images_found = {p: _name_parts_of(pattern, p) for p in _files(images, "images")}
-    references = {p: _name_parts_of(pattern, p) for p in _files(labels, "labels")}
+    image_files, label_files = _files(images, "images"), _files(labels, "labels")
+    known = {path.resolve() for path in label_files}
+    if both := [path for path in image_files if path.resolve() in known]:
+        raise InputError(
+            f"{len(both)} files are matched by both globs, the first is {both[0]}; write a glob "
+            "for the images that leaves the label maps out"
+        )
+    _check_ends(subject_pattern, [*image_files, *label_files])
+    images_found = {p: _name_parts_of(pattern, p) for p in image_files}
+    references = {p: _name_parts_of(pattern, p) for p in label_files}
     scans = []
     for path, name_parts in images_found.items():
         named = {"sequence": bare_name(path), **name_parts}
@@ -109,8 +123,36 @@ def _compiled(pattern: str) -> re.Pattern[str]:
         ) from error
 
 
+def _check_ends(pattern: str, paths: Sequence[Path]) -> None:
+    """Search in a process that can be ended: a repeat within a repeat may go on for ever."""
+    searched = "import json, re, sys; p, t = json.load(sys.stdin); [re.search(p, x) for x in t]"
+    given = json.dumps([pattern, [path.as_posix() for path in paths]])
+    try:
+        subprocess.run(
+            [sys.executable, "-I", "-S", "-c", searched],
+            input=given.encode(),
+            timeout=_PATTERN_S,
+            check=False,
+            capture_output=True,
+        )
+    except subprocess.TimeoutExpired as error:
+        raise InputError(
+            f"the subject pattern {pattern!r} takes more than {_PATTERN_S:g} s on {len(paths)} "
+            "paths; write it without a repeat within a repeat, such as 'sub-[0-9]+'"
+        ) from error
+
+
+def _literal_brackets(pattern: str) -> str:
+    """Escape the brackets of each part of a glob where files or folders have them in their name."""
+    done = ""
+    for part in re.split(r"(/)", pattern):
+        literal = part.replace("[", "[[]")
+        done += literal if part != literal and glob.glob(done + literal) else part  # noqa: PTH207
+    return done
+
+
 def _files(pattern: str, what: str) -> list[Path]:
-    expanded = str(Path(pattern).expanduser())
+    expanded = _literal_brackets(str(user_path(pattern)))
     found = sorted(glob.glob(expanded, recursive=True), key=natural)  # noqa: PTH207  (absolute too)
     if not found:
         raise InputError(

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import hashlib
 import pickle
+import zipfile
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
 from safetensors.torch import save_file
 
 from mskseg import registry
+from mskseg.cli.evaluate import describe
+from mskseg.datasets.manifest import load_manifest
 from mskseg.errors import InputError
 from mskseg.models import checkpoints
 from mskseg.models.checkpoints import Architecture, architectures, load_segmenter, save_weights
@@ -54,13 +60,136 @@ def test_own_file_with_its_architecture_named(checkpoint, small, scan):
     assert segmenter.fingerprint == reference.fingerprint
 
 
-@pytest.mark.parametrize("wrapper", ["model", "state_dict"])
-def test_training_checkpoints_are_unwrapped(small, tmp_path, wrapper):
-    weights = {f"module.{key}": value for key, value in small.state_dict().items()}
-    torch.save({wrapper: weights, "epoch": 3}, tmp_path / "run.pth")
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    wrappers=st.lists(
+        st.sampled_from(["model", "state_dict", "model_state_dict", "model_state", "net"]),
+        max_size=2,
+    ),
+    prefix=st.lists(
+        st.sampled_from(["module", "_orig_mod", "sam", "model", "base_model", "student"]),
+        max_size=3,
+    ),
+    inside=st.sampled_from(["", "_orig_mod.", "module."]),
+    beside=st.sampled_from([3, 0.5, np.float64(0.9), np.float32(0.9), np.int64(7), None, "x"]),
+)
+@example([], ["sam"], "", 3)  # SAMed, and micro-sam's exported models
+@example(["model_state"], ["sam"], "", np.float64(0.9))  # torch_em, which trains micro-sam
+@example(["model"], ["module"], "", 3)  # MedSAM on several GPUs
+@example(["state_dict"], ["model", "_orig_mod"], "", 3)  # Lightning around torch.compile
+def test_checkpoints_of_trainers_load_whatever_is_around_them(
+    small, tmp_path, wrappers, prefix, inside, beside
+):
+    front = "".join(f"{part}." for part in prefix)
+    content = {
+        front + key.replace("encoder.", f"encoder.{inside}", 1): value
+        for key, value in (small.state_dict() | {"pixel_mean": torch.zeros(3, 1, 1)}).items()
+    }
+    for wrapper in wrappers:
+        content = {"epoch": beside, "optimizer": {"state": {}}, wrapper: content}
+    torch.save(content, tmp_path / "run.pth")
     assert_same_weights(
         load_segmenter(tmp_path / "run.pth", architecture="small", preprocessing="sam"), small
     )
+
+
+def test_names_of_its_own_are_told(small, tmp_path):
+    weights = {f"net{i % 2}.{key}": v for i, (key, v) in enumerate(small.state_dict().items())}
+    torch.save(weights, tmp_path / "x.pth")
+    with pytest.raises(
+        InputError, match=r"none of its \d+ tensors is called as there: it holds net0"
+    ):
+        load_segmenter(tmp_path / "x.pth", architecture="small", preprocessing="sam")
+    weights = small.state_dict()
+    weights["decoder.x"] = weights.pop("mask_decoder.iou_token.weight")
+    torch.save(weights, tmp_path / "x.pth")
+    said = r"1 of \d+ tensors are missing.*iou_token.weight, and it holds decoder.x, which"
+    with pytest.raises(InputError, match=said):
+        load_segmenter(tmp_path / "x.pth", architecture="small", preprocessing="sam")
+    weights = small.state_dict()
+    first = next(iter(weights))
+    torch.save({**weights, f"module.{first}": weights[first]}, tmp_path / "x.pth")
+    with pytest.raises(InputError, match=f"holds {first} twice"):
+        load_segmenter(tmp_path / "x.pth", architecture="small", preprocessing="sam")
+
+
+NO_WEIGHTS = {
+    "int64": lambda t: t.long(),
+    "int8": lambda t: t.to(torch.int8),
+    "bool": lambda t: t > 0,
+    "complex64": lambda t: t.to(torch.complex64),
+    "sparse": lambda t: t.to_sparse(),
+    "meta device": lambda t: t.to("meta"),
+    "NaN or infinite": lambda t: torch.where(t == t.max(), torch.nan, t),
+    "values of": lambda t: torch.full_like(t, torch.inf).half(),
+    "1 of": lambda t: torch.where(t == t.max(), 1e300, t.double()),
+}
+
+
+@pytest.mark.parametrize("kind", NO_WEIGHTS)
+def test_a_tensor_that_is_no_weight_is_refused_by_name(small, tmp_path, kind):
+    weights, key = small.state_dict(), "mask_decoder.iou_token.weight"
+    weights[key] = NO_WEIGHTS[kind](weights[key])
+    torch.save(weights, tmp_path / "x.pth")
+    with pytest.raises(InputError, match=kind) as caught:
+        load_segmenter(tmp_path / "x.pth", architecture="small", preprocessing="sam")
+    assert key in str(caught.value)
+    assert str(caught.value).startswith(str(tmp_path / "x.pth"))
+
+
+def test_an_archive_that_unpacks_to_more_than_it_holds_is_refused_unread(
+    small, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(torch, "load", pytest.fail)
+    with zipfile.ZipFile(tmp_path / "x.pth", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("x/data/0", bytes(10**7))
+    with pytest.raises(InputError, match=r"unpacks from 0\.0 to 10\.0 MB"):
+        load_segmenter(tmp_path / "x.pth", architecture="small", preprocessing="sam")
+    with (tmp_path / "large.pth").open("wb") as file:
+        file.truncate(17 * 10**9)
+    with pytest.raises(InputError, match="expected 16,000 MB at most"):
+        load_segmenter(tmp_path / "large.pth", architecture="small", preprocessing="sam")
+
+
+@pytest.mark.parametrize("size", ["9" * 9, "-64", "64.0", "many", "1" * 5000])
+def test_an_image_size_that_is_none_is_refused(small, tmp_path, size):
+    facts = {
+        "mskseg.architecture": "small",
+        "mskseg.preprocessing": "sam",
+        "mskseg.image_size": size,
+    }
+    save_file(small.state_dict(), tmp_path / "x.safetensors", metadata=facts)
+    with pytest.raises(InputError, match="names the image size"):
+        load_segmenter(tmp_path / "x.safetensors")
+    save_file(
+        small.state_dict(),
+        tmp_path / "x.safetensors",
+        metadata=facts | {"mskseg.image_size": "96000"},
+    )
+    with pytest.raises(InputError, match="4096 at most"):
+        load_segmenter(tmp_path / "x.safetensors")
+
+
+def test_a_file_is_as_published_by_its_checksum_alone(small, tmp_path, monkeypatch):
+    path = tmp_path / "medsam_vit_b.pth"
+    torch.save(small.state_dict(), path)
+    monkeypatch.setattr(
+        checkpoints, "architectures", lambda: {"vit_b": Architecture(lambda: small)}
+    )
+    own = load_segmenter(path, architecture="vit_b", preprocessing="medsam")
+    assert describe(own) == "medsam_vit_b (own file) (a checkpoint of your own)"
+    manifest = load_manifest()
+    entry = manifest.models["medsam_vit_b"]
+    sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
+    entry = entry.model_copy(
+        update={"weights": entry.weights.model_copy(update={"sha256": sha256})}
+    )
+    known = manifest.model_copy(update={"models": {"medsam_vit_b": entry}})
+    monkeypatch.setattr(checkpoints, "load_manifest", lambda: known)
+    same = load_segmenter(path, architecture="vit_b", preprocessing="medsam")
+    assert describe(same) == "medsam_vit_b (as published)"
+    other = load_segmenter(path, architecture="vit_b", preprocessing="sam")
+    assert other.name == "medsam_vit_b (own file)"
 
 
 def test_half_precision_weights_are_computed_with_in_single(small, tmp_path):

@@ -1,6 +1,8 @@
 """Fine-tuning of a promptable segmenter on labelled scans.
 
->>> config = FineTuneConfig(mode="decoder", epochs=5) >>> config.mode, config.epochs ('decoder', 5)
+>>> config = FineTuneConfig(mode="decoder", epochs=5)
+>>> config.mode, config.epochs
+('decoder', 5)
 
 With it, ``result = fine_tune(segmenter, train, validation, config)`` tunes, and
 ``result.save("tuned.safetensors")`` writes what `mskseg.load_segmenter` reads.

@@ -69,7 +69,7 @@ def evaluate_image(arguments: argparse.Namespace) -> int:
 
     case = Case(
         subject=printable(arguments.image.name),
-        image=load_image(arguments.image, echo=arguments.echo),
+        image=load_image(arguments.image, echo=arguments.echo, kind=arguments.kind),
         reference=load_label_map(arguments.reference),
         tissues=read_label_names(arguments) or segment_names(arguments.reference),
     )

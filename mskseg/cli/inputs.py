@@ -17,10 +17,13 @@ _TABLES = "of ITK-SNAP, 3D Slicer, FreeSurfer, nnU-Net (dataset.json), BIDS, CSV
 
 
 def add_image_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the image and its echo."""
+    """Declare the image, and which one of a DICOM folder."""
     parser.add_argument("image", type=Path, metavar="IMAGE", help="NIfTI, NRRD, MHA, DICOM folder")
     parser.add_argument(
         "--echo", type=float, metavar="MS", help="echo time of a DICOM series that holds several"
+    )
+    parser.add_argument(
+        "--kind", metavar="NAME", help="of a DICOM series that holds several: magnitude, water, ..."
     )
 
 

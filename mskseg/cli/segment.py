@@ -55,7 +55,7 @@ def segment_image(arguments: argparse.Namespace) -> int:
     prompt_file = read_prompts(arguments.prompts)
     case = Case(
         subject=printable(arguments.image.name),
-        image=load_image(arguments.image, echo=arguments.echo),
+        image=load_image(arguments.image, echo=arguments.echo, kind=arguments.kind),
     )
     prompt_file.check_image(arguments.prompts, case.image_sha256)
     plane = prompt_file.plane or case.plane

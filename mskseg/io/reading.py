@@ -18,7 +18,7 @@ import numpy as np
 from nibabel.openers import Opener
 
 from mskseg.errors import InputError, naming
-from mskseg.io.dicom import load_series
+from mskseg.io.dicom import is_dicom, load_series
 from mskseg.io.guards import (
     MOST_TRAILING,
     broken_files,
@@ -37,7 +37,7 @@ NIFTI_SUFFIXES = (".nii", ".nii.gz")
 _MM_PER_UNIT = {"meter": 1000.0, "mm": 1.0, "micron": 0.001, "unknown": 1.0}
 
 
-def load_image(path: PathLike, *, echo: float | None = None) -> Volume:
+def load_image(path: PathLike, *, echo: float | None = None, kind: str | None = None) -> Volume:
     """Read an image on its own grid.
 
     Parameters
@@ -47,6 +47,8 @@ def load_image(path: PathLike, *, echo: float | None = None) -> Volume:
         ``.mhd``) file, the folder of one DICOM series, or one DICOM file as one slice.
     echo : float, optional
         Echo time in ms, to 0.1; needed where a DICOM series holds several (see `list_echoes`).
+    kind : str, optional
+        Such as "magnitude" or "water"; needed where a DICOM series holds several kinds of image.
 
     Returns
     -------
@@ -62,7 +64,7 @@ def load_image(path: PathLike, *, echo: float | None = None) -> Volume:
     """
     source = Path(path)
     with naming(source):
-        return _read(source, echo=echo)
+        return _read(source, echo=echo, kind=kind)
 
 
 def load_label_map(path: PathLike) -> LabelMap:
@@ -85,16 +87,21 @@ def load_label_map(path: PathLike) -> LabelMap:
         return LabelMap(read.array, read.affine, nifti_forms=read.nifti_forms)
 
 
-def _read(path: Path, *, echo: float | None = None, labels: bool = False) -> Volume:
+def _read(
+    path: Path, *, echo: float | None = None, kind: str | None = None, labels: bool = False
+) -> Volume:
     if path.is_dir():
-        return placed(*load_series(path, echo=echo))
+        return load_series(path, echo=echo, kind=kind)
     n_bytes = size_of(path)
-    if echo is not None:
-        raise InputError(f"an echo is chosen from a folder of DICOM, got echo {echo} for a file")
+    if not (echo is kind is None):
+        what = "a kind" if echo is None else "an echo"
+        raise InputError(f"{what} is chosen from a folder of DICOM, got a file; leave it out")
     if image_suffix(path) in NIFTI_SUFFIXES:
         return _read_nifti(path, n_bytes)
     if image_suffix(path) in ITK_SUFFIXES:
         return read_itk(path, labels=labels)
+    if is_dicom(path):
+        return load_series(path)
     raise InputError(
         f"not an image format known here; give {', '.join(NIFTI_SUFFIXES + ITK_SUFFIXES)} "
         "or the folder of a DICOM series"

@@ -326,7 +326,8 @@ def _check_one_series(headers: Sequence[_Header]) -> None:
 
 def _without_copies(headers: Sequence[_Header], folder: Path) -> list[_Header]:
     """Leave out files that are equal, byte by byte, to another of the same image."""
-    kept, copies = [], []
+    kept: list[_Header] = []
+    copies: list[_Header] = []
     for found in _grouped(headers, "uid").values():
         contents = [header.path.read_bytes() if len(found) > 1 else b"" for header in found]
         for n, header in enumerate(found):
@@ -412,7 +413,7 @@ def _sorted_stack(headers: Sequence[_Header]) -> list[_Header]:
     return stack
 
 
-def _two_stacks(n: int, apart_mm: float) -> str:
+def _two_stacks(n: int, apart_mm: Any) -> str:
     return (
         f"slices {n + 1} and {n + 2} lie {apart_mm:.3g} mm apart in their plane: two stacks; "
         "put each in a folder of its own"

@@ -7,14 +7,12 @@ stream is decoded to its checksum, and voxel sizes are compared with what ITK ma
 
 from __future__ import annotations
 
-import gzip
 import re
 import zlib
-from collections.abc import Iterator
 from dataclasses import dataclass
 from math import prod
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
 
@@ -39,7 +37,6 @@ _MOST_HEADER = _CHUNK = 1 << 20  # bytes
 _BYTES_OF = {"char": 1, "int8": 1, "short": 2, "int16": 2, "int": 4, "int32": 4, "long": 4} | {
     "longlong": 8, "longlongint": 8, "int64": 8, "float": 4, "double": 8, "shortint": 2,
 }  # fmt: skip
-_ENCODINGS = {"txt": "text", "ascii": "text", "gz": "gzip"}
 _SPACES = re.compile(r"(left-posterior|right-anterior|left-anterior)-superior(-time)?|lps|ras|las")
 
 
@@ -122,86 +119,71 @@ def _merged(layers: Array, found: list[tuple[int, str, int, int]]) -> Array:
 def read_header(path: Path) -> Header:
     """Read the header of a NRRD or MetaImage; InputError if it is not one that can be read."""
     size_of(path)
-    fields: dict[str, str] = {}
+    said: dict[str, str] = {}
     with path.open("rb") as file:
-        is_nrrd = file.read(4) == b"NRRD"
+        nrrd = file.read(4) == b"NRRD"
         file.seek(0)
-        while file.tell() < _MOST_HEADER and (
-            line := file.readline(_MOST_HEADER).decode("utf-8", "surrogateescape")
-        ):
-            pair = ":=" in line.partition(": ")[0]
-            key, _, value = line.partition(":=" if pair else ":" if is_nrrd else "=")
-            if (is_nrrd and not line.strip()) or key.strip().lower() == "elementdatafile":
-                fields[key.strip().lower()] = value.strip()
+        while file.tell() < _MOST_HEADER and (raw := file.readline(_MOST_HEADER)):
+            line = raw.decode("utf-8", "surrogateescape")
+            pair = nrrd and ":=" in line.partition(": ")[0]
+            key, _, value = line.partition(":=" if pair else ":" if nrrd else "=")
+            said[key if pair else key.strip().lower()] = value.strip()
+            if (nrrd and not line.strip()) or key.strip().lower() == "elementdatafile":
                 break
-            if not line.startswith("#"):
-                fields[key if pair else key.strip().lower()] = value.strip()
-        make = _nrrd_header if is_nrrd else _meta_header
-        return make(fields, file.tell())
+        start = file.tell()
 
+    def first(*names: str) -> str:
+        return next((said[name] for name in names if name in said), "")
 
-def _meta_header(said: dict[str, str], start: int) -> Header:
-    if "elementdatafile" not in said:
+    data = first("data file", "datafile", "elementdatafile")
+    if not nrrd and not data:
         raise InputError(f"not a complete {_KIND} file (no header); get it again or check its kind")
-    sizes = _sizes(said.get("ndims", ""), said.get("dimsize", ""))
-    n, data, skip = len(sizes), said["elementdatafile"], int(said.get("headersize", 0))
-    spacing = said.get("elementspacing", said.get("elementsize"))
-    turn = next(
-        (said[k] for k in ("transformmatrix", "rotation", "orientation") if k in said), None
+    sizes = _sizes(first("dimension", "ndims"), first("sizes", "dimsize"))
+    packed, binary = (
+        said.get(k, d).lower() for k, d in (("compresseddata", ""), ("binarydata", "true"))
     )
-    _numbers(turn or "0 " * n * n, n * n)
-    for key in ("offset", "position", "origin"):
-        _numbers(said.get(key, "0 " * n), n)
-    local, packed = data.upper() == "LOCAL", said.get("compresseddata", "").lower() == "true"
-    binary = said.get("binarydata", "true").lower() == "true"
-    channels = _numbers(said.get("elementnumberofchannels", "1"), 1)[0]
-    return Header(
-        said,
-        sizes,
-        int(channels) * _n_bytes(sizes, said.get("elementtype", "")),
-        "zlib" if packed else "raw" if binary else "text",
-        "" if local else data,
-        -1 if skip < 0 else skip + (start if local else 0),
-        _positive(_numbers(spacing or "1 " * n, n)),
-        "" if spacing and turn else f"has no {'TransformMatrix' if spacing else 'ElementSpacing'}",
-    )
-
-
-def _nrrd_header(said: dict[str, str], start: int) -> Header:
-    sizes = _sizes(said.get("dimension", ""), said.get("sizes", ""))
-    data, encoding = (
-        said.get("data file", said.get("datafile", "")),
-        said.get("encoding", "").lower(),
-    )
-    encoding = _ENCODINGS.get(encoding, encoding)
-    skip = int(said.get("byte skip", said.get("byteskip", 0)))
-    if encoding not in ("raw", "text", "gzip") or "line skip" in said or skip not in (0, -1):
-        raise InputError(f"voxels stored as {encoding[:20]!r}, or with lines to skip; save as gzip")
-    _numbers(said.get("space origin", ""))
-    axes = re.findall(r"none|\([^)]*\)", said.get("space directions", ""))
-    vectors = [_numbers(axis) for axis in axes if axis != "none"]
-    if "space directions" in said and (len(axes) != len(sizes) or not vectors):
-        raise InputError("the header has no space direction for each axis; correct it")
-    if vectors:
+    encoding = said.get("encoding", "").lower()
+    if not nrrd:
+        encoding = "zlib" if packed == "true" else "raw" if binary == "true" else "text"
+    encoding = {"txt": "text", "ascii": "text", "gz": "gzip"}.get(encoding, encoding)
+    skip = int(first("byte skip", "headersize") or 0)
+    if encoding not in ("raw", "text", "gzip", "zlib") or "line skip" in said:
+        raise InputError(f"voxels stored as {encoding[:20]!r}, or lines to skip; save it as gzip")
+    space, origin = said.get("space", ""), first("space origin", "offset", "position", "origin")
+    turn = first("space directions", "transformmatrix", "rotation", "orientation")
+    spacing = _numbers(re.sub("(?i)nan", "", first("spacings", "elementspacing", "elementsize")))
+    if nrrd:
+        _numbers(origin)
+        axes = re.findall(r"none|\([^)]*\)", turn)
+        vectors = [_numbers(axis) for axis in axes if axis != "none"]
+        if turn and (len(axes) != len(sizes) or not vectors):
+            raise InputError("the header has no space direction for each axis; correct it")
         with np.errstate(over="ignore"):
-            spacing = np.linalg.norm(vectors, axis=1)
+            spacing = np.linalg.norm(vectors, axis=1) if vectors else spacing
+        clear = {"space": bool(_SPACES.fullmatch(space.lower()))}
     else:
-        spacing = _numbers(re.sub("(?i)nan", "", said.get("spacings", "1 1 1")))
-    space = said.get("space", "")
-    doubt = (
-        ""
-        if _SPACES.fullmatch(space.lower())
-        else f"has {f'the space {space}' if space else 'no space'}"
-    )
+        n = len(sizes)
+        for numbers, wanted in ((_numbers(origin), n), (spacing, n), (_numbers(turn), n * n)):
+            if numbers.size not in (0, wanted):
+                raise InputError(f"the header has {numbers} for {n} axes; correct it")
+        clear = {"ElementSpacing": bool(spacing.size)}
+    clear |= {"space directions" if nrrd else "TransformMatrix": bool(turn)}
+    if not (np.isfinite(spacing) & (spacing > 0)).all():
+        raise InputError(f"the header has voxels of {spacing} mm, expected above 0; correct it")
+    local = not nrrd and data.upper() == "LOCAL"
+    n_values = int(said.get("elementnumberofchannels", "1"))
+    lacking = next((name for name, found in clear.items() if not found), "")
     return Header(
         said,
         sizes,
-        _n_bytes(sizes, said.get("type", "")),
+        n_values * _n_bytes(sizes, first("type", "elementtype")),
         encoding,
-        data,
-        -1 if skip else 0 if data else start,
-        _positive(spacing),
-        doubt if doubt or vectors else "has no space directions",
+        "" if local else data,
+        -1 if skip < 0 else skip + (start if local or not data else 0),
+        spacing,
+        f"has the space {space}"
+        if space and lacking == "space"
+        else lacking and f"has no {lacking}",
     )
 
 
@@ -225,70 +207,46 @@ def _n_bytes(sizes: tuple[int, ...], kind: str) -> int:
     return prod(sizes) * _BYTES_OF[bare]
 
 
-def _numbers(text: str, n: int | None = None) -> Array:
+def _numbers(text: str) -> Array:
     try:
         numbers = np.array([float(part) for part in re.split(r"[\s,()]+", text) if part])
     except ValueError:
         numbers = np.array([np.nan])
-    if not np.isfinite(numbers).all() or (n is not None and len(numbers) != n):
-        raise InputError(
-            f"the header holds {text[:60]!r}, expected {n or ''} finite numbers; correct it"
-        )
+    if not np.isfinite(numbers).all():
+        raise InputError(f"the header holds {text[:60]!r}, expected finite numbers; correct it")
     return numbers
-
-
-def _positive(spacing: Array) -> Array:
-    if not (np.isfinite(spacing) & (spacing > 0)).all():
-        raise InputError(
-            f"the header holds voxels of {spacing} mm, expected sizes above 0; correct it"
-        )
-    return spacing
 
 
 def _check_voxels(path: Path, header: Header) -> None:
     """Compare the bytes that are there with the header's claim; a packed stream to its checksum."""
     source = path.parent / header.data if header.data else path
-    odd = re.search(r"%|\\|^list\b|^[a-z]:|\s-?\d+\s", header.data.lower())
-    if odd or header.data.startswith("/") or ".." in Path(header.data).parts:
+    odd = re.search(r"%|\\|^list\b|^[a-z]:|\s-?\d+\s|^/|\.\.", header.data.lower())
+    if odd or not source.is_file():
         raise InputError(
-            f"its voxels lie in {header.data[:60]!r}, expected one file beside the header; "
-            "save the image as one file"
+            f"its voxels lie in {header.data[:60]!r}, expected one file beside the header that is "
+            "there; save the image as one file"
         )
-    if not source.is_file():
-        raise InputError(f"its voxels lie in {header.data}, which is not there; get it too")
     held = source.stat().st_size - max(header.start, 0)
-    if header.encoding == "raw":
-        check_room(header.n_bytes, min(held, header.n_bytes) if header.start < 0 else held, _KIND)
+    if header.encoding == "raw" and header.start < 0:
+        held = min(held, header.n_bytes)  # they end the file
+    most = {"raw": 0, "text": 8}.get(header.encoding, 1032)  # bytes of voxels from one byte
+    check_room(header.n_bytes, held, _KIND, packed=most)
+    if header.encoding in ("raw", "text"):
         return
-    # A byte of text is at most a voxel of 8 bytes.
-    check_room(header.n_bytes, held, _KIND, packed=8 if header.encoding == "text" else 1032)
-    if header.encoding != "text":
-        with source.open("rb") as file:
-            file.seek(max(header.start, 0))
-            length = 0
-            for n_bytes in _decoded(file, header.encoding):
-                length += n_bytes
-                if length > header.n_bytes:
-                    break
-        if length != header.n_bytes:
-            raise InputError(
-                f"not a complete {_KIND} file (its header claims {header.n_bytes} bytes of voxels, "
-                f"its stream has {'more' if length > header.n_bytes else length}); get it again"
-            )
-
-
-def _decoded(file: IO[bytes], encoding: str) -> Iterator[int]:
-    """Lengths of the pieces of a stream, decoded to the end, where its checksum is compared."""
-    if encoding != "zlib":
-        with gzip.open(file) as stream:
-            while block := stream.read(_CHUNK):
-                yield len(block)
-        return
-    packed = zlib.decompressobj(47)  # with the head of zlib or of gzip
-    while not packed.eof:
-        if not (block := packed.unconsumed_tail or file.read(_CHUNK)):
-            raise EOFError("the compressed stream ends early")
-        yield len(packed.decompress(block, _CHUNK))
+    length = 0
+    with source.open("rb") as file:
+        file.seek(max(header.start, 0))
+        packed = zlib.decompressobj(47)  # with the head of zlib or of gzip; both hold a checksum
+        while length <= header.n_bytes and not packed.eof:
+            if not (block := packed.unconsumed_tail or file.read(_CHUNK)):
+                length += len(packed.flush())
+                break
+            length += len(packed.decompress(block, _CHUNK))
+    if length != header.n_bytes or not packed.eof:
+        raise InputError(
+            f"not a complete {_KIND} file (its header claims {header.n_bytes} bytes of voxels, its "
+            f"stream has {'more' if length > header.n_bytes else length}); get it again"
+        )
 
 
 def segment_names(path: Path) -> dict[int, str]:

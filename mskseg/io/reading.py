@@ -93,7 +93,7 @@ def _read(
     if path.is_dir():
         return load_series(path, echo=echo, kind=kind)
     n_bytes = size_of(path)
-    if not (echo is kind is None):
+    if echo is not None or kind is not None:
         what = "a kind" if echo is None else "an echo"
         raise InputError(f"{what} is chosen from a folder of DICOM, got a file; leave it out")
     if image_suffix(path) in NIFTI_SUFFIXES:
@@ -128,6 +128,8 @@ def _read_nifti(path: Path, n_bytes: int) -> Volume:
         needed = math.prod(image.shape) * dtype.itemsize
         start = 0 if packed else int(image.dataobj.offset)
         check_room(needed, max(n_bytes - start, 0), "NIfTI", packed=1032 if packed else 0)
+        if len(image.shape) > 3:
+            volume_axes(np.broadcast_to(0, image.shape), path)  # refused before it is read
         mm = _MM_PER_UNIT.get(header.get_xyzt_units()[0], 1.0)
         affine, forms, problem = _geometry(path, image)
         values = _gzip_checked(path, image) if packed else _values(image)

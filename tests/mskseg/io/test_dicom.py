@@ -14,7 +14,7 @@ from pydicom.uid import UID, EnhancedMRImageStorage, SecondaryCaptureImageStorag
 
 from mskseg.case import Case
 from mskseg.errors import InputError
-from mskseg.io import list_echoes, load_echoes, load_image
+from mskseg.io import list_echoes, load_echoes, load_image, load_label_map, save_nifti
 
 from .dicom_files import mr_image, read_or_refused, write, write_stack
 
@@ -373,3 +373,15 @@ def test_a_series_of_another_size_in_one_folder_is_named(tmp_path):
     write(mr_image(np.ones((4, 6)), (0, 0, 16), number=5), Path(folder) / "z.dcm")
     with pytest.raises(InputError, match=r"i00\.dcm and z\.dcm differ in direction, size or spac"):
         load_image(folder)
+
+
+@pytest.mark.real
+@pytest.mark.parametrize("orientation", ["PSR", "LAS", "RPI"])
+def test_real_mese_takes_labels_drawn_on_a_nifti_of_it(real_data, tmp_path, orientation):
+    """As dcm2niix stores it: rows turned round, and rounded to float32."""
+    volume = load_image(real_data / "pymskt" / "mese", echo=6.3)
+    drawn = volume.with_array((volume.array > 500).astype(np.uint8))
+    save_nifti(drawn.reoriented(orientation), tmp_path / "labels.nii.gz")
+    with pytest.warns(UserWarning, match=f"label map .{orientation} .* put on its voxels exactly"):
+        case = Case("mese", volume, load_label_map(tmp_path / "labels.nii.gz"))
+    assert np.array_equal(case.reference.array, drawn.array)

@@ -331,8 +331,8 @@ def check_same_grid(
 ) -> None:
     """Make sure that two volumes, called `what` in the message, have the same voxels in space.
 
-    Corner voxels that lie more than 0.001 mm, but no more than 5 % of a voxel apart pass with a
-    note. Of NIfTI files with both forms, like is compared with like, too.
+    Corner voxels no more than 5 % of a voxel apart pass, above 0.001 mm with a note; so do those of
+    NIfTI files that agree in another form.
 
     Raises
     ------
@@ -344,13 +344,11 @@ def check_same_grid(
         apart_mm = farthest_corner_mm(first.shape, first.affine, second.affine)
         if apart_mm <= GRID_TOLERANCE_MM:
             return
-        if _is_within(_TOLERANCE_VOXELS, first.shape, first.affine, second.affine):
+        if _is_rounding(first.shape, first.affine, second.affine):
             _note(f"{what[1]} and {what[0]} lie {apart_mm:.2g} mm apart, less than 5 % of a voxel")
             return
-        if any(
-            _is_within(_TOLERANCE_VOXELS, first.shape, *forms)
-            for forms in _like_forms(first, second)
-        ):
+        pairs = product(_places_of(first), _places_of(second))
+        if any(_is_rounding(first.shape, *pair) for pair in pairs):
             _note(
                 f"the {what[1]} lies where the other form of the {what[0]}'s NIfTI header puts it "
                 "(sform and qform differ); taken voxel by voxel"
@@ -409,31 +407,22 @@ def _note(text: str) -> None:
     warnings.warn(text, stacklevel=4)
 
 
+def _places_of(volume: Volume) -> list[Array]:
+    """Affine, and each form of a NIfTI header that says where the voxels lie."""
+    return [volume.affine, *(form for form, code in volume.nifti_forms or () if code > 0)]
+
+
 def _has_one_place(volume: Volume) -> bool:
     """Whether a NIfTI header says where the voxels lie, and does not say it twice differently."""
-    if volume.nifti_forms is None:
-        return True
-    (sform, s_code), (qform, q_code) = volume.nifti_forms
-    alike = _is_within(_TOLERANCE_VOXELS, volume.shape, sform, qform)
-    return (s_code > 0) != (q_code > 0) or (s_code > 0 and alike)
+    first, *forms = _places_of(volume)
+    alike = all(_is_rounding(volume.shape, first, form) for form in forms)
+    return volume.nifti_forms is None or (bool(forms) and alike)
 
 
-def _like_forms(first: Volume, second: Volume) -> list[tuple[Array, Array]]:
-    """Sform beside sform, qform beside qform, and each form of one beside the other's affine."""
-    forms = [
-        {n: form for n, (form, code) in enumerate(v.nifti_forms or ()) if code > 0}
-        for v in (first, second)
-    ]
-    return [
-        *((forms[0][n], forms[1][n]) for n in forms[0].keys() & forms[1].keys()),
-        *((form, second.affine) for form in forms[0].values()),
-        *((first.affine, form) for form in forms[1].values()),
-    ]
-
-
-def _is_within(voxels: float, shape: tuple[int, ...], first: Array, second: Array) -> bool:
-    """Whether two affines put every corner voxel at one place, to a part of a voxel."""
-    return farthest_corner_mm(shape, np.eye(4), np.linalg.solve(first, second)) <= voxels
+def _is_rounding(shape: tuple[int, ...], first: Array, second: Array) -> bool:
+    """Whether two affines put every corner voxel at one place, to 5 % of a voxel."""
+    apart = farthest_corner_mm(shape, np.eye(4), np.linalg.solve(first, second))
+    return apart <= _TOLERANCE_VOXELS
 
 
 def farthest_corner_mm(shape: tuple[int, ...], first: Array, second: Array) -> float:

@@ -27,6 +27,7 @@ _TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])  # from DICOM's LPS
 _ECHO_TOLERANCE_MS = 0.1  # so that 6.3 finds 6.312
 _EVEN, _NEARLY_EVEN = 0.02, 0.1  # of the slice distance: rounding of headers; passes with a note
 _ON_LINE = 0.05  # of a voxel in the plane
+_SLANT = 0.02  # mm sideways for each mm along the normal: one degree
 _MOST_BESIDE = 64 << 20  # bytes of a file that are not pixels
 
 _SECONDARY_CAPTURE = "1.2.840.10008.5.1.4.1.1.7"
@@ -46,7 +47,7 @@ _KINDS = {
 }
 # Filters and corrections, which do not make another kind.
 _NEUTRAL = {"", "ND", "NORM", "DIS2D", "DIS3D", "FIL", "SH", "OTHER", "NONE", "VOLUME", "MFSPLIT"}
-_GE_KINDS = ("magnitude", "phase", "real", "imaginary")  # by its private number
+_GE_KINDS = {"0": "M", "1": "P", "2": "R", "3": "I"}  # by its private number
 
 
 @dataclass(frozen=True, eq=False)
@@ -262,8 +263,8 @@ def _header(path: Path, dataset: Any) -> _Header:
     types = _image_type(dataset)
     ge = dataset.get((0x0043, 0x102F))
     values = [*types[2:], str(dataset.get("ComplexImageComponent", "")).upper()]
-    if ge is not None and str(ge.value) in "0123" and "GE" in str(dataset.get("Manufacturer", "")):
-        values.append(_GE_KINDS[int(ge.value)].upper())
+    if ge is not None and str(dataset.get("Manufacturer", "")).startswith("GE"):
+        values.append(_GE_KINDS.get(str(ge.value), ""))
     directions = _numbers(path, dataset, "ImageOrientationPatient", 6).reshape(2, 3)
     gram = directions @ directions.T
     spacing = _numbers(path, dataset, "PixelSpacing", 2)
@@ -395,29 +396,25 @@ def _sorted_stack(headers: Sequence[_Header]) -> list[_Header]:
         return stack
     steps = np.diff([header.position for header in stack], axis=0)
     steps -= np.outer(gaps, first.normal)  # what is left lies in the plane
-    if gaps.min() < 1e-3:
-        n = int(gaps.argmin())
-        if (apart := np.linalg.norm(steps[n])) > 1e-3:
-            raise InputError(_two_stacks(n, apart))
+    slant = steps.sum(axis=0) / max(gaps.sum(), 1e-3)
+    off_line = np.linalg.norm(np.cumsum(steps - np.outer(gaps, slant), axis=0), axis=1)
+    if off_line.max() > _ON_LINE * min(first.spacing_mm) or np.linalg.norm(slant) > 1:
+        jumps = np.linalg.norm(steps - np.median(steps, axis=0) * (off_line.max() > 0.01), axis=1)
+        n = int(jumps.argmax()) + 1
         raise InputError(
-            f"{len(stack)} images lie at {1 + int((gaps >= 1e-3).sum())} places "
-            f"({_named(h.path for h in stack[n : n + 2])} at one); "
+            f"slices {n} and {n + 1} lie {jumps.max():.3g} mm apart in their plane: two stacks; "
+            "put each in a folder of its own"
+        )
+    if gaps.min() < 1e-3:
+        pair = _named(header.path for header in stack[int(gaps.argmin()) :][:2])
+        raise InputError(
+            f"{len(stack)} images lie at {1 + int((gaps >= 1e-3).sum())} places ({pair} at one); "
             "give one image per position (one phase, one repetition)"
         )
-    slant = steps.sum(axis=0) / gaps.sum()
-    off_line = np.linalg.norm(np.cumsum(steps - np.outer(gaps, slant), axis=0), axis=1)
-    if off_line.max() > _ON_LINE * min(first.spacing_mm):
-        jumps = np.linalg.norm(steps - np.median(steps, axis=0), axis=1)
-        raise InputError(_two_stacks(int(jumps.argmax()), jumps.max()))
+    if np.linalg.norm(slant) > _SLANT:
+        _note(f"{first.path.parent}: slices shift sideways evenly; the sheared grid is kept")
     _check_even(stack, gaps)
     return stack
-
-
-def _two_stacks(n: int, apart_mm: Any) -> str:
-    return (
-        f"slices {n + 1} and {n + 2} lie {apart_mm:.3g} mm apart in their plane: two stacks; "
-        "put each in a folder of its own"
-    )
 
 
 def _check_even(stack: Sequence[_Header], gaps: Array) -> None:

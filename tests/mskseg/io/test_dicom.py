@@ -140,8 +140,15 @@ def test_rounding_of_positions_is_no_jump(tmp_path, x):
 
 
 def test_a_stack_that_slants_evenly_keeps_its_sheared_grid(tmp_path):
-    volume = load_image(write_stack(tmp_path / "s", step=(1.0, 0.0, 4.0)))
+    with pytest.warns(UserWarning, match="s: slices shift sideways evenly; the sheared grid is"):
+        volume = load_image(write_stack(tmp_path / "s", step=(1.0, 0.0, 4.0)))
     assert volume.affine[:3, 2] == pytest.approx([-1, 0, 4])
+
+
+@pytest.mark.parametrize("n", [2, 4])
+def test_a_shift_of_every_slice_by_more_than_its_distance_is_no_volume(tmp_path, n):
+    with pytest.raises(InputError, match="slices 1 and 2 lie 25 mm apart in their plane"):
+        load_image(write_stack(tmp_path / "s", n, step=(25.0, 0.0, 4.0)))
 
 
 @pytest.mark.parametrize(

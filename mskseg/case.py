@@ -196,22 +196,11 @@ class Case(CaseDescription):
     def slices(
         self, plane: Plane | None = None, *, labelled_only: bool = False, step: int = 1
     ) -> Iterator[CaseSlice]:
-        """Slices of a plane in ascending order.
+        """Slices of a plane, by default the acquired one, in ascending order.
 
-        Parameters
-        ----------
-        plane : {"axial", "coronal", "sagittal"}, optional
-            Default: the acquired plane.
-        labelled_only : bool
-            Leave out slices whose reference is empty.
-        step : int
-            Of the slices that remain, take the first and then every step-th.
-
-        Raises
-        ------
-        InputError
-            If the plane is unknown, the step is below 1, or labelled slices are asked of a case
-            without a reference.
+        With `labelled_only` those whose reference is empty are left out; of the rest the first and
+        then every `step`-th are taken. InputError if the plane is unknown, the step is below 1, or
+        labelled slices are asked of a case without a reference.
         """
         plane = plane or self.plane
         if step < 1:
@@ -250,20 +239,9 @@ def _check_type(value: object, kind: type, *, what: str) -> None:
 class CaseSet(Sequence[Case]):
     """Cases under one name, in a fixed order.
 
-    Parameters
-    ----------
-    name : str
-    cases : iterable of Case
-
-    Attributes
-    ----------
-    split_sha256 : str or None
-        Of the `Split` that the cases are a part of; goes into the provenance of every result.
-
-    Raises
-    ------
-    InputError
-        If there is no case, or two have one name (their rows of a table could not be told apart).
+    `split_sha256`, of the `Split` that the cases are a part of, goes into the provenance of every
+    result. InputError if there is no case, or two have one name (their rows of a table could not be
+    told apart).
     """
 
     def __init__(self, name: str, cases: Sequence[Case]) -> None:
@@ -337,20 +315,10 @@ class CaseSet(Sequence[Case]):
         """Split by subject: all cases of one subject come into one part.
 
         Subjects are told apart by their name alone, so one name in two datasets stays together,
-        which can cost a little balance and never leaks.
-
-        Parameters
-        ----------
-        parts : mapping of {"train", "validation", "test", "inference"} to float or int
-            Fractions that add up to 1, or counts of subjects (integers); subjects beyond the
-            counts are left out.
-        seed : int
-            Decides who goes where; the order of the cases does not.
-
-        Raises
-        ------
-        InputError
-            If a part is unknown, is empty, or the fractions or counts cannot be met.
+        which can cost a little balance and never leaks. `parts` are fractions that add up to 1, or
+        counts of subjects (integers), of "train", "validation", "test" and "inference"; subjects
+        beyond the counts are left out. The `seed` decides who goes where, the order of the cases
+        does not. InputError if a part is unknown or empty, or the numbers cannot be met.
         """
         return self.split_by(make_split(self.name, self.subjects, parts=parts, seed=seed))
 

@@ -161,13 +161,7 @@ class Volume:
         return next(p for p in planes if self.slice_thickness_mm(p) >= 0.999 * largest)
 
     def with_array(self, array: Array) -> Self:
-        """Put other values, (ni, nj, nk) of any real dtype, on this grid.
-
-        Raises
-        ------
-        InputError
-            If the shape is not this volume's.
-        """
+        """Put other values (ni, nj, nk) on this grid; InputError for another shape."""
         if np.shape(array) != self.shape:
             raise InputError(
                 f"expected an array of this grid's shape {self.shape}, got {np.shape(array)}"
@@ -203,23 +197,10 @@ class Volume:
         return len(self.stack(plane))
 
     def slice(self, plane: Plane, k: int) -> Array:
-        """Slice number k of a plane as a radiologist sees it.
+        """Slice number k of a plane as a radiologist sees it, (H, W), a contiguous copy.
 
-        Parameters
-        ----------
-        plane : {"axial", "coronal", "sagittal"}
-        k : int
-            Index along the axis of the RAS-reoriented grid, 0 to ``n_slices(plane) - 1``.
-
-        Returns
-        -------
-        (H, W) array
-            A contiguous copy in the dtype of the volume.
-
-        Raises
-        ------
-        InputError
-            If the plane is unknown, or k is not a slice (negative ones do not count from the end).
+        k counts along the axis of the RAS-reoriented grid, 0 to ``n_slices(plane) - 1``. InputError
+        if the plane is unknown, or k is not a slice (negative ones do not count from the end).
         """
         stack = self.stack(plane)
         if not np.issubdtype(type(k), np.integer):
@@ -248,23 +229,10 @@ class Volume:
         return self._in_plane(plane).array
 
     def from_stack(self, stack: Array, plane: Plane) -> Self:
-        """Put a stack of slices back on this volume's grid, the exact inverse of `stack`.
+        """Put a stack of slices (K, H, W) back on this volume's grid, the exact inverse of `stack`.
 
-        Parameters
-        ----------
-        stack : (K, H, W) array
-            One image per slice of the plane, in the order and view of `stack`; any real dtype.
-        plane : {"axial", "coronal", "sagittal"}
-
-        Returns
-        -------
-        Volume
-            With this volume's affine and shape and the stack's dtype.
-
-        Raises
-        ------
-        InputError
-            If the plane is unknown or the stack has another shape than ``self.stack(plane)``.
+        The result has the stack's dtype. InputError if the plane is unknown or the stack has
+        another shape than ``self.stack(plane)``.
         """
         own = self._in_plane(plane)
         if np.shape(stack) != own.shape:

@@ -60,10 +60,6 @@ class Segmenter:
         later (training), the fingerprint follows and embeddings of an old encoder are refused.
     preprocessing : Preprocessing
         Its `image_size` must be the model's.
-    name : str
-        Shown in tables.
-    device : str or torch.device
-        "cpu", "cuda", "cuda:1", "mps".
     miniature : bool
         Whether this is one of our small stand-ins; every table that shows it says so.
     learned_iou : bool
@@ -75,11 +71,6 @@ class Segmenter:
         What the model answers; `predict` refuses the others. LiteMedSAM answers boxes alone.
     cache : EmbeddingCache, optional
         Where embeddings are kept; by default in memory.
-
-    Attributes
-    ----------
-    chunk_size : int
-        Prompts decoded in one call; bounds the memory beside the result itself.
     """
 
     def __init__(

@@ -58,12 +58,10 @@ class RemoteFile(_Strict):
 
 
 class _Entry(_Strict):
-    """What data sets and models have in common.
+    """What data sets and models have in common; `unverified` are statements nobody has checked.
 
-    `access` is "package" (comes with an installed package), "direct" (from its address or an
-    installed package), "registration" (a person agrees to terms and brings a folder) or
-    "instructions" (a person brings files known by sha256). `unverified` are statements that nobody
-    here has checked.
+    `access` is "package" (comes with an installed one), "direct" (from its address), "registration"
+    (a person agrees to terms and brings a folder) or "instructions" (brings files known by sha256).
     """
 
     title: str

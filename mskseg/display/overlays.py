@@ -49,17 +49,9 @@ def overlay(
 ) -> Axes:
     """Show a slice with the outlines of reference (dashed) and prediction (solid).
 
-    Parameters
-    ----------
-    image, plane, zoom_xyxy
-        As in `show_slice`.
-    reference, prediction : (H, W) int or bool, or mapping of int to (H, W) bool, optional
-        Label maps, or masks, or a mask for each label.
-    tissues : mapping of int to str, optional
-        Names for a legend on the right. It fixes the colours too, so pass all tissues of the data
-        set. Without it a mask is drawn in one colour per role.
-    boxes_xyxy : (N, 4) float, optional
-        Box prompts to draw.
+    Both are label maps, or masks, or a mask for each label, (H, W). `tissues` names them in a
+    legend and fixes their colours, so pass all of the data set; without it a mask has the colour of
+    its role. Box prompts are drawn; the rest is as in `show_slice`.
     """
     masks = {
         role: masks_by_label(label_map)

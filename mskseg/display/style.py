@@ -46,8 +46,7 @@ _LINESTYLES = ("solid", "dashed", "dotted", "dashdot")
 def tissue_colours(labels: Iterable[int]) -> dict[int, RGB]:
     """Give each label a colour that stays apart from the others for colour-blind readers too.
 
-    Pass all labels of the data set, not only those of a slice: then a tissue keeps its colour from
-    figure to figure. Colours are red, green, blue from 0 to 1; from the 37th label on they repeat.
+    Pass all labels of the data set: then a tissue keeps its colour from figure to figure.
     """
     ordered = sorted(set(labels))
     return {label: to_rgb(_TISSUES[k % len(_TISSUES)]) for k, label in enumerate(ordered)}

@@ -208,10 +208,9 @@ def signed_distance_mm(inside: BoolMask, spacing: NDArray[np.float64]) -> NDArra
 
 
 def outlines(shape: NDArray[Any]) -> list[NDArray[np.float64]]:
-    """Trace the lines around a mask (H, W), each (N, 2) in pixels of the mask with a rim of one.
+    """Trace the lines around a mask, each (N, 2), in pixels of the mask with a rim of one.
 
-    Along the middles of the border's pixel edges (marching squares), which cuts corners by 0.6 of a
-    pixel each; of a blurred mask where that falls to one half. Pixels that touch at a corner join.
+    By marching squares, which cut corners by 0.6 of a pixel; pixels that touch at a corner join.
     """
     from skimage import measure
 

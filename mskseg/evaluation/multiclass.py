@@ -35,11 +35,7 @@ TOLERANCE = 1e-3
 def multiclass_probabilities(
     probabilities: ArrayLike, prompt_labels: Sequence[int], *, labels: Sequence[int]
 ) -> Floats:
-    """Join the probabilities (N, H, W) of single prompts by the rule of this module.
-
-    `prompt_labels` (N,) is the tissue of each, `labels` (K,) those of the map (1 + K, H, W)
-    float32. InputError if they do not fit, or a value is no probability.
-    """
+    """Join (N, H, W) of single prompts by the rule of this module to (1 + K, H, W) float32."""
     of_prompts = np.asarray(probabilities, dtype=np.float32)
     _check_prompts(of_prompts, prompt_labels, labels)
     # exp(logit p) is p / (1 - p): the softmax needs no logarithm.

@@ -134,11 +134,7 @@ class SlicePredictor:
         slice_step: int = 1,
         min_area_mm2: float = MIN_AREA_MM2,
     ) -> Iterator[dict[int, LabelPrediction]]:
-        """Carry out any plan on a case with a reference; arguments as in `prompted_slices`.
-
-        Yields for each slice the predictions of the labels that it has or that were prompted. For
-        `NeighbourBox` the neighbour is `slice_step` slices away.
-        """
+        """Carry out any plan on a case, slice by slice; arguments as in `prompted_slices`."""
         if not isinstance(plan, NeighbourBox):
             for prompted in prompted_slices(
                 case, plan, plane=plane, slice_step=slice_step, min_area_mm2=min_area_mm2
@@ -164,13 +160,7 @@ class SlicePredictor:
         *,
         min_area_mm2: float = MIN_AREA_MM2,
     ) -> list[dict[int, LabelPrediction]]:
-        """Carry each label from the slice where it is prompted to those above and below.
-
-        `slices` are neighbours in order; `starts` gives for each label its position in them and its
-        prompt. All labels travel together, so that a slice needs one decoder call a way; no
-        reference is needed. Returns for each slice the predictions by label, without labels that
-        did not reach it.
-        """
+        """Carry each label from its place and prompt in `starts` to the slices above and below."""
         predictions: list[dict[int, LabelPrediction]] = [{} for _ in slices]
         upwards = range(len(slices))
         for positions in (upwards, reversed(upwards)):

@@ -84,9 +84,9 @@ def thickness_mm(mask: ArrayLike, *, spacing_mm: tuple[float, float]) -> float:
 def contrast(image: ArrayLike, mask: ArrayLike, *, spacing_mm: tuple[float, float]) -> float:
     """Measure how much a tissue differs from its surroundings, in standard deviations.
 
-    The mean within `RIM_MM` inside the border less that within `RIM_MM` outside, over the root mean
-    square of the two standard deviations; above 0 the tissue is brighter. NaN if the mask is empty
-    or fills the slice; infinite if both sides are of one value each, and the two differ.
+    The mean within `RIM_MM` inside the border less that outside; above 0 the tissue is brighter.
+    NaN if the mask is empty or fills the slice; infinite if both sides are of one value each, and
+    differ.
     """
     pixels, inside = np.asarray(image, dtype=np.float64), checked_slice_mask(mask)
     if pixels.shape != inside.shape:

@@ -60,8 +60,7 @@ def dice_and_entropy(
 ) -> Tensor:
     """Unweighted soft Dice (squared) + cross-entropy, (N, h, w) -> (N,), as MedSAM's own script.
 
-    The target is 0 to 1, the share of a pixel that the mask covers; `weight` is how much each pixel
-    counts. `focal` is Lin et al. 2017: the entropy's terms times (1 - p)^2, p for what is right.
+    `weight` is how much each pixel counts; `focal` is Lin et al. 2017.
     """
     weight = torch.ones_like(logits[0]) if weight is None else weight
     probability = logits.sigmoid()

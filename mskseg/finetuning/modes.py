@@ -46,10 +46,9 @@ _PARTS: dict[Mode, tuple[str, ...]] = {
 
 
 class LowRank(nn.Module):
-    """A trainable term of low rank beside a frozen weight, whose axes after the first count as one.
+    """A trainable term of low rank beside a frozen weight, zero at first.
 
-    `groups` equal parts of the rows (3 of a fused qkv) get a pair of matrices each, in turn within
-    each of `heads` blocks. B starts at zero: nothing changes at first.
+    `groups` equal parts of the rows get matrices each, in turn within each of `heads` blocks.
     """
 
     def __init__(

@@ -18,9 +18,8 @@ def label_components(
 ) -> tuple[npt.NDArray[np.int32], int]:
     """Find the 8-connected components of a mask (H, W) of `min_area_mm2` or more.
 
-    Returns a map (H, W) int32, 0 for the rest, 1 to n for the components in the order of their
-    first pixel by rows, and n. `spacing_mm` is (row, column) in mm. InputError if the mask is a
-    label map or not 2-D, or the spacing not positive.
+    Returns a map (H, W) int32, 0 for the rest, 1 to n in the order of their first pixel by rows,
+    and n.
     """
     checked = checked_slice_mask(mask)
     if not all(np.isfinite(length) and length > 0 for length in spacing_mm):
@@ -60,12 +59,11 @@ def jitter_boxes(
     pixels: float | None = None,
     relative: float | None = None,
 ) -> Floats:
-    """Move every side of every box on its own by a uniform random amount.
+    """Move every side of every box by up to `pixels`, or a `relative` part of the box, at random.
 
-    The amount is up to `pixels`, or a `relative` part of the box's width (left, right) or height
-    (top, bottom). Boxes (N, 4) are clipped to the slice of `shape` (H, W); one that came out
-    narrower than a pixel, or inverted, becomes one pixel wide around the same centre. InputError if
-    a box does not fit the slice, or not exactly one amount of 0 or more is given.
+    Boxes are clipped to the slice of `shape`; what came out narrower than a pixel, or inverted,
+    becomes one pixel wide around the same centre. InputError unless one amount of 0 or more is
+    given.
     """
     boxes = check_boxes(boxes_xyxy, shape)
     if (pixels is None) == (relative is None):

@@ -132,10 +132,9 @@ class OraclePoint(_FromReference):
 class NeighbourBox:
     """Boxes around the prediction of the neighbouring slice, from one oracle slice outwards.
 
-    The slice on which the structure is largest gets its oracle boxes, once. From there, up and
-    down, each slice gets the boxes of the components that were *predicted* on the slice before,
-    widened by the margin, until nothing is predicted any more
-    (`mskseg.evaluation.SlicePredictor.propagate`). Slices that are not reached count as lost.
+    The slice on which the structure is largest gets its oracle boxes. From there, up and down, each
+    gets widened boxes of what was *predicted* on the slice before, until that is nothing. Slices
+    that are not reached count as lost.
     """
 
     margin_px: float = 2.0  # added on every side, so that a structure can grow from slice to slice
@@ -160,9 +159,8 @@ class NeighbourBox:
 class SpecialistBox:
     """Boxes around what a specialist found by itself, so that nothing comes from the reference.
 
-    A label is prompted on every slice on which the specialist predicted it, and on no other: what
-    it misses is lost (Dice 0), what it makes up is predicted beyond the structure's end. A case
-    without a label map is missing: its pairs count with a Dice of 0.
+    What it misses is lost (Dice 0), what it makes up is predicted beyond the structure's end; a
+    case without a label map is missing, with a Dice of 0.
     """
 
     label_maps: Mapping[str, LabelMap]  # by name of the case, on the case's grid

@@ -39,9 +39,8 @@ def error_point(
     """Simulate the click with which a reader corrects a prediction (H, W).
 
     With `rng` it is any pixel of the error region, as SAM was trained; without, the pixel deepest
-    inside what was missed or what was added, as a careful reader clicks. Of `spacing_mm` only the
-    ratio matters. Returns the point (x, y) and its label: 1 if the reference holds it, 0 if not.
-    InputError if a mask is a label map, the shapes differ, or there is no error to correct.
+    inside what was missed or what was added. Returns the point (x, y) and its label: 1 if the
+    reference holds it, 0 if not. InputError if there is no error to correct.
     """
     truth = checked_slice_mask(reference, what="the reference")
     guess = checked_slice_mask(prediction, what="the prediction")

@@ -35,8 +35,7 @@ def read_folder(
     """Give the scans of any folder as a set of cases; your own data, for example.
 
     By default in the layout ``images/NAME.nii.gz`` and ``labels/NAME.nii.gz``; `template` has
-    anatomy, names of labels and so on, the subjects come from the names of the files. InputError if
-    the folder is missing, in another layout or half there, or two scans have one name.
+    anatomy and names of labels. InputError if the folder is in another layout or half there.
     """
     template = template or CaseDescription(subject="")
     path = user_path(folder)

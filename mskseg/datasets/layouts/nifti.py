@@ -90,8 +90,6 @@ def read_globbed(
 
     The subject is the pattern's group ``subject``, else its first group, else all that it matches.
     A label map belongs to the images that agree with it in every named group that both have.
-    InputError if the pattern fits a path not at all, a glob finds nothing, or an image has not one
-    label map.
     """
     pattern = _compiled(subject_pattern)
     template = CaseDescription(subject="", tissues=tissues or {})

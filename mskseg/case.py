@@ -31,18 +31,10 @@ IGNORED = "ignore"  # nnU-Net's name of the label of voxels that were not annota
 class CaseDescription:
     """What is known about a scan without its voxels.
 
-    Attributes
-    ----------
-    subject : str
-        Whose image it is; splits keep a subject together.
-    tissues : mapping of int to str
-        Names of labels; a label without a name is called "label 13" (see `tissue`).
-    kinds : mapping of int to TissueKind
-        Kinds of labels; a label without one is "other" (see `kind`).
-    anatomy, sequence, dataset, reference_provenance, site, side, visit, severity : str
-        What tables group by and captions say.
-    acquired_plane : Plane or None
-        Of the slices; None where the voxels tell, which are longest across it.
+    `subject` is whose image it is: splits keep a subject together. `tissues` and `kinds` are of
+    labels; one without is called "label 13", and of the kind "other". `anatomy` to `severity` are
+    what tables group by and captions say. `acquired_plane` is None where the voxels tell, which are
+    longest across it.
     """
 
     subject: str
@@ -93,21 +85,9 @@ class CaseSlice:
 class Case(CaseDescription):
     """One image of one subject, with its reference and where they come from.
 
-    Parameters
-    ----------
-    subject : str
-        Whose image it is; splits keep a subject together.
-    image : Volume
-    reference : LabelMap or None
-        On the image's grid; one of the same lattice is put on it, see `mskseg.volume.on_grid_of`.
-    tissues, kinds, anatomy, sequence, ...
-        By keyword, as in `CaseDescription`.
-
-    Raises
-    ------
-    InputError
-        If the image has NaN or infinite voxels or is zero everywhere, if the reference lies on
-        another lattice, or if it holds no label.
+    A `reference` of the image's lattice is put on its grid, see `mskseg.volume.on_grid_of`; all
+    else is as in `CaseDescription`. InputError if the image has NaN or infinite voxels or is zero
+    everywhere, if the reference lies on another lattice, or if it holds no label.
     """
 
     image: Volume

@@ -51,19 +51,11 @@ def provenance(
 ) -> dict[str, Any]:
     """Gather the provenance of a result, of values that JSON can hold.
 
-    Parameters
-    ----------
-    command : str, optional
-        What was run. Default: the command line of this process, the program without its folder.
-    cases : CaseSet or iterable of Case, optional
-        The data; its names and sha256 go in, and the sha256 of the split it is a part of.
-    segmenter : Segmenter, optional
-        The model; its name, sha256, device and whether it is a miniature go in.
-    tuned : iterable of Segmenter
-        Further models that the result is of, such as those that were trained for it.
-    **notes
-        Further facts, as ``prompts="oracle boxes"``. No user name, host name or folder of this
-        machine is gathered.
+    `command` is by default the command line of this process, the program without its folder. Of
+    `cases` names and sha256 go in, and the sha256 of their split; of `segmenter`, and of the
+    further models that were `tuned` for the result, name, sha256, device and whether it is a
+    miniature. `notes` are further facts, as ``prompts="oracle boxes"``. No user name, host name or
+    folder of this machine is gathered.
     """
     return {
         "mskseg": package_version("mskseg"),

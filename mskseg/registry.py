@@ -1,18 +1,14 @@
 """Find what other installed packages offer, by entry point, without naming the packages.
 
-The library knows three kinds of offer, each a group of entry points:
-
-``mskseg.datasets``
-    A `mskseg.datasets.sources.DatasetSource`: data sets that code makes, such as phantoms.
-``mskseg.architectures``
-    A `mskseg.models.checkpoints.Architecture`: a network that weights named in the manifest fit.
-``mskseg.run_reports``
-    A function that sums up a run of the notebooks, such as the ledger of claims.
+There are three kinds of offer: ``mskseg.datasets``, a `mskseg.datasets.sources.DatasetSource` of
+what code makes, such as phantoms; ``mskseg.architectures``, a
+`mskseg.models.checkpoints.Architecture` that weights named in the manifest fit;
+``mskseg.run_reports``, what sums up a run of the notebooks.
 
 The manifest entry of a data set with ``access: package`` and no files names the package, and with
-it its entry point in ``mskseg.datasets``. Weights need no entry point: ``weights.path`` is a file
-inside the package, and ``architecture`` a published network or one of ``mskseg.architectures``. One
-manifest is read: ``MSKSEG_MANIFEST`` names yours in place of ours, so start from a copy.
+it its entry point. Weights need none: ``weights.path`` is a file inside the package, and
+``architecture`` a published network or an offer. One manifest is read: ``MSKSEG_MANIFEST`` names
+yours in place of ours, so start from a copy.
 """
 
 from __future__ import annotations

@@ -206,17 +206,11 @@ class Segmenter:
             Give three masks a prompt (whole, part, sub-part) instead of one. MedSAM's authors
             train and use one mask and boxes only; the rest is possible but means little there.
 
-        Returns
-        -------
-        Prediction
-            N is 0 if no box was in the list.
-
         Raises
         ------
         InputError
-            Without any prompt, with a `prompt` and another one by name, for a kind of prompt that
-            the model does not answer, shapes that do not agree, coordinates outside the slice,
-            inverted boxes, labels other than 0 and 1, or another segmenter's embedding.
+            Without any prompt, for a kind that the model does not answer, shapes that do not agree,
+            coordinates outside the slice, or another segmenter's embedding.
         """
         if not isinstance(embedding, ImageEmbedding):
             raise InputError(

@@ -38,17 +38,10 @@ class ErrorMeasures:
     `WEAK_BELOW`, else "clear"), and for each quantity X that is read off a tissue
     "reference X" and "predicted X"; T2 and fat fraction only where there is a map. What depends on
     the reference alone is measured once, however many models and plans follow.
-
-    Attributes
-    ----------
-    tolerance_mm : float
-        Of surface Dice. 1 mm: between one and two pixels of the built-in scans.
-    maps : mapping
-        Volumes by quantity, data set and subject, from `load_maps`.
     """
 
-    tolerance_mm: float = 1.0
-    maps: Maps = field(default_factory=dict)
+    tolerance_mm: float = 1.0  # of surface Dice: between one and two pixels of the built-in scans
+    maps: Maps = field(default_factory=dict)  # from `load_maps`
     _references: dict[tuple[Any, ...], dict[str, Any]] = field(default_factory=dict, repr=False)
 
     def __call__(self, case: Case, prediction: LabelPrediction) -> Mapping[str, Any]:

@@ -64,17 +64,10 @@ def load_phases(
 ) -> list[Case]:
     """Load several images of the same slices, of each of the first subjects.
 
-    Parameters
-    ----------
-    name : str
-        A data set of the manifest. Phantoms are drawn with 256 x 256 x 8 voxels.
-    sequences : sequence of str, optional
-        Which ones; all by default. ``mese_te10`` to ``mese_te80`` are echoes of a phantom.
-    part : {"train", "validation", "test", "inference"}, optional
-        By default the test part, or everybody where there is no split. Choose a combination on one
-        part, report it on another.
-    n_subjects : int
-        Of these people who have two images or more on one grid; empty if nobody has.
+    Of people those who have two images or more on one grid; empty if nobody has. Phantoms are drawn
+    with 256 x 256 x 8 voxels; ``mese_te10`` to ``mese_te80`` are echoes of theirs. By default all
+    sequences of the test part, or of everybody where there is no split: choose a combination on one
+    part, report it on another.
     """
     if (anatomy := _anatomy_of(name)) is not None:
         return [

@@ -98,19 +98,10 @@ def measure_uncertainty(
 ) -> UncertaintyTables:
     """Measure accuracy, calibration and uncertainty of several sources on cases.
 
-    Parameters
-    ----------
-    sources : sequence of PromptedMaps or VolumeMaps
-        Their (model, arm) must differ (else InputError).
-    cases : iterable of Case
-        Each with a reference.
-    temperatures : mapping of (model, arm) to float, optional
-        Fitted on validation by `temperatures_of`; a source that is named gets further rows with its
-        probabilities scaled.
-    slice_step : int
-        Take every n-th slice, slices without a label too.
-    progress : bool
-        Show a bar on stderr.
+    The (model, arm) of the sources must differ (else InputError), and each case has a reference. Of
+    the slices every n-th is taken, those without a label too. A source that is named in
+    `temperatures`, fitted on validation by `temperatures_of`, gets further rows with its
+    probabilities scaled.
     """
     listed = list(cases)
     _check(sources, listed)

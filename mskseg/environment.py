@@ -16,11 +16,7 @@ class EnvironmentMismatchError(MsksegError):
 
 
 def check_torch_pair() -> None:
-    """Raise EnvironmentMismatchError if torch and torchvision do not fit together.
-
-    A CPU-only torch beside the registry's torchvision fails with "operator torchvision::nms does
-    not exist" when `segment_anything` imports it.
-    """
+    """Raise EnvironmentMismatchError if torch and torchvision do not fit together."""
     try:
         importlib.import_module("torchvision")
     except (ImportError, RuntimeError) as error:

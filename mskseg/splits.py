@@ -83,11 +83,10 @@ def make_split(
     parts: Mapping[Part, float] | None = None,
     seed: int,
 ) -> Split:
-    """Split subjects, whose order does not matter, at random.
+    """Split subjects, whose order does not matter, at random, by default in `SHARES`.
 
-    `parts` are fractions that add up to 1, or counts (integers); subjects beyond the counts are
-    left out. By default `SHARES`, and one subject in each part at least. Raises InputError if a
-    part is unknown or empty, or the fractions or counts cannot be met.
+    `parts` are fractions that add up to 1, or counts, beyond which subjects are left out.
+    InputError if they cannot be met, or a part is unknown or empty.
     """
     ordered = sorted(set(subjects))
     wanted = default_counts(len(ordered)) if parts is None else parts

@@ -29,13 +29,11 @@ _ROW = ["dataset", "tissue"]
 def dice_by_tissue(
     table: pd.DataFrame, *, title: str | None = None, ax: Axes | None = None
 ) -> Axes:
-    """Show the Dice of each tissue beside the filled box.
+    """Show the Dice of each tissue beside the filled box, of a table of `score_cases`.
 
-    Takes a table of `score_cases`; several segmenters and prompt plans get a colour each. Small
-    dots are slices, large ones the mean (`summarise`), diamonds the mean of the filled boxes.
-    Tissues are sorted by the first plan's mean, the best on top, within their data set where there
-    are several; the number of scored slices stands beside each name. The title is by default in how
-    many tissues the first plan is above its filled box. InputError if no row is scored.
+    Small dots are slices, large ones the mean (`summarise`), diamonds the mean of the filled boxes;
+    several segmenters and plans get a colour each. Tissues are sorted by the first plan's mean
+    within their data set, with their number of slices. InputError if no row is scored.
     """
     from mskseg.evaluation.averaging import IN_THE_MEAN, summarise  # brings torch with it
 

@@ -88,12 +88,9 @@ def volume_table(table: pd.DataFrame) -> pd.DataFrame:
 def write_table(
     table: pd.DataFrame, path: str | os.PathLike[str], *, provenance: Mapping[str, Any]
 ) -> None:
-    """Write a table as CSV, without its index, with its provenance in a sidecar.
+    """Write a table as CSV and its provenance as a sidecar, completely or not at all.
 
-    The sidecar is ``<path>.provenance.json``; `provenance` comes from
-    `mskseg.provenance.provenance`. Text that a spreadsheet would take for a formula gets an
-    apostrophe in front, numbers stay. Each file is written completely or not at all; OutputError if
-    one cannot be written.
+    Text that a spreadsheet would take for a formula gets an apostrophe in front, numbers stay.
     """
     shown = table.apply(lambda column: column.map(_no_formula) if _is_text(column) else column)
     content = (

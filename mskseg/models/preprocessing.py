@@ -224,10 +224,8 @@ def _longest_side_to(side: int, original_size: Size) -> Size:
 def as_rgb_uint8(image: NDArray[Any]) -> NDArray[np.uint8]:
     """Bring a slice, (H, W) of any real dtype or (H, W, 3) uint8, to ``(H, W, 3) uint8``.
 
-    8-bit values are taken as they are: `mskseg.case.Case` windows once per volume. Any other dtype
-    is stretched from its own minimum and maximum to 0..255 (a constant slice becomes 0), which
-    differs from slice to slice: window first where slices are compared. InputError for another
-    shape, an empty slice, (H, W, 3) of another dtype, NaN or infinite values.
+    8-bit values are taken as they are; others are stretched from their own minimum and maximum,
+    slice by slice: window first where slices are compared. InputError for what is no finite slice.
     """
     image = np.asarray(image)
     is_rgb = image.ndim == 3 and image.shape[2] == 3 and image.dtype == np.uint8

@@ -354,11 +354,7 @@ def native_precision(device: str | torch.device) -> Precision:
 def predict_label_map(
     segmenter: Segmenter, image: NDArray[Any], prompts: Iterable[tuple[int, Prompt]]
 ) -> NDArray[np.uint16]:
-    """Segment a slice (H, W) by prompts for several labels, 1 to 65535, into one label map (H, W).
-
-    A label gets what all its prompts find; where two labels claim a pixel, the one of the higher
-    probability has it. InputError as `Segmenter.embed` and `Segmenter.predict`.
-    """
+    """Segment a slice by prompts for labels, 1 to 65535; the surer label has a pixel."""
     embedding = segmenter.embed(image)
     label_map = np.zeros(embedding.original_size, np.uint16)
     highest = np.zeros(embedding.original_size, np.float32)

@@ -5,13 +5,12 @@ from __future__ import annotations
 import csv
 import os
 import re
-import unicodedata
 import warnings
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from mskseg.errors import InputError, naming
-from mskseg.input_files import parse_json, parsed, read_text
+from mskseg.input_files import parse_json, parsed, printable, read_text
 
 Pair = tuple[str, str]  # value, name
 
@@ -216,7 +215,7 @@ def by_label(pairs: Iterable[Pair]) -> dict[int, str]:
         label, name = int(value), " ".join(text.split())
         if label in names:
             raise InputError(f"label {label} is named twice; keep one name for each label")
-        if not name or any(unicodedata.category(each) in ("Cc", "Cs") for each in name):
+        if not name or printable(name) != name:
             raise InputError(f"label {label} has the name {name!r}, expected text; name it")
         names[label] = name.removeprefix(f"{label} ").strip()
     names.pop(0, None)

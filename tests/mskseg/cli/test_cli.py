@@ -494,6 +494,47 @@ def test_prompt_files_that_are_none(scan, capsys, text):
     _refused(_segment(scan), capsys, "prompts.json", "expected")
 
 
+@pytest.mark.parametrize(
+    ("text", "word"),
+    [
+        ('{"prompts": [{"slice": 1, "boxes_xyxy": [["4", 3, 14, 12]]}]}', "boxes_xyxy.0.0"),
+        ('{"prompts": [{"slice": 1, "boxes_xyxy": [[true, 3, 14, 12]]}]}', "boxes_xyxy.0.0"),
+        ('{"prompts": [{"slice": 1, "point_coords": [[4, null]]}]}', "point_coords.0.1"),
+        (
+            '{"prompts": [{"slice": 1, "point_coords": [[4, 3]], "point_labels": [true]}]}',
+            "point_labels.0",
+        ),
+        ('{"prompts": [{"slice": true, "boxes_xyxy": [[4, 3, 14, 12]]}]}', "slice"),
+        (
+            '{"prompts": [{"slice": 1, "slice": 2, "boxes_xyxy": [[4, 3, 14, 12]]}]}',
+            "'slice' is given twice",
+        ),
+        pytest.param(
+            json.dumps({"prompts": [{"slice": 1, "boxes_xyxy": [[4, 3, 14, 12]] * 20_000}]}),
+            "20000 boxes and points, at most 10000 are read",
+            id="many",
+        ),
+    ],
+)
+def test_prompts_whose_values_are_of_another_kind(scan, capsys, text, word):
+    scan["prompts"].write_text(text)
+    _refused(_segment(scan), capsys, "prompts.json", word)
+    _nothing_written(scan)
+
+
+def test_prompts_of_another_image_are_refused(scan, weights, capsys):
+    from mskseg.case import Case
+    from mskseg.io import load_image
+
+    prompts = json.loads(scan["prompts"].read_text())
+    sha256 = Case("other name", load_image(scan["image"]), tissues={1: "femur"}).image_sha256
+    scan["prompts"].write_text(json.dumps({**prompts, "image_sha256": sha256}))
+    assert _segment(scan, "--model", weights) == 0
+    scan["prompts"].write_text(json.dumps({**prompts, "image_sha256": "0" * 64}))
+    capsys.readouterr()
+    _refused(_segment(scan), capsys, "are of another image", "000000000000", sha256[:12])
+
+
 # --- checkpoints ---------------------------------------------------------------------------------
 
 
@@ -542,6 +583,49 @@ def test_an_input_is_never_written_over(scan, capsys):
     scan["mask"] = scan["image"]
     _refused(_segment(scan), capsys, "is an input too")
     assert scan["image"].read_bytes() == before
+
+
+def test_what_belongs_to_an_input_is_never_written_over(scan, weights, capsys, tmp_path):
+    import SimpleITK as sitk
+
+    header, raw = tmp_path / "scan.mhd", tmp_path / "scan.raw"
+    sitk.WriteImage(sitk.ReadImage(str(scan["image"])), str(header))
+    raw.rename(tmp_path / "scan.nii.gz")  # a name that the mask could have
+    header.write_text(header.read_text().replace("scan.raw", "scan.nii.gz"))
+    folder = tmp_path / "dicom"
+    folder.mkdir()
+    (folder / "0001.nii.gz").write_bytes(b"of the series")
+    for image, mask in ((header, tmp_path / "scan.nii.gz"), (folder, folder / "0001.nii.gz")):
+        before = mask.read_bytes()
+        scan["image"], scan["mask"] = image, mask
+        _refused(_segment(scan), capsys, f"{mask} is an input too")
+        assert mask.read_bytes() == before
+    model = tmp_path / "mine.csv"
+    model.write_bytes(weights.read_bytes())
+    scan["csv"], scan["image"] = model, tmp_path / "image.nii.gz"
+    _refused(_evaluate(scan, "--model", model), capsys, "mine.csv is an input too")
+    names = tmp_path / "dice.csv.provenance.json"
+    names.write_text('{"1": "femur"}')
+    scan["csv"] = tmp_path / "dice.csv"
+    code = _evaluate(scan, "--model", weights, "--label-names", names)
+    _refused(code, capsys, "dice.csv.provenance.json is an input too")
+    assert names.read_text() == '{"1": "femur"}'
+
+
+@pytest.mark.parametrize("encoding", ["cp1252", "ascii", "utf-8"])
+def test_what_the_terminal_cannot_show_is_an_escape(scan, encoding):
+    folder = os.fsencode(scan["image"].parent)
+    image = folder + b"/Kn\xf6chel \xe8\x86\x9d.nii.gz"
+    os.rename(scan["image"], image)  # noqa: PTH104  (bytes)
+    mask = scan["image"].with_name("\u819d_\u017c\xf3\u0142w.nii.gz")
+    words = ["segment", image, "--prompts", scan["prompts"], "--output", mask]
+    words = [sys.executable, "-m", "mskseg", *map(os.fsencode, words)]
+    environment = {**os.environ, "PYTHONIOENCODING": encoding}
+    done = subprocess.run(words, capture_output=True, env=environment, check=False)
+    assert (done.returncode, done.stderr) == (0, b"")
+    shown = done.stdout.decode(encoding)
+    assert ("\u819d_" if encoding == "utf-8" else r"\u819d_") in shown
+    assert mask.is_file()
 
 
 @pytest.mark.parametrize("command", [_evaluate, _segment])

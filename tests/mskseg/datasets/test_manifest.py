@@ -7,6 +7,7 @@ import http.server
 import os
 import shutil
 import threading
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -36,6 +37,17 @@ def cache(tmp_path, monkeypatch):
     return folder
 
 
+ENDLESS = {"/endless"}
+NOWHERE = {
+    "/loop": "/loop",
+    "/no-host": "http://",
+    "/other-scheme": "gopher://127.0.0.1/x",
+    "/bad-port": "http://127.0.0.1:99999999/",
+    "/bad-name": f"http://{'a' * 300}.invalid/",
+    "/brackets": "http://[::1/",
+}
+
+
 class Handler(http.server.BaseHTTPRequestHandler):
     """Answers by path: /good, /other, /short (of what it promised), /less, /missing."""
 
@@ -46,6 +58,16 @@ class Handler(http.server.BaseHTTPRequestHandler):
             "/short": CONTENT[:1000],
             "/less": CONTENT[:1000],
         }.get(self.path)
+        if self.path in ENDLESS | NOWHERE.keys():
+            self.server.requests.append(self.path)
+            self.send_response(200 if self.path in ENDLESS else 302)
+            self.send_header("Location", NOWHERE.get(self.path, ""))
+            self.end_headers()
+            with suppress(ConnectionError):
+                while self.path in ENDLESS:
+                    self.wfile.write(bytes(2**20))
+                    self.server.sent += 2**20
+            return
         if body is None:
             self.send_error(404)
             return
@@ -64,7 +86,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
 def server(monkeypatch):
     monkeypatch.setenv("MSKSEG_OFFLINE", "")
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as running:
-        running.requests = []
+        running.requests, running.sent = [], 0
         thread = threading.Thread(target=running.serve_forever, args=(0.02,))
         thread.start()
         yield running
@@ -574,6 +596,25 @@ def test_progress_is_shown_on_request_only(server, capfd):
     shown = capfd.readouterr().err
     assert "scan.nii.gz" in shown
     assert "100%" in shown
+
+
+@pytest.mark.parametrize("size", [True, False])
+def test_a_download_is_cut_at_its_size(cache, server, size, monkeypatch):
+    monkeypatch.setattr("mskseg.datasets.fetching._MOST_BYTES", 3 * 2**20)
+    one_file(address(server, "/endless"), size=size)
+    with pytest.raises(InputError, match=r"sends more than the \d+ bytes that are expected"):
+        fetch("toy", progress=False)
+    assert server.sent < 64 * 2**20
+    assert files_below(cache) == []
+
+
+@pytest.mark.parametrize("path", NOWHERE)
+def test_a_redirect_to_nowhere_is_one_line(cache, server, path):
+    one_file(address(server, path))
+    with pytest.raises(InputError, match="could not be downloaded from") as caught:
+        fetch("toy", progress=False)
+    assert "\n" not in str(caught.value)
+    assert files_below(cache) == []
 
 
 def test_a_damaged_file_in_the_cache_is_downloaded_again(server):

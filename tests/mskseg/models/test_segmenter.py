@@ -383,3 +383,67 @@ def test_the_published_architectures_have_their_size(name, encoder_parameters, w
 def test_a_bare_image_is_refused_where_an_embedding_is_expected(segmenter, scan):
     with pytest.raises(InputError, match=r"got ndarray; pass what segmenter.embed\(image\)"):
         segmenter.predict(scan((60, 90)), boxes_xyxy=BOX)
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda b: torch.tensor(b, requires_grad=True),
+        lambda b: torch.tensor(b, dtype=torch.bfloat16),
+        lambda b: torch.tensor(b, dtype=torch.float16, requires_grad=True),
+        lambda b: torch.tensor(b).long(),
+        lambda b: [torch.tensor(x) for x in b],
+    ],
+)
+def test_tensors_are_prompts_like_arrays(segmenter, scan, make):
+    embedding, box = segmenter.embed(scan((40, 50))), [3.0, 4.0, 20.0, 30.0]
+    expected = segmenter.predict(
+        embedding, boxes_xyxy=box, point_coords=[[box[:2]]], point_labels=[[1]]
+    )
+    points = make(box[:2])
+    got = segmenter.predict(
+        embedding,
+        boxes_xyxy=make(box),
+        point_coords=points[None, None] if isinstance(points, torch.Tensor) else [[points]],
+        point_labels=torch.tensor([[1.0]], requires_grad=True),
+    )
+    assert np.array_equal(got.low_res_logits, expected.low_res_logits)
+
+
+@pytest.mark.parametrize(
+    "boxes",
+    [
+        torch.tensor([1.0, 2, 3, 4]).to_sparse(),
+        torch.tensor([1.0, 2, 3, 4], device="meta"),
+        torch.tensor([1 + 2j, 2, 3, 4]),
+        np.array([1 + 2j, 2, 3, 4]),
+        ["1", "2", "3", "4"],
+        [None, 1, 2, 3],
+        [10**400, 1, 2, 3],
+        [[1, 2], [3]],
+    ],
+)
+def test_what_holds_no_numbers_is_no_box(segmenter, scan, boxes):
+    embedding = segmenter.embed(scan((40, 50)))
+    with pytest.raises(InputError, match="expected boxes as numbers in rows") as caught:
+        segmenter.predict(embedding, boxes_xyxy=boxes)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, 3e38])
+def test_logits_that_are_not_finite_are_no_mask(make_small_sam, scan, value):
+    sam = make_small_sam()
+    with torch.no_grad():
+        sam.mask_decoder.output_hypernetworks_mlps[0].layers[-1].bias.fill_(value)
+    segmenter = Segmenter(sam, SamPreprocessing(128), name="broken")
+    with pytest.raises(InputError, match="broken answered with NaN or infinite logits"):
+        segmenter.predict(segmenter.embed(scan((40, 50))), boxes_xyxy=[3, 4, 20, 30])
+
+
+@pytest.mark.parametrize(
+    "device", ["", "meta", "cuda:99", "cpu:x", "tpu", "\ud800", "cuda:" + "9" * 30, "vulkan"]
+)
+def test_odd_devices_are_refused_in_one_line(device):
+    with pytest.raises(InputError, match="is not available here") as caught:
+        available_device(device)
+    assert "\n" not in str(caught.value)

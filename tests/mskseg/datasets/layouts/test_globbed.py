@@ -82,3 +82,36 @@ def test_an_image_without_a_label_map_is_named(folder):
         InputError, match=r"sub-2_t1_image.nii.gz of subject sub-2 has 0 label maps"
     ):
         read(folder)
+
+
+def test_a_file_that_both_globs_match_is_refused(tmp_path):
+    for name in ("s-1_image.nii.gz", "s-1_labels.nii.gz", "s-2_image.nii.gz", "s-2_labels.nii.gz"):
+        (tmp_path / name).touch()
+    said = r"2 files are matched by both globs, the first is .*s-1_labels\.nii\.gz"
+    with pytest.raises(InputError, match=said):
+        read_globbed(f"{tmp_path}/*.nii.gz", f"{tmp_path}/*_labels*", subject_pattern="s-.")
+    (tmp_path / "other").symlink_to(tmp_path)
+    with pytest.raises(InputError, match="matched by both globs"):
+        read_globbed(f"{tmp_path}/*.gz", f"{tmp_path}/other/*_labels*", subject_pattern="s-.")
+
+
+@pytest.mark.parametrize("folder", ["scans [1]", "[a-z]", "x[!y]", "plain"])
+def test_brackets_that_stand_in_a_name_are_no_pattern(tmp_path, folder):
+    for subject in ("1", "2", "3"):
+        for kind in ("image", "labels"):
+            path = tmp_path / folder / f"s-{subject}[t2]_{kind}.nii.gz"
+            path.parent.mkdir(exist_ok=True)
+            path.touch()
+    given = [f"{tmp_path}/{folder}/s-*[t2]_{kind}.nii.gz" for kind in ("image", "labels")]
+    assert len(read_globbed(*given, subject_pattern=r"s-\d")) == 3
+    given = [f"{tmp_path}/{folder}/s-[12]*_{kind}.nii.gz" for kind in ("image", "labels")]
+    assert len(read_globbed(*given, subject_pattern=r"s-\d")) == 2  # where none does, they are one
+
+
+@pytest.mark.parametrize("pattern", ["(.+)+\n", "(s|s)*X", r"(\w*)*(\w*)*#"])
+def test_a_pattern_that_backtracks_for_ever_is_refused(tmp_path, monkeypatch, pattern):
+    monkeypatch.setattr("mskseg.datasets.layouts.nifti._PATTERN_S", 1.0)
+    for kind in ("image", "labels"):
+        (tmp_path / f"s-{'s' * 60}_{kind}.nii.gz").touch()
+    with pytest.raises(InputError, match=r"takes more than 1 s on 2 paths; write it without"):
+        read_globbed(f"{tmp_path}/*_image*", f"{tmp_path}/*_labels*", subject_pattern=pattern)

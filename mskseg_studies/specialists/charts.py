@@ -72,6 +72,7 @@ def curve_chart(runs: Sequence[NnunetRun], committed: pd.DataFrame) -> Axes:
     minutes stand beside runs of hours.
     """
     curves = pd.concat([*(learning_curve(run, "") for run in runs), committed])
+    curves = curves.reindex(columns=["model", "iterations", "validation_dice"])  # also of none
     ax = chart_axes(None, (6.8, 3.6))
     for number, (model, rows) in enumerate(curves.groupby("model", sort=False)):
         style = series_style(number) | {"marker": ""}

@@ -48,6 +48,12 @@ def test_a_committed_curve_is_drawn_beside_that_of_the_run(tmp_path):
     plt.close(ax.figure)
 
 
+def test_without_any_curve_the_chart_is_empty():
+    ax = specialists.curve_chart([], pd.DataFrame({"file": []}))
+    assert not ax.lines
+    plt.close(ax.figure)
+
+
 def test_a_table_without_the_column_is_refused():
     with pytest.raises(InputError, match="lacks \\['iou'\\]"):
         specialists.dot_rows(MEANS, row="arm", series="model", value="iou")

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from pydicom.uid import UID, EnhancedMRImageStorage, SecondaryCaptureImageStorage
 
 from mskseg.case import Case
+from mskseg.cli.main import main
 from mskseg.errors import InputError
 from mskseg.io import list_echoes, load_echoes, load_image, load_label_map, save_nifti
 
@@ -96,6 +97,17 @@ def test_filters_in_image_type_make_no_kind(tmp_path):
         tmp_path / "s", ImageType=lambda k: image_type("M", *(("NORM", "DIS2D") if k else ("ND",)))
     )
     assert slices_of(load_image(folder)) == [0, 1, 2, 3]
+
+
+def test_both_commands_choose_by_kind(tmp_path, capsys):
+    folder = write_stack(tmp_path / "s", ImageType=lambda k: image_type("MP"[k % 2]))
+    (tmp_path / "p.json").write_text(
+        '{"prompts": [{"slice": 0, "label": 1, "boxes_xyxy": [[0, 0, 2, 2]]}]}'
+    )
+    segment = ["segment", folder, "--prompts", tmp_path / "p.json", "--output", tmp_path / "m.nii"]
+    for words in (segment, ["evaluate", folder, "--reference", folder]):
+        assert main([str(word) for word in [*words, "--kind", "sugar"]]) == 2
+        assert "no images of the kind 'sugar'" in capsys.readouterr().err
 
 
 # Echoes

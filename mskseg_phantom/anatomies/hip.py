@@ -43,6 +43,7 @@ FEMUR_LABEL, PELVIS_LABEL, FEMORAL_CARTILAGE_LABEL, ACETABULAR_CARTILAGE_LABEL =
 SECTION_MM = 36.0
 """The sections of the muscles lie this far behind and in front of the joint."""
 
+# The order of the rows says which muscle each random number of a subject is for.
 _TUBES = read_tubes(Path(__file__).with_name("hip_tubes.csv"))
 ILIUM = _TUBES["ilium"]
 VESSELS = [t for t in _TUBES.values() if t.tissue in (Tissue.NERVE, Tissue.ARTERY, Tissue.VEIN)]

@@ -144,13 +144,14 @@ CONDYLE_RADII = pd.read_csv(_FOLDER / "knee_condyles.csv", index_col="l")
 NOTCH_L, NOTCH_HALF_MM = -1.0, 8.5
 NOTCH_ROOF = ((16.0, 10.0), (0.0, 33.0))  # a, s of two points of the roof's line
 
-
 _COLUMNS = _read_columns(_FOLDER / "knee_columns.csv")
 FEMUR_SHAFT, TIBIA_COLUMN, FIBULA_COLUMN, PATELLA_COLUMN, FASCIA = (
     _COLUMNS.pop(name) for name in ("femur shaft", "tibia", "fibula", "patella", "fascia")
 )  # s and a of the patella's are relative to the centre and to the ridge
 MUSCLES = [column for column in _COLUMNS.values() if column.tissue == Tissue.MUSCLE]
+# Collateral ligaments, vessels and nerve, in the order in which one covers the other.
 CORDS = [column for column in _COLUMNS.values() if column.tissue != Tissue.MUSCLE]
+
 PATELLA_CENTRE = (7.0, 33.0)  # l, s; how far in front it lies follows from the trochlea
 PATELLA_RIDGE_L, PATELLA_FACETS = 4.0, (0.42, 0.24)  # slopes of the medial and lateral facet
 

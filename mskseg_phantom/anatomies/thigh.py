@@ -28,6 +28,7 @@ from mskseg_phantom.tissue import FloatArray, Tissue
 
 Grade = Literal["Early", "Moderate", "Severe"]
 
+# The order of the rows gives labels, and which muscle each random number of a subject is for.
 _TUBES = read_tubes(Path(__file__).with_name("thigh_tubes.csv"))
 FEMUR = _TUBES["femur"]
 VESSELS = [t for t in _TUBES.values() if t.tissue in (Tissue.ARTERY, Tissue.VEIN, Tissue.NERVE)]

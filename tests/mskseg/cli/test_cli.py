@@ -321,7 +321,8 @@ def test_four_dimensions(scan, capsys):
 
 
 def test_label_map_of_another_shape(scan, capsys):
-    _nifti(scan["labels"], np.ones((24, 20, 5), np.uint8))
+    other = np.diag([1.0, 1.0, 4.8, 1.0])  # one lattice would be cut to the image, with a note
+    _nifti(scan["labels"], np.ones((24, 20, 5), np.uint8), other)
     _refused(_evaluate(scan), capsys, "(24, 20, 4)", "(24, 20, 5)")
     _nothing_written(scan)
 

@@ -133,7 +133,7 @@ class _Run:
         if state is None:
             return
         with parsed(f"{self.folder}/{STATE}", "state of this training", "delete it to start anew"):
-            for weights in filter(None, (state["best_weights"], state["weights"])):
+            for weights in (state["best_weights"] or state["weights"], state["weights"]):
                 _put(self.trainer.trained, weights)
             self.trainer.optimiser.load_state_dict(state["optimiser"])
             self.progress = Progress(**{name: state[name] for name in vars(self.progress)})

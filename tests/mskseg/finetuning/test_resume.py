@@ -129,3 +129,45 @@ def test_a_damaged_state_is_named(tmp_path, mini, train, validation, tiny):
     (tmp_path / "state.pt").write_bytes(b"half a")
     with pytest.raises(InputError, match=r"state.pt is damaged, or not the state of a fine-tuning"):
         fine_tune(mini, train, validation, tiny, folder=tmp_path, progress=False)
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("format", None),
+        ("config", "decoder"),
+        ("base", []),
+        ("rows", "many"),
+        ("rows", []),
+        ("rows", [{"epoch": 0}]),
+        ("weights", {}),
+        ("weights", {"a": torch.zeros(3)}),
+        ("best_weights", {"a": torch.zeros(3)}),
+        ("optimiser", {"state": 3}),
+        ("best_dice", ...),
+    ],
+)
+def test_a_state_of_another_form_is_named(
+    tmp_path, mini, train, validation, tiny, trained_state, key, value
+):
+    changed = {k: v for k, v in trained_state.items() if k != key or value is not ...}
+    torch.save({**changed, **({} if value is ... else {key: value})}, tmp_path / "state.pt")
+    with pytest.raises(
+        InputError, match=r"state\.pt (is|was) .*; delete it to start anew"
+    ) as caught:
+        fine_tune(mini, train, validation, tiny, folder=tmp_path, progress=False)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.fixture(scope="module")
+def trained_state(tmp_path_factory, train, validation, tiny):
+    folder = tmp_path_factory.mktemp("state")
+    fine_tune(
+        mskseg.load_segmenter("sam_vit_mini"),
+        train,
+        validation,
+        tiny,
+        folder=folder,
+        progress=False,
+    )
+    return torch.load(folder / "state.pt", weights_only=True)

@@ -75,52 +75,35 @@ def interval_chart(ledger: pd.DataFrame, *, title: str = "") -> Axes:
     ax = chart_axes(None, (9.2, 1.7 + 0.16 * len(shown) + 0.17 * lines))
     ax.set_xscale("symlog", linthresh=2)
     ax.set_xticks(_TICKS, [f"{tick:g}" for tick in _TICKS])
-    _draw_intervals(ax, shown)
-    if shown.empty:
-        ax.set_xlim(-2, 2)
-        ax.text(
-            0.5,
-            0.5,
-            "no claim of this run has an interval yet",
-            ha="center",
-            va="center",
-            transform=ax.transAxes,
-        )
-        ax.set_yticks([])
-    else:
-        ax.invert_yaxis()
     ax.axvline(0, color="0.3", linewidth=1)
     for margin in (-1, 1):
         ax.axvline(margin, color="0.5", linewidth=1, linestyle=(0, (4, 3)))
     ax.set_xlabel("number in units of its margin; right is the claim's way")
     if shown.empty:
+        ax.set(xlim=(-2, 2), yticks=[])
+        nothing = "no claim of this run has an interval yet"
+        ax.text(0.5, 0.5, nothing, ha="center", va="center", transform=ax.transAxes)
         return finish_chart(ax, title, grid=None, legend=None)
-    return finish_chart(ax, title, grid=None, legend="below", legend_columns=3)
-
-
-def _draw_intervals(ax: Axes, shown: pd.DataFrame) -> None:
-    if shown.empty:
-        return
     signs = 1 - 2 * shown["direction"].isin(["below", "at_most"])
     scaled = shown[["value", "low", "high"]].mul(signs / shown["margin"], axis=0).clip(-40, 40)
     widest = 1.2 * max(2.0, float(scaled.abs().max(axis=None)))
     ax.set_xlim(-widest, widest)
     for verdict, rows in scaled.groupby(shown["verdict"], sort=False):
         ends = rows[["low", "high"]]
-        reach = [rows["value"] - ends.min(axis=1), ends.max(axis=1) - rows["value"]]
-        colour = _STYLES[str(verdict)][0]
         ax.errorbar(
             rows["value"],
             shown.loc[rows.index, "label"],
-            xerr=reach,
+            xerr=[rows["value"] - ends.min(axis=1), ends.max(axis=1) - rows["value"]],
             linestyle="",
             capsize=3,
             marker=_MARKERS[str(verdict)],
-            color=colour,
+            color=_STYLES[str(verdict)][0],
             ecolor="0.4",
             markeredgecolor="0.2",
             label=str(verdict),
         )
+    ax.invert_yaxis()
+    return finish_chart(ax, title, grid=None, legend="below", legend_columns=3)
 
 
 def text_table(table: pd.DataFrame) -> Styler:

@@ -22,17 +22,14 @@ def model_dimensions(size: PublishedSize = "vit_b") -> pd.DataFrame:
 
     It is built on torch's "meta" device, where a tensor has a shape and no numbers. What can be
     counted is counted; for what comes out of a part, an empty image and an empty prompt go through
-    it.
-
-    Gives `dimension` and `value`: the parameters of each part, those that train in each mode of
-    `FineTuneConfig`, by its defaults, the side of the image and of the embedding's grid, the
-    numbers in a prompt's token, the side of a mask's logits, the masks for an ambiguous point, and
-    the points along a side of upstream's automatic grid.
+    it. The parameters that train are those of `FineTuneConfig`'s defaults in each mode. Gives
+    `dimension`, in words, and `value`.
     """
     with torch.device("meta"):
         model = sam_model_registry[size]()
     rows = {f"{part} parameters": count for part, count in parameters_by_part(model).items()}
-    rows |= _traced(model) | {"points along a side of the automatic grid": _automatic_grid()}
+    grid = inspect.signature(SamAutomaticMaskGenerator).parameters["points_per_side"].default
+    rows |= _traced(model) | {"points along a side of the automatic grid": int(grid)}
     for mode in get_args(Mode):  # a copy each: low-rank terms stay in it
         trained = prepare(copy.deepcopy(model), FineTuneConfig(mode=mode))
         rows[f"parameters that train in mode {mode}"] = sum(p.numel() for p in trained.values())
@@ -59,8 +56,3 @@ def _traced(model: Sam) -> dict[str, int]:
         "pixels along a side of a mask's logits": logits.shape[-1],
         "masks for an ambiguous point": logits.shape[1],
     }
-
-
-def _automatic_grid() -> int:
-    default = inspect.signature(SamAutomaticMaskGenerator).parameters["points_per_side"].default
-    return int(default)

@@ -61,12 +61,8 @@ def measure_table(table: pd.DataFrame, measure: Measure) -> Measured:
     doi:10.1093/biomet/34.1-2.28), `n` that of the smaller group. The same people on both sides are
     compared in pairs; some on both and some on one side give no interval.
 
-    Raises
-    ------
-    VanishedError
-        If a column, or what `where` selects, is not there.
-    AbsentError
-        If `first` or `second` selects nothing and the measure says why that may be.
+    Raises VanishedError if a column, or what `where` selects, is not there, and AbsentError if
+    `first` or `second` selects nothing and the measure says why that may be.
     """
     _check_columns(table, measure)
     rows = select(table, measure.where)
@@ -78,9 +74,12 @@ def measure_table(table: pd.DataFrame, measure: Measure) -> Measured:
     if measure.low and measure.high:
         return _ready(first, measure)
     if measure.unit and set(measure.unit) <= set(table):
-        measured = _from_units(first, second, measure, used)
-        return replace(measured, weak="" if second is None else _weakness(second, measure))
-    return _from_means(first, second, measure, used)
+        return replace(_from_units(first, second, measure, used), weak=_weakness(second, measure))
+    value = float(first[measure.column].mean())
+    if second is not None:
+        other = float(second[measure.column].mean())
+        value = (value - other) / other if measure.relative else value - other
+    return Measured(value, None, int(used[measure.n].min()) if measure.n else None, used)
 
 
 def select(table: pd.DataFrame, wanted: Filter) -> pd.DataFrame:
@@ -92,31 +91,27 @@ def select(table: pd.DataFrame, wanted: Filter) -> pd.DataFrame:
     """
     for column, value in wanted.items():
         values = value if isinstance(value, list) else [value]
-        table = table[_fits(table[column], values)]
+        excluded = [v[1:] for v in values if isinstance(v, str) and v.startswith("!")]
+        included = [v for v in values if not (isinstance(v, str) and v.startswith("!"))]
+        fits = pd.Series(data=not included, index=table.index)
+        for one in included:
+            fits |= _equals(table[column], one)
+        for pattern in excluded:
+            fits &= ~_equals(table[column], pattern)
+        table = table[fits]
     return table
 
 
-def _fits(column: pd.Series, values: Sequence[Scalar]) -> pd.Series:
-    excluded = [v[1:] for v in values if isinstance(v, str) and v.startswith("!")]
-    wanted = [v for v in values if not (isinstance(v, str) and v.startswith("!"))]
-    fits = pd.Series(data=not wanted, index=column.index)
-    for value in wanted:
-        fits |= _equals(column, value)
-    for pattern in excluded:
-        fits &= ~_equals(column, pattern)
-    return fits
-
-
 def _equals(column: pd.Series, value: Scalar) -> pd.Series:
-    if isinstance(value, str) and pd.api.types.is_numeric_dtype(column) and column.dtype != bool:
-        if value in ("largest", "smallest"):
-            return column == (column.max() if value == "largest" else column.min())
-        return column.astype(str) == value
     if isinstance(value, bool):
         return column.astype(str).str.lower() == str(value).lower()
-    if isinstance(value, str):
+    if not isinstance(value, str):
+        return column == value
+    if not pd.api.types.is_numeric_dtype(column) or column.dtype == bool:
         return column.astype(str).map(lambda text: fnmatchcase(text, value)).astype(bool)
-    return column == value
+    if value in ("largest", "smallest"):
+        return column == (column.max() if value == "largest" else column.min())
+    return column.astype(str) == value
 
 
 def _check_columns(table: pd.DataFrame, measure: Measure) -> None:
@@ -138,9 +133,9 @@ def _side(rows: pd.DataFrame, wanted: Filter, measure: Measure) -> pd.DataFrame:
     raise VanishedError(f"no row has {_listed(wanted)}")
 
 
-def _weakness(second: pd.DataFrame, measure: Measure) -> str:
+def _weakness(second: pd.DataFrame | None, measure: Measure) -> str:
     needed = measure.opponent
-    if needed is None:
+    if needed is None or second is None:
         return ""
     keys = [*measure.unit, *(name for name in measure.within if name in second)]
     reached = float(second.groupby(keys)[needed.column].mean().mean())
@@ -177,30 +172,25 @@ def _from_units(
         of_units = pairs.apply(lambda unit: unit[measure.column].corr(unit[measure.against]))
         return _over_units([of_units.dropna()], measure, used)
     levels = list(range(len(measure.unit)))
-    sides = [_means(side, keys, measure) for side in (first, second) if side is not None]
+    sides = []
+    for side in (first, second) if second is not None else (first,):
+        values = side[measure.column] - (side[measure.minus] if measure.minus else 0)
+        sides.append(values.groupby([side[key] for key in keys]).mean())
     if measure.independent and len(sides) == 2:
         groups = [side.dropna().groupby(level=levels).mean() for side in sides]
-        smaller = min(map(len, groups))
         common = len(groups[0].index.intersection(groups[1].index))
         if not common:
             return _over_units(groups, measure, used)
-        if common < smaller or common < max(map(len, groups)):
+        if common < max(map(len, groups)):
             why = "some people are on both sides and some on one: neither pairs nor two groups"
             value = float(groups[0].mean() - groups[1].mean())
-            return Measured(value, None, smaller, used, why)
+            return Measured(value, None, min(map(len, groups)), used, why)
     joined = pd.concat(sides, axis=1, join="inner", keys=range(len(sides))).dropna()
     by_unit = joined.groupby(level=levels).mean()
     difference = by_unit[0] if second is None else by_unit[0] - by_unit[1]
     if measure.relative and second is not None:
         difference = difference / by_unit[1]
     return _over_units([difference], measure, used)
-
-
-def _means(rows: pd.DataFrame, keys: list[str], measure: Measure) -> pd.Series:
-    values = rows[measure.column]
-    if measure.minus:
-        values = values - rows[measure.minus]
-    return values.groupby([rows[key] for key in keys]).mean()
 
 
 def _over_units(groups: Sequence[pd.Series], measure: Measure, used: pd.DataFrame) -> Measured:
@@ -225,14 +215,3 @@ def _over_units(groups: Sequence[pd.Series], measure: Measure, used: pd.DataFram
     freedom = variance**2 / sum(part**2 / df for part, df in parts) if variance else 1
     reach = float(stats.t.ppf(0.975, freedom) * np.sqrt(variance))
     return Measured(value, (value - reach, value + reach), count, used)
-
-
-def _from_means(
-    first: pd.DataFrame, second: pd.DataFrame | None, measure: Measure, used: pd.DataFrame
-) -> Measured:
-    value = float(first[measure.column].mean())
-    if second is not None:
-        other = float(second[measure.column].mean())
-        value = (value - other) / other if measure.relative else value - other
-    count = int(used[measure.n].min()) if measure.n else None
-    return Measured(value, None, count, used)

@@ -52,60 +52,31 @@ class Opponent(_Entry):
 class Measure(_Entry):
     """The cell of a notebook's table that tests a claim.
 
-    Attributes
-    ----------
-    notebook, table, column : str
-        The notebook that writes the table into ``output/tables``, and the column of the number.
-    where : mapping
-        Column to value, pattern or list of them. Rows that have to be there.
-    first, second : mapping
-        As `where`. The number is that of `first` less that of `second`, or of `first` alone.
-    if_absent : str
-        Why the claim cannot be tested by a run that has no `first` or no `second`; without it their
-        absence is an error.
-    opponent : Opponent or None
-        Below it the claim is "not testable here", whatever the number.
-    minus : str or None
-        Column subtracted from `column`, row by row.
-    against : str or None
-        The number is the correlation of `column` with this one.
-    unit : list of str
-        Columns that name what a repetition would draw anew: the subject.
-    within : list of str
-        Columns averaged over inside a unit; slices first, then these.
-    cluster : str or None
-        That of the columns of `unit` whose units resemble each other, such as people of a data set.
-    independent : bool
-        `first` and `second` may be different people, as inside and outside; else only units that
-        are in both count.
-    relative : bool
-        Divide the difference by that of `second`.
-    low, high, n : str or None
-        Columns with the interval and the number of units, where the table has them ready.
-    pick : "smallest", "largest", "any" or None
-        The one row of a ready table that is judged. "any" asks whether a row exists whose true
-        number is low enough: the smallest number, `low` and `high` of a table whose intervals hold
-        all together.
+    The `notebook` writes the `table` into ``output/tables``; `column` is that of the number. Columns
+    too are `unit`, `within` and `cluster`, and `low`, `high` and `n`, with the interval and the
+    number of units, where the table has them ready.
     """
 
     notebook: Text
     table: Text
     column: Text
-    where: Filter = {}
-    first: Filter = {}
+    where: Filter = {}  # column to value, pattern or list of them; rows that have to be there
+    first: Filter = {}  # as `where`; the number is its own, or that less the number of `second`
     second: Filter = {}
-    if_absent: str = ""
-    opponent: Opponent | None = None
-    minus: str | None = None
-    against: str | None = None
-    unit: list[str] = []
-    within: list[str] = []
-    cluster: str | None = None
-    independent: bool = False
-    relative: bool = False
+    if_absent: str = ""  # why a run may have no `first` or no `second`; else that is an error
+    opponent: Opponent | None = None  # below it the claim is "not testable here"
+    minus: str | None = None  # column subtracted from `column`, row by row
+    against: str | None = None  # the number is the correlation of `column` with this one
+    unit: list[str] = []  # what a repetition would draw anew: the subject
+    within: list[str] = []  # averaged over inside a unit; slices first, then these
+    cluster: str | None = None  # of `unit`, whose units are alike, such as people of a data set
+    independent: bool = False  # both sides may be different people; else units in both count
+    relative: bool = False  # divide the difference by the number of `second`
     low: str | None = None
     high: str | None = None
     n: str | None = None
+    # The one row of a ready table that is judged. "any" asks whether a row exists whose true number
+    # is low enough: the smallest number, `low` and `high` of intervals that hold all together.
     pick: Literal["smallest", "largest", "any"] | None = None
 
 
@@ -194,11 +165,7 @@ def claims_path() -> Path:
 
 
 def load_claims(path: Path | None = None) -> Claims:
-    """Read and check the claims, of the package or of another file.
-
-    Raises InputError if it is missing, not YAML, or no ledger of claims; the message names the
-    first fault.
-    """
+    """Read and check the claims, of the package or of another file; InputError names a fault."""
     return _load(path or claims_path())
 
 

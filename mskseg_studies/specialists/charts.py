@@ -104,9 +104,8 @@ def outlines_beside(
         for label, mask in by_label.items():
             draw_label_map(ax, mask, colours={1: colours[label]})
         if len(rows):
-            box = np.array(
-                [[columns.min(), rows.min(), columns.max() + 1, rows.max() + 1]], np.float64
-            )
+            ends = [columns.min(), rows.min(), columns.max() + 1, rows.max() + 1]
+            box = np.array([ends], np.float64)
             x0, y0, x1, y1 = frame_around(box, shape=case_slice.image.shape[:2], margin=0.03)
             ax.set(xlim=(x0, x1), ylim=(y1, y0))
     return list(panels)

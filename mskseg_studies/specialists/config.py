@@ -21,52 +21,32 @@ class SpecialistConfig:
     input channel and one object a pass (``prompt="box"``). ``prompt="none"`` is the fully automatic
     variant: all labels at once, nothing but the image.
 
-    Attributes
-    ----------
-    encoder : str
-        A name of segmentation-models-pytorch; always without pretrained weights.
-    frame_px : int
-        Side of the square that a slice is resized into; a multiple of 32.
-    batch_size : int
-        Objects (with a box) or slices (without) in each step.
-    validate_every : int
-        Steps between two scores on the validation set; the best step's weights are kept.
-    learning_rate : float
-        Of AdamW; it falls to 0 along a cosine.
-    jitter_px : float
-        Each side of a training box moves by up to this much, in pixels of the slice.
-    rotate_deg, scale, contrast : float
-        Augmentation: largest angle, change of size and of contrast and brightness.
-    slice_step : int
-        Train on every n-th labelled slice.
-    validation_slices : int
-        Slices scored in validation, spread over the set.
+    Boxes, angles and the like change in training only. Each ``prompt="box"`` step has `batch_size`
+    objects, others slices, of every `slice_step`-th labelled slice.
     """
 
     architecture: Architecture = "unet"  # the stronger of Ma's two where little data is at hand
     prompt: SpecialistPrompt = "box"  # Ma's
-    encoder: str = "resnet18"  # smallest of the ResNets; a minute on two cores
-    frame_px: int = 128  # 256 costs four times as much, and muscles are still there at 128
+    encoder: str = "resnet18"  # of segmentation-models-pytorch; the smallest of its ResNets
+    frame_px: int = 128  # side of the square that a slice is resized into, a multiple of 32
     steps: int = 200  # a minute on two cores; the full run takes more
     batch_size: int = 8
-    validate_every: int = 50
-    learning_rate: float = 5e-3  # from scratch, with batch norm and few steps; 2e-3 learns less
+    validate_every: int = 50  # steps between two scores; the weights of the best are kept
+    learning_rate: float = 5e-3  # of AdamW, along a cosine to 0; from scratch 2e-3 learns less
     weight_decay: float = 0.01  # AdamW's default and Ma's
-    jitter_px: float = 3.0  # as boxes of people are off; 0 would teach it to fill the box
-    rotate_deg: float = 10.0  # how far a leg may lie turned
-    scale: float = 0.1
-    contrast: float = 0.2
+    jitter_px: float = 3.0  # of the slice, at most; 0 would teach it to fill the box
+    rotate_deg: float = 10.0  # at most, either way: how far a leg may lie turned
+    scale: float = 0.1  # largest change of size
+    contrast: float = 0.2  # largest change of contrast and of brightness
     slice_step: int = 1
-    validation_slices: int = 12  # selects among few steps; the report is on the test set
+    validation_slices: int = 12  # spread over the set; they select among few steps
     seed: int = 0
     device: str = "cpu"
 
     def __post_init__(self) -> None:
-        for value, known in (
-            (self.architecture, get_args(Architecture)),
-            (self.prompt, get_args(SpecialistPrompt)),
-        ):
-            if value not in known:
+        closed_sets = {self.architecture: Architecture, self.prompt: SpecialistPrompt}
+        for value, closed_set in closed_sets.items():
+            if value not in (known := get_args(closed_set)):
                 raise InputError(f"{value!r} is unknown; choose {' or '.join(known)}")
         if self.frame_px < 32 or self.frame_px % 32:
             raise InputError(f"frame_px is {self.frame_px}, expected a multiple of 32")

@@ -35,26 +35,24 @@ def build_network(config: SpecialistConfig, *, n_labels: int) -> nn.Module:
         warnings.simplefilter("ignore", FutureWarning)
         import segmentation_models_pytorch as smp
     with_box = config.prompt == "box"
-    shared: dict[str, Any] = {
-        "encoder_name": config.encoder,
-        "encoder_weights": None,
-        "in_channels": 2 if with_box else 1,
-        "classes": 1 if with_box else n_labels + 1,
-    }
+    unet = config.architecture == "unet"
+    build, features = (smp.Unet, _UNET_DECODER) if unet else (smp.DeepLabV3Plus, _DEEPLAB_DECODER)
     with torch.random.fork_rng(devices=[]):  # the caller's random state stays as it is
         torch.manual_seed(config.seed)
         try:
-            if config.architecture == "unet":
-                network = smp.Unet(decoder_channels=_UNET_DECODER, **shared)
-            else:
-                network = smp.DeepLabV3Plus(decoder_channels=_DEEPLAB_DECODER, **shared)
+            network: nn.Module = build(
+                config.encoder,
+                encoder_weights=None,
+                decoder_channels=features,
+                in_channels=2 if with_box else 1,
+                classes=1 if with_box else n_labels + 1,
+            )
         except (KeyError, ValueError) as error:
             raise InputError(
                 f"the encoder {config.encoder!r} cannot be used ({error}); choose resnet18 or "
                 "mobilenet_v2"
             ) from error
-    built: nn.Module = network.to(memory_format=torch.channels_last)
-    return built
+    return network.to(memory_format=torch.channels_last)
 
 
 def image_frame(image: NDArray[Any], size: int) -> Tensor:

@@ -13,35 +13,18 @@ from mskseg.splits import Part
 from mskseg_studies.people import named_once
 
 
-def load_people(dataset: str, part: Part | None, n: int | None = None) -> CaseSet:
+def load_people(dataset: str, part: Part, n: int | None = None) -> CaseSet:
     """Load the first people of a part in their first sequence, each tissue under one label.
 
-    Parameters
-    ----------
-    dataset : str
-        Of the manifest.
-    part : {"train", "validation", "test", "inference"} or None
-        Of its split; None for those whose scores may be reported, split or not.
-    n : int, optional
-        How many; all by default.
-
-    Returns
-    -------
-    CaseSet
-        Labels of one name, such as vertebrae that are only counted, become one label: which is the
-        first is not to be seen on a slice.
-
-    Raises
-    ------
-    InputError
-        If there are fewer people, or the data set has no such part.
+    Labels of one name, such as vertebrae that are only counted, become one label: which is the
+    first is not to be seen on a slice. InputError if there are fewer than `n` people (None for
+    all), or the data set has no such part.
     """
     cases = load_some(dataset, n_subjects=n or sys.maxsize, part=part, progress=False)
     if n is not None and len(cases.subjects) < n:
-        where = f"the part {part!r} of {dataset}" if part else dataset
         raise InputError(
-            f"expected {n} people in {where}, got {len(cases.subjects)}; ask for fewer, or choose "
-            "a larger data set"
+            f"expected {n} people in the part {part!r} of {dataset}, got {len(cases.subjects)}; "
+            "ask for fewer, or choose a larger data set"
         )
     return _named_once(cases)
 
@@ -51,28 +34,13 @@ def load_test_sets(
 ) -> dict[str, CaseSet]:
     """Load all that a comparison is tested on, from the nearest to the farthest.
 
-    Parameters
-    ----------
-    test : CaseSet
-        Of `load_people`: the people whose scores count as inside.
-    sequences : iterable of str
-        Of the same people; those that the data set does not have are left out.
-    datasets : iterable of str
-        Of other people; the one of `test` is left out.
-    n : int
-        People of each other data set, and of the part "inference" of this one (another site); all
-        where there are fewer.
+    `test` are people of `load_people`, whose scores count as inside. Of them come other `sequences`
+    that the data set has; then `n` people (or all, where there are fewer) of its part "inference",
+    which is another site, and of each other of the `datasets`.
 
-    Returns
-    -------
-    dict of str to CaseSet
-        "inside", then "another sequence (...)", "another site" where the split has that part, and
-        "another data set (...)".
-
-    Raises
-    ------
-    InputError
-        If a data set has people of this one under other names, or cannot be scored.
+    Gives "inside", then "another sequence (...)", "another site" where the split has that part, and
+    "another data set (...)". InputError if a data set has people of this one under other names, or
+    cannot be scored.
     """
     source, sets = source_of(test.name), {"inside": test}
     known = source.default_sequences(test.subjects)

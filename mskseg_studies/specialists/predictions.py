@@ -19,16 +19,10 @@ from mskseg.volume import LabelMap
 class Predictions:
     """Predictions of a model for some cases.
 
-    Attributes
-    ----------
-    label_maps : mapping of str to LabelMap
-        By name of the case, on its grid, in our values. `score_label_maps` and `SpecialistBox`
-        take them.
-    missing : tuple of str
-        Names of the cases that have none. They are counted and score 0; nothing drops them.
-    labels : tuple of int
-        The values that the model knows; channel 0 of the probabilities is background, channel c is
-        ``labels[c - 1]``.
+    `label_maps` are by name of the case, on its grid, in our values, as `score_label_maps` and
+    `SpecialistBox` take them. Cases that have none are `missing`, by name: they are counted and
+    score 0; nothing drops them. `labels` are the values that the model knows; channel 0 of the
+    probabilities is background, channel c is ``labels[c - 1]``.
     """
 
     label_maps: Mapping[str, LabelMap]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Self
 
 import numpy as np
 import torch
@@ -51,65 +50,49 @@ def gather_samples(
     InputError, which names the `part`, if nothing is left.
     """
     places = {label: place for place, label in enumerate(labels, start=1)}
-    framed = (
-        _Slice.of(case_slice, places, config)
-        for case in cases
-        for case_slice in case.slices(labelled_only=True, step=config.slice_step)
-    )
-    automatic = config.prompt == "none"
-    slices = [at for at in framed if at.numbers or (automatic and at.labels.any())]
-    if not slices:
+    automatic, framed = config.prompt == "none", []
+    for case in cases:
+        for case_slice in case.slices(labelled_only=True, step=config.slice_step):
+            shown, components, boxes = _labels_of(case_slice, places)
+            in_frame = label_frame(components, config.frame_px)
+            numbers = [k for k in torch.unique(in_frame).tolist() if k]  # still there in the frame
+            labelled = label_frame(shown, config.frame_px)
+            if numbers or (automatic and labelled.any()):
+                image = image_frame(case_slice.image, config.frame_px)
+                kept = boxes[[k - 1 for k in numbers]]
+                framed.append((image, labelled, in_frame, shown.shape, numbers, kept))
+    if not framed:
         prompted = "" if automatic else " and is large enough for a prompt"
         raise InputError(
             f"no slice of the {part} cases shows a label that is learned{prompted}; check the "
             "references"
         )
-    objects = [(place, k) for place, at in enumerate(slices) for k in at.numbers]
-    boxes = [at.boxes_xyxy[[k - 1 for k in at.numbers]] for at in slices]
+    images, maps, components_of, shapes, numbers_of, boxes_of = zip(*framed, strict=True)
+    objects = [(place, k) for place, numbers in enumerate(numbers_of) for k in numbers]
     return Samples(
-        images=torch.stack([at.image for at in slices]),
-        labels=torch.stack([at.labels for at in slices]),
-        shapes=[at.shape for at in slices],
+        images=torch.stack(images),
+        labels=torch.stack(maps),
+        shapes=list(shapes),
         objects=torch.tensor(objects, dtype=torch.int64).reshape(-1, 2),
-        boxes_xyxy=torch.from_numpy(np.concatenate(boxes)).float(),
-        components=torch.stack([at.components for at in slices]),
+        boxes_xyxy=torch.from_numpy(np.concatenate(boxes_of)).float(),
+        components=torch.stack(components_of),
     )
 
 
-@dataclass(frozen=True, eq=False)
-class _Slice:
-    """One slice of `Samples`; component k has the box k - 1."""
-
-    image: Tensor
-    labels: Tensor
-    components: Tensor
-    shape: tuple[int, int]
-    boxes_xyxy: NDArray[np.float64]
-
-    @property
-    def numbers(self) -> list[int]:
-        """Components that are still there in the frame, ascending."""
-        return [k for k in torch.unique(self.components).tolist() if k]
-
-    @classmethod
-    def of(cls, case_slice: CaseSlice, places: Mapping[int, int], config: SpecialistConfig) -> Self:
-        """Take a slice with its numbered components into the frame."""
-        label_map, spacing_mm = np.asarray(case_slice.label_map), case_slice.spacing_mm
-        labels, components = np.zeros((2, *label_map.shape), np.int64)
-        boxes = [np.empty((0, 4))]
-        for label in places.keys() & set(np.unique(label_map).tolist()):
-            mask = label_map == label
-            labels[mask] = places[label]
-            numbered, _ = label_components(mask, spacing_mm=spacing_mm)
-            components[numbered > 0] = numbered[numbered > 0] + components.max()
-            boxes.append(boxes_from_mask(mask, spacing_mm=spacing_mm))
-        return cls(
-            image_frame(case_slice.image, config.frame_px),
-            label_frame(labels, config.frame_px),
-            label_frame(components, config.frame_px),
-            (label_map.shape[0], label_map.shape[1]),
-            np.concatenate(boxes),
-        )
+def _labels_of(
+    case_slice: CaseSlice, places: Mapping[int, int]
+) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]:
+    """Places of labels (H, W), numbered components (H, W), and the box k - 1 of component k."""
+    label_map, spacing_mm = np.asarray(case_slice.label_map), case_slice.spacing_mm
+    shown, components = np.zeros((2, *label_map.shape), np.int64)
+    boxes = [np.empty((0, 4))]
+    for label in places.keys() & set(np.unique(label_map).tolist()):
+        mask = label_map == label
+        shown[mask] = places[label]
+        numbered, _ = label_components(mask, spacing_mm=spacing_mm)
+        components[numbered > 0] = numbered[numbered > 0] + components.max()
+        boxes.append(boxes_from_mask(mask, spacing_mm=spacing_mm))
+    return shown, components, np.concatenate(boxes)
 
 
 def draw_batch(
@@ -153,17 +136,17 @@ def _augmented(
     cosine, sine, zero = angle.cos() * size, angle.sin() * size, torch.zeros(len(inputs))
     turn = torch.stack([cosine, -sine, zero, sine, cosine, zero], dim=1).reshape(-1, 2, 3)
     grid = functional.affine_grid(turn, list(inputs.shape), align_corners=False)
+
+    def nearest(masks: Tensor) -> Tensor:
+        return functional.grid_sample(masks, grid, align_corners=False, mode="nearest")
+
     if inputs.shape[1] > 1:
-        boxes = functional.grid_sample(inputs[:, 1:], grid, align_corners=False, mode="nearest")
-        turn[boxes.sum((1, 2, 3)) == 0] = torch.eye(2, 3)
+        turn[nearest(inputs[:, 1:]).sum((1, 2, 3)) == 0] = torch.eye(2, 3)
         grid = functional.affine_grid(turn, list(inputs.shape), align_corners=False)
     moved = functional.grid_sample(inputs + 1, grid, align_corners=False) - 1  # outside is black
     if inputs.shape[1] > 1:
-        boxes = functional.grid_sample(inputs[:, 1:], grid, align_corners=False, mode="nearest")
-        moved = torch.cat([moved[:, :1], boxes], dim=1)
-    masks = functional.grid_sample(
-        targets[:, None].float(), grid, align_corners=False, mode="nearest"
-    )
+        moved = torch.cat([moved[:, :1], nearest(inputs[:, 1:])], dim=1)
+    masks = nearest(targets[:, None].float())
     gain, shift = 1 + draw[:, 2] * config.contrast, draw[:, 3] * config.contrast
     moved[:, 0] = moved[:, 0] * gain[:, None, None] + shift[:, None, None]
     return moved, masks[:, 0].round().long()

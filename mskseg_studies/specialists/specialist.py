@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from functools import partial
 from typing import Any
 
@@ -30,31 +30,14 @@ _BATCH_SIZE = 16  # objects or slices: bounds the memory
 HISTORY = ("step", "loss", "validation_dice", "seconds")
 
 
-@dataclass(frozen=True, eq=False)
-class SliceFrame:
-    """A slice in a specialist's frame: what `embed` gives and `predict` takes."""
-
-    image: Tensor
-    shape: tuple[int, int]
-
-
 class Specialist:
     """A network trained for one task.
 
     With ``prompt="box"`` it has `embed` and `predict` like a `Segmenter`, so that `score_cases`
-    takes it with the same boxes; without, `segment` gives label maps for `score_label_maps`.
-
-    Parameters
-    ----------
-    network : nn.Module
-        Moved to the configuration's device and set to evaluation mode.
-    config : SpecialistConfig
-    labels : mapping of int to str
-        The labels that it was trained on, with their names, ascending.
-    history : pandas.DataFrame
-        `step`, `loss`, `validation_dice`, `seconds`.
-    data : str
-        What it was trained on, for tables and provenance.
+    takes it with the same boxes; without, `segment` gives label maps for `score_label_maps`. The
+    network is moved to the configuration's device and set to evaluation mode; `labels` are those
+    that it was trained on, with their names, ascending; `history` has the columns `HISTORY`; `data`
+    says what it was trained on, for tables and provenance.
     """
 
     miniature = True  # small frame, small encoder, few steps: no published specialist
@@ -91,15 +74,13 @@ class Specialist:
             digest.update(tensor.cpu().contiguous().numpy().tobytes())
         return digest.hexdigest()
 
-    def embed(self, image: NDArray[Any]) -> SliceFrame:
-        """Take a slice (H, W) uint8 into the frame; the network itself runs for each object."""
-        return SliceFrame(
-            image_frame(image, self.config.frame_px), (image.shape[0], image.shape[1])
-        )
+    def embed(self, image: NDArray[Any]) -> NDArray[Any]:
+        """Give the slice (H, W) uint8 itself; the network runs for each object."""
+        return image
 
     def predict(
         self,
-        embedding: SliceFrame,
+        embedding: NDArray[Any],
         prompt: Prompt | None = None,
         *,
         boxes_xyxy: ArrayLike | None = None,
@@ -111,24 +92,18 @@ class Specialist:
         `predicted_iou` is NaN: nothing of the kind was learned. Raises InputError for points,
         without a box, or if this specialist takes no box.
         """
+        shape = (embedding.shape[0], embedding.shape[1])
         if prompt is None:
-            prompt = Prompt.checked(
-                boxes_xyxy, point_coords, point_labels, image_shape=embedding.shape
-            )
+            prompt = Prompt.checked(boxes_xyxy, point_coords, point_labels, image_shape=shape)
         if self.config.prompt != "box":
             raise InputError(f"{self.name} takes no prompt; call segment(cases)")
         if prompt.boxes_xyxy is None or prompt.point_coords is not None:
             raise InputError(f"{self.name} was trained with boxes only; pass boxes_xyxy")
-        boxes = check_boxes(prompt.boxes_xyxy, embedding.shape)
-        inputs = torch.stack(
-            [
-                embedding.image.expand(len(boxes), -1, -1),
-                box_frames(torch.from_numpy(boxes).float(), embedding.shape, self.config.frame_px),
-            ],
-            dim=1,
-        )
+        boxes = torch.from_numpy(check_boxes(prompt.boxes_xyxy, shape)).float()
+        images = image_frame(embedding, self.config.frame_px).expand(len(boxes), -1, -1)
+        inputs = torch.stack([images, box_frames(boxes, shape, self.config.frame_px)], dim=1)
         logits = self._logits(inputs)
-        probabilities = out_of_frame(logits, embedding.shape).sigmoid().numpy()
+        probabilities = out_of_frame(logits, shape).sigmoid().numpy()
         return Prediction(
             masks=probabilities > 0.5,
             probabilities=probabilities,

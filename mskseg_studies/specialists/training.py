@@ -20,7 +20,7 @@ from mskseg.errors import InputError
 from mskseg.evaluation.metrics import dice
 from mskseg.finetuning.losses import soft_dice_loss
 from mskseg.models.segmenter import available_device
-from mskseg.splits import check_nobody_twice
+from mskseg.splits import Part, check_nobody_twice
 from mskseg_studies.specialists.config import SpecialistConfig
 from mskseg_studies.specialists.networks import box_frames, build_network
 from mskseg_studies.specialists.predictions import known_labels
@@ -41,18 +41,8 @@ def train_specialist(
     Another number rounds sums in another order, and after few steps at this learning rate that
     shows.
 
-    Parameters
-    ----------
-    train, validation : iterable of Case
-        Each with a reference; no subject in both. The labels of the training references are
-        learned.
-    config : SpecialistConfig
-    progress : bool
-        Show a bar on stderr.
-
-    Returns
-    -------
-    Specialist
+    Each case has a reference, whose labels in `train` are learned, and no subject is in both sets.
+    A bar on stderr shows `progress`.
 
     Raises
     ------
@@ -61,9 +51,9 @@ def train_specialist(
         is learned, the encoder or the device is unknown, or the training diverges: the message
         names the step.
     """
-    parts = {"train": list(train), "validation": list(validation)}
+    parts: dict[Part, list[Case]] = {"train": list(train), "validation": list(validation)}
     people = {part: {case.subject for case in cases} for part, cases in parts.items()}
-    check_nobody_twice(people, what="the specialist")  # type: ignore[arg-type]  # parts are literals
+    check_nobody_twice(people, what="the specialist")
     labels = known_labels(parts["train"])
     samples = gather_samples(parts["train"], labels, config)
     held_out = gather_samples(parts["validation"], labels, config, part="validation")

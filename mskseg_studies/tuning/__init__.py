@@ -4,14 +4,14 @@ from mskseg_studies.tuning.bench import TuningBench as TuningBench
 from mskseg_studies.tuning.bench import keep_stale_iou as keep_stale_iou
 from mskseg_studies.tuning.charts import TrainingPlot as TrainingPlot
 from mskseg_studies.tuning.charts import gain_map as gain_map
-from mskseg_studies.tuning.committed import longer_run as longer_run
 from mskseg_studies.tuning.gains import cross_table as cross_table
 from mskseg_studies.tuning.gains import dice_by_subject as dice_by_subject
 from mskseg_studies.tuning.gains import enough_people as enough_people
+from mskseg_studies.tuning.gains import longer_run as longer_run
 from mskseg_studies.tuning.gains import size_curve as size_curve
 from mskseg_studies.tuning.gains import tissue_changes as tissue_changes
+from mskseg_studies.tuning.gains import whole_volumes as whole_volumes
 from mskseg_studies.tuning.subsets import choose_subsets as choose_subsets
 from mskseg_studies.tuning.subsets import describe_subsets as describe_subsets
 from mskseg_studies.tuning.subsets import find_subset as find_subset
 from mskseg_studies.tuning.subsets import load_parts as load_parts
-from mskseg_studies.tuning.volumes import whole_volumes as whole_volumes

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from mskseg.case import Case, CaseDescription, CaseSet
+from mskseg.case import Case, CaseDescription
 from mskseg.evaluation.scoring import COLUMNS, score_cases
 from mskseg.finetuning.config import FineTuneConfig
 from mskseg.finetuning.loop import OnEpoch, fine_tune
@@ -71,7 +71,9 @@ class TuningBench:
         """
         train = subset.load("train", n_subjects=n_subjects, progress=self.progress)
         validation = subset.load("validation", n_subjects=self.n_validation, progress=self.progress)
-        key = _key(segmenter, train, validation, config)
+        inputs = [segmenter.fingerprint, train.fingerprint(), validation.fingerprint()]
+        known = json.dumps([*inputs, config.as_dict()])
+        key = hashlib.sha256(known.encode()).hexdigest()[:16]
         if key not in self._done:
             result = self._done[key] = fine_tune(
                 segmenter,
@@ -84,7 +86,19 @@ class TuningBench:
                 on_epoch=on_epoch,
             )
             result.segmenter.cache = self.cache
-            self._seen[id(result)] = subset, [_described(case) for case in (*train, *validation)]
+            self._seen[id(result)] = (
+                subset,
+                [
+                    CaseDescription(
+                        case.subject,
+                        anatomy=case.anatomy,
+                        sequence=case.sequence,
+                        dataset=case.dataset,
+                        site=case.site,
+                    )
+                    for case in (*train, *validation)
+                ],
+            )  # without voxels, as far as roles go by it
         return self._done[key]
 
     def score(
@@ -103,8 +117,7 @@ class TuningBench:
         """
         segmenter = model.segmenter if isinstance(model, FineTuneResult) else model
         subset, seen = self._seen.get(id(model), (None, []))
-        plan = OracleBox() if prompts is None else prompts
-        tables = []
+        plan, tables = prompts or OracleBox(), []
         for part, of_part in parts.items():
             cases = list(of_part) if subset is None else subset.asks_for(of_part, part=part)
             for case in cases:
@@ -133,12 +146,12 @@ class TuningBench:
         return float(dice_by_subject(table)["dice"].mean())
 
     def _score_case(
-        self, segmenter: Segmenter, case: Case, plan: PromptPlan, slice_step: int
+        self, segmenter: Segmenter, case: Case, plan: PromptPlan, step: int
     ) -> pd.DataFrame:
-        key = segmenter.fingerprint, segmenter.name, case.name, plan, slice_step
+        key = segmenter.fingerprint, segmenter.name, case.name, plan, step
         if key not in self._scored:
             self._scored[key] = score_cases(
-                segmenter, [case], prompts=plan, slice_step=slice_step, progress=False
+                segmenter, [case], prompts=plan, slice_step=step, progress=False
             )
         return self._scored[key]
 
@@ -152,19 +165,3 @@ def keep_stale_iou(tuned: Segmenter) -> Segmenter:
         miniature=tuned.miniature,
         cache=tuned.cache,
     )
-
-
-def _described(case: Case) -> CaseDescription:
-    """Describe a case without its voxels, as far as roles go by it."""
-    return CaseDescription(
-        case.subject,
-        anatomy=case.anatomy,
-        sequence=case.sequence,
-        dataset=case.dataset,
-        site=case.site,
-    )
-
-
-def _key(segmenter: Segmenter, train: CaseSet, validation: CaseSet, config: FineTuneConfig) -> str:
-    inputs = [segmenter.fingerprint, train.fingerprint(), validation.fingerprint()]
-    return hashlib.sha256(json.dumps([*inputs, config.as_dict()]).encode()).hexdigest()[:16]

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 _COLOURS = "PuOr"  # orange lost, violet gained; told apart by the colour-blind
 
 
-def gain_map(cross: pd.DataFrame, *, title: str = "", ax: Axes | None = None) -> Axes:
+def gain_map(cross: pd.DataFrame, *, title: str = "") -> Axes:
     """Draw the cross table: gain in Dice by tuning, for each subset and evaluated set.
 
     A frame stands around other people of the very data that were trained on (the role "same
@@ -30,14 +30,12 @@ def gain_map(cross: pd.DataFrame, *, title: str = "", ax: Axes | None = None) ->
     if cross.empty:
         raise InputError("expected a cross table with a row or more, got none; tune on a subset")
     scan = cross["evaluated_on"] + "\n" + cross["sequence"] + "\n" + cross["part"]
-    named = cross.assign(column=scan)
-    rows = list(dict.fromkeys(named["training_subset"]))
-    datasets = list(dict.fromkeys(named["evaluated_on"]))
-    first = named.assign(at=named["evaluated_on"].map(datasets.index))
-    columns = list(
-        dict.fromkeys(first.sort_values(["part", "at"], ascending=[False, True])["column"])
-    )
-    ax = chart_axes(ax, (3.2 + 0.62 * len(columns), 3.0 + 0.42 * len(rows)))
+    datasets = cross["evaluated_on"].unique().tolist()
+    named = cross.assign(column=scan, at=cross["evaluated_on"].map(datasets.index))
+    rows = cross["training_subset"].unique().tolist()
+    in_order = named.sort_values(["part", "at"], ascending=[False, True])
+    columns = in_order["column"].unique().tolist()
+    ax = chart_axes(None, (3.2 + 0.62 * len(columns), 3.0 + 0.42 * len(rows)))
     gains = named.pivot(index="training_subset", columns="column", values="gain")
     shown = gains.loc[rows, columns].to_numpy(dtype=float)
     limit = max(0.05, float(np.nanmax(np.abs(shown))))
@@ -89,12 +87,10 @@ class TrainingPlot:
 def _drawn(history: pd.DataFrame) -> Figure:
     figure, axes = plt.subplots(1, 2, figsize=(7.6, 2.7), layout="constrained")
     plt.close(figure)  # shown by its handle alone, not a second time at the end of the cell
-    for ax, value, label, colour in (
-        (axes[0], "loss", "training loss", PALETTE[0]),
-        (axes[1], "validation_dice", "validation Dice", PALETTE[1]),
-    ):
+    labels = {"loss": "training loss", "validation_dice": "validation Dice"}
+    for ax, value, colour in zip(axes, labels, PALETTE, strict=False):
         ax.plot(history["epoch"], history[value], marker="o", color=colour)
-        ax.set(xlabel="epoch", ylabel=label)
+        ax.set(xlabel="epoch", ylabel=labels[value])
         ax.xaxis.get_major_locator().set_params(integer=True)
         finish_chart(ax, legend=None)
     best = history.loc[history["validation_dice"].idxmax()]

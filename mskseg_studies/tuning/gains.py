@@ -1,17 +1,28 @@
-"""What tuning gains: subject by subject against the model as it was, with paired intervals."""
+"""What tuning gains, subject by subject against the model as it was, and in whole volumes."""
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
 import pandas as pd
 
+from mskseg.case import Case
 from mskseg.errors import InputError
 from mskseg.evaluation.averaging import IN_THE_MEAN, nested_mean, subject_means
 from mskseg.evaluation.bootstrap import interval_of_mean
+from mskseg.evaluation.committed import committed_results
+from mskseg.evaluation.tables import volume_table
 
 ZERO_SHOT = "zero-shot"
 _TUNED_ON = ["training_subset", "chosen_by", "role"]
 _SCAN = ["evaluated_on", "anatomy", "sequence", "part"]
 _SUBJECT = [*_SCAN, "subject"]
+_MODEL = ["training_subset", "role", "box_source"]
+_NUMBERS = ["dice", "volume_dice", "n_subjects", "n_slices", "n_empty", "n_false"]
+NONE = "no longer run is committed at present; `make results` makes one"
 
 
 def dice_by_subject(scores: pd.DataFrame) -> pd.DataFrame:
@@ -21,8 +32,7 @@ def dice_by_subject(scores: pd.DataFrame) -> pd.DataFrame:
     anatomy, sequence, part, subject, dice`.
     """
     by = [*_TUNED_ON, "dataset", *_SCAN[1:]]
-    missing = sorted({*by, "dice", "status"} - set(scores))
-    if missing:
+    if missing := sorted({*by, "dice", "status"} - set(scores)):
         raise InputError(
             f"expected a table of `TuningBench.score`, got one without {', '.join(missing)}; "
             "add what is missing to what was scored"
@@ -35,13 +45,9 @@ def dice_by_subject(scores: pd.DataFrame) -> pd.DataFrame:
 def cross_table(scores: pd.DataFrame, *, seed: int = 0) -> pd.DataFrame:
     """Set each tuned model beside the model as it was, on everything that both were scored on.
 
-    Parameters
-    ----------
-    scores : pandas.DataFrame
-        From `TuningBench.score`; the rows of the untuned model have the training subset
-        "zero-shot".
-    seed : int
-        Of the bootstrap.
+    Takes rows of `TuningBench.score`; those of the untuned model have the training subset
+    "zero-shot". `seed` is of the bootstrap. InputError if there is no zero-shot row, or a subject
+    was scored by the tuned model only.
 
     Returns
     -------
@@ -50,7 +56,6 @@ def cross_table(scores: pd.DataFrame, *, seed: int = 0) -> pd.DataFrame:
         what was scored (see `mskseg.splits.role_of`), `anatomy`, `dice_zero_shot`, `dice_tuned`,
         `gain`, `gain_low`, `gain_high`, `relative_gain`, `n_subjects`. The interval is that of
         `bootstrap.interval_of_mean` at 95 per cent, not corrected for the number of cells.
-        InputError if there is no zero-shot row, or a subject was scored by the tuned model only.
     """
     means = dice_by_subject(scores)
     before = means[means["training_subset"] == ZERO_SHOT].set_index(_SUBJECT)["dice"]
@@ -62,8 +67,24 @@ def cross_table(scores: pd.DataFrame, *, seed: int = 0) -> pd.DataFrame:
     rows = []
     for key, cell in means[means["training_subset"] != ZERO_SHOT].groupby(cells, sort=False):
         after = cell.set_index(_SUBJECT)["dice"]
-        named = dict(zip(cells, key, strict=True))
-        rows.append(named | _compared(before, after, seed=seed))
+        if absent := int((~after.index.isin(before.index)).sum()):
+            raise InputError(
+                f"expected the same scans scored zero-shot and tuned, got {absent} scored by a "
+                "tuned model only; score both on the same cases"
+            )
+        zero_shot = before.reindex(after.index)
+        gains = after - zero_shot
+        low, high = interval_of_mean(gains, seed=seed)
+        numbers = {
+            "dice_zero_shot": zero_shot.mean(),
+            "dice_tuned": after.mean(),
+            "gain": gains.mean(),
+            "gain_low": low,
+            "gain_high": high,
+            "relative_gain": gains.mean() / zero_shot.mean(),
+            "n_subjects": len(gains),
+        }
+        rows.append(dict(zip(cells, key, strict=True)) | numbers)
     return pd.DataFrame(rows)
 
 
@@ -77,40 +98,15 @@ def enough_people(by_person: pd.DataFrame, *, margin: float) -> int:
     return int(means.index[means.iloc[-1] - means < margin][0])
 
 
-def _compared(before: pd.Series, after: pd.Series, *, seed: int) -> dict[str, float]:
-    absent = int((~after.index.isin(before.index)).sum())
-    if absent:
-        raise InputError(
-            f"expected the same scans scored zero-shot and tuned, got {absent} scored by a tuned "
-            "model only; score both on the same cases"
-        )
-    zero_shot = before.reindex(after.index)
-    gains = after - zero_shot
-    low, high = interval_of_mean(gains, seed=seed)
-    return {
-        "dice_zero_shot": zero_shot.mean(),
-        "dice_tuned": after.mean(),
-        "gain": gains.mean(),
-        "gain_low": low,
-        "gain_high": high,
-        "relative_gain": gains.mean() / zero_shot.mean(),
-        "n_subjects": len(gains),
-    }
-
-
 def tissue_changes(
     scores: pd.DataFrame, training_subset: str, *, part: str = "test"
 ) -> pd.DataFrame:
     """Set each tissue's mean Dice after tuning beside that before, those that lost most on top.
 
-    Takes a table of `TuningBench.score`, and the training subset of the tuned model.
-
-    Returns
-    -------
-    pandas.DataFrame
-        By data set, sequence and tissue: `filled_box`, `zero_shot`, `tuned`, `change` (means over
-        the slices of a subject, then over the subjects), `n_pairs` of slice and tissue. InputError
-        if nothing was scored of that part by both.
+    Takes a table of `TuningBench.score`, and the training subset of the tuned model. Gives by data
+    set, sequence and tissue: `filled_box`, `zero_shot`, `tuned`, `change` (means over the slices of
+    a subject, then over the subjects), `n_pairs` of slice and tissue. InputError if nothing was
+    scored of that part by both.
     """
     scored = scores[scores["status"].isin(IN_THE_MEAN) & (scores["part"] == part)]
     keys = ["dataset", "sequence", "tissue"]
@@ -123,14 +119,9 @@ def tissue_changes(
         )
     untuned = nested_mean(before, by=keys, values=["filled_box_dice", "dice"]).set_index(keys)
     tuned = nested_mean(after, by=keys).set_index(keys)
-    table = pd.DataFrame(
-        {
-            "filled_box": untuned["filled_box_dice"],
-            "zero_shot": untuned["dice"],
-            "tuned": tuned["dice"],
-            "n_pairs": untuned["n_objects"],
-        }
-    ).loc[tuned.index]  # the untuned model is asked for more
+    named = {"filled_box_dice": "filled_box", "dice": "zero_shot", "n_objects": "n_pairs"}
+    before_and_after = untuned.rename(columns=named).loc[tuned.index].assign(tuned=tuned["dice"])
+    table = before_and_after[["filled_box", "zero_shot", "tuned", "n_pairs"]]
     return table.assign(change=table["tuned"] - table["zero_shot"]).sort_values("change")
 
 
@@ -153,3 +144,74 @@ def size_curve(by_size: pd.DataFrame, cross: pd.DataFrame) -> pd.DataFrame:
     zero = start.assign(n_subjects=0, n_trainings=0).reset_index()
     both = pd.concat([zero, curve.reset_index()])
     return both.sort_values(keys, ascending=[False, True], ignore_index=True)  # same site first
+
+
+def whole_volumes(
+    scores: pd.DataFrame, cases: Sequence[Case], *, slice_step: int = 1
+) -> pd.DataFrame:
+    """Tell of whole volumes how well they are drawn, and on how many empty slices something is.
+
+    A slice is empty if its reference has no label at all. Boxes from the reference ask nothing
+    there; boxes from the neighbouring slice do.
+
+    Takes rows of `TuningBench.score` and the cases that were scored, in every n-th slice. Gives a
+    row for each `training_subset`, `role`, `box_source`, and `evaluated_on`: `dice` (mean
+    over slices, tissues, subjects), `volume_dice` (of whole structures, over tissues, then
+    subjects), `n_subjects`, `n_slices`, `n_empty`, and `n_false`, the empty slices with a
+    prediction (NaN for oracle boxes, which were not asked).
+    """
+    empty = {case.name: _empty_slices(case, slice_step) for case in cases}
+    rows = []
+    for key, of_model in scores.groupby([*_MODEL, "dataset"], sort=False):
+        named = dict(zip([*_MODEL, "dataset"], key, strict=True))
+        mine = [
+            case
+            for case in cases
+            if case.dataset == named["dataset"] and case.subject in set(of_model["subject"])
+        ]
+        drawn = of_model[of_model["predicted_area_mm2"] > 0]
+        places = set(zip(drawn["subject"], drawn["sequence"], drawn["slice"], strict=True))
+        false = [k for c in mine for k in empty[c.name] if (c.subject, c.sequence, k) in places]
+        scored = of_model[of_model["status"].isin(IN_THE_MEAN)]
+        of_volumes = nested_mean(volume_table(of_model), values=["volume_dice"])
+        rows.append(
+            named
+            | {
+                "dice": float(nested_mean(scored)["dice"].iloc[0]),
+                "volume_dice": float(of_volumes["volume_dice"].iloc[0]),
+                "n_subjects": of_model["subject"].nunique(),
+                "n_slices": sum(len(range(0, c.image.n_slices(c.plane), slice_step)) for c in mine),
+                "n_empty": sum(len(empty[case.name]) for case in mine),
+                "n_false": math.nan if named["box_source"] == "oracle" else len(false),
+            }
+        )
+    columns = [*_MODEL, "dataset", *_NUMBERS]
+    return pd.DataFrame(rows, columns=columns).rename(columns={"dataset": "evaluated_on"})
+
+
+def _empty_slices(case: Case, slice_step: int) -> set[int]:
+    return set(range(0, case.image.n_slices(case.plane), slice_step)) - set(case.labelled_slices())
+
+
+def longer_run(folder: str | Path, *, provenance: Mapping[str, Any]) -> str:
+    """Lay out the committed tables of this chapter, each under whose weights it is of.
+
+    `provenance` is that of the run at hand: where a table is of other weights, that is said too,
+    and nothing is put into one table with it. Text that says so if none is committed.
+    """
+    parts = []
+    for name in ("cross_table", "modes", "training_size", "jitter"):
+        longer = committed_results(folder, f"04_{name}*.csv")
+        rows, of = longer.rows.drop(columns=["weights"], errors="ignore"), ["file"]
+        if not longer:
+            continue
+        if name == "cross_table":
+            of += ["training_subset", "role", "mode", "n_train"]
+            rows = rows.groupby(of, sort=False)["gain"].mean().unstack("role").reset_index()
+        if name == "training_size":
+            of += ["role", "n_subjects"]
+            seeds = rows.groupby([*of, "seed"], sort=False)["dice"].mean()
+            rows = seeds.groupby(level=of, sort=False).agg(["mean", "std", "size"]).reset_index()
+        said = filter(None, (longer.origin, longer.why_apart(provenance)))
+        parts.append("\n".join([*said, rows.round(3).to_string(index=False)]))
+    return "\n\n".join(parts) or NONE

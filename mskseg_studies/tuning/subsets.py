@@ -80,22 +80,13 @@ class Subset:
 
 
 def choose_subsets(names: Sequence[str], datasets: Sequence[str]) -> tuple[Subset, ...]:
-    """Make training subsets of data sets.
+    """Make training subsets of data sets of the manifest.
 
-    Parameters
-    ----------
-    names : sequence of str
-        "anatomy" for one subset of each data set that has a training part, in its first sequence;
-        "first" or the name of a data set for that one alone; the name of a sequence for all data
-        sets that have it; "diverse" for two sequences of each. What only one data set would be in
-        is left out: it is a subset by anatomy.
-    datasets : sequence of str
-        Of the manifest; one that is too small for a split is not trained on.
-
-    Raises
-    ------
-    InputError
-        If nothing is left, or a data set is unknown or not here.
+    `names` are "anatomy" for one subset of each data set that has a training part, in its first
+    sequence; "first" or the name of a data set for that one alone; the name of a sequence for all
+    data sets that have it; "diverse" for two sequences of each. What only one data set would be in
+    is left out: it is a subset by anatomy. A data set that is too small for a split is not trained
+    on. InputError if nothing is left, or a data set is unknown or not here.
     """
     known = {name: _default_sequences(name) for name in datasets if _people(name, "train")}
     subsets = []
@@ -171,15 +162,12 @@ def load_parts(
 
 def describe_subsets(subsets: Iterable[Subset]) -> pd.DataFrame:
     """Lay subsets out as a table: what each is chosen by, its data sets and sequences."""
-    return pd.DataFrame(
-        {
-            "training subset": subset.name,
-            "chosen by": subset.chosen_by,
-            "data sets": ", ".join(subset.datasets),
-            "sequences": ", ".join(dict.fromkeys(sequence for _, sequence in subset.scans)),
-        }
-        for subset in subsets
-    ).set_index("training subset")
+    rows = []
+    for subset in subsets:
+        sequences = ", ".join(dict.fromkeys(sequence for _, sequence in subset.scans))
+        rows.append((subset.name, subset.chosen_by, ", ".join(subset.datasets), sequences))
+    columns = ["training subset", "chosen by", "data sets", "sequences"]
+    return pd.DataFrame(rows, columns=columns).set_index("training subset")
 
 
 def _people(name: str, part: Part) -> tuple[str, ...]:

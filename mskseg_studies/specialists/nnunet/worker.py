@@ -17,11 +17,11 @@ import multiprocessing
 import os
 import shutil
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from functools import partial
 from multiprocessing.pool import ThreadPool
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 from unittest.mock import patch
 
@@ -34,19 +34,6 @@ _GREY_VALUES = 2_000_000  # of all cases, for the percentiles of each channel
 TRAINER, TRAINER_FOLDER = "MsksegTrainer", Path(__file__).parent / "trainer"
 
 
-class _Threads:
-    """A multiprocessing context whose pools are threads of this process."""
-
-    Pool = ThreadPool
-
-
-@contextmanager
-def _in_this_process() -> Iterator[None]:
-    """Let nnU-Net's pools be threads: a new process imports torch anew, for seconds."""
-    with patch.object(multiprocessing, "get_context", lambda _method=None: _Threads):
-        yield
-
-
 def _announce_trainer() -> None:
     """Let nnU-Net find our trainer at once: its own search imports all its variants first."""
     trainers = importlib.import_module("nnunetv2.training.nnUNetTrainer.nnUNetTrainer")
@@ -55,15 +42,10 @@ def _announce_trainer() -> None:
 
 
 def _fingerprint_extractor() -> type[Any]:
-    """nnU-Net's own, with fewer grey values for its statistics.
+    """nnU-Net's own, but it draws 10**8 grey values a channel: 19 GB with boxes of 15 labels."""
+    from nnunetv2.experiment_planning.dataset_fingerprint import fingerprint_extractor
 
-    It draws 10**8 for each channel, with replacement: 19 GB with box channels of 15 labels.
-    """
-    from nnunetv2.experiment_planning.dataset_fingerprint.fingerprint_extractor import (
-        DatasetFingerprintExtractor,
-    )
-
-    class Sparing(DatasetFingerprintExtractor):  # type: ignore[misc]  # nnunetv2 is untyped
+    class Sparing(fingerprint_extractor.DatasetFingerprintExtractor):  # type: ignore[misc]  # untyped
         def __init__(self, *arguments: Any, **more: Any) -> None:
             super().__init__(*arguments, **more)
             self.num_foreground_voxels_for_intensitystats = _GREY_VALUES
@@ -74,7 +56,6 @@ def _fingerprint_extractor() -> type[Any]:
 def adapted_plans(plans: Mapping[str, Any], settings: Mapping[str, Any]) -> dict[str, Any]:
     """Change patch, batch and features of one configuration; the plans given stay as they are.
 
-    A smaller patch cannot be halved as often: the depth is planned anew, with nnU-Net's own rule.
     The settings, fields of `NnunetConfig`, go into the plans too, under ``mskseg``, where our
     trainer finds them.
     """
@@ -83,26 +64,24 @@ def adapted_plans(plans: Mapping[str, Any], settings: Mapping[str, Any]) -> dict
     if settings["batch_size"] is not None:
         configuration["batch_size"] = settings["batch_size"]
     if settings["patch_size"] is not None or settings["base_features"] is not None:
-        patch = settings["patch_size"] or configuration["patch_size"]
-        configuration |= _network(configuration, patch, settings["base_features"])
+        configuration |= _network(configuration, settings)
     configurations = {**plans["configurations"], name: configuration}
     return {**plans, "configurations": configurations, "mskseg": dict(settings)}
 
 
-def _network(
-    configuration: Mapping[str, Any], patch: Any, base_features: int | None
-) -> dict[str, Any]:
+def _network(configuration: Mapping[str, Any], settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Plan the depth anew, by nnU-Net's own rule: a smaller patch cannot be halved as often."""
     from nnunetv2.experiment_planning.experiment_planners.network_topology import (
         get_pool_and_conv_props,
     )
 
+    patch_size = list(settings["patch_size"] or configuration["patch_size"])
     _, strides, kernels, fitted, _ = get_pool_and_conv_props(
-        configuration["spacing"], list(patch), _SHORTEST_EDGE, 999_999
+        configuration["spacing"], patch_size, _SHORTEST_EDGE, 999_999
     )
     architecture = configuration["architecture"]
     planned = architecture["arch_kwargs"]["features_per_stage"]
-    base = base_features or planned[0]
-    n = len(strides)
+    base, n = settings["base_features"] or planned[0], len(strides)
     kwargs = architecture["arch_kwargs"] | {
         "n_stages": n,
         "features_per_stage": [min(max(planned), base * 2**stage) for stage in range(n)],
@@ -144,7 +123,9 @@ def plan(folder: Path, settings: dict[str, Any]) -> None:
     from nnunetv2.experiment_planning import plan_and_preprocess_api as api
 
     name = settings["configuration"]
-    with _in_this_process():
+    # nnU-Net's pools become threads of this process: a new one imports torch anew, for seconds.
+    threads = SimpleNamespace(Pool=ThreadPool)
+    with patch.object(multiprocessing, "get_context", lambda _method=None: threads):
         api.extract_fingerprint_dataset(
             DATASET_ID, _fingerprint_extractor(), num_processes=1, show_progress_bar=False
         )
@@ -226,27 +207,20 @@ def model_folder(folder: Path, configuration: str) -> Path:
     return folder / "results" / DATASET / f"{TRAINER}__{PLANS}__{configuration}"
 
 
-STAGES: dict[str, Callable[[Path, dict[str, Any]], bool | None]] = {
-    "plan": plan,
-    "train": train,
-    "predict": predict,
-}
-
-
 def main(arguments: list[str]) -> None:
     """Carry out the stages named after the job's file."""
     job, *stages = arguments
     folder = Path(job).parent
     settings = json.loads(Path(job).read_text(encoding="utf-8"))["settings"]
+    work = {"plan": plan, "train": train, "predict": predict}
     for stage in stages:
         done = folder / "done" / stage
         if done.is_file() and stage != "predict":
             continue
         print(f"mskseg: stage {stage}", flush=True)  # noqa: T201  for the parent
-        if STAGES[stage](folder, settings) is False:
-            continue
-        done.parent.mkdir(exist_ok=True)
-        done.touch()
+        if work[stage](folder, settings) is not False:
+            done.parent.mkdir(exist_ok=True)
+            done.touch()
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 
 from mskseg.evaluation.tables import write_table
-from mskseg_studies.tuning.committed import NONE, longer_run
+from mskseg_studies.tuning.gains import NONE, longer_run
 
 
 def of(sha256):

@@ -13,7 +13,7 @@ from mskseg.models.segmenter import Segmenter
 from mskseg.prompts import NeighbourBox, OracleBox
 from mskseg.volume import LabelMap
 from mskseg_studies.tuning.bench import TuningBench
-from mskseg_studies.tuning.volumes import whole_volumes
+from mskseg_studies.tuning.gains import whole_volumes
 
 
 @pytest.fixture

@@ -52,9 +52,9 @@ class Opponent(_Entry):
 class Measure(_Entry):
     """The cell of a notebook's table that tests a claim.
 
-    The `notebook` writes the `table` into ``output/tables``; `column` is that of the number. Columns
-    too are `unit`, `within` and `cluster`, and `low`, `high` and `n`, with the interval and the
-    number of units, where the table has them ready.
+    `notebook` writes `table` into ``output/tables``; `column` is that of the number. `unit`,
+    `within` and `cluster` are columns too, and so are `low`, `high` and `n`, with the interval and
+    the number of units, where the table has them ready.
     """
 
     notebook: Text

@@ -60,17 +60,17 @@ def ledger_table(judgements: Sequence[Judgement]) -> pd.DataFrame:
 
 def short_table(judgements: Iterable[Judgement]) -> pd.DataFrame:
     """Lay judgements out to be read: text only, a row for each."""
+    names = ["statement", "verdict", "our number", "why", "rule", "measured on"]
     rows = [
         (j.claim.statement, j.verdict, j.number, j.why, rule_text(j.claim), j.measured_on)
         for j in judgements
     ]
-    names = ["statement", "verdict", "our number", "why", "rule", "measured on"]
     return pd.DataFrame(rows, columns=names)
 
 
 def facts_table(judgements: Iterable[Judgement]) -> pd.DataFrame:
     """Lay out the facts among judgements: constants that were counted beside those stated."""
-    facts = [judged for judged in judgements if judged.claim.is_fact]
+    facts = (judged for judged in judgements if judged.claim.is_fact)
     rows = [(j.claim.statement, j.claim.published, j.number, j.verdict) for j in facts]
     return pd.DataFrame(rows, columns=["statement", "stated", "counted", "verdict"])
 
@@ -84,20 +84,11 @@ def disagreements(here: Iterable[Judgement], there: Iterable[Judgement]) -> pd.D
     others = {judged.claim.id: judged for judged in there}
     rows = []
     for ours in here:
-        theirs = others.get(ours.claim.id)
-        if theirs is None or ours.value is None or theirs.value is None:
+        theirs = others.get(ours.claim.id, ours)
+        if None in (ours.value, theirs.value) or ours.verdict == theirs.verdict:
             continue
-        if ours.verdict == theirs.verdict:
-            continue
-        rows.append(
-            {
-                "statement": ours.claim.statement,
-                "this run": f"{ours.verdict}: {ours.number}",
-                "the other run": f"{theirs.verdict}: {theirs.number}",
-                "what differs": _difference(ours, theirs),
-                "why there": theirs.why,
-            }
-        )
+        numbers = (f"{each.verdict}: {each.number}" for each in (ours, theirs))
+        rows.append((ours.claim.statement, *numbers, _difference(ours, theirs), theirs.why))
     names = ["statement", "this run", "the other run", "what differs", "why there"]
     return pd.DataFrame(rows, columns=names)
 

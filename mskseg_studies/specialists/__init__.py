@@ -5,20 +5,14 @@
 'box'
 
 With it, ``train_specialist(train, validation, config)`` returns what `score_cases` scores like any
-segmenter. For nnU-Net, ``run = train_nnunet(train, validation, NnunetConfig(), folder="runs")`` and
-``score_label_maps(run, test, run.predict(test).label_maps)``.
-
-`config` the settings, `networks` the architectures and their frame, `samples` and `training` how
-it learns, `specialist` what comes back, `predictions` label maps with probabilities, `people` who
-trains and is tested, `comparison` models side by side, `charts` drawn, `nnunet` the real nnU-Net
-v2. ``python -m mskseg_studies.specialists.nnunet DATASET`` trains one for hours.
+segmenter. For nnU-Net v2, ``run = train_nnunet(train, validation, NnunetConfig(), folder="runs")``
+and ``score_label_maps(run, test, run.predict(test).label_maps)``; or for hours,
+``python -m mskseg_studies.specialists.nnunet DATASET``.
 """
 
 from mskseg_studies.specialists.charts import curve_chart as curve_chart
 from mskseg_studies.specialists.charts import dot_rows as dot_rows
 from mskseg_studies.specialists.charts import outlines_beside as outlines_beside
-from mskseg_studies.specialists.comparison import FINDER_FLOOR as FINDER_FLOOR
-from mskseg_studies.specialists.comparison import Finder as Finder
 from mskseg_studies.specialists.comparison import arm_means as arm_means
 from mskseg_studies.specialists.comparison import by_test_set as by_test_set
 from mskseg_studies.specialists.comparison import crossings as crossings
@@ -36,7 +30,6 @@ from mskseg_studies.specialists.config import short_tuning as short_tuning
 from mskseg_studies.specialists.nnunet.config import NnunetConfig as NnunetConfig
 from mskseg_studies.specialists.nnunet.conversion import import_predictions as import_predictions
 from mskseg_studies.specialists.nnunet.running import NnunetRun as NnunetRun
-from mskseg_studies.specialists.nnunet.running import learning_curve as learning_curve
 from mskseg_studies.specialists.nnunet.running import train_nnunet as train_nnunet
 from mskseg_studies.specialists.nnunet.running import train_nnunets as train_nnunets
 from mskseg_studies.specialists.people import load_people as load_people

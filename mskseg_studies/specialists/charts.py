@@ -101,8 +101,7 @@ def outlines_beside(
     drawn = np.any([mask for panel in masks.values() for mask in panel.values()], axis=0)
     rows, columns = np.nonzero(drawn)
     for ax, by_label in zip(panels, masks.values(), strict=True):
-        for label, mask in by_label.items():
-            draw_label_map(ax, mask, colours={1: colours[label]})
+        draw_label_map(ax, by_label, colours=colours)
         if len(rows):
             ends = [columns.min(), rows.min(), columns.max() + 1, rows.max() + 1]
             box = np.array([ends], np.float64)

@@ -224,26 +224,15 @@ def score_arms(
 ) -> pd.DataFrame:
     """Score every slice under the arms that a fair comparison needs.
 
-    Parameters
-    ----------
-    cases : iterable of Case
-        Each with a reference.
-    prompted : sequence of PromptableSegmenter
-        Each with tight boxes of the reference; the first one also with boxes around the predictions
-        of the first finder. InputError if there is none, or no finder.
-    finders : sequence of Finder
-        Models that need no prompt, of `rank_finders`, so that the first is the best on validation.
-    informed : iterable of Finder, optional
-        The same for models that got the reference's boxes as channels of their image.
-    slice_step : int
-        Take every n-th slice; with more than 1 the Dice of the volume is that of the slices taken.
+    The `prompted` models get tight boxes of the reference; the first one also boxes around the
+    predictions of the first of the `finders`, which need no prompt and come from `rank_finders`, so
+    that the first is the best on validation. The `informed` are the same for models that got the
+    reference's boxes as channels of their image. With `slice_step` above 1 the Dice of the volume
+    is that of the slices taken. InputError if there is no prompted model or no finder.
 
-    Returns
-    -------
-    pandas.DataFrame
-        Of `score_cases` and `score_label_maps`, with `arm`, its name, `told`: "told where" if
-        anything comes from the reference, else "finds it", and `finding`: False where the arm rests
-        on a model below `FINDER_FLOOR`; nothing is concluded from it.
+    Gives rows of `score_cases` and `score_label_maps`, with `arm`, its name, `told`: "told where"
+    if anything comes from the reference, else "finds it", and `finding`: False where the arm rests
+    on a model below `FINDER_FLOOR`; nothing is concluded from it.
     """
     given, told_too = list(cases), list(informed)
     if not prompted or not finders:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import torch
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from tqdm.auto import tqdm
 
@@ -78,23 +78,13 @@ class Specialist:
         """Give the slice (H, W) uint8 itself; the network runs for each object."""
         return image
 
-    def predict(
-        self,
-        embedding: NDArray[Any],
-        prompt: Prompt | None = None,
-        *,
-        boxes_xyxy: ArrayLike | None = None,
-        point_coords: ArrayLike | None = None,
-        point_labels: ArrayLike | None = None,
-    ) -> Prediction:
-        """Segment the object in each box; parameters and result as `Segmenter.predict`.
+    def predict(self, embedding: NDArray[Any], prompt: Prompt) -> Prediction:
+        """Segment the object in each box; the result is as of `Segmenter.predict`.
 
         `predicted_iou` is NaN: nothing of the kind was learned. Raises InputError for points,
         without a box, or if this specialist takes no box.
         """
         shape = (embedding.shape[0], embedding.shape[1])
-        if prompt is None:
-            prompt = Prompt.checked(boxes_xyxy, point_coords, point_labels, image_shape=shape)
         if self.config.prompt != "box":
             raise InputError(f"{self.name} takes no prompt; call segment(cases)")
         if prompt.boxes_xyxy is None or prompt.point_coords is not None:
@@ -123,8 +113,9 @@ class Specialist:
         values = np.array((0, *self.labels), np.min_scalar_type(max(self.labels)))
         for case in tqdm(list(cases), desc=self.name, unit="case", disable=not progress):
             stack = np.stack([values[p.argmax(0)] for p in self._slice_probabilities(case)])
-            label_map = case.image.from_stack(stack, case.plane).array
-            label_maps[case.name] = LabelMap(label_map, case.image.affine)
+            label_maps[case.name] = LabelMap(
+                case.image.from_stack(stack, case.plane).array, case.image.affine
+            )
             readers[case.name] = partial(self.probabilities, case)
         return Predictions(label_maps, (), tuple(self.labels), readers)
 

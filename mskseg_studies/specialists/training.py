@@ -44,12 +44,9 @@ def train_specialist(
     Each case has a reference, whose labels in `train` are learned, and no subject is in both sets.
     A bar on stderr shows `progress`.
 
-    Raises
-    ------
-    InputError
-        If a subject is in both sets, a case has no reference, no slice of a set shows a label that
-        is learned, the encoder or the device is unknown, or the training diverges: the message
-        names the step.
+    InputError if a subject is in both sets, a case has no reference, no slice of a set shows a
+    label that is learned, the encoder or the device is unknown, or the training diverges: the
+    message names the step.
     """
     parts: dict[Part, list[Case]] = {"train": list(train), "validation": list(validation)}
     people = {part: {case.subject for case in cases} for part, cases in parts.items()}

@@ -49,13 +49,10 @@ def cross_table(scores: pd.DataFrame, *, seed: int = 0) -> pd.DataFrame:
     "zero-shot". `seed` is of the bootstrap. InputError if there is no zero-shot row, or a subject
     was scored by the tuned model only.
 
-    Returns
-    -------
-    pandas.DataFrame
-        A row for each subset, data set, sequence and part: `chosen_by` of the subset, `role` of
-        what was scored (see `mskseg.splits.role_of`), `anatomy`, `dice_zero_shot`, `dice_tuned`,
-        `gain`, `gain_low`, `gain_high`, `relative_gain`, `n_subjects`. The interval is that of
-        `bootstrap.interval_of_mean` at 95 per cent, not corrected for the number of cells.
+    Gives a row for each subset, data set, sequence and part: `chosen_by` of the subset, `role` of
+    what was scored (see `mskseg.splits.role_of`), `anatomy`, `dice_zero_shot`, `dice_tuned`,
+    `gain`, `gain_low`, `gain_high`, `relative_gain`, `n_subjects`. The interval is that of
+    `bootstrap.interval_of_mean` at 95 per cent, not corrected for the number of cells.
     """
     means = dice_by_subject(scores)
     before = means[means["training_subset"] == ZERO_SHOT].set_index(_SUBJECT)["dice"]

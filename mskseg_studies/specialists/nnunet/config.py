@@ -22,25 +22,16 @@ _SIDE = re.compile(r"\b(left|right|medial\w*|lateral\w*)\b", re.IGNORECASE)
 class NnunetConfig:
     """Parameters of a run, stock values where there are some.
 
-    Attributes
-    ----------
-    patch_size : (2,) or (3,) int, optional
-        Rows and columns of a slice in "2d"; in "3d_fullres" slices first (nnU-Net puts the axis of
-        the largest spacing there). Rounded up to what the network can halve.
-    optimiser : {"sgd", "adam"}
-        "sgd" is nnU-Net's, with a momentum of 0.99; "adam" is its own variant, AdamW with AMSGrad
-        (`nnUNetTrainerAdam`), which gets away from an empty mask in hundreds of steps instead of
-        thousands.
-    learning_rate : float
-        At the start; it falls as nnU-Net's does, to 0 after `epochs`. For "adam" 0.001 is usual.
-    time_limit_s : float, optional
-        Stop after the epoch in which this was passed, resumed runs added up. A call with a higher
-        limit goes on from there.
-    plateau_iterations, plateau_gain : int, optional, and float
-        With a number of iterations, the validation Dice decides (`stopped_rising`): where its mean
-        over the last so many is less than `plateau_gain` above that of as many before, the rate,
-        which is constant, falls to a tenth; the second time the training ends. So the first
-        nnU-Net of 2018 did, by its losses.
+    A patch is rows and columns of a slice in "2d"; in "3d_fullres" slices come first (nnU-Net puts
+    the axis of the largest spacing there). It is rounded up to what the network can halve.
+
+    Of the optimisers "sgd" is nnU-Net's, with a momentum of 0.99; "adam" is its own variant, AdamW
+    with AMSGrad (`nnUNetTrainerAdam`), which gets away from an empty mask in hundreds of steps
+    instead of thousands. The rate falls as nnU-Net's does, to 0 after `epochs`. With a number of
+    `plateau_iterations` it is constant, and the validation Dice decides (`stopped_rising`): where
+    its mean over the last so many is less than `plateau_gain` above that of as many before, the
+    rate falls to a tenth; the second time the training ends. So the first nnU-Net of 2018 did, by
+    its losses.
     """
 
     configuration: Configuration = "2d"
@@ -51,8 +42,8 @@ class NnunetConfig:
     batch_size: int | None = None  # planned by nnU-Net
     base_features: int | None = None  # of the first stage; nnU-Net plans 32
     optimiser: Literal["sgd", "adam"] = "sgd"  # nnU-Net's
-    learning_rate: float = 0.01  # nnU-Net's
-    time_limit_s: float | None = None  # a day that ends is no failure of the method
+    learning_rate: float = 0.01  # nnU-Net's, at the start; for "adam" 0.001 is usual
+    time_limit_s: float | None = None  # of all calls together; a higher one goes on from there
     plateau_iterations: int | None = None  # nnU-Net's own trains all its epochs
     plateau_gain: float = PLATEAU_GAIN
     mirroring: bool | None = None  # decided from the labels: a mirrored "left" would be wrong

@@ -125,22 +125,11 @@ def import_predictions(
 ) -> Predictions:
     """Read predictions of this machine or of another.
 
-    Parameters
-    ----------
-    folder : path-like
-        With ``ID.nii.gz`` and, for probabilities, ``ID.npz``, as ``nnUNetv2_predict`` writes them;
-        the ID of a case is `case_id`, by which it was exported.
-    cases : iterable of Case
-        What was predicted; only their images are needed. One without a file is in `missing`, and
-        there is no error: scores count it.
-    labels : mapping of int to str
-        Those of the export (`NnunetRun.labels`).
-
-    Raises
-    ------
-    InputError
-        If the folder is not there, a label map lies on another grid than its image, or holds a
-        label that was not exported.
+    The folder has ``ID.nii.gz`` and, for probabilities, ``ID.npz``, as ``nnUNetv2_predict`` writes
+    them; the ID of a case is `case_id`, by which it was exported, with `labels`
+    (`NnunetRun.labels`). Of the cases only their images are needed; one without a file is in
+    `missing`, and there is no error: scores count it. InputError if the folder is not there, a
+    label map lies on another grid than its image, or holds a label that was not exported.
     """
     place = Path(folder)
     if not place.is_dir():

@@ -1,12 +1,8 @@
 """Run nnU-Net in a process of its own: a log that stays, progress, resume, and errors that say why.
 
-    run = train_nnunet(train, validation, NnunetConfig(...), folder="runs")
-    predictions = run.predict(test)
-
-Each run has a folder of its own in it, named after its data and settings: ``raw/``,
-``preprocessed/``, ``results/``, ``input/``, ``predictions/``, the whole output in ``log.txt``, and
-``job.json``. The same call with the same data resumes a run that died, from the last epoch that it
-finished.
+Each run has a folder of its own, named after its data and settings: ``raw/``, ``preprocessed/``,
+``results/``, ``input/``, ``predictions/``, the whole output in ``log.txt``, and ``job.json``. The
+same call with the same data resumes a run that died, from the last epoch that it finished.
 """
 
 from __future__ import annotations
@@ -140,26 +136,14 @@ def train_nnunet(
     folder: str | Path,
     progress: bool = True,
 ) -> NnunetRun:
-    """Plan, preprocess and train an nnU-Net; resume what is there.
+    """Plan, preprocess and train an nnU-Net in a folder of its own; resume what is there.
 
-    Parameters
-    ----------
-    train, validation : iterable of Case
-        Each with a reference, no subject in both (InputError). All labels of their references are
-        learned. Several sequences are several training cases of one channel. Validation only
-        chooses nnU-Net's "best" checkpoint and reports a pseudo Dice; the last checkpoint predicts.
-    config : NnunetConfig
-    folder : path-like
-        Of the runs; this one gets a folder in it, ``run.folder``, that no other run meets.
-    progress : bool
-        Show a bar on stderr.
+    All labels of the references are learned; several sequences are several training cases of one
+    channel. Validation only chooses nnU-Net's "best" checkpoint and reports a pseudo Dice; the last
+    checkpoint predicts. `progress` is a bar on stderr.
 
-    Raises
-    ------
-    InputError
-        If nnunetv2 is not installed, or as above.
-    OutputError
-        If the process dies: the message has the log's end. The same call resumes.
+    InputError if nnunetv2 is not installed, a case has no reference, or a subject is in both sets;
+    OutputError, with the log's end, if the process dies: the same call resumes.
     """
     if importlib.util.find_spec("nnunetv2") is None:
         raise InputError("nnunetv2 is not installed; run: python -m pip install 'mskseg[train]'")

@@ -13,7 +13,7 @@ from mskseg.evaluation.averaging import summarise
 from mskseg.evaluation.multiclass import checked_probabilities
 from mskseg.evaluation.scoring import COLUMNS, score_cases, score_label_maps
 from mskseg.evaluation.tables import volume_table
-from mskseg.prompts import fill_boxes
+from mskseg.prompts import Prompt, fill_boxes
 from mskseg.prompts.plans import OracleBox
 from mskseg.volume import LabelMap
 from mskseg_studies.specialists.config import SpecialistConfig
@@ -118,11 +118,13 @@ def test_deeplab_trains_too(parts):
 
 def test_a_box_specialist_takes_boxes_only(boxed, parts):
     frame = boxed.embed(next(parts[2][0].slices()).image)
-    assert boxed.predict(frame, boxes_xyxy=np.empty((0, 4))).masks.shape == (0, 1, 48, 48)
+    shape = frame.shape
+    nothing = Prompt.checked(np.empty((0, 4)), image_shape=shape)
+    assert boxed.predict(frame, nothing).masks.shape == (0, 1, 48, 48)
     with pytest.raises(InputError, match="boxes only"):
-        boxed.predict(frame, point_coords=[[[4.0, 4.0]]], point_labels=[[1]])
+        boxed.predict(frame, Prompt.checked(None, [[[4.0, 4.0]]], [[1]], image_shape=shape))
     with pytest.raises(InputError, match="outside"):
-        boxed.predict(frame, boxes_xyxy=[4, 4, 60, 20])
+        boxed.predict(frame, Prompt(boxes_xyxy=np.array([[4.0, 4.0, 60.0, 20.0]])))
     with pytest.raises(InputError, match="needs a box"):
         boxed.segment(parts[2])
 
@@ -130,7 +132,7 @@ def test_a_box_specialist_takes_boxes_only(boxed, parts):
 def test_an_automatic_specialist_takes_no_box(automatic, parts):
     frame = automatic.embed(next(parts[2][0].slices()).image)
     with pytest.raises(InputError, match="takes no prompt"):
-        automatic.predict(frame, boxes_xyxy=[4, 4, 20, 20])
+        automatic.predict(frame, Prompt.checked([4, 4, 20, 20], image_shape=frame.shape))
 
 
 def test_a_subject_in_both_sets_is_refused(parts):

@@ -36,15 +36,13 @@ notebooks: $(INSTALLED)  ## Write each notebook's .ipynb from its .py
 	$(BIN)/python -m mskseg.workbook.pairing
 
 SCANS ?= ../shared/data
-figure: $(INSTALLED)  ## Make the README's figure and its tables of real people anew
+figure: $(INSTALLED)  ## Make the README's figure of real people and its table of the thigh anew
 	@test -f $(SCANS)/qmritools/thigh_labels.txt || \
 	  { echo "$(SCANS)/qmritools is not here; name the folder of scans: make figure SCANS=DIR"; exit 1; }
 	$(BIN)/mskseg data fetch spine_vertebrae --from $(SCANS)
 	$(BIN)/mskseg run 03 --fresh --output output/figure --dataset spine_vertebrae \
 	  --model lite_medsam --model sam_vit_mini
 	cp output/figure/figures/03_overlay_VB2_17.png docs/real_spine.png
-	cp output/figure/tables/03_margins.csv docs/real_spines.csv
-	cp output/figure/tables/03_margins.csv.provenance.json docs/real_spines.csv.provenance.json
 	$(BIN)/mskseg evaluate $(SCANS)/qmritools/thigh_image.nii.gz --csv docs/zero_shot_thigh.csv \
 	  --reference $(SCANS)/qmritools/thigh_labels.nii.gz --label-names $(SCANS)/qmritools/thigh_labels.txt
 

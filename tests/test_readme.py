@@ -15,7 +15,7 @@ ROOT = Path(__file__).parent.parent
 PACKAGES = ("mskseg", "mskseg_phantom", "mskseg_mini", "mskseg_studies")
 TABLE = ROOT / "docs" / "zero_shot_thigh.csv"
 FIGURE = ROOT / "docs" / "real_spine.png"
-PEOPLE = ROOT / "docs" / "real_spines.csv"
+PEOPLE = ROOT / "results" / "03_margins.csv"
 
 
 def test_tables_and_figure_were_made_with_the_shipped_weights():

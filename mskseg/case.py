@@ -179,15 +179,17 @@ class Case(CaseDescription):
         """Slices of a plane, by default the acquired one, in ascending order.
 
         With `labelled_only` those whose reference is empty are left out; of the rest the first and
-        then every `step`-th are taken. InputError if the plane is unknown, the step is below 1, or
-        labelled slices are asked of a case without a reference.
+        then every `step`-th are taken, or the middle one where the step is longer than the stack.
+        InputError if the plane is unknown, the step is below 1, or labelled slices are asked of a
+        case without a reference.
         """
         plane = plane or self.plane
         if step < 1:
             raise InputError(f"expected a step of 1 slice or more, got {step}")
         indices = range(self.image.n_slices(plane))
         kept = self.labelled_slices(plane) if labelled_only else tuple(indices)
-        return (self.slice(k, plane) for k in kept[::step])
+        start = len(kept) // 2 if step > len(kept) else 0
+        return (self.slice(k, plane) for k in kept[start::step])
 
     def labelled_slices(self, plane: Plane | None = None) -> tuple[int, ...]:
         """Find the slices of a plane whose reference is not empty, ascending."""

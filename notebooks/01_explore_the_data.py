@@ -198,18 +198,24 @@ pd.DataFrame({c.dataset: exploration.texture_of(c, kind="vertebra") for c in spi
 # %%
 reverse = str.maketrans("RLAPSI", "LRPAIS")
 stored_reversed = first.reference.reoriented(first.image.orientation.translate(reverse))
-try:
-    mskseg.Case(subject=first.subject, image=first.image, reference=stored_reversed)
-except mskseg.InputError as error:
-    assert "different grids: axes" in str(error)
-    print(error)
-else:
-    raise AssertionError("labels that are stored the other way round were accepted")
 back = stored_reversed.reoriented(first.image.orientation)
 assert np.array_equal(back.array, first.reference.array)
+half_off = first.reference.affine.copy()
+half_off[:3, 3] += half_off[:3, 0] / 2  # half a voxel along the first axis
+try:
+    mskseg.Case(
+        subject=first.subject,
+        image=first.image,
+        reference=mskseg.LabelMap(first.reference.array, half_off),
+    )
+except mskseg.InputError as error:
+    assert "different grids" in str(error)
+    print(error)
+else:
+    raise AssertionError("labels half a voxel off were accepted")
 
 # %% [markdown]
-# **What you see**: refused, with how the grids differ and what to do. The file knew where it lies in the patient (its *affine*); turning it back is exact, no voxel is interpolated.
+# **What you see**: the reversed labels come back exactly, no voxel is interpolated: the file knew where it lies in the patient (its *affine*). A `Case` turns such labels back by itself, with a note. Labels half a voxel off are refused, with how the grids differ and what to do: nothing exact could be done with them.
 #
 # ### Exercise 1: the mirror that no check can see (10 minutes)
 #

@@ -77,6 +77,8 @@ def test_labelled_slices_only_and_every_other():
     assert [s.index for s in scan.slices(labelled_only=True)] == [3, 4, 5]
     assert [s.index for s in scan.slices(labelled_only=True, step=2)] == [3, 5]
     assert [s.index for s in scan.slices("axial", step=3)] == [0, 3, 6]
+    n = scan.image.n_slices("axial")
+    assert [s.index for s in scan.slices("axial", step=n + 1)] == [n // 2]
 
 
 def test_a_case_without_reference_has_slices_without_label_map():

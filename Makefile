@@ -59,7 +59,7 @@ results: $(INSTALLED)  ## Run the study on real people (hours); tables to result
 
 KEPT = 03_margins 03_people 04_cross_table 04_modes 04_training_size 04_jitter \
   07_inside_outside 07_training_sizes 08_people 08_uncertainty 08_compared
-keep:  # copy what a run of the study has written by now, under its name
+keep:  ## Copy to results/ what a run of the study has written by now
 	for table in $(KEPT); do for end in csv csv.provenance.json; do \
 	  test ! -f output/study$(RUN)/tables/$$table.$$end || \
 	    cp output/study$(RUN)/tables/$$table.$$end results/$${table}$(subst -,_,$(RUN)).$$end; \

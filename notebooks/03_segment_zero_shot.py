@@ -112,15 +112,13 @@ evaluation.describe_scans(cases)
 #
 # From the first scan we take the slice that shows most tissues. Boxes are in pixels of this slice, `x0, y0, x1, y1`.
 
-# %%
+# %% alt="One slice of the first scan with the outline of each tissue of the reference and a box around each"
 example = cases[0]
 case_slice = mskseg.fullest_slice(example)
 prompted = evaluation.prompt_slice(example, case_slice, tight)
 all_boxes = prompted.prompt.boxes_xyxy
 n_tissues = len(prompted.labels)
 print(f"{case_slice.plane} slice {case_slice.index}: {n_tissues} tissues, {len(all_boxes)} boxes")
-
-# %% alt="One slice of the first scan with the outline of each tissue of the reference and a box around each"
 outlines = display.overlay(
     case_slice.image,
     spacing_mm=case_slice.spacing_mm,
@@ -142,7 +140,7 @@ outlines = display.overlay(
 #
 # We ask about a tissue of middling size that is in one piece.
 
-# %%
+# %% alt="Close-up of one tissue: the outline of the reference dashed, that of the prediction solid, and the box"
 in_one_piece = [label for label in prompted.labels if len(prompted.prompts[label]) == 1]
 by_area = sorted(in_one_piece, key=lambda label: prompted.references[label].sum())
 label = by_area[len(by_area) // 2]
@@ -151,8 +149,6 @@ embedding = segmenter.embed(case_slice.image)
 prediction = segmenter.predict(embedding, boxes_xyxy=box_xyxy)
 mask, opinion = prediction.masks[0, 0], prediction.predicted_iou[0, 0]
 print(f"{segmenter.name}, {example.tissue(label)}: {prediction}, predicted IoU {opinion:.2f}")
-
-# %% alt="Close-up of one tissue: the outline of the reference dashed, that of the prediction solid, and the box"
 close_up = display.overlay(
     case_slice.image,
     spacing_mm=case_slice.spacing_mm,

@@ -302,6 +302,8 @@ display.save_figure(size_axes, figures / "04_training_size.png", provenance=fact
 of_modes = mode_people or [n_train]
 ways = [(segmenter, way, n, s) for n in of_modes for s in mode_seeds for way in modes]
 ways += [(base, mode, n_train, seed) for base in segmenters[1:]]
+
+# %%
 tuned_ways = [
     bench.tune(base, focus, n_subjects=n, config=replace(config, mode=way, seed=s))
     for base, way, n, s in ways

@@ -81,22 +81,6 @@ print(f"mskseg {mskseg.__version__}, {segmenters}, {segmenter.device}, seed {see
 #
 # **Real people come first where their scans are here**, those of a second site beside them, and phantoms after. The `data` column of every table says which. LiteMedSAM is a published model. It is a small relative of MedSAM and speaks for itself, not for MedSAM. Nobody has told us whether its training data held these very scans. The models whose names end in `mini` are miniatures made by this project: which of them is above the other is our construction, and on phantoms only the way of asking carries over.
 #
-# ## Look at more people first
-#
-# What this notebook takes apart is a mean over few people. A longer run of notebook 03 (`make results`) has more of them, by site.
-#
-# > **Guess**: how far apart are the best and the worst person of one site, with tight boxes? As far as two models?
-
-# %%
-study = evaluation.committed_results(results, "03_people.csv")
-print(study.origin)
-of_person = ["site", "box_source", "segmenter"]
-spread = study.rows.groupby(of_person)["dice"].describe() if study else study.rows
-spread.drop(columns=["25%", "75%"], errors="ignore").round(3)
-
-# %% [markdown]
-# **What you see**: for each site, plan and model the number of people, mean and spread of their Dice, the lowest person, the median and the highest; no rows where nothing is committed. A range as wide as the distance between two models says that the next question is not which model, but which person, and why.
-#
 # ## Load the scans and their maps
 #
 # Besides the scans that are segmented we load, where a data set can give them, companions of the same people: the 8x undersampled scan, and maps of T2 and of fat to measure inside the masks. Three phantom thighs have fatty infiltration.

@@ -105,20 +105,6 @@ pd.Series([train.subjects, validation.subjects, test.subjects], ["train", "valid
 # %% [markdown]
 # **What you see**: three groups of people. The first trains, the second selects the best step, the third reports.
 #
-# ## Look at a longer run first
-#
-# `make results` holds the first contest on people: vertebrae with manual masks, six people of one site to train on. Its table is kept in `results/`.
-#
-# > **Guess**: a U-Net that gets the box, trained from nothing on six people, or a published model tuned on the same six: which is higher at their own site, and which at another?
-
-# %%
-study = evaluation.committed_results(results, "07_inside_outside*.csv")
-print(study.origin)
-specialists.by_test_set(study.rows).round(3)
-
-# %% [markdown]
-# **What you see**: whose weights the rows are of, then Dice of each model with each kind of box (*none*: it finds by itself), on other people of the same site (*inside*) and of another one. No rows: nothing is committed.
-#
 # ## Train with a box channel
 #
 # The network sees two channels: the grey image, and a mask that is 1 inside the box. Its answer is one object. Weights start at random: the package offers encoders that were trained on photographs, but they would have to be downloaded.
@@ -380,8 +366,6 @@ except mskseg.InputError as error:
     print(error)
 else:
     raise AssertionError("probabilities that do not sum to one were accepted")
-
-# %%
 try:
     specialists.train_specialist(train, train[:1], specialists.SpecialistConfig(steps=1))
 except mskseg.InputError as error:

@@ -157,19 +157,12 @@ region_axes = uncertainty.region_chart(uncertainty.compare_regions(sharper_and_s
 #
 # > **Guess**: which of them says what it keeps? Does that change with a wider box, and with tuning?
 
-# %%
+# %% alt="Reliability diagram of each model as it is, candidate pixels, tight boxes from the reference"
 facts_people = mskseg.provenance(
     command="08_quantify_uncertainty", segmenter=segmenters[0], cases=list(people), seed=seed
 )
 scores = ["dice", "ece_candidate", "reference_outside", "nll", "brier"]
 print(uncertainty.describe_committed(results, values=scores, provenance=facts_people))
-
-# %% [markdown]
-# **What you see**: a row for each arm and model of that run (the columns are explained below), or that there is none. Compare a model before and after tuning in one arm, then one model in two arms, then the ensemble with its first member, in Dice and in ECE. If nnU-Nets are among them, look at their Dice before anything else: where it is low, a low ECE is worth nothing.
-#
-# Now this run's models, untuned.
-
-# %% alt="Reliability diagram of each model as it is, candidate pixels, tight boxes from the reference"
 outward = prompts.OracleBox(margin_px=outward_px)
 as_they_are = uncertainty.measure_as_they_are(
     segmenters, people, [tight, outward, neighbour], slice_step=4 * slice_step
@@ -184,7 +177,9 @@ of_people = uncertainty.average_subjects(
 of_people.round(3)
 
 # %% [markdown]
-# **What you see**: in the figure a dot is a bin, its area the share of pixels; below the diagonal a model says more than it keeps. In the table `dice` is of the volume over the slices taken, `ece_candidate` over the candidates, NLL (in nats) and Brier over whole slices; `auroc` says how often a wrong candidate is more uncertain than a right one. Compare a model with itself in two arms before you compare two models: a model can be sure and wrong with one kind of box and honest with the other. Boxes that follow the prediction come from one reference box for each tissue; the other two know the answer.
+# **What you see**: first a row for each arm and model of that run, or that there is none. Compare a model before and after tuning in one arm, then one model in two arms, then the ensemble with its first member, in Dice and in ECE. If nnU-Nets are among them, look at their Dice before anything else: where it is low, a low ECE is worth nothing.
+#
+# Then this run's models, untuned: in the figure a dot is a bin, its area the share of pixels; below the diagonal a model says more than it keeps. In the table `dice` is of the volume over the slices taken, `ece_candidate` over the candidates, NLL (in nats) and Brier over whole slices; `auroc` says how often a wrong candidate is more uncertain than a right one. Compare a model with itself in two arms before you compare two models: a model can be sure and wrong with one kind of box and honest with the other. Boxes that follow the prediction come from one reference box for each tissue; the other two know the answer.
 #
 # ## Look at the fat
 #
@@ -291,7 +286,7 @@ overall.round(3).astype(dict.fromkeys(counts, int))
 #
 # ## Compare by grade, with a margin
 #
-# # > **Guess**: the study found SAM *better* calibrated in Severe than in Moderate. Ours?
+# > **Guess**: the study found SAM *better* calibrated in Severe than in Moderate. Ours?
 
 # %%
 oracle = measured.select(arm=tight.box_source)

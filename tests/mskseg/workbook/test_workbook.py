@@ -179,6 +179,7 @@ def test_an_interrupt_ends_all_notebooks_at_once_with_one_line(tmp_path, jobs):
         stderr=subprocess.PIPE,
         text=True,
         cwd=tmp_path,
+        env={"OMP_NUM_THREADS": "1", **os.environ},  # which the notebooks of this test write down
         start_new_session=True,
     )
     deadline = time.monotonic() + 90

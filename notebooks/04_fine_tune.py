@@ -302,16 +302,17 @@ display.save_figure(size_axes, figures / "04_training_size.png", provenance=fact
 of_modes = mode_people or [n_train]
 ways = [(segmenter, way, n, s) for n in of_modes for s in mode_seeds for way in modes]
 ways += [(base, mode, n_train, seed) for base in segmenters[1:]]
+of_way = ["base", "miniature", "mode", "n_train", "seed"]
 
 # %%
 tuned_ways = [
     bench.tune(base, focus, n_subjects=n, config=replace(config, mode=way, seed=s))
     for base, way, n, s in ways
 ]
+trained_on = {n: focus.load("train", n_subjects=n, progress=False) for n in {*of_modes, n_train}}
+costs = ["trainable_parameters", "seconds", "peak_memory_mb", "best_epoch", "stopped"]
 
 # %%
-trained_on = {n: focus.load("train", n_subjects=n, progress=False) for n in {*of_modes, n_train}}
-of_way = ["base", "miniature", "mode", "n_train", "seed"]
 by_mode = pd.DataFrame([(b.name, b.miniature, *way) for b, *way in ways], columns=of_way)
 by_mode["validation_dice"] = [result.history["validation_dice"].max() for result in tuned_ways]
 by_mode["training_dice"] = [
@@ -327,7 +328,6 @@ for site, people_there in (("", own_parts["test"]), ("_other_site", own_parts["i
         for result, (base, *_) in zip(tuned_ways, ways, strict=True)
     ]
 by_mode["training_minus_test"] = by_mode["training_dice"] - by_mode["dice"]
-costs = ["trainable_parameters", "seconds", "peak_memory_mb", "best_epoch", "stopped"]
 for cost in costs:
     by_mode[cost] = [getattr(result, cost) for result in tuned_ways]
 facts.update(describe_so_far())

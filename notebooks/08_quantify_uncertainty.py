@@ -158,6 +158,7 @@ region_axes = uncertainty.region_chart(uncertainty.compare_regions(sharper_and_s
 # > **Guess**: which of them says what it keeps? Does that change with a wider box, and with tuning?
 
 # %% alt="Reliability diagram of each model as it is, candidate pixels, tight boxes from the reference"
+place = Path(output, "trainings", "08_quantify_uncertainty")
 facts_people = mskseg.provenance(
     command="08_quantify_uncertainty", segmenter=segmenters[0], cases=list(people), seed=seed
 )
@@ -206,7 +207,6 @@ else:
 # > **Guess**: will the ensemble gain more in Dice or in calibration?
 
 # %%
-place = Path(output, "trainings", "08_quantify_uncertainty")
 tunings = [
     uncertainty.tune_ensemble(
         start, train, validation, config, seeds=seeds, folder=place, progress=False
@@ -438,6 +438,9 @@ missed[["n", "n_not_predicted"]].astype(int).rename_axis("arm")
 # All three choose among the same `n` outlines. A muscle of which *nothing* was predicted (`n_not_predicted`) is in none of them: there is no pixel to be unsure of, and that it should be there only the reference knows. A strategy that sent these to the reader first would use the answer. So uncertainty, however good, finds wrong outlines and no missing ones.
 
 # %% alt="One slice for a reader: the proposal with its doubtful pixels, and what was wrong in fact"
+with_all = overall.loc[(tight.box_source, name_all)]
+drifting = overall.loc[(neighbour.box_source, name_all)]
+of_finder = "no nnU-Net was trained in this run, so no boxes come from one."
 page = uncertainty.reading_page(slice_maps, tissues=test.tissues)
 display.save_figure(page[0], figures / "08_reading.png", provenance=facts)
 
@@ -445,9 +448,6 @@ display.save_figure(page[0], figures / "08_reading.png", provenance=facts)
 # ## Take-aways
 
 # %%
-with_all = overall.loc[(tight.box_source, name_all)]
-drifting = overall.loc[(neighbour.box_source, name_all)]
-of_finder = "no nnU-Net was trained in this run, so no boxes come from one."
 for finder in finders[:1]:
     by_itself, boxed = overall.loc[("no box", finder.name)], overall.loc[(finder.name, name_all)]
     below = "below 0.5, so nothing follows from this pair"

@@ -107,35 +107,6 @@ def test_prompting_and_uncertainty_run_on_people_with_a_published_model(
 
 @pytest.mark.real
 @pytest.mark.slow
-def test_specialists_are_trained_on_people_and_tested_at_their_other_site(
-    real_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lite_medsam
-):
-    from mskseg.datasets.fetching import fetch
-
-    monkeypatch.setenv("MSKSEG_CACHE", str(tmp_path / "cache"))
-    roles = ["vb2_05", "vb2_06", "vb2_14", "vb2_17", "vb3_07"]  # two train; one of each other part
-    fetch("spine_vertebrae", from_dir=real_data / "fastcleverseg", roles=roles, progress=False)
-    (run,) = run_workbook(
-        ["07"],
-        folder=FOLDER,
-        output=tmp_path / "output",
-        size="quick",
-        given=PEOPLE | {"slice_step": 24, "volume_step": 12},
-        progress=False,
-    )
-    assert run.status == "passed", f"cell {run.cell}: {run.error}"
-    assert not run.unused
-    scored = pd.read_csv(tmp_path / "output/tables/07_inside_outside.csv", comment="#")
-    sites = scored.groupby("test_set", sort=False)["site"].unique().map(list).to_dict()
-    assert sites == {"inside": ["VB2"], "another site": ["VB3"]}
-    assert set(scored.groupby("test_set")["role"].unique().explode()) == {"same site", "other site"}
-    of_lite = scored[scored["segmenter"] == "lite_medsam"]
-    assert not of_lite["miniature"].any()
-    assert [one.why for one in judge_output(tmp_path / "output").vanished] == []
-
-
-@pytest.mark.real
-@pytest.mark.slow
 def test_real_water_fat_and_echoes_are_compared_with_each_other(
     real_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):

@@ -51,10 +51,8 @@ device = "cpu"  # "cuda" for a GPU
 mode = "decoder"  # what trains in the cross table: "full" is what the study did
 modes = ["decoder", "lora", "encoder_decoder", "full"]  # compared on the studied subset
 n_people = {"train": 4, "validation": 4, "test": 5, "inference": 1}  # under 5: no intervals
-training_sizes = [1, 4]  # people; the curve of the training-set size
-seeds = [0]  # of the trainings behind that curve
-mode_seeds = [0]  # of those behind the modes
-mode_people = []  # people that each mode is tuned on; none: as many as in the cross table
+training_sizes = {"curve": [1, 4], "modes": []}  # people; of modes none: as in the cross table
+seeds = {"curve": [0], "modes": [0]}  # of the trainings behind each of the two
 steps = 60  # of each training, at most
 epochs = 3  # at most, each of an equal share of the steps; 35 is what the study did
 patience = 0  # stop after so many epochs without a better validation Dice; 0: never
@@ -258,7 +256,7 @@ for state, model in (("zero-shot", segmenter), (f"tuned on {focus.name}", first.
 # > **Guess**: how much of the gain comes with the very first person?
 
 # %%
-sizes = [(n, s) for n in training_sizes for s in seeds]
+sizes = [(n, s) for n in training_sizes["curve"] for s in seeds["curve"]]
 people = []
 for n, s in sizes:
     result = bench.tune(segmenter, focus, n_subjects=n, config=replace(config, seed=s))
@@ -299,8 +297,8 @@ display.save_figure(size_axes, figures / "04_training_size.png", provenance=fact
 # All on the studied subset, with the same people and steps; and in the first mode also from MedSAM's sibling, which is Casali's question. The reading group's slides on Ma 2024 add that tuning everything risks *overfitting*: then a model is better on the people it was trained on than on others.
 
 # %%
-of_modes = mode_people or [n_train]
-ways = [(segmenter, way, n, s) for n in of_modes for s in mode_seeds for way in modes]
+of_modes = training_sizes["modes"] or [n_train]
+ways = [(segmenter, way, n, s) for n in of_modes for s in seeds["modes"] for way in modes]
 ways += [(base, mode, n_train, seed) for base in segmenters[1:]]
 of_way = ["base", "miniature", "mode", "n_train", "seed"]
 

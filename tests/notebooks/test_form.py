@@ -184,8 +184,7 @@ def test_number_and_length_of_cells(cells: list[Any]):
     lengths = [len(code.splitlines()) for code in _code(cells)]
     assert 25 <= len(cells) <= 45
     assert statistics.median(lengths) <= 6
-    parameters = [len(code.splitlines()) for code in _code(cells, "parameters")]  # a line for each
-    assert max(length for length in lengths if length not in parameters) <= 20
+    assert max(lengths) <= 20
 
 
 def test_functions_are_short_and_a_name_is_bound_once(cells: list[Any]):

@@ -213,7 +213,7 @@ def _file_of_package(entry: DatasetEntry | ModelEntry, file: RemoteFile) -> Path
         if not how:
             raise
         raise InputError(f"{str(error).partition(';')[0]}; {how}") from error
-    if not _matches(path, file):
+    if not matches(path, file):
         version = package_version(package.replace("_", "-")) or "of an unknown version"
         raise InputError(
             f"{path} of {package} {version} is not the file of the manifest (expected sha256 "
@@ -236,7 +236,7 @@ def _state_of_package(name: str, entry: DatasetEntry | ModelEntry) -> State:
             path = file_in_package(str(entry.package), str(file.path))
         except InputError:
             return "missing"
-        if not _matches(path, file):
+        if not matches(path, file):
             return "damaged"
     return "builtin"
 
@@ -245,12 +245,13 @@ def _state(path: Path, file: RemoteFile) -> State:
     if not path.is_file():
         return "missing"
     try:
-        return "present" if _matches(path, file) else "damaged"
+        return "present" if matches(path, file) else "damaged"
     except OSError:  # unreadable: as good as damaged, and replaced alike
         return "damaged"
 
 
-def _matches(path: Path, file: RemoteFile) -> bool:
+def matches(path: Path, file: RemoteFile) -> bool:
+    """Whether a file has the size and the checksum of the manifest."""
     if file.bytes is not None and path.stat().st_size != file.bytes:
         return False
     with path.open("rb") as opened:
@@ -277,7 +278,7 @@ def _download(file: RemoteFile, target: Path, *, progress: bool, timeout_s: floa
                     )
         if file.bytes is not None and size < file.bytes:
             raise InputError(f"{file.url} broke off after {size} of {file.bytes} bytes; try again")
-        if not _matches(temporary, file):
+        if not matches(temporary, file):
             raise InputError(
                 f"{file.url} gave {size} bytes with sha256 {pooch.file_hash(str(temporary))}, "
                 f"expected {_expected(file)}; the file changed upstream or on the way"
@@ -310,7 +311,7 @@ def _copy_matching(wanted: Mapping[Path, RemoteFile], folder: Path) -> None:
     for target, source in sources.items():
         with written_atomically(target) as temporary:
             shutil.copyfile(source, temporary)
-            if not _matches(temporary, wanted[target]):
+            if not matches(temporary, wanted[target]):
                 raise InputError(f"{source} changed while it was copied; try again")
 
 
@@ -319,7 +320,7 @@ def _find(file: RemoteFile, folder: Path) -> Path:
     # Where the size is unknown each file has to be hashed: the likeliest first.
     for path in sorted(below, key=lambda path: path.name != file.name):
         try:
-            if path.is_file() and _matches(path, file):  # a pipe would wait for its writer
+            if path.is_file() and matches(path, file):  # a pipe would wait for its writer
                 return path
         except OSError:
             continue  # a dangling link or an unreadable file is not what is looked for

@@ -20,10 +20,9 @@ from typing import Any
 import numpy as np
 
 from mskseg.errors import InputError, naming
-from mskseg.io.guards import itk, placed, readable_by_itk, size_of
+from mskseg.io.guards import LPS_TO_RAS, itk, placed, readable_by_itk, size_of
 from mskseg.volume import Array, Volume
 
-_TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])  # from DICOM's LPS
 _ECHO_TOLERANCE_MS = 0.1  # so that 6.3 finds 6.312
 _EVEN, _NEARLY_EVEN = 0.02, 0.1  # of the slice distance: rounding of headers; passes with a note
 _ON_LINE = 0.05  # of a voxel in the plane
@@ -457,7 +456,7 @@ def _read_volume(echoes: _Echoes, echo: float | None) -> Volume:
     affine[:3, 2] = step
     affine[:3, 3] = first.position
     array = np.stack([_read_pixels(header) for header in stack]).T
-    return placed(array, _TO_RAS @ affine, padding=first.padding)
+    return placed(array, LPS_TO_RAS @ affine, padding=first.padding)
 
 
 def _read_pixels(header: _Header) -> Array:

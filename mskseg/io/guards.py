@@ -19,6 +19,7 @@ import numpy as np
 from mskseg.errors import InputError
 from mskseg.volume import Array, NiftiForms, Volume
 
+LPS_TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])  # of DICOM, NRRD and MetaImage
 MOST_BYTES = 8 << 30  # of the voxels of one file
 MOST_TRAILING = 1 << 20  # bytes behind the voxels that no header speaks of
 _SIZES_MM = (1e-3, 1e3)  # of voxels

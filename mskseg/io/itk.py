@@ -18,6 +18,7 @@ import numpy as np
 
 from mskseg.errors import InputError
 from mskseg.io.guards import (
+    LPS_TO_RAS,
     broken_files,
     check_room,
     itk,
@@ -29,7 +30,6 @@ from mskseg.io.guards import (
 )
 from mskseg.volume import Array, Volume
 
-LPS_TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
 ITK_SUFFIXES = (".nrrd", ".nhdr", ".mha", ".mhd")
 
 _KIND = "NRRD or MetaImage"

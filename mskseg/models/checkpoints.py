@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -13,7 +12,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from mskseg.datasets.fetching import fetch
+from mskseg.datasets.fetching import fetch, matches
 from mskseg.datasets.manifest import load_manifest
 from mskseg.errors import InputError
 from mskseg.input_files import user_path
@@ -236,10 +235,8 @@ def _own_name(path: Path, name: str, architecture: str, preprocessing: str) -> s
     entry = load_manifest().models.get(name)
     if entry is None:
         return name
-    recipe = (entry.architecture, entry.preprocessing)
-    with path.open("rb") as file:
-        same = hashlib.file_digest(file, "sha256").hexdigest() == entry.weights.sha256
-    return name if same and recipe == (architecture, preprocessing) else f"{name} (own file)"
+    same_recipe = (entry.architecture, entry.preprocessing) == (architecture, preprocessing)
+    return name if same_recipe and matches(path, entry.weights) else f"{name} (own file)"
 
 
 def _known_architecture(name: str, path: str | Path) -> Architecture:

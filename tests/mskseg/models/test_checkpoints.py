@@ -180,10 +180,9 @@ def test_a_file_is_as_published_by_its_checksum_alone(small, tmp_path, monkeypat
     assert describe(own) == "medsam_vit_b (own file) (a checkpoint of your own)"
     manifest = load_manifest()
     entry = manifest.models["medsam_vit_b"]
-    sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
-    entry = entry.model_copy(
-        update={"weights": entry.weights.model_copy(update={"sha256": sha256})}
-    )
+    content = path.read_bytes()
+    this_file = {"bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
+    entry = entry.model_copy(update={"weights": entry.weights.model_copy(update=this_file)})
     known = manifest.model_copy(update={"models": {"medsam_vit_b": entry}})
     monkeypatch.setattr(checkpoints, "load_manifest", lambda: known)
     same = load_segmenter(path, architecture="vit_b", preprocessing="medsam")

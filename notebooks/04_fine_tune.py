@@ -225,7 +225,7 @@ whole.set_index(["evaluated_on", "training_subset", "box_source"])[
 # %%
 changed = tuning.tissue_changes(scores, focus.name)
 evaluation.write_table(changed.reset_index(), tables / "04_tissues.csv", provenance=facts)
-changed.round(3).iloc[[0, 1, 2, -3, -2, -1]]
+changed.round(3).drop(changed.index[3:-3])
 
 # %% alt="The fullest slice of the studied anatomy: reference, zero-shot and tuned prediction"
 own_parts = {
@@ -425,7 +425,7 @@ Markdown(f"""
 # %% [markdown]
 # ## Limits
 #
-# - Miniatures on phantoms of one generator: in- and out-of-distribution differ less, or otherwise, than hospitals do. No number here is evidence about SAM or MedSAM.
+# - By default these are miniatures on phantoms of one generator: in- and out-of-distribution differ less, or otherwise, than hospitals do, and no number is evidence about SAM or MedSAM. The longer run on people is of few people of two sites.
 # - Whole volumes are of one or two people of each data set, so they have no interval; test and other site also differ in which slices are taken.
 # - Short trainings on few people, one seed for most cells; the modes share one learning rate, which may suit one of them better.
 # - Oracle boxes: tuned and untuned models are both told where to look.

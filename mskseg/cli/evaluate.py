@@ -162,7 +162,7 @@ def summary(table: pd.DataFrame) -> str:
     wide = f"wide box: {_MARGIN_PX:g} pixels wider on every side, as MedSAM knows them"
     neighbour = "neighbour box: from the prediction of the slice before, from one oracle slice on"
     if n_beyond := int((table["status"] == "beyond_end").sum()):
-        neighbour += f"; {n_beyond} times it went on beyond a structure's end, which no mean holds"
+        neighbour += f"; slices beyond a structure's end, in no mean: {n_beyond}"
     return (
         f"{label_summary(table, columns)}\n"
         f"Dice; {n_too_small} pairs of slice and label too small for a prompt are left out. "

@@ -10,6 +10,7 @@ import gzip
 import logging
 import math
 import os
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -84,7 +85,11 @@ def load_label_map(path: PathLike) -> LabelMap:
     source = Path(path)
     with naming(source):
         read = _read(source, labels=True)
-        return LabelMap(read.array, read.affine, nifti_forms=read.nifti_forms)
+        with warnings.catch_warnings(record=True) as notes:
+            label_map = LabelMap(read.array, read.affine, nifti_forms=read.nifti_forms)
+    for note in notes:  # that labels were rounded
+        warnings.warn(f"{source}: {note.message}", stacklevel=2)
+    return label_map
 
 
 def _read(

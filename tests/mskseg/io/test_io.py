@@ -331,6 +331,13 @@ def test_label_map_with_fractions_is_refused_with_its_name(tmp_path):
         load_label_map(tmp_path / "probabilities.nii")
 
 
+def test_a_note_of_rounded_labels_names_the_file(tmp_path):
+    path = tmp_path / "edited.nii"
+    nib.save(nib.Nifti1Image(np.full((4, 5, 6), 2.9961, np.float32), np.eye(4)), path)
+    with pytest.warns(UserWarning, match=r"edited\.nii: labels up to 0\.0039 from whole numbers"):
+        assert np.unique(load_label_map(path).array).tolist() == [3]
+
+
 def test_echo_is_for_folders(tmp_path):
     save_nifti(marked(), tmp_path / "a.nii")
     with pytest.raises(InputError, match="an echo is chosen from a folder of DICOM"):

@@ -19,6 +19,7 @@ import numpy as np
 from mskseg.errors import InputError
 from mskseg.io.guards import (
     LPS_TO_RAS,
+    MOST_TRAILING,
     broken_files,
     check_room,
     itk,
@@ -242,6 +243,9 @@ def _check_voxels(path: Path, header: Header) -> None:
                 length += len(packed.flush())
                 break
             length += len(packed.decompress(block, _CHUNK))
+        trailing = source.stat().st_size - file.tell() + len(packed.unused_data)
+    if trailing > MOST_TRAILING:
+        raise InputError(f"{trailing} bytes follow the voxels, expected none; get the file again")
     if length != header.n_bytes or not packed.eof:
         raise InputError(
             f"not a complete {_KIND} file (its header claims {header.n_bytes} bytes of voxels, its "

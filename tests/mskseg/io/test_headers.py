@@ -116,12 +116,13 @@ def test_gigabytes_of_a_nifti_are_not_asked_for_either(tmp_path):
         refused(tmp_path / name, "claims 8000000000 bytes of voxels")
 
 
+@pytest.mark.parametrize("compress", [False, True])
 @pytest.mark.parametrize("name", ["a.nii", "a.nii.gz", "a.nrrd", "a.mha"])
-def test_megabytes_behind_the_voxels_are_refused(tmp_path, name):
+def test_megabytes_behind_the_voxels_are_refused(tmp_path, name, compress):
     if ".nii" in name:
         save_nifti(Volume(ARRAY, RAS), tmp_path / name)
     else:
-        itk_file(tmp_path / name, compress=False)
+        itk_file(tmp_path / name, compress=compress)
     raw, tail = (tmp_path / name).read_bytes(), bytes(3 << 20)
     raw = gzip.compress(gzip.decompress(raw) + tail) if name.endswith("gz") else raw + tail
     (tmp_path / name).write_bytes(raw)

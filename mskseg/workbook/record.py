@@ -75,7 +75,7 @@ def finished_notebooks(output: Path) -> set[str]:
 def _read(path: Path) -> dict[str, dict[str, Any]]:
     try:
         record = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):  # a missing or damaged record costs a new run, no more
+    except (OSError, ValueError, RecursionError):  # missing or damaged: a new run, no more
         return {}
     runs = record.items() if isinstance(record, dict) else ()
     return {name: run for name, run in runs if isinstance(run, dict)}

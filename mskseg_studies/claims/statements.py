@@ -10,10 +10,10 @@ from importlib import resources
 from pathlib import Path
 from typing import Annotated, Literal
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from mskseg.errors import InputError
+from mskseg.input_files import read_yaml
 
 Direction = Literal["above", "below", "at_least", "at_most", "equal", "exactly"]
 Scalar = bool | int | float | str
@@ -172,11 +172,7 @@ def load_claims(path: Path | None = None) -> Claims:
 @lru_cache(maxsize=4)
 def _load(path: Path) -> Claims:
     try:
-        return Claims.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
-    except OSError as error:
-        raise InputError(f"cannot read the claims {path}: {error.strerror}") from error
-    except yaml.YAMLError as error:
-        raise InputError(f"{path} is not YAML: {' '.join(str(error).split())}") from error
+        return Claims.model_validate(read_yaml(path))
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(map(str, first["loc"])) or "the top level"

@@ -1,14 +1,20 @@
-"""Figures of several panels with one legend."""
+"""Figures of several panels: with one legend, or what several models made of one slice."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import Any
 
 import matplotlib.pyplot as plt
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
+
+from mskseg.display import draw_boxes, draw_label_map, frame_around, montage, tissue_colours
+from mskseg.evaluation import PromptedSlice, dice
+from mskseg.prompts import fill_boxes
 
 REFERENCE = "#56B4E9"  # white would be lost between box and bright tissue
 
@@ -40,3 +46,46 @@ def add_legend(figure: Figure, ax: Axes, title: str, *, columns: int = 4) -> Non
         handles, names, loc="outside lower center", ncols=columns, frameon=False, fontsize=9
     )
     figure.suptitle(title, fontsize=11)
+
+
+def predictions_beside(
+    prompted: PromptedSlice,
+    predictions: Mapping[str, Mapping[int, NDArray[np.bool_]]],
+    *,
+    title: str,
+) -> NDArray[Any]:
+    """Show the boxes of a slice with the reference, then what each model made of them.
+
+    The slice is one of `mskseg.evaluation.prompt_slice`, of a plan that gives boxes; predictions
+    are masks by model, then by label. Gives (1 + n,) Axes, zoomed to the boxes; above each the mean
+    Dice over labels, in the first that of the boxes filled. In the others the reference is dashed.
+    """
+    given = {label: each.boxes_xyxy for label, each in prompted.prompts.items()}
+    boxes_of = {label: np.empty((0, 4)) if b is None else b for label, b in given.items()}
+    boxes = np.concatenate(list(boxes_of.values()))
+    case_slice = prompted.case_slice
+    colours = tissue_colours({*prompted.labels, *prompted.case.tissues})
+    shape = case_slice.image.shape
+    filled = {label: fill_boxes(of_label, shape) for label, of_label in boxes_of.items()}
+    titles = [f"reference\nfilled boxes: {_mean_dice(prompted, filled):.2f}"]
+    titles += [f"{name}\n{_mean_dice(prompted, masks):.2f}" for name, masks in predictions.items()]
+    panels = montage([case_slice] * len(titles), titles=titles, columns=len(titles), title=title)
+    x0, y0, x1, y1 = frame_around(boxes, shape=shape, margin=0.05)
+    aspect = (x1 - x0) * case_slice.spacing_mm[1] / ((y1 - y0) * case_slice.spacing_mm[0])
+    height = min(4.4, 3.6 / aspect)  # inches of a panel
+    width = max(2.1, height * aspect)
+    panels[0].figure.set_size_inches(width * len(titles), height + 0.9)
+    for ax, masks in zip(panels, [prompted.references, *predictions.values()], strict=True):
+        draw_label_map(ax, masks, colours=colours, fill=0.35)
+        ax.set(xlim=(x0, x1), ylim=(y1, y0))
+    for ax in panels[1:]:
+        dashed = dict.fromkeys(colours, "white")
+        draw_label_map(ax, prompted.references, colours=dashed, linestyle="dashed")
+    draw_boxes(panels[0], boxes)
+    return panels
+
+
+def _mean_dice(prompted: PromptedSlice, masks: Mapping[int, NDArray[np.bool_]]) -> float:
+    """Average over the labels that got a prompt: the others are not scored anywhere."""
+    scored = [label for label, prompt in prompted.prompts.items() if len(prompt)]
+    return float(np.mean([dice(prompted.references[k], masks[k]) for k in scored]))

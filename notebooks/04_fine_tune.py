@@ -227,27 +227,23 @@ changed = tuning.tissue_changes(scores, focus.name)
 evaluation.write_table(changed.reset_index(), tables / "04_tissues.csv", provenance=facts)
 changed.round(3).drop(changed.index[3:-3])
 
-# %% alt="The fullest slice of the studied anatomy: reference, zero-shot and tuned prediction"
+# %% alt="The fullest slice of the studied anatomy: boxes and reference, then the zero-shot and the tuned prediction"
 own_parts = {
     part: [c for c in parts[part] if (c.dataset, c.sequence) in focus.scans] for part in parts
 }
 studied_case = own_parts["test"][0]
-fullest = mskseg.fullest_slice(studied_case)
-for state, model in (("zero-shot", segmenter), (f"tuned on {focus.name}", first.segmenter)):
-    predictions = evaluation.predict_slice(model, studied_case, fullest, tight)
-    panels = display.triptych(
-        fullest.image,
-        fullest.label_map,
-        {label: predicted.prediction for label, predicted in predictions.items()},
-        spacing_mm=fullest.spacing_mm,
-        tissues=studied_case.tissues,
-        plane=fullest.plane,
-        title=f"{studied_case.name}: {segmenter.name}, {state}",
-    )
-    display.save_figure(panels[0], figures / f"04_{state.split()[0]}.png", provenance=facts)
+asked_slice = evaluation.prompt_slice(studied_case, mskseg.fullest_slice(studied_case), tight)
+made = {}
+for state, model in (("zero-shot", segmenter), ("tuned", first.segmenter)):
+    predicted = evaluation.predict_slice(model, studied_case, asked_slice.case_slice, tight)
+    name = f"{segmenter.name}, {state}"
+    made[name] = {label: of_label.prediction for label, of_label in predicted.items()}
+heading = f"{studied_case.name}: mean Dice of oracle boxes, reference dashed"
+panels = tuning.predictions_beside(asked_slice, made, title=heading)
+display.save_figure(panels[0], figures / "04_overlay.png", provenance=facts)
 
 # %% [markdown]
-# **What you see**: the same slice and boxes, before and after. Look at borders between neighbours of equal brightness, where a model that has seen the anatomy knows what the box means.
+# **What you see**: boxes and reference, then what the model made of the same boxes before and after tuning. Look at borders between neighbours of equal brightness, where a model that has seen the anatomy knows what the box means.
 #
 # ## Ask how many people it takes
 #

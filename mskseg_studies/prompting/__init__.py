@@ -1,5 +1,6 @@
 """What prompts do: the margin of a box (notebook 03), points, pixels, phases and costs (06)."""
 
+from mskseg_studies.panels import predictions_beside as predictions_beside
 from mskseg_studies.people import PHANTOMS as PHANTOMS
 from mskseg_studies.people import by_site as by_site
 from mskseg_studies.people import load_people as load_people
@@ -8,7 +9,6 @@ from mskseg_studies.prompting.annotation_time import clicks_to_reach as clicks_t
 from mskseg_studies.prompting.annotation_time import share_reached as share_reached
 from mskseg_studies.prompting.annotation_time import time_saved as time_saved
 from mskseg_studies.prompting.charts import agreement_chart as agreement_chart
-from mskseg_studies.prompting.charts import answers_beside as answers_beside
 from mskseg_studies.prompting.charts import fullest_answers as fullest_answers
 from mskseg_studies.prompting.charts import phase_bars as phase_bars
 from mskseg_studies.prompting.charts import seconds_chart as seconds_chart

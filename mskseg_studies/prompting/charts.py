@@ -12,10 +12,8 @@ from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
 from mskseg.case import Case
-from mskseg.display import draw_boxes, draw_label_map, frame_around, montage, tissue_colours
 from mskseg.display.style import PALETTE, chart_axes, check_columns, finish_chart
-from mskseg.evaluation import KeptPredictions, PromptedSlice, dice, prompt_slice
-from mskseg.prompts import fill_boxes
+from mskseg.evaluation import KeptPredictions, PromptedSlice, prompt_slice
 from mskseg.prompts.plans import SlicePlan
 from mskseg_studies.people import by_site
 
@@ -83,47 +81,13 @@ def seconds_chart(table: pd.DataFrame, *, title: str = "") -> Axes:
     return finish_chart(ax, title, legend="right")
 
 
-def answers_beside(
-    prompted: PromptedSlice, answers: Mapping[str, Mapping[int, NDArray[np.bool_]]], *, title: str
-) -> NDArray[Any]:
-    """Show the boxes of a slice with the reference, then what each model made of them.
-
-    The slice is one of `mskseg.evaluation.prompt_slice`, of a plan that gives boxes; answers are
-    masks by model, then by label. Gives (1 + n,) Axes, zoomed to the boxes; above each the mean
-    Dice over labels, in the first that of the boxes filled. In the others the reference is dashed.
-    """
-    given = {label: each.boxes_xyxy for label, each in prompted.prompts.items()}
-    boxes_of = {label: np.empty((0, 4)) if b is None else b for label, b in given.items()}
-    boxes = np.concatenate(list(boxes_of.values()))
-    case_slice = prompted.case_slice
-    colours = tissue_colours({*prompted.labels, *prompted.case.tissues})
-    shape = case_slice.image.shape
-    filled = {label: fill_boxes(of_label, shape) for label, of_label in boxes_of.items()}
-    titles = [f"reference\nfilled boxes: {_mean_dice(prompted, filled):.2f}"]
-    titles += [f"{name}\n{_mean_dice(prompted, masks):.2f}" for name, masks in answers.items()]
-    panels = montage([case_slice] * len(titles), titles=titles, columns=len(titles), title=title)
-    x0, y0, x1, y1 = frame_around(boxes, shape=shape, margin=0.05)
-    aspect = (x1 - x0) * case_slice.spacing_mm[1] / ((y1 - y0) * case_slice.spacing_mm[0])
-    height = min(4.4, 3.6 / aspect)  # inches of a panel
-    width = max(2.1, height * aspect)
-    panels[0].figure.set_size_inches(width * len(titles), height + 0.9)
-    for ax, masks in zip(panels, [prompted.references, *answers.values()], strict=True):
-        draw_label_map(ax, masks, colours=colours, fill=0.35)
-        ax.set(xlim=(x0, x1), ylim=(y1, y0))
-    for ax in panels[1:]:
-        dashed = dict.fromkeys(colours, "white")
-        draw_label_map(ax, prompted.references, colours=dashed, linestyle="dashed")
-    draw_boxes(panels[0], boxes)
-    return panels
-
-
 def fullest_answers(
     table: pd.DataFrame, kept: KeptPredictions, cases: Iterable[Case], plan: SlicePlan
 ) -> Iterator[tuple[PromptedSlice, dict[str, dict[int, NDArray[np.bool_]]]]]:
     """Find in each data set, and site, the scored slice with most labels, and the answers to it.
 
     Of a table of `score_cases`, numbered from 0, and what was kept of the same rows: nothing is
-    predicted again. Yields what `answers_beside` shows; the names say who is a miniature.
+    predicted again. Yields what `predictions_beside` shows; the names say who is a miniature.
     """
     by_name = {(case.dataset, case.subject, case.sequence): case for case in cases}
     scan = ["dataset", "subject", "sequence"]
@@ -137,9 +101,3 @@ def fullest_answers(
             answers.setdefault(name, {})[row.label] = kept[row.Index].prediction
         case = by_name[tuple(of_plan.loc[fullest, scan])]
         yield prompt_slice(case, kept[fullest].case_slice, plan), answers
-
-
-def _mean_dice(prompted: PromptedSlice, masks: Mapping[int, NDArray[np.bool_]]) -> float:
-    """Average over the labels that got a prompt: the others are not scored anywhere."""
-    scored = [label for label, prompt in prompted.prompts.items() if len(prompt)]
-    return float(np.mean([dice(prompted.references[k], masks[k]) for k in scored]))

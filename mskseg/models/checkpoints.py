@@ -18,12 +18,11 @@ from mskseg.errors import InputError
 from mskseg.input_files import user_path
 from mskseg.models.embeddings import EmbeddingCache
 from mskseg.models.frame_size import at_frame_size
-from mskseg.models.hugging_face import with_published_names
 from mskseg.models.lite_medsam import build_lite_medsam
 from mskseg.models.preprocessing import PREPROCESSINGS, PromptFrame
 from mskseg.models.segmenter import PROMPT_KINDS, Precision, Segmenter, native_precision
 from mskseg.models.upstream import Sam, sam_model_registry
-from mskseg.models.weights import read_weights, write_safetensors
+from mskseg.models.weights import read_weights, with_published_names, write_safetensors
 from mskseg.registry import load_offer, offers
 
 PIXEL_MEAN = (123.675, 116.28, 103.53)  # SAM's: ImageNet statistics on the 0..255 scale

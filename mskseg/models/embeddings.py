@@ -11,7 +11,7 @@ import hashlib
 import json
 import logging
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -26,6 +26,7 @@ from torch import Tensor
 from mskseg.models.weights import write_safetensors
 
 _LOGGER = logging.getLogger(__name__)
+_FILES = "*.safetensors"
 _IN_HALF = "float16"  # what is below this folder is ours, and may be dropped
 
 
@@ -133,18 +134,16 @@ class EmbeddingCache:
 
     def _bound_folder(self, folder: Path, newest: Path) -> None:
         if self._folder_bytes is None:
-            self._folder_bytes = sum(_size(path) for path in folder.rglob("*.safetensors"))
+            self._folder_bytes = sum(size for _, size, _ in _stated(folder.rglob(_FILES)))
         else:
-            self._folder_bytes += _size(newest)
+            self._folder_bytes += sum(size for _, size, _ in _stated([newest]))
         if self._folder_bytes <= self.max_folder_bytes:
             return
-        files = sorted(folder.rglob("*.safetensors"), key=_used_last)
-        self._folder_bytes = sum(map(_size, files))
-        for path in files:
-            if self._folder_bytes <= self.max_folder_bytes:
-                break
-            if path != newest:
-                self._folder_bytes -= _size(path)
+        files = sorted(_stated(folder.rglob(_FILES)))
+        self._folder_bytes = sum(size for _, size, _ in files)
+        for _, size, path in files:
+            if self._folder_bytes > self.max_folder_bytes and path != newest:
+                self._folder_bytes -= size
                 path.unlink(missing_ok=True)
 
     def _read(self, key: str) -> ImageEmbedding | None:
@@ -161,18 +160,11 @@ class EmbeddingCache:
         return found
 
 
-def _used_last(path: Path) -> float:
-    try:
-        return path.stat().st_mtime
-    except OSError:  # another process deleted it
-        return 0.0
-
-
-def _size(path: Path) -> int:
-    try:
-        return path.stat().st_size
-    except OSError:
-        return 0
+def _stated(paths: Iterable[Path]) -> Iterator[tuple[float, int, Path]]:
+    """Find when each file was last used, and its bytes."""
+    for path in paths:
+        with suppress(OSError):  # another process deleted it
+            yield path.stat().st_mtime, path.stat().st_size, path
 
 
 def _read_file(path: Path, key: str) -> ImageEmbedding:

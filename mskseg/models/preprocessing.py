@@ -44,8 +44,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
+from mskseg.environment import check_extra
 from mskseg.errors import InputError
-from mskseg.models.area_resize import area_resized
 from mskseg.models.upstream import ResizeLongestSide, Sam
 
 PreprocessingName = Literal["sam", "medsam", "lite_medsam"]
@@ -62,9 +62,15 @@ class Preprocessing(ABC):
     image_size: int  # side S in pixels of the square frame that the image encoder takes
     prompt_frame: PromptFrame = "upstream"  # where coordinates become indices: "Half a pixel"
 
-    @abstractmethod
     def input_size(self, original_size: Size) -> Size:
-        """Compute the (height, width) that a slice of `original_size` takes up in the frame."""
+        """Scale (height, width) so that the longest side is S; InputError if nothing is left."""
+        height, width = ResizeLongestSide.get_preprocess_shape(*original_size, self.image_size)
+        if min(height, width) < 1:
+            raise InputError(
+                f"a slice of {original_size[0]} x {original_size[1]} pixels is too narrow: at a "
+                f"longest side of {self.image_size} nothing is left of the other; crop it"
+            )
+        return height, width
 
     @abstractmethod
     def image_tensor(self, image: NDArray[np.uint8], sam: Sam) -> Tensor:
@@ -106,10 +112,6 @@ class SamPreprocessing(Preprocessing):
 
     name: ClassVar[PreprocessingName] = "sam"
 
-    def input_size(self, original_size: Size) -> Size:
-        """Scale (height, width) so that the longest side is S, before padding."""
-        return _longest_side_to(self.image_size, original_size)
-
     def image_tensor(self, image: NDArray[np.uint8], sam: Sam) -> Tensor:
         """Resize (bilinear, antialiased), normalise by mean and deviation, pad by zeros."""
         self.input_size(image.shape[:2])
@@ -146,9 +148,7 @@ class MedSamPreprocessing(Preprocessing):
         squashed = resize(image, size, order=3, preserve_range=True, anti_aliasing=True).astype(
             np.uint8
         )
-        low, high = int(squashed.min()), int(squashed.max())
-        scaled = (squashed - low) / max(high - low, 1e-8)
-        return torch.tensor(scaled, device=sam.device).float().permute(2, 0, 1)[None]
+        return _as_input(_stretched(squashed), sam)
 
     def upsample(
         self,
@@ -169,18 +169,17 @@ class LiteMedSamPreprocessing(Preprocessing):
 
     name: ClassVar[PreprocessingName] = "lite_medsam"
 
-    def input_size(self, original_size: Size) -> Size:
-        """Scale (height, width) so that the longest side is S, before padding."""
-        return _longest_side_to(self.image_size, original_size)
-
     def image_tensor(self, image: NDArray[np.uint8], sam: Sam) -> Tensor:
         """Resize by areas, stretch minimum and maximum to 0 and 1, pad by zeros."""
+        try:
+            import cv2  # with whose filter it was trained; other area filters round elsewhere
+        except ImportError:
+            check_extra("lite")
+            raise
         height, width = self.input_size(image.shape[:2])
-        resized = area_resized(image, (height, width))
-        low, high = int(resized.min()), int(resized.max())
-        scaled = (resized - low) / max(high - low, 1e-8)
+        resized = cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA)
         pad = ((0, self.image_size - height), (0, self.image_size - width), (0, 0))
-        return torch.tensor(np.pad(scaled, pad), device=sam.device).float().permute(2, 0, 1)[None]
+        return _as_input(np.pad(_stretched(resized), pad), sam)
 
     def boxes(self, boxes_xyxy: NDArray[np.float64], original_size: Size) -> NDArray[np.float64]:
         """Convert half-open boxes ``(N, 4)`` to whole indices of the model's frame, as upstream."""
@@ -210,15 +209,13 @@ PREPROCESSINGS: dict[str, type[Preprocessing]] = {
 }
 
 
-def _longest_side_to(side: int, original_size: Size) -> Size:
-    """Scale (height, width); InputError if nothing is left of the shorter one."""
-    height, width = ResizeLongestSide.get_preprocess_shape(*original_size, side)
-    if min(height, width) < 1:
-        raise InputError(
-            f"a slice of {original_size[0]} x {original_size[1]} pixels is too narrow: at a "
-            f"longest side of {side} nothing is left of the other; crop it"
-        )
-    return height, width
+def _stretched(image: NDArray[np.uint8]) -> NDArray[np.float64]:
+    low, high = int(image.min()), int(image.max())
+    return (image - low) / max(high - low, 1e-8)
+
+
+def _as_input(image: NDArray[np.float64], sam: Sam) -> Tensor:
+    return torch.tensor(image, device=sam.device).float().permute(2, 0, 1)[None]
 
 
 def as_rgb_uint8(image: NDArray[Any]) -> NDArray[np.uint8]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,9 @@ from torch import Tensor
 from mskseg.errors import InputError
 from mskseg.files import written_atomically
 from mskseg.models.weights import read_pickle
+
+Identity = dict[str, dict[str, Any]]
+"""What must be the same for a training to be resumed: `config`, `base` model and `data`."""
 
 STATE = "state.pt"
 _FORMAT = 2
@@ -46,15 +49,6 @@ class Progress:
             self.best_weights = {k: v.detach().cpu().clone() for k, v in weights.items()}
 
 
-@dataclass(frozen=True)
-class Identity:
-    """What must be the same for a training to be resumed: settings, base model and data."""
-
-    config: dict[str, Any]
-    base: dict[str, str]
-    data: dict[str, str]
-
-
 def save_state(
     folder: Path,
     identity: Identity,
@@ -66,7 +60,7 @@ def save_state(
     """Write the state completely or not at all (OutputError): the one before stays."""
     state = {
         "format": _FORMAT,
-        **asdict(identity),
+        **identity,
         **vars(progress),
         "weights": {k: v.detach().cpu() for k, v in weights.items()},
         "optimiser": optimiser,
@@ -84,35 +78,27 @@ def load_state(folder: Path, identity: Identity) -> dict[str, Any] | None:
     if not path.exists():
         return None
     try:
-        state = read_pickle(path)
-        version = state["format"]
-        if version == _FORMAT:
-            _check_same(path, state, identity)
-    except _OtherTrainingError:
-        raise
+        state = dict(read_pickle(path))
+        other_version = state["format"] != _FORMAT
+        differences = [] if other_version else _differences(state, identity)
     except Exception as error:  # whatever a file of another form leads to
         raise InputError(
             f"{path} is damaged, or not the state of a fine-tuning; delete it to start anew"
         ) from error
-    if version != _FORMAT:
+    if other_version:
         raise InputError(f"{path} was written by another version; delete it to start anew")
-    return dict(state)
-
-
-class _OtherTrainingError(InputError):
-    """The state is sound, and not that of this training."""
-
-
-def _check_same(path: Path, state: dict[str, Any], identity: Identity) -> None:
-    then, now = state["config"], identity.config
-    changed = sorted(key for key in {*then, *now} if then.get(key) != now.get(key))
-    differences = [f"{key} {then.get(key)!r}, now {now.get(key)!r}" for key in changed]
-    if state["base"]["sha256"] != identity.base["sha256"]:
-        differences.append(f"other weights ({state['base']['name']}, now {identity.base['name']})")
-    if state["data"] != identity.data:
-        differences.append("other training or validation data")
     if differences:
-        raise _OtherTrainingError(
+        raise InputError(
             f"{path} is of a training with {'; '.join(differences)}; pass the same to resume it, "
             "or another folder to start anew"
         )
+    return state
+
+
+def _differences(state: dict[str, Any], identity: Identity) -> list[str]:
+    then, now, base = state["config"], identity["config"], identity["base"]
+    changed = sorted(key for key in {*then, *now} if then.get(key) != now.get(key))
+    differences = [f"{key} {then.get(key)!r}, now {now.get(key)!r}" for key in changed]
+    if state["base"]["sha256"] != base["sha256"]:
+        differences.append(f"other weights ({state['base']['name']}, now {base['name']})")
+    return differences + ["other training or validation data"] * (state["data"] != identity["data"])

@@ -98,11 +98,11 @@ def fine_tune(
     trainer = Trainer(
         segmenter, training_set, validation_set, config, cache=cache, processes=processes
     )
-    identity = Identity(
-        config=config.as_dict(),
-        base={"name": segmenter.name, "sha256": segmenter.fingerprint},
-        data={"train": training_set.fingerprint, "validation": validation_set.fingerprint},
-    )
+    identity: Identity = {
+        "config": config.as_dict(),
+        "base": {"name": segmenter.name, "sha256": segmenter.fingerprint},
+        "data": {"train": training_set.fingerprint, "validation": validation_set.fingerprint},
+    }
     run = _Run(trainer, identity, folder=path, on_epoch=on_epoch, show_progress=progress)
     run.resume()
     return run.to_the_end()
@@ -225,8 +225,8 @@ class _Run:
             peak_memory_mb=progress.peak_memory_mb,
             stopped=stopped,
             config=self.config,
-            base=self.identity.base,
-            data=self.identity.data,
+            base=self.identity["base"],
+            data=self.identity["data"],
         )
 
 

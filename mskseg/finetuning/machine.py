@@ -43,14 +43,9 @@ class Processes:
         """Replace each gradient by its mean over the processes; a missing one counts as zero."""
         if self.world_size == 1:
             return
-        trained = [p for p in parameters if p.requires_grad]
-        gradients = [torch.zeros_like(p) if p.grad is None else p.grad for p in trained]
-        flat = torch.cat([gradient.reshape(-1) for gradient in gradients])
-        mean = self.sum(flat) / self.world_size
-        start = 0
-        for parameter in trained:
-            parameter.grad = mean[start : start + parameter.numel()].view_as(parameter)
-            start += parameter.numel()
+        for parameter in (p for p in parameters if p.requires_grad):
+            gradient = torch.zeros_like(parameter) if parameter.grad is None else parameter.grad
+            parameter.grad = self.sum(gradient) / self.world_size
 
 
 def join_processes(device: str) -> Processes:

@@ -113,13 +113,8 @@ def load_segmenter(
             )
         path = fetch(str(name_or_file))["weights"]
         weights, _ = read_weights(path)
-        about = _About(
-            str(name_or_file),
-            entry.architecture,
-            entry.preprocessing,
-            miniature=entry.miniature,
-            learned_iou=entry.learned_iou,
-        )
+        recipe, learned_iou = entry.preprocessing, entry.learned_iou
+        about = _About(str(name_or_file), entry.architecture, recipe, entry.miniature, learned_iou)
     elif path.is_file():
         weights, metadata = read_weights(path)
         about = _about_file(path, metadata, architecture, preprocessing)

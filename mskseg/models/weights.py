@@ -230,10 +230,7 @@ def with_published_names(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
     # "layers.0" is the second layer of a head only where the first is called proj_in.
     all_new = any(".proj_in." in name for name in weights)
     names = [pair for pair in _NAMES if all_new or _MLP not in pair[0]]
-    return {_published(name, names): tensor for name, tensor in weights.items()}
-
-
-def _published(name: str, names: list[tuple[str, str]]) -> str:
+    renamed = {name: name for name in weights}
     for pattern, replacement in names:
-        name = re.sub(pattern, replacement, name)
-    return name
+        renamed = {key: re.sub(pattern, replacement, name) for key, name in renamed.items()}
+    return {renamed[key]: tensor for key, tensor in weights.items()}

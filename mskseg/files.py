@@ -14,6 +14,8 @@ from functools import cache
 from pathlib import Path
 from uuid import uuid4
 
+from filelock import FileLock
+
 from mskseg.errors import OutputError
 
 PARTIAL = ".partial-"
@@ -102,15 +104,6 @@ def _is_running(process: int) -> bool:
     return True
 
 
-@contextmanager
-def locked(path: Path) -> Iterator[None]:
+def locked(path: Path) -> FileLock:
     """Let one process after the other into a block, by a lock on a file beside `path`."""
-    with path.with_name(f".{path.name}.lock").open("w") as handle:
-        try:
-            import fcntl
-        except ImportError:  # Windows
-            yield
-            return
-        with suppress(OSError):  # a file system that knows no locks
-            fcntl.flock(handle, fcntl.LOCK_EX)
-        yield
+    return FileLock(path.with_name(f".{path.name}.lock"))

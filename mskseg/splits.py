@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Literal, Protocol, get_args
+from typing import Any, Literal, get_args
 
 import numpy as np
 
@@ -20,8 +20,6 @@ from mskseg.files import write_text
 from mskseg.input_files import parsed, read_text
 
 Part = Literal["train", "validation", "test", "inference"]
-Role = Literal["training data", "same site", "other sequence", "other site", "other anatomy"]
-"""What a scan is to a trained model, from near to far; see `role_of`."""
 
 SHARES: Mapping[Part, float] = MappingProxyType(
     {"train": 1 / 2, "validation": 1 / 6, "test": 1 / 4, "inference": 1 / 12}
@@ -183,47 +181,3 @@ def load_split(path: Path) -> Split:
             f"{str(sha256)[:12]}...; undo that, or delete the file for a new split"
         )
     return split
-
-
-class Scan(Protocol):
-    """What a role is decided by; `mskseg.Case` and `CaseDescription` have it."""
-
-    @property
-    def subject(self) -> str: ...  # noqa: D102
-    @property
-    def anatomy(self) -> str: ...  # noqa: D102
-    @property
-    def sequence(self) -> str: ...  # noqa: D102
-    @property
-    def dataset(self) -> str: ...  # noqa: D102
-    @property
-    def site(self) -> str: ...  # noqa: D102
-
-
-def role_of(case: Scan, training_cases: Iterable[Scan]) -> Role:
-    """Say what a scan is to a model that was trained on others; of two differences, the farther.
-
-    "training data" is of a subject who was trained on, or selected with, whatever the sequence. All
-    others are of other people. "same site": anatomy, data set, site and sequence were trained on,
-    together. "other sequence": anatomy, data set and site were. "other site": the anatomy was, in
-    another data set or at another site; the sequence may differ too. "other anatomy": the rest.
-    InputError without a training case.
-    """
-    trained = list(training_cases)
-    if not trained:
-        raise InputError(
-            "expected a training case or more, got none; a model that was trained on nothing here "
-            "has no roles"
-        )
-    if any((case.dataset, case.subject) == (other.dataset, other.subject) for other in trained):
-        return "training data"
-    of_anatomy = [other for other in trained if other.anatomy == case.anatomy]
-    if not of_anatomy:
-        return "other anatomy"
-    home = case.dataset, case.site
-    of_home = [other for other in of_anatomy if (other.dataset, other.site) == home]
-    if not of_home:
-        return "other site"
-    if all(other.sequence != case.sequence for other in of_home):
-        return "other sequence"
-    return "same site"

@@ -178,12 +178,7 @@ def surface_points(mask: BoolMask) -> NDArray[np.intp]:
     """Find the indices (P, ndim) of the pixels with a face neighbour outside the mask."""
     bounds = bounding_slices(mask)
     box = mask[bounds]
-    padded = np.pad(box, 1)
-    centre = (slice(1, -1),) * mask.ndim
-    interior = box.copy()
-    for axis in range(mask.ndim):
-        for side in (slice(0, -2), slice(2, None)):
-            interior &= padded[(*centre[:axis], side, *centre[axis + 1 :])]
+    interior = ndimage.binary_erosion(box) if box.size else box
     corner = np.array([bound.start for bound in bounds], dtype=np.intp)
     return np.argwhere(box & ~interior) + corner
 

@@ -16,12 +16,21 @@ from tqdm.auto import tqdm
 
 from mskseg.case import CaseSet
 from mskseg.errors import InputError
-from mskseg.finetuning.checkpoint import STATE, Identity, Progress, load_state, save_state
 from mskseg.finetuning.config import FineTuneConfig
 from mskseg.finetuning.dataset import SliceDataset, check_datasets
 from mskseg.finetuning.machine import PeakMemory, join_processes
 from mskseg.finetuning.modes import merge_low_rank
-from mskseg.finetuning.result import HISTORY, DivergedError, FineTuneResult, Stopped
+from mskseg.finetuning.result import (
+    HISTORY,
+    STATE,
+    DivergedError,
+    FineTuneResult,
+    Identity,
+    Progress,
+    Stopped,
+    load_state,
+    save_state,
+)
 from mskseg.finetuning.trainer import NotFiniteError, Trainer
 from mskseg.input_files import parsed
 from mskseg.models.embeddings import EmbeddingCache

@@ -209,7 +209,7 @@ PREPROCESSINGS: dict[str, type[Preprocessing]] = {
 }
 
 
-def _stretched(image: NDArray[np.uint8]) -> NDArray[np.float64]:
+def _stretched(image: NDArray[Any]) -> NDArray[np.float64]:
     low, high = int(image.min()), int(image.max())
     return (image - low) / max(high - low, 1e-8)
 

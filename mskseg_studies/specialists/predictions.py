@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from mskseg.case import Case
 from mskseg.errors import InputError
+from mskseg.evaluation.calibration import checked_probabilities
 from mskseg.evaluation.loop import check_has_reference
-from mskseg.evaluation.multiclass import checked_probabilities
 from mskseg.volume import LabelMap
 
 

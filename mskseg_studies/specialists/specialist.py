@@ -17,7 +17,7 @@ from tqdm.auto import tqdm
 
 from mskseg.case import Case
 from mskseg.errors import InputError
-from mskseg.evaluation.multiclass import checked_probabilities
+from mskseg.evaluation.calibration import checked_probabilities
 from mskseg.models.segmenter import Prediction, available_device
 from mskseg.prompts import Prompt, check_boxes
 from mskseg.volume import LabelMap

@@ -13,8 +13,7 @@ from mskseg.case import Case
 from mskseg.errors import InputError
 from mskseg.evaluation.averaging import IN_THE_MEAN, nested_mean, subject_means
 from mskseg.evaluation.bootstrap import interval_of_mean
-from mskseg.evaluation.committed import committed_results
-from mskseg.evaluation.tables import volume_table
+from mskseg.evaluation.tables import committed_results, volume_table
 
 ZERO_SHOT = "zero-shot"
 _TUNED_ON = ["training_subset", "chosen_by", "role"]
@@ -50,7 +49,7 @@ def cross_table(scores: pd.DataFrame, *, seed: int = 0) -> pd.DataFrame:
     was scored by the tuned model only.
 
     Gives a row for each subset, data set, sequence and part: `chosen_by` of the subset, `role` of
-    what was scored (see `mskseg.splits.role_of`), `anatomy`, `dice_zero_shot`, `dice_tuned`,
+    what was scored (see `mskseg.case.role_of`), `anatomy`, `dice_zero_shot`, `dice_tuned`,
     `gain`, `gain_low`, `gain_high`, `relative_gain`, `n_subjects`. The interval is that of
     `bootstrap.interval_of_mean` at 95 per cent, not corrected for the number of cells.
     """

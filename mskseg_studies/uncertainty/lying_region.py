@@ -12,8 +12,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from mskseg.evaluation.calibration import Calibration, candidate_region
-from mskseg.evaluation.multiclass import temper
+from mskseg.evaluation.calibration import Calibration, candidate_region, temper
 
 ASKS_REFERENCE, ASKS_MAP = "reference or prediction", "candidates"
 _SIZE = 32  # pixels, each side

@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 
 from mskseg.case import Case, CaseSlice
 from mskseg.errors import InputError
+from mskseg.evaluation.calibration import checked_probabilities, multiclass_probabilities
 from mskseg.evaluation.loop import PromptedSlice, check_has_reference, prompted_slices
-from mskseg.evaluation.multiclass import checked_probabilities, multiclass_probabilities
 from mskseg.evaluation.prediction import PromptableSegmenter, SlicePredictor
 from mskseg.prompts import MIN_AREA_MM2, boxes_from_mask
 from mskseg.prompts.plans import NeighbourBox, OracleBox, OraclePoint, PromptPlan
@@ -49,7 +49,7 @@ class SliceMaps:
 
 
 class PromptedMaps:
-    """Segmenters under a prompt plan, by the rule of `mskseg.evaluation.multiclass`.
+    """Segmenters under a prompt plan, by the rule of `mskseg.evaluation.calibration`.
 
     Each member answers the same prompts. Several plans, such as jittered boxes of several seeds,
     multiply the members: their spread is the uncertainty that the prompt brings in. Plans that

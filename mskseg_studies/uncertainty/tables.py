@@ -22,7 +22,7 @@ from mskseg.errors import InputError
 from mskseg.evaluation import metrics
 from mskseg.evaluation.averaging import nested_mean, subject_means
 from mskseg.evaluation.calibration import ReliabilityBins
-from mskseg.evaluation.committed import committed_results
+from mskseg.evaluation.tables import committed_results
 from mskseg.models import Segmenter
 from mskseg.prompts.plans import PromptPlan
 from mskseg_studies.people import asked_about

@@ -16,7 +16,7 @@ from mskseg.cli.main import main
 from mskseg.datasets.layouts import DicomNiftiLayout, NnunetLayout
 from mskseg.datasets.manifest import load_manifest
 from mskseg.errors import InputError, MsksegError
-from mskseg.evaluation.committed import committed_results
+from mskseg.evaluation.tables import committed_results
 from mskseg.files import write_text
 from mskseg.input_files import check_regular, parse_json, read_text, user_path
 from mskseg.io import load_label_names

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mskseg.case import Case, CaseDescription, CaseSet
+from mskseg.case import Case, CaseDescription, CaseSet, role_of
 from mskseg.datasets.layouts import (
     DicomNiftiLayout,
     NiftiPairsLayout,
@@ -30,7 +30,6 @@ from mskseg.splits import (
     default_counts,
     load_split,
     make_split,
-    role_of,
     save_split,
     stored_split,
 )

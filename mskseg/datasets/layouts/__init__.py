@@ -1,4 +1,4 @@
-"""Layouts of folders of scans: one module each, with its fields in the manifest and its reader.
+"""Layouts of folders of scans: a class each, with its fields in the manifest and its reader.
 
 Each lists its scans from file names alone, so that a data set of hundreds of volumes is listed in
 an instant and never held in memory at once. A new layout is a class here and a member of `Layout`.
@@ -12,10 +12,10 @@ from typing import Annotated
 from pydantic import Field
 
 from mskseg.case import CaseDescription
-from mskseg.datasets.layouts.dicom import DicomNiftiLayout as DicomNiftiLayout
 from mskseg.datasets.layouts.matlab import MatlabLayout as MatlabLayout
 from mskseg.datasets.layouts.metaimage import OaiZibLayout as OaiZibLayout
 from mskseg.datasets.layouts.metaimage import SpiderLayout as SpiderLayout
+from mskseg.datasets.layouts.nifti import DicomNiftiLayout as DicomNiftiLayout
 from mskseg.datasets.layouts.nifti import NiftiPairsLayout as NiftiPairsLayout
 from mskseg.datasets.layouts.nifti import read_globbed as read_globbed
 from mskseg.datasets.layouts.nnunet import NnunetLayout as NnunetLayout

@@ -12,8 +12,14 @@ from scipy.special import softmax
 from torchmetrics.functional.classification import multiclass_calibration_error
 
 from mskseg.errors import InputError
-from mskseg.evaluation.calibration import Calibration, ReliabilityBins, candidate_region
-from mskseg.evaluation.multiclass import FLOOR, multiclass_probabilities, temper
+from mskseg.evaluation.calibration import (
+    FLOOR,
+    Calibration,
+    ReliabilityBins,
+    candidate_region,
+    multiclass_probabilities,
+    temper,
+)
 
 
 @pytest.fixture

@@ -9,8 +9,7 @@ import pytest
 
 import mskseg
 from mskseg.errors import InputError
-from mskseg.evaluation.committed import committed_results, weights_of
-from mskseg.evaluation.tables import write_table
+from mskseg.evaluation.tables import committed_results, weights_of, write_table
 
 MINI = "sam_vit_mini"
 OTHER = "0123456789abcdef"

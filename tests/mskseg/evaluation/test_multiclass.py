@@ -7,7 +7,7 @@ import pytest
 from scipy.special import logit, softmax
 
 from mskseg.errors import InputError
-from mskseg.evaluation.multiclass import (
+from mskseg.evaluation.calibration import (
     FLOOR,
     as_classes,
     checked_probabilities,

@@ -10,7 +10,7 @@ import torch
 
 from mskseg.errors import InputError
 from mskseg.evaluation.averaging import summarise
-from mskseg.evaluation.multiclass import checked_probabilities
+from mskseg.evaluation.calibration import checked_probabilities
 from mskseg.evaluation.scoring import COLUMNS, score_cases, score_label_maps
 from mskseg.evaluation.tables import volume_table
 from mskseg.prompts import Prompt, fill_boxes

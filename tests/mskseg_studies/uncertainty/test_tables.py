@@ -16,8 +16,8 @@ import mskseg
 from mskseg.case import Case, CaseSet
 from mskseg.datasets.loading import load_some
 from mskseg.errors import InputError
+from mskseg.evaluation.calibration import FLOOR, as_classes
 from mskseg.evaluation.metrics import dice
-from mskseg.evaluation.multiclass import FLOOR, as_classes
 from mskseg.evaluation.tables import write_table
 from mskseg.prompts import fill_boxes
 from mskseg.prompts.plans import NeighbourBox, OracleBox, OraclePoint

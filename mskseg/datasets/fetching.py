@@ -107,14 +107,13 @@ def fetch(
     if entry.access == "registration":
         return {"folder": _brought_folder(name, entry, from_dir=from_dir)}
     files = {r: f for r, f in entry.roles.items() if roles is None or r in roles}
-    if entry.access == "package" and from_dir is None:
-        return {role: _brought_or_packaged(name, entry, file) for role, file in files.items()}
-    if entry.package and _is_in_package(entry):
+    if (entry.access == "direct" or from_dir is not None) and _is_in_package(entry):
         return {role: _file_of_package(entry, file) for role, file in files.items()}
     paths = {role: cache_path(name, file.name) for role, file in files.items()}
-    wanted = {
-        paths[role]: file for role, file in files.items() if _state(paths[role], file) != "present"
-    }
+    lacking = [role for role, file in files.items() if _state(paths[role], file) != "present"]
+    if entry.access == "package" and from_dir is None:  # a file in the cache was brought
+        return paths | {role: _file_of_package(entry, files[role]) for role in lacking}
+    wanted = {paths[role]: files[role] for role in lacking}
     if from_dir is not None:
         _copy_matching(wanted, user_path(from_dir))
         return paths
@@ -222,12 +221,6 @@ def _file_of_package(entry: DatasetEntry | ModelEntry, file: RemoteFile) -> Path
     return path
 
 
-def _brought_or_packaged(name: str, entry: DatasetEntry | ModelEntry, file: RemoteFile) -> Path:
-    """Find a file in the cache, if it was brought from elsewhere, or in its package."""
-    cached = cache_path(name, file.name)
-    return cached if _state(cached, file) == "present" else _file_of_package(entry, file)
-
-
 def _state_of_package(name: str, entry: DatasetEntry | ModelEntry) -> State:
     for file in entry.roles.values():
         if _state(cache_path(name, file.name), file) == "present":
@@ -292,11 +285,8 @@ def _received(file: RemoteFile, *, timeout_s: float) -> Iterator[bytes]:
             answer.raise_for_status()
             yield from answer.iter_content(_CHUNK_BYTES)
     except Exception as error:  # redirects to nowhere raise more than requests' own errors
-        reason = (
-            reason_of(error)
-            if isinstance(error, requests.HTTPError)
-            else f"{type(error).__name__}: no connection, or it broke off"
-        )
+        reason = f"{type(error).__name__}: no connection, or it broke off"
+        reason = reason_of(error) if isinstance(error, requests.HTTPError) else reason
         raise InputError(
             f"{file.name} could not be downloaded from {file.url} ({reason}); try again, or fetch "
             "it elsewhere and use --from"

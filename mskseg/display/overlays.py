@@ -81,9 +81,7 @@ def triptych(
     *,
     spacing_mm: tuple[float, float],
     tissues: Mapping[int, str] | None = None,
-    boxes_xyxy: ArrayLike | None = None,
     plane: Plane | None = None,
-    zoom_xyxy: ArrayLike | None = None,
     title: str = "",
 ) -> NDArray[Any]:
     """Show image, reference and prediction side by side, in the same colours; gives the three Axes.
@@ -95,15 +93,11 @@ def triptych(
     labels = sorted(set().union(*masks.values()))
     colours = tissue_colours({*labels, *(tissues or {})})
     entries = tissue_entries(labels, tissues, colours) if tissues is not None else []
-    size = _size(image, spacing_mm, zoom_xyxy, panel=3.8, n_entries=len(entries), n_panels=3)
+    size = _size(image, spacing_mm, None, panel=3.8, n_entries=len(entries), n_panels=3)
     figure, axes = plt.subplots(1, 3, figsize=size, layout="constrained")
     for ax, role in zip(axes, masks, strict=True):
-        show_slice(
-            image, spacing_mm=spacing_mm, plane=plane, zoom_xyxy=zoom_xyxy, title=role, ax=ax
-        )
+        show_slice(image, spacing_mm=spacing_mm, plane=plane, title=role, ax=ax)
         draw_label_map(ax, masks[role], colours=colours, fill=0.35)
-    if boxes_xyxy is not None:
-        draw_boxes(axes[0], boxes_xyxy)
     _legend(axes[2], entries)
     figure.suptitle(title)
     panels: NDArray[Any] = axes

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torchvision.ops import batched_nms
+from torchvision.ops import batched_nms, masks_to_boxes
 
 from mskseg.errors import InputError
 from mskseg.models.preprocessing import as_rgb_uint8
@@ -48,7 +48,8 @@ class Candidates:
         """Of masks whose boxes overlap by more than `box_iou` keep the best by predicted IoU."""
         if not len(self):
             return self
-        boxes = torch.as_tensor(np.stack([_box(mask) for mask in self.masks]))
+        # To the largest index, not one more, as upstream: the overlap of boxes depends on it.
+        boxes = masks_to_boxes(torch.as_tensor(self.masks)).double()
         scores = torch.as_tensor(self.predicted_iou)
         kept = batched_nms(boxes, scores, torch.zeros(len(self)), box_iou)
         return self.where(kept.numpy())
@@ -96,9 +97,3 @@ def grid_candidates(
         stability=np.array([r["stability_score"] for r in records], np.float64),
         points=np.array(points, np.float64).reshape(-1, 2) + 0.5,
     )
-
-
-def _box(mask: NDArray[np.bool_]) -> NDArray[np.float64]:
-    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
-    # The largest index, not one more: the overlap of boxes is then that of upstream.
-    return np.array([columns[0], rows[0], columns[-1], rows[-1]], np.float64)

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
+from nibabel import orientations
 from pydantic import Field, PositiveFloat
 from scipy.io import loadmat, whosmat
 
@@ -25,9 +26,6 @@ from mskseg.datasets.layouts.base import (
 from mskseg.datasets.scans import ScanFiles, scan_files
 from mskseg.errors import InputError
 from mskseg.volume import LabelMap, Volume
-
-_IN_MILLIMETRES = {"R": (1, 0, 0), "A": (0, 1, 0), "S": (0, 0, 1)}
-_OPPOSITE = {"L": "R", "P": "A", "I": "S"}
 
 
 class MatlabLayout(BaseLayout):
@@ -71,11 +69,10 @@ class MatlabLayout(BaseLayout):
                 f"{scan.image} has an image {image.shape} and a label map {labels.shape}, expected "
                 "two volumes of one shape; get the file again, or leave this person out"
             )
-        affine = np.eye(4)
-        for axis, letter in enumerate(self.orientation):
-            sign = -1 if letter in _OPPOSITE else 1
-            direction = np.array(_IN_MILLIMETRES[_OPPOSITE.get(letter, letter)])
-            affine[:3, axis] = sign * self.voxel_mm * direction
+        affine = np.diag([0.0, 0.0, 0.0, 1.0])
+        grows_to = orientations.axcodes2ornt(self.orientation)  # type: ignore[no-untyped-call]
+        for axis, (direction, sign) in enumerate(grows_to):
+            affine[int(direction), axis] = sign * self.voxel_mm
         return Volume(image, affine), LabelMap(labels, affine)
 
 
@@ -93,9 +90,7 @@ def _arrays(path: Path, names: tuple[str, ...]) -> dict[str, Any]:
         raise InputError(
             f"{path} cannot be read as a MATLAB file ({reason}); get it again"
         ) from error
-    missing = [name for name in names if name not in content]
-    numbers = [name for name in names if name in content and content[name].dtype.kind in "biuf"]
-    if missing or len(numbers) != len(names):
+    if not all(name in content and content[name].dtype.kind in "biuf" for name in names):
         held = ", ".join(name for name, _, _ in whosmat(path)) or "nothing"
         raise InputError(
             f"{path} is of another form: expected arrays of numbers {' and '.join(names)}, got "

@@ -30,11 +30,7 @@ from mskseg.volume import LabelMap, Volume
 
 _ENDING = ".segmentation_masks.mhd"
 _PATTERN = r"(?P<subject>\d+)_(?P<sequence>t1|t2|t2_SPACE)"
-_SEQUENCES = {
-    "t1": "T1-weighted",
-    "t2": "T2-weighted",
-    "t2_SPACE": "T2-weighted SPACE",
-}
+_SEQUENCES = {"t1": "T1-weighted", "t2": "T2-weighted", "t2_SPACE": "T2-weighted SPACE"}
 
 
 class SpiderLayout(BaseLayout):

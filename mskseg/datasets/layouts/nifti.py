@@ -112,33 +112,22 @@ class DicomNiftiLayout(BaseLayout):
                     f"{series} is in no file {self.subjects}; it is not known whose scan it is"
                 )
             name_parts |= owners[series.name] if owners else {}
-            scans += _echoes(series, label, name_parts, template, self.echoes)
-        missing = {
-            scan.reference for scan in scans if scan.reference and not scan.reference.is_file()
-        }
-        empty = {scan.image / "*.dcm" for scan in scans if not any(scan.image.iterdir())}
-        check_complete(
-            folder, template.dataset, images=[s.image for s in scans], missing=[*missing, *empty]
-        )
+            base, several = name_parts.get("sequence", template.sequence), self.echoes > 1
+            for number in range(self.echoes):
+                named = {"sequence": f"{base} echo {number + 1}"} if several else {}
+                scans.append(
+                    scan_files(
+                        template,
+                        name_parts | named,
+                        image=series,
+                        reference=label,
+                        echo=number if several else None,
+                    )
+                )
+        missing = {s.reference for s in scans if s.reference and not s.reference.is_file()}
+        missing |= {s.image / "*.dcm" for s in scans if not any(s.image.iterdir())}
+        check_complete(folder, template.dataset, images=[s.image for s in scans], missing=missing)
         return scans
-
-
-def _echoes(
-    series: Path, label: Path, name_parts: dict[str, str], template: CaseDescription, echoes: int
-) -> list[ScanFiles]:
-    if echoes == 1:
-        return [scan_files(template, name_parts, image=series, reference=label)]
-    base = name_parts.get("sequence", template.sequence)
-    return [
-        scan_files(
-            template,
-            {**name_parts, "sequence": f"{base} echo {number + 1}"},
-            image=series,
-            reference=label,
-            echo=number,
-        )
-        for number in range(echoes)
-    ]
 
 
 def _owners(folder: Path, pattern: str) -> dict[str, dict[str, str]]:
@@ -165,7 +154,13 @@ def read_globbed(
     The subject is the pattern's group ``subject``, else its first group, else all that it matches.
     A label map belongs to the images that agree with it in every named group that both have.
     """
-    pattern = _compiled(subject_pattern)
+    try:
+        pattern = re.compile(subject_pattern)
+    except re.error as error:
+        raise InputError(
+            f"the subject pattern {subject_pattern!r} is not a regular expression: {error}; "
+            "try 'sub-[0-9]+'"
+        ) from error
     template = CaseDescription(subject="", tissues=tissues or {})
     image_files, label_files = _files(images, "images"), _files(labels, "labels")
     known = {path.resolve() for path in label_files}
@@ -175,24 +170,18 @@ def read_globbed(
             "for the images that leaves the label maps out"
         )
     _check_ends(subject_pattern, [*image_files, *label_files])
-    images_found = {p: _name_parts_of(pattern, p) for p in image_files}
-    references = {p: _name_parts_of(pattern, p) for p in label_files}
-    scans = []
-    for path, name_parts in images_found.items():
-        named = {"sequence": bare_name(path), **name_parts}
-        reference = _label_of(path, name_parts, references)
-        scans.append(scan_files(template, named, image=path, reference=reference))
+    parts = {p: _name_parts_of(pattern, p) for p in (*image_files, *label_files)}
+    references = {path: parts[path] for path in label_files}
+    scans = [
+        scan_files(
+            template,
+            {"sequence": bare_name(path), **parts[path]},
+            image=path,
+            reference=_label_of(path, parts[path], references),
+        )
+        for path in image_files
+    ]
     return LazyCaseSet("own data", scans)
-
-
-def _compiled(pattern: str) -> re.Pattern[str]:
-    try:
-        return re.compile(pattern)
-    except re.error as error:
-        raise InputError(
-            f"the subject pattern {pattern!r} is not a regular expression: {error}; "
-            "try 'sub-[0-9]+'"
-        ) from error
 
 
 def _check_ends(pattern: str, paths: Sequence[Path]) -> None:

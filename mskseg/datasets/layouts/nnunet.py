@@ -28,7 +28,6 @@ from mskseg.input_files import parse_json, parsed, read_text
 from mskseg.io.label_names import by_label, nnunet_names
 
 _CHANNEL = re.compile(r"(?P<name>.+)_(?P<channel>\d{4})")
-_DIGITS = 4
 
 
 class NnunetLayout(BaseLayout):
@@ -108,4 +107,4 @@ def _sequence(described: Mapping[str, Any], channel: int, template: CaseDescript
         raise InputError(f"channel names {names!r} in dataset.json; expected {{number: name}}")
     if len(names) <= 1 and template.sequence != "unknown":
         return template.sequence
-    return str(names.get(str(channel), f"channel {channel:0{_DIGITS}}"))
+    return str(names.get(str(channel), f"channel {channel:04}"))

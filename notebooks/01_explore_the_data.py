@@ -118,7 +118,7 @@ contrasts = display.montage(
     titles=[case.sequence for case in many],
     title=f"One {many[0].anatomy}, one slice: the recipe decides what is bright",
 )
-by_sequence = evaluation.tissue_properties(many, slice_step=2).query("subject == @many[0].subject")
+by_sequence = exploration.tissue_properties(many, slice_step=2).query("subject == @many[0].subject")
 by_sequence.pivot_table(
     index="tissue", columns="sequence", values="contrast", sort=False, observed=True
 ).round(1)
@@ -359,8 +359,8 @@ pd.DataFrame(pairs, columns=["tissue", "dice"]).groupby("tissue").mean().sort_va
 # %%
 steps = [slice_step if drawn_one else real_slice_step for drawn_one in is_drawn]
 measured = zip(sets, steps, strict=True)
-table = pd.concat([evaluation.tissue_properties(some, slice_step=n) for some, n in measured])
-means, all_cases = evaluation.tissue_means(table), [case for some in sets for case in some]
+table = pd.concat([exploration.tissue_properties(some, slice_step=n) for some, n in measured])
+means, all_cases = exploration.tissue_means(table), [case for some in sets for case in some]
 of_table = mskseg.provenance(command="01_explore_the_data", cases=all_cases, seed=seed)
 evaluation.write_table(table, tables / "01_tissues.csv", provenance=of_table)
 

@@ -207,7 +207,7 @@ errors.means_with_one_lost(good).round(3)
 # > **Guess**: which goes most with Dice: area, thickness, contrast, place in the structure, how well the box fits, or fat in the muscle?
 
 # %%
-joined = errors.with_covariates(main, evaluation.tissue_properties(cases))
+joined = errors.with_covariates(main, errors.tissue_properties(cases))
 correlations = errors.rank_correlations(joined)
 evaluation.write_table(correlations, tables / "05_effects.csv", provenance=facts)
 correlations.drop(columns="box_source").round(2)

@@ -1,9 +1,9 @@
-"""What is done with a table of scores: laid out, added up to volumes, written, and read again."""
+"""Tables: of scans, and of scores, laid out, added up to volumes, written, and read again."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -12,6 +12,7 @@ from typing import Any
 import pandas as pd
 from pandas.api.types import is_datetime64_any_dtype, is_numeric_dtype
 
+from mskseg.case import Case
 from mskseg.datasets.manifest import load_manifest
 from mskseg.errors import InputError
 from mskseg.evaluation.averaging import PLAN, summarise
@@ -24,6 +25,22 @@ MODEL = ("segmenter", "miniature", "prompt", "box_source")
 _CASE = (*SCAN, "anatomy", "severity")
 _AREAS = ("area_mm2", "predicted_area_mm2", "overlap_mm2")
 _ALL_TISSUES = "mean of tissues"
+
+
+def describe_scans(cases: Iterable[Case]) -> pd.DataFrame:
+    """List what has to be checked of every scan before anything else, a row for each case."""
+    return pd.DataFrame(
+        {
+            "scan": case.name,
+            "dtype": str(case.image.array.dtype),
+            "shape": " x ".join(map(str, case.image.shape)),
+            "spacing_mm": " x ".join(f"{mm:.3g}" for mm in case.image.spacing_mm),
+            "orientation": case.image.orientation,
+            "plane": case.plane,
+            "reference": case.reference_provenance,
+        }
+        for case in cases
+    )
 
 
 def dice_table(table: pd.DataFrame) -> pd.DataFrame:

@@ -34,3 +34,4 @@ from mskseg_studies.people import list_scans as list_scans
 from mskseg_studies.people import load_people as load_people
 from mskseg_studies.people import score_people as score_people
 from mskseg_studies.people import slice_steps as slice_steps
+from mskseg_studies.tissues import tissue_properties as tissue_properties

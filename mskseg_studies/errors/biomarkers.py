@@ -19,11 +19,11 @@ from mskseg.case import TissueKind
 from mskseg.display.style import check_columns, finish_chart, series_style
 from mskseg.evaluation.metrics import checked_spacing
 from mskseg.evaluation.scoring import SCAN
-from mskseg.evaluation.tissues import largest_component, thickness_mm
 from mskseg.prompts.checks import bounding_slices, checked_mask
 from mskseg_studies.errors.quantitative_maps import mean_inside
 from mskseg_studies.errors.shape_classes import pixel_covariance
 from mskseg_studies.panels import add_legend, new_panels
+from mskseg_studies.tissues import largest_component, thickness_mm
 
 Quantity = Literal["volume", "thickness", "height", "T2", "fat fraction"]
 

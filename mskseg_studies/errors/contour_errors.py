@@ -23,9 +23,9 @@ from mskseg.evaluation.metrics import (
     relative_volume_error,
     signed_distance_mm,
 )
-from mskseg.evaluation.tissues import largest_component
 from mskseg.prompts.checks import bounding_slices, checked_slice_mask
 from mskseg_studies.panels import add_legend, new_panels
+from mskseg_studies.tissues import largest_component
 
 SMOOTH_MM = 2.0
 """Standard deviation of the blur that `jaggedness` compares an outline with."""

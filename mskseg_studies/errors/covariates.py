@@ -42,7 +42,7 @@ def with_covariates(scores: pd.DataFrame, properties: pd.DataFrame) -> pd.DataFr
     """Set what a tissue looks like beside how it was scored.
 
     Of the table of `score_people` with `ErrorMeasures` only pairs that count in a mean are kept,
-    under their index. The properties are those of `mskseg.evaluation.tissue_properties`, of the
+    under their index. The properties are those of `tissue_properties`, of the
     same cases, with `slice_step` 1, so that a structure's ends are known; InputError if a scored
     pair has none. Adds `thickness_mm`, `shape` and `from_end`: how many of the structure's measured
     slices lie between this one and its first or last.

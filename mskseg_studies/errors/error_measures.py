@@ -14,11 +14,11 @@ from scipy.signal import fftconvolve
 from mskseg.case import Case, CaseSlice
 from mskseg.evaluation.metrics import checked_spacing, surface_dice, surface_points
 from mskseg.evaluation.prediction import LabelPrediction
-from mskseg.evaluation.tissues import RIM_MM
 from mskseg.prompts.checks import bounding_slices
 from mskseg_studies.errors.biomarkers import BIOMARKERS, measure_slice
 from mskseg_studies.errors.contour_errors import contour_errors
 from mskseg_studies.errors.quantitative_maps import Maps
+from mskseg_studies.tissues import RIM_MM
 
 Border = Literal["weak", "clear", ""]
 
@@ -88,7 +88,7 @@ class ErrorMeasures:
 def edge_contrast(image: ArrayLike, mask: ArrayLike, *, spacing_mm: tuple[float, float]) -> float:
     """Median step of the grey levels (H, W) across a mask's border, in standard deviations."""
     # At each pixel of the border the mean of the mask's pixels within `RIM_MM` less the mean of the
-    # others there, without its sign. So unlike `mskseg.evaluation.tissues.contrast`, a border with
+    # others there, without its sign. So unlike `mskseg_studies.tissues.contrast`, a border with
     # a brighter neighbour on one side and a darker one on the other stays clear. Of noise alone it
     # is about 0.3 with pixels of 1 mm.
     spacing = checked_spacing(spacing_mm, ndim=2)

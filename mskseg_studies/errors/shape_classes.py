@@ -12,8 +12,8 @@ from numpy.typing import ArrayLike, NDArray
 from mskseg.case import Case
 from mskseg.evaluation.loop import labels_on, reference_mask
 from mskseg.evaluation.metrics import checked_spacing, dice
-from mskseg.evaluation.tissues import shape_of
 from mskseg.prompts.checks import bounding_slices, checked_mask
+from mskseg_studies.tissues import shape_of
 
 ShapeClass = Literal["thin", "ring", "ellipse", "bulk"]
 

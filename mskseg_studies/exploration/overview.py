@@ -124,8 +124,8 @@ _MAP, _ACCELERATED = "_map", "_8x"
 def describe_datasets(sets: Iterable[CaseSet], tissues: pd.DataFrame) -> pd.DataFrame:
     """Describe data sets by anatomy, contrast, and the detail, shape and size of their labels.
 
-    The grid is read off the first case of each set, the tissues are those of
-    `mskseg.evaluation.tissue_means`. A row for each data set: `dataset`, `anatomy`, `subjects`,
+    The grid is read off the first case of each set, the tissues are those of `tissue_means`. A row
+    for each data set: `dataset`, `anatomy`, `subjects`,
     `sequences`, `maps` and `accelerated` (as in the manifest), `voxel_mm`, `plane`, `tissues` (how
     many), `shapes` ("4 compact, 5 thin"), `area_mm2` and `thickness_mm` (smallest to largest mean
     of a tissue) and `reference`.

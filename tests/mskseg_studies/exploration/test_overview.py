@@ -5,9 +5,9 @@ import pytest
 
 from mskseg.case import Case
 from mskseg.errors import InputError
-from mskseg.evaluation import tissue_means, tissue_properties
 from mskseg.volume import LabelMap, Volume
 from mskseg_studies.exploration import describe_datasets
+from mskseg_studies.tissues import tissue_means, tissue_properties
 
 
 def make_case(subject: str, width: int) -> Case:

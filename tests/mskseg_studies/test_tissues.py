@@ -10,15 +10,15 @@ import pytest
 
 from mskseg.case import Case
 from mskseg.errors import InputError
-from mskseg.evaluation.tissues import (
+from mskseg.evaluation import describe_scans
+from mskseg.volume import LabelMap, Volume
+from mskseg_studies.tissues import (
     contrast,
-    describe_scans,
     shape_of,
     thickness_mm,
     tissue_means,
     tissue_properties,
 )
-from mskseg.volume import LabelMap, Volume
 
 SQUARE_MM = (1.0, 1.0)
 

@@ -37,22 +37,6 @@ _ONE_PX = 2 / 3  # of its side, as any square's; its outline, with corners cut, 
 _VALUES = ("area_mm2", "thickness_mm", "contrast", "filled_box_dice")
 
 
-def describe_scans(cases: Iterable[Case]) -> pd.DataFrame:
-    """List what has to be checked of every scan before anything else, a row for each case."""
-    return pd.DataFrame(
-        {
-            "scan": case.name,
-            "dtype": str(case.image.array.dtype),
-            "shape": " x ".join(map(str, case.image.shape)),
-            "spacing_mm": " x ".join(f"{mm:.3g}" for mm in case.image.spacing_mm),
-            "orientation": case.image.orientation,
-            "plane": case.plane,
-            "reference": case.reference_provenance,
-        }
-        for case in cases
-    )
-
-
 def thickness_mm(mask: ArrayLike, *, spacing_mm: tuple[float, float]) -> float:
     """Measure the width in mm of a mask (H, W): four times its pixels' mean distance to the border.
 

@@ -210,7 +210,7 @@ print(f"a filled box around a disc: Dice {disc_dice:.3f}")
 # A run of hours asked more people than this one will, with the same cells (`make results`). Its table comes first: vertebrae of people of two sites, and drawn spines.
 
 # %%
-study = evaluation.committed_results(results, "03_margins*.csv")
+study = prompting.committed_results(results, "03_margins*.csv")
 print(study.origin)
 prompting.margin_table(study.rows).round(3) if study else study.rows
 

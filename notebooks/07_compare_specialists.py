@@ -259,7 +259,7 @@ for run in runs[:1]:
 pd.Series({each.name: each.converged for each in runs}, name="converged")
 
 # %% alt="Validation Dice over the iterations of each nnU-Net of this run and of longer ones"
-longer = evaluation.committed_results(results, "07_nnunet_curve_*.csv")
+longer = specialists.committed_results(results, "07_nnunet_curve_*.csv")
 learning = specialists.curve_chart(runs, longer.rows)
 run_facts = mskseg.provenance(command=this, cases=known, tuned=runs, seed=seed)
 display.save_figure(learning, figures / "07_nnunet_curve.png", provenance=run_facts)

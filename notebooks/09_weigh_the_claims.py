@@ -198,7 +198,7 @@ display.save_figure(interval_axes, figures / "09_intervals.png", provenance=fact
 # Tables of longer runs are committed in `results/`, each with the commit, the weights and the machine that it came from. The same rules judge them, by themselves: their rows are never mixed with this run's.
 
 # %%
-print(evaluation.committed_results(results, "0*.csv").origin)
+print(claims.committed_results(results, "0*.csv").origin)
 committed = claims.judge_output(Path(output), tables=Path(results))
 print(f"No longer run is committed at present of: {', '.join(committed.not_run) or 'none'}")
 longer = committed.judgements

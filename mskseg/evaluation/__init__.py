@@ -22,10 +22,7 @@ from mskseg.evaluation.prediction import predict_slice as predict_slice
 from mskseg.evaluation.scoring import KeptPredictions as KeptPredictions
 from mskseg.evaluation.scoring import score_cases as score_cases
 from mskseg.evaluation.scoring import score_label_maps as score_label_maps
-from mskseg.evaluation.tables import committed_results as committed_results
 from mskseg.evaluation.tables import describe_scans as describe_scans
 from mskseg.evaluation.tables import dice_table as dice_table
-from mskseg.evaluation.tables import same_weights as same_weights
 from mskseg.evaluation.tables import volume_table as volume_table
-from mskseg.evaluation.tables import weights_of as weights_of
 from mskseg.evaluation.tables import write_table as write_table

@@ -19,3 +19,4 @@ from mskseg_studies.claims.views import disagreements as disagreements
 from mskseg_studies.claims.views import facts_table as facts_table
 from mskseg_studies.claims.views import ledger_table as ledger_table
 from mskseg_studies.claims.views import short_table as short_table
+from mskseg_studies.committed import committed_results as committed_results

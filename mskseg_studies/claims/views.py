@@ -6,9 +6,9 @@ from collections.abc import Iterable, Sequence
 
 import pandas as pd
 
-from mskseg.evaluation import same_weights, weights_of
 from mskseg_studies.claims.rules import Judgement, rule_in_words
 from mskseg_studies.claims.statements import Claim
+from mskseg_studies.committed import same_weights, weights_of
 
 _PICKED = {
     "smallest": "The smallest of several numbers is judged. ",

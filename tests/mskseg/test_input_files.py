@@ -16,7 +16,6 @@ from mskseg.cli.main import main
 from mskseg.datasets.layouts import DicomNiftiLayout, NnunetLayout
 from mskseg.datasets.manifest import load_manifest
 from mskseg.errors import InputError, MsksegError
-from mskseg.evaluation.tables import committed_results
 from mskseg.files import write_text
 from mskseg.input_files import check_regular, parse_json, read_text, user_path
 from mskseg.io import load_label_names
@@ -24,6 +23,7 @@ from mskseg.prompts.files import read_prompts
 from mskseg.provenance import read_provenance, sidecar_path
 from mskseg.splits import load_split
 from mskseg.workbook.sources import read_sizes
+from mskseg_studies.committed import committed_results
 
 HOSTILE = [
     b"",

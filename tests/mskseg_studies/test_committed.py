@@ -9,7 +9,8 @@ import pytest
 
 import mskseg
 from mskseg.errors import InputError
-from mskseg.evaluation.tables import committed_results, weights_of, write_table
+from mskseg.evaluation.tables import write_table
+from mskseg_studies.committed import committed_results, weights_of
 
 MINI = "sam_vit_mini"
 OTHER = "0123456789abcdef"

@@ -10,6 +10,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, NullFormatter, ScalarFormatter
 from numpy.typing import NDArray
 
 from mskseg.display import draw_boxes, draw_label_map, frame_around, montage, tissue_colours
@@ -46,6 +47,14 @@ def add_legend(figure: Figure, ax: Axes, title: str, *, columns: int = 4) -> Non
         handles, names, loc="outside lower center", ncols=columns, frameon=False, fontsize=9
     )
     figure.suptitle(title, fontsize=11)
+
+
+def log_scale(ax: Axes) -> None:
+    """Make the x axis logarithmic, with plain numbers at 1, 2 and 5: 20 rather than 2 x 10^1."""
+    ax.set_xscale("log")
+    ax.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    ax.xaxis.set_major_formatter(ScalarFormatter())
+    ax.xaxis.set_minor_formatter(NullFormatter())  # they would overlap
 
 
 def predictions_beside(

@@ -150,3 +150,12 @@ def by_site(table: pd.DataFrame) -> pd.DataFrame:
     several = table.groupby("dataset")["site"].transform("nunique") > 1
     site = table["site"].replace("", "unnamed site").astype(str)
     return table.assign(dataset=table["dataset"].mask(several, table["dataset"] + ", " + site))
+
+
+def load_companions(cases: CaseSet, sequences: Sequence[str]) -> tuple[Case, ...]:
+    """Load further sequences (such as ``t2_map``) of the same people, if all are there."""
+    if cases.name not in load_manifest().datasets:
+        return ()
+    if not set(sequences) <= set(source_of(cases.name).default_sequences(cases.subjects)):
+        return ()
+    return tuple(load_cases(cases.name, subjects=cases.subjects, sequences=sequences))

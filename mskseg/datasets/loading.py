@@ -142,15 +142,6 @@ def check_can_be_scored(name: str) -> None:
         fetch(name)  # refuses a folder that is not there
 
 
-def load_companions(cases: CaseSet, sequences: Sequence[str]) -> tuple[Case, ...]:
-    """Load further sequences (such as ``t2_map``) of the same people, if all are there."""
-    if cases.name not in load_manifest().datasets:
-        return ()
-    if not set(sequences) <= set(source_of(cases.name).default_sequences(cases.subjects)):
-        return ()
-    return tuple(load_cases(cases.name, subjects=cases.subjects, sequences=sequences))
-
-
 def load_fetched(name: str) -> tuple[Case, ...]:
     """Load those of a data set who are here; the tuple is empty if none is, or one is damaged."""
     subjects = list_at_hand(name) if name else ()

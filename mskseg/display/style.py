@@ -11,7 +11,6 @@ import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
-from matplotlib.ticker import LogLocator, NullFormatter, ScalarFormatter
 
 from mskseg.errors import InputError
 from mskseg.files import written_atomically
@@ -88,14 +87,6 @@ def finish_chart(
     elif legend == "inside":
         ax.legend(**look)
     return ax
-
-
-def log_scale(ax: Axes) -> None:
-    """Make the x axis logarithmic, with plain numbers at 1, 2 and 5: 20 rather than 2 x 10^1."""
-    ax.set_xscale("log")
-    ax.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-    ax.xaxis.set_major_formatter(ScalarFormatter())
-    ax.xaxis.set_minor_formatter(NullFormatter())  # they would overlap
 
 
 def check_columns(table: pd.DataFrame, columns: Iterable[str]) -> None:

@@ -27,7 +27,6 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -191,33 +190,3 @@ def nearest_distances(
         return np.full(len(points), math.inf)
     distances: NDArray[np.float64] = KDTree(others).query(points)[0]
     return distances
-
-
-def signed_distance_mm(inside: BoolMask, spacing: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Distance to the outline, positive inside; the outline runs between the pixels' centres."""
-    half = float(spacing.mean()) / 2
-    within = ndimage.distance_transform_edt(np.pad(inside, 1), sampling=spacing)[1:-1, 1:-1]
-    beyond = ndimage.distance_transform_edt(~inside, sampling=spacing)
-    signed: NDArray[np.float64] = np.where(inside, within - half, half - beyond)
-    return signed
-
-
-def outlines(shape: NDArray[Any]) -> list[NDArray[np.float64]]:
-    """Trace the lines around a mask, each (N, 2), in pixels of the mask with a rim of one.
-
-    By marching squares, which cut corners by 0.6 of a pixel; pixels that touch at a corner join.
-    """
-    from skimage import measure
-
-    contours: Any = measure.find_contours  # scikit-image does not say its types
-    lines: list[NDArray[np.float64]] = contours(
-        np.pad(shape.astype(np.float64), 1), 0.5, fully_connected="high"
-    )
-    return lines
-
-
-def outline_mm(shape: NDArray[Any], *, spacing_mm: Sequence[float]) -> float:
-    """Length in mm of the line around a mask (H, W) and its holes; slanted, up to 8 % too much."""
-    return float(
-        sum(np.hypot(*(np.diff(line, axis=0) * spacing_mm).T).sum() for line in outlines(shape))
-    )

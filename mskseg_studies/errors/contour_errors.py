@@ -17,15 +17,10 @@ from scipy import ndimage
 from skimage import morphology
 
 from mskseg.display.style import finish_chart, series_style
-from mskseg.evaluation.metrics import (
-    checked_spacing,
-    outline_mm,
-    relative_volume_error,
-    signed_distance_mm,
-)
+from mskseg.evaluation.metrics import checked_spacing, relative_volume_error
 from mskseg.prompts.checks import bounding_slices, checked_slice_mask
 from mskseg_studies.panels import add_legend, new_panels
-from mskseg_studies.tissues import largest_component
+from mskseg_studies.tissues import largest_component, outline_mm, signed_distance_mm
 
 SMOOTH_MM = 2.0
 """Standard deviation of the blur that `jaggedness` compares an outline with."""

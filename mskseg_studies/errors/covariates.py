@@ -16,12 +16,12 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from mskseg.case import Case, CaseSet
-from mskseg.datasets.loading import load_companions
-from mskseg.display.style import chart_axes, check_columns, finish_chart, log_scale, series_style
+from mskseg.display.style import chart_axes, check_columns, finish_chart, series_style
 from mskseg.errors import InputError
 from mskseg.evaluation.averaging import IN_THE_MEAN, nested_mean, subject_means
 from mskseg.evaluation.scoring import SCAN
-from mskseg_studies.panels import add_legend, new_panels
+from mskseg_studies.panels import add_legend, log_scale, new_panels
+from mskseg_studies.people import load_companions
 
 _STRUCTURE = [*SCAN, "tissue", "label"]
 _PAIR = [*_STRUCTURE, "slice"]

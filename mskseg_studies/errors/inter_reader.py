@@ -16,11 +16,12 @@ from mskseg.display.style import chart_axes, check_columns, finish_chart, series
 from mskseg.errors import InputError
 from mskseg.evaluation.averaging import IN_THE_MEAN, nested_mean
 from mskseg.evaluation.loop import prompted_slices
-from mskseg.evaluation.metrics import checked_spacing, dice, signed_distance_mm
+from mskseg.evaluation.metrics import checked_spacing, dice
 from mskseg.evaluation.scoring import SCAN, described_scan
 from mskseg.prompts import OracleBox
 from mskseg.prompts.checks import checked_mask
 from mskseg_studies.people import by_site
+from mskseg_studies.tissues import signed_distance_mm
 
 CORRELATION_MM = 8.0
 """How far along an outline a reader stays on the same side of it; assumed."""

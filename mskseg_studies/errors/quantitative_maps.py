@@ -9,12 +9,12 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from mskseg.case import Case, CaseSet
-from mskseg.datasets.loading import load_companions
 from mskseg.errors import InputError
 from mskseg.prompts.checks import checked_mask
 from mskseg.volume import Volume
 from mskseg_phantom.tissue import TISSUE_SIGNAL, FieldStrength, Tissue, tissue_signal
 from mskseg_phantom.tissue.tissues import FIELDS
+from mskseg_studies.people import load_companions
 
 Maps = Mapping[tuple[str, str, str], Volume]
 """Maps by quantity, data set and subject."""

@@ -20,10 +20,10 @@ from tqdm.auto import tqdm
 from mskseg.case import Case
 from mskseg.errors import InputError
 from mskseg.evaluation import PromptedSlice, dice
-from mskseg.evaluation.metrics import outline_mm
 from mskseg.models import ImageEmbedding, Prediction, Segmenter
 from mskseg.prompts import OracleBox, Prompt, central_point, error_point, random_points
 from mskseg_studies.prompting.scans import asked_slices, described
+from mskseg_studies.tissues import outline_mm
 
 Mask = NDArray[np.bool_]
 

@@ -10,12 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mskseg.case import Case, CaseSet, CaseSlice
-from mskseg.datasets.loading import fullest_slice, load_companions, load_some
+from mskseg.datasets.loading import fullest_slice, load_some
 from mskseg.evaluation.loop import check_has_reference
 from mskseg.splits import Part
 from mskseg.volume import LabelMap, check_same_grid
 from mskseg_studies.errors.quantitative_maps import fat_fraction, mean_inside
-from mskseg_studies.people import named_once
+from mskseg_studies.people import load_companions, named_once
 from mskseg_studies.uncertainty.probability_maps import with_labels
 
 DIXON = ("dixon_water", "dixon_fat")

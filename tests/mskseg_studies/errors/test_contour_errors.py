@@ -8,7 +8,6 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from mskseg.evaluation.metrics import signed_distance_mm
 from mskseg.prompts import boxes_from_mask, fill_boxes
 from mskseg_studies.errors.contour_errors import (
     contour_error_panels,
@@ -17,6 +16,7 @@ from mskseg_studies.errors.contour_errors import (
     resized,
     solidity,
 )
+from mskseg_studies.tissues import signed_distance_mm
 
 MM = (1.0, 1.0)
 

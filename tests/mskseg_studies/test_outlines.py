@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from mskseg.evaluation.metrics import outline_mm
+from mskseg_studies.tissues import outline_mm
 
 
 def test_outline_of_a_rectangle_is_its_sides_without_its_corners():

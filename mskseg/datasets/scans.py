@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, cast
 
@@ -96,7 +97,7 @@ class LazyCaseSet(CaseSet):
     def __init__(self, name: str, scans: Sequence[ScanFiles]) -> None:
         # The base class asks its cases for names and attributes only, which scans have as well.
         super().__init__(name, cast("Sequence[Case]", scans))
-        self._read: dict[int, Case] = {}
+        self._load = lru_cache(_KEPT)(lambda index: scans[index].load())
 
     @property
     def scans(self) -> tuple[ScanFiles, ...]:
@@ -104,11 +105,4 @@ class LazyCaseSet(CaseSet):
         return cast("tuple[ScanFiles, ...]", self._cases)
 
     def _at(self, index: int) -> Case:
-        scan = self.scans[index]
-        key = index % len(self)
-        if key not in self._read:
-            case = scan.load()
-            while len(self._read) >= _KEPT:
-                self._read.pop(next(iter(self._read)))
-            self._read[key] = case
-        return self._read[key]
+        return self._load(range(len(self))[index])

@@ -7,7 +7,6 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 import pandas as pd
-from pandas.api.types import is_datetime64_any_dtype, is_numeric_dtype
 
 from mskseg.case import Case
 from mskseg.errors import InputError
@@ -65,7 +64,9 @@ def dice_table(table: pd.DataFrame) -> pd.DataFrame:
             named = {"box": str(source), "point": f"points: {source}"}.get(prompt, "no prompt")
             columns[name, named] = _with_count(rows, "dice", keys)
             if (prompt, source) == ("box", "oracle"):
-                columns[name, "oracle minus filled box"] = _gain(rows, keys).map(_signed)
+                columns[name, "oracle minus filled box"] = _gain(rows, keys).map(
+                    lambda gain: f"{round(gain, 2) + 0.0:+.2f}"  # + 0.0: not "-0.00"
+                )
     return pd.DataFrame(columns).reindex(_most_gain_first(first, keys)).fillna("-")
 
 
@@ -109,19 +110,13 @@ def write_table(
 
     Text that a spreadsheet would take for a formula gets an apostrophe in front, numbers stay.
     """
-    shown = table.apply(lambda column: column.map(_no_formula) if _is_text(column) else column)
-    content = (
-        shown.rename(columns=_no_formula).to_csv(index=False).encode(errors="backslashreplace")
-    )
+    shown = table.map(_no_formula).rename(columns=_no_formula)
+    content = shown.to_csv(index=False).encode(errors="backslashreplace")
     with written_atomically(sidecar_path(path)) as sidecar, written_atomically(path) as target:
         target.write_bytes(content)
         sidecar.write_text(
             sidecar_text(provenance, content=content), encoding="utf-8", errors="backslashreplace"
         )
-
-
-def _is_text(column: pd.Series[Any]) -> bool:
-    return not (is_numeric_dtype(column) or is_datetime64_any_dtype(column))
 
 
 def _no_formula(cell: Any) -> Any:
@@ -142,10 +137,6 @@ def _with_count(rows: pd.DataFrame, value: str, keys: list[str]) -> pd.Series[st
         for mean, n in zip(rows[value], rows["n_pairs"], strict=True)
     ]
     return pd.Series(text, index=pd.MultiIndex.from_frame(rows[keys]))
-
-
-def _signed(gain: float) -> str:
-    return f"{round(gain, 2) + 0.0:+.2f}"  # + 0.0: not "-0.00"
 
 
 def _gain(rows: pd.DataFrame, keys: list[str]) -> pd.Series[float]:

@@ -140,13 +140,10 @@ def _add_low_rank(encoder: nn.Module, config: FineTuneConfig) -> None:
 
 def _adapted(encoder: nn.Module) -> Iterator[tuple[nn.Module, int, int]]:
     """Find the layers for low-rank terms, fused qkv or convolutions, with parts and blocks."""
-    fused = [block for block in encoder.modules() if isinstance(_qkv(block), nn.Linear)]
+    blocks: list[Any] = [block for block in encoder.modules() if hasattr(block, "qkv")]
+    fused = [block for block in blocks if isinstance(block.qkv, nn.Linear)]
     for block in fused:
         # TinyViT's attention, which alone says `key_dim`, has the rows of each head together.
-        yield _qkv(block), 3, block.num_heads if hasattr(block, "key_dim") else 1  # type: ignore[misc]
+        yield block.qkv, 3, block.num_heads if hasattr(block, "key_dim") else 1
     if not fused:
         yield from ((layer, 1, 1) for layer in encoder.modules() if isinstance(layer, nn.Conv2d))
-
-
-def _qkv(block: nn.Module) -> Any:
-    return getattr(block, "qkv", None)

@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 
 from mskseg.errors import InputError, naming
+from mskseg.input_files import printable
 from mskseg.io.guards import LPS_TO_RAS, itk, placed, readable_by_itk, size_of
 from mskseg.volume import Array, Volume
 
@@ -138,7 +139,7 @@ def _note(text: str) -> None:
 
 
 def _named(paths: Iterable[Path]) -> str:
-    names = [path.name.encode("utf-8", "backslashreplace").decode() for path in paths]
+    names = [printable(path.name) for path in paths]
     return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
 
 
@@ -174,7 +175,14 @@ def _read_headers(path: Path) -> list[_Header]:
         )
     if passed:
         _note(f"{path}: passed over {passed}")
-    _check_one_series(headers)
+    if len(series := _grouped(headers, "series")) > 1:
+        named = "; ".join(
+            f"{found[0].description or 'no description'} ({len(found)} images, ...{uid[-12:]})"
+            for uid, found in series.items()
+        )
+        raise InputError(
+            f"the folder holds {len(series)} series: {named}; put each in a folder of its own"
+        )
     return _without_copies(headers, path)
 
 
@@ -311,17 +319,6 @@ def _grouped(headers: Iterable[_Header], name: str) -> dict[Any, list[_Header]]:
     for header in headers:
         groups.setdefault(getattr(header, name), []).append(header)
     return groups
-
-
-def _check_one_series(headers: Sequence[_Header]) -> None:
-    if len(series := _grouped(headers, "series")) > 1:
-        named = "; ".join(
-            f"{found[0].description or 'no description'} ({len(found)} images, ...{uid[-12:]})"
-            for uid, found in series.items()
-        )
-        raise InputError(
-            f"the folder holds {len(series)} series: {named}; put each in a folder of its own"
-        )
 
 
 def _without_copies(headers: Sequence[_Header], folder: Path) -> list[_Header]:

@@ -201,7 +201,8 @@ def _geometry(path: Path, image: Any) -> tuple[Array, NiftiForms, str]:
         qform, codes = affine, (codes[0], 0)
     for form in (affine, sform, qform):
         if len(image.shape) < 3 and not form[:3, 2].any():
-            form[:3, 2] = _unit_normal(form)
+            normal = np.cross(form[:3, 0], form[:3, 1])
+            form[:3, 2] = normal / np.linalg.norm(normal)
     sizes = np.linalg.norm(affine[:3, :n_axes], axis=0)
     problem = ""
     if codes[0] <= 0 and codes[1] <= 0:
@@ -214,12 +215,6 @@ def _geometry(path: Path, image: Any) -> tuple[Array, NiftiForms, str]:
         taken = "its sform" if codes[0] > 0 else "taken are"
         problem = f"says pixdim {_by(pixdim)} mm, {taken} {_by(sizes)} mm"
     return affine, ((sform, codes[0]), (qform, codes[1])), problem
-
-
-def _unit_normal(form: Array) -> Array:
-    normal: Array = np.cross(form[:3, 0], form[:3, 1])
-    normal /= np.linalg.norm(normal)
-    return normal
 
 
 def _by(sizes: Array) -> str:

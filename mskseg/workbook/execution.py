@@ -144,23 +144,19 @@ def make_output(output: Path) -> Path:
     """Make the folders of a run; OutputError if one cannot be written to."""
     parts = [output.resolve() / part for part in ("notebooks", "html", "tables", "figures")]
     for folder in parts:
-        _make_folder(folder)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryFile(dir=folder):
+                pass
+        except OSError as error:
+            raise OutputError(
+                f"cannot write to {folder}: {error.strerror or error}; choose another --output"
+            ) from error
     trainings = [path for path in (output / "trainings").rglob("*") if path.is_dir()]
     for folder in (*parts, *trainings):
         sweep(folder, strangers=True)
     sweep(Path(tempfile.gettempdir()), _KERNELS)
     return output.resolve()
-
-
-def _make_folder(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder):
-            pass
-    except OSError as error:
-        raise OutputError(
-            f"cannot write to {folder}: {error.strerror or error}; choose another --output"
-        ) from error
 
 
 def _run_or_keep(

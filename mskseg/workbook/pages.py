@@ -20,35 +20,6 @@ if TYPE_CHECKING:
     from mskseg.workbook.record import NotebookRun
     from mskseg.workbook.sources import Size
 
-# nbconvert's page loads MathJax, require.js, jQuery and mermaid from other people's servers. The
-# notebooks use none of them, and in a closed network each is a time-out: the blocks are emptied.
-_OFFLINE_PAGE = """{%- extends 'lab/index.html.j2' -%}
-{%- block html_head_js -%}{%- endblock -%}
-{%- block jupyter_widgets -%}{%- endblock -%}
-{%- block html_head_js_mathjax -%}{%- endblock -%}
-{%- block html_head_js_mermaidjs -%}{%- endblock -%}
-"""
-
-# A figure's alternative text stands in the metadata of its cell, which nbconvert's page ignores.
-PNG_WITH_ALT = """{%- block data_png scoped -%}
-<div class="jp-RenderedImage jp-OutputArea-output {{ extra_class }}">
-<img src="data:image/png;base64,{{ output.data['image/png'] | escape_html }}"
-alt="{{ cell.metadata.get('alt', 'figure') | escape_html }}">
-</div>
-{%- endblock -%}
-"""
-
-_INDEX = """<!doctype html>
-<html lang="en"><head><meta charset="utf-8">{policy}<title>mskseg workbook</title>
-<style>body {{ font: 16px/1.5 sans-serif; max-width: 44em; margin: 2em auto; padding: 0 1em }}
-td, th {{ padding: .2em 1.2em .2em 0; text-align: left }}</style></head>
-<body><h1>mskseg workbook</h1><p>{caption}</p>
-<table><tr><th>notebook</th><th>seconds</th><th>status</th></tr>
-{rows}</table>
-{ledger}<p>Not a medical device: for learning and research.</p></body></html>
-"""
-
-
 _TAG = re.compile(r"<(?=[A-Za-z/!?])")  # of a tag, a comment or an address, not of "p < 0.05"
 _LINK = re.compile(r"\](?=[(\[:])")
 LEDGER_PAGE = "claims.html"  # in the output folder, above the notebooks' pages
@@ -59,11 +30,16 @@ def write_page(notebook: NotebookNode, path: Path, *, title: str) -> None:
     """Write an executed notebook, errors and stderr included, as one self-contained HTML file."""
     from nbconvert import HTMLExporter
 
-    head = "{%- block html_head -%}" + content_policy() + "{{ super() }}{%- endblock -%}"
-    exporter = HTMLExporter(raw_template=_OFFLINE_PAGE + head + PNG_WITH_ALT)
+    template = packaged("page.html.j2").replace("POLICY", content_policy())
+    exporter = HTMLExporter(raw_template=template + packaged("figure.html.j2"))
     resources = {"metadata": {"name": title}}
     page, _ = exporter.from_notebook_node(harmless(notebook), resources=resources)
     write_text(path, page)
+
+
+def packaged(name: str) -> str:
+    """Read a file of this package."""
+    return Path(__file__).with_name(name).read_text(encoding="utf-8")
 
 
 def content_policy(*scripts: str) -> str:
@@ -106,5 +82,7 @@ def write_run_index(
     caption += f"; mskseg {mskseg.__version__}."
     ledger = _LEDGER_LINK if (output / LEDGER_PAGE).is_file() else ""
     policy = content_policy()
-    page = _INDEX.format(policy=policy, caption=html.escape(caption), rows=rows, ledger=ledger)
+    page = packaged("index.html").format(
+        policy=policy, caption=html.escape(caption), rows=rows, ledger=ledger
+    )
     write_text(output / "html" / "index.html", page)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from importlib import resources
 from pathlib import Path
 from typing import Any, Literal
 
@@ -18,25 +17,12 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 from traitlets.config import Config
 
 from mskseg.files import write_text
-from mskseg.workbook.pages import PNG_WITH_ALT, content_policy, harmless
+from mskseg.workbook.pages import content_policy, harmless, packaged
 
 SlideType = Literal["slide", "subslide", "notes", "skip"]
 HIDE_INPUT = "hide-input"
 _WHOLE = ("## Limits", "## Next", "### Exercise")  # short, and to be read by everybody
 _SETUP_CELLS = (2, 3, 4)  # imports, parameters, what follows from them: see CONTRIBUTING.md
-
-_PAGE = """{%- extends 'reveal/index.html.j2' -%}
-{%- block header -%}<!doctype html>
-<html lang="en"><head><meta charset="utf-8">POLICY
-<title>{{ resources['metadata']['name'] | escape_html }}</title>
-{%- block notebook_css -%}{{ super() }}{%- endblock -%}
-<style>CSS</style></head>
-{%- endblock -%}
-{%- block footer -%}
-<div id="notes" role="complementary" aria-label="speaker notes"></div><div id="counter"></div>
-<script>JS</script></html>
-{%- endblock -%}
-"""
 
 
 def slide_copy(notebook: NotebookNode, *, questions: Sequence[str] = ()) -> Any:
@@ -61,14 +47,11 @@ def write_slides(notebook: NotebookNode, path: Path, *, title: str) -> None:
 
 
 def _template() -> str:
-    folder = resources.files("mskseg.workbook")
-    style, script = (
-        (folder / name).read_text(encoding="utf-8").strip() for name in ("slides.css", "slides.js")
-    )
-    page = _PAGE.replace("POLICY", content_policy(script))
+    style, script = packaged("slides.css").strip(), packaged("slides.js").strip()
+    page = packaged("slides.html.j2").replace("POLICY", content_policy(script))
     for mark, text in (("CSS", style), ("JS", script)):
         page = page.replace(mark, "{% raw %}" + text + "{% endraw %}")
-    return page + PNG_WITH_ALT
+    return page + packaged("figure.html.j2")
 
 
 def _slides_of(cell: NotebookNode, position: int) -> Iterator[NotebookNode]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterable, Sequence
+from filecmp import cmp
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -42,14 +43,18 @@ def copy_workbook(target: Path, *, overwrite: bool = False) -> int:
     root = _root_with_notebooks(_CHECKOUT, PACKAGED)
     sources = [path for pattern in _COPIED for path in sorted(root.glob(pattern))]
     copies = {path: target / path.relative_to(root) for path in sources}
-    changed = [copy for path, copy in copies.items() if copy.exists() and not _same(path, copy)]
+    changed = [
+        copy
+        for path, copy in copies.items()
+        if copy.exists() and not cmp(path, copy, shallow=False)
+    ]
     if changed and not overwrite:
         raise OutputError(
             f"{changed[0]} differs from the notebook as installed, {len(changed)} such files in "
             f"{target}; choose another folder, or replace them with --overwrite"
         )
     for path, copy in copies.items():
-        if not copy.exists() or not _same(path, copy):
+        if not copy.exists() or copy in changed:
             with written_atomically(copy) as temporary:
                 temporary.write_bytes(path.read_bytes())
     return len(copies)
@@ -63,10 +68,6 @@ def _root_with_notebooks(*folders: Path) -> Path:
         f"no notebooks/{SIZES_FILE} in {Path.cwd()}; call this in a clone of mskseg, or in a "
         "folder that `mskseg workbook` wrote"
     )
-
-
-def _same(path: Path, copy: Path) -> bool:
-    return copy.is_file() and copy.read_bytes() == path.read_bytes()
 
 
 def find_notebooks(folder: Path, names: Iterable[str] = ()) -> list[Path]:

@@ -215,14 +215,9 @@ def described_scan(case: Case) -> dict[str, str]:
 
 def _described(model: Named, case: Case) -> dict[str, Any]:
     """Columns of a row that say which model and which case."""
-    return {
-        "segmenter": model.name,
-        "miniature": model.miniature,
-        **described_scan(case),
-        "anatomy": case.anatomy,
-        "severity": case.severity,
-        "reference_provenance": case.reference_provenance,
-    }
+    about = {"segmenter": model.name, "miniature": model.miniature}
+    of_case = (*SCAN, "anatomy", "severity", "reference_provenance")
+    return about | {name: getattr(case, name) for name in of_case}
 
 
 def _scores(case: Case, predicted: LabelPrediction, *, min_area_mm2: float) -> dict[str, Any]:

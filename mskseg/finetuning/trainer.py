@@ -24,8 +24,7 @@ from mskseg.models.embeddings import EmbeddingCache
 from mskseg.models.preprocessing import as_rgb_uint8
 from mskseg.models.segmenter import Segmenter
 
-_PROMPTS_PER_PASS = {"cpu": 8, "mps": 16}  # on a CPU more do not fit its cache; elsewhere:
-_PROMPTS_PER_PASS_GPU = 64
+_PROMPTS_PER_PASS = {"cpu": 8, "mps": 16, "cuda": 64}  # on a CPU more do not fit its cache
 _PREPARED_MB = 512.0  # of images in the encoder's form that are kept: MedSAM's spline takes long
 
 
@@ -149,7 +148,7 @@ class Trainer:
             if config.mode == "decoder"
             else LiveEncoder(self.segmenter, config)
         )
-        default = _PROMPTS_PER_PASS.get(device.type, _PROMPTS_PER_PASS_GPU)
+        default = _PROMPTS_PER_PASS.get(device.type, 64)
         self._prompts_per_pass = config.prompts_per_pass or default
         self._autocast = torch.autocast(
             device.type, torch.bfloat16, enabled=config.precision == "bfloat16"

@@ -134,9 +134,8 @@ def broken_files(kind: str) -> Iterator[None]:
     except (InputError, MemoryError, PermissionError):
         raise
     except Exception as error:
-        found = re.search(
-            r"ERROR: (?:.*?\): )?(.+)", str(error)
-        )  # ITK's, behind a place in its source
+        # ITK's reason stands behind a place in its source.
+        found = re.search(r"ERROR: (?:.*?\): )?(.+)", str(error))
         reason = (found[1] if found else str(error).strip()).partition("\n")[0]
         raise InputError(
             f"not a complete {kind} file ({reason or type(error).__name__}); "

@@ -50,7 +50,11 @@ def write_lesson(*, folder: Path | None = None, output: Path = Path("output")) -
             finished.discard(path.stem)
         shown = done if done is not None and path.stem in finished else source
         marked = slide_copy(shown, questions=questions_about(path.stem, folder))
-        write_text(slides / f"{path.stem}.ipynb", _text(marked))
+        try:
+            nbformat.validate(marked)
+        except nbformat.ValidationError as error:
+            raise InputError(f"{path.stem} cannot become slides: {error.message}") from error
+        write_text(slides / f"{path.stem}.ipynb", f"{nbformat.writes(marked)}\n")
         write_slides(marked, slides / f"{path.stem}.html", title=path.stem)
     for path in (folder / GUIDE_FILE, *sorted((folder / "studies").glob("*.md"))):
         if path.is_file():
@@ -90,12 +94,3 @@ def _folded(text: str) -> str:
     inner = inner[:1].upper() + inner[1:]
     shown = "<details><summary><b>Discussion</b>: open it after your own attempt</summary>"
     return "\n\n".join([shown, inner, "</details>", *rest])
-
-
-def _text(notebook: NotebookNode) -> str:
-    try:
-        nbformat.validate(notebook)
-    except nbformat.ValidationError as error:
-        raise InputError(f"a notebook cannot become slides: {error.message}") from error
-    text: str = nbformat.writes(notebook)
-    return text + "\n"

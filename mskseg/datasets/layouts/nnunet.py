@@ -41,9 +41,9 @@ class NnunetLayout(BaseLayout):
     def list_scans(self, folder: Path, template: CaseDescription) -> list[ScanFiles]:
         """List the scans; ``dataset.json`` names channels, and labels unless `template` does."""
         described = _described(folder / "dataset.json", needed=not template.tissues)
-        template = replace(
-            template, tissues=template.tissues or _tissues(described, folder / "dataset.json")
-        )
+        with naming(folder / "dataset.json"):  # {"femur": 1}, in version 1 {"1": "femur"}
+            named = template.tissues or by_label(nnunet_names(described.get("labels") or {}))
+        template = replace(template, tissues=named)
         ending = str(described.get("file_ending", ".nii.gz"))
         scans: list[ScanFiles] = []
         missing: list[Path] = []
@@ -91,12 +91,6 @@ def _described(path: Path, *, needed: bool) -> dict[str, Any]:
     if not isinstance(content, dict):
         raise InputError(f"{path} is no object; write nnU-Net's dataset.json")
     return content
-
-
-def _tissues(described: Mapping[str, Any], path: Path) -> dict[int, str]:
-    """Names by value, from version 2, ``{"femur": 1}``, or version 1, ``{"1": "femur"}``."""
-    with naming(path):
-        return by_label(nnunet_names(described.get("labels") or {}))
 
 
 def _sequence(described: Mapping[str, Any], channel: int, template: CaseDescription) -> str:

@@ -127,31 +127,29 @@ class Case(CaseDescription):
     @cached_property
     def window(self) -> tuple[float, float]:
         """Intensities shown as black and white: percentiles of the measured, non-zero voxels."""
-        array, padding = self.image.array, self._padding
-        if padding is not None and (low := padding[0]) != 0:
-            share = np.mean((array >= low) & (array <= padding[1]))
+        array, padded = self.image.array, self._padded
+        if padded is not None and (low := array[padded].min()) != 0:
             warnings.warn(
-                f"{self.name}: {share:.1%} of the voxels hold {low:g}, which is padding; left out "
-                "of the window from black to white",
+                f"{self.name}: {padded.mean():.1%} of the voxels hold {low:g}, which is padding; "
+                "left out of the window from black to white",
                 stacklevel=2,
             )
-        return window_of(array, padding)
+        return window_of(array, padded)
 
     @cached_property
-    def _padding(self) -> tuple[float, float] | None:
-        """What the header calls padding, if a voxel holds it; else what looks like it."""
+    def _padded(self) -> npt.NDArray[np.bool_] | None:
+        """The voxels that the header calls padding, if there are some; else those that look so."""
         said = self.image.padding
-        if said is not None and (self.image.array == said).any():
-            return said, said
+        if said is not None and (padded := self.image.array == said).any():
+            return padded
         return find_padding(self.image.array)
 
     @cached_property
     def windowed(self) -> npt.NDArray[np.uint8]:
         """The whole image scaled to 8 bit, (ni, nj, nk) uint8 on the image's grid."""
         shown = to_8_bit(self.image.array, self.window)
-        if self._padding is not None:
-            low, high = self._padding
-            shown[(self.image.array >= low) & (self.image.array <= high)] = 0
+        if self._padded is not None:
+            shown[self._padded] = 0
         return shown
 
     @cached_property

@@ -9,14 +9,17 @@ from mskseg.errors import InputError
 from mskseg.volume import Array, Volume
 
 WINDOW_PERCENTILES = (0.5, 99.5)  # robust against a few bright vessels, keeps the dark muscle
+Mask = npt.NDArray[np.bool_]
+
 _PADDED = 0.005  # of the voxels: fewer do not move the window
 _FAR = 0.1  # of the range of the others: nearer padding costs few grey values
 
 
-def find_padding(array: Array) -> tuple[float, float] | None:
-    """Find the value that fills what was not measured: negative, shared by many, far below others.
+def find_padding(array: Array) -> Mask | None:
+    """Find the voxels of a value that is negative, shared by many and far below all others.
 
-    Given as the range that it and what interpolation made of it take up; None if there is none.
+    Such a value fills what was not measured. Those that interpolation made of it count; None if
+    there are none.
     """
     lowest = float(array.min())
     n_lowest = np.count_nonzero(array == lowest)
@@ -32,18 +35,19 @@ def find_padding(array: Array) -> tuple[float, float] | None:
     between = others[others < upper]
     if upper < least or between.size > few * n_lowest:
         return None
-    return lowest, float(between.max(initial=lowest))
+    padded: Mask = array <= float(between.max(initial=lowest))
+    return padded
 
 
-def window_of(array: Array, padding: tuple[float, float] | None = None) -> tuple[float, float]:
+def window_of(array: Array, padded: Mask | None = None) -> tuple[float, float]:
     """Find the intensities that become black and white: percentiles of the non-zero voxels.
 
-    Take a whole volume (ni, nj, nk), so that all its slices share one window; voxels from and to
-    the values `padding` are left out.
+    Take a whole volume (ni, nj, nk), so that all its slices share one window; `padded` voxels are
+    left out.
     """
     measured = array != 0
-    if padding is not None:
-        measured &= (array < padding[0]) | (array > padding[1])
+    if padded is not None:
+        measured &= ~padded
     voxels = array[measured if measured.any() else array != 0]
     if voxels.dtype == bool:
         voxels = voxels.view(np.uint8)  # percentiles interpolate, which truth values cannot

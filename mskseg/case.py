@@ -140,9 +140,8 @@ class Case(CaseDescription):
     def _padded(self) -> npt.NDArray[np.bool_] | None:
         """The voxels that the header calls padding, if there are some; else those that look so."""
         said = self.image.padding
-        if said is not None and (padded := self.image.array == said).any():
-            return padded
-        return find_padding(self.image.array)
+        held: npt.NDArray[np.bool_] | None = None if said is None else self.image.array == said
+        return held if held is not None and held.any() else find_padding(self.image.array)
 
     @cached_property
     def windowed(self) -> npt.NDArray[np.uint8]:

@@ -126,7 +126,7 @@ def finetune(arguments: argparse.Namespace) -> int:
 
 def split_cases(cases: CaseSet, arguments: argparse.Namespace) -> tuple[dict[Part, CaseSet], bool]:
     """Split by subject, a fifth of them each to validate and to test; by slab if there are < 3."""
-    from mskseg.datasets.slabs import split_by_slab
+    from mskseg.finetuning.dataset import split_by_slab
 
     n = len(cases.subjects)
     if n < 3:

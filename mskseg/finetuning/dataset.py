@@ -7,7 +7,7 @@ state: a resumed training, or one on several processes, draws exactly the same.
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -20,8 +20,17 @@ from mskseg.finetuning.config import FineTuneConfig
 from mskseg.prompts import jitter_boxes, label_components, random_points
 from mskseg.prompts.plans import OraclePoint
 from mskseg.prompts.prompt import Prompt
+from mskseg.splits import Part
+from mskseg.volume import Plane
 
 _ORDER, _PROMPTS = 1, 2  # streams of random numbers that must not meet
+
+SLABS: dict[Part, float] = {"test": 0.2, "validation": 0.2, "train": 0.6}
+"""From the first labelled slice to the last. What selects lies between: at an end of the scan,
+where few tissues are left, it would select by those alone."""
+
+GAP = 1
+"""Slices left out between slabs: the next slice shows the same outlines."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -195,4 +204,49 @@ def check_datasets(train: SliceDataset, validation: SliceDataset) -> str:
         f"the validation set shows {len(train.tissues) - len(missing)} of the "
         f"{len(train.tissues)} tissues that are trained; {', '.join(missing)} cannot help to "
         "select the best epoch: add a subject that shows them to the validation set"
+    )
+
+
+def split_by_slab(cases: CaseSet, *, plane: Plane | None = None) -> dict[Part, CaseSet]:
+    """Split each scan of seven labelled slices or more into slabs for test, training, validation.
+
+    A stopgap where there are not enough subjects to split by. Neighbouring slices of one person are
+    much alike, and every slab shares the person, the scanner and whoever drew the labels: what is
+    measured on the third slab says whether tuning works at all, not that it works on anybody else.
+    Images stay whole; a slab's reference is emptied outside, and its subject is "S (train slab)".
+    """
+    parts: dict[Part, list[Case]] = {part: [] for part in SLABS}
+    for case in cases:
+        for part, slices in _slabs(case, plane).items():
+            parts[part].append(_slab_of(case, part, slices, plane))
+    return {part: CaseSet(f"{cases.name}/{part} slabs", found) for part, found in parts.items()}
+
+
+def _slabs(case: Case, plane: Plane | None) -> dict[Part, tuple[int, ...]]:
+    labelled = case.labelled_slices(plane)
+    left = len(labelled) - GAP * (len(SLABS) - 1)
+    counts = {part: max(1, round(share * left)) for part, share in SLABS.items()}
+    counts["train"] += left - sum(counts.values())
+    if counts["train"] < 3:
+        raise InputError(
+            f"{case.name} has {len(labelled)} labelled slices, expected 7 or more to cut it into "
+            "slabs; give more subjects"
+        )
+    slabs, start = {}, 0
+    for part, count in counts.items():
+        slabs[part] = labelled[start : start + count]
+        start += count + GAP
+    return slabs
+
+
+def _slab_of(case: Case, part: Part, slices: tuple[int, ...], plane: Plane | None) -> Case:
+    assert case.reference is not None  # noqa: S101  (`labelled_slices` has asked)
+    plane = plane or case.plane
+    stack = case.reference.stack(plane)
+    kept = np.zeros_like(stack)
+    kept[list(slices)] = stack[list(slices)]
+    return replace(
+        case,
+        subject=f"{case.subject} ({part} slab)",
+        reference=case.reference.from_stack(kept, plane),
     )

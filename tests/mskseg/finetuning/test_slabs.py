@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from mskseg.case import Case, CaseSet
-from mskseg.datasets.slabs import GAP, split_by_slab
 from mskseg.errors import InputError
+from mskseg.finetuning.dataset import GAP, split_by_slab
 from mskseg.volume import LabelMap, Volume
 
 

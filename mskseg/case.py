@@ -107,17 +107,14 @@ class Case(CaseDescription):
                     f"the label map of {self.name} holds no label, every voxel is 0; "
                     "give the label map that belongs to the image"
                 )
-            self._check_no_ignored(self.reference)
-
-    def _check_no_ignored(self, reference: LabelMap) -> None:
-        """Refuse voxels that nnU-Net's "ignore" leaves out of training and scores."""
-        for label in (label for label, name in self.tissues.items() if name == IGNORED):
-            if reference.mask(label).any():
-                raise InputError(
-                    f"the reference of {self.name} holds the label {label}, {IGNORED!r}: nobody "
-                    "has said what is there, and mskseg would score it; give a reference without "
-                    "it, or another name if it is a tissue"
-                )
+            # Voxels that nnU-Net's "ignore" leaves out of training and scores are refused.
+            for label in (label for label, name in self.tissues.items() if name == IGNORED):
+                if self.reference.mask(label).any():
+                    raise InputError(
+                        f"the reference of {self.name} holds the label {label}, {IGNORED!r}: "
+                        "nobody has said what is there, and mskseg would score it; give a "
+                        "reference without it, or another name if it is a tissue"
+                    )
 
     @property
     def plane(self) -> Plane:

@@ -118,23 +118,17 @@ def _part_sizes(parts: Mapping[Part, float], *, n_subjects: int) -> dict[Part, i
     if all(isinstance(size, int) for size in parts.values()):
         counts = {part: int(size) for part, size in parts.items()}
     else:
-        counts = _rounded(parts, n_subjects=n_subjects)
+        if abs((total := sum(parts.values())) - 1) > 1e-6:
+            raise InputError(f"fractions of a split add up to 1, got {total:g} from {dict(parts)}")
+        counts = {part: int(size * n_subjects + 1e-9) for part, size in parts.items()}
+        by_rest = sorted(parts, key=lambda part: counts[part] - parts[part] * n_subjects)
+        for part in by_rest[: n_subjects - sum(counts.values())]:
+            counts[part] += 1  # largest remainder: the counts add up, each within one of its share
     if not counts or sum(counts.values()) > n_subjects or 0 in counts.values():
         raise InputError(
             f"cannot split {n_subjects} subjects into {dict(parts)}: "
             "every part needs one subject or more, and nobody can be in two"
         )
-    return counts
-
-
-def _rounded(parts: Mapping[Part, float], *, n_subjects: int) -> dict[Part, int]:
-    total = sum(parts.values())
-    if abs(total - 1) > 1e-6:
-        raise InputError(f"fractions of a split add up to 1, got {total:g} from {dict(parts)}")
-    counts = {part: int(size * n_subjects + 1e-9) for part, size in parts.items()}
-    by_rest = sorted(parts, key=lambda part: counts[part] - parts[part] * n_subjects)
-    for part in by_rest[: n_subjects - sum(counts.values())]:
-        counts[part] += 1  # largest remainder: the counts add up, each within one of its share
     return counts
 
 

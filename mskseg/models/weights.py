@@ -149,7 +149,11 @@ def read_pickle(path: Path) -> Any:
     try:
         if zipfile.is_zipfile(path):
             _check_stored(path)
-        with torch.serialization.safe_globals(_numpy_scalars()):
+        # What a number of numpy is pickled with, such as a best score: numbers run no code.
+        scalar = np.float64(0).__reduce__()[0]
+        dtypes = [getattr(np.dtypes, name) for name in np.dtypes.__all__ if name != "ObjectDType"]
+        harmless = [scalar, (scalar, "numpy.core.multiarray.scalar"), np.dtype, *dtypes]
+        with torch.serialization.safe_globals(harmless):
             return torch.load(path, map_location="cpu", weights_only=True)
     except InputError:
         raise
@@ -176,13 +180,6 @@ def _check_stored(path: Path) -> None:
             f"{path} unpacks from {path.stat().st_size / 1e6:,.1f} to {unpacked / 1e6:,.1f} MB, "
             "expected parts stored as torch.save writes them; save it again"
         )
-
-
-def _numpy_scalars() -> list[Any]:
-    """Name what a number of numpy is pickled with, such as a best score: numbers run no code."""
-    scalar = np.float64(0).__reduce__()[0]
-    dtypes = [getattr(np.dtypes, name) for name in np.dtypes.__all__ if name != "ObjectDType"]
-    return [scalar, (scalar, "numpy.core.multiarray.scalar"), np.dtype, *dtypes]
 
 
 def _read_safetensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:

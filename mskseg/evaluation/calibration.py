@@ -7,8 +7,8 @@ Definitions, for pixels i with probabilities p_i over C classes and true class y
 * **top-label confidence** ``max_c p_ic``; it is a hit if the argmax is y_i. **ECE**: bins of equal
   width over 0 to 1, lower edge included, the last also at 1; sum over bins of
   ``n_b / n * |mean confidence - hit rate|`` (Naeini 2015; Guo 2017, equation 3);
-* **NLL** ``mean(-log p_i,y_i)``, in nats, p not below `FLOOR`; the
-  pixels where that mattered are counted;
+* **NLL** ``mean(-log p_i,y_i)``, in nats, p not below `FLOOR`; the pixels where that mattered are
+  counted;
 * **Brier** ``mean(sum_c (p_ic - [c = y_i])^2)``, 0 to 2 (Brier 1950).
 
 **Where**: most of a slice is background that everybody gets right, with certainty. So tables have

@@ -318,7 +318,7 @@ def test_listing_splitting_and_choosing_read_nothing(trees, tmp_path, reads):
 def test_iterating_holds_two_cases_and_asking_again_reads_once(trees, tmp_path, reads):
     cases = read_folder(trees.spider(tmp_path), SpiderLayout())
     assert len(list(iter(cases))) == 9
-    assert len(cases._read) == 2
+    assert cases._load.cache_info().currsize == 2
     assert cases[0] is cases[0]
     assert cases[-9] is cases[0]
     assert len(reads) == 10

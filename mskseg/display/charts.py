@@ -83,9 +83,24 @@ def sweep_chart(
 ) -> Axes:
     """Draw a line for each series of a table of means, a row for each point.
 
-    `x`, `series` and `value` are its columns: position, which line, height; each position that was
-    measured gets a tick. The column `spread` is drawn as bars, `level` (name, height) as a line to
-    compare with. `x_scale` "log" is for sizes, which double; `labels` are those of the axes.
+    Parameters
+    ----------
+    means : pandas.DataFrame
+    x, series, value : str
+        Its columns: position, which line, height; each position that was measured gets a tick.
+    spread : str, optional
+        Column that is drawn as bars.
+    level : (str, float), optional
+        Name and height of a line to compare with.
+    x_scale : {"linear", "log"}
+        "log" is for sizes, which double.
+    labels : (str, str)
+        Of the axes.
+
+    Raises
+    ------
+    InputError
+        If the table has no row or lacks a column.
     """
     check_columns(means, [x, series, value, *([spread] if spread else [])])
     ax = chart_axes(ax, (6.4, 3.9))

@@ -49,9 +49,18 @@ def overlay(
 ) -> Axes:
     """Show a slice with the outlines of reference (dashed) and prediction (solid).
 
-    Both are label maps, or masks, or a mask for each label, (H, W). `tissues` names them in a
-    legend and fixes their colours, so pass all of the data set; without it a mask has the colour of
-    its role. Box prompts are drawn; the rest is as in `show_slice`.
+    Parameters
+    ----------
+    image : (H, W) array
+    spacing_mm, plane, zoom_xyxy
+        As in `show_slice`.
+    reference, prediction : (H, W) array, or mapping of label to (H, W) array, optional
+        Label maps, or masks, or a mask for each label, which may overlap.
+    tissues : mapping of int to str, optional
+        Names labels in a legend and fixes their colours, so pass all of the data set; without it a
+        mask has the colour of its role.
+    boxes_xyxy : (N, 4) float, optional
+        Box prompts, drawn.
     """
     masks = {
         role: masks_by_label(label_map)

@@ -73,12 +73,21 @@ def dice_table(table: pd.DataFrame) -> pd.DataFrame:
 def volume_table(table: pd.DataFrame) -> pd.DataFrame:
     """Add up a table of `score_cases` or `score_label_maps` to scores of volumes.
 
-    With a ``slice_step`` above 1 it is the Dice of the slices taken. Returns a row for each model,
-    prompt, case and label that the reference or the prediction has: those columns, `tissue`,
-    `volume_dice` (2 overlap / (reference + prediction)), `relative_volume_error` ((prediction -
-    reference) / reference, inf where the reference has none), `n_slices`, `n_beyond_end` (slices
-    with a prediction and no reference), `missing` (there was no prediction for the case; its Dice
-    is 0). InputError if a column is missing.
+    With a ``slice_step`` above 1 it is the Dice of the slices taken.
+
+    Returns
+    -------
+    pandas.DataFrame
+        A row for each model, prompt, case and label that the reference or the prediction has: those
+        columns, `tissue`, `volume_dice` (2 overlap / (reference + prediction)),
+        `relative_volume_error` ((prediction - reference) / reference, inf where the reference has
+        none), `n_slices`, `n_beyond_end` (slices with a prediction and no reference), `missing`
+        (there was no prediction for the case; its Dice is 0).
+
+    Raises
+    ------
+    InputError
+        If the table has no row or a column is missing.
     """
     keys = [*MODEL, *_CASE, "tissue", "label"]
     lacking = [name for name in (*keys, *_AREAS, "status") if name not in table]

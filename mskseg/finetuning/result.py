@@ -24,6 +24,11 @@ HISTORY = ("epoch", "step", "loss", "validation_dice", "seconds")
 _FACTS = "mskseg.fine_tuning"
 
 Stopped = Literal["converged", "all epochs", "diverged"]
+Identity = dict[str, dict[str, Any]]
+"""What must be the same for a training to be resumed: `config`, `base` model and `data`."""
+
+STATE = "state.pt"
+_FORMAT = 2  # of the state
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,13 +96,6 @@ def read_tuning(path: str | Path) -> dict[str, Any]:
     with parsed(path, "tuned model", "tune it again"):
         facts: dict[str, Any] = dict(json.loads(metadata[_FACTS]))
     return facts
-
-
-Identity = dict[str, dict[str, Any]]
-"""What must be the same for a training to be resumed: `config`, `base` model and `data`."""
-
-STATE = "state.pt"
-_FORMAT = 2
 
 
 @dataclass
@@ -180,4 +178,6 @@ def _differences(state: dict[str, Any], identity: Identity) -> list[str]:
     differences = [f"{key} {then.get(key)!r}, now {now.get(key)!r}" for key in changed]
     if state["base"]["sha256"] != base["sha256"]:
         differences.append(f"other weights ({state['base']['name']}, now {base['name']})")
-    return differences + ["other training or validation data"] * (state["data"] != identity["data"])
+    if state["data"] != identity["data"]:
+        differences.append("other training or validation data")
+    return differences

@@ -104,7 +104,7 @@ def test_a_file_that_is_no_table_is_named(tmp_path):
 
 
 def test_what_is_committed_here_can_be_read():
-    folder = Path(__file__).parents[3] / "results"
+    folder = Path(__file__).parents[2] / "results"
     assert folder.is_dir()  # it may hold no table at present
     for path in sorted(folder.glob("*.csv")):
         found = committed_results(folder, path.name)

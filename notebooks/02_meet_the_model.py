@@ -17,7 +17,7 @@
 #
 # What happens between a click and a mask, and how far can the model be trusted to judge its own answer?
 #
-# *About 2 minutes on two CPU cores, seconds on a GPU · built-in knee phantom, and a slice of a person if one is here · previous notebook: 01_explore_the_data*
+# *About 2 minutes on two CPU cores · built-in knee phantom, and a slice of a person if one is here · previous notebook: 01_explore_the_data*
 
 # %% [markdown]
 # **What you will do**: take a promptable model apart, give it every kind of prompt that it knows, and segment a meniscus with as few clicks as you can.

@@ -17,7 +17,7 @@
 #
 # How much of a segmentation does a promptable model do by itself, and how much is already in the box it is given?
 #
-# *About 3 minutes on two CPU cores, seconds on a GPU · real people and a published model where they are here, then four built-in phantoms · previous notebook: 02_meet_the_model*
+# *About 3 minutes on two CPU cores · real people and a published model where they are here, then four built-in phantoms · previous notebook: 02_meet_the_model*
 
 # %% [markdown]
 # **What you will do**: score promptable models, without any training, on scans of real people and on drawn knees, spines, hips and thighs, and write the table of Dice per tissue that a study would print.

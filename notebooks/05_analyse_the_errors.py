@@ -17,7 +17,7 @@
 #
 # Where does a promptable model fail, why, and does it matter to the number that a clinician reads?
 #
-# *About 3 minutes on two CPU cores, seconds on a GPU · real people where their scans are here, built-in phantoms, or any data set with images and a reference · previous notebook: 04_fine_tune*
+# *About 3 minutes on two CPU cores · real people where their scans are here, built-in phantoms, or any data set with images and a reference · previous notebook: 04_fine_tune*
 
 # %% [markdown]
 # **What you will do**: take one pass of predictions apart until each failure has a place, a form, a likely reason and a price.

@@ -17,7 +17,7 @@
 #
 # Do more clicks, more pixels or more images of the same slice make a promptable model better, and what does a good mask cost a reader?
 #
-# *About 3 minutes on two CPU cores, less on a GPU · scans of real people and a published model where they are here, then knee and thigh phantoms · previous notebook: 05_analyse_the_errors*
+# *About 3 minutes on two CPU cores · scans of real people and a published model where they are here, then knee and thigh phantoms · previous notebook: 05_analyse_the_errors*
 
 # %% [markdown]
 # **What you will do**: repeat the sweeps of a study on livers with vertebrae, knees and thighs, each with a spread that the study does not show, and lay your table beside its numbers.

@@ -17,7 +17,7 @@
 #
 # When a model is wrong, does it know, and can a reader who checks only what it is unsure of make up for it?
 #
-# *About 6 minutes on two CPU cores, seconds on a GPU · scans of real people and a published model where they are here, then built-in thighs with fatty infiltration · previous notebook: 07_compare_specialists*
+# *About 6 minutes on two CPU cores · scans of real people and a published model where they are here, then built-in thighs with fatty infiltration · previous notebook: 07_compare_specialists*
 
 # %% [markdown]
 # **What you will do**: measure accuracy and calibration of zero-shot models on people and on phantoms, of a tuned one and an ensemble of it, at three grades of fatty infiltration, and find out what their uncertainty is worth.

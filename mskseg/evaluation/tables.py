@@ -52,22 +52,26 @@ def dice_table(table: pd.DataFrame) -> pd.DataFrame:
             summarise(table, by=[*keys, *PLAN]),
             summarise(table, by=["dataset", *PLAN]).assign(tissue=_ALL_TISSUES),
         ]
-    )
+    ).set_index(keys)
     oracle = means[(means["prompt"] == "box") & (means["box_source"] == "oracle")]
     if oracle.empty:
         raise InputError("no row of the table has tight oracle boxes; score with OracleBox() too")
     first = oracle[oracle["segmenter"] == oracle["segmenter"].iloc[0]]
-    columns = {("no model", "filled box"): _with_count(first, "filled_box_dice", keys)}
+    columns = {("no model", "filled box"): _with_count(first, "filled_box_dice")}
     for model, of_model in means.groupby("segmenter", sort=False):
         name = f"{model} (miniature)" if of_model["miniature"].any() else str(model)
         for (prompt, source), rows in of_model.groupby(["prompt", "box_source"], sort=False):
             named = {"box": str(source), "point": f"points: {source}"}.get(prompt, "no prompt")
-            columns[name, named] = _with_count(rows, "dice", keys)
+            columns[name, named] = _with_count(rows, "dice")
             if (prompt, source) == ("box", "oracle"):
-                columns[name, "oracle minus filled box"] = _gain(rows, keys).map(
+                gains = rows["dice"] - rows["filled_box_dice"]
+                columns[name, "oracle minus filled box"] = gains.map(
                     lambda gain: f"{round(gain, 2) + 0.0:+.2f}"  # + 0.0: not "-0.00"
                 )
-    return pd.DataFrame(columns).reindex(_most_gain_first(first, keys)).fillna("-")
+    best_first = (first["dice"] - first["filled_box_dice"]).sort_values(ascending=False).index
+    datasets = first.index.unique("dataset").tolist()
+    order = sorted(best_first, key=lambda k: (datasets.index(k[0]), k[1] == _ALL_TISSUES))
+    return pd.DataFrame(columns).reindex(order).fillna("-")
 
 
 def volume_table(table: pd.DataFrame) -> pd.DataFrame:
@@ -139,24 +143,7 @@ def _no_formula(cell: Any) -> Any:
     return text
 
 
-def _with_count(rows: pd.DataFrame, value: str, keys: list[str]) -> pd.Series[str]:
+def _with_count(rows: pd.DataFrame, value: str) -> pd.Series[str]:
     # A non-breaking space: in a wide table the count must not fall into the next line.
-    text = [
-        f"{mean:.2f}\N{NO-BREAK SPACE}({n})"
-        for mean, n in zip(rows[value], rows["n_pairs"], strict=True)
-    ]
-    return pd.Series(text, index=pd.MultiIndex.from_frame(rows[keys]))
-
-
-def _gain(rows: pd.DataFrame, keys: list[str]) -> pd.Series[float]:
-    return rows.set_index(keys).eval("dice - filled_box_dice")
-
-
-def _most_gain_first(first: pd.DataFrame, keys: list[str]) -> list[tuple[str, str]]:
-    ranked = _gain(first, keys).sort_values(ascending=False).index
-    return [
-        key
-        for dataset in dict.fromkeys(first["dataset"])
-        for key in sorted(ranked, key=lambda key: key[1] == _ALL_TISSUES)
-        if key[0] == dataset
-    ]
+    counts = rows["n_pairs"].map("\N{NO-BREAK SPACE}({})".format)
+    return rows[value].map("{:.2f}".format) + counts

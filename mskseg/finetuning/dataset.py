@@ -49,11 +49,6 @@ class LabelledSlice:
     spacing_mm: tuple[float, float]  # row, column
 
     @property
-    def name(self) -> str:
-        """Case and number of the slice, for messages."""
-        return f"{self.case} slice {self.index}"
-
-    @property
     def shape(self) -> tuple[int, int]:
         """Height and width in pixels."""
         return self.image.shape[0], self.image.shape[1]

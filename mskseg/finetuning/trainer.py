@@ -174,7 +174,8 @@ class Trainer:
         norm = nn.utils.clip_grad_norm_(self.trained.values(), self.config.clip_norm)
         if not (math.isfinite(loss) and bool(norm.isfinite())):
             self.optimiser.zero_grad()
-            names = ", ".join(train.slice_at(p).name for p in positions)
+            shown = [train.slice_at(position) for position in positions]
+            names = ", ".join(f"{each.case} slice {each.index}" for each in shown)
             raise NotFiniteError(f"step {self.steps_done + 1} ({names})")
         self.optimiser.param_groups[0]["lr"] = learning_rate(
             self.steps_done, self.config, last=self.config.epochs * self.steps_per_epoch

@@ -166,7 +166,7 @@ specialists.effort_table([tunings[-1], *boxed, automatic]).round(4)
 # A run of hours (`make results`) held this contest on vertebrae of real people, five of the site that trained and ten of another one. Its table comes first.
 
 # %%
-study = evaluation.committed_results(results, "07_inside_outside*.csv")
+study = specialists.committed_results(results, "07_inside_outside*.csv")
 print(study.origin)
 specialists.by_test_set(study.rows).round(3)
 

@@ -16,7 +16,7 @@ help:  ## Show this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
 workbook: $(INSTALLED)  ## Execute every notebook on the built-in data and model; results in output/
-	$(BIN)/mskseg run $(ARGUMENTS)
+	$(BIN)/mskseg run --all $(ARGUMENTS)
 
 test: $(INSTALLED)  ## Run all tests, the notebooks at quick size included
 	$(BIN)/python -m pytest -n auto --dist loadfile $(ARGUMENTS)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import difflib
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
 
@@ -29,3 +30,9 @@ def naming(path: str | os.PathLike[str]) -> Iterator[None]:
         yield
     except InputError as error:
         raise InputError(f"{os.fspath(path)}: {error}") from error.__cause__
+
+
+def did_you_mean(word: str, words: Iterable[str]) -> str:
+    """Give the end of a message that suggests the word that is most alike; empty if none is."""
+    alike = difflib.get_close_matches(word, list(words), n=1)
+    return f", did you mean {alike[0]}?" if alike else ""

@@ -51,7 +51,7 @@ datasets = [  # of the manifest, real people first; those that are not here are 
     "phantom_thigh",
 ]
 models = ["sam_vit_mini"]  # of the manifest; only the size of the first one's input is used here
-device = "cpu"  # or "cuda", "mps", "auto"
+device = "auto"  # cuda, else mps, else cpu; or one of them
 real_scan = "qmritools_thigh"  # a real thigh beside the phantom, if it was fetched; "" for none
 untuned_scan = "spine_vertebrae"  # real vertebrae that no phantom was tuned to; "" for none
 n_subjects = 2  # people of each data set's test part

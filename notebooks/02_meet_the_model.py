@@ -45,7 +45,7 @@ from mskseg_studies import model_parts
 # %% tags=["parameters"]
 datasets = ["phantom_knee", "spine_vertebrae"]  # the first is used; of a second a slice is shown
 models = ["lite_medsam", "sam_vit_mini"]  # of the manifest; the first that learned points is used
-device = "cpu"  # or "cuda", "mps", "auto"
+device = "auto"  # cuda, else mps, else cpu; or one of them
 n_clicks = 8  # corrections after the first click
 n_draws = 5  # readers who click at random, to see how far they differ
 points_per_side = 32  # of the grid for automatic masks; the published setting

@@ -48,7 +48,7 @@ datasets = [  # of the manifest, real people first; those that are not here are 
     "phantom_knee", "phantom_spine", "phantom_hip", "phantom_thigh",
 ]  # fmt: skip
 models = ["lite_medsam", "sam_vit_mini", "medsam_vit_mini"]  # the same; published ones first
-device = "cpu"  # or "cuda", "mps", "auto"
+device = "auto"  # cuda, else mps, else cpu; or one of them
 n_people = 3  # of each set of real scans, and of its other site
 real_slice_step = 15  # of real scans every n-th slice
 real_arms = False  # ask about people with jittered and neighbouring boxes too: minutes more

@@ -45,7 +45,7 @@ from mskseg_studies import errors
 datasets = ["spine_vertebrae", "phantom_knee", "phantom_spine", "phantom_hip", "phantom_thigh"]  # of the manifest; what is not here is left out  # fmt: skip
 infiltrated = "phantom_infiltrated_thigh"  # three more phantoms, one of each grade; "" for none
 models = ["lite_medsam", "sam_vit_mini", "medsam_vit_mini"]  # or files of tuned weights
-device = "cpu"  # "auto" takes a GPU where there is one
+device = "auto"  # cuda, else mps, else cpu; or one of them
 n_subjects = 2  # people of each data set and site; with one there is no spread between people
 slice_step = 2  # take every n-th slice of phantoms; volumes count each for n
 volume_step = 1  # the same for the first person of each data set, whose volumes are stacked

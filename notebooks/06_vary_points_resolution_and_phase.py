@@ -45,7 +45,7 @@ from mskseg_studies import prompting
 # %% tags=["parameters"]
 datasets = ["spine_vertebrae", "phantom_knee", "phantom_thigh"]  # those that are here; real first
 models = ["lite_medsam", "sam_vit_mini"]  # the same; for a sweep of size "sam_vit_b", "sam_vit_l"
-device = "cpu"  # or "cuda", "mps", "auto"
+device = "auto"  # cuda, else mps, else cpu; or one of them
 n_subjects = 2  # people of the test part
 n_slices = 4  # of each person, evenly spread over those that show a tissue
 n_points = 20  # most clicks on an object; the study's largest number

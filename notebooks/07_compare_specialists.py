@@ -44,7 +44,7 @@ from mskseg_studies import specialists
 # %% tags=["parameters"]
 datasets = ["phantom_thigh", "phantom_spine"]  # the first, with a split, trains; others are outside
 models = ["sam_vit_mini", "medsam_vit_mini"]  # promptable, of the manifest; the first is tuned too
-device = "cpu"  # or "cuda", "mps", "auto"
+device = "auto"  # cuda, else mps, else cpu; or one of them
 other_sequences = ["dixon_opposed"]  # of the people who test, if they have it; nobody learns it
 outward_px = 4.0  # pixels of the slice; oracle boxes are also tested this much wider on every side
 architectures = ["unet", "deeplabv3plus"]  # specialists that get the box as a channel

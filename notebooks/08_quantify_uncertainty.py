@@ -45,7 +45,7 @@ from mskseg_studies import uncertainty
 # %% tags=["parameters"]
 datasets = ["spine_vertebrae", "phantom_infiltrated_thigh"]  # those that are here; real first
 models = ["lite_medsam", "sam_vit_mini", "medsam_vit_mini"]  # zero-shot; published ones first
-device = "cpu"  # or "cuda", "mps", "auto"
+device = "auto"  # cuda, else mps, else cpu; or one of them
 tuned_on = "phantom_infiltrated_thigh"  # of these data sets; else the first of them
 n_tuned = 1  # how many of the models are tuned, from the first that is asked about `tuned_on`
 left_out = ["bone", "fat", "other"]  # kinds of tissue that become background

@@ -207,7 +207,7 @@ def test_readme_and_contributing_say_how_it_goes_without_make():
     for words in (
         "python -m venv",
         "-c constraints.txt",
-        "python -m mskseg run",
+        "python -m mskseg run --all",
         "python -m pytest",
     ):
         assert words in readme

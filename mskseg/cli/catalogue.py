@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mskseg.errors import InputError
+from mskseg.cli.outputs import add_quiet, shows_progress
+from mskseg.errors import InputError, did_you_mean
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -33,6 +33,7 @@ def add_to(commands: Any) -> None:
             metavar="DIR",
             help="take the files from this folder, whatever they are called there; no internet",
         )
+        add_quiet(fetching)
         fetching.set_defaults(command=fetch_entry, noun=noun)
         if noun == "data":
             verifying = verbs.add_parser("verify", help="compare the cache with the manifest")
@@ -60,8 +61,9 @@ def fetch_entry(arguments: argparse.Namespace) -> int:
         raise InputError(
             f"{arguments.name!r} is not among the {arguments.noun}; "
             f"there are {', '.join(sorted(entries)) or 'none'}"
+            f"{did_you_mean(arguments.name, entries)}"
         )
-    paths = fetch(arguments.name, from_dir=arguments.folder, progress=sys.stderr.isatty())
+    paths = fetch(arguments.name, from_dir=arguments.folder, progress=shows_progress(arguments))
     for role, path in paths.items():
         print(f"{role}: {path}")
     if not paths:

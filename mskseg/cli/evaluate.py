@@ -3,35 +3,21 @@
 from __future__ import annotations
 
 import argparse
-import sys
+import functools
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mskseg.cli.inputs import (
-    add_image_arguments,
-    add_model_arguments,
-    add_scoring_arguments,
-    load_model,
-    oracle_plan,
-    read_label_names,
-)
-from mskseg.cli.outputs import check_not_input, check_writable, label_summary
-from mskseg.errors import InputError
-from mskseg.input_files import printable
+from mskseg.cli import inputs, many, outputs
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from mskseg.case import Case
+    from mskseg.datasets.scans import ScanFiles
     from mskseg.models.segmenter import Segmenter
 
-MOST_LABELS = 500  # whole-body atlases name about 120
 _MARGIN_PX = 4.0  # of the wide box: on a slice of 256 pixels four fifths of what MedSAM saw
 _FIRST_COLUMNS = ("label", "tissue", "slice", "dice", "filled_box_dice", "neighbour_box_dice")
-_NO_SCORES = dict.fromkeys(
-    ("dice", "iou", "hd95_mm", "assd_mm", "filled_box_dice", "predicted_iou", "decode_s"),
-    float("nan"),
-)
 
 
 def add_to(commands: Any) -> None:
@@ -40,63 +26,56 @@ def add_to(commands: Any) -> None:
         "evaluate",
         help="Dice per label and slice against a reference",
         description="Prompt a model with boxes or points taken from the reference (oracle) and "
-        "score it against that reference, beside the filled box. Not a medical device.",
+        "score it against that reference, beside the filled box: one scan, or a folder or a glob "
+        "in quotes. Not a medical device.",
+        epilog="Examples: mskseg evaluate thigh.nii.gz --reference labels.nii.gz --csv dice.csv; "
+        "mskseg evaluate imagesTs --reference labelsTs --model lite_medsam --output scores",
     )
-    add_image_arguments(parser)
+    inputs.add_image_arguments(parser)
     parser.add_argument(
         "--reference",
         type=Path,
         required=True,
         metavar="LABELS",
-        help="label map on the image's grid",
+        help="label map on the image's grid, or a folder or glob of them",
     )
-    add_scoring_arguments(parser)
-    parser.add_argument("--csv", type=Path, metavar="FILE", help="one row per label and slice")
-    add_model_arguments(parser)
-    parser.set_defaults(command=evaluate_image)
+    inputs.add_scoring_arguments(parser)
+    many.add_many_arguments(parser)
+    inputs.add_model_arguments(parser)
+    parser.set_defaults(command=evaluate_scans, html=None)
 
 
-def evaluate_image(arguments: argparse.Namespace) -> int:
-    """Check the output and the inputs, score, write the table and print its summary."""
-    if arguments.csv:
-        check_writable(arguments.csv, suffixes=(".csv",))
-        inputs = (arguments.image, arguments.reference, arguments.label_names,
-                  Path(arguments.model))  # fmt: skip
-        check_not_input(arguments.csv, *filter(None, inputs))
-    from mskseg.case import Case
-    from mskseg.io import load_image, load_label_map
-    from mskseg.io.itk import segment_names
+def evaluate_scans(arguments: argparse.Namespace) -> int:
+    """Check the output and the inputs, score scan by scan, write the tables and print the means."""
+    scans = many.list_scans(arguments)
+    many.check_outputs(arguments, scans.values(), Path(arguments.model))
+    model = functools.cache(lambda: inputs.load_model(arguments))
 
-    case = Case(
-        subject=printable(arguments.image.name),
-        image=load_image(arguments.image, echo=arguments.echo, kind=arguments.kind),
-        reference=load_label_map(arguments.reference),
-        tissues=read_label_names(arguments) or segment_names(arguments.reference),
-    )
-    check_labels(case)
-    segmenter = load_model(arguments)
+    def score(scan: ScanFiles) -> tuple[pd.DataFrame, Case]:
+        from mskseg.evaluation import score_cases
+        from mskseg.prompts import NeighbourBox, OracleBox
 
-    from mskseg.evaluation import score_cases, write_table
-    from mskseg.prompts import NeighbourBox, OracleBox
-    from mskseg.provenance import provenance
+        case = many.load_case(scan, arguments)
+        oracle = inputs.oracle_plan(arguments.prompt)
+        table = score_cases(
+            model(),
+            case,
+            prompts=[oracle, OracleBox(margin_px=_MARGIN_PX), NeighbourBox()]
+            if arguments.prompt == "box"
+            else [oracle],
+            plane=arguments.plane,
+            progress=len(scans) == 1 and outputs.shows_progress(arguments),
+        )
+        return row_per_label_and_slice(table), case
 
-    oracle = oracle_plan(arguments.prompt)
-    table = score_cases(
-        segmenter,
-        case,
-        prompts=[oracle, OracleBox(margin_px=_MARGIN_PX), NeighbourBox()]
-        if arguments.prompt == "box"
-        else [oracle],
-        plane=arguments.plane,
-        progress=sys.stderr.isatty(),
-    )
-    if arguments.csv:
-        facts = provenance(cases=[case], segmenter=segmenter)
-        write_table(row_per_label_and_slice(table), arguments.csv, provenance=facts)
-    print(f"{arguments.image.name}, {table['plane'].iloc[0]} slices; {describe(segmenter)}")
-    print(summary(table))
-    if arguments.csv:
-        print(f"written: {arguments.csv}")
+    tables, failed, facts = many.score_each(scans, score, arguments, model=model)
+    import pandas as pd
+
+    table = pd.concat(tables.values(), ignore_index=True)
+    what = arguments.image.name if len(scans) == 1 else f"{len(tables)} scans"
+    planes = " and ".join(table["plane"].unique())
+    text = f"{what}, {planes} slices; {describe(model())}\n{summary(table)}"
+    many.report(tables, failed, facts, arguments, text)
     return 0
 
 
@@ -113,20 +92,10 @@ def describe(segmenter: Segmenter) -> str:
     return f"{segmenter.name} ({kind})"
 
 
-def check_labels(case: Case) -> None:
-    """Raise InputError if a label is negative or there are more labels than any atlas names."""
-    labels = case.reference.labels if case.reference else ()
-    if labels and min(labels) < 0:
-        raise InputError(f"the reference holds the label {min(labels)}; expected 0 and above")
-    if len(labels) > MOST_LABELS:
-        raise InputError(
-            f"the reference holds {len(labels)} labels, expected {MOST_LABELS} at most; "
-            "is it an image? pass the label map"
-        )
-
-
 def row_per_label_and_slice(table: pd.DataFrame) -> pd.DataFrame:
     """Turn the plans' rows into one for each label and slice: oracle, with the others' Dice."""
+    from mskseg.evaluation.scoring import SCORES
+
     keys, source = ["label", "tissue", "slice"], table["box_source"]
     oracle = table[source == "oracle"].set_index(keys)
     wide = table[source.str.startswith("oracle, margin")].set_index(keys)
@@ -134,7 +103,10 @@ def row_per_label_and_slice(table: pd.DataFrame) -> pd.DataFrame:
     rows = oracle.reindex(oracle.index.union(neighbour.index))
     beyond = neighbour.loc[rows.index.difference(oracle.index)]
     rows.loc[beyond.index] = beyond.assign(
-        box_source="oracle", n_prompts=0, predicted_area_mm2=0.0, **_NO_SCORES
+        box_source="oracle",
+        n_prompts=0,
+        predicted_area_mm2=0.0,
+        **dict.fromkeys((*SCORES, "predicted_iou", "decode_s"), float("nan")),
     )
     rows["wide_box_dice"] = wide["dice"].where(wide["status"] == "scored")
     rows["neighbour_box_dice"] = neighbour["dice"].where(neighbour["status"] == "scored")
@@ -145,27 +117,13 @@ def row_per_label_and_slice(table: pd.DataFrame) -> pd.DataFrame:
 def summary(table: pd.DataFrame) -> str:
     """Lay out the mean of each label and of all, and say what stands in no mean."""
     prompt = table["prompt"].iloc[0]
-
-    def columns(rows: pd.DataFrame) -> dict[str, float]:
-        oracle = rows[rows["box_source"] == "oracle"].iloc[0]
-        means = rows.set_index("box_source")["dice"]
-        return {
-            "slices": oracle["n_pairs"],
-            prompt: oracle["dice"],
-            "filled box": oracle["filled_box_dice"],
-            "wide box": means.filter(like="oracle, margin").max(),
-            "neighbour box": means.filter(like="neighbour").max(),
-        }
-
-    on_oracle = table["box_source"] == "oracle"
-    n_too_small = int((table[on_oracle]["status"] == "too_small").sum())
-    wide = f"wide box: {_MARGIN_PX:g} pixels wider on every side, as MedSAM knows them"
-    neighbour = "neighbour box: from the prediction of the slice before, from one oracle slice on"
-    if n_beyond := int((table["status"] == "beyond_end").sum()):
-        neighbour += f"; slices beyond a structure's end, in no mean: {n_beyond}"
+    rows = outputs.rows_by_label(table).drop(columns=["tool", "missing"]).dropna(axis=1, how="all")
+    n_too_small = int((table["status"] == "too_small").sum())
     return (
-        f"{label_summary(table, columns)}\n"
-        f"Dice; {n_too_small} pairs of slice and label too small for a prompt are left out. "
-        f"{prompt}: oracle, taken from the reference itself. {wide}. {neighbour}. "
-        "A score against an automatic reference is agreement, not accuracy."
+        f"{outputs.laid_out(rows.rename(columns={'Dice': prompt}))}\n"
+        f"{prompt}: Dice, oracle, taken from the reference itself; {n_too_small} pairs of slice "
+        f"and label too small for a prompt are left out. Wide box: {_MARGIN_PX:g} pixels wider on "
+        "every side, as MedSAM knows them. Neighbour box: from the prediction of the slice before, "
+        "from one oracle slice on; beyond: slices beyond a structure's end, in no mean. "
+        f"{outputs.NOTE}"
     )

@@ -4,19 +4,11 @@ from __future__ import annotations
 
 import argparse
 import os
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mskseg.cli.evaluate import check_labels
-from mskseg.cli.inputs import (
-    add_model_arguments,
-    add_scoring_arguments,
-    load_model,
-    oracle_plan,
-    read_label_names,
-)
-from mskseg.cli.outputs import check_not_input, check_writable, label_summary
+from mskseg.cli import inputs, outputs
+from mskseg.cli.many import check_labels
 from mskseg.errors import InputError
 
 if TYPE_CHECKING:
@@ -30,16 +22,16 @@ if TYPE_CHECKING:
 MINIATURE_RATE = 3e-4  # on the phantoms 1e-3 broke what was there faster than it taught
 WEIGHTS, SCORES = "tuned.safetensors", "scores.csv"
 HISTORY, PICTURE = "history.csv", "before_and_after.png"
-_SETTINGS = {  # flag: (type, help); the default is the configuration's own, and is said there
-    "epochs": (int, "at most"),
-    "patience": (int, "epochs without a better validation Dice that end it; 0: never"),
+_SETTINGS = {  # flag: (type, help); the default is the configuration's own
+    "epochs": (int, "at most (default: 35)"),
+    "patience": (int, "epochs without a better validation Dice that end it; 0: never (default: 5)"),
     "steps-per-epoch": (int, "default: as many as show each slice once"),
-    "slices-per-step": (int, "images of a step, over all processes"),
-    "prompts-per-slice": (int, "objects drawn of each image"),
+    "slices-per-step": (int, "images of a step, over all processes (default: 4)"),
+    "prompts-per-slice": (int, "objects drawn of each image (default: 6)"),
     "learning-rate": (float, "default: 1e-4, of a miniature 3e-4"),
-    "jitter-px": (float, "each side of a box moves by up to this, anew at each visit"),
-    "slice-step": (int, "train on every N-th labelled slice"),
-    "seed": (int, "of the split, and of everything that is drawn"),
+    "jitter-px": (float, "each side of a box moves by up to this at each visit (default: 0)"),
+    "slice-step": (int, "train on every N-th labelled slice (default: 1)"),
+    "seed": (int, "of the split, and of everything that is drawn (default: 0)"),
 }
 NO_EVIDENCE = (
     "slabs of the same subjects, no evidence of generalisation: fewer than 3 subjects were given"
@@ -67,13 +59,14 @@ def add_to(commands: Any) -> None:
         help="finds the subject in each path: its group 'subject', its first group, or all of it",
     )
     parser.add_argument("--output", type=Path, required=True, metavar="DIR")
-    add_scoring_arguments(parser)
+    inputs.add_scoring_arguments(parser)
     modes = ("full", "encoder_decoder", "decoder", "lora")
     parser.add_argument("--mode", choices=modes, default="decoder", help="what trains")
     parser.add_argument("--precision", choices=("float32", "bfloat16"), default="float32")
     for flag, (kind, help_) in _SETTINGS.items():
         parser.add_argument(f"--{flag}", type=kind, metavar="N", help=help_)
-    add_model_arguments(parser)
+    inputs.add_model_arguments(parser)
+    outputs.add_quiet(parser)
     parser.set_defaults(command=finetune)
 
 
@@ -83,25 +76,26 @@ def finetune(arguments: argparse.Namespace) -> int:
     from mskseg.provenance import sidecar_path
 
     tables = [arguments.output / name for name in (SCORES, HISTORY)]
-    outputs = [arguments.output / name for name in (WEIGHTS, PICTURE, "training/state.pt")]
-    outputs += [*tables, *map(sidecar_path, tables)]
-    for path in outputs:
-        check_writable(path)
+    written = [arguments.output / name for name in (WEIGHTS, PICTURE, "training/state.pt")]
+    written += [*tables, *map(sidecar_path, tables)]
+    for path in written:
+        outputs.check_writable(path)
 
     cases = read_globbed(
         arguments.images,
         arguments.labels,
         subject_pattern=arguments.subject_pattern,
-        tissues=read_label_names(arguments),
+        tissues=inputs.read_label_names(arguments),
     )
-    inputs = [path for scan in cases.scans for path in (scan.image, scan.reference)]
-    inputs += [arguments.label_names, Path(arguments.model)]
-    for path in outputs:
-        check_not_input(path, *filter(None, inputs))
-    segmenter = load_model(arguments)
+    read = [path for scan in cases.scans for path in (scan.image, scan.reference)]
+    read += [arguments.label_names, Path(arguments.model)]
+    for path in written:
+        outputs.check_not_input(path, *filter(None, read))
+    segmenter = inputs.load_model(arguments)
     config = configured(arguments, segmenter)
     for case in cases:  # a bad one must not come to light after hours of training
-        check_labels(case)
+        if case.reference:
+            check_labels(case.reference, f"the reference of {case.name}")
     parts, by_slab = split_cases(cases, arguments)
     check_can_report(parts["test"], config)
 
@@ -117,7 +111,7 @@ def finetune(arguments: argparse.Namespace) -> int:
         parts["validation"],
         config,
         folder=arguments.output / "training",
-        progress=sys.stderr.isatty(),
+        progress=outputs.shows_progress(arguments),
     )
     if first:
         report(segmenter, result, parts["test"], arguments, by_slab=by_slab)
@@ -187,9 +181,9 @@ def report(
         score_cases(
             model,
             test,
-            prompts=oracle_plan(arguments.prompt, points=result.config.points),
+            prompts=inputs.oracle_plan(arguments.prompt, points=result.config.points),
             plane=arguments.plane,
-            progress=sys.stderr.isatty(),
+            progress=outputs.shows_progress(arguments),
         )
         for model in (segmenter, result.segmenter)
     ]
@@ -215,22 +209,13 @@ def report(
 
 def summary(table: pd.DataFrame, result: FineTuneResult, *, by_slab: bool) -> str:
     """Lay out each label's mean before and after, with the number of slices beside it."""
-    from mskseg.evaluation import summarise
-
-    def columns(rows: pd.DataFrame) -> dict[str, float]:
-        tuned = rows["segmenter"] == result.segmenter.name
-        before, after = rows[~tuned].iloc[0], rows[tuned].iloc[0]
-        return {
-            "slices": before["n_pairs"],
-            "filled box": before["filled_box_dice"],
-            "before": before["dice"],
-            "after": after["dice"],
-        }
-
-    n = int(summarise(table)["n_subjects"].iloc[0])
+    tuned = table["segmenter"] == result.segmenter.name
+    before, after = outputs.rows_by_label(table[~tuned]), outputs.rows_by_label(table[tuned])
+    rows = before[["label", "tissue", "slices", "filled box"]]
+    n = len(table[["dataset", "subject"]].drop_duplicates())
     held_out = f"on {NO_EVIDENCE}" if by_slab else f"on {n} held-out subject{'s' * (n > 1)}"
     return (
-        f"{label_summary(table, columns)}\n"
+        f"{outputs.laid_out(rows.assign(before=before['Dice'], after=after['Dice']))}\n"
         f"Dice {held_out}; prompts: oracle, taken from the reference itself. A score against an "
         "automatic reference is agreement, not accuracy."
     )
@@ -250,7 +235,7 @@ def draw(
     mpl.use("Agg")
     import numpy as np
 
-    from mskseg.display.overlays import before_and_after
+    from mskseg.display.overlays import predictions_beside
     from mskseg.display.style import save_figure
     from mskseg.evaluation.metrics import dice
     from mskseg.evaluation.prediction import predict_slice
@@ -258,7 +243,7 @@ def draw(
     case = next(case for case in test if case.labelled_slices(arguments.plane))
     slices = case.slices(arguments.plane, labelled_only=True)
     at = max(slices, key=lambda each: len(np.unique(np.asarray(each.label_map))))
-    plan = oracle_plan(arguments.prompt, points=result.config.points)
+    plan = inputs.oracle_plan(arguments.prompt, points=result.config.points)
     shown = []
     for model in (segmenter, result.segmenter):
         found = predict_slice(model, case, at, plan)
@@ -266,12 +251,10 @@ def draw(
         mean = float(np.mean([dice(each.reference, each.prediction) for each in asked]))
         shown.append((mean, {label: each.prediction for label, each in found.items()}))
     (before, masks_before), (after, masks_after) = shown
-    figure = before_and_after(
+    figure = predictions_beside(
         at,
-        masks_before,
-        masks_after,
+        {f"before: Dice {before:.3f}": masks_before, f"after: Dice {after:.3f}": masks_after},
         tissues={label: case.tissue(label) for label in masks_before},
-        headings=(f"before: Dice {before:.3f}", f"after: Dice {after:.3f}"),
         title=f"Tuning changed the mean Dice of slice {at.index} of {case.subject} by "
         f"{after - before:+.3f} (mode {result.config.mode})",
     )

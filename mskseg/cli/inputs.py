@@ -35,6 +35,11 @@ def add_scoring_arguments(parser: argparse.ArgumentParser) -> None:
         default="box",
         help="box (default) or the central point of each component",
     )
+    add_label_arguments(parser)
+
+
+def add_label_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the plane and the names of the labels."""
     parser.add_argument(
         "--plane", choices=PLANES, help="default: as acquired (axial, if spacings are equal)"
     )
@@ -59,7 +64,24 @@ def add_model_arguments(parser: argparse.ArgumentParser) -> None:
         choices=("sam", "medsam", "lite_medsam"),
         help="of a checkpoint file that does not name its own",
     )
-    parser.add_argument("--device", default="cpu", metavar="NAME", help="cpu (default), cuda, mps")
+    add_device(parser)
+
+
+def add_device(parser: argparse.ArgumentParser, default: str | None = "auto") -> None:
+    """Declare ``--device``; notebooks have a default of their own."""
+    parser.add_argument(
+        "--device",
+        default=default,
+        metavar="NAME",
+        help="auto (default: cuda, else mps, else cpu), cpu, cuda, mps",
+    )
+
+
+def at_least_1(text: str) -> int:
+    """Read a whole number of 1 or more, for argparse."""
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text} is no whole number of 1 or more")
+    return int(text)
 
 
 def load_model(arguments: argparse.Namespace) -> Segmenter:

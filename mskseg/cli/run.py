@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import argparse
 import os
-import sys
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mskseg.cli.inputs import check_model_is_here
+from mskseg.cli.inputs import add_device, at_least_1, check_model_is_here
+from mskseg.cli.outputs import add_quiet, shows_progress
 from mskseg.environment import available_cores
-from mskseg.errors import InputError
+from mskseg.errors import InputError, did_you_mean
 
 if TYPE_CHECKING:
     from mskseg.workbook import NotebookRun
@@ -25,9 +26,11 @@ def add_to(commands: Any) -> None:
     run = commands.add_parser(
         "run",
         help="execute notebooks and write output/ (HTML, tables, figures)",
-        description="Execute the notebooks. What an interrupted run finished is kept.",
+        description="Execute the notebooks that are named, or --all; without either, say what that "
+        "would be. What an interrupted run finished is kept.",
     )
     run.add_argument("notebooks", nargs="*", metavar="NOTEBOOK", help="names or their beginnings")
+    run.add_argument("--all", action="store_true", help="all notebooks")
     for noun in ("dataset", "model"):
         run.add_argument(
             f"--{noun}",
@@ -41,7 +44,7 @@ def add_to(commands: Any) -> None:
         action="store_true",
         help="published models on real scans, those that are here, in place of the built-in ones",
     )
-    run.add_argument("--device", metavar="NAME", help="auto, cpu, cuda or mps; by default cpu")
+    add_device(run, default=None)
     run.add_argument("--size", choices=SIZES, default="default")
     run.add_argument("--output", type=Path, default=Path("output"), metavar="DIR")
     run.add_argument(
@@ -52,16 +55,20 @@ def add_to(commands: Any) -> None:
     run.add_argument("--fresh", action="store_true", help="run finished notebooks again too")
     run.add_argument(
         "--jobs",
-        type=int,
+        type=at_least_1,
         default=min(2, available_cores()),
         metavar="N",
         help="notebooks at a time, which share the cores (here %(default)s)",
     )
+    add_quiet(run)
     run.set_defaults(command=run_notebooks, extra="workbook")
 
 
 def run_notebooks(arguments: argparse.Namespace) -> int:
-    """Execute the notebooks that were named, or all; 1 if one failed or a claim lost its cell."""
+    """Execute the notebooks that were named, or all, or say what that would be.
+
+    Gives 1 if one failed or a claim lost its cell.
+    """
     from mskseg.workbook import run_workbook, write_run_index
     from mskseg.workbook.execution import make_output
     from mskseg.workbook.sources import find_notebooks, notebooks_folder
@@ -69,9 +76,12 @@ def run_notebooks(arguments: argparse.Namespace) -> int:
     named = {"datasets": arguments.datasets, "models": arguments.models, "device": arguments.device}
     given = {name: value for name, value in named.items() if value is not None}
     check_choices(given)
-    find_notebooks(notebooks_folder(), arguments.notebooks)  # refused before anything is fetched
+    paths = find_notebooks(notebooks_folder(), arguments.notebooks)  # refused before any fetching
+    if not (arguments.notebooks or arguments.all):
+        print(plan(paths, arguments))
+        return 0
     make_output(arguments.output)
-    bring_real_scans(offline=arguments.offline)
+    bring_real_scans(offline=arguments.offline, progress=shows_progress(arguments))
     if arguments.published:
         given = published_at_hand() | given
     runs = run_workbook(
@@ -81,7 +91,7 @@ def run_notebooks(arguments: argparse.Namespace) -> int:
         given=given,
         fresh=arguments.fresh,
         jobs=arguments.jobs,
-        progress=sys.stderr.isatty(),
+        progress=shows_progress(arguments),
     )
     print(report(runs))
     report_failed = summarise(arguments.output, size=arguments.size)
@@ -89,7 +99,30 @@ def run_notebooks(arguments: argparse.Namespace) -> int:
     return int(report_failed or any(run.failed for run in runs))
 
 
-def bring_real_scans(*, offline: bool) -> None:
+def plan(paths: Sequence[Path], arguments: argparse.Namespace) -> str:
+    """Say what a run of the notebooks would do, and how long it takes by what their heads say."""
+    from mskseg.workbook.record import finished_notebooks
+
+    finished = finished_notebooks(arguments.output)
+    lines, total = [], 0
+    for path in paths:
+        told = re.search(r"About (\d+) minutes?", path.read_text(encoding="utf-8"))
+        total += int(told[1]) if told else 0
+        done = "  finished, kept if nothing changed" if path.stem in finished else ""
+        lines.append(f"{path.stem:<40}  {told[1] if told else '< 1':>3} min{done}")
+    return "\n".join(
+        [
+            f"{len(paths)} notebooks, {total} minutes one after the other on two cores at the size "
+            "default (quick: about a minute each; full and study: hours):",
+            *lines,
+            f"They write {arguments.output}/: pages, tables, figures. Real scans are fetched first "
+            "(50 MB, once; --offline leaves it).",
+            "Start them: mskseg run --all; some: mskseg run 01 03",
+        ]
+    )
+
+
+def bring_real_scans(*, offline: bool, progress: bool) -> None:
     """Fetch the real scans that notebooks show, unless `offline`, and say which are here."""
     from mskseg.datasets.fetching import is_offline
     from mskseg.datasets.loading import fetch_real_scans, list_at_hand, real_scans
@@ -102,7 +135,7 @@ def bring_real_scans(*, offline: bool) -> None:
     wanted = real_scans()
     if not offline and any(is_here(name) < len(wanted[name]) for name in wanted):
         print(f"fetching real scans ({', '.join(wanted)}; 50 MB, once; --offline leaves it)")
-        offline = not fetch_real_scans(progress=sys.stderr.isatty())
+        offline = not fetch_real_scans(progress=progress)
         if offline:
             print("no answer within three seconds; going on with the scans that are here")
     if offline:
@@ -161,6 +194,7 @@ def check_choices(given: Mapping[str, Any]) -> None:
             if name not in known:
                 raise InputError(
                     f"unknown {noun[:-1]} {name!r}; there are {', '.join(sorted(known))}"
+                    f"{did_you_mean(name, known)}"
                 )
     for name in given.get("datasets", ()):
         check_can_be_scored(name)

@@ -49,7 +49,7 @@ class ScanFiles(CaseDescription):
         if reference is not None:
             with naming(cast(Path, self.reference)):
                 check_labels(reference, self.tissues, dataset=self.dataset)
-        return Case(image=image, reference=reference, **_described(self))
+        return Case(image=image, reference=reference, **described(self))
 
 
 def scan_files(
@@ -62,11 +62,12 @@ def scan_files(
     read: Callable[[ScanFiles], tuple[Volume, LabelMap | None]] = read_pair,
 ) -> ScanFiles:
     """Describe one scan by a template, and by what its name says, which goes first."""
-    described = _described(template) | dict(name_parts)
-    return ScanFiles(image=image, reference=reference, echo=echo, read=read, **described)
+    known = described(template) | dict(name_parts)
+    return ScanFiles(image=image, reference=reference, echo=echo, read=read, **known)
 
 
-def _described(scan: CaseDescription) -> dict[str, Any]:
+def described(scan: CaseDescription) -> dict[str, Any]:
+    """Give what is known about a scan by name of the field."""
     return {f.name: getattr(scan, f.name) for f in fields(CaseDescription)}
 
 

@@ -10,7 +10,7 @@ from mskseg.datasets.fetching import cache_path, dataset_folder, fetch, is_fetch
 from mskseg.datasets.layouts import MatlabLayout, read_folder
 from mskseg.datasets.manifest import DatasetEntry, load_manifest
 from mskseg.datasets.scans import LazyCaseSet, scan_files
-from mskseg.errors import InputError
+from mskseg.errors import InputError, did_you_mean
 from mskseg.registry import load_offer
 from mskseg.splits import SHARES, Part, Split, stored_split
 
@@ -231,7 +231,10 @@ def dataset_entry(name: str) -> DatasetEntry:
     """Give a data set's entry in the manifest; InputError with the names if there is none."""
     datasets = load_manifest().datasets
     if name not in datasets:
-        raise InputError(f"unknown data set {name!r}; choose one of {', '.join(sorted(datasets))}")
+        raise InputError(
+            f"unknown data set {name!r}; choose one of {', '.join(sorted(datasets))}"
+            f"{did_you_mean(name, datasets)}"
+        )
     return datasets[name]
 
 

@@ -113,17 +113,20 @@ def triptych(
     return panels
 
 
-def before_and_after(
+def predictions_beside(
     case_slice: CaseSlice,
-    before: Labelled,
-    after: Labelled,
+    predictions: Mapping[str, Labelled],
     *,
     tissues: Mapping[int, str],
-    headings: tuple[str, str],
     title: str,
 ) -> Figure:
-    """Show two predictions on a slice, zoomed to the reference (dashed), with one legend."""
-    rows, columns = np.nonzero(np.asarray(case_slice.label_map))
+    """Show predictions by their headings on a slice, zoomed to what is there, with one legend.
+
+    The reference is dashed. Of the slice only what it or a prediction labels is shown.
+    """
+    shown = [*predictions.values(), np.asarray(case_slice.label_map)]
+    masks = [mask for each in shown for mask in masks_by_label(each).values()]
+    rows, columns = np.nonzero(np.any(masks, axis=0))
     labelled = (columns.min(), rows.min(), columns.max() + 1, rows.max() + 1)
     height, width = case_slice.image.shape
     frame = frame_around(labelled, shape=(height, width), margin=0.08)
@@ -133,10 +136,12 @@ def before_and_after(
         frame,
         panel=5.0,
         n_entries=len(tissues) + 2,
-        n_panels=2,
+        n_panels=len(predictions),
     )
-    figure, axes = plt.subplots(1, 2, figsize=size, layout="constrained")
-    for ax, prediction, heading in zip(axes, (before, after), headings, strict=True):
+    figure, axes = plt.subplots(
+        1, len(predictions), figsize=size, layout="constrained", squeeze=False
+    )
+    for ax, (heading, prediction) in zip(axes[0], predictions.items(), strict=True):
         overlay(
             case_slice.image,
             spacing_mm=case_slice.spacing_mm,
@@ -148,7 +153,8 @@ def before_and_after(
             title=heading,
             ax=ax,
         )
-    axes[0].get_legend().remove()
+    for ax in axes[0, :-1]:
+        ax.get_legend().remove()
     figure.suptitle(title)
     return figure
 

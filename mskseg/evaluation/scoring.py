@@ -35,7 +35,7 @@ import pandas as pd
 from tqdm.auto import tqdm
 
 from mskseg.case import Case, CaseSlice
-from mskseg.errors import InputError
+from mskseg.errors import InputError, naming
 from mskseg.evaluation import metrics
 from mskseg.evaluation.loop import (
     BoolMask,
@@ -48,7 +48,7 @@ from mskseg.evaluation.prediction import LabelPrediction, Named, PromptableSegme
 from mskseg.prompts import MIN_AREA_MM2, Prompt, boxes_from_mask, fill_boxes
 from mskseg.prompts.checks import bounding_slices
 from mskseg.prompts.plans import OraclePoint, PromptPlan
-from mskseg.volume import LabelMap, Plane, check_same_grid
+from mskseg.volume import LabelMap, Plane, on_grid_of
 
 SCAN = ("dataset", "subject", "sequence", "site", "side", "visit")
 """Columns that together name one scan; the last three are "" where nothing is known of them."""
@@ -57,15 +57,19 @@ COLUMNS = (
     "segmenter", "miniature", "dataset", "subject", "anatomy", "sequence", "site", "side", "visit",
     "severity", "reference_provenance", "tissue", "group", "label", "plane", "slice", "prompt",
     "box_source", "status", "n_prompts", "n_points", "area_mm2", "predicted_area_mm2",
-    "overlap_mm2", "unprompted_px", "dice", "iou", "hd95_mm", "assd_mm", "filled_box_dice",
-    "predicted_iou", "encode_s", "decode_s",
+    "overlap_mm2", "unprompted_px", "dice", "iou", "hd95_mm", "assd_mm", "surface_dice",
+    "filled_box_dice", "predicted_iou", "encode_s", "decode_s",
 )  # fmt: skip
 """Columns of the table, in this order."""
 
 Further = Callable[["Case", LabelPrediction], Mapping[str, Any]]
 """What measures more of a case's prediction: column -> value."""
 
-_NOT_SCORED = dict.fromkeys(("dice", "iou", "hd95_mm", "assd_mm", "filled_box_dice"), math.nan)
+SURFACE_TOLERANCE_MM = 1.0
+"""By how much two surfaces may differ for `surface_dice`: one to two pixels of most scans."""
+
+SCORES = ("dice", "iou", "hd95_mm", "assd_mm", "surface_dice", "filled_box_dice")
+"""Columns that a pair lacks whose reference is too small for a prompt."""
 
 
 class KeptPredictions:
@@ -135,8 +139,9 @@ def score_cases(
         * `area_mm2`, `predicted_area_mm2`, `overlap_mm2`: of the reference, of the prediction and
           of what they share: sums over slices give a Dice of the volume (`volume_table`);
         * `unprompted_px`: pixels of the reference in components too small for a prompt;
-        * `dice`, `iou`, `hd95_mm`, `assd_mm`: within the slice; `filled_box_dice`: of the very
-          boxes given, filled, which a model has to beat; for points, of the tight boxes;
+        * `dice`, `iou`, `hd95_mm`, `assd_mm`, `surface_dice` (of `SURFACE_TOLERANCE_MM`): within
+          the slice; `filled_box_dice`: of the very boxes given, filled, which a model has to beat;
+          for points, of the tight boxes;
         * `predicted_iou`: mean of the segmenter's own estimates over the prompts;
         * `encode_s`, `decode_s`: seconds of the encoder, shared by all rows of the slice, and this
           row's share of the decoder call.
@@ -186,7 +191,7 @@ def score_label_maps(
 ) -> pd.DataFrame:
     """Score an automatic model's label maps on the same pairs as promptable models.
 
-    `label_maps` are predictions by name of the case, on its grid and in the values of its
+    `label_maps` are predictions by name of the case, on its lattice and in the values of its
     reference; a case without one is **missing**: its pairs have this status, a Dice of 0, and are
     in the mean. The rest is as in `score_cases`. Of the columns, `prompt` and `box_source` are
     "none", `n_prompts` is 0, and `filled_box_dice` is that of the reference's tight boxes, which
@@ -197,7 +202,8 @@ def score_label_maps(
     for case in tqdm(listed_cases(cases), desc=model.name, unit="case", disable=not progress):
         label_map = label_maps.get(case.name)
         if label_map is not None:
-            check_same_grid(case.image, label_map)
+            with naming(model.name):
+                label_map = on_grid_of(case.image, label_map)
         no_prompt = {"prompt": "none", "box_source": "none", "n_points": 0}
         described = _described(model, case) | no_prompt
         for case_slice in case.slices(plane, step=slice_step):
@@ -227,7 +233,9 @@ def _scores(case: Case, predicted: LabelPrediction, *, min_area_mm2: float) -> d
     pixel_mm2 = math.prod(predicted.case_slice.spacing_mm)
     status = _status(predicted, n_reference=n_reference, n_prediction=n_prediction)
     agreement = (
-        _NOT_SCORED if status == "too_small" else _agreement(predicted, reference, min_area_mm2)
+        dict.fromkeys(SCORES, math.nan)
+        if status == "too_small"
+        else _agreement(predicted, reference, min_area_mm2)
     )
     return agreement | {
         "tissue": case.tissue(predicted.label),
@@ -271,6 +279,7 @@ def _agreement(
         "iou": metrics.iou(reference, prediction),
         "hd95_mm": surfaces.hd95_mm,
         "assd_mm": surfaces.assd_mm,
+        "surface_dice": surfaces.surface_dice(tolerance_mm=SURFACE_TOLERANCE_MM),
         "filled_box_dice": metrics.dice(reference, filled[part]),
     }
 

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from mskseg.datasets.fetching import fetch, matches
 from mskseg.datasets.manifest import load_manifest
-from mskseg.errors import InputError
+from mskseg.errors import InputError, did_you_mean
 from mskseg.input_files import user_path
 from mskseg.models.embeddings import EmbeddingCache
 from mskseg.models.frame_size import at_frame_size
@@ -62,7 +62,7 @@ def load_segmenter(
     *,
     architecture: str | None = None,
     preprocessing: str | None = None,
-    device: str | torch.device = "cpu",
+    device: str | torch.device = "auto",
     precision: Precision | Literal["auto"] = "float32",
     cache: EmbeddingCache | None = None,
 ) -> Segmenter:
@@ -81,7 +81,7 @@ def load_segmenter(
         For a file of your own, unless it says so itself. Not taken with a name: a published model
         under the other's preprocessing is another model.
     device : str or torch.device
-        Where it runs. Weights are read on the CPU first, whatever the device.
+        Where it runs; "auto" is cuda, then mps, then cpu. Weights are read on the CPU first.
     precision : {"float32", "bfloat16", "auto"}
         Of the image encoder; see `Segmenter`. "auto" is bfloat16 where the device computes in it.
     cache : EmbeddingCache, optional
@@ -122,6 +122,7 @@ def load_segmenter(
         raise InputError(
             f"{name_or_file} is neither a model's name nor a file; choose one of "
             f"{', '.join(sorted(models)) or 'none'}, or give the path of a checkpoint"
+            f"{did_you_mean(str(name_or_file), models)}"
         )
     model = _fill(weights, about.architecture, path)
     network = architectures()[about.architecture]

@@ -79,7 +79,7 @@ class Segmenter:
         preprocessing: Preprocessing,
         *,
         name: str,
-        device: str | torch.device = "cpu",
+        device: str | torch.device = "auto",
         miniature: bool = False,
         learned_iou: bool = True,
         prompt_kinds: frozenset[str] = PROMPT_KINDS,

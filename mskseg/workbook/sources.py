@@ -8,7 +8,7 @@ from filecmp import cmp
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from mskseg.errors import InputError, OutputError
+from mskseg.errors import InputError, OutputError, did_you_mean
 from mskseg.files import written_atomically
 from mskseg.input_files import read_yaml, reason_of
 
@@ -85,7 +85,8 @@ def _match(name: str, stems: Sequence[str]) -> list[str]:
     if wanted in fitting:
         return [wanted]
     if not fitting:
-        raise InputError(f"no notebook named {name!r}; there are {', '.join(stems)}")
+        alike = did_you_mean(name, stems)
+        raise InputError(f"no notebook named {name!r}; there are {', '.join(stems)}{alike}")
     return fitting
 
 

@@ -27,8 +27,12 @@ from mskseg.datasets.layouts.base import (
 )
 from mskseg.datasets.scans import LazyCaseSet, ScanFiles, scan_files
 from mskseg.errors import InputError
-from mskseg.input_files import parsed, read_text, user_path
+from mskseg.input_files import parsed, printable, read_text, user_path
+from mskseg.io.itk import ITK_SUFFIXES
+from mskseg.io.reading import NIFTI_SUFFIXES, image_suffix
 
+# nnU-Net's images have the number of a channel behind the name of their labels.
+_FILE_NAME = r"(?P<subject>[^/]+?)(?:_0000)?(?:\.seg)?(?:\.nii\.gz|\.\w+)?$"
 _PATTERN_S = 10.0  # for a search that takes a millisecond a path
 _MOST_MB = 100.0  # of a list of scans with all that is known about each
 
@@ -147,41 +151,56 @@ def _owners(folder: Path, pattern: str) -> dict[str, dict[str, str]]:
 
 
 def read_globbed(
-    images: str, labels: str, *, subject_pattern: str, tissues: Mapping[int, str] | None = None
+    images: str | None,
+    labels: str,
+    *,
+    subject_pattern: str | None = None,
+    tissues: Mapping[int, str] | None = None,
 ) -> LazyCaseSet:
     """Pair the images of a glob with the label maps of another by a pattern searched in each path.
 
     The subject is the pattern's group ``subject``, else its first group, else all that it matches.
-    A label map belongs to the images that agree with it in every named group that both have.
+    A label map belongs to the images that agree with it in every named group that both have. For
+    globs and what pairs without a pattern see `list_files` and `pair_files`; without `images` the
+    label maps stand for them.
     """
+    template = CaseDescription(subject="", tissues=tissues or {})
+    label_files = list_files(labels, "labels")
+    image_files = list_files(images, "images") if images else label_files
+    known = {path.resolve() for path in label_files}
+    if images and (both := [path for path in image_files if path.resolve() in known]):
+        raise InputError(
+            f"{len(both)} files are matched by both globs, the first is {both[0]}; write a glob "
+            "for the images that leaves the label maps out"
+        )
+    scans = []
+    for path, reference, name_parts in pair_files(image_files, label_files, subject_pattern):
+        named = {"sequence": bare_name(path), **name_parts}
+        scans.append(scan_files(template, named, image=path, reference=reference))
+    return LazyCaseSet("own data", scans)
+
+
+def pair_files(
+    files: Sequence[Path], label_files: Sequence[Path], subject_pattern: str | None
+) -> list[tuple[Path, Path, dict[str, str]]]:
+    """Give each file its label map and what its path says, see `read_globbed`.
+
+    Without a pattern one file and one label map are a pair, and of several those of one name.
+    """
+    if subject_pattern is None and len(files) == len(label_files) == 1:
+        named = {"subject": printable(files[0].name), "sequence": "unknown"}
+        return [(files[0], label_files[0], named)]
     try:
-        pattern = re.compile(subject_pattern)
+        pattern = re.compile(_FILE_NAME if subject_pattern is None else subject_pattern)
     except re.error as error:
         raise InputError(
             f"the subject pattern {subject_pattern!r} is not a regular expression: {error}; "
             "try 'sub-[0-9]+'"
         ) from error
-    template = CaseDescription(subject="", tissues=tissues or {})
-    image_files, label_files = _files(images, "images"), _files(labels, "labels")
-    known = {path.resolve() for path in label_files}
-    if both := [path for path in image_files if path.resolve() in known]:
-        raise InputError(
-            f"{len(both)} files are matched by both globs, the first is {both[0]}; write a glob "
-            "for the images that leaves the label maps out"
-        )
-    _check_ends(subject_pattern, [*image_files, *label_files])
-    parts = {p: _name_parts_of(pattern, p) for p in (*image_files, *label_files)}
+    _check_ends(pattern.pattern, [*files, *label_files])
+    parts = {path: _name_parts_of(pattern, path) for path in (*files, *label_files)}
     references = {path: parts[path] for path in label_files}
-    scans = [
-        scan_files(
-            template,
-            {"sequence": bare_name(path), **parts[path]},
-            image=path,
-            reference=_label_of(path, parts[path], references),
-        )
-        for path in image_files
-    ]
-    return LazyCaseSet("own data", scans)
+    return [(path, _label_of(path, parts[path], references), parts[path]) for path in files]
 
 
 def _check_ends(pattern: str, paths: Sequence[Path]) -> None:
@@ -212,15 +231,22 @@ def _literal_brackets(pattern: str) -> str:
     return done
 
 
-def _files(pattern: str, what: str) -> list[Path]:
+def list_files(pattern: str, what: str) -> list[Path]:
+    """List what a glob matches, or the images of a folder; a DICOM folder and a file stay alone."""
     expanded = _literal_brackets(str(user_path(pattern)))
     found = sorted(glob.glob(expanded, recursive=True), key=natural)  # noqa: PTH207  (absolute too)
-    if not found:
+    if found == [expanded] and Path(expanded).is_dir():
+        inside = visible_paths(Path(expanded), "*")
+        if not inside:
+            raise InputError(f"{pattern} is an empty folder, expected the {what}; give another")
+        suffixes = NIFTI_SUFFIXES + ITK_SUFFIXES
+        return [path for path in inside if image_suffix(path) in suffixes] or [Path(expanded)]
+    if not found and glob.has_magic(expanded):
         raise InputError(
             f"no file matches {pattern!r}, expected the {what}; correct the glob, in quotes so "
             "that the shell leaves it alone"
         )
-    return [Path(name) for name in found]
+    return [Path(name) for name in found or [expanded]]
 
 
 def _name_parts_of(pattern: re.Pattern[str], path: Path) -> dict[str, str]:
@@ -247,7 +273,7 @@ def _label_of(
         names = ", ".join(path.name for path in fitting[:3]) or "none"
         raise InputError(
             f"{image} of subject {name_parts['subject']} has {len(fitting)} label maps ({names}), "
-            "expected one; correct the globs, or tell scans apart by groups in the pattern, such "
-            "as (?P<visit>...)"
+            "expected one; correct the globs or the subject pattern, or tell scans apart by groups "
+            "in it, such as (?P<visit>...)"
         )
     return fitting[0]

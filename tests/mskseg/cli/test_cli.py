@@ -424,14 +424,14 @@ def test_choices_reach_the_notebooks_as_lists(words, given, monkeypatch):
         raise KeyboardInterrupt
 
     monkeypatch.setattr("mskseg.workbook.run_workbook", run)
-    assert main(["run", *words]) == 130
+    assert main(["run", "--all", *words]) == 130
     assert passed_on == [given]
 
 
 def test_published_without_scans_is_refused(capsys, monkeypatch):
     monkeypatch.setattr("mskseg.datasets.loading.list_at_hand", lambda _name: ())
     monkeypatch.setattr("mskseg.datasets.fetching.is_fetched", lambda _name: True)
-    assert main(["run", "--published"]) == 2
+    assert main(["run", "--all", "--published"]) == 2
     assert "got no datasets; fetch some with `mskseg data fetch NAME`" in capsys.readouterr().err
 
 
@@ -570,7 +570,7 @@ def test_unwritable_output_folder_is_found_before_the_work(scan, capsys, tmp_pat
     monkeypatch.setattr("mskseg.models.checkpoints.load_segmenter", pytest.fail)
     _refused(_evaluate(scan), capsys, "cannot write", "dice.csv")
     _refused(_segment(scan), capsys, "cannot write", "mask.nii.gz")
-    _refused(main(["run", "--output", str(tmp_path / "out")]), capsys, "cannot write")
+    _refused(main(["run", "--all", "--output", str(tmp_path / "out")]), capsys, "cannot write")
     assert (tmp_path / "out").read_text(encoding="utf-8") == "a file where a folder is needed"
 
 
@@ -679,7 +679,7 @@ def test_a_failing_notebook_makes_the_exit_code_1(capsys, monkeypatch, tmp_path)
     (notebooks / "01_fail.py").write_text("# %% [markdown]\n# # Fail\n# %%\n1 / 0\n")
     (notebooks / "sizes.yaml").write_text("01_fail: {quick: {}}\n")
     monkeypatch.chdir(tmp_path)
-    assert main(["run", "--size", "quick"]) == 1
+    assert main(["run", "--all", "--size", "quick"]) == 1
     assert "FAILED 01_fail, cell 2: ZeroDivisionError: division by zero" in capsys.readouterr().out
 
 

@@ -266,7 +266,7 @@ boxes_drawn = display.draw_boxes(boxes_ax, noisy)
 
 # %%
 image, side = case_slice.image, points_per_side
-candidates = mskseg.models.grid_candidates(segmenter, image, points_per_side=side)
+candidates = model_parts.grid_candidates(segmenter, image, points_per_side=side)
 good = candidates.where(candidates.predicted_iou >= min_predicted_iou)
 stable = good.where(good.stability >= min_stability)
 new = stable.without_duplicates()

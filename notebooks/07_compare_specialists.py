@@ -368,7 +368,9 @@ display.save_figure(panels[0], figures / "07_one_slice.png", provenance=arm_fact
 
 # %%
 try:
-    evaluation.checked_probabilities(probabilities * 0.9, shape=probabilities.shape, what=case.name)
+    specialists.checked_probabilities(
+        probabilities * 0.9, shape=probabilities.shape, what=case.name
+    )
 except mskseg.InputError as error:
     assert "expected 1" in str(error)
     print(error)

@@ -122,7 +122,7 @@ first = one_model.at(test[0], mskseg.fullest_slice(test[0]).index)
 assert np.allclose(first.members.sum(axis=1), 1, atol=1e-4)
 raw = np.stack([np.ones(first.case_slice.image.shape), *first.members[0, 1:]])
 try:
-    evaluation.checked_probabilities(raw)
+    uncertainty.checked_probabilities(raw)
 except mskseg.InputError as error:
     assert "expected 1" in str(error)
     print(error)
@@ -372,13 +372,13 @@ honest.round(4)
 # A model says the same probability of "muscle" everywhere in the slice. Which one gives it an ECE of zero? *Hint: what part of the pixels is muscle?*
 
 # %% tags=["exercise"]
-is_muscle = evaluation.as_classes(first.case_slice.label_map, labels).ravel() > 0
+is_muscle = uncertainty.as_classes(first.case_slice.label_map, labels).ravel() > 0
 everywhere = 0.5  # replace by the number that gives zero
-evaluation.ReliabilityBins.of(np.full(is_muscle.size, everywhere), is_muscle).ece
+uncertainty.ReliabilityBins.of(np.full(is_muscle.size, everywhere), is_muscle).ece
 
 # %% tags=["solution"] jupyter={"source_hidden": true}
 share = is_muscle.mean()
-constant = evaluation.ReliabilityBins.of(np.full(is_muscle.size, share), is_muscle).ece
+constant = uncertainty.ReliabilityBins.of(np.full(is_muscle.size, share), is_muscle).ece
 print(f"everywhere {share:.3f}: ECE {constant:.6f}, and no muscle found")
 
 # %% [markdown]

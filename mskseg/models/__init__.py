@@ -4,7 +4,6 @@
 ``segmenter.predict(embedding, boxes_xyxy=...)`` predicts masks for any number of prompts.
 """
 
-from mskseg.models.automatic import grid_candidates as grid_candidates
 from mskseg.models.checkpoints import load_segmenter as load_segmenter
 from mskseg.models.checkpoints import save_weights as save_weights
 from mskseg.models.embeddings import EmbeddingCache as EmbeddingCache

@@ -3,6 +3,7 @@
 Charts return Axes; `title` states the finding, `ax` is by default that of a new figure.
 """
 
+from mskseg_studies.automatic import grid_candidates as grid_candidates
 from mskseg_studies.model_parts.charts import draw_architecture as draw_architecture
 from mskseg_studies.model_parts.charts import draw_masks as draw_masks
 from mskseg_studies.model_parts.charts import embedding_beside as embedding_beside

@@ -20,9 +20,9 @@ from mskseg.errors import InputError
 from mskseg.evaluation import iou
 from mskseg.evaluation.loop import labels_on, reference_mask
 from mskseg.evaluation.scoring import described_scan
-from mskseg.models.automatic import grid_candidates
 from mskseg.models.segmenter import Segmenter
 from mskseg.prompts import label_components
+from mskseg_studies.automatic import grid_candidates
 
 
 def score_grid_masks(

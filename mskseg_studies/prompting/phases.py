@@ -17,10 +17,10 @@ from mskseg.case import Case
 from mskseg.errors import InputError
 from mskseg.evaluation import PromptedSlice, dice, subject_means
 from mskseg.models import Segmenter
-from mskseg.models.automatic import grid_candidates
 from mskseg.prompts import OracleBox, boxes_from_mask
 from mskseg.prompts.plans import OraclePlan
 from mskseg.volume import check_same_grid
+from mskseg_studies.automatic import grid_candidates
 from mskseg_studies.prompting.scans import asked_slices, described, over_people
 
 _POINTS_PER_SIDE = 16

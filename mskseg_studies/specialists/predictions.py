@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 from mskseg.case import Case
 from mskseg.errors import InputError
-from mskseg.evaluation.calibration import checked_probabilities
 from mskseg.evaluation.loop import check_has_reference
 from mskseg.volume import LabelMap
+from mskseg_studies.calibration import checked_probabilities
 
 
 @dataclass(frozen=True, eq=False)

@@ -17,10 +17,10 @@ from tqdm.auto import tqdm
 
 from mskseg.case import Case
 from mskseg.errors import InputError
-from mskseg.evaluation.calibration import checked_probabilities
 from mskseg.models.segmenter import Prediction, available_device
 from mskseg.prompts import Prompt, check_boxes
 from mskseg.volume import LabelMap
+from mskseg_studies.calibration import checked_probabilities
 from mskseg_studies.specialists.config import SpecialistConfig
 from mskseg_studies.specialists.networks import box_frames, image_frame, out_of_frame
 from mskseg_studies.specialists.predictions import Predictions

@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from mskseg.evaluation.calibration import FLOOR, Calibration, as_classes, candidate_region, temper
 from mskseg.prompts import fill_boxes
+from mskseg_studies.calibration import FLOOR, Calibration, as_classes, candidate_region, temper
 from mskseg_studies.uncertainty.entropy import entropy_parts
 from mskseg_studies.uncertainty.probability_maps import SliceMaps
 from mskseg_studies.uncertainty.selective_prediction import ErrorRanking

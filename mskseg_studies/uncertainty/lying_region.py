@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from mskseg.evaluation.calibration import Calibration, candidate_region, temper
+from mskseg_studies.calibration import Calibration, candidate_region, temper
 
 ASKS_REFERENCE, ASKS_MAP = "reference or prediction", "candidates"
 _SIZE = 32  # pixels, each side

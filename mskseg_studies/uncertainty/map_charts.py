@@ -20,9 +20,9 @@ from numpy.typing import NDArray
 from mskseg.case import CaseSlice
 from mskseg.display.slices import OUTLINE, draw_label_map, frame_around, show_slice
 from mskseg.display.style import PREDICTION, REFERENCE
-from mskseg.evaluation.calibration import candidate_region
 from mskseg.prompts import boxes_from_mask
 from mskseg.volume import Plane
+from mskseg_studies.calibration import candidate_region
 from mskseg_studies.panels import new_panels
 from mskseg_studies.uncertainty.entropy import entropy_parts
 from mskseg_studies.uncertainty.fatty_infiltration import FatSlice

@@ -16,12 +16,12 @@ from numpy.typing import NDArray
 
 from mskseg.case import Case, CaseSlice
 from mskseg.errors import InputError
-from mskseg.evaluation.calibration import checked_probabilities, multiclass_probabilities
 from mskseg.evaluation.loop import PromptedSlice, check_has_reference, prompted_slices
 from mskseg.evaluation.prediction import PromptableSegmenter, SlicePredictor
 from mskseg.prompts import MIN_AREA_MM2, boxes_from_mask
 from mskseg.prompts.plans import NeighbourBox, OracleBox, OraclePoint, PromptPlan
 from mskseg.volume import LabelMap
+from mskseg_studies.calibration import checked_probabilities, multiclass_probabilities
 from mskseg_studies.specialists.predictions import Predictions
 from mskseg_studies.uncertainty.ensembles import Ensemble
 
@@ -49,7 +49,7 @@ class SliceMaps:
 
 
 class PromptedMaps:
-    """Segmenters under a prompt plan, by the rule of `mskseg.evaluation.calibration`.
+    """Segmenters under a prompt plan, by the rule of `mskseg_studies.calibration`.
 
     Each member answers the same prompts. Several plans, such as jittered boxes of several seeds,
     multiply the members: their spread is the uncertainty that the prompt brings in. Plans that

@@ -21,9 +21,9 @@ from mskseg.case import Case, CaseSet
 from mskseg.errors import InputError
 from mskseg.evaluation import metrics
 from mskseg.evaluation.averaging import nested_mean, subject_means
-from mskseg.evaluation.calibration import ReliabilityBins
 from mskseg.models import Segmenter
 from mskseg.prompts.plans import PromptPlan
+from mskseg_studies.calibration import ReliabilityBins
 from mskseg_studies.committed import committed_results
 from mskseg_studies.people import asked_about
 from mskseg_studies.uncertainty.case_sums import CaseSums, sum_slice

@@ -15,7 +15,7 @@ from scipy.optimize import minimize_scalar
 
 from mskseg.case import Case
 from mskseg.errors import InputError
-from mskseg.evaluation.calibration import FLOOR, as_classes
+from mskseg_studies.calibration import FLOOR, as_classes
 from mskseg_studies.uncertainty.probability_maps import MapSource
 
 _DRAWN_PIXELS = 3000  # of each slice

@@ -81,7 +81,7 @@ def test_what_is_kept_on_a_slice_passed_all_three_filters():
     case = mskseg.load_some("phantom_knee")[0]
     case_slice, masks = model_parts.filtered_masks(segmenter, case, 6, (0.6, 0.7))
     assert case_slice.index == mskseg.fullest_slice(case).index
-    every = mskseg.models.grid_candidates(segmenter, case_slice.image, points_per_side=6)
+    every = model_parts.grid_candidates(segmenter, case_slice.image, points_per_side=6)
     passed = every.where((every.predicted_iou >= 0.6) & (every.stability >= 0.7))
     assert 0 < len(masks) == len(passed.without_duplicates()) < len(every)
     (ax,) = model_parts.mask_panels({"knee": (case_slice, masks)})

@@ -193,7 +193,7 @@ def test_boxes_that_nobody_fills_do_not_count(monkeypatch, bright_and_dark):
 def test_proposals_are_boxes_of_the_best_masks_without_specks_and_background(
     monkeypatch, bright_and_dark
 ):
-    from mskseg.models.automatic import Candidates
+    from mskseg_studies.automatic import Candidates
 
     masks = np.zeros((5, ROWS, COLUMNS), bool)
     masks[0, 1:8, 2:9] = True

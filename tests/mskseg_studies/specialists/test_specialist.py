@@ -10,12 +10,12 @@ import torch
 
 from mskseg.errors import InputError
 from mskseg.evaluation.averaging import summarise
-from mskseg.evaluation.calibration import checked_probabilities
 from mskseg.evaluation.scoring import COLUMNS, score_cases, score_label_maps
 from mskseg.evaluation.tables import volume_table
 from mskseg.prompts import Prompt, fill_boxes
 from mskseg.prompts.plans import OracleBox
 from mskseg.volume import LabelMap
+from mskseg_studies.calibration import checked_probabilities
 from mskseg_studies.specialists.config import SpecialistConfig
 from mskseg_studies.specialists.networks import (
     box_frames,

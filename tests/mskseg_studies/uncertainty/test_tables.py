@@ -16,12 +16,12 @@ import mskseg
 from mskseg.case import Case, CaseSet
 from mskseg.datasets.loading import load_some
 from mskseg.errors import InputError
-from mskseg.evaluation.calibration import FLOOR, as_classes
 from mskseg.evaluation.metrics import dice
 from mskseg.evaluation.tables import write_table
 from mskseg.prompts import fill_boxes
 from mskseg.prompts.plans import NeighbourBox, OracleBox, OraclePoint
 from mskseg.volume import LabelMap, Volume
+from mskseg_studies.calibration import FLOOR, as_classes
 from mskseg_studies.errors.quantitative_maps import load_maps
 from mskseg_studies.uncertainty import fatty_infiltration
 from mskseg_studies.uncertainty.case_sums import sum_slice

@@ -8,7 +8,7 @@ from segment_anything import SamAutomaticMaskGenerator
 
 import mskseg
 from mskseg.errors import InputError
-from mskseg.models.automatic import Candidates, grid_candidates
+from mskseg_studies.automatic import Candidates, grid_candidates
 
 SIZE = 96
 

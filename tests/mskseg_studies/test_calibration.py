@@ -12,7 +12,7 @@ from scipy.special import softmax
 from torchmetrics.functional.classification import multiclass_calibration_error
 
 from mskseg.errors import InputError
-from mskseg.evaluation.calibration import (
+from mskseg_studies.calibration import (
     FLOOR,
     Calibration,
     ReliabilityBins,

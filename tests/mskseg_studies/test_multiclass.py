@@ -7,7 +7,7 @@ import pytest
 from scipy.special import logit, softmax
 
 from mskseg.errors import InputError
-from mskseg.evaluation.calibration import (
+from mskseg_studies.calibration import (
     FLOOR,
     as_classes,
     checked_probabilities,

@@ -177,7 +177,8 @@ def draw(case: Case, predictions: Mapping[str, Path], rows: pd.DataFrame) -> byt
         shown[f"{tool}: Dice {dice:.3f}"] = np.where(np.isin(on_slice, labels), on_slice, 0)
     buffer = io.BytesIO()
     with mpl.rc_context({"text.parse_math": False}):  # names may hold a $
-        tissues = {label: case.tissue(label) for label in labels}
+        every = case.reference.labels if case.reference else ()  # so each keeps its colour
+        tissues = {label: case.tissue(label) for label in every}
         figure = predictions_beside(at, shown, tissues=tissues, title="")
         figure.savefig(buffer, format="png", dpi=110, bbox_inches="tight")
     plt.close(figure)

@@ -312,7 +312,7 @@ for name in dict.fromkeys(each.name for each in finders if each.enough):
     fair = [measured.select(arm=arm).cases for arm in (name, "no box")]
     comparisons.append((pd.concat(fair), [(name_all, name)]))
 compared = pd.concat(
-    evaluation.compare_models(table, models_of, value=value, margin=margin, seed=seed)
+    uncertainty.compare_models(table, models_of, value=value, margin=margin, seed=seed)
     for value in ("dice", "ece_candidate")
     for table, models_of in comparisons
 ).reset_index(drop=True)
@@ -328,7 +328,7 @@ compared.round(4)
 
 # %% tags=["exercise"]
 my_margin = margin  # replace: try 0.005, 0.002, 0.001
-evaluation.compare_models(with_members, pairs[:1], value="dice", margin=my_margin, seed=seed)[
+uncertainty.compare_models(with_members, pairs[:1], value="dice", margin=my_margin, seed=seed)[
     "verdict"
 ].item()
 

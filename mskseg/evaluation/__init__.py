@@ -3,7 +3,6 @@
 from mskseg.evaluation.averaging import nested_mean as nested_mean
 from mskseg.evaluation.averaging import subject_means as subject_means
 from mskseg.evaluation.averaging import summarise as summarise
-from mskseg.evaluation.bootstrap import compare_models as compare_models
 from mskseg.evaluation.loop import PromptedSlice as PromptedSlice
 from mskseg.evaluation.loop import prompt_slice as prompt_slice
 from mskseg.evaluation.loop import prompted_slices as prompted_slices

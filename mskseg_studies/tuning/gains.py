@@ -12,8 +12,8 @@ import pandas as pd
 from mskseg.case import Case
 from mskseg.errors import InputError
 from mskseg.evaluation.averaging import IN_THE_MEAN, nested_mean, subject_means
-from mskseg.evaluation.bootstrap import interval_of_mean
 from mskseg.evaluation.tables import volume_table
+from mskseg_studies.bootstrap import interval_of_mean
 from mskseg_studies.committed import committed_results
 
 ZERO_SHOT = "zero-shot"

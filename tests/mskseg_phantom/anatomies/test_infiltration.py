@@ -9,12 +9,12 @@ import pytest
 
 import mskseg_phantom as phantom
 from mskseg.datasets.loading import dataset_entry
-from mskseg.evaluation.bootstrap import MIN_SUBJECTS
 from mskseg_phantom.acquisition.scanner import SUBJECT, TEXTURE, Randomness
 from mskseg_phantom.anatomies import ANATOMIES
 from mskseg_phantom.anatomies.thigh import FAT_FRACTION, grade_of
 from mskseg_phantom.drawing import rasterise
 from mskseg_phantom.tissue import Tissue
+from mskseg_studies.bootstrap import MIN_SUBJECTS
 
 MUSCLES = range(1, 13)
 INFILTRATED = "phantom_infiltrated_thigh"

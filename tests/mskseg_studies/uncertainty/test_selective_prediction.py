@@ -12,7 +12,7 @@ from scipy import stats
 from torchmetrics.functional.classification import binary_auroc
 
 from mskseg.errors import InputError
-from mskseg.evaluation.bootstrap import MIN_SUBJECTS, compare_models, paired_bootstrap
+from mskseg_studies.bootstrap import MIN_SUBJECTS, compare_models, paired_bootstrap
 from mskseg_studies.uncertainty.selective_prediction import (
     ErrorRanking,
     referral_curve,

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from mskseg.errors import InputError
-from mskseg.evaluation.bootstrap import MIN_SUBJECTS, interval_of_mean
+from mskseg_studies.bootstrap import MIN_SUBJECTS, interval_of_mean
 
 
 @pytest.mark.parametrize("n", [5, 6, 10])

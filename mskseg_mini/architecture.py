@@ -5,8 +5,6 @@ Everything but the image encoder is `segment_anything.modeling`, so `SamPredicto
 hours, not GPU-months, to train, a residual network learns edges sooner than a plain ViT does.
 """
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor, nn
 
@@ -42,16 +40,13 @@ class ResidualBlock(nn.Module):
 
 
 class ConvImageEncoder(nn.Module):
-    """A residual pyramid whose scales 4, 8, 16 and 32 are fused into one map at 8 px a cell.
-
-    `widths` are the channels, and `depths` the residual blocks, at each of these scales.
-    """
+    """A residual pyramid whose scales 4, 8, 16 and 32 are fused into one map at 8 px a cell."""
 
     def __init__(
         self,
         *,
-        widths: tuple[int, int, int, int] = (64, 96, 144, 144),
-        depths: tuple[int, int, int, int] = (3, 4, 3, 2),
+        widths: tuple[int, int, int, int] = (64, 96, 144, 144),  # channels at each of the scales
+        depths: tuple[int, int, int, int] = (3, 4, 3, 2),  # residual blocks there
     ) -> None:
         super().__init__()
         self.img_size = IMAGE_SIZE  # read by segment_anything's predictor

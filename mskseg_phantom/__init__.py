@@ -10,8 +10,6 @@ Where to look:
 * `realism`: measures a drawn and a real thigh alike.
 """
 
-from __future__ import annotations
-
 from mskseg_phantom.anatomies import ANATOMIES as ANATOMIES
 from mskseg_phantom.realism import limb_of as limb_of
 from mskseg_phantom.realism import texture_of as texture_of

@@ -1,7 +1,5 @@
 """Phantoms as data sets: made on first use, only as far as asked for, and kept in the cache."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
@@ -74,11 +72,7 @@ class PhantomSource(DatasetSource):
         granularity: str | None = None,
         progress: bool = True,
     ) -> CaseSet:
-        """Read scans of a phantom from the cache, and make those that are missing or damaged.
-
-        By subject, then by sequence, in the order asked for; ``mese`` gives one case for each echo.
-        Raises OutputError if the cache cannot be written to.
-        """
+        """Read scans from the cache by subject and sequence; make what is missing or damaged."""
         images = images_of(sequences)
         files = {s: self._files(s, images, granularity) for s in subjects}
         missing = [s for s in subjects if not all(path.is_file() for path in files[s].values())]

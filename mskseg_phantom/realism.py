@@ -5,8 +5,6 @@ need a magnitude image, its spacing, and masks of muscle and femur, so they ask 
 that a real one cannot answer; the background, which scanners often mask, is left out.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -86,10 +84,7 @@ def _rise_mm(profile: NDArray[np.float64]) -> float:
 def radial_spectrum(
     image: RealArray, limb: MaskArray, spacing_mm: float
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Frequencies in 1/mm and mean power on rings of k-space, of the middle of a limb.
-
-    The square of 128 mm around the middle of the mask, its mean taken off, under a Hann window.
-    """
+    """Frequencies in 1/mm and power on rings, of 128 mm in a limb's middle under a Hann window."""
     n = round(_SQUARE_MM / spacing_mm)
     middle = np.rint(np.argwhere(limb).mean(axis=0)).astype(int)
     start = np.clip(middle - n // 2, 0, np.maximum(np.array(image.shape) - n, 0))
@@ -132,10 +127,7 @@ class Limb:
 
     @property
     def realism(self) -> Realism:
-        """Noise, edges and spectrum as three figures, each the median over slices.
-
-        Raises InputError if pixels are not square within 1 %, or no slice holds muscle and femur.
-        """
+        """Three figures, medians over slices; InputError without square pixels or a slice."""
         step = float(self.spacing_mm[0])
         if abs(step / self.spacing_mm[1] - 1) > 0.01:
             raise InputError(f"expected square pixels, got {self.spacing_mm} mm")
@@ -152,10 +144,7 @@ class Limb:
 
     @property
     def relative_muscle(self) -> NDArray[np.float64]:
-        """Signal of the muscle voxels over their median, (N,): scanners have no unit of their own.
-
-        Raises InputError if the median is 0.
-        """
+        """Signal of the muscle voxels over their median, (N,); InputError if that is 0."""
         values = self.stack[self.muscle].astype(np.float64)
         middle = float(np.median(values))
         if middle == 0:
@@ -163,18 +152,13 @@ class Limb:
         return values / middle
 
     def middle_slice(self) -> CaseSlice:
-        """Cut a square of 190 mm out of the limb's middle slice, windowed over all its slices.
-
-        The label map is 1 in muscle and 2 in the femur. Near the edge of the image the square is
-        moved inwards.
-        """
+        """Cut 190 mm out of the middle slice; the labels are 1 in muscle and 2 in the femur."""
         k = int(self._used[len(self._used) // 2])
         middle = np.argwhere(self.muscle[k] | self.femur[k]).mean(axis=0)
-        shape = self.stack.shape[1:]
-        part = tuple(
-            _around(centre, round(_FIELD_MM / mm), length)
-            for centre, mm, length in zip(middle, self.spacing_mm, shape, strict=True)
-        )
+        size = np.rint(_FIELD_MM / np.array(self.spacing_mm)).astype(int)
+        most = np.maximum(np.array(self.stack.shape[1:]) - size, 0)
+        start = np.clip(np.rint(middle - size / 2).astype(int), 0, most)
+        part = tuple(map(slice, start, start + size))
         labels = self.muscle[k].astype(np.uint8) + 2 * self.femur[k].astype(np.uint8)
         image = to_8_bit(self.stack[k], window_of(self.stack))
         return CaseSlice(image[part], labels[part], self.spacing_mm, "axial", k)
@@ -187,20 +171,19 @@ class Limb:
         return rings[0][0], np.median(powers, axis=0)
 
 
-def limb_of(case: Case, *, side: str = "left") -> Limb:
-    """Cut one thigh out of a case by the kinds and names of its tissues.
+def limb_of(case: Case) -> Limb:
+    """Cut the left thigh out of a case by the kinds and names of its tissues.
 
-    Names of tissues without a `side`, "left" or "right", are taken either way. Raises InputError
-    if the case has no reference, or no tissue of that side is muscle or femur.
+    Names of tissues without a side are taken too. Raises InputError if the case has no reference,
+    or no tissue of the left side is muscle or femur.
     """
-    other = {"left": "right", "right": "left"}[side]
-    names = {label: name for label, name in case.tissues.items() if other not in name.split()}
+    names = {label: name for label, name in case.tissues.items() if "right" not in name.split()}
     bone = [k for k, name in names.items() if case.kind(k) == "bone" and "femur" in name.split()]
     muscle = [k for k in names if case.kind(k) == "muscle"]
     masks = [_stack_of(case, chosen) for chosen in (muscle, bone)]
     if not all(mask.any() for mask in masks):
         raise InputError(
-            f"expected muscle and femur of the {side} side, got none in {case.name}; pass a thigh"
+            f"expected muscle and femur of the left side, got none in {case.name}; pass a thigh"
         )
     spacing = case.image.slice_spacing_mm(case.plane)
     return Limb(case.image.stack(case.plane), masks[0], masks[1], spacing)
@@ -228,8 +211,3 @@ def _stack_of(case: Case, labels: Sequence[int]) -> MaskArray:
     if case.reference is None:
         raise InputError(f"expected a case with a reference, got none in {case.name}")
     return np.isin(case.reference.stack(case.plane), labels)
-
-
-def _around(centre: float, size: int, length: int) -> slice:
-    start = min(max(round(centre - size / 2), 0), max(length - size, 0))
-    return slice(start, start + size)

@@ -1,7 +1,5 @@
 """Scans of phantom subjects: one, several sequences of one, or a knee from a real label map."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 
@@ -14,7 +12,7 @@ from mskseg_phantom.acquisition import SITES, scan_body
 from mskseg_phantom.acquisition.scanner import SUBJECT, TEXTURE, Randomness, check_site
 from mskseg_phantom.anatomies import find_anatomy, knee
 from mskseg_phantom.anatomies.knee_from_labels import LabelMapKnee
-from mskseg_phantom.drawing.canvas import Side, check_shape
+from mskseg_phantom.drawing.canvas import check_shape
 from mskseg_phantom.tissue.sequences import images_of
 
 PHANTOM_VERSION = 3
@@ -128,9 +126,8 @@ def scan_phantom(
     person = entry.sample_subject(randomness.of(SUBJECT), number)
     labelled = entry.check_granularity(granularity)
     body = entry.body(person, randomness.of(TEXTURE), labelled)
-    scans = scan_body(body, names, shape=shape, site=scanner, randomness=randomness)
-    for name, image, reference in scans:
-        yield case_of(about, name, image, reference)
+    for scanned in scan_body(body, names, shape=shape, site=scanner, randomness=randomness):
+        yield case_of(about, *scanned)
 
 
 def describe_phantom(
@@ -145,10 +142,13 @@ def describe_phantom(
     entry = find_anatomy(anatomy)
     person = entry.sample_subject(Randomness(seed, number, entry.stream).of(SUBJECT), number)
     tissues = entry.tissues(entry.check_granularity(granularity))
+    listed = load_manifest().datasets[dataset_name(anatomy)]
+    kinds = {listed.labels[label]: kind for label, kind in listed.label_kinds.items()}
+    kinds |= knee.KINDS  # of the knee's other granularities, which the manifest does not name
     return CaseDescription(
         subject_name(anatomy, number),
         tissues=tissues,
-        kinds=_kinds_of(anatomy, tissues),
+        kinds={label: kinds[name] for label, name in tissues.items()},
         anatomy=entry.title,
         dataset=dataset_name(anatomy),
         reference_provenance="synthetic",
@@ -161,14 +161,6 @@ def describe_phantom(
 def case_of(about: CaseDescription, sequence: str, image: Volume, reference: LabelMap) -> Case:
     """Make the `Case` of an image and its reference, made or read again."""
     return Case(image=image, reference=reference, **vars(replace(about, sequence=sequence)))
-
-
-def _kinds_of(anatomy: str, tissues: Mapping[int, str]) -> dict[int, TissueKind]:
-    """Take the kinds from the manifest, or from `knee.KINDS` at the knee's other granularities."""
-    entry = load_manifest().datasets[dataset_name(anatomy)]
-    known = {entry.labels[label]: kind for label, kind in entry.label_kinds.items()}
-    known.update(knee.KINDS)
-    return {label: known[name] for label, name in tissues.items()}
 
 
 def split_of(anatomy: str) -> Mapping[Part, tuple[int, ...]]:
@@ -196,41 +188,32 @@ def scan_knee_map(
     label_map: LabelMap,
     tissues: Mapping[int, str],
     *,
-    kinds: Mapping[int, TissueKind] | None = None,
-    side: Side = "right",
-    sequences: Iterable[str] | None = None,
-    seed: int = 0,
-    shape: tuple[int, int, int] = REAL_SHAPE,
+    kinds: Mapping[int, TissueKind],
+    sequences: Iterable[str],
 ) -> Iterator[Case]:
-    """Scan a knee whose anatomy is a real label map, see `knee_from_labels`, at site A.
+    """Scan a right knee whose anatomy is a real label map, see `knee_from_labels`, at site A.
 
-    Other parameters and errors as in `scan_phantom`. Yields one `Case` per image.
+    `kinds` are those of the `tissues`, by label; `sequences` and errors are as in `scan_phantom`.
+    Yields one `Case` per image.
     """
-    names = images_of(find_anatomy("knee").sequences if sequences is None else sequences)
-    randomness = Randomness(seed, 1, (_REAL_STREAM,))
-    body = LabelMapKnee(label_map, tissues, randomness.of(TEXTURE), side=side)
-    scans = scan_body(
-        body, names, shape=check_shape(shape), site=SITES[_SITE_A], randomness=randomness
-    )
-    about = describe_knee_map(tissues, kinds=kinds, side=side)
-    for name, image, reference in scans:
-        yield case_of(about, name, image, reference)
+    names, randomness = images_of(sequences), Randomness(0, 1, (_REAL_STREAM,))
+    body = LabelMapKnee(label_map, tissues, randomness.of(TEXTURE))
+    about, site = describe_knee_map(tissues, kinds=kinds), SITES[_SITE_A]
+    for scanned in scan_body(body, names, shape=REAL_SHAPE, site=site, randomness=randomness):
+        yield case_of(about, *scanned)
 
 
 def describe_knee_map(
-    tissues: Mapping[int, str],
-    *,
-    kinds: Mapping[int, TissueKind] | None = None,
-    side: Side = "right",
+    tissues: Mapping[int, str], *, kinds: Mapping[int, TissueKind]
 ) -> CaseDescription:
     """Describe what all scans of a knee share that is made from a real label map."""
     return CaseDescription(
         REAL_SUBJECT,
         tissues=tissues,
-        kinds=kinds or {},
+        kinds=kinds,
         anatomy="knee",
         dataset=REAL_ANATOMY,
         reference_provenance="synthetic",
         site=_SITE_A,
-        side=side,
+        side="right",
     )

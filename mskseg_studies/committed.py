@@ -1,7 +1,5 @@
 """Tables that longer runs left in a repository, each with whose weights it is of."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass

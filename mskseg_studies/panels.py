@@ -1,7 +1,5 @@
 """Figures of several panels: with one legend, or what several models made of one slice."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping
 from typing import Any

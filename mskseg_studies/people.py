@@ -1,7 +1,5 @@
 """Whose scans are looked at: real people first, people of another site apart, then phantoms."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 

@@ -1,7 +1,5 @@
 """Numbers that the studies report."""
 
-from __future__ import annotations
-
 from importlib import resources
 
 import pandas as pd

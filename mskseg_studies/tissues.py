@@ -3,8 +3,6 @@
 All are taken from the reference, slice by slice in the plane of the scan.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Literal
 

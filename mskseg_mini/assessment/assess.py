@@ -5,8 +5,6 @@ times go into one table, printed as markdown; ``--csv`` keeps it with its proven
 puts it into the model card, ``--figure`` draws the best, median and worst real slices.
 """
 
-from __future__ import annotations
-
 import argparse
 import math
 import os
@@ -15,31 +13,32 @@ import time
 from collections.abc import Callable
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
 import torch
 
 from mskseg.evaluation.tables import write_table
-from mskseg.files import written_atomically
+from mskseg.files import write_text
 from mskseg.models.checkpoints import load_segmenter
 from mskseg.models.embeddings import EmbeddingCache
 from mskseg.models.segmenter import Segmenter
 from mskseg.provenance import provenance
 from mskseg_mini.assessment.bars import Measure, Sizes, bars_table, markdown, with_section
-from mskseg_mini.assessment.scans import (
+from mskseg_mini.assessment.measures import (
     PHANTOMS,
     REAL,
+    automatic_measure,
     iou_correlation,
+    medical_measures,
     phantom_measures,
     ranked_slices,
     real_measures,
+    scene_measures,
     score_phantoms,
     score_real,
     tissue_measures,
 )
-from mskseg_mini.assessment.scenes import automatic_measure, medical_measures, scene_measures
 from mskseg_mini.scenes.batch import SCENES_VERSION
 from mskseg_mini.training.held_out import REPORT_SEED
 from mskseg_phantom import PHANTOM_VERSION
@@ -61,11 +60,13 @@ QUICK = Sizes(
 def assess(
     segmenter: Segmenter, sizes: Sizes, *, load_s: float = math.nan
 ) -> tuple[pd.DataFrame, dict[str, pd.DataFrame]]:
-    """Measure every bar of a segmenter on the CPU, which took `load_s` seconds to load.
-
-    Returns the table of `bars_table`, and the rows of `score_cases` of each real scan that is here.
-    """
-    times = _times(segmenter, sizes.timed_slices)  # first, while nothing else was done
+    """Measure every bar on the CPU: the table, and the rows of `score_cases` of each real scan."""
+    times = time_segmenter(segmenter, repeats=sizes.timed_slices)  # while nothing else was done
+    busy = os.getloadavg()[0] / (os.cpu_count() or 1)
+    timed_on = (
+        f"{torch.get_num_threads()} threads, median of {sizes.timed_slices} slices, load "
+        f"{busy:.1f} a core"
+    )
     phantoms = score_phantoms(segmenter, sizes)
     scored = {name: score_real(segmenter, name, sizes) for name in REAL}
     measures = [
@@ -76,21 +77,12 @@ def assess(
         iou_correlation(phantoms),
         automatic_measure(segmenter, sizes),
         Measure("load_s", load_s, "one load"),
-        *times,
+        Measure("encode_ms", times[0], timed_on),
+        Measure("decode_ms", times[1], timed_on),
     ]
     tables = [bars_table(measures), bars_table(tissue_measures(phantoms), section="tissues")]
     real = {name: table for name, table in scored.items() if table is not None}
     return pd.concat(tables, ignore_index=True), real
-
-
-def _times(segmenter: Segmenter, slices: int) -> list[Measure]:
-    encode_ms, decode_ms = time_segmenter(segmenter, repeats=slices)
-    busy = os.getloadavg()[0] / (os.cpu_count() or 1)
-    measured_on = (
-        f"{torch.get_num_threads()} threads, median of {slices} slices, load {busy:.1f} a core"
-    )
-    times = {"encode_ms": encode_ms, "decode_ms": decode_ms}
-    return [Measure(key, value, measured_on) for key, value in times.items()]
 
 
 def time_segmenter(
@@ -128,44 +120,18 @@ CARD = Path(__file__).parents[1] / "README.md"
 """The model card of SAM-mini."""
 
 
-def write_card(table: pd.DataFrame, facts: dict[str, Any], path: Path) -> None:
-    """Put the table into the card at `path`, between its markers."""
-    card = with_section(path.read_text(encoding="utf-8"), markdown(table, facts))
-    with written_atomically(path) as target:
-        target.write_text(card, encoding="utf-8")
-
-
-def write_figure(
-    segmenter: Segmenter, real: dict[str, pd.DataFrame], path: Path, *, facts: dict[str, Any]
-) -> None:
-    """Draw the best, median and worst real slices, ten of each, as a PNG."""
-    from mskseg.display.style import save_figure  # matplotlib, for this option alone
-    from mskseg_mini.figures import ranking_page
-
-    ranked = ranked_slices(segmenter, real.values())
-    axes = ranking_page(ranked, title=f"{segmenter.name} (miniature), oracle boxes, real scans")
-    save_figure(axes.flat[0], path, provenance=facts)
-
-
-def _parse(arguments: list[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        prog="python -m mskseg_mini.assessment.assess", description=__doc__
-    )
+def main(arguments: list[str] | None = None) -> None:
+    """Command line of the assessment."""
+    parser = argparse.ArgumentParser("python -m mskseg_mini.assessment.assess", None, __doc__)
     parser.add_argument("--weights", default="sam_vit_mini", help="a file, or a name (default)")
     parser.add_argument("--quick", action="store_true", help="half a minute, to see that it runs")
     parser.add_argument("--slice-step", type=int, help="of the phantoms' slices; default 4")
     parser.add_argument("--subjects", type=int, help="of each phantom; default all 6 for testing")
     parser.add_argument("--csv", type=Path, help="keep the table, with its provenance beside it")
-    parser.add_argument(
-        "--card", type=Path, nargs="?", const=CARD, help="write the table into the card"
-    )
+    card = "write the table into the card"
+    parser.add_argument("--card", type=Path, nargs="?", const=CARD, help=card)
     parser.add_argument("--figure", type=Path, help="PNG of the best, median, worst real slices")
-    return parser.parse_args(arguments)
-
-
-def main(arguments: list[str] | None = None) -> None:
-    """Command line of the assessment."""
-    options = _parse(arguments)
+    options = parser.parse_args(arguments)
     asked = {"slice_step": options.slice_step, "subjects": options.subjects}
     sizes = replace(QUICK if options.quick else Sizes(), **{k: v for k, v in asked.items() if v})
     start = time.perf_counter()
@@ -185,9 +151,15 @@ def main(arguments: list[str] | None = None) -> None:
     if options.csv:
         write_table(table, options.csv, provenance=facts)
     if options.card:
-        write_card(table, facts, options.card)
+        card = options.card.read_text(encoding="utf-8")
+        write_text(options.card, with_section(card, markdown(table, facts)))
     if options.figure and real:
-        write_figure(segmenter, real, options.figure, facts=facts)
+        from mskseg.display.style import save_figure  # matplotlib, for this option alone
+        from mskseg_mini.figures import ranking_page
+
+        title = f"{segmenter.name} (miniature), oracle boxes, real scans"
+        axes = ranking_page(ranked_slices(segmenter, real.values()), title=title)
+        save_figure(axes[0], options.figure, provenance=facts)
     print(markdown(table, facts))  # noqa: T201  (this is a command)
 
 

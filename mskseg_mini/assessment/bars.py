@@ -3,12 +3,11 @@
 A *floor* is what training on a CPU alone must reach, an *aim* what a GPU or patience should.
 """
 
-from __future__ import annotations
-
 import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -24,42 +23,21 @@ class Bar:
     """What a measure is called, and what it should reach."""
 
     data: str  # first cell of the row
-    floor: float | None = None  # None where there is no such bar
-    aim: float | None = None
+    floor: float = math.nan  # NaN where there is no such bar
+    aim: float = math.nan
     at_most: bool = False  # smaller is better
 
     def met_by(self, value: float) -> str:
         """Say which bar a value reaches: "aim", "floor", "no", or nothing where there is none."""
-        if (self.floor is None and self.aim is None) or math.isnan(value):
+        if math.isnan(value) or (math.isnan(self.floor) and math.isnan(self.aim)):
             return ""
-        for name in ("aim", "floor"):
-            bar = getattr(self, name)
-            if bar is not None and (value <= bar if self.at_most else value >= bar):
-                return name
-        return "no"
+        sign = -1 if self.at_most else 1
+        bars = {"aim": self.aim, "floor": self.floor}
+        return next((name for name, bar in bars.items() if sign * value >= sign * bar), "no")
 
 
-BARS: Mapping[str, Bar] = {
-    "solid": Bar("phantom bones, vertebrae, discs, muscles", 0.85, 0.92),
-    "below": Bar("of these tissues, how many are below their filled box", 0, at_most=True),
-    "thin": Bar("phantom cartilage and menisci (thin)", 0.60, 0.75),
-    "qmritools_thigh": Bar("real thigh, automatic reference, axial", 0.80, 0.88),
-    "femur": Bar("real thigh, femur", aim=0.92),
-    "qmritools_leg": Bar("real lower leg, axial", 0.80, 0.86),
-    "vertebral body": Bar("real vertebra crop, vertebral body, sagittal", 0.88, 0.92),
-    "intervertebral disc": Bar("real vertebra crop, disc, sagittal"),
-    "tptbox_vertebra": Bar("real vertebra crop, all its labels, sagittal"),
-    "scenes_box": Bar("held-out scenes, tight box"),
-    "scenes_point": Bar("held-out scenes, one point, best of three masks", 0.70, 0.80),
-    "scenes_gain": Bar("held-out scenes, gain by three corrective points", aim=0.08),
-    "medical": Bar("held-out medical scenes, tight box"),
-    "medical_gain": Bar("gain there of the sibling, `medsam_vit_mini`", 0.03),
-    "iou_r": Bar("predicted IoU against true IoU on the phantoms, Pearson r", 0.5, 0.7),
-    "automatic": Bar("automatic masks, share of objects of 100 px or more found", 0.70),
-    "load_s": Bar("loading after import, s", 0.5, at_most=True),
-    "encode_ms": Bar("encoding a slice, ms", 100, at_most=True),
-    "decode_ms": Bar("decoding a prompt, ms", 15, at_most=True),
-}
+_TABLE = pd.read_csv(Path(__file__).with_name("limits.csv"), index_col="key")
+BARS: Mapping[str, Bar] = {key: Bar(**bar) for key, bar in _TABLE.to_dict("index").items()}
 
 
 @dataclass(frozen=True)
@@ -89,31 +67,20 @@ class Measure:
 
 def bars_table(measures: list[Measure], *, section: str = "bars") -> pd.DataFrame:
     """Hold measures against their bars, one row each; `section` is "bars" or "tissues"."""
-    return pd.DataFrame([_row(measure, section) for measure in measures])
-
-
-def _row(measure: Measure, section: str) -> dict[str, Any]:
-    bar = BARS.get(measure.key, Bar(measure.key))
-    met = bar.met_by(measure.value)
-    if section == "tissues" and not math.isnan(measure.filled_box):
-        met = "above the box" if measure.value > measure.filled_box else "below the box"
-    return {
-        "section": section,
-        "data": bar.data,
-        "measured_on": measure.measured_on,
-        "value": measure.value,
-        "filled_box": measure.filled_box,
-        "floor": math.nan if bar.floor is None else bar.floor,
-        "aim": math.nan if bar.aim is None else bar.aim,
-        "met": met,
-    }
+    rows = []
+    for measure in measures:
+        bar, value, box = BARS.get(measure.key), measure.value, measure.filled_box
+        bar = bar or Bar(measure.key)
+        met = bar.met_by(value)
+        if section == "tissues" and not math.isnan(box):
+            met = "above the box" if value > box else "below the box"
+        rows.append((section, bar.data, measure.measured_on, value, box, bar.floor, bar.aim, met))
+    names = ["section", "data", "measured_on", "value", "filled_box", "floor", "aim", "met"]
+    return pd.DataFrame(rows, columns=names)
 
 
 def markdown(table: pd.DataFrame, facts: Mapping[str, Any]) -> str:
-    """Write the table of `bars_table`, or its CSV, as the model card shows it.
-
-    Of the facts, its provenance, the weights' sha256, the date and the processor are named.
-    """
+    """Write the table of `bars_table`, or its CSV, as the model card shows it, with its facts."""
     threads = facts.get("threads", "?")
     return "\n".join(
         [
@@ -147,29 +114,21 @@ _TISSUE_HEADERS = {
 
 
 def _lines(rows: pd.DataFrame, headers: Mapping[str, str]) -> list[str]:
-    lines = ["| " + " | ".join(headers.values()) + " |", "|" + "---|" * len(headers)]
-    lines += [
-        "| " + " | ".join(_cell(row[name]) for name in headers) + " |"
-        for row in rows.to_dict("records")
-    ]
-    return lines
+    cells = [[_cell(row[name]) for name in headers] for row in rows.to_dict("records")]
+    head, *body = (f"| {' | '.join(row)} |" for row in (headers.values(), *cells))
+    return [head, "|" + "---|" * len(headers), *body]
 
 
 def _cell(value: Any) -> str:
     if isinstance(value, str):
         return value or "-"
-    if value is None or math.isnan(value):
+    if pd.isna(value):
         return "-"
-    if abs(value) >= 10 or float(value).is_integer():
-        return f"{value:.0f}"
-    return f"{value:.3f}"
+    return f"{value:.0f}" if abs(value) >= 10 or float(value).is_integer() else f"{value:.3f}"
 
 
 def with_section(card: str, section: str) -> str:
-    """Put `section` between the card's markers.
-
-    Raises InputError if the card does not have the two markers, once each, in this order.
-    """
+    """Put `section` between the card's markers; InputError if it does not have both once."""
     pattern = re.compile(f"(?<={re.escape(BEGIN)}\n).*?(?={re.escape(END)})", re.S)
     if card.count(BEGIN) != 1 or len(pattern.findall(card)) != 1:
         raise InputError(

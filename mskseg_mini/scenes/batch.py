@@ -11,8 +11,6 @@ with random contrast and an MRI-like acquisition (`rendering.py`), after the ide
 (Billot et al. 2023, doi 10.1016/j.media.2023.102789). Everything is batched, on any device.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import torch
@@ -83,25 +81,21 @@ def random_scenes(
     chances = torch.tensor(list(FAMILY_WEIGHTS.values()), device=generator.device)
     family = torch.multinomial(chances, count, replacement=True, generator=generator)
     paintings = [
-        FAMILIES[name](int((family == i).sum()), size=size, generator=generator)
+        FAMILIES[name](Draws(int((family == i).sum()), size, generator))
         for i, name in enumerate(names)
         if bool((family == i).any())
     ]
     painting = Painting.joined(paintings)
     images = render(painting, generator=generator)
     padding = torch.zeros_like(painting.outside)
-    if padded_share:
-        padding = _strips(Draws(count, size, generator), share=padded_share)
+    if padded_share:  # strips at the right or the bottom
+        draws = Draws(count, size, generator)
+        kept = torch.where(draws.chance(padded_share), draws.uniform(0.5, 1.0), 1.0) * size
+        beyond = torch.arange(size, device=draws.device) >= kept  # (B, 1, S)
+        padding = torch.where(draws.chance(0.5), beyond, beyond.transpose(1, 2))
         painting.label_maps.masked_fill_(padding, 0)
     visible = painting.visible_px()
     # Slivers of what others hide teach little: they are asked for less often.
     share = (visible / 150).clamp(0.2, 1.0)
     weights = painting.weights * share * (visible >= min_area_px)
     return SceneBatch(images, painting.label_maps, painting.groups, weights, padding)
-
-
-def _strips(draws: Draws, *, share: float) -> Tensor:
-    """Draw strips at the right or the bottom of a `share` of the scenes: (B, S, S) bool."""
-    kept = torch.where(draws.chance(share), draws.uniform(0.5, 1.0), 1.0) * draws.size
-    beyond = torch.arange(draws.size, device=draws.device) >= kept  # (B, 1, S)
-    return torch.where(draws.chance(0.5), beyond, beyond.transpose(1, 2))

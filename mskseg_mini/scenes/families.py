@@ -4,8 +4,6 @@ Coordinates as in `mskseg_mini.scenes.painting`. Which label means what is priva
 counts outside are the groups.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable
 
@@ -27,9 +25,8 @@ from mskseg_mini.scenes.painting import (
 OBJECTS = 7  # first label of the objects; below are the clutter's, which is never asked for
 
 
-def paint_objects(count: int, *, size: int, generator: torch.Generator) -> Painting:
+def paint_objects(draws: Draws) -> Painting:
     """Paint occluding blobs, rings, bands along a rim and nested parts on a clutter."""
-    draws = Draws(count, size, generator)
     painting, grid = draw_surroundings(draws, air=0.5)
     for k in range(draws.integer(5, 13)):
         _paint_object(draws, painting, grid, first=OBJECTS + 3 * k, group=3 * k)
@@ -70,9 +67,8 @@ def _arms(draws: Draws, grid: Grid, blob: Blob) -> Tensor:
     return region
 
 
-def paint_limb(count: int, *, size: int, generator: torch.Generator) -> Painting:
+def paint_limb(draws: Draws) -> Painting:
     """Paint bodies in air: a rim, inside it touching look-alikes, thin septa and ringed rods."""
-    draws = Draws(count, size, generator)
     painting, grid = Painting.blank(draws), warped_grid(draws)
     pair = draws.chance(0.4)  # two bodies side by side, one the mirror image of the other
     gap = draws.uniform(0.46, 0.54)
@@ -92,8 +88,7 @@ def paint_limb(count: int, *, size: int, generator: torch.Generator) -> Painting
     hub = (draws.uniform(-0.35, 0.35) * spread, draws.uniform(-0.35, 0.35) * spread)
     bent = _around(shifted, hub, apply=draws.chance(0.35), reach=spread)
     cells = _paint_look_alikes(draws, painting, bent, fascia, side=side, spread=spread)
-    rods = {"first": 2 + 2 * cells, "group": 1 + 2 * cells}
-    _paint_rods(draws, painting, shifted, side=side, reach=radius, hub=hub, **rods)
+    _paint_rods(draws, painting, shifted, first=2 + 2 * cells, side=side, reach=radius, hub=hub)
     painting.septum *= painting.label_maps < 2 + 2 * cells
     return painting
 
@@ -130,15 +125,11 @@ def _paint_rods(
     grid: Grid,
     *,
     first: int,
-    group: int,
     side: Tensor,
     reach: Tensor,
     hub: Grid,
 ) -> None:
-    """Paint rods with a dark or bright shell, each with labels of its own in each body.
-
-    The first stands at `hub`, which crescents wrap around.
-    """
+    """Paint rods in shells, with labels of their own in each body, the first at `hub`."""
     for k in range(draws.integer(1, 3)):
         cortex, marrow = first + 4 * k, first + 4 * k + 2  # one more of each for the second body
         place = (draws.uniform(-0.6, 0.6) * reach, draws.uniform(-0.6, 0.6) * reach)
@@ -150,7 +141,7 @@ def _paint_rods(
             here = inside & (side == bool(other))
             painting.paint(here, cortex + other)
             painting.paint(here & core, marrow + other)
-            index = group + 6 * k + 3 * other
+            index = first - 1 + 6 * k + 3 * other
             painting.add_group(index, [cortex + other, marrow + other], weight=2.0)
             painting.add_group(index + 1, [marrow + other])
             painting.add_group(index + 2, [cortex + other], weight=0.3)
@@ -160,9 +151,8 @@ def _paint_rods(
 BLOCKS, PLATES, TUBE, CORE, PARTS = 9, 21, 33, 34, 35  # first labels of a stack
 
 
-def paint_stack(count: int, *, size: int, generator: torch.Generator) -> Painting:
+def paint_stack(draws: Draws) -> Painting:
     """Paint a bent column of blocks with thin plates between, a tube beside it, clutter around."""
-    draws = Draws(count, size, generator)
     painting, grid = Painting.blank(draws), warped_grid(draws)
     cells, spread = draws.integer(3, 8), draws.uniform(0.8, 1.3)
     clutter, depth = split_into_cells(draws, grid, cells=cells, spread=spread)
@@ -225,9 +215,8 @@ def _paint_tube(draws: Draws, painting: Painting, x: Tensor, *, half: Tensor) ->
 PLATE, MOST_PLATES = 7, 16  # first label, below are the clutter's; each may bear one layer
 
 
-def paint_plates(count: int, *, size: int, generator: torch.Generator) -> Painting:
+def paint_plates(draws: Draws) -> Painting:
     """Paint blocks that lie along the frame's axes, some with a thin layer on one side."""
-    draws = Draws(count, size, generator)
     painting, grid = draw_surroundings(draws, air=0.5)
     alike = draws.chance(0.4)[:, 0, 0]
     for k in range(draws.integer(8, MOST_PLATES)):
@@ -266,7 +255,7 @@ def _superellipse(u: Tensor, v: Tensor, power: Tensor) -> Tensor:
     return u.abs() ** power + v.abs() ** power < 1
 
 
-FAMILIES: dict[str, Callable[..., Painting]] = {
+FAMILIES: dict[str, Callable[[Draws], Painting]] = {
     "objects": paint_objects,
     "limb": paint_limb,
     "stack": paint_stack,

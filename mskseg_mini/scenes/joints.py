@@ -6,8 +6,6 @@ the box of the head that it covers; what tells the two apart is that the shaft l
 the box of the head, and each other's. Coordinates as in `mskseg_mini.scenes.painting`.
 """
 
-from __future__ import annotations
-
 import math
 
 import torch
@@ -19,9 +17,8 @@ HEADS, LAYERS, WEDGES = 7, 13, 19  # first labels of a joint; below are the clut
 HEAD, SOCKET, HEAD_LAYER, SOCKET_LAYER, FLUID = 7, 8, 13, 14, 19  # labels of a socket
 
 
-def paint_joint(count: int, *, size: int, generator: torch.Generator) -> Painting:
+def paint_joint(draws: Draws) -> Painting:
     """Paint heads on shafts that face each other across thin layers, with wedges between."""
-    draws = Draws(count, size, generator)
     painting, grid = draw_surroundings(draws, air=0.4)
     centre = draws.position(0.35)
     axis, gap = draws.uniform(0, 2 * math.pi), draws.log_uniform(4, 26) * draws.px
@@ -118,9 +115,8 @@ def _paint_wedge(
     painting.add_group(6 + index, [WEDGES + index])
 
 
-def paint_socket(count: int, *, size: int, generator: torch.Generator) -> Painting:
+def paint_socket(draws: Draws) -> Painting:
     """Paint a head on a neck in its socket, with a layer on each and sometimes fluid between."""
-    draws = Draws(count, size, generator)
     painting, grid = draw_surroundings(draws, air=0.4)
     centre = draws.position(0.45)
     facing, radius = draws.uniform(0, 2 * math.pi), draws.log_uniform(0.1, 0.45)

@@ -6,8 +6,6 @@ vessels, highlights and polyps that show by their shading. Nothing here is taken
 Coordinates as in `mskseg_mini.scenes.painting`.
 """
 
-from __future__ import annotations
-
 import math
 
 import torch
@@ -35,14 +33,11 @@ POLYPS, LUMEN = 8, 1
 def random_medical_scenes(
     count: int, *, generator: torch.Generator, size: int = 256, min_area_px: int = 20
 ) -> SceneBatch:
-    """Draw `count` scenes of `size` pixels a side, on the generator's device.
-
-    Objects that show fewer than `min_area_px` pixels are not asked for.
-    """
+    """Draw `count` scenes of `size` pixels a side; smaller objects are not asked for."""
     draw = torch.rand(count, generator=generator, device=generator.device)
     n_ct = int((draw < CT_SHARE).sum())
     made = [
-        paint(n, size=size, generator=generator)
+        paint(Draws(n, size, generator))
         for paint, n in ((ct_like, n_ct), (endoscopy_like, count - n_ct))
         if n
     ]
@@ -53,9 +48,8 @@ def random_medical_scenes(
     return SceneBatch(images, painting.label_maps, painting.groups, weights, padding)
 
 
-def ct_like(count: int, *, size: int, generator: torch.Generator) -> tuple[Tensor, Painting]:
+def ct_like(draws: Draws) -> tuple[Tensor, Painting]:
     """Draw bodies with organs, lesions, bones and gas: images (B, S, S) from 0 to 1, and labels."""
-    draws = Draws(count, size, generator)
     painting, grid = Painting.blank(draws), warped_grid(draws)
     centre, radius = draws.position(0.08), draws.uniform(0.6, 0.9)
     body = draw_blob(draws, grid, centre=centre, radius=radius, elongation=1.4, wobble=0.06)
@@ -63,7 +57,7 @@ def ct_like(count: int, *, size: int, generator: torch.Generator) -> tuple[Tenso
     painting.paint(body.rho < draws.uniform(0.8, 0.96), MUSCLE)
     cavity = body.rho < draws.uniform(0.7, 0.8)
     # Within the window: fat dark, soft tissue in the middle, bone white.
-    means = torch.zeros((count, MAX_LABELS), device=draws.device)
+    means = torch.zeros((draws.count, MAX_LABELS), device=draws.device)
     means[:, FAT] = draws.uniform(0.08, 0.2)[:, 0, 0]
     means[:, MUSCLE] = draws.uniform(0.42, 0.52)[:, 0, 0]
     means[:, BONE] = draws.uniform(0.85, 1.1)[:, 0, 0]
@@ -71,8 +65,7 @@ def ct_like(count: int, *, size: int, generator: torch.Generator) -> tuple[Tenso
         _paint_organ(draws, painting, grid, means, number=k, cavity=cavity)
     _paint_gas_and_bones(draws, painting, grid, body=body, cavity=cavity)
     painting.outside = ~body.inside
-    labels = painting.label_maps.flatten(1)
-    image = means.gather(1, labels).view(count, size, size)
+    image = means.gather(1, painting.label_maps.flatten(1)).view_as(painting.label_maps)
     return _scanned(draws, image), painting
 
 
@@ -151,9 +144,8 @@ def _blurred(image: Tensor, sigma_px: Tensor) -> Tensor:
     return blurred
 
 
-def endoscopy_like(count: int, *, size: int, generator: torch.Generator) -> tuple[Tensor, Painting]:
+def endoscopy_like(draws: Draws) -> tuple[Tensor, Painting]:
     """Draw lit tubes with polyps: images (B, S, S) from 0 to 1, and labels."""
-    draws = Draws(count, size, generator)
     painting, grid = Painting.blank(draws), warped_grid(draws)
     x, y = grid[0] - draws.uniform(-0.5, 0.5), grid[1] - draws.uniform(-0.5, 0.5)
     depth = (x * x + y * y).sqrt()  # 0 at the far end of the tube
@@ -202,12 +194,8 @@ def _lit(draws: Draws, height: Tensor, albedo: Tensor, *, depth: Tensor, lumen: 
     for share, colour in zip(LUMA, colours, strict=True):
         grey = grey + share * torch.lerp(wall * colour, torch.ones_like(wall), bright)
     image = grey * draws.uniform(1.0, 1.6)
-    return _behind_lens(draws, image)
-
-
-def _behind_lens(draws: Draws, image: Tensor) -> Tensor:
     axis = draws.axis()
-    radius = (axis**2 + axis[:, None] ** 2).sqrt()
+    radius = (axis**2 + axis[:, None] ** 2).sqrt()  # from the middle of the lens
     image = image * (1 - draws.uniform(0, 0.4) * radius**2).clamp_min(0)
     image = _blurred(image, draws.uniform(0.3, 1.5))
     image = image + draws.log_uniform(0.004, 0.02) * random_texture(draws)

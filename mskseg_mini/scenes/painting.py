@@ -167,23 +167,18 @@ def draw_blob(
     c, s = u / round_radius, v / round_radius
     c2, s2 = c * c - s * s, 2 * c * s
     waves = draws.uniform(-1, 1) * c2 + draws.uniform(-1, 1) * s2
-    waves = (
-        waves + draws.uniform(-1, 1) * (c * c2 - s * s2) + draws.uniform(-1, 1) * (s * c2 + c * s2)
-    )
+    for harmonic in (c * c2 - s * s2, s * c2 + c * s2):
+        waves = waves + draws.uniform(-1, 1) * harmonic
     waves = waves + draws.uniform(-0.6, 0.6) * (c2 * c2 - s2 * s2)
     outline = 1 + wobble * draws.uniform(0, 1) * waves
     return Blob(rho / outline.clamp_min(0.3), c, s, radius, centre)
 
 
 def draw_surroundings(draws: Draws, *, air: float) -> tuple[Painting, Grid]:
-    """Start scenes with a clutter of up to six regions (labels 1..6) in a body.
-
-    `air` is the chance that air surrounds the body. The grid is that of bent coordinates.
-    """
+    """Start scenes, in bent coordinates, with a clutter (labels 1..6) in a body, maybe in air."""
     painting, grid = Painting.blank(draws), warped_grid(draws)
-    clutter, _ = split_into_cells(
-        draws, grid, cells=draws.integer(2, 6), spread=draws.uniform(0.8, 1.4)
-    )
+    cells, spread = draws.integer(2, 6), draws.uniform(0.8, 1.4)
+    clutter, _ = split_into_cells(draws, grid, cells=cells, spread=spread)
     painting.label_maps += clutter + 1
     centre = draws.position(0.2)
     body = draw_blob(draws, grid, centre=centre, radius=draws.uniform(0.7, 1.2), wobble=0.08)
@@ -194,10 +189,7 @@ def draw_surroundings(draws: Draws, *, air: float) -> tuple[Painting, Grid]:
 def split_into_cells(
     draws: Draws, grid: Grid, *, cells: int, spread: Tensor
 ) -> tuple[Tensor, Tensor]:
-    """Partition the plane into `cells` touching, rounded regions (a warped weighted Voronoi map).
-
-    Returns the cell, 0 .. cells-1, and about the distance to its border, (B, S, S) each.
-    """
+    """Split the plane into touching regions (a warped Voronoi map): which, and how deep in it."""
     shape = (draws.count, cells, 1, 1)
     draw = torch.rand((4, *shape), generator=draws.generator, device=draws.device)
     golden = torch.arange(cells, device=draws.device).view(1, -1, 1, 1)

@@ -5,8 +5,6 @@ blur, a smaller acquired matrix (zero-filled), ghosts and complex noise, then th
 and the window. Nothing here is taken from a real scan.
 """
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor
 
@@ -24,7 +22,10 @@ def render(painting: Painting, *, generator: torch.Generator) -> Tensor:
     image = torch.where(painting.outside, air, image.clamp_min(0.01))
     image = image * (draws.uniform(0.0, 0.5) * draws.smooth_field(cells=2)).exp()
     image = _acquire(draws, image)
-    return _window(draws, image)
+    flat = image.reshape(count, -1)[:, ::7]  # a seventh of the pixels tells the percentile
+    top = torch.quantile(flat, 0.995, dim=1)[:, None, None] * draws.log_uniform(0.85, 1.3)
+    scaled = (image / top.clamp_min(1e-3)).clamp(0, 1) ** draws.log_uniform(0.6, 1.6)
+    return (scaled * 255).round()
 
 
 def random_texture(draws: Draws) -> Tensor:
@@ -43,10 +44,9 @@ def random_texture(draws: Draws) -> Tensor:
 
 def _tissue(draws: Draws, painting: Painting) -> Tensor:
     labels = painting.label_maps.flatten(1)
-    width = painting.kin.shape[1]
-    shape = (draws.count, width)
 
     def draw() -> Tensor:
+        shape = painting.kin.shape
         return torch.rand(shape, generator=draws.generator, device=draws.device)
 
     def per_pixel(values: Tensor) -> Tensor:
@@ -79,13 +79,5 @@ def _acquire(draws: Draws, image: Tensor) -> Tensor:
     ghost = 1 - draws.uniform(0.0, 0.12) * draws.chance(0.1)
     odd = (torch.arange(size, device=image.device) % 2 == 1)[:, None]
     spectrum = torch.where(odd, spectrum * ghost, spectrum) * support
-    image = torch.fft.ifft2(spectrum).abs()
-    return image
-
-
-def _window(draws: Draws, image: Tensor) -> Tensor:
-    count = draws.count
-    flat = image.reshape(count, -1)[:, ::7]  # a seventh of the pixels tells the percentile
-    top = torch.quantile(flat, 0.995, dim=1)[:, None, None] * draws.log_uniform(0.85, 1.3)
-    scaled = (image / top.clamp_min(1e-3)).clamp(0, 1) ** draws.log_uniform(0.6, 1.6)
-    return (scaled * 255).round()
+    magnitude: Tensor = torch.fft.ifft2(spectrum).abs()
+    return magnitude

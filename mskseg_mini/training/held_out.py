@@ -1,7 +1,5 @@
 """Scores on held-out scenes, which select the weights; scans and phantoms only report."""
 
-from __future__ import annotations
-
 import math
 
 import numpy as np
@@ -15,8 +13,7 @@ from mskseg.models.segmenter import Segmenter
 from mskseg.models.upstream import Sam
 from mskseg_mini.scenes.batch import random_scenes
 from mskseg_mini.scenes.medical import random_medical_scenes
-from mskseg_mini.training.interactive import encoder_input
-from mskseg_mini.training.simulated_prompts import box_tokens, random_points, tight_boxes
+from mskseg_mini.training.interactive import box_tokens, encoder_input, random_points, tight_boxes
 
 # Training draws other streams: its seeds are small numbers. What selects never reports.
 SELECTION_SEED, REPORT_SEED = 1_000_003, 2_000_003
@@ -27,10 +24,7 @@ MEDICAL_SELECTION_SEED, MEDICAL_REPORT_SEED = 3_000_003, 4_000_037
 def score_held_out_scenes(
     sam: Sam, *, batches: int = 6, seed: int = SELECTION_SEED
 ) -> dict[str, float]:
-    """Mean Dice over `batches` of 8 scenes with up to 4 objects each, and ``n_objects``.
-
-    Of ``box`` (tight boxes), ``point`` (one point, best of three masks) and ``filled_box``.
-    """
+    """Mean Dice of box, point (best of three) and filled box over scenes, and ``n_objects``."""
     generator = torch.Generator(sam.pixel_mean.device).manual_seed(seed)
     scores = [_score_batch(sam, generator) for _ in range(batches)]
     means = {name: float(torch.cat([s[name] for s in scores]).mean()) for name in scores[0]}

@@ -8,8 +8,6 @@ Several GPUs, or several processes on the CPU, train together under
 ``torchrun --nproc-per-node 2 -m mskseg_mini.training.pretrain``: each draws scenes of its own.
 """
 
-from __future__ import annotations
-
 import argparse
 import copy
 import math
@@ -42,11 +40,7 @@ from mskseg_mini.training.run_files import (
 
 
 class Pretraining(Training[PretrainConfig]):
-    """A training of the weights and of their moving average.
-
-    Steps count once, whatever the number of processes; scenes are those of each process. Only the
-    first process writes into the folder.
-    """
+    """A training of the weights and of their moving average; the first process writes."""
 
     def __init__(
         self, config: PretrainConfig, folder: Path, *, processes: Processes | None = None
@@ -100,45 +94,41 @@ class Pretraining(Training[PretrainConfig]):
 
     def advance(self) -> float:
         """Do one joint step; return its loss."""
-        self._set_learning_rate()
-        self.optimiser.zero_grad()
-        loss = train_step(
-            self.sam,
-            self.config,
-            patch=self.step < self.config.patch_share * self.config.steps,
-            generator=self.generator,
-            autocast=self.autocast,
-            times=self.times,
-        )
-        with self.times.part("update"):
-            self.processes.average_gradients(self.sam.parameters())
-            nn.utils.clip_grad_norm_(self.sam.parameters(), self.config.clip_norm)
-            self.optimiser.step()
-            self._follow()
-        self.step += 1
-        return loss
-
-    def _follow(self) -> None:
-        """Move the average towards the weights as they are now."""
-        # Early on the average follows more closely, or it would drag the random start along.
-        keep = min(self.config.average, (2 + self.step) / (11 + self.step))
-        with torch.no_grad():
-            torch._foreach_lerp_(
-                list(self.average.parameters()), list(self.sam.parameters()), 1 - keep
-            )
-
-    def _set_learning_rate(self) -> None:
         config = self.config
         rise = min(1.0, (self.step + 1) / config.warm_up)
         left = (config.steps - self.step) / max(1.0, config.decay_share * config.steps)
         fall = 0.05 + 0.95 * 0.5 * (1 - math.cos(math.pi * min(1.0, max(0.0, left))))
         for group in self.optimiser.param_groups:
             group["lr"] = config.learning_rate * rise * fall
+        self.optimiser.zero_grad()
+        loss = train_step(
+            self.sam,
+            config,
+            patch=self.step < config.patch_share * config.steps,
+            generator=self.generator,
+            autocast=self.autocast,
+            times=self.times,
+        )
+        with self.times.part("update"):
+            self.processes.average_gradients(self.sam.parameters())
+            nn.utils.clip_grad_norm_(self.sam.parameters(), config.clip_norm)
+            self.optimiser.step()
+            # Early on the average follows more closely, or it would drag the random start along.
+            keep = min(config.average, (2 + self.step) / (11 + self.step))
+            average, now = list(self.average.parameters()), list(self.sam.parameters())
+            with torch.no_grad():
+                torch._foreach_lerp_(average, now, 1 - keep)
+        self.step += 1
+        return loss
 
     def evaluate(self, losses: list[float], *, seconds: int) -> float:
         """Log time, loss and scores of the average on held-out scenes, in the first process."""
-        if losses:
-            self._log_timings(steps=len(losses))
+        taken = self.times.taken()
+        if losses and self.is_first:
+            total = sum(taken.values())
+            speed = {"processes": self.processes.world_size, "steps_a_second": len(losses) / total}
+            shares = {f"{part}_share": part_s / total for part, part_s in taken.items()}
+            append_row(self.folder / "timings.csv", {"step": self.step} | speed | shares)
         if not self.is_first:
             return 0.0
         scores = score_held_out_scenes(self.average, batches=self.config.held_out_batches)
@@ -147,15 +137,6 @@ class Pretraining(Training[PretrainConfig]):
         row = {"step": self.step, "seconds": seconds, "loss": loss, **of_interest}
         append_row(self.folder / "log.csv", row)
         return (scores["box"] + scores["point"]) / 2
-
-    def _log_timings(self, *, steps: int) -> None:
-        taken = self.times.taken()
-        total = sum(taken.values())
-        if self.is_first:
-            shares = {f"{part}_share": seconds / total for part, seconds in taken.items()}
-            processes = self.processes.world_size
-            speed = {"step": self.step, "processes": processes, "steps_a_second": steps / total}
-            append_row(self.folder / "timings.csv", speed | shares)
 
     def export(self, score: float) -> None:
         """Write the averaged weights."""
@@ -180,10 +161,7 @@ class Pretraining(Training[PretrainConfig]):
             self.generator.set_state(generators[rank].cpu().clone())  # wants storage of its own
 
     def start_from(self, weights: str | Path) -> None:
-        """Take the weights of an earlier training; optimiser and schedule start afresh.
-
-        Raises InputError if the file holds no SAM-mini.
-        """
+        """Take the weights of an earlier training, of a SAM-mini; all else starts afresh."""
         start = load_sam_mini(weights)
         self.start_sha256 = start.fingerprint
         self.sam.load_state_dict(start.model.state_dict())
@@ -193,10 +171,7 @@ class Pretraining(Training[PretrainConfig]):
 def pretrain(
     config: PretrainConfig, folder: Path, *, device: str = "cpu", weights: str | Path | None = None
 ) -> None:
-    """Run or continue a training in `folder`.
-
-    Losses and scores go to ``log.csv``, steps a second and where the time went to ``timings.csv``.
-    """
+    """Run or continue a training in `folder`, with its ``log.csv`` and ``timings.csv``."""
     run = Pretraining(config, folder, processes=join_processes(device))
     if weights is not None:
         run.start_from(weights)
@@ -205,9 +180,7 @@ def pretrain(
 
 def main(arguments: list[str] | None = None) -> None:
     """Command line of the training."""
-    parser = argparse.ArgumentParser(
-        prog="python -m mskseg_mini.training.pretrain", description=__doc__
-    )
+    parser = argparse.ArgumentParser("python -m mskseg_mini.training.pretrain", None, __doc__)
     parser.add_argument("--folder", type=Path, default=Path("runs/sam_vit_mini"))
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--weights", help="of SAM-mini, to start from: a file or a name")

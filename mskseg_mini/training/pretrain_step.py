@@ -6,8 +6,6 @@ losses. With a prompt side that can already fill a box, joint training starts at
 level.
 """
 
-from __future__ import annotations
-
 import time
 from collections import defaultdict
 from collections.abc import Iterator
@@ -26,14 +24,16 @@ from mskseg_mini.scenes.batch import random_scenes
 from mskseg_mini.training.interactive import (
     Window,
     box_region,
+    box_tokens,
+    boxes_or_points,
     draw_targets,
     encoder_input,
     interactive_loss,
     nearest_mean_loss,
+    random_points,
     regional_cross_entropy,
     shrink_masks,
 )
-from mskseg_mini.training.simulated_prompts import box_tokens, boxes_or_points, random_points
 
 PADDED_SHARE = 0.33  # of the images that lose a strip: slices that are not square arrive padded
 
@@ -71,11 +71,7 @@ class PretrainConfig:
 
 
 class PartTimes:
-    """Seconds that the named parts of a training step took, summed over steps.
-
-    On CUDA each part waits for the work it queued, or all time would be charged to whoever asks for
-    a number first.
-    """
+    """Seconds that the parts of a step took; on CUDA each waits for the work that it queued."""
 
     def __init__(self, device: torch.device) -> None:
         self._device = device
@@ -122,9 +118,8 @@ def warm_start_loss(sam: Sam, *, count: int, generator: torch.Generator) -> Tens
     points = random_points(masks, generator=generator, central=1.0)
     tokens = boxes_or_points(boxed, box_tokens(boxes), points)
     grid, width = sam.prompt_encoder.image_embedding_size, sam.prompt_encoder.embed_dim
-    noise = (
-        torch.randn((count, width, *grid), generator=generator, device=device) * draw[5, :, None]
-    )
+    noise = torch.randn((count, width, *grid), generator=generator, device=device)
+    noise = noise * draw[5, :, None]
     logits, _ = decode_prompts(sam, noise, tokens)
     low_res = logits.shape[-1]
     target = shrink_masks(masks, low_res)[:, None]
@@ -142,10 +137,7 @@ def train_step(
     autocast: torch.autocast,
     times: PartTimes,
 ) -> float:
-    """Gradients of one step, in passes of few prompts so that memory stays small.
-
-    With `patch`, the images are quarters of the frame, and twice as many.
-    """
+    """Gradients of one step, in passes of few prompts; a `patch` is a quarter of the frame."""
     frame_px, frame_cells = sam.image_encoder.img_size, sam.prompt_encoder.image_embedding_size[0]
     size, cells = (frame_px // 2, frame_cells // 2) if patch else (frame_px, frame_cells)
     count = config.scenes * (2 if patch else 1)
@@ -191,9 +183,11 @@ def train_step(
 
 def drawn_rounds(config: PretrainConfig, generator: torch.Generator) -> int:
     """How many masks of each prompt a step trains: the first, and those after corrections."""
-    device = generator.device
+    device, most = generator.device, config.corrections
     if float(torch.rand((), generator=generator, device=device)) >= config.second_round:
         return 1
-    if config.corrections == 1:
-        return 2
-    return 1 + int(torch.randint(1, config.corrections + 1, (), generator=generator, device=device))
+    return (
+        2
+        if most == 1
+        else 1 + int(torch.randint(1, most + 1, (), generator=generator, device=device))
+    )

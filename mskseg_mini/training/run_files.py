@@ -1,7 +1,5 @@
 """A training that can be interrupted, and what it reads and writes: weights, checkpoint, log."""
 
-from __future__ import annotations
-
 import argparse
 import csv
 import json
@@ -66,10 +64,7 @@ class Training(ABC, Generic[ConfigT]):
         return {**asdict(self.config), "from": self.start_sha256}
 
     def save(self, score: float) -> None:
-        """Write the checkpoint to resume from; and the weights, if `score` is the best so far.
-
-        All processes call it, since it holds the random state of each; the first one writes.
-        """
+        """Write the checkpoint, and the weights if `score` is the best so far; in all processes."""
         state = self.state()
         if not self.is_first:
             return
@@ -82,11 +77,7 @@ class Training(ABC, Generic[ConfigT]):
             torch.save(common | parts | state, path)
 
     def resume(self) -> bool:
-        """Go on from the folder's checkpoint; False where there is none.
-
-        Raises InputError if it was made with other settings, whose schedule would not be this
-        one's, or from other weights.
-        """
+        """Go on from the folder's checkpoint, of the same settings; False where there is none."""
         path = self.folder / "state.pt"
         if not path.exists():
             return False
@@ -129,11 +120,7 @@ def load_sam_mini(weights: str | Path) -> Segmenter:
 
 
 def export_miniature(sam: Sam, path: Path, *, preprocessing: str, origin: dict[str, Any]) -> None:
-    """Write `sam` in half precision as safetensors that `mskseg.load_segmenter` reads.
-
-    `preprocessing` is "sam" or "medsam", whose recipe trains no predicted IoU, which is noted too;
-    `origin` how the weights came about: settings, step, score, what they started from.
-    """
+    """Write `sam` in half precision as `mskseg.load_segmenter` reads it, and how it came about."""
     metadata = {
         "mskseg.architecture": "vit_mini",
         "mskseg.preprocessing": preprocessing,

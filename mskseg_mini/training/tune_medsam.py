@@ -12,8 +12,6 @@ seed compare them with the weights the tuning started from. An interrupted run g
 checkpoint.
 """
 
-from __future__ import annotations
-
 import argparse
 import math
 from dataclasses import dataclass
@@ -37,6 +35,7 @@ from mskseg_mini.training.held_out import (
     MEDICAL_SELECTION_SEED,
     score_medical_scenes,
 )
+from mskseg_mini.training.interactive import box_tokens, tight_boxes
 from mskseg_mini.training.run_files import (
     Training,
     append_row,
@@ -44,7 +43,6 @@ from mskseg_mini.training.run_files import (
     load_sam_mini,
     parse_settings,
 )
-from mskseg_mini.training.simulated_prompts import box_tokens, tight_boxes
 
 NAME = "medsam_vit_mini.safetensors"
 
@@ -77,10 +75,7 @@ def medsam_input(images: Tensor) -> Tensor:
 def shifted_boxes(
     masks: Tensor, *, most_px: float, share: float, generator: torch.Generator
 ) -> Tensor:
-    """Tight boxes (N, 4) of masks (N, S, S), each side moved outwards by a random amount.
-
-    At most `most_px` pixels, at most `share` of the box's length that way, never out of the frame.
-    """
+    """Tight boxes (N, 4) of masks (N, S, S), each side moved outwards by a random amount."""
     boxes = tight_boxes(masks)
     most = ((boxes[:, 2:] - boxes[:, :2]) * share).clamp(max=most_px).repeat(1, 2)
     draw = torch.rand(boxes.shape, generator=generator, device=boxes.device)
@@ -105,9 +100,8 @@ class MedSamTuning(Training[MedSamConfig]):
         self.sam.to(memory_format=torch.channels_last)
         self.generator = torch.Generator().manual_seed(config.seed)
         tuned = [p for p in self.sam.parameters() if p.requires_grad]
-        self.optimiser = torch.optim.AdamW(
-            tuned, lr=config.learning_rate, weight_decay=config.weight_decay
-        )
+        decay, rate = config.weight_decay, config.learning_rate
+        self.optimiser = torch.optim.AdamW(tuned, lr=rate, weight_decay=decay)
 
     def advance(self) -> float:
         """Do one step; return its loss."""
@@ -117,12 +111,8 @@ class MedSamTuning(Training[MedSamConfig]):
         self.optimiser.param_groups[0]["lr"] = config.learning_rate * rise * fall
         scenes = random_medical_scenes(config.scenes, generator=self.generator)
         image, masks = scenes.draw_objects(config.boxes, generator=self.generator, again=True)
-        boxes = shifted_boxes(
-            masks,
-            most_px=config.box_shift_px,
-            share=config.box_shift_share,
-            generator=self.generator,
-        )
+        most_px, share = config.box_shift_px, config.box_shift_share
+        boxes = shifted_boxes(masks, most_px=most_px, share=share, generator=self.generator)
         with torch.autocast("cpu", torch.bfloat16):
             embeddings = self.sam.image_encoder(medsam_input(scenes.images)).float()
         loss = self._backward(embeddings, image, masks, boxes)
@@ -180,9 +170,7 @@ def tune(config: MedSamConfig, folder: Path, *, weights: str | Path = "sam_vit_m
 
 def main(arguments: list[str] | None = None) -> None:
     """Command line of the tuning."""
-    parser = argparse.ArgumentParser(
-        prog="python -m mskseg_mini.training.tune_medsam", description=__doc__
-    )
+    parser = argparse.ArgumentParser("python -m mskseg_mini.training.tune_medsam", None, __doc__)
     parser.add_argument("--folder", type=Path, default=Path("runs/medsam_vit_mini"))
     parser.add_argument("--weights", default="sam_vit_mini", help="of SAM-mini; a file or a name")
     options, config = parse_settings(parser, MedSamConfig(), arguments)

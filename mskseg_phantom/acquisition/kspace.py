@@ -9,8 +9,6 @@ A full scan is encoded slice by slice. An 8x scan is encoded in 3-D, as such sca
 out are pairs of a phase-encoding and a slice-encoding step.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable
 
 import numpy as np
@@ -34,10 +32,7 @@ _APODISATION = 0.2  # how much lower the edge of k-space is weighted, half of it
 
 
 def coil_maps(shape: tuple[int, int, int], n_coils: int = N_COILS) -> ComplexArray:
-    """Sensitivities of coils around the body, (n_coils, K, n_u, n_v); of one coil, 1.
-
-    They sit on a ring, by turns towards the first and the last slice.
-    """
+    """Sensitivities (n_coils, K, n_u, n_v) of coils on a ring around the body; of one coil, 1."""
     if n_coils == 1:
         return np.ones((1, 1, 1, 1), dtype=np.complex64)
     z, u, v = ((np.arange(n) + 0.5) / n - 0.5 for n in shape)
@@ -84,11 +79,7 @@ def fully_sampled(
     noise: float,
     rng: np.random.Generator,
 ) -> ComplexArray:
-    """Measure an image (K, n_u, n_v) with every coil and combine them by least squares.
-
-    `maps` are (C, K, n_u, n_v), and `window` (n_u, n_v) holds the weights of k-space; `noise` is
-    the standard deviation of the real and of the imaginary part of the result's noise.
-    """
+    """Measure an image (K, n_u, n_v) with coils (C, K, n_u, n_v); combine by least squares."""
     strength = noise / np.sqrt(np.mean(window**2))  # the window takes some noise away again
     combined = np.zeros_like(image)
     for sensitivity in maps:
@@ -127,7 +118,10 @@ def undersampled(
         samples += _noise(samples.shape, strength, rng)
         samples *= weight
         measured.append(scipy.fft.ifft(samples, axis=1, norm="ortho", overwrite_x=True))
-    prior = _prior(image.shape[0], image.shape[2])
+    # Half as high at the prior's edge; thick slices differ more from each other than pixels do.
+    slices = np.fft.fftfreq(image.shape[0])[:, None, None] / (2.5 * _PRIOR_EDGE)
+    lines = np.fft.fftfreq(image.shape[2]) / _PRIOR_EDGE
+    prior = (1 / (1 + slices**2 + lines**2)).astype(np.float32)
 
     def smooth(z: ComplexArray) -> ComplexArray:
         return _inverse(scipy.fft.fftn(z, axes=_ENCODED, norm="ortho") * prior)
@@ -144,13 +138,6 @@ def undersampled(
         return adjoint(samples) + np.float32(_REGULARISATION) * z
 
     return smooth(_conjugate_gradients(normal, adjoint(measured)))
-
-
-def _prior(n_slices: int, n_lines: int) -> FloatArray:
-    """Half as high at the prior's edge; thick slices differ more from each other than pixels do."""
-    slices = np.fft.fftfreq(n_slices)[:, None, None] / (2.5 * _PRIOR_EDGE)
-    lines = np.fft.fftfreq(n_lines) / _PRIOR_EDGE
-    return (1 / (1 + slices**2 + lines**2)).astype(np.float32)
 
 
 def _conjugate_gradients(

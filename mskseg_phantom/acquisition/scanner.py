@@ -5,8 +5,6 @@ magnitude, and the vendor's intensity scale. The noise of a voxel does not depen
 a finer scan is taken to be averaged for longer.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -165,11 +163,7 @@ def acquire(
     eighth: bool = False,
     n_coils: int = N_COILS,
 ) -> FloatArray:
-    """Measure the k-space of a signal with noise, and reconstruct its magnitude, (ni, nj, nk).
-
-    `signal` is seen through `field`; `noise` is in units of the site's. One coil is the virtual one
-    that a known set adds up to: quicker, all but the same.
-    """
+    """Measure the k-space of a signal, seen through `field`; give the magnitude, (ni, nj, nk)."""
     image = np.ascontiguousarray(np.moveaxis(signal * field, 2, 0))
     n_slices, n_u, n_v = image.shape
     maps = coil_maps((n_slices, n_u, n_v), n_coils)

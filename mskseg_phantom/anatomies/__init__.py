@@ -5,8 +5,6 @@ Each has a file that says how subjects differ and where its structures lie (`thi
 bones (`*_bones`) and the soft tissue (`*_soft`) in files of their own where there is much to them.
 """
 
-from __future__ import annotations
-
 from mskseg_phantom.anatomies.catalogue import ANATOMIES as ANATOMIES
 from mskseg_phantom.anatomies.catalogue import Anatomy as Anatomy
 from mskseg_phantom.anatomies.catalogue import find_anatomy as find_anatomy

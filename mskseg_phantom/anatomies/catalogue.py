@@ -1,7 +1,5 @@
 """Catalogue: the anatomies that can be scanned, in one table."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -64,9 +62,7 @@ ANATOMIES: Mapping[str, Anatomy] = {
     "knee": Anatomy(
         title="knee",
         sample_subject=lambda rng, _: knee.sample_subject(rng),
-        body=lambda subject, rng, granularity: knee_body.KneeBody(
-            subject, rng, granularity=granularity
-        ),
+        body=knee_body.KneeBody,
         tissues=knee.tissues_at,
         shape=knee.SHAPE,
         sequences=("pdw_fs", "dess", "t2_map", "pdw_fs_8x"),

@@ -11,8 +11,6 @@ The joint is a sphere. Femoral cartilage lies inside it and acetabular cartilage
 two touch, and the bones' surfaces follow from how thick each cartilage is in each direction.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from math import cos, radians, sin
 from pathlib import Path
@@ -88,10 +86,7 @@ class HipSubject:
 
 
 def sample_subject(rng: np.random.Generator) -> HipSubject:
-    """Draw a subject: an adult hip of either side, lean to stout.
-
-    The ranges are ours (assumed), after tables of hip morphometry, rounded.
-    """
+    """Draw an adult hip, lean to stout; the ranges are assumed, after tables of hip morphometry."""
     size = float(rng.uniform(0.88, 1.08))
     tip, turn = radians(rng.normal(42, 3)), radians(rng.normal(18, 4))
     streaks = float(rng.beta(1.6, 3.0))

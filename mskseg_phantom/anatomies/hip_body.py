@@ -1,7 +1,5 @@
 """A hip at every point of a coronal stack: outline, organs, muscles, bones and the joint."""
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 import numpy as np
@@ -43,12 +41,12 @@ class HipPlane(NamedTuple):
 
 
 class HipBody(Body):
-    """One subject's hip at every point; `rng` draws texture and irregularity.
+    """One subject's hip at every point; `rng` draws texture and irregularity."""
 
-    Axes of the stack: u to the patient's right, v to the head, z to the front.
-    """
-
-    extent_mm, axes = EXTENT_MM, (0, 2, 1)
+    extent_mm, axes = (
+        EXTENT_MM,
+        (0, 2, 1),
+    )  # u to the right, v to the head, z to the front
 
     def __init__(self, subject: hip.HipSubject, rng: np.random.Generator) -> None:
         self.subject = subject
@@ -100,11 +98,8 @@ class HipBody(Body):
         fascia = edge - round_off - plane.x + 0.7 * plane.warp[0]
         depth = fascia + fat
         midline = np.float32(-87 * k)
-        cleft = (
-            np.abs(plane.x - midline)
-            + 1.2 * plane.warp[0]
-            - 0.30 * np.clip(self._crotch - plane.v, 0, None)
-        )
+        below = np.clip(self._crotch - plane.v, 0, None)
+        cleft = np.abs(plane.x - midline) + 1.2 * plane.warp[0] - 0.30 * below
         cleft = np.where(plane.v < self._crotch, cleft, 1e3)
         depth = np.minimum(depth, cleft)
         fascia = np.minimum(fascia, cleft - 0.35 * p.fat_mm)
@@ -183,14 +178,10 @@ class HipBody(Body):
         p = self.subject
         shape = plane.x.shape
         step = 2 if shape[0] % 2 == shape[1] % 2 == 0 and shape[0] > 300 else 1
-        points = tuple(
-            np.ascontiguousarray((at + w)[::step, ::step])
-            for at, w in zip((plane.x, plane.v), 1.6 * plane.warp, strict=True)
-        )
+        moved = plane.x + 1.6 * plane.warp[0], plane.v + 1.6 * plane.warp[1]
+        x, v = (np.ascontiguousarray(at[::step, ::step]) for at in moved)
         nearest, _, first, second, _ = ranked(
-            self._tube(
-                tube, (points[0], points[1]), plane.z_mm, shift=p.shift[i], bulk=float(p.bulk[i])
-            )
+            self._tube(tube, (x, v), plane.z_mm, shift=p.shift[i], bulk=float(p.bulk[i]))
             for i, tube in enumerate(hip.MUSCLES)
         )
         if step == 1:

@@ -6,8 +6,6 @@ middle of the joint line. A right knee has its lateral side at larger RAS x, a l
 mirror image.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
@@ -133,13 +131,8 @@ CARTILAGE_RANGE_MM: Mapping[str, tuple[float, float]] = {
 
 
 def sample_subject(rng: np.random.Generator) -> KneeSubject:
-    """Draw a subject: an adult knee of either side, small to large, lean to overweight.
-
-    The ranges are ours (assumed), chosen so that every knee fits the field of view.
-    """
-    thickness = {
-        surface: float(rng.uniform(*limits)) for surface, limits in CARTILAGE_RANGE_MM.items()
-    }
+    """Draw an adult knee, lean to overweight; ranges are assumed, so that each fits the field."""
+    thickness = {name: float(rng.uniform(*ends)) for name, ends in CARTILAGE_RANGE_MM.items()}
     return KneeSubject(
         side="left" if rng.random() < 0.5 else "right",
         size=rng.uniform(0.88, 1.06),
@@ -181,7 +174,6 @@ def _draw_thinnings(rng: np.random.Generator) -> tuple[Thinning, ...]:
         surface, across, along = _THINNING_CENTRES[place]
         second = along + rng.uniform(-1, 1) * (0.25 if surface == "femoral" else 4.0)
         centre = (across + float(rng.uniform(-4, 4)), float(second))
-        drawn.append(
-            Thinning(surface, centre, float(rng.uniform(4, 8)), float(rng.uniform(0.35, 0.8)))
-        )
+        radius_mm, depth = float(rng.uniform(4, 8)), float(rng.uniform(0.35, 0.8))
+        drawn.append(Thinning(surface, centre, radius_mm, depth))
     return tuple(drawn)

@@ -84,10 +84,7 @@ def smoothstep(x: FloatArray) -> FloatArray:
 def oval_distance(
     x: FloatArray, y: FloatArray, half_x: FloatArray, half_y: FloatArray, *, full: bool = True
 ) -> FloatArray:
-    """Distance to an ellipse, or to a fuller oval (half way to a rounded rectangle).
-
-    All arguments broadcast; the distance is of first order, negative inside.
-    """
+    """First-order distance to an ellipse, or to a fuller oval, half way to a rounded rectangle."""
     xx, yy = (x / half_x) ** 2, (y / half_y) ** 2
     rho = np.sqrt((xx + yy + np.sqrt(xx * xx + yy * yy)) / 2 if full else xx + yy)
     slope = np.sqrt(xx / half_x**2 + yy / half_y**2)

@@ -1,7 +1,5 @@
 """A knee at every point: bones with cortex, cartilages, menisci and what lies around them."""
 
-from __future__ import annotations
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -35,16 +33,12 @@ _FILM_MM = 0.9  # fluid that clings to cartilage
 
 
 class KneeBody(Body):
-    """One subject's knee at every point; `rng` draws texture and irregularity.
-
-    Axes of the stack: u to the front, v to the head, z to the patient's right. `granularity` is one
-    of ``compartments``, ``plates`` or ``tissue``, see `knee.tissues_at`.
-    """
+    """One subject's knee at every point, labelled as `tissues_at` says; `rng` draws texture."""
 
     extent_mm, axes = EXTENT_MM, AXES
 
     def __init__(
-        self, subject: KneeSubject, rng: np.random.Generator, *, granularity: str = "compartments"
+        self, subject: KneeSubject, rng: np.random.Generator, granularity: str = "compartments"
     ) -> None:
         self.subject = subject
         across = KNEE_OFFSET_MM if subject.side == "right" else -KNEE_OFFSET_MM
@@ -57,7 +51,12 @@ class KneeBody(Body):
 
     def plane(self, grid: PlaneGrid, z_mm: float) -> Canvas:
         """Draw what lies at the points of `grid` at `z_mm` (0 is mid-knee, more is right)."""
-        frame = self._frame(grid, z_mm)
+        p = self.subject
+        lateral = (z_mm - p.centre_mm[2]) / p.size * (1 if p.side == "right" else -1)
+        a = (grid.u_mm - p.centre_mm[0]) / p.size - p.yaw * lateral
+        s = (grid.v_mm - p.centre_mm[1]) / p.size - p.roll * lateral
+        a, s, flexion = a[:, None].astype(np.float32), s[None].astype(np.float32), p.flexion_rad
+        frame = Frame(float(lateral / p.width), a, s, float(np.tan(flexion)))
         texture = Texture(**on_plane(self._fields, grid, z_mm))
         canvas = Canvas.empty(grid.shape)
         self._soft.paint(canvas, frame, texture)
@@ -81,19 +80,6 @@ class KneeBody(Body):
                 free = bone.cartilage & (canvas.tissue[bone.index] != Tissue.CARTILAGE)
                 canvas.paint(free, Tissue.CARTILAGE, label=bone.label, index=bone.index)
         return Canvas(canvas.tissue, self._labels[canvas.label], canvas.admixture)
-
-    def _frame(self, grid: PlaneGrid, z_mm: float) -> Frame:
-        p = self.subject
-        across = (z_mm - p.centre_mm[2]) / p.size
-        lateral = across if p.side == "right" else -across
-        a = (grid.u_mm - p.centre_mm[0]) / p.size - p.yaw * lateral
-        s = (grid.v_mm - p.centre_mm[1]) / p.size - p.roll * lateral
-        return Frame(
-            float(lateral / p.width),
-            a[:, None].astype(np.float32),
-            s[None].astype(np.float32),
-            float(np.tan(p.flexion_rad)),
-        )
 
     def _paint_bone(
         self,

@@ -4,8 +4,6 @@ The femur has condyles around an axis, the notch between them, a shaft and its c
 patella are moved until their cartilages just do not touch the femur's.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np
@@ -168,10 +166,7 @@ def _thickness(
 
 
 class Tibia:
-    """The proximal tibia of one subject.
-
-    Its plateaus are raised until only the subject's gap is left between the cartilages.
-    """
+    """A subject's proximal tibia, raised until only the gap is left between the cartilages."""
 
     def __init__(self, subject: KneeSubject, femur: Femur) -> None:
         self._subject = subject
@@ -188,8 +183,8 @@ class Tibia:
         share = 1 / (1 + np.exp(-np.clip(l / 2.5, -20, 20)))
         spines = 0.0
         for middle, ahead in ((-5.5, 1.0), (5.5, -1.0)):
-            peak = np.exp(-(((l - middle) / 3.6) ** 2))
-            spines = spines + peak * np.exp(-(((a - ahead) / 7.5) ** 2))
+            spine = np.exp(-(((a - ahead) / 7.5) ** 2))
+            spines = spines + np.exp(-(((l - middle) / 3.6) ** 2)) * spine
         behind = np.exp(-((l / 8) ** 2)) / (1 + np.exp((a + 11) / 2))
         front = np.exp(-((l / 15) ** 4)) / (1 + np.exp((20 - a) / 2))
         height = (1 - share) * medial + share * lateral
@@ -212,9 +207,8 @@ class Tibia:
 
     def thickness(self, l: float, a: FloatArray) -> FloatArray:
         """Thickness of the cartilage on the plateau that `l` belongs to."""
-        if l < 0:
-            return _thickness(self._subject, "medial tibial", l, a, atlas.PLATEAU["medial"])
-        return _thickness(self._subject, "lateral tibial", l, a, atlas.PLATEAU["lateral"])
+        surface: Surface = "medial tibial" if l < 0 else "lateral tibial"
+        return _thickness(self._subject, surface, l, a, atlas.PLATEAU[surface.split()[0]])
 
     def _clearance(self, side: str, femur: Femur) -> float:
         """Smallest distance between the two cartilages, in mm of size 1."""
@@ -225,10 +219,7 @@ class Tibia:
 
 
 class Patella:
-    """The patella of one subject, in front of the trochlea.
-
-    It is moved back until only the subject's gap is left between the cartilages.
-    """
+    """A subject's patella, moved back until only the gap is left between the cartilages."""
 
     def __init__(self, subject: KneeSubject, femur: Femur) -> None:
         self._subject = subject

@@ -1,7 +1,5 @@
 """A knee from a real label map: its labels become tissue, and soft tissue is drawn around them."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import replace
 
@@ -15,7 +13,7 @@ from mskseg_phantom.anatomies.knee import sample_subject
 from mskseg_phantom.anatomies.knee_atlas import PATELLA_CENTRE, Frame
 from mskseg_phantom.anatomies.knee_body import AXES
 from mskseg_phantom.anatomies.knee_soft import SoftTissue, Texture, texture_fields, trabeculae
-from mskseg_phantom.drawing.canvas import Body, Canvas, Side
+from mskseg_phantom.drawing.canvas import Body, Canvas
 from mskseg_phantom.drawing.fields import PlaneGrid, on_plane
 from mskseg_phantom.tissue import Tissue
 
@@ -40,7 +38,7 @@ def tissue_of_name(name: str) -> Tissue:
 
 
 class LabelMapKnee(Body):
-    """A knee whose labelled tissues come from a label map; the labels stay as they are.
+    """A right knee whose labelled tissues come from a label map; the labels stay as they are.
 
     The body axes are u to the front, v to the head and z to the patient's right, from the middle
     of the map, which may lie obliquely. What it does not label is drawn as in the procedural knee.
@@ -54,8 +52,6 @@ class LabelMapKnee(Body):
         label_map: LabelMap,
         tissues: Mapping[int, str],
         rng: np.random.Generator,
-        *,
-        side: Side = "right",
     ) -> None:
         unnamed = sorted(set(label_map.labels) - set(tissues))
         if unnamed:
@@ -75,7 +71,7 @@ class LabelMapKnee(Body):
         self.extent_mm = (front, up, across)
         self.subject = replace(  # its soft tissue, for a knee of size 1 that is not turned
             sample_subject(rng),
-            side=side,
+            side="right",
             size=1.0,
             width=1.0,
             flexion_rad=0.0,
@@ -89,10 +85,8 @@ class LabelMapKnee(Body):
     def plane(self, grid: PlaneGrid, z_mm: float) -> Canvas:
         """Draw what lies at the points of `grid` at `z_mm` (0 is the middle, more is right)."""
         front, up, right = self.subject.centre_mm
-        lateral = z_mm - right if self.subject.side == "right" else right - z_mm
-        frame = Frame(
-            lateral, (grid.u_mm - np.float32(front))[:, None], (grid.v_mm - np.float32(up))[None]
-        )
+        a, s = (grid.u_mm - np.float32(front))[:, None], (grid.v_mm - np.float32(up))[None]
+        frame = Frame(z_mm - right, a, s)
         texture = Texture(**on_plane(self._fields, grid, z_mm))
         canvas = Canvas.empty(grid.shape)
         self._soft.paint(canvas, frame, texture)
@@ -160,5 +154,4 @@ class LabelMapKnee(Body):
         if not len(positions):
             return PATELLA_CENTRE[0], _PATELLA_RIDGE_A, PATELLA_CENTRE[1]
         u, v, z = positions.T - np.array(self.subject.centre_mm)[:, None]
-        lateral = float(z.mean()) * (1 if self.subject.side == "right" else -1)
-        return lateral, float(np.percentile(u, 5)), float(v.mean())
+        return float(z.mean()), float(np.percentile(u, 5)), float(v.mean())

@@ -49,10 +49,7 @@ def trabeculae(texture: Texture) -> FloatArray:
 
 
 class SoftTissue:
-    """Everything but bone, cartilage and menisci of one subject.
-
-    The extensor tendons hang on the patella, whose articular ridge lies at (l, a, s).
-    """
+    """All but bone, cartilage and menisci; the patella's articular ridge lies at (l, a, s)."""
 
     def __init__(self, subject: KneeSubject, patella: tuple[float, float, float]) -> None:
         self._subject = subject
@@ -85,15 +82,12 @@ class SoftTissue:
         thick = np.asarray(fat * (1 + 0.35 * behind - 0.45 * front - 0.004 * part.l), np.float32)
         depth = thick + _SKIN_MM - outside
         inner = outside + np.float32(0.5) * texture.wave
-        fibres = np.clip(
-            0.05 + 0.03 * texture.grain + 0.4 * ridge(texture.streak + texture.wave, 0.10), 0, 0.9
-        )
+        wavy = texture.streak + texture.wave
+        fibres = np.clip(0.05 + 0.03 * texture.grain + 0.4 * ridge(wavy, 0.10), 0, 0.9)
         canvas.paint(depth > 0, Tissue.SKIN, index=index)
         canvas.paint(depth > _SKIN_MM, Tissue.FAT, admixture=fibres, index=index)
         canvas.paint((inner < 0) & (depth > _SKIN_MM), Tissue.FIBROUS, index=index)
-        strands = np.clip(
-            0.12 + 0.06 * texture.grain + 0.35 * ridge(texture.streak + texture.wave, 0.16), 0, 0.9
-        )
+        strands = np.clip(0.12 + 0.06 * texture.grain + 0.35 * ridge(wavy, 0.16), 0, 0.9)
         canvas.paint(inner < -_FASCIA_MM, Tissue.FAT, admixture=strands, index=index)
 
     def _muscles(self, canvas: Canvas, frame: Frame, texture: Texture) -> None:
@@ -133,10 +127,7 @@ class SoftTissue:
         part, part_texture = frame.cut(index), texture.at(index)
         points = (np.full((1, 1), frame.l, dtype=np.float32), part.a, part.s)
         for path, radius in atlas.CRUCIATES:
-            pieces = [
-                capsule_distance(points, start, end, (radius, radius))
-                for start, end in pairwise(path)
-            ]
+            pieces = [capsule_distance(points, *ends, (radius, radius)) for ends in pairwise(path)]
             inside = np.min(pieces, axis=0) + np.float32(0.4) * part_texture.wave < 0
             between = 0.14 + 0.05 * part_texture.streak + 0.04 * part_texture.grain
             canvas.paint(inside, Tissue.LIGAMENT, admixture=np.clip(between, 0, 0.4), index=index)
@@ -154,8 +145,7 @@ def _extensor_tendons(patella: tuple[float, float, float], flexion: float) -> tu
 def _pouch(patella: tuple[float, float, float], flexion: float, effusion: float) -> Column:
     """Fluid of the suprapatellar pouch, a crescent behind the quadriceps tendon."""
     l, a, s = patella
-    high = float(lean(np.array([68.0]), flexion)[0])
-    half = 0.7 + 3.0 * effusion
+    high, half = float(lean(np.array([68.0]), flexion)[0]), 0.7 + 3.0 * effusion
     return Column.of(
         (s + 12, l, a + 0.5, 14, 0.5),
         (s + 17, l, a + 0.5, 15, 0.8 * half),

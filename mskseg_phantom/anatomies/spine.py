@@ -9,8 +9,6 @@ processes; the five discs between L1 and S1; and the dural sac, which stands for
 T10 to T12, their discs, and the sacrum are drawn without a label.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from math import cos, radians, sin
 
@@ -107,12 +105,12 @@ class SpineSubject:
 
 
 def sample_subject(rng: np.random.Generator) -> SpineSubject:
-    """Draw a subject: an adult spine, slim to stout, healthy to worn.
-
-    The ranges are ours (assumed), chosen so that L1 to S1 fit a field of view of 280 mm.
-    """
+    """Draw an adult spine, healthy to worn; the ranges are assumed, so that L1 to S1 fit."""
     size, age = float(rng.uniform(0.88, 1.07)), float(rng.uniform(0, 1))
-    degeneration = _draw_degeneration(rng, age)
+    # Of each disc: more with age and further down, some spared.
+    where = np.array([0.3, 0.3, 0.35, 0.5, 0.6, 0.7, 1.0, 1.0, 0.8, 0.8])
+    worn = np.clip(where * rng.beta(1.2, 1.8, _N_DISCS) * (0.35 + 1.5 * age), 0.02, 1)
+    degeneration = worn.astype(np.float32)
     vertebrae = _draw_vertebrae(rng, size, age, degeneration)
     discs = tuple(
         Disc(
@@ -141,13 +139,6 @@ def sample_subject(rng: np.random.Generator) -> SpineSubject:
     )
 
 
-def _draw_degeneration(rng: np.random.Generator, age: float) -> FloatArray:
-    """Degeneration of each disc: more with age and further down, some spared."""
-    where = np.array([0.3, 0.3, 0.35, 0.5, 0.6, 0.7, 1.0, 1.0, 0.8, 0.8])
-    worn: FloatArray = np.clip(where * rng.beta(1.2, 1.8, _N_DISCS) * (0.35 + 1.5 * age), 0.02, 1)
-    return worn.astype(np.float32)
-
-
 def _disc_height(i: int, size: float, degeneration: float) -> float:
     return _DISC_HEIGHT[i] * size * (1 - 0.55 * degeneration)
 
@@ -160,10 +151,7 @@ def _draw_vertebrae(
     angles = [radians(lordosis * a + tilt + rng.normal(0, 0.8)) for a in _INCLINATION]
     shape = (1 + rng.normal(0, 0.025, (len(LEVELS), 3))).tolist()
     tallness = rng.uniform(0.95, 1.05)
-    heights = [
-        size * tallness * h * f
-        for h, f in zip(_HALF_HEIGHT, (row[0] for row in shape), strict=True)
-    ]
+    heights = [size * tallness * h * f[0] for h, f in zip(_HALF_HEIGHT, shape, strict=True)]
     gaps = [_disc_height(i, size, float(d)) for i, d in enumerate(degeneration)]
     centres = _pile(angles, heights, gaps)
     waist, dish = rng.uniform(0.06, 0.13), rng.uniform(1.0, 2.2)
@@ -191,20 +179,15 @@ def _pile(
 ) -> list[tuple[float, float]]:
     """Middles of the bodies; each disc leans halfway between its neighbours."""
     centres = [(0.0, 0.0)] * len(angles)
-    for step in (-1, 1):
+    for step, last in ((-1, 0), (1, len(angles) - 1)):
         u, v = 0.0, 0.0
-        i = _L3
-        while 0 <= i + step < len(angles):
-            between = (angles[i] + angles[i + step]) / 2
-            gap = gaps[min(i, i + step)]
-            for angle, length in (
-                (angles[i], heights[i]),
-                (between, gap),
-                (angles[i + step], heights[i + step]),
-            ):
+        for i in range(_L3, last, step):
+            j = i + step
+            between = (angles[i] + angles[j]) / 2
+            parts = (angles[i], heights[i]), (between, gaps[min(i, j)]), (angles[j], heights[j])
+            for angle, length in parts:
                 u, v = u - step * sin(angle) * length, v - step * cos(angle) * length
-            i += step
-            centres[i] = (u, v)
+            centres[j] = (u, v)
     return centres
 
 
@@ -217,20 +200,15 @@ class SpineCurves:
         self.front = _through([bone.to_plane(bone.half_depth_mm, 0.0) for bone in bones])
         # Of bodies and discs, where the canal begins.
         self.back = _through([bone.to_plane(-bone.half_depth_mm, 0.0) for bone in bones])
-        self.tips = _through(self._tips())  # the ends of the spinous processes
-
-    def _tips(self) -> list[tuple[float, float]]:
-        points = []
-        for bone in self._person.vertebrae[1:8]:
+        tips = []  # the ends of the spinous processes
+        for bone in bones[1:8]:
             length, drop = bone.spinous_end
             behind = -bone.half_depth_mm - self.canal_mm(bone.name) - length - 2
-            points.append(bone.to_plane(behind, drop))
-        u, v = points[-1]
-        sacrum = self._person.vertebra("S2")
-        sacral_u, _ = sacrum.to_plane(-sacrum.half_depth_mm - 22, 0)
-        points.append((min(u - 4, sacral_u), v - 45))
-        points.append((min(u - 4, sacral_u) - 3, v - 90))
-        return points
+            tips.append(bone.to_plane(behind, drop))
+        u, v = tips[-1]
+        sacrum = person.vertebra("S2")
+        u = min(u - 4, sacrum.to_plane(-sacrum.half_depth_mm - 22, 0)[0])
+        self.tips = _through([*tips, (u, v - 45), (u - 3, v - 90)])
 
     def canal_mm(self, name: str) -> float:
         """Depth of the bony canal at a level."""

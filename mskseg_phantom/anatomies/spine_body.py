@@ -1,7 +1,5 @@
 """A lumbar spine at every point of a sagittal stack: skin and fat, belly, muscles, bones, sac."""
 
-from __future__ import annotations
-
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -35,22 +33,13 @@ class _Plane(NamedTuple):
     loops: FloatArray
 
 
-class _Sac(NamedTuple):
-    """Where the dural sac lies in a plane."""
-
-    behind: FloatArray  # (n_u, n_v), distance in mm behind the sac's middle, across its course
-    half_depth: FloatArray  # (1, n_v), in mm, at each height
-    half_width: FloatArray
-    open_here: NDArray[np.bool_]  # (n_u, n_v), whether the sac reaches this far down
-
-
 class SpineBody(Body):
-    """One subject's lumbar spine at every point; `rng` draws texture and irregularity.
+    """One subject's lumbar spine at every point; `rng` draws texture and irregularity."""
 
-    Axes of the stack: u to the front, v to the head, z to the patient's right.
-    """
-
-    extent_mm, axes = EXTENT_MM, (1, 2, 0)
+    extent_mm, axes = (
+        EXTENT_MM,
+        (1, 2, 0),
+    )  # u to the front, v to the head, z to the right
 
     def __init__(self, subject: SpineSubject, rng: np.random.Generator) -> None:
         self.subject = subject
@@ -88,10 +77,10 @@ class SpineBody(Body):
         self._draw_vessels(canvas, soft)
         self._draw_muscles(canvas, soft)
         self._draw_ligaments(canvas, soft)
-        sac = self._draw_canal(canvas, soft)
+        sac = self._draw_canal(canvas, soft)  # which the arches do not cover
         for bone in p.vertebrae:
             draw_arch(canvas, bones, bone, canal_mm=self._curves.canal_mm(bone.name))
-        self._draw_sac(canvas, soft, sac)
+        self._draw_sac(canvas, soft, *sac)
         for disc in p.discs:
             draw_disc(canvas, bones, disc)
         worn = [0.0, *(disc.degeneration for disc in p.discs), 0.0]
@@ -102,13 +91,12 @@ class SpineBody(Body):
     def _draw_outside(self, canvas: Canvas, plane: _Plane) -> None:
         """Draw skin, the fat below it, and the fat that fills all gaps."""
         u, v, r = plane.u, plane.v, plane.r
-        depth = np.minimum(u - self._skin_behind(v, r), self._skin_in_front(v, r) - u)
+        thick = self.subject.back_fat_mm * (0.72 + 0.45 * np.clip(-v / 70, -0.6, 1))
+        behind = np.asarray(self._fascia(v, np.abs(r) * 0.5) - thick - 2, np.float32)
+        depth = np.minimum(u - behind, self._skin_in_front(v, r) - u)
         layer = np.sin(depth * np.float32(np.pi / 8) + plane.patches)
-        fibres = (
-            0.05
-            + 0.04 * plane.grain
-            + (0.06 + 0.25 * np.clip(1.5 - depth / 24, 0, 1)) * ridge(layer, 0.15)
-        )
+        near = 0.06 + 0.25 * np.clip(1.5 - depth / 24, 0, 1)
+        fibres = 0.05 + 0.04 * plane.grain + near * ridge(layer, 0.15)
         canvas.paint(depth > 0, Tissue.SKIN)
         canvas.paint(depth > _SKIN_MM, Tissue.FAT, admixture=np.clip(fibres, 0, 1))
 
@@ -195,8 +183,10 @@ class SpineBody(Body):
         band = (np.abs(u - tips + 0.6) < 1.3) & (side < 4) & (v > low)
         canvas.paint(band, Tissue.LIGAMENT)
 
-    def _draw_canal(self, canvas: Canvas, plane: _Plane) -> _Sac:
-        """Draw the fat of the canal; return where its dural sac lies."""
+    def _draw_canal(
+        self, canvas: Canvas, plane: _Plane
+    ) -> tuple[FloatArray, FloatArray, FloatArray, NDArray[np.bool_]]:
+        """Draw the fat of the canal; return where its dural sac lies, as `_draw_sac` takes it."""
         person, v = self.subject, plane.v
         sacral = person.vertebra("S1").centre_mm[1]
         marks = (sacral - 32, sacral - 16, sacral + 12, 0.4 * sacral, 0.0, 130.0)
@@ -213,19 +203,27 @@ class SpineBody(Body):
         bony = (behind < half_depth + 5) & (behind > -half_depth - gap)
         bony &= np.abs(plane.r) < half_width + 3.5
         canvas.paint(bony & ends, Tissue.FAT, admixture=0.05)
-        return _Sac(behind, half_depth, half_width, ends)
+        return behind, half_depth, half_width, ends
 
-    def _draw_sac(self, canvas: Canvas, plane: _Plane, sac: _Sac) -> None:
+    def _draw_sac(
+        self,
+        canvas: Canvas,
+        plane: _Plane,
+        behind: FloatArray,  # (n_u, n_v), mm behind the sac's middle, across its course
+        half_depth: FloatArray,  # (1, n_v), in mm, at each height
+        half_width: FloatArray,
+        open_here: NDArray[np.bool_],  # (n_u, n_v), whether the sac reaches this far down
+    ) -> None:
         """Draw the dural sac with cord, cauda equina and fluid."""
-        x, y = sac.behind / sac.half_depth, plane.r / sac.half_width
+        x, y = behind / half_depth, plane.r / half_width
         rho = np.hypot(x, y)
-        inside = (rho < 1) & sac.open_here
-        canvas.paint((rho < 1 + 0.9 / sac.half_depth) & sac.open_here, Tissue.LIGAMENT)
+        inside = (rho < 1) & open_here
+        canvas.paint((rho < 1 + 0.9 / half_depth) & open_here, Tissue.LIGAMENT)
         canvas.paint(inside, Tissue.CSF, label=CANAL_LABEL)
         self._draw_strands(canvas, inside, (x, y, plane.v))
         from_tip = plane.v - np.float32(self.subject.conus_v_mm)
         thick = 4.0 * np.clip(from_tip / 22, 0, 1) ** 0.6
-        cord = np.hypot(sac.behind - 0.12 * sac.half_depth, plane.r * 0.75) < thick
+        cord = np.hypot(behind - 0.12 * half_depth, plane.r * 0.75) < thick
         canvas.paint(cord & inside, Tissue.CORD, label=CANAL_LABEL)
 
     def _draw_strands(
@@ -268,11 +266,6 @@ class SpineBody(Body):
         bulge = np.clip(1 - ((side - 26) / 26) ** 2, -0.4, 1)
         fascia = self._curves.tips(v) + 1.5 - 5 * bulge * np.clip((v + 110) / 90, 0, 1)
         return np.asarray(fascia, np.float32)
-
-    def _skin_behind(self, v: FloatArray, r: FloatArray) -> FloatArray:
-        thick = self.subject.back_fat_mm * (0.72 + 0.45 * np.clip(-v / 70, -0.6, 1))
-        skin = self._fascia(v, np.abs(r) * 0.5) - thick - 2
-        return np.asarray(skin, np.float32)
 
     def _skin_in_front(self, v: FloatArray, r: FloatArray) -> FloatArray:
         marks = (-140.0, -70.0, 0.0, 70.0, 140.0)

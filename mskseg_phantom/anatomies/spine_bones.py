@@ -1,7 +1,5 @@
 """Bodies, discs and arches of the spine, drawn in windows of a sagittal plane."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from math import cos, sin
 
@@ -72,10 +70,7 @@ def body_distance(bone: Vertebra, p: FloatArray, q: FloatArray, r: FloatArray) -
 def draw_body(
     canvas: Canvas, plane: BonePlane, bone: Vertebra, *, worn: tuple[float, float]
 ) -> None:
-    """Draw a body: a dark shell, cancellous bone, the cleft of its vein, fat beside worn discs.
-
-    `worn` is the degeneration of the disc above and of the disc below.
-    """
+    """Draw a body: shell, marrow, the vein's cleft, fat beside `worn` discs (above, below)."""
     reach = (bone.half_depth_mm + bone.half_height_mm + 5,) * 2
     index = window(plane.grid, bone.centre_mm, reach)
     if is_empty(index):
@@ -88,9 +83,8 @@ def draw_body(
         beside = side * q - np.float32(bone.half_height_mm - 7.0 * share)
         fat += np.float32(0.9 * max(0.0, share - 0.35)) * np.clip(beside / 2, 0, 1)
     inner = distance < -_CORTEX_MM
-    canvas.paint(
-        inner, Tissue.CANCELLOUS, label=bone.label, admixture=np.clip(fat, 0, 1), index=index
-    )
+    fat = np.clip(fat, 0, 1)
+    canvas.paint(inner, Tissue.CANCELLOUS, label=bone.label, admixture=fat, index=index)
     if bone.name[0] != "S":
         from_back = p + np.float32(bone.half_depth_mm * (1 - bone.waist))
         cleft = np.float32(2.0) * (1 - from_back / np.float32(_VEIN_DEPTH_MM)) - np.abs(q)
@@ -99,11 +93,9 @@ def draw_body(
 
 
 def draw_disc(canvas: Canvas, plane: BonePlane, disc: Disc) -> None:
-    """Draw a disc; the bodies drawn after it cut it to its height.
-
-    The nucleus fades into the annulus, and the annulus into fibres at its rim; a worn disc is
-    mixed with the next darker tissue throughout.
-    """
+    """Draw a disc; the bodies drawn after it cut it to its height."""
+    # The nucleus fades into the annulus, and the annulus into fibres at its rim; a worn disc is
+    # mixed with the next darker tissue throughout.
     upper, lower = disc.upper, disc.lower
     ends = upper.to_plane(0, -upper.half_height_mm), lower.to_plane(0, lower.half_height_mm)
     centre = (ends[0][0] + ends[1][0]) / 2, (ends[0][1] + ends[1][1]) / 2
@@ -123,31 +115,19 @@ def draw_disc(canvas: Canvas, plane: BonePlane, disc: Disc) -> None:
     distance = np.maximum(wall, slab)
     canvas.paint(np.maximum(wall - 1.1, slab) < 0, Tissue.LIGAMENT, index=index)
     rim = np.clip(1 + wall / np.float32(5), 0, 1) * np.float32(0.75)
-    canvas.paint(
-        distance < 0,
-        Tissue.DISC_ANNULUS,
-        label=disc.label,
-        admixture=np.clip(rim + np.float32(0.55 * disc.degeneration), 0, 0.9),
-        index=index,
-    )
+    fibres: FloatArray = np.clip(rim + np.float32(0.55 * disc.degeneration), 0, 0.9)
+    inside, label = distance < 0, disc.label
+    canvas.paint(inside, Tissue.DISC_ANNULUS, label=label, admixture=fibres, index=index)
     core = np.hypot((p + np.float32(0.10 * a)) / np.float32(0.66 * a), r / np.float32(0.70 * b))
     bright = np.clip((1 - core) * np.float32(3.2), 0, 1)
     cleft = np.float32(0.30) * np.exp(-((q / np.float32(1.1)) ** 2)) * (core < 0.75)
     bright = bright * np.float32(1.15 - 1.15 * disc.degeneration) - cleft
-    canvas.paint(
-        (bright > 0) & (distance < 0),
-        Tissue.DISC_NUCLEUS,
-        label=disc.label,
-        admixture=1 - np.clip(bright, 0, 1),
-        index=index,
-    )
+    inside, dark = inside & (bright > 0), 1 - np.clip(bright, 0, 1)
+    canvas.paint(inside, Tissue.DISC_NUCLEUS, label=label, admixture=dark, index=index)
 
 
 def draw_arch(canvas: Canvas, plane: BonePlane, bone: Vertebra, *, canal_mm: float) -> None:
-    """Draw pedicles, joint processes, laminae, spinous and transverse processes, and flavum.
-
-    `canal_mm` is the depth of the bony canal at this level.
-    """
+    """Draw pedicles, joint processes, laminae, spinous and transverse processes, and flavum."""
     a, h = bone.half_depth_mm, bone.half_height_mm
     centre = bone.to_plane(-a - canal_mm - 8, -0.5 * h)
     index = window(plane.grid, centre, (36.0 + canal_mm, 2.2 * h + 14))

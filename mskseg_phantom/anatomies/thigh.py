@@ -13,8 +13,6 @@ diffusely and as streaks along the fibres, more of both with each grade, unevenl
 a muscle's label includes its fat.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -65,10 +63,7 @@ class ThighSubject:
 
 
 def sample_subject(rng: np.random.Generator) -> ThighSubject:
-    """Draw a subject: an adult thigh of either side, lean to overweight, healthy to mildly fatty.
-
-    The ranges are ours (assumed), chosen so that every thigh fits a field of view of 256 mm.
-    """
+    """Draw an adult thigh, lean to overweight; ranges are assumed, so that each fits the field."""
     size, n = rng.uniform(0.84, 1.0), len(LOBES)
     streaks = float(rng.beta(1.5, 3.0))
     return ThighSubject(

@@ -1,7 +1,5 @@
 """A thigh at every point: skin, fat ring and fascia around muscles, femur, vessels and nerve."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np
@@ -39,12 +37,12 @@ class _Section:
 
 
 class ThighBody(Body):
-    """One subject's thigh at every point; `rng` draws texture and irregularity.
+    """One subject's thigh at every point; `rng` draws texture and irregularity."""
 
-    Axes of the stack: u to the patient's right, v to the front, z to the head.
-    """
-
-    extent_mm, axes = EXTENT_MM, (0, 1, 2)
+    extent_mm, axes = (
+        EXTENT_MM,
+        (0, 1, 2),
+    )  # u to the right, v to the front, z to the head
 
     def __init__(self, subject: thigh.ThighSubject, rng: np.random.Generator) -> None:
         self.subject = subject
@@ -79,7 +77,9 @@ class ThighBody(Body):
         s = z_mm / EXTENT_MM[2] + 0.5
         texture = on_plane(self._fields, grid, z_mm)
         u, v = self._own_frame(grid, z_mm)
-        axes = self._fascia_axes(s)
+        taper = self.subject.taper * (s - 0.5)
+        lateral, front = self.subject.half_axes_mm
+        axes = lateral * (1 + taper), front * (1 + 0.6 * taper)  # of the fascia at this height
         depth = self._depth(u, v, axes)
         fascia = depth - self._fat_thickness(u, v, s) + _FASCIA_WAVE_MM * texture["wave"]
         canvas = Canvas.empty(grid.shape)
@@ -89,12 +89,11 @@ class ThighBody(Body):
         canvas.paint(below, Tissue.FAT, label=thigh.SUBCUTANEOUS_LABEL, admixture=fibres)
         canvas.paint(below & (fascia > 0), Tissue.FIBROUS)
         inside = below & (fascia > _FASCIA_MM)
-        warped_u = u + _SLOW_WARP_MM * texture["slow_u"] + _QUICK_WARP_MM * texture["quick_u"]
-        warped_v = v + _SLOW_WARP_MM * texture["slow_v"] + _QUICK_WARP_MM * texture["quick_v"]
-        section = _Section(
-            warped_u[inside], warped_v[inside], (u[inside], v[inside]), fascia[inside], s, axes
-        )
         here = {name: values[inside] for name, values in texture.items()}
+        u, v = u[inside], v[inside]
+        warped_u = u + _SLOW_WARP_MM * here["slow_u"] + _QUICK_WARP_MM * here["quick_u"]
+        warped_v = v + _SLOW_WARP_MM * here["slow_v"] + _QUICK_WARP_MM * here["quick_v"]
+        section = _Section(warped_u, warped_v, (u, v), fascia[inside], s, axes)
         self._fill(canvas, inside, section, here)
         return canvas
 
@@ -108,12 +107,6 @@ class ThighBody(Body):
             u = -u
         cos, sin = np.float32(np.cos(p.pose_rad)), np.float32(np.sin(p.pose_rad))
         return cos * u + sin * v, cos * v - sin * u
-
-    def _fascia_axes(self, s: float) -> tuple[float, float]:
-        """Half-axes of the fascia in mm at height s; the depth tapers less than the width."""
-        taper = self.subject.taper * (s - 0.5)
-        lateral, front = self.subject.half_axes_mm
-        return lateral * (1 + taper), front * (1 + 0.6 * taper)
 
     def _depth(self, u: FloatArray, v: FloatArray, axes: tuple[float, float]) -> FloatArray:
         """Depth below the surface of the skin in mm, negative outside."""
@@ -164,10 +157,8 @@ class ThighBody(Body):
     def _is_flesh(
         self, lobes: Ranking, obstacles: list[FloatArray], septum: FloatArray
     ) -> NDArray[np.bool_]:
-        """Where muscle is: near its lobe, and not within half a septum of anything else.
-
-        Exponentials of the distances add up, so corners between several neighbours are rounded.
-        """
+        """Where muscle is: near its lobe, and not within half a septum of anything else."""
+        # Exponentials of the distances add up, so corners between several neighbours are rounded.
         scale = np.float32(-1 / (2 * _ROUNDING_MM))
         crowd = np.exp((lobes.second_mm - lobes.first_mm) * scale)
         crowd += np.exp((lobes.third_mm - lobes.first_mm) * scale)
@@ -186,10 +177,8 @@ class ThighBody(Body):
         centres, radius = thigh.FEMUR.at(section.s, section.axes_mm)
         shaft = distance_to_tube(u, v, centres, radius)
         ridge = centres + radius * np.array((-0.1, -0.62), np.float32)  # the linea aspera, behind
-        width = np.float32(1.5)
-        cortex = -width * np.logaddexp(
-            -shaft / width, -distance_to_tube(u, v, ridge, 0.52 * radius) / width
-        )
+        width, aspera = np.float32(1.5), distance_to_tube(u, v, ridge, 0.52 * radius)
+        cortex = -width * np.logaddexp(-shaft / width, -aspera / width)
         wall = self.subject.cortex_mm * (1 - 1.2 * (section.s - 0.6) ** 2)
         return cortex, shaft + np.float32(wall)
 

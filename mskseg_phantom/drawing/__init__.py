@@ -1,7 +1,5 @@
 """How any anatomy is drawn: distances to solids, random fields, a canvas, and voxels from it."""
 
-from __future__ import annotations
-
 from mskseg_phantom.drawing.canvas import Body as Body
 from mskseg_phantom.drawing.canvas import Canvas as Canvas
 from mskseg_phantom.drawing.canvas import VoxelContent as VoxelContent

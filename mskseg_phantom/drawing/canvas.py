@@ -53,9 +53,8 @@ class Canvas:
     @classmethod
     def empty(cls, shape: tuple[int, int]) -> Canvas:
         """Make a plane of air."""
-        return cls(
-            np.zeros(shape, np.uint8), np.zeros(shape, np.uint8), np.zeros(shape, np.float32)
-        )
+        tissue, label = np.zeros((2, *shape), np.uint8)
+        return cls(tissue, label, np.zeros(shape, np.float32))
 
     def paint(
         self,

@@ -4,8 +4,6 @@ Coordinates are arrays that broadcast against each other, so a structure costs n
 window of the plane it lies in. All distances are signed, negative inside.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Sequence
 from functools import reduce
 from pathlib import Path
@@ -88,10 +86,7 @@ def smooth_min(first: FloatArray, second: FloatArray, width_mm: float) -> FloatA
 
 
 def curve_through(positions_mm: Sequence[float], values: Sequence[float] | NDArray[Any]) -> Curve:
-    """Make a smooth function through points, without overshoot, level beyond its ends.
-
-    `positions_mm` rise strictly.
-    """
+    """Make a smooth function through points that rise, without overshoot, level beyond its ends."""
     spline = PchipInterpolator(positions_mm, values)
     low, high = positions_mm[0], positions_mm[-1]
 
@@ -121,10 +116,7 @@ class Tube(NamedTuple):
         shift: FloatArray | float = 0.0,
         bulk: float = 0.0,
     ) -> tuple[FloatArray, float]:
-        """Centres (m, 2) and radius in mm at height `s`, moved by `shift` and grown by `bulk`.
-
-        All are given in units that may differ along u and v; the radius takes their mean.
-        """
+        """Centres (m, 2) and radius in mm at height `s`, moved and grown in those units."""
         centres = _parabola(self.knots, s) + np.float32(shift)
         radius = float(_parabola(self.radii, s)) + bulk
         return centres * np.asarray(unit_mm, np.float32), radius * sum(unit_mm) / 2
@@ -153,10 +145,7 @@ def _parabola(knots: FloatArray, s: float) -> FloatArray:
 def distance_to_tube(
     u_mm: FloatArray, v_mm: FloatArray, centres_mm: FloatArray, radius_mm: float
 ) -> FloatArray:
-    """Signed distance of points, (n,), to a tube around a polyline, (m, 2); one point is a disc.
-
-    A negative radius makes an empty tube, far from everything by that much.
-    """
+    """Signed distance of points, (n,), to a tube around a polyline, (m, 2); one point is a disc."""
     if not len(centres_mm):
         raise ValueError("expected at least one centre of a tube, got none")
     ends = centres_mm[1:] if len(centres_mm) > 1 else centres_mm

@@ -1,7 +1,5 @@
 """What a point of the body consists of, how bright that is in each sequence, and T2 from echoes."""
 
-from __future__ import annotations
-
 from mskseg_phantom.tissue.relaxometry import fit_t2 as fit_t2
 from mskseg_phantom.tissue.relaxometry import noise_level as noise_level
 from mskseg_phantom.tissue.sequences import SEQUENCES as SEQUENCES

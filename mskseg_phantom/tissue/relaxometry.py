@@ -1,7 +1,5 @@
 """Relaxometry: a map of T2 from the echoes of a multi-echo scan."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np
@@ -54,16 +52,13 @@ def fit_t2(echoes: FloatArray, te_ms: Sequence[float], *, noise: float) -> Float
     enough = (flat**2 > floor).sum(axis=0) >= 3
     clear = np.flatnonzero(enough & (flat[0] > FIRST_FLOOR * noise))
     t2 = np.zeros(flat.shape[1], dtype=np.float32)
-    t2[clear] = _fit_twice(flat[:, clear], np.asarray(te_ms, np.float32), floor)
-    return t2.reshape(echoes.shape[1:])
-
-
-def _fit_twice(magnitude: FloatArray, te_ms: FloatArray, floor: np.float32) -> FloatArray:
+    at_ms, magnitude = np.asarray(te_ms, np.float32), flat[:, clear]
     log = np.log(np.maximum(magnitude, np.float32(1e-6)))
-    start, rate = _line(log, te_ms, np.where(magnitude**2 > floor, magnitude**2, np.float32(0)))
-    predicted = np.exp(2 * (start - rate * te_ms[:, None]))
-    _, rate = _line(log, te_ms, np.where(predicted > floor, predicted, np.float32(0)))
-    return (1 / np.maximum(rate, np.float32(1 / LONGEST_MS))).astype(np.float32)
+    start, rate = _line(log, at_ms, np.where(magnitude**2 > floor, magnitude**2, np.float32(0)))
+    predicted = np.exp(2 * (start - rate * at_ms[:, None]))
+    _, rate = _line(log, at_ms, np.where(predicted > floor, predicted, np.float32(0)))
+    t2[clear] = 1 / np.maximum(rate, np.float32(1 / LONGEST_MS))
+    return t2.reshape(echoes.shape[1:])
 
 
 def _line(log: FloatArray, te_ms: FloatArray, weight: FloatArray) -> tuple[FloatArray, FloatArray]:

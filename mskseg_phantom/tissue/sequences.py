@@ -22,8 +22,6 @@ Left out everywhere: stimulated echoes, magnetisation transfer, slice profile, c
 displacement, motion.
 """
 
-from __future__ import annotations
-
 from cmath import exp as complex_exp
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -109,20 +107,11 @@ _FLOW: Mapping[Physics, Mapping[Tissue, float]] = {
 
 
 def images_of(sequences: Iterable[str]) -> tuple[str, ...]:
-    """Names of the images that sequences give, each once; InputError for an unknown sequence.
-
-    One image each, under the sequence's name, but for ``mese``: it gives those of `ECHO_IMAGES`,
-    which can be asked for one by one as well.
-    """
-    names: list[str] = []
-    for sequence in sequences:
-        if sequence == "mese":
-            names += ECHO_IMAGES
-        elif sequence in SEQUENCE or sequence in ECHO_IMAGES:
-            names.append(sequence)
-        else:
-            known = ", ".join(SEQUENCE)
-            raise InputError(f"unknown phantom sequence {sequence!r}; expected one of {known}")
+    """Names of the images of sequences, each once: their own, or `ECHO_IMAGES`; else InputError."""
+    names = [name for s in sequences for name in (ECHO_IMAGES if s == "mese" else (s,))]
+    if unknown := [name for name in names if name not in SEQUENCE and name not in ECHO_IMAGES]:
+        known = ", ".join(SEQUENCE)
+        raise InputError(f"unknown phantom sequence {unknown[0]!r}; expected one of {known}")
     return tuple(dict.fromkeys(names))
 
 
@@ -194,11 +183,8 @@ def _dixon(part: str, t2_star_ms: float, fat: float, field: FieldStrength) -> co
         (1 - fat + fat * fat_phase(te, field)) * exp(-te / t2_star_ms)
         for te in (_OPPOSED_TE_MS[field], 2 * _OPPOSED_TE_MS[field])
     )
-    if part == "opposed":
-        return opposed
-    if part == "in":
-        return in_phase
-    return (in_phase + opposed) / 2 if part == "water" else (in_phase - opposed) / 2
+    water, fat_image = (in_phase + opposed) / 2, (in_phase - opposed) / 2
+    return {"opposed": opposed, "in": in_phase, "water": water, "fat": fat_image}[part]
 
 
 def _spoiled(t1_ms: float, tr_ms: float, flip_degrees: float) -> float:

@@ -1,9 +1,5 @@
 """Which statements of the five studies hold on what was computed here (notebook 09)."""
 
-from mskseg_studies.claims.charts import interval_chart as interval_chart
-from mskseg_studies.claims.charts import text_table as text_table
-from mskseg_studies.claims.charts import verdict_bars as verdict_bars
-from mskseg_studies.claims.dimensions import model_dimensions as model_dimensions
 from mskseg_studies.claims.measuring import measure_table as measure_table
 from mskseg_studies.claims.output_ledger import judge_output as judge_output
 from mskseg_studies.claims.rules import OURS as OURS
@@ -17,6 +13,10 @@ from mskseg_studies.claims.statements import Rule as Rule
 from mskseg_studies.claims.statements import load_claims as load_claims
 from mskseg_studies.claims.views import disagreements as disagreements
 from mskseg_studies.claims.views import facts_table as facts_table
+from mskseg_studies.claims.views import interval_chart as interval_chart
 from mskseg_studies.claims.views import ledger_table as ledger_table
 from mskseg_studies.claims.views import short_table as short_table
+from mskseg_studies.claims.views import text_table as text_table
+from mskseg_studies.claims.views import verdict_bars as verdict_bars
 from mskseg_studies.committed import committed_results as committed_results
+from mskseg_studies.model_parts.parts import model_dimensions as model_dimensions

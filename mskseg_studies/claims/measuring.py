@@ -1,7 +1,5 @@
 """From a table that a notebook wrote to the number, interval and count that judge a claim."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
@@ -27,18 +25,14 @@ class AbsentError(InputError):
 
 @dataclass(frozen=True)
 class Measured:
-    """A number with its 95 % interval, the units behind it and the rows it was computed from.
-
-    `no_interval` says why there is none. `weak` says why what was compared with is no opponent;
-    empty where it is one.
-    """
+    """A number with its 95 % interval, the units behind it and the rows it was computed from."""
 
     value: float
     interval: tuple[float, float] | None
     n: int | None
     rows: pd.DataFrame
-    no_interval: str = ""
-    weak: str = ""
+    no_interval: str = ""  # why there is none
+    weak: str = ""  # why what was compared with is no opponent
 
 
 def measure_table(table: pd.DataFrame, measure: Measure) -> Measured:

@@ -1,11 +1,9 @@
 """The claims ledger of an output folder: what ran, what it says, as text and as a page."""
 
-from __future__ import annotations
-
 import html
 import textwrap
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -30,37 +28,16 @@ _ORDER: tuple[Verdict, ...] = (
 )
 _OF_FACTS: tuple[Verdict, ...] = ("not as stated", "as stated")
 _WIDTH = 64  # of the statements in a terminal
-_HEAD = """<!doctype html>
-<html lang="en"><head><meta charset="utf-8">{policy}<title>mskseg: the claims ledger</title>
-<style>body {{ font: 16px/1.5 sans-serif; max-width: 80em; margin: 2em auto; padding: 0 1em }}
-table {{ border-collapse: collapse }}
-td, th {{ padding: .4em .8em; text-align: left; vertical-align: top; border-top: 1px solid #ccc }}
-td:first-child {{ min-width: 22em }} td:nth-child(3) {{ min-width: 12em }}
-.small {{ color: #555; font-size: 85% }}
-.verdict {{ font-weight: bold; white-space: nowrap }}
-.holds {{ color: #00527d }} .does {{ color: #9c4400 }} .its {{ color: #555 }}</style></head>
-<body><h1>What held, claim by claim</h1>
-<p>{summary}</p>
-<p>"Here" is this run: its models, its data, its size (quick is a test of the cells, no experiment).
-A miniature's verdict is none on a published
-model; what our own construction decides is <em>not testable here</em>, and the number beside it is
-a curiosity. Constants of an architecture are facts, not findings: they stand in a table of their
-own and are not counted. Rules and margins stand in claims.yaml and were written before the results,
-but for one, which says so beside the verdicts that it turned. mskseg {version}.</p>
-"""
+_HEAD = Path(__file__).with_name("ledger.html")  # of the page
 
 
 @dataclass(frozen=True)
 class Ledger:
-    """Every claim judged by the tables of an output folder.
-
-    `cells` gives, by notebook and table, the cell of the executed notebook that names the table,
-    the first is 1; None if none does.
-    """
+    """Every claim judged by the tables of an output folder."""
 
     claims: Claims
     judgements: list[Judgement]
-    cells: dict[tuple[str, str], int | None]
+    cells: dict[tuple[str, str], int | None]  # from 1, by notebook and the table that it names
 
     @property
     def vanished(self) -> list[Judgement]:
@@ -121,26 +98,17 @@ def judge_output(
     for claim in claims.claims:
         running = claim.measure is not None and claim.measure.notebook in also_ran
         judged = judge([claim], tables=output / "tables" if running else folder, ran=ran)
-        judgements += [_left_over(each, cells) for each in judged]
+        place = claim.measure and (claim.measure.notebook, claim.measure.table)
+        if place and judged[0].verdict != _NOT_RUN and cells.get(place, 0) is None:
+            # An earlier run left the table, and no cell of the notebook writes it any more.
+            why = f"no cell of {place[0]} names {place[1]}"
+            judged = [Judgement(claim, "its cell vanished", why)]
+        judgements += judged
     return Ledger(claims, judgements, cells)
 
 
-def _left_over(judged: Judgement, cells: Mapping[tuple[str, str], int | None]) -> Judgement:
-    """Refuse a table that an earlier run left and that no cell of the notebook writes any more."""
-    measure = judged.claim.measure
-    if measure is None or judged.verdict == _NOT_RUN:
-        return judged
-    if cells.get((measure.notebook, measure.table), 0) is not None:
-        return judged
-    why = f"no cell of {measure.notebook} names {measure.table}"
-    return Judgement(judged.claim, "its cell vanished", why)
-
-
 def ledger_lines(ledger: Ledger) -> list[str]:
-    """Lay out the ledger for a terminal, the counts last.
-
-    Claims whose notebook was not run are counted only: they would hide the others.
-    """
+    """Lay out the ledger for a terminal; claims whose notebook was not run are counted only."""
     shown = [each for each in ledger.judgements if each.verdict != _NOT_RUN]
     if not shown:
         return [ledger.summary()]
@@ -155,26 +123,23 @@ def ledger_lines(ledger: Ledger) -> list[str]:
 
 
 def write_ledger(ledger: Ledger, output: Path, *, size: str = "unknown") -> Path:
-    """Write the ledger as ``claims.html`` into an output folder, a page that opens offline.
-
-    The size of the last run is said on it: a quick run is a test and no experiment. Raises
-    OutputError if it cannot be written.
-    """
+    """Write the ledger as ``claims.html``, a page that opens offline and says the run's size."""
     summary = html.escape(f"{ledger.summary()}. Size of the last run: {size}.")
     facts = [one for one in ledger.judgements if one.claim.is_fact]
+    head = _HEAD.read_text(encoding="utf-8")
     parts = [
-        _HEAD.format(policy=content_policy(), summary=summary, version=mskseg.__version__),
+        head.format(policy=content_policy(), summary=summary, version=mskseg.__version__),
         "<h2>Facts of the published architecture</h2>",
         _table("statement, stated, counted, verdict", ledger, facts),
     ]
     for key, study in ledger.claims.studies.items():
         of_study = [one for one in ledger.judgements if one.claim.study == key]
         findings = [one for one in of_study if not one.claim.is_fact]
-        head = "statement, published, verdict, our number, tested by"
+        columns = "statement, published, verdict, our number, tested by"
         parts.append(f"<h2>{html.escape(study.title)}</h2>")
         parts.append(f'<p class="small">{html.escape(study.citation)} Read in: ')
         parts.append(f"{html.escape(study.read_in)}.</p>")
-        parts.append(_table(head, ledger, findings))
+        parts.append(_table(columns, ledger, findings))
     parts.append("<h2>Open and contradictory</h2><ul>")
     for note in ledger.claims.notes:
         links = ", ".join(f'<a href="#{name}">{name}</a>' for name in note.claims)
@@ -223,20 +188,13 @@ def _of_fact(ledger: Ledger, judged: Judgement) -> list[tuple[str, str, str]]:
 def _cells(folder: Path, claims: Claims) -> dict[tuple[str, str], int | None]:
     """Find the code cell that names each table, in the notebooks as they were executed."""
     places: dict[tuple[str, str], int | None] = {}
-    for measure in (claim.measure for claim in claims.claims if claim.measure):
-        if (measure.notebook, measure.table) in places:
-            continue
-        executed = executed_notebook(folder / f"{measure.notebook}.ipynb")
-        if executed is None:
-            continue
-        cells = executed.cells
-        ours = [c for c in cells if "injected-parameters" not in c.metadata.get("tags", [])]
-        naming = (
-            number
-            for number, cell in enumerate(ours, start=1)
-            if cell.cell_type == "code" and measure.table in cell.source
-        )
-        places[measure.notebook, measure.table] = next(naming, None)
+    measures = (claim.measure for claim in claims.claims if claim.measure)
+    for notebook, table in dict.fromkeys((each.notebook, each.table) for each in measures):
+        if executed := executed_notebook(folder / f"{notebook}.ipynb"):
+            cells = executed.cells
+            ours = [c for c in cells if "injected-parameters" not in c.metadata.get("tags", [])]
+            code = (k for k, c in enumerate(ours, 1) if c.cell_type == "code" and table in c.source)
+            places[notebook, table] = next(code, None)
     return places
 
 

@@ -4,8 +4,6 @@ A verdict is a function of a value, its interval and the number of units behind 
 that was written down before.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -113,21 +111,16 @@ def _conditions(rule: Rule) -> tuple[str, str]:
 
 @dataclass(frozen=True)
 class Judgement:
-    """What became of a claim in a run, and why.
-
-    `value` also stands beside "not testable here", where it is a curiosity and no evidence.
-    `interval` is of 95 per cent, `n` the units behind it, `measured_on` the models and data,
-    miniatures named as such, `facts` the provenance of the table.
-    """
+    """What became of a claim in a run, and why."""
 
     claim: Claim
     verdict: Verdict
     why: str
-    value: float | None = None
-    interval: tuple[float, float] | None = None
-    n: int | None = None
-    measured_on: str = ""
-    facts: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    value: float | None = None  # beside "not testable here" a curiosity and no evidence
+    interval: tuple[float, float] | None = None  # of 95 per cent
+    n: int | None = None  # the units behind it
+    measured_on: str = ""  # models and data, miniatures named as such
+    facts: Mapping[str, Any] = field(default_factory=dict, repr=False)  # the table's provenance
 
     @property
     def vanished(self) -> bool:

@@ -1,29 +1,130 @@
 """From masks to the numbers that a clinician reads, and whether their errors matter.
 
-All are sums or means over slices, so a table with the numbers of each slice is enough: no volume of
-masks has to be kept. Agreement is after Bland and Altman (1986).
+Some are read off maps of T2 and fat fraction, from further images of the same people. All are sums
+or means over slices, so a table with the numbers of each slice is enough: no volume of masks has to
+be kept. Agreement is after Bland and Altman (1986).
 """
 
-from __future__ import annotations
-
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
-from matplotlib.axes import Axes
 from numpy.typing import ArrayLike, NDArray
 
-from mskseg.case import TissueKind
+from mskseg.case import Case, CaseSet, TissueKind
 from mskseg.display.style import check_columns, finish_chart, series_style
+from mskseg.errors import InputError
 from mskseg.evaluation.metrics import checked_spacing
 from mskseg.evaluation.scoring import SCAN
 from mskseg.prompts.checks import bounding_slices, checked_mask
-from mskseg_studies.errors.quantitative_maps import mean_inside
-from mskseg_studies.errors.shape_classes import pixel_covariance
+from mskseg.volume import Volume
+from mskseg_phantom.tissue import TISSUE_SIGNAL, Tissue, tissue_signal
+from mskseg_phantom.tissue.tissues import FIELDS
+from mskseg_studies.errors.shapes import pixel_covariance
 from mskseg_studies.panels import add_legend, new_panels
+from mskseg_studies.people import load_companions
 from mskseg_studies.tissues import largest_component, thickness_mm
+
+Maps = Mapping[tuple[str, str, str], Volume]
+"""Maps by quantity, data set and subject."""
+
+T2_UNIT_MS = 0.1
+"""Unit of the integers in a ``t2_map`` of the phantoms."""
+
+
+def load_maps(sets: Iterable[CaseSet]) -> dict[tuple[str, str, str], Volume]:
+    """Load the maps of T2 and fat fraction that belong to the people of some data sets.
+
+    By quantity, data set and subject: T2 in ms, fat fraction in percentage points. Empty where no
+    data set has such images.
+    """
+    maps: dict[tuple[str, str, str], Volume] = {}
+    for cases in sets:
+        maps |= t2_maps(load_companions(cases, ["t2_map"]))
+        maps |= fat_maps(load_companions(cases, ["dixon_water", "dixon_fat"]))
+    return maps
+
+
+def t2_maps(cases: Iterable[Case]) -> dict[tuple[str, str, str], Volume]:
+    """Convert cases of the sequence ``t2_map`` to T2 in ms, NaN where none was fitted."""
+    maps = {}
+    for case in cases:
+        values = np.asarray(case.image.array, dtype=np.float64) * T2_UNIT_MS
+        known = case.image.with_array(np.where(values > 0, values, np.nan))
+        maps["T2", case.dataset, case.subject] = known
+    return maps
+
+
+def fat_maps(cases: Iterable[Case]) -> dict[tuple[str, str, str], Volume]:
+    """Compute fat fraction, in points, from pairs of ``dixon_water`` and ``dixon_fat``."""
+    images: dict[tuple[str, str], dict[str, Volume]] = {}
+    for case in cases:
+        images.setdefault((case.dataset, case.subject), {})[case.sequence] = case.image
+    maps = {}
+    for (dataset, subject), pair in images.items():
+        if set(pair) != {"dixon_water", "dixon_fat"}:
+            raise InputError(
+                f"expected dixon_water and dixon_fat of {subject}, got "
+                f"{', '.join(sorted(pair))}; load both"
+            )
+        water, fat = pair["dixon_water"], pair["dixon_fat"]
+        points = 100 * fat_fraction(water.array, fat.array)
+        maps["fat fraction", dataset, subject] = water.with_array(points)
+    return maps
+
+
+def fat_fraction(water: ArrayLike, fat: ArrayLike) -> NDArray[np.float64]:
+    """Divide fat by fat plus water, both magnitudes of one shape; NaN without any signal."""
+    w, f = np.asarray(water, dtype=np.float64), np.asarray(fat, dtype=np.float64)
+    if w.shape != f.shape:
+        raise InputError(f"water {w.shape} and fat {f.shape} differ in shape; take one Dixon pair")
+    total = w + f
+    fraction = np.full(w.shape, np.nan)
+    np.divide(f, total, out=fraction, where=total > 0)
+    return fraction
+
+
+def two_point_readings(true_percent: Sequence[float] = (0, 5, 10, 20, 40)) -> pd.DataFrame:
+    """Compute what a two-point Dixon of the phantoms reads in muscle that holds so much fat.
+
+    Without noise. The in-phase echo comes later, and water decays in between: the difference is
+    taken for fat. Fat's smaller peaks are not opposed when the main one is and count as water.
+    Rows are `true fat fraction`, of all protons, with a reading for each field strength; points.
+    """
+    muscle, fat = (TISSUE_SIGNAL[tissue] for tissue in (Tissue.MUSCLE, Tissue.FAT))
+    rows = []
+    for percent in true_percent:
+        # Voxels mix by volume, fat fractions count protons.
+        protons = percent / 100 / fat.fat_fraction
+        volume = protons / fat.proton_density
+        volume /= volume + (1 - protons) / muscle.proton_density
+        mixed: list[tuple[Tissue, Any]] = [(Tissue.MUSCLE, np.float32(1 - volume))]
+        mixed.append((Tissue.FAT, np.float32(volume)))
+        row = {}
+        for field in FIELDS:
+            images = [
+                abs(sum(part * tissue_signal(t, sequence=name, field=field) for t, part in mixed))
+                for name in ("dixon_water", "dixon_fat")
+            ]
+            row[field] = 100 * float(fat_fraction(*images))
+        rows.append(row)
+    return pd.DataFrame(rows, index=pd.Index(true_percent, name="true fat fraction"))
+
+
+def mean_inside(values: ArrayLike, mask: ArrayLike) -> float:
+    """Average a map inside a mask of the same shape; NaN, also in the map, is no value."""
+    numbers, inside = np.asarray(values, dtype=np.float64), checked_mask(mask, what="the mask")
+    if numbers.shape != inside.shape:
+        raise InputError(
+            f"expected a map and a mask of one shape, got {numbers.shape} and {inside.shape}; "
+            "take both from one grid"
+        )
+    known = numbers[inside & np.isfinite(numbers)]
+    return float(known.mean()) if known.size else float("nan")
+
 
 Quantity = Literal["volume", "thickness", "height", "T2", "fat fraction"]
 
@@ -38,59 +139,15 @@ class Biomarker:
     smallest_change: float  # worth seeing, in `unit`
     source: str  # of that change
     kind: TissueKind  # of the tissues that it is read off
-    anatomy: str = ""  # word that the case's anatomy has to hold; "" for any
+    anatomy: str  # word that the case's anatomy has to hold; "" for any
 
     def applies(self, anatomy: str, kind: str) -> bool:
         """Whether it is read off tissues of this kind in this anatomy."""
         return self.anatomy in anatomy and kind == self.kind
 
 
-BIOMARKERS = (
-    Biomarker(
-        name="cartilage thickness",
-        quantity="thickness",
-        unit="mm",
-        kind="cartilage",
-        smallest_change=0.1,
-        source="commonly quoted as the smallest detectable change in knees; not checked here",
-    ),
-    Biomarker(
-        name="cartilage T2",
-        quantity="T2",
-        unit="%",
-        anatomy="knee",
-        kind="cartilage",
-        smallest_change=14.0,
-        source="minimum detectable change, QIBA: Chalian 2021, doi:10.1148/radiol.2021204587",
-    ),
-    Biomarker(
-        name="disc height",
-        quantity="height",
-        unit="mm",
-        anatomy="spine",
-        kind="disc",
-        smallest_change=0.85,
-        source="seen with 95 % confidence: Boos 1996, doi:10.1097/00007632-199603010-00006",
-    ),
-    Biomarker(
-        name="muscle volume",
-        quantity="volume",
-        unit="%",
-        anatomy="thigh",
-        kind="muscle",
-        smallest_change=5.0,
-        source="thigh loss in five years of old age: Cameron 2020, doi:10.1007/s40520-019-01248-w",
-    ),
-    Biomarker(
-        name="muscle fat fraction",
-        quantity="fat fraction",
-        unit="points",
-        anatomy="thigh",
-        kind="muscle",
-        smallest_change=1.6,
-        source="yearly rise in calves with two neuropathies: Doherty 2024, doi:10.1002/acn3.51979",
-    ),
-)
+_TABLE = pd.read_csv(Path(__file__).with_name("biomarkers.csv"), keep_default_na=False)
+BIOMARKERS = tuple(Biomarker(**row) for row in _TABLE.to_dict("records"))
 """The five of this project; "points" are hundredths of fat fraction."""
 
 
@@ -174,18 +231,8 @@ def _of_structure(
     return float(np.average(values[known], weights=areas[known])) if known.any() else float("nan")
 
 
-_AGREEMENT_KEYS = ["biomarker", "segmenter", "unit", "smallest_change"]
-_AGREEMENT = [
-    "bias",
-    "low",
-    "high",
-    "unit",
-    "smallest_change",
-    "within",
-    "n",
-    "n_missing",
-    "source",
-]
+_CHANGE = ["unit", "smallest_change"]
+_FOUND = ["within", "n", "n_missing", "source"]
 _MEASURED_IN = {"volume": "ml", "T2": "ms", "fat": "points"}
 
 
@@ -198,7 +245,7 @@ def biomarker_agreement(biomarkers: pd.DataFrame) -> pd.DataFrame:
     that was not found counts in `n_missing`; a biomarker that a segmenter found nowhere is left
     out.
     """
-    differences = biomarkers.groupby(_AGREEMENT_KEYS, sort=False)["difference"]
+    differences = biomarkers.groupby(["biomarker", "segmenter", *_CHANGE], sort=False)["difference"]
     found = differences.agg(bias="mean", sd="std", n="count", size="size").reset_index()
     found = found[found["n"] > 0]
     reach, change = 1.96 * found["sd"].astype(float), found["smallest_change"]
@@ -207,7 +254,7 @@ def biomarker_agreement(biomarkers: pd.DataFrame) -> pd.DataFrame:
         within=(limits["low"] > -change) & (limits["high"] < change),
         n_missing=found["size"] - found["n"],
         source=found["biomarker"].map({each.name: each.source for each in BIOMARKERS}),
-    )[["biomarker", "segmenter", *_AGREEMENT]].reset_index(drop=True)
+    )[["biomarker", "segmenter", "bias", "low", "high", *_CHANGE, *_FOUND]].reset_index(drop=True)
 
 
 def bland_altman_panels(biomarkers: pd.DataFrame, *, title: str = "") -> NDArray[Any]:
@@ -221,24 +268,21 @@ def bland_altman_panels(biomarkers: pd.DataFrame, *, title: str = "") -> NDArray
     names = list(dict.fromkeys(biomarkers["biomarker"]))
     figure, panels = new_panels(len(names), columns=3, size=(3.9, 3.1))
     for ax, name in zip(panels, names, strict=True):
-        _draw_agreement(ax, biomarkers[biomarkers["biomarker"] == name])
+        rows = biomarkers[biomarkers["biomarker"] == name]
+        reach, unit = rows.iloc[0][["smallest_change", "unit"]]
+        ax.axhspan(-reach, reach, color="0.87", zorder=0, label="smaller than what matters")
+        for number, (model, group) in enumerate(rows.groupby("segmenter", sort=False)):
+            style, known = series_style(number), group.dropna(subset=["difference"])
+            dashes = style.pop("linestyle")
+            mean = (known["reference"] + known["prediction"]) / 2
+            look = {"s": 20, "alpha": 0.6, "linewidths": 0, **style}
+            ax.scatter(mean, known["difference"], label=str(model), **look)
+            for limits in biomarker_agreement(group).itertuples():
+                for height, width in ((limits.bias, 1.8), (limits.low, 0.7), (limits.high, 0.7)):
+                    ax.axhline(height, linewidth=width, color=style["color"], linestyle=dashes)
+        measured = next((u for word, u in _MEASURED_IN.items() if word in name), "mm")
+        ax.set(xlabel=f"mean of the two ({measured})", ylabel=f"prediction less reference ({unit})")
+        finish_chart(ax, legend=None)
+        ax.set_title(name, fontsize=10)
     add_legend(figure, panels[0], title)
     return panels
-
-
-def _draw_agreement(ax: Axes, rows: pd.DataFrame) -> None:
-    name, reach, unit = rows.iloc[0][["biomarker", "smallest_change", "unit"]]
-    ax.axhspan(-reach, reach, color="0.87", zorder=0, label="smaller than what matters")
-    for number, (model, group) in enumerate(rows.groupby("segmenter", sort=False)):
-        style, known = series_style(number), group.dropna(subset=["difference"])
-        dashes = style.pop("linestyle")
-        mean = (known["reference"] + known["prediction"]) / 2
-        look = {"s": 20, "alpha": 0.6, "linewidths": 0, **style}
-        ax.scatter(mean, known["difference"], label=str(model), **look)
-        for limits in biomarker_agreement(group).itertuples():
-            for height, width in ((limits.bias, 1.8), (limits.low, 0.7), (limits.high, 0.7)):
-                ax.axhline(height, linewidth=width, color=style["color"], linestyle=dashes)
-    measured = next((u for word, u in _MEASURED_IN.items() if word in name), "mm")
-    ax.set(xlabel=f"mean of the two ({measured})", ylabel=f"prediction less reference ({unit})")
-    finish_chart(ax, legend=None)
-    ax.set_title(name, fontsize=10)

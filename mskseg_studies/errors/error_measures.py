@@ -1,7 +1,5 @@
 """What an analysis of errors measures of every prediction besides the columns of `score_cases`."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -11,13 +9,12 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.signal import fftconvolve
 
-from mskseg.case import Case, CaseSlice
+from mskseg.case import Case
 from mskseg.evaluation.metrics import checked_spacing, surface_dice, surface_points
 from mskseg.evaluation.prediction import LabelPrediction
 from mskseg.prompts.checks import bounding_slices
-from mskseg_studies.errors.biomarkers import BIOMARKERS, measure_slice
-from mskseg_studies.errors.contour_errors import contour_errors
-from mskseg_studies.errors.quantitative_maps import Maps
+from mskseg_studies.errors.biomarkers import BIOMARKERS, Maps, measure_slice
+from mskseg_studies.errors.shapes import contour_errors
 from mskseg_studies.tissues import RIM_MM
 
 Border = Literal["weak", "clear", ""]
@@ -74,15 +71,12 @@ class ErrorMeasures:
                 biomarker.quantity,
                 mask,
                 spacing_mm=at.spacing_mm,
-                values=self._map_slice(biomarker.quantity, case, at),
+                values=None if volume is None else volume.slice(at.plane, at.index),
             )
             for biomarker in BIOMARKERS
+            for volume in [self.maps.get((biomarker.quantity, case.dataset, case.subject))]
             if biomarker.quantity != "volume" and biomarker.applies(case.anatomy, kind)
         }
-
-    def _map_slice(self, quantity: str, case: Case, at: CaseSlice) -> NDArray[Any] | None:
-        volume = self.maps.get((quantity, case.dataset, case.subject))
-        return None if volume is None else volume.slice(at.plane, at.index)
 
 
 def edge_contrast(image: ArrayLike, mask: ArrayLike, *, spacing_mm: tuple[float, float]) -> float:
@@ -98,11 +92,9 @@ def edge_contrast(image: ArrayLike, mask: ArrayLike, *, spacing_mm: tuple[float,
         return float("nan")
     start, stop = np.maximum(border.min(0) - reach, 0), border.max(0) + reach + 1
     part = tuple(slice(a, b) for a, b in zip(start, stop, strict=True))
-    at, (rows, columns) = (
-        tuple((border - start).T),
-        np.ogrid[tuple(slice(-n, n + 1) for n in reach)],
-    )
-    disc = (np.hypot(rows * spacing[0], columns * spacing[1]) <= RIM_MM).astype(np.float64)
+    at, around = tuple((border - start).T), np.ogrid[tuple(slice(-n, n + 1) for n in reach)]
+    rows, columns = (steps * mm for steps, mm in zip(around, spacing, strict=True))
+    disc = (np.hypot(rows, columns) <= RIM_MM).astype(np.float64)
     sides = [_around(pixels[part], side, disc, at) for side in (inside[part], ~inside[part])]
     (first, first_variance), (second, second_variance) = sides
     noise = np.sqrt((first_variance + second_variance) / 2 + _ROUNDING)

@@ -1,7 +1,5 @@
 """How far two careful readers agree, with a simulated second reader: a ceiling for Dice."""
 
-from __future__ import annotations
-
 import zlib
 from collections.abc import Iterable, Mapping, Sequence
 

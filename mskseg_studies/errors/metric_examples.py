@@ -1,7 +1,5 @@
 """Small worked examples of how a metric or a mean hides a failure, or shows it."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any
 

@@ -5,8 +5,6 @@ it, a part of that (Kirillov 2023, section 3). So by area each should lie in the
 should be larger.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import pairwise

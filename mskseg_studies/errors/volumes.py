@@ -1,7 +1,5 @@
 """A volume from slices: each boxed by itself or handed on, and those without reference counted."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -44,10 +42,7 @@ def volume_scores(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def with_steps(table: pd.DataFrame) -> pd.DataFrame:
-    """Add `steps` to the rows that count: scored slices from the one where the tissue is largest.
-
-    There `NeighbourBox` gets its one box; for other plans it is the same slice, to compare with.
-    """
+    """Add `steps` to rows that count: slices from the largest, where `NeighbourBox` is boxed."""
     scored = table[table["status"].isin(IN_THE_MEAN)]
     largest = scored.groupby(_STRUCTURE)["area_mm2"].transform("max")
     starts = scored["slice"].where(scored["area_mm2"] == largest)

@@ -1,7 +1,5 @@
 """Data sets, scans and tissues beside each other: a table, histograms, spectra and a chart."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping
 from typing import Any
 

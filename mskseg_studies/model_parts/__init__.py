@@ -1,7 +1,4 @@
-"""What happens between a click and a mask (notebook 02).
-
-Charts return Axes; `title` states the finding, `ax` is by default that of a new figure.
-"""
+"""What happens between a click and a mask (notebook 02)."""
 
 from mskseg_studies.automatic import grid_candidates as grid_candidates
 from mskseg_studies.model_parts.charts import draw_architecture as draw_architecture

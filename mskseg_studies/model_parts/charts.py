@@ -1,11 +1,10 @@
 """Charts of notebook 02: SAM's three parts, an embedding, and the masks of a whole slice."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.patches import FancyBboxPatch
 from numpy.typing import ArrayLike, NDArray
@@ -30,9 +29,6 @@ from mskseg_studies.model_parts.parts import (
     slice_px_per_cell,
 )
 
-if TYPE_CHECKING:
-    import pandas as pd
-
 _ARROWS = (
     *(((x, y), (to, y)) for x, to in ((1.75, 2.6), (4.6, 5.4)) for y in (3.5, 1.9, 0.6)),
     ((7.4, 3.3), (8.1, 2.7)),
@@ -43,7 +39,7 @@ _ARROWS = (
 )
 
 
-def draw_architecture(segmenter: Segmenter, *, title: str = "", ax: Axes | None = None) -> Axes:
+def draw_architecture(segmenter: Segmenter, *, title: str = "") -> Axes:
     """Draw how image and prompts become masks, as in Kirillov 2023, figure 4.
 
     Boxes in colour are the parts that learn; in grey what goes in and comes out.
@@ -54,7 +50,7 @@ def draw_architecture(segmenter: Segmenter, *, title: str = "", ax: Axes | None 
     low_res = " x ".join(map(str, encoder.mask_input_size))
     grid = f"{encoder.embed_dim} x {rows} x {columns}"
     counts = parameters_by_part(segmenter.model)
-    ax = chart_axes(ax, (10.5, 4.0))
+    ax = chart_axes(None, (10.5, 4.0))
     ax.set(xlim=(0, 12.6), ylim=(0, 4.6))
     ax.set_axis_off()
     for x, y, text in (
@@ -114,20 +110,19 @@ def embedding_beside(
     return panels
 
 
-def estimate_chart(table: pd.DataFrame, *, title: str = "", ax: Axes | None = None) -> Axes:
+def estimate_chart(table: pd.DataFrame, *, title: str = "") -> Axes:
     """Show a model's own estimate of each mask against what the mask turned out to be.
 
     Takes a table of `score_cases`. True IoU on x, predicted on y; on the line the model is right
     about itself.
     """
     check_columns(table, ["prompt", "predicted_iou", "iou"])
-    ax = chart_axes(ax, (5.2, 4.6))
+    ax = chart_axes(None, (5.2, 4.6))
     ax.plot((0, 1), (0, 1), color="0.4", linewidth=1)
     for number, (name, rows) in enumerate(table.groupby("prompt")):
         style = series_style(number, line=False)
-        ax.scatter(
-            rows["iou"], rows["predicted_iou"], s=16, alpha=0.6, ec="none", label=name, **style
-        )
+        look = {"s": 16, "alpha": 0.6, "ec": "none", **style}
+        ax.scatter(rows["iou"], rows["predicted_iou"], label=name, **look)
     ax.set(xlabel="IoU with the reference", ylabel="IoU that the model predicted", xlim=(0, 1))
     ax.set_aspect("equal")
     return finish_chart(ax, title, grid=None)

@@ -1,7 +1,5 @@
 """A simulated reader who corrects a mask, click after click, in the two ways of Kirillov 2023."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 

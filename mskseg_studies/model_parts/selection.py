@@ -5,8 +5,6 @@ So it is used: of the masks of a grid of points those with a high predicted IoU 
 cannot say whether a mask is good.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterable, Iterator
 

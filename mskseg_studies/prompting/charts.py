@@ -1,7 +1,5 @@
 """Charts of this study, and what models made of one slice."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 

@@ -6,10 +6,9 @@ click goes to the middle of the object, each further one to where the error is d
 added, and with each click the model gets all clicks so far and its own last mask.
 """
 
-from __future__ import annotations
-
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -96,13 +95,23 @@ def _slice_rows(
     if not labels:
         return
     references = [prompted.references[label] for label in labels]
-    objects = [_described(prompted, label) for label in labels]
+    case, case_slice = prompted.case, prompted.case_slice
+    about = {"case": case.name, "anatomy": case.anatomy, "sequence": case.sequence}
+    objects = [
+        described(prompted, label)
+        | about
+        | {
+            "label": label,
+            "outline_mm": outline_mm(reference, spacing_mm=case_slice.spacing_mm),
+            "n_boxes": len(prompted.prompts[label]),
+        }
+        for label, reference in zip(labels, references, strict=True)
+    ]
     embedding = segmenter.embed(prompted.case_slice.image)
     boxed = segmenter.predict(embedding, prompted.prompt).masks[:, 0]
     for label, reference, row in zip(labels, references, objects, strict=True):
         score = dice(reference, boxed[prompted.rows(label)].any(axis=0))
         yield row | {"strategy": "box", "n_points": 0, "dice": score} | _NO_CHOICE
-    case, case_slice = prompted.case, prompted.case_slice
     # Of the slice alone: the same points whatever else is scored.
     drawn = [seed, zlib.crc32(case.name.encode()), case_slice.index]
     rngs, at_hand = [np.random.default_rng(drawn) for _ in range(2)], (segmenter, embedding)
@@ -114,18 +123,6 @@ def _slice_rows(
         for n_points, scores in scored:
             for row, score_of_masks in zip(objects, scores, strict=True):
                 yield row | {"strategy": strategy, "n_points": n_points} | score_of_masks
-
-
-def _described(prompted: PromptedSlice, label: int) -> dict[str, Any]:
-    case, spacing_mm = prompted.case, prompted.case_slice.spacing_mm
-    return described(prompted, label) | {
-        "case": case.name,
-        "anatomy": case.anatomy,
-        "sequence": case.sequence,
-        "label": label,
-        "outline_mm": outline_mm(prompted.references[label], spacing_mm=spacing_mm),
-        "n_boxes": len(prompted.prompts[label]),
-    }
 
 
 def _given_at_once(
@@ -213,3 +210,87 @@ def _scores(
             of_masks = [dice(reference, mask) for mask in masks]
             score |= {"rated_dice": of_masks[rated], "best_dice": max(of_masks)}
     return scores
+
+
+_OBJECT = ["case", "dataset", "subject", "tissue", "label", "slice", "outline_mm", "n_boxes"]
+
+
+@dataclass(frozen=True)
+class Costs:
+    """Seconds of a reader's hand; all assumed, since the studies at hand state none."""
+
+    click_s: float = 1.5  # to look, aim and click: one glance and one aimed movement
+    box_s: float = 3.0  # to drag a box: two aimed movements
+    draw_mm_per_s: float = 8.0  # of an outline drawn by hand, enlarged on a screen
+    patience_clicks: int = 10  # after these the reader gives up and draws; most gain comes before
+
+    def __post_init__(self) -> None:
+        if not all(cost > 0 for cost in (self.click_s, self.box_s, self.draw_mm_per_s)):
+            raise InputError(f"expected costs above 0, in seconds and mm per second, got {self}")
+        if self.patience_clicks < 1:
+            raise InputError(f"patience_clicks is {self.patience_clicks}, expected 1 or more")
+
+
+def clicks_to_reach(curves: pd.DataFrame, *, dice: float) -> pd.DataFrame:
+    """Count for each object of `click_curves` the corrective clicks that it takes to reach a Dice.
+
+    A row for each object: `case`, `dataset`, `subject`, `tissue`, `label` (several may have one
+    name), `slice`, `outline_mm`, `n_boxes`, `clicks` (the first number that reaches it, NaN if none
+    does), `clicks_tried` and `box_suffices`, whether the boxes alone reach it. Raises InputError if
+    the goal is not a Dice, or the table has no corrective clicks.
+    """
+    if not 0 < dice <= 1:
+        raise InputError(f"expected a Dice above 0 and at most 1 as the goal, got {dice}")
+    corrective = curves[curves["strategy"] == "corrective"]
+    if corrective.empty:
+        raise InputError("the curves hold no corrective clicks; score that strategy")
+    reached = corrective[corrective["dice"] >= dice].groupby(_OBJECT, sort=False)["n_points"].min()
+    boxed = curves[curves["strategy"] == "box"].set_index(_OBJECT)["dice"] >= dice
+    tried = corrective.groupby(_OBJECT, sort=False)["n_points"].max()
+    columns = {
+        "clicks": reached.reindex(tried.index).astype(float),
+        "clicks_tried": tried,
+        "box_suffices": boxed.reindex(tried.index, fill_value=False),
+    }
+    return pd.DataFrame(columns).reset_index()
+
+
+def time_saved(
+    reached: pd.DataFrame, *, costs: Costs, by: Sequence[str] = ("dataset", "tissue")
+) -> pd.DataFrame:
+    """Compare clicking, and boxing, with drawing.
+
+    A reader decides for one way and does not know whether it will succeed: an object that is not
+    reached by `costs.patience_clicks` clicks, or by its boxes, is drawn after them and costs both.
+
+    Of `clicks_to_reach`. A row for each of `by`: `n_objects`; `by_clicks` and `by_box`, the share
+    of objects that are reached, `clicks` (median where reached); the mean `clicking_s`, `boxing_s`
+    and `drawing_s`; and `saved_by_clicks` and `saved_by_box`, parts of the drawing time, below 0
+    where it costs.
+    """
+    drawing = reached["outline_mm"] / costs.draw_mm_per_s
+    tried = reached["clicks_tried"].clip(upper=costs.patience_clicks)
+    clicks = reached["clicks"].where(reached["clicks"] <= costs.patience_clicks)
+    boxing = reached["n_boxes"] * costs.box_s
+    timed = reached.assign(
+        by_clicks=clicks.notna(),
+        by_box=reached["box_suffices"],
+        clicks=clicks,
+        clicking_s=(clicks * costs.click_s).fillna(tried * costs.click_s + drawing),
+        boxing_s=boxing.where(reached["box_suffices"], boxing + drawing),
+        drawing_s=drawing,
+    )
+    grouped = timed.groupby(list(by), sort=False)
+    table = grouped[["by_clicks", "by_box", "clicking_s", "boxing_s", "drawing_s"]].mean()
+    table.insert(0, "n_objects", grouped.size())
+    table.insert(3, "clicks", grouped["clicks"].median())
+    table["saved_by_clicks"] = 1 - table["clicking_s"] / table["drawing_s"]
+    table["saved_by_box"] = 1 - table["boxing_s"] / table["drawing_s"]
+    return table.reset_index()
+
+
+def share_reached(reached: pd.DataFrame) -> dict[str, float]:
+    """Share of objects of `clicks_to_reach` that come to their Dice by clicks, boxes, or either."""
+    clicked, boxed = reached["clicks"].notna(), reached["box_suffices"]
+    ways = {"by_clicks": clicked, "by_box": boxed, "by_either": clicked | boxed}
+    return {name: found.mean() for name, found in ways.items()}

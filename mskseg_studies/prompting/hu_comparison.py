@@ -56,11 +56,13 @@ def beside_hu(
     """
     study = reported("hu_2023")
     sizes_px = study.loc[study["sweep"] == "resolution", "setting"].astype(int)
-    rows = _of_clicks(clicks) + _of_resolutions(resolutions, sizes_px, frame_px=frame_px)
+    rows = _of_resolutions(resolutions, sizes_px, frame_px=frame_px)
+    for row in clicks[clicks["strategy"].isin(_PLACEMENTS)].itertuples():
+        measured_at = f"{row.n_points} point{'s' * (row.n_points > 1)}"
+        reading = _PLACEMENTS[row.strategy]
+        rows.append(("points", reading, str(row.n_points), measured_at, row.best_dice))
     rows += [
-        ("model", "", setting, name, models[name])
-        for setting, name in _MODELS.items()
-        if name in models
+        ("model", "", at, name, models[name]) for at, name in _MODELS.items() if name in models
     ]
     measured = pd.DataFrame(rows, columns=["sweep", "reading", "setting", "measured_at", "ours"])
     parts = []
@@ -82,20 +84,6 @@ _PLACEMENTS = {
 }
 
 
-def _of_clicks(means: pd.DataFrame) -> list[_Row]:
-    return [
-        (
-            "points",
-            _PLACEMENTS[row.strategy],
-            str(row.n_points),
-            f"{row.n_points} point{'s' * (row.n_points > 1)}",
-            row.best_dice,
-        )
-        for row in means.itertuples()
-        if row.strategy in _PLACEMENTS
-    ]
-
-
 def _of_resolutions(
     means: pd.DataFrame, settings_px: pd.Series[int], *, frame_px: int
 ) -> list[_Row]:
@@ -115,14 +103,10 @@ def _of_resolutions(
 
 def _with_steps(both: pd.DataFrame) -> pd.DataFrame:
     for column, name in (("study", "study_step"), ("ours", "our_step")):
-        both[name] = [_step(change) for change in both[column].astype(float).diff()]
+        change = both[column].astype(float).diff()
+        cases = [change.isna(), change.abs() < _LEVEL, change > 0]
+        both[name] = np.select(cases, ["", "level", "rises"], "falls")
     alike = np.where(both["study_step"] == both["our_step"], "yes", "no")
     agrees = np.where(both["our_step"] == "", NOT_TESTABLE, alike)
     agrees[0] = ""  # no step leads to the first setting
     return both.assign(agrees=agrees, ours=both["ours"].astype(float))
-
-
-def _step(change: float) -> str:
-    if np.isnan(change):
-        return ""
-    return "level" if abs(change) < _LEVEL else "rises" if change > 0 else "falls"

@@ -8,8 +8,6 @@ authors' script for SAM adds 20 on every side (comparisons/SAM/infer_SAM_2D_npz.
 Margins here are pixels of the slice, not of a model's frame: all models get the very same box.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 

@@ -4,8 +4,6 @@ Hu 2023 asks SAM about each phase of a contrast study, with points, and aggregat
 average or maximum. Here the phases are sequences or echoes of one scan, on one grid.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 

@@ -4,8 +4,6 @@ Hu 2023 compares 224, 512 and 1024 pixels without saying which of the two is mea
 preprocessing enlarges any image to its frame, so a coarser image costs detail and nothing else.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import combinations
@@ -16,6 +14,7 @@ import pandas as pd
 import torch
 from numpy.typing import NDArray
 from PIL import Image
+from torch.nn import functional
 
 from mskseg.case import Case
 from mskseg.errors import InputError
@@ -165,10 +164,8 @@ def coarsened(image: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
     if not 1 <= size <= longest:
         raise InputError(f"expected a longest side of 1 to {longest} pixels, got {size}")
     height, width = (max(1, round(n * size / longest)) for n in image.shape)
-    shrunk: NDArray[np.uint8] = np.asarray(
-        Image.fromarray(image).resize((width, height), Image.Resampling.BOX)
-    )
-    return shrunk
+    shrunk = Image.fromarray(image).resize((width, height), Image.Resampling.BOX)
+    return np.asarray(shrunk)
 
 
 def _scaled(prompt: Prompt, from_shape: tuple[int, ...], to_shape: tuple[int, ...]) -> Prompt:
@@ -185,7 +182,7 @@ def _scaled(prompt: Prompt, from_shape: tuple[int, ...], to_shape: tuple[int, ..
 def _enlarged(probability: NDArray[np.float32], shape: tuple[int, ...]) -> NDArray[np.float32]:
     """Interpolate (h, w) to (H, W), both grids over the same field (half-pixel centres)."""
     field = torch.as_tensor(probability)[None, None]
-    enlarged: NDArray[np.float32] = torch.nn.functional.interpolate(
-        field, (shape[0], shape[1]), mode="bilinear", align_corners=False
-    )[0, 0].numpy()
+    enlarged: NDArray[np.float32] = functional.interpolate(field, shape, mode="bilinear")[
+        0, 0
+    ].numpy()
     return enlarged

@@ -1,7 +1,5 @@
 """The scans of this study, their slices, the words of a row about them, and a mean over people."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -17,7 +15,7 @@ from mskseg.io import load_echoes
 from mskseg.models import Segmenter
 from mskseg.prompts.plans import OraclePlan
 from mskseg.splits import Part
-from mskseg.volume import GRID_TOLERANCE_MM, Volume, farthest_corner_mm
+from mskseg.volume import GRID_TOLERANCE_MM, farthest_corner_mm
 from mskseg_phantom import ANATOMIES, SPLIT, make_phantom, scan_phantom
 from mskseg_studies.people import is_drawn
 
@@ -78,9 +76,11 @@ def load_phases(
     people: dict[str, list[Case]] = {}
     for case in load_some(name, n_subjects=n_subjects, n_sequences=None, part=part, progress=False):
         images = people.setdefault(case.subject, [])
-        wanted = sequences is None or case.sequence in sequences
-        if wanted and (not images or _on_one_grid(images[0].image, case.image)):
-            images.append(case)
+        if sequences is None or case.sequence in sequences:
+            first, new = (images or [case])[0].image, case.image
+            apart_mm = farthest_corner_mm(first.shape, first.affine, new.affine)
+            if first.shape == new.shape and apart_mm <= GRID_TOLERANCE_MM:
+                images.append(case)
     return [case for images in people.values() if len(images) > 1 for case in images]
 
 
@@ -95,11 +95,6 @@ def load_all_phases(
     found = {name: load_phases(name, chosen.get(name), n_subjects=n_subjects) for name in names}
     found = {name: cases for name, cases in found.items() if cases}
     return found or load_all_phases(list(chosen), chosen, n_subjects=n_subjects)
-
-
-def _on_one_grid(first: Volume, second: Volume) -> bool:
-    apart_mm = farthest_corner_mm(first.shape, first.affine, second.affine)
-    return first.shape == second.shape and apart_mm <= GRID_TOLERANCE_MM
 
 
 def _anatomy_of(name: str) -> str | None:

@@ -1,7 +1,5 @@
 """Charts of several models side by side: their means, and their outlines on one slice."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping, Sequence
 from textwrap import fill
 

@@ -1,7 +1,5 @@
 """How a specialist is built and trained; the reason stands beside each default."""
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass
 from typing import Literal, get_args

@@ -3,8 +3,6 @@
 The networks are those of segmentation-models-pytorch, without pretrained weights.
 """
 
-from __future__ import annotations
-
 import warnings
 from typing import Any
 
@@ -24,12 +22,7 @@ _DEEPLAB_DECODER = 64
 
 
 def build_network(config: SpecialistConfig, *, n_labels: int) -> nn.Module:
-    """Build the network of a configuration, its weights drawn from the seed.
-
-    It takes (B, C, S, S), image and box with ``prompt="box"`` or the image alone, and gives logits
-    (B, K, S, S), of one object or of background and all labels. Raises InputError if the encoder is
-    unknown.
-    """
+    """Build a network, its weights drawn from the seed: image, and box, to logits (B, K, S, S)."""
     with warnings.catch_warnings():
         # It imports timm, which uses a name that torch deprecates: nothing that a reader can mend.
         warnings.simplefilter("ignore", FutureWarning)
@@ -56,10 +49,7 @@ def build_network(config: SpecialistConfig, *, n_labels: int) -> nn.Module:
 
 
 def image_frame(image: NDArray[Any], size: int) -> Tensor:
-    """Resize a slice (H, W) uint8 into (size, size) float32 of about -1 to 1; the rest is black.
-
-    The longest side fills the frame; the slice lies in its upper left corner.
-    """
+    """Resize a slice (H, W) uint8 into the upper left of a frame, float32 of about -1 to 1."""
     height, width = image.shape
     side = max(height, width)
     padded = torch.zeros(1, 1, side, side)

@@ -1,7 +1,5 @@
 """Whom a comparison trains on, selects with and tests on: any data sets of the manifest."""
 
-from __future__ import annotations
-
 import sys
 from collections.abc import Iterable
 

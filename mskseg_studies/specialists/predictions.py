@@ -1,7 +1,5 @@
 """What an automatic model says of a whole volume: a label map, and a probability of each tissue."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 

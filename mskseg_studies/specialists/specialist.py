@@ -1,7 +1,5 @@
 """A trained U-Net or DeepLabV3+, prompted with boxes or automatic."""
 
-from __future__ import annotations
-
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict

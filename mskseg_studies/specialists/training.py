@@ -1,39 +1,158 @@
-"""Train a U-Net or DeepLabV3+, with the box as an input channel or automatic."""
+"""Train a U-Net or DeepLabV3+, with the box as an input channel or automatic.
 
-from __future__ import annotations
+It is trained on slices, and with a box on the objects on them.
+"""
 
 import copy
 import math
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 from tqdm.auto import tqdm
 
-from mskseg.case import Case
+from mskseg.case import Case, CaseSlice
 from mskseg.errors import InputError
 from mskseg.evaluation.metrics import dice
 from mskseg.finetuning.losses import soft_dice_loss
 from mskseg.models.segmenter import available_device
+from mskseg.prompts import boxes_from_mask, jitter_boxes, label_components
 from mskseg.splits import Part, check_nobody_twice
 from mskseg_studies.specialists.config import SpecialistConfig
-from mskseg_studies.specialists.networks import box_frames, build_network
+from mskseg_studies.specialists.networks import box_frames, build_network, image_frame, label_frame
 from mskseg_studies.specialists.predictions import known_labels
-from mskseg_studies.specialists.samples import Samples, draw_batch, gather_samples
 from mskseg_studies.specialists.specialist import HISTORY, Specialist
+
+
+@dataclass(frozen=True, eq=False)
+class Samples:
+    """Slices (S, size, size) in the frame, and the N objects on them."""
+
+    images: Tensor
+    labels: Tensor  # int64, 0 for background, then the place of the label in `Specialist.labels`
+    shapes: list[tuple[int, int]]  # of the original slices
+    objects: Tensor  # (N, 2) int64, the slice and the component of each
+    boxes_xyxy: Tensor  # (N, 4), tight, in pixels of the original slices
+    components: Tensor  # int64, numbered over all labels of a slice, from 1
+
+
+def gather_samples(
+    cases: Iterable[Case],
+    labels: Iterable[int],
+    config: SpecialistConfig,
+    *,
+    part: str = "training",
+) -> Samples:
+    """Take labelled slices into the frame; InputError, which names the `part`, if none is left."""
+    # Without what is too thin for the frame: nothing could be learned, and it would have no Dice.
+    places = {label: place for place, label in enumerate(labels, start=1)}
+    automatic, framed = config.prompt == "none", []
+    for case in cases:
+        for case_slice in case.slices(labelled_only=True, step=config.slice_step):
+            shown, components, boxes = _labels_of(case_slice, places)
+            in_frame = label_frame(components, config.frame_px)
+            numbers = [k for k in torch.unique(in_frame).tolist() if k]  # still there in the frame
+            labelled = label_frame(shown, config.frame_px)
+            if numbers or (automatic and labelled.any()):
+                image = image_frame(case_slice.image, config.frame_px)
+                kept = boxes[[k - 1 for k in numbers]]
+                framed.append((image, labelled, in_frame, shown.shape, numbers, kept))
+    if not framed:
+        prompted = "" if automatic else " and is large enough for a prompt"
+        raise InputError(
+            f"no slice of the {part} cases shows a label that is learned{prompted}; check the "
+            "references"
+        )
+    images, maps, components_of, shapes, numbers_of, boxes_of = zip(*framed, strict=True)
+    objects = [(place, k) for place, numbers in enumerate(numbers_of) for k in numbers]
+    return Samples(
+        images=torch.stack(images),
+        labels=torch.stack(maps),
+        shapes=list(shapes),
+        objects=torch.tensor(objects, dtype=torch.int64).reshape(-1, 2),
+        boxes_xyxy=torch.from_numpy(np.concatenate(boxes_of)).float(),
+        components=torch.stack(components_of),
+    )
+
+
+def _labels_of(
+    case_slice: CaseSlice, places: Mapping[int, int]
+) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]:
+    """Places of labels (H, W), numbered components (H, W), and the box k - 1 of component k."""
+    label_map, spacing_mm = np.asarray(case_slice.label_map), case_slice.spacing_mm
+    shown, components = np.zeros((2, *label_map.shape), np.int64)
+    boxes = [np.empty((0, 4))]
+    for label in places.keys() & set(np.unique(label_map).tolist()):
+        mask = label_map == label
+        shown[mask] = places[label]
+        numbered, _ = label_components(mask, spacing_mm=spacing_mm)
+        components[numbered > 0] = numbered[numbered > 0] + components.max()
+        boxes.append(boxes_from_mask(mask, spacing_mm=spacing_mm))
+    return shown, components, np.concatenate(boxes)
+
+
+def draw_batch(
+    samples: Samples,
+    config: SpecialistConfig,
+    *,
+    generator: torch.Generator,
+    rng: np.random.Generator,
+) -> tuple[Tensor, Tensor]:
+    """Draw and augment a batch: inputs (B, C, size, size), targets (B, size, size) int64."""
+    n = len(samples.objects) if config.prompt == "box" else len(samples.images)
+    chosen = torch.randint(n, (config.batch_size,), generator=generator)
+    if config.prompt == "none":
+        inputs, targets = samples.images[chosen][:, None], samples.labels[chosen]
+    else:
+        slices, numbers = samples.objects[chosen].T
+        targets = (samples.components[slices] == numbers[:, None, None]).long()
+        masks = []
+        for box, at in zip(samples.boxes_xyxy[chosen].numpy(), slices.tolist(), strict=True):
+            shape = samples.shapes[at]
+            moved = jitter_boxes(box, shape=shape, rng=rng, pixels=config.jitter_px)
+            masks.append(box_frames(torch.from_numpy(moved).float(), shape, config.frame_px))
+        inputs = torch.stack([samples.images[slices], torch.cat(masks)], dim=1)
+    return _augmented(inputs, targets, config, generator)
+
+
+def _augmented(
+    inputs: Tensor, targets: Tensor, config: SpecialistConfig, generator: torch.Generator
+) -> tuple[Tensor, Tensor]:
+    """Turn and scale image, box and mask alike; change contrast and brightness of the image."""
+    draw = torch.rand((len(inputs), 4), generator=generator) * 2 - 1
+    angle = torch.deg2rad(draw[:, 0] * config.rotate_deg)
+    size = 1 + draw[:, 1] * config.scale
+    cosine, sine, zero = angle.cos() * size, angle.sin() * size, torch.zeros(len(inputs))
+    turn = torch.stack([cosine, -sine, zero, sine, cosine, zero], dim=1).reshape(-1, 2, 3)
+    grid = functional.affine_grid(turn, list(inputs.shape), align_corners=False)
+
+    def nearest(masks: Tensor) -> Tensor:
+        return functional.grid_sample(masks, grid, align_corners=False, mode="nearest")
+
+    if inputs.shape[1] > 1:
+        # What would lose its box, which may be a pixel or lie at the edge, stays in place.
+        turn[nearest(inputs[:, 1:]).sum((1, 2, 3)) == 0] = torch.eye(2, 3)
+        grid = functional.affine_grid(turn, list(inputs.shape), align_corners=False)
+    moved = functional.grid_sample(inputs + 1, grid, align_corners=False) - 1  # outside is black
+    if inputs.shape[1] > 1:
+        moved = torch.cat([moved[:, :1], nearest(inputs[:, 1:])], dim=1)
+    masks = nearest(targets[:, None].float())
+    gain, shift = 1 + draw[:, 2] * config.contrast, draw[:, 3] * config.contrast
+    moved[:, 0] = moved[:, 0] * gain[:, None, None] + shift[:, None, None]
+    return moved, masks[:, 0].round().long()
 
 
 def train_specialist(
     train: Iterable[Case],
     validation: Iterable[Case],
     config: SpecialistConfig,
-    *,
-    progress: bool = True,
 ) -> Specialist:
     """Train a specialist from scratch; the step with the best validation Dice is kept.
 
@@ -42,7 +161,6 @@ def train_specialist(
     shows.
 
     Each case has a reference, whose labels in `train` are learned, and no subject is in both sets.
-    A bar on stderr shows `progress`.
 
     InputError if a subject is in both sets, a case has no reference, no slice of a set shows a
     label that is learned, the encoder or the device is unknown, or the training diverges: the
@@ -56,19 +174,14 @@ def train_specialist(
     held_out = gather_samples(parts["validation"], labels, config, part="validation")
     network = build_network(config, n_labels=len(labels))
     network.to(available_device(config.device))
-    history = _train(network, samples, held_out, config, progress=progress)
+    history = _train(network, samples, held_out, config)
     sequences = sorted({f"{case.dataset} {case.sequence}" for case in parts["train"]})
     data = f"{len(people['train'])} subjects of {', '.join(sequences)}"
     return Specialist(network, config, labels, history=history, data=data)
 
 
 def _train(
-    network: nn.Module,
-    samples: Samples,
-    held_out: Samples,
-    config: SpecialistConfig,
-    *,
-    progress: bool,
+    network: nn.Module, samples: Samples, held_out: Samples, config: SpecialistConfig
 ) -> pd.DataFrame:
     """Train in place, to the weights of the best validation."""
     generator = torch.Generator().manual_seed(config.seed)
@@ -79,7 +192,7 @@ def _train(
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, config.steps)
     best, kept, start = -math.inf, copy.deepcopy(network.state_dict()), time.perf_counter()
     rows: list[dict[str, Any]] = []
-    with tqdm(total=config.steps, desc=config.architecture, disable=not progress) as bar:
+    with tqdm(total=config.steps, desc=config.architecture) as bar:
         for step in range(1, config.steps + 1):
             batch = draw_batch(samples, config, generator=generator, rng=rng)
             loss = _step(network, batch, optimiser)
@@ -142,10 +255,7 @@ def specialist_loss(logits: Tensor, targets: Tensor) -> Tensor:
 
 @torch.inference_mode()
 def validation_dice(network: nn.Module, samples: Samples, config: SpecialistConfig) -> float:
-    """Mean Dice in the frame, over objects or over labels, of slices spread over the set.
-
-    Boxes are tight and nothing is augmented. NaN if a logit is not finite.
-    """
+    """Mean Dice in the frame over objects or labels of some slices; NaN if a logit is infinite."""
     network.eval()
     device = next(network.parameters()).device
     n = len(samples.images)

@@ -1,7 +1,5 @@
 """Many fine-tunings that are compared: each done once, kept, and scored on the same scans."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
@@ -86,19 +84,9 @@ class TuningBench:
                 on_epoch=on_epoch,
             )
             result.segmenter.cache = self.cache
-            self._seen[id(result)] = (
-                subset,
-                [
-                    CaseDescription(
-                        case.subject,
-                        anatomy=case.anatomy,
-                        sequence=case.sequence,
-                        dataset=case.dataset,
-                        site=case.site,
-                    )
-                    for case in (*train, *validation)
-                ],
-            )  # without voxels, as far as roles go by it
+            names = ("subject", "anatomy", "sequence", "dataset", "site")  # what roles go by
+            seen = [{name: getattr(case, name) for name in names} for case in (*train, *validation)]
+            self._seen[id(result)] = subset, [CaseDescription(**each) for each in seen]  # no voxels
         return self._done[key]
 
     def score(
@@ -127,7 +115,13 @@ class TuningBench:
                     "role": role_of(case, seen) if seen else "",
                     "part": part,
                 }
-                table = self._score_case(segmenter, case, plan, self.slice_steps.get(part, 1))
+                step = self.slice_steps.get(part, 1)
+                key = segmenter.fingerprint, segmenter.name, case.name, plan, step
+                if key not in self._scored:
+                    self._scored[key] = score_cases(
+                        segmenter, [case], prompts=plan, slice_step=step, progress=False
+                    )
+                table = self._scored[key]
                 tables.append(pd.DataFrame(told, index=table.index).join(table))
         if not tables:
             return pd.DataFrame(columns=["training_subset", "chosen_by", "role", "part", *COLUMNS])
@@ -144,16 +138,6 @@ class TuningBench:
         """Mean Dice over slices, then tissues, then subjects; parameters as of `score`."""
         table = self.score(model, {part: cases}, prompts=prompts)
         return float(dice_by_subject(table)["dice"].mean())
-
-    def _score_case(
-        self, segmenter: Segmenter, case: Case, plan: PromptPlan, step: int
-    ) -> pd.DataFrame:
-        key = segmenter.fingerprint, segmenter.name, case.name, plan, step
-        if key not in self._scored:
-            self._scored[key] = score_cases(
-                segmenter, [case], prompts=plan, slice_step=step, progress=False
-            )
-        return self._scored[key]
 
 
 def keep_stale_iou(tuned: Segmenter) -> Segmenter:

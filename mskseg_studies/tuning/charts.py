@@ -1,11 +1,10 @@
 """Charts of fine-tuning: the gain in each cell of the cross table, and a training as it grows."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
+import pandas as pd
 from IPython import display
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -13,9 +12,6 @@ from matplotlib.patches import Rectangle
 
 from mskseg.display.style import PALETTE, chart_axes, finish_chart
 from mskseg.errors import InputError
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 _COLOURS = "PuOr"  # orange lost, violet gained; told apart by the colour-blind
 
@@ -42,7 +38,13 @@ def gain_map(cross: pd.DataFrame, *, title: str = "") -> Axes:
     image = ax.imshow(shown, cmap=_COLOURS, vmin=-limit, vmax=limit, aspect="auto")
     for _, cell in named.iterrows():
         at = columns.index(cell["column"]), rows.index(cell["training_subset"])
-        _write(ax, *at, cell, dark=abs(cell["gain"]) > 0.6 * limit)
+        star = "*" if cell["gain_low"] * cell["gain_high"] > 0 else ""
+        ink = "white" if abs(cell["gain"]) > 0.6 * limit else "black"
+        text = f"{cell['gain']:+.2f}{star}"
+        ax.text(*at, text, ha="center", va="center", fontsize=9, color=ink)
+        if cell["role"] == "same site":
+            corner = (at[0] - 0.47, at[1] - 0.45)
+            ax.add_patch(Rectangle(corner, 0.94, 0.9, fill=False, lw=1.6, ec="black"))
     ax.set_xticks(range(len(columns)), columns, rotation=90, fontsize=9)
     ax.set_yticks(range(len(rows)), rows)
     ax.set(xlabel="evaluated on", ylabel="tuned on")
@@ -51,14 +53,6 @@ def gain_map(cross: pd.DataFrame, *, title: str = "") -> Axes:
     ax.set_title(title, loc="left", fontsize=11)
     ax.figure.colorbar(image, ax=ax, label="gain in Dice", shrink=0.85)
     return ax
-
-
-def _write(ax: Axes, x: int, y: int, cell: pd.Series[Any], *, dark: bool) -> None:
-    low, high = cell["gain_low"], cell["gain_high"]
-    text = f"{cell['gain']:+.2f}{'*' if low * high > 0 else ''}"
-    ax.text(x, y, text, ha="center", va="center", fontsize=9, color="white" if dark else "black")
-    if cell["role"] == "same site":
-        ax.add_patch(Rectangle((x - 0.47, y - 0.45), 0.94, 0.9, fill=False, lw=1.6, ec="black"))
 
 
 class TrainingPlot:

@@ -1,7 +1,5 @@
 """What tuning gains, subject by subject against the model as it was, and in whole volumes."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -157,7 +155,8 @@ def whole_volumes(
     subjects), `n_subjects`, `n_slices`, `n_empty`, and `n_false`, the empty slices with a
     prediction (NaN for oracle boxes, which were not asked).
     """
-    empty = {case.name: _empty_slices(case, slice_step) for case in cases}
+    taken = {c.name: set(range(0, c.image.n_slices(c.plane), slice_step)) for c in cases}
+    empty = {case.name: taken[case.name] - set(case.labelled_slices()) for case in cases}
     rows = []
     for key, of_model in scores.groupby([*_MODEL, "dataset"], sort=False):
         named = dict(zip([*_MODEL, "dataset"], key, strict=True))
@@ -177,17 +176,13 @@ def whole_volumes(
                 "dice": float(nested_mean(scored)["dice"].iloc[0]),
                 "volume_dice": float(of_volumes["volume_dice"].iloc[0]),
                 "n_subjects": of_model["subject"].nunique(),
-                "n_slices": sum(len(range(0, c.image.n_slices(c.plane), slice_step)) for c in mine),
+                "n_slices": sum(len(taken[case.name]) for case in mine),
                 "n_empty": sum(len(empty[case.name]) for case in mine),
                 "n_false": math.nan if named["box_source"] == "oracle" else len(false),
             }
         )
     columns = [*_MODEL, "dataset", *_NUMBERS]
     return pd.DataFrame(rows, columns=columns).rename(columns={"dataset": "evaluated_on"})
-
-
-def _empty_slices(case: Case, slice_step: int) -> set[int]:
-    return set(range(0, case.image.n_slices(case.plane), slice_step)) - set(case.labelled_slices())
 
 
 def longer_run(folder: str | Path, *, provenance: Mapping[str, Any]) -> str:

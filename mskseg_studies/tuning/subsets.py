@@ -4,8 +4,6 @@ Hoyer 2024 tuned on seven subsets that were chosen so; which scans each of them 
 Here they are made of the data sets that a run has, whatever their names.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -65,11 +63,7 @@ class Subset:
         return CaseSet(f"{self.name}/{part}", cases)
 
     def asks_for(self, cases: Iterable[Case], *, part: Part) -> list[Case]:
-        """Choose what a model that was tuned on it is scored on.
-
-        All scans of its own data sets; of the other ones those of their first sequence, and not
-        those of the "inference" part, whose whole volumes take long.
-        """
+        """Choose what a model that was tuned on it is scored on: of others the first sequence."""
         firsts: dict[str, str] = {}
         chosen = []
         for case in cases:

@@ -18,7 +18,6 @@ from mskseg_studies.uncertainty.charts import risk_coverage_chart as risk_covera
 from mskseg_studies.uncertainty.ensembles import tune_ensemble as tune_ensemble
 from mskseg_studies.uncertainty.fatty_infiltration import fat_by_grade as fat_by_grade
 from mskseg_studies.uncertainty.fatty_infiltration import load_tissues as load_tissues
-from mskseg_studies.uncertainty.lying_region import compare_regions as compare_regions
 from mskseg_studies.uncertainty.map_charts import fat_page as fat_page
 from mskseg_studies.uncertainty.map_charts import reading_page as reading_page
 from mskseg_studies.uncertainty.map_charts import uncertainty_maps as uncertainty_maps
@@ -32,4 +31,5 @@ from mskseg_studies.uncertainty.tables import describe_committed as describe_com
 from mskseg_studies.uncertainty.tables import least_certain_slice as least_certain_slice
 from mskseg_studies.uncertainty.tables import measure_as_they_are as measure_as_they_are
 from mskseg_studies.uncertainty.tables import measure_uncertainty as measure_uncertainty
+from mskseg_studies.uncertainty.temperature import compare_regions as compare_regions
 from mskseg_studies.uncertainty.temperature import temperatures_of as temperatures_of

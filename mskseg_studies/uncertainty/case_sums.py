@@ -11,8 +11,7 @@ from numpy.typing import NDArray
 
 from mskseg.prompts import fill_boxes
 from mskseg_studies.calibration import FLOOR, Calibration, as_classes, candidate_region, temper
-from mskseg_studies.uncertainty.entropy import entropy_parts
-from mskseg_studies.uncertainty.probability_maps import SliceMaps
+from mskseg_studies.uncertainty.probability_maps import SliceMaps, entropy_parts
 from mskseg_studies.uncertainty.selective_prediction import ErrorRanking
 
 REGIONS = ("slice", "candidate")

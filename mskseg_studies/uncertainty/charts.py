@@ -1,7 +1,5 @@
 """Charts of calibration and of what uncertainty is good for. All return Axes and show nothing."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Deep ensembles: the same training with other seeds, and several models as one segmenter."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path

@@ -1,7 +1,5 @@
 """The people of this study, of whom some tissues are looked at, and the fat in their muscles."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import cast
@@ -14,7 +12,7 @@ from mskseg.datasets.loading import fullest_slice, load_some
 from mskseg.evaluation.loop import check_has_reference
 from mskseg.splits import Part
 from mskseg.volume import LabelMap, check_same_grid
-from mskseg_studies.errors.quantitative_maps import fat_fraction, mean_inside
+from mskseg_studies.errors.biomarkers import fat_fraction, mean_inside
 from mskseg_studies.people import load_companions, named_once
 from mskseg_studies.uncertainty.probability_maps import with_labels
 
@@ -41,14 +39,17 @@ def load_tissues(
     and labels of one name, such as vertebral bodies that are only counted, become one. Raises
     InputError as `load_some`, and if a case shows no other tissue.
     """
-    loaded = {
-        part: load_some(dataset, n_subjects=n, part=part, progress=False)
-        for part, n in parts.items()
-    }
-    return {
-        part: CaseSet(cases.name, [_narrowed(case, left_out) for case in cases])
-        for part, cases in loaded.items()
-    }
+    loaded = {}
+    for part, n in parts.items():
+        cases = load_some(dataset, n_subjects=n, part=part, progress=False)
+        narrowed = []
+        for case in cases:
+            check_has_reference(case)
+            labels = sorted({*case.tissues, *cast(LabelMap, case.reference).labels})
+            kept = {k: case.tissue(k) for k in labels if case.kind(k) not in left_out}
+            narrowed.append(named_once(replace(with_labels(case, list(kept)), tissues=kept)))
+        loaded[part] = CaseSet(cases.name, narrowed)
+    return loaded
 
 
 def fat_by_grade(cases: Iterable[Case]) -> list[FatSlice]:
@@ -81,10 +82,3 @@ def _fat_slice(case: Case) -> FatSlice | None:
         case.image.with_array(shown).slice(case_slice.plane, case_slice.index),
         mean_inside(fraction, cast(LabelMap, case.reference).array > 0),
     )
-
-
-def _narrowed(case: Case, left_out: Sequence[str]) -> Case:
-    check_has_reference(case)
-    labels = sorted({*case.tissues, *cast(LabelMap, case.reference).labels})
-    kept = {label: case.tissue(label) for label in labels if case.kind(label) not in left_out}
-    return named_once(replace(with_labels(case, list(kept)), tissues=kept))

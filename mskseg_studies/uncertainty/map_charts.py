@@ -4,8 +4,6 @@ All maps are in viridis, whose brightness rises evenly and which colour-blind re
 do; each figure has one scale for all its panels, with a bar that names the unit.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -24,9 +22,8 @@ from mskseg.prompts import boxes_from_mask
 from mskseg.volume import Plane
 from mskseg_studies.calibration import candidate_region
 from mskseg_studies.panels import new_panels
-from mskseg_studies.uncertainty.entropy import entropy_parts
 from mskseg_studies.uncertainty.fatty_infiltration import FatSlice
-from mskseg_studies.uncertainty.probability_maps import SliceMaps
+from mskseg_studies.uncertainty.probability_maps import SliceMaps, entropy_parts
 from mskseg_studies.uncertainty.selective_prediction import ErrorRanking
 
 CHECK, DOUBTFUL = 0.7, 0.9

@@ -7,8 +7,6 @@
 * `referral_curve`: a reader corrects the least certain cases; what does the mean Dice become?
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -27,8 +27,15 @@ from mskseg_studies.calibration import ReliabilityBins
 from mskseg_studies.committed import committed_results
 from mskseg_studies.people import asked_about
 from mskseg_studies.uncertainty.case_sums import CaseSums, sum_slice
-from mskseg_studies.uncertainty.entropy import entropy_parts
-from mskseg_studies.uncertainty.probability_maps import MapSource, PromptedMaps, SliceMaps
+from mskseg_studies.uncertainty.probability_maps import (
+    MapSource,
+    PromptedMaps,
+    SliceMaps,
+    entropy_parts,
+)
+
+_OF_CASE = ("dataset", "subject", "sequence", "site", "severity")
+_OF_SOURCE = ("model", "miniature", "arm", "prompted", "n_members")
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,10 +81,7 @@ class UncertaintyTables:
         scaled: bool | None = False,
         member: int | None = 0,
     ) -> UncertaintyTables:
-        """Keep the rows of an arm, of one or more models, scaled or not, and of a member or all.
-
-        `None` keeps all; InputError if no case remains.
-        """
+        """Keep rows of an arm, models, scaled or not, a member; None is all. InputError if none."""
         wanted = {"arm": arm, "model": model, "scaled": scaled, "member": member}
         kept = {name: _rows(table, wanted) for name, table in vars(self).items()}
         if kept["cases"].empty:
@@ -113,7 +117,8 @@ def measure_uncertainty(
         scales = [1.0] if fitted is None else [1.0, fitted]
         singles = range(source.n_members if source.n_members > 1 else 0)
         sums: list[CaseSums] = []
-        who = _described(source, case)
+        who = {name: getattr(case, name) for name in _OF_CASE}
+        who |= {name: getattr(source, name) for name in _OF_SOURCE}
         for maps in source.slices(case, step=slice_step):
             added = [sum_slice(maps, scale) for scale in scales]
             added += [sum_slice(maps, member=number) for number in singles]
@@ -224,14 +229,6 @@ def _outline_rows(case: Case, maps: SliceMaps) -> list[dict[str, Any]]:
             }
         )
     return rows
-
-
-def _described(source: MapSource, case: Case) -> dict[str, Any]:
-    of_case = ("dataset", "subject", "sequence", "site", "severity")
-    of_source = ("model", "miniature", "arm", "prompted", "n_members")
-    return {name: getattr(case, name) for name in of_case} | {
-        name: getattr(source, name) for name in of_source
-    }
 
 
 def _check(sources: Sequence[MapSource], cases: Sequence[Case]) -> None:

@@ -3,23 +3,30 @@
 Guo 2017 (arXiv:1706.04599). The logits of every pixel are divided by one T. It changes no argmax of
 a single model, so no Dice; it cannot repair a model that is too sure in one place and too modest in
 another. For an ensemble each member is tempered and T is fitted to the mean.
+
+And how a measure can lie that looks at a region: one that asks the reference, and a model that is
+honest by making. Discs whose centre is known and whose radius is not: it follows a logistic
+distribution, so the chance that a pixel lies inside is known exactly, and a model that says that
+chance is calibrated.
 """
 
-from __future__ import annotations
-
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import numpy as np
-from numpy.typing import ArrayLike
+import pandas as pd
+from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import minimize_scalar
+from scipy.special import softmax
 
 from mskseg.case import Case
 from mskseg.errors import InputError
-from mskseg_studies.calibration import FLOOR, as_classes
+from mskseg_studies.calibration import FLOOR, Calibration, as_classes, candidate_region, temper
 from mskseg_studies.uncertainty.probability_maps import MapSource
 
 _DRAWN_PIXELS = 3000  # of each slice
 _BOUNDS = (np.log(0.05), np.log(20.0))  # of log T
+ASKS_REFERENCE, ASKS_MAP = "reference or prediction", "candidates"
+_SIZE = 32  # pixels of a map of discs, each side
 
 
 def fit_temperature(members: ArrayLike, reference: ArrayLike) -> float:
@@ -33,10 +40,7 @@ def fit_temperature(members: ArrayLike, reference: ArrayLike) -> float:
     logs = np.log(np.maximum(maps, 1e-30))
 
     def nll(log_t: float) -> float:
-        scaled = logs / np.exp(log_t)
-        scaled -= scaled.max(axis=1, keepdims=True)
-        raised = np.exp(scaled)
-        mean = (raised / raised.sum(axis=1, keepdims=True)).mean(axis=0)
+        mean = softmax(logs / np.exp(log_t), axis=1).mean(axis=0)
         of_true = np.maximum(np.take_along_axis(mean, true[None], axis=0), FLOOR)
         return float(-np.log(of_true).mean())
 
@@ -73,3 +77,45 @@ def temperatures_of(
         fitted = fit_temperature(np.concatenate(members, axis=2), np.concatenate(classes))
         temperatures[source.model, source.arm] = fitted
     return temperatures
+
+
+def calibrated_maps(
+    n_maps: int, *, coherent: bool = True, seed: int = 0
+) -> tuple[NDArray[np.float32], NDArray[np.intp]]:
+    """Draw maps (2, n H, W) and what came true (n H, W), one disc below the other."""
+    # A coherent edge is one radius for each disc, dealt evenly over their distribution so that few
+    # discs show little of chance; otherwise each pixel is drawn by itself.
+    rng = np.random.default_rng(seed)
+    y, x = np.indices((_SIZE, _SIZE)) + 0.5
+    centre = rng.uniform(0.4 * _SIZE, 0.6 * _SIZE, (2, n_maps, 1, 1))
+    mean, width = (rng.uniform(low, high, (n_maps, 1, 1)) for low, high in ((5, 9), (0.5, 1.5)))
+    beyond = (np.hypot(y - centre[0], x - centre[1]) - mean) / width
+    tissue = (1 / (1 + np.exp(beyond))).reshape(-1, _SIZE)
+    dealt = ((rng.permutation(n_maps) + 0.5) / n_maps)[:, None, None]
+    drawn = np.broadcast_to(dealt, beyond.shape) if coherent else rng.random(beyond.shape)
+    true = (drawn.reshape(-1, _SIZE) < tissue).astype(np.intp)
+    return np.stack([1 - tissue, tissue]).astype(np.float32), true
+
+
+def compare_regions(
+    temperatures: Sequence[float], *, n_maps: int = 200, coherent: bool = True, seed: int = 0
+) -> pd.DataFrame:
+    """Measure one calibrated model, made softer and sharper, by two regions.
+
+    A temperature of 1 is the model as it is; with few discs (`n_maps`), chance alone gives the best
+    model an ECE above zero. If `coherent`, one radius is drawn for each disc, otherwise every pixel
+    by itself. A row for each `temperature`, `region` and bin, with `n`, `confidence`, `hits` and,
+    the same in all rows of a temperature and region, `ece`. The region `ASKS_REFERENCE` holds what
+    the reference or the prediction calls tissue, `ASKS_MAP` is `candidate_region`.
+    """
+    maps, true = calibrated_maps(n_maps, coherent=coherent, seed=seed)
+    regions = {ASKS_REFERENCE: (maps.argmax(axis=0) > 0) | (true > 0)}
+    regions[ASKS_MAP] = candidate_region(maps)  # neither changes with the temperature
+    tables = []
+    for temperature in temperatures:
+        tempered = temper(maps, temperature)
+        for region, where in regions.items():
+            found = Calibration.of(tempered, true, where=where)
+            table = pd.DataFrame(vars(found.bins)).rename_axis("bin").reset_index()
+            tables.append(table.assign(temperature=temperature, region=region, ece=found.ece))
+    return pd.concat(tables, ignore_index=True)

@@ -54,11 +54,11 @@ def test_a_page_of_scenes_shows_each_with_its_largest_objects_outlined():
 
 def test_ranked_slices_are_zoomed_to_what_is_labelled_and_titled_with_their_dice(label_map):
     from mskseg.case import CaseSlice
-    from mskseg_mini.assessment.scans import ScoredSlice
+    from mskseg_mini.assessment.measures import ScoredSlice
 
     one = CaseSlice(IMAGE, label_map, (1.0, 1.0), "axial", 7)
     scored = ScoredSlice(one, np.roll(label_map, 1, axis=1).astype(int), 0.5, "own")
-    axes = figures.ranking_page({"best": [scored], "worst": [scored] * 3}, columns=2)
+    axes = figures.ranking_page({"best": [scored], "worst": [scored] * 3})
     assert [ax.get_title() for ax in axes] == ["best 0.50\nown 7"] + ["worst 0.50\nown 7"] * 3
     (x0, x1), (y1, y0) = axes[0].get_xlim(), axes[0].get_ylim()
     assert x0 < 0 < 20 < x1  # label 5 reaches the right border, the prediction the left one

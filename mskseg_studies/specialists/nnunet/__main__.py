@@ -6,8 +6,6 @@ The same command goes on with a run that was interrupted or whose hours were ove
 only writes the learning curve of what there is, also while another process trains.
 """
 
-from __future__ import annotations
-
 import argparse
 import sys
 from collections.abc import Mapping, Sequence

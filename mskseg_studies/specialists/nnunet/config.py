@@ -109,8 +109,5 @@ class NnunetConfig:
 
 
 def names_a_side(tissues: Iterable[str]) -> bool:
-    """Whether a name says left or right, medial or lateral: then no image may be mirrored.
-
-    Mirrored, a left hip is a right hip that is still called left.
-    """
+    """Whether a name says a side: mirrored, a left hip is a right one that is still called left."""
     return any(_SIDE.search(name) for name in tissues)

@@ -1,7 +1,5 @@
 """Cases to nnU-Net's files and its predictions back: our split, labels that count 1, 2, 3, ..."""
 
-from __future__ import annotations
-
 import json
 import re
 from collections import Counter
@@ -16,7 +14,7 @@ from numpy.typing import NDArray
 from mskseg.case import Case
 from mskseg.errors import InputError
 from mskseg.evaluation.loop import check_has_reference
-from mskseg.files import written_atomically
+from mskseg.files import write_text
 from mskseg.io import load_label_map, save_nifti
 from mskseg.prompts import boxes_from_mask, fill_boxes
 from mskseg.splits import Part, check_nobody_twice
@@ -52,10 +50,7 @@ def names_of(labels: Mapping[int, str]) -> dict[str, int]:
 
 
 def case_id(case: Case) -> str:
-    """File name of a case: its own name, and the start of its fingerprint.
-
-    The fingerprint keeps a prediction from being taken for that of a changed image.
-    """
+    """File name of a case, with the start of its fingerprint, which tells a changed image apart."""
     return f"{re.sub(r'[^A-Za-z0-9]+', '-', case.name)}-{case.fingerprint[:8]}"
 
 
@@ -66,12 +61,7 @@ def export_training(
     *,
     box_channels: bool = False,
 ) -> None:
-    """Write cases, ``dataset.json`` and the split into ``raw/Dataset001_mskseg`` of a run's folder.
-
-    `parts` are "train" and "validation", of which only nnU-Net's own word is another. With
-    `box_channels` the filled oracle boxes of each label are one more channel. Raises InputError if
-    a subject is in both parts, OutputError if a file cannot be written.
-    """
+    """Write cases, ``dataset.json`` and the split into a run's raw folder; nobody in both parts."""
     people = {part: {case.subject for case in cases} for part, cases in parts.items()}
     check_nobody_twice(people, what="the nnU-Net run")
     everyone = [case for cases in parts.values() for case in cases]
@@ -82,7 +72,8 @@ def export_training(
             path = raw / "labelsTr" / f"{case_id(case)}.nii.gz"
             save_nifti(to_nnunet(case.reference, labels), path)
     train, validation = ([case_id(case) for case in cases] for cases in parts.values())
-    write_json(raw / "splits_final.json", [{"train": train, "val": validation}])
+    split = [{"train": train, "val": validation}]
+    write_text(raw / "splits_final.json", json.dumps(split, indent=2))
     sequences = {case.sequence for case in everyone}
     channels = {"0": min(sequences) if len(sequences) == 1 else "MRI"}
     if box_channels:
@@ -96,7 +87,7 @@ def export_training(
         # SimpleITK, nnU-Net's first choice, refuses affines that are not quite orthonormal.
         "overwrite_image_reader_writer": "NibabelIO",
     }
-    write_json(raw / "dataset.json", described)
+    write_text(raw / "dataset.json", json.dumps(described, indent=2))
 
 
 def write_images(case: Case, folder: Path, *, boxes_of: Collection[int] = ()) -> None:
@@ -114,12 +105,6 @@ def write_images(case: Case, folder: Path, *, boxes_of: Collection[int] = ()) ->
         save_nifti(volume, folder / f"{case_id(case)}_{number:04d}.nii.gz")
 
 
-def write_json(path: Path, content: Any) -> None:
-    """Write a file completely or not at all."""
-    with written_atomically(path) as target:
-        target.write_text(json.dumps(content, indent=2), encoding="utf-8")
-
-
 def import_predictions(
     folder: str | Path, cases: Iterable[Case], *, labels: Mapping[int, str]
 ) -> Predictions:
@@ -135,8 +120,7 @@ def import_predictions(
     if not place.is_dir():
         raise InputError(f"expected the folder of nnU-Net's predictions, got {place}: no folder")
     label_maps: dict[str, LabelMap] = {}
-    readers = {}
-    given = list(cases)
+    readers, given = {}, list(cases)
     for case in given:
         path = place / f"{case_id(case)}.nii.gz"
         if not path.is_file():

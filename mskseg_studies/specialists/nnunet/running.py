@@ -26,13 +26,13 @@ from tqdm.auto import tqdm
 from mskseg.case import Case
 from mskseg.environment import available_cores
 from mskseg.errors import InputError, OutputError
+from mskseg.files import write_text
 from mskseg.splits import Part
 from mskseg_studies.specialists.nnunet.config import Configuration, NnunetConfig, names_a_side
 from mskseg_studies.specialists.nnunet.conversion import (
     export_training,
     import_predictions,
     write_images,
-    write_json,
 )
 from mskseg_studies.specialists.nnunet.worker import (
     PLATEAU_ITERATIONS,
@@ -115,7 +115,7 @@ class NnunetRun:
         once = epochs.drop_duplicates("epoch", keep="last")  # a resumed run may repeat one
         return once.astype({"epoch": int}).sort_values("epoch", ignore_index=True)
 
-    def predict(self, cases: Iterable[Case], *, progress: bool = True) -> Predictions:
+    def predict(self, cases: Iterable[Case]) -> Predictions:
         """Predict cases, with probabilities; those that are predicted already are read.
 
         If the process dies (OutputError), what it predicted before stays: call again to go on.
@@ -124,7 +124,7 @@ class NnunetRun:
         for case in given:
             boxes_of = self.labels if self.config.box_channels else ()
             write_images(case, self.folder / "input", boxes_of=boxes_of)
-        _work(self.folder, ["predict"], progress=progress, what=f"predict: {self.name}")
+        _work(self.folder, ["predict"], what=f"predict: {self.name}")
         return import_predictions(self.folder / "predictions", given, labels=self.labels)
 
 
@@ -134,13 +134,12 @@ def train_nnunet(
     config: NnunetConfig,
     *,
     folder: str | Path,
-    progress: bool = True,
 ) -> NnunetRun:
     """Plan, preprocess and train an nnU-Net in a folder of its own; resume what is there.
 
     All labels of the references are learned; several sequences are several training cases of one
     channel. Validation only chooses nnU-Net's "best" checkpoint and reports a pseudo Dice; the last
-    checkpoint predicts. `progress` is a bar on stderr.
+    checkpoint predicts.
 
     InputError if nnunetv2 is not installed, a case has no reference, or a subject is in both sets;
     OutputError, with the log's end, if the process dies: the same call resumes.
@@ -148,8 +147,7 @@ def train_nnunet(
     if importlib.util.find_spec("nnunetv2") is None:
         raise InputError("nnunetv2 is not installed; run: python -m pip install 'mskseg[train]'")
     run = prepare_nnunet(train, validation, config, folder=folder)
-    what = f"nnU-Net {config.configuration}"
-    _work(run.folder, ["plan", "train"], progress=progress, what=what)
+    _work(run.folder, ["plan", "train"], what=f"nnU-Net {config.configuration}")
     return run
 
 
@@ -192,15 +190,13 @@ def prepare_nnunet(
     place = Path(folder).absolute() / hashlib.sha256(known.encode()).hexdigest()[:12]
     if not (place / "job.json").is_file():
         export_training(parts, labels, place, box_channels=config.box_channels)
-    write_json(place / "job.json", {"settings": settings, "data": data})  # last: all is there
+    job = {"settings": settings, "data": data}
+    write_text(place / "job.json", json.dumps(job, indent=2))  # last: all is there
     return NnunetRun(place, config, labels)
 
 
 def learning_curve(run: NnunetRun, dataset: str) -> pd.DataFrame:
-    """Lay out the epochs of a run so far, or raise InputError if none is finished.
-
-    Columns are `dataset`, `model`, `iterations`, and those of `NnunetRun.history`.
-    """
+    """Lay out the epochs of a run so far; InputError if none is finished."""
     history = run.history()
     if history.empty:
         raise InputError(f"{run.folder} has no finished epoch yet; train it, or wait")
@@ -210,7 +206,7 @@ def learning_curve(run: NnunetRun, dataset: str) -> pd.DataFrame:
     return named[["dataset", "model", "iterations", *numbers]]
 
 
-def _work(folder: Path, stages: Sequence[str], *, progress: bool, what: str) -> None:
+def _work(folder: Path, stages: Sequence[str], *, what: str) -> None:
     """Run stages in the worker, its output into the log and its progress into a bar."""
     # -P: the worker's folder is no place to import from.
     command = [sys.executable, "-P", str(_WORKER), str(folder / "job.json"), *stages]
@@ -227,7 +223,7 @@ def _work(folder: Path, stages: Sequence[str], *, progress: bool, what: str) -> 
     }
     with (
         (folder / "log.txt").open("a", encoding="utf-8") as log,
-        tqdm(desc=what, disable=not progress) as bar,
+        tqdm(desc=what) as bar,
         subprocess.Popen(
             command,
             env=environment,

@@ -9,8 +9,6 @@ checkpoint), ``predict``. A stage that is done leaves a file of its name in ``do
 done twice. Lines that begin with ``mskseg:`` are for the parent process.
 """
 
-from __future__ import annotations
-
 import importlib
 import json
 import multiprocessing
@@ -54,11 +52,7 @@ def _fingerprint_extractor() -> type[Any]:
 
 
 def adapted_plans(plans: Mapping[str, Any], settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Change patch, batch and features of one configuration; the plans given stay as they are.
-
-    The settings, fields of `NnunetConfig`, go into the plans too, under ``mskseg``, where our
-    trainer finds them.
-    """
+    """Change patch, batch and features of a configuration; our trainer reads the settings there."""
     name = settings["configuration"]
     configuration = dict(plans["configurations"][name])
     if settings["batch_size"] is not None:
@@ -143,10 +137,7 @@ def plan(folder: Path, settings: dict[str, Any]) -> None:
 
 
 def train(folder: Path, settings: dict[str, Any]) -> bool:
-    """Train fold 0 of our own split, from the last epoch if there is one.
-
-    Gives whether the training came to its own end, and not to that of its time.
-    """
+    """Train fold 0 of our split, from the last epoch on; False if it came to its time's end."""
     import torch
     from nnunetv2.run.run_training import get_trainer_from_args, maybe_load_checkpoint
 

@@ -8,7 +8,7 @@ from segment_anything.modeling import Sam
 
 from mskseg.finetuning.prompt_tokens import PromptTokens, decode_prompts, embed_tokens
 from mskseg_mini.architecture import EMBEDDING_DIM, GRID_SIZE, build_sam_mini
-from mskseg_mini.training.simulated_prompts import box_tokens
+from mskseg_mini.training.interactive import box_tokens
 
 
 @pytest.fixture(scope="module")

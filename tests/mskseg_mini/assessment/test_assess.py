@@ -15,7 +15,7 @@ from mskseg.errors import InputError
 from mskseg.evaluation.scoring import score_cases
 from mskseg.prompts.plans import OracleBox
 from mskseg.provenance import read_provenance
-from mskseg_mini.assessment import scans, scenes
+from mskseg_mini.assessment import measures
 from mskseg_mini.assessment.assess import CARD
 from mskseg_mini.assessment.bars import (
     BARS,
@@ -28,7 +28,7 @@ from mskseg_mini.assessment.bars import (
     markdown,
     with_section,
 )
-from mskseg_mini.assessment.scans import (
+from mskseg_mini.assessment.measures import (
     PHANTOMS,
     bar_group,
     iou_correlation,
@@ -213,7 +213,7 @@ def test_the_gain_is_from_the_best_of_three_masks_to_the_last_correction():
     mask = np.zeros((64, 64), bool)
     mask[20:40, 10:50] = True
     segmenter = HalfThenWhole(mask)
-    gain = scenes._gain(segmenter, None, mask, 3)
+    gain = measures._gain(segmenter, None, mask)
     assert gain == pytest.approx(1 - 2 * 0.5 / 1.5, abs=0.03)
     assert segmenter.points == [
         (1, False, True),
@@ -233,17 +233,17 @@ def test_automatic_masks_count_the_objects_that_one_mask_meets(monkeypatch):
 
     class Maker:
         def __init__(self, model, **settings):
-            assert settings == scenes.AUTOMATIC
+            assert settings == measures.AUTOMATIC
 
         def generate(self, image):
             assert (image.shape, image.dtype) == ((256, 256, 3), np.uint8)
             return [{"segmentation": image[..., 0] >= 200}]
 
-    monkeypatch.setattr(scenes, "SamAutomaticMaskGenerator", Maker)
-    monkeypatch.setattr(scenes, "random_scenes", lambda *_, **__: scene)
+    monkeypatch.setattr(measures, "SamAutomaticMaskGenerator", Maker)
+    monkeypatch.setattr(measures, "random_scenes", lambda *_, **__: scene)
     segmenter = mskseg.load_segmenter("sam_vit_mini")
     sizes = Sizes(automatic=1)
-    measure = scenes.automatic_measure(segmenter, sizes)
+    measure = measures.automatic_measure(segmenter, sizes)
     assert measure.value == 0.5
     assert measure.measured_on.startswith("2 objects of 1 scenes, 1 masks; points_per_side 32")
 
@@ -251,17 +251,17 @@ def test_automatic_masks_count_the_objects_that_one_mask_meets(monkeypatch):
 def test_best_iou_is_the_best_mask_of_each_object():
     objects = torch.tensor([[1.0, 1, 0, 0], [0, 0, 1, 1]])
     masks = [np.array([[True, True], [False, False]]), np.array([[True, True], [True, False]])]
-    assert scenes._best_iou(objects, masks).tolist() == pytest.approx([1.0, 0.25])
+    assert measures._best_iou(objects, masks).tolist() == pytest.approx([1.0, 0.25])
 
 
 def test_ranked_slices_are_those_of_the_table_best_first_with_their_predictions(monkeypatch):
     case = make_phantom("thigh", 17, shape=(96, 96, 5))
-    monkeypatch.setattr(scans, "REAL", {case.dataset: "axial"})
-    monkeypatch.setattr(scans, "load_cases", lambda *_, **__: [case])
+    monkeypatch.setattr(measures, "REAL", {case.dataset: "axial"})
+    monkeypatch.setattr(measures, "load_cases", lambda *_, **__: [case])
     segmenter = mskseg.load_segmenter("sam_vit_mini")
     table = score_cases(segmenter, case, prompts=OracleBox(), progress=False)
     means = table[table["status"] == "scored"].groupby("slice")["dice"].mean()
-    ranked = scans.ranked_slices(segmenter, [table], count=2)
+    ranked = measures.ranked_slices(segmenter, [table], count=2)
     order = means.sort_values(ascending=False).index.tolist()
     assert [one.case_slice.index for one in ranked["best"]] == order[:2]
     assert [one.case_slice.index for one in ranked["worst"]] == order[-2:]

@@ -5,6 +5,7 @@ import torch
 
 from mskseg_mini.scenes import SceneBatch, random_scenes
 from mskseg_mini.scenes.families import FAMILIES
+from mskseg_mini.scenes.painting import Draws
 
 
 def draw(seed: int, count: int = 4, size: int = 96) -> SceneBatch:
@@ -47,7 +48,7 @@ def test_objects_too_small_to_see_are_never_asked_for():
 @pytest.mark.parametrize("family", sorted(FAMILIES))
 def test_every_family_paints_several_objects_with_labels_in_range(family):
     generator = torch.Generator().manual_seed(2)
-    painting = FAMILIES[family](3, size=96, generator=generator)
+    painting = FAMILIES[family](Draws(3, 96, generator))
     highest = painting.label_maps.amax((1, 2))
     assert (highest < painting.kin.shape[1]).all()
     assert all(len(labels.unique()) > 4 for labels in painting.label_maps)
@@ -55,7 +56,7 @@ def test_every_family_paints_several_objects_with_labels_in_range(family):
 
 @pytest.mark.parametrize("family", sorted(FAMILIES))
 def test_nothing_that_is_asked_for_is_shown_as_air(family):
-    painting = FAMILIES[family](6, size=96, generator=torch.Generator().manual_seed(7))
+    painting = FAMILIES[family](Draws(6, 96, torch.Generator().manual_seed(7)))
     asked = (painting.groups & (painting.weights > 0)[..., None]).any(1)
     shown = asked.gather(1, painting.label_maps.flatten(1)).view_as(painting.outside)
     assert shown.any()

@@ -15,6 +15,7 @@ from mskseg_mini.scenes.medical import (
     endoscopy_like,
     random_medical_scenes,
 )
+from mskseg_mini.scenes.painting import Draws
 
 
 def draw(seed: int, count: int = 6, size: int = 96) -> SceneBatch:
@@ -46,7 +47,7 @@ def test_objects_too_small_to_see_are_never_asked_for_and_most_scenes_have_sever
 
 
 def test_ct_like_tissue_is_ordered_as_in_a_soft_tissue_window():
-    image, painting = ct_like(8, size=128, generator=torch.Generator().manual_seed(1))
+    image, painting = ct_like(Draws(8, 128, torch.Generator().manual_seed(1)))
     fat, muscle, bone = (float(image[painting.label_maps == k].mean()) for k in (FAT, MUSCLE, BONE))
     assert float(image[painting.outside].mean()) < fat < muscle < bone
     assert fat < 0.3 < muscle < 0.6
@@ -58,7 +59,7 @@ def _lesions_of(organ: int) -> list[int]:
 
 
 def test_a_lesion_lies_in_its_organ_and_differs_little_from_it():
-    image, painting = ct_like(16, size=128, generator=torch.Generator().manual_seed(2))
+    image, painting = ct_like(Draws(16, 128, torch.Generator().manual_seed(2)))
     contrasts, enclosed = [], []
     for scene in range(16):
         labels = painting.label_maps[scene]
@@ -78,7 +79,7 @@ def test_a_lesion_lies_in_its_organ_and_differs_little_from_it():
 
 
 def test_a_polyp_shows_by_its_shading_and_the_lumen_is_dark():
-    image, painting = endoscopy_like(12, size=128, generator=torch.Generator().manual_seed(3))
+    image, painting = endoscopy_like(Draws(12, 128, torch.Generator().manual_seed(3)))
     polyps = painting.label_maps >= POLYPS
     assert polyps.flatten(1).any(1).all()
     slope = torch.stack(torch.gradient(image, dim=(1, 2))).square().sum(0).sqrt()

@@ -10,7 +10,7 @@ import mskseg
 from mskseg.evaluation.metrics import dice
 from mskseg_mini.scenes import random_scenes
 from mskseg_mini.training.held_out import SELECTION_SEED, score_held_out_scenes
-from mskseg_mini.training.simulated_prompts import tight_boxes
+from mskseg_mini.training.interactive import tight_boxes
 
 
 def test_the_score_by_box_is_the_segmenters_own():

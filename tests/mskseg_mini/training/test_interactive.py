@@ -15,13 +15,14 @@ from mskseg_mini.training.interactive import (
     TrainingTargets,
     Window,
     box_region,
+    box_tokens,
     draw_targets,
     encoder_input,
     mask_and_iou_loss,
     regional_cross_entropy,
     shrink_masks,
+    tight_boxes,
 )
-from mskseg_mini.training.simulated_prompts import box_tokens, tight_boxes
 
 
 @pytest.fixture(scope="module")

@@ -4,7 +4,7 @@ import torch
 
 from mskseg.finetuning.prompt_tokens import PromptTokens
 from mskseg.prompts import boxes_from_mask
-from mskseg_mini.training.simulated_prompts import (
+from mskseg_mini.training.interactive import (
     error_points,
     jittered,
     random_points,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from mskseg_studies.claims.dimensions import model_dimensions
+from mskseg_studies.model_parts.parts import model_dimensions
 
 
 @pytest.fixture(scope="module")

@@ -20,9 +20,9 @@ from mskseg_studies.errors.biomarkers import (
     biomarker_table,
     height_mm,
     measure_slice,
+    t2_maps,
 )
 from mskseg_studies.errors.error_measures import ErrorMeasures
-from mskseg_studies.errors.quantitative_maps import t2_maps
 
 AFFINE = np.diag([1.0, 0.5, 4.0, 1.0])
 

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from mskseg.prompts import boxes_from_mask, fill_boxes
-from mskseg_studies.errors.contour_errors import (
+from mskseg_studies.errors.shapes import (
     contour_error_panels,
     contour_errors,
     jaggedness,

@@ -10,7 +10,7 @@ from mskseg.case import CaseSlice
 from mskseg.evaluation.prediction import LabelPrediction
 from mskseg.evaluation.scoring import KeptPredictions
 from mskseg.prompts import Prompt
-from mskseg_studies.errors.failures import brightened, failure_gallery, name_reason, worst_slices
+from mskseg_studies.errors.covariates import brightened, failure_gallery, name_reason, worst_slices
 
 
 @pytest.mark.parametrize(

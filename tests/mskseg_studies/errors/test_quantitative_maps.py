@@ -10,7 +10,7 @@ import pytest
 from mskseg.case import Case
 from mskseg.errors import InputError
 from mskseg.volume import Volume
-from mskseg_studies.errors.quantitative_maps import (
+from mskseg_studies.errors.biomarkers import (
     fat_fraction,
     fat_maps,
     load_maps,

@@ -7,7 +7,7 @@ import pytest
 
 from mskseg.case import Case
 from mskseg.volume import LabelMap, Volume
-from mskseg_studies.errors.shape_classes import ellipse_dice, shape_class, shape_classes
+from mskseg_studies.errors.shapes import ellipse_dice, shape_class, shape_classes
 
 MM = (1.0, 1.0)
 Y, X = np.mgrid[:120, :120] - 60.0

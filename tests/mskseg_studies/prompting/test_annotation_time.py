@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from mskseg.errors import InputError
-from mskseg_studies.prompting.annotation_time import (
+from mskseg_studies.prompting.clicks import (
     Costs,
     clicks_to_reach,
     share_reached,

@@ -7,8 +7,7 @@ import pytest
 
 from mskseg.errors import InputError
 from mskseg.evaluation.metrics import dice
-from mskseg_studies.prompting.annotation_time import clicks_to_reach
-from mskseg_studies.prompting.clicks import click_curves
+from mskseg_studies.prompting.clicks import click_curves, clicks_to_reach
 
 QUIET = {"progress": False}
 

@@ -101,9 +101,7 @@ def test_an_automatic_model_is_not_asked_about_tissues_it_has_no_word_for(shapes
     tests = {"inside": people[2:], "other tissues": [renamed]}
     short = {"encoder": "mobilenet_v2", "frame_px": 32, "steps": 1}
     models = [
-        train_specialist(
-            people[:1], people[1:2], SpecialistConfig(prompt=prompt, **short), progress=False
-        )
+        train_specialist(people[:1], people[1:2], SpecialistConfig(prompt=prompt, **short))
         for prompt in ("box", "none")
     ]
     table = score_test_sets(models, tests, trained_on=people[:2], margins_px=[0, 2])

@@ -440,7 +440,7 @@ runpy.run_path({worker!r}, run_name="__main__")
 def test_a_2d_run_dies_resumes_predicts_and_comes_back_on_the_grid(tmp_path, monkeypatch):
     people = [tiny_thigh(number) for number in (1, 2, 3, 4, 13, 17)]
     train, validation, test = people[:4], people[4:5], people[5:]
-    call = {"folder": tmp_path, "progress": False}
+    call = {"folder": tmp_path}
     dying = tmp_path / "dying_worker.py"
     dying.write_text(DYING.replace("{worker!r}", repr(str(running._WORKER))), encoding="utf-8")
     with monkeypatch.context() as patch:
@@ -463,7 +463,7 @@ def test_a_2d_run_dies_resumes_predicts_and_comes_back_on_the_grid(tmp_path, mon
 
     assert len(run.fingerprint) == 64
 
-    found = run.predict(test, progress=False)
+    found = run.predict(test)
     (case,) = test
     label_map = found.label_maps[case.name]
     assert np.array_equal(label_map.affine, case.image.affine)
@@ -489,7 +489,7 @@ def test_a_3d_run_ends_with_its_time_and_goes_on_until_it_stops_rising(tmp_path)
         plateau_iterations=10,
         plateau_gain=2.0,  # no Dice rises by that: every epoch but an empty one is a plateau
     )
-    call = {"folder": tmp_path, "progress": False}
+    call = {"folder": tmp_path}
     run = train_nnunet(people[:2], people[2:], config, **call)
     assert len(run.history()) == 1, "the time limit was not kept"
     path = write_scores(run, {"validation": people[2:]}, tmp_path)
@@ -506,6 +506,6 @@ def test_a_3d_run_ends_with_its_time_and_goes_on_until_it_stops_rising(tmp_path)
     assert rates[-1] == 0.0003
     assert "stopped rising a second time" in again.log.read_text(encoding="utf-8")
     assert not (run.folder / "predictions").exists(), "predictions of earlier weights"
-    found = again.predict(people[2:], progress=False)
+    found = again.predict(people[2:])
     probabilities = found.probabilities(people[2].name)
     assert probabilities.shape == (3, *people[2].image.shape)

@@ -24,8 +24,13 @@ from mskseg_studies.specialists.networks import (
     label_frame,
     out_of_frame,
 )
-from mskseg_studies.specialists.samples import Samples, draw_batch, gather_samples
-from mskseg_studies.specialists.training import specialist_loss, train_specialist
+from mskseg_studies.specialists.training import (
+    Samples,
+    draw_batch,
+    gather_samples,
+    specialist_loss,
+    train_specialist,
+)
 
 SMALL = SpecialistConfig(
     encoder="mobilenet_v2", frame_px=64, steps=40, batch_size=8, validate_every=20, rotate_deg=0
@@ -47,13 +52,13 @@ def parts(shapes):
 
 @pytest.fixture(scope="module")
 def boxed(parts):
-    return train_specialist(*parts[:2], replace(SMALL, steps=100), progress=False)
+    return train_specialist(*parts[:2], replace(SMALL, steps=100))
 
 
 @pytest.fixture(scope="module")
 def automatic(parts):
     config = replace(SMALL, prompt="none", steps=80)
-    return train_specialist(*parts[:2], config, progress=False)
+    return train_specialist(*parts[:2], config)
 
 
 def test_with_a_box_it_beats_the_box(boxed, parts):
@@ -98,16 +103,16 @@ def test_the_same_seed_gives_the_same_specialist(parts):
     config = replace(SMALL, steps=2, validate_every=1)
     torch.manual_seed(5)
     before = torch.get_rng_state()
-    first = train_specialist(*parts[:2], config, progress=False)
+    first = train_specialist(*parts[:2], config)
     assert torch.equal(torch.get_rng_state(), before), "the caller's random state was touched"
-    again = train_specialist(*parts[:2], config, progress=False)
-    other = train_specialist(*parts[:2], replace(config, seed=1), progress=False)
+    again = train_specialist(*parts[:2], config)
+    other = train_specialist(*parts[:2], replace(config, seed=1))
     assert first.fingerprint == again.fingerprint != other.fingerprint
 
 
 def test_deeplab_trains_too(parts):
     config = replace(SMALL, architecture="deeplabv3plus", steps=2)
-    trained = train_specialist(*parts[:2], config, progress=False)
+    trained = train_specialist(*parts[:2], config)
     assert trained.name == "DeepLabV3+, box channel"
     table = score_cases(trained, parts[2], prompts=OracleBox(), progress=False)
     assert table["dice"].notna().all()
@@ -137,7 +142,7 @@ def test_an_automatic_specialist_takes_no_box(automatic, parts):
 
 def test_a_subject_in_both_sets_is_refused(parts):
     with pytest.raises(InputError, match="'s0' in train and in validation"):
-        train_specialist(parts[0], parts[0][:1], SMALL, progress=False)
+        train_specialist(parts[0], parts[0][:1], SMALL)
 
 
 @pytest.mark.parametrize("prompt", ["box", "none"])
@@ -147,24 +152,24 @@ def test_validation_without_a_learned_label_is_refused(parts, prompt):
     others = np.where(case.reference.array > 0, 9, 0).astype(np.uint8)
     strange = replace(case, reference=LabelMap(others, case.image.affine), tissues={9: "kite"})
     with pytest.raises(InputError, match="validation cases shows a label that is learned"):
-        train_specialist(parts[0], [strange], config, progress=False)
+        train_specialist(parts[0], [strange], config)
 
 
 def test_an_empty_validation_set_is_not_called_training(parts):
     with pytest.raises(InputError, match="of the validation cases"):
-        train_specialist(parts[0], [], SMALL, progress=False)
+        train_specialist(parts[0], [], SMALL)
 
 
 def test_a_diverged_training_stops_and_names_the_step(parts):
     config = replace(SMALL, learning_rate=1e30, steps=5, validate_every=5)
     with pytest.raises(InputError, match=r"the loss became \w+ at step \d of 5"):
-        train_specialist(*parts[:2], config, progress=False)
+        train_specialist(*parts[:2], config)
 
 
 def test_a_network_that_broke_in_the_last_step_is_not_given_back(parts):
     config = replace(SMALL, learning_rate=1e30, steps=1)
     with pytest.raises(InputError, match="validation Dice became nan at step 1 of 1"):
-        train_specialist(*parts[:2], config, progress=False)
+        train_specialist(*parts[:2], config)
 
 
 @pytest.mark.parametrize(

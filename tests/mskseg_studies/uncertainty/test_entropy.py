@@ -15,7 +15,7 @@ from scipy.stats import entropy as scipy_entropy
 from mskseg.errors import InputError
 from mskseg.prompts import Prompt
 from mskseg_studies.uncertainty.ensembles import Ensemble
-from mskseg_studies.uncertainty.entropy import entropy, entropy_parts
+from mskseg_studies.uncertainty.probability_maps import entropy, entropy_parts
 from mskseg_studies.uncertainty.temperature import fit_temperature
 
 

@@ -11,7 +11,7 @@ from matplotlib import pyplot as plt
 
 from mskseg_studies import uncertainty
 from mskseg_studies.bootstrap import MIN_SUBJECTS
-from mskseg_studies.uncertainty.lying_region import ASKS_MAP, ASKS_REFERENCE, calibrated_maps
+from mskseg_studies.uncertainty.temperature import ASKS_MAP, ASKS_REFERENCE, calibrated_maps
 
 TEMPERATURES = [0.5, 0.7, 0.85, 1, 1.25, 1.5, 1.75, 2, 2.5]
 NOTEBOOK = Path(__file__).parents[3] / "notebooks" / "08_quantify_uncertainty.py"

@@ -22,7 +22,7 @@ from mskseg.prompts import fill_boxes
 from mskseg.prompts.plans import NeighbourBox, OracleBox, OraclePoint
 from mskseg.volume import LabelMap, Volume
 from mskseg_studies.calibration import FLOOR, as_classes
-from mskseg_studies.errors.quantitative_maps import load_maps
+from mskseg_studies.errors.biomarkers import load_maps
 from mskseg_studies.uncertainty import fatty_infiltration
 from mskseg_studies.uncertainty.case_sums import sum_slice
 from mskseg_studies.uncertainty.fatty_infiltration import fat_by_grade, load_tissues

@@ -245,7 +245,7 @@ def test_import_leaves_seeds_warnings_and_threads_alone():
 
 EXTRAS = (
     "anywidget ipykernel ipywidgets jupyter_core jupyterlab jupytext nbconvert nbformat papermill "
-    "psutil traitlets IPython segmentation_models_pytorch nnunetv2"
+    "psutil traitlets IPython segmentation_models_pytorch nnunetv2 highdicom"
 )
 ROOMS = (
     "evaluation display models datasets.loading io prompts finetuning cli.main cli.evaluate "

@@ -1,4 +1,4 @@
-"""``mskseg segment``: prompts from a file, a label map on the image's own grid."""
+"""``mskseg segment``: from prompts on one slice or several to a label map on the image's grid."""
 
 from __future__ import annotations
 
@@ -7,12 +7,15 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mskseg.cli.inputs import add_image_arguments, add_model_arguments, load_model
+from mskseg.cli.inputs import PLANES, add_image_arguments, add_model_arguments, load_model
 from mskseg.cli.outputs import check_not_input, check_writable
+from mskseg.environment import check_extra
 from mskseg.errors import InputError
 from mskseg.input_files import printable
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from mskseg.case import Case
     from mskseg.models.segmenter import Segmenter
     from mskseg.prompts.files import PromptFile
@@ -23,9 +26,9 @@ def add_to(commands: Any) -> None:
     """Declare the arguments of ``segment``."""
     parser = commands.add_parser(
         "segment",
-        help="segment what boxes or points in a file point at; write a label map",
-        description="Segment an image by the boxes and points of a JSON file. The label map has "
-        "the image's grid, so that it overlays in any viewer. Not a medical device.",
+        help="segment what boxes or points point at, through the volume if asked; a label map",
+        description="Segment an image by boxes and points, given here or in a JSON file. The label "
+        "map has the image's grid, so that it overlays in any viewer. Not a medical device.",
         epilog='The file: {"plane": "axial", "prompts": [{"slice": 12, "label": 1, "boxes_xyxy": '
         '[[x0, y0, x1, y1]], "point_coords": [[x, y]], "point_labels": [1]}]}. In pixels of the '
         "slice, boxes half-open: the pixel in column 3, row 5 is 3, 5, 4, 6, its centre 3.5, 5.5. "
@@ -34,55 +37,142 @@ def add_to(commands: Any) -> None:
         "left.",
     )
     add_image_arguments(parser)
+    parser.add_argument("--prompts", type=Path, metavar="PROMPTS.json", help="see below")
     parser.add_argument(
-        "--prompts", type=Path, required=True, metavar="PROMPTS.json", help="see below"
+        "--box",
+        action="append",
+        default=[],
+        metavar='"SLICE X0 Y0 X1 Y1 [LABEL]"',
+        help="a box of a label (1 if none is given); may be given again",
+    )
+    parser.add_argument("--plane", choices=PLANES, help="of the slices; default: as acquired")
+    parser.add_argument(
+        "--propagate",
+        action="store_true",
+        help="follow each label from its first prompt up and down until it ends; boxes of a label "
+        "on several slices are interpolated between",
     )
     parser.add_argument(
-        "--output", type=Path, required=True, metavar="MASK.nii.gz", help="label map to write"
+        "--range", type=int, nargs=2, metavar=("FIRST", "LAST"), help="slices to propagate within"
+    )
+    parser.add_argument(
+        "-o", "--output", type=Path, required=True, metavar="MASK.nii.gz", help="label map to write"
+    )
+    parser.add_argument(
+        "--csv", type=Path, metavar="FILE", help="of a propagation: a row for each label and slice"
+    )
+    parser.add_argument("--overlay", type=Path, metavar="DIR", help="a PNG of each labelled slice")
+    parser.add_argument(
+        "--dicom-seg",
+        type=Path,
+        metavar="FILE.dcm",
+        help="the label map of a DICOM series as a DICOM segmentation too (mskseg[dicomseg])",
     )
     add_model_arguments(parser)
     parser.set_defaults(command=segment_image)
 
 
 def segment_image(arguments: argparse.Namespace) -> int:
-    """Check the output, the prompts and the image, in this order; then segment and write."""
+    """Check the outputs, the prompts and the image, in this order; then segment and write."""
+    check_outputs(arguments)
     from mskseg.case import Case
+    from mskseg.evaluation.propagation import check_fit
     from mskseg.io import load_image, save_nifti
-    from mskseg.prompts.files import read_prompts
 
-    output = check_writable(arguments.output, suffixes=(".nii.gz", ".nii"))
-    check_not_input(output, arguments.image, arguments.prompts, Path(arguments.model))
-    prompt_file = read_prompts(arguments.prompts)
+    prompt_file = read_all_prompts(arguments)
     case = Case(
         subject=printable(arguments.image.name),
         image=load_image(arguments.image, echo=arguments.echo, kind=arguments.kind),
     )
-    prompt_file.check_image(arguments.prompts, case.image_sha256)
+    if arguments.prompts:
+        prompt_file.check_image(arguments.prompts, case.image_sha256)
     plane = prompt_file.plane or case.plane
-    check_fit(prompt_file, case, plane)
+    check_fit(case, prompt_file.prompts, plane)
     segmenter = load_model(arguments)
-    label_map = segment_case(segmenter, case, prompt_file, plane=plane)
-    save_nifti(label_map, output)
+    table = None
+    if arguments.propagate:
+        label_map, table = follow_prompts(segmenter, case, prompt_file, plane, arguments.range)
+    else:
+        label_map = segment_case(segmenter, case, prompt_file, plane=plane)
+    save_nifti(label_map, arguments.output)
+    if arguments.csv:
+        from mskseg.evaluation import write_table
+        from mskseg.provenance import provenance
+
+        write_table(table, arguments.csv, provenance=provenance(cases=[case], segmenter=segmenter))
+    if arguments.dicom_seg:
+        from mskseg.io.dicom_seg import save_dicom_seg
+
+        save_dicom_seg(
+            label_map,
+            arguments.dicom_seg,
+            series=arguments.image,
+            echo=arguments.echo,
+            kind=arguments.kind,
+            model=segmenter.name,
+        )
+    if arguments.overlay:
+        draw_overlays(case, label_map, prompt_file, plane, arguments.overlay)
     kind = ", a miniature" if segmenter.miniature else ""
-    n_slices = len({prompt.slice for prompt in prompt_file.prompts})
+    n_slices = int(label_map.stack(plane).any(axis=(1, 2)).sum())
     labels = ", ".join(map(str, label_map.labels)) or "none"
-    print(f"{output}: labels {labels} on {n_slices} {plane} slices ({segmenter.name}{kind})")
+    print(
+        f"{arguments.output}: labels {labels} on {n_slices} {plane} slices "
+        f"({segmenter.name}{kind}){'' if table is None else describe_ends(table)}"
+    )
     return 0
 
 
-def check_fit(prompt_file: PromptFile, case: Case, plane: Plane) -> None:
-    """Check every prompt against its slice; an InputError names the prompt by its number."""
-    from mskseg.prompts import check_boxes, check_points
+def check_outputs(arguments: argparse.Namespace) -> None:
+    """Check everything that will be written, and that options come with what they need."""
+    if not (arguments.prompts or arguments.box):
+        raise InputError("expected prompts, got none; give --prompts FILE or --box")
+    if not arguments.propagate and (arguments.range or arguments.csv):
+        raise InputError("--range and --csv are about a propagation; give --propagate with them")
+    if arguments.dicom_seg:
+        check_extra("dicomseg")
+        if not arguments.image.is_dir():
+            raise InputError(
+                f"--dicom-seg needs the folder of a DICOM series, got {arguments.image}; leave it "
+                "out, or give the series"
+            )
+    if arguments.overlay and arguments.overlay.exists() and not arguments.overlay.is_dir():
+        raise InputError(f"--overlay {arguments.overlay} is a file; give the name of a folder")
+    endings = {arguments.output: (".nii.gz", ".nii"), arguments.csv: (".csv",)}
+    endings[arguments.dicom_seg] = (".dcm",)
+    inputs = list(filter(None, (arguments.image, arguments.prompts, Path(arguments.model))))
+    for output in filter(None, endings):
+        check_writable(output, suffixes=endings[output])
+        check_not_input(output, *inputs)
 
-    for number, prompt in enumerate(prompt_file.prompts):
+
+def read_all_prompts(arguments: argparse.Namespace) -> PromptFile:
+    """Join the prompts of the file and of the command line."""
+    from mskseg.prompts.files import PromptFile, SlicePrompt, read_prompts
+
+    read = read_prompts(arguments.prompts) if arguments.prompts else None
+    drawn = []
+    for text in arguments.box:
         try:
-            shape = case.slice(prompt.slice, plane).image.shape
-            if prompt.boxes_xyxy:
-                check_boxes(prompt.boxes_xyxy, shape)
-            if prompt.point_coords:
-                check_points(prompt.point_coords, shape)
-        except InputError as error:
-            raise InputError(f"prompt {number} (slice {prompt.slice}): {error}") from error
+            words = text.split()
+            index, x0, y0, x1, y1, label = words if len(words) == 6 else [*words, "1"]
+            box = (float(x0), float(y0), float(x1), float(y1))
+            drawn.append(SlicePrompt(slice=int(index), label=int(label), boxes_xyxy=(box,)))
+        except ValueError as error:
+            raise InputError(
+                f'--box {text!r}: expected "SLICE X0 Y0 X1 Y1 [LABEL]", five or six numbers, slice '
+                "and label whole, the label from 1; write them in quotes"
+            ) from error
+    if read and read.plane and arguments.plane not in (None, read.plane):
+        raise InputError(
+            f"the prompts of {arguments.prompts} are on {read.plane} slices, --plane says "
+            f"{arguments.plane}; leave --plane out"
+        )
+    return PromptFile(
+        plane=arguments.plane or (read.plane if read else None),
+        prompts=(*(read.prompts if read else ()), *drawn),
+        image_sha256=read.image_sha256 if read else None,
+    )
 
 
 def segment_case(
@@ -106,3 +196,72 @@ def segment_case(
         stack[k] = predict_label_map(segmenter, case.slice(k, plane).image, prompts)
     painted = case.image.from_stack(stack, plane)
     return LabelMap(painted.array, painted.affine, nifti_forms=painted.nifti_forms)
+
+
+def follow_prompts(
+    segmenter: Segmenter, case: Case, prompt_file: PromptFile, plane: Plane, reach: list[int] | None
+) -> tuple[LabelMap, pd.DataFrame]:
+    """Follow the prompted labels through the volume; with a row for each label and slice."""
+    from tqdm.auto import tqdm
+
+    from mskseg.evaluation import propagate
+
+    with tqdm(unit="slice", disable=not sys.stderr.isatty()) as bar:
+        found = propagate(
+            segmenter,
+            case,
+            prompt_file.prompts,
+            plane=plane,
+            slices=(reach[0], reach[1]) if reach else None,
+            progress=bar.update,
+        )
+    return found.label_map, found.table
+
+
+def describe_ends(table: pd.DataFrame) -> str:
+    """Say where each label was found, and why it ended below and above."""
+    parts = []
+    for label, rows in table.groupby("label"):
+        found = rows[rows["area_mm2"] > 0]["slice"]
+        if found.empty:
+            parts.append(f"label {label}: nothing found")
+            continue
+        beyond = rows[rows["reason"].str.startswith("ended")].set_index("slice")["reason"]
+        low, high = int(found.min()), int(found.max())
+        why = (beyond.get(k, "end of the range") for k in (low - 1, high + 1))
+        below, above = (reason.removeprefix("ended: ") for reason in why)
+        parts.append(f"label {label}: slices {low} to {high} (below: {below}; above: {above})")
+    return "; " + "; ".join(parts)
+
+
+def draw_overlays(
+    case: Case, label_map: LabelMap, prompt_file: PromptFile, plane: Plane, folder: Path
+) -> None:
+    """Draw each slice with a mask or a prompt as a PNG: outlines, and the boxes that were given."""
+    import matplotlib as mpl
+
+    mpl.use("Agg")
+    import matplotlib.pyplot as plt
+    import numpy as np
+
+    from mskseg.display import overlay, save_figure
+    from mskseg.provenance import provenance
+
+    facts, stack = provenance(cases=[case]), label_map.stack(plane)
+    boxes: dict[int, list[tuple[float, ...]]] = {}
+    for prompt in prompt_file.prompts:
+        boxes.setdefault(prompt.slice, []).extend(prompt.boxes_xyxy)
+    labelled = np.flatnonzero(stack.any(axis=(1, 2))).tolist()
+    for k in sorted({*boxes, *labelled}):
+        shown = case.slice(k, plane)
+        ax = overlay(
+            shown.image,
+            spacing_mm=shown.spacing_mm,
+            prediction=stack[k],
+            tissues={label: case.tissue(label) for label in label_map.labels},
+            boxes_xyxy=boxes.get(k) or None,
+            plane=plane,
+            title=f"{case.subject}, {plane} slice {k}",
+        )
+        save_figure(ax, folder / f"{plane}_{k:03d}.png", provenance=facts)
+        plt.close("all")

@@ -15,6 +15,8 @@ from mskseg.evaluation.metrics import surface_dice as surface_dice
 from mskseg.evaluation.metrics import surface_distances_mm as surface_distances_mm
 from mskseg.evaluation.prediction import SlicePredictor as SlicePredictor
 from mskseg.evaluation.prediction import predict_slice as predict_slice
+from mskseg.evaluation.propagation import Propagation as Propagation
+from mskseg.evaluation.propagation import propagate as propagate
 from mskseg.evaluation.scoring import KeptPredictions as KeptPredictions
 from mskseg.evaluation.scoring import score_cases as score_cases
 from mskseg.evaluation.scoring import score_label_maps as score_label_maps

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
@@ -22,8 +22,10 @@ from mskseg.evaluation.loop import (
     prompted_slices,
     reference_mask,
 )
+from mskseg.evaluation.metrics import iou
 from mskseg.prompts import MIN_AREA_MM2, Prompt
 from mskseg.prompts.plans import NeighbourBox, OracleBox, PromptPlan, SlicePlan
+from mskseg.prompts.tracks import FOLLOWED, Track
 from mskseg.volume import Plane
 
 
@@ -62,6 +64,10 @@ class LabelPrediction:
     encode_s: float = math.nan  # of the encoder for the slice, once for all labels and plans
     decode_s: float = 0.0  # share of the decoder's call for the slice, by number of prompts
     is_missing: bool = False  # for the whole case, since a run failed: `prediction` is empty
+    # Highest probability of each pixel of `prediction`, by rows (n,); None of what has masks alone.
+    certainty: NDArray[np.float32] | None = None
+    overlap: float = math.nan  # propagated: IoU with the prediction on the slice before
+    reason: str = ""  # propagated: where the prompt came from, or why the label ends here
 
     @property
     def boxes_xyxy(self) -> NDArray[np.float64]:
@@ -116,9 +122,14 @@ class SlicePredictor:
         for label, prompt in prompted.prompts.items():
             if len(prompt):
                 rows = prompted.rows(label)
+                mask = predicted.masks[rows, 0].any(axis=0)
+                probabilities = getattr(predicted, "probabilities", None)
                 predictions[label] = replace(
                     predictions[label],
-                    prediction=predicted.masks[rows, 0].any(axis=0),
+                    prediction=mask,
+                    certainty=None
+                    if probabilities is None
+                    else probabilities[rows, 0][:, mask].max(axis=0),
                     predicted_iou=float(np.mean(predicted.predicted_iou[rows, 0])),
                     encode_s=encode_s,
                     decode_s=seconds_each * len(prompt),
@@ -144,8 +155,8 @@ class SlicePredictor:
         check_has_reference(case)
         check_amounts(slice_step=slice_step, min_area_mm2=min_area_mm2)
         slices = list(case.slices(plane, step=slice_step))
-        starts = largest_slice_prompts(slices, min_area_mm2=min_area_mm2)
-        predictions = self.propagate(case, slices, starts, plan, min_area_mm2=min_area_mm2)
+        tracks = largest_slice_prompts(slices, min_area_mm2=min_area_mm2)
+        predictions = self.propagate(case, slices, tracks, plan, min_area_mm2=min_area_mm2)
         for case_slice, reached in zip(slices, predictions, strict=True):
             lost = dict.fromkeys(labels_on(case_slice) - set(reached), _NO_BOX)
             both = reached | self.predict(PromptedSlice(case, case_slice, lost, min_area_mm2))
@@ -155,34 +166,43 @@ class SlicePredictor:
         self,
         case: Case,
         slices: Sequence[CaseSlice],
-        starts: Mapping[int, tuple[int, Prompt]],
+        tracks: Mapping[int, Track],
         plan: NeighbourBox,
         *,
         min_area_mm2: float = MIN_AREA_MM2,
+        progress: Callable[[], object] = lambda: None,
     ) -> list[dict[int, LabelPrediction]]:
-        """Carry each label from its place and prompt in `starts` to the slices above and below."""
+        """Follow each label from the first prompt of its track up and down, until it ends.
+
+        What was predicted on each of the `slices`, by label; the `reason` says where the prompt
+        came from, or why the plan let the label end there, with an empty prediction. `progress` is
+        called after each slice that was predicted.
+        """
         predictions: list[dict[int, LabelPrediction]] = [{} for _ in slices]
-        upwards = range(len(slices))
-        for positions in (upwards, reversed(upwards)):
-            carried: dict[int, Prompt] = {}
-            for position in positions:
-                reached, case_slice = predictions[position], slices[position]
-                begun = {label: prompt for label, (at, prompt) in starts.items() if at == position}
-                new = {label: prompt for label, prompt in begun.items() if label not in reached}
-                predicted = self.predict(
-                    PromptedSlice(case, case_slice, carried | new, min_area_mm2)
-                )
-                predicted |= {label: reached[label] for label in begun if label in reached}
-                reached |= predicted
-                following = {
-                    label: plan.next_prompt(
-                        answer.prediction,
-                        spacing_mm=case_slice.spacing_mm,
-                        min_area_mm2=min_area_mm2,
-                    )
-                    for label, answer in predicted.items()
-                }
-                carried = {label: prompt for label, prompt in following.items() if len(prompt)}
+        for step in (1, -1):
+            before: dict[int, LabelPrediction] = {}  # of the labels that have not ended
+            for position in range(len(slices))[::step]:
+                case_slice, reached = slices[position], predictions[position]
+                asked: dict[int, Prompt] = {}
+                sources: dict[int, str] = {}
+                for label, track in tracks.items():
+                    carried = _NO_BOX
+                    if label in before:
+                        carried = plan.next_prompt(
+                            before[label].prediction,
+                            spacing_mm=case_slice.spacing_mm,
+                            min_area_mm2=min_area_mm2,
+                        )
+                    prompt, sources[label] = track.prompt_at(position, step, carried)
+                    if label not in reached and len(prompt):  # the first one is answered once
+                        asked[label] = prompt
+                for prompts in _of_one_kind(asked):
+                    at = PromptedSlice(case, case_slice, prompts, min_area_mm2)
+                    for label, answer in self.predict(at).items():
+                        reached[label] = _judged(plan, before.get(label), answer, sources[label])
+                before = {label: each for label, each in reached.items() if each.prediction.any()}
+                if asked:
+                    progress()
         return predictions
 
     def _embedded(self, prompted: PromptedSlice) -> tuple[Any, float]:
@@ -201,11 +221,37 @@ class SlicePredictor:
 _NO_BOX = Prompt(boxes_xyxy=np.empty((0, 4)))
 
 
-def largest_slice_prompts(
-    slices: Sequence[CaseSlice], *, min_area_mm2: float
-) -> dict[int, tuple[int, Prompt]]:
-    """Give for each label the slice that shows it largest, and its oracle boxes there."""
-    starts = {}
+def _of_one_kind(prompts: Mapping[int, Prompt]) -> Iterable[dict[int, Prompt]]:
+    """Group the prompts of a slice into those that one decoder call can answer."""
+    groups: dict[Any, dict[int, Prompt]] = {}
+    for label, prompt in prompts.items():
+        kind = tuple(None if array is None else array.shape[1:] for array in vars(prompt).values())
+        groups.setdefault(kind, {})[label] = prompt
+    return groups.values()
+
+
+def _judged(
+    plan: NeighbourBox, before: LabelPrediction | None, answer: LabelPrediction, source: str
+) -> LabelPrediction:
+    """Note how an answer came about, and empty it where the plan says that the label has ended."""
+    mask, overlap = answer.prediction, math.nan
+    if before is not None and mask.any():
+        overlap = iou(before.prediction, mask)
+    end = "" if mask.any() else "nothing was predicted"
+    if source == FOLLOWED and before is not None and mask.any():
+        growth = np.count_nonzero(mask) / np.count_nonzero(before.prediction)
+        end = plan.end(growth=growth, overlap=overlap, predicted_iou=answer.predicted_iou)
+    prediction = np.zeros_like(mask) if end else mask
+    reason = f"ended: {end}" if end else source
+    certainty = None if end else answer.certainty
+    return replace(
+        answer, prediction=prediction, certainty=certainty, overlap=overlap, reason=reason
+    )
+
+
+def largest_slice_prompts(slices: Sequence[CaseSlice], *, min_area_mm2: float) -> dict[int, Track]:
+    """Give for each label its oracle boxes on the slice that shows it largest."""
+    tracks = {}
     for label in sorted(set().union(*map(labels_on, slices))):
         masks = [reference_mask(case_slice, label) for case_slice in slices]
         areas_px = np.array([np.count_nonzero(mask) for mask in masks])
@@ -217,6 +263,6 @@ def largest_slice_prompts(
                 key=(),
             )
             if len(prompt):
-                starts[label] = (int(position), prompt)
+                tracks[label] = Track({int(position): prompt})
                 break
-    return starts
+    return tracks

@@ -111,9 +111,19 @@ def load_series(path: Path, *, echo: float | None = None, kind: str | None = Non
     `echo` (a time in ms) and `kind` are needed if there are several. Raises InputError if the
     folder does not hold exactly one series, or what is chosen is not one complete stack.
     """
+    return _read_volume(*_chosen_echo(path, echo, kind))
+
+
+def list_stack(path: Path, *, echo: float | None = None, kind: str | None = None) -> list[Path]:
+    """List the files of the volume that `load_series` reads, in the order of its third axis."""
+    echoes, chosen = _chosen_echo(path, echo, kind)
+    return [header.path for header in _sorted_stack(echoes[chosen])]
+
+
+def _chosen_echo(path: Path, echo: float | None, kind: str | None) -> tuple[_Echoes, float | None]:
     echoes = _by_echo(_of_kind(_read_headers(path), kind))
     if echo is None and len(echoes) == 1:
-        return _read_volume(echoes, next(iter(echoes)))
+        return echoes, next(iter(echoes))
     offered = ", ".join(f"{e:g}" for e in echoes if e is not None) or "none"
     if echo is None:
         raise InputError(
@@ -122,7 +132,7 @@ def load_series(path: Path, *, echo: float | None = None, kind: str | None = Non
     known = [each for each in echoes if each is not None]
     nearest = min(known, key=lambda each: abs(each - echo), default=math.inf)
     if abs(nearest - echo) <= _ECHO_TOLERANCE_MS:
-        return _read_volume(echoes, nearest)
+        return echoes, nearest
     raise InputError(f"no echo of {echo:g} ms; the series has {offered} ms")
 
 

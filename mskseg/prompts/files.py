@@ -25,6 +25,10 @@ A JSON object::
 ``point_coords``, ``point_labels``
     Points x, y (the centre of that pixel is 3.5, 5.5) with 1 for inside and 0 for outside.
     Together they are one prompt, and refine the box where one box is given.
+``correction``
+    With ``--propagate``: true for a prompt that mends what was followed to its slice, and what
+    follows from there. Boxes without it are markers, between which boxes are interpolated; points
+    are always corrections, but for those of a label that has no other prompt.
 ``image_sha256``
     Which image they are for, where that is known: the `image_sha256` of its `Case`.
 """
@@ -60,6 +64,7 @@ class SlicePrompt(BaseModel):
     boxes_xyxy: tuple[tuple[Finite, Finite, Finite, Finite], ...] = ()
     point_coords: tuple[tuple[Finite, Finite], ...] = ()
     point_labels: tuple[Sign, ...] = ()
+    correction: Annotated[bool, Field(strict=True)] = False
 
     @model_validator(mode="after")
     def _agree(self) -> Self:

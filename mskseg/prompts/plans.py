@@ -130,14 +130,18 @@ class OraclePoint(_FromReference):
 
 @dataclass(frozen=True)
 class NeighbourBox:
-    """Boxes around the prediction of the neighbouring slice, from one oracle slice outwards.
+    """Boxes around the prediction of the neighbouring slice, from one prompted slice outwards.
 
-    The slice on which the structure is largest gets its oracle boxes. From there, up and down, each
-    gets widened boxes of what was *predicted* on the slice before, until that is nothing. Slices
-    that are not reached count as lost.
+    An evaluation prompts the slice on which the structure is largest by its oracle boxes; on a new
+    scan a reader does, see `mskseg.prompts.tracks`. From there, up and down, each slice gets
+    widened boxes of what was *predicted* on the slice before, until that is nothing, or one of the
+    other rules says that the structure has ended. Slices that are not reached count as lost.
     """
 
     margin_px: float = 2.0  # added on every side, so that a structure can grow from slice to slice
+    most_growth: float = np.inf  # area over that of the slice before, above which it has ended
+    least_overlap: float = 0.0  # IoU with the slice before, below which it has ended
+    least_predicted_iou: float = 0.0  # likewise; not used with models that do not predict it
     kind: ClassVar[PromptKind] = "box"
 
     def __post_init__(self) -> None:
@@ -145,8 +149,26 @@ class NeighbourBox:
 
     @property
     def box_source(self) -> str:
-        """The word "neighbour" and the margin."""
-        return f"neighbour, margin {self.margin_px:g} px"
+        """The word "neighbour", the margin, and the rules of ending other than an empty mask."""
+        rules = {
+            "growth above": (self.most_growth, np.inf),
+            "overlap below": (self.least_overlap, 0.0),
+            "predicted IoU below": (self.least_predicted_iou, 0.0),
+        }
+        ends = [
+            f", ends at {what} {value:g}" for what, (value, off) in rules.items() if value != off
+        ]
+        return f"neighbour, margin {self.margin_px:g} px{''.join(ends)}"
+
+    def end(self, *, growth: float, overlap: float, predicted_iou: float) -> str:
+        """Say why the structure has ended on a slice, "" where it goes on; NaN decides nothing."""
+        if growth > self.most_growth:
+            return f"area {growth:.3g} times that of the slice before"
+        if overlap < self.least_overlap:
+            return f"overlap {overlap:.2f} with the slice before"
+        if predicted_iou < self.least_predicted_iou:
+            return f"predicted IoU {predicted_iou:.2f}"
+        return ""
 
     def next_prompt(
         self, prediction: Mask, *, spacing_mm: tuple[float, float], min_area_mm2: float
@@ -226,3 +248,7 @@ def _generator(seed: int, key: Key) -> np.random.Generator:
     # crc32: the `hash` of a str differs between runs
     words = (part if isinstance(part, int) else zlib.crc32(part.encode()) for part in key)
     return np.random.default_rng([seed, *words])
+
+
+FOLLOW = NeighbourBox(most_growth=2.0, least_overlap=0.3)
+"""How `mskseg segment --propagate`, the canvas and `mskseg evaluate` follow an object."""

@@ -12,6 +12,7 @@ from mskseg.errors import InputError
 from mskseg.evaluation.loop import prompt_slice, prompted_slices
 from mskseg.evaluation.prediction import SlicePredictor
 from mskseg.prompts import NeighbourBox, OracleBox, OraclePoint, Prompt, fill_boxes
+from mskseg.prompts.tracks import Track
 from mskseg.volume import LabelMap, Volume
 
 N_SLICES, SIZE = 6, 30
@@ -108,9 +109,9 @@ def test_oracle_prompts_need_a_reference(case):
 def test_one_box_travels_through_a_volume_without_a_reference(case):
     bare = Case(subject="s1", image=case.image)
     slices = list(bare.slices())
-    starts = {7: (3, Prompt(boxes_xyxy=np.array([[2.0, 2, 10, 10]])))}
+    tracks = {7: Track({3: Prompt(boxes_xyxy=np.array([[2.0, 2, 10, 10]]))})}
     predictor = SlicePredictor(BrightFilling())
-    found = predictor.propagate(bare, slices, starts, NeighbourBox(margin_px=1))
+    found = predictor.propagate(bare, slices, tracks, NeighbourBox(margin_px=1))
     assert [sorted(each) for each in found] == [[7]] * N_SLICES
     assert [int(each[7].prediction.sum()) for each in found] == [0, 64, 64, 64, 64, 0]
     assert found[4][7].prompt.boxes_xyxy.tolist() == [[1, 1, 11, 11]]

@@ -1,0 +1,126 @@
+"""Follow what was prompted on some slices of a new scan through its volume."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from mskseg.case import Case
+from mskseg.errors import InputError
+from mskseg.evaluation.prediction import LabelPrediction, PromptableSegmenter, SlicePredictor
+from mskseg.prompts.checks import check_boxes, check_points
+from mskseg.prompts.files import SlicePrompt
+from mskseg.prompts.plans import FOLLOW, NeighbourBox
+from mskseg.prompts.tracks import tracks_of
+from mskseg.volume import LabelMap, Plane
+
+
+@dataclass(frozen=True, eq=False)
+class Propagation:
+    """Objects that were followed through a volume."""
+
+    label_map: LabelMap  # on the image's grid; the surer of two labels has a pixel
+    # A row for each label and slice: `label`, `tissue`, `slice`, `area_mm2`, `overlap` (IoU with
+    # the slice before, towards the first prompt), `predicted_iou` and the `reason`.
+    table: pd.DataFrame
+    predictions: list[dict[int, LabelPrediction]]  # by label, for each slice of the range
+
+
+def propagate(
+    segmenter: PromptableSegmenter,
+    case: Case,
+    prompts: Iterable[SlicePrompt],
+    *,
+    plane: Plane | None = None,
+    slices: tuple[int, int] | None = None,
+    plan: NeighbourBox = FOLLOW,
+    progress: Callable[[], object] = lambda: None,
+) -> Propagation:
+    """Follow the object of each label from its prompts up and down, until it ends.
+
+    Parameters
+    ----------
+    segmenter : PromptableSegmenter
+        As `mskseg.load_segmenter` returns it.
+    case : Case
+        The scan; a reference is not looked at.
+    prompts : iterable of SlicePrompt
+        Boxes and points on one slice or several; `mskseg.prompts.tracks` says what several do.
+    plane : {"axial", "coronal", "sagittal"}, optional
+        Of the prompts and the way; default: the case's own, the acquired plane.
+    slices : (int, int), optional
+        First and last slice that may be reached; default: all.
+    plan : NeighbourBox
+        The margin of the boxes and the rules of ending.
+    progress : callable
+        Called after each slice that was predicted.
+
+    Raises
+    ------
+    InputError
+        If the range is none, or a prompt lies outside it or its slice, or is of a kind that the
+        segmenter does not answer.
+    """
+    plane, entries = plane or case.plane, list(prompts)
+    last_slice = case.image.n_slices(plane) - 1
+    low, high = slices or (0, last_slice)
+    if not 0 <= low <= high <= last_slice:
+        raise InputError(
+            f"the range {low} to {high} does not fit: the {plane} slices are 0 to {last_slice}; "
+            "give the first and the last slice, both within these"
+        )
+    check_fit(case, entries, plane)
+    if outside := [entry.slice for entry in entries if not low <= entry.slice <= high]:
+        raise InputError(
+            f"a prompt is on slice {outside[0]}, outside the range {low} to {high}; widen the "
+            "range or leave the prompt out"
+        )
+    tracks = tracks_of(entries, first_slice=low)
+    chosen = [case.slice(k, plane) for k in range(low, high + 1)]
+    found = SlicePredictor(segmenter).propagate(case, chosen, tracks, plan, progress=progress)
+    dtype = np.uint8 if max(tracks) < 256 else np.uint16
+    stack = np.zeros(case.image.stack(plane).shape, dtype)
+    rows = []
+    for case_slice, answers in zip(chosen, found, strict=True):
+        highest = np.zeros(case_slice.image.shape, np.float32)
+        for label in tracks:
+            answer = answers.get(label)
+            area_px = 0 if answer is None else int(answer.prediction.sum())
+            rows.append(
+                {
+                    "label": label,
+                    "tissue": case.tissue(label),
+                    "slice": case_slice.index,
+                    "area_mm2": area_px * math.prod(case_slice.spacing_mm),
+                    "overlap": math.nan if answer is None else answer.overlap,
+                    "predicted_iou": math.nan if answer is None else answer.predicted_iou,
+                    "reason": "beyond its end" if answer is None else answer.reason,
+                }
+            )
+            if answer is not None and area_px:
+                certainty = np.zeros_like(highest)
+                certainty[answer.prediction] = 1 if answer.certainty is None else answer.certainty
+                won = certainty > highest
+                stack[case_slice.index][won] = label
+                highest[won] = certainty[won]
+    painted = case.image.from_stack(stack, plane)
+    label_map = LabelMap(painted.array, painted.affine, nifti_forms=painted.nifti_forms)
+    table = pd.DataFrame(rows).sort_values(["label", "slice"], ignore_index=True)
+    return Propagation(label_map, table, found)
+
+
+def check_fit(case: Case, prompts: Iterable[SlicePrompt], plane: Plane) -> None:
+    """Check every prompt against its slice; an InputError names the prompt by its number."""
+    for number, prompt in enumerate(prompts):
+        try:
+            shape = case.slice(prompt.slice, plane).image.shape
+            if prompt.boxes_xyxy:
+                check_boxes(prompt.boxes_xyxy, shape)
+            if prompt.point_coords:
+                check_points(prompt.point_coords, shape)
+        except InputError as error:
+            raise InputError(f"prompt {number} (slice {prompt.slice}): {error}") from error

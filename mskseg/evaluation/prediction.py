@@ -69,6 +69,13 @@ class LabelPrediction:
     overlap: float = math.nan  # propagated: IoU with the prediction on the slice before
     reason: str = ""  # propagated: where the prompt came from, or why the label ends here
 
+    def surer_than(self, probability: float) -> BoolMask:
+        """Pixels of the prediction above a probability; all where the model gave masks alone."""
+        sure = self.prediction.copy()
+        if self.certainty is not None:
+            sure[self.prediction] = self.certainty > probability
+        return sure
+
     @property
     def boxes_xyxy(self) -> NDArray[np.float64]:
         """The boxes that were given, (N, 4); (0, 4) for points or without a prompt."""
@@ -189,7 +196,7 @@ class SlicePredictor:
                     carried = _NO_BOX
                     if label in before:
                         carried = plan.next_prompt(
-                            before[label].prediction,
+                            before[label].surer_than(plan.least_probability),
                             spacing_mm=case_slice.spacing_mm,
                             min_area_mm2=min_area_mm2,
                         )

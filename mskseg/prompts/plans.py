@@ -139,6 +139,7 @@ class NeighbourBox:
     """
 
     margin_px: float = 2.0  # added on every side, so that a structure can grow from slice to slice
+    least_probability: float = 0.5  # pixels less sure are not boxed; 0.5 takes the whole mask
     most_growth: float = np.inf  # area over that of the slice before, above which it has ended
     least_overlap: float = 0.0  # IoU with the slice before, below which it has ended
     least_predicted_iou: float = 0.0  # likewise; not used with models that do not predict it
@@ -250,5 +251,8 @@ def _generator(seed: int, key: Key) -> np.random.Generator:
     return np.random.default_rng([seed, *words])
 
 
-FOLLOW = NeighbourBox(most_growth=2.0, least_overlap=0.3)
-"""How `mskseg segment --propagate`, the canvas and `mskseg evaluate` follow an object."""
+FOLLOW = NeighbourBox(
+    least_probability=0.8, most_growth=2.0, least_overlap=0.5, least_predicted_iou=0.7
+)
+"""How `segment --propagate` and the canvas follow; chosen on the validation vertebrae, see
+``benchmarks/propagation.py``."""

@@ -91,7 +91,17 @@ def segment_image(arguments: argparse.Namespace) -> int:
     segmenter = load_model(arguments)
     table = None
     if arguments.propagate:
-        label_map, table = follow_prompts(segmenter, case, prompt_file, plane, arguments.range)
+        from mskseg.evaluation import propagate
+
+        found = propagate(
+            segmenter,
+            case,
+            prompt_file.prompts,
+            plane=plane,
+            slices=arguments.range,
+            progress=sys.stderr.isatty(),
+        )
+        label_map, table = found.label_map, found.table
     else:
         label_map = segment_case(segmenter, case, prompt_file, plane=plane)
     save_nifti(label_map, arguments.output)
@@ -196,26 +206,6 @@ def segment_case(
         stack[k] = predict_label_map(segmenter, case.slice(k, plane).image, prompts)
     painted = case.image.from_stack(stack, plane)
     return LabelMap(painted.array, painted.affine, nifti_forms=painted.nifti_forms)
-
-
-def follow_prompts(
-    segmenter: Segmenter, case: Case, prompt_file: PromptFile, plane: Plane, reach: list[int] | None
-) -> tuple[LabelMap, pd.DataFrame]:
-    """Follow the prompted labels through the volume; with a row for each label and slice."""
-    from tqdm.auto import tqdm
-
-    from mskseg.evaluation import propagate
-
-    with tqdm(unit="slice", disable=not sys.stderr.isatty()) as bar:
-        found = propagate(
-            segmenter,
-            case,
-            prompt_file.prompts,
-            plane=plane,
-            slices=(reach[0], reach[1]) if reach else None,
-            progress=bar.update,
-        )
-    return found.label_map, found.table
 
 
 def describe_ends(table: pd.DataFrame) -> str:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+from tqdm.auto import tqdm
 
 from mskseg.case import Case
 from mskseg.errors import InputError
-from mskseg.evaluation.prediction import LabelPrediction, PromptableSegmenter, SlicePredictor
+from mskseg.evaluation.prediction import PromptableSegmenter, SlicePredictor
 from mskseg.prompts.checks import check_boxes, check_points
 from mskseg.prompts.files import SlicePrompt
 from mskseg.prompts.plans import FOLLOW, NeighbourBox
@@ -27,7 +28,6 @@ class Propagation:
     # A row for each label and slice: `label`, `tissue`, `slice`, `area_mm2`, `overlap` (IoU with
     # the slice before, towards the first prompt), `predicted_iou` and the `reason`.
     table: pd.DataFrame
-    predictions: list[dict[int, LabelPrediction]]  # by label, for each slice of the range
 
 
 def propagate(
@@ -36,9 +36,9 @@ def propagate(
     prompts: Iterable[SlicePrompt],
     *,
     plane: Plane | None = None,
-    slices: tuple[int, int] | None = None,
+    slices: Sequence[int] | None = None,
     plan: NeighbourBox = FOLLOW,
-    progress: Callable[[], object] = lambda: None,
+    progress: bool = False,
 ) -> Propagation:
     """Follow the object of each label from its prompts up and down, until it ends.
 
@@ -52,12 +52,12 @@ def propagate(
         Boxes and points on one slice or several; `mskseg.prompts.tracks` says what several do.
     plane : {"axial", "coronal", "sagittal"}, optional
         Of the prompts and the way; default: the case's own, the acquired plane.
-    slices : (int, int), optional
+    slices : two int, optional
         First and last slice that may be reached; default: all.
     plan : NeighbourBox
         The margin of the boxes and the rules of ending.
-    progress : callable
-        Called after each slice that was predicted.
+    progress : bool
+        Show a bar.
 
     Raises
     ------
@@ -81,7 +81,8 @@ def propagate(
         )
     tracks = tracks_of(entries, first_slice=low)
     chosen = [case.slice(k, plane) for k in range(low, high + 1)]
-    found = SlicePredictor(segmenter).propagate(case, chosen, tracks, plan, progress=progress)
+    with tqdm(unit="slice", disable=not progress) as bar:
+        found = SlicePredictor(segmenter).propagate(case, chosen, tracks, plan, progress=bar.update)
     dtype = np.uint8 if max(tracks) < 256 else np.uint16
     stack = np.zeros(case.image.stack(plane).shape, dtype)
     rows = []
@@ -96,9 +97,9 @@ def propagate(
                     "tissue": case.tissue(label),
                     "slice": case_slice.index,
                     "area_mm2": area_px * math.prod(case_slice.spacing_mm),
-                    "overlap": math.nan if answer is None else answer.overlap,
-                    "predicted_iou": math.nan if answer is None else answer.predicted_iou,
-                    "reason": "beyond its end" if answer is None else answer.reason,
+                    "overlap": getattr(answer, "overlap", math.nan),
+                    "predicted_iou": getattr(answer, "predicted_iou", math.nan),
+                    "reason": getattr(answer, "reason", "beyond its end"),
                 }
             )
             if answer is not None and area_px:
@@ -110,7 +111,7 @@ def propagate(
     painted = case.image.from_stack(stack, plane)
     label_map = LabelMap(painted.array, painted.affine, nifti_forms=painted.nifti_forms)
     table = pd.DataFrame(rows).sort_values(["label", "slice"], ignore_index=True)
-    return Propagation(label_map, table, found)
+    return Propagation(label_map, table)
 
 
 def check_fit(case: Case, prompts: Iterable[SlicePrompt], plane: Plane) -> None:

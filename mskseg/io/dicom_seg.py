@@ -25,31 +25,11 @@ def save_dicom_seg(
     echo: float | None = None,
     kind: str | None = None,
 ) -> None:
-    """Write a DICOM Segmentation: a binary segment for each label, on the images of a series.
+    """Write a binary segment for each label, named "label 7", completely or not at all.
 
-    Segments are numbered from 1 in the order of the labels, and carry "label 7" as their name.
-    Needs the extra ``mskseg[dicomseg]``.
-
-    Parameters
-    ----------
-    label_map : LabelMap
-        On the grid that `mskseg.load_image` gives for the series, with one label or more.
-    path : path-like
-        Written completely or not at all.
-    series : path-like
-        The DICOM folder; patient, study and place come from its files.
-    model : str
-        Name of the model, kept as the algorithm.
-    echo, kind : optional
-        As in `mskseg.load_image`.
-
-    Raises
-    ------
-    InputError
-        If the label map holds nothing, has another number of voxels than the series, or the images
-        lack what a DICOM object has to name.
-    OutputError
-        If the file cannot be written.
+    `label_map` is on the grid that `load_image` gives for the folder `series`, whose files say
+    which patient, study and place it is; `model` is named as the algorithm. InputError if the label
+    map is empty or on another grid, or the images lack what a DICOM object has to name.
     """
     import highdicom as hd
     import pydicom

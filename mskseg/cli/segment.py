@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mskseg.cli.inputs import PLANES, add_image_arguments, add_model_arguments, load_model
-from mskseg.cli.outputs import check_not_input, check_writable
+from mskseg.cli.outputs import add_quiet, check_not_input, check_writable, shows_progress
 from mskseg.environment import check_extra
 from mskseg.errors import InputError
 from mskseg.input_files import printable
@@ -69,6 +69,7 @@ def add_to(commands: Any) -> None:
         help="the label map of a DICOM series as a DICOM segmentation too (mskseg[dicomseg])",
     )
     add_model_arguments(parser)
+    add_quiet(parser)
     parser.set_defaults(command=segment_image)
 
 
@@ -99,7 +100,7 @@ def segment_image(arguments: argparse.Namespace) -> int:
             prompt_file.prompts,
             plane=plane,
             slices=arguments.range,
-            progress=sys.stderr.isatty(),
+            progress=shows_progress(arguments),
         )
         label_map, table = found.label_map, found.table
     else:

@@ -150,16 +150,15 @@ class NeighbourBox:
 
     @property
     def box_source(self) -> str:
-        """The word "neighbour", the margin, and the rules of ending other than an empty mask."""
-        rules = {
-            "growth above": (self.most_growth, np.inf),
-            "overlap below": (self.least_overlap, 0.0),
-            "predicted IoU below": (self.least_predicted_iou, 0.0),
+        """The word "neighbour", the margin, what is boxed, and rules of ending that are not off."""
+        named = {
+            "p above": (self.least_probability, 0.5),
+            "growth to": (self.most_growth, np.inf),
+            "overlap from": (self.least_overlap, 0.0),
+            "predicted IoU from": (self.least_predicted_iou, 0.0),
         }
-        ends = [
-            f", ends at {what} {value:g}" for what, (value, off) in rules.items() if value != off
-        ]
-        return f"neighbour, margin {self.margin_px:g} px{''.join(ends)}"
+        rules = (f", {what} {value:g}" for what, (value, off) in named.items() if value != off)
+        return f"neighbour, margin {self.margin_px:g} px" + "".join(rules)
 
     def end(self, *, growth: float, overlap: float, predicted_iou: float) -> str:
         """Say why the structure has ended on a slice, "" where it goes on; NaN decides nothing."""

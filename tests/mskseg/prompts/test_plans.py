@@ -102,6 +102,11 @@ def test_fragments_of_a_prediction_do_not_multiply_from_slice_to_slice(mask, mon
         (OraclePoint(), "point", "oracle"),
         (OraclePoint(n=10), "point", "oracle, 10 points"),
         (NeighbourBox(margin_px=2), "box", "neighbour, margin 2 px"),
+        (
+            NeighbourBox(least_probability=0.8, least_overlap=0.5),
+            "box",
+            "neighbour, margin 2 px, p above 0.8, overlap from 0.5",
+        ),
     ],
 )
 def test_the_table_names_plans_so_that_they_can_be_told_apart(plan, prompt, box_source):

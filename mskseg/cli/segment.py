@@ -105,13 +105,7 @@ def segment_image(arguments: argparse.Namespace) -> int:
         label_map, table = found.label_map, found.table
     else:
         label_map = segment_case(segmenter, case, prompt_file, plane=plane)
-    save_nifti(label_map, arguments.output)
-    if arguments.csv:
-        from mskseg.evaluation import write_table
-        from mskseg.provenance import provenance
-
-        write_table(table, arguments.csv, provenance=provenance(cases=[case], segmenter=segmenter))
-    if arguments.dicom_seg:
+    if arguments.dicom_seg:  # first, since what the series lacks shows here
         from mskseg.io.dicom_seg import save_dicom_seg
 
         save_dicom_seg(
@@ -122,6 +116,12 @@ def segment_image(arguments: argparse.Namespace) -> int:
             kind=arguments.kind,
             model=segmenter.name,
         )
+    save_nifti(label_map, arguments.output)
+    if arguments.csv:
+        from mskseg.evaluation import write_table
+        from mskseg.provenance import provenance
+
+        write_table(table, arguments.csv, provenance=provenance(cases=[case], segmenter=segmenter))
     if arguments.overlay:
         draw_overlays(case, label_map, prompt_file, plane, arguments.overlay)
     kind = ", a miniature" if segmenter.miniature else ""

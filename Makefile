@@ -10,7 +10,7 @@ UV := $(shell command -v uv 2>/dev/null)
 ARGUMENTS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help workbook test lab lesson check notebooks figure results keep constraints clean
+.PHONY: help workbook test lab lesson check notebooks table results keep constraints clean
 
 help:  ## Show this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -36,13 +36,9 @@ notebooks: $(INSTALLED)  ## Write each notebook's .ipynb from its .py
 	$(BIN)/python -m mskseg.workbook.pairing
 
 SCANS ?= ../shared/data
-figure: $(INSTALLED)  ## Make the README's figure of real people and its table of the thigh anew
+table: $(INSTALLED)  ## Make the README's table of a real thigh anew
 	@test -f $(SCANS)/qmritools/thigh_labels.txt || \
-	  { echo "$(SCANS)/qmritools is not here; name the folder of scans: make figure SCANS=DIR"; exit 1; }
-	$(BIN)/mskseg data fetch spine_vertebrae --from $(SCANS)
-	$(BIN)/mskseg run 03 --fresh --output output/figure --dataset spine_vertebrae \
-	  --model lite_medsam --model sam_vit_mini
-	cp output/figure/figures/03_overlay_VB2_17.png docs/real_spine.png
+	  { echo "$(SCANS)/qmritools is not here; name the folder of scans: make table SCANS=DIR"; exit 1; }
 	$(BIN)/mskseg evaluate $(SCANS)/qmritools/thigh_image.nii.gz --csv docs/zero_shot_thigh.csv \
 	  --reference $(SCANS)/qmritools/thigh_labels.nii.gz --label-names $(SCANS)/qmritools/thigh_labels.txt
 
@@ -59,11 +55,13 @@ results: $(INSTALLED)  ## Run the study on real people (hours); tables to result
 
 KEPT = 03_margins 03_people 04_cross_table 04_modes 04_training_size 04_jitter \
   07_inside_outside 07_training_sizes 08_people 08_uncertainty 08_compared
-keep:  ## Copy to results/ what a run of the study has written by now
+keep:  ## Copy to results/ (and the README's figure) what a run of the study has written by now
 	for table in $(KEPT); do for end in csv csv.provenance.json; do \
 	  test ! -f output/study$(RUN)/tables/$$table.$$end || \
 	    cp output/study$(RUN)/tables/$$table.$$end results/$${table}$(subst -,_,$(RUN)).$$end; \
 	done; done
+	test -n "$(RUN)" -o ! -f output/study/figures/04_overlay.png || \
+	  cp output/study/figures/04_overlay.png docs/real_spine.png
 
 constraints: $(BIN)/python  ## Compile constraints.txt anew from pyproject.toml (the newest versions allowed)
 	$(call uv,pip compile --quiet --universal --upgrade --all-extras --no-annotate \

@@ -19,11 +19,12 @@ PEOPLE = ROOT / "results" / "03_margins.csv"
 
 
 def test_tables_and_figure_were_made_with_the_shipped_weights():
-    """After new weights: `make figure`, then the README's numbers."""
+    """After new weights: `make table results`, then the README's numbers."""
     shipped = mskseg.load_segmenter("sam_vit_mini").fingerprint
     assert read_provenance(TABLE)["segmenter"]["sha256"] == shipped
-    for path in (PEOPLE, FIGURE):
-        assert f"sam_vit_mini {shipped}" in read_provenance(path)["models"]
+    assert f"sam_vit_mini {shipped}" in read_provenance(PEOPLE)["models"]
+    lite_medsam = read_provenance(PEOPLE)["segmenter"]["sha256"]
+    assert f"lite_medsam {lite_medsam}" in read_provenance(FIGURE)["models"]
 
 
 @pytest.mark.parametrize(
@@ -42,6 +43,15 @@ def test_the_numbers_of_real_people_are_those_of_the_committed_table(row, model,
         rows = table[(table["segmenter"] == model) & table["dataset"].str.endswith(site)]
         found = rows.sort_values("margin_px")[column].round(3)
         assert [float(number) for number in cell.split("/")] == list(found)
+
+
+def test_what_tuning_brings_is_that_of_the_committed_table():
+    table = pd.read_csv(ROOT / "results" / "04_cross_table.csv").set_index("role")
+    text = " ".join((ROOT / "README.md").read_text(encoding="utf-8").split())
+    said = re.search(r"reaches (0\.\d+) and (0\.\d+) \(\[table\]\(results/04_cross_table", text)
+    found = table.loc[["same site", "other site"], "dice_tuned"].round(3)
+    assert [float(number) for number in said.groups()] == list(found)
+    assert set(table["n_train"]) == {6}
 
 
 def test_the_numbers_of_the_readme_are_those_of_the_committed_table():

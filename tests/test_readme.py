@@ -23,8 +23,9 @@ def test_tables_and_figure_were_made_with_the_shipped_weights():
     shipped = mskseg.load_segmenter("sam_vit_mini").fingerprint
     assert read_provenance(TABLE)["segmenter"]["sha256"] == shipped
     assert f"sam_vit_mini {shipped}" in read_provenance(PEOPLE)["models"]
-    lite_medsam = read_provenance(PEOPLE)["segmenter"]["sha256"]
-    assert f"lite_medsam {lite_medsam}" in read_provenance(FIGURE)["models"]
+    figure = read_provenance(FIGURE)
+    assert figure["segmenter"] == read_provenance(PEOPLE)["segmenter"]
+    assert [model["name"] for model in figure["tuned"]] == ["lite_medsam, decoder tuned"]
 
 
 @pytest.mark.parametrize(

@@ -55,7 +55,7 @@ def log_scale(ax: Axes) -> None:
     ax.xaxis.set_minor_formatter(NullFormatter())  # they would overlap
 
 
-def predictions_beside(
+def boxes_and_predictions(
     prompted: PromptedSlice,
     predictions: Mapping[str, Mapping[int, NDArray[np.bool_]]],
     *,

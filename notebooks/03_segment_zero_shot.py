@@ -281,7 +281,7 @@ above_box.rename_axis(columns="data sets above the filled box, by margin in px")
 for prompted_slice, answers in prompting.fullest_answers(table, predictions, cases, tight):
     scan = prompted_slice.case.name
     heading = f"{scan}: mean Dice of oracle boxes, reference dashed"
-    answer_axes = prompting.predictions_beside(prompted_slice, answers, title=heading)
+    answer_axes = prompting.boxes_and_predictions(prompted_slice, answers, title=heading)
     target = figures / f"03_overlay_{prompted_slice.case.subject}.png"
     display.save_figure(answer_axes[0], target, provenance=facts)
 

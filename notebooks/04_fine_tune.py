@@ -239,7 +239,7 @@ for state, model in (("zero-shot", segmenter), ("tuned", first.segmenter)):
     name = f"{segmenter.name}, {state}"
     made[name] = {label: of_label.prediction for label, of_label in predicted.items()}
 heading = f"{studied_case.name}: mean Dice of oracle boxes, reference dashed"
-panels = tuning.predictions_beside(asked_slice, made, title=heading)
+panels = tuning.boxes_and_predictions(asked_slice, made, title=heading)
 display.save_figure(panels[0], figures / "04_overlay.png", provenance=facts)
 
 # %% [markdown]

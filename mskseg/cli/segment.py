@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -104,7 +103,8 @@ def segment_image(arguments: argparse.Namespace) -> int:
         )
         label_map, table = found.label_map, found.table
     else:
-        label_map = segment_case(segmenter, case, prompt_file, plane=plane)
+        progress = shows_progress(arguments)
+        label_map = segment_case(segmenter, case, prompt_file, plane=plane, progress=progress)
     if arguments.dicom_seg:  # first, since what the series lacks shows here
         from mskseg.io.dicom_seg import save_dicom_seg
 
@@ -187,7 +187,12 @@ def read_all_prompts(arguments: argparse.Namespace) -> PromptFile:
 
 
 def segment_case(
-    segmenter: Segmenter, case: Case, prompt_file: PromptFile, *, plane: Plane
+    segmenter: Segmenter,
+    case: Case,
+    prompt_file: PromptFile,
+    *,
+    plane: Plane,
+    progress: bool = False,
 ) -> LabelMap:
     """Paint the mask of every prompt on the image's grid; the surer of two labels has a pixel."""
     from itertools import groupby
@@ -202,7 +207,7 @@ def segment_case(
     stack = np.zeros(case.image.stack(plane).shape, dtype)
     ordered = sorted(prompt_file.prompts, key=lambda prompt: prompt.slice)
     by_slice = [(k, list(group)) for k, group in groupby(ordered, lambda prompt: prompt.slice)]
-    for k, group in tqdm(by_slice, unit="slice", disable=not sys.stderr.isatty()):
+    for k, group in tqdm(by_slice, unit="slice", disable=not progress):
         prompts = [(prompt.label, prompt.prompt) for prompt in group]
         stack[k] = predict_label_map(segmenter, case.slice(k, plane).image, prompts)
     painted = case.image.from_stack(stack, plane)

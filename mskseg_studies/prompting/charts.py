@@ -85,7 +85,7 @@ def fullest_answers(
     """Find in each data set, and site, the scored slice with most labels, and the answers to it.
 
     Of a table of `score_cases`, numbered from 0, and what was kept of the same rows: nothing is
-    predicted again. Yields what `predictions_beside` shows; the names say who is a miniature.
+    predicted again. Yields what `boxes_and_predictions` shows; the names say who is a miniature.
     """
     by_name = {(case.dataset, case.subject, case.sequence): case for case in cases}
     scan = ["dataset", "subject", "sequence"]

@@ -1,6 +1,6 @@
 """What fine-tuning changes, here and elsewhere (notebook 04)."""
 
-from mskseg_studies.panels import predictions_beside as predictions_beside
+from mskseg_studies.panels import boxes_and_predictions as boxes_and_predictions
 from mskseg_studies.tuning.bench import TuningBench as TuningBench
 from mskseg_studies.tuning.bench import keep_stale_iou as keep_stale_iou
 from mskseg_studies.tuning.charts import TrainingPlot as TrainingPlot

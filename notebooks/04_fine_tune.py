@@ -166,7 +166,9 @@ def describe_so_far() -> dict:
 
 facts = describe_so_far()
 evaluation.write_table(
-    cross.assign(mode=mode, n_train=n_train), tables / "04_cross_table.csv", provenance=facts
+    cross.assign(segmenter=segmenter.name, mode=mode, n_train=n_train),
+    tables / "04_cross_table.csv",
+    provenance=facts,
 )
 by_role = cross.groupby(["training_subset", "role"], sort=False)["gain"].mean().unstack()
 by_role.round(3)

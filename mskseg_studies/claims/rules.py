@@ -172,6 +172,8 @@ def _judge_claim(claim: Claim, tables: Path, ran: Collection[str]) -> Judgement:
             raise VanishedError("there is no such table")
         facts = read_provenance(path)  # which also notices a table that was edited by hand
         table, ours = pd.read_csv(path), False
+        if "segmenter" not in table:  # of one model alone, as older tables are
+            table["segmenter"] = (facts.get("segmenter") or {}).get("name", "")
         deciding = claim.construction.of if claim.construction else []
         made = made_here(table, facts)[deciding].any(axis=1)
         try:  # rows that none of our construction decides go first, if there are enough of them

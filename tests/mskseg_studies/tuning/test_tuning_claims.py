@@ -5,7 +5,9 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 
+from mskseg.evaluation import write_table
 from mskseg_studies.claims.measuring import measure_table
+from mskseg_studies.claims.rules import judge
 from mskseg_studies.claims.statements import load_claims
 
 CLAIMS = {claim.id: claim for claim in load_claims().claims}
@@ -13,7 +15,8 @@ CLAIMS = {claim.id: claim for claim in load_claims().claims}
 
 def cell(chosen_by, role, dataset, anatomy, gain, *, part="test", sequence="q"):
     return {
-        "training_subset": f"by {chosen_by}", "chosen_by": chosen_by, "role": role,
+        "segmenter": "sam_vit_b", "training_subset": f"by {chosen_by}",
+        "chosen_by": chosen_by, "role": role,
         "evaluated_on": dataset, "anatomy": anatomy, "sequence": sequence, "part": part,
         "gain": gain, "gain_low": gain - 0.01, "gain_high": gain + 0.01,
         "dice_tuned": 0.5 + gain, "n_subjects": 5,
@@ -48,6 +51,18 @@ CROSS = pd.DataFrame(
 def test_gains_are_found_by_role_and_anatomy(claim, value):
     found = measure_table(CROSS, CLAIMS[claim].measure)
     assert found.value == pytest.approx(value)
+
+
+@pytest.mark.parametrize(
+    ("model", "verdict"), [("sam_vit_b", "holds here"), ("lite_medsam", "not testable here")]
+)
+def test_a_statement_about_sam_is_not_judged_on_another_model(tmp_path, model, verdict):
+    """A table without the column is of the model that its provenance names."""
+    table = CROSS[CROSS["evaluated_on"] == "spider"].drop(columns="segmenter")
+    facts = {"segmenter": {"name": model, "miniature": False}, "data": {"datasets": ["spider"]}}
+    write_table(table, tmp_path / "04_cross_table.csv", provenance=facts)
+    (judged,) = judge([CLAIMS["hoyer-tuning-gains"]], tables=tmp_path, ran=["04_fine_tune"])
+    assert judged.verdict == verdict
 
 
 def by_size():

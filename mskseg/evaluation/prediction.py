@@ -70,9 +70,9 @@ class LabelPrediction:
     reason: str = ""  # propagated: where the prompt came from, or why the label ends here
 
     def surer_than(self, probability: float) -> BoolMask:
-        """Pixels of the prediction above a probability; all where the model gave masks alone."""
+        """Pixels of the prediction above a probability; all at 0.5, or without probabilities."""
         sure = self.prediction.copy()
-        if self.certainty is not None:
+        if self.certainty is not None and probability > 0.5:
             sure[self.prediction] = self.certainty > probability
         return sure
 

@@ -112,10 +112,7 @@ def test_a_granularity_that_a_data_set_does_not_have_is_refused(cache, name) -> 
 
 @pytest.mark.real
 def test_a_real_label_map_can_be_the_anatomy_of_a_knee(cache, real_data, monkeypatch) -> None:
-    scan = phantom.scan_knee_map
-    monkeypatch.setattr(
-        phantom, "scan_knee_map", lambda *args, **options: scan(*args, **options, shape=(96, 96, 8))
-    )
+    monkeypatch.setattr("mskseg_phantom.scans.REAL_SHAPE", (96, 96, 8))
     fetch("pymskt_knee", from_dir=real_data)
     (case,) = load_cases("phantom_knee_real_anatomy", sequences="dess", progress=False)
     entry = load_manifest().datasets["phantom_knee_real_anatomy"]

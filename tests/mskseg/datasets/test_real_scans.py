@@ -111,13 +111,13 @@ def test_the_damaged_pair_is_refused_if_it_is_read_all_the_same(real_data):
 
 
 def test_the_first_failed_download_ends_the_try(internet, capsys):
-    bring_real_scans(offline=False)
+    bring_real_scans(offline=False, progress=False)
     assert internet == [("thigh_image.nii.gz", 3.0)]
     assert "no answer within three seconds" in capsys.readouterr().out
 
 
 def test_offline_does_not_try(internet, capsys):
-    bring_real_scans(offline=True)
+    bring_real_scans(offline=True, progress=False)
     assert internet == []
     assert "spine_vertebrae 0 of 15" in capsys.readouterr().out
 
@@ -127,7 +127,7 @@ def test_nothing_is_fetched_where_all_is_here(real_data, internet, capsys):
     for name, entry in load_manifest().datasets.items():
         if entry.first_run:
             fetch(name, from_dir=real_data, progress=False)
-    bring_real_scans(offline=False)
+    bring_real_scans(offline=False, progress=False)
     assert internet == []
     assert "spine_vertebrae 15 of 15" in capsys.readouterr().out
 

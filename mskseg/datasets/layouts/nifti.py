@@ -169,6 +169,8 @@ def read_globbed(
     image_files = list_files(images, "images") if images else label_files
     known = {path.resolve() for path in label_files}
     if images and (both := [path for path in image_files if path.resolve() in known]):
+        if len(image_files) == len(label_files) == 1:
+            raise InputError(f"{both[0]} is image and label map at once; give two files")
         raise InputError(
             f"{len(both)} files are matched by both globs, the first is {both[0]}; write a glob "
             "for the images that leaves the label maps out"

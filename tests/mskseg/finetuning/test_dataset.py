@@ -37,8 +37,8 @@ def test_components_below_the_least_area_are_not_asked_for(train, tiny):
 def test_each_slice_is_shown_once_before_any_is_shown_again(dataset, tiny):
     n = len(dataset)
     for start in (0, n, 2 * n):
-        shown = [dataset.slice_at(p).name for p in range(start, start + n)]
-        assert len(set(shown)) == n
+        shown = [dataset.slice_at(p) for p in range(start, start + n)]
+        assert len({(each.case, each.index) for each in shown}) == n
     steps = [dataset.positions(step) for step in range(3)]
     assert [p for step in steps for p in step] == list(range(6))
 
@@ -46,7 +46,8 @@ def test_each_slice_is_shown_once_before_any_is_shown_again(dataset, tiny):
 def test_the_order_follows_the_seed(dataset, tiny):
     def order(seed):
         seeded = replace(dataset, config=replace(tiny, seed=seed))
-        return [seeded.slice_at(p).name for p in range(12)]
+        shown = [seeded.slice_at(p) for p in range(12)]
+        return [(each.case, each.index) for each in shown]
 
     assert order(0) == order(0)
     assert order(0) != order(1)

@@ -105,7 +105,8 @@ def test_both_commands_choose_by_kind(tmp_path, capsys):
         '{"prompts": [{"slice": 0, "label": 1, "boxes_xyxy": [[0, 0, 2, 2]]}]}'
     )
     segment = ["segment", folder, "--prompts", tmp_path / "p.json", "--output", tmp_path / "m.nii"]
-    for words in (segment, ["evaluate", folder, "--reference", folder]):
+    reference = write_stack(tmp_path / "reference")
+    for words in (segment, ["evaluate", folder, "--reference", reference]):
         assert main([str(word) for word in [*words, "--kind", "sugar"]]) == 2
         assert "no images of the kind 'sugar'" in capsys.readouterr().err
 

@@ -93,6 +93,9 @@ def test_a_file_that_both_globs_match_is_refused(tmp_path):
     (tmp_path / "other").symlink_to(tmp_path)
     with pytest.raises(InputError, match="matched by both globs"):
         read_globbed(f"{tmp_path}/*.gz", f"{tmp_path}/other/*_labels*", subject_pattern="s-.")
+    one = str(tmp_path / "s-1_image.nii.gz")
+    with pytest.raises(InputError, match=r"s-1_image\.nii\.gz is image and label map at once"):
+        read_globbed(one, one)
 
 
 @pytest.mark.parametrize("folder", ["scans [1]", "[a-z]", "x[!y]", "plain"])

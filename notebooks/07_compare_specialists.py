@@ -163,7 +163,7 @@ specialists.effort_table([tunings[-1], *boxed, automatic]).round(4)
 #
 # > **Guess**: who loses most on the way outside?
 #
-# A run of hours (`make results`) held this contest on vertebrae of real people, five of the site that trained and ten of another one. Its table comes first.
+# A run of hours (`make results`) held this contest on vertebrae of real people, five of the site that trained and five of another one. Its table comes first.
 
 # %%
 study = specialists.committed_results(results, "07_inside_outside*.csv")

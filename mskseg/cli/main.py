@@ -39,7 +39,7 @@ _EXAMPLES = {
     "models": "mskseg models fetch sam_vit_b",
     "evaluate": "mskseg evaluate thigh.nii.gz --reference labels.nii.gz --csv dice.csv",
     "score": "mskseg score nnunet=mask.nii.gz --reference labels.nii.gz",
-    "segment": "mskseg segment thigh.nii.gz --prompts prompts.json --output mask.nii.gz",
+    "segment": "mskseg segment thigh.nii.gz --box '12 80 60 130 120' --propagate -o mask.nii.gz",
     "finetune": "mskseg finetune --images 'scans/*_image.nii.gz' --labels 'scans/*_labels.nii.gz' "
     "--subject-pattern 'sub-[0-9]+' --output tuned",
     "completion": "mskseg completion bash >> ~/.bashrc",

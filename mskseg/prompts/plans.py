@@ -253,5 +253,5 @@ def _generator(seed: int, key: Key) -> np.random.Generator:
 FOLLOW = NeighbourBox(
     least_probability=0.8, most_growth=2.0, least_overlap=0.5, least_predicted_iou=0.7
 )
-"""How `segment --propagate` and the canvas follow; chosen on the validation vertebrae, see
+"""How `segment --propagate` follows; chosen on the validation vertebrae, and provisional: see
 ``benchmarks/propagation.py``."""

@@ -280,6 +280,12 @@ class LabelMap(Volume):
         """The non-zero values that occur, ascending."""
         return tuple(int(value) for value in np.unique(self.array) if value != 0)
 
+    @classmethod
+    def from_slices(cls, stack: Array, plane: Plane, *, image: Volume) -> Self:
+        """Put labelled slices (K, H, W) of an image's plane on its grid, with its NIfTI forms."""
+        placed = image.from_stack(stack, plane)
+        return cls(placed.array, placed.affine, nifti_forms=placed.nifti_forms)
+
     def mask(self, label: int) -> npt.NDArray[np.bool_]:
         """Where one label is: (ni, nj, nk) bool, empty if the label does not occur."""
         found: npt.NDArray[np.bool_] = self.array == label

@@ -210,8 +210,7 @@ def segment_case(
     for k, group in tqdm(by_slice, unit="slice", disable=not progress):
         prompts = [(prompt.label, prompt.prompt) for prompt in group]
         stack[k] = predict_label_map(segmenter, case.slice(k, plane).image, prompts)
-    painted = case.image.from_stack(stack, plane)
-    return LabelMap(painted.array, painted.affine, nifti_forms=painted.nifti_forms)
+    return LabelMap.from_slices(stack, plane, image=case.image)
 
 
 def describe_ends(table: pd.DataFrame) -> str:

@@ -108,8 +108,7 @@ def propagate(
                 won = certainty > highest
                 stack[case_slice.index][won] = label
                 highest[won] = certainty[won]
-    painted = case.image.from_stack(stack, plane)
-    label_map = LabelMap(painted.array, painted.affine, nifti_forms=painted.nifti_forms)
+    label_map = LabelMap.from_slices(stack, plane, image=case.image)
     table = pd.DataFrame(rows).sort_values(["label", "slice"], ignore_index=True)
     return Propagation(label_map, table)
 

@@ -7,11 +7,10 @@ import math
 import numpy as np
 import pandas as pd
 import pytest
+from support.drawn_cases import strip_case
 
-from mskseg.case import Case
 from mskseg.errors import InputError
 from mskseg.evaluation import describe_scans
-from mskseg.volume import LabelMap, Volume
 from mskseg_studies.tissues import (
     contrast,
     shape_of,
@@ -164,34 +163,15 @@ def test_image_and_mask_of_two_shapes_are_refused():
 # tables
 
 
-def make_case(subject: str, width: int) -> Case:
-    """Three slices that show a strip of label 1, the middle one a square of label 7 too."""
-    labels = np.zeros((3, 60, 400), dtype=np.int16)
-    labels[:, 20 : 20 + width, 10:390] = 1
-    labels[1, 45:55, 100:110] = 7
-    grid = Volume(np.zeros((400, 60, 3)), np.diag([1.0, 1.0, 5.0, 1.0]))
-    reference = LabelMap(grid.from_stack(labels, "axial").array, grid.affine)
-    image = noisy(grid.from_stack(labels, "axial").array > 0, 60)
-    return Case(
-        subject=subject,
-        image=Volume(image, grid.affine),
-        reference=reference,
-        tissues={1: "strip", 7: "square"},
-        dataset="phantom_knee",
-        anatomy="knee",
-        sequence="drawn",
-    )
-
-
 def test_every_tissue_of_every_slice_has_a_row_with_its_area():
-    table = tissue_properties([make_case("a", 4)])
+    table = tissue_properties([strip_case("a", 4)])
     assert table.groupby("tissue")["slice"].count().to_dict() == {"square": 1, "strip": 3}
     assert table.query("tissue == 'strip'")["area_mm2"].tolist() == [4 * 380.0] * 3
     assert table.query("tissue == 'square'")["filled_box_dice"].tolist() == [1.0]
 
 
 def test_a_mean_goes_over_slices_first_and_then_over_subjects():
-    many, few = make_case("a", 4), make_case("b", 12)
+    many, few = strip_case("a", 4), strip_case("b", 12)
     table = tissue_properties([many, few])
     uneven = table[~((table["subject"] == "b") & (table["slice"] > 0))]
     means = tissue_means(uneven).set_index("tissue")
@@ -201,7 +181,7 @@ def test_a_mean_goes_over_slices_first_and_then_over_subjects():
 
 
 def test_infinite_contrast_does_not_swallow_a_mean():
-    table = tissue_properties([make_case("a", 4)])
+    table = tissue_properties([strip_case("a", 4)])
     table.loc[table.index[0], "contrast"] = np.inf
     assert np.isfinite(tissue_means(table)["contrast"]).all()
 
@@ -214,7 +194,7 @@ def test_a_table_of_something_else_is_refused():
 
 
 def test_scans_are_listed_with_what_has_to_be_checked():
-    row = describe_scans([make_case("a", 4)]).iloc[0]
+    row = describe_scans([strip_case("a", 4)]).iloc[0]
     assert row["shape"] == "400 x 60 x 3"
     assert row["spacing_mm"] == "1 x 1 x 5"
     assert (row["orientation"], row["plane"]) == ("RAS", "axial")

@@ -150,3 +150,23 @@ def finds_nothing():
 @pytest.fixture
 def three_answers():
     return ThreeAnswers()
+
+
+def strip_case(subject: str, width: int) -> Case:
+    """Three slices that show a strip of label 1, the middle one a square of label 7 too."""
+    labels = np.zeros((3, 60, 400), dtype=np.int16)
+    labels[:, 20 : 20 + width, 10:390] = 1
+    labels[1, 45:55, 100:110] = 7
+    grid = Volume(np.zeros((400, 60, 3)), np.diag([1.0, 1.0, 5.0, 1.0]))
+    reference = LabelMap(grid.from_stack(labels, "axial").array, grid.affine)
+    noise = np.random.default_rng(0).normal(100, 10, reference.array.shape)
+    image = noise + 60.0 * (reference.array > 0)
+    return Case(
+        subject=subject,
+        image=Volume(image, grid.affine),
+        reference=reference,
+        tissues={1: "strip", 7: "square"},
+        dataset="phantom_knee",
+        anatomy="knee",
+        sequence="drawn",
+    )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import warnings
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, field, replace
 from functools import cached_property
 from typing import Literal, Self, overload
@@ -23,9 +23,6 @@ TissueKind = Literal[
     "muscle", "bone", "cartilage", "meniscus", "disc", "vertebra", "fat", "canal", "other"
 ]
 """Tissues that studies speak of together; `data_manifest.yaml` says which label is which."""
-
-Role = Literal["training data", "same site", "other sequence", "other site", "other anatomy"]
-"""What a scan is to a trained model, from near to far; see `role_of`."""
 
 IGNORED = "ignore"  # nnU-Net's name of the label of voxels that were not annotated
 
@@ -317,32 +314,3 @@ class CaseSet(Sequence[Case]):
         """Return the sha256 over all cases, whatever their order; reads them one by one."""
         prints = sorted(case.fingerprint for case in self)
         return hashlib.sha256("".join(prints).encode()).hexdigest()
-
-
-def role_of(case: CaseDescription, training_cases: Iterable[CaseDescription]) -> Role:
-    """Say what a scan is to a model that was trained on others; of two differences, the farther.
-
-    "training data" is of a subject who was trained on, or selected with, whatever the sequence. All
-    others are of other people. "same site": anatomy, data set, site and sequence were trained on,
-    together. "other sequence": anatomy, data set and site were. "other site": the anatomy was, in
-    another data set or at another site; the sequence may differ too. "other anatomy": the rest.
-    InputError without a training case.
-    """
-    trained = list(training_cases)
-    if not trained:
-        raise InputError(
-            "expected a training case or more, got none; a model that was trained on nothing here "
-            "has no roles"
-        )
-    if any((case.dataset, case.subject) == (other.dataset, other.subject) for other in trained):
-        return "training data"
-    of_anatomy = [other for other in trained if other.anatomy == case.anatomy]
-    if not of_anatomy:
-        return "other anatomy"
-    home = case.dataset, case.site
-    of_home = [other for other in of_anatomy if (other.dataset, other.site) == home]
-    if not of_home:
-        return "other site"
-    if all(other.sequence != case.sequence for other in of_home):
-        return "other sequence"
-    return "same site"

@@ -1,17 +1,27 @@
-"""Figures of several panels: with one legend, or what several models made of one slice."""
+"""Charts that rooms share: panels with one legend, masks of one slice side by side, sweeps."""
 
 import math
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
 
 import matplotlib.pyplot as plt
 import numpy as np
+import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import LogLocator, NullFormatter, ScalarFormatter
-from numpy.typing import NDArray
+from matplotlib.ticker import LogLocator, NullFormatter, NullLocator, ScalarFormatter
+from numpy.typing import ArrayLike, NDArray
 
-from mskseg.display import draw_boxes, draw_label_map, frame_around, montage, tissue_colours
+from mskseg.case import CaseSlice
+from mskseg.display import (
+    draw_boxes,
+    draw_label_map,
+    draw_points,
+    frame_around,
+    montage,
+    tissue_colours,
+)
+from mskseg.display.style import PREDICTION, chart_axes, check_columns, finish_chart, series_style
 from mskseg.evaluation import PromptedSlice, dice
 from mskseg.prompts import fill_boxes
 
@@ -53,6 +63,75 @@ def log_scale(ax: Axes) -> None:
     ax.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     ax.xaxis.set_major_formatter(ScalarFormatter())
     ax.xaxis.set_minor_formatter(NullFormatter())  # they would overlap
+
+
+def sweep_chart(
+    means: pd.DataFrame,
+    *,
+    x: str,
+    series: str,
+    value: str = "dice",
+    spread: str | None = None,
+    level: tuple[str, float] | None = None,
+    x_scale: Literal["linear", "log"] = "linear",
+    labels: tuple[str, str] = ("", "Dice"),
+    title: str = "",
+    ax: Axes | None = None,
+) -> Axes:
+    """Draw a line for each series of a table of means, a row for each point.
+
+    Parameters
+    ----------
+    means : pandas.DataFrame
+    x, series, value : str
+        Its columns: position, which line, height; each position that was measured gets a tick.
+    spread : str, optional
+        Column that is drawn as bars.
+    level : (str, float), optional
+        Name and height of a line to compare with.
+    x_scale : {"linear", "log"}
+        "log" is for sizes, which double.
+    labels : (str, str)
+        Of the axes.
+
+    Raises
+    ------
+    InputError
+        If the table has no row or lacks a column.
+    """
+    check_columns(means, [x, series, value, *([spread] if spread else [])])
+    ax = chart_axes(ax, (6.4, 3.9))
+    for number, (name, rows) in enumerate(means.groupby(series, sort=False)):
+        ordered = rows.sort_values(x)
+        bars = None if spread is None else ordered[spread].fillna(0)
+        style = series_style(number)
+        ax.errorbar(ordered[x], ordered[value], bars, label=str(name), capsize=3, **style)
+    if level is not None:
+        ax.axhline(level[1], color="0.35", linewidth=1, linestyle=(0, (5, 3)), label=level[0])
+    ax.set(xlabel=labels[0], ylabel=labels[1], ylim=(0, 1), xscale=x_scale)
+    ax.set_xticks(np.sort(means[x].unique()))
+    # A logarithmic axis would write powers of ten, and ticks of its own between them.
+    ax.xaxis.set_major_formatter(ScalarFormatter())
+    ax.xaxis.set_minor_locator(NullLocator())
+    return finish_chart(ax, title)
+
+
+def masks_beside(
+    case_slice: CaseSlice,
+    masks: ArrayLike,
+    *,
+    titles: Sequence[str],
+    point: ArrayLike | None = None,
+    title: str = "",
+) -> NDArray[Any]:
+    """Show masks (N, H, W) of one slice side by side, with a click inside; gives the N Axes."""
+    stack = np.asarray(masks, dtype=bool)
+    panels = montage([case_slice] * len(stack), titles=titles, columns=len(stack), title=title)
+    for ax, mask in zip(panels, stack, strict=True):
+        draw_label_map(ax, mask, colours={1: PREDICTION}, fill=0.3)
+        if point is not None:
+            draw_points(ax, point, point_labels=[1])
+    return panels
 
 
 def boxes_and_predictions(

@@ -2,13 +2,15 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from typing import Literal
 
 import numpy as np
 import pandas as pd
 
-from mskseg.case import Case, CaseSet
+from mskseg.case import Case, CaseDescription, CaseSet
 from mskseg.datasets import list_at_hand, load_cases, load_manifest, load_some, load_splits
 from mskseg.datasets.sources import source_of
+from mskseg.errors import InputError
 from mskseg.evaluation import KeptPredictions, score_cases
 from mskseg.evaluation.scoring import Further
 from mskseg.models import Segmenter
@@ -17,6 +19,9 @@ from mskseg.splits import Part
 from mskseg.volume import LabelMap
 
 PEOPLE, OTHER_SITE, PHANTOMS = "people", "people, other site", "phantoms"
+Role = Literal["training data", "same site", "other sequence", "other site", "other anatomy"]
+"""What a scan is to a trained model, from near to far; see `role_of`."""
+
 _GROUPS: dict[Part, str] = {"test": PEOPLE, "inference": OTHER_SITE}
 
 
@@ -148,6 +153,35 @@ def by_site(table: pd.DataFrame) -> pd.DataFrame:
     several = table.groupby("dataset")["site"].transform("nunique") > 1
     site = table["site"].replace("", "unnamed site").astype(str)
     return table.assign(dataset=table["dataset"].mask(several, table["dataset"] + ", " + site))
+
+
+def role_of(case: CaseDescription, training_cases: Iterable[CaseDescription]) -> Role:
+    """Say what a scan is to a model that was trained on others; of two differences, the farther.
+
+    "training data" is of a subject who was trained on, or selected with, whatever the sequence. All
+    others are of other people. "same site": anatomy, data set, site and sequence were trained on,
+    together. "other sequence": anatomy, data set and site were. "other site": the anatomy was, in
+    another data set or at another site; the sequence may differ too. "other anatomy": the rest.
+    InputError without a training case.
+    """
+    trained = list(training_cases)
+    if not trained:
+        raise InputError(
+            "expected a training case or more, got none; a model that was trained on nothing here "
+            "has no roles"
+        )
+    if any((case.dataset, case.subject) == (other.dataset, other.subject) for other in trained):
+        return "training data"
+    of_anatomy = [other for other in trained if other.anatomy == case.anatomy]
+    if not of_anatomy:
+        return "other anatomy"
+    home = case.dataset, case.site
+    of_home = [other for other in of_anatomy if (other.dataset, other.site) == home]
+    if not of_home:
+        return "other site"
+    if all(other.sequence != case.sequence for other in of_home):
+        return "other sequence"
+    return "same site"
 
 
 def load_companions(cases: CaseSet, sequences: Sequence[str]) -> tuple[Case, ...]:

@@ -153,7 +153,7 @@ masks = {
     kind: segmenter.predict(embedding, prompt).masks[0, 0] for kind, prompt in prompt_kinds.items()
 }
 dice_by_prompt = {kind: evaluation.dice(target, mask) for kind, mask in masks.items()}
-prompt_panels = display.masks_beside(
+prompt_panels = model_parts.masks_beside(
     case_slice,
     list(masks.values()),
     titles=[f"{kind}: {score:.2f}" for kind, score in dice_by_prompt.items()],
@@ -172,7 +172,7 @@ ambiguous = segmenter.predict(embedding, prompt_kinds["one point"], multimask=Tr
 predicted_iou, three_masks = ambiguous.predicted_iou[0], ambiguous.masks[0]
 true_iou = [evaluation.iou(target, mask) for mask in three_masks]
 pairs = zip(predicted_iou, true_iou, strict=True)
-three_panels = display.masks_beside(
+three_panels = model_parts.masks_beside(
     case_slice,
     three_masks,
     titles=[f"predicted {predicted:.2f}, true {true:.2f}" for predicted, true in pairs],
@@ -221,7 +221,7 @@ dice_by_click.round(2)
 
 # %% alt="The slice with the mask after the last click, for the careful reader and for one who clicks at random"
 two_readers = {name: readers[name] for name in ("deepest", "drawn 1")}
-click_panels = display.masks_beside(
+click_panels = model_parts.masks_beside(
     case_slice,
     [reader.mask for reader in two_readers.values()],
     titles=[

@@ -332,7 +332,7 @@ by_tissue = evaluation.summarise(prompting.by_site(table[in_arms]), by=row)
 evaluation.write_table(by_tissue, tables / "03_dice_by_tissue.csv", provenance=facts)
 tissue_axes = display.dice_by_tissue(shown[shown["box_source"] == tight.box_source])
 display.save_figure(tissue_axes, figures / "03_dice_by_tissue.png", provenance=facts)
-evaluation.dice_table(shown)
+prompting.dice_table(shown)
 
 # %% [markdown]
 # **What you see**: read *oracle minus filled box* first. It is what the model adds, and the rows are sorted by it. Where it is near zero or negative, drawing a rectangle does as well. That happens for two opposite reasons. A tissue that is nearly a rectangle leaves the model nothing to add, and every rounded corner costs it. A thin, curved sheet fills so little of its box that the box does not say what is meant, and the model takes the bulk inside it. Both columns are then low; look for the hip's cartilage, and set it against the knee's flat plates. Hoyer's data had all of these: thin cartilage, ring-shaped subcutaneous fat, elliptical vertebral bodies and discs.

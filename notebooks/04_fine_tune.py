@@ -268,7 +268,7 @@ curve = tuning.size_curve(by_size, cross[cross["training_subset"] == focus.name]
 curve.round(3)
 
 # %% alt="Dice over the number of people tuned on, at the same and at the other site"
-size_axes = display.sweep_chart(
+size_axes = tuning.sweep_chart(
     curve,
     x="n_subjects",
     series="role",

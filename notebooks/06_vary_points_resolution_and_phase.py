@@ -117,7 +117,7 @@ at_study[[*keys, *answers, "dice_sd", "n_subjects", "n_objects"]].round(2)
 # %% alt="Dice over the number of points for a correcting and a careless reader, with the box as a line"
 last_n = clicked["n_points"].max()
 last = clicked[clicked["n_points"] == last_n].set_index("strategy")["dice"]
-by_clicks = display.sweep_chart(
+by_clicks = prompting.sweep_chart(
     clicked,
     x="n_points",
     series="strategy",
@@ -185,7 +185,7 @@ sizes.pivot(index=of_size, columns="size_px", values="dice").round(3)
 
 # %% alt="Dice over resolution for a coarser image and for an encoder at another size"
 own_px = in_picture.preprocessing.image_size
-by_size = display.sweep_chart(
+by_size = prompting.sweep_chart(
     of_boxes,
     x="size_px",
     series="reading",

@@ -237,7 +237,7 @@ crossed.round(2)
 
 # %% alt="Dice over the number of training people for zero-shot SAM, tuned SAM and the specialist"
 n_crossed = int(crossed["at"].notna().sum())
-by_size = display.sweep_chart(
+by_size = specialists.sweep_chart(
     curves,
     x="n_train",
     series="family",

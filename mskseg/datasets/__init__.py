@@ -4,7 +4,6 @@ from mskseg.datasets.fetching import fetch as fetch
 from mskseg.datasets.fetching import verify as verify
 from mskseg.datasets.layouts import read_folder as read_folder
 from mskseg.datasets.loading import at_hand as at_hand
-from mskseg.datasets.loading import check_no_shared_people as check_no_shared_people
 from mskseg.datasets.loading import fullest_slice as fullest_slice
 from mskseg.datasets.loading import list_at_hand as list_at_hand
 from mskseg.datasets.loading import list_subjects as list_subjects

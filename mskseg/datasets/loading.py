@@ -217,19 +217,6 @@ def fetch_real_scans(*, timeout_s: float = 3.0, progress: bool = True) -> bool:
     return True
 
 
-def check_no_shared_people(trained_on: Iterable[str], reported_on: str) -> None:
-    """Raise InputError if a data set holds, by the manifest, people of one that was trained on."""
-    datasets = load_manifest().datasets
-    for name in trained_on:
-        entries = {name: reported_on, reported_on: name}
-        for one, other in entries.items():
-            if one in datasets and other in datasets[one].shares_people_with:
-                raise InputError(
-                    f"{reported_on} has people of {name} under other names, expected people whom "
-                    "the model never saw; choose another data set to report on"
-                )
-
-
 def fullest_slice(case: Case) -> CaseSlice:
     """Give the slice with the most labels, then the largest labelled area; else InputError."""
 

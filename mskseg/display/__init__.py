@@ -5,11 +5,8 @@ Every function returns the Axes it drew on and shows nothing. Everywhere `title`
 """
 
 from mskseg.display.charts import dice_by_tissue as dice_by_tissue
-from mskseg.display.charts import sweep_chart as sweep_chart
-from mskseg.display.montage import masks_beside as masks_beside
 from mskseg.display.montage import montage as montage
 from mskseg.display.overlays import overlay as overlay
-from mskseg.display.overlays import triptych as triptych
 from mskseg.display.slices import draw_boxes as draw_boxes
 from mskseg.display.slices import draw_label_map as draw_label_map
 from mskseg.display.slices import draw_points as draw_points

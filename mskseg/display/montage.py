@@ -9,12 +9,12 @@ from typing import Any
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from mskseg.case import CaseSlice
 from mskseg.display.overlays import tissue_entries
-from mskseg.display.slices import draw_label_map, draw_points, masks_by_label, show_slice
-from mskseg.display.style import PREDICTION, tissue_colours
+from mskseg.display.slices import draw_label_map, masks_by_label, show_slice
+from mskseg.display.style import tissue_colours
 from mskseg.errors import InputError
 
 _PANEL = 3.2  # inches
@@ -65,24 +65,6 @@ def montage(
             _draw_tissues(below, case_slice, names[number])
     figure.suptitle(title)
     return np.array(panels, dtype=object)
-
-
-def masks_beside(
-    case_slice: CaseSlice,
-    masks: ArrayLike,
-    *,
-    titles: Sequence[str],
-    point: ArrayLike | None = None,
-    title: str = "",
-) -> NDArray[Any]:
-    """Show masks (N, H, W) of one slice side by side, with a click inside; gives the N Axes."""
-    stack = np.asarray(masks, dtype=bool)
-    panels = montage([case_slice] * len(stack), titles=titles, columns=len(stack), title=title)
-    for ax, mask in zip(panels, stack, strict=True):
-        draw_label_map(ax, mask, colours={1: PREDICTION}, fill=0.3)
-        if point is not None:
-            draw_points(ax, point, point_labels=[1])
-    return panels
 
 
 def _panel(ax: Axes, case_slice: CaseSlice, *, title: str = "") -> Axes:

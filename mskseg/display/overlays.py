@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
-from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -12,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from mskseg.case import CaseSlice
 from mskseg.display.slices import (
@@ -81,36 +80,6 @@ def overlay(
         draw_boxes(ax, boxes_xyxy)
     _legend(ax, entries)
     return ax
-
-
-def triptych(
-    image: ArrayLike,
-    reference: Labelled,
-    prediction: Labelled,
-    *,
-    spacing_mm: tuple[float, float],
-    tissues: Mapping[int, str] | None = None,
-    plane: Plane | None = None,
-    title: str = "",
-) -> NDArray[Any]:
-    """Show image, reference and prediction side by side, in the same colours; gives the three Axes.
-
-    Parameters as in `overlay`. Small tissues are drawn over large ones, so that nothing is hidden.
-    """
-    masks = {"image": {}, "reference": masks_by_label(reference)}
-    masks["prediction"] = masks_by_label(prediction)
-    labels = sorted(set().union(*masks.values()))
-    colours = tissue_colours({*labels, *(tissues or {})})
-    entries = tissue_entries(labels, tissues, colours) if tissues is not None else []
-    size = _size(image, spacing_mm, None, panel=3.8, n_entries=len(entries), n_panels=3)
-    figure, axes = plt.subplots(1, 3, figsize=size, layout="constrained")
-    for ax, role in zip(axes, masks, strict=True):
-        show_slice(image, spacing_mm=spacing_mm, plane=plane, title=role, ax=ax)
-        draw_label_map(ax, masks[role], colours=colours, fill=0.35)
-    _legend(axes[2], entries)
-    figure.suptitle(title)
-    panels: NDArray[Any] = axes
-    return panels
 
 
 def predictions_beside(

@@ -6,12 +6,9 @@ from mskseg.evaluation.averaging import summarise as summarise
 from mskseg.evaluation.loop import PromptedSlice as PromptedSlice
 from mskseg.evaluation.loop import prompt_slice as prompt_slice
 from mskseg.evaluation.loop import prompted_slices as prompted_slices
-from mskseg.evaluation.metrics import assd_mm as assd_mm
 from mskseg.evaluation.metrics import dice as dice
-from mskseg.evaluation.metrics import hd95_mm as hd95_mm
 from mskseg.evaluation.metrics import iou as iou
 from mskseg.evaluation.metrics import relative_volume_error as relative_volume_error
-from mskseg.evaluation.metrics import surface_dice as surface_dice
 from mskseg.evaluation.metrics import surface_distances_mm as surface_distances_mm
 from mskseg.evaluation.prediction import SlicePredictor as SlicePredictor
 from mskseg.evaluation.prediction import predict_slice as predict_slice
@@ -21,6 +18,5 @@ from mskseg.evaluation.scoring import KeptPredictions as KeptPredictions
 from mskseg.evaluation.scoring import score_cases as score_cases
 from mskseg.evaluation.scoring import score_label_maps as score_label_maps
 from mskseg.evaluation.tables import describe_scans as describe_scans
-from mskseg.evaluation.tables import dice_table as dice_table
 from mskseg.evaluation.tables import volume_table as volume_table
 from mskseg.evaluation.tables import write_table as write_table

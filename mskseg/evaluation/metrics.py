@@ -119,28 +119,6 @@ def surface_distances_mm(
     )
 
 
-def hd95_mm(reference: ArrayLike, prediction: ArrayLike, *, spacing_mm: Sequence[float]) -> float:
-    """95 % Hausdorff distance in mm; errors and parameters as `surface_distances_mm`."""
-    return surface_distances_mm(reference, prediction, spacing_mm=spacing_mm).hd95_mm
-
-
-def assd_mm(reference: ArrayLike, prediction: ArrayLike, *, spacing_mm: Sequence[float]) -> float:
-    """Average symmetric surface distance in mm, over both surfaces; errors as `hd95_mm`."""
-    return surface_distances_mm(reference, prediction, spacing_mm=spacing_mm).assd_mm
-
-
-def surface_dice(
-    reference: ArrayLike,
-    prediction: ArrayLike,
-    *,
-    tolerance_mm: float,
-    spacing_mm: Sequence[float],
-) -> float:
-    """Surface Dice, 0 to 1: part of both surfaces that lies within `tolerance_mm` of the other."""
-    distances = surface_distances_mm(reference, prediction, spacing_mm=spacing_mm)
-    return distances.surface_dice(tolerance_mm=tolerance_mm)
-
-
 def relative_volume_error(reference: ArrayLike, prediction: ArrayLike) -> float:
     """Signed relative volume error, ``(predicted - reference) / reference``; else as `dice`."""
     first, second = mask_pair(reference, prediction)

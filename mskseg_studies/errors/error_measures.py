@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.signal import fftconvolve
 
 from mskseg.case import Case
-from mskseg.evaluation.metrics import checked_spacing, surface_dice, surface_points
+from mskseg.evaluation.metrics import checked_spacing, surface_distances_mm, surface_points
 from mskseg.evaluation.prediction import LabelPrediction
 from mskseg.prompts.checks import bounding_slices
 from mskseg_studies.errors.biomarkers import BIOMARKERS, Maps, measure_slice
@@ -56,9 +56,8 @@ class ErrorMeasures:
         if prediction.promptable_px:
             part = bounding_slices(prediction.reference | prediction.prediction)
             pair = (prediction.reference[part], prediction.prediction[part])
-            measured["surface_dice"] = surface_dice(
-                *pair, spacing_mm=at.spacing_mm, tolerance_mm=self.tolerance_mm
-            )
+            surfaces = surface_distances_mm(*pair, spacing_mm=at.spacing_mm)
+            measured["surface_dice"] = surfaces.surface_dice(tolerance_mm=self.tolerance_mm)
             measured |= contour_errors(*pair, spacing_mm=at.spacing_mm)
         predicted = self._biomarkers(case, prediction, "predicted")
         return measured | self._references[key] | predicted

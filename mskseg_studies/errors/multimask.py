@@ -15,12 +15,12 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from mskseg.case import Case
-from mskseg.display import masks_beside
 from mskseg.errors import InputError
 from mskseg.evaluation import PromptedSlice, dice, nested_mean, prompted_slices
 from mskseg.evaluation.scoring import SCAN, described_scan
 from mskseg.models import Segmenter
 from mskseg.prompts import OracleBox, Prompt, central_point, label_components
+from mskseg_studies.panels import masks_beside
 
 NESTED_INSIDE = 0.9
 """Share of a mask in the next larger one from which it is a part of it: outlines waver a little."""

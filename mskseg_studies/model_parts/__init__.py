@@ -16,3 +16,4 @@ from mskseg_studies.model_parts.parts import model_view as model_view
 from mskseg_studies.model_parts.selection import filtered_masks as filtered_masks
 from mskseg_studies.model_parts.selection import score_grid_masks as score_grid_masks
 from mskseg_studies.model_parts.selection import selection_gain as selection_gain
+from mskseg_studies.panels import masks_beside as masks_beside

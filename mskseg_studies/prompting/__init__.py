@@ -2,6 +2,7 @@
 
 from mskseg_studies.committed import committed_results as committed_results
 from mskseg_studies.panels import boxes_and_predictions as boxes_and_predictions
+from mskseg_studies.panels import sweep_chart as sweep_chart
 from mskseg_studies.people import PHANTOMS as PHANTOMS
 from mskseg_studies.people import by_site as by_site
 from mskseg_studies.people import load_people as load_people
@@ -18,6 +19,7 @@ from mskseg_studies.prompting.clicks import time_saved as time_saved
 from mskseg_studies.prompting.hu_comparison import NOT_TESTABLE as NOT_TESTABLE
 from mskseg_studies.prompting.hu_comparison import beside_hu as beside_hu
 from mskseg_studies.prompting.margins import above_box_by_margin as above_box_by_margin
+from mskseg_studies.prompting.margins import dice_table as dice_table
 from mskseg_studies.prompting.margins import margin_means as margin_means
 from mskseg_studies.prompting.margins import margin_panels as margin_panels
 from mskseg_studies.prompting.margins import margin_table as margin_table

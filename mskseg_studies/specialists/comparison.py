@@ -9,7 +9,7 @@ from itertools import combinations, pairwise
 import numpy as np
 import pandas as pd
 
-from mskseg.case import Case, role_of
+from mskseg.case import Case
 from mskseg.errors import InputError
 from mskseg.evaluation.averaging import nested_mean, summarise
 from mskseg.evaluation.prediction import Named, PromptableSegmenter
@@ -17,6 +17,7 @@ from mskseg.evaluation.scoring import score_cases, score_label_maps
 from mskseg.evaluation.tables import volume_table
 from mskseg.finetuning.result import FineTuneResult
 from mskseg.prompts.plans import OracleBox, PromptPlan, SpecialistBox
+from mskseg_studies.people import role_of
 from mskseg_studies.specialists.nnunet.running import NnunetRun
 from mskseg_studies.specialists.predictions import Predictions
 from mskseg_studies.specialists.specialist import Specialist
@@ -40,8 +41,8 @@ def score_test_sets(
     Boxes are widened by each of `margins_px` (pixels on every side; 0 is tight), and every n-th
     slice is taken. Gives rows of `score_cases`, or of `score_label_maps` for a specialist without
     prompt, with the test set's name in `test_set` and `role`, which is what the scan is to the
-    cases `trained_on` (`mskseg.case.role_of`). An automatic specialist is left out where a tissue
-    is not its own: it has no word for it.
+    cases `trained_on` (`role_of`). An automatic specialist is left out where a tissue is not its
+    own: it has no word for it.
     """
     plans = [OracleBox(margin_px=margin) for margin in margins_px]
     tables = [

@@ -4,7 +4,8 @@ import sys
 from collections.abc import Iterable
 
 from mskseg.case import CaseSet
-from mskseg.datasets.loading import check_no_shared_people, load_cases, load_some
+from mskseg.datasets.loading import load_cases, load_some
+from mskseg.datasets.manifest import load_manifest
 from mskseg.datasets.sources import source_of
 from mskseg.errors import InputError
 from mskseg.splits import Part
@@ -54,6 +55,19 @@ def load_test_sets(
         others = load_some(name, n_subjects=n, progress=False)
         sets[f"another data set ({name})"] = _named_once(others)
     return sets
+
+
+def check_no_shared_people(trained_on: Iterable[str], reported_on: str) -> None:
+    """Raise InputError if a data set holds, by the manifest, people of one that was trained on."""
+    datasets = load_manifest().datasets
+    for name in trained_on:
+        entries = {name: reported_on, reported_on: name}
+        for one, other in entries.items():
+            if one in datasets and other in datasets[one].shares_people_with:
+                raise InputError(
+                    f"{reported_on} has people of {name} under other names, expected people whom "
+                    "the model never saw; choose another data set to report on"
+                )
 
 
 def _named_once(cases: CaseSet) -> CaseSet:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from mskseg.case import Case, CaseDescription, role_of
+from mskseg.case import Case, CaseDescription
 from mskseg.evaluation.scoring import COLUMNS, score_cases
 from mskseg.finetuning.config import FineTuneConfig
 from mskseg.finetuning.loop import OnEpoch, fine_tune
@@ -16,6 +16,7 @@ from mskseg.models.embeddings import EmbeddingCache
 from mskseg.models.segmenter import Segmenter
 from mskseg.prompts.plans import OracleBox, PromptPlan
 from mskseg.splits import Part
+from mskseg_studies.people import role_of
 from mskseg_studies.tuning.gains import ZERO_SHOT, dice_by_subject
 from mskseg_studies.tuning.subsets import Subset
 

@@ -48,7 +48,7 @@ def cross_table(scores: pd.DataFrame, *, seed: int = 0) -> pd.DataFrame:
     was scored by the tuned model only.
 
     Gives a row for each subset, data set, sequence and part: `chosen_by` of the subset, `role` of
-    what was scored (see `mskseg.case.role_of`), `anatomy`, `dice_zero_shot`, `dice_tuned`,
+    what was scored (see `people.role_of`), `anatomy`, `dice_zero_shot`, `dice_tuned`,
     `gain`, `gain_low`, `gain_high`, `relative_gain`, `n_subjects`. The interval is that of
     `bootstrap.interval_of_mean` at 95 per cent, not corrected for the number of cells.
     """

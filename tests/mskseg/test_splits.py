@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mskseg.case import Case, CaseDescription, CaseSet, role_of
+from mskseg.case import Case, CaseSet
 from mskseg.datasets.layouts import (
     DicomNiftiLayout,
     NiftiPairsLayout,
@@ -223,38 +223,3 @@ def test_the_hash_of_the_split_goes_into_provenance():
     )
     assert len(train.split_sha256) == 64
     assert provenance(cases=cases)["data"]["split_sha256"] is None
-
-
-def scan(subject="s1", *, anatomy="thigh", dataset="d", site="A", sequence="t1w"):
-    return CaseDescription(subject, anatomy=anatomy, dataset=dataset, site=site, sequence=sequence)
-
-
-@pytest.mark.parametrize(
-    ("case", "role"),
-    [
-        (scan("s1"), "training data"),
-        (scan("s1", sequence="t2w", site="B"), "training data"),
-        (scan("s9"), "same site"),
-        (scan("s9", sequence="t2w"), "other sequence"),
-        (scan("s9", site="B"), "other site"),
-        (scan("s9", site="B", sequence="t2w"), "other site"),
-        (scan("s9", dataset="e"), "other site"),
-        (scan("s1", dataset="e"), "other site"),
-        (scan("s9", anatomy="knee"), "other anatomy"),
-        (scan("s9", anatomy="knee", site="B", sequence="t2w"), "other anatomy"),
-    ],
-)
-def test_a_role_is_the_farthest_difference_from_the_training_data(case, role):
-    assert role_of(case, [scan("s0"), scan("s1")]) == role
-
-
-def test_a_role_asks_what_was_trained_on_together():
-    """Hip in T2 was not trained on, though the hip was, and though T2 was."""
-    trained = [scan("s1", sequence="t2w"), scan("s2", anatomy="hip")]
-    assert role_of(scan("s9", anatomy="hip", sequence="t2w"), trained) == "other sequence"
-    assert role_of(scan("s9", sequence="t2w"), iter(trained)) == "same site"
-
-
-def test_a_model_without_training_data_has_no_roles():
-    with pytest.raises(InputError, match="expected a training case or more, got none"):
-        role_of(scan(), [])

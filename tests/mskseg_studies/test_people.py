@@ -9,8 +9,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from mskseg.case import CaseSet
+from mskseg.case import CaseDescription, CaseSet
 from mskseg.datasets import fetch
+from mskseg.errors import InputError
 from mskseg.evaluation import KeptPredictions
 from mskseg.prompts import OracleBox
 from mskseg_studies import people
@@ -22,6 +23,7 @@ from mskseg_studies.people import (
     by_site,
     list_scans,
     load_people,
+    role_of,
     score_people,
     slice_steps,
 )
@@ -141,3 +143,38 @@ def test_people_of_both_sites_are_sets_of_their_own_and_only_those_who_are_here(
         OTHER_SITE: [("VB3_09",)],
     }
     assert all(some.split_sha256 for sets in groups.values() for some in sets)
+
+
+def scan(subject="s1", *, anatomy="thigh", dataset="d", site="A", sequence="t1w"):
+    return CaseDescription(subject, anatomy=anatomy, dataset=dataset, site=site, sequence=sequence)
+
+
+@pytest.mark.parametrize(
+    ("case", "role"),
+    [
+        (scan("s1"), "training data"),
+        (scan("s1", sequence="t2w", site="B"), "training data"),
+        (scan("s9"), "same site"),
+        (scan("s9", sequence="t2w"), "other sequence"),
+        (scan("s9", site="B"), "other site"),
+        (scan("s9", site="B", sequence="t2w"), "other site"),
+        (scan("s9", dataset="e"), "other site"),
+        (scan("s1", dataset="e"), "other site"),
+        (scan("s9", anatomy="knee"), "other anatomy"),
+        (scan("s9", anatomy="knee", site="B", sequence="t2w"), "other anatomy"),
+    ],
+)
+def test_a_role_is_the_farthest_difference_from_the_training_data(case, role):
+    assert role_of(case, [scan("s0"), scan("s1")]) == role
+
+
+def test_a_role_asks_what_was_trained_on_together():
+    """Hip in T2 was not trained on, though the hip was, and though T2 was."""
+    trained = [scan("s1", sequence="t2w"), scan("s2", anatomy="hip")]
+    assert role_of(scan("s9", anatomy="hip", sequence="t2w"), trained) == "other sequence"
+    assert role_of(scan("s9", sequence="t2w"), iter(trained)) == "same site"
+
+
+def test_a_model_without_training_data_has_no_roles():
+    with pytest.raises(InputError, match="expected a training case or more, got none"):
+        role_of(scan(), [])

@@ -250,7 +250,7 @@ def test_results_are_guessed_before_and_explained_after(cells: list[Any]):
 
 
 def test_figures_have_alternative_text(cells: list[Any]):
-    drawing = re.compile(r"\b(overlay|triptych|dice_by_tissue|show_slice|plt\.)\b")
+    drawing = re.compile(r"\b(overlay|dice_by_tissue|show_slice|plt\.)\b")
     for cell in cells[3:]:
         if cell.cell_type == "code" and drawing.search(cell.source):
             assert len(cell.metadata.get("alt", "")) > 20, cell.source

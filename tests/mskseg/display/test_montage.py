@@ -53,13 +53,3 @@ def test_places_without_a_slice_stay_empty():
 def test_a_montage_wants_a_title_for_each_slice(titles):
     with pytest.raises(InputError, match=f"got 1 slices, {len(titles)} titles"):
         display.montage([one_slice()], titles=titles)
-
-
-def test_every_answer_stands_on_the_slice_with_its_click():
-    masks = np.zeros((2, 12, 20), dtype=bool)
-    masks[0, 4:6, 4:6] = masks[1, 1:11, 1:19] = True
-    panels = display.masks_beside(one_slice(), masks, titles=["a", "b"], point=(5.0, 5.0))
-    assert [ax.get_title() for ax in panels] == ["a", "b"]
-    for ax in panels:
-        drawn = [tuple(place) for each in ax.collections for place in each.get_offsets()]
-        assert (5.0, 5.0) in drawn

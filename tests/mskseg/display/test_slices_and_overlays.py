@@ -189,22 +189,6 @@ def test_an_overlay_without_masks_or_with_empty_ones_is_a_slice():
     assert legend_of(display.overlay(IMAGE, prediction=empty, **HOW)) == ["prediction"]
 
 
-def test_a_triptych_shows_image_reference_and_prediction(label_map):
-    axes = display.triptych(
-        IMAGE,
-        label_map,
-        label_map == 1,
-        tissues={1: "a", 5: "b"},
-        title="The femur is missed",
-        **HOW,
-    )
-    assert [ax.get_title() for ax in axes] == ["image", "reference", "prediction"]
-    assert [len(outlines(ax)) for ax in axes] == [0, 4, 2]  # a line and an area each
-    assert legend_of(axes[2]) == ["a", "b"]
-    assert axes[0].figure.get_suptitle() == "The femur is missed"
-
-
 def test_nothing_is_shown(monkeypatch, label_map):
     monkeypatch.setattr(plt, "show", lambda *_, **__: pytest.fail("a plot was shown"))
-    display.triptych(IMAGE, label_map, label_map, **HOW)
     display.overlay(IMAGE, reference=label_map, **HOW)

@@ -11,7 +11,7 @@ import pytest
 from mskseg.errors import InputError
 from mskseg.evaluation.averaging import nested_mean, subject_means, summarise
 from mskseg.evaluation.scoring import COLUMNS
-from mskseg.evaluation.tables import dice_table
+from mskseg_studies.prompting import dice_table
 
 # any table
 

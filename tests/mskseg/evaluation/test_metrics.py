@@ -14,6 +14,7 @@ from scipy.spatial.distance import cdist, directed_hausdorff
 
 from mskseg.errors import InputError
 from mskseg.evaluation import metrics
+from mskseg.evaluation.metrics import surface_distances_mm as between
 from mskseg.evaluation.metrics import surface_points
 
 # MONAI warns on each call of an argument that it passes to itself.
@@ -58,10 +59,10 @@ def test_parallel_plates_are_their_distance_apart_in_mm():
     plates = np.zeros((2, 12, 10, 8), dtype=bool)
     plates[0, 2] = plates[1, 7] = True
     spacing = (2.5, 0.4, 7.0)
-    assert metrics.hd95_mm(*plates, spacing_mm=spacing) == pytest.approx(5 * 2.5)
-    assert metrics.assd_mm(*plates, spacing_mm=spacing) == pytest.approx(5 * 2.5)
-    assert metrics.surface_dice(*plates, tolerance_mm=12.5, spacing_mm=spacing) == 1
-    assert metrics.surface_dice(*plates, tolerance_mm=12.4, spacing_mm=spacing) == 0
+    assert between(*plates, spacing_mm=spacing).hd95_mm == pytest.approx(5 * 2.5)
+    assert between(*plates, spacing_mm=spacing).assd_mm == pytest.approx(5 * 2.5)
+    assert between(*plates, spacing_mm=spacing).surface_dice(tolerance_mm=12.5) == 1
+    assert between(*plates, spacing_mm=spacing).surface_dice(tolerance_mm=12.4) == 0
 
 
 @pytest.mark.parametrize(("axis", "expected_mm"), [(0, 3 * 1.5), (1, 3 * 0.5)])
@@ -69,7 +70,7 @@ def test_a_shift_along_each_axis_is_measured_with_that_axis_spacing(axis, expect
     bars = np.zeros((2, 30, 30), dtype=bool)
     bars[0, 10, 10] = True
     bars[1] = np.roll(bars[0], 3, axis=axis)
-    assert metrics.hd95_mm(*bars, spacing_mm=(1.5, 0.5)) == pytest.approx(expected_mm)
+    assert between(*bars, spacing_mm=(1.5, 0.5)).hd95_mm == pytest.approx(expected_mm)
 
 
 def test_hd95_ignores_the_farthest_twentieth_of_the_surface():
@@ -81,8 +82,8 @@ def test_hd95_ignores_the_farthest_twentieth_of_the_surface():
     short[1] = line[0]
     short[1, 0, 0] = False
     short[1, 0, 30] = True  # one pixel of 100 is off by 30
-    assert metrics.hd95_mm(*short, spacing_mm=(1, 1)) == 0
-    assert metrics.hd95_mm(*line, spacing_mm=(1, 1)) > 30
+    assert between(*short, spacing_mm=(1, 1)).hd95_mm == 0
+    assert between(*line, spacing_mm=(1, 1)).hd95_mm > 30
 
 
 def test_the_interior_is_no_surface_and_the_border_of_the_array_is():
@@ -104,11 +105,11 @@ EMPTY, FULL = np.zeros((4, 4), dtype=bool), np.ones((4, 4), dtype=bool)
 OVERLAPS = {
     "dice": metrics.dice,
     "iou": metrics.iou,
-    "surface_dice": lambda a, b: metrics.surface_dice(a, b, tolerance_mm=1, spacing_mm=(1, 1)),
+    "surface_dice": lambda a, b: between(a, b, spacing_mm=(1, 1)).surface_dice(tolerance_mm=1),
 }
 DISTANCES = {
-    "hd95": lambda a, b: metrics.hd95_mm(a, b, spacing_mm=(1, 1)),
-    "assd": lambda a, b: metrics.assd_mm(a, b, spacing_mm=(1, 1)),
+    "hd95": lambda a, b: between(a, b, spacing_mm=(1, 1)).hd95_mm,
+    "assd": lambda a, b: between(a, b, spacing_mm=(1, 1)).assd_mm,
 }
 
 
@@ -157,9 +158,9 @@ def test_a_mask_agrees_with_itself(mask):
     assume(mask.any())
     spacing = (0.7,) * mask.ndim
     assert metrics.dice(mask, mask) == metrics.iou(mask, mask) == 1
-    assert metrics.hd95_mm(mask, mask, spacing_mm=spacing) == 0
-    assert metrics.assd_mm(mask, mask, spacing_mm=spacing) == 0
-    assert metrics.surface_dice(mask, mask, tolerance_mm=0, spacing_mm=spacing) == 1
+    assert between(mask, mask, spacing_mm=spacing).hd95_mm == 0
+    assert between(mask, mask, spacing_mm=spacing).assd_mm == 0
+    assert between(mask, mask, spacing_mm=spacing).surface_dice(tolerance_mm=0) == 1
     assert metrics.relative_volume_error(mask, mask) == 0
 
 
@@ -182,7 +183,7 @@ def test_distances_do_not_depend_on_the_empty_room_around(pair, margin):
     assume(pair[0].any() and pair[1].any())
     spacing = (1.0,) * pair[0].ndim
     wide = [np.pad(mask, margin) for mask in pair]
-    assert metrics.hd95_mm(*wide, spacing_mm=spacing) == metrics.hd95_mm(*pair, spacing_mm=spacing)
+    assert between(*wide, spacing_mm=spacing).hd95_mm == between(*pair, spacing_mm=spacing).hd95_mm
 
 
 @given(mask_pairs())
@@ -254,7 +255,7 @@ def test_known_differences_from_monai_on_empty_masks(monai_metrics):
     assert math.isnan(float(dice))
     assert metrics.dice(EMPTY, FULL) == 0
     assert math.isnan(float(hd95))
-    assert metrics.hd95_mm(FULL, EMPTY, spacing_mm=(1, 1)) == math.inf
+    assert between(FULL, EMPTY, spacing_mm=(1, 1)).hd95_mm == math.inf
 
 
 def test_surface_distances_equal_a_brute_force_search_with_scipy():
@@ -287,9 +288,9 @@ def test_zeros_and_ones_of_any_type_are_a_mask():
 @pytest.mark.parametrize("spacing", [(1.0,), (1.0, 0.0), (1.0, math.nan), (1.0, -2.0)])
 def test_a_spacing_that_does_not_fit_is_refused(spacing):
     with pytest.raises(InputError, match="expected 2 lengths above 0"):
-        metrics.assd_mm(FULL, FULL, spacing_mm=spacing)
+        between(FULL, FULL, spacing_mm=spacing)
 
 
 def test_a_negative_tolerance_is_refused():
     with pytest.raises(InputError, match="tolerance_mm is -1"):
-        metrics.surface_dice(FULL, FULL, tolerance_mm=-1, spacing_mm=(1, 1))
+        between(FULL, FULL, spacing_mm=(1, 1)).surface_dice(tolerance_mm=-1)

@@ -9,7 +9,8 @@ from scipy import ndimage
 
 from mskseg.case import Case
 from mskseg.errors import InputError
-from mskseg.evaluation.metrics import assd_mm, dice
+from mskseg.evaluation.metrics import dice
+from mskseg.evaluation.metrics import surface_distances_mm as between
 from mskseg.evaluation.scoring import SCAN, described_scan
 from mskseg.volume import LabelMap, Volume
 from mskseg_studies.errors.inter_reader import (
@@ -40,7 +41,7 @@ def test_a_sure_reader_draws_the_same(square):
 
 
 def test_the_outline_moves_by_the_sigma_that_was_asked_for(square):
-    found = [assd_mm(square, each, spacing_mm=MM) for each in readings(square, 2.0)]
+    found = [between(square, each, spacing_mm=MM).assd_mm for each in readings(square, 2.0)]
     assert np.mean(found) == pytest.approx(2.0 * np.sqrt(2 / np.pi), rel=0.2)  # mean of |normal|
 
 
@@ -63,9 +64,9 @@ def test_thin_tissue_has_a_lower_ceiling_than_thick(square):
 def test_sigma_is_in_millimetres_along_both_axes(square):
     tall = square.repeat(2, axis=0)
     moved = readings(tall, 2.0, n=12, spacing_mm=(0.5, 1.0))
-    assert np.mean([assd_mm(tall, each, spacing_mm=(0.5, 1.0)) for each in moved]) == pytest.approx(
-        2.0 * np.sqrt(2 / np.pi), rel=0.25
-    )
+    assert np.mean(
+        [between(tall, each, spacing_mm=(0.5, 1.0)).assd_mm for each in moved]
+    ) == pytest.approx(2.0 * np.sqrt(2 / np.pi), rel=0.25)
 
 
 def test_neighbours_on_the_outline_move_together(square):

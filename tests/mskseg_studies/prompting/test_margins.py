@@ -10,7 +10,7 @@ import pytest
 
 from mskseg.case import Case
 from mskseg.errors import InputError
-from mskseg.evaluation import dice_table, score_cases
+from mskseg.evaluation import score_cases
 from mskseg.prompts import OracleBox, OraclePoint
 from mskseg.volume import LabelMap, Volume
 from mskseg_studies import prompting
@@ -103,7 +103,7 @@ def test_no_claim_on_tight_boxes_takes_in_a_wider_one(table):
 
 
 def test_the_filled_box_of_a_table_is_that_of_tight_boxes(table):
-    laid_out = dice_table(table)
+    laid_out = prompting.dice_table(table)
     assert set(laid_out["no model", "filled box"].str[:4]) == {"1.00"}
     assert ("tight", "oracle, margin 2 px") in laid_out.columns
 

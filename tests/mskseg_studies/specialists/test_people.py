@@ -11,7 +11,11 @@ from mskseg.case import CaseSet
 from mskseg.errors import InputError
 from mskseg.volume import LabelMap
 from mskseg_studies.specialists import people
-from mskseg_studies.specialists.people import load_people, load_test_sets
+from mskseg_studies.specialists.people import (
+    check_no_shared_people,
+    load_people,
+    load_test_sets,
+)
 
 
 @pytest.fixture
@@ -72,3 +76,11 @@ def test_labels_of_one_name_become_one(shapes):
     (kept,) = people._named_once(CaseSet("d", [case]))
     assert kept is case
     assert isinstance(merged.reference, LabelMap)
+
+
+def test_one_persons_scans_under_two_names_are_refused():
+    with pytest.raises(InputError, match="has people of spine_vertebrae under other names"):
+        check_no_shared_people(["spine_vertebrae"], "myosegmentum_spine")
+    with pytest.raises(InputError, match="has people of iwoai_2019"):
+        check_no_shared_people(["phantom_knee", "iwoai_2019"], "oai_zib")
+    check_no_shared_people(["phantom_knee"], "oai_zib")

@@ -2,14 +2,13 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
-import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import LogLocator, NullFormatter, NullLocator, ScalarFormatter
+from matplotlib.ticker import LogLocator, NullFormatter, ScalarFormatter
 from numpy.typing import ArrayLike, NDArray
 
 from mskseg.case import CaseSlice
@@ -21,7 +20,7 @@ from mskseg.display import (
     montage,
     tissue_colours,
 )
-from mskseg.display.style import PREDICTION, chart_axes, check_columns, finish_chart, series_style
+from mskseg.display.style import PREDICTION
 from mskseg.evaluation import PromptedSlice, dice
 from mskseg.prompts import fill_boxes
 
@@ -63,57 +62,6 @@ def log_scale(ax: Axes) -> None:
     ax.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     ax.xaxis.set_major_formatter(ScalarFormatter())
     ax.xaxis.set_minor_formatter(NullFormatter())  # they would overlap
-
-
-def sweep_chart(
-    means: pd.DataFrame,
-    *,
-    x: str,
-    series: str,
-    value: str = "dice",
-    spread: str | None = None,
-    level: tuple[str, float] | None = None,
-    x_scale: Literal["linear", "log"] = "linear",
-    labels: tuple[str, str] = ("", "Dice"),
-    title: str = "",
-    ax: Axes | None = None,
-) -> Axes:
-    """Draw a line for each series of a table of means, a row for each point.
-
-    Parameters
-    ----------
-    means : pandas.DataFrame
-    x, series, value : str
-        Its columns: position, which line, height; each position that was measured gets a tick.
-    spread : str, optional
-        Column that is drawn as bars.
-    level : (str, float), optional
-        Name and height of a line to compare with.
-    x_scale : {"linear", "log"}
-        "log" is for sizes, which double.
-    labels : (str, str)
-        Of the axes.
-
-    Raises
-    ------
-    InputError
-        If the table has no row or lacks a column.
-    """
-    check_columns(means, [x, series, value, *([spread] if spread else [])])
-    ax = chart_axes(ax, (6.4, 3.9))
-    for number, (name, rows) in enumerate(means.groupby(series, sort=False)):
-        ordered = rows.sort_values(x)
-        bars = None if spread is None else ordered[spread].fillna(0)
-        style = series_style(number)
-        ax.errorbar(ordered[x], ordered[value], bars, label=str(name), capsize=3, **style)
-    if level is not None:
-        ax.axhline(level[1], color="0.35", linewidth=1, linestyle=(0, (5, 3)), label=level[0])
-    ax.set(xlabel=labels[0], ylabel=labels[1], ylim=(0, 1), xscale=x_scale)
-    ax.set_xticks(np.sort(means[x].unique()))
-    # A logarithmic axis would write powers of ten, and ticks of its own between them.
-    ax.xaxis.set_major_formatter(ScalarFormatter())
-    ax.xaxis.set_minor_locator(NullLocator())
-    return finish_chart(ax, title)
 
 
 def masks_beside(

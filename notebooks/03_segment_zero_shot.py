@@ -330,7 +330,7 @@ by_plan.drop(columns=["prompt", "filled_box_dice_sd", "n_labels", "n_slices"]).r
 row = ["dataset", "tissue", "segmenter", "prompt", "box_source"]
 by_tissue = evaluation.summarise(prompting.by_site(table[in_arms]), by=row)
 evaluation.write_table(by_tissue, tables / "03_dice_by_tissue.csv", provenance=facts)
-tissue_axes = display.dice_by_tissue(shown[shown["box_source"] == tight.box_source])
+tissue_axes = prompting.dice_by_tissue(shown[shown["box_source"] == tight.box_source])
 display.save_figure(tissue_axes, figures / "03_dice_by_tissue.png", provenance=facts)
 prompting.dice_table(shown)
 

@@ -157,7 +157,7 @@ by_class = evaluation.summarise(classed, by=["data", "shape_class", *plan], valu
 by_class[["data", "shape_class", "segmenter", *scores, "n_subjects", "n_pairs"]].round(2)
 
 # %% alt="Dice of each tissue for each model, one dot per slice, the mean, and a diamond for the filled box"
-tissue_axes = display.dice_by_tissue(classed[classed["dataset"] != infiltrated])
+tissue_axes = errors.dice_by_tissue(classed[classed["dataset"] != infiltrated])
 display.save_figure(tissue_axes, figures / "05_dice_by_tissue.png", provenance=facts)
 rows = ["data", "dataset", "shape_class", "tissue"]
 by_tissue = evaluation.summarise(classed, by=[*rows, *plan], values=scores)

@@ -1,10 +1,9 @@
-"""Slices, overlays and the charts that several notebooks share.
+"""Slices, and what is drawn on them.
 
 Every function returns the Axes it drew on and shows nothing. Everywhere `title` states the finding,
 `ax` is by default that of a new figure, and `spacing_mm` is the distance of rows and of columns.
 """
 
-from mskseg.display.charts import dice_by_tissue as dice_by_tissue
 from mskseg.display.montage import montage as montage
 from mskseg.display.overlays import overlay as overlay
 from mskseg.display.slices import draw_boxes as draw_boxes

@@ -1,11 +1,11 @@
-"""One look for all figures: colours, markers, axes of charts, and PNG files with provenance."""
+"""One look for all figures: colours of tissues, axes, and PNG files with provenance."""
 
 from __future__ import annotations
 
 import json
 import os
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any
 
 import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
@@ -15,9 +15,6 @@ from matplotlib.figure import Figure
 from mskseg.errors import InputError
 from mskseg.files import written_atomically
 from mskseg.provenance import PNG_KEY
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 RGB = tuple[float, float, float]
 
@@ -32,14 +29,8 @@ _TISSUES = (
     *("#76B176", "#FF89FF", "#14764E", "#9D6227", "#D83B89"),
 )
 
-PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
-"""Colours of the series of a chart, in their order."""
 REFERENCE = "#FFFFFF"
 PREDICTION = "#E69F00"
-FILLED_BOX = "#666666"
-
-_MARKERS = ("o", "s", "^", "D", "v", "P")
-_LINESTYLES = ("solid", "dashed", "dotted", "dashdot")
 
 
 def tissue_colours(labels: Iterable[int]) -> dict[int, RGB]:
@@ -51,52 +42,9 @@ def tissue_colours(labels: Iterable[int]) -> dict[int, RGB]:
     return {label: to_rgb(_TISSUES[k % len(_TISSUES)]) for k, label in enumerate(ordered)}
 
 
-def series_style(number: int, *, line: bool = True) -> dict[str, Any]:
-    """Keyword arguments for `Axes.plot`: colour, marker and, if it is a line, its dashes."""
-    style: dict[str, Any] = {
-        "color": PALETTE[number % len(PALETTE)],
-        "marker": _MARKERS[number % len(_MARKERS)],
-    }
-    return style | ({"linestyle": _LINESTYLES[number % len(_LINESTYLES)]} if line else {})
-
-
 def chart_axes(ax: Axes | None, size: tuple[float, float] = (6.0, 3.8)) -> Axes:
     """Give `ax`, or the axes of a new figure of `size` inches (width, height)."""
     return plt.subplots(figsize=size, layout="constrained")[1] if ax is None else ax
-
-
-def finish_chart(
-    ax: Axes,
-    title: str = "",
-    *,
-    grid: Literal["x", "y", "both"] | None = "both",
-    legend: Literal["inside", "right", "below"] | None = "inside",
-    legend_columns: int = 1,
-) -> Axes:
-    """Give a chart the look that all share: title (the finding), grid, no frame, legend."""
-    ax.set_title(title, loc="left", fontsize=11)
-    ax.spines[["top", "right"]].set_visible(False)
-    if grid is not None:
-        ax.grid(axis=grid, color="0.9", linewidth=0.6)
-        ax.set_axisbelow(True)
-    look: dict[str, Any] = {"frameon": False, "fontsize": 9, "ncols": legend_columns}
-    if legend == "below":
-        ax.figure.legend(loc="outside lower center", **look)
-    elif legend == "right":
-        ax.legend(loc="center left", bbox_to_anchor=(1, 0.5), **look)
-    elif legend == "inside":
-        ax.legend(**look)
-    return ax
-
-
-def check_columns(table: pd.DataFrame, columns: Iterable[str]) -> None:
-    """Raise InputError if a table of a chart has no row or lacks one of the columns."""
-    missing = [name for name in columns if name not in table]
-    if table.empty or missing:
-        raise InputError(
-            f"the table has {len(table)} rows and lacks {missing or 'nothing'}; pass one or more "
-            f"rows with the columns {', '.join(columns)}"
-        )
 
 
 def save_figure(

@@ -11,8 +11,8 @@ import pandas as pd
 from matplotlib.axes import Axes
 from pandas.io.formats.style import Styler
 
-from mskseg.display.style import PALETTE, chart_axes, finish_chart
 from mskseg.errors import InputError
+from mskseg_studies.charts import PALETTE, chart_axes, finish_chart
 from mskseg_studies.claims.rules import Judgement, rule_in_words
 from mskseg_studies.claims.statements import Claim
 from mskseg_studies.committed import same_weights, weights_of

@@ -1,5 +1,6 @@
 """Where a model fails, and whether that matters (notebook 05)."""
 
+from mskseg_studies.charts import dice_by_tissue as dice_by_tissue
 from mskseg_studies.errors.biomarkers import biomarker_agreement as biomarker_agreement
 from mskseg_studies.errors.biomarkers import biomarker_table as biomarker_table
 from mskseg_studies.errors.biomarkers import bland_altman_panels as bland_altman_panels

@@ -15,7 +15,6 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from mskseg.case import Case, CaseSet, TissueKind
-from mskseg.display.style import check_columns, finish_chart, series_style
 from mskseg.errors import InputError
 from mskseg.evaluation.metrics import checked_spacing
 from mskseg.evaluation.scoring import SCAN
@@ -23,6 +22,7 @@ from mskseg.prompts.checks import bounding_slices, checked_mask
 from mskseg.volume import Volume
 from mskseg_phantom.tissue import TISSUE_SIGNAL, Tissue, tissue_signal
 from mskseg_phantom.tissue.tissues import FIELDS
+from mskseg_studies.charts import check_columns, finish_chart, series_style
 from mskseg_studies.errors.shapes import pixel_covariance
 from mskseg_studies.panels import add_legend, new_panels
 from mskseg_studies.people import load_companions

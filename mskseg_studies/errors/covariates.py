@@ -16,10 +16,11 @@ from scipy import stats
 
 from mskseg.case import Case, CaseSet
 from mskseg.display.slices import draw_boxes, draw_label_map, frame_around, show_slice
-from mskseg.display.style import PREDICTION, chart_axes, check_columns, finish_chart, series_style
+from mskseg.display.style import PREDICTION
 from mskseg.errors import InputError
 from mskseg.evaluation.averaging import IN_THE_MEAN, nested_mean, subject_means
 from mskseg.evaluation.scoring import SCAN, KeptPredictions
+from mskseg_studies.charts import chart_axes, check_columns, finish_chart, series_style
 from mskseg_studies.errors.error_measures import WEAK_BELOW
 from mskseg_studies.panels import REFERENCE, add_legend, log_scale, new_panels
 from mskseg_studies.people import PHANTOMS, load_companions

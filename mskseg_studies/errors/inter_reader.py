@@ -10,7 +10,6 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import ndimage
 
 from mskseg.case import Case
-from mskseg.display.style import chart_axes, check_columns, finish_chart, series_style
 from mskseg.errors import InputError
 from mskseg.evaluation.averaging import IN_THE_MEAN, nested_mean
 from mskseg.evaluation.loop import prompted_slices
@@ -18,6 +17,7 @@ from mskseg.evaluation.metrics import checked_spacing, dice
 from mskseg.evaluation.scoring import SCAN, described_scan
 from mskseg.prompts import OracleBox
 from mskseg.prompts.checks import checked_mask
+from mskseg_studies.charts import chart_axes, check_columns, finish_chart, series_style
 from mskseg_studies.people import by_site
 from mskseg_studies.tissues import signed_distance_mm
 

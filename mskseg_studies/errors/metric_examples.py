@@ -8,8 +8,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from mskseg.display.slices import draw_label_map, show_slice
-from mskseg.display.style import finish_chart, series_style
 from mskseg.evaluation.metrics import dice, surface_distances_mm
+from mskseg_studies.charts import finish_chart, series_style
 from mskseg_studies.panels import REFERENCE, new_panels
 
 _SIDE, _CENTRE, _RADIUS, _STRAY = 160, 40, 25, 130  # pixels, which are 1 mm wide

@@ -16,10 +16,10 @@ from scipy import ndimage
 from skimage import morphology
 
 from mskseg.case import Case
-from mskseg.display.style import finish_chart, series_style
 from mskseg.evaluation.loop import labels_on, reference_mask
 from mskseg.evaluation.metrics import checked_spacing, dice, relative_volume_error
 from mskseg.prompts.checks import bounding_slices, checked_mask, checked_slice_mask
+from mskseg_studies.charts import finish_chart, series_style
 from mskseg_studies.panels import add_legend, new_panels
 from mskseg_studies.tissues import largest_component, outline_mm, shape_of, signed_distance_mm
 

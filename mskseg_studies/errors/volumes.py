@@ -9,11 +9,11 @@ from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from mskseg.case import Case
-from mskseg.display.style import check_columns, finish_chart, series_style
 from mskseg.errors import InputError
 from mskseg.evaluation.averaging import IN_THE_MEAN, nested_mean
 from mskseg.evaluation.scoring import SCAN
 from mskseg.evaluation.tables import volume_table
+from mskseg_studies.charts import check_columns, finish_chart, series_style
 from mskseg_studies.panels import add_legend, new_panels
 
 _MAX_STEPS = 8  # few structures are longer

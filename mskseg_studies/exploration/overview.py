@@ -11,8 +11,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from mskseg.case import CaseSet
 from mskseg.datasets.manifest import load_manifest
-from mskseg.display.style import PALETTE, chart_axes, finish_chart, series_style
 from mskseg.errors import InputError
+from mskseg_studies.charts import PALETTE, chart_axes, finish_chart, series_style
 from mskseg_studies.panels import log_scale, new_panels
 
 _SIZE = (6.0, 3.6)

@@ -12,16 +12,10 @@ from numpy.typing import ArrayLike, NDArray
 from mskseg.case import CaseSlice
 from mskseg.display.montage import montage
 from mskseg.display.slices import draw_label_map, draw_points
-from mskseg.display.style import (
-    PALETTE,
-    chart_axes,
-    check_columns,
-    finish_chart,
-    series_style,
-    tissue_colours,
-)
+from mskseg.display.style import tissue_colours
 from mskseg.models.embeddings import ImageEmbedding
 from mskseg.models.segmenter import Segmenter
+from mskseg_studies.charts import PALETTE, chart_axes, check_columns, finish_chart, series_style
 from mskseg_studies.model_parts.parts import (
     embedding_colours,
     embedding_likeness,

@@ -1,8 +1,9 @@
 """What prompts do: the margin of a box (notebook 03), points, pixels, phases and costs (06)."""
 
+from mskseg_studies.charts import dice_by_tissue as dice_by_tissue
+from mskseg_studies.charts import sweep_chart as sweep_chart
 from mskseg_studies.committed import committed_results as committed_results
 from mskseg_studies.panels import boxes_and_predictions as boxes_and_predictions
-from mskseg_studies.panels import sweep_chart as sweep_chart
 from mskseg_studies.people import PHANTOMS as PHANTOMS
 from mskseg_studies.people import by_site as by_site
 from mskseg_studies.people import load_people as load_people

@@ -10,9 +10,9 @@ from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
 from mskseg.case import Case
-from mskseg.display.style import PALETTE, chart_axes, check_columns, finish_chart
 from mskseg.evaluation import KeptPredictions, PromptedSlice, prompt_slice
 from mskseg.prompts.plans import SlicePlan
+from mskseg_studies.charts import PALETTE, chart_axes, check_columns, finish_chart
 from mskseg_studies.people import by_site
 
 _SECONDS = {

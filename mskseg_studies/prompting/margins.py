@@ -16,12 +16,12 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from mskseg.case import Case
-from mskseg.display.style import FILLED_BOX, check_columns
 from mskseg.errors import InputError
 from mskseg.evaluation import summarise
 from mskseg.evaluation.averaging import PLAN
 from mskseg.prompts import OracleBox
-from mskseg_studies.panels import add_legend, new_panels, sweep_chart
+from mskseg_studies.charts import FILLED_BOX, check_columns, sweep_chart
+from mskseg_studies.panels import add_legend, new_panels
 
 SEEN_SHARE = 20 / 1024
 """Of a side of the slice: the widest margin of MedSAM's and LiteMedSAM's training."""

@@ -11,8 +11,8 @@ and ``score_label_maps(run, test, run.predict(test).label_maps)``; or for hours,
 """
 
 from mskseg_studies.calibration import checked_probabilities as checked_probabilities
+from mskseg_studies.charts import sweep_chart as sweep_chart
 from mskseg_studies.committed import committed_results as committed_results
-from mskseg_studies.panels import sweep_chart as sweep_chart
 from mskseg_studies.specialists.charts import curve_chart as curve_chart
 from mskseg_studies.specialists.charts import dot_rows as dot_rows
 from mskseg_studies.specialists.charts import outlines_beside as outlines_beside

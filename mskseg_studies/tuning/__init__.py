@@ -1,7 +1,7 @@
 """What fine-tuning changes, here and elsewhere (notebook 04)."""
 
+from mskseg_studies.charts import sweep_chart as sweep_chart
 from mskseg_studies.panels import boxes_and_predictions as boxes_and_predictions
-from mskseg_studies.panels import sweep_chart as sweep_chart
 from mskseg_studies.tuning.bench import TuningBench as TuningBench
 from mskseg_studies.tuning.bench import keep_stale_iou as keep_stale_iou
 from mskseg_studies.tuning.charts import TrainingPlot as TrainingPlot

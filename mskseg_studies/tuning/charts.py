@@ -10,8 +10,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from mskseg.display.style import PALETTE, chart_axes, finish_chart
 from mskseg.errors import InputError
+from mskseg_studies.charts import PALETTE, chart_axes, finish_chart
 
 _COLOURS = "PuOr"  # orange lost, violet gained; told apart by the colour-blind
 

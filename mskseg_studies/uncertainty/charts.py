@@ -10,8 +10,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from mskseg.display.style import chart_axes, check_columns, finish_chart, series_style
 from mskseg.errors import InputError
+from mskseg_studies.charts import chart_axes, check_columns, finish_chart, series_style
 from mskseg_studies.panels import add_legend, new_panels
 from mskseg_studies.uncertainty.tables import predicted_iou_bins
 

@@ -1,4 +1,4 @@
-"""Colours that stay apart, axes of charts, and figures that carry their provenance."""
+"""Colours that stay apart, and figures that carry their provenance."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from matplotlib import pyplot as plt
 from PIL import Image
 
 from mskseg import display
-from mskseg.display.style import chart_axes, finish_chart, series_style
 from mskseg.errors import InputError, OutputError
 from mskseg.provenance import read_provenance
 
@@ -33,23 +32,6 @@ def test_colours_of_thirty_tissues_stay_apart():
     apart = deltaE_ciede2000(lab[:, None], lab[None])
     assert apart[np.triu_indices(30, 1)].min() > 10
     assert display.tissue_colours([5, 1]) == display.tissue_colours([1, 5, 5])
-
-
-def test_series_differ_in_colour_marker_and_dashes():
-    first, second = series_style(0), series_style(1)
-    assert all(first[key] != second[key] for key in ("color", "marker", "linestyle"))
-    assert "linestyle" not in series_style(0, line=False)
-
-
-@pytest.mark.parametrize("legend", ["inside", "right", "below"])
-def test_a_legend_names_what_has_a_label(legend):
-    ax = chart_axes(None)
-    ax.plot([0, 1], [0, 1], label="a")
-    finish_chart(ax, "a finding", legend=legend)
-    box = ax.figure.legends[0] if legend == "below" else ax.get_legend()
-    assert [text.get_text() for text in box.get_texts()] == ["a"]
-    assert ax.get_title(loc="left") == "a finding"
-    assert chart_axes(ax) is ax
 
 
 def test_a_figure_carries_its_provenance(tmp_path):

@@ -1,46 +1,86 @@
-"""Charts of tables that several notebooks share: Dice of each tissue, and sweeps."""
+"""Charts of tables that rooms share, in one look: Dice of each tissue, and sweeps."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable
+from typing import Any, Literal
 
 import numpy as np
+import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
+from matplotlib.ticker import NullLocator, ScalarFormatter
 
-from mskseg.display.style import (
-    FILLED_BOX,
-    PALETTE,
-    chart_axes,
-    finish_chart,
-)
+from mskseg.display.style import chart_axes as chart_axes
 from mskseg.errors import InputError
+from mskseg.evaluation import summarise
+from mskseg.evaluation.averaging import IN_THE_MEAN
 
-if TYPE_CHECKING:
-    import pandas as pd
+PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
+"""Colours of the series of a chart, in their order."""
+FILLED_BOX = "#666666"
 
+_MARKERS = ("o", "s", "^", "D", "v", "P")
+_LINESTYLES = ("solid", "dashed", "dotted", "dashdot")
 _PLAN = ["segmenter", "prompt", "box_source"]
 _ROW = ["dataset", "tissue"]
 
 
-def dice_by_tissue(
-    table: pd.DataFrame, *, title: str | None = None, ax: Axes | None = None
+def series_style(number: int, *, line: bool = True) -> dict[str, Any]:
+    """Keyword arguments for `Axes.plot`: colour, marker and, if it is a line, its dashes."""
+    style: dict[str, Any] = {
+        "color": PALETTE[number % len(PALETTE)],
+        "marker": _MARKERS[number % len(_MARKERS)],
+    }
+    return style | ({"linestyle": _LINESTYLES[number % len(_LINESTYLES)]} if line else {})
+
+
+def finish_chart(
+    ax: Axes,
+    title: str = "",
+    *,
+    grid: Literal["x", "y", "both"] | None = "both",
+    legend: Literal["inside", "right", "below"] | None = "inside",
+    legend_columns: int = 1,
 ) -> Axes:
+    """Give a chart the look that all share: title (the finding), grid, no frame, legend."""
+    ax.set_title(title, loc="left", fontsize=11)
+    ax.spines[["top", "right"]].set_visible(False)
+    if grid is not None:
+        ax.grid(axis=grid, color="0.9", linewidth=0.6)
+        ax.set_axisbelow(True)
+    look: dict[str, Any] = {"frameon": False, "fontsize": 9, "ncols": legend_columns}
+    if legend == "below":
+        ax.figure.legend(loc="outside lower center", **look)
+    elif legend == "right":
+        ax.legend(loc="center left", bbox_to_anchor=(1, 0.5), **look)
+    elif legend == "inside":
+        ax.legend(**look)
+    return ax
+
+
+def check_columns(table: pd.DataFrame, columns: Iterable[str]) -> None:
+    """Raise InputError if a table of a chart has no row or lacks one of the columns."""
+    missing = [name for name in columns if name not in table]
+    if table.empty or missing:
+        raise InputError(
+            f"the table has {len(table)} rows and lacks {missing or 'nothing'}; pass one or more "
+            f"rows with the columns {', '.join(columns)}"
+        )
+
+
+def dice_by_tissue(table: pd.DataFrame) -> Axes:
     """Show the Dice of each tissue beside the filled box, of a table of `score_cases`.
 
     Small dots are slices, large ones the mean (`summarise`), diamonds the mean of the filled boxes;
     several segmenters and plans get a colour each. Tissues are sorted by the first plan's mean
     within their data set, with their number of slices. InputError if no row is scored.
     """
-    from mskseg.evaluation.averaging import IN_THE_MEAN, summarise  # brings torch with it
-
     scored = table[table["status"].isin(IN_THE_MEAN)]
     if scored.empty:
         raise InputError("expected one scored row or more, got none; check the table's labels")
     means = summarise(scored, by=[*_PLAN, *_ROW])
     plans = [group.set_index(_ROW) for _, group in means.groupby(_PLAN, sort=False)]
     order = _row_order(means, plans)
-    ax = chart_axes(ax, (8.0, 1.6 + len(order) * (0.14 + 0.11 * len(plans))))
+    ax = chart_axes(None, (8.0, 1.6 + len(order) * (0.14 + 0.11 * len(plans))))
     offsets = np.linspace(-0.5, 0.5, len(plans) + 2)[1:-1]
     for number, (mean, offset) in enumerate(zip(plans, offsets, strict=True)):
         rows = scored[(scored[_PLAN] == mean[_PLAN].iloc[0]).all(axis=1)].set_index(_ROW)
@@ -54,7 +94,7 @@ def dice_by_tissue(
     _name_rows(ax, plans, order)
     above = int((plans[0]["dice"] > plans[0]["filled_box_dice"]).sum())
     finding = f"Above the filled box in {above} of {len(plans[0])} tissues\n{_name(plans[0])}"
-    finish_chart(ax, finding if title is None else title, grid="x", legend=None)
+    finish_chart(ax, finding, grid="x", legend=None)
     ax.figure.legend(
         handles=_legend_entries(plans),
         loc="outside lower center",
@@ -63,6 +103,57 @@ def dice_by_tissue(
         frameon=False,
     )
     return ax
+
+
+def sweep_chart(
+    means: pd.DataFrame,
+    *,
+    x: str,
+    series: str,
+    value: str = "dice",
+    spread: str | None = None,
+    level: tuple[str, float] | None = None,
+    x_scale: Literal["linear", "log"] = "linear",
+    labels: tuple[str, str] = ("", "Dice"),
+    title: str = "",
+    ax: Axes | None = None,
+) -> Axes:
+    """Draw a line for each series of a table of means, a row for each point.
+
+    Parameters
+    ----------
+    means : pandas.DataFrame
+    x, series, value : str
+        Its columns: position, which line, height; each position that was measured gets a tick.
+    spread : str, optional
+        Column that is drawn as bars.
+    level : (str, float), optional
+        Name and height of a line to compare with.
+    x_scale : {"linear", "log"}
+        "log" is for sizes, which double.
+    labels : (str, str)
+        Of the axes.
+
+    Raises
+    ------
+    InputError
+        If the table has no row or lacks a column.
+    """
+    check_columns(means, [x, series, value, *([spread] if spread else [])])
+    ax = chart_axes(ax, (6.4, 3.9))
+    for number, (name, rows) in enumerate(means.groupby(series, sort=False)):
+        ordered = rows.sort_values(x)
+        bars = None if spread is None else ordered[spread].fillna(0)
+        style = series_style(number)
+        ax.errorbar(ordered[x], ordered[value], bars, label=str(name), capsize=3, **style)
+    if level is not None:
+        ax.axhline(level[1], color="0.35", linewidth=1, linestyle=(0, (5, 3)), label=level[0])
+    ax.set(xlabel=labels[0], ylabel=labels[1], ylim=(0, 1), xscale=x_scale)
+    ax.set_xticks(np.sort(means[x].unique()))
+    # A logarithmic axis would write powers of ten, and ticks of its own between them.
+    ax.xaxis.set_major_formatter(ScalarFormatter())
+    ax.xaxis.set_minor_locator(NullLocator())
+    return finish_chart(ax, title)
 
 
 def _row_order(means: pd.DataFrame, plans: list[pd.DataFrame]) -> list[tuple[str, str]]:

@@ -10,16 +10,23 @@ UV := $(shell command -v uv 2>/dev/null)
 ARGUMENTS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help workbook test lab lesson check notebooks table results keep constraints clean
+.PHONY: help workbook test test-slow test-all lab lesson check notebooks table results keep constraints clean
 
 help:  ## Show this list
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
 workbook: $(INSTALLED)  ## Execute every notebook on the built-in data and model; results in output/
 	$(BIN)/mskseg run --all $(ARGUMENTS)
 
-test: $(INSTALLED)  ## Run all tests, the notebooks at quick size included
-	$(BIN)/python -m pytest -n auto --dist loadfile $(ARGUMENTS)
+# Files whole, the notebooks one by one and first: tests/conftest.py
+PYTEST = $(BIN)/python -m pytest -n auto --dist loadfile --durations=15 --durations-min=1
+test: $(INSTALLED)  ## Run the quick tests, and each notebook once at quick size
+	$(PYTEST) -m "not slow or notebook" $(ARGUMENTS)
+
+test-slow: $(INSTALLED)  ## Run the tests that `make test` leaves out
+	$(PYTEST) -m "slow and not notebook" $(ARGUMENTS)
+
+test-all: test test-slow  ## Run both
 
 lab: $(INSTALLED)  ## Open the notebooks in JupyterLab
 	$(BIN)/mskseg lab

@@ -3,9 +3,12 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import settings
+
+from mskseg.environment import available_cores
 
 # No deadline: a busy machine is no bug. The same examples every time, so that CI does not flicker.
 settings.register_profile("mskseg", deadline=None, derandomize=True)
@@ -37,16 +40,50 @@ def real_data() -> Path:
 
 @pytest.fixture(scope="session", autouse=True)
 def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Keep the user's cache out of the tests, and the tests out of it; nothing is downloaded."""
+    """Keep the user's cache out of the tests, and the tests out of it; nothing is downloaded.
+
+    All workers of a run share it: what one has drawn, none draws again.
+    """
+    own = tmp_path_factory.getbasetemp()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("MSKSEG_CACHE", str(tmp_path_factory.mktemp("cache")))
+        patch.setenv("MSKSEG_CACHE", str((own.parent if _WORKERS else own) / "cache"))
         patch.setenv("MSKSEG_OFFLINE", "1")
         yield
 
 
-# --- two workers on two cores: OpenMP must sleep while it waits; set before torch is imported -----
+# --- workers share the cores, with the kernels of their notebooks; set before torch is imported ---
 
-os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+_WORKERS = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "0"))
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # OpenMP must sleep while it waits
+if _WORKERS:
+    os.environ.setdefault("OMP_NUM_THREADS", str(max(1, available_cores() // _WORKERS)))
+
+# --- who runs what: files whole, since a file shares its fixtures, but notebooks one by one -------
+
+_FIRST = ("notebooks/test_promise.py", "notebooks/test_execution.py")  # the longest
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Let workers begin with what takes longest, so that none is left alone with it at the end."""
+
+    def turn(item: pytest.Item) -> int:
+        return next((i for i, name in enumerate(_FIRST) if name in item.nodeid), len(_FIRST))
+
+    if _WORKERS:
+        items.sort(key=turn)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    from xdist.scheduler import LoadFileScheduling
+
+    class NotebooksOneByOne(LoadFileScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            return nodeid if _FIRST[1] in nodeid else super()._split_scope(nodeid)
+
+    config.option.loadscopereorder = False  # by the number of tests, which puts notebooks last
+    return NotebooksOneByOne(config, log)
+
 
 # --- closing lines: how many tests on real scans ran; in CI none may be skipped ------------------
 

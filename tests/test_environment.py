@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from _pytest.mark.expression import Expression
 
 from mskseg import environment
 from mskseg.cli.main import main
@@ -199,7 +200,22 @@ def test_readme_lists_every_notebook_and_its_figures_exist():
 
 def test_ci_runs_exactly_the_documented_commands():
     script = (ROOT / ".ci" / "run").read_text(encoding="utf-8")
-    assert script.splitlines()[-2:] == ["make check", "make test"]
+    assert script.splitlines()[-3:] == ["make check", "make test", "make test-slow"]
+
+
+@pytest.mark.parametrize("marks", [set(), {"slow"}, {"slow", "notebook"}, {"real", "slow"}])
+def test_each_test_is_run_by_one_of_the_two_commands(marks):
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    chosen = dict(
+        re.findall(r"^(test\S*): .*\n\t\$\(PYTEST\) -m \"(.+?)\"", makefile, re.MULTILINE)
+    )
+    assert list(chosen) == ["test", "test-slow"]
+    runs = {
+        command: Expression.compile(words).evaluate(lambda name, **_: name in marks)
+        for command, words in chosen.items()
+    }
+    slow = "slow" in marks and "notebook" not in marks
+    assert runs == {"test": not slow, "test-slow": slow}
 
 
 def test_readme_and_contributing_say_how_it_goes_without_make():

@@ -1,12 +1,18 @@
-"""Every notebook runs at quick size, as `mskseg run --size quick` runs it; none is skipped."""
+"""Every notebook runs at quick size, as `mskseg run --size quick` runs it; none is skipped.
+
+Those whose question a published model can be asked run once more, on real people.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
 
+from mskseg.datasets.fetching import fetch
 from mskseg.workbook import run_workbook
 from mskseg_studies.claims.output_ledger import judge_output
 
@@ -30,6 +36,7 @@ def test_there_are_notebooks():
     assert NAMES
 
 
+@pytest.mark.notebook
 @pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_notebook_runs(name: str, tmp_path: Path):
@@ -43,87 +50,88 @@ def test_notebook_runs(name: str, tmp_path: Path):
         FINDINGS[name](tmp_path / "tables")
 
 
-@pytest.mark.real
-@pytest.mark.slow
-def test_zero_shot_runs_on_a_real_thigh(
-    real_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-):
-    from mskseg.datasets.fetching import fetch
+# --- real people and a published model -----------------------------------------------------------
 
+
+@pytest.fixture
+def people(real_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Give a function that brings scans into an empty cache."""
     monkeypatch.setenv("MSKSEG_CACHE", str(tmp_path / "cache"))
-    fetch("qmritools_thigh", from_dir=real_data, progress=False)
-    (run,) = run_workbook(
-        ["03"],
-        folder=FOLDER,
-        output=tmp_path / "output",
-        size="quick",
-        given={"datasets": ["qmritools_thigh"], "models": ["sam_vit_mini"]},
-        progress=False,
-    )
-    assert run.status == "passed", f"cell {run.cell}: {run.error}"
-    page = run.page.read_text(encoding="utf-8")
-    assert "automatic" in page
+
+    def bring(name: str, *roles: str) -> None:
+        fetch(name, from_dir=real_data, roles=roles or None, progress=False)
+
+    return bring
 
 
-PEOPLE = {"datasets": ["spine_vertebrae"], "models": ["lite_medsam"]}
-SMALLEST = {
-    "06": {"n_points": 2},
-    "08": {"seeds": [0, 1], "steps": 1} | {"n_people": {"train": 1, "validation": 1, "test": 1}},
-}
-
-
-@pytest.mark.real
-@pytest.mark.slow
-@pytest.mark.parametrize("number", SMALLEST)
-def test_prompting_and_uncertainty_run_on_people_with_a_published_model(
-    number: str, real_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lite_medsam
-):
-    from mskseg.datasets.fetching import fetch
-
-    monkeypatch.setenv("MSKSEG_CACHE", str(tmp_path / "cache"))
-    roles = ["vb2_05", "vb2_14", "vb2_17"]  # one person of each part
-    fetch("spine_vertebrae", from_dir=real_data / "fastcleverseg", roles=roles, progress=False)
+def run_on_people(number: str, output: Path, **given: Any) -> tuple[str, dict[str, pd.DataFrame]]:
+    """Run a notebook with LiteMedSAM on the vertebrae; its page and its tables."""
     (run,) = run_workbook(
         [number],
         folder=FOLDER,
-        output=tmp_path / "output",
+        output=output,
         size="quick",
-        given=PEOPLE | SMALLEST[number],
+        given={"datasets": ["spine_vertebrae"], "models": ["lite_medsam"], **given},
         progress=False,
     )
     assert run.status == "passed", f"cell {run.cell}: {run.error}"
     assert run.stderr_lines == 0
-    tables = {path.name: pd.read_csv(path) for path in (tmp_path / "output").glob("tables/*.csv")}
-    scored = tables["06_resolution.csv" if number == "06" else "08_people.csv"]
-    of_lite = scored[scored["model"] == "lite_medsam"]
-    assert set(of_lite["dataset"]) == {"spine_vertebrae"}
-    assert not of_lite["miniature"].any()
-    assert of_lite["dice"].mean() > 0.5, "LiteMedSAM was measured at 0.72 beforehand"
-    assert [one.why for one in judge_output(tmp_path / "output").vanished] == []
-    if number == "06":
-        assert set(of_lite["prompt"]) == {"box"}
-        assert "these take boxes alone: lite_medsam" in run.page.read_text(encoding="utf-8")
+    assert [one.why for one in judge_output(output).vanished] == []
+    tables = {path.stem: pd.read_csv(path) for path in (output / "tables").glob("*.csv")}
+    return run.page.read_text(encoding="utf-8"), tables
 
 
 @pytest.mark.real
 @pytest.mark.slow
-def test_real_water_fat_and_echoes_are_compared_with_each_other(
-    real_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-):
-    from mskseg.datasets.fetching import fetch
-
-    monkeypatch.setenv("MSKSEG_CACHE", str(tmp_path / "cache"))
-    fetch("qmritools_dixon", from_dir=real_data, progress=False)
-    (run,) = run_workbook(
-        ["06"],
-        folder=FOLDER,
-        output=tmp_path / "output",
-        size="quick",
-        given={"echo_folder": str(real_data / "pymskt" / "mese"), "n_points": 2},
-        progress=False,
+def test_a_published_model_is_scored_on_people_first(people, lite_medsam, tmp_path: Path):
+    """Notebook 03 as a first run has it: LiteMedSAM on people, drawings by miniatures alone."""
+    people("spine_vertebrae", "vb2_17", "vb3_07")
+    people("qmritools_thigh")
+    page, tables = run_on_people(
+        "03",
+        tmp_path / "output",
+        datasets=["spine_vertebrae", "qmritools_thigh", "phantom_hip"],
+        models=[lite_medsam.name, "sam_vit_mini"],
     )
-    assert run.status == "passed", f"cell {run.cell}: {run.error}"
-    page = run.page.read_text(encoding="utf-8")
+    table = tables["03_zero_shot"]
+    published = table[table["segmenter"] == "lite_medsam"]
+    assert not published["miniature"].any()
+    assert list(published["dataset"].unique()) == ["spine_vertebrae", "qmritools_thigh"]
+    vertebrae = published[published["dataset"] == "spine_vertebrae"]
+    assert set(vertebrae["site"]) == {"VB2", "VB3"}
+    assert set(vertebrae["reference_provenance"]) == {"manual"}
+    assert set(table.loc[table["dataset"] == "phantom_hip", "segmenter"]) == {"sam_vit_mini"}
+    assert page.index("lite_medsam (published)") < page.index("n_beyond_end")
+    assert "automatic" in page
+    of_margins = {"spine_vertebrae, VB2", "spine_vertebrae, VB3", "qmritools_thigh"}
+    assert set(tables["03_margins"]["dataset"]) == of_margins
+
+
+@pytest.mark.real
+@pytest.mark.slow
+def test_errors_of_a_published_model_on_real_vertebrae(people, lite_medsam, tmp_path: Path):
+    people("spine_vertebrae", "vb2_17", "vb3_07")
+    _, tables = run_on_people("05", tmp_path / "output")
+    scores = tables["05_errors"]
+    assert set(scores["data"]) == {"people", "people, other site"}
+    assert set(scores["tissue"]) == {"vertebral body"}
+    assert scores.groupby("subject")["label"].nunique().min() >= 5
+    assert not scores["miniature"].any()
+
+
+@pytest.mark.real
+@pytest.mark.slow
+def test_prompting_of_a_published_model_and_agreement_of_real_images(
+    people, real_data: Path, lite_medsam, tmp_path: Path
+):
+    people("spine_vertebrae", "vb2_17")
+    people("qmritools_dixon")
+    echoes = str(real_data / "pymskt" / "mese")
+    page, tables = run_on_people("06", tmp_path / "output", n_points=2, echo_folder=echoes)
+    check_lite_on_people(tables["06_resolution"])
+    boxes = tables["06_resolution"].query("model == 'lite_medsam'")
+    assert set(boxes["prompt"]) == {"box"}
+    assert "these take boxes alone: lite_medsam" in page
     assert "real legs, water and fat: 2 images" in page
     assert "real echoes: 8 images" in page
     assert "agreement, not accuracy" in page
@@ -131,25 +139,15 @@ def test_real_water_fat_and_echoes_are_compared_with_each_other(
 
 @pytest.mark.real
 @pytest.mark.slow
-def test_errors_of_a_published_model_on_real_vertebrae(
-    real_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lite_medsam
-):
-    from mskseg.datasets.fetching import fetch
+def test_uncertainty_of_a_published_model_on_people(people, lite_medsam, tmp_path: Path):
+    people("spine_vertebrae", "vb2_05", "vb2_14", "vb2_17")  # one person of each part
+    one_each = {"train": 1, "validation": 1, "test": 1}
+    _, tables = run_on_people("08", tmp_path / "output", seeds=[0, 1], steps=1, n_people=one_each)
+    check_lite_on_people(tables["08_people"])
 
-    monkeypatch.setenv("MSKSEG_CACHE", str(tmp_path / "cache"))
-    here = ["vb2_17", "vb3_07"]
-    fetch("spine_vertebrae", roles=here, from_dir=real_data, progress=False)
-    (run,) = run_workbook(
-        ["05"],
-        folder=FOLDER,
-        output=tmp_path / "output",
-        size="quick",
-        given={"datasets": ["spine_vertebrae"], "models": [lite_medsam.name]},
-        progress=False,
-    )
-    assert run.status == "passed", f"cell {run.cell}: {run.error}"
-    scores = pd.read_csv(tmp_path / "output" / "tables" / "05_errors.csv")
-    assert set(scores["data"]) == {"people", "people, other site"}
-    assert set(scores["tissue"]) == {"vertebral body"}
-    assert scores.groupby("subject")["label"].nunique().min() >= 5
-    assert not scores["miniature"].any()
+
+def check_lite_on_people(scored: pd.DataFrame) -> None:
+    of_lite = scored[scored["model"] == "lite_medsam"]
+    assert set(of_lite["dataset"]) == {"spine_vertebrae"}
+    assert not of_lite["miniature"].any()
+    assert of_lite["dice"].mean() > 0.5, "LiteMedSAM was measured at 0.72 beforehand"

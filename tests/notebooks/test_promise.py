@@ -18,9 +18,8 @@ import yaml
 from segment_anything import sam_model_registry
 
 from mskseg.cli.main import main
-from mskseg.datasets.fetching import cache_path, fetch
+from mskseg.datasets.fetching import cache_path
 from mskseg.datasets.manifest import load_manifest
-from mskseg.workbook import run_workbook
 
 _TREES = Path(__file__).parents[1] / "mskseg" / "datasets" / "layouts" / "trees.py"
 
@@ -70,36 +69,6 @@ def official(tmp_path, monkeypatch):
     (tmp_path / "manifest.yaml").write_text(yaml.safe_dump(manifest), encoding="utf-8")
     monkeypatch.setenv("MSKSEG_MANIFEST", str(tmp_path / "manifest.yaml"))
     return tmp_path
-
-
-@pytest.mark.real
-@pytest.mark.slow
-def test_a_published_model_is_scored_on_people_first(real_data, lite_medsam, tmp_path, monkeypatch):
-    """Notebook 03 as a first run has it: LiteMedSAM on both sites, drawings by miniatures alone."""
-    monkeypatch.setenv("MSKSEG_CACHE", str(tmp_path / "cache"))
-    fetch("spine_vertebrae", from_dir=real_data, roles=["vb2_17", "vb3_07"], progress=False)
-    (run,) = run_workbook(
-        ["03"],
-        folder=Path(__file__).parents[2] / "notebooks",
-        output=tmp_path / "output",
-        size="quick",
-        given={
-            "datasets": ["spine_vertebrae", "phantom_hip"],
-            "models": ["lite_medsam", "sam_vit_mini"],
-        },
-        progress=False,
-    )
-    assert run.status == "passed", f"cell {run.cell}: {run.error}"
-    table = pd.read_csv(tmp_path / "output/tables/03_zero_shot.csv", comment="#")
-    published = table[table["segmenter"] == "lite_medsam"]
-    assert not published["miniature"].any()
-    assert list(published["site"].unique()) == ["VB2", "VB3"]
-    assert set(published["reference_provenance"]) == {"manual"}
-    assert set(table.loc[table["dataset"] == "phantom_hip", "segmenter"]) == {"sam_vit_mini"}
-    page = run.page.read_text(encoding="utf-8")
-    assert page.index("lite_medsam (published)") < page.index("n_beyond_end")
-    margins = pd.read_csv(tmp_path / "output/tables/03_margins.csv", comment="#")
-    assert set(margins["dataset"]) == {"spine_vertebrae, VB2", "spine_vertebrae, VB3"}
 
 
 @pytest.mark.slow

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import gzip
+import io
 import json
 import os
 import pickle
@@ -614,17 +615,17 @@ def test_what_belongs_to_an_input_is_never_written_over(scan, weights, capsys, t
 
 
 @pytest.mark.parametrize("encoding", ["cp1252", "ascii", "utf-8"])
-def test_what_the_terminal_cannot_show_is_an_escape(scan, encoding):
+def test_what_the_terminal_cannot_show_is_an_escape(scan, weights, monkeypatch, encoding):
     folder = os.fsencode(scan["image"].parent)
     image = folder + b"/Kn\xf6chel \xe8\x86\x9d.nii.gz"
     os.rename(scan["image"], image)  # noqa: PTH104  (bytes)
-    mask = scan["image"].with_name("\u819d_\u017c\xf3\u0142w.nii.gz")
-    words = ["segment", image, "--prompts", scan["prompts"], "--output", mask]
-    words = [sys.executable, "-m", "mskseg", *map(os.fsencode, words)]
-    environment = {**os.environ, "PYTHONIOENCODING": encoding}
-    done = subprocess.run(words, capture_output=True, env=environment, check=False)
-    assert (done.returncode, done.stderr) == (0, b"")
-    shown = done.stdout.decode(encoding)
+    scan["image"] = os.fsdecode(image)
+    scan["mask"] = mask = scan["mask"].with_name("\u819d_\u017c\xf3\u0142w.nii.gz")
+    terminal = io.TextIOWrapper(io.BytesIO(), encoding=encoding)
+    monkeypatch.setattr("sys.stdout", terminal)
+    assert _segment(scan, "--model", weights) == 0
+    terminal.flush()
+    shown = terminal.buffer.getvalue().decode(encoding)
     assert ("\u819d_" if encoding == "utf-8" else r"\u819d_") in shown
     assert mask.is_file()
 

@@ -59,6 +59,7 @@ def write_dicom(folder: Path, array, *, echo=10.0, first=0, orientation="1\\0\\0
             "0020|0032": "\\".join(f"{v:g}" for v in normal * 3.0 * k),
             "0028|0030": "1\\1",
             "0018|0050": "3",
+            "0018|0088": "3",
         }
         for tag, value in tags.items():
             image.SetMetaData(tag, value)
@@ -74,17 +75,22 @@ def spider(root: Path, subjects=(1, 2, 10), kinds=("t1", "t2", "t2_SPACE"), valu
     return root
 
 
-def oai_zib(root: Path, subjects=("9001104", "9002430")):
+def bright(n):
+    """Scan (columns to the back, rows down, slices to the right) and what is bright in it."""
+    scan = voxels(n, (5, 7, 4))
+    return scan, scan > 450
+
+
+def oai_zib(root: Path, subjects=("9001104", "9002430"), draw=bright):
     """Scans sagittal, columns to the back, rows down, as the OAI's; masks without a pose."""
     lines = []
     for n, subject in enumerate(subjects):
         inside = f"0.E.1/{subject}/20050101/1000{n}"
         lines.append(f"{subject}: {inside}")
-        # (columns to the back, rows down, slices to the right) of the scan ...
-        scan = voxels(n, (5, 7, 4))
+        scan, marked = draw(n)
         write_dicom(root / "00m" / inside, scan, orientation="0\\1\\0\\0\\0\\-1")
-        # ... is (left, back, up) in the mask; the reference marks what is bright in the scan.
-        mask = (scan > 450).transpose(2, 0, 1)[::-1, :, ::-1].astype(np.uint8)
+        # The axes of the scan are those of `bright`; those of the mask (left, back, up).
+        mask = marked.transpose(2, 0, 1)[::-1, :, ::-1].astype(np.uint8)
         path = root / "segmentation" / "segmentation_masks" / f"{subject}.segmentation_masks.mhd"
         write_mha(path, mask, spacing=(3.0, 1.0, 1.0))
     doc = root / "segmentation" / "doc"

@@ -369,17 +369,17 @@ honest.round(4)
 #
 # ### Exercise 2: perfectly calibrated, and useless (5 minutes)
 #
-# A model says the same probability of "muscle" everywhere in the slice. Which one gives it an ECE of zero? *Hint: what part of the pixels is muscle?*
+# A model says the same probability of "any tissue" everywhere in the slice. Which one gives it an ECE of zero? *Hint: what part of the pixels is tissue?*
 
 # %% tags=["exercise"]
-is_muscle = uncertainty.as_classes(first.case_slice.label_map, labels).ravel() > 0
+is_tissue = uncertainty.as_classes(first.case_slice.label_map, labels).ravel() > 0
 everywhere = 0.5  # replace by the number that gives zero
-uncertainty.ReliabilityBins.of(np.full(is_muscle.size, everywhere), is_muscle).ece
+uncertainty.ReliabilityBins.of(np.full(is_tissue.size, everywhere), is_tissue).ece
 
 # %% tags=["solution"] jupyter={"source_hidden": true}
-share = is_muscle.mean()
-constant = uncertainty.ReliabilityBins.of(np.full(is_muscle.size, share), is_muscle).ece
-print(f"everywhere {share:.3f}: ECE {constant:.6f}, and no muscle found")
+share = is_tissue.mean()
+constant = uncertainty.ReliabilityBins.of(np.full(is_tissue.size, share), is_tissue).ece
+print(f"everywhere {share:.3f}: ECE {constant:.6f}, and nothing found")
 
 # %% [markdown]
 # **Discussion**: calibration is honesty, not knowledge. Report it beside Dice and a score that punishes both, NLL or Brier.

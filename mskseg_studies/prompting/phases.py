@@ -134,12 +134,15 @@ def phase_agreement(segmenter: Segmenter, phases: Sequence[Case]) -> pd.DataFram
     All phases of one subject on one grid are asked about the middle slice, with the boxes that the
     model itself proposes on the first. Rows and columns are phases: the mean overlap (Dice of one
     phase's mask with another's) over boxes, agreement, never accuracy. Boxes for which both masks
-    are empty do not count; NaN if none is left. Raises InputError if the model finds nothing to
-    box, or as `score_phases`.
+    are empty do not count; NaN if none is left, or the model finds nothing to box. Raises
+    InputError as `score_phases`.
     """
     _check_phases(phases)
     index = phases[0].image.n_slices(phases[0].plane) // 2
     boxes = proposed_boxes(segmenter, phases[0], index=index)
+    if not len(boxes):
+        names = [phase.sequence for phase in phases]
+        return pd.DataFrame(np.nan, index=names, columns=names)
     masks = {
         phase.sequence: segmenter.predict(
             segmenter.embed(phase.slice(index).image), boxes_xyxy=boxes
@@ -162,9 +165,7 @@ def proposed_boxes(segmenter: Segmenter, case: Case, *, index: int) -> NDArray[n
         if len(boxes):
             areas = np.prod(boxes[:, 2:] - boxes[:, :2], axis=1)
             largest.append(boxes[areas.argmax()])
-    if not largest:
-        raise InputError(f"{segmenter.name} finds nothing to box on slice {index} of {case.name}")
-    return np.array(largest[:_N_BOXES])
+    return np.array(largest[:_N_BOXES], float).reshape(-1, 4)
 
 
 def _overlaps(masks: Mapping[str, NDArray[np.bool_]]) -> pd.DataFrame:

@@ -3,10 +3,13 @@
 Follows objects from their oracle box on the slice where they are largest, under variants of the
 plan, without any rule of ending but the empty mask, and keeps a row for each slice: how far it lies
 from the first, its areas, what it shares with the reference, and what a rule of ending would look
-at. `--table` reads such rows: volume Dice within a distance, and what each rule would make of it.
+at. "FOLLOW" is the plan as it is used, with its rules. `--table` reads such rows: volume Dice
+within a distance; `--keep` writes it for each object, with provenance.
 
     python benchmarks/propagation.py --part validation --model lite_medsam --output rows.csv
     python benchmarks/propagation.py --table rows.csv
+    python benchmarks/propagation.py --part test --variants "margin 2 (today)" FOLLOW \
+        --data spine_vertebrae phantom_thigh --output rows.csv --keep results/10_drift.csv
 """
 
 from __future__ import annotations
@@ -18,12 +21,17 @@ import numpy as np
 import pandas as pd
 
 import mskseg
+from mskseg.evaluation import write_table
 from mskseg.evaluation.prediction import SlicePredictor
-from mskseg.prompts import NeighbourBox, OracleBox, Prompt
+from mskseg.prompts import FOLLOW, NeighbourBox, OracleBox, Prompt
 from mskseg.prompts.tracks import Track
+from mskseg.provenance import provenance
 
-SUBJECTS = {
-    "spine_vertebrae": {"validation": ["VB2_14", "VB2_16"], "test": ["VB2_17", "VB2_19", "VB3_08"]},
+SUBJECTS = {  # of the vertebrae the test people, and three of the other site
+    "spine_vertebrae": {
+        "validation": ["VB2_14", "VB2_16"],
+        "test": [f"VB2_{k}" for k in (17, 18, 19, 20, 23)] + [f"VB3_{k:02}" for k in range(7, 10)],
+    },
     "phantom_thigh": {"validation": ["thigh-13", "thigh-14"], "test": ["thigh-17", "thigh-18"]},
     "qmritools_thigh": {"test": None},
 }
@@ -99,6 +107,7 @@ VARIANTS = {  # margin, what it changes, whether logits are fed back
     "p > 0.9, margin 3": (3, confident(0.9), False),
     "1 px a side at most": (2, limited(1), False),
     "half new, half old box": (2, blended(0.5), False),
+    "FOLLOW": (FOLLOW.margin_px, None, False),
 }
 
 
@@ -111,7 +120,7 @@ def follow(segmenter, case, label, name):
     indices = {}
     watched = Watched(segmenter, indices, feed_logits=feed)
     watched.embed = lambda image: remembered(segmenter, image, indices, slices)
-    plan = NeighbourBox(margin_px=margin)
+    plan = FOLLOW if name == "FOLLOW" else NeighbourBox(margin_px=margin)
     if change is not None:
         plan = Variant(margin_px=margin).of(watched, change)
     start = OracleBox().prompt_for(
@@ -169,15 +178,18 @@ def main():
     parser.add_argument("--variants", nargs="*", default=list(VARIANTS))
     parser.add_argument("--output", type=Path)
     parser.add_argument("--table", type=Path)
+    parser.add_argument("--keep", type=Path, help="volume Dice of each object, with provenance")
     chosen = parser.parse_args()
     if chosen.table:
         print_tables(pd.read_csv(chosen.table))
         return
-    rows = []
+    rows, cases, segmenters = [], {}, []
     for model in chosen.model:
         segmenter = mskseg.load_segmenter(model)
+        segmenters.append(segmenter)
         for data in chosen.data:
             for case, labels in cases_of(chosen.part, data):
+                cases[case.name] = case
                 for label in labels:
                     for name in chosen.variants:
                         if VARIANTS[name][2] and "mask" not in segmenter.prompt_kinds:
@@ -187,6 +199,10 @@ def main():
                         rows += [named | row for row in follow(segmenter, case, label, name)]
                     pd.DataFrame(rows).to_csv(chosen.output, index=False)
                     print(model, case.name, label, flush=True)
+    if chosen.keep:
+        first, *others = segmenters
+        facts = provenance(cases=cases.values(), segmenter=first, tuned=others, part=chosen.part)
+        write_table(by_object(pd.DataFrame(rows)), chosen.keep, provenance=facts)
 
 
 def volume_dice(rows):
@@ -194,17 +210,19 @@ def volume_dice(rows):
     return 2 * shared / max(rows["reference_px"].sum() + rows["predicted_px"].sum(), 1)
 
 
-def print_tables(rows):
-    objects = [*KEYS, "subject", "label"]
-    table = {}
-    for reach in DISTANCES:
+def by_object(rows):
+    """Volume Dice of each object within each distance of its first slice, and on all slices."""
+    objects, table = [*KEYS, "subject", "label"], {}
+    for reach in (*DISTANCES, np.inf):
         near = rows[rows["steps"].abs() <= reach]
-        each = near.groupby(objects).apply(volume_dice, include_groups=False)
-        table[f"+-{reach}"] = each.groupby(KEYS).mean()
-    each = rows.groupby(objects).apply(volume_dice, include_groups=False)
-    table["all"] = each.groupby(KEYS).mean()
-    table["objects"] = each.groupby(KEYS).size()
-    print(pd.DataFrame(table).round(3).to_string())
+        name = "dice_all" if np.isinf(reach) else f"dice_within_{reach}"
+        table[name] = near.groupby(objects).apply(volume_dice, include_groups=False)
+    return pd.DataFrame(table).round(4).reset_index()
+
+
+def print_tables(rows):
+    each = by_object(rows).drop(columns=["subject", "label"]).groupby(KEYS)
+    print(each.mean().assign(objects=each.size()).round(3).to_string())
 
 
 if __name__ == "__main__":

@@ -13,8 +13,6 @@ from mskseg.errors import InputError
 from mskseg.input_files import printable
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from mskseg.case import Case
     from mskseg.models.segmenter import Segmenter
     from mskseg.prompts.files import PromptFile
@@ -89,7 +87,7 @@ def segment_image(arguments: argparse.Namespace) -> int:
     plane = prompt_file.plane or case.plane
     check_fit(case, prompt_file.prompts, plane)
     segmenter = load_model(arguments)
-    table = None
+    table, ends = None, ""
     if arguments.propagate:
         from mskseg.evaluation import propagate
 
@@ -102,6 +100,7 @@ def segment_image(arguments: argparse.Namespace) -> int:
             progress=shows_progress(arguments),
         )
         label_map, table = found.label_map, found.table
+        ends = "".join(f"; label {label}: {said}" for label, said in found.ends.items())
     else:
         progress = shows_progress(arguments)
         label_map = segment_case(segmenter, case, prompt_file, plane=plane, progress=progress)
@@ -129,7 +128,7 @@ def segment_image(arguments: argparse.Namespace) -> int:
     labels = ", ".join(map(str, label_map.labels)) or "none"
     print(
         f"{arguments.output}: labels {labels} on {n_slices} {plane} slices "
-        f"({segmenter.name}{kind}){'' if table is None else describe_ends(table)}"
+        f"({segmenter.name}{kind}){ends}"
     )
     return 0
 
@@ -211,22 +210,6 @@ def segment_case(
         prompts = [(prompt.label, prompt.prompt) for prompt in group]
         stack[k] = predict_label_map(segmenter, case.slice(k, plane).image, prompts)
     return LabelMap.from_slices(stack, plane, image=case.image)
-
-
-def describe_ends(table: pd.DataFrame) -> str:
-    """Say where each label was found, and why it ended below and above."""
-    parts = []
-    for label, rows in table.groupby("label"):
-        found = rows[rows["area_mm2"] > 0]["slice"]
-        if found.empty:
-            parts.append(f"label {label}: nothing found")
-            continue
-        beyond = rows[rows["reason"].str.startswith("ended")].set_index("slice")["reason"]
-        low, high = int(found.min()), int(found.max())
-        why = (beyond.get(k, "end of the range") for k in (low - 1, high + 1))
-        below, above = (reason.removeprefix("ended: ") for reason in why)
-        parts.append(f"label {label}: slices {low} to {high} (below: {below}; above: {above})")
-    return "; " + "; ".join(parts)
 
 
 def draw_overlays(

@@ -19,6 +19,8 @@ from mskseg.prompts.plans import FOLLOW, NeighbourBox
 from mskseg.prompts.tracks import tracks_of
 from mskseg.volume import LabelMap, Plane
 
+BOX_COLUMNS = ("x0", "y0", "x1", "y1")
+
 
 @dataclass(frozen=True, eq=False)
 class Propagation:
@@ -26,8 +28,25 @@ class Propagation:
 
     label_map: LabelMap  # on the image's grid; the surer of two labels has a pixel
     # A row for each label and slice: `label`, `tissue`, `slice`, `area_mm2`, `overlap` (IoU with
-    # the slice before, towards the first prompt), `predicted_iou` and the `reason`.
+    # the slice before, towards the first prompt), `predicted_iou`, the `reason`, and `x0` to `y1`,
+    # the box that holds all boxes asked (NaN without one).
     table: pd.DataFrame
+
+    @property
+    def ends(self) -> dict[int, str]:
+        """Say for each label where it was found, and why it ended below and above."""
+        said = {}
+        for label, rows in self.table.groupby("label"):
+            found = rows[rows["area_mm2"] > 0]["slice"]
+            if found.empty:
+                said[int(label)] = "nothing found"
+                continue
+            beyond = rows[rows["reason"].str.startswith("ended")].set_index("slice")["reason"]
+            low, high = int(found.min()), int(found.max())
+            why = (beyond.get(k, "end of the range") for k in (low - 1, high + 1))
+            below, above = (reason.removeprefix("ended: ") for reason in why)
+            said[int(label)] = f"slices {low} to {high} (below: {below}; above: {above})"
+        return said
 
 
 def propagate(
@@ -91,6 +110,10 @@ def propagate(
         for label in tracks:
             answer = answers.get(label)
             area_px = 0 if answer is None else int(answer.prediction.sum())
+            boxes = np.empty((0, 4)) if answer is None else answer.boxes_xyxy
+            corners = [math.nan] * 4
+            if len(boxes):
+                corners = [*boxes[:, :2].min(axis=0), *boxes[:, 2:].max(axis=0)]
             rows.append(
                 {
                     "label": label,
@@ -101,6 +124,7 @@ def propagate(
                     "predicted_iou": getattr(answer, "predicted_iou", math.nan),
                     "reason": getattr(answer, "reason", "beyond its end"),
                 }
+                | dict(zip(BOX_COLUMNS, corners, strict=True))
             )
             if answer is not None and area_px:
                 certainty = np.zeros_like(highest)

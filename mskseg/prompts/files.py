@@ -80,7 +80,7 @@ class SlicePrompt(BaseModel):
         return self
 
     @classmethod
-    def of(cls, prompt: Prompt, *, slice: int, label: int) -> Self:  # noqa: A002  (the field's name)
+    def of(cls, prompt: Prompt, *, slice: int, label: int, correction: bool = False) -> Self:  # noqa: A002  (the field's name)
         """Write down boxes, or the points of one object and its box, if it has one."""
         boxes, points, labels = prompt.boxes_xyxy, prompt.point_coords, prompt.point_labels
         return cls(
@@ -89,6 +89,7 @@ class SlicePrompt(BaseModel):
             boxes_xyxy=() if boxes is None else boxes.tolist(),
             point_coords=() if points is None else points[0].tolist(),
             point_labels=() if labels is None else labels[0].tolist(),
+            correction=correction,
         )
 
     @property

@@ -53,7 +53,7 @@ class Track:
             return Prompt(), ""
         if (given := self.prompts.get(position)) is not None:
             is_marker = position in self.markers or position == self.first
-            return _refined(given, carried), "prompt" if is_marker else "correction"
+            return refined(given, carried), "prompt" if is_marker else "correction"
         behind = max((p for p in self.prompts if step * (position - p) > 0), key=lambda p: step * p)
         ahead = min(
             (p for p in self.markers if step * (p - position) > 0),
@@ -73,7 +73,7 @@ class Track:
         return carried, FOLLOWED
 
 
-def _refined(given: Prompt, carried: Prompt) -> Prompt:
+def refined(given: Prompt, carried: Prompt) -> Prompt:
     """Give points without a box the carried one, widened to hold those that lie inside."""
     boxes, points, labels = carried.boxes_xyxy, given.point_coords, given.point_labels
     if given.boxes_xyxy is not None or boxes is None or not len(boxes):

@@ -362,6 +362,36 @@ def test_every_click_is_answered_and_how_long_it_took_is_written_down(canvas):
 
 
 @pytest.mark.slow
+def test_propagate_paints_the_other_slices_and_a_box_on_one_of_them_corrects_it(canvas):
+    """After the others: what was followed stays on screen."""
+    drag_box(canvas, BONE)
+    button = canvas.page.get_by_role("button", name="follow what is prompted")
+    canvas.answered(button.click)
+    assert canvas.alert() == ""
+    assert canvas.status("this slice") == "prompt"
+    ends = canvas.page.locator(".msk-end")
+    assert ends.all_inner_texts() == [
+        "bone: slices 0 to 3 (below: end of the range; above: end of the range)"
+    ]
+    canvas.press("PageUp")
+    assert canvas.status("this slice") == "followed"
+    assert canvas.status("prompts") == "0"
+    pixels = canvas.pixels("12_propagated")
+    assert all(is_tinted(at(pixels, point)) for point in around(BONE, 0.5))
+    assert not any(is_tinted(at(pixels, point)) for point in around(BONE, 1.6))
+
+    drag_box(canvas, (BONE[0], 0.7 * BONE[1]))
+    canvas.press("p")
+    assert canvas.status("this slice") == "correction"
+    canvas.press("PageDown")
+    assert canvas.status("this slice") == "prompt"
+    assert is_tinted(at(canvas.pixels("13_corrected"), BONE[0]))
+    times = [canvas.click(around(BONE, 0.3)[k]) for k in range(6)]
+    (OUTPUT / "click_to_mask_after_propagation_ms.txt").write_text(f"{min(times):.0f}\n")
+    assert min(times) < 150 * max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
+
+
+@pytest.mark.slow
 def test_a_restarted_kernel_is_noticed(canvas, lab):
     """Runs last: afterwards the canvas on screen is without a session."""
     listed = json.load(urllib.request.urlopen(f"{lab}/api/kernels?token={TOKEN}"))

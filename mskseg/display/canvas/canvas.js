@@ -91,6 +91,8 @@ function render({ model, el }) {
     button("undo (u)", "undo the last prompt", () => send({ kind: "undo" })),
     button("clear (c)", "take all prompts of this slice away", () => send({ kind: "clear" })),
     button("next mask (n)", "take the next of three masks", () => send({ kind: "next" })),
+    button("propagate (p)", "follow what is prompted through the volume",
+      () => send({ kind: "propagate" })),
     button("+", "zoom in", () => zoomBy(1.5)), button("\u2212", "zoom out", () => zoomBy(1 / 1.5)),
     range("black", 0, (value) => { local.window[0] = value; }),
     range("white", 255, (value) => { local.window[1] = value; }), busy);
@@ -144,8 +146,8 @@ function render({ model, el }) {
     local.sent = performance.now();
     busy.style.visibility = "visible";
     local.timer = setTimeout(() => {
-      alert.textContent = "No answer yet: a large model takes a while for a new slice. If the " +
-        "kernel was restarted, run the cell again.";
+      alert.textContent = "No answer yet: a large model takes a while for a new slice, and a " +
+        "propagation for many. If the kernel was restarted, run the cell again.";
     }, SILENT_MS);
     model.send({ ...content, request: local.request });
   };
@@ -186,7 +188,7 @@ function render({ model, el }) {
     drawChoices(grey, masks);
     canvas.setAttribute("aria-label",
       `${now.name}. Click: point inside; shift-click: outside; drag: box; u: undo; c: clear; ` +
-      "n: next mask; page up and page down: slices; plus and minus: zoom.");
+      "n: next mask; p: propagate; page up and page down: slices; plus and minus: zoom.");
   };
   const stroke = (context, colour, width) => {
     const dense = window.devicePixelRatio || 1;
@@ -259,11 +261,15 @@ function render({ model, el }) {
       line("prompts", String(said.n_prompts ?? 0)));
     if (said.dice) {
       status.append(line("Dice", fixed(said.dice[said.chosen])),
-        line("predicted IoU", fixed(said.predicted_iou[said.chosen])),
-        line("encoding", `${said.encode_ms.toFixed(0)} ms`),
+        line("predicted IoU", fixed(said.predicted_iou[said.chosen])));
+      if (said.decode_ms) status.append(line("encoding", `${said.encode_ms.toFixed(0)} ms`),
         line("decoding", `${said.decode_ms.toFixed(0)} ms`));
     }
+    if (said.reason) status.append(line("this slice", said.reason));
     status.append(line("model", said.model + (said.miniature ? " (miniature)" : "")));
+    for (const end of said.ends ?? []) {
+      status.append(element("p", { className: "msk-end", textContent: end }));
+    }
     const swatch = element("span", { className: "msk-swatch" });
     swatch.style.background = `rgb(${(now.colour ?? [0, 0, 0]).join(",")})`;
     legend.replaceChildren(swatch, `mask of ${said.tissue ?? ""} · circle: inside · ` +
@@ -313,7 +319,8 @@ function render({ model, el }) {
   }, { passive: false });
   const keys = {
     u: () => send({ kind: "undo" }), c: () => send({ kind: "clear" }),
-    n: () => send({ kind: "next" }), "+": () => zoomBy(1.5), "-": () => zoomBy(1 / 1.5),
+    n: () => send({ kind: "next" }), p: () => send({ kind: "propagate" }),
+    "+": () => zoomBy(1.5), "-": () => zoomBy(1 / 1.5),
     0: () => { local.centre = null; local.zoom = 1; draw(); },
     PageUp: () => send({ kind: "slice", step: 1 }),
     PageDown: () => send({ kind: "slice", step: -1 }),

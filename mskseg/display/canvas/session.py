@@ -7,7 +7,7 @@ The canvas shows it and a notebook can drive it; all coordinates are pixels of t
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -19,10 +19,13 @@ from numpy.typing import ArrayLike, NDArray
 from mskseg.case import Case, CaseSlice
 from mskseg.errors import InputError
 from mskseg.evaluation.metrics import dice
+from mskseg.evaluation.propagation import BOX_COLUMNS, Propagation, propagate
 from mskseg.io import save_nifti
 from mskseg.models.segmenter import Segmenter
+from mskseg.prompts.boxes import boxes_from_mask
 from mskseg.prompts.files import PromptFile, SlicePrompt, read_prompts, write_prompts
 from mskseg.prompts.prompt import Prompt
+from mskseg.prompts.tracks import refined
 from mskseg.volume import Plane
 
 Place = tuple[Plane, int, int]  # plane, slice, label
@@ -42,7 +45,7 @@ class ScoredMasks:
     predicted_iou: NDArray[np.float32]  # (M,)
     dice: NDArray[np.float64]  # (M,) against the chosen tissue's reference; NaN without one
     encode_ms: float
-    decode_ms: float
+    decode_ms: float  # 0, as `encode_ms`, of a mask that was propagated to this slice
 
 
 @dataclass
@@ -60,6 +63,7 @@ class Session:
     index: int = field(init=False)
     label: int = field(init=False)
     scored: ScoredMasks | None = field(init=False, default=None)
+    propagation: Propagation | None = field(init=False, default=None)
 
     def __post_init__(self) -> None:
         if not self.segmenters:
@@ -74,6 +78,8 @@ class Session:
         self._prompts: dict[Place, Prompt] = {}
         self._chosen: dict[Place, int] = {}
         self._masks: dict[Place, NDArray[np.bool_]] = {}
+        self._followed: dict[Place, Prompt] = {}  # what the propagation was asked
+        self._corrections: set[Place] = set()  # prompts set where the tissue had been followed
         self._history: list[tuple[Place, Prompt, int]] = []
         self._steps: list[dict[str, Any]] = []
         self._started = time.monotonic()
@@ -121,12 +127,24 @@ class Session:
         return None if label_map is None else np.asarray(label_map == self.label)
 
     @property
+    def row(self) -> pd.Series | None:
+        """The propagation's row for the slice and tissue on screen; None without one."""
+        if (self.plane, self.label) not in {place[::2] for place in self._followed}:
+            return None
+        table = self.propagation.table  # type: ignore[union-attr]
+        rows = table[(table["label"] == self.label) & (table["slice"] == self.index)]
+        return None if rows.empty else rows.iloc[0]
+
+    @property
     def log(self) -> pd.DataFrame:
         """A row for each step: what was done, where, and what came of it."""
         return pd.DataFrame(self._steps, columns=list(_LOG_COLUMNS))
 
     def add_point(self, x: float, y: float, *, inside: bool = True) -> None:
-        """Click at x, y; InputError outside the slice."""
+        """Click at x, y; InputError outside the slice.
+
+        Where the tissue was propagated to, the first point refines the box that was carried there.
+        """
         points, labels = [(x, y)], [int(inside)]
         before = self.prompt
         if before.point_coords is not None and before.point_labels is not None:
@@ -134,6 +152,9 @@ class Session:
             labels = [*before.point_labels[0], *labels]
         shape = self.slice.image.shape
         prompt = Prompt.checked(before.boxes_xyxy, [points], [labels], image_shape=shape)
+        if (row := self.row) is not None and not np.isnan(row["x0"]):
+            box = row[list(BOX_COLUMNS)].to_numpy(np.float64)
+            prompt = refined(prompt, Prompt(boxes_xyxy=box[None]))
         self._apply(prompt, "point")
 
     def set_box(self, box_xyxy: ArrayLike) -> None:
@@ -155,6 +176,41 @@ class Session:
         if self.scored is None or len(self.scored.masks) < 2:
             raise InputError("there is one mask only; a single point without a box gives three")
         self._apply(self.prompt, "mask", chosen=number % len(self.scored.masks))
+
+    def propagate(
+        self, *, slices: Sequence[int] | None = None, progress: bool = False
+    ) -> Propagation:
+        """Follow what is prompted in this plane through the volume, and show it on every slice.
+
+        `mskseg.evaluation.propagate` by the chosen model; what has points alone gets the box of its
+        mask first. A prompt that is set after its tissue was followed is a correction: calling this
+        again mends that slice and what follows from there. InputError without a prompt, or if one
+        lies outside `slices` (first, last).
+        """
+        spacing_mm = self.slice.spacing_mm
+        prompts = {
+            place: refined(
+                prompt,
+                Prompt(boxes_xyxy=boxes_from_mask(self._masks[place], spacing_mm=spacing_mm)),
+            )
+            for place, prompt in self._prompts.items()
+            if place[0] == self.plane and len(prompt)
+        }
+        if not prompts:
+            raise InputError("there is no prompt to follow yet; click or draw a box first")
+        found = propagate(
+            self.segmenters[self.model],
+            self.case,
+            [self._written(place, prompt) for place, prompt in prompts.items()],
+            plane=self.plane,
+            slices=slices,
+            progress=progress,
+        )
+        self.propagation, self._followed = found, prompts
+        self._prompts |= prompts
+        self._chosen |= dict.fromkeys(prompts, 0)
+        self._apply(self.prompt, "propagate", remember=False)
+        return found
 
     def undo(self) -> None:
         """Take the last step back, wherever it was; does nothing before the first."""
@@ -196,9 +252,9 @@ class Session:
     def save_prompts(self, path: str | Path) -> str:
         """Write all prompts of this plane as JSON; returns their hash. InputError without any."""
         prompts = [
-            SlicePrompt.of(prompt, slice=index, label=label)
-            for (plane, index, label), prompt in sorted(self._prompts.items())
-            if plane == self.plane and len(prompt)
+            self._written(place, prompt)
+            for place, prompt in sorted(self._prompts.items())
+            if place[0] == self.plane and len(prompt)
         ]
         if not prompts:
             raise InputError("there is no prompt to save yet; click or draw a box first")
@@ -221,25 +277,35 @@ class Session:
         for entry, prompt in zip(file.prompts, checked, strict=True):
             self._show(plane, entry.slice, entry.label)
             self._apply(prompt, "load")
+            if entry.correction:
+                self._corrections.add(self._place)
         return file.sha256
 
     def save_mask(self, path: str | Path, *, this_slice: bool = False) -> None:
-        """Write masks of this plane, all or `this_slice`, as a NIfTI label map on the grid."""
-        masks = {
-            place: mask
-            for place, mask in self._masks.items()
-            if place[0] == self.plane and mask.any() and (place == self._place or not this_slice)
-        }
-        if not masks:
-            raise InputError("there is no mask to save yet; set a prompt first")
+        """Write what is on screen, on all slices or `this_slice`, as a NIfTI label map."""
         stack = np.zeros(self.case.image.stack(self.plane).shape, np.uint16)
-        for (_, index, label), mask in masks.items():
-            stack[index][mask] = label
+        if self.propagation is not None:
+            stack[:] = self.propagation.label_map.stack(self.plane)
+        for place, prompt in self._prompts.items():
+            plane, index, label = place
+            if plane == self.plane and len(prompt) and prompt is not self._followed.get(place):
+                stack[index][stack[index] == label] = 0
+                stack[index][self._masks[place]] = label
+        if this_slice:
+            here = np.where(stack[self.index] == self.label, self.label, 0)
+            stack[:], stack[self.index] = 0, here
+        if not stack.any():
+            raise InputError("there is no mask to save yet; set a prompt first")
         save_nifti(self.case.image.from_stack(stack, self.plane), path)
 
     @property
     def _place(self) -> Place:
         return self.plane, self.index, self.label
+
+    def _written(self, place: Place, prompt: Prompt) -> SlicePrompt:
+        _, index, label = place
+        correction = place in self._corrections
+        return SlicePrompt.of(prompt, slice=index, label=label, correction=correction)
 
     def _checked_for(self, entry: SlicePrompt, plane: Plane) -> Prompt:
         n_slices, prompt = self.case.image.n_slices(plane), entry.prompt
@@ -273,6 +339,8 @@ class Session:
         scored, place = self._predict(prompt), self._place
         if remember:
             self._history.append((place, self.prompt, self.chosen))
+        if not len(self.prompt):
+            (self._corrections.discard if self.row is None else self._corrections.add)(place)
         self.scored, self._prompts[place], self._chosen[place] = scored, prompt, chosen
         n_points, n_boxes = self.counts
         step: dict[str, Any] = {
@@ -295,7 +363,7 @@ class Session:
 
     def _predict(self, prompt: Prompt) -> ScoredMasks | None:
         if not len(prompt):
-            return None
+            return self._propagated()
         segmenter, reference = self.segmenters[self.model], self.reference
         embedding = segmenter.embed(self.slice.image)
         start = time.perf_counter()
@@ -309,3 +377,13 @@ class Session:
         scores = [np.nan if reference is None else dice(reference, mask) for mask in masks]
         estimates = prediction.predicted_iou[0][order]
         return ScoredMasks(masks, estimates, np.array(scores), 1000 * embedding.encode_s, decode_ms)
+
+    def _propagated(self) -> ScoredMasks | None:
+        """Show what was propagated to the slice on screen, of any plane; None without it."""
+        if self.propagation is None or self.label not in {place[2] for place in self._followed}:
+            return None
+        mask = self.propagation.label_map.slice(self.plane, self.index) == self.label
+        row, reference = self.row, self.reference
+        score = np.nan if reference is None else dice(reference, mask)
+        estimate = np.array([np.nan if row is None else row["predicted_iou"]], np.float32)
+        return ScoredMasks(mask[None], estimate, np.array([score]), encode_ms=0.0, decode_ms=0.0)

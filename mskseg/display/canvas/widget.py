@@ -29,7 +29,8 @@ from mskseg.volume import Plane
 PLANES: tuple[Plane, ...] = ("axial", "coronal", "sagittal")
 _ACTIONS = (
     *("add_point", "set_box", "undo", "clear", "next_mask", "choose_mask", "go_to"),
-    *("choose_plane", "choose_tissue", "choose_model", "save_prompts", "load_prompts", "save_mask"),
+    *("choose_plane", "choose_tissue", "choose_model"),
+    *("propagate", "save_prompts", "load_prompts", "save_mask"),
 )
 # Messages that mean the slice and tissue on which they were made.
 _OF_A_PLACE = ("point", "box", "choose", "next", "clear")
@@ -119,6 +120,7 @@ class PromptCanvas(anywidget.AnyWidget):
             "undo": session.undo,
             "clear": session.clear,
             "next": session.next_mask,
+            "propagate": session.propagate,
         }
         return actions.get(kind, lambda: None)
 
@@ -132,6 +134,10 @@ class PromptCanvas(anywidget.AnyWidget):
             "n_prompts": sum(session.counts),
             "chosen": session.chosen,
         }
+        if session.propagation is not None:
+            ends = session.propagation.ends.items()
+            readout["ends"] = [f"{session.case.tissue(label)}: {said}" for label, said in ends]
+            readout["reason"] = None if session.row is None else session.row["reason"]
         if scored is None:
             return readout
         return readout | {
@@ -147,8 +153,8 @@ class PromptExplorer:
 
     Give it a case and one segmenter, or several by name. Every action of its `session` is a method
     here too, shown on the canvas: `add_point`, `set_box`, `undo`, `clear`, `next_mask`,
-    `choose_mask`, `go_to`, `choose_plane`, `choose_tissue`, `choose_model`, `save_prompts`,
-    `load_prompts`, `save_mask`.
+    `choose_mask`, `go_to`, `choose_plane`, `choose_tissue`, `choose_model`, `propagate`,
+    `save_prompts`, `load_prompts`, `save_mask`.
     """
 
     def __init__(self, case: Case, segmenter: Segmenter | Mapping[str, Segmenter]) -> None:

@@ -89,6 +89,22 @@ def test_clicks_undo_clear_and_choices(canvas):
     assert canvas.view["slice"] == 0
 
 
+def test_propagate_from_the_browser_shows_other_slices_and_says_where_it_ended(canvas):
+    receive(canvas, kind="box", box=[20.0, 10.0, 40.0, 25.0])
+    assert "ends" not in canvas.readout
+    receive(canvas, request=2, kind="propagate")
+    assert canvas.error == ""
+    assert canvas.readout["ends"] == [f"femur: {canvas.session.propagation.ends[3]}"]
+    assert canvas.readout["reason"] == "prompt"
+    receive(canvas, request=3, kind="slice", step=1 if canvas.session.index == 1 else -1)
+    assert canvas.readout["reason"] == "followed"
+    assert canvas.prompts == {"points": [], "box": None}
+    index = canvas.session.index
+    followed = canvas.session.propagation.label_map.slice("axial", index) == 3
+    assert followed.any()
+    assert np.array_equal(mask_of(canvas), followed)
+
+
 def test_an_error_is_shown_answered_and_changes_nothing(canvas):
     receive(canvas, kind="box", box=[20.0, 10.0, 40.0, 25.0])
     before = (canvas.masks, dict(canvas.prompts))

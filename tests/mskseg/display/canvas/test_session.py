@@ -14,6 +14,7 @@ from mskseg.case import Case
 from mskseg.display.canvas import Session
 from mskseg.errors import InputError
 from mskseg.io import load_label_map
+from mskseg.prompts import fill_boxes
 from mskseg.volume import LabelMap, Volume
 
 # Not square, voxels are no cubes, and the file runs from left to right and head first.
@@ -267,3 +268,121 @@ def test_a_very_large_slice(segmenter):
 def test_no_model_is_refused():
     with pytest.raises(InputError, match="expected one segmenter or more, got none"):
         Session(make_case(), {})
+
+
+# propagation
+
+
+class Bright:
+    """Answers with what is bright in the boxes, or around a point, once or three times."""
+
+    name, miniature = "bright", True
+
+    def embed(self, image):
+        return SimpleNamespace(image=image, encode_s=0.0)
+
+    def predict(self, embedding, prompt, multimask=False):
+        bright, boxes = embedding.image > 128, prompt.boxes_xyxy
+        if boxes is None:
+            boxes = np.hstack([prompt.point_coords[:, 0] - 4, prompt.point_coords[:, 0] + 4])
+        masks = np.stack([fill_boxes(box, bright.shape) & bright for box in boxes])[:, None]
+        masks = np.repeat(masks, 3 if multimask else 1, axis=1)
+        return SimpleNamespace(masks=masks, predicted_iou=np.full(masks.shape[:2], 0.9))
+
+
+@pytest.fixture
+def tube():
+    """A session with a bright square that moves up and right by 2 pixels a slice, on slices 1-6."""
+    labels = np.zeros((40, 40, 8), np.int16)
+    for k in range(1, 7):
+        labels[4 + 2 * k : 14 + 2 * k, 6:16, k] = 3
+    image = Volume(900.0 * labels + 10, np.diag([1.0, 1.0, 6.0, 1.0]))
+    case = Case(subject="tube", image=image, reference=LabelMap(labels, image.affine))
+    session = Session(case, {"bright": Bright()})
+    session.go_to(3)
+    return session
+
+
+def test_what_is_prompted_once_is_shown_on_every_slice_of_every_plane_and_saved(tube, tmp_path):
+    tube.set_box(box_of(tube))
+    found = tube.propagate()
+    assert found is tube.propagation
+    assert found.ends == {
+        3: "slices 1 to 6 (below: nothing was predicted; above: nothing was predicted)"
+    }
+    for k in range(8):
+        tube.go_to(k)
+        assert np.array_equal(tube.mask, tube.reference), k
+        assert tube.row["reason"] == found.table["reason"][k]
+    tube.choose_plane("coronal")
+    tube.go_to(10)
+    assert tube.mask.any()
+    assert np.array_equal(tube.mask, tube.reference)
+    tube.choose_plane("axial")
+    tube.save_mask(tmp_path / "all.nii.gz")
+    saved = load_label_map(tmp_path / "all.nii.gz")
+    assert np.array_equal(saved.array, tube.case.reference.array)
+    assert tube.log["action"].tolist() == ["box", "propagate"]
+
+
+def test_a_box_on_a_later_slice_mends_it_and_what_follows_and_keeps_the_rest(tube, tmp_path):
+    tube.set_box(box_of(tube))
+    before = tube.propagate().label_map.stack("axial")
+    tube.go_to(5)
+    x0, y0, x1, y1 = box_of(tube)
+    tube.set_box([x0, y0, x1, y1 - 3])  # the reader's opinion: the lower part is another muscle
+    tube.save_mask(tmp_path / "at_once.nii.gz")
+    at_once = load_label_map(tmp_path / "at_once.nii.gz").stack("axial")
+    assert [int((at_once[k] > 0).sum()) for k in (4, 5, 6)] == [100, 70, 100]
+    after = tube.propagate().label_map.stack("axial")
+    assert np.array_equal(after[:5], before[:5])
+    assert (after[5] > 0).sum() == 70
+    assert 0 < (after[6] > 0).sum() < 100
+    assert tube.row["reason"] == "correction"
+
+    tube.save_prompts(tmp_path / "prompts.json")
+    again = Session(tube.case, {"bright": Bright()})
+    again.load_prompts(tmp_path / "prompts.json")
+    assert np.array_equal(again.propagate().label_map.stack("axial"), after)
+
+
+def test_a_box_on_a_later_slice_before_anything_was_followed_is_a_marker(tube):
+    for k in (1, 5):
+        tube.go_to(k)
+        tube.set_box(box_of(tube))
+    reasons = tube.propagate().table["reason"].tolist()
+    assert reasons[1:6] == ["prompt", *["between two prompts"] * 3, "prompt"]
+
+
+def test_the_first_point_on_a_followed_slice_refines_the_box_that_was_carried_there(tube):
+    tube.set_box(box_of(tube))
+    tube.propagate()
+    tube.go_to(4)
+    carried = tube.row[["x0", "y0", "x1", "y1"]].tolist()
+    _, _, x1, y1 = box_of(tube)
+    tube.add_point(x1 - 0.5, y1 - 0.5, inside=False)
+    assert tube.prompt.boxes_xyxy.tolist() == [carried]
+    assert tube.counts == (1, 1)
+    tube.clear()
+    assert np.array_equal(tube.mask, tube.reference)  # the followed mask is back
+
+
+def test_the_chosen_mask_of_a_point_is_boxed_and_followed(tube):
+    x0, y0, x1, y1 = box_of(tube)
+    tube.add_point((x0 + x1) / 2, (y0 + y1) / 2)
+    tube.next_mask()
+    mask = tube.mask
+    tube.propagate()
+    assert tube.counts == (1, 1)
+    assert tube.chosen == 0
+    assert np.array_equal(tube.mask, mask)
+
+
+def test_without_a_prompt_or_outside_the_range_nothing_is_followed(tube):
+    refused(tube, tube.propagate, "no prompt to follow yet; click or draw a box first")
+    tube.set_box(box_of(tube))
+    refused(tube, lambda: tube.propagate(slices=(4, 6)), "outside the range 4 to 6")
+    assert tube.propagation is None
+    tube.propagate(slices=(2, 4))
+    tube.go_to(6)
+    assert not tube.mask.any()

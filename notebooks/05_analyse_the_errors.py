@@ -428,7 +428,7 @@ Markdown(f"""Of {segmenter.name} ({kind}) on {first_data} if not said otherwise,
 # %% [markdown]
 # ## Next
 #
-# Put the model that you tuned in notebook 04 beside those in `models` and run all cells again: does tuning mend the forms, or only the mean? With this the core of the workbook ends. Notebook 06 goes deeper into prompts: more points, more pixels, more phases.
+# Put the model that you tuned in notebook 04 beside those in `models` and run all cells again: does tuning mend the forms, or only the mean? The core of the workbook ends with notebook 10, where you segment a scan of your own. Notebook 06 goes deeper into prompts: more points, more pixels, more phases.
 #
 # - Hoyer et al., *Towards a Generalizable Foundation Model for Multi-Tissue Musculoskeletal MRI Segmentation*, ISMRM 2024, 0651, doi:10.58530/2024/0651
 # - Bland and Altman, *Statistical methods for assessing agreement between two methods of clinical measurement*, Lancet 1986, doi:10.1016/S0140-6736(86)90837-8

@@ -319,7 +319,7 @@ Markdown(f"""
 # %% [markdown]
 # ## Next
 #
-# Bring the official checkpoints and a public data set, run all notebooks at full size, and give their tables to `tables` above. The study cards in `studies/` say for each paper what to doubt.
+# Bring the official checkpoints and a public data set, run all notebooks at full size, and give their tables to `tables` above. The study cards in `studies/` say for each paper what to doubt. Notebook 10 leaves the studies and segments a scan of your own.
 #
 # - Hoyer et al., *Towards a Generalizable Foundation Model for Multi-Tissue Musculoskeletal MRI Segmentation*, ISMRM 2024, doi:10.58530/2024/0651
 # - Ma et al., *Segment anything in medical images*, Nature Communications 2024, doi:10.1038/s41467-024-44824-z

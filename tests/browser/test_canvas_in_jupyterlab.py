@@ -143,7 +143,7 @@ def page(lab, chromium):
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=flags)
         page = browser.new_page(viewport={"width": 1400, "height": 1100})
-        page.set_default_timeout(120_000)
+        page.set_default_timeout(300_000)  # beside other work a kernel takes long to start
         page.goto(f"{lab}/lab/tree/canvas.ipynb?token={TOKEN}")
         page.locator(".jp-CodeCell .cm-content").first.click()
         page.keyboard.press("Shift+Enter")

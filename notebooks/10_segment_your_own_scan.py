@@ -1,0 +1,248 @@
+# ---
+# jupyter:
+#   jupytext:
+#     formats: ipynb,py:percent
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#       format_version: '1.3'
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # Segment your own scan
+#
+# How far does one box on one slice carry through a scan that nobody has labelled, and what does it take to mend it?
+#
+# *About a minute on two CPU cores · your own scan by its path, or a real person's if one is here, or a phantom · previous notebook: 09_weigh_the_claims, but none is needed*
+
+# %% [markdown]
+# **What you will do**: point at one object on one slice, let it be followed through the volume, correct one slice, and save a mask that opens in any viewer.
+#
+# **What you will learn**
+# - to load a scan of your own and to prompt it on a canvas
+# - to read where a propagation ended, and why
+# - to correct one slice without losing the rest
+# - to measure how the mask drifts with the distance from the slice that you prompted
+#
+# **What you need**: nothing but this notebook. For a scan of your own, put its path into `scan` below and run all cells. No GPU, no internet.
+
+# %%
+from pathlib import Path
+
+import pandas as pd
+from IPython.display import Markdown
+
+import mskseg
+from mskseg import display, evaluation, prompts
+from mskseg_studies import own_scan
+
+# %% tags=["parameters"]
+scan = ""  # your NIfTI, NRRD or MetaImage file, or the folder of one DICOM series; "" for one below
+reference = ""  # a second reader's label map on its grid; "" for the data set's own, if any
+datasets = ["spine_vertebrae", "qmritools_thigh", "phantom_spine"]  # the first that is here is used
+label = 0  # of the object; 0: the largest of the reference, or 1
+box = []  # slice, x0, y0, x1, y1 of your scan in pixels, if you do not draw; []: see below
+models = ["sam_vit_mini", "lite_medsam"]  # the first follows; all are compared at the end
+device = "auto"  # cuda, else mps, else cpu; or one of them
+reach = 8  # slices: how near is near, in the last table
+output = "../output"  # folder for the masks, the tables and the figures
+
+# %%
+data_here = mskseg.at_hand(datasets)
+segmenters = {name: mskseg.load_segmenter(name, device=device) for name in mskseg.at_hand(models)}
+segmenter = next(iter(segmenters.values()))
+kind = "a miniature" if segmenter.miniature else "a published model"
+tables, figures, masks = Path(output, "tables"), Path(output, "figures"), Path(output, "masks")
+print(f"mskseg {mskseg.__version__}, {list(segmenters)}, {segmenter.device}, no seed needed")
+
+# %% [markdown]
+# ## Load a scan
+#
+# A scan is a file that any viewer opens, or the folder of a DICOM series. Its grid (where each voxel lies in the patient) is read with it, and the mask will have the same one. Before anything else, check that the scan is what you think it is.
+
+# %%
+case = own_scan.load_scan(scan, reference=reference, datasets=data_here)
+tissue_label, start = own_scan.choose_start(case, label=label, box=box)
+print(f"{case.name}: {case.plane} slices 0 to {case.image.n_slices(case.plane) - 1}")
+evaluation.describe_scans([case])
+
+# %% [markdown]
+# **What you see**: one row for the scan, with its size in voxels, its spacing in millimetres and its orientation. If the spacing or the plane is not what you expect, stop here: the wrong series was loaded. Is there a reference, then it is looked at only to play the reader and to score, never to follow.
+#
+# ## Point at one object
+#
+# On the **canvas** below, drag a box around the object, a little outside its border. Or click: a point inside, shift-click for one outside (some models take boxes alone, and say so). Page up and page down change the slice. The cell draws a first box, so that the notebook also runs by itself: around the object where there is a reference, and in the middle of the image where there is none. Then it is only a place holder: **draw your own**, or fill in `box`.
+
+# %%
+drawn = [float(corner) for corner in box[1:]] or own_scan.read_box(case, tissue_label, start)
+explorer = mskseg.PromptExplorer(case, segmenters)
+explorer.choose_tissue(tissue_label)
+explorer.go_to(start)
+explorer.set_box(drawn)
+explorer
+
+# %% alt="The prompted slice with the box, the model's outline and, where there is one, the reference"
+prompted_ax = explorer.figure()
+
+# %% [markdown]
+# **What you see**: the box in white, the model's mask in colour, the reference, if there is one, dashed. If this first mask is wrong, mend it now (a tighter box, a click): everything that follows starts from it.
+#
+# ## Propagate
+#
+# Now press **propagate** on the canvas, or run the next cell, which does the same. From the prompted slice the object is followed up and down: the part of each mask of which the model is sure gets a box with a small margin, and this box is the prompt of the next slice. It ends where nothing is found, or where the mask grows, jumps or looks doubtful to the model.
+#
+# > **Guess**: on how many slices will the object be found, and at which end does it stop for the wrong reason?
+
+# %%
+first = explorer.propagate(progress=True)
+print(f"{case.tissue(tissue_label)}: {first.ends[tissue_label]}")
+compared = own_scan.compare_slices(first, case, tissue_label, start=start)
+first.table["reason"].value_counts().to_frame("slices")
+
+# %% [markdown]
+# **What you see**: the first and the last slice on which the object was found, and why it was left on either side. The canvas now shows the mask on every slice, in all three planes, and says on each how it came about. "End of the range" means that the scan ended before the object did.
+#
+# ## Look
+#
+# Numbers do not tell whether a mask is right. Look at slices from one end to the other, and from the side.
+
+# %% alt="Slices from one end of the propagation to the other, with the box asked and the outline found"
+panels = own_scan.show_slices(case, first, compared, tissue_label)
+facts = mskseg.provenance(command="10_own_scan", segmenter=segmenter, cases=[case])
+display.save_figure(panels[0], figures / "10_slices.png", provenance=facts)
+
+# %% alt="The mask from the side, beside the reference, with the prompted slice as a white line"
+side_ax = own_scan.show_side(case, {"followed": first}, tissue_label, start=start)[0]
+
+# %% [markdown]
+# **What you see**: the box that was asked on each slice (white), what was found (solid), the reference if there is one (dashed). From the side, the white line is the slice that you prompted. Look for two things: the mask that **leaks** into a neighbour of the same brightness, and the mask that **ends too early**. The first is dangerous, since it looks like a result.
+#
+# ## Correct one slice
+#
+# Go to a slice that is wrong and draw a box, or click where something is missing or too much. Such a prompt is a **correction**: when you propagate again, it holds for its slice and for what follows from there, away from the first prompt. What lies before it stays as it was. Below, a scripted reader draws a box on the slice with most wrong pixels; without a reference, on the first slice above the end.
+#
+# > **Guess**: how many other slices will change, and will all of them be better?
+
+# %%
+wrong = own_scan.worst_slice(compared)
+explorer.go_to(wrong)
+explorer.set_box(own_scan.read_box(case, tissue_label, wrong))
+second = explorer.propagate(progress=True)
+corrected = own_scan.compare_slices(second, case, tissue_label, start=start)
+
+# %%
+counted = ["predicted_px", "shared_px"]
+changed = corrected[(corrected[counted] != compared[counted]).any(axis=1)]
+before = compared.loc[changed.index]
+print(f"corrected slice {wrong}; now {second.ends[tissue_label]}")
+print(f"{len(changed)} slices changed: {(changed['dice'] > before['dice']).sum()} better")
+
+# %% alt="The mask from the side before and after the correction"
+side_axes = own_scan.show_side(
+    case, {"followed": first, "corrected": second}, tissue_label, start=start
+)
+display.save_figure(side_axes[0], figures / "10_side.png", provenance=facts)
+
+# %% [markdown]
+# **What you see**: a correction moves the slices on its own side only. It often moves few of them: the object is followed afresh from there, and may end at the same place for the same reason. Where it should simply end earlier, give the range: `explorer.propagate(slices=(first, last))`.
+#
+# ## Save
+#
+# The mask is a label map on the scan's own grid, so that it overlays in any viewer. The prompts are saved, too: they are the record of what you did, and the command line takes them. With a DICOM series, `--dicom-seg` writes a DICOM Segmentation beside it, which the hospital's viewer opens:
+#
+#     mskseg segment SCAN --prompts prompts.json --propagate -o mask.nii.gz --overlay pictures --dicom-seg mask.dcm
+
+# %%
+mask_path = masks / "10_own_scan.nii.gz"
+explorer.choose_plane(case.plane)
+explorer.save_mask(mask_path)
+explorer.save_prompts(masks / "10_prompts.json")
+again = mskseg.load_label_map(mask_path)
+assert (again.stack(case.plane) == second.label_map.stack(case.plane)).all()
+print(f"{mask_path.name}: labels {again.labels}, grid {again.shape}")
+
+# %% [markdown]
+# ## Compare with a second reader
+#
+# If somebody has drawn the object by hand, the mask can be scored. One Dice for the volume hides how it came about. So we score each slice and lay it over the distance from the slice that was prompted. The dashed line is what the **filled boxes** would have reached, the boxes that were handed from slice to slice, without any model inside them.
+
+# %% alt="Dice of each slice over its distance from the prompted one, before and after the correction"
+both = {"followed": compared, "corrected": corrected}
+drift_ax = own_scan.drift_chart(both)
+display.save_figure(drift_ax, figures / "10_drift.png", provenance=facts)
+
+# %%
+point = prompts.SlicePrompt(slice=start, label=tissue_label, boxes_xyxy=(tuple(drawn),))
+others = {name: other for name, other in segmenters.items() if other is not segmenter}
+found = {name: evaluation.propagate(other, case, [point]) for name, other in others.items()}
+slices = both | {
+    f"followed by {name}": own_scan.compare_slices(each, case, tissue_label, start=start)
+    for name, each in found.items()
+}
+volumes = pd.DataFrame({name: own_scan.sum_up(table) for name, table in slices.items()}).T
+near = {name: own_scan.sum_up(table, within=reach) for name, table in slices.items()}
+volumes["dice_near"] = pd.DataFrame(near).T["volume_dice"]
+evaluation.write_table(corrected, tables / "10_own_scan.csv", provenance=facts)
+volumes.round(3)
+
+# %% [markdown]
+# **What you see**: Dice falls with the distance from the prompted slice, and where the mask ends before the reference does (or after it), it is 0. `slices` counts those with a mask, `slices_of_reference` those that the reader drew; `dice_near` is of the slices within `reach` of the prompted one. A row of another model has the same first box, and no correction. Without a reference you see areas, and the scores are empty.
+#
+# ### Exercise 1: two boxes instead of one (10 minutes)
+#
+# A correction is made after you saw the error. A **marker** is drawn before: boxes on two slices, and the boxes in between are interpolated instead of being handed on. Give the first propagation a second box, on a slice a few steps inside its far end, and see what becomes of the volume. *Hint: the prompts of one propagation are a list; the slices are in `compared`.*
+
+# %% tags=["exercise"]
+marked_slices = [start]  # your slices
+
+# %% tags=["solution"] jupyter={"source_hidden": true}
+known = compared[compared["reference_px"] > 0]["slice"] if case.reference else compared["slice"]
+inside = known[(known - start).abs() > reach]
+marked = [start, *sorted({int(inside.min()), int(inside.max())})] if len(inside) else [start]
+markers = [
+    prompts.SlicePrompt(
+        slice=k, label=tissue_label, boxes_xyxy=(own_scan.read_box(case, tissue_label, k),)
+    )
+    for k in marked
+]
+third = evaluation.propagate(segmenter, case, markers)
+with_markers = own_scan.compare_slices(third, case, tissue_label, start=start)
+print(f"boxes on slices {marked}: {third.ends[tissue_label]}")
+own_scan.sum_up(with_markers).round(3)
+
+# %% [markdown]
+# **Discussion**: with boxes on both ends nothing can leak or end in between, since no slice depends on the mask of another. That costs two more boxes, drawn without having seen an error. The interpolated box is right only where the object changes evenly: at a bend or a fork a correction is better.
+#
+# ## Take-aways
+
+# %%
+summed, mended = volumes.loc["followed"], volumes.loc["corrected"]
+reader = case.reference_provenance if case.reference else "no"
+Markdown(f"""{segmenter.name} ({kind}) on {case.name}, {case.tissue(tissue_label)}, {reader} reference.
+
+- One box on slice {start}: found on {summed["slices"]:.0f} slices, {first.ends[tissue_label]}.
+- Dice of the volume **{summed["volume_dice"]:.2f}**, of the slices near the prompted one {summed["dice_near"]:.2f}; the boxes handed on, filled: {summed["filled_box_volume_dice"]:.2f}.
+- One correction, on slice {wrong}: {len(changed)} slices changed, Dice {mended["volume_dice"]:.2f}.
+- Boxes on {len(marked)} slices from the start: Dice {own_scan.sum_up(with_markers)["volume_dice"]:.2f}.
+- The same first box, other models: {"; ".join(f"{name} {row.volume_dice:.2f} on {row.slices:.0f} slices" for name, row in volumes.drop(index=["followed", "corrected"]).iterrows()) or "none here"}.
+""")
+
+# %% [markdown]
+# ## Limits
+#
+# - One object of one person is an example, not a result. Notebook 05 measures many people, slice by slice.
+# - When the object is followed, the rules of ending were chosen on vertebrae; a muscle that forks or a vessel that winds may need others, or more boxes.
+# - The reader here is scripted: it knows the reference, and draws boxes two pixels outside of it.
+# - SAM-mini is a miniature of this project and LiteMedSAM a small published model. Neither is a medical device, and a mask that nobody has looked at is no measurement.
+
+# %% [markdown]
+# ## Next
+#
+# Many scans at once: `mskseg segment` and `mskseg evaluate` take folders. Masks of other tools are scored by `mskseg score`. If the same error returns on scan after scan, notebook 04 tunes the model on a few that you corrected.
+#
+# - Ma et al., *Segment anything in medical images*, Nature Communications 2024, doi:10.1038/s41467-024-44824-z
+# - Kirillov et al., *Segment Anything*, ICCV 2023, doi:10.1109/ICCV51070.2023.00371

@@ -15,7 +15,7 @@ from mskseg.input_files import printable
 if TYPE_CHECKING:
     from mskseg.case import Case
     from mskseg.models.segmenter import Segmenter
-    from mskseg.prompts.files import PromptFile
+    from mskseg.prompts.files import PromptFile, SlicePrompt
     from mskseg.volume import LabelMap, Plane
 
 
@@ -41,6 +41,14 @@ def add_to(commands: Any) -> None:
         default=[],
         metavar='"SLICE X0 Y0 X1 Y1 [LABEL]"',
         help="a box of a label (1 if none is given); may be given again",
+    )
+    parser.add_argument(
+        "--point",
+        action="append",
+        default=[],
+        metavar='"SLICE X Y [LABEL]"',
+        help="a point inside a label, or outside of it where the label has a minus; points refine "
+        "the box of that label and slice; may be given again",
     )
     parser.add_argument("--plane", choices=PLANES, help="of the slices; default: as acquired")
     parser.add_argument(
@@ -135,8 +143,8 @@ def segment_image(arguments: argparse.Namespace) -> int:
 
 def check_outputs(arguments: argparse.Namespace) -> None:
     """Check everything that will be written, and that options come with what they need."""
-    if not (arguments.prompts or arguments.box):
-        raise InputError("expected prompts, got none; give --prompts FILE or --box")
+    if not (arguments.prompts or arguments.box or arguments.point):
+        raise InputError("expected prompts, got none; give --prompts FILE, --box or --point")
     if not arguments.propagate and (arguments.range or arguments.csv):
         raise InputError("--range and --csv are about a propagation; give --propagate with them")
     if arguments.dicom_seg:
@@ -158,21 +166,9 @@ def check_outputs(arguments: argparse.Namespace) -> None:
 
 def read_all_prompts(arguments: argparse.Namespace) -> PromptFile:
     """Join the prompts of the file and of the command line."""
-    from mskseg.prompts.files import PromptFile, SlicePrompt, read_prompts
+    from mskseg.prompts.files import PromptFile, read_prompts
 
     read = read_prompts(arguments.prompts) if arguments.prompts else None
-    drawn = []
-    for text in arguments.box:
-        try:
-            words = text.split()
-            index, x0, y0, x1, y1, label = words if len(words) == 6 else [*words, "1"]
-            box = (float(x0), float(y0), float(x1), float(y1))
-            drawn.append(SlicePrompt(slice=int(index), label=int(label), boxes_xyxy=(box,)))
-        except ValueError as error:
-            raise InputError(
-                f'--box {text!r}: expected "SLICE X0 Y0 X1 Y1 [LABEL]", five or six numbers, slice '
-                "and label whole, the label from 1; write them in quotes"
-            ) from error
     if read and read.plane and arguments.plane not in (None, read.plane):
         raise InputError(
             f"the prompts of {arguments.prompts} are on {read.plane} slices, --plane says "
@@ -180,9 +176,42 @@ def read_all_prompts(arguments: argparse.Namespace) -> PromptFile:
         )
     return PromptFile(
         plane=arguments.plane or (read.plane if read else None),
-        prompts=(*(read.prompts if read else ()), *drawn),
+        prompts=(*(read.prompts if read else ()), *drawn_prompts(arguments)),
         image_sha256=read.image_sha256 if read else None,
     )
+
+
+def drawn_prompts(arguments: argparse.Namespace) -> list[SlicePrompt]:
+    """Read --box and --point; the points of a label on a slice are one prompt, with its box."""
+    from mskseg.prompts.files import SlicePrompt
+
+    drawn: dict[tuple[int, int], SlicePrompt] = {}
+    texts = [("box", "X0 Y0 X1 Y1", text) for text in arguments.box]
+    texts += [("point", "X Y", text) for text in arguments.point]
+    for option, form, text in texts:
+        words, n = text.split(), len(form.split())
+        try:
+            index, (label,) = int(words[0]), map(int, words[n + 1 :] or [1])
+            numbers, is_box = tuple(map(float, words[1 : n + 1])), option == "box"
+            place = index, label if is_box else abs(label)
+            before: dict[str, Any] = (
+                dict(drawn[place]) if place in drawn else {"slice": index, "label": place[1]}
+            )
+            more: dict[str, tuple[Any, ...]]
+            if is_box:
+                more = {"boxes_xyxy": (numbers,)}
+            else:
+                more = {"point_coords": (numbers,), "point_labels": (int(label > 0),)}
+            joined = before | {name: (*before.get(name, ()), *new) for name, new in more.items()}
+            drawn[place] = SlicePrompt.model_validate(joined)
+        except (ValueError, IndexError) as error:
+            known = {4: "five or six", 2: "three or four"}[n]
+            raise InputError(
+                f'--{option} {text!r}: expected "SLICE {form} [LABEL]", {known} numbers, slice and '
+                "label whole, the label from 1 (with a minus: a point outside of it), points with "
+                "one box at most; write them in quotes"
+            ) from error
+    return list(drawn.values())
 
 
 def segment_case(

@@ -10,7 +10,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+import mskseg
 from mskseg.cli.main import main
+from mskseg.cli.segment import drawn_prompts
 from mskseg.io import load_label_map
 from mskseg.prompts import fill_boxes
 
@@ -85,6 +87,29 @@ def test_a_box_is_followed_and_a_table_says_why_it_ends(scan, capsys):
     assert "label 5: slices 1 to 4 (below: nothing was predicted; above: nothing was" in printed
 
 
+def test_points_are_one_prompt_with_the_box_of_their_label_and_slice():
+    points = ["2 50.5 40.5 5", "2 10 12 -5", "2 20 30"]
+    first, second = drawn_prompts(SimpleNamespace(box=[BOX], point=points))
+    assert (first.slice, first.label, first.boxes_xyxy) == (2, 5, ((36, 25, 76, 55),))
+    assert (first.point_coords, first.point_labels) == (((50.5, 40.5), (10, 12)), (1, 0))
+    assert (second.label, second.point_coords, second.point_labels) == (1, ((20, 30),), (1,))
+
+
+def test_a_point_segments_and_a_model_that_takes_boxes_alone_says_so(scan, capsys, monkeypatch):
+    segmenter = mskseg.load_segmenter("sam_vit_mini")
+    monkeypatch.setattr("mskseg.cli.segment.load_model", lambda _: segmenter)
+    assert segment(scan, "--point", "2 56 40 5") == 0
+    mask, out = load_label_map(scan.parent / "out" / "m.nii.gz"), scan.parent / "out"
+    assert mask.labels == (5,)
+    assert mask.mask(5)[40, 40, 2]
+    (out / "m.nii.gz").unlink()
+    capsys.readouterr()
+    segmenter.prompt_kinds = frozenset({"box"})
+    for more in ((), ("--propagate",)):
+        refused(segment(scan, "--point", "2 56 40", *more), capsys, "expected boxes", "got points")
+    assert list(out.iterdir()) == []
+
+
 def test_without_propagation_only_the_slice_of_the_box_is_segmented(scan):
     assert segment(scan, "--box", BOX, "--box", "3 36 25 76 55") == 0
     mask = load_label_map(scan.parent / "out" / "m.nii.gz")
@@ -115,6 +140,12 @@ def test_a_file_and_boxes_come_together_within_a_range(scan, tmp_path):
         (["--box", "2 1 1 9 9 0"], ["2 1 1 9 9 0", "whole"]),
         (["--box", "2 1 1 nan 9"], ["nan", "five or six numbers"]),
         (["--box", "2 30 12 14 26"], ["inverted"]),
+        (["--box", "2 1 1 9 9 1 1"], ["five or six numbers"]),
+        (["--point", ""], ["--point ''", "SLICE X Y [LABEL]", "three or four numbers"]),
+        (["--point", "2 14"], ["three or four numbers"]),
+        (["--point", "2 14 12 0"], ["the label from 1"]),
+        (["--point", "2 14 200"], ["prompt 0 (slice 2)", "outside the slice"]),
+        (["--box", BOX, "--box", BOX, "--point", "2 50 40 5"], ["points with one box at most"]),
         (["--box", "9 1 1 9 9"], ["slice 9"]),
         (["--box", BOX, "--range", "1", "3"], ["give --propagate"]),
         (["--box", BOX, "--csv", "m.csv"], ["give --propagate"]),

@@ -15,12 +15,13 @@ from numpy.typing import NDArray
 from mskseg.case import Case
 from mskseg.datasets import load_some
 from mskseg.display import draw_label_map, frame_around, overlay
-from mskseg.display.style import chart_axes, finish_chart, series_style
+from mskseg.display.style import chart_axes
 from mskseg.evaluation import Propagation
 from mskseg.evaluation.propagation import BOX_COLUMNS
 from mskseg.io import load_image, load_label_map
 from mskseg.prompts import OracleBox, fill_boxes
 from mskseg.volume import LabelMap, Plane
+from mskseg_studies.charts import finish_chart, series_style
 from mskseg_studies.panels import new_panels
 
 DRAWN_PX = 2.0  # people draw boxes too large rather than too small
@@ -121,16 +122,19 @@ def _dice(table: Any, predicted: str, shared: str) -> Any:
     return 2 * table[shared] / (table[predicted] + table["reference_px"])
 
 
-def worst_slice(compared: pd.DataFrame) -> int:
-    """Find the slice to correct: most wrong pixels where the reference is; else above the end."""
-    others = compared[compared["steps"] != 0].set_index("slice")
-    wrong = others["predicted_px"] + others["reference_px"] - 2 * others["shared_px"]
-    wrong = wrong[others["reference_px"] > 0]
-    if len(wrong):
-        return int(wrong.idxmax())
-    found = compared[compared["predicted_px"] > 0]["slice"]
-    last = int(compared["slice"].max())
-    return min(int(found.max() if len(found) else compared["slice"].median()) + 1, last)
+def slice_to_correct(compared: pd.DataFrame, *, below: float = 0.9) -> int:
+    """Find the first slice, outwards from the prompted one, that is clearly worse than it.
+
+    Its Dice is less than `below` of the prompted slice's, and the reference is on it; without one,
+    the first slice above the end.
+    """
+    at_start = compared.loc[compared["steps"] == 0, "dice"].max()
+    outwards = compared.iloc[compared["steps"].abs().argsort(kind="stable")]
+    worse = outwards[(outwards["reference_px"] > 0) & (outwards["dice"] < below * at_start)]
+    if len(worse):
+        return int(worse["slice"].iloc[0])
+    found = compared[(compared["predicted_px"] > 0) | (compared["steps"] == 0)]["slice"]
+    return min(int(found.max()) + 1, int(compared["slice"].max()))
 
 
 def show_slices(

@@ -123,12 +123,12 @@ side_ax = own_scan.show_side(case, {"followed": first}, tissue_label, start=star
 #
 # ## Correct one slice
 #
-# Go to a slice that is wrong and draw a box, or click where something is missing or too much. Such a prompt is a **correction**: when you propagate again, it holds for its slice and for what follows from there, away from the first prompt. What lies before it stays as it was. Below, a scripted reader draws a box on the slice with most wrong pixels; without a reference, on the first slice above the end.
+# Go to a slice that is wrong and draw a box, or click where something is missing or too much. Such a prompt is a **correction**: when you propagate again, it holds for its slice and for what follows from there, away from the first prompt. What lies before it stays as it was. Below, a scripted reader goes outwards from the prompted slice and draws a box on the first one that is clearly worse; without a reference, on the first slice above the end.
 #
 # > **Guess**: how many other slices will change, and will all of them be better?
 
 # %%
-wrong = own_scan.worst_slice(compared)
+wrong = own_scan.slice_to_correct(compared)
 explorer.go_to(wrong)
 explorer.set_box(own_scan.read_box(case, tissue_label, wrong))
 second = explorer.propagate(progress=True)
@@ -200,7 +200,8 @@ volumes.round(3)
 marked_slices = [start]  # your slices
 
 # %% tags=["solution"] jupyter={"source_hidden": true}
-known = compared[compared["reference_px"] > 0]["slice"] if case.reference else compared["slice"]
+large = compared["reference_px"] >= compared["reference_px"].max() / 2  # no slice without reference
+known = compared[large]["slice"]
 inside = known[(known - start).abs() > reach]
 marked = [start, *sorted({int(inside.min()), int(inside.max())})] if len(inside) else [start]
 markers = [
@@ -215,7 +216,7 @@ print(f"boxes on slices {marked}: {third.ends[tissue_label]}")
 own_scan.sum_up(with_markers).round(3)
 
 # %% [markdown]
-# **Discussion**: with boxes on both ends nothing can leak or end in between, since no slice depends on the mask of another. That costs two more boxes, drawn without having seen an error. The interpolated box is right only where the object changes evenly: at a bend or a fork a correction is better.
+# **Discussion**: between two markers nothing can leak or end, since no slice depends on the mask of another. That costs two more boxes, drawn without having seen an error. The solution puts them where the reference still has half of its largest area: a box where the object hardly shows is a bad marker, since all slices up to it are asked with boxes on the way to it. And the interpolated box is right only where the object changes evenly: at a bend or a fork a correction is better.
 #
 # ## Take-aways
 

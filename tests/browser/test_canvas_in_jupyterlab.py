@@ -145,10 +145,13 @@ def page(lab, chromium):
         page = browser.new_page(viewport={"width": 1400, "height": 1100})
         page.set_default_timeout(300_000)  # beside other work a kernel takes long to start
         page.goto(f"{lab}/lab/tree/canvas.ipynb?token={TOKEN}")
-        # Keys that come before the kernel is there are lost.
-        page.locator(".jp-Notebook-ExecutionIndicator[data-status='idle']").wait_for()
-        page.locator(".jp-CodeCell .cm-content").first.click()
-        page.keyboard.press("Shift+Enter")
+        begun = page.locator(".jp-InputPrompt", has_text=re.compile(r"\[(\*|\d+)\]"))
+        for _ in range(12):  # keys that come before the kernel is there are lost
+            page.locator(".jp-CodeCell .cm-content").first.click()
+            page.keyboard.press("Shift+Enter")
+            page.wait_for_timeout(5000)
+            if begun.count():
+                break
         page.locator(".msk-slice").wait_for()
         page.wait_for_function("document.querySelector('.msk-status').textContent.includes('bone')")
         page.locator(".msk-slice").scroll_into_view_if_needed()

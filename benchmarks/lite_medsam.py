@@ -12,9 +12,9 @@ What it gave (one thread of a busy two-core machine, torch 2.15, best of 2 round
     folded               1.75 s   0.86  features off by 3.2e-06
     folded, bfloat16     3.47 s   1.71  features off by 3.5e-02
 
-That processor does not compute in bfloat16, so torch imitates it: `native_precision` takes single
-precision there. On three real slices of vertebrae with tight boxes the mean Dice in bfloat16 was
-away by 0.001, 0.006 and 0.031: at the edge of what the model saw, rounding decides some masks.
+That processor does not compute in bfloat16, so torch imitates it. On three real slices of vertebrae
+with tight boxes the mean Dice in bfloat16 was away by 0.001, 0.006 and 0.031: at the edge of what
+the model saw, rounding decides some masks.
 """
 
 from __future__ import annotations

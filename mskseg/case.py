@@ -1,7 +1,5 @@
 """A scan with what is known about it, its slices, and sets of scans that are split by subject."""
 
-from __future__ import annotations
-
 import hashlib
 import warnings
 from collections import Counter
@@ -16,7 +14,7 @@ import numpy.typing as npt
 from mskseg.errors import InputError
 from mskseg.input_files import printable
 from mskseg.intensities import check_image, find_padding, to_8_bit, window_of
-from mskseg.splits import Part, Split, make_split
+from mskseg.splits import Part, make_split
 from mskseg.volume import Array, LabelMap, Plane, Volume, on_grid_of
 
 TissueKind = Literal[
@@ -76,7 +74,7 @@ class CaseSlice:
     plane: Plane
     index: int  # along the axis of the RAS-reoriented grid
 
-    def with_image(self, image: npt.NDArray[np.uint8]) -> CaseSlice:
+    def with_image(self, image: npt.NDArray[np.uint8]) -> Self:
         """Show another image (H, W) uint8 in the place of this one's."""
         return replace(self, image=image)
 
@@ -274,7 +272,7 @@ class CaseSet(Sequence[Case]):
                 named.setdefault(label, tissue)
         return dict(sorted(named.items()))
 
-    def where(self, **values: str) -> CaseSet:
+    def where(self, **values: str) -> Self:
         """Keep cases whose attributes have the given values: ``where(site="A", sequence="t1w")``.
 
         Raises InputError if no case does, or a case has no such attribute.
@@ -296,13 +294,7 @@ class CaseSet(Sequence[Case]):
         beyond the counts are left out. The `seed` decides who goes where, the order of the cases
         does not. InputError if a part is unknown or empty, or the numbers cannot be met.
         """
-        return self.split_by(make_split(self.name, self.subjects, parts=parts, seed=seed))
-
-    def split_by(self, split: Split) -> dict[Part, Self]:
-        """Split as was decided before; each part carries the hash of the split.
-
-        Raises InputError if a part of the split has no case here.
-        """
+        split = make_split(self.name, self.subjects, parts=parts, seed=seed)
         result: dict[Part, Self] = {}
         for part, subjects in split.parts.items():
             cases = [case for case in self._cases if case.subject in subjects]

@@ -1,7 +1,5 @@
 """Check that what is installed fits together, and count the cores."""
 
-from __future__ import annotations
-
 import importlib
 import os
 import re

@@ -1,7 +1,5 @@
 """The errors a user can cause, each one line: what was expected, what was got, what to do."""
 
-from __future__ import annotations
-
 import difflib
 import os
 from collections.abc import Iterable, Iterator

@@ -1,7 +1,5 @@
 """Write a file completely or not at all, and clear away what killed processes left of theirs."""
 
-from __future__ import annotations
-
 import os
 import platform
 import re

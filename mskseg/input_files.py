@@ -1,7 +1,5 @@
 """Files that people give: read within stated limits, and damage told in one line."""
 
-from __future__ import annotations
-
 import codecs
 import json
 import os

@@ -1,7 +1,5 @@
 """Voxel values of an image: whether they can be segmented, and how they become 8 bit."""
 
-from __future__ import annotations
-
 import numpy as np
 import numpy.typing as npt
 

@@ -11,8 +11,6 @@ it its entry point. Weights need none: ``weights.path`` is a file inside the pac
 yours in place of ours, so start from a copy.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from importlib.metadata import EntryPoint, entry_points
 from importlib.util import find_spec

@@ -3,8 +3,6 @@
 A subject's sides, visits, sequences and echoes stay together, because a split knows subjects only.
 """
 
-from __future__ import annotations
-
 import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence

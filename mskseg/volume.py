@@ -47,8 +47,6 @@ Chance
     reference is an *oracle* box wherever its score is shown, beside the filled-box baseline.
 """
 
-from __future__ import annotations
-
 import warnings
 from dataclasses import KW_ONLY, dataclass, replace
 from functools import cached_property

@@ -39,7 +39,6 @@ class PhantomSource(DatasetSource):
         self._is_real = name == REAL_ANATOMY
         self._anatomy = "knee" if self._is_real else name.removeprefix("phantom_")
         self._entry = find_anatomy(self._anatomy)
-        self.granularities = () if self._is_real else self._entry.granularities
 
     def subjects(self) -> tuple[str, ...]:
         """List the subjects, by the parts of the split."""
@@ -65,62 +64,46 @@ class PhantomSource(DatasetSource):
         return self._entry.sequences
 
     def load(
-        self,
-        subjects: Sequence[str],
-        sequences: Sequence[str],
-        *,
-        granularity: str | None = None,
-        progress: bool = True,
+        self, subjects: Sequence[str], sequences: Sequence[str], *, progress: bool = True
     ) -> CaseSet:
         """Read scans from the cache by subject and sequence; make what is missing or damaged."""
         images = images_of(sequences)
-        files = {s: self._files(s, images, granularity) for s in subjects}
+        files = {s: self._files(s, images) for s in subjects}
         missing = [s for s in subjects if not all(path.is_file() for path in files[s].values())]
         hidden = not (progress and missing)
         with tqdm(total=len(missing), desc=self.name, unit="subject", disable=hidden) as bar:
             cases = []
             for subject in subjects:
-                cases += self._one_subject(subject, files[subject], granularity)
+                cases += self._one_subject(subject, files[subject])
                 bar.update(subject in missing)
         return CaseSet(self.name, cases)
 
-    def _files(
-        self, subject: str, images: Sequence[str], granularity: str | None
-    ) -> dict[str, Path]:
+    def _files(self, subject: str, images: Sequence[str]) -> dict[str, Path]:
         folder = cache_dir() / self.name / f"version-{mskseg_phantom.PHANTOM_VERSION}"
-        default = granularity in (None, *self.granularities[:1])
-        names = {"labels": "labels" if default else f"labels-{granularity}"}
-        names |= {image: image for image in images}
-        return {kind: folder / f"{subject}_{name}.nii.gz" for kind, name in names.items()}
+        return {kind: folder / f"{subject}_{kind}.nii.gz" for kind in ("labels", *images)}
 
-    def _one_subject(
-        self, subject: str, files: Mapping[str, Path], granularity: str | None
-    ) -> list[Case]:
+    def _one_subject(self, subject: str, files: Mapping[str, Path]) -> list[Case]:
         missing = [kind for kind, path in files.items() if not path.is_file()]
-        self._make(subject, files, missing, granularity)
-        about = self._describe(subject, granularity)
+        self._make(subject, files, missing)
+        about = self._describe(subject)
         try:
             return _read(about, files)
         except InputError:
-            self._make(subject, files, list(files), granularity)
+            self._make(subject, files, list(files))
         return _read(about, files)  # what later calls will read, to the last bit
 
-    def _make(
-        self, subject: str, files: Mapping[str, Path], kinds: Sequence[str], granularity: str | None
-    ) -> None:
+    def _make(self, subject: str, files: Mapping[str, Path], kinds: Sequence[str]) -> None:
         """Write files of some kinds; the labels come with an image, if need be the first again."""
         if not kinds:
             return
         sequences = [k for k in kinds if k != "labels"] or [k for k in files if k != "labels"][:1]
-        for case in self._scan(subject, sequences, granularity):
+        for case in self._scan(subject, sequences):
             save_nifti(case.image, files[case.sequence])
             if case.reference is not None and ("labels" in kinds or not files["labels"].is_file()):
                 save_nifti(case.reference, files["labels"])
                 kinds = [k for k in kinds if k != "labels"]
 
-    def _scan(
-        self, subject: str, sequences: Sequence[str], granularity: str | None
-    ) -> Iterable[Case]:
+    def _scan(self, subject: str, sequences: Sequence[str]) -> Iterable[Case]:
         # Looked up at each call, so that a test can put a smaller one in its place.
         if self._is_real:
             label_map = load_label_map(fetch(_REAL_KNEE, progress=False)["reference"])
@@ -128,15 +111,13 @@ class PhantomSource(DatasetSource):
             return mskseg_phantom.scan_knee_map(
                 label_map, entry.labels, kinds=entry.label_kinds, sequences=sequences
             )
-        return mskseg_phantom.scan_phantom(
-            self._anatomy, _number(subject), sequences=sequences, granularity=granularity
-        )
+        return mskseg_phantom.scan_phantom(self._anatomy, _number(subject), sequences=sequences)
 
-    def _describe(self, subject: str, granularity: str | None) -> CaseDescription:
+    def _describe(self, subject: str) -> CaseDescription:
         if self._is_real:
             entry = load_manifest().datasets[_REAL_KNEE]
             return describe_knee_map(entry.labels, kinds=entry.label_kinds)
-        return describe_phantom(self._anatomy, _number(subject), granularity=granularity)
+        return describe_phantom(self._anatomy, _number(subject))
 
 
 provider = PhantomSource  # what the entry point names

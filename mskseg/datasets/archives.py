@@ -1,7 +1,5 @@
 """Unpack a zip archive completely or not at all, and never outside its folder."""
 
-from __future__ import annotations
-
 import re
 import shutil
 import stat

@@ -5,8 +5,6 @@ a machine without internet, from any folder that holds the same bytes under any 
 a data set with many scans is brought by a person, or unpacked here from its archives.
 """
 
-from __future__ import annotations
-
 import hashlib
 import os
 import shutil

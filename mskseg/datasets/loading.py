@@ -1,7 +1,5 @@
 """Load data sets of the manifest by name, and choose what a notebook shows of them."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -21,7 +19,6 @@ def load_cases(
     subjects: Sequence[str] | None = None,
     sequences: Sequence[str] | None = None,
     part: Part | None = None,
-    granularity: str | None = None,
     progress: bool = True,
 ) -> CaseSet:
     """Load a data set of the manifest.
@@ -42,28 +39,20 @@ def load_cases(
         every one of `mskseg_phantom.SEQUENCES`. Its ``mese`` gives one case for each echo.
     part : {"train", "validation", "test", "inference"}, optional
         Only subjects of that part of the data set's split (see `load_splits`).
-    granularity : {"plates", "compartments", "tissue"}, optional
-        How finely the knee phantom is labelled (see `mskseg_phantom.anatomies.knee.tissues_at`).
 
     Returns
     -------
     CaseSet
         By subject, then by sequence, in the order asked for, with the hash of its split. InputError
-        if a name, part or granularity is unknown, the data set holds no image, its folder is
-        missing or half there, or it cannot be fetched.
+        if a name or part is unknown, the data set holds no image, its folder is missing or half
+        there, or it cannot be fetched.
     """
     source = source_of(name, download=True, progress=progress)
-    if granularity is not None and granularity not in source.granularities:
-        known = ", ".join(source.granularities)
-        raise InputError(
-            f"{name} has no labels of granularity {granularity!r}; "
-            + (f"choose one of {known}" if known else "leave granularity out")
-        )
     owner = f"{name}/{part}" if part else name
     chosen = _chosen(subjects, source.subjects_in(part), what="subject", of=owner)
     wanted = source.default_sequences(chosen) if sequences is None else sequences
     kinds = _chosen(wanted, source.sequences(), what="sequence", of=name)
-    cases = source.load(chosen, kinds, granularity=granularity, progress=progress)
+    cases = source.load(chosen, kinds, progress=progress)
     split = source.split()
     cases.split_sha256 = split.sha256 if split else None
     return cases

@@ -3,14 +3,12 @@
 No other module knows an address, a size or a checksum. `mskseg.datasets.fetching` brings the files.
 """
 
-from __future__ import annotations
-
 import os
 from collections.abc import Hashable, Mapping
 from functools import lru_cache
 from importlib import resources
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 import yaml
 from pydantic import (
@@ -80,7 +78,7 @@ class _Entry(_Strict):
         raise NotImplementedError
 
     @model_validator(mode="after")
-    def _access_fits(self) -> _Entry:
+    def _access_fits(self) -> Self:
         files = list(self.roles.values())
         if self.access == "package" and self.package is None:
             raise ValueError("say in `package` what an entry of a package comes with")
@@ -144,7 +142,7 @@ class DatasetEntry(_Entry):
         }
 
     @model_validator(mode="after")
-    def _kinds_fit(self) -> DatasetEntry:
+    def _kinds_fit(self) -> Self:
         for kind, ranges in self.kinds.items():
             for low, high in _bounds(ranges):
                 of_range = {self.label_kinds.get(k) for k in self.labels if low <= k <= high}
@@ -155,7 +153,7 @@ class DatasetEntry(_Entry):
         return self
 
     @model_validator(mode="after")
-    def _layout_fits(self) -> DatasetEntry:
+    def _layout_fits(self) -> Self:
         if self.access == "registration" and self.layout is None:
             raise ValueError("a registration entry needs the layout of its folder")
         if self.layout is not None and self.access == "package":
@@ -196,7 +194,7 @@ class Manifest(_Strict):
     models: dict[EntryName, ModelEntry]
 
     @model_validator(mode="after")
-    def _names_are_unique(self) -> Manifest:
+    def _names_are_unique(self) -> Self:
         both = sorted(self.datasets.keys() & self.models.keys())
         if both:
             raise ValueError(f"{both[0]} names a data set and a model")

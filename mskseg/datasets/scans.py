@@ -1,7 +1,5 @@
 """Scans that are known by their files, and read when they are asked for."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from functools import lru_cache
@@ -17,7 +15,7 @@ from mskseg.volume import LabelMap, Volume
 _KEPT = 2  # read cases that a set keeps: `cases[0]` again and again costs one reading
 
 
-def read_pair(scan: ScanFiles) -> tuple[Volume, LabelMap | None]:
+def read_pair(scan: "ScanFiles") -> tuple[Volume, LabelMap | None]:
     """Read image and label map as they are; the `Case` checks that they share one grid."""
     echo = None if scan.echo is None else _echo_time(scan.image, scan.echo)
     image = load_image(scan.image, echo=echo)
@@ -41,7 +39,7 @@ class ScanFiles(CaseDescription):
     image: Path  # a file, or the folder of a DICOM series
     reference: Path | None
     echo: int | None = None  # of a DICOM series, from 0, by echo time
-    read: Callable[[ScanFiles], tuple[Volume, LabelMap | None]] = read_pair
+    read: Callable[["ScanFiles"], tuple[Volume, LabelMap | None]] = read_pair
 
     def load(self) -> Case:
         """Read the files; InputError if they are bad, do not fit, or `tissues` lacks a label."""

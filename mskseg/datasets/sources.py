@@ -1,7 +1,5 @@
 """The three kinds of data set behind one interface: a folder, one scan, or what a package makes."""
 
-from __future__ import annotations
-
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 
@@ -22,9 +20,6 @@ _NOT_IMAGES = ("reference", "label_names", "instances")  # roles of files that s
 
 class DatasetSource(ABC):
     """Who and what is in a data set; a package that makes some offers a class derived from it."""
-
-    granularities: tuple[str, ...] = ()
-    """How finely the labels can be asked for, the default first; empty for one way only."""
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -51,12 +46,7 @@ class DatasetSource(ABC):
 
     @abstractmethod
     def load(
-        self,
-        subjects: Sequence[str],
-        sequences: Sequence[str],
-        *,
-        granularity: str | None = None,
-        progress: bool = True,
+        self, subjects: Sequence[str], sequences: Sequence[str], *, progress: bool = True
     ) -> CaseSet:
         """Load one case for each image: by subject, then by sequence, in the order given."""
 
@@ -184,7 +174,6 @@ class ScanSource(DatasetSource):
         sequences: Sequence[str],
         *,
         progress: bool = True,
-        **_options: object,
     ) -> CaseSet:
         """Fetch the files and read them."""
         paths, roles = fetch(self.name, progress=progress), self._image_roles()

@@ -1,7 +1,5 @@
 """Several slices, or several masks of one slice, side by side at their true proportions."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any

@@ -1,7 +1,5 @@
 """Reference and prediction on a slice. Every function returns Axes and shows nothing."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterable, Mapping
 

@@ -4,8 +4,6 @@ The axes of a slice are its pixels in the half-open coordinates of all boxes and
 (0, 0) spans 0 to 1 both ways, y grows downwards, and the aspect is the true one in millimetres.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any, Literal
 

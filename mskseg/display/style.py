@@ -1,7 +1,5 @@
 """One look for all figures: colours of tissues, axes, and PNG files with provenance."""
 
-from __future__ import annotations
-
 import json
 import os
 from collections.abc import Iterable, Mapping

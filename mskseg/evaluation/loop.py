@@ -5,8 +5,6 @@ takes no prompt from a plan goes through slices by itself: label maps (`score_la
 propagation, whose prompt is the prediction of the slice before.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass

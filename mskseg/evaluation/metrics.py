@@ -22,8 +22,6 @@ MONAI; packages that weight by surface area give slightly other numbers.
 Masks are arrays of any number of dimensions and one shape, boolean or of zeros and ones.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass

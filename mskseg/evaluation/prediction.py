@@ -1,7 +1,5 @@
 """From prompted slices to the mask of each label: one slice, or one propagated to the next."""
 
-from __future__ import annotations
-
 import math
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -88,16 +86,10 @@ class LabelPrediction:
 
 
 def predict_slice(
-    segmenter: PromptableSegmenter,
-    case: Case,
-    case_slice: CaseSlice,
-    plan: SlicePlan,
-    *,
-    min_area_mm2: float = MIN_AREA_MM2,
+    segmenter: PromptableSegmenter, case: Case, case_slice: CaseSlice, plan: SlicePlan
 ) -> dict[int, LabelPrediction]:
     """Predict one slice of a case by a plan, as `score_cases` does; the predictions by label."""
-    prompted = prompt_slice(case, case_slice, plan, min_area_mm2=min_area_mm2)
-    return SlicePredictor(segmenter).predict(prompted)
+    return SlicePredictor(segmenter).predict(prompt_slice(case, case_slice, plan))
 
 
 class SlicePredictor:

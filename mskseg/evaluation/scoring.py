@@ -23,8 +23,6 @@ be made from. A mean that took in ``beyond_end`` would sink with each slice that
 beyond the structure, under one plan and not under the others.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace

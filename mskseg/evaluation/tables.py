@@ -1,7 +1,5 @@
 """Tables: of scans, and of scores, laid out to be read, added up to volumes, written."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Iterable, Mapping
 from typing import Any

@@ -1,7 +1,5 @@
 """How a fine-tuning is done: one frozen description, which travels inside the weights."""
 
-from __future__ import annotations
-
 import math
 from dataclasses import asdict, dataclass
 from typing import Any, Literal, get_args

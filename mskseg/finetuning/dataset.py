@@ -4,11 +4,9 @@ Everything random is drawn from the seed and the position in the training, never
 state: a resumed training, or one on several processes, draws exactly the same.
 """
 
-from __future__ import annotations
-
 import hashlib
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -59,7 +57,7 @@ class LabelledSlice:
         return masks
 
     @classmethod
-    def of(cls, case: Case, case_slice: CaseSlice, *, min_area_mm2: float) -> LabelledSlice:
+    def of(cls, case: Case, case_slice: CaseSlice, *, min_area_mm2: float) -> Self:
         """Find the objects of a slice of a case."""
         label_map, spacing_mm = np.asarray(case_slice.label_map), case_slice.spacing_mm
         objects = np.zeros(label_map.shape, np.int32)
@@ -103,7 +101,7 @@ class SliceDataset:
     config: FineTuneConfig
 
     @classmethod
-    def from_cases(cls, cases: CaseSet, config: FineTuneConfig, *, step: int = 1) -> SliceDataset:
+    def from_cases(cls, cases: CaseSet, config: FineTuneConfig, *, step: int = 1) -> Self:
         """Take every `step`-th of each case's labelled slices; InputError without a reference."""
         slices: list[LabelledSlice] = []
         fingerprints = []

@@ -1,7 +1,5 @@
 """Fine-tune a segmenter: epochs, the best of them, when to stop, and what to resume from."""
 
-from __future__ import annotations
-
 import time
 import warnings
 from collections.abc import Callable, Mapping

@@ -8,8 +8,6 @@ A target is the share of that rectangle which the mask covers: nothing shifts by
 thin cartilage is neither lost nor widened.
 """
 
-from __future__ import annotations
-
 import numpy as np
 import torch
 from numpy.typing import NDArray

@@ -1,7 +1,5 @@
 """What a training runs on: the processes that train one model together, and their memory."""
 
-from __future__ import annotations
-
 import atexit
 import os
 import sys

@@ -21,8 +21,6 @@ in x rows x columns), which the tables say. When tuning ends the product is adde
 that what is saved is a plain SAM.
 """
 
-from __future__ import annotations
-
 import copy
 import math
 from collections.abc import Iterator

@@ -4,9 +4,8 @@
 have an image of their own. The same modules do the work, and a test holds the two together.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 import torch
@@ -30,11 +29,11 @@ class PromptTokens:
     def __len__(self) -> int:
         return len(self.coords)
 
-    def __getitem__(self, chosen: slice) -> PromptTokens:
-        return PromptTokens(self.coords[chosen], self.labels[chosen])
+    def __getitem__(self, chosen: slice) -> Self:
+        return type(self)(self.coords[chosen], self.labels[chosen])
 
     @classmethod
-    def joined(cls, tokens: list[PromptTokens], *, dim: int = 0) -> PromptTokens:
+    def joined(cls, tokens: list[Self], *, dim: int = 0) -> Self:
         """Join prompts, or with ``dim=1`` the tokens of the same prompts."""
         coords = torch.cat([part.coords for part in tokens], dim)
         return cls(coords, torch.cat([part.labels for part in tokens], dim))
@@ -47,7 +46,7 @@ class PromptTokens:
         *,
         image_shape: tuple[int, int],
         device: torch.device,
-    ) -> PromptTokens:
+    ) -> Self:
         """Bring boxes or points to the frame, with the half pixel that SAM's encoder adds."""
         if prompt.boxes_xyxy is not None:
             coords = preprocessing.boxes(prompt.boxes_xyxy, image_shape).reshape(-1, 2, 2) + 0.5

@@ -1,7 +1,5 @@
 """What a fine-tuning gives, tuned weights and their history, and its state between two epochs."""
 
-from __future__ import annotations
-
 import json
 import math
 from dataclasses import dataclass, field

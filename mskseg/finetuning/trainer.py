@@ -1,11 +1,10 @@
 """A training under way: a copy of the model, its optimiser, one step, and its validation Dice."""
 
-from __future__ import annotations
-
 import copy
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 import pandas as pd
@@ -42,7 +41,7 @@ class Batch:
     inside: Tensor  # (B, h, w) float32: share of each cell that lies on the slice
 
     @classmethod
-    def of(cls, samples: Sequence[Sample], segmenter: Segmenter) -> Batch:
+    def of(cls, samples: Sequence[Sample], segmenter: Segmenter) -> Self:
         """Bring samples to the model's frame."""
         device, preprocessing = segmenter.model.device, segmenter.preprocessing
         height, width = segmenter.model.prompt_encoder.mask_input_size

@@ -5,8 +5,6 @@ echo are a stack, which is refused unless it is one even row of slices on one li
 reader mixes kinds and echoes, and only warns of a missing slice.
 """
 
-from __future__ import annotations
-
 import logging
 import math
 import os

@@ -1,7 +1,5 @@
 """Write a label map as a DICOM Segmentation of the series it lies on, by highdicom."""
 
-from __future__ import annotations
-
 import os
 from pathlib import Path
 from typing import Any

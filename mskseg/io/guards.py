@@ -4,8 +4,6 @@ A header is text that anybody can write: what it claims is compared with the byt
 before memory is asked for, and a place in space that is none is refused, not guessed.
 """
 
-from __future__ import annotations
-
 import re
 import tempfile
 import warnings

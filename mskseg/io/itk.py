@@ -5,8 +5,6 @@ direction is broken. So what the header claims is compared with the bytes that a
 stream is decoded to its checksum, and voxel sizes are compared with what ITK makes of them.
 """
 
-from __future__ import annotations
-
 import re
 import zlib
 from dataclasses import dataclass
@@ -46,7 +44,6 @@ class Header:
     """What the header of a NRRD or MetaImage says, as far as it is checked."""
 
     fields: dict[str, str]  # names in lower case, but for the key/value pairs of a NRRD
-    sizes: tuple[int, ...]
     n_bytes: int  # of the voxels
     encoding: str  # raw, text, or how it is packed
     data: str  # file of the voxels, "" where they follow the header
@@ -176,7 +173,6 @@ def read_header(path: Path) -> Header:
     lacking = next((name for name, found in clear.items() if not found), "")
     return Header(
         said,
-        sizes,
         n_values * _n_bytes(sizes, first("type", "elementtype")),
         encoding,
         "" if local else data,

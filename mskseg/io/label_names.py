@@ -1,7 +1,5 @@
 """The names of labels, from the small files that other tools write beside label maps."""
 
-from __future__ import annotations
-
 import csv
 import os
 import re

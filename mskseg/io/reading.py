@@ -4,8 +4,6 @@ What leaves this module is RAS+ millimetres, whatever the file says: NIfTI is RA
 NRRD and MetaImage come through ITK in LPS+, and get the signs of their first two axes changed.
 """
 
-from __future__ import annotations
-
 import gzip
 import logging
 import math

@@ -1,14 +1,11 @@
 """Write volumes as NIfTI."""
 
-from __future__ import annotations
-
 import os
 from pathlib import Path
 from typing import Any
 
 import nibabel as nib
 import numpy as np
-import numpy.typing as npt
 
 from mskseg.errors import InputError
 from mskseg.files import written_atomically
@@ -16,34 +13,31 @@ from mskseg.io.reading import NIFTI_SUFFIXES, image_suffix
 from mskseg.volume import GRID_TOLERANCE_MM, Array, Volume, farthest_corner_mm
 
 
-def save_nifti(
-    volume: Volume, path: str | os.PathLike[str], *, dtype: npt.DTypeLike | None = None
-) -> None:
+def save_nifti(volume: Volume, path: str | os.PathLike[str]) -> None:
     """Write a volume as NIfTI-1 with its affine, shape and dtype, completely or not at all.
 
     A grid that came from a NIfTI file keeps both its forms and their codes, so that every viewer
     lays the result on that file. Of others the affine goes into sform and qform alike, both with
-    code 1 (scanner); a sheared affine, which a qform cannot hold, into the sform alone.
+    code 1 (scanner); a sheared affine, which a qform cannot hold, into the sform alone. The dtype
+    is the array's; bool becomes uint8, float16 float32, and 64-bit integers, which many viewers
+    refuse, int32.
 
     Parameters
     ----------
     volume : Volume
     path : path-like
         Ends in ``.nii`` or ``.nii.gz``; missing folders are made.
-    dtype : dtype, optional
-        Default: the array's; bool becomes uint8, float16 float32, and 64-bit integers, which many
-        viewers refuse, int32.
 
     Raises
     ------
     InputError
-        If the file name has another ending or the values do not fit into the dtype.
+        If the file name has another ending or the values do not fit into int32.
     OutputError
         If the file cannot be written.
     """
     if image_suffix(Path(path)) not in NIFTI_SUFFIXES:
         raise InputError(f"{path} does not end in .nii or .nii.gz; results are written as NIfTI")
-    values = _storable(volume.array, dtype)
+    values = _storable(volume.array)
     image: Any = nib.Nifti1Image(values, volume.affine)  # type: ignore[no-untyped-call]
     image.header.set_xyzt_units("mm")
     (sform, s_code), (qform, q_code) = volume.nifti_forms or ((volume.affine, 1),) * 2
@@ -57,15 +51,12 @@ def save_nifti(
         nib.save(image, temporary)
 
 
-def _storable(array: Array, dtype: npt.DTypeLike | None) -> Array:
+def _storable(array: Array) -> Array:
     viewers_read = {"bool": "uint8", "float16": "float32", "int64": "int32", "uint64": "int32"}
-    target = np.dtype(viewers_read.get(array.dtype.name, array.dtype) if dtype is None else dtype)
-    if target.kind in "iu" and not np.can_cast(array.dtype, target):
-        limits = np.iinfo(target)
-        whole = array.dtype.kind != "f" or bool(np.equal(array, np.floor(array)).all())
-        if not whole or array.min() < limits.min or array.max() > limits.max:
-            raise InputError(
-                f"values from {array.min()} to {array.max()} ({array.dtype}) do not fit into "
-                f"{target}; choose a dtype that holds them"
-            )
+    target = np.dtype(viewers_read.get(array.dtype.name, array.dtype))
+    if target == np.int32 and not -(2**31) <= int(array.min()) <= int(array.max()) < 2**31:
+        raise InputError(
+            f"values from {array.min()} to {array.max()} ({array.dtype}) do not fit into "
+            f"{target}; give smaller ones, or floating-point numbers"
+        )
     return array.astype(target, copy=False)

@@ -1,13 +1,10 @@
 """From a name in the manifest, or a file, to a model with its weights: `load_segmenter`."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Literal
 
 import torch
 from torch import Tensor
@@ -20,7 +17,7 @@ from mskseg.models.embeddings import EmbeddingCache
 from mskseg.models.frame_size import at_frame_size
 from mskseg.models.lite_medsam import build_lite_medsam
 from mskseg.models.preprocessing import PREPROCESSINGS, PromptFrame
-from mskseg.models.segmenter import PROMPT_KINDS, Precision, Segmenter, native_precision
+from mskseg.models.segmenter import PROMPT_KINDS, Precision, Segmenter
 from mskseg.models.upstream import Sam, sam_model_registry
 from mskseg.models.weights import read_weights, with_published_names, write_safetensors
 from mskseg.registry import load_offer, offers
@@ -63,7 +60,7 @@ def load_segmenter(
     architecture: str | None = None,
     preprocessing: str | None = None,
     device: str | torch.device = "auto",
-    precision: Precision | Literal["auto"] = "float32",
+    precision: Precision = "float32",
     cache: EmbeddingCache | None = None,
 ) -> Segmenter:
     """Load a promptable model by its name in the manifest, or from a checkpoint of your own.
@@ -82,8 +79,8 @@ def load_segmenter(
         under the other's preprocessing is another model.
     device : str or torch.device
         Where it runs; "auto" is cuda, then mps, then cpu. Weights are read on the CPU first.
-    precision : {"float32", "bfloat16", "auto"}
-        Of the image encoder; see `Segmenter`. "auto" is bfloat16 where the device computes in it.
+    precision : {"float32", "bfloat16"}
+        Of the image encoder; see `Segmenter`.
     cache : EmbeddingCache, optional
         Pass one with a folder to keep embeddings on disk; by default they stay in memory.
 
@@ -134,7 +131,7 @@ def load_segmenter(
         miniature=about.miniature,
         learned_iou=about.learned_iou,
         prompt_kinds=network.prompt_kinds,
-        precision=native_precision(device) if precision == "auto" else precision,
+        precision=precision,
         cache=cache,
     )
     if about.image_size in (None, segmenter.preprocessing.image_size):

@@ -5,8 +5,6 @@ encoded once. The key of an embedding is a hash of everything it depends on: the
 shape and dtype, the weights, the preprocessing, the precision.
 """
 
-from __future__ import annotations
-
 import hashlib
 import json
 import logging
@@ -100,17 +98,13 @@ class EmbeddingCache:
         else:
             self.n_misses += 1
             embedding = self._store(compute())
-        self._remember(embedding)
-        return embedding
-
-    def _remember(self, embedding: ImageEmbedding) -> None:
-        self._memory[embedding.key] = embedding
-        self._memory.move_to_end(embedding.key)
-        while len(self._memory) > 1 and self._memory_bytes() > self.max_memory_bytes:
+        self._memory[key] = embedding
+        self._memory.move_to_end(key)
+        sizes = [each.features.nbytes for each in self._memory.values()]
+        while len(sizes) > 1 and sum(sizes) > self.max_memory_bytes:
             self._memory.popitem(last=False)
-
-    def _memory_bytes(self) -> int:
-        return sum(e.features.numel() * e.features.element_size() for e in self._memory.values())
+            sizes.pop(0)
+        return embedding
 
     def _path(self, key: str) -> Path | None:
         if self.folder is None:

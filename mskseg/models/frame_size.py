@@ -1,7 +1,5 @@
 """Run an image encoder on a frame of another size than it was trained at."""
 
-from __future__ import annotations
-
 import copy
 from dataclasses import replace
 from typing import Any

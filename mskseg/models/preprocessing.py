@@ -32,8 +32,6 @@ frame to the upper left: with these boxes, and no others, its masks equal those 
 (a test on real slices holds both).
 """
 
-from __future__ import annotations
-
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal

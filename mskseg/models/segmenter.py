@@ -1,7 +1,5 @@
 """Embed a slice once, then predict masks from prompts: the wrapper around a SAM-like model."""
 
-from __future__ import annotations
-
 import hashlib
 import time
 from collections.abc import Iterable
@@ -66,7 +64,7 @@ class Segmenter:
         False for models whose IoU head was never trained: `predicted_iou` is then NaN.
     precision : {"float32", "bfloat16"}
         "bfloat16" runs the *encoder* under autocast: 12 s to 4.4 s a slice for ViT-B on two cores
-        that compute in it, see `native_precision`. Masks may differ; benchmarks/lite_medsam.py.
+        that compute in it, and slower elsewhere. Masks may differ; benchmarks/lite_medsam.py.
     prompt_kinds : frozenset of {"box", "point", "mask"}
         What the model answers; `predict` refuses the others. LiteMedSAM answers boxes alone.
     cache : EmbeddingCache, optional
@@ -336,19 +334,6 @@ def available_device(device: str | torch.device) -> torch.device:
             "use 'cpu'"
         ) from error
     return found
-
-
-def native_precision(device: str | torch.device) -> Precision:
-    """Choose bfloat16 where a device computes in it natively; elsewhere it would be slower."""
-    kind = available_device(device).type
-    if kind == "cuda":
-        native = torch.cuda.is_bf16_supported(including_emulation=False)
-    else:
-        # Older versions of torch do not say what the processor can do.
-        ask = getattr(torch.cpu, "get_capabilities", dict) if kind == "cpu" else dict
-        found: dict[str, Any] = ask()
-        native = any(found.get(name, False) for name in ("amx_bf16", "avx512_bf16", "bf16"))
-    return "bfloat16" if native else "float32"
 
 
 def predict_label_map(

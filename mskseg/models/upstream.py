@@ -4,8 +4,6 @@ Importing raises `mskseg.environment.EnvironmentMismatchError` if torch and torc
 each other.
 """
 
-from __future__ import annotations
-
 from mskseg.environment import check_torch_pair
 
 check_torch_pair()

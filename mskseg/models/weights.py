@@ -1,7 +1,5 @@
 """Files of weights: read without running anything they may contain, written whole or not."""
 
-from __future__ import annotations
-
 import pickle
 import re
 import zipfile

@@ -1,7 +1,5 @@
 """Two copies of the notebooks: without solutions for learners, as slides for whoever leads."""
 
-from __future__ import annotations
-
 import copy
 import re
 from dataclasses import dataclass

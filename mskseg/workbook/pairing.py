@@ -4,8 +4,6 @@
 random cell ids would make every commit differ; there are none.
 """
 
-from __future__ import annotations
-
 import sys
 
 import nbformat

@@ -1,7 +1,5 @@
 """A record of the notebooks that finished, so that an interrupted run continues."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping

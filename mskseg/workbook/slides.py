@@ -4,8 +4,6 @@ The marks are Jupyter's own (``slideshow.slide_type``), so ``jupyter nbconvert -
 the notebook too. Its page loads reveal.js from another server; ours needs no internet.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path

@@ -196,8 +196,9 @@ SETS = {
 @pytest.mark.parametrize("kind", SETS)
 def test_no_case_set_leaks_a_subject_or_a_file(tmp_path, kind):
     cases = SETS[kind](tmp_path)
-    split = make_split(cases.name, cases.subjects, seed=3)
-    parts = cases.split_by(split)
+    counts = default_counts(len(cases.subjects))
+    split = make_split(cases.name, cases.subjects, parts=counts, seed=3)
+    parts = cases.split(counts, seed=3)
     check_nobody_twice({part: found.subjects for part, found in parts.items()})
     assert sum(len(found) for found in parts.values()) == len(cases)
     assert len(cases) > len(cases.subjects) or kind == "oai_zib"

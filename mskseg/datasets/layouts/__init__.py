@@ -4,8 +4,6 @@ Each lists its scans from file names alone, so that a data set of hundreds of vo
 an instant and never held in memory at once. A new layout is a class here and a member of `Layout`.
 """
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Annotated
 

@@ -1,7 +1,5 @@
 """What all layouts share: the fields of the manifest, names taken apart, half a folder refused."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Collection, Iterable
 from pathlib import Path, PurePosixPath

@@ -4,8 +4,6 @@ Such a file has no affine. The layout says what is known of the grid; it is nomi
 and right are not known they are not made up: nothing may be concluded from the side.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal

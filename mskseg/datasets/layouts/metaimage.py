@@ -8,8 +8,6 @@ rigid alignment. Their axes grow to the left, to the back and upwards, so both v
 into RAS order, in which they must have one shape, and the mask takes the scan's affine.
 """
 
-from __future__ import annotations
-
 from pathlib import Path, PurePosixPath
 from typing import Literal
 

@@ -1,7 +1,5 @@
 """Label maps as NIfTI: beside images or folders of DICOM; or a reader's own, paired by paths."""
 
-from __future__ import annotations
-
 import glob
 import json
 import re

@@ -3,8 +3,6 @@
 Each channel becomes a case of its own with the same label map.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping
 from dataclasses import replace

@@ -91,25 +91,6 @@ def test_every_sequence_of_the_phantom_can_be_asked_for_and_echoes_come_as_cases
     assert scanned == [2]
 
 
-def test_labels_of_each_granularity_are_kept_apart(cache, scanned) -> None:
-    asked = {"subjects": "knee-01", "sequences": "dess", "progress": False}
-    plates = load_cases("phantom_knee", **asked)
-    tissue = load_cases("phantom_knee", granularity="tissue", **asked)
-    again = load_cases("phantom_knee", granularity="plates", **asked)
-    assert tissue.tissues == {1: "cartilage", 2: "bone", 3: "meniscus"}
-    assert list(tissue[0].kinds.values()) == ["cartilage", "bone", "meniscus"]
-    assert set(tissue[0].reference.labels) <= {1, 2, 3}
-    assert again.fingerprint() == plates.fingerprint()
-    np.testing.assert_array_equal(tissue[0].image.array, plates[0].image.array)
-    assert scanned == [1, 1]
-
-
-@pytest.mark.parametrize("name", ["phantom_knee", "phantom_hip", "qmritools_thigh"])
-def test_a_granularity_that_a_data_set_does_not_have_is_refused(cache, name) -> None:
-    with pytest.raises(InputError, match=f"{name} has no labels of granularity 'fine'"):
-        load_cases(name, granularity="fine")
-
-
 @pytest.mark.real
 def test_a_real_label_map_can_be_the_anatomy_of_a_knee(cache, real_data, monkeypatch) -> None:
     monkeypatch.setattr("mskseg_phantom.scans.REAL_SHAPE", (96, 96, 8))

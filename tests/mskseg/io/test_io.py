@@ -125,21 +125,12 @@ def test_dtype_is_kept_or_becomes_one_that_viewers_read(tmp_path, dtype, stored)
 
 
 @pytest.mark.parametrize(
-    ("array", "dtype"),
-    [
-        ([300], np.uint8),
-        ([0.5], np.int16),
-        ([-1], np.uint16),
-        ([2**40], None),
-        ([np.nan], np.int16),
-    ],
+    "array", [np.array([2**40]), np.array([-(2**31) - 1]), np.array([2**63], np.uint64)]
 )
-def test_values_that_do_not_fit_the_dtype_are_refused_and_nothing_is_written(
-    tmp_path, array, dtype
-):
-    volume = Volume(np.array(array).reshape(1, 1, 1), np.eye(4))
-    with pytest.raises(InputError, match="do not fit into"):
-        save_nifti(volume, tmp_path / "a.nii", dtype=dtype)
+def test_values_that_no_viewer_reads_are_refused_and_nothing_is_written(tmp_path, array):
+    volume = Volume(array.reshape(1, 1, 1), np.eye(4))
+    with pytest.raises(InputError, match="do not fit into int32"):
+        save_nifti(volume, tmp_path / "a.nii")
     assert list(tmp_path.iterdir()) == []
 
 

@@ -23,7 +23,7 @@ from mskseg.models import checkpoints
 from mskseg.models import lite_medsam as network
 from mskseg.models.checkpoints import architecture_of, load_segmenter, save_weights
 from mskseg.models.frame_size import at_frame_size
-from mskseg.models.segmenter import Segmenter, native_precision
+from mskseg.models.segmenter import Segmenter
 from mskseg_studies.automatic import grid_candidates
 
 BOXES = np.array([[10, 12, 31, 40], [3, 20, 50, 44], [22, 5, 36, 19]])
@@ -190,15 +190,6 @@ def test_the_folded_encoder_follows_the_weights(lite_medsam, scan):
     with torch.no_grad():
         changed.model.image_encoder.neck[3].bias.add_(1.0)
     torch.testing.assert_close(changed.embed(scan((60, 52))).features, before + 1.0)
-
-
-def test_bfloat16_is_taken_only_where_the_processor_has_it(monkeypatch):
-    for found, expected in (
-        ({"avx512_bf16": True}, "bfloat16"),
-        ({"avx512_bf16": False}, "float32"),
-    ):
-        monkeypatch.setattr(torch.cpu, "get_capabilities", lambda found=found: found, raising=False)
-        assert native_precision("cpu") == expected
 
 
 # --- files and packages --------------------------------------------------------------------------

@@ -242,7 +242,9 @@ class Volume:
         return self.with_array(placed.array)  # this affine, not its round trip
 
     def _in_plane(self, plane: Plane) -> Self:
-        return self.reoriented(_STACK_ORIENTATION[check_plane(plane)])
+        if plane not in _STACK_ORIENTATION:
+            raise InputError(f"unknown plane {plane!r}; choose axial, coronal or sagittal")
+        return self.reoriented(_STACK_ORIENTATION[plane])
 
 
 def _oriented(volume: _Volume, orientation: str) -> _Volume:
@@ -288,14 +290,6 @@ class LabelMap(Volume):
         """Where one label is: (ni, nj, nk) bool, empty if the label does not occur."""
         found: npt.NDArray[np.bool_] = self.array == label
         return found
-
-
-def check_plane(plane: str) -> Plane:
-    """Return the plane, or raise InputError if it is not axial, coronal or sagittal."""
-    for known in get_args(Plane):
-        if plane == known:
-            return known  # type: ignore[no-any-return]
-    raise InputError(f"unknown plane {plane!r}; choose axial, coronal or sagittal")
 
 
 def check_same_grid(

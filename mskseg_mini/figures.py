@@ -11,7 +11,7 @@ import numpy as np
 from matplotlib.lines import Line2D
 from numpy.typing import NDArray
 
-from mskseg.display.montage import montage
+from mskseg.display.overlays import montage
 from mskseg.display.slices import OUTLINE, draw_label_map, show_slice
 from mskseg.display.style import PREDICTION, REFERENCE, tissue_colours
 from mskseg.errors import InputError

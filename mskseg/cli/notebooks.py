@@ -60,10 +60,10 @@ def make_lesson(arguments: argparse.Namespace) -> int:
     """Write the learners' copy and the slides, and print where they are."""
     from mskseg.workbook.lesson import write_lesson
 
-    lesson = write_lesson(output=arguments.output.resolve())
-    print(f"{len(lesson.notebooks)} notebooks for learners, without solutions: {lesson.learners}")
-    print(f"slides (n: notes below, s: notes in a window of their own): {lesson.slides}")
-    if lesson.without_results:
-        names = ", ".join(lesson.without_results)
+    output = arguments.output.resolve()
+    notebooks, folder = write_lesson(output=output), output / "lesson"
+    print(f"{len(notebooks)} notebooks for learners, without solutions: {folder / 'learners'}")
+    print(f"slides (n: notes below, s: notes in a window of their own): {folder / 'slides'}")
+    if names := ", ".join(name for name, has_results in notebooks.items() if not has_results):
         print(f"slides without results, since `mskseg run` did not finish them here: {names}")
     return 0

@@ -4,7 +4,7 @@ Every function returns the Axes it drew on and shows nothing. Everywhere `title`
 `ax` is by default that of a new figure, and `spacing_mm` is the distance of rows and of columns.
 """
 
-from mskseg.display.montage import montage as montage
+from mskseg.display.overlays import montage as montage
 from mskseg.display.overlays import overlay as overlay
 from mskseg.display.slices import draw_boxes as draw_boxes
 from mskseg.display.slices import draw_label_map as draw_label_map

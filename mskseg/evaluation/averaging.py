@@ -107,21 +107,20 @@ def summarise(
     keys, label, scan_slice = list(by), ["label", "tissue"], [*SCAN, "plane", "slice"]
     _check_grouping(table, keys, values)
     scored = table[table["status"].isin(IN_THE_MEAN)]
-    groups = table.groupby(keys, sort=False, dropna=False)
-    summary = groups.agg(miniature=("miniature", "any"))
-    counts = {
-        "n_subjects": _count_different(scored, keys, list(_SUBJECT)),
-        "n_labels": _count_different(scored, keys, label),
-        "n_slices": _count_different(scored, keys, scan_slice),
-        "n_pairs": scored.groupby(keys, dropna=False).size(),
+    summary = table.groupby(keys, sort=False, dropna=False).agg(miniature=("miniature", "any"))
+    counted = {
+        "n_subjects": scored.drop_duplicates(list({*keys, *_SUBJECT})),
+        "n_labels": scored.drop_duplicates(list({*keys, *label})),
+        "n_slices": scored.drop_duplicates(list({*keys, *scan_slice})),
+        "n_pairs": scored,
     }
     for status in ("missing", "too_small", "beyond_end", "both_empty"):
-        counts[f"n_{status}"] = table[table["status"] == status].groupby(keys, dropna=False).size()
+        counted[f"n_{status}"] = table[table["status"] == status]
     for value in values:
         if value not in _ALWAYS_THERE:
-            without = scored[scored[value].isna()]
-            counts[f"n_without_{value}"] = without.groupby(keys, dropna=False).size()
-    for name, count in counts.items():
+            counted[f"n_without_{value}"] = scored[scored[value].isna()]
+    for name, rows in counted.items():
+        count = rows.groupby(keys, dropna=False).size()
         summary[name] = count.reindex(summary.index).fillna(0).astype(int)
     columns = [name for value in values for name in (value, f"{value}_sd")]
     if scored.empty:
@@ -129,11 +128,6 @@ def summarise(
     else:
         means = nested_mean(scored, by=keys, values=values, within=label).set_index(keys)[columns]
     return means.reindex(summary.index).join(summary).reset_index()
-
-
-def _count_different(rows: pd.DataFrame, by: list[str], columns: list[str]) -> pd.Series[int]:
-    different = rows.drop_duplicates(list(dict.fromkeys([*by, *columns])))
-    return different.groupby(by, dropna=False).size()
 
 
 def _check_grouping(table: pd.DataFrame, by: Sequence[str], values: Sequence[str]) -> None:

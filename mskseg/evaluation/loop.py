@@ -47,15 +47,15 @@ class PromptedSlice:
     @cached_property
     def promptable_px(self) -> dict[int, int]:
         """For each label, the pixels of its reference in components of the minimum area or more."""
-        return {label: self._promptable_px(mask) for label, mask in self.references.items()}
-
-    def _promptable_px(self, mask: BoolMask) -> int:
-        components, _ = label_components(
-            mask[bounding_slices(mask)],
-            spacing_mm=self.case_slice.spacing_mm,
-            min_area_mm2=self.min_area_mm2,
-        )
-        return int(np.count_nonzero(components))
+        counts = {}
+        for label, mask in self.references.items():
+            components, _ = label_components(
+                mask[bounding_slices(mask)],
+                spacing_mm=self.case_slice.spacing_mm,
+                min_area_mm2=self.min_area_mm2,
+            )
+            counts[label] = int(np.count_nonzero(components))
+        return counts
 
     @cached_property
     def prompt(self) -> Prompt:

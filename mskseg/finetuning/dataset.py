@@ -6,7 +6,7 @@ state: a resumed training, or one on several processes, draws exactly the same.
 
 import hashlib
 from dataclasses import dataclass, replace
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,19 +32,15 @@ GAP = 1
 
 
 @dataclass(frozen=True, eq=False)
-class LabelledSlice:
-    """A slice (H, W) and the N objects on it that a prompt can be made from."""
+class LabelledSlice(CaseSlice):
+    """A slice (H, W) with its whole reference, and the N objects that a prompt can be made from."""
 
     case: str
     subject: str
-    index: int  # of the slice in its plane
-    image: NDArray[np.uint8]
-    label_map: NDArray[Any]  # the whole reference, components too small for a prompt too
     objects: NDArray[np.int32]  # 0, or the number from 1 of a component that is large enough
     labels: tuple[int, ...]  # of each object
     tissues: tuple[str, ...]  # name of each object's label
     boxes_xyxy: NDArray[np.float64]  # (N, 4), tight, in pixels of the slice
-    spacing_mm: tuple[float, float]  # row, column
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -70,16 +66,13 @@ class LabelledSlice:
             labels += [int(label)] * n
         boxes = [(x.start, y.start, x.stop, y.stop) for y, x in ndimage.find_objects(objects)]
         return cls(
+            **vars(case_slice),
             case=case.name,
             subject=case.subject,
-            index=case_slice.index,
-            image=case_slice.image,
-            label_map=label_map,
             objects=objects,
             labels=tuple(labels),
             tissues=tuple(case.tissue(label) for label in labels),
             boxes_xyxy=np.array(boxes, dtype=np.float64).reshape(-1, 4),
-            spacing_mm=spacing_mm,
         )
 
 

@@ -15,18 +15,7 @@ from typing import Any
 import numpy as np
 
 from mskseg.errors import InputError
-from mskseg.io.guards import (
-    LPS_TO_RAS,
-    MOST_TRAILING,
-    broken_files,
-    check_room,
-    itk,
-    placed,
-    readable_by_itk,
-    size_of,
-    volume_axes,
-    warn_of_geometry,
-)
+from mskseg.io import guards
 from mskseg.volume import Array, Volume
 
 ITK_SUFFIXES = (".nrrd", ".nhdr", ".mha", ".mhd")
@@ -57,12 +46,12 @@ def read_itk(path: Path, *, labels: bool = False) -> Volume:
 
     Raises InputError if header, voxels and geometry are not sound, or do not fit together.
     """
-    with broken_files(_KIND):
+    with guards.broken_files(_KIND):
         header = read_header(path)
         _check_voxels(path, header)
-        with readable_by_itk(path, header.data) as readable:
-            image: Any = itk().ReadImage(str(readable))
-        values: Array = itk().GetArrayFromImage(image).T  # several values a voxel come first
+        with guards.readable_by_itk(path, header.data) as readable:
+            image: Any = guards.itk().ReadImage(str(readable))
+        values: Array = guards.itk().GetArrayFromImage(image).T  # several values a voxel come first
     n = image.GetDimension()
     m = min(n, 3)
     spacing = np.array(image.GetSpacing())
@@ -72,12 +61,12 @@ def read_itk(path: Path, *, labels: bool = False) -> Volume:
     affine[:m, :m] = (np.array(image.GetDirection()).reshape(n, n) * spacing)[:m, :m]
     affine[:m, 3] = image.GetOrigin()[:m]
     if header.doubt:
-        warn_of_geometry(path, header.doubt)
+        guards.warn_of_geometry(path, header.doubt)
     if (n_values := image.GetNumberOfComponentsPerPixel()) > 1:
         if not labels or not segments(header):
             raise InputError(f"{n_values} values per voxel; one number needed")
         values = _merged(values, segments(header))
-    return placed(volume_axes(values, path), LPS_TO_RAS @ affine)
+    return guards.placed(guards.volume_axes(values, path), guards.LPS_TO_RAS @ affine)
 
 
 def segments(header: Header) -> list[tuple[int, str, int, int]]:
@@ -116,7 +105,7 @@ def _merged(layers: Array, found: list[tuple[int, str, int, int]]) -> Array:
 
 def read_header(path: Path) -> Header:
     """Read the header of a NRRD or MetaImage; InputError if it is not one that can be read."""
-    size_of(path)
+    guards.size_of(path)
     said: dict[str, str] = {}
     with path.open("rb") as file:
         nrrd = file.read(4) == b"NRRD"
@@ -227,7 +216,7 @@ def _check_voxels(path: Path, header: Header) -> None:
     if header.encoding == "raw" and header.start < 0:
         held = min(held, header.n_bytes)  # they end the file
     most = {"raw": 0, "text": 8}.get(header.encoding, 1032)  # bytes of voxels from one byte
-    check_room(header.n_bytes, held, _KIND, packed=most)
+    guards.check_room(header.n_bytes, held, _KIND, packed=most)
     if header.encoding in ("raw", "text"):
         return
     length = 0
@@ -240,7 +229,7 @@ def _check_voxels(path: Path, header: Header) -> None:
                 break
             length += len(packed.decompress(block, _CHUNK))
         trailing = source.stat().st_size - file.tell() + len(packed.unused_data)
-    if trailing > MOST_TRAILING:
+    if trailing > guards.MOST_TRAILING:
         raise InputError(f"{trailing} bytes follow the voxels, expected none; get the file again")
     if length != header.n_bytes or not packed.eof:
         raise InputError(

@@ -17,16 +17,8 @@ import numpy as np
 from nibabel.openers import Opener
 
 from mskseg.errors import InputError, naming
+from mskseg.io import guards
 from mskseg.io.dicom import is_dicom, load_series
-from mskseg.io.guards import (
-    MOST_TRAILING,
-    broken_files,
-    check_room,
-    placed,
-    size_of,
-    volume_axes,
-    warn_of_geometry,
-)
 from mskseg.io.itk import ITK_SUFFIXES, read_itk
 from mskseg.volume import Array, LabelMap, NiftiForms, Volume, farthest_corner_mm
 
@@ -95,7 +87,7 @@ def _read(
 ) -> Volume:
     if path.is_dir():
         return load_series(path, echo=echo, kind=kind)
-    n_bytes = size_of(path)
+    n_bytes = guards.size_of(path)
     if echo is not None or kind is not None:
         what = "a kind" if echo is None else "an echo"
         raise InputError(f"{what} is chosen from a folder of DICOM, got a file; leave it out")
@@ -123,24 +115,26 @@ def image_suffix(path: Path) -> str:
 def _read_nifti(path: Path, n_bytes: int) -> Volume:
     packed = image_suffix(path) == ".nii.gz"
     nib.imageglobals.logger.setLevel(logging.CRITICAL)  # what it finds odd, our notes say
-    with broken_files("NIfTI"):
+    with guards.broken_files("NIfTI"):
         image = _opened_nifti(path)
         header, dtype = image.header, image.get_data_dtype()
         if min(image.shape, default=0) < 1:
             raise InputError(f"the header claims the shape {image.shape}; get the file again")
         needed = math.prod(image.shape) * dtype.itemsize
         start = 0 if packed else int(image.dataobj.offset)
-        check_room(needed, max(n_bytes - start, 0), "NIfTI", packed=1032 if packed else 0)
+        guards.check_room(needed, max(n_bytes - start, 0), "NIfTI", packed=1032 if packed else 0)
         if len(image.shape) > 3:
-            volume_axes(np.broadcast_to(0, image.shape), path)  # refused before it is read
+            guards.volume_axes(np.broadcast_to(0, image.shape), path)  # refused before it is read
         mm = _MM_PER_UNIT.get(header.get_xyzt_units()[0], 1.0)
         affine, forms, problem = _geometry(path, image)
         values = _gzip_checked(path, image) if packed else _values(image)
     if problem:
-        warn_of_geometry(path, problem)
+        guards.warn_of_geometry(path, problem)
     to_mm = np.diag([mm, mm, mm, 1.0])
     sform, qform = ((to_mm @ form, code) for form, code in forms)
-    return placed(volume_axes(values, path), to_mm @ affine, nifti_forms=(sform, qform))
+    return guards.placed(
+        guards.volume_axes(values, path), to_mm @ affine, nifti_forms=(sform, qform)
+    )
 
 
 def _opened_nifti(path: Path) -> Any:
@@ -160,7 +154,7 @@ def _gzip_checked(path: Path, image: Any) -> Array:
         trailing = 0
         while block := stream.read(1 << 20):
             trailing += len(block)
-            if trailing > MOST_TRAILING:
+            if trailing > guards.MOST_TRAILING:
                 raise InputError("more follows the voxels than a NIfTI file has; get it again")
     return values
 

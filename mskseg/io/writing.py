@@ -10,7 +10,9 @@ import numpy as np
 from mskseg.errors import InputError
 from mskseg.files import written_atomically
 from mskseg.io.reading import NIFTI_SUFFIXES, image_suffix
-from mskseg.volume import GRID_TOLERANCE_MM, Array, Volume, farthest_corner_mm
+from mskseg.volume import GRID_TOLERANCE_MM, Volume, farthest_corner_mm
+
+_VIEWERS_READ = {"bool": "uint8", "float16": "float32", "int64": "int32", "uint64": "int32"}
 
 
 def save_nifti(volume: Volume, path: str | os.PathLike[str]) -> None:
@@ -37,7 +39,14 @@ def save_nifti(volume: Volume, path: str | os.PathLike[str]) -> None:
     """
     if image_suffix(Path(path)) not in NIFTI_SUFFIXES:
         raise InputError(f"{path} does not end in .nii or .nii.gz; results are written as NIfTI")
-    values = _storable(volume.array)
+    dtype = np.dtype(_VIEWERS_READ.get(volume.array.dtype.name, volume.array.dtype))
+    low, high = volume.array.min(), volume.array.max()
+    if dtype == np.int32 and not -(2**31) <= int(low) <= int(high) < 2**31:
+        raise InputError(
+            f"values from {low} to {high} ({volume.array.dtype}) do not fit into {dtype}; give "
+            "smaller ones, or floating-point numbers"
+        )
+    values = volume.array.astype(dtype, copy=False)
     image: Any = nib.Nifti1Image(values, volume.affine)  # type: ignore[no-untyped-call]
     image.header.set_xyzt_units("mm")
     (sform, s_code), (qform, q_code) = volume.nifti_forms or ((volume.affine, 1),) * 2
@@ -49,14 +58,3 @@ def save_nifti(volume: Volume, path: str | os.PathLike[str]) -> None:
         image.set_qform(None, code=0)
     with written_atomically(path) as temporary:
         nib.save(image, temporary)
-
-
-def _storable(array: Array) -> Array:
-    viewers_read = {"bool": "uint8", "float16": "float32", "int64": "int32", "uint64": "int32"}
-    target = np.dtype(viewers_read.get(array.dtype.name, array.dtype))
-    if target == np.int32 and not -(2**31) <= int(array.min()) <= int(array.max()) < 2**31:
-        raise InputError(
-            f"values from {array.min()} to {array.max()} ({array.dtype}) do not fit into "
-            f"{target}; give smaller ones, or floating-point numbers"
-        )
-    return array.astype(target, copy=False)

@@ -110,8 +110,9 @@ def load_segmenter(
             )
         path = fetch(str(name_or_file))["weights"]
         weights, _ = read_weights(path)
-        recipe, learned_iou = entry.preprocessing, entry.learned_iou
-        about = _About(str(name_or_file), entry.architecture, recipe, entry.miniature, learned_iou)
+        about = _About(
+            str(name_or_file), entry.architecture, entry.preprocessing, entry.learned_iou
+        )
     elif path.is_file():
         weights, metadata = read_weights(path)
         about = _about_file(path, metadata, architecture, preprocessing)
@@ -128,7 +129,7 @@ def load_segmenter(
         PREPROCESSINGS[about.preprocessing](model.image_encoder.img_size, network.prompt_frame),
         name=about.name,
         device=device,
-        miniature=about.miniature,
+        miniature=network.miniature,
         learned_iou=about.learned_iou,
         prompt_kinds=network.prompt_kinds,
         precision=precision,
@@ -185,7 +186,6 @@ class _About:
     name: str
     architecture: str
     preprocessing: str
-    miniature: bool = False
     learned_iou: bool = True
     image_size: int | None = None
 
@@ -212,11 +212,11 @@ def _about_file(
         raise InputError(
             f"{path} names the image size {size[:20]!r}, expected pixels; tune it again"
         )
+    _known_architecture(architecture, path)
     return _About(
         _own_name(path, metadata.get("mskseg.name", path.stem), architecture, preprocessing),
         architecture,
         preprocessing,
-        miniature=_known_architecture(architecture, path).miniature,
         learned_iou=learned_iou == "true",
         image_size=int(size) if size else None,
     )

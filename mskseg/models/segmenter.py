@@ -155,20 +155,16 @@ class Segmenter:
         half = self.precision == "bfloat16"
         with torch.inference_mode():
             tensor = self.preprocessing.image_tensor(rgb, self.model)
+            if self._for_inference[0] != fingerprint:  # folded once for each state of the weights
+                self._for_inference = (fingerprint, folded(self.model.image_encoder))
             with torch.autocast(self.device.type, torch.bfloat16, enabled=half):
-                features = self._inference_encoder(fingerprint)(tensor)
+                features = self._for_inference[1](tensor)
             features = features.float()
             if self.device.type == "cuda":
                 torch.cuda.synchronize(self.device)  # else the clock stops before the work does
         encode_s = time.perf_counter() - start
         height, width = rgb.shape[:2]
         return ImageEmbedding(features, (height, width), key, fingerprint, encode_s)
-
-    def _inference_encoder(self, fingerprint: str) -> nn.Module:
-        """Fold the encoder's batch norms, once for each state of its weights."""
-        if self._for_inference[0] != fingerprint:
-            self._for_inference = (fingerprint, folded(self.model.image_encoder))
-        return self._for_inference[1]
 
     def predict(
         self,

@@ -84,18 +84,14 @@ def run_workbook(
         of_size = sizes[path.stem][size]
         return _run_or_keep(path, output, of_size, given, record=record, progress=progress)
 
-    for together in _stages(paths):
+    judges = [path for path in paths if "tables" in declared_parameters(load_notebook(path))]
+    # Those that stand alone, and after them, one by one, those that judge their tables.
+    for together in ([path for path in paths if path not in judges], *([path] for path in judges)):
         for done in _at_a_time(run, together, jobs=jobs):
             runs[done.name] = done
             in_order = [runs[path.stem] for path in paths if path.stem in runs]
             write_run_index(in_order, output, size=size, given=given)
     return [runs[path.stem] for path in paths]
-
-
-def _stages(paths: list[Path]) -> list[list[Path]]:
-    """Divide notebooks into those that stand alone and, after them, those that judge tables."""
-    judges = [path for path in paths if "tables" in declared_parameters(load_notebook(path))]
-    return [[path for path in paths if path not in judges], *([path] for path in judges)]
 
 
 def _at_a_time(

@@ -10,7 +10,7 @@ from matplotlib.patches import FancyBboxPatch
 from numpy.typing import ArrayLike, NDArray
 
 from mskseg.case import CaseSlice
-from mskseg.display.montage import montage
+from mskseg.display.overlays import montage
 from mskseg.display.slices import draw_label_map, draw_points
 from mskseg.display.style import tissue_colours
 from mskseg.models.embeddings import ImageEmbedding

@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
 from mskseg.case import CaseSlice
-from mskseg.display.montage import montage
+from mskseg.display.overlays import montage
 from mskseg.display.slices import draw_label_map, frame_around
 from mskseg.display.style import tissue_colours
 from mskseg_studies.charts import chart_axes, check_columns, finish_chart, series_style

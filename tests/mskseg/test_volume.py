@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from nibabel.orientations import aff2axcodes, axcodes2ornt, io_orientation, ornt_transform
 
 from mskseg.errors import InputError
-from mskseg.volume import LabelMap, Volume, check_plane, check_same_grid
+from mskseg.volume import LabelMap, Volume, check_same_grid
 
 PLANES = ("axial", "coronal", "sagittal")
 ALL_48 = [
@@ -208,7 +208,6 @@ def test_unknown_orientation_is_refused(orientation):
         lambda v: v.stack("oblique"),
         lambda v: v.n_slices("oblique"),
         lambda v: v.slice_spacing_mm("oblique"),
-        lambda v: check_plane("oblique"),
     ],
 )
 def test_unknown_plane_is_refused(ask):

@@ -6,13 +6,19 @@ import ast
 import json
 import re
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from mskseg.cli.main import main
 from mskseg.workbook import load_notebook, run_workbook
-from mskseg.workbook.lesson import learner_copy, questions_about, write_lesson
-from mskseg.workbook.slides import HIDE_INPUT, slide_copy
+from mskseg.workbook.lesson import (
+    HIDE_INPUT,
+    learner_copy,
+    questions_about,
+    slide_copy,
+    write_lesson,
+)
 
 FOLDER = Path(__file__).parents[3] / "notebooks"
 SOURCES = sorted(FOLDER.glob("*.py"))
@@ -85,7 +91,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def lesson(folder: Path):
     output = folder.parent / "output"
     run_workbook(folder=folder, output=output, size="quick", progress=False)
-    return write_lesson(folder=folder, output=output)
+    shown = write_lesson(folder=folder, output=output)
+    written = output / "lesson"
+    return SimpleNamespace(shown=shown, slides=written / "slides", learners=written / "learners")
 
 
 @pytest.fixture
@@ -149,7 +157,7 @@ def test_slides_show_what_the_run_gave_and_hide_the_code_of_figures(lesson, slid
     page = (lesson.slides / "01_count_apples.html").read_text(encoding="utf-8")
     assert "picture of 3" in page
     assert "print(" not in re.sub(r"<aside.*?</aside>|<script.*?</script>", "", page, flags=re.S)
-    assert lesson.without_results == ()
+    assert lesson.shown == {"01_count_apples": True}
 
 
 def test_slides_end_with_the_questions_of_the_guide(folder, slides):
@@ -175,9 +183,8 @@ def test_nbconverts_own_slides_take_the_notebook(lesson):
 
 
 def test_a_notebook_that_was_not_run_becomes_slides_with_its_code(folder, tmp_path):
-    lesson = write_lesson(folder=folder, output=tmp_path)
-    assert lesson.without_results == ("01_count_apples",)
-    page = (lesson.slides / "01_count_apples.html").read_text(encoding="utf-8")
+    assert write_lesson(folder=folder, output=tmp_path) == {"01_count_apples": False}
+    page = (tmp_path / "lesson" / "slides" / "01_count_apples.html").read_text(encoding="utf-8")
     assert "picture of" in page
 
 

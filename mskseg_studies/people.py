@@ -91,6 +91,22 @@ def slice_steps(groups: Iterable[str], *, real: int, phantoms: int) -> dict[str,
     return {group: phantoms if group == PHANTOMS else real for group in groups}
 
 
+def describe_scans(cases: Iterable[Case]) -> pd.DataFrame:
+    """List what has to be checked of every scan before anything else, a row for each case."""
+    return pd.DataFrame(
+        {
+            "scan": case.name,
+            "dtype": str(case.image.array.dtype),
+            "shape": " x ".join(map(str, case.image.shape)),
+            "spacing_mm": " x ".join(f"{mm:.3g}" for mm in case.image.spacing_mm),
+            "orientation": case.image.orientation,
+            "plane": case.plane,
+            "reference": case.reference_provenance,
+        }
+        for case in cases
+    )
+
+
 def list_scans(groups: Mapping[str, Iterable[Case]]) -> pd.DataFrame:
     """Count the scans of each group by data set, site, sequence and origin of the reference."""
     columns = ["dataset", "site", "sequence", "reference_provenance"]

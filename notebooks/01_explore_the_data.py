@@ -79,7 +79,7 @@ cases = [some[0] for some in sets]
 is_drawn = [case.reference_provenance == "synthetic" for case in cases]
 assert all(case.image.shape == case.reference.shape for case in cases)
 assert all(np.isfinite(case.image.array).all() for case in cases)
-evaluation.describe_scans(cases)
+exploration.describe_scans(cases)
 
 # %% [markdown]
 # **What you see**: in-plane pixels are about a millimetre or less, slices several millimetres apart, so slices are two-dimensional things and the volume between them is a guess. `orientation` is where each array index grows to: R(ight), A(nterior), S(uperior) and so on. It differs from scan to scan, which is why nothing here ever indexes an array without asking for a plane. Always read the last column: *synthetic*, *manual*, *semi-automatic* and *automatic* references are four different things to be measured against.

@@ -103,7 +103,7 @@ cases = [*of_people, *of_drawings]
 for case in cases:
     assert case.image.shape == case.reference.shape
     assert np.allclose(case.image.affine, case.reference.affine)
-evaluation.describe_scans(cases)
+prompting.describe_scans(cases)
 
 # %% [markdown]
 # **What you see**: each row is a scan, named data set / person / sequence. The two asserts are not decoration: two volumes of equal shape on different grids would still give a Dice, and a wrong one. Read the last column before you trust a score: against a *synthetic* or a *manual* reference a Dice is accuracy; against an *automatic* one, which is another program's output, it is agreement; of *unknown* ones nobody says who drew them.

@@ -98,7 +98,7 @@ train, validation, test = loaded["train"], loaded["validation"], loaded["test"]
 assert not {*train.subjects, *validation.subjects} & set(test.subjects)
 half = {"test": max(1, n_people["test"] // 2)}  # real slices are many, and large
 people = uncertainty.load_tissues(looked_at, half, left_out=left_out)["test"]
-evaluation.describe_scans(list({case.name: case for case in [*people, *test]}.values()))
+uncertainty.describe_scans(list({case.name: case for case in [*people, *test]}.values()))
 
 # %% [markdown]
 # **What you see**: the scans whose scores are reported, and where their reference comes from. Labels of one name, such as the bodies of a spine, are one tissue here.

@@ -5,8 +5,6 @@ one-line reason on stderr; 3 an error of our own; 130 interrupted. Never a trace
 ``MSKSEG_TRACEBACK`` is set.
 """
 
-from __future__ import annotations
-
 import argparse
 import importlib
 import io

@@ -1,7 +1,5 @@
 """``mskseg workbook``, ``mskseg lab`` and ``mskseg lesson``: write the notebooks, or open them."""
 
-from __future__ import annotations
-
 import argparse
 import subprocess
 import sys

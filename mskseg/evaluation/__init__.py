@@ -17,6 +17,5 @@ from mskseg.evaluation.propagation import propagate as propagate
 from mskseg.evaluation.scoring import KeptPredictions as KeptPredictions
 from mskseg.evaluation.scoring import score_cases as score_cases
 from mskseg.evaluation.scoring import score_label_maps as score_label_maps
-from mskseg.evaluation.tables import describe_scans as describe_scans
 from mskseg.evaluation.tables import volume_table as volume_table
 from mskseg.evaluation.tables import write_table as write_table

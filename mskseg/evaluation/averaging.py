@@ -5,8 +5,6 @@ is long, or a subject with many slices, weighs no more than another. A subject i
 `dataset` and `subject` together.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 

@@ -1,12 +1,11 @@
 """Tables: of scans, and of scores, laid out to be read, added up to volumes, written."""
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import pandas as pd
 
-from mskseg.case import Case
 from mskseg.errors import InputError
 from mskseg.evaluation.scoring import SCAN
 from mskseg.files import written_atomically
@@ -15,22 +14,6 @@ from mskseg.provenance import sidecar_path, sidecar_text
 MODEL = ("segmenter", "miniature", "prompt", "box_source")
 _CASE = (*SCAN, "anatomy", "severity")
 _AREAS = ("area_mm2", "predicted_area_mm2", "overlap_mm2")
-
-
-def describe_scans(cases: Iterable[Case]) -> pd.DataFrame:
-    """List what has to be checked of every scan before anything else, a row for each case."""
-    return pd.DataFrame(
-        {
-            "scan": case.name,
-            "dtype": str(case.image.array.dtype),
-            "shape": " x ".join(map(str, case.image.shape)),
-            "spacing_mm": " x ".join(f"{mm:.3g}" for mm in case.image.spacing_mm),
-            "orientation": case.image.orientation,
-            "plane": case.plane,
-            "reference": case.reference_provenance,
-        }
-        for case in cases
-    )
 
 
 def volume_table(table: pd.DataFrame) -> pd.DataFrame:

@@ -1,8 +1,8 @@
 """How a fine-tuning is done: one frozen description, which travels inside the weights."""
 
 import math
-from dataclasses import asdict, dataclass
-from typing import Any, Literal, get_args
+from dataclasses import dataclass
+from typing import Literal, get_args
 
 from mskseg.errors import InputError
 from mskseg.models.segmenter import Precision
@@ -70,10 +70,6 @@ class FineTuneConfig:
             _check_amount(name, getattr(self, name), zero_is_fine=False)
         for name in ("weight_decay", "jitter_px", "min_area_mm2"):
             _check_amount(name, getattr(self, name), zero_is_fine=True)
-
-    def as_dict(self) -> dict[str, Any]:
-        """All settings by name, as JSON can hold them."""
-        return asdict(self)
 
 
 def _check_count(name: str, value: object, *, least: int = 1) -> None:

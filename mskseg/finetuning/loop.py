@@ -3,6 +3,7 @@
 import time
 import warnings
 from collections.abc import Callable, Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -106,7 +107,7 @@ def fine_tune(
         segmenter, training_set, validation_set, config, cache=cache, processes=processes
     )
     identity: Identity = {
-        "config": config.as_dict(),
+        "config": asdict(config),
         "base": {"name": segmenter.name, "sha256": segmenter.fingerprint},
         "data": {"train": training_set.fingerprint, "validation": validation_set.fingerprint},
     }

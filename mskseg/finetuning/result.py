@@ -2,7 +2,7 @@
 
 import json
 import math
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
@@ -61,7 +61,7 @@ class FineTuneResult:
         if Path(path).suffix != ".safetensors":
             raise InputError(f"expected a path that ends in .safetensors, got {path}")
         facts = {
-            "config": self.config.as_dict(),
+            "config": asdict(self.config),
             "base": self.base,
             "data": self.data,
             "best_epoch": self.best_epoch,

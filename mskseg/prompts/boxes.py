@@ -1,7 +1,5 @@
 """Boxes from masks, padded, jittered and filled."""
 
-from __future__ import annotations
-
 import numpy as np
 import numpy.typing as npt
 from scipy import ndimage

@@ -1,7 +1,5 @@
 """Validate boxes, points and masks against a slice."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

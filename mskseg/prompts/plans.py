@@ -11,8 +11,6 @@ names that mask (case, plane, slice, label), since what is random is drawn from 
 this.
 """
 
-from __future__ import annotations
-
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass

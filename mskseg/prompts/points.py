@@ -1,7 +1,5 @@
 """Points from masks: the centre, random ones, and the click that corrects a prediction."""
 
-from __future__ import annotations
-
 import numpy as np
 import numpy.typing as npt
 from scipy import ndimage

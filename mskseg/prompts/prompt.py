@@ -1,10 +1,8 @@
 """One class for boxes, points and masks, from mask, canvas or file to the decoder."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -32,8 +30,9 @@ class Prompt:
         arrays = (self.boxes_xyxy, self.point_coords, self.mask_logits)
         return next((len(array) for array in arrays if array is not None), 0)
 
-    def __getitem__(self, rows: slice) -> Prompt:
-        return Prompt(*(None if array is None else array[rows] for array in vars(self).values()))
+    def __getitem__(self, rows: slice) -> Self:
+        arrays = vars(self).values()
+        return type(self)(*(None if array is None else array[rows] for array in arrays))
 
     def __repr__(self) -> str:
         given = {name: array for name, array in vars(self).items() if array is not None}
@@ -41,7 +40,7 @@ class Prompt:
         return f"Prompt({shapes or 'none'})"
 
     @classmethod
-    def joined(cls, prompts: Sequence[Prompt]) -> Prompt:
+    def joined(cls, prompts: Sequence[Self]) -> Self:
         """Join prompts of one kind about one slice, in order, for one decoder call."""
         given = [prompt for prompt in prompts if len(prompt)] or list(prompts[:1])
         return cls(*(_joined([getattr(p, field.name) for p in given]) for field in fields(cls)))
@@ -56,7 +55,7 @@ class Prompt:
         *,
         image_shape: tuple[int, int],
         mask_shape: tuple[int, int] | None = None,
-    ) -> Prompt:
+    ) -> Self:
         """Validate boxes, points and masks against a slice and bring them to arrays.
 
         Arguments are as in `Segmenter.predict`; `image_shape` (H, W) is the slice's, `mask_shape`

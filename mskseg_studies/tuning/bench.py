@@ -3,6 +3,7 @@
 import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 
 import pandas as pd
@@ -71,7 +72,7 @@ class TuningBench:
         train = subset.load("train", n_subjects=n_subjects, progress=self.progress)
         validation = subset.load("validation", n_subjects=self.n_validation, progress=self.progress)
         inputs = [segmenter.fingerprint, train.fingerprint(), validation.fingerprint()]
-        known = json.dumps([*inputs, config.as_dict()])
+        known = json.dumps([*inputs, asdict(config)])
         key = hashlib.sha256(known.encode()).hexdigest()[:16]
         if key not in self._done:
             result = self._done[key] = fine_tune(

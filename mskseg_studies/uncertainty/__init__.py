@@ -5,6 +5,7 @@ from mskseg_studies.calibration import ReliabilityBins as ReliabilityBins
 from mskseg_studies.calibration import as_classes as as_classes
 from mskseg_studies.calibration import checked_probabilities as checked_probabilities
 from mskseg_studies.people import asked_about as asked_about
+from mskseg_studies.people import describe_scans as describe_scans
 from mskseg_studies.published import beside_casali as beside_casali
 from mskseg_studies.specialists.comparison import rank_finders as rank_finders
 from mskseg_studies.specialists.config import short_tuning as short_tuning

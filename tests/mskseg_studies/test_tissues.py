@@ -10,7 +10,7 @@ import pytest
 from support.drawn_cases import strip_case
 
 from mskseg.errors import InputError
-from mskseg.evaluation import describe_scans
+from mskseg_studies.people import describe_scans
 from mskseg_studies.tissues import (
     contrast,
     shape_of,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pandas as pd
@@ -78,7 +78,7 @@ def uninterrupted(config, train, validation):
 def killed(config, tmp_path_factory) -> Path:
     """Folder of the two trainings that were killed."""
     folder = tmp_path_factory.mktemp("killed")
-    run_python("-c", SCRIPT, tuning_cases.__file__, folder, repr(config.as_dict()))
+    run_python("-c", SCRIPT, tuning_cases.__file__, folder, repr(asdict(config)))
     return folder
 
 

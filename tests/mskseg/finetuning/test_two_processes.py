@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import numpy as np
 import pytest
@@ -47,7 +47,7 @@ def ranks(config, tmp_path_factory):
     folder = tmp_path_factory.mktemp("ranks")
     script = folder / "tune.py"
     script.write_text(SCRIPT)
-    run_python(*TORCHRUN, script, tuning_cases.__file__, folder, repr(config.as_dict()))
+    run_python(*TORCHRUN, script, tuning_cases.__file__, folder, repr(asdict(config)))
     return [torch.load(folder / f"rank{rank}.pt", weights_only=True) for rank in range(2)]
 
 

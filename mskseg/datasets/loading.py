@@ -148,12 +148,7 @@ def list_at_hand(name: str, *, part: Part | None = None) -> tuple[str, ...]:
             raise
         return ()  # a folder that nobody has brought
     here = source.subjects_here()
-    try:
-        wanted = source.subjects_in(part)
-    except InputError:
-        if here:
-            raise
-        return ()
+    wanted = source.subjects_in(part) if here else ()
     return tuple(subject for subject in wanted if subject in here)
 
 

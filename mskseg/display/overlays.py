@@ -70,7 +70,12 @@ def overlay(
     }
     labels = sorted(set().union(*masks.values()))
     colours: Mapping[int, Colour] = tissue_colours({*labels, *(tissues or {})})
-    entries = [*_role_entries(masks, named=tissues is not None)]
+    # The dashes are explained in grey where the colours stand for tissues.
+    greys = _COLOURS if tissues is None else dict.fromkeys(_COLOURS, "0.75")
+    entries: list[Line2D | Patch] = [
+        Line2D([], [], color=greys[k], linestyle=_STYLES[k], path_effects=OUTLINE, label=k)
+        for k in masks
+    ]
     entries += tissue_entries(labels, tissues, colours) if tissues is not None else []
     ax = chart_axes(ax, _size(image, spacing_mm, zoom_xyxy, panel=6.0, n_entries=len(entries)))
     show_slice(image, spacing_mm=spacing_mm, plane=plane, zoom_xyxy=zoom_xyxy, title=title, ax=ax)
@@ -196,15 +201,6 @@ def tissue_entries(
         if len(found) == 1
         else Patch(facecolor="none", edgecolor="0.2", label=f"{name} ({len(found)}, a colour each)")
         for name, found in of_name.items()
-    ]
-
-
-def _role_entries(roles: Iterable[str], *, named: bool) -> list[Line2D | Patch]:
-    """Explain the dashes, in grey where the colours stand for tissues."""
-    colours = dict.fromkeys(_COLOURS, "0.75") if named else _COLOURS
-    return [
-        Line2D([], [], color=colours[k], linestyle=_STYLES[k], path_effects=OUTLINE, label=k)
-        for k in roles
     ]
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import functools
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +11,6 @@ from mskseg.cli import inputs, many, outputs
 if TYPE_CHECKING:
     import pandas as pd
 
-    from mskseg.case import Case
     from mskseg.datasets.scans import ScanFiles
     from mskseg.models.segmenter import Segmenter
 
@@ -35,9 +33,9 @@ def add_to(commands: Any) -> None:
     parser.add_argument(
         "--reference",
         type=Path,
-        required=True,
         metavar="LABELS",
-        help="label map on the image's grid, or a folder or glob of them",
+        help="label map on the image's grid, or a folder or glob of them; default: those of IMAGE, "
+        "if it is a BIDS or nnU-Net folder",
     )
     inputs.add_scoring_arguments(parser)
     many.add_many_arguments(parser)
@@ -49,9 +47,9 @@ def evaluate_scans(arguments: argparse.Namespace) -> int:
     """Check the output and the inputs, score scan by scan, write the tables and print the means."""
     scans = many.list_scans(arguments)
     many.check_outputs(arguments, scans.values(), Path(arguments.model))
-    model = functools.cache(lambda: inputs.load_model(arguments))
+    model, alone = many.Model(arguments), len(scans) == 1
 
-    def score(scan: ScanFiles) -> tuple[pd.DataFrame, Case]:
+    def score(scan: ScanFiles, _: many.Files) -> many.Result:
         from mskseg.evaluation import score_cases
         from mskseg.prompts import NeighbourBox, OracleBox
 
@@ -64,9 +62,9 @@ def evaluate_scans(arguments: argparse.Namespace) -> int:
             if arguments.prompt == "box"
             else [oracle],
             plane=arguments.plane,
-            progress=len(scans) == 1 and outputs.shows_progress(arguments),
+            progress=alone and outputs.shows_progress(arguments),
         )
-        return row_per_label_and_slice(table), case
+        return many.Result(row_per_label_and_slice(table), case)
 
     tables, failed, facts = many.score_each(scans, score, arguments, model=model)
     import pandas as pd

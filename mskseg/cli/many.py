@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import argparse
-import functools
 import hashlib
 import json
 import re
-from collections.abc import Callable, Iterable, Mapping
+import warnings
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 import mskseg
-from mskseg.cli import inputs, outputs
+from mskseg.cli import cluster, inputs, outputs
 from mskseg.errors import InputError, MsksegError, OutputError
 from mskseg.input_files import printable
 
@@ -25,7 +27,44 @@ if TYPE_CHECKING:
     from mskseg.volume import LabelMap
 
 MOST_LABELS = 500  # whole-body atlases name about 120
-_SETTINGS = ("prompt", "plane", "echo", "kind")  # which with the files and the model decide a table
+# Which with the files and the model decide a table.
+_SETTINGS = ("prompt", "plane", "echo", "kind", "propagate", "range")
+_COUNTS = ("n_pairs", "empty", "n_beyond_end", "n_too_small", "n_missing", "n_masks")
+Files = Mapping[str, Path]
+
+
+class Result(NamedTuple):
+    """What a command makes of a scan."""
+
+    table: pd.DataFrame
+    case: Case
+    label_map: LabelMap | None = None  # kept beside the table
+
+
+class Done(NamedTuple):
+    """A scan's table as it is kept, what it depends on, and the provenance of what is new."""
+
+    table: pd.DataFrame
+    key: str
+    facts: dict[str, Any]
+    notes: tuple[str, ...]  # warnings
+
+
+class Model:
+    """The model that the arguments name, loaded when first asked for, once in each process."""
+
+    def __init__(self, arguments: argparse.Namespace) -> None:
+        self._arguments = arguments
+        self._loaded: Segmenter | None = None
+
+    def __call__(self) -> Segmenter:
+        """Give the model."""
+        if self._loaded is None:
+            self._loaded = inputs.load_model(self._arguments)
+        return self._loaded
+
+    def __reduce__(self) -> tuple[type[Model], tuple[argparse.Namespace]]:
+        return Model, (self._arguments,)
 
 
 def add_many_arguments(parser: argparse.ArgumentParser) -> None:
@@ -38,6 +77,11 @@ def add_many_arguments(parser: argparse.ArgumentParser) -> None:
         help="a table for each scan, kept for the next call with the same inputs and model, and "
         "summary.csv",
     )
+    add_spreading_arguments(parser)
+
+
+def add_spreading_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare which of many scans, on how many processes, and what is said of them."""
     parser.add_argument(
         "--subject-pattern",
         metavar="REGEX",
@@ -50,6 +94,7 @@ def add_many_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="I/N",
         help="the I-th of N parts of the scans (default: all); a call without it then sums up",
     )
+    cluster.add_arguments(parser)
     parser.add_argument("--fail-fast", action="store_true", help="stop at the first bad scan")
     parser.add_argument("--json", action="store_true", help="print JSON in place of text")
     outputs.add_quiet(parser)
@@ -64,16 +109,33 @@ def _part(text: str) -> tuple[int, int]:
 
 
 def list_scans(arguments: argparse.Namespace) -> dict[str, ScanFiles]:
-    """Pair images and label maps; named by their files, or where two are alike by all known."""
+    """Pair images and label maps, see `by_name`."""
     from mskseg.datasets.layouts import read_globbed
+    from mskseg.datasets.layouts.bids import list_bids
+    from mskseg.datasets.layouts.nifti import is_nnunet
+
+    image = arguments.image and str(arguments.image)
+    whole = arguments.image
+    if not (arguments.reference or is_nnunet(whole) or list_bids(whole, masks=True)):
+        raise InputError(
+            "expected label maps, got none; give --reference, without which only a BIDS or nnU-Net "
+            "folder goes"
+        )
+    return by_name(
+        read_globbed(
+            image,
+            str(arguments.reference or image),
+            subject_pattern=arguments.subject_pattern,
+            tissues=inputs.read_label_names(arguments),
+        ).scans
+    )
+
+
+def by_name(scans: Iterable[ScanFiles]) -> dict[str, ScanFiles]:
+    """Name scans by their files, or where two are alike by all that is known."""
     from mskseg.datasets.layouts.base import bare_name
 
-    scans = read_globbed(
-        arguments.image and str(arguments.image),
-        str(arguments.reference),
-        subject_pattern=arguments.subject_pattern,
-        tissues=inputs.read_label_names(arguments),
-    ).scans
+    scans = list(scans)
     names = [printable(bare_name(scan.image)) for scan in scans]
     if len(set(names)) < len(names) or Path(outputs.SUMMARY).stem in names:
         names = [scan.name.replace("/", "_") for scan in scans]
@@ -93,7 +155,7 @@ def check_outputs(
 
 
 def _files(scan: ScanFiles) -> list[Path]:
-    return [scan.image, cast(Path, scan.reference)]  # `read_globbed` gave both
+    return [scan.image, *([scan.reference] if scan.reference else [])]
 
 
 def load_case(scan: ScanFiles, arguments: argparse.Namespace) -> Case:
@@ -104,7 +166,7 @@ def load_case(scan: ScanFiles, arguments: argparse.Namespace) -> Case:
     from mskseg.io.itk import segment_names
     from mskseg.volume import Volume
 
-    _, path = _files(scan)
+    path = cast(Path, scan.reference)  # `read_globbed` gave it
     reference = read_label_map(path)
     image = Volume(reference.array, reference.affine, nifti_forms=reference.nifti_forms)
     if scan.image != path:
@@ -134,13 +196,76 @@ def check_labels(label_map: LabelMap, what: object) -> None:
         )
 
 
+@dataclass(frozen=True)
+class Job:
+    """How one scan after the other is scored and kept, in whichever process."""
+
+    score: Callable[[ScanFiles, Files], Result]
+    arguments: argparse.Namespace
+    model: Callable[[], Segmenter] | None
+    notes: Mapping[str, str]
+    command: str
+    version: str = mskseg.__version__
+
+    def __call__(self, name: str, scan: ScanFiles, more_inputs: Files) -> Done:
+        """Score a scan, or read what is kept of it; its warnings go into the result."""
+        if self.version != mskseg.__version__:
+            raise InputError(
+                f"a worker has mskseg {mskseg.__version__}, expected {self.version}; install the "
+                "same on all machines"
+            )
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("default")
+            table, key, facts = self._done(name, scan, more_inputs)
+        return Done(table, key, facts, tuple(str(note.message) for note in caught))
+
+    def _done(
+        self, name: str, scan: ScanFiles, more: Files
+    ) -> tuple[pd.DataFrame, str, dict[str, Any]]:
+        from mskseg.evaluation import write_table
+        from mskseg.io import save_nifti
+        from mskseg.provenance import provenance
+
+        output, key = self.arguments.output, self._key(scan, more)
+        if not output:
+            result = self.score(scan, more)
+            return result.table, key, provenance(cases=[result.case])
+        path, mask = output / f"{name}.csv", output / f"{name}.nii.gz"
+        facts: dict[str, Any] = {}
+        if not _is_kept(path, mask, key):
+            result = self.score(scan, more)
+            facts = provenance(
+                command=self.command,
+                cases=[result.case],
+                segmenter=self.model and self.model(),
+                key=key,
+            )
+            if result.label_map:
+                save_nifti(result.label_map, mask)
+                facts["label_map_sha256"] = _sha256(mask)
+            write_table(result.table, path, provenance={**facts, **self.notes})
+        # What is new is read back too, so that its digits are those of what is kept.
+        return _read(path), key, facts
+
+    def _key(self, scan: ScanFiles, more: Files) -> str:
+        """Digest what the table depends on: files, names, model, settings, version."""
+        settings = [getattr(self.arguments, name, None) for name in _SETTINGS]
+        model = self.model and self.model().fingerprint
+        names = [self.version, model, scan.name, scan.tissues, self.notes]
+        digest = hashlib.sha256(repr([*settings, *names]).encode())
+        for path in (*_files(scan), *more.values()):
+            for file in filter(Path.is_file, outputs.files_of(path)):
+                digest.update(_sha256(file).encode())
+        return digest.hexdigest()
+
+
 def score_each(
     scans: Mapping[str, ScanFiles],
-    score: Callable[[ScanFiles], tuple[pd.DataFrame, Case]],
+    score: Callable[[ScanFiles, Files], Result],
     arguments: argparse.Namespace,
     *,
     model: Callable[[], Segmenter] | None = None,
-    more_inputs: Callable[[ScanFiles], Iterable[Path]] = lambda _: (),
+    more_inputs: Callable[[ScanFiles], Files] = lambda _: {},
     **notes: str,
 ) -> tuple[dict[str, pd.DataFrame], dict[str, str], dict[str, Any]]:
     """Score scan after scan; the tables by name of the scan, why others failed, the provenance.
@@ -155,46 +280,49 @@ def score_each(
     from mskseg.provenance import provenance
 
     i, n = arguments.part
-    chosen = list(scans.items())[i - 1 :: n]
+    chosen = dict(list(scans.items())[i - 1 :: n])
     if not chosen:
         raise InputError(f"part {i}/{n} of {len(scans)} scans holds none; take {len(scans)} parts")
     alone = len(scans) == 1
-    if model and not alone:
-        model()  # a wrong one is no fault of every scan
-    tables: dict[str, pd.DataFrame] = {}
+    done: dict[str, Done] = {}
     failed: dict[str, str] = {}
-    keys: list[str] = []
-    cases: list[Case] | None = None
-    for name, scan in tqdm(
-        chosen, unit="scan", disable=alone or not outputs.shows_progress(arguments)
-    ):
-        path = arguments.output and arguments.output / f"{name}.csv"
-        files = [*_files(scan), *more_inputs(scan)]
-        key = functools.cache(functools.partial(_key, scan, files, arguments, model, notes))
-        try:
-            if not (path and _is_kept(path, key)):
-                table, case = score(scan)
-                cases = [case] if alone else None
-                if path:
-                    facts = provenance(cases=[case], segmenter=model and model(), key=key())
-                    write_table(table, path, provenance=facts | notes)
-            # What is new is read back too, so that its digits are those of what is kept.
-            tables[name] = _read(path) if path else table
-            keys.append(key())
-        except Exception as error:  # whatever is wrong with one scan
-            if arguments.fail_fast or alone or isinstance(error, OutputError):
-                raise
-            expected = isinstance(error, MsksegError | OSError | MemoryError)
-            kind = "" if expected else f"unexpected {type(error).__name__}: "
-            failed[name] = kind + " ".join(str(error).split())
-    if not tables:
+    job = Job(score, arguments, model, notes, provenance()["command"])
+    todo = {name: (scan, more_inputs(scan)) for name, scan in chosen.items()}
+    with cluster.connected(arguments, len(todo)) as client:
+        if model and not alone:
+            model()  # a wrong one is no fault of every scan
+        made = cluster.spread(client, job, todo) if client else _one_by_one(job, todo)
+        shown = not alone and outputs.shows_progress(arguments)
+        for name, result in tqdm(made, total=len(todo), unit="scan", disable=not shown):
+            try:
+                done[name] = result()
+            except Exception as error:  # whatever is wrong with one scan
+                if arguments.fail_fast or alone or isinstance(error, OutputError):
+                    raise
+                expected = isinstance(error, MsksegError | OSError | MemoryError)
+                kind = "" if expected else f"unexpected {type(error).__name__}: "
+                failed[name] = kind + " ".join(str(error).split())
+    if not done:
         name, reason = next(iter(failed.items()))
         raise InputError(f"all of {len(failed)} scans failed, the first is {name}: {reason}")
-    digest = hashlib.sha256("".join(keys).encode()).hexdigest()
-    facts = provenance(cases=cases, segmenter=model and model(), inputs_sha256=digest) | notes
+    done = {name: done[name] for name in todo if name in done}  # in order, whoever was first
+    failed = {name: failed[name] for name in todo if name in failed}
+    for text in dict.fromkeys(note for each in done.values() for note in each.notes):
+        warnings.warn(text, stacklevel=2)
+    digest = hashlib.sha256("".join(each.key for each in done.values()).encode()).hexdigest()
+    facts = provenance(segmenter=model and model(), inputs_sha256=digest) | notes
+    new = [each.facts for each in done.values() if each.facts]
+    if new:  # the device may be a worker's
+        facts |= {"segmenter": new[0]["segmenter"] or facts["segmenter"]}
+        facts |= {"data": new[0]["data"]} if alone else {}
+    tables = {name: each.table for name, each in done.items()}
     if arguments.csv:
         write_table(pd.concat(tables.values()), arguments.csv, provenance=facts)
     return tables, failed, facts
+
+
+def _one_by_one(job: Job, todo: Mapping[str, Any]) -> Iterator[tuple[str, Callable[[], Done]]]:
+    return ((name, partial(job, name, *what)) for name, what in todo.items())
 
 
 def report(
@@ -203,30 +331,31 @@ def report(
     facts: Mapping[str, Any],
     arguments: argparse.Namespace,
     text: str,
+    *,
+    measures: Callable[..., pd.DataFrame] = outputs.measures,
 ) -> None:
     """Print the text, before it a row for each of several scans, or JSON; write the summary.
 
-    InputError, after all that, if scans failed.
+    `measures` makes that row of a scan's table. InputError, after all that, if scans failed.
     """
     import pandas as pd
 
     from mskseg.evaluation import write_table
 
-    rows = [outputs.measures(table).assign(scan=name) for name, table in tables.items()]
+    rows = [measures(table).assign(scan=name) for name, table in tables.items()]
     lost = [pd.DataFrame([{"scan": name, "failed": why}]) for name, why in failed.items()]
-    counts = ("n_pairs", "empty", "n_beyond_end", "n_too_small", "n_missing")
+    counts = [n for n in _COUNTS if n in rows[0]]
     scans = pd.concat([*rows, *lost]).astype(dict.fromkeys(counts, "Int64"))
-    scans = scans[
-        [n for n in ("scan", "segmenter", *outputs.MEASURES, *counts, "failed") if n in scans]
-    ]
+    columns = ("scan", "segmenter", *outputs.MEASURES, "volume_ml", *counts, "failed")
+    scans = scans[[name for name in columns if name in scans]]
     written = [arguments.csv] if arguments.csv else []
     if arguments.output and arguments.part == (1, 1):
         written.append(arguments.output / outputs.SUMMARY)
         write_table(scans, written[-1], provenance=facts)
     if arguments.json:
         table = pd.concat(tables.values())
-        found = {"scans": scans, "labels": outputs.measures(table, by=["label", "tissue"])}
-        found["mean"] = outputs.measures(table)
+        found = {"scans": scans, "labels": measures(table, by=["label", "tissue"])}
+        found["mean" if measures is outputs.measures else "sum"] = measures(table)
         as_json = {what: each.to_json(orient="records") for what, each in found.items()}
         print(json.dumps({what: json.loads(text) for what, text in as_json.items()}, indent=1))
     else:
@@ -240,30 +369,20 @@ def report(
         raise InputError(f"{len(failed)} of {n} scans failed, the others are done: {reasons}")
 
 
-def _key(
-    scan: ScanFiles,
-    paths: Iterable[Path],
-    arguments: argparse.Namespace,
-    model: Callable[[], Segmenter] | None,
-    notes: Mapping[str, str],
-) -> str:
-    """Digest what the table of a scan depends on: files, names, model, settings, version."""
-    settings = [getattr(arguments, name, None) for name in _SETTINGS]
-    names = [mskseg.__version__, model and model().fingerprint, scan.name, scan.tissues, notes]
-    digest = hashlib.sha256(repr([*settings, *names]).encode())
-    for file in (file for path in paths for file in outputs.files_of(path) if file.is_file()):
-        with file.open("rb") as opened:
-            digest.update(hashlib.file_digest(opened, "sha256").digest())
-    return digest.hexdigest()
-
-
-def _is_kept(path: Path, key: Callable[[], str]) -> bool:
+def _is_kept(path: Path, mask: Path, key: str) -> bool:
     from mskseg.provenance import read_provenance
 
     try:
-        return path.exists() and bool(read_provenance(path).get("key") == key())
+        facts = read_provenance(path) if path.exists() else {}
+        same = facts.get("label_map_sha256") in (None, mask.is_file() and _sha256(mask))
+        return same and bool(facts.get("key") == key)
     except InputError:  # edited since, or of somebody else
         return False
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as opened:
+        return hashlib.file_digest(opened, "sha256").hexdigest()
 
 
 def _read(path: Path) -> pd.DataFrame:

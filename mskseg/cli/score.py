@@ -69,21 +69,25 @@ def score_predictions(arguments: argparse.Namespace) -> int:
     from mskseg.evaluation import score_label_maps
 
     scans = many.list_scans(arguments)
+    shown = {scan.reference: name for name, scan in reversed(scans.items())}  # one channel of each
+    scans = {name: scan for name, scan in scans.items() if shown[scan.reference] == name}
     tools = pair_predictions(arguments, [cast(Path, scan.reference) for scan in scans.values()])
 
     def predictions(scan: ScanFiles) -> dict[str, Path]:
         reference = cast(Path, scan.reference)
         return {tool: found[reference] for tool, found in tools.items() if reference in found}
 
-    def score(scan: ScanFiles) -> tuple[pd.DataFrame, Case]:
+    names = list(tools)
+
+    def score(scan: ScanFiles, paths: many.Files) -> many.Result:
         case, plane = many.load_case(scan, arguments), arguments.plane
-        found = {tool: many.read_label_map(path) for tool, path in predictions(scan).items()}
-        maps = {tool: {case.name: found[tool]} if tool in found else {} for tool in tools}
+        found = {tool: many.read_label_map(path) for tool, path in paths.items()}
+        maps = {tool: {case.name: found[tool]} if tool in found else {} for tool in names}
         tables = [
             score_label_maps(Tool(tool), case, maps[tool], plane=plane, progress=False)
-            for tool in tools
+            for tool in names
         ]
-        return pd.concat(tables, ignore_index=True), case
+        return many.Result(pd.concat(tables, ignore_index=True), case)
 
     many.check_outputs(
         arguments, scans.values(), *(path for t in tools.values() for path in t.values())
@@ -92,7 +96,7 @@ def score_predictions(arguments: argparse.Namespace) -> int:
         scans,
         score,
         arguments,
-        more_inputs=lambda scan: list(predictions(scan).values()),
+        more_inputs=predictions,
         tools=", ".join(tools),
     )
     table = pd.concat([each.assign(scan=n) for n, each in tables.items()], ignore_index=True)

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import functools
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mskseg.cli import many, segment_many
 from mskseg.cli.inputs import PLANES, add_image_arguments, add_model_arguments, load_model
-from mskseg.cli.outputs import add_quiet, check_not_input, check_writable, shows_progress
+from mskseg.cli.outputs import check_not_input, check_writable, shows_progress
 from mskseg.environment import check_extra
 from mskseg.errors import InputError
 from mskseg.input_files import printable
@@ -34,7 +37,12 @@ def add_to(commands: Any) -> None:
         "left.",
     )
     add_image_arguments(parser)
-    parser.add_argument("--prompts", type=Path, metavar="PROMPTS.json", help="see below")
+    parser.add_argument(
+        "--prompts",
+        type=Path,
+        metavar="PROMPTS.json",
+        help="see below; a folder of them segments a folder or glob of scans, into a folder",
+    )
     parser.add_argument(
         "--box",
         action="append",
@@ -74,44 +82,20 @@ def add_to(commands: Any) -> None:
         help="the label map of a DICOM series as a DICOM segmentation too (mskseg[dicomseg])",
     )
     add_model_arguments(parser)
-    add_quiet(parser)
+    many.add_spreading_arguments(parser)
     parser.set_defaults(command=segment_image)
 
 
 def segment_image(arguments: argparse.Namespace) -> int:
-    """Check the outputs, the prompts and the image, in this order; then segment and write."""
+    """Check the outputs, segment and write; of many scans hand on to `segment_many`."""
+    if segment_many.are_many(arguments):
+        return segment_many.segment_scans(arguments, segmented)
     check_outputs(arguments)
-    from mskseg.case import Case
-    from mskseg.evaluation.propagation import check_fit
-    from mskseg.io import load_image, save_nifti
+    from mskseg.io import save_nifti
 
-    prompt_file = read_all_prompts(arguments)
-    case = Case(
-        subject=printable(arguments.image.name),
-        image=load_image(arguments.image, echo=arguments.echo, kind=arguments.kind),
-    )
-    if arguments.prompts:
-        prompt_file.check_image(arguments.prompts, case.image_sha256)
-    plane = prompt_file.plane or case.plane
-    check_fit(case, prompt_file.prompts, plane)
-    segmenter = load_model(arguments)
-    table, ends = None, ""
-    if arguments.propagate:
-        from mskseg.evaluation import propagate
-
-        found = propagate(
-            segmenter,
-            case,
-            prompt_file.prompts,
-            plane=plane,
-            slices=arguments.range,
-            progress=shows_progress(arguments),
-        )
-        label_map, table = found.label_map, found.table
-        ends = "".join(f"; label {label}: {said}" for label, said in found.ends.items())
-    else:
-        progress = shows_progress(arguments)
-        label_map = segment_case(segmenter, case, prompt_file, plane=plane, progress=progress)
+    model = functools.cache(lambda: load_model(arguments))
+    case, prompt_file, plane, label_map, table, ends = segmented(arguments, model)
+    segmenter = model()
     if arguments.dicom_seg:  # first, since what the series lacks shows here
         from mskseg.io.dicom_seg import save_dicom_seg
 
@@ -139,6 +123,42 @@ def segment_image(arguments: argparse.Namespace) -> int:
         f"({segmenter.name}{kind}){ends}"
     )
     return 0
+
+
+def segmented(
+    arguments: argparse.Namespace, model: Callable[[], Segmenter]
+) -> segment_many.Segmented:
+    """Check the prompts and the image, in this order; then load the model and segment."""
+    from mskseg.case import Case
+    from mskseg.evaluation.propagation import check_fit
+    from mskseg.io import load_image
+
+    prompt_file = read_all_prompts(arguments)
+    case = Case(
+        subject=printable(arguments.image.name),
+        image=load_image(arguments.image, echo=arguments.echo, kind=arguments.kind),
+    )
+    if arguments.prompts:
+        prompt_file.check_image(arguments.prompts, case.image_sha256)
+    plane = prompt_file.plane or case.plane
+    check_fit(case, prompt_file.prompts, plane)
+    table, ends, progress = None, "", shows_progress(arguments)
+    if arguments.propagate:
+        from mskseg.evaluation import propagate
+
+        found = propagate(
+            model(),
+            case,
+            prompt_file.prompts,
+            plane=plane,
+            slices=arguments.range,
+            progress=progress,
+        )
+        label_map, table = found.label_map, found.table
+        ends = "".join(f"; label {label}: {said}" for label, said in found.ends.items())
+    else:
+        label_map = segment_case(model(), case, prompt_file, plane=plane, progress=progress)
+    return segment_many.Segmented(case, prompt_file, plane, label_map, table, ends)
 
 
 def check_outputs(arguments: argparse.Namespace) -> None:

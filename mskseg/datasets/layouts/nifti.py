@@ -23,6 +23,8 @@ from mskseg.datasets.layouts.base import (
     natural,
     visible_paths,
 )
+from mskseg.datasets.layouts.bids import are_bids, bids_parts, list_bids
+from mskseg.datasets.layouts.nnunet import NnunetLayout
 from mskseg.datasets.scans import LazyCaseSet, ScanFiles, scan_files
 from mskseg.errors import InputError
 from mskseg.input_files import parsed, printable, read_text, user_path
@@ -160,11 +162,13 @@ def read_globbed(
     The subject is the pattern's group ``subject``, else its first group, else all that it matches.
     A label map belongs to the images that agree with it in every named group that both have. For
     globs and what pairs without a pattern see `list_files` and `pair_files`; without `images` the
-    label maps stand for them.
+    label maps stand for them. Both may be one folder, of BIDS or of nnU-Net's raw data.
     """
     template = CaseDescription(subject="", tissues=tissues or {})
+    if images == labels and is_nnunet(user_path(labels)) and subject_pattern is None:
+        return LazyCaseSet("own data", NnunetLayout().list_scans(user_path(labels), template))
     label_files = list_files(labels, "labels")
-    image_files = list_files(images, "images") if images else label_files
+    image_files = list_files(images, "images", masks=False) if images else label_files
     known = {path.resolve() for path in label_files}
     if images and (both := [path for path in image_files if path.resolve() in known]):
         if len(image_files) == len(label_files) == 1:
@@ -180,12 +184,22 @@ def read_globbed(
     return LazyCaseSet("own data", scans)
 
 
+def is_nnunet(folder: Path) -> bool:
+    """Whether a folder is one of nnU-Net's raw data."""
+    return (folder / "dataset.json").is_file() and (folder / "imagesTr").is_dir()
+
+
 def pair_files(
-    files: Sequence[Path], label_files: Sequence[Path], subject_pattern: str | None
+    files: Sequence[Path],
+    label_files: Sequence[Path],
+    subject_pattern: str | None,
+    *,
+    what: str = "label maps",
 ) -> list[tuple[Path, Path, dict[str, str]]]:
     """Give each file its label map and what its path says, see `read_globbed`.
 
-    Without a pattern one file and one label map are a pair, and of several those of one name.
+    Without a pattern one file and one label map are a pair; of several those of one name, in BIDS
+    of the same entities.
     """
     if subject_pattern is None and len(files) == len(label_files) == 1:
         named = {"subject": printable(files[0].name), "sequence": "unknown"}
@@ -197,10 +211,18 @@ def pair_files(
             f"the subject pattern {subject_pattern!r} is not a regular expression: {error}; "
             "try 'sub-[0-9]+'"
         ) from error
-    _check_ends(pattern.pattern, [*files, *label_files])
-    parts = {path: _name_parts_of(pattern, path) for path in (*files, *label_files)}
+    paths = [*files, *label_files]
+    if subject_pattern is None and are_bids(paths):
+        parts = {path: bids_parts(path) for path in paths}
+    else:
+        _check_ends(pattern.pattern, paths)
+        parts = {path: _name_parts_of(pattern, path) for path in paths}
     references = {path: parts[path] for path in label_files}
-    return [(path, _label_of(path, parts[path], references), parts[path]) for path in files]
+    pairs = []
+    for path in files:
+        named = {key: value for key, value in parts[path].items() if key in NAME_PARTS}
+        pairs.append((path, _label_of(path, parts[path], references, what), named))
+    return pairs
 
 
 def _check_ends(pattern: str, paths: Sequence[Path]) -> None:
@@ -231,16 +253,29 @@ def _literal_brackets(pattern: str) -> str:
     return done
 
 
-def list_files(pattern: str, what: str) -> list[Path]:
-    """List what a glob matches, or the images of a folder; a DICOM folder and a file stay alone."""
+def list_files(
+    pattern: str,
+    what: str,
+    *,
+    masks: bool = True,
+    suffixes: Sequence[str] = (*NIFTI_SUFFIXES, *ITK_SUFFIXES),
+) -> list[Path]:
+    """List what a glob matches, or the files of a folder; a DICOM folder and a file stay alone.
+
+    Of a folder of BIDS or of nnU-Net's raw data `masks` says which: its masks, or its images (of
+    nnU-Net's the first channel).
+    """
     expanded = _literal_brackets(str(user_path(pattern)))
     found = sorted(glob.glob(expanded, recursive=True), key=natural)  # noqa: PTH207  (absolute too)
     if found == [expanded] and Path(expanded).is_dir():
-        inside = visible_paths(Path(expanded), "*")
+        folder = Path(expanded)
+        if is_nnunet(folder):
+            inside = visible_paths(folder, "labelsTr/*" if masks else "imagesTr/*_0000.*")
+        else:
+            inside = list_bids(folder, masks=masks) or visible_paths(folder, "*")
         if not inside:
             raise InputError(f"{pattern} is an empty folder, expected the {what}; give another")
-        suffixes = NIFTI_SUFFIXES + ITK_SUFFIXES
-        return [path for path in inside if image_suffix(path) in suffixes] or [Path(expanded)]
+        return [path for path in inside if image_suffix(path) in suffixes] or [folder]
     if not found and glob.has_magic(expanded):
         raise InputError(
             f"no file matches {pattern!r}, expected the {what}; correct the glob, in quotes so "
@@ -262,7 +297,7 @@ def _name_parts_of(pattern: re.Pattern[str], path: Path) -> dict[str, str]:
 
 
 def _label_of(
-    image: Path, name_parts: dict[str, str], references: dict[Path, dict[str, str]]
+    image: Path, name_parts: dict[str, str], references: dict[Path, dict[str, str]], what: str
 ) -> Path:
     fitting = [
         path
@@ -272,7 +307,7 @@ def _label_of(
     if len(fitting) != 1:
         names = ", ".join(path.name for path in fitting[:3]) or "none"
         raise InputError(
-            f"{image} of subject {name_parts['subject']} has {len(fitting)} label maps ({names}), "
+            f"{image} of subject {name_parts['subject']} has {len(fitting)} {what} ({names}), "
             "expected one; correct the globs or the subject pattern, or tell scans apart by groups "
             "in it, such as (?P<visit>...)"
         )

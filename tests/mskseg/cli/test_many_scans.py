@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -298,14 +299,82 @@ def test_a_pattern_pairs_what_is_named_otherwise(folder, capsys, model):
     assert len(run(capsys, *words, "--subject-pattern", "p[0-9]")["scans"]) == 2
 
 
-def test_a_bids_folder_is_two_globs_and_a_pattern(folder, capsys, model):
+@pytest.fixture
+def bids(folder: Path) -> Path:
+    """The scans as a BIDS folder: a person without sessions, one with two, masks of one reader."""
+    root = folder / "bids"
+    for k, name in enumerate(("sub-1", "sub-2_ses-a", "sub-2_ses-b")):
+        inside = Path(*name.split("_")) / "anat"
+        masks = root / "derivatives" / "reader" / inside
+        for target in (root / inside, masks):
+            target.mkdir(parents=True)
+        (folder / "images" / f"p{k}_0000.nii.gz").rename(root / inside / f"{name}_T1w.nii.gz")
+        form = "{}_T1w_dseg.nii.gz" if k else "{}_space-orig_label-all_mask.nii.gz"
+        (folder / "labels" / f"p{k}.nii.gz").rename(masks / form.format(name))
+    (root / "dataset_description.json").write_text("{}")
+    return root
+
+
+def test_a_bids_folder_is_read_as_it_is(folder, bids, capsys, model):
     del model
+    names = ["sub-1_T1w", "sub-2_ses-a_T1w", "sub-2_ses-b_T1w"]
+    found = run(capsys, "evaluate", bids, "--csv", folder / "a.csv")
+    assert [row["scan"] for row in found["scans"]] == names
+    table = pd.read_csv(folder / "a.csv", dtype=str).drop_duplicates("visit")
+    assert table["subject"].tolist() == ["sub-1", "sub-2", "sub-2"]
+    assert table["visit"].tolist()[1:] == ["a", "b"]
+    assert set(table["sequence"]) == {"T1w"}
+    assert run(capsys, "evaluate", bids, "--reference", bids / "derivatives" / "reader") == found
+    perfect = run(capsys, "score", bids / "derivatives" / "reader", "--reference", bids)
+    assert [row["dice"] for row in perfect["scans"]] == [1, 1, 1]
+    for path in (folder / "narrow").iterdir():  # as `segment` names what it writes
+        path.rename(path.with_name(f"{names[int(path.name[1])]}.nii.gz"))
+    ours = run(capsys, "score", folder / "narrow", "--reference", bids, "--image", bids)
+    assert [row["scan"] for row in ours["scans"]] == names
+    other = bids / "derivatives" / "other" / "sub-1" / "anat" / "sub-1_dseg.nii.gz"
+    save(other, np.ones(SHAPE, np.uint8))
+    said = refused(capsys, "evaluate", bids)
+    assert "sub-1_T1w.nii.gz of subject sub-1 has 2 label maps" in said
+    shutil.rmtree(bids / "derivatives")
+    assert "expected label maps, got none; give --reference" in refused(capsys, "evaluate", bids)
+
+
+def test_an_nnunet_folder_is_read_as_it_is(folder, capsys, model):
+    del model
+    root = folder / "Dataset001_Blocks"
+    (folder / "images").rename(folder / "imagesTr")
+    root.mkdir()
+    for name in ("imagesTr", "labels"):
+        (folder / name).rename(root / name.replace("labels", "labelsTr"))
     for k in range(3):
-        for name, inside in (("images", "anat"), ("labels", "derivatives")):
-            tail = "_0000" if name == "images" else ""
-            target = folder / "bids" / f"sub-{k}" / inside / f"sub-{k}_{name}.nii.gz"
-            target.parent.mkdir(parents=True)
-            (folder / name / f"p{k}{tail}.nii.gz").rename(target)
-    globs = (f"{folder}/bids/sub-*/anat/*.nii.gz", f"{folder}/bids/sub-*/derivatives/*.nii.gz")
-    words = ["evaluate", globs[0], "--reference", globs[1], "--subject-pattern", "sub-[^/_]+"]
+        shutil.copy(*(root / "imagesTr" / f"p{k}_000{channel}.nii.gz" for channel in (0, 1)))
+    described = {"channel_names": {"0": "T1", "1": "T2"}, "labels": {"upper": 1, "lower": 2}}
+    (root / "dataset.json").write_text(json.dumps(described | {"file_ending": ".nii.gz"}))
+    found = run(capsys, "evaluate", root, "--csv", folder / "a.csv")
+    assert [row["scan"] for row in found["scans"]][:2] == ["p0_0000", "p0_0001"]
+    assert [row["tissue"] for row in found["labels"]] == ["upper", "lower"]
+    assert set(pd.read_csv(folder / "a.csv")["sequence"]) == {"T1", "T2"}
+    words = ("score", folder / "narrow", "--reference", root)
     assert len(run(capsys, *words)["scans"]) == 3
+    assert len(run(capsys, *words, "--image", root)["scans"]) == 3  # of each one channel
+
+
+def test_folders_that_hold_no_pairs_are_refused_in_one_line_and_nothing_is_written(
+    folder, capsys, model
+):
+    del model
+    output = folder / "out"
+    (folder / "none").mkdir()
+    (folder / "text").mkdir()
+    (folder / "text" / "note.txt").write_text("Dear diary")
+    for images, told in (("none", "is an empty folder"), ("text", "text"), ("gone", "gone")):
+        said = refused(capsys, *evaluate(folder, "--output", output)[:1], folder / images,
+                       "--reference", folder / "labels", "--output", output)  # fmt: skip
+        assert told in said
+    moved = AFFINE.copy()
+    moved[0, 3] = 12.5
+    save(folder / "labels" / "p1.nii.gz", np.ones(SHAPE, np.uint8), moved)
+    said = refused(capsys, *evaluate(folder))
+    assert "1 of 3 scans failed" in said
+    assert "p1_0000: p1, p1_0000: image and label map lie on different grids" in said
+    assert not output.exists()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -11,6 +13,7 @@ import pandas as pd
 import pytest
 
 import mskseg
+from mskseg.cli import segment as segment_module
 from mskseg.cli.main import main
 from mskseg.cli.segment import drawn_prompts
 from mskseg.io import load_label_map
@@ -170,3 +173,141 @@ def test_no_output_is_written_over_an_input(scan, capsys, tmp_path):
     pictures.write_text("a file")
     refused(segment(scan, "--box", BOX, "--overlay", pictures), capsys, "is a file")
     assert image.read_bytes() == b"an image"
+
+
+# --- many scans ----------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def scans(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Three scans of a bright block, and prompts for each."""
+    loaded: list[str] = []
+    monkeypatch.setattr(
+        "mskseg.cli.inputs.load_model", lambda a: loaded.append(a.model) or Filling()
+    )
+    image = np.random.default_rng(0).normal(20, 3, SHAPE)
+    image[20:60, 25:55, 1:5] += 120
+    for k in range(3):
+        for kind in ("images", "prompts"):
+            (tmp_path / kind).mkdir(exist_ok=True)
+        nib.save(
+            nib.Nifti1Image((image + k).astype(np.float32), np.diag([1.0, 1.0, 6.0, 1.0])),
+            tmp_path / "images" / f"p{k}_0000.nii.gz",
+        )
+        boxes = f'{{"slice": 2, "label": {k + 1}, "boxes_xyxy": [[36, 25, 76, 55]]}}'
+        (tmp_path / "prompts" / f"p{k}.json").write_text(f'{{"prompts": [{boxes}]}}')
+    monkeypatch.setattr("mskseg.cli.segment.load_model", pytest.fail)
+    return tmp_path
+
+
+def many(scans: Path, *more: object) -> int:
+    words = ["segment", scans / "images", "--prompts", scans / "prompts", "-o", scans / "out"]
+    return main([*map(str, words), *map(str, more)])
+
+
+def test_a_folder_of_scans_is_followed_scan_by_scan_with_one_model(scans, capsys, monkeypatch):
+    models = iter([Filling()])  # to load another would be an error
+    monkeypatch.setattr("mskseg.cli.inputs.load_model", lambda _: next(models))
+    assert many(scans, "--propagate", "--json", "--csv", scans / "all.csv") == 0
+    found = json.loads(capsys.readouterr().out)
+    assert [row["scan"] for row in found["scans"]] == ["p0_0000", "p1_0000", "p2_0000"]
+    volume_ml = 40 * 30 * 4 * 6 / 1000
+    assert [row["n_masks"] for row in found["scans"]] == [4, 4, 4]
+    assert [row["volume_ml"] for row in found["labels"]] == pytest.approx([volume_ml] * 3)
+    assert found["sum"][0]["volume_ml"] == pytest.approx(3 * volume_ml)
+    for k in range(3):
+        mask = load_label_map(scans / "out" / f"p{k}_0000.nii.gz")
+        assert mask.mask(k + 1).sum() == 40 * 30 * 4
+        table = pd.read_csv(scans / "out" / f"p{k}_0000.csv")
+        assert table["reason"].tolist()[:3] == [
+            "ended: nothing was predicted",
+            "followed",
+            "prompt",
+        ]
+    assert len(pd.read_csv(scans / "all.csv")) == 18
+    assert pd.read_csv(scans / "out" / "summary.csv")["n_masks"].tolist() == [4, 4, 4]
+
+
+def test_a_scan_is_done_again_only_for_other_prompts_or_a_mask_that_changed(scans, monkeypatch):
+    done: list[str] = []
+    segmented = segment_module.segmented
+
+    def counted(arguments, model):
+        done.append(arguments.image.name[:2])
+        return segmented(arguments, model)
+
+    monkeypatch.setattr(segment_module, "segmented", counted)
+    assert many(scans) == 0
+    first = (scans / "out" / "summary.csv").read_bytes()
+    assert many(scans) == 0
+    assert done == ["p0", "p1", "p2"]
+    assert (scans / "out" / "summary.csv").read_bytes() == first
+    (scans / "out" / "p0_0000.nii.gz").unlink()
+    (scans / "out" / "p1_0000.nii.gz").write_bytes(b"edited")
+    assert many(scans) == 0
+    assert done[3:] == ["p0", "p1"]
+    prompts = scans / "prompts" / "p2.json"
+    prompts.write_text(prompts.read_text().replace("76", "70"))
+    assert many(scans, "--part", "1/1") == 0
+    assert done[5:] == ["p2"]
+    assert many(scans, "--propagate") == 0
+    assert done[6:] == ["p0", "p1", "p2"]
+
+
+def test_a_bad_scan_or_bad_prompts_are_named_and_the_others_are_done(scans, capsys):
+    (scans / "images" / "p0_0000.nii.gz").write_bytes(b"Dear diary")
+    prompts = scans / "prompts" / "p2.json"
+    prompts.write_text(prompts.read_text().replace("76", "760"))
+    assert many(scans, "--propagate") == 2
+    (err,) = capsys.readouterr().err.splitlines()
+    assert "2 of 3 scans failed, the others are done: p0_0000: " in err
+    assert "p2_0000: prompt 0 (slice 2)" in err
+    assert [path.name for path in (scans / "out").glob("*.nii.gz")] == ["p1_0000.nii.gz"]
+    failed = pd.read_csv(scans / "out" / "summary.csv")["failed"]
+    assert failed.notna().sum() == 2
+
+
+def test_prompts_and_scans_that_do_not_pair_are_refused(scans, capsys):
+    prompts = scans / "prompts" / "p1.json"
+    prompts.rename(scans / "prompts" / "p9.json")
+    refused(many(scans), capsys, "p1_0000.nii.gz of subject p1 has 0 prompts files", "expected one")
+    shutil.copy(scans / "prompts" / "p9.json", prompts)
+    refused(many(scans), capsys, "p9.json has no scan, as 1 of 4 prompts files")
+    for path in (scans / "prompts").iterdir():
+        path.unlink()
+    refused(many(scans), capsys, "prompts is an empty folder, expected the prompts")
+    (scans / "prompts" / "note.txt").write_text("Dear diary")
+    refused(many(scans), capsys, "prompts holds no prompts, expected a JSON file for each scan")
+    assert not (scans / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("more", "words"),
+    [
+        (["--box", BOX], ["--box is for one scan"]),
+        (["--overlay", "pictures"], ["--overlay is for one scan"]),
+        (["--dicom-seg", "m.dcm"], ["--dicom-seg is for one scan"]),
+        (["--range", "1", "3"], ["--range is about a propagation"]),
+        (["-o", "{}/images"], ["images holds the inputs; choose another folder"]),
+        (["-o", "{}/m.nii.gz"], ["names a file, expected a folder for many label maps"]),
+        (["--csv", "{}/m.txt"], ["m.txt", ".csv"]),
+        (["--part", "7/7"], ["part 7/7 of 3 scans holds none"]),
+    ],
+)
+def test_options_that_many_scans_cannot_have_are_refused(scans, capsys, more, words):
+    refused(many(scans, *(word.format(scans) for word in more)), capsys, *words)
+    assert not (scans / "out").exists()
+
+
+@pytest.mark.parametrize(
+    "flag", [["--json"], ["--workers", "2"], ["--part", "1/2"], ["--fail-fast"]]
+)
+def test_options_of_many_scans_are_refused_for_one(scan, capsys, flag):
+    refused(segment(scan, "--box", BOX, *flag), capsys, f"{flag[0]} is for many scans")
+
+
+def test_a_folder_without_scans_is_refused(scans, capsys):
+    for path in (scans / "images").iterdir():
+        path.rename(path.with_name(f"{path.name}.txt"))
+    refused(many(scans), capsys, "images")
+    assert not (scans / "out").exists()

@@ -73,37 +73,25 @@ def connected(arguments: argparse.Namespace, n_scans: int) -> Iterator[Client | 
 
 
 def spread(
-    client: Client, job: Callable[..., Any], todo: Mapping[str, tuple[Any, ...]]
+    client: Client | None, job: Callable[..., Any], todo: Mapping[str, tuple[Any, ...]]
 ) -> Iterator[tuple[str, Callable[[], Any]]]:
-    """Have the workers do a job for each name; give each, as it ends, with what gives its result.
+    """Do a job for each name, by the workers of a client if there is one; give names with results.
 
     A worker that dies costs its scan a new start on another, until Dask's `allowed-failures`.
     """
+    if client is None:
+        return ((name, partial(job, name, *what)) for name, what in todo.items())
     import cloudpickle
     from distributed import as_completed
 
-    call = partial(_call, cloudpickle.dumps((job, str(Path.cwd()))))
-    names, more = list(todo), zip(*todo.values(), strict=True)
-    futures = client.map(call, names, *map(list, more), key=names, pure=False)
-    for future in as_completed(futures):
-        yield future.key, partial(_result, future)
+    call, names = partial(_call, cloudpickle.dumps((job, str(Path.cwd())))), list(todo)
+    futures = client.map(call, names, todo.values(), key=names, pure=False)
+    return ((future.key, future.result) for future in as_completed(futures))
 
 
-def _result(future: Any) -> Any:
-    from distributed import KilledWorker
-
-    try:
-        return future.result()
-    except KilledWorker as error:
-        raise InputError(
-            f"{error.allowed_failures + 1} workers died while at it, perhaps for want of memory; "
-            "take fewer workers or give them more"
-        ) from error
-
-
-def _call(pickled: bytes, *what: Any) -> Any:
+def _call(pickled: bytes, name: str, what: tuple[Any, ...]) -> Any:
     with _ONE_AT_A_TIME:
-        return _unpacked(pickled)(*what)
+        return _unpacked(pickled)(name, *what)
 
 
 @lru_cache(maxsize=1)
@@ -111,7 +99,7 @@ def _unpacked(pickled: bytes) -> Callable[..., Any]:
     """Unpack a job once in each worker, so that the model which it holds is loaded once."""
     import cloudpickle
 
+    job: Callable[..., Any]
     job, folder = cloudpickle.loads(pickled)
     os.chdir(folder)  # the caller's, as paths may be relative to it
-    unpacked: Callable[..., Any] = job
-    return unpacked
+    return job

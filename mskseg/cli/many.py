@@ -7,9 +7,8 @@ import hashlib
 import json
 import re
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
@@ -111,16 +110,8 @@ def _part(text: str) -> tuple[int, int]:
 def list_scans(arguments: argparse.Namespace) -> dict[str, ScanFiles]:
     """Pair images and label maps, see `by_name`."""
     from mskseg.datasets.layouts import read_globbed
-    from mskseg.datasets.layouts.bids import list_bids
-    from mskseg.datasets.layouts.nifti import is_nnunet
 
     image = arguments.image and str(arguments.image)
-    whole = arguments.image
-    if not (arguments.reference or is_nnunet(whole) or list_bids(whole, masks=True)):
-        raise InputError(
-            "expected label maps, got none; give --reference, without which only a BIDS or nnU-Net "
-            "folder goes"
-        )
     return by_name(
         read_globbed(
             image,
@@ -205,53 +196,36 @@ class Job:
     model: Callable[[], Segmenter] | None
     notes: Mapping[str, str]
     command: str
-    version: str = mskseg.__version__
 
-    def __call__(self, name: str, scan: ScanFiles, more_inputs: Files) -> Done:
+    def __call__(self, name: str, scan: ScanFiles, more: Files) -> Done:
         """Score a scan, or read what is kept of it; its warnings go into the result."""
-        if self.version != mskseg.__version__:
-            raise InputError(
-                f"a worker has mskseg {mskseg.__version__}, expected {self.version}; install the "
-                "same on all machines"
-            )
-        with warnings.catch_warnings(record=True) as caught:
-            warnings.simplefilter("default")
-            table, key, facts = self._done(name, scan, more_inputs)
-        return Done(table, key, facts, tuple(str(note.message) for note in caught))
-
-    def _done(
-        self, name: str, scan: ScanFiles, more: Files
-    ) -> tuple[pd.DataFrame, str, dict[str, Any]]:
         from mskseg.evaluation import write_table
         from mskseg.io import save_nifti
         from mskseg.provenance import provenance
 
-        output, key = self.arguments.output, self._key(scan, more)
-        if not output:
-            result = self.score(scan, more)
-            return result.table, key, provenance(cases=[result.case])
-        path, mask = output / f"{name}.csv", output / f"{name}.nii.gz"
         facts: dict[str, Any] = {}
-        if not _is_kept(path, mask, key):
-            result = self.score(scan, more)
-            facts = provenance(
-                command=self.command,
-                cases=[result.case],
-                segmenter=self.model and self.model(),
-                key=key,
-            )
-            if result.label_map:
-                save_nifti(result.label_map, mask)
-                facts["label_map_sha256"] = _sha256(mask)
-            write_table(result.table, path, provenance={**facts, **self.notes})
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("default")
+            output, key = self.arguments.output, self._key(scan, more)
+            path, mask = (output and output / f"{name}{end}" for end in (".csv", ".nii.gz"))
+            if not (output and _is_kept(path, mask, key)):
+                table, case, label_map = self.score(scan, more)
+                model = self.model and self.model()
+                facts = provenance(command=self.command, cases=[case], segmenter=model, key=key)
+                if label_map:
+                    save_nifti(label_map, mask)
+                    facts["label_map_sha256"] = _sha256(mask)
+                if output:
+                    write_table(table, path, provenance={**facts, **self.notes})
         # What is new is read back too, so that its digits are those of what is kept.
-        return _read(path), key, facts
+        kept = _read(path) if output else table
+        return Done(kept, key, facts, tuple(str(note.message) for note in caught))
 
     def _key(self, scan: ScanFiles, more: Files) -> str:
         """Digest what the table depends on: files, names, model, settings, version."""
         settings = [getattr(self.arguments, name, None) for name in _SETTINGS]
         model = self.model and self.model().fingerprint
-        names = [self.version, model, scan.name, scan.tissues, self.notes]
+        names = [mskseg.__version__, model, scan.name, scan.tissues, self.notes]
         digest = hashlib.sha256(repr([*settings, *names]).encode())
         for path in (*_files(scan), *more.values()):
             for file in filter(Path.is_file, outputs.files_of(path)):
@@ -291,7 +265,7 @@ def score_each(
     with cluster.connected(arguments, len(todo)) as client:
         if model and not alone:
             model()  # a wrong one is no fault of every scan
-        made = cluster.spread(client, job, todo) if client else _one_by_one(job, todo)
+        made = cluster.spread(client, job, todo)
         shown = not alone and outputs.shows_progress(arguments)
         for name, result in tqdm(made, total=len(todo), unit="scan", disable=not shown):
             try:
@@ -313,16 +287,11 @@ def score_each(
     facts = provenance(segmenter=model and model(), inputs_sha256=digest) | notes
     new = [each.facts for each in done.values() if each.facts]
     if new:  # the device may be a worker's
-        facts |= {"segmenter": new[0]["segmenter"] or facts["segmenter"]}
-        facts |= {"data": new[0]["data"]} if alone else {}
+        facts |= {what: new[0][what] for what in ("segmenter", *(["data"] if alone else []))}
     tables = {name: each.table for name, each in done.items()}
     if arguments.csv:
         write_table(pd.concat(tables.values()), arguments.csv, provenance=facts)
     return tables, failed, facts
-
-
-def _one_by_one(job: Job, todo: Mapping[str, Any]) -> Iterator[tuple[str, Callable[[], Done]]]:
-    return ((name, partial(job, name, *what)) for name, what in todo.items())
 
 
 def report(

@@ -8,8 +8,6 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-import numpy as np
-
 from mskseg.cli import many, outputs
 from mskseg.errors import InputError
 
@@ -23,7 +21,7 @@ if TYPE_CHECKING:
     from mskseg.volume import LabelMap, Plane
 
 _OF_ONE = ("box", "point", "overlay", "dicom_seg")  # options that make no sense for many scans
-_OF_MANY = ("subject_pattern", "workers", "scheduler", "fail_fast", "json")
+_OF_MANY = ("subject_pattern", "workers", "scheduler", "part", "fail_fast", "json")
 
 
 class Segmented(NamedTuple):
@@ -40,14 +38,12 @@ class Segmented(NamedTuple):
 def are_many(arguments: argparse.Namespace) -> bool:
     """Whether a folder of prompts asks for many scans; InputError for options that do not fit."""
     several = bool(arguments.prompts and arguments.prompts.is_dir())
-    given = [name for name in (_OF_ONE if several else _OF_MANY) if getattr(arguments, name, None)]
-    given += ["part"] if not several and arguments.part != (1, 1) else []
-    if given:
-        flag = f"--{given[0].replace('_', '-')}"
-        form = "is for one scan; leave it out, or give --prompts one file"
-        raise InputError(
-            f"{flag} {form if several else 'is for many scans; give --prompts a folder with it'}"
-        )
+    for name in _OF_ONE if several else _OF_MANY:
+        if getattr(arguments, name, None) not in (None, [], False, (1, 1)):
+            number, form = ("one scan", "a file") if several else ("many scans", "a folder")
+            raise InputError(
+                f"--{name.replace('_', '-')} is for {number}; leave it out or give --prompts {form}"
+            )
     return several
 
 
@@ -128,24 +124,17 @@ def row_per_label_and_slice(found: Segmented) -> pd.DataFrame:
     """Lay out what was found: of a propagation its table, else a row for each prompted slice."""
     import pandas as pd
 
-    case, plane, label_map = found.case, found.plane, found.label_map
-    voxel_mm3 = abs(np.linalg.det(case.image.affine[:3, :3]))
-    table = found.table
+    case, plane, label_map, table = found.case, found.plane, found.label_map, found.table
+    asked = sorted({(prompt.label, prompt.slice) for prompt in found.prompt_file.prompts})
+    pixel_mm2 = math.prod(case.slice(asked[0][1], plane).spacing_mm)
     if table is None:
-        asked = sorted({(prompt.label, prompt.slice) for prompt in found.prompt_file.prompts})
-        table = pd.DataFrame(asked, columns=["label", "slice"]).assign(reason="prompt")
-        areas = [
-            int((label_map.slice(plane, index) == label).sum())
-            * math.prod(case.slice(index, plane).spacing_mm)
-            for label, index in asked
-        ]
-        table.insert(2, "area_mm2", areas)
-    pixel_mm2 = math.prod(case.slice(int(table["slice"].iloc[0]), plane).spacing_mm)
+        areas = [int((label_map.slice(plane, k) == label).sum()) * pixel_mm2 for label, k in asked]
+        table = pd.DataFrame(asked, columns=["label", "slice"])
+        table = table.assign(area_mm2=areas, reason="prompt")
     return table.assign(
-        volume_ml=table["area_mm2"] / pixel_mm2 * voxel_mm3 / 1000,
-        tissue=[case.tissue(label) for label in table["label"]],
+        volume_ml=table["area_mm2"] / pixel_mm2 * math.prod(case.image.spacing_mm) / 1000,
+        tissue=table["label"].map(case.tissue),
         subject=case.subject,
-        sequence=case.sequence,
         plane=plane,
     )
 

@@ -217,6 +217,10 @@ class Job:
                     facts["label_map_sha256"] = _sha256(mask)
                 if output:
                     write_table(table, path, provenance={**facts, **self.notes})
+                if model:  # no other scan has the same slices
+                    from mskseg.models.embeddings import EmbeddingCache
+
+                    model.cache = EmbeddingCache()
         # What is new is read back too, so that its digits are those of what is kept.
         kept = _read(path) if output else table
         return Done(kept, key, facts, tuple(str(note.message) for note in caught))

@@ -336,7 +336,7 @@ def test_a_bids_folder_is_read_as_it_is(folder, bids, capsys, model):
     said = refused(capsys, "evaluate", bids)
     assert "sub-1_T1w.nii.gz of subject sub-1 has 2 label maps" in said
     shutil.rmtree(bids / "derivatives")
-    assert "expected label maps, got none; give --reference" in refused(capsys, "evaluate", bids)
+    assert "has 0 label maps (none), expected one" in refused(capsys, "evaluate", bids)
 
 
 def test_an_nnunet_folder_is_read_as_it_is(folder, capsys, model):

@@ -1,31 +1,33 @@
-"""How many prompts should one call of the mask decoder take? Measured, not guessed.
+"""How many prompts should one call of the mask decoder take, and how fast is ours? Measured.
 
 Decodes the same N boxes on one embedded slice in chunks of 1, 2, 4, ... N, in turn, and prints the
-seconds per box of each. The upstream habit is one call for all of them (chunk = N), so the ratio to
-that is printed as well. The decoder's cost does not depend on its weights, so they are random and
-nothing is fetched; SAM's decoder is the same for ViT-B, L and H, so no large encoder is built.
+seconds per box of each, with `mskseg.models.decoding` and with upstream's own decoder. The cost
+does not depend on the weights, so they are random and nothing is fetched; SAM's decoder is the same
+for ViT-B, L and H, so no large encoder is built.
 
     python benchmarks/decode_chunks.py --model sam --boxes 16 --device cpu
 
-What it gave, in milliseconds of processor time per box (one thread of a shared two-core machine,
-torch 2.15, 16 boxes, 320 px; best of 3 rounds for SAM, of 6 for the mini). "cpu": 2 in
-`mskseg.models.segmenter` comes from it:
+What it gave, in milliseconds of processor time per box (one thread of a two-core machine that
+others used too, torch 2.15, 16 boxes, 320 px; best of 3 rounds; upstream's in brackets). The
+numbers of `_CHUNK_NUMBERS` in `mskseg.models.segmenter` come from it:
 
-    chunk       1      2      4      8     16
-    sam      77.6   73.5   76.8   87.0  102.0
-    mini      8.9    7.9    7.7    8.3    8.8
+    chunk              1            2            4            8           16
+    sam       62.5 (135)   57.4 (120)   68.3 (123)   70.0 (159)   75.3 (173)
+    mini      7.2 (12.2)   5.6 (10.3)    4.8 (9.8)   5.0 (11.8)   6.3 (12.4)
 """
 
 from __future__ import annotations
 
 import argparse
-import statistics
 import time
+from itertools import product
+from unittest.mock import patch
 
 import numpy as np
 import torch
 
 from mskseg.models.checkpoints import architectures
+from mskseg.models.decoding import is_known
 from mskseg.models.embeddings import ImageEmbedding
 from mskseg.models.preprocessing import SamPreprocessing
 from mskseg.models.segmenter import Segmenter, available_device
@@ -76,7 +78,6 @@ def main() -> None:
         preprocessing, shape = SamPreprocessing(256, "model"), (1, 128, 32, 32)
     device = available_device(options.device)
     segmenter = Segmenter(model, preprocessing, name=options.model, device=device)
-    in_use = segmenter.chunk_size
     embedding = ImageEmbedding(
         torch.randn(shape).to(device), (options.size,) * 2, "", segmenter.encoder_fingerprint, 0.0
     )
@@ -84,26 +85,24 @@ def main() -> None:
 
     clock = time.process_time if options.processor_time else time.perf_counter
     chunks = [2**i for i in range(options.boxes.bit_length()) if 2**i <= options.boxes]
-    seconds: dict[int, list[float]] = {chunk: [] for chunk in chunks}
+    seconds: dict[tuple[bool, int], list[float]] = {}
     for _ in range(options.rounds + 1):  # the first round warms up
-        for chunk in chunks:  # in turn, so that a busy moment hits all alike
+        for ours, chunk in product((True, False), chunks):  # in turn: a busy moment hits all alike
             segmenter.chunk_size = chunk
-            start = clock()
-            segmenter.predict(embedding, boxes_xyxy=boxes)
-            seconds[chunk].append((clock() - start) / options.boxes)
+            known = is_known if ours else lambda _: False
+            with patch("mskseg.models.decoding.is_known", known):
+                start = clock()
+                segmenter.predict(embedding, boxes_xyxy=boxes)
+                spent = (clock() - start) / options.boxes
+            seconds.setdefault((ours, chunk), []).append(spent)
 
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else "CPU"
     print(f"{options.model}, {name}, {torch.get_num_threads()} threads, torch {torch.__version__}")
     print(f"{options.boxes} boxes on a {options.size} px slice, best of {options.rounds} rounds")
-    whole = min(seconds[chunks[-1]][1:])
-    print("chunk   ms/box best   ms/box median   times faster than one call")
+    print("chunk   ms/box   upstream's   times faster")
     for chunk in chunks:
-        timed = seconds[chunk][1:]
-        print(
-            f"{chunk:5d}   {min(timed) * 1e3:11.1f}   {statistics.median(timed) * 1e3:13.1f}   "
-            f"{whole / min(timed):.2f}"
-        )
-    print(f"in use on {device.type}: {in_use}")
+        ours, upstream = (min(seconds[which, chunk][1:]) for which in (True, False))
+        print(f"{chunk:5d}   {ours * 1e3:6.1f}   {upstream * 1e3:10.1f}   {upstream / ours:.2f}")
 
 
 if __name__ == "__main__":

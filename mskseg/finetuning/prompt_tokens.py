@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from mskseg.models.decoding import ALL_MASKS, decode
 from mskseg.models.preprocessing import Preprocessing
 from mskseg.models.upstream import PromptEncoder, Sam
 from mskseg.prompts.prompt import Prompt
@@ -84,7 +85,6 @@ def decode_prompts(
     of a mask before, `image_pe` (1, C, h, w) is by default that of the whole frame.
     """
     encoder, decoder = model.prompt_encoder, model.mask_decoder
-    count = len(tokens)
     sparse = embed_tokens(encoder, tokens)
     if mask_logits is None:
         dense = encoder.no_mask_embed.weight.reshape(1, -1, 1, 1)
@@ -92,15 +92,4 @@ def decode_prompts(
         dense = encoder.mask_downscaling(mask_logits)
     if image_pe is None:
         image_pe = encoder.get_dense_pe()
-    outputs = torch.cat([decoder.iou_token.weight, decoder.mask_tokens.weight])
-    queries = torch.cat([outputs.expand(count, -1, -1), sparse], dim=1)
-    source = image_embeddings + dense
-    shape = source.shape
-    hidden, source = decoder.transformer(source, image_pe.expand(count, -1, -1, -1), queries)
-    upscaled = decoder.output_upscaling(source.transpose(1, 2).reshape(shape))
-    mask_tokens = hidden[:, 1 : 1 + decoder.num_mask_tokens]
-    weights = torch.stack(
-        [mlp(mask_tokens[:, i]) for i, mlp in enumerate(decoder.output_hypernetworks_mlps)], dim=1
-    )
-    logits = torch.einsum("nmc,nchw->nmhw", weights, upscaled)
-    return logits, decoder.iou_prediction_head(hidden[:, 0])
+    return decode(decoder, image_embeddings, image_pe, sparse, dense, masks=ALL_MASKS)

@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from torch import Tensor, nn
 
 from mskseg.errors import InputError
+from mskseg.models.decoding import ONE_MASK, THREE_MASKS, decode
 from mskseg.models.embeddings import EmbeddingCache, ImageEmbedding, embedding_key
 from mskseg.models.lite_medsam import folded
 from mskseg.models.preprocessing import Preprocessing, as_rgb_uint8
@@ -23,12 +24,12 @@ Precision = Literal["float32", "bfloat16"]
 TensorPair = tuple[Tensor, Tensor]
 PROMPT_KINDS = frozenset({"box", "point", "mask"})
 
-# Prompts decoded in one call, measured by benchmarks/decode_chunks.py (its docstring has the
-# numbers). A fixed number per kind of device, not a calibration at run time: chunks of another size
-# round differently, and two runs on one machine must give the same masks.
-# "cuda" and "mps" have not been measured: they only bound the memory.
+# Numbers of the image tokens decoded in one call: one prompt of SAM, eight of SAM-mini. A
+# fixed number for each kind of device, measured by benchmarks/decode_chunks.py, and not a
+# calibration at run time: chunks of another size round differently, and two runs on one machine
+# must give the same masks. "cuda" and "mps" have not been measured: they only bound the memory.
 _AT_ONCE = 64
-_CHUNK_SIZES = {"cpu": 2, "mps": 16, "cuda": 64}
+_CHUNK_NUMBERS = {"cpu": 2**20, "mps": 2**24, "cuda": 2**26}
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,7 +101,7 @@ class Segmenter:
         self.prompt_kinds = prompt_kinds
         self.precision: Precision = precision
         self.cache = EmbeddingCache() if cache is None else cache
-        self.chunk_size = _CHUNK_SIZES.get(self.device.type, _CHUNK_SIZES["cpu"])
+        self.chunk_size: int | None = None  # prompts in a call of the decoder; None: as measured
         self._fingerprints: dict[bool, tuple[int, str]] = {}
         self._for_inference: tuple[str, nn.Module] = ("", nn.Identity())
 
@@ -242,8 +243,10 @@ class Segmenter:
             predicted_iou=np.full((n, m), np.nan, np.float32),
             low_res_logits=np.empty((n, m, *mask_shape), np.float32),
         )
-        for start in range(0, len(checked), self.chunk_size):
-            chunk = slice(start, min(start + self.chunk_size, len(checked)))
+        most = _CHUNK_NUMBERS.get(self.device.type, _CHUNK_NUMBERS["cpu"])
+        step = self.chunk_size or max(1, most // embedding.features.numel())
+        for start in range(0, len(checked), step):
+            chunk = slice(start, min(start + step, len(checked)))
             self._decode(embedding, checked, chunk, prediction, multimask)
         return prediction
 
@@ -274,12 +277,13 @@ class Segmenter:
     ) -> None:
         """Decode one chunk and write it into its rows of the result: nothing is held twice."""
         sparse, dense = self.encode_prompts(prompt[chunk], embedding.original_size)
-        logits, predicted_iou = self.model.mask_decoder(
-            image_embeddings=embedding.features,
-            image_pe=self.model.prompt_encoder.get_dense_pe(),
-            sparse_prompt_embeddings=sparse,
-            dense_prompt_embeddings=dense,
-            multimask_output=multimask,
+        logits, predicted_iou = decode(
+            self.model.mask_decoder,
+            embedding.features,
+            self.model.prompt_encoder.get_dense_pe(),
+            sparse,
+            dense,
+            masks=THREE_MASKS if multimask else ONE_MASK,
         )
         if not logits.isfinite().all():
             raise InputError(

@@ -107,6 +107,18 @@ def describe_scans(cases: Iterable[Case]) -> pd.DataFrame:
     )
 
 
+def coarser_steps(steps: Mapping[str, int], groups: Mapping[str, Iterable[Case]]) -> dict[str, int]:
+    """Double each step, but where a scan is so short that other slices were taken than before."""
+
+    def is_short(case: Case, step: int) -> bool:
+        return step <= case.image.n_slices(case.plane) < 2 * step  # see `Case.slices`
+
+    return {
+        group: step if any(is_short(case, step) for case in groups[group]) else 2 * step
+        for group, step in steps.items()
+    }
+
+
 def list_scans(groups: Mapping[str, Iterable[Case]]) -> pd.DataFrame:
     """Count the scans of each group by data set, site, sequence and origin of the reference."""
     columns = ["dataset", "site", "sequence", "reference_provenance"]

@@ -97,7 +97,7 @@ graded = {errors.PHANTOMS: [case for some in grades for case in some]}
 scans = {data: [*of_data, *graded.get(data, [])] for data, of_data in people.items()}
 cases = [case for of_data in scans.values() for case in of_data]
 steps = errors.slice_steps(sets, real=real_step, phantoms=slice_step)
-coarse_steps = {data: 2 * step for data, step in steps.items()}
+coarse_steps = errors.coarser_steps(steps, scans)
 volume_steps = errors.slice_steps(sets, real=real_volume_step, phantoms=volume_step)
 maps = errors.load_maps([*(some for of_data in sets.values() for some in of_data), *grades])
 quantities = sorted({quantity for quantity, _, _ in maps})

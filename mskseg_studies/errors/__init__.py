@@ -31,6 +31,7 @@ from mskseg_studies.errors.volumes import read_empty_slices as read_empty_slices
 from mskseg_studies.errors.volumes import volume_scores as volume_scores
 from mskseg_studies.people import PHANTOMS as PHANTOMS
 from mskseg_studies.people import by_site as by_site
+from mskseg_studies.people import coarser_steps as coarser_steps
 from mskseg_studies.people import list_scans as list_scans
 from mskseg_studies.people import load_people as load_people
 from mskseg_studies.people import score_people as score_people

@@ -88,9 +88,9 @@ def score_resolutions(
 
 
 def possible_sizes(cases: Iterable[Case], sizes: Sequence[int]) -> list[int]:
-    """Keep the sizes of which every case has an image: nothing is gained by enlarging."""
+    """Keep the sizes that every case has, or take their own: nothing is gained by enlarging."""
     longest = min(max(case.slice(0).image.shape) for case in cases)
-    return [size for size in sizes if size <= longest]
+    return [size for size in sizes if size <= longest] or [longest]
 
 
 def possible_frames(segmenter: Segmenter, sizes: Sequence[int]) -> list[int]:

@@ -21,6 +21,7 @@ from mskseg_studies.people import (
     PHANTOMS,
     asked_about,
     by_site,
+    coarser_steps,
     list_scans,
     load_people,
     role_of,
@@ -75,6 +76,17 @@ def test_real_people_come_first_and_those_of_another_site_apart(sets):
     assert slice_steps(groups, real=9, phantoms=2) == {PEOPLE: 9, OTHER_SITE: 9, PHANTOMS: 2}
     listed = list_scans({group: [some[0] for some in of] for group, of in groups.items()})
     assert listed["scans"].sum() == 6
+
+
+def test_a_coarser_step_shows_slices_of_the_finer_one(draw_case):
+    case, steps = draw_case(np.ones((3, 40, 60))), {"a": 1, "b": 2, "c": 4}
+    coarser = coarser_steps(steps, {name: [case] for name in steps})
+    assert coarser == {"a": 2, "b": 2, "c": 8}  # of 3 slices: every second one, the middle one
+
+    def shown(step):
+        return {case_slice.index for case_slice in case.slices(step=step)}
+
+    assert all(shown(coarser[name]) <= shown(steps[name]) for name in steps)
 
 
 class Published:

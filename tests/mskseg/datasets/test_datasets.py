@@ -402,13 +402,16 @@ def test_a_label_value_that_the_manifest_does_not_name_is_refused(
 
 
 _ONE_SCAN = """
+from functools import partial
+import mskseg_phantom
 from mskseg.datasets.loading import load_cases
+mskseg_phantom.scan_phantom = partial(mskseg_phantom.scan_phantom, shape=(48, 48, 4))
 case, = load_cases("phantom_hip", subjects="hip-02", sequences="t1w", progress=False)
 print(case.fingerprint)
 """
 
 
-def test_two_processes_that_make_one_scan_at_once_get_the_same(cache) -> None:
+def test_two_processes_that_make_one_scan_at_once_get_the_same(cache, scanned) -> None:
     """Real processes, started together on an empty cache."""
     both = [
         subprocess.Popen(
@@ -422,6 +425,7 @@ def test_two_processes_that_make_one_scan_at_once_get_the_same(cache) -> None:
     assert said[0] == said[1]
     (later,) = load_cases("phantom_hip", subjects="hip-02", sequences="t1w", progress=False)
     assert later.fingerprint == said[0]
+    assert scanned == []
     assert not [path for path in cache.rglob("*") if path.name.startswith(".partial")]
 
 

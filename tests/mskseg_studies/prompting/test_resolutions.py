@@ -180,6 +180,7 @@ def test_sizes_are_those_that_every_image_has(rectangle, draw_case):
     small = draw_case(np.ones((1, 40, 32)))
     assert possible_sizes([rectangle], [16, 128, 129]) == [16, 128]
     assert possible_sizes([rectangle, small], [16, 40, 128]) == [16, 40]
+    assert possible_sizes([rectangle], [256, 512]) == [128]
 
 
 def test_a_size_of_one_data_set_alone_is_not_compared_in_the_other():

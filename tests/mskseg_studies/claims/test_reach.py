@@ -199,3 +199,11 @@ def test_what_is_out_of_reach_is_said_before_and_after_the_run_and_judged_if_it_
     write_table(table[table["arm"] == "no box"], path, provenance={})
     (absent,) = judge([claim], tables=tmp_path, ran=ran)
     assert (absent.verdict, absent.why) == ("not testable here", claim.out_of_reach)
+
+
+def test_a_run_may_have_nobody_of_another_site():
+    """Few public data sets name their sites."""
+    stated = BY_ID["ma-more-images-help-outside"]
+    people = {"dataset": "a", "subject": "s", "seed": 0, "role": "same site", "n_subjects": [1, 4]}
+    with pytest.raises(AbsentError, match="nobody of another site"):
+        measure_table(pd.DataFrame({**people, "dice": [0.7, 0.8]}), stated.measure)

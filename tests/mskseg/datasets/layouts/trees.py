@@ -46,7 +46,8 @@ def write_dicom(folder: Path, array, *, echo=10.0, first=0, orientation="1\\0\\0
     writer = SimpleITK.ImageFileWriter()
     writer.KeepOriginalImageUIDOn()
     for k in range(array.shape[2]):
-        image = SimpleITK.GetImageFromArray(np.ascontiguousarray(array[:, :, k].T))
+        image = SimpleITK.GetImageFromArray(np.ascontiguousarray(array[:, :, k].T)[None])
+        image.SetSpacing((1.0, 1.0, 3.0))
         tags = {
             "0008|0060": "MR",
             "0008|0016": "1.2.840.10008.5.1.4.1.1.4",
@@ -59,7 +60,6 @@ def write_dicom(folder: Path, array, *, echo=10.0, first=0, orientation="1\\0\\0
             "0020|0032": "\\".join(f"{v:g}" for v in normal * 3.0 * k),
             "0028|0030": "1\\1",
             "0018|0050": "3",
-            "0018|0088": "3",
         }
         for tag, value in tags.items():
             image.SetMetaData(tag, value)

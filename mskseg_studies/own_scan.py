@@ -23,6 +23,7 @@ from mskseg.prompts import OracleBox, fill_boxes
 from mskseg.volume import LabelMap, Plane
 from mskseg_studies.charts import finish_chart, series_style
 from mskseg_studies.panels import new_panels
+from mskseg_studies.people import describe_scans as describe_scans
 
 DRAWN_PX = 2.0  # people draw boxes too large rather than too small
 _SIDE: dict[Plane, Plane] = {"axial": "coronal", "coronal": "axial", "sagittal": "coronal"}

@@ -68,7 +68,7 @@ print(f"mskseg {mskseg.__version__}, {list(segmenters)}, {segmenter.device}, no 
 case = own_scan.load_scan(scan, reference=reference, datasets=data_here)
 tissue_label, start = own_scan.choose_start(case, label=label, box=box)
 print(f"{case.name}: {case.plane} slices 0 to {case.image.n_slices(case.plane) - 1}")
-evaluation.describe_scans([case])
+own_scan.describe_scans([case])
 
 # %% [markdown]
 # **What you see**: one row for the scan, with its size in voxels, its spacing in millimetres and its orientation. If the spacing or the plane is not what you expect, stop here: the wrong series was loaded. Is there a reference, then it is looked at only to play the reader and to score, never to follow.
@@ -236,14 +236,14 @@ Markdown(f"""{segmenter.name} ({kind}) on {case.name}, {case.tissue(tissue_label
 # ## Limits
 #
 # - One object of one person is an example, not a result. Notebook 05 measures many people, slice by slice.
-# - When the object is followed, the rules of ending were chosen on vertebrae; a muscle that forks or a vessel that winds may need others, or more boxes.
+# - The rules by which it ends were chosen on vertebrae of two people, mostly with SAM-mini. Another model, or a muscle that forks, may need others, or more boxes: LiteMedSAM ends too early with them (`results/10_drift.csv`).
 # - The reader here is scripted: it knows the reference, and draws boxes two pixels outside of it.
 # - SAM-mini is a miniature of this project and LiteMedSAM a small published model. Neither is a medical device, and a mask that nobody has looked at is no measurement.
 
 # %% [markdown]
 # ## Next
 #
-# Many scans at once: `mskseg segment` and `mskseg evaluate` take folders. Masks of other tools are scored by `mskseg score`. If the same error returns on scan after scan, notebook 04 tunes the model on a few that you corrected.
+# `mskseg segment` does the same for a scan without a notebook, and `mskseg score` scores masks of any tool. If the same error returns on scan after scan, notebook 04 tunes the model on a few that you corrected.
 #
 # - Ma et al., *Segment anything in medical images*, Nature Communications 2024, doi:10.1038/s41467-024-44824-z
 # - Kirillov et al., *Segment Anything*, ICCV 2023, doi:10.1109/ICCV51070.2023.00371

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import pandas as pd
@@ -32,7 +33,7 @@ class Propagation:
     # the box that holds all boxes asked (NaN without one).
     table: pd.DataFrame
 
-    @property
+    @cached_property
     def ends(self) -> dict[int, str]:
         """Say for each label where it was found, and why it ended below and above."""
         said = {}

@@ -132,8 +132,8 @@ class Session:
         if (self.plane, self.label) not in {place[::2] for place in self._followed}:
             return None
         table = self.propagation.table  # type: ignore[union-attr]
-        rows = table[(table["label"] == self.label) & (table["slice"] == self.index)]
-        return None if rows.empty else rows.iloc[0]
+        at = (table["label"].to_numpy() == self.label) & (table["slice"].to_numpy() == self.index)
+        return table.iloc[int(at.argmax())] if at.any() else None
 
     @property
     def log(self) -> pd.DataFrame:

@@ -137,7 +137,7 @@ class PromptCanvas(anywidget.AnyWidget):
         if session.propagation is not None:
             ends = session.propagation.ends.items()
             readout["ends"] = [f"{session.case.tissue(label)}: {said}" for label, said in ends]
-            readout["reason"] = None if session.row is None else session.row["reason"]
+            readout["reason"] = None if (row := session.row) is None else row["reason"]
         if scored is None:
             return readout
         return readout | {

@@ -35,8 +35,7 @@ def main():
     for name, anatomy in ANATOMIES.items():
         randomness = Randomness(0, 1, anatomy.stream)
         person = anatomy.sample_subject(randomness.of(SUBJECT), 1)
-        granularity = anatomy.check_granularity(None)
-        body = anatomy.body(person, randomness.of(TEXTURE), granularity)
+        body = anatomy.body(person, randomness.of(TEXTURE))
         drawn_s, content = seconds(lambda b=body: rasterise(b, shape=SHAPE))
         print(f"{name:<18} geometry {drawn_s:.2f} s")
         for sequence in anatomy.sequences:

@@ -1,41 +1,36 @@
 """Pages of many small panels: training scenes, and slices ranked by their score."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
+import torch
 from matplotlib.lines import Line2D
 from numpy.typing import NDArray
 
 from mskseg.display.overlays import montage
 from mskseg.display.slices import OUTLINE, draw_label_map, show_slice
 from mskseg.display.style import PREDICTION, REFERENCE, tissue_colours
-from mskseg.errors import InputError
-
-if TYPE_CHECKING:
-    from mskseg_mini.assessment.measures import ScoredSlice
-    from mskseg_mini.scenes.batch import SceneBatch
+from mskseg_mini.assessment.measures import ScoredSlice
+from mskseg_mini.scenes import SceneBatch, random_scenes
 
 _PANEL = 2.1  # inches
+_COLUMNS, _OUTLINED = 4, 5  # panels in a row, objects of each that are outlined
 _SCENES = "Synthetic scenes: exact masks (outlined) of what training may ask for"
 
 
-def scene_page(
-    scenes: SceneBatch, *, columns: int = 4, outlined: int = 5, title: str = _SCENES
-) -> NDArray[Any]:
-    """Show training scenes, with the `outlined` objects of each that show most pixels."""
+def scene_page(scenes: SceneBatch, *, title: str = _SCENES) -> NDArray[Any]:
+    """Show training scenes, with the objects of each that show most pixels outlined."""
     count = len(scenes.images)
-    n_columns = min(columns, count)
+    n_columns = min(_COLUMNS, count)
     n_rows = math.ceil(count / n_columns)
     size = (n_columns * _PANEL, n_rows * (_PANEL + 0.05) + 0.6)
     figure, grid = plt.subplots(
         n_rows, n_columns, figsize=size, squeeze=False, layout="constrained"
     )
-    colours = list(tissue_colours(range(1, outlined + 1)).values())
+    colours = list(tissue_colours(range(_OUTLINED)).values())
     for i in range(count):
         image = scenes.images[i].byte().cpu().numpy()
         ax = show_slice(image, spacing_mm=(1.0, 1.0), ax=grid.flat[i])
@@ -53,10 +48,6 @@ def scene_page(
 
 def random_scene_page(count: int, *, seed: int, title: str = _SCENES) -> NDArray[Any]:
     """Draw `count` scenes as training draws them, and show them with `scene_page`."""
-    import torch  # here: the other pages need none
-
-    from mskseg_mini.scenes import random_scenes
-
     scenes = random_scenes(count, generator=torch.Generator().manual_seed(seed))
     return scene_page(scenes, title=title)
 
@@ -64,8 +55,6 @@ def random_scene_page(count: int, *, seed: int, title: str = _SCENES) -> NDArray
 def ranking_page(ranked: Mapping[str, Sequence[ScoredSlice]], *, title: str = "") -> NDArray[Any]:
     """Show slices of `ranked_slices` with their mean Dice, reference white, prediction orange."""
     shown = [(kind, scored) for kind, slices in ranked.items() for scored in slices]
-    if not shown:
-        raise InputError("expected one slice or more, got none; score a real scan first")
     titles = [f"{kind} {s.dice:.2f}\n{s.name} {s.case_slice.index}" for kind, s in shown]
     panels = montage([s.case_slice for _, s in shown], titles=titles, columns=5, title=title)
     for ax, (_, scored) in zip(panels, shown, strict=True):

@@ -9,8 +9,8 @@ from mskseg.errors import InputError
 from mskseg.splits import Part
 from mskseg.volume import LabelMap, Volume
 from mskseg_phantom.acquisition import SITES, scan_body
-from mskseg_phantom.acquisition.scanner import SUBJECT, TEXTURE, Randomness, check_site
-from mskseg_phantom.anatomies import find_anatomy, knee
+from mskseg_phantom.acquisition.scanner import SUBJECT, TEXTURE, Randomness
+from mskseg_phantom.anatomies import find_anatomy
 from mskseg_phantom.anatomies.knee_from_labels import LabelMapKnee
 from mskseg_phantom.drawing.canvas import check_shape
 from mskseg_phantom.tissue.sequences import images_of
@@ -45,8 +45,6 @@ def make_phantom(
     sequence: str | None = None,
     seed: int = 0,
     shape: tuple[int, int, int] | None = None,
-    site: str | None = None,
-    granularity: str | None = None,
 ) -> Case:
     """Make one synthetic scan.
 
@@ -65,16 +63,13 @@ def make_phantom(
     shape : (int, int, int) or None
         Voxels along the axes of the stack; the field of view stays, so this chooses the
         resolution: (512, 512, n) is for the resolution study. None takes the anatomy's own.
-    site : str or None
-        See `acquisition.SITES`; None takes the subject's own (site B for 23 and 24, else site A).
-    granularity : str or None
-        How finely the knee is labelled, see `knee.tissues_at`; None for ``plates``.
 
     Returns
     -------
     Case
-        Image (ni, nj, nk) int16 and reference uint8 on one grid. The same arguments give the same
-        bits; the reference depends on neither sequence nor site.
+        Image (ni, nj, nk) int16 and reference uint8 on one grid, scanned at the subject's site (B
+        for 23 and 24, else A). The same arguments give the same bits; the reference does not depend
+        on the sequence.
 
     Raises
     ------
@@ -87,15 +82,7 @@ def make_phantom(
             f"{sequence} gives {len(names)} images; ask for one of {', '.join(names)}, "
             "or for all with scan_phantom"
         )
-    (case,) = scan_phantom(
-        anatomy,
-        subject,
-        sequences=names,
-        seed=seed,
-        shape=shape,
-        site=site,
-        granularity=granularity,
-    )
+    (case,) = scan_phantom(anatomy, subject, sequences=names, seed=seed, shape=shape)
     return case
 
 
@@ -106,8 +93,6 @@ def scan_phantom(
     sequences: Iterable[str] | None = None,
     seed: int = 0,
     shape: tuple[int, int, int] | None = None,
-    site: str | None = None,
-    granularity: str | None = None,
 ) -> Iterator[Case]:
     """Make several scans of one subject; its anatomy is drawn once.
 
@@ -120,39 +105,27 @@ def scan_phantom(
         )
     entry, number = find_anatomy(anatomy), int(subject)
     names = images_of(entry.sequences if sequences is None else sequences)
-    scanner, shape = check_site(site or site_of(number)), check_shape(shape or entry.shape)
-    about = describe_phantom(anatomy, number, seed=seed, site=site, granularity=granularity)
+    site, shape = SITES[site_of(number)], check_shape(shape or entry.shape)
+    about = describe_phantom(anatomy, number, seed=seed)
     randomness = Randomness(seed, number, entry.stream)
     person = entry.sample_subject(randomness.of(SUBJECT), number)
-    labelled = entry.check_granularity(granularity)
-    body = entry.body(person, randomness.of(TEXTURE), labelled)
-    for scanned in scan_body(body, names, shape=shape, site=scanner, randomness=randomness):
+    body = entry.body(person, randomness.of(TEXTURE))
+    for scanned in scan_body(body, names, shape=shape, site=site, randomness=randomness):
         yield case_of(about, *scanned)
 
 
-def describe_phantom(
-    anatomy: str,
-    number: int,
-    *,
-    seed: int = 0,
-    site: str | None = None,
-    granularity: str | None = None,
-) -> CaseDescription:
+def describe_phantom(anatomy: str, number: int, *, seed: int = 0) -> CaseDescription:
     """Describe what all scans of a subject share."""
     entry = find_anatomy(anatomy)
     person = entry.sample_subject(Randomness(seed, number, entry.stream).of(SUBJECT), number)
-    tissues = entry.tissues(entry.check_granularity(granularity))
-    listed = load_manifest().datasets[dataset_name(anatomy)]
-    kinds = {listed.labels[label]: kind for label, kind in listed.label_kinds.items()}
-    kinds |= knee.KINDS  # of the knee's other granularities, which the manifest does not name
     return CaseDescription(
         subject_name(anatomy, number),
-        tissues=tissues,
-        kinds={label: kinds[name] for label, name in tissues.items()},
+        tissues=entry.tissues,
+        kinds=load_manifest().datasets[dataset_name(anatomy)].label_kinds,
         anatomy=entry.title,
         dataset=dataset_name(anatomy),
         reference_provenance="synthetic",
-        site=site or site_of(number),
+        site=site_of(number),
         side=getattr(person, "side", ""),  # a spine has none
         severity=entry.severity(number),
     )

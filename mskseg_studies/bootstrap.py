@@ -21,8 +21,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -39,23 +38,14 @@ MIN_SUBJECTS = 5
 _CONFIDENCE = 0.95  # stricter than two one-sided tests of equivalence at 5 %, which look at 90
 
 
-@dataclass(frozen=True)
-class Difference:
-    """Mean paired difference, first less second."""
-
-    mean: float
-    low: float  # with `high`: `interval_of_mean`
-    high: float
-    verdict: Verdict
-    n: int  # subjects that have both
-    n_missing: int  # subjects left out, as one of the two has no number
-    margin: float
-
-
 def paired_bootstrap(
     first: ArrayLike, second: ArrayLike, *, margin: float, seed: int = 0
-) -> Difference:
-    """Compare two models on (N,) the same subjects (Efron 1979; equivalence: Schuirmann 1987)."""
+) -> dict[str, Any]:
+    """Compare two models on (N,) the same subjects (Efron 1979; equivalence: Schuirmann 1987).
+
+    Gives the `mean` difference, first less second, its interval `low` to `high`, the `verdict`, `n`
+    subjects that have both, `n_missing` of whom one of the two has no number, and the `margin`.
+    """
     a, b = np.asarray(first, dtype=np.float64), np.asarray(second, dtype=np.float64)
     if a.shape != b.shape or a.ndim != 1:
         raise InputError(f"expected pairs of numbers, (N,) each, got {a.shape} and {b.shape}")
@@ -65,15 +55,15 @@ def paired_bootstrap(
     if not difference.size:
         raise InputError(f"of {a.size} pairs none is complete; nothing can be compared")
     low, high = interval_of_mean(difference, seed=seed)
-    return Difference(
-        mean=float(difference.mean()),
-        low=low,
-        high=high,
-        verdict=_verdict(low, high, margin=margin, n=difference.size),
-        n=difference.size,
-        n_missing=a.size - difference.size,
-        margin=margin,
-    )
+    return {
+        "mean": float(difference.mean()),
+        "low": low,
+        "high": high,
+        "verdict": _verdict(low, high, margin=margin, n=difference.size),
+        "n": difference.size,
+        "n_missing": a.size - difference.size,
+        "margin": margin,
+    }
 
 
 def compare_models(
@@ -82,19 +72,16 @@ def compare_models(
     *,
     value: str,
     margin: float,
-    by: Sequence[str] = (),
     seed: int = 0,
 ) -> pd.DataFrame:
     """Compare pairs of models in a table with a row for each subject and model.
 
-    `table` has `dataset`, `subject`, `model`, `value` and `by`, the columns whose values are
-    compared on their own; rows of a subject are averaged first. `pairs` are first less second;
-    `margin` is the difference below which nobody would care, decided before looking. Returns `by`,
-    `value`, `first`, `second`, then the fields of `Difference`. InputError if a column or a model
-    is missing.
+    `table` has `dataset`, `subject`, `model` and `value`; rows of a subject are averaged first.
+    `pairs` are first less second; `margin` is the difference below which nobody would care, decided
+    before looking. Returns `value`, `first`, `second`, then what `paired_bootstrap` gives.
+    InputError if a column or a model is missing.
     """
-    keys = list(by)
-    columns = [*keys, "dataset", "subject", "model"]
+    columns = ["dataset", "subject", "model"]
     missing = [name for name in (*columns, value) if name not in table]
     absent = sorted({name for pair in pairs for name in pair} - set(table.get("model", ())))
     if missing or absent:
@@ -102,16 +89,10 @@ def compare_models(
             f"the table lacks {', '.join(missing or absent)}; compare models and columns of it"
         )
     wide = table.groupby(columns, sort=False)[value].mean().unstack("model")
-    groups = wide.groupby(level=keys, sort=False) if keys else [((), wide)]
     rows = []
-    for key, group in groups:
-        named = dict(zip(keys, key if isinstance(key, tuple) else (key,), strict=True))
-        for first, second in pairs:
-            difference = paired_bootstrap(
-                group[first].to_numpy(), group[second].to_numpy(), margin=margin, seed=seed
-            )
-            compared = {"value": value, "first": first, "second": second}
-            rows.append(named | compared | vars(difference))
+    for first, second in pairs:
+        difference = paired_bootstrap(wide[first], wide[second], margin=margin, seed=seed)
+        rows.append({"value": value, "first": first, "second": second} | difference)
     return pd.DataFrame(rows)
 
 

@@ -33,7 +33,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Self
 
 import numpy as np
@@ -59,12 +59,22 @@ Maps = NDArray[np.float32]
 
 
 @dataclass(frozen=True, eq=False)
-class ReliabilityBins:
-    """Sums over bins of equal width, (B,) each; add two to join what they saw."""
+class Sums:
+    """Sums over pixels, each in a field; add two to join what they saw."""
 
-    n: NDArray[np.int64]  # pixels (or masks) whose confidence lies in the bin
+    def __add__(self, other: Self) -> Self:
+        """Join two sums of one kind, field by field."""
+        theirs = vars(other)
+        return replace(self, **{name: mine + theirs[name] for name, mine in vars(self).items()})
+
+
+@dataclass(frozen=True, eq=False)
+class ReliabilityBins(Sums):
+    """Sums over bins of equal width, (B,) each."""
+
+    n: NDArray[np.int64]  # pixels whose confidence lies in the bin
     confidence: Floats  # sum of their confidences
-    hits: Floats  # sum of what came true: 1 for a right pixel, or the IoU of a mask
+    hits: Floats  # sum of what came true: 1 for a right pixel
 
     @classmethod
     def of(cls, confidence: ArrayLike, hits: ArrayLike, *, n_bins: int = N_BINS) -> Self:
@@ -86,16 +96,6 @@ class ReliabilityBins:
             np.bincount(at, weights=true, minlength=n_bins).astype(np.float64),
         )
 
-    def __add__(self, other: Self) -> Self:
-        """Join two sums over the same bins."""
-        if len(self.n) != len(other.n):
-            raise InputError(
-                f"expected sums over equally many bins, got {len(self.n)} and {len(other.n)}"
-            )
-        return type(self)(
-            self.n + other.n, self.confidence + other.confidence, self.hits + other.hits
-        )
-
     @property
     def ece(self) -> float:
         """Expected calibration error, 0 to 1; NaN if nothing was seen."""
@@ -104,8 +104,8 @@ class ReliabilityBins:
 
 
 @dataclass(frozen=True, eq=False)
-class Calibration:
-    """Calibration and scores of some pixels; add two to join what they saw."""
+class Calibration(Sums):
+    """Calibration and scores of some pixels."""
 
     bins: ReliabilityBins  # of the top-label confidence
     nll_sum: float  # over the pixels, as the next one
@@ -124,7 +124,6 @@ class Calibration:
         """Sum up pixels, all or `where`, of probabilities (C, H, W) and classes (H, W) that fit."""
         maps, true = np.asarray(probabilities), np.asarray(reference)
         chosen = np.ones(true.shape, dtype=bool) if where is None else np.asarray(where, dtype=bool)
-        _check_fit(maps, true, chosen)
         p, y = maps[:, chosen], true[chosen]
         of_true = np.take_along_axis(p, y[None], axis=0)[0].astype(np.float64)
         squares = np.square(p).sum(axis=0, dtype=np.float64)
@@ -136,15 +135,6 @@ class Calibration:
             # sum (p - y)^2 = sum p^2 - 2 p_true + 1
             float((squares - 2 * of_true + 1).sum()),
             int((of_true <= FLOOR).sum()),
-        )
-
-    def __add__(self, other: Self) -> Self:
-        """Join two sums."""
-        return type(self)(
-            self.bins + other.bins,
-            self.nll_sum + other.nll_sum,
-            self.brier_sum + other.brier_sum,
-            self.n_clipped + other.n_clipped,
         )
 
     @property
@@ -174,25 +164,16 @@ def candidate_region(probabilities: ArrayLike) -> BoolMask:
     return candidates
 
 
-def _check_fit(maps: NDArray[np.floating], true: NDArray[np.intp], chosen: BoolMask) -> None:
-    if maps.ndim != 3 or maps.shape[1:] != true.shape or chosen.shape != true.shape:
-        raise InputError(
-            "expected probabilities (C, H, W), a reference (H, W) and a region (H, W), got "
-            f"{maps.shape}, {true.shape} and {chosen.shape}"
-        )
-    if true.size and not 0 <= true.min() <= true.max() < len(maps):
-        raise InputError(
-            f"the reference holds classes {true.min()} to {true.max()} and the probabilities "
-            f"{len(maps)} classes; number the tissues with `as_classes`"
-        )
-
-
 def multiclass_probabilities(
     probabilities: ArrayLike, prompt_labels: Sequence[int], *, labels: Sequence[int]
 ) -> Maps:
     """Join (N, H, W) of single prompts by the rule of this module to (1 + K, H, W) float32."""
     of_prompts = np.asarray(probabilities, dtype=np.float32)
-    _check_prompts(of_prompts, prompt_labels, labels)
+    if not labels or len(set(labels)) != len(labels) or 0 in labels:
+        raise InputError(
+            "expected one tissue or more, each once, without 0, which is the background, got "
+            f"labels {tuple(labels)}"
+        )
     # exp(logit p) is p / (1 - p): the softmax needs no logarithm.
     odds = np.full((1 + len(labels), *of_prompts.shape[1:]), _odds(np.float32(0)), dtype=np.float32)
     odds[0] = 1.0
@@ -277,29 +258,3 @@ def as_classes(label_map: ArrayLike, labels: Sequence[int]) -> NDArray[np.intp]:
 def _odds(probability: Maps | np.float32) -> Maps:
     kept = np.clip(probability, np.float32(FLOOR), np.float32(1 - FLOOR))
     return kept / (1 - kept)
-
-
-def _check_prompts(
-    probabilities: Maps, prompt_labels: Sequence[int], labels: Sequence[int]
-) -> None:
-    if probabilities.ndim != 3 or len(probabilities) != len(prompt_labels):
-        raise InputError(
-            "expected probabilities (prompts, rows, columns) with a label for each prompt, got "
-            f"{probabilities.shape} with {len(prompt_labels)} labels"
-        )
-    if not labels or len(set(labels)) != len(labels) or 0 in labels:
-        raise InputError(
-            "expected one tissue or more, each once, without 0, which is the background, got "
-            f"labels {tuple(labels)}"
-        )
-    unknown = sorted(set(prompt_labels) - set(labels))
-    if unknown:
-        raise InputError(
-            f"expected prompts about the labels {tuple(labels)}, got one about label {unknown[0]}; "
-            "add it to `labels`"
-        )
-    if not ((probabilities >= 0) & (probabilities <= 1)).all():
-        raise InputError(
-            "expected probabilities of 0 to 1, got values outside or NaN; "
-            "give `Prediction.probabilities`, not logits"
-        )

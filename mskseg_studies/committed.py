@@ -17,7 +17,7 @@ from mskseg.provenance import read_provenance
 
 @dataclass(frozen=True)
 class CommittedResults:
-    """Rows of committed tables, and whose weights they are of; `beside` joins them to others."""
+    """Rows of committed tables, and whose weights they are of."""
 
     rows: pd.DataFrame  # with `file` and `weights` (first digits of the sha256) in front, or empty
     facts: Mapping[str, Mapping[str, Any]]  # the provenance of each file
@@ -40,14 +40,6 @@ class CommittedResults:
             return ""
         now = ", ".join(f"{name} {sha256[:8]}" for name, sha256 in ours.items()) or "not known"
         return f"{', '.join(apart)}: of other weights than this run ({now}); not to be mixed"
-
-    def beside(
-        self, table: pd.DataFrame, *, provenance: Mapping[str, Any], name: str = "this run"
-    ) -> pd.DataFrame:
-        """Put rows just computed on top; InputError if the committed ones are of other weights."""
-        if apart := self.why_apart(provenance):
-            raise InputError(f"{apart}; show `rows` in a table of their own")
-        return pd.concat([table.assign(file=name), self.rows], ignore_index=True)
 
 
 def committed_results(folder: str | os.PathLike[str], pattern: str) -> CommittedResults:

@@ -91,8 +91,9 @@ def boxes_and_predictions(
     """Show the boxes of a slice with the reference, then what each model made of them.
 
     The slice is one of `mskseg.evaluation.prompt_slice`, of a plan that gives boxes; predictions
-    are masks by model, then by label. Gives (1 + n,) Axes, zoomed to the boxes; above each the mean
-    Dice over labels, in the first that of the boxes filled. In the others the reference is dashed.
+    are masks by model, then by label; one that is not there is empty. Gives (1 + n,) Axes, zoomed
+    to the boxes; above each the mean Dice over labels, in the first that of the boxes filled. In
+    the others the reference is dashed.
     """
     given = {label: each.boxes_xyxy for label, each in prompted.prompts.items()}
     boxes_of = {label: np.empty((0, 4)) if b is None else b for label, b in given.items()}
@@ -122,4 +123,5 @@ def boxes_and_predictions(
 def _mean_dice(prompted: PromptedSlice, masks: Mapping[int, NDArray[np.bool_]]) -> float:
     """Average over the labels that got a prompt: the others are not scored anywhere."""
     scored = [label for label, prompt in prompted.prompts.items() if len(prompt)]
-    return float(np.mean([dice(prompted.references[k], masks[k]) for k in scored]))
+    nothing = np.zeros(prompted.case_slice.image.shape[:2], bool)
+    return float(np.mean([dice(prompted.references[k], masks.get(k, nothing)) for k in scored]))

@@ -10,7 +10,6 @@ import pandas as pd
 from mskseg.case import Case, CaseDescription, CaseSet
 from mskseg.datasets import list_at_hand, load_cases, load_manifest, load_some, load_splits
 from mskseg.datasets.sources import source_of
-from mskseg.errors import InputError
 from mskseg.evaluation import KeptPredictions, score_cases
 from mskseg.evaluation.scoring import Further
 from mskseg.models import Segmenter
@@ -190,14 +189,8 @@ def role_of(case: CaseDescription, training_cases: Iterable[CaseDescription]) ->
     others are of other people. "same site": anatomy, data set, site and sequence were trained on,
     together. "other sequence": anatomy, data set and site were. "other site": the anatomy was, in
     another data set or at another site; the sequence may differ too. "other anatomy": the rest.
-    InputError without a training case.
     """
     trained = list(training_cases)
-    if not trained:
-        raise InputError(
-            "expected a training case or more, got none; a model that was trained on nothing here "
-            "has no roles"
-        )
     if any((case.dataset, case.subject) == (other.dataset, other.subject) for other in trained):
         return "training data"
     of_anatomy = [other for other in trained if other.anatomy == case.anatomy]

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from scipy import ndimage
+from skimage import measure
 
 from mskseg.case import Case, CaseSlice
 from mskseg.errors import InputError
@@ -71,11 +72,6 @@ def contrast(image: ArrayLike, mask: ArrayLike, *, spacing_mm: tuple[float, floa
     differ.
     """
     pixels, inside = np.asarray(image, dtype=np.float64), checked_slice_mask(mask)
-    if pixels.shape != inside.shape:
-        raise InputError(
-            f"expected image and mask of one shape, got {pixels.shape} and {inside.shape}; take "
-            "both from one slice"
-        )
     if not inside.any() or inside.all():
         return float("nan")
     near = [
@@ -127,8 +123,6 @@ def outlines(shape: NDArray[Any]) -> list[NDArray[np.float64]]:
 
     By marching squares, which cut corners by 0.6 of a pixel; pixels that touch at a corner join.
     """
-    from skimage import measure
-
     contours: Any = measure.find_contours  # scikit-image does not say its types
     lines: list[NDArray[np.float64]] = contours(
         np.pad(shape.astype(np.float64), 1), 0.5, fully_connected="high"

@@ -383,7 +383,7 @@ described = exploration.describe_datasets(sets, means)
 described.set_index("dataset").T
 
 # %% [markdown]
-# **What you see**: *ring*: encloses a hole; *thin*: eight times longer than wide; *compact*: the rest, elliptical bodies and muscle bellies alike. The detail of labels is a choice too: `load_cases("phantom_knee", granularity="tissue")` gives one cartilage instead of four, and the same pixels become another task.
+# **What you see**: *ring*: encloses a hole; *thin*: eight times longer than wide; *compact*: the rest, elliptical bodies and muscle bellies alike. The detail of labels is a choice too: with one cartilage instead of four the same pixels would be another task.
 #
 # ## Take-aways
 

@@ -344,23 +344,23 @@ display.save_figure(fair, figures / "07_arms.png", provenance=arm_facts)
 # %%
 fullest = mskseg.fullest_slice(case)
 found_boxes = prompts.SpecialistBox(predictions.label_maps, finder.name)
+on_slice = evaluation.prompt_slice(case, fullest, prompts.OracleBox())
 with_own_boxes = evaluation.predict_slice(tuned[-1], case, fullest, prompts.OracleBox())
 with_found_boxes = evaluation.predict_slice(tuned[-1], case, fullest, found_boxes)
 
 # %% alt="One slice: reference, SAM with reference boxes, SAM with the boxes of the finder, and the finder alone"
 by_finder = predictions.label_maps[case.name].slice(fullest.plane, fullest.index)
 masks = {
-    "reference": {k: fullest.label_map == k for k in predictions.labels},
     "tuned, boxes of the reference": {k: found.prediction for k, found in with_own_boxes.items()},
     "tuned, boxes of the finder": {k: found.prediction for k, found in with_found_boxes.items()},
     "the finder alone": {k: by_finder == k for k in predictions.labels},
 }
 title = f"{case.name}, slice {fullest.index}, finder: {finder.name}"
-panels = specialists.outlines_beside(fullest, masks, labels=predictions.labels, title=title)
+panels = specialists.boxes_and_predictions(on_slice, masks, title=title)
 display.save_figure(panels[0], figures / "07_one_slice.png", provenance=arm_facts)
 
 # %% [markdown]
-# **What you see**: outlines of each tissue. Look for structures that the finder joined or lost, and for what SAM makes of a box around such a mistake.
+# **What you see**: the reference with its boxes, then each answer with its mean Dice over the tissues; the reference is dashed. Look for structures that the finder joined or lost, and for what SAM makes of a box around such a mistake.
 #
 # ## Run into two walls
 #
@@ -413,14 +413,20 @@ evaluation.summarise(counted)[["dice", "n_subjects", "n_pairs", "n_missing"]].ro
 # %% tags=["exercise"]
 wider = prompts.SpecialistBox(predictions.label_maps, finder.name)  # give it a margin
 first_person = validation[:1]
-specialists.volume_dice(tuned[-1], first_person, [wider], slice_step=volume_step).round(3)
+tried = evaluation.score_cases(
+    tuned[-1], first_person, prompts=wider, slice_step=volume_step, progress=False
+)
+evaluation.nested_mean(evaluation.volume_table(tried), by=["box_source"], values=["volume_dice"])
 
 # %% tags=["solution"] jupyter={"source_hidden": true}
 margins = [
     prompts.SpecialistBox(predictions.label_maps, finder.name, margin_px=margin)
     for margin in (0, 2, 4)
 ]
-specialists.volume_dice(tuned[-1], first_person, margins, slice_step=volume_step).round(3)
+widened = evaluation.score_cases(
+    tuned[-1], first_person, prompts=margins, slice_step=volume_step, progress=False
+)
+evaluation.nested_mean(evaluation.volume_table(widened), by=["box_source"], values=["volume_dice"])
 
 # %% [markdown]
 # **Discussion**: a margin helps where the finder cut something off and hurts where its box was right. Choosing it on the test people would be a leak of its own; the validation people are there for that.

@@ -352,8 +352,6 @@ best = f"{eces.idxmin()} has the lowest ECE ({eces.min():.3f})"
 finding = f"{best}, {level} of {len(eces) - 1} others within {margin} of it"
 reliability = uncertainty.reliability_charts(shown.bins, title=f"Oracle boxes: {finding}")
 display.save_figure(reliability[0], figures / "08_reliability.png", provenance=facts)
-if any(each.learned_iou for each in asked):
-    iou_axes = uncertainty.predicted_iou_charts(shown.outlines)
 both = measured.select(arm=tight.box_source, scaled=None).cases
 regions = ["temperature", "ece_top_label", "ece_candidate", "nll", "nll_candidate", "dice"]
 ensemble = measured.select(model=name_all)
@@ -363,7 +361,7 @@ honest.round(4)
 # %% [markdown]
 # **What you see**: the numbers in a panel pool the people of its grade, the title averages over all people.
 #
-# SAM has one more estimate of its own, the **predicted IoU**; MedSAM, LiteMedSAM and our tuned models never learned it. Where a model has it, a second figure sets it beside the IoU that was reached, with masks in place of pixels. A flat line means that the estimate hardly tells a good mask from a bad one.
+# SAM has one more estimate of its own, the **predicted IoU** of a whole mask; notebook 02 sets it beside the IoU that was reached. MedSAM, LiteMedSAM and our tuned models never learned it.
 #
 # The table has the ECE over whole slices beside it (`ece_top_label`). Crop the image and that one rises; pad it and it falls. A published ECE without its region and bins cannot be compared with yours. Rows with `scaled` are after temperature scaling, on the same pixels; the take-aways say what it moved. One number, fitted on a few other people for the NLL of whole slices, can repair a model that is too sure everywhere; where little is wrong it may do harm, and so few validation people cannot tell.
 #
@@ -397,7 +395,8 @@ spread = pd.concat([ensemble.cases, moved.select().cases])
 uncertainty.average_subjects(spread, by=["arm", "model"], values=parts_of).round(4)
 
 # %% alt="Wrong pixels of a slice beside maps of the ensemble's entropy and its two parts"
-subject, index = uncertainty.least_certain_slice(ensemble.select(arm=tight.box_source).outlines)
+of_slices = ensemble.select(arm=tight.box_source).outlines.groupby(["subject", "slice"])
+subject, index = of_slices["uncertainty"].mean().idxmax()
 hardest = test.where(subject=subject)[0]
 deep_ensemble = uncertainty.PromptedMaps(trained, tight, labels=labels)
 slice_maps = deep_ensemble.at(hardest, index, step=slice_step)

@@ -12,7 +12,6 @@ import numpy as np
 import pandas as pd
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
 from tqdm.auto import tqdm
 
 from mskseg.case import CaseSlice
@@ -20,7 +19,7 @@ from mskseg.datasets.fetching import verify
 from mskseg.datasets.loading import list_subjects, load_cases
 from mskseg.evaluation.averaging import summarise
 from mskseg.evaluation.loop import prompt_slice
-from mskseg.evaluation.metrics import dice
+from mskseg.evaluation.metrics import dice, iou
 from mskseg.evaluation.scoring import score_cases
 from mskseg.models.checkpoints import load_segmenter
 from mskseg.models.embeddings import ImageEmbedding
@@ -260,18 +259,11 @@ def automatic_measure(segmenter: Segmenter, sizes: Sizes) -> Measure:
         image = scenes.images[i].byte().numpy()
         masks = [m["segmentation"] for m in maker.generate(np.stack([image] * 3, axis=-1))]
         group = scenes.weights[i].nonzero()[:, 0]
-        objects = scenes.masks(torch.full_like(group, i), group).flatten(1).float()
+        objects = scenes.masks(torch.full_like(group, i), group).numpy()
         n_masks, n_objects = n_masks + len(masks), n_objects + len(objects)
-        if masks:
-            n_found += int((_best_iou(objects, masks) >= 0.5).sum())
+        best = [max((iou(one, mask) for mask in masks), default=0.0) for one in objects]
+        n_found += sum(overlap >= 0.5 for overlap in best)
     share = n_found / n_objects if n_objects else math.nan
     settings = ", ".join(f"{name} {value}" for name, value in AUTOMATIC.items())
     sizes_text = f"{n_objects} objects of {sizes.automatic} scenes, {n_masks} masks; {settings}"
     return Measure("automatic", share, sizes_text)
-
-
-def _best_iou(objects: Tensor, masks: list[BoolMask]) -> Tensor:
-    predictions = torch.from_numpy(np.stack(masks)).flatten(1).float()
-    overlap = objects @ predictions.T
-    union = objects.sum(1)[:, None] + predictions.sum(1)[None] - overlap
-    return (overlap / union).amax(1)

@@ -11,7 +11,7 @@ import math
 import torch
 from torch import Tensor
 
-from mskseg_mini.scenes.batch import SceneBatch
+from mskseg_mini.scenes.batch import SceneBatch, random_texture
 from mskseg_mini.scenes.painting import (
     MAX_LABELS,
     Blob,
@@ -21,7 +21,6 @@ from mskseg_mini.scenes.painting import (
     draw_blob,
     warped_grid,
 )
-from mskseg_mini.scenes.rendering import random_texture
 
 CT_SHARE = 0.6  # of scenes; the rest are endoscopy-like
 LUMA = (0.299, 0.587, 0.114)  # from red, green and blue to the grey that a model is given

@@ -11,6 +11,7 @@ from mskseg.evaluation.metrics import dice
 from mskseg.finetuning.prompt_tokens import PromptTokens, decode_prompts
 from mskseg.models.segmenter import Segmenter
 from mskseg.models.upstream import Sam
+from mskseg.prompts import fill_boxes
 from mskseg_mini.scenes.batch import random_scenes
 from mskseg_mini.scenes.medical import random_medical_scenes
 from mskseg_mini.training.interactive import box_tokens, encoder_input, random_points, tight_boxes
@@ -37,12 +38,15 @@ def _score_batch(sam: Sam, generator: torch.Generator) -> dict[str, Tensor]:
     embeddings = sam.image_encoder(encoder_input(sam, scenes))[scene]
     boxes = tight_boxes(masks)
     points = random_points(masks, generator=generator)
+    shape = (masks.shape[1], masks.shape[2])
+    each = [fill_boxes(box[None], shape) for box in boxes.cpu().numpy()]
+    filled = torch.from_numpy(np.stack(each))
     by_box = _decode(sam, embeddings, box_tokens(boxes))[:, 0]
     by_point = _decode(sam, embeddings, points)[:, 1:]
     return {
         "box": _dice(by_box, masks),
         "point": _dice(by_point, masks[:, None]).amax(1),
-        "filled_box": _dice(_filled(boxes, masks.shape[-1]), masks),
+        "filled_box": _dice(filled.to(masks.device), masks),
     }
 
 
@@ -51,14 +55,6 @@ def _decode(sam: Sam, embeddings: Tensor, tokens: PromptTokens) -> Tensor:
     logits, _ = decode_prompts(sam, embeddings, tokens)
     size = (sam.image_encoder.img_size,) * 2
     return functional.interpolate(logits, size, mode="bilinear") > 0
-
-
-def _filled(boxes: Tensor, size: int) -> Tensor:
-    centres = torch.arange(size, device=boxes.device) + 0.5
-    x0, y0, x1, y1 = boxes.unbind(1)
-    columns = (centres > x0[:, None]) & (centres < x1[:, None])
-    rows = (centres > y0[:, None]) & (centres < y1[:, None])
-    return rows[:, :, None] & columns[:, None, :]
 
 
 def _dice(prediction: Tensor, reference: Tensor) -> Tensor:

@@ -59,19 +59,16 @@ class Pretraining(Training[PretrainConfig]):
         self.generator = torch.Generator(device).manual_seed(seed)
         self.autocast = torch.autocast(device.type, torch.bfloat16)
         self.times = PartTimes(device)
-        self.optimiser = self._new_optimiser()
-
-    def _new_optimiser(self) -> torch.optim.AdamW:
         # Norms, biases and embeddings are not pulled towards zero.
         embeddings = {m.weight for m in self.sam.modules() if isinstance(m, nn.Embedding)}
         parameters = list(self.sam.parameters())
         matrices = [p for p in parameters if p.ndim > 1 and p not in embeddings]
         others = [p for p in parameters if p.ndim <= 1 or p in embeddings]
         groups: list[dict[str, Any]] = [
-            {"params": matrices, "weight_decay": self.config.weight_decay},
+            {"params": matrices, "weight_decay": config.weight_decay},
             {"params": others, "weight_decay": 0.0},
         ]
-        return torch.optim.AdamW(groups, lr=self.config.learning_rate)
+        self.optimiser = torch.optim.AdamW(groups, lr=config.learning_rate)
 
     def begin(self) -> None:
         """Train the prompt side on geometry, unless the weights are of an earlier training."""
@@ -168,24 +165,17 @@ class Pretraining(Training[PretrainConfig]):
         self.average.load_state_dict(start.model.state_dict())
 
 
-def pretrain(
-    config: PretrainConfig, folder: Path, *, device: str = "cpu", weights: str | Path | None = None
-) -> None:
-    """Run or continue a training in `folder`, with its ``log.csv`` and ``timings.csv``."""
-    run = Pretraining(config, folder, processes=join_processes(device))
-    if weights is not None:
-        run.start_from(weights)
-    run.run()
-
-
 def main(arguments: list[str] | None = None) -> None:
-    """Command line of the training."""
+    """Run or continue a training in a folder, with its ``log.csv`` and ``timings.csv``."""
     parser = argparse.ArgumentParser("python -m mskseg_mini.training.pretrain", None, __doc__)
     parser.add_argument("--folder", type=Path, default=Path("runs/sam_vit_mini"))
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--weights", help="of SAM-mini, to start from: a file or a name")
     options, config = parse_settings(parser, PretrainConfig(), arguments)
-    pretrain(config, options.folder, device=options.device, weights=options.weights)
+    run = Pretraining(config, options.folder, processes=join_processes(options.device))
+    if options.weights is not None:
+        run.start_from(options.weights)
+    run.run()
 
 
 if __name__ == "__main__":

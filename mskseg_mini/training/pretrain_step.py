@@ -186,8 +186,6 @@ def drawn_rounds(config: PretrainConfig, generator: torch.Generator) -> int:
     device, most = generator.device, config.corrections
     if float(torch.rand((), generator=generator, device=device)) >= config.second_round:
         return 1
-    return (
-        2
-        if most == 1
-        else 1 + int(torch.randint(1, most + 1, (), generator=generator, device=device))
-    )
+    if most == 1:
+        return 2
+    return 1 + int(torch.randint(1, most + 1, (), generator=generator, device=device))

@@ -163,18 +163,13 @@ def box_logits(sam: Sam, embeddings: Tensor, boxes: Tensor) -> Tensor:
     return functional.interpolate(logits[:, :1].float(), size, mode="bilinear")[:, 0]
 
 
-def tune(config: MedSamConfig, folder: Path, *, weights: str | Path = "sam_vit_mini") -> None:
-    """Run or continue a tuning in `folder`; losses and held-out scores go to its ``log.csv``."""
-    MedSamTuning(config, folder, weights=weights).run()
-
-
 def main(arguments: list[str] | None = None) -> None:
-    """Command line of the tuning."""
+    """Run or continue a tuning in a folder; losses and scores go to its ``log.csv``."""
     parser = argparse.ArgumentParser("python -m mskseg_mini.training.tune_medsam", None, __doc__)
     parser.add_argument("--folder", type=Path, default=Path("runs/medsam_vit_mini"))
     parser.add_argument("--weights", default="sam_vit_mini", help="of SAM-mini; a file or a name")
     options, config = parse_settings(parser, MedSamConfig(), arguments)
-    tune(config, options.folder, weights=options.weights)
+    MedSamTuning(config, options.folder, weights=options.weights).run()
     before, after = (
         score_medical_scenes(load_segmenter(path), scenes=128, seed=MEDICAL_REPORT_SEED)
         for path in (options.weights, options.folder / NAME)

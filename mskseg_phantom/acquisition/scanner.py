@@ -11,7 +11,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from mskseg.errors import InputError
 from mskseg.volume import LabelMap, Volume
 from mskseg_phantom.acquisition.kspace import (
     N_COILS,
@@ -57,13 +56,6 @@ SITES: Mapping[str, Site] = {
 }
 
 _PHASE_RAD = 0.6  # standard deviation of the smooth phase: assumed
-
-
-def check_site(name: str) -> Site:
-    """Return the site called `name`, or raise InputError."""
-    if name not in SITES:
-        raise InputError(f"unknown phantom site {name!r}; expected one of {', '.join(SITES)}")
-    return SITES[name]
 
 
 # Streams of randomness: one per purpose, so that a new one never changes the others.

@@ -26,33 +26,20 @@ class Anatomy:
 
     title: str  # as shown in tables
     sample_subject: Callable[[np.random.Generator, int], Any]  # by the subject's number
-    body: Callable[[Any, np.random.Generator, str], Body]  # of a subject, at a granularity
-    tissues: Callable[[str], Mapping[int, str]]  # name of each label, at a granularity
+    body: Callable[[Any, np.random.Generator], Body]  # of a subject
+    tissues: Mapping[int, str]  # name of each label
     shape: tuple[int, int, int]  # voxels of the default rendering
     sequences: tuple[str, ...]  # those made if none is asked for; all others can be
-    granularities: tuple[str, ...] = ()  # of its labels, the default first; empty: only one
     stream: tuple[int, ...] = ()  # keeps its randomness apart from that of the other anatomies
     severity: Callable[[int], str] = lambda _: ""  # of a subject's disease; "" where there is none
     more_to_test: tuple[int, ...] = ()  # subjects of the test part beyond those of every anatomy
-
-    def check_granularity(self, granularity: str | None) -> str:
-        """Return `granularity`, or the default for None; InputError if there is no such one."""
-        if granularity is None:
-            return self.granularities[0] if self.granularities else ""
-        if granularity not in self.granularities:
-            known = ", ".join(self.granularities)
-            raise InputError(
-                f"unknown granularity {granularity!r} of the {self.title}'s labels; "
-                + (f"expected one of {known}" if known else "they have one only, leave it out")
-            )
-        return granularity
 
 
 _THIGH = Anatomy(
     title="thigh",
     sample_subject=lambda rng, _: thigh.sample_subject(rng),
-    body=lambda subject, rng, _: thigh_body.ThighBody(subject, rng),
-    tissues=lambda _: thigh.TISSUES,
+    body=thigh_body.ThighBody,
+    tissues=thigh.TISSUES,
     shape=thigh_body.SHAPE,
     sequences=("t1w", "dixon_opposed", "dixon_water", "dixon_fat"),
 )
@@ -63,17 +50,16 @@ ANATOMIES: Mapping[str, Anatomy] = {
         title="knee",
         sample_subject=lambda rng, _: knee.sample_subject(rng),
         body=knee_body.KneeBody,
-        tissues=knee.tissues_at,
+        tissues=knee.TISSUES,
         shape=knee.SHAPE,
         sequences=("pdw_fs", "dess", "t2_map", "pdw_fs_8x"),
-        granularities=("plates", "compartments", "tissue"),
         stream=(1,),
     ),
     "spine": Anatomy(
         title="lumbar spine",
         sample_subject=lambda rng, _: spine.sample_subject(rng),
-        body=lambda subject, rng, _: spine_body.SpineBody(subject, rng),
-        tissues=lambda _: spine.TISSUES,
+        body=spine_body.SpineBody,
+        tissues=spine.TISSUES,
         shape=spine_body.SHAPE,
         sequences=("t1w", "t2w"),
         stream=(2,),
@@ -81,8 +67,8 @@ ANATOMIES: Mapping[str, Anatomy] = {
     "hip": Anatomy(
         title="hip",
         sample_subject=lambda rng, _: hip.sample_subject(rng),
-        body=lambda subject, rng, _: hip_body.HipBody(subject, rng),
-        tissues=lambda _: hip.TISSUES,
+        body=hip_body.HipBody,
+        tissues=hip.TISSUES,
         shape=hip_body.SHAPE,
         sequences=("t1w", "pdw_fs"),
         stream=(3,),

@@ -11,9 +11,7 @@ from mskseg_phantom.drawing.canvas import Body, Canvas
 from mskseg_phantom.drawing.fields import PlaneGrid, muscle_fat, on_plane, random_fields, ridge
 from mskseg_phantom.drawing.solids import (
     Points,
-    Tube,
     curve_through,
-    distance_to_tube,
     ellipsoid_distance,
     ranked,
 )
@@ -36,6 +34,7 @@ class HipPlane(NamedTuple):
     x: FloatArray  # (n_u, n_v), lateral, in mm from the middle of the joint
     v: FloatArray  # towards the head
     z_mm: float  # to the front
+    s: float  # height among the sections of the muscles
     warp: FloatArray  # (2, n_u, n_v), displacement of x and v in mm
     fields: dict[str, FloatArray]  # two streaks along the main directions of muscles, and blobs
 
@@ -43,10 +42,7 @@ class HipPlane(NamedTuple):
 class HipBody(Body):
     """One subject's hip at every point; `rng` draws texture and irregularity."""
 
-    extent_mm, axes = (
-        EXTENT_MM,
-        (0, 2, 1),
-    )  # u to the right, v to the head, z to the front
+    extent_mm, axes = EXTENT_MM, (0, 2, 1)  # u to the right, v to the head, z to the front
 
     def __init__(self, subject: hip.HipSubject, rng: np.random.Generator) -> None:
         self.subject = subject
@@ -71,12 +67,14 @@ class HipBody(Body):
     def plane(self, grid: PlaneGrid, z_mm: float) -> Canvas:
         """Draw what lies at the points of `grid`, `z_mm` in front of the middle of the stack."""
         centre = self.subject.centre_mm
+        front = z_mm - centre[2]
         u, v = grid.points_mm
         fields = on_plane(self._fields, grid, z_mm)
         plane = HipPlane(
             self._lateral * u - np.float32(centre[0]),
             v - np.float32(centre[1]),
-            z_mm - centre[2],
+            front,
+            float(np.clip(front / (self.subject.size * hip.SECTION_MM), -1.1, 1.1)) / 2 + 0.5,
             np.float32(_WARP_MM) * np.stack([fields["warp_x"], fields["warp_v"]]),
             fields,
         )
@@ -134,7 +132,7 @@ class HipBody(Body):
 
     def _draw_muscles(self, canvas: Canvas, plane: HipPlane, fascia: FloatArray) -> None:
         """Draw muscles, the fat between them, and the great vessels and nerve."""
-        worn = np.float32(self.subject.muscle_fat)
+        worn, size = np.float32(self.subject.muscle_fat), self.subject.size
         patches, grain = plane.fields["patches"], plane.fields["grain"]
         nearest, first, second = self._lobes(plane)
         septum = np.float32(0.5 + 0.9 * worn) * np.clip(1 + 0.7 * patches, 0.15, 3)
@@ -156,22 +154,9 @@ class HipBody(Body):
         bend = 3 * np.sin(plane.v[:1] / 38 + 0.1 * self._crotch).astype(np.float32)
         course = plane.x + 2.2 * plane.warp[0] + bend, plane.v
         for tube in hip.VESSELS:
-            distance = self._tube(tube, course, plane.z_mm) + 0.5 * patches
+            distance = tube.distance(course, plane.s, (size, size)) + 0.5 * patches
             canvas.paint(distance < 1.8, Tissue.FAT, admixture=0.1)
             canvas.paint(distance < 0, tube.tissue)
-
-    def _tube(
-        self,
-        tube: Tube,
-        points: tuple[FloatArray, FloatArray],
-        z_mm: float,
-        *,
-        shift: FloatArray | float = 0.0,
-        bulk: float = 0.0,
-    ) -> FloatArray:
-        k = self.subject.size
-        s = float(np.clip(z_mm / (k * hip.SECTION_MM), -1.1, 1.1)) / 2 + 0.5
-        return distance_to_tube(*points, *tube.at(s, (k, k), shift=shift, bulk=bulk))
 
     def _lobes(self, plane: HipPlane) -> tuple[NDArray[np.uint8], FloatArray, FloatArray]:
         """Find the nearest muscle, its distance and the next one's, from every other point."""
@@ -181,7 +166,7 @@ class HipBody(Body):
         moved = plane.x + 1.6 * plane.warp[0], plane.v + 1.6 * plane.warp[1]
         x, v = (np.ascontiguousarray(at[::step, ::step]) for at in moved)
         nearest, _, first, second, _ = ranked(
-            self._tube(tube, (x, v), plane.z_mm, shift=p.shift[i], bulk=float(p.bulk[i]))
+            tube.distance((x, v), plane.s, (p.size,) * 2, shift=p.shift[i], bulk=float(p.bulk[i]))
             for i, tube in enumerate(hip.MUSCLES)
         )
         if step == 1:

@@ -11,9 +11,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
-from mskseg.case import TissueKind
 from mskseg_phantom.drawing.canvas import Side
 from mskseg_phantom.tissue import FloatArray
 
@@ -24,14 +22,11 @@ EXTENT_MM = (160.0, 160.0, 112.0)
 SHAPE = (256, 256, 32)
 """Voxels of the default rendering: 0.625 x 0.625 x 3.5 mm."""
 
-# Labels of the finest granularity; the others are made of these.
-MEDIAL_FEMORAL, LATERAL_FEMORAL, TROCHLEAR, MEDIAL_TIBIAL, LATERAL_TIBIAL, PATELLAR = range(1, 7)
-FEMUR, TIBIA, PATELLA, FIBULA, MEDIAL_MENISCUS, LATERAL_MENISCUS = range(7, 13)
+FEMORAL, MEDIAL_TIBIAL, LATERAL_TIBIAL, PATELLAR = range(1, 5)
+FEMUR, TIBIA, PATELLA, FIBULA, MEDIAL_MENISCUS, LATERAL_MENISCUS = range(5, 11)
 
 TISSUES: Mapping[int, str] = {
-    MEDIAL_FEMORAL: "medial femoral cartilage",
-    LATERAL_FEMORAL: "lateral femoral cartilage",
-    TROCHLEAR: "trochlear cartilage",
+    FEMORAL: "femoral cartilage",
     MEDIAL_TIBIAL: "medial tibial cartilage",
     LATERAL_TIBIAL: "lateral tibial cartilage",
     PATELLAR: "patellar cartilage",
@@ -42,46 +37,6 @@ TISSUES: Mapping[int, str] = {
     MEDIAL_MENISCUS: "medial meniscus",
     LATERAL_MENISCUS: "lateral meniscus",
 }
-"""Tissue name of each label of the finest granularity, ``compartments``."""
-
-# Coarser tissues, in the order of their labels: name -> labels of the finest granularity.
-_GROUPS: Mapping[str, Mapping[str, tuple[int, ...]]] = {
-    "compartments": {name: (label,) for label, name in TISSUES.items()},
-    "plates": {
-        "femoral cartilage": (MEDIAL_FEMORAL, LATERAL_FEMORAL, TROCHLEAR),
-        **{name: (label,) for label, name in TISSUES.items() if label > TROCHLEAR},
-    },
-    "tissue": {
-        "cartilage": tuple(range(MEDIAL_FEMORAL, PATELLAR + 1)),
-        "bone": (FEMUR, TIBIA, PATELLA, FIBULA),
-        "meniscus": (MEDIAL_MENISCUS, LATERAL_MENISCUS),
-    },
-}
-KINDS: Mapping[str, TissueKind] = {
-    **{TISSUES[label]: "cartilage" for label in (MEDIAL_FEMORAL, LATERAL_FEMORAL, TROCHLEAR)},
-    "cartilage": "cartilage",
-    "bone": "bone",
-    "meniscus": "meniscus",
-}
-"""Kinds of the tissues that the manifest, which has the plates, does not name."""
-
-
-def tissues_at(granularity: str) -> dict[int, str]:
-    """Tissue name of each label at a granularity.
-
-    ``compartments`` splits the femoral cartilage into medial, lateral and trochlear; ``plates``
-    has the four cartilages as most data sets do; ``tissue`` has all cartilage as one, all bone
-    as one and both menisci as one.
-    """
-    return dict(enumerate(_GROUPS[granularity], start=1))
-
-
-def coarser_labels(granularity: str) -> NDArray[np.uint8]:
-    """Label at a granularity of each finest label, (13,) uint8; index 0 stays 0."""
-    table = np.zeros(len(TISSUES) + 1, dtype=np.uint8)
-    for label, members in enumerate(_GROUPS[granularity].values(), start=1):
-        table[list(members)] = label
-    return table
 
 
 @dataclass(frozen=True)

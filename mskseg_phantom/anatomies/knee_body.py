@@ -13,7 +13,6 @@ from mskseg_phantom.anatomies.knee import (
     PATELLA,
     TIBIA,
     KneeSubject,
-    coarser_labels,
 )
 from mskseg_phantom.anatomies.knee_atlas import Frame, column_distance
 from mskseg_phantom.anatomies.knee_bones import Femur, Patella, Surfaced, Tibia
@@ -33,17 +32,14 @@ _FILM_MM = 0.9  # fluid that clings to cartilage
 
 
 class KneeBody(Body):
-    """One subject's knee at every point, labelled as `tissues_at` says; `rng` draws texture."""
+    """One subject's knee at every point; `rng` draws texture."""
 
     extent_mm, axes = EXTENT_MM, AXES
 
-    def __init__(
-        self, subject: KneeSubject, rng: np.random.Generator, granularity: str = "compartments"
-    ) -> None:
+    def __init__(self, subject: KneeSubject, rng: np.random.Generator) -> None:
         self.subject = subject
         across = KNEE_OFFSET_MM if subject.side == "right" else -KNEE_OFFSET_MM
         self.centre_mm = (across, 0.0, 0.0)
-        self._labels = coarser_labels(granularity)
         self._fields = texture_fields(rng)
         self._femur = Femur(subject)
         self._tibia, self._patella = Tibia(subject, self._femur), Patella(subject, self._femur)
@@ -79,7 +75,7 @@ class KneeBody(Body):
             if bone is not None:
                 free = bone.cartilage & (canvas.tissue[bone.index] != Tissue.CARTILAGE)
                 canvas.paint(free, Tissue.CARTILAGE, label=bone.label, index=bone.index)
-        return Canvas(canvas.tissue, self._labels[canvas.label], canvas.admixture)
+        return canvas
 
     def _paint_bone(
         self,

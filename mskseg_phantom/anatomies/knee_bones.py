@@ -12,15 +12,13 @@ from scipy.interpolate import CubicSpline, PchipInterpolator
 
 from mskseg_phantom.anatomies import knee_atlas as atlas
 from mskseg_phantom.anatomies.knee import (
+    FEMORAL,
     FEMUR,
-    LATERAL_FEMORAL,
     LATERAL_TIBIAL,
-    MEDIAL_FEMORAL,
     MEDIAL_TIBIAL,
     PATELLA,
     PATELLAR,
     TIBIA,
-    TROCHLEAR,
     KneeSubject,
     Surface,
 )
@@ -45,7 +43,6 @@ _DEGREES = np.degrees(_SIGNED).astype(np.float32)
 _EDGE_DEGREES = (-232.0, -60.0, -25.0, 33.0)
 _MEDIAL_EDGE = (-32.5, -35.0, -25.0, -16.0)
 _LATERAL_EDGE = (30.0, 33.0, 30.5, 25.0)
-_TROCHLEA_DEGREES = -42.0  # in front of this angle cartilage counts as trochlear
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,7 +54,7 @@ class Surfaced:
     distance: FloatArray  # to the bone
     thickness: FloatArray  # of the cartilage on the surface below; 0 where there is none
     on_face: NDArray[np.bool_]
-    label: int | NDArray[np.uint8]  # of the cartilage
+    label: int  # of the cartilage
 
     @property
     def cartilage(self) -> NDArray[np.bool_]:
@@ -97,9 +94,7 @@ class Femur:
         notch = _notch(l, own_a, own_s)
         distance = smooth_max(bone, -notch, 2.0)
         thickness = self._cartilage(l, radii)[which]
-        side = np.uint8(MEDIAL_FEMORAL if l < atlas.NOTCH_L else LATERAL_FEMORAL)
-        label = np.where(_DEGREES[which] > _TROCHLEA_DEGREES, np.uint8(TROCHLEAR), side)
-        return Surfaced(FEMUR, index, distance, thickness, notch > 0.5, label)
+        return Surfaced(FEMUR, index, distance, thickness, notch > 0.5, FEMORAL)
 
     def clearance(self, l: float, a: FloatArray, s: FloatArray) -> float:
         """Smallest distance of the points (l, a, s) from the femur's cartilage."""

@@ -36,10 +36,7 @@ class _Plane(NamedTuple):
 class SpineBody(Body):
     """One subject's lumbar spine at every point; `rng` draws texture and irregularity."""
 
-    extent_mm, axes = (
-        EXTENT_MM,
-        (1, 2, 0),
-    )  # u to the front, v to the head, z to the right
+    extent_mm, axes = EXTENT_MM, (1, 2, 0)  # u to the front, v to the head, z to the right
 
     def __init__(self, subject: SpineSubject, rng: np.random.Generator) -> None:
         self.subject = subject

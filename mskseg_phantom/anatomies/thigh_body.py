@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from mskseg_phantom.anatomies import thigh
 from mskseg_phantom.drawing.canvas import Body, Canvas
 from mskseg_phantom.drawing.fields import PlaneGrid, muscle_fat, on_plane, random_fields, ridge
-from mskseg_phantom.drawing.solids import Ranking, Tube, distance_to_tube, ranked
+from mskseg_phantom.drawing.solids import Ranking, distance_to_tube, ranked
 from mskseg_phantom.tissue import FloatArray, Tissue
 
 EXTENT_MM = (256.0, 256.0, 144.0)
@@ -39,10 +39,7 @@ class _Section:
 class ThighBody(Body):
     """One subject's thigh at every point; `rng` draws texture and irregularity."""
 
-    extent_mm, axes = (
-        EXTENT_MM,
-        (0, 1, 2),
-    )  # u to the right, v to the front, z to the head
+    extent_mm, axes = EXTENT_MM, (0, 1, 2)  # u to the right, v to the front, z to the head
 
     def __init__(self, subject: thigh.ThighSubject, rng: np.random.Generator) -> None:
         self.subject = subject
@@ -136,9 +133,10 @@ class ThighBody(Body):
     ) -> None:
         """Put muscles, vessels and femur into the compartment; what is left between them is fat."""
         cortex, marrow = self._femur(section)
-        vessels = [(_distance(tube, section), tube.tissue) for tube in thigh.VESSELS]
+        subject, place = self.subject, ((section.u, section.v), section.s, section.axes_mm)
+        vessels = [(tube.distance(*place), tube.tissue) for tube in thigh.VESSELS]
         lobes = ranked(
-            _distance(tube, section, shift=self.subject.shift[i], bulk=float(self.subject.bulk[i]))
+            tube.distance(*place, shift=subject.shift[i], bulk=float(subject.bulk[i]))
             for i, tube in enumerate(thigh.LOBES.values())
         )
         obstacles = [section.fascia_mm - _FASCIA_MM, cortex + 0.3, *(d - 0.6 for d, _ in vessels)]
@@ -206,10 +204,3 @@ def _fibres(depth_mm: FloatArray, texture: dict[str, FloatArray]) -> FloatArray:
     share = np.float32(0.06) + np.float32(0.04) * texture["grain"]
     share += np.float32(0.6) * patches * ridge(layer, 0.16)
     return share.clip(0, 1)
-
-
-def _distance(
-    tube: Tube, section: _Section, *, shift: FloatArray | float = 0.0, bulk: float = 0.0
-) -> FloatArray:
-    centres, radius = tube.at(section.s, section.axes_mm, shift=shift, bulk=bulk)
-    return distance_to_tube(section.u, section.v, centres, radius)

@@ -121,6 +121,16 @@ class Tube(NamedTuple):
         radius = float(_parabola(self.radii, s)) + bulk
         return centres * np.asarray(unit_mm, np.float32), radius * sum(unit_mm) / 2
 
+    def distance(
+        self,
+        points: tuple[FloatArray, FloatArray],
+        s: float,
+        unit_mm: tuple[float, float],
+        **moved: Any,
+    ) -> FloatArray:
+        """Signed distance of points (u, v) in mm at height `s`; `moved` as in `at`."""
+        return distance_to_tube(*points, *self.at(s, unit_mm, **moved))
+
 
 def read_tubes(path: Path) -> dict[str, Tube]:
     """Read tubes by name from a CSV file, three rows each, the points in columns u1, v1, u2, ..."""
@@ -146,8 +156,6 @@ def distance_to_tube(
     u_mm: FloatArray, v_mm: FloatArray, centres_mm: FloatArray, radius_mm: float
 ) -> FloatArray:
     """Signed distance of points, (n,), to a tube around a polyline, (m, 2); one point is a disc."""
-    if not len(centres_mm):
-        raise ValueError("expected at least one centre of a tube, got none")
     ends = centres_mm[1:] if len(centres_mm) > 1 else centres_mm
     pieces = zip(centres_mm, ends, strict=False)
     squared = reduce(np.minimum, (_squared_distance(u_mm, v_mm, a, b) for a, b in pieces))

@@ -5,7 +5,6 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from mskseg.errors import InputError
 from mskseg_phantom.tissue.tissues import FloatArray
 
 FLOOR = 3.0  # echoes of fewer standard deviations of the noise are left out of the fit
@@ -39,14 +38,8 @@ def fit_t2(echoes: FloatArray, te_ms: Sequence[float], *, noise: float) -> Float
     `echoes` are the magnitudes, (n_echoes, ...) float32, at the echo times `te_ms`; `noise` is the
     standard deviation in each channel, see `noise_level`. Returns T2 in ms, (...) float32, at most
     `LONGEST_MS`; 0 where fewer than three echoes reach above the floor, or the first does not reach
-    above `FIRST_FLOOR`. Raises InputError if there are fewer than three echoes, or not one echo
-    time for each.
+    above `FIRST_FLOOR`.
     """
-    if len(echoes) != len(te_ms) or len(te_ms) < 3:
-        raise InputError(
-            f"expected an echo time for each of at least 3 echoes, got {len(echoes)} echoes and "
-            f"{len(te_ms)} echo times"
-        )
     floor = np.float32((FLOOR * noise) ** 2)
     flat = echoes.reshape(len(echoes), -1)
     enough = (flat**2 > floor).sum(axis=0) >= 3

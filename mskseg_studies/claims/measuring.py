@@ -109,7 +109,7 @@ def _equals(column: pd.Series, value: Scalar) -> pd.Series:
 
 
 def _check_columns(table: pd.DataFrame, measure: Measure) -> None:
-    named = [measure.column, measure.minus, measure.against, measure.low, measure.high]
+    named = [measure.column, measure.minus, measure.low, measure.high]
     filters = [*measure.where, *measure.first, *measure.second]
     units = [] if measure.n in table else [*measure.unit, *measure.within, measure.n]
     named += [measure.opponent.column] if measure.opponent else []
@@ -161,10 +161,6 @@ def _from_units(
     first: pd.DataFrame, second: pd.DataFrame | None, measure: Measure, used: pd.DataFrame
 ) -> Measured:
     keys = [*measure.unit, *(name for name in measure.within if name in used)]
-    if measure.against:
-        pairs = first.dropna(subset=[measure.column, measure.against]).groupby(measure.unit)
-        of_units = pairs.apply(lambda unit: unit[measure.column].corr(unit[measure.against]))
-        return _over_units([of_units.dropna()], measure, used)
     levels = list(range(len(measure.unit)))
     sides = []
     for side in (first, second) if second is not None else (first,):

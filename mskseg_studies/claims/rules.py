@@ -46,10 +46,10 @@ def verdict(
 ) -> tuple[Verdict, str]:
     """Judge a number: "holds here", "does not hold here" or "inconclusive", and why.
 
-    `rule_in_words` tells what is computed. `value` is a difference, a correlation, or for "exactly"
-    a count, which is "as stated" or "not as stated"; `interval` is of 95 per cent, and without one
-    (`no_interval` says why, if that is known) a sampled number stays inconclusive; `n` is the
-    number of units behind the value, usually subjects.
+    `rule_in_words` tells what is computed. `value` is a difference, or for "exactly" a count, which
+    is "as stated" or "not as stated"; `interval` is of 95 per cent, and without one (`no_interval`
+    says why, if that is known) a sampled number stays inconclusive; `n` is the number of units
+    behind the value, usually subjects.
     """
     if not math.isfinite(value):
         return "inconclusive", "there is no number: every pair behind it was empty"

@@ -66,7 +66,6 @@ class Measure(_Entry):
     if_absent: str = ""  # why a run may have no `first` or no `second`; else that is an error
     opponent: Opponent | None = None  # below it the claim is "not testable here"
     minus: str | None = None  # column subtracted from `column`, row by row
-    against: str | None = None  # the number is the correlation of `column` with this one
     unit: list[str] = []  # what a repetition would draw anew: the subject
     within: list[str] = []  # averaged over inside a unit; slices first, then these
     cluster: str | None = None  # of `unit`, whose units are alike, such as people of a data set
@@ -164,19 +163,16 @@ def claims_path() -> Path:
     return packaged if packaged.is_file() else packaged.parents[1] / packaged.name
 
 
+@lru_cache(maxsize=4)
 def load_claims(path: Path | None = None) -> Claims:
     """Read and check the claims, of the package or of another file; InputError names a fault."""
-    return _load(path or claims_path())
-
-
-@lru_cache(maxsize=4)
-def _load(path: Path) -> Claims:
+    file = path or claims_path()
     try:
-        return Claims.model_validate(read_yaml(path))
+        return Claims.model_validate(read_yaml(file))
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(map(str, first["loc"])) or "the top level"
         raise InputError(
-            f"{path} is no ledger of claims: {place}: {first['msg']} "
+            f"{file} is no ledger of claims: {place}: {first['msg']} "
             f"({error.error_count()} such in all)"
         ) from error

@@ -15,12 +15,12 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from mskseg.case import Case, CaseSet, TissueKind
-from mskseg.errors import InputError
 from mskseg.evaluation.metrics import checked_spacing
 from mskseg.evaluation.scoring import SCAN
 from mskseg.prompts.checks import bounding_slices, checked_mask
 from mskseg.volume import Volume
 from mskseg_phantom.tissue import TISSUE_SIGNAL, Tissue, tissue_signal
+from mskseg_phantom.tissue.relaxometry import MAP_UNIT_MS
 from mskseg_phantom.tissue.tissues import FIELDS
 from mskseg_studies.charts import check_columns, finish_chart, series_style
 from mskseg_studies.errors.shapes import pixel_covariance
@@ -30,9 +30,6 @@ from mskseg_studies.tissues import largest_component, thickness_mm
 
 Maps = Mapping[tuple[str, str, str], Volume]
 """Maps by quantity, data set and subject."""
-
-T2_UNIT_MS = 0.1
-"""Unit of the integers in a ``t2_map`` of the phantoms."""
 
 
 def load_maps(sets: Iterable[CaseSet]) -> dict[tuple[str, str, str], Volume]:
@@ -52,7 +49,7 @@ def t2_maps(cases: Iterable[Case]) -> dict[tuple[str, str, str], Volume]:
     """Convert cases of the sequence ``t2_map`` to T2 in ms, NaN where none was fitted."""
     maps = {}
     for case in cases:
-        values = np.asarray(case.image.array, dtype=np.float64) * T2_UNIT_MS
+        values = np.asarray(case.image.array, dtype=np.float64) * MAP_UNIT_MS
         known = case.image.with_array(np.where(values > 0, values, np.nan))
         maps["T2", case.dataset, case.subject] = known
     return maps
@@ -60,30 +57,21 @@ def t2_maps(cases: Iterable[Case]) -> dict[tuple[str, str, str], Volume]:
 
 def fat_maps(cases: Iterable[Case]) -> dict[tuple[str, str, str], Volume]:
     """Compute fat fraction, in points, from pairs of ``dixon_water`` and ``dixon_fat``."""
-    images: dict[tuple[str, str], dict[str, Volume]] = {}
-    for case in cases:
-        images.setdefault((case.dataset, case.subject), {})[case.sequence] = case.image
+    images = {(case.sequence, case.dataset, case.subject): case.image for case in cases}
     maps = {}
-    for (dataset, subject), pair in images.items():
-        if set(pair) != {"dixon_water", "dixon_fat"}:
-            raise InputError(
-                f"expected dixon_water and dixon_fat of {subject}, got "
-                f"{', '.join(sorted(pair))}; load both"
-            )
-        water, fat = pair["dixon_water"], pair["dixon_fat"]
-        points = 100 * fat_fraction(water.array, fat.array)
-        maps["fat fraction", dataset, subject] = water.with_array(points)
+    for (sequence, dataset, subject), water in images.items():
+        if sequence == "dixon_water":
+            fat = images["dixon_fat", dataset, subject]
+            points = 100 * fat_fraction(water.array, fat.array)
+            maps["fat fraction", dataset, subject] = water.with_array(points)
     return maps
 
 
 def fat_fraction(water: ArrayLike, fat: ArrayLike) -> NDArray[np.float64]:
     """Divide fat by fat plus water, both magnitudes of one shape; NaN without any signal."""
     w, f = np.asarray(water, dtype=np.float64), np.asarray(fat, dtype=np.float64)
-    if w.shape != f.shape:
-        raise InputError(f"water {w.shape} and fat {f.shape} differ in shape; take one Dixon pair")
-    total = w + f
-    fraction = np.full(w.shape, np.nan)
-    np.divide(f, total, out=fraction, where=total > 0)
+    total, unknown = w + f, np.full(w.shape, np.nan)
+    fraction: NDArray[np.float64] = np.divide(f, total, out=unknown, where=total > 0)
     return fraction
 
 
@@ -117,11 +105,6 @@ def two_point_readings(true_percent: Sequence[float] = (0, 5, 10, 20, 40)) -> pd
 def mean_inside(values: ArrayLike, mask: ArrayLike) -> float:
     """Average a map inside a mask of the same shape; NaN, also in the map, is no value."""
     numbers, inside = np.asarray(values, dtype=np.float64), checked_mask(mask, what="the mask")
-    if numbers.shape != inside.shape:
-        raise InputError(
-            f"expected a map and a mask of one shape, got {numbers.shape} and {inside.shape}; "
-            "take both from one grid"
-        )
     known = numbers[inside & np.isfinite(numbers)]
     return float(known.mean()) if known.size else float("nan")
 

@@ -148,10 +148,6 @@ def covariate_panels(joined: pd.DataFrame, *, title: str = "") -> NDArray[Any]:
     """
     known = joined.dropna(axis="columns", how="all")
     shown = {column: name for column, name in COVARIATES.items() if column in known}
-    if not shown:
-        raise InputError(
-            f"the table has none of {', '.join(COVARIATES)}; join the properties first"
-        )
     figure, panels = new_panels(len(shown), columns=3, size=(3.7, 2.9), sharey=True)
     for ax, (column, name) in zip(panels, shown.items(), strict=True):
         for number, (model, group) in enumerate(joined.groupby("segmenter", sort=False)):

@@ -109,9 +109,7 @@ def most_lost_panels(
     clicks = scores[(scores["prompt"] == "point") & (scores["data"] == data)].reset_index()
     row = clicks.loc[(clicks["best"] - clicks["chosen"]).idxmax()]
     scan = row[list(SCAN)].to_dict()
-    case = next((case for case in cases if described_scan(case) == scan), None)
-    if case is None:
-        raise InputError(f"{scan} is not among the cases; pass those that were scored")
+    case = next(case for case in cases if described_scan(case) == scan)
     case_slice, point = case.slice(row["slice"]), row[["x", "y"]].to_numpy(dtype=np.float64)
     prediction = segmenter.predict(
         segmenter.embed(case_slice.image),

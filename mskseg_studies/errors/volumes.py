@@ -9,7 +9,6 @@ from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from mskseg.case import Case
-from mskseg.errors import InputError
 from mskseg.evaluation.averaging import IN_THE_MEAN, nested_mean
 from mskseg.evaluation.scoring import SCAN
 from mskseg.evaluation.tables import volume_table
@@ -107,12 +106,12 @@ def read_empty_slices(
     Left out, nothing that a model invents beyond a structure is seen; counted, the mean depends on
     how far the scan goes on.
 
-    Takes what `score_people` gave and got; InputError if a scan is missing. A row for each `data`,
-    `dataset`, `segmenter` and `box_source`, with the mean Dice (slices, then tissues, then
-    subjects) read in three ways: `left_out` (this project's mean), `invented_is_0` (slices without
-    reference on which something was predicted count 0, others do not count) and `nothing_is_1`
-    (these count 0, and slices on which rightly nothing was predicted count 1). Then `n_scored`,
-    `n_invented` and `n_nothing`: pairs of slice and tissue.
+    Takes what `score_people` gave and got. A row for each `data`, `dataset`, `segmenter` and
+    `box_source`, with the mean Dice (slices, then tissues, then subjects) read in three ways:
+    `left_out` (this project's mean), `invented_is_0` (slices without reference on which something
+    was predicted count 0, others do not count) and `nothing_is_1` (these count 0, and slices on
+    which rightly nothing was predicted count 1). Then `n_scored`, `n_invented` and `n_nothing`:
+    pairs of slice and tissue.
     """
     n_slices = {
         tuple(getattr(case, name) for name in SCAN): len(
@@ -133,9 +132,6 @@ def read_empty_slices(
     columns = ["total", "n_scored", "n_invented", "n_too_small"]
     sums = counted.groupby(structure, sort=False)[columns].sum().reset_index()
     scans = [tuple(row) for row in sums[list(SCAN)].to_numpy()]
-    for subject, scan in zip(sums["subject"], scans, strict=True):
-        if scan not in n_slices:
-            raise InputError(f"{subject} was scored but is not among the cases; add it")
     predicted = sums["n_scored"] + sums["n_invented"]
     nothing = [n_slices[scan] for scan in scans] - predicted - sums["n_too_small"]
     means = sums.assign(

@@ -11,7 +11,6 @@ from numpy.typing import ArrayLike, NDArray
 
 from mskseg.case import CaseSet
 from mskseg.datasets.manifest import load_manifest
-from mskseg.errors import InputError
 from mskseg_studies.charts import PALETTE, chart_axes, finish_chart, series_style
 from mskseg_studies.panels import log_scale, new_panels
 
@@ -34,8 +33,6 @@ def histograms(
     left out of picture and area.
     """
     flat = {name: np.ravel(values) for name, values in samples.items()}
-    if not flat or not all(values.size for values in flat.values()):
-        raise InputError("a histogram needs one sample or more, none of them empty")
     ax = chart_axes(None, _SIZE)
     for number, (name, values) in enumerate(flat.items()):
         density, edges = np.histogram(values, bins=_BINS, range=limits, density=True)
@@ -55,8 +52,6 @@ def spectra(
     A spectrum is two arrays (N,), frequency in 1/mm and power in any unit. The band in which a
     slope was fitted is shaded.
     """
-    if not powers:
-        raise InputError("expected one spectrum or more, got none")
     ax = chart_axes(None, _SIZE)
     for number, (name, (frequency, power)) in enumerate(powers.items()):
         positive = np.asarray(frequency) > 0
@@ -79,8 +74,6 @@ def tissue_chart(means: pd.DataFrame, *, title: str = "") -> NDArray[Any]:
     Data sets stay in their order, each with a colour; within one the thinnest tissue is on top. The
     marker says the shape.
     """
-    if means.empty:
-        raise InputError("expected one tissue or more, got none; pass a table of `tissue_means`")
     names = list(dict.fromkeys(means["dataset"]))
     order = means["dataset"].map(names.index)
     rows = means.assign(order=order).sort_values(["order", "thickness_mm"])
@@ -128,34 +121,31 @@ def describe_datasets(sets: Iterable[CaseSet], tissues: pd.DataFrame) -> pd.Data
     many), `shapes` ("4 compact, 5 thin"), `area_mm2` and `thickness_mm` (smallest to largest mean
     of a tissue) and `reference`.
     """
-    rows = [_described(cases, tissues[tissues["dataset"] == cases[0].dataset]) for cases in sets]
+    rows = []
+    for case in (cases[0] for cases in sets):
+        own, entry = (
+            tissues[tissues["dataset"] == case.dataset],
+            load_manifest().datasets[case.dataset],
+        )
+        sequences = [name.strip() for name in entry.sequence.split(",")]
+        special = [name for name in sequences if _MAP in name or _ACCELERATED in name]
+        area, width = (own[name].agg(["min", "max"]) for name in ("area_mm2", "thickness_mm"))
+        shapes = own["shape"].value_counts()
+        rows.append(
+            {
+                "dataset": case.dataset,
+                "anatomy": case.anatomy,
+                "subjects": entry.subjects,
+                "sequences": ", ".join(name for name in sequences if name not in special),
+                "maps": ", ".join(name for name in special if _MAP in name),
+                "accelerated": ", ".join(name for name in special if _ACCELERATED in name),
+                "voxel_mm": " x ".join(f"{mm:.3g}" for mm in case.image.spacing_mm),
+                "plane": case.plane,
+                "tissues": len(own),
+                "shapes": ", ".join(f"{n} {shape}" for shape, n in shapes.items()),
+                "area_mm2": "{:.0f} to {:.0f}".format(*area),
+                "thickness_mm": "{:.1f} to {:.1f}".format(*width),
+                "reference": case.reference_provenance,
+            }
+        )
     return pd.DataFrame(rows)
-
-
-def _described(cases: CaseSet, tissues: pd.DataFrame) -> dict[str, Any]:
-    case = cases[0]
-    if tissues.empty:
-        raise InputError(f"expected tissues of {case.dataset}, got none; measure all sets first")
-    entry = load_manifest().datasets[case.dataset]
-    sequences = [name.strip() for name in entry.sequence.split(",")]
-    special = [name for name in sequences if _MAP in name or _ACCELERATED in name]
-    plain = [name for name in sequences if name not in special]
-    return {
-        "dataset": case.dataset,
-        "anatomy": case.anatomy,
-        "subjects": entry.subjects,
-        "sequences": ", ".join(plain),
-        "maps": ", ".join(name for name in special if _MAP in name),
-        "accelerated": ", ".join(name for name in special if _ACCELERATED in name),
-        "voxel_mm": " x ".join(f"{mm:.3g}" for mm in case.image.spacing_mm),
-        "plane": case.plane,
-        "tissues": len(tissues),
-        "shapes": ", ".join(f"{n} {shape}" for shape, n in tissues["shape"].value_counts().items()),
-        "area_mm2": _range(tissues["area_mm2"], "{:.0f}"),
-        "thickness_mm": _range(tissues["thickness_mm"], "{:.1f}"),
-        "reference": case.reference_provenance,
-    }
-
-
-def _range(values: pd.Series, form: str) -> str:
-    return f"{form.format(values.min())} to {form.format(values.max())}"

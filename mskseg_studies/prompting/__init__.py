@@ -18,8 +18,6 @@ from mskseg_studies.prompting.clicks import click_curves as click_curves
 from mskseg_studies.prompting.clicks import clicks_to_reach as clicks_to_reach
 from mskseg_studies.prompting.clicks import share_reached as share_reached
 from mskseg_studies.prompting.clicks import time_saved as time_saved
-from mskseg_studies.prompting.hu_comparison import NOT_TESTABLE as NOT_TESTABLE
-from mskseg_studies.prompting.hu_comparison import beside_hu as beside_hu
 from mskseg_studies.prompting.margins import above_box_by_margin as above_box_by_margin
 from mskseg_studies.prompting.margins import dice_table as dice_table
 from mskseg_studies.prompting.margins import margin_means as margin_means
@@ -42,4 +40,6 @@ from mskseg_studies.prompting.scans import load_fine as load_fine
 from mskseg_studies.prompting.scans import load_phases as load_phases
 from mskseg_studies.prompting.scans import models_for as models_for
 from mskseg_studies.prompting.scans import read_echoes as read_echoes
+from mskseg_studies.published import NOT_TESTABLE as NOT_TESTABLE
+from mskseg_studies.published import beside_hu as beside_hu
 from mskseg_studies.published import reported as reported

@@ -188,9 +188,4 @@ def _check_phases(phases: Sequence[Case]) -> None:
         raise InputError(f"phases are told apart by their sequence, got {', '.join(names)}")
     first = phases[0]
     for other in phases[1:]:
-        if other.subject != first.subject:
-            raise InputError(
-                f"expected phases of one subject, got {first.name} and {other.name}; pass images "
-                "of one scan"
-            )
         check_same_grid(first.image, other.image, what=(first.sequence, other.sequence))

@@ -1,17 +1,12 @@
-"""Charts of several models side by side: their means, and their outlines on one slice."""
+"""Charts of several models side by side: their means, and how they learned."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from textwrap import fill
 
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from numpy.typing import NDArray
 
-from mskseg.case import CaseSlice
-from mskseg.display.overlays import montage
-from mskseg.display.slices import draw_label_map, frame_around
-from mskseg.display.style import tissue_colours
 from mskseg_studies.charts import chart_axes, check_columns, finish_chart, series_style
 from mskseg_studies.specialists.nnunet.running import NnunetRun, learning_curve
 
@@ -74,30 +69,3 @@ def curve_chart(runs: Sequence[NnunetRun], committed: pd.DataFrame) -> Axes:
     n = sum(run.converged for run in runs)
     title = f"nnU-Nets of this run that stopped rising: {n} of {len(runs)}"
     return finish_chart(ax, title, legend="below")
-
-
-def outlines_beside(
-    case_slice: CaseSlice,
-    masks: Mapping[str, Mapping[int, NDArray[np.bool_]]],
-    *,
-    labels: Iterable[int],
-    title: str = "",
-) -> list[Axes]:
-    """Draw a slice once for each model, with the outline of each of its masks.
-
-    `masks` are (H, W) bool by title of the panel, then by label, and may overlap within a panel;
-    `labels` are all those of the data set, so that a tissue keeps its colour. Every panel is framed
-    around everything that is drawn.
-    """
-    panels = montage([case_slice] * len(masks), titles=list(masks), title=title)
-    colours = tissue_colours(labels)
-    drawn = np.any([mask for panel in masks.values() for mask in panel.values()], axis=0)
-    rows, columns = np.nonzero(drawn)
-    for ax, by_label in zip(panels, masks.values(), strict=True):
-        draw_label_map(ax, by_label, colours=colours)
-        if len(rows):
-            ends = [columns.min(), rows.min(), columns.max() + 1, rows.max() + 1]
-            box = np.array([ends], np.float64)
-            x0, y0, x1, y1 = frame_around(box, shape=case_slice.image.shape[:2], margin=0.03)
-            ax.set(xlim=(x0, x1), ylim=(y1, y0))
-    return list(panels)

@@ -78,17 +78,12 @@ def score_families(
 ) -> pd.DataFrame:
     """Score models that were trained on more and more people, for curves.
 
-    `families` has, by name of the curve, a model for each of the `sizes` (people trained on), else
-    InputError; one that was not trained on these people stands there once for each size, and is
-    scored once. Gives rows as `score_test_sets`, with `family` and `n_train` in place of
-    `test_set`.
+    `families` has, by name of the curve, a model for each of the `sizes` (people trained on); one
+    that was not trained on these people stands there once for each size, and is scored once. Gives
+    rows as `score_test_sets`, with `family` and `n_train` in place of `test_set`.
     """
     tables, scored = [], dict[int, pd.DataFrame]()
     for family, members in families.items():
-        if len(members) != len(sizes):
-            raise InputError(
-                f"{family} has {len(members)} models for {len(sizes)} sizes; give one for each"
-            )
         for size, model in zip(sizes, members, strict=True):
             if id(model) not in scored:
                 scored[id(model)] = _score(model, cases, [OracleBox()], slice_step=slice_step)
@@ -228,18 +223,13 @@ def score_arms(
     predictions of the first of the `finders`, which need no prompt and come from `rank_finders`, so
     that the first is the best on validation. The `informed` are the same for models that got the
     reference's boxes as channels of their image. With `slice_step` above 1 the Dice of the volume
-    is that of the slices taken. InputError if there is no prompted model or no finder.
+    is that of the slices taken.
 
     Gives rows of `score_cases` and `score_label_maps`, with `arm`, its name, `told`: "told where"
     if anything comes from the reference, else "finds it", and `finding`: False where the arm rests
     on a model below `FINDER_FLOOR`; nothing is concluded from it.
     """
     given, told_too = list(cases), list(informed)
-    if not prompted or not finders:
-        raise InputError(
-            f"expected one prompted and one automatic model or more, got {len(prompted)} prompted "
-            f"and {len(finders)} automatic models"
-        )
 
     def under(plan: OracleBox | SpecialistBox, model: PromptableSegmenter) -> pd.DataFrame:
         return score_cases(model, given, prompts=plan, slice_step=slice_step, progress=False)
@@ -275,18 +265,6 @@ def told_sentence(arms: pd.DataFrame, model: Named, finder: Finder) -> str:
     dice = arms.set_index("arm")["volume_dice"]
     gap = dice[boxes_arm(model, finder)] - dice[f"{model.name}, reference boxes"]
     return f"{model.name}: {gap:+.2f} with the boxes of {finder.name}, not the reference's"
-
-
-def volume_dice(
-    model: PromptableSegmenter,
-    cases: Iterable[Case],
-    plans: Sequence[PromptPlan],
-    *,
-    slice_step: int = 1,
-) -> pd.DataFrame:
-    """Score a model under several prompt plans: the mean Dice of the volume, a row for each."""
-    scores = score_cases(model, cases, prompts=plans, slice_step=slice_step, progress=False)
-    return nested_mean(volume_table(scores), by=["box_source"], values=["volume_dice"])
 
 
 def arm_means(table: pd.DataFrame) -> pd.DataFrame:

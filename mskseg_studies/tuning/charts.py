@@ -64,18 +64,15 @@ class TrainingPlot:
 
     def __init__(self) -> None:
         self.figure: Figure | None = None  # as of the last epoch
-        untyped: Any = display
-        self._handle = untyped.DisplayHandle()
-        self._shown = False
+        self._handle: Any = None  # of the cell's output, once there is one
 
     def __call__(self, history: pd.DataFrame) -> None:
         """Draw the history so far: columns `epoch`, `loss` and `validation_dice`."""
         self.figure = _drawn(history)
-        if self._shown:
-            self._handle.update(self.figure)
+        if self._handle is None:
+            self._handle = display.display(self.figure, display_id=True)  # type: ignore[no-untyped-call]
         else:
-            self._handle.display(self.figure)
-            self._shown = True
+            self._handle.update(self.figure)
 
 
 def _drawn(history: pd.DataFrame) -> Figure:

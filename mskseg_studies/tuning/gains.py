@@ -29,14 +29,8 @@ def dice_by_subject(scores: pd.DataFrame) -> pd.DataFrame:
     Takes rows of `TuningBench.score`, and gives `training_subset, chosen_by, role, evaluated_on,
     anatomy, sequence, part, subject, dice`.
     """
-    by = [*_TUNED_ON, "dataset", *_SCAN[1:]]
-    if missing := sorted({*by, "dice", "status"} - set(scores)):
-        raise InputError(
-            f"expected a table of `TuningBench.score`, got one without {', '.join(missing)}; "
-            "add what is missing to what was scored"
-        )
     scored = scores[scores["status"].isin(IN_THE_MEAN)]
-    means = subject_means(scored, by=by)
+    means = subject_means(scored, by=[*_TUNED_ON, "dataset", *_SCAN[1:]])
     return means.reset_index().rename(columns={"dataset": "evaluated_on"})
 
 

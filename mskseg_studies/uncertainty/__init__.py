@@ -11,7 +11,6 @@ from mskseg_studies.specialists.comparison import rank_finders as rank_finders
 from mskseg_studies.specialists.config import short_tuning as short_tuning
 from mskseg_studies.specialists.nnunet.config import NnunetConfig as NnunetConfig
 from mskseg_studies.specialists.nnunet.running import train_nnunet as train_nnunet
-from mskseg_studies.uncertainty.charts import predicted_iou_charts as predicted_iou_charts
 from mskseg_studies.uncertainty.charts import referral_chart as referral_chart
 from mskseg_studies.uncertainty.charts import region_chart as region_chart
 from mskseg_studies.uncertainty.charts import reliability_charts as reliability_charts
@@ -29,7 +28,6 @@ from mskseg_studies.uncertainty.selective_prediction import referral_curves as r
 from mskseg_studies.uncertainty.tables import alone as alone
 from mskseg_studies.uncertainty.tables import average_subjects as average_subjects
 from mskseg_studies.uncertainty.tables import describe_committed as describe_committed
-from mskseg_studies.uncertainty.tables import least_certain_slice as least_certain_slice
 from mskseg_studies.uncertainty.tables import measure_as_they_are as measure_as_they_are
 from mskseg_studies.uncertainty.tables import measure_uncertainty as measure_uncertainty
 from mskseg_studies.uncertainty.temperature import compare_regions as compare_regions

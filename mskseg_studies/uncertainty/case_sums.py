@@ -10,7 +10,14 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from mskseg.prompts import fill_boxes
-from mskseg_studies.calibration import FLOOR, Calibration, as_classes, candidate_region, temper
+from mskseg_studies.calibration import (
+    FLOOR,
+    Calibration,
+    Sums,
+    as_classes,
+    candidate_region,
+    temper,
+)
 from mskseg_studies.uncertainty.probability_maps import SliceMaps, entropy_parts
 from mskseg_studies.uncertainty.selective_prediction import ErrorRanking
 
@@ -19,8 +26,8 @@ COVERAGES = tuple(np.linspace(0.05, 1.0, 20).round(2).tolist())
 
 
 @dataclass(frozen=True, eq=False)
-class CaseSums:
-    """Sums over slices; add two to join what they saw."""
+class CaseSums(Sums):
+    """Sums over slices."""
 
     slice: Calibration  # of all pixels
     candidate: Calibration
@@ -31,11 +38,6 @@ class CaseSums:
     n_outside: int  # of the reference, no candidates
     n_unprompted: int  # outside every box of their own tissue
     n_slices: int
-
-    def __add__(self, other: CaseSums) -> CaseSums:
-        """Join two sums."""
-        both = zip(vars(self).values(), vars(other).values(), strict=True)
-        return CaseSums(*(mine + theirs for mine, theirs in both))
 
     def scores(self) -> dict[str, float]:
         """Columns of `UncertaintyTables.cases` that come from pixels."""

@@ -13,46 +13,34 @@ from numpy.typing import NDArray
 from mskseg.errors import InputError
 from mskseg_studies.charts import chart_axes, check_columns, finish_chart, series_style
 from mskseg_studies.panels import add_legend, new_panels
-from mskseg_studies.uncertainty.tables import predicted_iou_bins
 
 _SUMS = ["n", "confidence", "hits"]
 
 
 def reliability_charts(
-    bins: pd.DataFrame,
-    *,
-    by: str = "severity",
-    region: str = "candidate",
-    labels: tuple[str, str] = ("confidence of the model", "part that is right"),
-    min_share: float = 0.001,
-    title: str = "",
+    bins: pd.DataFrame, *, by: str = "severity", title: str = ""
 ) -> NDArray[Any]:
     """Draw reliability diagrams side by side: what a model says, and how often it is right.
 
     `bins` are `UncertaintyTables.bins` of one arm, a panel for each value of `by` in alphabetical
-    order, a line for each `model`, cases pooled; `region` is one of theirs, `labels` are those of
-    the axes. A dot's area is the share of pixels in its bin; bins with less than `min_share` of a
-    line's pixels are left out, since their rate is noise. Below the diagonal the model is too sure.
-    Each panel gives the lines' ECE over its pooled pixels, in their colours.
+    order, a line for each `model`, the candidate pixels of all cases pooled. A dot's area is the
+    share of pixels in its bin; bins with less than a thousandth of a line's pixels are left out,
+    since their rate is noise. Below the diagonal the model is too sure. Each panel gives the lines'
+    ECE over its pooled pixels, in their colours.
     """
     check_columns(bins, [by, "model", "region", "bin", *_SUMS])
-    chosen = bins[bins["region"] == region]
-    if not chosen["n"].sum():
-        raise InputError(
-            f"the table has {len(bins)} rows and no pixel of the region {region!r}; "
-            "pass the bins of `measure_uncertainty`"
-        )
+    chosen = bins[bins["region"] == "candidate"]
     names = sorted(set(chosen[by]))
     height = 3.6 + 0.12 * chosen["model"].nunique()
     figure, axes = new_panels(len(names), columns=len(names), size=(3.6, height), sharey=True)
     for ax, name in zip(axes, names, strict=True):
-        _diagonal(ax, labels=labels)
+        _diagonal(ax)
         rows = chosen[chosen[by] == name]
         for number, (label, line) in enumerate(rows.groupby("model", sort=False)):
             sums = line.groupby("bin")[_SUMS].sum()
-            _reliability_line(ax, sums, label=str(label), number=number, min_share=min_share)
+            _reliability_line(ax, sums, label=str(label), number=number)
         ax.set_title(str(name), fontsize=11)
-    axes[0].set_ylabel(labels[1])
+    axes[0].set_ylabel("part that is right")
     _finish_reliability(figure, axes[0], title)
     return axes
 
@@ -64,11 +52,11 @@ def region_chart(compared: pd.DataFrame) -> NDArray[Any]:
     region likes best, and the title names both.
     """
     figure, axes = new_panels(2, columns=2, size=(4.8, 3.8))
-    _diagonal(axes[0], labels=("confidence of the model", "part that is right"))
+    _diagonal(axes[0])
     best = {}
     for number, (region, rows) in enumerate(compared.groupby("region", sort=False)):
         as_it_is = rows[rows["temperature"] == 1].set_index("bin")
-        _reliability_line(axes[0], as_it_is, label=str(region), number=number, min_share=0.001)
+        _reliability_line(axes[0], as_it_is, label=str(region), number=number)
         ece, look = 100 * rows.groupby("temperature")["ece"].first(), series_style(number)
         axes[1].plot(ece.index, ece, markersize=4, label=region, **look)
         best[region] = ece.idxmin()
@@ -84,24 +72,6 @@ def region_chart(compared: pd.DataFrame) -> NDArray[Any]:
     return axes
 
 
-def predicted_iou_charts(outlines: pd.DataFrame) -> NDArray[Any]:
-    """Draw how far a model's predicted IoU comes true, a panel for each grade.
-
-    Of `UncertaintyTables.outlines`; models that never learned to predict an IoU are left out. The
-    title says by how much it is too high or too low on average.
-    """
-    bins = predicted_iou_bins(outlines)
-    gap = (bins["confidence"].sum() - bins["hits"].sum()) / bins["n"].sum()
-    names, way = " and ".join(dict.fromkeys(bins["model"])), "high" if gap > 0 else "low"
-    return reliability_charts(
-        bins,
-        region="mask",
-        labels=("predicted IoU", "IoU with the reference"),
-        min_share=0.02,
-        title=f"{names}: predicted IoU {abs(gap):.2f} too {way} on average",
-    )
-
-
 def _finish_reliability(figure: Figure, ax: Axes, title: str) -> None:
     """Name the lines of all panels below the figure, once."""
     add_legend(figure, ax, title, columns=2)
@@ -109,21 +79,19 @@ def _finish_reliability(figure: Figure, ax: Axes, title: str) -> None:
         plt.setp(dot, sizes=[36])  # else as large as its line's first dot
 
 
-def _diagonal(ax: Axes, *, labels: tuple[str, str]) -> None:
+def _diagonal(ax: Axes) -> None:
     ax.plot((0, 1), (0, 1), color="0.5", linewidth=1, linestyle=(0, (5, 3)))
-    ax.set(xlabel=labels[0], xlim=(0, 1.02), ylim=(0, 1.02))
+    ax.set(xlabel="confidence of the model", xlim=(0, 1.02), ylim=(0, 1.02))
     ax.set_aspect("equal")
     ax.text(0.97, 0.06, "too sure", ha="right", fontsize=8, color="0.4", style="italic")
     ax.grid(color="0.92", linewidth=0.6)
     ax.spines[["top", "right"]].set_visible(False)
 
 
-def _reliability_line(
-    ax: Axes, sums: pd.DataFrame, *, label: str, number: int, min_share: float
-) -> None:
+def _reliability_line(ax: Axes, sums: pd.DataFrame, *, label: str, number: int) -> None:
     total = sums["n"].sum()
     ece = (sums["confidence"] - sums["hits"]).abs().sum() / total
-    shown = sums[sums["n"] > max(min_share * total, 0)]
+    shown = sums[sums["n"] > 0.001 * total]
     x, y, look = shown["confidence"] / shown["n"], shown["hits"] / shown["n"], series_style(number)
     ax.plot(x, y, color=look["color"], linewidth=1.2, linestyle=look["linestyle"])
     ax.scatter(

@@ -41,9 +41,6 @@ class Ensemble:
         self.name = name or (first if n == 1 else f"ensemble of {n}: {first}")
         self.miniature = any(member.miniature for member in self.members)
 
-    def __repr__(self) -> str:
-        return f"Ensemble({self.name!r}, {len(self.members)} members)"
-
     def embed(self, image: NDArray[Any]) -> tuple[Any, ...]:
         """Encode one slice (H, W) with every member."""
         return tuple(member.embed(image) for member in self.members)

@@ -12,12 +12,12 @@ from mskseg.datasets.loading import fullest_slice, load_some
 from mskseg.evaluation.loop import check_has_reference
 from mskseg.splits import Part
 from mskseg.volume import LabelMap, check_same_grid
-from mskseg_studies.errors.biomarkers import fat_fraction, mean_inside
-from mskseg_studies.people import load_companions, named_once
+from mskseg_studies.errors.biomarkers import load_maps, mean_inside
+from mskseg_studies.people import named_once
 from mskseg_studies.uncertainty.probability_maps import with_labels
 
-DIXON = ("dixon_water", "dixon_fat")
-_AIR = 0.1  # of the 99th percentile of the signal: below is noise, left white in the picture
+_FAT = "fat fraction"  # among the quantities of `load_maps`
+_AIR = 0.1  # of the 99th percentile of the image: below is noise, left white in the picture
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,30 +55,19 @@ def load_tissues(
 def fat_by_grade(cases: Iterable[Case]) -> list[FatSlice]:
     """Measure the fat of the first person of each grade, in the alphabetical order of the grades.
 
-    The grade is the `severity` of a case. Empty if the data set has no sequences `DIXON`;
-    InputError if they lie on another grid.
+    The grade is the `severity` of a case. Empty if the data set has no Dixon images; InputError if
+    they lie on another grid.
     """
     firsts: dict[str, Case] = {}
     for case in cases:
         firsts.setdefault(case.severity, case)
-    looks = [_fat_slice(case) for _, case in sorted(firsts.items())]
-    return [look for look in looks if look is not None]
-
-
-def _fat_slice(case: Case) -> FatSlice | None:
-    check_has_reference(case)
-    pair = load_companions(CaseSet(case.dataset, [case]), DIXON)
-    if not pair:
-        return None
-    water, fat = pair
-    check_same_grid(case.image, water.image)
-    fraction = fat_fraction(water.image.array, fat.image.array)
-    signal = water.image.array.astype(np.float64) + fat.image.array
-    shown = np.where(signal < _AIR * np.percentile(signal, 99), np.nan, fraction)
-    case_slice = fullest_slice(case)
-    return FatSlice(
-        case.severity,
-        case_slice,
-        case.image.with_array(shown).slice(case_slice.plane, case_slice.index),
-        mean_inside(fraction, cast(LabelMap, case.reference).array > 0),
-    )
+    looks = []
+    for severity, case in sorted(firsts.items()):
+        maps, at = load_maps([CaseSet(case.dataset, [case])]), fullest_slice(case)
+        for points in (volume for (quantity, *_), volume in maps.items() if quantity == _FAT):
+            check_same_grid(case.image, points)
+            dark = case.image.array < _AIR * np.percentile(case.image.array, 99)
+            shown = points.with_array(np.where(dark, np.nan, points.array / 100))
+            inside = mean_inside(points.array / 100, cast(LabelMap, case.reference).array > 0)
+            looks.append(FatSlice(severity, at, shown.slice(at.plane, at.index), inside))
+    return looks

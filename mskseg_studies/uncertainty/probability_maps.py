@@ -59,11 +59,6 @@ def entropy(probabilities: ArrayLike) -> Floats:
 def entropy_parts(members: ArrayLike) -> EntropyParts:
     """Split the predictive entropy of the members' probabilities (M, C, H, W)."""
     maps = np.asarray(members, dtype=np.float32)
-    if maps.ndim != 4 or not len(maps):
-        raise InputError(
-            "expected (members, classes, rows, columns) with one member or more, got the shape "
-            f"{maps.shape}; stack the maps of the ensemble"
-        )
     aleatoric = entropy(maps).mean(axis=0)
     if len(maps) == 1:  # one cannot disagree with itself; a 0 would read as "sure of itself"
         return EntropyParts(aleatoric, aleatoric, np.full_like(aleatoric, math.nan))
@@ -74,14 +69,12 @@ def entropy_parts(members: ArrayLike) -> EntropyParts:
 
 @dataclass(frozen=True, eq=False)
 class SliceMaps:
-    """What the members of a source think of one slice; the mappings hold what was prompted."""
+    """What the members of a source think of one slice."""
 
     case_slice: CaseSlice
     labels: tuple[int, ...]
     members: Floats  # (M, 1 + K, H, W); class 0 is the background, class k is ``labels[k - 1]``
     boxes: Mapping[int, NDArray[np.float64]]  # (N, 4) that were given
-    masks: Mapping[int, NDArray[np.bool_]]  # (H, W) as predicted before the tissues compete
-    predicted_iou: Mapping[int, float]  # the model's own estimate of that; NaN without one
     prompted: bool
 
     def predicted_labels(self) -> NDArray[np.int_]:
@@ -162,39 +155,23 @@ class PromptedMaps:
     def _maps(self, prompted: Sequence[PromptedSlice]) -> SliceMaps:
         """Ask every member what every plan asks, in one call for all tissues, and join it all."""
         first = prompted[0]
-        predictions = [
-            (at, *_predict(member, at)) for at in prompted for member in self._ensemble.members
-        ]
-        labels = [label for label in first.labels if len(first.prompts[label])]
-        means = {
-            label: np.mean([p[at.rows(label)].max(axis=0) for at, p, _ in predictions], axis=0)
-            for label in labels
-        }
+        asked = [(at, member) for at in prompted for member in self._ensemble.members]
         return SliceMaps(
             case_slice=first.case_slice,
             labels=self._labels,
-            members=np.stack([self._joined(at, p) for at, p, _ in predictions]),
-            boxes={label: _boxes(first, label) for label in labels},
-            masks={label: mean > 0.5 for label, mean in means.items()},
-            predicted_iou={
-                label: float(np.mean([iou[at.rows(label)] for at, _, iou in predictions]))
-                for label in labels
-            },
+            members=np.stack([self._map(at, member) for at, member in asked]),
+            boxes={k: _boxes(first, k) for k in first.labels if len(first.prompts[k])},
             prompted=True,
         )
 
-    def _joined(self, at: PromptedSlice, probabilities: Floats) -> Floats:
-        of_prompts = [label for label, prompt in at.prompts.items() for _ in range(len(prompt))]
+    def _map(self, at: PromptedSlice, member: PromptableSegmenter) -> Floats:
+        """Join the answers of a member to all prompts of a slice, maybe none."""
+        image, of_prompts = at.case_slice.image, []
+        probabilities = np.empty((0, *image.shape), np.float32)
+        if len(at.prompt):
+            of_prompts = [label for label, prompt in at.prompts.items() for _ in range(len(prompt))]
+            probabilities = member.predict(member.embed(image), at.prompt).probabilities[:, 0]
         return multiclass_probabilities(probabilities, of_prompts, labels=self._labels)
-
-
-def _predict(member: PromptableSegmenter, at: PromptedSlice) -> tuple[Floats, Floats]:
-    """Probabilities (N, H, W) and predicted IoU (N,) of a slice's N prompts, maybe none."""
-    image = at.case_slice.image
-    if not len(at.prompt):
-        return np.empty((0, *image.shape), np.float32), np.empty(0, np.float32)
-    prediction = member.predict(member.embed(image), at.prompt)
-    return prediction.probabilities[:, 0], prediction.predicted_iou[:, 0]
 
 
 def _boxes(at: PromptedSlice, label: int) -> NDArray[np.float64]:
@@ -234,7 +211,7 @@ class VolumeMaps:
         stacks = np.stack([self._stack(case, member) for member in self._predictions])
         for case_slice in narrowed.slices(step=step):
             maps = checked_probabilities(stacks[:, :, case_slice.index])
-            yield SliceMaps(case_slice, self._labels, maps, {}, {}, {}, prompted=False)
+            yield SliceMaps(case_slice, self._labels, maps, {}, prompted=False)
 
     def _stack(self, case: Case, predictions: Predictions) -> Floats:
         """Probabilities (1 + K, slices, H, W) of one member, in the order of `labels`."""

@@ -18,8 +18,8 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from scipy.stats import spearmanr
 
-from mskseg.errors import InputError
 from mskseg.evaluation.averaging import subject_means
+from mskseg_studies.calibration import Sums
 
 Floats = NDArray[np.float64]
 
@@ -37,13 +37,6 @@ def referral_curve(
 ) -> pd.DataFrame:
     """Let a reader correct a part of the cases (N,): their Dice becomes 1, of the reference."""
     scores, unsure = np.ravel(dice).astype(float), np.ravel(uncertainty).astype(float)
-    if scores.shape != unsure.shape or not np.isfinite(scores).any():
-        raise InputError(
-            f"expected a Dice and an uncertainty for every case, got {scores.size} Dice "
-            f"({int(np.isfinite(scores).sum())} of them numbers) and {unsure.size} uncertainties"
-        )
-    if not all(0 <= fraction <= 1 for fraction in fractions):
-        raise InputError(f"expected fractions that are numbers of 0 to 1, got {tuple(fractions)}")
     has_dice = np.isfinite(scores)
     predicted = has_dice & ~np.isnan(unsure)
     rows = [_referred(scores[predicted], unsure[predicted], fraction) for fraction in fractions]
@@ -103,8 +96,8 @@ def entropy_and_dice(cases: pd.DataFrame) -> pd.DataFrame:
 
 
 @dataclass(frozen=True, eq=False)
-class ErrorRanking:
-    """Uncertainty of right and of wrong pixels, in a histogram; add two to join what they saw."""
+class ErrorRanking(Sums):
+    """Uncertainty of right and of wrong pixels, in a histogram."""
 
     right: NDArray[np.int64]  # (B,) pixels in each bin of `_EDGES`
     wrong: NDArray[np.int64]
@@ -113,18 +106,8 @@ class ErrorRanking:
     def of(cls, uncertainty: ArrayLike, wrong: ArrayLike) -> Self:
         """Sort the pixels into bins: an uncertainty (N,) and an error (N,) of each, no NaN."""
         score, error = np.ravel(uncertainty).astype(float), np.ravel(wrong).astype(float)
-        n_nan = int(np.isnan(score).sum() + np.isnan(error).sum())
-        if score.shape != error.shape or n_nan:
-            raise InputError(
-                "expected an uncertainty and an error for each pixel, and no NaN, got "
-                f"{score.size} uncertainties and {error.size} errors with {n_nan} NaN"
-            )
         at = np.clip(np.searchsorted(_EDGES, score, side="right") - 1, 0, len(_EDGES) - 1)
         return cls(*(np.bincount(at[k], minlength=len(_EDGES)) for k in (error == 0, error > 0)))
-
-    def __add__(self, other: Self) -> Self:
-        """Join two histograms."""
-        return type(self)(self.right + other.right, self.wrong + other.wrong)
 
     @property
     def auroc(self) -> float:

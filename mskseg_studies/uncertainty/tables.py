@@ -19,11 +19,10 @@ from tqdm.auto import tqdm
 
 from mskseg.case import Case, CaseSet
 from mskseg.errors import InputError
-from mskseg.evaluation import metrics
 from mskseg.evaluation.averaging import nested_mean, subject_means
+from mskseg.evaluation.metrics import dice
 from mskseg.models import Segmenter
 from mskseg.prompts.plans import PromptPlan
-from mskseg_studies.calibration import ReliabilityBins
 from mskseg_studies.committed import committed_results
 from mskseg_studies.people import asked_about
 from mskseg_studies.uncertainty.case_sums import CaseSums, sum_slice
@@ -57,9 +56,8 @@ class UncertaintyTables:
         ensemble has a further row, unscaled, numbered from 1, under the name `alone` gives.
     outlines : pandas.DataFrame
         A row for each source, case, slice and tissue that the reference or the prediction has
-        there, unscaled: `tissue`, `slice`, `dice` (after the tissues competed), `uncertainty` (mean
-        entropy over the predicted pixels; NaN without one), `iou` and `predicted_iou` (of the
-        prompted mask, before they competed; NaN without a prompt or without an estimate).
+        there, unscaled: `tissue`, `slice`, `dice` (after the tissues competed) and `uncertainty`
+        (mean entropy over the predicted pixels; NaN without one).
     bins : pandas.DataFrame
         A row for each source, case, temperature, `region` and `bin`: `n`, `confidence` and `hits`,
         sums for `reliability_charts`.
@@ -108,7 +106,7 @@ def measure_uncertainty(
     probabilities scaled.
     """
     listed = list(cases)
-    _check(sources, listed)
+    _check(sources)
     names = UncertaintyTables.__dataclass_fields__
     tables: dict[str, list[dict[str, Any]]] = {name: [] for name in names}
     pairs = [(source, case) for source in sources for case in listed]
@@ -178,29 +176,6 @@ def average_subjects(
     return means
 
 
-def least_certain_slice(outlines: pd.DataFrame) -> tuple[str, int]:
-    """Find the slice whose outlines are the least certain on average: its subject and index."""
-    subject, index = outlines.groupby(["subject", "slice"])["uncertainty"].mean().idxmax()
-    return str(subject), int(index)
-
-
-def predicted_iou_bins(outlines: pd.DataFrame, *, n_bins: int = 10) -> pd.DataFrame:
-    """Bin a model's predicted IoU as a confidence: what comes true is the IoU that it reached."""
-    estimated = outlines.dropna(subset=["iou", "predicted_iou"])
-    if estimated.empty:
-        raise InputError(
-            f"none of {len(outlines)} outlines has a predicted IoU; take a model that learned it"
-        )
-    keys = ["model", "arm", "severity"]
-    bins = {
-        key: pd.DataFrame(
-            vars(ReliabilityBins.of(group["predicted_iou"].clip(0, 1), group["iou"], n_bins=n_bins))
-        )
-        for key, group in estimated.groupby(keys, sort=False)
-    }
-    return pd.concat(bins, names=[*keys, "bin"]).reset_index().assign(region="mask")
-
-
 def _rows(table: pd.DataFrame, wanted: Mapping[str, Any]) -> pd.DataFrame:
     for column, value in wanted.items():
         if value is not None and column in table:
@@ -217,26 +192,18 @@ def _outline_rows(case: Case, maps: SliceMaps) -> list[dict[str, Any]]:
         reference, prediction = label_map == label, predicted == label
         if not reference.any() and not prediction.any():
             continue
-        mask = maps.masks.get(label)
         rows.append(
             {
                 "tissue": case.tissue(label),
                 "slice": maps.case_slice.index,
-                "dice": metrics.dice(reference, prediction),
+                "dice": dice(reference, prediction),
                 "uncertainty": float(entropy[prediction].mean()) if prediction.any() else math.nan,
-                "iou": math.nan if mask is None else metrics.iou(reference, mask),
-                "predicted_iou": maps.predicted_iou.get(label, math.nan),
             }
         )
     return rows
 
 
-def _check(sources: Sequence[MapSource], cases: Sequence[Case]) -> None:
-    if not sources or not cases:
-        raise InputError(
-            f"expected one source and one case or more, got {len(sources)} sources and "
-            f"{len(cases)} cases"
-        )
+def _check(sources: Sequence[MapSource]) -> None:
     names = [(source.model, source.arm) for source in sources]
     doubled = [name for name in names if names.count(name) > 1]
     if doubled:
@@ -253,19 +220,13 @@ def describe_committed(
 
     `folder` has `08_uncertainty.csv` and its sidecar, or none; `values` are averaged over rows that
     are neither scaled nor single members; `provenance` is of this run, so that rows of other
-    weights are called so. Raises InputError if the table lacks a column.
+    weights are called so. Raises InputError if the table lacks one of the `values`.
     """
     committed = committed_results(folder, "08_uncertainty.csv")
-    cases, keys = committed.rows, ["arm", "model"]
+    cases = committed.rows
     if cases.empty:
         return "No full run of this notebook is committed at present."
-    needed = (*keys, *values, "dataset", "subject", "scaled", "member")
-    if lacking := sorted(set(needed) - set(cases)):
-        raise InputError(
-            f"{cases['file'].iloc[0]} lacks {', '.join(lacking)}; commit the table that "
-            "notebook 08 writes"
-        )
     kept = cases[~cases["scaled"].astype(bool) & (cases["member"] == 0)]
-    means = average_subjects(kept, by=keys, values=values).round(3).to_string()
+    means = average_subjects(kept, by=["arm", "model"], values=values).round(3).to_string()
     told = ("A full run, committed.", committed.origin, committed.why_apart(provenance), means)
     return "\n".join(line for line in told if line)

@@ -32,11 +32,6 @@ _SIZE = 32  # pixels of a map of discs, each side
 def fit_temperature(members: ArrayLike, reference: ArrayLike) -> float:
     """Find the temperature with the least NLL of probabilities (M, C, N), of true classes (N,)."""
     maps, true = np.asarray(members, dtype=np.float64), np.asarray(reference)
-    if maps.ndim != 3 or true.ndim != 1 or maps.shape[2] != len(true) or not len(true):
-        raise InputError(
-            "expected probabilities (members, classes, pixels) and the class of each pixel, got "
-            f"the shapes {maps.shape} and {true.shape}; sample the validation set first"
-        )
     logs = np.log(np.maximum(maps, 1e-30))
 
     def nll(log_t: float) -> float:
@@ -79,12 +74,9 @@ def temperatures_of(
     return temperatures
 
 
-def calibrated_maps(
-    n_maps: int, *, coherent: bool = True, seed: int = 0
-) -> tuple[NDArray[np.float32], NDArray[np.intp]]:
+def calibrated_maps(n_maps: int, *, seed: int = 0) -> tuple[NDArray[np.float32], NDArray[np.intp]]:
     """Draw maps (2, n H, W) and what came true (n H, W), one disc below the other."""
-    # A coherent edge is one radius for each disc, dealt evenly over their distribution so that few
-    # discs show little of chance; otherwise each pixel is drawn by itself.
+    # Radii are dealt evenly over their distribution, so that few discs show little of chance.
     rng = np.random.default_rng(seed)
     y, x = np.indices((_SIZE, _SIZE)) + 0.5
     centre = rng.uniform(0.4 * _SIZE, 0.6 * _SIZE, (2, n_maps, 1, 1))
@@ -92,23 +84,21 @@ def calibrated_maps(
     beyond = (np.hypot(y - centre[0], x - centre[1]) - mean) / width
     tissue = (1 / (1 + np.exp(beyond))).reshape(-1, _SIZE)
     dealt = ((rng.permutation(n_maps) + 0.5) / n_maps)[:, None, None]
-    drawn = np.broadcast_to(dealt, beyond.shape) if coherent else rng.random(beyond.shape)
-    true = (drawn.reshape(-1, _SIZE) < tissue).astype(np.intp)
+    true = (np.broadcast_to(dealt, beyond.shape).reshape(-1, _SIZE) < tissue).astype(np.intp)
     return np.stack([1 - tissue, tissue]).astype(np.float32), true
 
 
 def compare_regions(
-    temperatures: Sequence[float], *, n_maps: int = 200, coherent: bool = True, seed: int = 0
+    temperatures: Sequence[float], *, n_maps: int = 200, seed: int = 0
 ) -> pd.DataFrame:
     """Measure one calibrated model, made softer and sharper, by two regions.
 
     A temperature of 1 is the model as it is; with few discs (`n_maps`), chance alone gives the best
-    model an ECE above zero. If `coherent`, one radius is drawn for each disc, otherwise every pixel
-    by itself. A row for each `temperature`, `region` and bin, with `n`, `confidence`, `hits` and,
-    the same in all rows of a temperature and region, `ece`. The region `ASKS_REFERENCE` holds what
-    the reference or the prediction calls tissue, `ASKS_MAP` is `candidate_region`.
+    model an ECE above zero. A row for each `temperature`, `region` and bin, with `n`, `confidence`,
+    `hits` and, the same in all rows of a temperature and region, `ece`. The region `ASKS_REFERENCE`
+    holds what the reference or the prediction calls tissue, `ASKS_MAP` is `candidate_region`.
     """
-    maps, true = calibrated_maps(n_maps, coherent=coherent, seed=seed)
+    maps, true = calibrated_maps(n_maps, seed=seed)
     regions = {ASKS_REFERENCE: (maps.argmax(axis=0) > 0) | (true > 0)}
     regions[ASKS_MAP] = candidate_region(maps)  # neither changes with the temperature
     tables = []

@@ -9,7 +9,6 @@ from scipy import ndimage
 from mskseg.case import Case
 from mskseg.errors import InputError
 from mskseg_phantom.anatomies import ANATOMIES
-from mskseg_phantom.anatomies.knee import tissues_at
 from mskseg_phantom.anatomies.thigh import TISSUES
 from mskseg_phantom.scans import (
     PHANTOM_VERSION,
@@ -187,11 +186,9 @@ def test_the_echoes_of_a_multi_echo_scan_are_cases_that_fade() -> None:
         make_phantom("knee", 2, sequence="mese")
 
 
-def test_an_unknown_anatomy_or_granularity_says_which_exist() -> None:
+def test_an_unknown_anatomy_says_which_exist() -> None:
     with pytest.raises(InputError, match=r"unknown phantom anatomy 'elbow'.*knee"):
         make_phantom("elbow", 1)
-    with pytest.raises(InputError, match=r"unknown granularity 'fine'.*compartments"):
-        make_phantom("knee", 1, granularity="fine")
 
 
 @pytest.mark.parametrize(
@@ -262,15 +259,6 @@ def test_all_sequences_can_be_asked_for_on_one_reference(anatomy) -> None:
     assert len({case.image.array.tobytes() for case in cases}) == len(cases)
 
 
-def test_the_reference_does_not_depend_on_the_site() -> None:
-    first, second = (
-        make_phantom("hip", 3, site=site, shape=(64, 64, 6))
-        for site in ("site A (3 T)", "site B (1.5 T)")
-    )
-    np.testing.assert_array_equal(first.reference.array, second.reference.array)
-    assert (first.image.array != second.image.array).mean() > 0.5
-
-
 def test_echoes_are_cases_of_one_scan() -> None:
     echoes = list(scan_phantom("thigh", 4, sequences=["mese"], shape=(64, 64, 4)))
     assert [case.sequence for case in echoes] == [f"mese_te{te:g}" for te in ECHOES_MS]
@@ -282,11 +270,10 @@ def test_echoes_are_cases_of_one_scan() -> None:
         make_phantom("thigh", 4, sequence="mese")
 
 
-@pytest.mark.parametrize("granularity", ["plates", "compartments", "tissue"])
-def test_the_knee_is_labelled_as_finely_as_asked(granularity) -> None:
-    case = make_phantom("knee", 1, granularity=granularity, shape=(128, 128, 24))
-    assert case.tissues == tissues_at(granularity)
-    assert set(case.reference.labels) == set(case.tissues)
+@pytest.mark.parametrize("anatomy", ANATOMIES)
+def test_all_tissues_are_in_the_reference_and_have_a_kind(anatomy) -> None:
+    case = make_phantom(anatomy, 1, shape=(128, 128, 24))
+    assert set(case.reference.labels) == set(case.tissues) == set(case.kinds)
 
 
 def test_a_resolution_study_can_be_rendered_at_512_pixels() -> None:
@@ -306,11 +293,5 @@ def test_wrong_arguments_are_refused_before_anything_is_drawn() -> None:
         make_phantom("thigh", 1, sequence="pd")
     with pytest.raises(InputError, match="impossible phantom shape"):
         make_phantom("thigh", 1, shape=(8, 8, 8))
-    with pytest.raises(InputError, match="unknown phantom site"):
-        make_phantom("thigh", 1, site="mars")
     with pytest.raises(InputError, match="unknown phantom anatomy 'toe'; expected one of thigh"):
         make_phantom("toe", 1)
-    with pytest.raises(InputError, match="unknown granularity 'fine' of the knee's labels"):
-        make_phantom("knee", 1, granularity="fine")
-    with pytest.raises(InputError, match="they have one only"):
-        make_phantom("hip", 1, granularity="tissue")

@@ -210,15 +210,6 @@ def test_a_true_class_at_the_floor_is_clipped_and_counted():
         (lambda: ReliabilityBins.of([0.5], [1, 0]), "1 confidences, 2 outcomes"),
         (lambda: ReliabilityBins.of([1.5], [1]), "got one outside"),
         (lambda: ReliabilityBins.of([0.5], [1], n_bins=0), "one bin or more"),
-        (
-            lambda: ReliabilityBins.of([1], [1], n_bins=2) + ReliabilityBins.of([1], [1]),
-            "equally many bins",
-        ),
-        (
-            lambda: Calibration.of(np.ones((2, 3, 3)), np.zeros((2, 2), int)),
-            r"expected probabilities \(C, H, W",
-        ),
-        (lambda: Calibration.of(np.ones((2, 1, 1)), [[7]]), "`as_classes`"),
     ],
 )
 def test_what_does_not_fit_is_refused(call, message):

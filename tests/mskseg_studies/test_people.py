@@ -11,7 +11,6 @@ import pytest
 
 from mskseg.case import CaseDescription, CaseSet
 from mskseg.datasets import fetch
-from mskseg.errors import InputError
 from mskseg.evaluation import KeptPredictions
 from mskseg.prompts import OracleBox
 from mskseg_studies import people
@@ -185,8 +184,3 @@ def test_a_role_asks_what_was_trained_on_together():
     trained = [scan("s1", sequence="t2w"), scan("s2", anatomy="hip")]
     assert role_of(scan("s9", anatomy="hip", sequence="t2w"), trained) == "other sequence"
     assert role_of(scan("s9", sequence="t2w"), iter(trained)) == "same site"
-
-
-def test_a_model_without_training_data_has_no_roles():
-    with pytest.raises(InputError, match="expected a training case or more, got none"):
-        role_of(scan(), [])

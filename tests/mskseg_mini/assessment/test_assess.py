@@ -248,12 +248,6 @@ def test_automatic_masks_count_the_objects_that_one_mask_meets(monkeypatch):
     assert measure.measured_on.startswith("2 objects of 1 scenes, 1 masks; points_per_side 32")
 
 
-def test_best_iou_is_the_best_mask_of_each_object():
-    objects = torch.tensor([[1.0, 1, 0, 0], [0, 0, 1, 1]])
-    masks = [np.array([[True, True], [False, False]]), np.array([[True, True], [True, False]])]
-    assert measures._best_iou(objects, masks).tolist() == pytest.approx([1.0, 0.25])
-
-
 def test_ranked_slices_are_those_of_the_table_best_first_with_their_predictions(monkeypatch):
     case = make_phantom("thigh", 17, shape=(96, 96, 5))
     monkeypatch.setattr(measures, "REAL", {case.dataset: "axial"})

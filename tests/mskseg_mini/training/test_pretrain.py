@@ -12,7 +12,7 @@ from safetensors.torch import load_file
 from mskseg.errors import InputError
 from mskseg.models.checkpoints import load_segmenter
 from mskseg.models.weights import read_weights
-from mskseg_mini.training.pretrain import Pretraining, pretrain
+from mskseg_mini.training.pretrain import Pretraining
 from mskseg_mini.training.pretrain_step import PretrainConfig, drawn_rounds, warm_start_loss
 
 TINY = PretrainConfig(
@@ -73,7 +73,9 @@ def test_only_sam_mini_is_trained_on(tmp_path: Path):
 def test_what_a_training_starts_from_stays_where_nothing_better_comes(tmp_path: Path, monkeypatch):
     scores = iter([0.7, 0.6])
     monkeypatch.setattr(Pretraining, "evaluate", lambda *_, **__: next(scores))
-    pretrain(TINY, tmp_path, weights="sam_vit_mini")
+    run = Pretraining(TINY, tmp_path)
+    run.start_from("sam_vit_mini")
+    run.run()
     shipped = load_segmenter("sam_vit_mini")
     kept, metadata = read_weights(tmp_path / "sam_vit_mini.safetensors")
     for name, value in shipped.model.state_dict().items():
@@ -143,7 +145,7 @@ def test_warm_start_learns_ellipses_without_an_image(tmp_path: Path):
 
 
 def test_a_run_writes_half_precision_weights_a_log_and_a_checkpoint(tmp_path: Path):
-    pretrain(TINY, tmp_path)
+    Pretraining(TINY, tmp_path).run()
     weights = load_file(tmp_path / "sam_vit_mini.safetensors")
     assert all(value.dtype == torch.float16 for value in weights.values())
     assert (tmp_path / "sam_vit_mini.safetensors").stat().st_size <= 8_000_000

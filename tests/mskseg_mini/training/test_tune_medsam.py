@@ -18,7 +18,6 @@ from mskseg_mini.training.tune_medsam import (
     MedSamTuning,
     medsam_input,
     shifted_boxes,
-    tune,
 )
 
 TINY = MedSamConfig(steps=2, scenes=1, boxes=2, evaluate_every=2, held_out_scenes=1, warm_up=1)
@@ -107,7 +106,7 @@ def test_only_sam_mini_is_tuned(tmp_path: Path):
 
 
 def test_a_run_writes_weights_that_load_without_being_told_more(tmp_path: Path):
-    tune(TINY, tmp_path)
+    MedSamTuning(TINY, tmp_path, weights="sam_vit_mini").run()
     path = tmp_path / "medsam_vit_mini.safetensors"
     assert path.stat().st_size <= 8_000_000
     segmenter = mskseg.load_segmenter(path)

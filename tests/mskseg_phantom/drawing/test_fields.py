@@ -30,11 +30,6 @@ def test_a_negative_radius_makes_an_empty_tube() -> None:
     assert distance[0] == 4
 
 
-def test_a_tube_without_centres_is_refused() -> None:
-    with pytest.raises(ValueError, match="one centre"):
-        distance_to_tube(np.zeros(1, np.float32), np.zeros(1, np.float32), np.empty((0, 2)), 1.0)
-
-
 def test_spline_weights_add_up_to_one_between_the_knots() -> None:
     axis = SplineAxis.at(np.linspace(0, 9, 37, dtype=np.float32), 8)
     np.testing.assert_allclose(axis.weights.sum(axis=0), 1, atol=1e-6)

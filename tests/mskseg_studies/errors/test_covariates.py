@@ -167,8 +167,6 @@ def test_a_covariate_has_a_line_of_medians_for_each_model():
     assert np.all(np.diff(x) > 0)
     assert y == pytest.approx(x / 20)
     assert (ax.get_xscale(), ax.get_xlabel()) == ("log", "thickness (mm)")
-    with pytest.raises(InputError, match="the table has none of area_mm2"):
-        covariate_panels(joined().drop(columns="thickness_mm"))
 
 
 def test_a_covariate_without_a_value_has_no_panel():

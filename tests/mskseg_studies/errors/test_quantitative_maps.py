@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 
 from mskseg.case import Case
-from mskseg.errors import InputError
 from mskseg.volume import Volume
 from mskseg_studies.errors.biomarkers import (
     fat_fraction,
@@ -33,8 +32,6 @@ def test_maps_are_in_milliseconds_and_points_and_know_where_they_have_no_value()
     shape = (4, 6, 5)
     pair = [case("dixon_water", np.full(shape, 3.0)), case("dixon_fat", np.full(shape, 1.0))]
     assert fat_maps(pair)["fat fraction", "d", "a"].array[1, 1, 1] == pytest.approx(25)
-    with pytest.raises(InputError, match="expected dixon_water and dixon_fat of a, got"):
-        fat_maps(pair[:1])
 
 
 def test_no_data_set_no_maps():
@@ -50,8 +47,6 @@ def test_the_mean_leaves_out_what_has_no_value():
     values = np.array([[1.0, np.nan], [3.0, 100.0]])
     assert mean_inside(values, np.array([[1, 1], [1, 0]], dtype=bool)) == 2
     assert math.isnan(mean_inside(values, np.array([[0, 1], [0, 0]], dtype=bool)))
-    with pytest.raises(InputError, match="expected a map and a mask of one shape"):
-        mean_inside(values, np.ones((2, 3), dtype=bool))
 
 
 def test_a_two_point_dixon_reads_fat_in_pure_muscle_and_too_little_in_fatty_muscle():

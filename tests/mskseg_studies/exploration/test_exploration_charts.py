@@ -9,7 +9,6 @@ import pytest
 from matplotlib import pyplot as plt
 
 from mskseg.case import CaseSlice
-from mskseg.errors import InputError
 from mskseg_studies import exploration
 
 
@@ -54,15 +53,6 @@ def test_lines_differ_in_style_as_well_as_in_colour():
 def test_a_spectrum_leaves_out_the_frequency_zero():
     ax = exploration.spectra({"a": (np.array([0.0, 0.1, 0.2]), np.array([5.0, 2.0, 1.0]))})
     assert ax.lines[0].get_xdata().tolist() == [0.1, 0.2]
-
-
-def test_nothing_to_draw_is_refused():
-    with pytest.raises(InputError, match="expected one spectrum or more"):
-        exploration.spectra({})
-    with pytest.raises(InputError, match="none of them empty"):
-        exploration.histograms({"a": []}, value="signal", limits=(0, 1))
-    with pytest.raises(InputError, match="expected one tissue or more"):
-        exploration.tissue_chart(pd.DataFrame({"dataset": []}))
 
 
 def test_the_chart_has_the_thinnest_tissue_of_a_data_set_on_top():

@@ -1,9 +1,7 @@
 from __future__ import annotations
 
-import pytest
 from support.drawn_cases import strip_case
 
-from mskseg.errors import InputError
 from mskseg_studies.exploration import describe_datasets
 from mskseg_studies.tissues import tissue_means, tissue_properties
 
@@ -16,9 +14,3 @@ def test_data_sets_are_described_by_what_was_measured():
     assert row["area_mm2"] == "100 to 1520"
     assert "t2_map" in row["maps"]
     assert "pdw_fs_8x" in row["accelerated"]
-
-
-def test_a_data_set_that_was_not_measured_is_named():
-    empty = tissue_means(tissue_properties([strip_case("a", 4)])).assign(dataset="another")
-    with pytest.raises(InputError, match="expected tissues of phantom_knee, got none"):
-        describe_datasets([[strip_case("a", 4)]], empty)

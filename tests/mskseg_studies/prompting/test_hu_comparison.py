@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from mskseg_studies.prompting.hu_comparison import NOT_TESTABLE, beside_hu
+from mskseg_studies.published import NOT_TESTABLE, beside_hu
 
 
 def clicked(**best):

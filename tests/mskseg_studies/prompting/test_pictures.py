@@ -68,11 +68,13 @@ def test_a_panel_for_the_boxes_and_one_for_each_model_with_its_mean_dice():
     prompted = prompt_slice(case, case.slice(1), OracleBox())
     right = dict(prompted.references)
     shifted = {label: np.roll(mask, 5, axis=0) for label, mask in right.items()}
-    axes = prompting.boxes_and_predictions(prompted, {"a": right, "b": shifted}, title="t")
+    answers = {"a": right, "b": shifted, "nothing": {}}
+    axes = prompting.boxes_and_predictions(prompted, answers, title="t")
     assert [ax.get_title() for ax in axes] == [
         "reference\nfilled boxes: 1.00",
         "a\n1.00",
         "b\n0.50",
+        "nothing\n0.00",
     ]
     assert axes[0].figure.get_suptitle() == "t"
     assert len({ax.get_xlim() for ax in axes}) == 1

@@ -16,6 +16,7 @@ from mskseg.finetuning.config import FineTuneConfig
 from mskseg.finetuning.result import FineTuneResult
 from mskseg.prompts import fill_boxes
 from mskseg.volume import LabelMap
+from mskseg_studies.specialists import comparison
 from mskseg_studies.specialists.comparison import (
     Finder,
     arm_means,
@@ -240,16 +241,6 @@ def test_arms_say_who_is_told_and_boxes_of_a_model_come_from_it_alone(shapes):
     assert same[2] == 1
 
 
-def test_arms_need_both_kinds_of_model(shapes):
-    with pytest.raises(InputError, match="got 0 prompted and 0 automatic"):
-        score_arms([shapes.drawn_case("s1", seed=1)], prompted=[], finders=[])
-
-
-def test_a_family_needs_a_model_for_each_size(shapes):
-    with pytest.raises(InputError, match="SAM has 1 models for 2 sizes"):
-        score_families({"SAM": [SimpleNamespace()]}, [1, 2], [shapes.drawn_case("s1", seed=1)])
-
-
 # efforts
 
 
@@ -292,3 +283,17 @@ def test_steps_are_those_done_and_those_kept(tmp_path):
     ]
     assert table["start"].tolist() == ["pretrained", "random", "random"]
     np.testing.assert_equal(table["seconds"].tolist(), [7.0, 3.0, 18.0])
+
+
+def test_a_model_that_stands_for_every_number_of_people_is_scored_once(monkeypatch):
+    asked = []
+
+    def score(model, *_, **__):
+        asked.append(model)
+        return pd.DataFrame({"dice": [0.5]})
+
+    monkeypatch.setattr(comparison, "_score", score)
+    table = score_families({"flat": ["a", "a"], "own": ["b", "c"]}, [1, 2], [])
+    assert asked == ["a", "b", "c"]
+    rows = [["flat", 1], ["flat", 2], ["own", 1], ["own", 2]]
+    assert table[["family", "n_train"]].to_numpy().tolist() == rows

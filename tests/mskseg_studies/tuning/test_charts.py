@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
 
 from mskseg.errors import InputError
+from mskseg_studies.tuning import charts
 from mskseg_studies.tuning.charts import TrainingPlot, gain_map
 
 
@@ -57,8 +60,13 @@ def test_an_empty_table_is_refused():
 def test_the_plot_grows_and_marks_the_best_epoch(monkeypatch):
     shown = []
     plot = TrainingPlot()
-    monkeypatch.setattr(plot._handle, "display", lambda figure: shown.append("display"))
-    monkeypatch.setattr(plot._handle, "update", lambda figure: shown.append("update"))
+    handle = SimpleNamespace(update=lambda figure: shown.append("update"))
+
+    def display(figure, *, display_id):
+        shown.append("display")
+        return handle
+
+    monkeypatch.setattr(charts.display, "display", display)
     history = pd.DataFrame(
         {"epoch": [0, 1, 2], "loss": [1.0, 0.7, 0.6], "validation_dice": [0.5, 0.7, 0.6]}
     )

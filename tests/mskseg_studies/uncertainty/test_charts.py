@@ -46,7 +46,7 @@ def slice_maps(m=2, shape=(12, 20), spacing_mm=(1.0, 1.0)):
     tissue = np.where(label_map > 0, 0.8, 0.1)
     tissue[0, 0] = 0.6
     members = np.stack([np.stack([1 - p, p]) for p in (tissue, tissue**2)[:m]])
-    return SliceMaps(one, (4,), members.astype(np.float32), {}, {}, {}, prompted=True)
+    return SliceMaps(one, (4,), members.astype(np.float32), {}, prompted=True)
 
 
 def test_a_reliability_diagram_has_a_panel_for_each_grade_and_names_the_ece():
@@ -68,14 +68,13 @@ def test_panels_can_be_of_data_sets():
 
 def test_bins_with_hardly_a_pixel_are_left_out():
     table = bins()
+    table[["n", "confidence", "hits"]] *= 10
     table.loc[0, ["n", "confidence", "hits"]] = (1, 0.55, 0.0)
-    axes = uncertainty.reliability_charts(table, min_share=0.01)
+    axes = uncertainty.reliability_charts(table)
     assert len(axes[0].collections[0].get_offsets()) == 4
 
 
-def test_an_empty_region_is_refused():
-    with pytest.raises(InputError, match="no pixel of the region 'outline'"):
-        uncertainty.reliability_charts(bins(), region="outline")
+def test_a_table_without_models_is_refused():
     with pytest.raises(InputError, match=r"lacks \['model'"):
         uncertainty.reliability_charts(bins().drop(columns="model"))
 
@@ -143,21 +142,6 @@ def test_the_fat_page_says_how_much_fat_there_is():
     axes = uncertainty.fat_page([look, look])
     assert axes[0, 0].get_title() == "Early"
     assert axes[0, 0].figure.get_suptitle() == "Fat in the muscles of these people: 8 %, 8 %"
-
-
-def test_a_predicted_iou_that_is_too_high_is_called_so():
-    outlines = pd.DataFrame(
-        {
-            "model": "a",
-            "arm": "oracle",
-            "severity": "Early",
-            "iou": 0.5,
-            "predicted_iou": [0.7, 0.8],
-        }
-    )
-    axes = uncertainty.predicted_iou_charts(outlines)
-    assert axes[0].figure.get_suptitle() == "a: predicted IoU 0.25 too high on average"
-    assert axes[0].get_xlabel() == "predicted IoU"
 
 
 def test_an_ensemble_shows_its_parts_and_a_single_model_does_not():

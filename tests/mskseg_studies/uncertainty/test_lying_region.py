@@ -17,18 +17,16 @@ TEMPERATURES = [0.5, 0.7, 0.85, 1, 1.25, 1.5, 1.75, 2, 2.5]
 NOTEBOOK = Path(__file__).parents[3] / "notebooks" / "08_quantify_uncertainty.py"
 
 
-@pytest.mark.parametrize("coherent", [True, False])
-def test_the_discs_come_true_as_often_as_the_model_says(coherent):
-    maps, true = calibrated_maps(200, coherent=coherent)
+def test_the_discs_come_true_as_often_as_the_model_says():
+    maps, true = calibrated_maps(200)
     for low in (0.1, 0.4, 0.7):
         said = (maps[1] > low) & (maps[1] < low + 0.1)
         assert true[said].mean() == pytest.approx(maps[1][said].mean(), abs=0.03)
 
 
-@pytest.mark.parametrize("coherent", [True, False])
 @pytest.mark.parametrize("seed", [0, 1, 2])
-def test_candidates_find_the_honest_model_best_and_the_old_region_rewards_doubt(coherent, seed):
-    table = uncertainty.compare_regions(TEMPERATURES, coherent=coherent, seed=seed)
+def test_candidates_find_the_honest_model_best_and_the_old_region_rewards_doubt(seed):
+    table = uncertainty.compare_regions(TEMPERATURES, seed=seed)
     ece = table.groupby(["region", "temperature"])["ece"].first()
     honest, lying = ece[ASKS_MAP], ece[ASKS_REFERENCE]
     assert honest.idxmin() == 1

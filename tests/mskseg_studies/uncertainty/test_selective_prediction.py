@@ -121,10 +121,6 @@ def test_each_arm_has_its_own_referral_curve():
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda: ErrorRanking.of([1, 2], [1]), "got 2 uncertainties and 1 errors"),
-        (lambda: ErrorRanking.of([1, math.nan], [1, 0]), "1 NaN"),
-        (lambda: referral_curve([math.nan], [1]), r"0 of them numbers"),
-        (lambda: referral_curve([0.5], [1], fractions=(2,)), "numbers of 0 to 1"),
         (lambda: paired_bootstrap([1], [1, 2], margin=0.1), "expected pairs"),
         (lambda: paired_bootstrap([math.nan], [1], margin=0.1), "none is complete"),
         (lambda: paired_bootstrap([1], [1], margin=0), "margin above 0, named before looking"),
@@ -140,8 +136,8 @@ def test_the_interval_is_close_to_students_t_where_differences_are_normal():
     difference = rng.normal(0.01, 0.03, 20)
     found = paired_bootstrap(difference, np.zeros(20), margin=0.01)
     theirs = stats.t.interval(0.95, 19, difference.mean(), stats.sem(difference))
-    assert (found.low, found.high) == pytest.approx(theirs, abs=2e-3)
-    assert found.mean == pytest.approx(difference.mean())
+    assert (found["low"], found["high"]) == pytest.approx(theirs, abs=2e-3)
+    assert found["mean"] == pytest.approx(difference.mean())
 
 
 @pytest.mark.parametrize(
@@ -156,33 +152,32 @@ def test_the_interval_is_close_to_students_t_where_differences_are_normal():
 )
 def test_the_margin_decides_the_verdict(difference, verdict):
     found = paired_bootstrap(difference, np.zeros(len(difference)), margin=0.01)
-    assert found.verdict == verdict
+    assert found["verdict"] == verdict
 
 
 def test_another_margin_flips_the_verdict():
     difference = np.tile([0.02, 0.03, 0.04], 3)
-    assert paired_bootstrap(difference, 0 * difference, margin=0.05).verdict == "equivalent"
-    assert paired_bootstrap(difference, 0 * difference, margin=0.01).verdict == "higher"
+    assert paired_bootstrap(difference, 0 * difference, margin=0.05)["verdict"] == "equivalent"
+    assert paired_bootstrap(difference, 0 * difference, margin=0.01)["verdict"] == "higher"
 
 
 def test_a_subject_without_a_number_is_left_out_and_counted():
     found = paired_bootstrap([0.9, 0.8, math.nan], [0.8, 0.8, 0.7], margin=0.01)
-    assert (found.n, found.n_missing) == (2, 1)
-    assert paired_bootstrap([0.9], [0.8], margin=0.01).verdict == "too few subjects"
+    assert (found["n"], found["n_missing"]) == (2, 1)
+    assert paired_bootstrap([0.9], [0.8], margin=0.01)["verdict"] == "too few subjects"
 
 
 def test_models_are_compared_within_subjects_whatever_the_order_of_the_rows():
     n = MIN_SUBJECTS
     rows = [
-        {"dataset": "d", "subject": s, "model": model, "arm": arm, "dice": 0.1 * s + plus}
+        {"dataset": "d", "subject": s, "model": model, "dice": 0.1 * s + plus + more}
         for s in range(n)
         for model, plus in (("a", 0.02), ("b", 0.0))
-        for arm in ("oracle", "found")
+        for more in (0.0, 0.1)
     ]
     table = pd.DataFrame(rows).sample(frac=1, random_state=0)
-    found = compare_models(table, [("a", "b")], value="dice", margin=0.05, by=["arm"])
-    assert set(found["arm"]) == {"oracle", "found"}
-    assert found["mean"].tolist() == pytest.approx([0.02, 0.02])
+    found = compare_models(table, [("a", "b")], value="dice", margin=0.05)
+    assert found["mean"].tolist() == pytest.approx([0.02])
     assert (found["verdict"] == "equivalent").all()
     with pytest.raises(InputError, match="lacks c"):
         compare_models(table, [("a", "c")], value="dice", margin=0.05)

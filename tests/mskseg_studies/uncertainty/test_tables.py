@@ -33,7 +33,6 @@ from mskseg_studies.uncertainty.tables import (
     average_subjects,
     describe_committed,
     measure_uncertainty,
-    predicted_iou_bins,
 )
 from mskseg_studies.uncertainty.temperature import temperatures_of
 
@@ -147,12 +146,11 @@ def test_points_can_be_the_prompt():
     assert measure(source).cases["dice"].iloc[0] > 0.3
 
 
-def test_the_outlines_hold_the_models_opinion_and_what_it_was_worth():
+def test_each_outline_has_its_dice_and_its_uncertainty():
     table = measure(PromptedMaps(BoxFiller(), OracleBox(), labels=LABELS)).outlines
     assert len(table) == 6
-    assert table["predicted_iou"].tolist() == pytest.approx([0.8] * 6)
     of_muscle = table[table["tissue"] == "muscle"]
-    assert of_muscle["iou"].tolist() == [1.0] * 4
+    assert of_muscle["dice"].tolist() == [1.0] * 4
     assert (of_muscle["uncertainty"] > 0).all()
 
 
@@ -171,7 +169,6 @@ def test_a_specialist_is_measured_without_a_prompt():
     row = tables.cases.iloc[0]
     assert (row["dice"], row["arm"], row["n_unprompted"]) == (1.0, "no box", 0)
     assert row["ece_top_label"] == pytest.approx(0.03, abs=1e-3)
-    assert tables.outlines["predicted_iou"].isna().all()
 
 
 def test_volumes_of_a_specialist_that_are_no_probabilities_are_refused():
@@ -218,7 +215,7 @@ def test_the_map_alone_says_which_pixels_count_whatever_box_it_came_from():
     """The same maps with another reference, and without their oracle boxes."""
     one = list(PromptedMaps(BoxFiller(), OracleBox(), labels=LABELS).slices(make_case()))[2]
     other = replace(one.case_slice, label_map=np.roll(one.case_slice.label_map, 9, axis=0))
-    bare = replace(one, case_slice=other, boxes={}, masks={}, predicted_iou={}, prompted=False)
+    bare = replace(one, case_slice=other, boxes={}, prompted=False)
     first, second = (sum_slice(each) for each in (one, bare))
     for region in ("slice", "candidate"):
         bins = getattr(first, region).bins, getattr(second, region).bins
@@ -324,16 +321,10 @@ def test_the_temperature_of_a_source_makes_a_modest_one_surer():
         temperatures_of([modest], [])
 
 
-@pytest.mark.parametrize(
-    ("sources", "message"),
-    [
-        ([], "got 0 sources and 1 cases"),
-        ([PromptedMaps(BoxFiller(), OracleBox(), labels=LABELS)] * 2, "both called"),
-    ],
-)
-def test_sources_that_cannot_be_told_apart_are_refused(sources, message):
-    with pytest.raises(InputError, match=message):
-        measure_uncertainty(sources, [make_case()], progress=False)
+def test_sources_that_cannot_be_told_apart_are_refused():
+    twice = [PromptedMaps(BoxFiller(), OracleBox(), labels=LABELS)] * 2
+    with pytest.raises(InputError, match="both called"):
+        measure_uncertainty(twice, [make_case()], progress=False)
 
 
 def test_several_plans_must_be_oracles():
@@ -356,7 +347,6 @@ def test_the_miniatures_go_through_alone_and_together():
     row = tables.cases.iloc[0]
     assert row["miniature"]
     assert 0 < row["epistemic"] < row["entropy"]
-    assert tables.outlines["predicted_iou"].isna().all(), "MedSAM has no opinion"
 
 
 def test_the_mean_is_over_subjects_and_those_without_a_number_are_counted():
@@ -373,15 +363,6 @@ def test_the_mean_is_over_subjects_and_those_without_a_number_are_counted():
     assert row["dice"] == pytest.approx(0.7)
     assert row["ece_candidate"] == pytest.approx(0.1)
     assert (row["n_subjects"], row["n_without_ece_candidate"]) == (2, 1)
-
-
-def test_a_predicted_iou_is_calibrated_if_it_comes_true_on_average():
-    outlines = measure(PromptedMaps(BoxFiller(), OracleBox(), labels=LABELS)).outlines
-    bins = predicted_iou_bins(outlines.assign(iou=0.5))
-    assert bins["n"].sum() == len(outlines)
-    assert (bins["confidence"] - bins["hits"]).abs().sum() / len(outlines) == pytest.approx(0.3)
-    with pytest.raises(InputError, match="none of 6 outlines has a predicted IoU"):
-        predicted_iou_bins(outlines.assign(predicted_iou=math.nan))
 
 
 def test_a_committed_run_is_shown_with_its_weights_or_said_to_be_missing(tmp_path):
@@ -403,7 +384,7 @@ def test_a_committed_run_is_shown_with_its_weights_or_said_to_be_missing(tmp_pat
     assert "of other weights than this run (sam_vit_mini 00000000)" in told()
     assert "of other weights" not in told("1" * 64)
     write_table(cases.drop(columns="dice"), path, provenance={"segmenter": theirs})
-    with pytest.raises(InputError, match=r"08_uncertainty\.csv lacks dice"):
+    with pytest.raises(InputError, match="rows without dice"):
         told()
 
 

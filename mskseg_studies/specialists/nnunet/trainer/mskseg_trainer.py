@@ -58,8 +58,7 @@ class MsksegTrainer(nnUNetTrainer):  # type: ignore[misc]
         self.mirroring = settings["mirroring"]
         self.seed, self.out_of_time = 0, False
         self.save_every = 1  # so that a run that dies loses one epoch at most
-        # Its plot costs more than a short epoch: drawn once, at the end.
-        self._plot_progress = self.logger.plot_progress_png
+        # Its plot costs more than a short epoch; `learning_curve` reads the same from the log.
         self.logger.plot_progress_png = lambda _folder: None
 
     def configure_rotation_dummyDA_mirroring_and_inital_patch_size(self) -> Any:  # noqa: N802
@@ -127,20 +126,12 @@ class MsksegTrainer(nnUNetTrainer):  # type: ignore[misc]
         """Whether the time limit was passed, resumed runs added up."""
         return self.time_limit_s is not None and self._elapsed_s() > self.time_limit_s
 
-    def on_train_end(self) -> None:
-        """Write the last checkpoint and the plot of the training."""
-        super().on_train_end()
-        self._plot_progress(self.output_folder)
-
     def save_checkpoint(self, filename: str) -> None:
         """Write a checkpoint completely or not at all."""
         partial = f"{filename}.partial"
         super().save_checkpoint(partial)
         if os.path.exists(partial):  # noqa: PTH110  the base deals in strings
             os.replace(partial, filename)
-
-    def plot_network_architecture(self) -> None:
-        """Draw nothing: it needs a package that no longer works."""
 
     def _save_debug_information(self) -> None:
         """Write nothing: it would hold the name of the machine."""

@@ -71,12 +71,8 @@ class PhantomSource(DatasetSource):
         files = {s: self._files(s, images) for s in subjects}
         missing = [s for s in subjects if not all(path.is_file() for path in files[s].values())]
         hidden = not (progress and missing)
-        with tqdm(total=len(missing), desc=self.name, unit="subject", disable=hidden) as bar:
-            cases = []
-            for subject in subjects:
-                cases += self._one_subject(subject, files[subject])
-                bar.update(subject in missing)
-        return CaseSet(self.name, cases)
+        shown = tqdm(subjects, desc=self.name, unit="subject", disable=hidden)
+        return CaseSet(self.name, [case for s in shown for case in self._one_subject(s, files[s])])
 
     def _files(self, subject: str, images: Sequence[str]) -> dict[str, Path]:
         folder = cache_dir() / self.name / f"version-{mskseg_phantom.PHANTOM_VERSION}"

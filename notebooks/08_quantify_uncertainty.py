@@ -182,21 +182,19 @@ of_people.round(3)
 #
 # Then this run's models, untuned: in the figure a dot is a bin, its area the share of pixels; below the diagonal a model says more than it keeps. In the table `dice` is of the volume over the slices taken, `ece_candidate` over the candidates, NLL (in nats) and Brier over whole slices; `auroc` says how often a wrong candidate is more uncertain than a right one. Compare a model with itself in two arms before you compare two models: a model can be sure and wrong with one kind of box and honest with the other. Boxes that follow the prediction come from one reference box for each tissue; the other two know the answer.
 #
-# ## Look at the fat
+# ## Look at the grades
 #
-# From here on the data set is that on which a model is tuned. A Dixon scan gives a water and a fat image; fat over both is the **fat fraction** of each pixel. It is what a clinician measures *inside* the outlines that the model draws.
+# From here on the data set is that on which a model is tuned. In the T1-weighted image that the models get, fat is bright. What a clinician measures *inside* the outlines that a model draws is the **fat fraction** of a Dixon scan, fat over fat and water (notebook 05).
 #
 # > **Guess**: in which grade will a model find the borders between muscles hardest?
 
-# %% alt="One slice of each grade of infiltration, and below it the fat fraction of each pixel"
-fat_slices = uncertainty.fat_by_grade(test)
-if fat_slices:
-    fat_panels = uncertainty.fat_page(fat_slices)
-else:
-    print(f"{tuned_set} has no Dixon images to read fat from")
+# %% alt="The fullest slice of the first person of each grade of fatty infiltration"
+firsts = {case.severity: case for case in reversed(list(test))}
+grade_slices = [mskseg.fullest_slice(firsts[grade]) for grade in sorted(firsts)]
+grade_axes = display.montage(grade_slices, titles=sorted(firsts))
 
 # %% [markdown]
-# **What you see**: above the T1-weighted image that the models get, where fat is bright; below the fat fraction, from 0 (dark) to 1 (bright), white in air. (Only phantoms have it here.)
+# **What you see**: one person of each grade. Look at the borders between muscles: where fat has come into a muscle, it is as bright as the fat beside it. (A data set without grades shows one person.)
 #
 # ## Tune an ensemble
 #

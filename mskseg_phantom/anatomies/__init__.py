@@ -6,5 +6,4 @@ bones (`*_bones`) and the soft tissue (`*_soft`) in files of their own where the
 """
 
 from mskseg_phantom.anatomies.catalogue import ANATOMIES as ANATOMIES
-from mskseg_phantom.anatomies.catalogue import Anatomy as Anatomy
 from mskseg_phantom.anatomies.catalogue import find_anatomy as find_anatomy

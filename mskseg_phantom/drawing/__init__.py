@@ -2,7 +2,6 @@
 
 from mskseg_phantom.drawing.canvas import Body as Body
 from mskseg_phantom.drawing.canvas import Canvas as Canvas
-from mskseg_phantom.drawing.canvas import VoxelContent as VoxelContent
 from mskseg_phantom.drawing.canvas import rasterise as rasterise
 from mskseg_phantom.drawing.fields import PlaneGrid as PlaneGrid
 from mskseg_phantom.drawing.fields import RandomField as RandomField

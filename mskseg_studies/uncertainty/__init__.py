@@ -16,11 +16,9 @@ from mskseg_studies.uncertainty.charts import region_chart as region_chart
 from mskseg_studies.uncertainty.charts import reliability_charts as reliability_charts
 from mskseg_studies.uncertainty.charts import risk_coverage_chart as risk_coverage_chart
 from mskseg_studies.uncertainty.ensembles import tune_ensemble as tune_ensemble
-from mskseg_studies.uncertainty.fatty_infiltration import fat_by_grade as fat_by_grade
-from mskseg_studies.uncertainty.fatty_infiltration import load_tissues as load_tissues
-from mskseg_studies.uncertainty.map_charts import fat_page as fat_page
 from mskseg_studies.uncertainty.map_charts import reading_page as reading_page
 from mskseg_studies.uncertainty.map_charts import uncertainty_maps as uncertainty_maps
+from mskseg_studies.uncertainty.people import load_tissues as load_tissues
 from mskseg_studies.uncertainty.probability_maps import PromptedMaps as PromptedMaps
 from mskseg_studies.uncertainty.probability_maps import VolumeMaps as VolumeMaps
 from mskseg_studies.uncertainty.selective_prediction import entropy_and_dice as entropy_and_dice

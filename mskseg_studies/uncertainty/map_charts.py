@@ -1,11 +1,10 @@
-"""Maps over a slice: how uncertain a model is, where it is wrong, how much of a muscle is fat.
+"""Maps over a slice: how uncertain a model is, and where it is wrong.
 
 All maps are in viridis, whose brightness rises evenly and which colour-blind readers see as others
 do; each figure has one scale for all its panels, with a bar that names the unit.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -18,11 +17,9 @@ from numpy.typing import NDArray
 from mskseg.case import CaseSlice
 from mskseg.display.slices import OUTLINE, draw_label_map, frame_around, show_slice
 from mskseg.display.style import PREDICTION, REFERENCE
-from mskseg.prompts import boxes_from_mask
 from mskseg.volume import Plane
 from mskseg_studies.calibration import candidate_region
 from mskseg_studies.panels import new_panels
-from mskseg_studies.uncertainty.fatty_infiltration import FatSlice
 from mskseg_studies.uncertainty.probability_maps import SliceMaps, entropy_parts
 from mskseg_studies.uncertainty.selective_prediction import ErrorRanking
 
@@ -31,32 +28,6 @@ CHECK, DOUBTFUL = 0.7, 0.9
 
 _CHECK_COLOUR, _DOUBTFUL_COLOUR = "#D55E00", "#F0E442"
 _NEARLY_CERTAIN = 0.02  # nats; below, the slice is seen
-
-
-def fat_page(slices: Sequence[FatSlice]) -> NDArray[Any]:
-    """Show a slice of each grade of fatty infiltration, and below it its fat fraction.
-
-    Of the slices of `fat_by_grade`, (2, N) axes. The title says how much fat the muscles hold, from
-    the first to the last.
-    """
-    n = len(slices)
-    looks = [fat.case_slice for fat in slices]
-    muscles = [
-        boxes_from_mask(np.asarray(at.label_map) > 0, spacing_mm=at.spacing_mm) for at in looks
-    ]
-    shape = looks[0].image.shape
-    zoom = frame_around(np.concatenate(muscles), shape=shape, margin=0.15)  # one scale for all
-    figure, panels = new_panels(2 * n, columns=n, size=(3.3, 3.0))
-    axes: NDArray[Any] = panels.reshape(2, n)
-    for (above, below), fat in zip(axes.T, slices, strict=True):
-        at = fat.case_slice
-        _show(above, at, zoom, title=fat.severity, plane=at.plane)
-        _show(below, replace(at, image=np.full(at.image.shape, 255, np.uint8)), zoom)
-        colours = _draw_map(below, np.ma.masked_invalid(fat.fraction), highest=1)
-    figure.colorbar(colours, ax=list(axes.flat), shrink=0.5, label="fat fraction")
-    percent = ", ".join(f"{100 * fat.in_muscle:.0f} %" for fat in slices)
-    figure.suptitle(f"Fat in the muscles of these people: {percent}", fontsize=11)
-    return axes
 
 
 def uncertainty_maps(maps: SliceMaps) -> NDArray[Any]:

@@ -46,7 +46,6 @@ class NnunetConfig:
     time_limit_s: float | None = None  # of all calls together; a higher one goes on from there
     plateau_iterations: int | None = None  # nnU-Net's own trains all its epochs
     plateau_gain: float = PLATEAU_GAIN
-    mirroring: bool | None = None  # decided from the labels: a mirrored "left" would be wrong
     box_channels: bool = False  # with it, each label's filled oracle boxes are one more channel
     seed: int = 0
     device: str = "cpu"  # or "cuda", "mps"

@@ -179,9 +179,7 @@ def prepare_nnunet(
     """Write the cases of a run into its folder, or find it there; nothing is trained."""
     parts: dict[Part, list[Case]] = {"train": list(train), "validation": list(validation)}
     labels = known_labels([*parts["train"], *parts["validation"]])
-    settings = asdict(config)
-    if config.mirroring is None:
-        settings["mirroring"] = not names_a_side(labels.values())
+    settings = asdict(config) | {"mirroring": not names_a_side(labels.values())}
     data = {part: sorted(case.fingerprint for case in cases) for part, cases in parts.items()}
     # The time limit does not count: with a higher one the same run goes on. The name is short,
     # since nnU-Net's own folders below are deep and paths limited.

@@ -10,7 +10,8 @@ from mskseg.volume import LabelMap
 from mskseg_phantom.anatomies import hip
 from mskseg_phantom.anatomies.hip import TISSUES
 from mskseg_phantom.anatomies.hip_body import SHAPE, HipBody
-from mskseg_phantom.drawing import PlaneGrid, VoxelContent, rasterise
+from mskseg_phantom.drawing import PlaneGrid, rasterise
+from mskseg_phantom.drawing.canvas import VoxelContent
 
 SMALL = (96, 96, 8)
 LABELS = {name: label for label, name in TISSUES.items()}

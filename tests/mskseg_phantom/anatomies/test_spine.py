@@ -9,7 +9,8 @@ from mskseg.volume import LabelMap
 from mskseg_phantom.anatomies import spine
 from mskseg_phantom.anatomies.spine import TISSUES
 from mskseg_phantom.anatomies.spine_body import EXTENT_MM, SHAPE, SpineBody
-from mskseg_phantom.drawing import PlaneGrid, VoxelContent, rasterise
+from mskseg_phantom.drawing import PlaneGrid, rasterise
+from mskseg_phantom.drawing.canvas import VoxelContent
 from mskseg_phantom.tissue import Tissue
 
 SMALL = (96, 96, 7)  # an odd number: one slice lies in the middle of the canal

@@ -13,7 +13,6 @@ from matplotlib import pyplot as plt
 from mskseg.case import CaseSlice
 from mskseg.errors import InputError
 from mskseg_studies import uncertainty
-from mskseg_studies.uncertainty.fatty_infiltration import FatSlice
 from mskseg_studies.uncertainty.probability_maps import SliceMaps
 from mskseg_studies.uncertainty.selective_prediction import referral_curve
 
@@ -125,25 +124,6 @@ def test_what_is_nearly_certain_shows_the_slice():
     assert np.argwhere(drawn).tolist() == [[0, 0]]
 
 
-def test_each_slice_has_its_fat_below_on_one_scale_and_white_where_there_is_none():
-    at = slice_maps().case_slice
-    fractions = [np.full(at.image.shape, 0.2), np.full(at.image.shape, np.nan)]
-    axes = uncertainty.fat_page(
-        [FatSlice(name, at, map_, 0.1) for name, map_ in zip("ab", fractions, strict=True)]
-    )
-    assert [ax.get_title() for ax in axes[0]] == ["a", "b"]
-    assert {ax.images[-1].get_clim() for ax in axes[1]} == {(0, 1)}
-    assert np.ma.getmaskarray(axes[1, 1].images[-1].get_array()).all(), "no value, no colour"
-
-
-def test_the_fat_page_says_how_much_fat_there_is():
-    one = slice_maps().case_slice
-    look = FatSlice("Early", one, np.full(one.image.shape, 0.1), 0.084)
-    axes = uncertainty.fat_page([look, look])
-    assert axes[0, 0].get_title() == "Early"
-    assert axes[0, 0].figure.get_suptitle() == "Fat in the muscles of these people: 8 %, 8 %"
-
-
 def test_an_ensemble_shows_its_parts_and_a_single_model_does_not():
     assert [ax.get_title() for ax in uncertainty.uncertainty_maps(slice_maps())] == [
         "wrong pixels",
@@ -154,19 +134,12 @@ def test_an_ensemble_shows_its_parts_and_a_single_model_does_not():
     assert len(uncertainty.uncertainty_maps(slice_maps(m=1))) == 2
 
 
-def test_maps_and_the_fat_page_show_what_was_asked_about():
+def test_maps_show_what_was_asked_about():
     boxed = replace(slice_maps(), boxes={4: np.array([[3.0, 2, 11, 8]])})
     for axes in (uncertainty.uncertainty_maps(boxed), uncertainty.reading_page(boxed, tissues={})):
         assert {(ax.get_xlim(), ax.get_ylim()) for ax in axes} == {((2.6, 11.4), (8.4, 1.6))}
     whole = uncertainty.uncertainty_maps(slice_maps())
     assert {(ax.get_xlim(), ax.get_ylim()) for ax in whole} == {((0, 20), (12, 0))}
-    at = slice_maps().case_slice
-    panels = uncertainty.fat_page([FatSlice("a", at, np.full(at.image.shape, 0.2), 0.1)] * 2)
-    shown = {(ax.get_xlim(), ax.get_ylim()) for ax in panels.flat}
-    assert len(shown) == 1, "one scale"
-    (((left, right), (low, high)),) = shown
-    assert left < 3 < 11 < right < 20, "around the muscles"
-    assert high < 2 < 8 < low < 12
 
 
 def test_wrong_pixels_are_marked():

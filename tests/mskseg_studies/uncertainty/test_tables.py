@@ -14,7 +14,6 @@ from scipy import stats
 
 import mskseg
 from mskseg.case import Case, CaseSet
-from mskseg.datasets.loading import load_some
 from mskseg.errors import InputError
 from mskseg.evaluation.metrics import dice
 from mskseg.evaluation.tables import write_table
@@ -22,10 +21,9 @@ from mskseg.prompts import fill_boxes
 from mskseg.prompts.plans import NeighbourBox, OracleBox, OraclePoint
 from mskseg.volume import LabelMap, Volume
 from mskseg_studies.calibration import FLOOR, as_classes
-from mskseg_studies.errors.biomarkers import load_maps
-from mskseg_studies.uncertainty import fatty_infiltration
+from mskseg_studies.uncertainty import people
 from mskseg_studies.uncertainty.case_sums import sum_slice
-from mskseg_studies.uncertainty.fatty_infiltration import fat_by_grade, load_tissues
+from mskseg_studies.uncertainty.people import load_tissues
 from mskseg_studies.uncertainty.probability_maps import PromptedMaps, VolumeMaps, with_labels
 from mskseg_studies.uncertainty.selective_prediction import entropy_and_dice
 from mskseg_studies.uncertainty.tables import (
@@ -412,17 +410,11 @@ def test_one_slice_looked_at_is_the_one_that_was_measured():
         source.at(make_case(), 3, step=2)
 
 
-def test_the_look_at_fat_is_of_the_same_person_and_white_in_air():
+def test_kinds_of_tissue_that_are_left_out_become_background():
     left_out = ["bone", "fat"]
     muscles = load_tissues("phantom_infiltrated_thigh", {"test": 1}, left_out=left_out)["test"]
-    case = muscles[0]
-    assert set(np.unique(case.reference.array)) == {0, *muscles.tissues}
+    assert set(np.unique(muscles[0].reference.array)) == {0, *muscles.tissues}
     assert "femur cortex" not in muscles.tissues.values()
-    (look,) = fat_by_grade(muscles)
-    assert look.severity == "Moderate"
-    assert 0.18 < look.in_muscle < 0.34, "as the phantom assumes"
-    assert np.isnan(look.fraction[0, 0]), "air is left white"
-    assert np.isfinite(look.fraction[look.case_slice.label_map > 0]).all()
 
 
 def test_labels_of_one_name_become_one_tissue_and_kinds_are_left_out(draw_case, monkeypatch):
@@ -433,28 +425,10 @@ def test_labels_of_one_name_become_one_tissue_and_kinds_are_left_out(draw_case, 
         tissues={2: "vertebral body", 4: "vertebral body", 5: "femur"},
         kinds={2: "vertebra", 4: "vertebra", 5: "bone"},
     )
-    monkeypatch.setattr(fatty_infiltration, "load_some", lambda name, **_: CaseSet(name, [case]))
+    monkeypatch.setattr(people, "load_some", lambda name, **_: CaseSet(name, [case]))
     (joined,) = load_tissues("real", {"test": 1}, left_out=["bone"])["test"]
     assert joined.tissues == {2: "vertebral body"}
     assert joined.reference.array.max() == joined.reference.array[joined.reference.array > 0].min()
     assert (joined.reference.array == 2).sum() == np.isin(case.reference.array, [2, 4]).sum()
     with pytest.raises(InputError, match="shows none of the labels"):
         load_tissues("real", {"test": 1}, left_out=["bone", "vertebra"])
-
-
-def test_without_dixon_images_no_fat_is_shown():
-    spine = load_some("phantom_spine", n_subjects=1, part="test", progress=False)
-    assert fat_by_grade(spine) == []
-
-
-def test_the_fat_fraction_is_that_of_the_biomarkers():
-    some = load_some("phantom_infiltrated_thigh", n_subjects=1, part="test", progress=False)
-    points = load_maps([some])["fat fraction", some.name, some[0].subject]
-    (fat,) = fat_by_grade(some)
-    at = fat.case_slice
-    shown = np.isfinite(fat.fraction)
-    assert shown.any()
-    expected = points.slice(at.plane, at.index) / 100
-    assert fat.fraction[shown] == pytest.approx(expected[shown])
-    inside = points.array[some[0].reference.array > 0] / 100
-    assert fat.in_muscle == pytest.approx(np.nanmean(inside))

@@ -413,9 +413,7 @@ evaluation.summarise(counted)[["dice", "n_subjects", "n_pairs", "n_missing"]].ro
 # %% tags=["exercise"]
 wider = prompts.SpecialistBox(predictions.label_maps, finder.name)  # give it a margin
 first_person = validation[:1]
-tried = evaluation.score_cases(
-    tuned[-1], first_person, prompts=wider, slice_step=volume_step, progress=False
-)
+tried = evaluation.score_cases(tuned[-1], first_person, prompts=wider, slice_step=volume_step)
 evaluation.nested_mean(evaluation.volume_table(tried), by=["box_source"], values=["volume_dice"])
 
 # %% tags=["solution"] jupyter={"source_hidden": true}
@@ -423,9 +421,7 @@ margins = [
     prompts.SpecialistBox(predictions.label_maps, finder.name, margin_px=margin)
     for margin in (0, 2, 4)
 ]
-widened = evaluation.score_cases(
-    tuned[-1], first_person, prompts=margins, slice_step=volume_step, progress=False
-)
+widened = evaluation.score_cases(tuned[-1], first_person, prompts=margins, slice_step=volume_step)
 evaluation.nested_mean(evaluation.volume_table(widened), by=["box_source"], values=["volume_dice"])
 
 # %% [markdown]

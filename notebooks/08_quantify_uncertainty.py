@@ -395,9 +395,8 @@ uncertainty.average_subjects(spread, by=["arm", "model"], values=parts_of).round
 # %% alt="Wrong pixels of a slice beside maps of the ensemble's entropy and its two parts"
 of_slices = ensemble.select(arm=tight.box_source).outlines.groupby(["subject", "slice"])
 subject, index = of_slices["uncertainty"].mean().idxmax()
-hardest = test.where(subject=subject)[0]
 deep_ensemble = uncertainty.PromptedMaps(trained, tight, labels=labels)
-slice_maps = deep_ensemble.at(hardest, index, step=slice_step)
+slice_maps = deep_ensemble.at(test.where(subject=subject)[0], index, step=slice_step)
 map_axes = uncertainty.uncertainty_maps(slice_maps)
 display.save_figure(map_axes[0], figures / "08_maps.png", provenance=facts)
 

@@ -4,8 +4,6 @@ Every CSV of this project has it in a sidecar, ``dice.csv.provenance.json``, eve
 metadata. `read_provenance` reads both.
 """
 
-from __future__ import annotations
-
 import hashlib
 import json
 import os
@@ -16,14 +14,12 @@ import sys
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
+from mskseg.case import Case, CaseSet
 from mskseg.environment import package_version
 from mskseg.errors import InputError
 from mskseg.input_files import read_text
-
-if TYPE_CHECKING:
-    from mskseg.case import Case, CaseSet
 
 PNG_KEY = "mskseg provenance"  # the PNG text field that holds the provenance as JSON
 

@@ -8,7 +8,14 @@ import numpy as np
 import pandas as pd
 
 from mskseg.case import Case, CaseDescription, CaseSet
-from mskseg.datasets import list_at_hand, load_cases, load_manifest, load_some, load_splits
+from mskseg.datasets import (
+    list_at_hand,
+    load_cases,
+    load_manifest,
+    load_some,
+    load_splits,
+    verify,
+)
 from mskseg.datasets.sources import source_of
 from mskseg.evaluation import KeptPredictions, score_cases
 from mskseg.evaluation.scoring import Further
@@ -203,6 +210,14 @@ def role_of(case: CaseDescription, training_cases: Iterable[CaseDescription]) ->
     if all(other.sequence != case.sequence for other in of_home):
         return "other sequence"
     return "same site"
+
+
+def load_fetched(name: str) -> tuple[Case, ...]:
+    """Load those of a data set who are here; the tuple is empty if none is, or one is damaged."""
+    subjects = list_at_hand(name) if name else ()
+    if not subjects or any(status.state == "damaged" for status in verify(name)):
+        return ()
+    return tuple(load_cases(name, subjects=subjects, progress=False))
 
 
 def load_companions(cases: CaseSet, sequences: Sequence[str]) -> tuple[Case, ...]:

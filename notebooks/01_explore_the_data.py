@@ -136,7 +136,7 @@ by_sequence.pivot_table(
 drawn = exploration.make_phantom(
     "thigh", 17, sequence="dixon_opposed", shape=(170, 170, 24), seed=seed
 )
-real = mskseg.datasets.load_fetched(real_scan)
+real = exploration.load_fetched(real_scan)
 limbs = {case.dataset: exploration.limb_of(case) for case in (drawn, *real)}
 beside = display.montage(
     [limb.middle_slice() for limb in limbs.values()],

@@ -314,7 +314,7 @@ evaluation.nested_mean(tested, by=["phase"])[["phase", "dice", "dice_sd", "n_sub
 
 # %%
 real_scans = {
-    "real legs, water and fat": mskseg.datasets.load_fetched(real_pair),
+    "real legs, water and fat": prompting.load_fetched(real_pair),
     "real echoes": prompting.read_echoes(echo_folder) if echo_folder else (),
 }
 present = {name: scans for name, scans in real_scans.items() if scans}

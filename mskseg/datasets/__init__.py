@@ -8,7 +8,6 @@ from mskseg.datasets.loading import fullest_slice as fullest_slice
 from mskseg.datasets.loading import list_at_hand as list_at_hand
 from mskseg.datasets.loading import list_subjects as list_subjects
 from mskseg.datasets.loading import load_cases as load_cases
-from mskseg.datasets.loading import load_fetched as load_fetched
 from mskseg.datasets.loading import load_some as load_some
 from mskseg.datasets.loading import load_splits as load_splits
 from mskseg.datasets.loading import real_scans as real_scans

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from mskseg.case import Case, CaseSet, CaseSlice
-from mskseg.datasets.fetching import fetch, is_fetched, is_offline, verify
+from mskseg.datasets.fetching import fetch, is_fetched, is_offline
 from mskseg.datasets.manifest import load_manifest
 from mskseg.datasets.sources import FilesSource, dataset_entry, source_of
 from mskseg.errors import InputError
@@ -129,14 +129,6 @@ def check_can_be_scored(name: str) -> None:
         )
     if entry.access == "registration":
         fetch(name)  # refuses a folder that is not there
-
-
-def load_fetched(name: str) -> tuple[Case, ...]:
-    """Load those of a data set who are here; the tuple is empty if none is, or one is damaged."""
-    subjects = list_at_hand(name) if name else ()
-    if not subjects or any(status.state == "damaged" for status in verify(name)):
-        return ()
-    return tuple(load_cases(name, subjects=subjects, progress=False))
 
 
 def list_at_hand(name: str, *, part: Part | None = None) -> tuple[str, ...]:

@@ -1,7 +1,5 @@
 """Follow what was prompted on some slices of a new scan through its volume."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass

@@ -13,4 +13,3 @@ from mskseg.finetuning.loop import fine_tune as fine_tune
 from mskseg.finetuning.modes import count_trainable as count_trainable
 from mskseg.finetuning.result import DivergedError as DivergedError
 from mskseg.finetuning.result import FineTuneResult as FineTuneResult
-from mskseg.finetuning.result import read_tuning as read_tuning

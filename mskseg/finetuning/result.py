@@ -13,10 +13,9 @@ from torch import Tensor
 from mskseg.errors import InputError, MsksegError
 from mskseg.files import written_atomically
 from mskseg.finetuning.config import FineTuneConfig
-from mskseg.input_files import parsed
 from mskseg.models.checkpoints import architecture_of, save_weights
 from mskseg.models.segmenter import Segmenter
-from mskseg.models.weights import read_pickle, read_weights
+from mskseg.models.weights import read_pickle
 
 HISTORY = ("epoch", "step", "loss", "validation_dice", "seconds")
 _FACTS = "mskseg.fine_tuning"
@@ -81,19 +80,6 @@ class DivergedError(MsksegError):
     def __init__(self, message: str, result: FineTuneResult) -> None:
         super().__init__(message)
         self.result = result
-
-
-def read_tuning(path: str | Path) -> dict[str, Any]:
-    """Read config, base, data, history of tuned weights; InputError for a file without them."""
-    _, metadata = read_weights(path)
-    if _FACTS not in metadata:
-        raise InputError(
-            f"{path} does not say how it was tuned, expected weights that `mskseg finetune` or "
-            "FineTuneResult.save wrote"
-        )
-    with parsed(path, "tuned model", "tune it again"):
-        facts: dict[str, Any] = dict(json.loads(metadata[_FACTS]))
-    return facts
 
 
 @dataclass

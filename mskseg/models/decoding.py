@@ -6,8 +6,6 @@ the prompt's side: ``q . (W x) = (W^T q) . x``. The result is the same up to rou
 within 1e-4 of upstream's, which a test holds.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from typing import Any

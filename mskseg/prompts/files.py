@@ -33,8 +33,6 @@ A JSON object::
     Which image they are for, where that is known: the `image_sha256` of its `Case`.
 """
 
-from __future__ import annotations
-
 import hashlib
 from pathlib import Path
 from typing import Annotated, Literal, Self

@@ -6,8 +6,6 @@ nothing. A *correction* (points, or boxes that say so) mends its slice and what 
 the first prompt, until the next prompted slice; what lies before it stays as it was.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property

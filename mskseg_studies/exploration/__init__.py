@@ -10,5 +10,6 @@ from mskseg_studies.exploration.overview import spectra as spectra
 from mskseg_studies.exploration.overview import tissue_chart as tissue_chart
 from mskseg_studies.model_parts.parts import model_view as model_view
 from mskseg_studies.people import describe_scans as describe_scans
+from mskseg_studies.people import load_fetched as load_fetched
 from mskseg_studies.tissues import tissue_means as tissue_means
 from mskseg_studies.tissues import tissue_properties as tissue_properties

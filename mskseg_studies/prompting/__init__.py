@@ -7,6 +7,7 @@ from mskseg_studies.panels import boxes_and_predictions as boxes_and_predictions
 from mskseg_studies.people import PHANTOMS as PHANTOMS
 from mskseg_studies.people import by_site as by_site
 from mskseg_studies.people import describe_scans as describe_scans
+from mskseg_studies.people import load_fetched as load_fetched
 from mskseg_studies.people import load_people as load_people
 from mskseg_studies.prompting.charts import agreement_chart as agreement_chart
 from mskseg_studies.prompting.charts import fullest_answers as fullest_answers

@@ -1,7 +1,5 @@
 """BIDS: ``sub-*/[ses-*/]anat/*.nii.gz``, and masks (``_dseg``, ``_mask``) below ``derivatives``."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from mskseg.datasets.layouts.base import bare_name, natural, visible_paths

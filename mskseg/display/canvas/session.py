@@ -4,8 +4,6 @@ The canvas shows it and a notebook can drive it; all coordinates are pixels of t
 `mskseg.volume`. An action that fails leaves everything as it was.
 """
 
-from __future__ import annotations
-
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field

@@ -5,8 +5,6 @@ file is loaded as it is). `PromptExplorer` puts sliders and choosers around it. 
 `Session`, which does the work and can be driven without a browser.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any

@@ -10,13 +10,12 @@ from mskseg.datasets.fetching import fetch
 from mskseg.datasets.loading import (
     fullest_slice,
     list_subjects,
-    load_fetched,
     load_some,
     load_splits,
 )
 from mskseg.errors import InputError
 from mskseg.volume import LabelMap, Volume
-from mskseg_studies.people import load_companions
+from mskseg_studies.people import load_companions, load_fetched
 
 
 def test_people_of_the_test_part_are_shown_where_there_is_a_split():

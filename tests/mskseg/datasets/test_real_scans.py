@@ -13,13 +13,13 @@ from mskseg.datasets import (
     list_at_hand,
     list_subjects,
     load_cases,
-    load_fetched,
     load_manifest,
     load_splits,
     real_scans,
 )
 from mskseg.datasets import fetching as fetching_module
 from mskseg.errors import InputError
+from mskseg_studies.people import load_fetched
 
 SPINE = "spine_vertebrae"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import nibabel as nib
@@ -11,7 +12,7 @@ import pytest
 
 from mskseg.cli.main import main
 from mskseg.errors import InputError
-from mskseg.finetuning.result import read_tuning
+from mskseg.models.weights import read_weights
 from mskseg.provenance import read_provenance
 
 QUICK = ("--epochs", "1", "--steps-per-epoch", "2", "--slices-per-step", "2", "--seed", "3",
@@ -27,6 +28,11 @@ def write(folder: Path, cases, *, affine=None) -> Path:
         nib.save(labels, folder / f"sub-{i}_labels.nii.gz")
     (folder / "names.json").write_text('{"1": "muscle", "2": "bone"}')
     return folder
+
+
+def told_by(path: Path) -> dict:
+    """What the tuned weights say of how they came about."""
+    return json.loads(read_weights(path)[1]["mskseg.fine_tuning"])
 
 
 def finetune(folder: Path, *more: str, pattern: str = "sub-[0-9]+") -> int:
@@ -51,7 +57,7 @@ def test_weights_scores_history_and_picture_are_written(tuned):
     assert set(table["segmenter"]) == {"sam_vit_mini", "sam_vit_mini, decoder tuned"}
     assert table["subject"].nunique() == 1
     assert set(table["tissue"]) == {"muscle", "bone"}
-    told = read_tuning(output / "tuned.safetensors")
+    told = told_by(output / "tuned.safetensors")
     assert told["config"]["seed"] == 3
     assert told["config"]["learning_rate"] == 3e-4  # a miniature's
     facts = read_provenance(output / "scores.csv")
@@ -165,4 +171,4 @@ def test_the_weights_are_there_whatever_becomes_of_the_scores(tmp_path, cases, m
     folder = write(tmp_path, cases("own", n=3))
     monkeypatch.setattr("mskseg.evaluation.score_cases", fail)
     assert finetune(folder) == 2
-    assert read_tuning(folder / "tuned" / "tuned.safetensors")["config"]["seed"] == 3
+    assert told_by(folder / "tuned" / "tuned.safetensors")["config"]["seed"] == 3

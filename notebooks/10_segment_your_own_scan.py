@@ -136,7 +136,7 @@ corrected = own_scan.compare_slices(second, case, tissue_label, start=start)
 
 # %%
 counted = ["predicted_px", "shared_px"]
-changed = corrected[(corrected[counted] != compared[counted]).any(axis=1)]
+changed = corrected[(corrected[counted].fillna(0) != compared[counted].fillna(0)).any(axis=1)]
 before = compared.loc[changed.index]
 print(f"corrected slice {wrong}; now {second.ends[tissue_label]}")
 print(f"{len(changed)} slices changed: {(changed['dice'] > before['dice']).sum()} better")
@@ -204,11 +204,10 @@ large = compared["reference_px"] >= compared["reference_px"].max() / 2  # no sli
 known = compared[large]["slice"]
 inside = known[(known - start).abs() > reach]
 marked = [start, *sorted({int(inside.min()), int(inside.max())})] if len(inside) else [start]
+boxes = {k: own_scan.read_box(case, tissue_label, k) for k in marked} | {start: drawn}
 markers = [
-    prompts.SlicePrompt(
-        slice=k, label=tissue_label, boxes_xyxy=(own_scan.read_box(case, tissue_label, k),)
-    )
-    for k in marked
+    prompts.SlicePrompt(slice=k, label=tissue_label, boxes_xyxy=(corners,))
+    for k, corners in boxes.items()
 ]
 third = evaluation.propagate(segmenter, case, markers)
 with_markers = own_scan.compare_slices(third, case, tissue_label, start=start)

@@ -201,7 +201,9 @@ def test_both_data_sets_and_the_checkpoint_go_through(number, stand_ins):
         assert "sam_vit_b" in run.page.read_text(encoding="utf-8")
     table = tables_of(number, stand_ins)
     if "miniature" in table:
-        assert not table["miniature"].any(), (
+        names = table.get("segmenter", pd.Series("", table.index)).astype(str)
+        asked = table[~names.str.startswith("U-Net")]  # those are trained here
+        assert not asked["miniature"].any(), (
             "the checkpoint is published, and nothing else is asked"
         )
     assert set(table["dataset"].dropna()) <= set(NAMED["datasets"])

@@ -49,12 +49,12 @@ datasets = [  # of the manifest, real people first; those that are not here are 
 ]  # fmt: skip
 models = ["lite_medsam", "sam_vit_mini", "medsam_vit_mini"]  # the same; published ones first
 device = "auto"  # cuda, else mps, else cpu; or one of them
-n_people = 3  # of each set of real scans, and of its other site
+n_people = 2  # of each set of real scans, and of its other site
 real_slice_step = 15  # of real scans every n-th slice
 real_arms = False  # ask about people with jittered and neighbouring boxes too: minutes more
 n_subjects = 2  # people of each phantom's test part; with one there is no spread between people
 n_sequences = 1  # of each person, the first ones of the data set; more cost as much again
-slice_step = 1  # of phantoms every n-th slice; neighbouring slices are then n slices apart
+slice_step = 2  # of phantoms every n-th slice; neighbouring slices are then n slices apart
 jitter_px = 5.0  # pixels; each side of a box moves by up to this much, on its own
 margins_px = [2.0, 4.0, 8.0]  # pixels of the slice that oracle boxes are widened by on every side
 outward_px = 4.0  # which of these stands in every table

@@ -17,7 +17,7 @@
 #
 # What does fine-tuning change, on the data it was done on, and on all the others?
 #
-# *About 6 minutes on two CPU cores · four built-in phantoms, or data sets of your own · previous notebook: 03_segment_zero_shot*
+# *About 6 minutes on two CPU cores · two built-in phantoms, or data sets of your own · previous notebook: 03_segment_zero_shot*
 
 # %% [markdown]
 # **What you will do**: tune one model on several subsets of the data, and print the table that says where each of them gained and where it lost.

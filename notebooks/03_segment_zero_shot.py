@@ -173,10 +173,7 @@ close_up = display.overlay(
 filled = prompts.fill_boxes(box_xyxy, reference.shape)
 by_hand = 2 * (reference & mask).sum() / (reference.sum() + mask.sum())  # all that Dice is
 assert np.isclose(by_hand, evaluation.dice(reference, mask))
-scores = {
-    "model": by_hand,
-    "filled box": evaluation.dice(reference, filled),
-}
+scores = {"model": by_hand, "filled box": evaluation.dice(reference, filled)}
 pd.Series(scores, name="Dice").to_frame().round(3)
 
 # %% [markdown]

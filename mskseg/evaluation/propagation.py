@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -55,7 +55,7 @@ def propagate(
     *,
     plane: Plane | None = None,
     slices: Sequence[int] | None = None,
-    plan: NeighbourBox = FOLLOW,
+    plan: NeighbourBox | None = None,
     progress: bool = False,
 ) -> Propagation:
     """Follow the object of each label from its prompts up and down, until it ends.
@@ -72,8 +72,9 @@ def propagate(
         Of the prompts and the way; default: the case's own, the acquired plane.
     slices : two int, optional
         First and last slice that may be reached; default: all.
-    plan : NeighbourBox
-        The margin of the boxes and the rules of ending.
+    plan : NeighbourBox, optional
+        The margin of the boxes and the rules of ending. Default: `FOLLOW`; with the whole mask
+        boxed for a model that takes boxes alone, which learned from none inside the object.
     progress : bool
         Show a bar.
 
@@ -97,6 +98,9 @@ def propagate(
             f"a prompt is on slice {outside[0]}, outside the range {low} to {high}; widen the "
             "range or leave the prompt out"
         )
+    if plan is None:
+        boxes_alone = "point" not in getattr(segmenter, "prompt_kinds", ("point",))
+        plan = replace(FOLLOW, least_probability=0.5) if boxes_alone else FOLLOW
     tracks = tracks_of(entries, first_slice=low)
     chosen = [case.slice(k, plane) for k in range(low, high + 1)]
     with tqdm(unit="slice", disable=not progress) as bar:

@@ -92,22 +92,35 @@ def test_the_reason_of_an_end_is_told_and_its_slice_is_empty(plan, predicted_iou
     assert areas(free) == [100, 256, 256]
 
 
-def test_what_the_model_is_not_sure_of_is_not_boxed():
-    """A thin bridge of little certainty leads out of the object, and is not carried on."""
+class Unsure(Filling):
+    """Of little certainty right of column 14: a thin bridge that leads out of the object."""
+
+    def predict(self, embedding, prompt):
+        answer = super().predict(embedding, prompt)
+        answer.probabilities[..., 14:] = np.where(answer.masks[..., 14:], 0.6, 0.1)
+        return answer
+
+
+def second_box(segmenter, plan=None):
     case = make_case(*[(4, 4, 24, 14)] * 2)
+    propagate(segmenter, case, [box(0, 4, 4, 24, 14)], plan=plan)
+    return segmenter.asked[1].boxes_xyxy.tolist()
 
-    class Unsure(Filling):
-        def predict(self, embedding, prompt):
-            answer = super().predict(embedding, prompt)
-            answer.probabilities[..., 14:] = np.where(answer.masks[..., 14:], 0.6, 0.1)
-            return answer
 
-    boxes = {}
-    for least in (0.5, 0.8):
-        segmenter, plan = Unsure(), NeighbourBox(margin_px=1, least_probability=least)
-        propagate(segmenter, case, [box(0, 4, 4, 24, 14)], plan=plan)
-        boxes[least] = segmenter.asked[1].boxes_xyxy.tolist()
+def test_what_the_model_is_not_sure_of_is_not_boxed():
+    boxes = {
+        least: second_box(Unsure(), NeighbourBox(margin_px=1, least_probability=least))
+        for least in (0.5, 0.8)
+    }
     assert boxes == {0.5: [[3, 3, 25, 15]], 0.8: [[3, 3, 15, 15]]}
+
+
+def test_by_default_the_whole_mask_is_boxed_for_a_model_that_takes_boxes_alone():
+    """It learned from boxes around objects, never from tighter ones."""
+    either, alone = Unsure(), Unsure()
+    either.prompt_kinds, alone.prompt_kinds = {"box", "point"}, {"box"}
+    assert second_box(either) == [[2, 2, 16, 16]]
+    assert second_box(alone) == [[2, 2, 26, 16]]
 
 
 def test_a_range_is_not_left():

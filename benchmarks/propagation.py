@@ -3,8 +3,7 @@
 Follows objects from their oracle box on the slice where they are largest, under variants of the
 plan, without any rule of ending but the empty mask, and keeps a row for each slice: how far it lies
 from the first, its areas, what it shares with the reference, and what a rule of ending would look
-at. "FOLLOW" is the plan as it is used, with its rules ("whole mask": with models that take boxes
-alone). `--table` reads such rows: volume Dice
+at. "FOLLOW" is the plan as it is used, with its rules. `--table` reads such rows: volume Dice
 within a distance; `--keep` writes it for each object, with provenance.
 
     python benchmarks/propagation.py --part validation --model lite_medsam --output rows.csv
@@ -110,7 +109,6 @@ VARIANTS = {  # margin, what it changes, whether logits are fed back
     "1 px a side at most": (2, limited(1), False),
     "half new, half old box": (2, blended(0.5), False),
     "FOLLOW": (FOLLOW.margin_px, None, False),
-    "FOLLOW, whole mask": (FOLLOW.margin_px, None, False),
 }
 
 
@@ -123,9 +121,10 @@ def follow(segmenter, case, label, name):
     indices = {}
     watched = Watched(segmenter, indices, feed_logits=feed)
     watched.embed = lambda image: remembered(segmenter, image, indices, slices)
-    plan = {"FOLLOW": FOLLOW, "FOLLOW, whole mask": replace(FOLLOW, least_probability=0.5)}.get(
-        name, NeighbourBox(margin_px=margin)
-    )
+    plan = NeighbourBox(margin_px=margin)
+    if name == "FOLLOW":  # as `propagate` does by default
+        boxes_alone = "point" not in segmenter.prompt_kinds
+        plan = replace(FOLLOW, least_probability=0.5) if boxes_alone else FOLLOW
     if change is not None:
         plan = Variant(margin_px=margin).of(watched, change)
     start = OracleBox().prompt_for(

@@ -93,7 +93,7 @@ prompted_ax = explorer.figure()
 #
 # ## Propagate
 #
-# Now press **propagate** on the canvas, or run the next cell, which does the same. From the prompted slice the object is followed up and down: the part of each mask of which the model is sure gets a box with a small margin, and this box is the prompt of the next slice. It ends where nothing is found, or where the mask grows, jumps or looks doubtful to the model.
+# Now press **propagate** on the canvas, or run the next cell, which does the same. From the prompted slice the object is followed up and down: the part of each mask of which the model is sure (the whole mask, if the model takes boxes alone) gets a box with a small margin, and this box is the prompt of the next slice. It ends where nothing is found, or where the mask grows, jumps or looks doubtful to the model.
 #
 # > **Guess**: on how many slices will the object be found, and at which end does it stop for the wrong reason?
 
@@ -227,7 +227,6 @@ Markdown(f"""{segmenter.name} ({kind}) on {case.name}, {case.tissue(tissue_label
 - One box on slice {start}: found on {summed["slices"]:.0f} slices, {first.ends[tissue_label]}.
 - Dice of the volume **{summed["volume_dice"]:.2f}**, of the slices near the prompted one {summed["dice_near"]:.2f}; the boxes handed on, filled: {summed["filled_box_volume_dice"]:.2f}.
 - One correction, on slice {wrong}: {len(changed)} slices changed, Dice {mended["volume_dice"]:.2f}.
-- Boxes on {len(marked)} slices from the start: Dice {own_scan.sum_up(with_markers)["volume_dice"]:.2f}.
 - The same first box, other models: {"; ".join(f"{name} {row.volume_dice:.2f} on {row.slices:.0f} slices" for name, row in volumes.drop(index=["followed", "corrected"]).iterrows()) or "none here"}.
 """)
 
@@ -235,7 +234,7 @@ Markdown(f"""{segmenter.name} ({kind}) on {case.name}, {case.tissue(tissue_label
 # ## Limits
 #
 # - One object of one person is an example, not a result. Notebook 05 measures many people, slice by slice.
-# - The rules by which it ends were chosen on vertebrae of two people, mostly with SAM-mini. Another model, or a muscle that forks, may need others, or more boxes: LiteMedSAM ends too early with them (`results/10_drift.csv`).
+# - The rules by which it ends were chosen on vertebrae of two people and on drawn thighs of two. They sooner let a mask leak than end early. Another model, or a muscle that forks, may need a range, or more boxes (`results/10_drift.csv`).
 # - The reader here is scripted: it knows the reference, and draws boxes two pixels outside of it.
 # - SAM-mini is a miniature of this project and LiteMedSAM a small published model. Neither is a medical device, and a mask that nobody has looked at is no measurement.
 

@@ -24,7 +24,7 @@ def content(number: int):
     """Shares and labels of a subject on a coarse grid."""
     plan, randomness = ANATOMIES["infiltrated_thigh"], Randomness(0, number, (4,))
     person = plan.sample_subject(randomness.of(SUBJECT), number)
-    body = plan.body(person, randomness.of(TEXTURE), "")
+    body = plan.body(person, randomness.of(TEXTURE))
     return rasterise(body, shape=(128, 128, 3))
 
 

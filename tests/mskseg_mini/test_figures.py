@@ -2,22 +2,13 @@
 
 from __future__ import annotations
 
-import matplotlib as mpl
 import numpy as np
 import pytest
-from matplotlib import pyplot as plt
+from support.figures import headless as headless
 
 from mskseg_mini import figures
 
 IMAGE = np.arange(12 * 20, dtype=np.uint8).reshape(12, 20)
-
-
-@pytest.fixture(autouse=True)
-def headless():
-    with mpl.rc_context():
-        plt.switch_backend("Agg")
-        yield
-        plt.close("all")
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from itertools import pairwise
 
-import matplotlib as mpl
 import numpy as np
 import pandas as pd
 import pytest
@@ -13,15 +12,6 @@ from matplotlib import pyplot as plt
 from mskseg.errors import InputError
 from mskseg_studies import charts
 from mskseg_studies.charts import chart_axes, finish_chart, series_style
-
-
-@pytest.fixture(autouse=True)
-def headless():
-    with mpl.rc_context():
-        plt.switch_backend("Agg")
-        yield
-        plt.close("all")
-
 
 # Dice of each tissue
 

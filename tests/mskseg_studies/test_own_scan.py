@@ -3,33 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from types import SimpleNamespace
 
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
+from support.drawn_cases import BrightFilling
 
 import mskseg
 from mskseg.case import Case
 from mskseg.evaluation import propagate
-from mskseg.prompts import SlicePrompt, fill_boxes
+from mskseg.prompts import SlicePrompt
 from mskseg.volume import LabelMap, Volume
 from mskseg_studies import own_scan
-
-
-class Bright:
-    """Answers with what is bright in the boxes."""
-
-    name, miniature = "bright", True
-
-    def embed(self, image):
-        return image
-
-    def predict(self, embedding, prompt):
-        bright = embedding > 128
-        masks = np.stack([fill_boxes(box, bright.shape) & bright for box in prompt.boxes_xyxy])
-        none = np.full((len(masks), 1), np.nan)
-        return SimpleNamespace(masks=masks[:, None], predicted_iou=none)
 
 
 @pytest.fixture
@@ -44,7 +29,7 @@ def case():
 
 def follow(case, label=3, k=3):
     box = tuple(own_scan.read_box(case, label, k))
-    return propagate(Bright(), case, [SlicePrompt(slice=k, label=label, boxes_xyxy=(box,))])
+    return propagate(BrightFilling(), case, [SlicePrompt(slice=k, label=label, boxes_xyxy=(box,))])
 
 
 def test_slices_are_compared_with_the_reference_and_with_the_filled_box(case):
@@ -68,7 +53,7 @@ def test_without_a_reference_there_are_areas_and_no_scores(case):
     assert own_scan.choose_start(bare) == (1, 4)
     assert own_scan.read_box(bare, 1, 4) == [16, 16, 24, 24]
     prompt = SlicePrompt(slice=3, boxes_xyxy=((16, 16, 34, 34),))
-    compared = own_scan.compare_slices(propagate(Bright(), bare, [prompt]), bare, 1, start=3)
+    compared = own_scan.compare_slices(propagate(BrightFilling(), bare, [prompt]), bare, 1, start=3)
     assert compared["predicted_px"].sum() == 600
     assert compared["dice"].isna().all()
     assert np.isnan(own_scan.sum_up(compared)["volume_dice"])

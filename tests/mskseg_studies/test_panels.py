@@ -2,21 +2,10 @@
 
 from __future__ import annotations
 
-import matplotlib as mpl
 import numpy as np
-import pytest
-from matplotlib import pyplot as plt
 
 from mskseg.case import CaseSlice
 from mskseg_studies import panels
-
-
-@pytest.fixture(autouse=True)
-def headless():
-    with mpl.rc_context():
-        plt.switch_backend("Agg")
-        yield
-        plt.close("all")
 
 
 def test_every_answer_stands_on_the_slice_with_its_click():

@@ -115,6 +115,20 @@ class Nothing(Filling):
         return SimpleNamespace(masks=masks, predicted_iou=np.zeros((len(masks), 1)))
 
 
+class BrightFilling:
+    """Answers a box with its filling, where the image is bright."""
+
+    name, miniature = "filling", True
+
+    def embed(self, image):
+        return image
+
+    def predict(self, embedding, prompt):
+        bright = embedding > 128
+        masks = np.stack([fill_boxes(box, bright.shape) & bright for box in prompt.boxes_xyxy])
+        return SimpleNamespace(masks=masks[:, None], predicted_iou=np.ones((len(masks), 1)))
+
+
 class ThreeAnswers:
     """Answers with everything bright, its left half, or nothing; rates the half highest."""
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import matplotlib as mpl
 import numpy as np
 import pytest
 from matplotlib import pyplot as plt
@@ -12,14 +11,6 @@ from mskseg.errors import InputError
 
 IMAGE = np.arange(12 * 20, dtype=np.uint8).reshape(12, 20)
 HOW = {"spacing_mm": (3.0, 1.5)}
-
-
-@pytest.fixture(autouse=True)
-def headless():
-    with mpl.rc_context():
-        plt.switch_backend("Agg")
-        yield
-        plt.close("all")
 
 
 @pytest.fixture

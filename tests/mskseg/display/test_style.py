@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import matplotlib as mpl
 import numpy as np
 import pytest
-from matplotlib import pyplot as plt
 from PIL import Image
 
 from mskseg import display
@@ -14,14 +12,6 @@ from mskseg.provenance import read_provenance
 
 IMAGE = np.arange(12 * 20, dtype=np.uint8).reshape(12, 20)
 HOW = {"spacing_mm": (3.0, 1.5)}
-
-
-@pytest.fixture(autouse=True)
-def headless():
-    with mpl.rc_context():
-        plt.switch_backend("Agg")
-        yield
-        plt.close("all")
 
 
 def test_colours_of_thirty_tissues_stay_apart():

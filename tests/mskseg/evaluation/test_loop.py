@@ -2,34 +2,19 @@
 
 from __future__ import annotations
 
-from types import SimpleNamespace
-
 import numpy as np
 import pytest
+from support.drawn_cases import BrightFilling
 
 from mskseg.case import Case
 from mskseg.errors import InputError
 from mskseg.evaluation.loop import prompt_slice, prompted_slices
 from mskseg.evaluation.prediction import SlicePredictor
-from mskseg.prompts import NeighbourBox, OracleBox, OraclePoint, Prompt, fill_boxes
+from mskseg.prompts import NeighbourBox, OracleBox, OraclePoint, Prompt
 from mskseg.prompts.tracks import Track
 from mskseg.volume import LabelMap, Volume
 
 N_SLICES, SIZE = 6, 30
-
-
-class BrightFilling:
-    """Answers a box with its filling, where the image is bright."""
-
-    name, miniature = "filling", True
-
-    def embed(self, image):
-        return image
-
-    def predict(self, embedding, prompt):
-        bright = embedding > 128
-        masks = np.stack([fill_boxes(box, bright.shape) & bright for box in prompt.boxes_xyxy])
-        return SimpleNamespace(masks=masks[:, None], predicted_iou=np.ones((len(masks), 1)))
 
 
 @pytest.fixture

@@ -2,22 +2,12 @@
 
 from __future__ import annotations
 
-import matplotlib as mpl
 import numpy as np
 import pandas as pd
 import pytest
-from matplotlib import pyplot as plt
 
 from mskseg.case import CaseSlice
 from mskseg_studies import exploration
-
-
-@pytest.fixture(autouse=True)
-def headless():
-    with mpl.rc_context():
-        plt.switch_backend("Agg")
-        yield
-        plt.close("all")
 
 
 def one_slice(spacing_mm=(1.0, 1.0), shape=(12, 20)) -> CaseSlice:

@@ -2,25 +2,15 @@
 
 from __future__ import annotations
 
-import matplotlib as mpl
 import numpy as np
 import pandas as pd
 import pytest
-from matplotlib import pyplot as plt
 
 import mskseg
 from mskseg import display
 from mskseg.case import CaseSlice
 from mskseg.errors import InputError
 from mskseg_studies import model_parts
-
-
-@pytest.fixture(autouse=True)
-def headless():
-    with mpl.rc_context():
-        plt.switch_backend("Agg")
-        yield
-        plt.close("all")
 
 
 @pytest.fixture(scope="module")

@@ -4,25 +4,15 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import matplotlib as mpl
 import numpy as np
 import pandas as pd
 import pytest
-from matplotlib import pyplot as plt
 
 from mskseg.case import CaseSlice
 from mskseg.errors import InputError
 from mskseg_studies import uncertainty
 from mskseg_studies.uncertainty.probability_maps import SliceMaps
 from mskseg_studies.uncertainty.selective_prediction import referral_curve
-
-
-@pytest.fixture(autouse=True)
-def headless():
-    with mpl.rc_context():
-        plt.switch_backend("Agg")
-        yield
-        plt.close("all")
 
 
 def bins():

@@ -1,0 +1,1 @@
+from support.figures import headless as headless  # for every test below

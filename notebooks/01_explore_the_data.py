@@ -31,6 +31,14 @@
 #
 # **What you need**: no MRI background (a glossary stands at the end), no GPU, no internet. With internet, `mskseg run` fetches the real scans before it starts this notebook; `mskseg data fetch qmritools_thigh` fetches one.
 
+# %% tags=["colab"] jupyter={"source_hidden": true}
+import subprocess
+import sys
+
+if "google.colab" in sys.modules:  # elsewhere this cell does nothing
+    install = [sys.executable, "-m", "pip", "install", "--quiet"]
+    subprocess.run([*install, "mskseg[workbook,train,lite]"], check=True)
+
 # %%
 from pathlib import Path
 
@@ -315,9 +323,6 @@ for ax, of_slice in zip(boxed, boxes, strict=True):
 load_splits = mskseg.datasets.load_splits
 splits = load_splits(names) or load_splits(["phantom_knee"])  # one person alone has no split
 people = {split.dataset: pd.Series(split.parts).map(len) for split in splits}
-pd.DataFrame(people).T.assign(sha256_begins=[split.sha256[:8] for split in splits])
-
-# %%
 leaky = {**splits[0].parts, "test": splits[0].parts["train"][:1]}
 try:
     mskseg.datasets.Split(splits[0].dataset, leaky)
@@ -326,6 +331,7 @@ except mskseg.InputError as error:
     print(error)
 else:
     raise AssertionError("a person in two parts was accepted")
+pd.DataFrame(people).T.assign(sha256_begins=[split.sha256[:8] for split in splits])
 
 # %% [markdown]
 # **What you see**: a split is by *person*: both sides, all visits, sequences and echoes of somebody stay together. Its hash stands in the provenance of every table, so that two results can be known to have the same test people.

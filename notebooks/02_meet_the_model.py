@@ -31,6 +31,14 @@
 #
 # **What you need**: notebook 01, or to know what a slice and a label map are. No GPU, no internet.
 
+# %% tags=["colab"] jupyter={"source_hidden": true}
+import subprocess
+import sys
+
+if "google.colab" in sys.modules:  # elsewhere this cell does nothing
+    install = [sys.executable, "-m", "pip", "install", "--quiet"]
+    subprocess.run([*install, "mskseg[workbook,train,lite]"], check=True)
+
 # %%
 from pathlib import Path
 
@@ -130,8 +138,6 @@ box_prediction = segmenter.predict(embedding, boxes_xyxy=box)
 box_logits = box_prediction.low_res_logits[:, 0]
 point, inside = centre[None, None], np.array([[1]])
 points = prompts.random_points(target, 3, rng=rng)[None]
-
-# %%
 prompt_kinds = {
     "one point": prompts.Prompt(point_coords=point, point_labels=inside),
     "three points": prompts.Prompt(point_coords=points, point_labels=np.ones((1, 3), int)),

@@ -31,6 +31,14 @@
 #
 # **What you need**: to know what a mask and the Dice coefficient are. No GPU and no internet. `mskseg run` fetches real scans before it starts this notebook if it can; without them and without `lite_medsam` you see drawings and miniatures alone.
 
+# %% tags=["colab"] jupyter={"source_hidden": true}
+import subprocess
+import sys
+
+if "google.colab" in sys.modules:  # elsewhere this cell does nothing
+    install = [sys.executable, "-m", "pip", "install", "--quiet"]
+    subprocess.run([*install, "mskseg[workbook,train,lite]"], check=True)
+
 # %%
 from pathlib import Path
 
@@ -374,13 +382,11 @@ compared.round(3)
 #
 # The slices above were chosen for their number of tissues. The next ones are chosen by the table: of each data set the worst pair of slice and tissue of the first model.
 
-# %%
+# %% alt="Close-ups of the worst slice and tissue of each data set: reference, prediction and box"
 by_set = prompting.by_site(of_tight).groupby("dataset", sort=False)
 oracle = of_tight[of_tight["segmenter"] == by_set["segmenter"].transform("first")]
 worst = oracle.loc[prompting.by_site(oracle).groupby("dataset", sort=False)["dice"].idxmin()]
 failures = [predictions[row] for row in worst.index]
-
-# %% alt="Close-ups of the worst slice and tissue of each data set: reference, prediction and box"
 close_ups = display.montage(
     [failure.case_slice for failure in failures],
     titles=[f"{row.segmenter}, {row.tissue}: {row.dice:.2f}" for row in worst.itertuples()],

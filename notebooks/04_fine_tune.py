@@ -31,6 +31,14 @@
 #
 # **What you need**: notebook 03. No GPU, no internet.
 
+# %% tags=["colab"] jupyter={"source_hidden": true}
+import subprocess
+import sys
+
+if "google.colab" in sys.modules:  # elsewhere this cell does nothing
+    install = [sys.executable, "-m", "pip", "install", "--quiet"]
+    subprocess.run([*install, "mskseg[workbook,train,lite]"], check=True)
+
 # %%
 from dataclasses import replace
 from pathlib import Path
@@ -131,8 +139,6 @@ config = finetuning.FineTuneConfig(
     validation_slice_step=slice_steps["validation"],
     seed=seed,
 )
-
-# %%
 plot = tuning.TrainingPlot()
 first = bench.tune(segmenter, focus, n_subjects=n_train, config=config, on_epoch=plot)
 print(first)

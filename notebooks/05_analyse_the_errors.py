@@ -31,6 +31,14 @@
 #
 # **What you need**: notebook 03. No GPU, no internet.
 
+# %% tags=["colab"] jupyter={"source_hidden": true}
+import subprocess
+import sys
+
+if "google.colab" in sys.modules:  # elsewhere this cell does nothing
+    install = [sys.executable, "-m", "pip", "install", "--quiet"]
+    subprocess.run([*install, "mskseg[workbook,train,lite]"], check=True)
+
 # %%
 from pathlib import Path
 
@@ -334,17 +342,14 @@ bias.round(2)
 #
 # > **Guess**: which of the models fills concavities, and on which tissue?
 
-# %% alt="Area error, lost concavity and jaggedness of each kind of tissue for each model"
+# %%
 form_axes = errors.contour_error_panels(
     scored, title="Too large, too full, too jagged? Median and middle half of the slices"
 )
 display.save_figure(form_axes[0], figures / "05_forms.png", provenance=facts)
 forms = ["area_error", "solidity_gain", "jaggedness_gain"]
-scored.pivot_table(
-    index=["data", "group"], columns="segmenter", values=forms, aggfunc="median"
-).round(2)
-
-# %%
+by_form = scored.pivot_table(forms, ["data", "group"], "segmenter", aggfunc="median")
+print(by_form.round(2).to_string())
 both = volumes[volumes["box_source"].isin([tight.box_source, outward.box_source])]
 by_box = both.query("status == 'scored'").eval("area_error = predicted_area_mm2 / area_mm2 - 1")
 model_and_plan = ["segmenter", "box_source"]

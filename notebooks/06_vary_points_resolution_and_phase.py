@@ -31,6 +31,14 @@
 #
 # **What you need**: notebooks 02 and 03, for prompts, predicted IoU, oracle boxes and Dice. No GPU, no internet. With internet, `mskseg data fetch` adds real scans: `spine_vertebrae` with a reference, and `qmritools_dixon`, a pair of images without.
 
+# %% tags=["colab"] jupyter={"source_hidden": true}
+import subprocess
+import sys
+
+if "google.colab" in sys.modules:  # elsewhere this cell does nothing
+    install = [sys.executable, "-m", "pip", "install", "--quiet"]
+    subprocess.run([*install, "mskseg[workbook,train,lite]"], check=True)
+
 # %%
 from itertools import pairwise
 from pathlib import Path

@@ -31,6 +31,14 @@
 #
 # **What you need**: notebooks 03 and 04. No GPU, no internet; `nnunetv2` comes with the test set-up. `mskseg run 07 --dataset spine_vertebrae --model lite_medsam` holds the same contests on people, once `mskseg data fetch spine_vertebrae` has brought those to train on.
 
+# %% tags=["colab"] jupyter={"source_hidden": true}
+import subprocess
+import sys
+
+if "google.colab" in sys.modules:  # elsewhere this cell does nothing
+    install = [sys.executable, "-m", "pip", "install", "--quiet"]
+    subprocess.run([*install, "mskseg[workbook,train,lite]"], check=True)
+
 # %%
 from pathlib import Path
 
@@ -307,8 +315,6 @@ arm_models = [tuned[-1], specialist, automatic, *runs]
 arm_facts = mskseg.provenance(
     command=this, segmenter=segmenter, cases=test, tuned=arm_models, seed=seed
 )
-
-# %%
 everything = specialists.score_arms(
     test,
     prompted=[tuned[-1], specialist],

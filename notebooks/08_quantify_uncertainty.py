@@ -31,6 +31,14 @@
 #
 # **What you need**: notebooks 03 and 04. No GPU, no internet.
 
+# %% tags=["colab"] jupyter={"source_hidden": true}
+import subprocess
+import sys
+
+if "google.colab" in sys.modules:  # elsewhere this cell does nothing
+    install = [sys.executable, "-m", "pip", "install", "--quiet"]
+    subprocess.run([*install, "mskseg[workbook,train,lite]"], check=True)
+
 # %%
 from pathlib import Path
 
@@ -182,21 +190,9 @@ of_people.round(3)
 #
 # Then this run's models, untuned: in the figure a dot is a bin, its area the share of pixels; below the diagonal a model says more than it keeps. In the table `dice` is of the volume over the slices taken, `ece_candidate` over the candidates, NLL (in nats) and Brier over whole slices; `auroc` says how often a wrong candidate is more uncertain than a right one. Compare a model with itself in two arms before you compare two models: a model can be sure and wrong with one kind of box and honest with the other. Boxes that follow the prediction come from one reference box for each tissue; the other two know the answer.
 #
-# ## Look at the grades
-#
-# From here on the data set is that on which a model is tuned. In the T1-weighted image that the models get, fat is bright. What a clinician measures *inside* the outlines that a model draws is the **fat fraction** of a Dixon scan, fat over fat and water (notebook 05).
-#
-# > **Guess**: in which grade will a model find the borders between muscles hardest?
-
-# %% alt="The fullest slice of the first person of each grade of fatty infiltration"
-firsts = {case.severity: case for case in reversed(list(test))}
-grade_slices = [mskseg.fullest_slice(firsts[grade]) for grade in sorted(firsts)]
-grade_axes = display.montage(grade_slices, titles=sorted(firsts))
-
-# %% [markdown]
-# **What you see**: one person of each grade. Look at the borders between muscles: where fat has come into a muscle, it is as bright as the fat beside it. (A data set without grades shows one person.)
-#
 # ## Tune an ensemble
+#
+# From here on the data set is the one on which the models are tuned.
 #
 # A **deep ensemble** is the same training repeated with other seeds; where its members disagree, the data did not settle the question. Ours start from the same weights and differ in the order of slices, in the muscles drawn and in the jitter of the boxes, so expect them to disagree *less* than networks trained from scratch.
 #
@@ -284,15 +280,20 @@ overall.round(3).astype(dict.fromkeys(counts, int))
 #
 # ## Compare by grade, with a margin
 #
+# In the T1-weighted image that the models get, fat is bright. What a clinician measures *inside* the outlines that a model draws is the **fat fraction** of a Dixon scan, fat over fat and water (notebook 05).
+#
 # > **Guess**: the study found SAM *better* calibrated in Severe than in Moderate. Ours?
 
-# %%
+# %% alt="The fullest slice of the first person of each grade of fatty infiltration"
+firsts = {case.severity: case for case in reversed(list(test))}
+grade_slices = [mskseg.fullest_slice(firsts[grade]) for grade in sorted(firsts)]
+grade_axes = display.montage(grade_slices, titles=sorted(firsts))
 oracle = measured.select(arm=tight.box_source)
 by_grade = uncertainty.average_subjects(oracle.cases, by=["severity", "model"], values=scores[:2])
 uncertainty.beside_casali(by_grade).round(3)
 
 # %% [markdown]
-# **What you see**: ours, then the study's abstract (group sizes, the definition of its ECE and, for the ECE, the model that SAM is compared with are not stated there). Only directions can be set side by side.
+# **What you see**: one person of each grade. Look at the borders between muscles: where fat has come into a muscle, it is as bright as the fat beside it. (A data set without grades shows one person.) In the table ours, then the study's abstract (group sizes, the definition of its ECE and, for the ECE, the model that SAM is compared with are not stated there). Only directions can be set side by side.
 #
 # With so few people a grade, no difference between groups means anything. Between *models* more can be said, since they saw the same people: resample the **paired** differences of all of them. The margin was a parameter, named before looking.
 

@@ -30,6 +30,14 @@
 #
 # **What you need**: some of the notebooks before this one, run. What was not run is said, and nothing fails.
 
+# %% tags=["colab"] jupyter={"source_hidden": true}
+import subprocess
+import sys
+
+if "google.colab" in sys.modules:  # elsewhere this cell does nothing
+    install = [sys.executable, "-m", "pip", "install", "--quiet"]
+    subprocess.run([*install, "mskseg[workbook,train,lite]"], check=True)
+
 # %%
 from pathlib import Path
 
@@ -86,7 +94,7 @@ listed.value_counts(sort=False).rename("statements").to_frame()
 #
 # > **Guess**: how many of the six let the claim hold?
 
-# %%
+# %% alt="Six example results with intervals against the margin; two hold, three do not, one is inconclusive"
 rule = claims.Rule(direction="above", margin=0.02, smallest_n=5, why="an example")
 outcomes = [(0.05, 0.03, 0.07), (0.05, -0.02, 0.12), (0.01, 0.005, 0.015), (-0.04, -0.06, -0.02)]
 outcomes += [(0.021, 0.001, 0.041), (0.0, -0.01, 0.01)]
@@ -96,13 +104,11 @@ six_results["verdict"] = [
     claims.verdict(rule, value, interval=(low, high), n=6)[0] for value, low, high in outcomes
 ]
 six_results[["direction", "margin"]] = rule.direction, rule.margin
-print(claims.rule_in_words(rule))
-six_results[["statement", "value", "low", "high", "verdict"]]
-
-# %% alt="Six example results with intervals against the margin; two hold, three do not, one is inconclusive"
 example_axes = claims.interval_chart(
     six_results, title="The interval decides, not the number alone"
 )
+print(claims.rule_in_words(rule))
+six_results[["statement", "value", "low", "high", "verdict"]]
 
 # %% [markdown]
 # **What you see**: the rule in words, as it is computed, then what it makes of the six. A and B have the same number, and only A holds. C is *surely* above zero and does not hold, since it is surely too small to count. F does not hold either: nothing is there, and we know it. B is the common case of a small study: the interval allows both, so it is **inconclusive**, which is not the same as "no difference".

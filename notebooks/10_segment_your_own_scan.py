@@ -30,6 +30,14 @@
 #
 # **What you need**: nothing but this notebook. For a scan of your own, put its path into `scan` below and run all cells. No GPU, no internet.
 
+# %% tags=["colab"] jupyter={"source_hidden": true}
+import subprocess
+import sys
+
+if "google.colab" in sys.modules:  # elsewhere this cell does nothing
+    install = [sys.executable, "-m", "pip", "install", "--quiet"]
+    subprocess.run([*install, "mskseg[workbook,train,lite]"], check=True)
+
 # %%
 from pathlib import Path
 

@@ -32,7 +32,7 @@ from mskseg.workbook.sources import (
 SlideType = Literal["slide", "subslide", "notes", "skip"]
 HIDE_INPUT = "hide-input"
 _WHOLE = ("## Limits", "## Next", "### Exercise")  # short, and to be read by everybody
-_SETUP_CELLS = (2, 3, 4)  # imports, parameters, what follows from them: see CONTRIBUTING.md
+_SETUP_CELLS = (2, 3, 4, 5)  # Colab, imports, parameters, what follows from them
 _DISCUSSION = "**Discussion**"
 
 

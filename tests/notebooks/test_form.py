@@ -5,8 +5,12 @@ from __future__ import annotations
 import ast
 import re
 import statistics
+import subprocess
+import sys
+import tomllib
 from collections import Counter
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -58,7 +62,7 @@ def test_every_notebook_has_parameters_for_every_size_and_declares_them():
 
 def test_data_models_and_device_have_the_names_that_mskseg_run_gives(cells: list[Any]):
     """All three, as lists and a word; the notebook that judges tables loads none of them."""
-    statements = [node for node in ast.parse(cells[3].source).body if isinstance(node, ast.Assign)]
+    statements = [node for node in ast.parse(cells[4].source).body if isinstance(node, ast.Assign)]
     given = {node.targets[0].id: ast.literal_eval(node.value) for node in statements}
     kinds = {name: type(given[name]) for name in ("datasets", "models", "device") if name in given}
     assert kinds == ({} if "tables" in given else {"datasets": list, "models": list, "device": str})
@@ -85,10 +89,32 @@ def test_second_cell_says_what_is_done_learned_and_needed(cells: list[Any]):
     assert 3 <= len(re.findall(r"^- ", cells[1].source, flags=re.MULTILINE)) <= 5
 
 
-def test_imports_stand_in_the_third_cell_only(cells: list[Any]):
+def test_the_third_cell_is_the_same_set_up_for_colab_in_every_notebook(cells: list[Any]):
+    assert [i for i, c in enumerate(cells) if "colab" in c.metadata.get("tags", [])] == [2]
+    assert cells[2].source == load_notebook(SOURCES[0]).cells[2].source
+
+
+def test_the_set_up_for_colab_does_nothing_elsewhere_and_installs_there(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    code = load_notebook(SOURCES[0]).cells[2].source
+    commands: list[list[str]] = []
+    monkeypatch.setattr(subprocess, "run", lambda command, *, check: commands.append(command))
+    exec(code, {})
+    assert commands == []
+    monkeypatch.setitem(sys.modules, "google.colab", SimpleNamespace())
+    exec(code, {})
+    ((*start, wanted),) = commands
+    assert start == [sys.executable, "-m", "pip", "install", "--quiet"]
+    extras = re.fullmatch(r"mskseg\[([a-z,]+)\]", wanted).group(1).split(",")
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    assert {"workbook", "train", "lite"} == set(extras) <= set(project["optional-dependencies"])
+
+
+def test_imports_stand_in_the_fourth_cell_only(cells: list[Any]):
     kinds = (ast.Import, ast.ImportFrom)
-    assert all(isinstance(node, kinds) for node in ast.parse(cells[2].source).body)
-    for cell in (cell for cell in cells[3:] if cell.cell_type == "code"):
+    assert all(isinstance(node, kinds) for node in ast.parse(cells[3].source).body)
+    for cell in (cell for cell in cells[4:] if cell.cell_type == "code"):
         assert not any(isinstance(node, kinds) for node in ast.walk(ast.parse(cell.source)))
 
 
@@ -126,9 +152,9 @@ def imports_that_break_the_rule(source: str, number: str) -> list[str]:
 def test_imports_are_seven_lines_at_most_of_public_names_and_one_study(
     source: Path, cells: list[Any]
 ):
-    lines = [line for line in cells[2].source.splitlines() if line.strip()]
+    lines = [line for line in cells[3].source.splitlines() if line.strip()]
     assert len(lines) <= 7, lines
-    assert imports_that_break_the_rule(cells[2].source, source.name[:2]) == []
+    assert imports_that_break_the_rule(cells[3].source, source.name[:2]) == []
 
 
 def test_the_rule_of_imports_sees_modules_phantoms_and_a_second_study():
@@ -163,18 +189,18 @@ def test_next_and_previous_follow_the_path(source: Path, cells: list[Any]):
         assert numbers[at + 1] in text or SOURCES[at + 1].stem in text, text
 
 
-def test_the_fourth_cell_is_the_only_parameters_cell_and_holds_commented_literals(cells: list[Any]):
-    assert [i for i, c in enumerate(cells) if "parameters" in c.metadata.get("tags", [])] == [3]
-    lines = cells[3].source.splitlines()
-    for statement in ast.parse(cells[3].source).body:
+def test_the_fifth_cell_is_the_only_parameters_cell_and_holds_commented_literals(cells: list[Any]):
+    assert [i for i, c in enumerate(cells) if "parameters" in c.metadata.get("tags", [])] == [4]
+    lines = cells[4].source.splitlines()
+    for statement in ast.parse(cells[4].source).body:
         assert isinstance(statement, ast.Assign)
         ast.literal_eval(statement.value)
         first = lines[statement.lineno - 1]  # a long list goes on below it
         assert "  # " in first, f"without a comment: {first}"
 
 
-def test_the_fifth_cell_prints_versions_device_and_seed(cells: list[Any]):
-    last = cells[4].source.splitlines()[-1]
+def test_the_sixth_cell_prints_versions_device_and_seed(cells: list[Any]):
+    last = cells[5].source.splitlines()[-1]
     assert last.startswith("print(")
     for word in ("__version__", "device", "seed"):
         assert word in last
@@ -211,7 +237,7 @@ def test_no_magics_no_addresses_no_hashes_no_test_switches(cells: list[Any]):
 
 def test_no_cell_is_allowed_to_fail_or_be_skipped(cells: list[Any]):
     tags = {tag for cell in cells for tag in cell.metadata.get("tags", [])}
-    assert tags <= {"parameters", "exercise", "solution"}
+    assert tags <= {"colab", "parameters", "exercise", "solution", "quiz"}
 
 
 def test_pitfalls_are_few_caught_by_exact_type_and_asserted(cells: list[Any]):

@@ -43,7 +43,7 @@ MADE = {
 @cache
 def parameters(notebook: str) -> dict[str, Any]:
     """The notebook's own parameters with those of size "full" over them."""
-    cell = load_notebook(FOLDER / f"{notebook}.py").cells[3]
+    cell = load_notebook(FOLDER / f"{notebook}.py").cells[4]
     own = {s.targets[0].id: ast.literal_eval(s.value) for s in ast.parse(cell.source).body}
     return own | read_sizes(FOLDER)[notebook]["full"]
 

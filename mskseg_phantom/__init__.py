@@ -16,7 +16,6 @@ from mskseg_phantom.realism import texture_of as texture_of
 from mskseg_phantom.scans import PHANTOM_VERSION as PHANTOM_VERSION
 from mskseg_phantom.scans import SPLIT as SPLIT
 from mskseg_phantom.scans import make_phantom as make_phantom
-from mskseg_phantom.scans import scan_knee_map as scan_knee_map
 from mskseg_phantom.scans import scan_phantom as scan_phantom
 from mskseg_phantom.scans import split_of as split_of
 from mskseg_phantom.tissue import SEQUENCES as SEQUENCES

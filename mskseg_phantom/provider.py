@@ -7,28 +7,14 @@ from tqdm.auto import tqdm
 
 import mskseg_phantom
 from mskseg.case import Case, CaseDescription, CaseSet
-from mskseg.datasets.fetching import cache_dir, fetch
-from mskseg.datasets.manifest import load_manifest
+from mskseg.datasets.fetching import cache_dir
 from mskseg.datasets.sources import DatasetSource
 from mskseg.errors import InputError
 from mskseg.io import load_image, load_label_map, save_nifti
 from mskseg.splits import Split
-from mskseg_phantom.anatomies import ANATOMIES, find_anatomy
-from mskseg_phantom.scans import (
-    REAL_ANATOMY,
-    REAL_SUBJECT,
-    case_of,
-    dataset_name,
-    describe_knee_map,
-    describe_phantom,
-    subject_name,
-)
+from mskseg_phantom.anatomies import find_anatomy
+from mskseg_phantom.scans import case_of, describe_phantom, subject_name
 from mskseg_phantom.tissue.sequences import ECHO_IMAGES, images_of
-
-_REAL_KNEE = "pymskt_knee"  # the data set whose label map gives the real anatomy
-
-PHANTOMS: tuple[str, ...] = (*map(dataset_name, ANATOMIES), REAL_ANATOMY)
-"""The built-in data sets, by their id in the manifest."""
 
 
 class PhantomSource(DatasetSource):
@@ -36,8 +22,7 @@ class PhantomSource(DatasetSource):
 
     def __init__(self, name: str) -> None:
         super().__init__(name)
-        self._is_real = name == REAL_ANATOMY
-        self._anatomy = "knee" if self._is_real else name.removeprefix("phantom_")
+        self._anatomy = name.removeprefix("phantom_")
         self._entry = find_anatomy(self._anatomy)
 
     def subjects(self) -> tuple[str, ...]:
@@ -46,8 +31,6 @@ class PhantomSource(DatasetSource):
 
     def split(self) -> Split:
         """Give the split that belongs to the phantom."""
-        if self._is_real:
-            return Split(self.name, {"test": (REAL_SUBJECT,)})
         parts = {
             part: tuple(subject_name(self._anatomy, number) for number in numbers)
             for part, numbers in mskseg_phantom.split_of(self._anatomy).items()
@@ -81,7 +64,7 @@ class PhantomSource(DatasetSource):
     def _one_subject(self, subject: str, files: Mapping[str, Path]) -> list[Case]:
         missing = [kind for kind, path in files.items() if not path.is_file()]
         self._make(subject, files, missing)
-        about = self._describe(subject)
+        about = describe_phantom(self._anatomy, _number(subject))
         try:
             return _read(about, files)
         except InputError:
@@ -101,19 +84,7 @@ class PhantomSource(DatasetSource):
 
     def _scan(self, subject: str, sequences: Sequence[str]) -> Iterable[Case]:
         # Looked up at each call, so that a test can put a smaller one in its place.
-        if self._is_real:
-            label_map = load_label_map(fetch(_REAL_KNEE, progress=False)["reference"])
-            entry = load_manifest().datasets[_REAL_KNEE]
-            return mskseg_phantom.scan_knee_map(
-                label_map, entry.labels, kinds=entry.label_kinds, sequences=sequences
-            )
         return mskseg_phantom.scan_phantom(self._anatomy, _number(subject), sequences=sequences)
-
-    def _describe(self, subject: str) -> CaseDescription:
-        if self._is_real:
-            entry = load_manifest().datasets[_REAL_KNEE]
-            return describe_knee_map(entry.labels, kinds=entry.label_kinds)
-        return describe_phantom(self._anatomy, _number(subject))
 
 
 provider = PhantomSource  # what the entry point names

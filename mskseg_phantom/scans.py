@@ -1,9 +1,9 @@
-"""Scans of phantom subjects: one, several sequences of one, or a knee from a real label map."""
+"""Scans of phantom subjects: one, or several sequences of one."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 
-from mskseg.case import Case, CaseDescription, TissueKind
+from mskseg.case import Case, CaseDescription
 from mskseg.datasets.manifest import load_manifest
 from mskseg.errors import InputError
 from mskseg.splits import Part
@@ -11,7 +11,6 @@ from mskseg.volume import LabelMap, Volume
 from mskseg_phantom.acquisition import SITES, scan_body
 from mskseg_phantom.acquisition.scanner import SUBJECT, TEXTURE, Randomness
 from mskseg_phantom.anatomies import find_anatomy
-from mskseg_phantom.anatomies.knee_from_labels import LabelMapKnee
 from mskseg_phantom.drawing.canvas import check_shape
 from mskseg_phantom.tissue.sequences import images_of
 
@@ -26,16 +25,8 @@ SPLIT: Mapping[Part, tuple[int, ...]] = {
 }
 """Subjects that every set has; those for inference were scanned at a site of their own."""
 
-REAL_ANATOMY = "phantom_knee_real_anatomy"
-"""Id in the manifest of the knee whose anatomy is a real label map."""
-
-REAL_SUBJECT = "knee-real-anatomy"
-REAL_SHAPE = (256, 256, 32)
-"""Voxels of its default rendering: 0.55 x 0.55 x 3.5 mm of the map that the manifest has."""
-
 _LAST_SUBJECT = 9999
 _SITE_A, _SITE_B = SITES
-_REAL_STREAM = 4  # of randomness, with subject number 1; a stream of its own beside the anatomies'
 
 
 def make_phantom(
@@ -155,38 +146,3 @@ def subject_name(anatomy: str, number: int) -> str:
 def site_of(number: int) -> str:
     """Name of the site where a subject was scanned."""
     return _SITE_B if number in SPLIT["inference"] else _SITE_A
-
-
-def scan_knee_map(
-    label_map: LabelMap,
-    tissues: Mapping[int, str],
-    *,
-    kinds: Mapping[int, TissueKind],
-    sequences: Iterable[str],
-) -> Iterator[Case]:
-    """Scan a right knee whose anatomy is a real label map, see `knee_from_labels`, at site A.
-
-    `kinds` are those of the `tissues`, by label; `sequences` and errors are as in `scan_phantom`.
-    Yields one `Case` per image.
-    """
-    names, randomness = images_of(sequences), Randomness(0, 1, (_REAL_STREAM,))
-    body = LabelMapKnee(label_map, tissues, randomness.of(TEXTURE))
-    about, site = describe_knee_map(tissues, kinds=kinds), SITES[_SITE_A]
-    for scanned in scan_body(body, names, shape=REAL_SHAPE, site=site, randomness=randomness):
-        yield case_of(about, *scanned)
-
-
-def describe_knee_map(
-    tissues: Mapping[int, str], *, kinds: Mapping[int, TissueKind]
-) -> CaseDescription:
-    """Describe what all scans of a knee share that is made from a real label map."""
-    return CaseDescription(
-        REAL_SUBJECT,
-        tissues=tissues,
-        kinds=kinds,
-        anatomy="knee",
-        dataset=REAL_ANATOMY,
-        reference_provenance="synthetic",
-        site=_SITE_A,
-        side="right",
-    )

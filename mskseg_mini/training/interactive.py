@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 from torch.nn import functional
+from torchvision.ops import masks_to_boxes
 
 from mskseg.finetuning.losses import mask_iou, soft_dice_loss
 from mskseg.finetuning.prompt_tokens import (
@@ -28,12 +29,7 @@ from mskseg_mini.scenes.batch import SceneBatch
 
 def tight_boxes(masks: Tensor) -> Tensor:
     """Boxes (N, 4) float32, half-open continuous x0, y0, x1, y1, of masks (N, H, W) bool."""
-    height, width = masks.shape[1:]
-    columns, rows = masks.any(1), masks.any(2)
-    x0, y0 = columns.int().argmax(1), rows.int().argmax(1)
-    x1 = width - columns.flip(1).int().argmax(1)
-    y1 = height - rows.flip(1).int().argmax(1)
-    return torch.stack([x0, y0, x1, y1], dim=1).float()
+    return masks_to_boxes(masks) + torch.tensor([0.0, 0.0, 1.0, 1.0], device=masks.device)
 
 
 def jittered(

@@ -3,9 +3,6 @@
 Two stages: the prompt side learns geometry alone, then all parts train together, interactively
 (`pretrain_step.py`). The kept weights are a moving average, chosen on held-out scenes
 (`held_out.py`). An interrupted run goes on from its last checkpoint.
-
-Several GPUs, or several processes on the CPU, train together under
-``torchrun --nproc-per-node 2 -m mskseg_mini.training.pretrain``: each draws scenes of its own.
 """
 
 import argparse
@@ -19,12 +16,10 @@ import torch
 from torch import nn
 from tqdm.auto import tqdm
 
-from mskseg.finetuning.machine import Processes, join_processes
 from mskseg.models.upstream import Sam
 from mskseg_mini.architecture import build_sam_mini
 from mskseg_mini.training.held_out import score_held_out_scenes
 from mskseg_mini.training.pretrain_step import (
-    PartTimes,
     PretrainConfig,
     initialise,
     train_step,
@@ -40,25 +35,18 @@ from mskseg_mini.training.run_files import (
 
 
 class Pretraining(Training[PretrainConfig]):
-    """A training of the weights and of their moving average; the first process writes."""
+    """A training of the weights and of their moving average."""
 
-    def __init__(
-        self, config: PretrainConfig, folder: Path, *, processes: Processes | None = None
-    ) -> None:
+    def __init__(self, config: PretrainConfig, folder: Path, *, device: str = "cpu") -> None:
         super().__init__(config, folder)
-        torch.manual_seed(config.seed)  # the same start in all processes
-        self.processes = processes or join_processes("cpu")
-        self.is_first, self.device = self.processes.is_first, self.processes.device
-        device = self.device
+        torch.manual_seed(config.seed)
+        self.device = torch.device(device)
         self.sam = build_sam_mini().to(device)
         initialise(self.sam)
         self.sam.to(memory_format=torch.channels_last)
         self.average: Sam = copy.deepcopy(self.sam).requires_grad_(False)
-        # Every process draws scenes of its own; the first one those of a training alone.
-        seed = config.seed + 7919 * self.processes.rank
-        self.generator = torch.Generator(device).manual_seed(seed)
-        self.autocast = torch.autocast(device.type, torch.bfloat16)
-        self.times = PartTimes(device)
+        self.generator = torch.Generator(device).manual_seed(config.seed)
+        self.autocast = torch.autocast(self.device.type, torch.bfloat16)
         # Norms, biases and embeddings are not pulled towards zero.
         embeddings = {m.weight for m in self.sam.modules() if isinstance(m, nn.Embedding)}
         parameters = list(self.sam.parameters())
@@ -83,7 +71,6 @@ class Pretraining(Training[PretrainConfig]):
             loss = warm_start_loss(self.sam, count=16, generator=self.generator)
             optimiser.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]
-            self.processes.average_gradients(prompt_side.parameters())
             nn.utils.clip_grad_norm_(prompt_side.parameters(), self.config.clip_norm)
             optimiser.step()
             bar.set_postfix(loss=f"{loss.item():.3f}")
@@ -104,30 +91,19 @@ class Pretraining(Training[PretrainConfig]):
             patch=self.step < config.patch_share * config.steps,
             generator=self.generator,
             autocast=self.autocast,
-            times=self.times,
         )
-        with self.times.part("update"):
-            self.processes.average_gradients(self.sam.parameters())
-            nn.utils.clip_grad_norm_(self.sam.parameters(), config.clip_norm)
-            self.optimiser.step()
-            # Early on the average follows more closely, or it would drag the random start along.
-            keep = min(config.average, (2 + self.step) / (11 + self.step))
-            average, now = list(self.average.parameters()), list(self.sam.parameters())
-            with torch.no_grad():
-                torch._foreach_lerp_(average, now, 1 - keep)
+        nn.utils.clip_grad_norm_(self.sam.parameters(), config.clip_norm)
+        self.optimiser.step()
+        # Early on the average follows more closely, or it would drag the random start along.
+        keep = min(config.average, (2 + self.step) / (11 + self.step))
+        average, now = list(self.average.parameters()), list(self.sam.parameters())
+        with torch.no_grad():
+            torch._foreach_lerp_(average, now, 1 - keep)
         self.step += 1
         return loss
 
     def evaluate(self, losses: list[float], *, seconds: int) -> float:
-        """Log time, loss and scores of the average on held-out scenes, in the first process."""
-        taken = self.times.taken()
-        if losses and self.is_first:
-            total = sum(taken.values())
-            speed = {"processes": self.processes.world_size, "steps_a_second": len(losses) / total}
-            shares = {f"{part}_share": part_s / total for part, part_s in taken.items()}
-            append_row(self.folder / "timings.csv", {"step": self.step} | speed | shares)
-        if not self.is_first:
-            return 0.0
+        """Log time, loss and scores of the average on held-out scenes."""
         scores = score_held_out_scenes(self.average, batches=self.config.held_out_batches)
         loss = sum(losses) / len(losses) if losses else math.nan
         of_interest = {name: scores[name] for name in ("box", "point", "filled_box")}
@@ -144,18 +120,13 @@ class Pretraining(Training[PretrainConfig]):
         export_miniature(self.average, path, preprocessing="sam", origin=origin)
 
     def state(self) -> dict[str, Any]:
-        """Give the average, and the random state of each process, (processes, bytes) uint8."""
-        processes, mine = self.processes, self.generator.get_state()
-        states = torch.zeros((processes.world_size, len(mine)), dtype=torch.uint8)
-        states[processes.rank] = mine
-        return {"average": self.average.state_dict(), "generators": processes.sum(states).cpu()}
+        """Give the average and the random state."""
+        return {"average": self.average.state_dict(), "generator": self.generator.get_state()}
 
     def restore(self, state: dict[str, Any]) -> None:
         """Take back the average and the random state."""
         self.average.load_state_dict(state["average"])
-        rank, generators = self.processes.rank, state["generators"]
-        if rank < len(generators):  # a process more than before keeps its own fresh state
-            self.generator.set_state(generators[rank].cpu().clone())  # wants storage of its own
+        self.generator.set_state(state["generator"].cpu())
 
     def start_from(self, weights: str | Path) -> None:
         """Take the weights of an earlier training, of a SAM-mini; all else starts afresh."""
@@ -166,13 +137,13 @@ class Pretraining(Training[PretrainConfig]):
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Run or continue a training in a folder, with its ``log.csv`` and ``timings.csv``."""
+    """Run or continue a training in a folder, with its ``log.csv``."""
     parser = argparse.ArgumentParser("python -m mskseg_mini.training.pretrain", None, __doc__)
     parser.add_argument("--folder", type=Path, default=Path("runs/sam_vit_mini"))
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--weights", help="of SAM-mini, to start from: a file or a name")
     options, config = parse_settings(parser, PretrainConfig(), arguments)
-    run = Pretraining(config, options.folder, processes=join_processes(options.device))
+    run = Pretraining(config, options.folder, device=options.device)
     if options.weights is not None:
         run.start_from(options.weights)
     run.run()

@@ -6,10 +6,6 @@ losses. With a prompt side that can already fill a box, joint training starts at
 level.
 """
 
-import time
-from collections import defaultdict
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 
 import torch
@@ -70,29 +66,6 @@ class PretrainConfig:
                 raise InputError(f"{name} is {value}, expected 1 or more")
 
 
-class PartTimes:
-    """Seconds that the parts of a step took; on CUDA each waits for the work that it queued."""
-
-    def __init__(self, device: torch.device) -> None:
-        self._device = device
-        self._seconds: dict[str, float] = defaultdict(float)
-
-    @contextmanager
-    def part(self, name: str) -> Iterator[None]:
-        """Charge the block's time to `name`."""
-        start = time.perf_counter()
-        yield
-        if self._device.type == "cuda":
-            torch.cuda.synchronize(self._device)
-        self._seconds[name] += time.perf_counter() - start
-
-    def taken(self) -> dict[str, float]:
-        """Give the seconds by part, and start from zero again."""
-        taken = dict(self._seconds)
-        self._seconds.clear()
-        return taken
-
-
 def initialise(sam: Sam) -> None:
     """Give SAM-mini the start that training needs."""
     # Frequencies from coarse to fine: SAM's single scale blurs corners of 15 px boxes.
@@ -135,24 +108,22 @@ def train_step(
     patch: bool,
     generator: torch.Generator,
     autocast: torch.autocast,
-    times: PartTimes,
 ) -> float:
     """Gradients of one step, in passes of few prompts; a `patch` is a quarter of the frame."""
     frame_px, frame_cells = sam.image_encoder.img_size, sam.prompt_encoder.image_embedding_size[0]
     size, cells = (frame_px // 2, frame_cells // 2) if patch else (frame_px, frame_cells)
     count = config.scenes * (2 if patch else 1)
-    with times.part("scenes"):
-        scenes = random_scenes(count, generator=generator, size=size, padded_share=PADDED_SHARE)
-        targets = draw_targets(
-            scenes,
-            per_scene=config.prompts,
-            box_share=config.box_share,
-            low_res=4 * cells,
-            generator=generator,
-        )
+    scenes = random_scenes(count, generator=generator, size=size, padded_share=PADDED_SHARE)
+    targets = draw_targets(
+        scenes,
+        per_scene=config.prompts,
+        box_share=config.box_share,
+        low_res=4 * cells,
+        generator=generator,
+    )
     rounds = drawn_rounds(config, generator)
     window = Window.drawn(cells=cells, frame_cells=frame_cells, generator=generator)
-    with times.part("encoder"), autocast:
+    with autocast:
         encoded = sam.image_encoder(encoder_input(sam, scenes)).float()
     leaf = encoded.detach().requires_grad_()
 
@@ -170,14 +141,12 @@ def train_step(
             )
         return loss * len(part.image) / len(targets.image)
 
-    with times.part("decoder"):
-        together = config.prompts_a_pass * (4 if patch else 1)
-        total = backward_in_passes(leaf, loss_of, count=len(targets.image), together=together)
-        with autocast:
-            feature_loss = config.feature_weight * nearest_mean_loss(sam, leaf, targets)
-        feature_loss.backward()  # type: ignore[no-untyped-call]
-    with times.part("encoder"):
-        encoded.backward(leaf.grad)
+    together = config.prompts_a_pass * (4 if patch else 1)
+    total = backward_in_passes(leaf, loss_of, count=len(targets.image), together=together)
+    with autocast:
+        feature_loss = config.feature_weight * nearest_mean_loss(sam, leaf, targets)
+    feature_loss.backward()  # type: ignore[no-untyped-call]
+    encoded.backward(leaf.grad)
     return total + feature_loss.item()
 
 

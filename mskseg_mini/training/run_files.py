@@ -29,7 +29,6 @@ class Training(ABC, Generic[ConfigT]):
     sam: Sam
     optimiser: torch.optim.Optimizer
     device = torch.device("cpu")
-    is_first = True  # of several processes the one that writes
 
     def __init__(self, config: ConfigT, folder: Path) -> None:
         self.config, self.folder, self.step, self.best = config, folder, 0, -math.inf
@@ -64,17 +63,14 @@ class Training(ABC, Generic[ConfigT]):
         return {**asdict(self.config), "from": self.start_sha256}
 
     def save(self, score: float) -> None:
-        """Write the checkpoint, and the weights if `score` is the best so far; in all processes."""
-        state = self.state()
-        if not self.is_first:
-            return
+        """Write the checkpoint, and the weights if `score` is the best so far."""
         if score >= self.best:
             self.best = score
             self.export(score)
         common = {"settings": self.settings, "step": self.step, "best": self.best}
         parts = {"sam": self.sam.state_dict(), "optimiser": self.optimiser.state_dict()}
         with written_atomically(self.folder / "state.pt") as path:
-            torch.save(common | parts | state, path)
+            torch.save(common | parts | self.state(), path)
 
     def resume(self) -> bool:
         """Go on from the folder's checkpoint, of the same settings; False where there is none."""
@@ -101,8 +97,7 @@ class Training(ABC, Generic[ConfigT]):
             self.begin()
             self.save(self.evaluate([], seconds=0))  # what the start scores stays if best
         started, losses, steps = time.monotonic(), [], self.config.steps
-        hidden = not self.is_first
-        for _ in tqdm(range(self.step, steps), initial=self.step, total=steps, disable=hidden):
+        for _ in tqdm(range(self.step, steps), initial=self.step, total=steps):
             losses.append(self.advance())
             if self.step % self.config.evaluate_every == 0 or self.step == steps:
                 self.save(self.evaluate(losses, seconds=round(time.monotonic() - started)))

@@ -91,17 +91,6 @@ def test_every_sequence_of_the_phantom_can_be_asked_for_and_echoes_come_as_cases
     assert scanned == [2]
 
 
-@pytest.mark.real
-def test_a_real_label_map_can_be_the_anatomy_of_a_knee(cache, real_data, monkeypatch) -> None:
-    monkeypatch.setattr("mskseg_phantom.scans.REAL_SHAPE", (96, 96, 8))
-    fetch("pymskt_knee", from_dir=real_data)
-    (case,) = load_cases("phantom_knee_real_anatomy", sequences="dess", progress=False)
-    entry = load_manifest().datasets["phantom_knee_real_anatomy"]
-    assert case.tissues == entry.labels == load_manifest().datasets["pymskt_knee"].labels
-    assert set(case.reference.labels) == set(entry.labels)
-    assert case.image.default_plane == "sagittal"
-
-
 def test_the_cache_key_holds_the_version(cache, scanned, monkeypatch) -> None:
     load_cases("phantom_thigh", subjects=["thigh-01"], progress=False)
     assert (

@@ -154,10 +154,4 @@ def test_a_run_writes_half_precision_weights_a_log_and_a_checkpoint(tmp_path: Pa
     header, _, row = (tmp_path / "log.csv").read_text(encoding="utf-8").splitlines()
     assert header.split(",") == ["step", "seconds", "loss", "box", "point", "filled_box"]
     assert row.startswith("2,")
-    header, row = (tmp_path / "timings.csv").read_text(encoding="utf-8").splitlines()
-    times = dict(zip(header.split(","), map(float, row.split(",")), strict=True))
-    shares = [value for name, value in times.items() if name.endswith("_share")]
-    assert {"scenes_share", "encoder_share", "decoder_share", "update_share"} <= times.keys()
-    assert sum(shares) == pytest.approx(1, abs=1e-3)
-    assert times["steps_a_second"] > 0
     assert (tmp_path / "state.pt").exists()

@@ -7,14 +7,11 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from mskseg.errors import InputError
 from mskseg.volume import LabelMap
 from mskseg_phantom.anatomies import knee
 from mskseg_phantom.anatomies.knee import CARTILAGE_RANGE_MM, EXTENT_MM, TISSUES, sample_subject
 from mskseg_phantom.anatomies.knee_body import KneeBody
-from mskseg_phantom.anatomies.knee_from_labels import LabelMapKnee, tissue_of_name
 from mskseg_phantom.drawing import rasterise
-from mskseg_phantom.tissue import Tissue
 
 CHEAP = (96, 96, 24)
 BONE_OF = {
@@ -172,53 +169,3 @@ def test_the_stack_is_sagittal() -> None:
     labels = labels_of(1)
     stack = LabelMap(labels, body.affine(labels.shape))
     assert (stack.orientation, stack.default_plane) == ("ASR", "sagittal")
-
-
-NAMES = {1: "tibial cartilage", 2: "femur", 3: "tibia", 4: "patella", 5: "medial meniscus"}
-
-
-def boxes() -> LabelMap:
-    """A knee of boxes, 2 mm voxels, in another orientation than the body's."""
-    array = np.zeros((40, 50, 60), dtype=np.int16)
-    array[8:32, 10:35, 32:60], array[8:32, 10:35, :28] = 2, 3
-    array[8:32, 10:35, 28:30], array[8:12, 10:35, 30:32] = 1, 5
-    array[14:26, 40:46, 36:48] = 4
-    return LabelMap(array, np.diag([2.0, 2.0, 2.0, 1.0])).reoriented("LPS")
-
-
-def test_a_label_map_keeps_its_labels_and_place_and_gets_soft_tissue() -> None:
-    body = LabelMapKnee(boxes(), NAMES, np.random.default_rng(0))
-    shape = (50, 60, 40)
-    content = rasterise(body, shape=shape)
-    back = LabelMap(content.labels, body.affine(shape)).reoriented("RAS")
-    original = boxes().reoriented("RAS")
-    np.testing.assert_array_equal(back.array, original.array)
-    np.testing.assert_allclose(back.affine, original.affine, atol=1e-6)
-    shares = content.fractions
-    assert (shares[Tissue.CARTILAGE][content.labels == 1] == 1).all()
-    assert shares[Tissue.MARROW][content.labels == 2].mean() > 0.5
-    around = content.labels == 0
-    for tissue in (Tissue.MUSCLE, Tissue.FAT, Tissue.FIBROUS):
-        assert shares[tissue][around].mean() > 0.01
-
-
-def test_a_label_map_must_name_its_labels_and_hold_cartilage() -> None:
-    with pytest.raises(InputError, match=r"expected a name for every label .* got none for \[5\]"):
-        LabelMapKnee(boxes(), {k: NAMES[k] for k in range(1, 5)}, np.random.default_rng(0))
-    bones = dict.fromkeys(NAMES, "bone")
-    with pytest.raises(InputError, match="no cartilage"):
-        LabelMapKnee(boxes(), bones, np.random.default_rng(0))
-    assert tissue_of_name("Lateral Meniscus") == Tissue.MENISCUS
-
-
-@pytest.mark.real
-def test_the_real_knee_becomes_a_body(real_data) -> None:
-    from mskseg.datasets.manifest import load_manifest
-    from mskseg.io import load_label_map
-
-    names = load_manifest().datasets["pymskt_knee"].labels
-    label_map = load_label_map(real_data / "pymskt" / "knee_labels.nrrd")
-    body = LabelMapKnee(label_map, names, np.random.default_rng(0))
-    content = rasterise(body, shape=(96, 96, 24))
-    assert set(np.unique(content.labels)) == {0, *names}
-    assert content.fractions[Tissue.CARTILAGE].sum() > 1000

@@ -29,7 +29,8 @@ from mskseg_mini.scenes.batch import SceneBatch
 
 def tight_boxes(masks: Tensor) -> Tensor:
     """Boxes (N, 4) float32, half-open continuous x0, y0, x1, y1, of masks (N, H, W) bool."""
-    return masks_to_boxes(masks) + torch.tensor([0.0, 0.0, 1.0, 1.0], device=masks.device)
+    boxes: Tensor = masks_to_boxes(masks) + torch.tensor([0.0, 0.0, 1.0, 1.0], device=masks.device)
+    return boxes
 
 
 def jittered(

@@ -34,6 +34,7 @@ HIDE_INPUT = "hide-input"
 _WHOLE = ("## Limits", "## Next", "### Exercise")  # short, and to be read by everybody
 _SETUP_CELLS = (2, 3, 4, 5)  # Colab, imports, parameters, what follows from them
 _DISCUSSION = "**Discussion**"
+_ANSWER = re.compile(r"\s*<details><summary>Answer</summary>.*?</details>", flags=re.DOTALL)
 
 
 def write_lesson(*, folder: Path | None = None, output: Path = Path("output")) -> dict[str, bool]:
@@ -66,13 +67,15 @@ def write_lesson(*, folder: Path | None = None, output: Path = Path("output")) -
 
 
 def learner_copy(notebook: NotebookNode) -> NotebookNode:
-    """Copy a notebook with empty cells for its solutions, and the discussion after each folded."""
+    """Copy a notebook without solutions and quiz answers, and with each discussion folded."""
     copied = copy.deepcopy(notebook)
     after_solution = False
     for cell in copied.cells:
         if "solution" in cell.metadata.get("tags", []):
             cell["source"], cell["metadata"] = "", {"tags": ["exercise"]}
             after_solution = True
+        elif "quiz" in _tags(cell):
+            cell["source"] = _ANSWER.sub("", cell.source)
         elif after_solution and cell.source.startswith(_DISCUSSION):
             cell["source"] = _folded(cell.source)
             after_solution = False
@@ -132,6 +135,9 @@ def _slides_of(cell: NotebookNode, position: int) -> Iterator[NotebookNode]:
         yield _markdown(cell.source, "slide")
     elif cell.cell_type == "code":
         yield _code(cell, position)
+    elif "quiz" in _tags(cell):
+        yield _markdown(_ANSWER.sub("", cell.source), "slide")
+        yield _markdown(cell.source, "notes")
     else:
         for chunk in re.split(r"(?m)^(?=#{2,3} )", cell.source):
             yield from _slides_of_chunk(chunk.strip())
@@ -142,11 +148,10 @@ def _code(cell: NotebookNode, position: int) -> Any:
         return _markdown(f"**Solution**\n\n```python\n{cell.source}\n```", "notes")
     kind: SlideType = "skip" if position in _SETUP_CELLS else "subslide"
     outputs = cell.get("outputs", [])
-    seen = "alt" in cell.metadata or "Markdown(" in cell.source
-    metadata: dict[str, Any] = {"slideshow": {"slide_type": kind}, "tags": list(_tags(cell))}
+    seen = outputs and ("alt" in cell.metadata or "Markdown(" in cell.source)
+    tags = [*_tags(cell), HIDE_INPUT] if seen else _tags(cell)
+    metadata: dict[str, Any] = {"slideshow": {"slide_type": kind}, "tags": tags}
     metadata |= {"alt": cell.metadata["alt"]} if "alt" in cell.metadata else {}
-    if outputs and seen:
-        metadata["tags"].append(HIDE_INPUT)
     return new_code_cell(cell.source, metadata=metadata, outputs=outputs)
 
 

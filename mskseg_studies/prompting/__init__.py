@@ -7,9 +7,7 @@ from mskseg_studies.panels import boxes_and_predictions as boxes_and_predictions
 from mskseg_studies.people import PHANTOMS as PHANTOMS
 from mskseg_studies.people import by_site as by_site
 from mskseg_studies.people import describe_scans as describe_scans
-from mskseg_studies.people import load_fetched as load_fetched
 from mskseg_studies.people import load_people as load_people
-from mskseg_studies.prompting.charts import agreement_chart as agreement_chart
 from mskseg_studies.prompting.charts import fullest_answers as fullest_answers
 from mskseg_studies.prompting.charts import phase_bars as phase_bars
 from mskseg_studies.prompting.charts import seconds_chart as seconds_chart
@@ -17,7 +15,6 @@ from mskseg_studies.prompting.clicks import HU_POINTS as HU_POINTS
 from mskseg_studies.prompting.clicks import Costs as Costs
 from mskseg_studies.prompting.clicks import click_curves as click_curves
 from mskseg_studies.prompting.clicks import clicks_to_reach as clicks_to_reach
-from mskseg_studies.prompting.clicks import share_reached as share_reached
 from mskseg_studies.prompting.clicks import time_saved as time_saved
 from mskseg_studies.prompting.margins import above_box_by_margin as above_box_by_margin
 from mskseg_studies.prompting.margins import dice_table as dice_table
@@ -26,7 +23,6 @@ from mskseg_studies.prompting.margins import margin_panels as margin_panels
 from mskseg_studies.prompting.margins import margin_table as margin_table
 from mskseg_studies.prompting.margins import model_ahead as model_ahead
 from mskseg_studies.prompting.margins import seen_margins_px as seen_margins_px
-from mskseg_studies.prompting.phases import phase_agreement as phase_agreement
 from mskseg_studies.prompting.phases import phase_gains as phase_gains
 from mskseg_studies.prompting.phases import score_phases as score_phases
 from mskseg_studies.prompting.resolutions import COARSER_IMAGE as COARSER_IMAGE
@@ -36,11 +32,7 @@ from mskseg_studies.prompting.resolutions import possible_sizes as possible_size
 from mskseg_studies.prompting.resolutions import resolution_changes as resolution_changes
 from mskseg_studies.prompting.resolutions import score_resolutions as score_resolutions
 from mskseg_studies.prompting.scans import first_and_drawn as first_and_drawn
-from mskseg_studies.prompting.scans import load_all_phases as load_all_phases
 from mskseg_studies.prompting.scans import load_fine as load_fine
 from mskseg_studies.prompting.scans import load_phases as load_phases
 from mskseg_studies.prompting.scans import models_for as models_for
-from mskseg_studies.prompting.scans import read_echoes as read_echoes
-from mskseg_studies.published import NOT_TESTABLE as NOT_TESTABLE
-from mskseg_studies.published import beside_hu as beside_hu
 from mskseg_studies.published import reported as reported

@@ -1,9 +1,7 @@
 """Charts of this study, and what models made of one slice."""
 
-from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+from collections.abc import Iterable, Iterator
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -37,35 +35,6 @@ def phase_bars(means: pd.DataFrame, *, name: str) -> Axes:
     ax.bar_label(bars, fmt="%.3f", padding=3, fontsize=9)
     ax.set(xlabel="Dice", xlim=(0, 1.12), xticks=np.linspace(0, 1, 6))
     return finish_chart(ax, title, grid=None, legend=None)
-
-
-def agreement_chart(agreements: Mapping[str, pd.DataFrame], *, title: str = "") -> NDArray[Any]:
-    """Draw tables of `phase_agreement`, by heading, a panel each.
-
-    Brighter is nearer to 1; the numbers stand in the cells, "-" where there is none.
-    """
-    sizes = [len(table) for table in agreements.values()]
-    width = sum(1.5 + 0.48 * size for size in sizes)
-    figure, panels = plt.subplots(
-        1,
-        len(sizes),
-        figsize=(max(width, 4.5), 1.5 + 0.48 * max(sizes)),
-        squeeze=False,
-        layout="constrained",
-        width_ratios=[1 + size for size in sizes],
-    )
-    for ax, (heading, table) in zip(panels[0], agreements.items(), strict=True):
-        ax.imshow(table.to_numpy(), cmap="cividis", vmin=0, vmax=1)
-        for (row, column), value in np.ndenumerate(table.to_numpy()):
-            text, ink = ("-", "0.3") if np.isnan(value) else (f"{value:.2f}", "black")
-            ink = "white" if value < 0.6 else ink
-            ax.text(column, row, text, ha="center", va="center", fontsize=8, color=ink)
-        ax.set_xticks(range(len(table)), table.columns, rotation=40, ha="right", fontsize=8)
-        ax.set_yticks(range(len(table)), table.index, fontsize=8)
-        ax.set_title(heading, fontsize=10)
-    figure.suptitle(title, fontsize=11)
-    axes: NDArray[Any] = panels[0]
-    return axes
 
 
 def seconds_chart(table: pd.DataFrame, *, title: str = "") -> Axes:

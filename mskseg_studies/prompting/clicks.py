@@ -287,10 +287,3 @@ def time_saved(
     table["saved_by_clicks"] = 1 - table["clicking_s"] / table["drawing_s"]
     table["saved_by_box"] = 1 - table["boxing_s"] / table["drawing_s"]
     return table.reset_index()
-
-
-def share_reached(reached: pd.DataFrame) -> dict[str, float]:
-    """Share of objects of `clicks_to_reach` that come to their Dice by clicks, boxes, or either."""
-    clicked, boxed = reached["clicks"].notna(), reached["box_suffices"]
-    ways = {"by_clicks": clicked, "by_box": boxed, "by_either": clicked | boxed}
-    return {name: found.mean() for name, found in ways.items()}

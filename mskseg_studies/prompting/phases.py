@@ -15,10 +15,9 @@ from mskseg.case import Case
 from mskseg.errors import InputError
 from mskseg.evaluation import PromptedSlice, dice, subject_means
 from mskseg.models import Segmenter
-from mskseg.prompts import OracleBox, boxes_from_mask
+from mskseg.prompts import OracleBox
 from mskseg.prompts.plans import OraclePlan
 from mskseg.volume import check_same_grid
-from mskseg_studies.automatic import grid_candidates
 from mskseg_studies.prompting.scans import asked_slices, described, over_people
 
 _POINTS_PER_SIDE = 16
@@ -126,46 +125,6 @@ def phase_gains(scores: pd.DataFrame) -> pd.DataFrame:
         for key, of_set in differences.groupby(level=keys, sort=False)
     ]
     return pd.DataFrame(rows)
-
-
-def phase_agreement(segmenter: Segmenter, phases: Sequence[Case]) -> pd.DataFrame:
-    """Compare the masks of phases with each other, where no reference exists.
-
-    All phases of one subject on one grid are asked about the middle slice, with the boxes that the
-    model itself proposes on the first. Rows and columns are phases: the mean overlap (Dice of one
-    phase's mask with another's) over boxes, agreement, never accuracy. Boxes for which both masks
-    are empty do not count; NaN if none is left, or the model finds nothing to box. Raises
-    InputError as `score_phases`.
-    """
-    _check_phases(phases)
-    index = phases[0].image.n_slices(phases[0].plane) // 2
-    boxes = proposed_boxes(segmenter, phases[0], index=index)
-    if not len(boxes):
-        names = [phase.sequence for phase in phases]
-        return pd.DataFrame(np.nan, index=names, columns=names)
-    masks = {
-        phase.sequence: segmenter.predict(
-            segmenter.embed(phase.slice(index).image), boxes_xyxy=boxes
-        ).masks[:, 0]
-        for phase in phases
-    }
-    return _overlaps(masks)
-
-
-def proposed_boxes(segmenter: Segmenter, case: Case, *, index: int) -> NDArray[np.float64]:
-    """Box what a model finds on a slice by itself: the largest piece of the best masks, (N, 4)."""
-    case_slice = case.slice(index)
-    candidates = grid_candidates(segmenter, case_slice.image, points_per_side=_POINTS_PER_SIDE)
-    small = candidates.masks.mean(axis=(1, 2)) <= _LARGEST_PART
-    candidates = candidates.where(small).without_duplicates()
-    best_first = np.argsort(-candidates.predicted_iou * candidates.stability, kind="stable")
-    largest = []
-    for mask in candidates.where(best_first).masks:
-        boxes = boxes_from_mask(mask, spacing_mm=case_slice.spacing_mm)  # none around specks
-        if len(boxes):
-            areas = np.prod(boxes[:, 2:] - boxes[:, :2], axis=1)
-            largest.append(boxes[areas.argmax()])
-    return np.array(largest[:_N_BOXES], float).reshape(-1, 4)
 
 
 def _overlaps(masks: Mapping[str, NDArray[np.bool_]]) -> pd.DataFrame:

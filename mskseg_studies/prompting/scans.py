@@ -1,8 +1,6 @@
 """The scans of this study, their slices, the words of a row about them, and a mean over people."""
 
-import os
-from collections.abc import Mapping, Sequence
-from pathlib import Path
+from collections.abc import Sequence
 from typing import Any, TypeVar
 
 import pandas as pd
@@ -11,7 +9,6 @@ from scipy import stats
 from mskseg.case import Case
 from mskseg.datasets import load_some
 from mskseg.evaluation import PromptedSlice, prompted_slices
-from mskseg.io import load_echoes
 from mskseg.models import Segmenter
 from mskseg.prompts.plans import OraclePlan
 from mskseg.splits import Part
@@ -84,31 +81,9 @@ def load_phases(
     return [case for images in people.values() if len(images) > 1 for case in images]
 
 
-def load_all_phases(
-    names: Sequence[str], chosen: Mapping[str, Sequence[str]], *, n_subjects: int
-) -> dict[str, list[Case]]:
-    """Load the `load_phases` of those data sets that have some.
-
-    `chosen` names the sequences of some data sets; where none of `names` has several images of a
-    slice, these data sets are loaded in their place.
-    """
-    found = {name: load_phases(name, chosen.get(name), n_subjects=n_subjects) for name in names}
-    found = {name: cases for name, cases in found.items() if cases}
-    return found or load_all_phases(list(chosen), chosen, n_subjects=n_subjects)
-
-
 def _anatomy_of(name: str) -> str | None:
     anatomy = name.removeprefix(_PREFIX)
     return anatomy if name.startswith(_PREFIX) and anatomy in ANATOMIES else None
-
-
-def read_echoes(folder: str | os.PathLike[str]) -> list[Case]:
-    """Read the echoes of a DICOM series, a case each, in the order of their echo times."""
-    subject = Path(folder).name
-    return [
-        Case(subject=subject, image=image, sequence=f"{echo_ms:.1f} ms")
-        for echo_ms, image in load_echoes(folder).items()
-    ]
 
 
 def spread(items: Sequence[_Item], count: int | None) -> list[_Item]:

@@ -121,20 +121,13 @@ def test_errors_of_a_published_model_on_real_vertebrae(people, lite_medsam, tmp_
 
 @pytest.mark.real
 @pytest.mark.slow
-def test_prompting_of_a_published_model_and_agreement_of_real_images(
-    people, real_data: Path, lite_medsam, tmp_path: Path
-):
+def test_prompting_of_a_published_model_on_people(people, lite_medsam, tmp_path: Path):
     people("spine_vertebrae", "vb2_17")
-    people("qmritools_dixon")
-    echoes = str(real_data / "pymskt" / "mese")
-    page, tables = run_on_people("06", tmp_path / "output", n_points=2, echo_folder=echoes)
+    page, tables = run_on_people("06", tmp_path / "output", n_points=2)
     check_lite_on_people(tables["06_resolution"])
     boxes = tables["06_resolution"].query("model == 'lite_medsam'")
     assert set(boxes["prompt"]) == {"box"}
     assert "these take boxes alone: lite_medsam" in page
-    assert "real legs, water and fat: 2 images" in page
-    assert "real echoes: 8 images" in page
-    assert "agreement, not accuracy" in page
 
 
 @pytest.mark.real

@@ -23,6 +23,7 @@ ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "notebooks"
 SOURCES = sorted(FOLDER.glob("*.py"))
 ADDRESS = re.compile(r"https?://|www\.|(?<![\w.])/(home|work|Users|tmp|root|mnt)/|[A-Z]:\\\\")
+QUIZZED = {"06"}  # notebooks with a quiz
 HASH = re.compile(r"\b[0-9a-f]{32,}\b")
 
 
@@ -290,6 +291,23 @@ def test_it_ends_with_takeaways_from_a_table_limits_and_next_with_dois(cells: li
     assert takeaways.cell_type == "code"
     literal = re.sub(r"\{[^{}]*\}", "", takeaways.source.partition('"""')[2])
     assert not re.search(r"\d", literal), "a number typed by hand"
+
+
+def test_five_questions_with_folded_answers_stand_before_the_take_aways(
+    source: Path, cells: list[Any]
+):
+    quizzes = [i for i, cell in enumerate(cells) if "quiz" in cell.metadata.get("tags", [])]
+    if source.name[:2] not in QUIZZED:
+        pytest.skip("its quiz is not written yet")
+    assert len(quizzes) == 1
+    quiz, after = cells[quizzes[0]].source, cells[quizzes[0] + 1].source
+    assert quiz.startswith("## Quiz")
+    assert re.findall(r"(?m)^\*\*(\d)\.\*\* .+\?", quiz) == list("12345")
+    answers = re.findall(r"<details><summary>Answer</summary>\n\n(.+?)\n\n</details>", quiz, re.S)
+    assert len(answers) == 5
+    assert not any(re.search(r"\d\.\d", answer) for answer in answers), "a result typed by hand"
+    assert after.startswith("## Take-aways")
+    assert "**If you remember one thing**: " in after
 
 
 def test_what_notebook_03_scored_is_kept_and_not_predicted_again():

@@ -9,6 +9,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 from mskseg.cli.main import main
 from mskseg.workbook import load_notebook, run_workbook
@@ -56,7 +57,25 @@ mine = 0
 secret = n * 1
 # %% [markdown]
 # **Discussion**: there were two.
+# %% [markdown] tags=["quiz"]
+# ## Quiz
 #
+# **1.** Are two apples fruit?
+#
+# <details><summary>Answer</summary>
+#
+# Both are.
+#
+# </details>
+#
+# **2.** Is one?
+#
+# <details><summary>Answer</summary>
+#
+# It is too.
+#
+# </details>
+# %% [markdown]
 # ## Limits
 #
 # Apples only.
@@ -111,13 +130,28 @@ def test_learners_get_an_empty_cell_for_a_solution_and_a_folded_discussion(lesso
     notebook = load_notebook(lesson.learners / "01_count_apples.ipynb")
     text = "\n".join(cell.source for cell in notebook.cells)
     assert "secret" not in text
-    assert len(notebook.cells) == 11  # the source's
+    assert len(notebook.cells) == 13  # the source's
     assert notebook.cells[9].source == ""
     discussion = notebook.cells[10].source
     assert discussion.startswith("<details><summary>")
     assert discussion.index("There were two") < discussion.index("</details>")
-    assert discussion.index("</details>") < discussion.index("## Limits")
     assert all(not cell.get("outputs") for cell in notebook.cells)
+
+
+def test_learners_are_asked_the_quiz_and_the_leader_has_the_answers(lesson, slides):
+    quiz = load_notebook(lesson.learners / "01_count_apples.ipynb").cells[11].source
+    assert quiz == "## Quiz\n\n**1.** Are two apples fruit?\n\n**2.** Is one?"
+    assert "Is one?" in kinds(slides, "slide")
+    assert "Both are" not in kinds(slides, "slide")
+    assert "Both are" in kinds(slides, "notes")
+    assert "It is too" in kinds(slides, "notes")
+
+
+def test_text_after_a_discussion_stays_outside_the_fold():
+    solved = new_code_cell("a = 1", metadata={"tags": ["solution"]})
+    after = new_markdown_cell("**Discussion**: two.\n\n## Limits\n\nApples only.")
+    text = learner_copy(new_notebook(cells=[solved, after])).cells[1].source
+    assert text.index("</details>") < text.index("## Limits")
 
 
 def test_the_notebook_itself_is_left_as_it_is():

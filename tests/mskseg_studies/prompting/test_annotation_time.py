@@ -10,7 +10,6 @@ from mskseg.errors import InputError
 from mskseg_studies.prompting.clicks import (
     Costs,
     clicks_to_reach,
-    share_reached,
     time_saved,
 )
 
@@ -87,13 +86,6 @@ def test_the_mean_over_everything_weighs_objects_alike(curves):
     assert row["n_objects"] == 3
     assert row["saved_by_clicks"] == pytest.approx(1 - (4 + 13 + 18) / 25)
     assert row["by_box"] == pytest.approx(1 / 3)
-
-
-def test_shares_by_clicks_by_box_and_by_either(curves):
-    shares = share_reached(clicks_to_reach(curves, dice=0.85))
-    assert list(shares.values()) == pytest.approx([1 / 3, 1 / 3, 2 / 3])
-    nobody = share_reached(clicks_to_reach(curves, dice=0.99))
-    assert list(nobody.values()) == [0, 0, 0]
 
 
 @pytest.mark.parametrize(

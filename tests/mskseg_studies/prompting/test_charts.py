@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
 import pandas as pd
 import pytest
 
@@ -35,17 +34,6 @@ def test_numbers_of_bars_stay_inside_the_axes():
     ax = prompting.phase_bars(means, name="Knee")
     ax.figure.canvas.draw()
     assert ax.texts[0].get_window_extent().x1 <= ax.get_window_extent().x1
-
-
-def test_agreement_is_written_into_its_cells_and_a_missing_one_is_a_dash():
-    names = ["water", "fat"]
-    table = pd.DataFrame([[1.0, 0.25], [np.nan, 1.0]], index=names, columns=names)
-    axes = prompting.agreement_chart({"leg": table, "knee": table * 0.5}, title="both")
-    assert [ax.get_title() for ax in axes] == ["leg", "knee"]
-    assert [text.get_text() for text in axes[0].texts] == ["1.00", "0.25", "-", "1.00"]
-    colours = [text.get_color() for text in axes[0].texts]
-    assert colours[:2] == ["black", "white"]  # readable on bright and on dark cells
-    assert [label.get_text() for label in axes[0].get_yticklabels()] == names
 
 
 def test_seconds_of_three_ways_with_the_dearest_on_top():

@@ -13,14 +13,10 @@ from scipy import stats
 from mskseg.errors import InputError
 from mskseg.prompts import OracleBox, OraclePoint
 from mskseg.volume import Volume
-from mskseg_studies.prompting import phases
 from mskseg_studies.prompting.phases import (
-    phase_agreement,
     phase_gains,
-    proposed_boxes,
     score_phases,
 )
-from mskseg_studies.prompting.scans import read_echoes
 
 ROWS, COLUMNS = 24, 30
 
@@ -167,70 +163,11 @@ def test_slices_are_spread_evenly_and_one_alone_is_from_the_middle(draw_case):
         assert set(score_phases(LeftPart(), cases, n_slices=count)["slice"]) == taken
 
 
-def propose(monkeypatch, *boxes):
-    monkeypatch.setattr(phases, "proposed_boxes", lambda *_, **__: np.array(boxes, float))
-
-
-def test_agreement_is_symmetric_one_with_oneself_and_knows_no_reference(
-    monkeypatch, bright_and_dark
-):
-    without = [replace(case, reference=None) for case in bright_and_dark]
-    propose(monkeypatch, (10, 6, 20, 16), (0, 0, 8, 4))
-    table = phase_agreement(_by_name(bright_and_dark), without)
-    half = 2 * 0.5 / 1.5
-    assert table.loc["bright", "dark"] == pytest.approx(half)
-    assert table.loc["dark", "bright"] == table.loc["bright", "dark"]
-    assert np.diag(table).tolist() == [1, 1]
-    assert table.columns.tolist() == table.index.tolist() == ["bright", "dark"]
-
-
-def test_boxes_that_nobody_fills_do_not_count(monkeypatch, bright_and_dark):
-    propose(monkeypatch, (10, 6, 10, 16))  # without width: an empty mask from both
-    table = phase_agreement(_by_name(bright_and_dark), bright_and_dark)
-    assert table.isna().all(axis=None)
-
-
-def test_proposals_are_boxes_of_the_best_masks_without_specks_and_background(
-    monkeypatch, bright_and_dark
-):
-    from mskseg_studies.automatic import Candidates
-
-    masks = np.zeros((5, ROWS, COLUMNS), bool)
-    masks[0, 1:8, 2:9] = True
-    masks[1, 10:18, 12:20] = masks[1, 20:23, 22:23] = True  # and a speck, that is no second box
-    masks[2] = True  # the background
-    masks[3, 20:22, 2:4] = True  # 4 mm2
-    masks[4, 1:8, 2:10] = True  # nearly the first, rated lower
-    found = Candidates(masks, np.array([0.7, 0.9, 1.0, 0.9, 0.6]), np.ones(5), np.zeros((5, 2)))
-    monkeypatch.setattr(phases, "grid_candidates", lambda *_, **__: found)
-    boxes = proposed_boxes(LeftPart(), bright_and_dark[0], index=0)
-    assert boxes.tolist() == [[12, 10, 20, 18], [2, 1, 9, 8]]
-    monkeypatch.setattr(phases, "_N_BOXES", 1)
-    assert len(proposed_boxes(LeftPart(), bright_and_dark[0], index=0)) == 1
-    monkeypatch.setattr(phases, "grid_candidates", lambda *_, **__: found.where([2, 3]))
-    assert proposed_boxes(LeftPart(), bright_and_dark[0], index=1).shape == (0, 4)
-    assert phase_agreement(LeftPart(), bright_and_dark).isna().all(axis=None)
-
-
-def test_proposals_are_made_on_the_first_phase_in_the_middle(monkeypatch, bright_and_dark):
-    asked = []
-
-    def proposed(_, case, *, index):
-        asked.append((case.sequence, index))
-        return np.array([[10.0, 6, 20, 16]])
-
-    monkeypatch.setattr(phases, "proposed_boxes", proposed)
-    table = phase_agreement(_by_name(bright_and_dark), bright_and_dark)
-    assert table.loc["bright", "dark"] == pytest.approx(2 / 3)
-    assert asked == [("bright", 1)]
-
-
 def test_a_single_phase_is_none(bright_and_dark):
     with pytest.raises(InputError, match="expected two phases of one person or more, got 1"):
         score_phases(LeftPart(), bright_and_dark[:1])
-    for asked in (score_phases, phase_agreement):
-        with pytest.raises(InputError, match="got 0"):
-            asked(LeftPart(), [])
+    with pytest.raises(InputError, match="got 0"):
+        score_phases(LeftPart(), [])
 
 
 def test_phases_are_of_one_person_on_one_grid_with_names_of_their_own(bright_and_dark):
@@ -249,14 +186,3 @@ def test_phases_are_of_one_person_on_one_grid_with_names_of_their_own(bright_and
 def test_phases_without_a_reference_cannot_be_scored(bright_and_dark):
     with pytest.raises(InputError, match="has no reference"):
         score_phases(LeftPart(), [replace(case, reference=None) for case in bright_and_dark])
-
-
-@pytest.mark.real
-def test_echoes_of_a_real_knee_are_phases(monkeypatch, real_data):
-    echoes = read_echoes(real_data / "pymskt" / "mese")
-    times = [float(case.sequence.removesuffix(" ms")) for case in echoes]
-    assert len(times) == 8
-    assert times == sorted(times)
-    propose(monkeypatch, (60, 60, 120, 140))
-    table = phase_agreement(LeftPart(), echoes)
-    assert table.shape == (8, 8)

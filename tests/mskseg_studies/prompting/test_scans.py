@@ -8,16 +8,13 @@ import numpy as np
 import pytest
 
 from mskseg.case import CaseSet
-from mskseg.errors import InputError
 from mskseg_phantom import SPLIT
 from mskseg_studies.prompting import scans
 from mskseg_studies.prompting.scans import (
     first_and_drawn,
-    load_all_phases,
     load_fine,
     load_phases,
     models_for,
-    read_echoes,
     spread,
 )
 
@@ -71,13 +68,6 @@ def test_phases_of_real_scans_are_those_on_one_grid_of_people_who_have_two(scann
     assert load_phases("real", ["t1"], n_subjects=2) == []
 
 
-def test_where_no_data_set_has_phases_the_chosen_ones_stand_in(scanned, monkeypatch):
-    monkeypatch.setattr(scans, "scan_phantom", lambda anatomy, subject, **_: [anatomy, subject])
-    chosen = {"phantom_hip": ["a", "b"]}
-    assert list(load_all_phases(["real", "single"], chosen, n_subjects=1)) == ["real"]
-    assert list(load_all_phases(["single"], chosen, n_subjects=1)) == ["phantom_hip"]
-
-
 @pytest.mark.slow
 def test_fine_phantoms_keep_their_field_of_view():
     fine, coarse = (load_fine("phantom_knee", n_subjects=1, size_px=px)[0] for px in (64, 32))
@@ -105,8 +95,3 @@ def test_items_are_spread_evenly_and_one_is_from_the_middle():
     assert spread(range(9), 1) == [4]
     assert spread(range(9), 3) == [1, 4, 7]
     assert spread(range(2), 3) == spread(range(2), None) == [0, 1]
-
-
-def test_a_folder_without_a_series_is_said(tmp_path):
-    with pytest.raises(InputError, match="holds no DICOM image"):
-        read_echoes(tmp_path)

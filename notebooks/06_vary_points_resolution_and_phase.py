@@ -131,7 +131,8 @@ display.save_figure(by_clicks, figures / "06_clicks.png", provenance=facts)
 # %%
 ways = {"A": last["corrective"], "B": last["random"], "C": box["dice"]}
 scores = ", ".join(f"{way} {score:.2f}" for way, score in ways.items())
-Markdown(f"**Answer**: {max(ways, key=ways.get)} ({scores}).")
+best = " and ".join(way for way in ways if ways[way] > max(ways.values()) - 0.01)
+Markdown(f"**Answer**: {best} ({scores}; less than 0.01 apart counts as equal).")
 
 # %% [markdown]
 # **What you see**: mean Dice after so many clicks. Bars are standard deviations between people; tissues and slices are averaged first. The dashed line is one box around each piece of a tissue. More clicks are not always better: a model that saw few clicks in its training need not gain from many. Points that are given at once, and that nobody checks, can even harm.
@@ -396,7 +397,7 @@ hu.join(ours.rename(columns=readers), on="setting").round(2).astype(object).fill
 # %% [markdown] tags=["quiz"]
 # ## Quiz
 #
-# **1.** A paper shows one case that improves from 1 to 20 points. Name two things that you need before you believe that more points help.
+# **1.** A paper shows one case that improves from 1 to 20 points. Which two things do you need to know before you believe that more points help?
 #
 # <details><summary>Answer</summary>
 #

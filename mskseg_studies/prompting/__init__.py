@@ -8,6 +8,8 @@ from mskseg_studies.people import PHANTOMS as PHANTOMS
 from mskseg_studies.people import by_site as by_site
 from mskseg_studies.people import describe_scans as describe_scans
 from mskseg_studies.people import load_people as load_people
+from mskseg_studies.prompting.charts import close_ups as close_ups
+from mskseg_studies.prompting.charts import compare_boxes as compare_boxes
 from mskseg_studies.prompting.charts import fullest_answers as fullest_answers
 from mskseg_studies.prompting.charts import phase_bars as phase_bars
 from mskseg_studies.prompting.charts import seconds_chart as seconds_chart
@@ -17,7 +19,6 @@ from mskseg_studies.prompting.clicks import click_curves as click_curves
 from mskseg_studies.prompting.clicks import clicks_to_reach as clicks_to_reach
 from mskseg_studies.prompting.clicks import time_saved as time_saved
 from mskseg_studies.prompting.margins import above_box_by_margin as above_box_by_margin
-from mskseg_studies.prompting.margins import dice_table as dice_table
 from mskseg_studies.prompting.margins import margin_means as margin_means
 from mskseg_studies.prompting.margins import margin_panels as margin_panels
 from mskseg_studies.prompting.margins import margin_table as margin_table

@@ -1,14 +1,19 @@
 """Charts of this study, and what models made of one slice."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from mskseg.case import Case
-from mskseg.evaluation import KeptPredictions, PromptedSlice, prompt_slice
+from mskseg.display import draw_boxes, draw_label_map, frame_around, montage
+from mskseg.evaluation import KeptPredictions, PromptedSlice, dice, prompt_slice
+from mskseg.evaluation.prediction import LabelPrediction
+from mskseg.models import Segmenter
+from mskseg.prompts import fill_boxes
 from mskseg.prompts.plans import SlicePlan
 from mskseg_studies.charts import PALETTE, chart_axes, check_columns, finish_chart
 from mskseg_studies.people import by_site
@@ -68,3 +73,41 @@ def fullest_answers(
             answers.setdefault(name, {})[row.label] = kept[row.Index].prediction
         case = by_name[tuple(of_plan.loc[fullest, scan])]
         yield prompt_slice(case, kept[fullest].case_slice, plan), answers
+
+
+def close_ups(
+    answers: Sequence[LabelPrediction], titles: Sequence[str], *, title: str
+) -> NDArray[Any]:
+    """Draw each answer near its box: reference blue and dashed, prediction orange, box white."""
+    axes = montage([answer.case_slice for answer in answers], titles=titles, title=title)
+    for ax, answer in zip(axes, answers, strict=True):
+        draw_boxes(ax, answer.boxes_xyxy)
+        draw_label_map(ax, answer.reference, colours={1: "#56B4E9"}, linestyle="dashed")
+        draw_label_map(ax, answer.prediction, colours={1: "#E69F00"})
+        x0, y0, x1, y1 = frame_around(answer.boxes_xyxy, shape=answer.reference.shape)
+        ax.set(xlim=(x0, x1), ylim=(y1, y0))
+    return axes
+
+
+def compare_boxes(
+    segmenter: Segmenter,
+    image: NDArray[Any],
+    reference: NDArray[np.bool_],
+    boxes: Mapping[str, ArrayLike | None],
+) -> pd.DataFrame:
+    """Dice of the model and of the filled box, a row for whose box it is; without a box no row.
+
+    Each value of `boxes` is the (n, 4) boxes of one object.
+    """
+    embedding = segmenter.embed(image)
+    scores = {
+        whose: {
+            "Dice of the model": dice(
+                reference, segmenter.predict(embedding, boxes_xyxy=drawn).masks[:, 0].any(axis=0)
+            ),
+            "Dice of the filled box": dice(reference, fill_boxes(drawn, reference.shape)),
+        }
+        for whose, drawn in boxes.items()
+        if drawn is not None
+    }
+    return pd.DataFrame.from_dict(scores, orient="index").rename_axis("box")

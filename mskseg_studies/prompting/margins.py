@@ -18,15 +18,12 @@ from numpy.typing import NDArray
 from mskseg.case import Case
 from mskseg.errors import InputError
 from mskseg.evaluation import summarise
-from mskseg.evaluation.averaging import PLAN
 from mskseg.prompts import OracleBox
 from mskseg_studies.charts import FILLED_BOX, check_columns, sweep_chart
 from mskseg_studies.panels import add_legend, new_panels
 
 SEEN_SHARE = 20 / 1024
 """Of a side of the slice: the widest margin of MedSAM's and LiteMedSAM's training."""
-
-_ALL_TISSUES = "mean of tissues"
 
 
 def margin_means(table: pd.DataFrame, margins_px: Sequence[float]) -> pd.DataFrame:
@@ -145,46 +142,3 @@ def _finding(means: pd.DataFrame) -> str:
     of_models = ", ".join(f"{name} {gain:+.2f}" for name, gain in change["dice"].items())
     of_box = change["filled_box_dice"].mean()
     return f"From {tight:g} to {wide:g} px: filled box {of_box:+.2f}, {of_models}"
-
-
-def dice_table(table: pd.DataFrame) -> pd.DataFrame:
-    """Lay data sets and tissues beside models and box sources, to be read.
-
-    `table` is of `score_cases`, with `OracleBox()` among the plans (else InputError). The rows are
-    data set and tissue, those on top where the first model adds most to its box, then "mean of
-    tissues". The columns are "no model" with the filled oracle box, then each model with its box
-    sources in the table's order, "oracle" followed by "oracle minus filled box". Cells are text,
-    the mean Dice and in brackets the pairs of slice and tissue behind it ("0.83 (24)").
-    """
-    keys = ["dataset", "tissue"]
-    means = pd.concat(
-        [
-            summarise(table, by=[*keys, *PLAN]),
-            summarise(table, by=["dataset", *PLAN]).assign(tissue=_ALL_TISSUES),
-        ]
-    ).set_index(keys)
-    oracle = means[(means["prompt"] == "box") & (means["box_source"] == "oracle")]
-    if oracle.empty:
-        raise InputError("no row of the table has tight oracle boxes; score with OracleBox() too")
-    first = oracle[oracle["segmenter"] == oracle["segmenter"].iloc[0]]
-    columns = {("no model", "filled box"): _with_count(first, "filled_box_dice")}
-    for model, of_model in means.groupby("segmenter", sort=False):
-        name = f"{model} (miniature)" if of_model["miniature"].any() else str(model)
-        for (prompt, source), rows in of_model.groupby(["prompt", "box_source"], sort=False):
-            named = {"box": str(source), "point": f"points: {source}"}.get(prompt, "no prompt")
-            columns[name, named] = _with_count(rows, "dice")
-            if (prompt, source) == ("box", "oracle"):
-                gains = rows["dice"] - rows["filled_box_dice"]
-                columns[name, "oracle minus filled box"] = gains.map(
-                    lambda gain: f"{round(gain, 2) + 0.0:+.2f}"  # + 0.0: not "-0.00"
-                )
-    best_first = (first["dice"] - first["filled_box_dice"]).sort_values(ascending=False).index
-    datasets = first.index.unique("dataset").tolist()
-    order = sorted(best_first, key=lambda k: (datasets.index(k[0]), k[1] == _ALL_TISSUES))
-    return pd.DataFrame(columns).reindex(order).fillna("-")
-
-
-def _with_count(rows: pd.DataFrame, value: str) -> "pd.Series[str]":
-    # A non-breaking space: in a wide table the count must not fall into the next line.
-    counts = rows["n_pairs"].map("\N{NO-BREAK SPACE}({})".format)
-    return rows[value].map("{:.2f}".format) + counts

@@ -11,7 +11,6 @@ import pytest
 from mskseg.errors import InputError
 from mskseg.evaluation.averaging import nested_mean, subject_means, summarise
 from mskseg.evaluation.scoring import COLUMNS
-from mskseg_studies.prompting import dice_table
 
 # any table
 
@@ -172,41 +171,3 @@ def test_a_table_of_something_else_is_refused():
 def test_a_table_without_a_row_says_why():
     with pytest.raises(InputError, match="no slice that was scored shows a label"):
         summarise(pd.DataFrame(columns=list(COLUMNS)))
-
-
-# laid out to be read
-
-
-def test_the_dice_table_lays_models_and_box_sources_beside_tissues_with_a_count_in_every_cell():
-    oracle = table_of(("a", 1, 0, 1.0), ("a", 1, 1, 0.8), ("a", 2, 0, 0.4))
-    far = oracle.assign(box_source="neighbour", dice=0.2)
-    other = oracle.assign(segmenter="n", miniature=True, dice=0.5)
-    laid = dice_table(pd.concat([oracle, far, other])).replace(
-        "\N{NO-BREAK SPACE}", " ", regex=True
-    )
-    assert laid.columns.tolist() == [
-        ("no model", "filled box"),
-        ("m", "oracle"),
-        ("m", "oracle minus filled box"),
-        ("m", "neighbour"),
-        ("n (miniature)", "oracle"),
-        ("n (miniature)", "oracle minus filled box"),
-    ]
-    assert laid.index.tolist() == [("d", "tissue 1"), ("d", "tissue 2"), ("d", "mean of tissues")]
-    assert laid.iloc[0].tolist() == [
-        "0.50 (2)",
-        "0.90 (2)",
-        "+0.40",
-        "0.20 (2)",
-        "0.50 (2)",
-        "+0.00",
-    ]
-    assert laid["m"].iloc[1:, :2].to_numpy().tolist() == [
-        ["0.40 (1)", "-0.10"],
-        ["0.65 (3)", "+0.15"],
-    ]
-
-
-def test_a_dice_table_without_oracle_boxes_has_nothing_to_compare():
-    with pytest.raises(InputError, match="no row of the table has tight oracle boxes"):
-        dice_table(table_of(("a", 1, 0, 1.0)).assign(prompt="point"))

@@ -102,12 +102,6 @@ def test_no_claim_on_tight_boxes_takes_in_a_wider_one(table):
         assert set(with_all.rows["box_source"]) == {"oracle"}
 
 
-def test_the_filled_box_of_a_table_is_that_of_tight_boxes(table):
-    laid_out = prompting.dice_table(table)
-    assert set(laid_out["no model", "filled box"].str[:4]) == {"1.00"}
-    assert ("tight", "oracle, margin 2 px") in laid_out.columns
-
-
 def test_a_margin_that_was_not_scored_is_refused(table):
     with pytest.raises(InputError, match="the table has no boxes 'oracle, margin 4 px'"):
         prompting.margin_means(table, [0, 4])

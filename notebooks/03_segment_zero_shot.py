@@ -17,19 +17,19 @@
 #
 # How much of a segmentation does a promptable model do by itself, and how much is already in the box it is given?
 #
-# *About 3 minutes on two CPU cores · real people and a published model where they are here, then four built-in phantoms · previous notebook: 02_meet_the_model*
+# *Core · 40 minutes to read and try, about 3 to run on two CPU cores · real people and a published model where they are here, then four built-in phantoms · previous notebook: 02_meet_the_model*
 
 # %% [markdown]
-# **What you will do**: score promptable models, without any training, on scans of real people and on drawn knees, spines, hips and thighs, and write the table of Dice per tissue that a study would print.
+# **What you will do**: score promptable models, without any training, on scans of real people and on drawn knees, spines, hips and thighs. You end with the table that a study would print: Dice for each tissue.
 #
 # **What you will learn**
-# - to prompt a model with a box, and to say what its three parts do with it
+# - to write Dice in one line, and to score a box of your own
 # - to compute what a *filled box* scores, and why no Dice means anything without it
-# - to tell oracle boxes (taken from the reference) from boxes that a new scan really offers, and tight ones from wider ones
+# - to tell oracle boxes (taken from the reference) from boxes that a new scan really offers
 # - to read a Dice table: what was averaged, over how many pairs, and what was left out
 # - to name the tissues on which the model adds nothing to its box
 #
-# **What you need**: to know what a mask and the Dice coefficient are. No GPU and no internet. `mskseg run` fetches real scans before it starts this notebook if it can; without them and without `lite_medsam` you see drawings and miniatures alone.
+# **What you need**: to know what a mask is. No GPU and no internet. `mskseg run` fetches real scans before it starts this notebook, if it can. Without them, and without the published model `lite_medsam`, you see drawings and miniatures only.
 
 # %% tags=["colab"] jupyter={"source_hidden": true}
 import subprocess
@@ -59,7 +59,7 @@ models = ["lite_medsam", "sam_vit_mini", "medsam_vit_mini"]  # the same; publish
 device = "auto"  # cuda, else mps, else cpu; or one of them
 n_people = 2  # of each set of real scans, and of its other site
 real_slice_step = 15  # of real scans every n-th slice
-real_arms = False  # ask about people with jittered and neighbouring boxes too: minutes more
+real_arms = False  # give people jittered and neighbouring boxes too: minutes more
 n_subjects = 2  # people of each phantom's test part; with one there is no spread between people
 n_sequences = 1  # of each person, the first ones of the data set; more cost as much again
 slice_step = 2  # of phantoms every n-th slice; neighbouring slices are then n slices apart
@@ -85,21 +85,21 @@ arms = [tight, outward, jittered, neighbour]
 print(f"mskseg {mskseg.__version__}, {segmenters}, {segmenter.device}, seed {seed}")
 
 # %% [markdown]
-# ## Know what is asked
+# ## Know the question
 #
-# Hoyer and colleagues (ISMRM 2024) took the Segment Anything Model (SAM), which had learned from photographs, and asked whether it segments knees, lumbar spines, hips and thighs in MR images *as it is*, zero-shot. Around each structure they drew a box from the reference mask, gave it to the model, and computed the Dice of what came back. They did the same with MedSAM, SAM's sibling tuned on medical images. SAM came out up to 0.210 above MedSAM, or similar, with a difference of 0.007; which of the two was ahead by these 0.007 the abstract does not say.
+# Hoyer and colleagues (ISMRM 2024) took the Segment Anything Model (SAM), which had learned from photographs. They asked whether it segments knees, lumbar spines, hips and thighs in MR images *as it is*. This is called **zero-shot**: no training on the task at all. They drew a box around each structure of the reference, gave it to the model, and computed the Dice of what came back. They did the same with MedSAM, SAM's sibling tuned on medical images. The abstract gives SAM up to 0.210 more than MedSAM, or about the same: a difference of 0.007, without saying in whose favour.
 #
-# We rebuild that experiment small, and ask two questions more: what would the *box alone* have scored, and what happens with boxes that a new scan really offers?
+# We rebuild that experiment small, and ask two more questions. What would the *box alone* have scored? And what happens with boxes that a new scan really offers?
 #
-# **Who is asked.** `lite_medsam` is a *published* model: MedSAM, distilled by its authors into a small network for slices of 256 pixels. It speaks for itself, not for MedSAM, and whether the scans below were among its training data is not known. `sam_vit_mini` and `medsam_vit_mini` are **miniatures**: they have the design of SAM and MedSAM at a fraction of the size, and were trained by this project on synthetic scenes only. What they score says nothing about the published ones.
+# **The models.** `lite_medsam` is *published*: its authors trained a small network to imitate MedSAM on slices of 256 pixels. It speaks for itself, not for MedSAM, and nobody has said whether the scans below were among its training data. `sam_vit_mini` and `medsam_vit_mini` are **miniatures**. They have the design of SAM and MedSAM at a fraction of the size, and this project trained them on synthetic scenes only. Their scores say nothing about the published models.
 #
-# **On whom.** First on scans of real people, where they are here; then on phantoms, which are drawn and are no evidence about patients. The published model is not asked about drawings while there is a miniature to ask. The same cells run on other scans and other models if you change two parameters.
+# **The scans.** First real people, where their scans are here; then phantoms, which are drawings and no evidence about patients. The published model skips the drawings while there is a miniature to score them. Change two parameters, and the same cells run on other scans and other models.
 #
 # ## Load the scans
 #
-# An MR scan is a stack of **slices**, images of one plane through the body: *sagittal* slices are seen from the side, *coronal* ones from the front, *axial* ones from the feet. Each pixel stands for a small block of tissue, a **voxel**, usually narrow and deep: a millimetre wide or less, several millimetres thick. A **sequence** is the recipe by which the scanner measures. In a T1-weighted image (`t1w`) fat is bright, muscle grey and fluid dark; in a proton-density-weighted one with fat suppression (`pdw_fs`) fat and fatty marrow are dark, cartilage and fluid bright.
+# An MR scan is a stack of **slices**, images of one plane through the body: *sagittal* slices are seen from the side, *coronal* ones from the front, *axial* ones from the feet. Each pixel stands for a small block of tissue, a **voxel**: often a millimetre wide or less, and several millimetres deep. A **sequence** is the recipe by which the scanner measures. In a T1-weighted image (`t1w`) fat is bright, muscle grey and fluid dark. In a proton-density-weighted image with fat suppression (`pdw_fs`) fat and fatty marrow are dark, and cartilage and fluid are bright.
 #
-# A `Case` is one such image with its **reference**, the map that gives each voxel its label, on the same grid. We load a few people of each data set's test part, each in its first sequence. The vertebrae come from two sites; the second, which nobody trains on in later notebooks, is a set of its own.
+# A `Case` is one such image with its **reference**, the map that gives each voxel its label, on the same grid. We load a few people of each data set's test part, each in its first sequence. The vertebrae come from two sites. No later notebook trains on the second site, so it counts as a data set of its own.
 
 # %%
 sets = prompting.load_people(names, n_people=n_people, n_drawn=n_subjects, n_sequences=n_sequences)
@@ -114,19 +114,18 @@ for case in cases:
 prompting.describe_scans(cases)
 
 # %% [markdown]
-# **What you see**: each row is a scan, named data set / person / sequence. The two asserts are not decoration: two volumes of equal shape on different grids would still give a Dice, and a wrong one. Read the last column before you trust a score: against a *synthetic* or a *manual* reference a Dice is accuracy; against an *automatic* one, which is another program's output, it is agreement; of *unknown* ones nobody says who drew them.
+# **What you see**: each row is a scan, named data set / person / sequence. The two asserts matter: two volumes of equal shape on different grids would still give a Dice, and a wrong one. Read the last column before you trust a score. Against a *synthetic* or a *manual* reference, Dice measures accuracy. Against an *automatic* reference, the output of another program, it measures agreement. *Unknown* means that nobody says who drew it.
 #
 # ## Look at one slice
 #
-# From the first scan we take the slice that shows most tissues. Boxes are in pixels of this slice, `x0, y0, x1, y1`.
+# We take the slice of the first scan that shows most objects. Boxes are given in pixels of this slice, as `x0, y0, x1, y1`.
 
 # %% alt="One slice of the first scan with the outline of each tissue of the reference and a box around each"
 example = cases[0]
 case_slice = mskseg.fullest_slice(example)
 prompted = evaluation.prompt_slice(example, case_slice, tight)
 all_boxes = prompted.prompt.boxes_xyxy
-n_tissues = len(prompted.labels)
-print(f"{case_slice.plane} slice {case_slice.index}: {n_tissues} tissues, {len(all_boxes)} boxes")
+print(f"{case_slice.plane} slice {case_slice.index}: {len(all_boxes)} boxes")
 outlines = display.overlay(
     case_slice.image,
     spacing_mm=case_slice.spacing_mm,
@@ -134,19 +133,17 @@ outlines = display.overlay(
     reference=case_slice.label_map,
     tissues=example.tissues,
     boxes_xyxy=all_boxes,
-    title=f"{example.name}\nBoxes overlap, and say more of some tissues than of others",
+    title=f"{example.name}\nSome objects fill their boxes better than others",
 )
 
 # %% [markdown]
-# **What you see**: one box per connected piece of each tissue; pieces under 30 mm² get none. The letters at the edges are directions in the patient: A(nterior) is the front, P(osterior) the back, S(uperior) towards the head, I(nferior) towards the feet, R and L the patient's right and left. Boxes overlap a great deal, and some tissues fill theirs far better than others.
-#
-# > **Guess**: which tissue will the model find hardest, given nothing but its box?
+# **What you see**: one box for each connected piece; pieces under 30 mm² get none. The letters at the edges are directions in the patient: A(nterior) is the front, P(osterior) the back, S(uperior) towards the head, I(nferior) towards the feet, R and L the patient's right and left. Neighbouring boxes can overlap, and a tilted or hollow object leaves much of its box empty.
 #
 # ## Prompt with one box
 #
-# SAM has three parts. The **image encoder**, by far the largest, reads the slice once and turns it into a grid of numbers, the *embedding*. The **prompt encoder** turns a box or a click into a few numbers of the same kind. The **mask decoder**, small and quick, brings the two together and draws a mask. This is why there are two calls: `embed` once for a slice, and `predict` as often as you have something to ask about it.
+# SAM has three parts (notebook 02). The **image encoder** reads the slice once and turns it into a grid of numbers, the *embedding*. The **prompt encoder** turns a box or a click into a few numbers of the same kind. The **mask decoder** brings the two together and draws a mask. So there are two calls: `embed` once for a slice, and `predict` for each question about it.
 #
-# We ask about a tissue of middling size that is in one piece.
+# We ask about an object of medium size that is in one piece.
 
 # %% alt="Close-up of one tissue: the outline of the reference dashed, that of the prediction solid, and the box"
 in_one_piece = [label for label in prompted.labels if len(prompted.prompts[label]) == 1]
@@ -155,8 +152,8 @@ label = by_area[len(by_area) // 2]
 reference, box_xyxy = prompted.references[label], prompted.prompts[label].boxes_xyxy
 embedding = segmenter.embed(case_slice.image)
 prediction = segmenter.predict(embedding, boxes_xyxy=box_xyxy)
-mask, opinion = prediction.masks[0, 0], prediction.predicted_iou[0, 0]
-print(f"{segmenter.name}, {example.tissue(label)}: {prediction}, predicted IoU {opinion:.2f}")
+mask = prediction.masks[0, 0]
+print(f"{segmenter.name}, {example.tissue(label)}: {prediction}")
 close_up = display.overlay(
     case_slice.image,
     spacing_mm=case_slice.spacing_mm,
@@ -169,13 +166,19 @@ close_up = display.overlay(
 )
 
 # %% [markdown]
-# **What you see**: a close-up, reference dashed, prediction solid. The line printed above says what came back: for one prompt one mask, and the *predicted IoU*, the model's own opinion of how well it overlaps (intersection over union, a stricter relative of Dice; `nan` if it never learned to judge itself). The box was computed from the very reference we score against: it is an **oracle box**. Nobody has it on a new scan, and it gives away size and place before the model has done anything.
+# **What you see**: a close-up, with the reference dashed and the prediction solid. One prompt gave one mask. The box was computed from the very reference we score against, so it is an **oracle box**. Nobody has it on a new scan, and it gives away place and size before the model has done anything.
 #
 # ## Fill the box
 #
+# **Dice** is twice the overlap of two masks, divided by the sum of their areas: 1 if they are the same, 0 if they do not touch. It takes one line, the second one below.
+#
 # So what is the box worth alone? Fill it, call that the prediction, and score it. This *filled box* is the baseline of every table in this workbook.
 #
-# > **Guess**: the Dice of a filled box around the tissue above. Around a perfect disc?
+# > **Guess**: a perfect disc touches its box on four sides. What is the Dice of the filled box?
+# >
+# > - **A**: about 0.7
+# > - **B**: about 0.8
+# > - **C**: about 0.9
 
 # %%
 filled = prompts.fill_boxes(box_xyxy, reference.shape)
@@ -185,7 +188,7 @@ scores = {"model": by_hand, "filled box": evaluation.dice(reference, filled)}
 pd.Series(scores, name="Dice").to_frame().round(3)
 
 # %% [markdown]
-# **What you see**: whatever the model scored, only its distance to the filled box is its own work.
+# **What you see**: whatever the model scored, only the difference to the filled box is its own work.
 #
 # ### Exercise 1: the box of a disc (5 minutes)
 #
@@ -201,20 +204,45 @@ len(disc_boxes)
 round_disc = (rows - 50) ** 2 + (columns - 50) ** 2 < 40**2
 round_box = prompts.boxes_from_mask(round_disc, spacing_mm=(1.0, 1.0))
 disc_dice = evaluation.dice(round_disc, prompts.fill_boxes(round_box, round_disc.shape))
-print(f"a filled box around a disc: Dice {disc_dice:.3f}")
+letter_of_disc = "ABC"[int(disc_dice > 0.75) + int(disc_dice > 0.85)]
+print(f"Answer: {letter_of_disc}. A filled box around a disc has a Dice of {disc_dice:.3f}.")
 
 # %% [markdown]
-# **Discussion**: the disc covers about 79 % of its square, which makes a Dice of nearly 0.9 without any model. Muscles in cross-section, vertebral bodies and the ends of long bones are often as compact as that. A table without this column flatters every model in it.
+# **Discussion**: the disc covers about 79 % of its square, and that alone makes a Dice of nearly 0.9. Muscles in cross-section, vertebral bodies and the ends of long bones are often as compact as that. A table without this column flatters every model in it.
+#
+# ## Draw a box yourself
+#
+# The **canvas** below shows the same slice. Drag a box around the object whose outline is dashed, without looking at the oracle's box above. Then run the cell after it. If you draw nothing, the canvas keeps a first box whose sides lie three pixels outside of the tight one. Where widgets are not shown, `explorer.set_box([x0, y0, x1, y1])` does the same.
+
+# %%
+explorer = mskseg.PromptExplorer(example, segmenter)
+explorer.choose_plane(case_slice.plane)
+explorer.choose_tissue(label)
+explorer.go_to(case_slice.index)
+explorer.set_box(box_xyxy[0] + np.array([-3, -3, 3, 3]))
+explorer
+
+# %% alt="The slice of the canvas as a static figure: the box that was drawn, the mask, and the reference dashed"
+drawn_ax = explorer.figure()
+drawn = {"the oracle's": box_xyxy, "yours": explorer.session.prompt.boxes_xyxy}
+prompting.compare_boxes(segmenter, case_slice.image, reference, drawn).round(3)
+
+# %% [markdown]
+# **What you see**: two boxes, the same slice, the same model. The filled box loses with every pixel that you added. Does the model lose too, or does it gain? The next section asks this of many people.
 #
 # ## Score people first
 #
 # One slice proves nothing. Now every model gets oracle boxes on slices of several people, tight ones and wider ones.
 #
-# The width matters more than it seems. MedSAM and LiteMedSAM learned from boxes whose sides lay outwards of the tight ones, by up to 20 pixels of a frame of 1024, and the script with which MedSAM's authors ran SAM for their comparison adds 20 on every side. On a slice of 256 pixels that is 5. A tight box is therefore the edge of what they saw, and no side of a box ever lay inside the object. SAM's boxes were moved both ways. A wider box says less, and the filled box shows how much less.
+# The width matters more than it seems. In training, the sides of MedSAM's and LiteMedSAM's boxes lay outside of the tight ones, by up to 20 pixels of a frame of 1024, and never inside. On a slice of 256 pixels that is up to 5. So a tight box is the very edge of what these two have seen. SAM's boxes were moved both ways. A wider box says less, and the filled box shows how much less.
 #
-# > **Guess**: with tight boxes on real vertebrae, which is higher, the published medical model or the filled box? And with boxes wider by two pixels?
+# > **Guess**: which scores higher on real people, the published model or its box, filled?
+# >
+# > - **A**: the model, with tight boxes and with boxes 2 pixels wider on each side
+# > - **B**: the filled box if it is tight, the model if it is 2 pixels wider
+# > - **C**: the filled box both times
 #
-# A run of hours asked more people than this one will, with the same cells (`make results`). Its table comes first: vertebrae of people of two sites, and drawn spines.
+# A run of hours asked more people than this one will, with the same cells (`make results`). Here is its table, of the vertebrae of people of two sites.
 
 # %%
 study = prompting.committed_results(results, "03_margins*.csv")
@@ -222,7 +250,7 @@ print(study.origin)
 prompting.margin_table(study.rows).round(3) if study else study.rows
 
 # %% [markdown]
-# **What you see**: whose weights the tables are of, then for each data set the filled box and below it each model, from tight boxes to the widest; no rows where nothing is committed. `n_subjects` counts people. A drawing that ranks model and box as people do was a good rehearsal; where the order differs, the drawing misled. Now the same on fewer people, by the models that you have here.
+# **What you see**: first whose weights these are. Then, for each data set, the filled box and below it each model, from tight boxes to the widest. `n_subjects` counts people. No rows means that no such table is there. Now the same on fewer people, with the models that you have here.
 
 # %%
 predictions = evaluation.KeptPredictions()  # in the order of the table's rows
@@ -238,8 +266,8 @@ parts = [
     evaluation.score_cases(
         each, chosen, prompts=boxes, slice_step=step, progress=False, kept=predictions
     )
-    for chosen, boxes, step, asked in plan
-    for each in (asked if chosen else [])
+    for chosen, boxes, step, models_asked in plan
+    for each in (models_asked if chosen else [])
 ]
 table = pd.concat(parts, ignore_index=True)
 print(f"{len(table)} rows: {table['status'].value_counts().to_dict()}")
@@ -264,25 +292,27 @@ evaluation.write_table(by_margin, tables / "03_margins.csv", provenance=facts)
 prompting.margin_table(by_margin).round(3)
 
 # %% [markdown]
-# **What you see**: for each data set the filled box, then each model, from tight boxes to the widest. All got the very same boxes. Without real scans here the rows are of phantoms.
-#
-# Read the published model first, in the column of tight boxes: is it above the *filled box*, which is a rectangle and no model at all? Then go to the right. Two pixels on every side, about what a careful person adds without thinking, take a good part from the rectangle. Do they take as much from the model? A study that reports only one of these columns has chosen its conclusion with the margin, whether it meant to or not.
+# **What you see**: the same table for the people that are here (or for phantoms, if none are). All models got the very same boxes. Read the published model first, in the column of tight boxes: is it above the *filled box*, which is a rectangle and no model at all? Then go to the right. Two pixels on every side are about what a careful person adds without thinking. They take a good part from the rectangle. Do they take as much from the model? A study that reports only one of these columns has chosen its conclusion with the margin, whether it meant to or not.
 
 # %% alt="Dice over the margin of the box, a panel for each data set, a line for each model and one for the filled box"
 margin_axes = prompting.margin_panels(by_margin, seen_px=prompting.seen_margins_px(cases))
 display.save_figure(margin_axes[0], figures / "03_margins.png", provenance=facts)
-ahead = prompting.model_ahead(by_margin)
+
+# %%
 above_box = prompting.above_box_by_margin(by_margin)
+wins = above_box.iloc[0] > above_box["of"].iloc[0] / 2
+letter_of_margin = "A" if wins.iloc[0] else "B" if wins.iloc[1] else "C"
+print(f"Answer: {letter_of_margin}, for {above_box.index[0]} on most of these data sets.")
 above_box.rename_axis(columns="data sets above the filled box, by margin in px")
 
 # %% [markdown]
-# **What you see**: the table counts the data sets on which a model is above the very boxes that it was given, at each margin in pixels. In the figure, diamonds are the boxes filled, and the grey band is what MedSAM's training covered, converted to pixels of these slices. Look at three things. Does a model *rise* at first? Then tight boxes are not what it knows best. Does its line fall less than the diamonds? Then it finds the border by itself instead of trusting the box. And does the model that is ahead change from left to right? Then "which model?" has no answer without the margin. Hoyer found SAM ahead, Ma and colleagues MedSAM; the margin may be part of what divides them, and neither text says how wide its boxes were in the end.
+# **What you see**: the table counts the data sets on which a model is above the boxes it was given, at each margin in pixels. In the figure, diamonds are the filled boxes. The grey band is what MedSAM's training covered, converted to pixels of these slices. Look at three things. Does a model *rise* at first? Then tight boxes are not what it knows best. Does its line fall less than the diamonds? Then it finds the border by itself. Does the leading model change from left to right? Then "which model is better?" has no answer without the margin. Hoyer found SAM ahead, Ma and colleagues MedSAM. The margin may be one reason, and neither text says how wide its boxes were in the end.
 #
-# Where a miniature is ahead of the published model, read it with care: the miniature learned from drawn scenes with boxes moved both ways, so tight boxes on blocks with clear borders are its home. It shows that a box leaves little to do there, not that it is the better model.
+# Read a lead of a miniature over the published model with care. The miniature learned from drawn scenes, with boxes moved both ways, so tight boxes around blocks with clear borders suit it best. Such a lead shows that a tight box leaves little to do, not that the miniature is the better model.
 #
 # ## Look at the masks
 #
-# Numbers do not say *how* a model fails. The masks behind the table were kept, so nothing is predicted again. Here is the fullest of the scored slices of each data set: boxes and reference, then what each model made of them. Each tissue is the answer to its own boxes, so answers may overlap; where they do, the smaller tissue is drawn on top.
+# Numbers do not say *how* a model fails. The masks behind the table were kept. Here is one full slice of each data set: boxes and reference, then the answer of each model. Each tissue answers its own boxes, so answers may overlap. Where they do, the smaller tissue is drawn on top.
 
 # %% alt="For each data set the slice with boxes and reference, and beside it the answer of each model, one colour per tissue"
 for prompted_slice, answers in prompting.fullest_answers(table, predictions, cases, tight):
@@ -293,118 +323,99 @@ for prompted_slice, answers in prompting.fullest_answers(table, predictions, cas
     display.save_figure(answer_axes[0], target, provenance=facts)
 
 # %% [markdown]
-# **What you see**: look for masks that leak over a border without contrast, for holes and flecks, for a mask that stops short of a tight box on every side, and for a sheet of cartilage whose answer is the bone it covers: both fit the box. The ring of subcutaneous fat has a box that holds the whole thigh, muscles and all; whether a model answers with the ring or with everything inside it, you see from the outlines.
+# **What you see**: look for four things. Masks that leak over a border without contrast. Holes and flecks. Masks that stop short of a tight box on every side. And a sheet of cartilage whose answer is the bone beneath it, since both fit the box. The box around the ring of subcutaneous fat holds the whole thigh, muscles and all. Did the model answer with the ring, or with something else inside the box?
 #
-# ## Score every slice of the drawings
+# ## Try boxes that a new scan offers
 #
-# A phantom is drawn from its labels, so its reference has no error, and every slice of it is cheap. So here are all slices and all tissues, under four plans for the boxes (with data sets of your own and no phantom: the plans and slices that were scored above):
+# A phantom is drawn from its labels, so its reference has no error, and a slice of it costs little. So the drawings are scored with four kinds of boxes, here called **plans** (if you loaded no phantom: the people and plans from above):
 #
-# - **oracle**: tight boxes from the reference, as we read the study (it says that boxes were computed from the reference, not whether a margin was added)
-# - **oracle, margin**: the same, every side moved outwards by a few pixels, as a careful person draws, and as MedSAM was trained
-# - **oracle, jitter**: each side moved at random, outwards or inwards, as a person in a hurry would draw
-# - **neighbour**: *one* oracle slice per tissue, the one where it is largest; from there up and down, each slice gets the box of what was *predicted* on the slice before
+# - **oracle**: tight boxes from the reference, as we read the study (it says that boxes came from the reference, not whether a margin was added)
+# - **oracle, margin**: the same with every side moved outwards by a few pixels, as a careful person draws, and as MedSAM was trained
+# - **oracle, jitter**: each side moved at random, outwards or inwards, as a person in a hurry draws
+# - **neighbour**: *one* oracle slice per tissue, the one where it is largest. From there, up and down, each slice gets the box of what was *predicted* on the slice before
 #
-# The last is the only one that you could use on a new scan, with one careful box per tissue in place of the oracle's. It needs neighbouring slices, so real scans, of which we took every n-th, have no such row unless `real_arms` asks for it.
+# Only the last one works on a new scan, with a careful box by hand in place of the oracle's. It needs neighbouring slices. Of real scans we took every n-th slice, so people have no such row unless `real_arms` asks for it.
 #
-# > **Guess**: order the four by Dice. How far apart are the first and the last?
+# > **Guess**: which plan scores lowest?
+# >
+# > - **A**: the margin
+# > - **B**: the jitter
+# > - **C**: the neighbour's boxes
 
 # %%
 in_arms = table["box_source"].isin([each.box_source for each in arms])
 shown = prompting.by_site(table[in_arms & (is_drawn | ~is_drawn.any())])
-of_plan = ["dataset", "segmenter", "prompt", "box_source"]
-by_plan = evaluation.summarise(shown, by=of_plan).set_index(["dataset", "segmenter", "box_source"])
-by_plan.drop(columns=["prompt", "filled_box_dice_sd", "n_labels", "n_slices"]).round(3)
+of_arms = evaluation.summarise(shown, by=["dataset", "segmenter", "prompt", "box_source"])
+evaluation.write_table(of_arms, tables / "03_plans.csv", provenance=facts)
+by_plan = of_arms.pivot_table("dice", ["dataset", "box_source"], "segmenter", sort=False)
+of_plans = of_arms.groupby("box_source", sort=False)
+same_boxes = of_arms.groupby(["dataset", "box_source"], sort=False)["filled_box_dice"].mean()
+lowest = of_plans["dice"].mean().drop(tight.box_source).idxmin()
+letter_of_plan = "ABC"[[each.box_source for each in arms[1:]].index(lowest)]
+print(f"Answer: {letter_of_plan}. Lowest on average is {lowest!r}.")
+print(f"Masks predicted beyond an object's end: {of_plans['n_beyond_end'].sum().to_dict()}")
+by_plan["filled box"] = same_boxes
+by_plan.round(3)
 
 # %% [markdown]
-# **What you see**: one row for each data set, model and plan; the column `miniature` says who is ours.
+# **What you see**: Dice of each model for each data set and plan, and of the same boxes, filled (neighbours' boxes differ between models; theirs is the mean). A Dice here is a mean of means. For each person, all slices of a tissue are averaged, then the tissues, then the people. So a long muscle weighs no more than a short one. All plans and models are compared on the same pairs of slice and tissue. A tissue with no piece large enough for a box is left out, and counted in `03_plans.csv` (`n_too_small`); so is the spread between people (`dice_sd`).
 #
-# - `dice` is a mean of means. Within a person, all slices that hold a tissue are averaged (of all sequences, if you loaded more than one), then the tissues, then the people. A long muscle weighs no more than a short one.
-# - `dice_sd` is the standard deviation *between people* of their means. It is empty with one person, and with two it is a hint, not an error bar.
-# - `filled_box_dice` is what the very boxes of this row score with no model, so it falls when the boxes get worse.
-# - `n_pairs` counts the pairs of slice and tissue in the mean. It is the same for all plans and models, so they are compared on the same pairs.
-# - What is left out is counted: tissue with no piece large enough for a prompt (`n_too_small`); slices beyond a structure's end, where the neighbour plan went on and predicted something (`n_beyond_end`) or rightly nothing (`n_both_empty`).
+# Look at the line of masks beyond an object's end. Nothing tells a model that its box is empty: it segments *something*. Those slices would score 0. How many there are depends on how far the scan goes on beyond the object, so they stay outside the mean and are counted beside it.
 #
-# Look at `n_beyond_end`. Nothing tells a model that is given a box that the box is empty: it segments *something*. Those slices would score 0, and how many there are depends on how far the scan goes on beyond the structure, so they stay outside the mean and beside it.
-
-# %% [markdown]
+# **Between our two miniatures the winner proves nothing about the published models.** We made both: `medsam_vit_mini` is `sam_vit_mini`, tuned for minutes on synthetic scenes of another kind, with tight boxes only. What carries over is how to ask: same slices, same boxes, one table, and for each model *its own* preprocessing. SAM pads the slice to a square, MedSAM squashes it; with the other's input, each would lose for no reason of its own.
+#
 # ## Compare tissues
 #
-# A mean over all tissues hides the ones that fail. Here is the table that the study is about. It has *our layout: the abstract's cells are not public*. Rows are data sets and tissues, columns are models and box sources; the number of pairs of slice and tissue stands in brackets beside every mean.
+# A mean over all tissues hides those that fail. So here is Dice by tissue, with tight boxes, and below it the extremes: the three pairs of tissue and model with the largest gain over the filled box, and the three with the smallest. The whole table is in `03_dice_by_tissue.csv`.
 #
-# > **Guess**: on how many tissues is the model above its filled box?
+# > **Guess**: on how many of the drawn tissues is the first miniature above its filled box?
+# >
+# > - **A**: on nine of ten or more
+# > - **B**: on half or more
+# > - **C**: on fewer than half
 
 # %% alt="Dice of each tissue by data set, one dot per slice, the mean, and a diamond for the filled box"
+tissue_axes = prompting.dice_by_tissue(shown[shown["box_source"] == tight.box_source])
+display.save_figure(tissue_axes, figures / "03_dice_by_tissue.png", provenance=facts)
 row = ["dataset", "tissue", "segmenter", "prompt", "box_source"]
 by_tissue = evaluation.summarise(prompting.by_site(table[in_arms]), by=row)
 evaluation.write_table(by_tissue, tables / "03_dice_by_tissue.csv", provenance=facts)
-tissue_axes = prompting.dice_by_tissue(shown[shown["box_source"] == tight.box_source])
-display.save_figure(tissue_axes, figures / "03_dice_by_tissue.png", provenance=facts)
-prompting.dice_table(shown)
+of_tissues = by_tissue[by_tissue["box_source"] == tight.box_source].dropna(subset="dice")
+of_tissues["model minus box"] = of_tissues["dice"] - of_tissues["filled_box_dice"]
+ranked = of_tissues.sort_values("model minus box", ascending=False)
+of_first = ranked[ranked["segmenter"] == shown["segmenter"].iloc[0]]
+share_above = (of_first["model minus box"] > 0).mean()
+letter_of_share = "A" if share_above >= 0.9 else "B" if share_above >= 0.5 else "C"
+print(
+    f"Answer: {letter_of_share}. {of_first['segmenter'].iloc[0]}: {share_above:.0%} of its tissues."
+)
+extremes = pd.concat([ranked.head(3), ranked.tail(3)]).set_index(["dataset", "tissue", "segmenter"])
+four = extremes[["dice", "filled_box_dice", "model minus box", "n_pairs"]].round(3)
+four.rename(columns={"dice": "Dice", "filled_box_dice": "filled box", "n_pairs": "slices"})
 
 # %% [markdown]
-# **What you see**: read *oracle minus filled box* first. It is what the model adds, and the rows are sorted by it. Where it is near zero or negative, drawing a rectangle does as well. That happens for two opposite reasons. A tissue that is nearly a rectangle leaves the model nothing to add, and every rounded corner costs it. A thin, curved sheet fills so little of its box that the box does not say what is meant, and the model takes the bulk inside it. Both columns are then low; look for the hip's cartilage, and set it against the knee's flat plates. Hoyer's data had all of these: thin cartilage, ring-shaped subcutaneous fat, elliptical vertebral bodies and discs.
+# **What you see**: *model minus box* is what the model adds. Where it is near zero or negative, a rectangle does as well, for one of two opposite reasons. A tissue that is nearly a rectangle leaves nothing to add, and every rounded corner costs. A thin, curved sheet fills so little of its box that the box does not say what is meant, and the model takes the bulk inside it. Hoyer's data had both kinds: thin cartilage and ring-shaped fat, and elliptical vertebral bodies and discs.
 #
-# The last column of each model is the honest one. Where it falls far below *oracle*, the oracle did the work. Compare two models row by row rather than mean by mean: they can have one mean and fail on different tissues.
-#
-# The figure shows the means of tight boxes with every slice behind them. A diamond to the right of its dot means that the rectangle would have done better. Wide rows of small dots are tissues whose shape changes from slice to slice: look there for slices near an end.
-#
-# Now by **kind of tissue**, tight boxes only, people and drawings apart. "SAM draws more than its box says" may hold of muscles and not of cartilage, so a mean over all of them settles little.
-
-# %%
-of_tight = table[table["box_source"] == tight.box_source]
-kinds = ["reference_provenance", "group", "segmenter", "prompt", "box_source"]
-by_kind = evaluation.summarise(of_tight, by=kinds)
-by_kind.insert(5, "above_box", by_kind["dice"] - by_kind["filled_box_dice"])
-evaluation.write_table(by_kind, tables / "03_above_box_by_kind.csv", provenance=facts)
-by_kind.sort_values("above_box").set_index(kinds[:3]).drop(columns=kinds[3:]).round(3)
-
-# %% [markdown]
-# **What you see**: `above_box` is what the model adds to its tight box, lowest first. The first column says whose references these are; only *synthetic* ones are drawings. Kinds are those of the manifest, so vertebrae of two data sets are one kind; `other` is what nobody named. A row with few labels or people is an example, not a finding.
-#
-# ## Set the models side by side
-#
-# Hoyer's question was which of the two siblings to start from. Per data set and kind of box, the means of the models on the same pairs, who is ahead, and by how much before the next. The abstract gives SAM up to 0.210 more than MedSAM, or a difference of 0.007 without a sign.
-#
-# > **Guess**: `medsam_vit_mini` was tuned on CT-like and endoscopy-like scenes, with tight boxes only. On which plan will it lose most?
-
-# %%
-of_arms = evaluation.summarise(prompting.by_site(table[in_arms]), by=of_plan)
-means = of_arms.pivot_table("dice", of_plan[::3], "segmenter", sort=False)
-lead = np.ptp(np.sort(means.fillna(0), axis=1)[:, -2:], axis=1)  # of the best before the next
-compared = means.assign(ahead=means.idxmax(axis=1), by=lead)
-evaluation.write_table(compared.reset_index(), tables / "03_models.csv", provenance=facts)
-compared.round(3)
-
-# %% [markdown]
-# **What you see**: an empty cell is a model that was not asked there; `by` is 0 if you loaded one model. **Between our two miniatures the winner proves nothing about the published models**: we made both, `medsam_vit_mini` by tuning `sam_vit_mini` for minutes on synthetic scenes of another domain, so who wins here is our construction. What carries over is how to ask: same slices, same boxes, each model with *its own* preprocessing (SAM pads the slice to a square, MedSAM squashes it; fed with the other's, each would lose for no reason of its own), one table.
+# In the figure, a diamond to the right of its dot means that the rectangle would have done better. Wide rows of small dots are tissues whose shape changes from slice to slice; their lowest dots are often slices near an end. Compare two models row by row: they can have one mean and fail on different tissues.
 #
 # ## Look at the worst
 #
 # The slices above were chosen for their number of tissues. The next ones are chosen by the table: of each data set the worst pair of slice and tissue of the first model.
 
 # %% alt="Close-ups of the worst slice and tissue of each data set: reference, prediction and box"
-by_set = prompting.by_site(of_tight).groupby("dataset", sort=False)
-oracle = of_tight[of_tight["segmenter"] == by_set["segmenter"].transform("first")]
-worst = oracle.loc[prompting.by_site(oracle).groupby("dataset", sort=False)["dice"].idxmin()]
-failures = [predictions[row] for row in worst.index]
-close_ups = display.montage(
-    [failure.case_slice for failure in failures],
-    titles=[f"{row.segmenter}, {row.tissue}: {row.dice:.2f}" for row in worst.itertuples()],
-    title="Lowest Dice of each data set: reference blue and dashed, prediction orange, box white",
-)
-for ax, failure in zip(close_ups, failures, strict=True):
-    display.draw_boxes(ax, failure.boxes_xyxy)
-    display.draw_label_map(ax, failure.reference, colours={1: "#56B4E9"}, linestyle="dashed")
-    display.draw_label_map(ax, failure.prediction, colours={1: "#E69F00"})
-    x0, y0, x1, y1 = display.frame_around(failure.boxes_xyxy, shape=failure.reference.shape)
-    ax.set(xlim=(x0, x1), ylim=(y1, y0))
+oracle = prompting.by_site(table[table["box_source"] == tight.box_source])
+leading = oracle.groupby("dataset", sort=False)["segmenter"].transform("first")
+at = oracle[oracle["segmenter"] == leading].groupby("dataset", sort=False)["dice"].idxmin()
+worst, failures = oracle.loc[at], [predictions[number] for number in at]
+titles = [f"{row.segmenter}, {row.tissue}: {row.dice:.2f}" for row in worst.itertuples()]
+close_ups = prompting.close_ups(failures, titles)
 
 # %% [markdown]
-# **What you see**: ask of each whether a person, given this box and nothing else, would have known what was meant. Often the failure is the prompt's.
+# **What you see**: ask of each panel whether a person, given this box and nothing else, would have known what was meant. Often the prompt is to blame, not the model.
 #
 # ### Exercise 2: clicks instead of a box (10 minutes)
 #
-# Score oracle *points* on the first scan, with a model that answers points: one per piece at its most central place, then five per piece. Is a click worth more or less than a box, and do four more help? *Hint: `OraclePoint()` and `OraclePoint(n=5)` go where `tight` stands; the column `n_points` tells them apart.*
+# Score oracle *points* on the first scan, with a model that takes points: one per piece at its most central place, then five per piece. Is a click worth more or less than a box, and do four more help? *Hint: `OraclePoint()` and `OraclePoint(n=5)` go where `tight` stands; the column `n_points` tells them apart.*
 
 # %% tags=["exercise"]
 pointed = next((k for k in segmenters if "point" in k.prompt_kinds), None)
@@ -420,54 +431,87 @@ clicked = evaluation.score_cases(pointed_at, example, prompts=clicks, slice_step
 evaluation.summarise(clicked, by=groups)[[*groups, "dice", "filled_box_dice", "n_pairs"]].round(3)
 
 # %% [markdown]
-# **Discussion**: a click says where, a box says where and how large. A point inside a muscle may mean the muscle, a bundle of it, or the whole leg, and more points inside do not say where it ends. SAM was built to answer a single click with three masks, which is the subject of a later notebook. The filled box beside a click is that of the tissue's own box, which the click does not know.
+# **Discussion**: a click says where; a box says where and how large. A point inside a muscle may mean the muscle, a bundle of it, or the whole leg, and more points inside do not say where it ends. The filled box beside a click is that of the tissue's own box, which the click does not know.
+
+# %% [markdown] tags=["quiz"]
+# ## Quiz
 #
+# 1. A paper reports a Dice of 0.85 for vertebrae, with boxes from the reference. What do you ask first?
+#
+# <details><summary>Answer</summary>
+#
+# What the filled box scores, and how wide the boxes were. In the table of margins the rectangle comes close to such a Dice, or passes it, as long as it is tight.
+#
+# </details>
+#
+# 2. Why can no model be asked with an oracle box on a new scan?
+#
+# <details><summary>Answer</summary>
+#
+# The oracle box is computed from the reference, and a new scan has none. Somebody or something has to find the object first, and that is a good part of the work.
+#
+# </details>
+#
+# 3. A model is below its filled box with tight boxes and far above it with wider ones. Is it a bad model?
+#
+# <details><summary>Answer</summary>
+#
+# Not by this alone. It may have learned from wider boxes. Look whether its line in the figure of margins *rises* at first while the diamonds fall.
+#
+# </details>
+#
+# 4. A thin sheet and a thick block: the model adds nothing to the box of either. Why is the reason not the same?
+#
+# <details><summary>Answer</summary>
+#
+# The block fills its box, so nothing is left to add. The sheet fills so little that the box does not say what is meant. Its filled box scores low, the block's high: compare the diamonds in the figure of tissues.
+#
+# </details>
+#
+# 5. The neighbour plan predicts masks beyond the end of an object. Why are these slices not part of its mean Dice?
+#
+# <details><summary>Answer</summary>
+#
+# Each would count 0, and their number depends on how far the scan goes on beyond the object. So they are counted beside the mean; hiding them would be worse than either.
+#
+# </details>
+
+# %% [markdown]
 # ## Take-aways
 
 # %%
-words = {
-    tight.box_source: "tight boxes",
-    outward.box_source: f"{outward_px:g} pixels more on each side",
-    jittered.box_source: f"sides off by up to {jitter_px:g} pixels",
-    neighbour.box_source: "the neighbouring slice's boxes",
-}
+of_set = by_margin[by_margin["dataset"] == by_margin["dataset"].iloc[0]]
+boxes_of_set = of_set["filled_box_dice"]
 lines = [
-    f"- **{dataset}**, {model}: {rows['filled_box_dice'].iloc[0]:.2f} for the tight boxes, filled; "
-    + ", ".join(f"{row.dice:.2f} with {words[row.box_source]}" for row in rows.itertuples())
-    for (dataset, model), rows in of_arms.groupby(["dataset", "segmenter"], sort=False)
+    f"{name} {rows['dice'].iloc[0]:.2f} and {rows['dice'].iloc[-1]:.2f}"
+    for name, rows in of_set.groupby("segmenter", sort=False)
 ]
-
-# %%
-of_tissues = by_tissue[by_tissue["box_source"] == tight.box_source]
-nothing = (of_tissues["dice"] <= of_tissues["filled_box_dice"]).groupby(of_tissues["segmenter"])
-adds_nothing = [f"{name} on {k.sum()} of {len(k)} tissues" for name, k in nothing]
 margins = [
-    f"{name} with tight boxes on {row.iloc[0]} of {row['of']}, with {widths_px[1]:g} pixels more on {row.iloc[1]}"
+    f"{name} on {row.iloc[0]} of {row['of']} with tight boxes, on {row.iloc[1]} with {widths_px[1]:g} pixels more"
     for name, row in above_box.iterrows()
 ]
-kinds_of_reference = ", ".join(sorted({case.reference_provenance for case in cases}))
-Markdown(f"""Mean Dice; references: {kinds_of_reference}.
+changes = (prompting.model_ahead(by_margin).nunique(axis=1) > 1).sum()
+Markdown(f"""
+- Mean Dice on **{of_set["dataset"].iloc[0]}**, first with tight boxes, then with {widths_px[-1]:g} pixels more: filled box {boxes_of_set.iloc[0]:.2f} and {boxes_of_set.iloc[-1]:.2f}; {"; ".join(lines)}.
+- Above the filled box: {"; ".join(margins)} (data sets of {"real people" if people else "phantoms"}). The leading model changes with the margin on **{changes} of {above_box["of"].iloc[0]}**.
+- {"Drawings" if is_drawn.any() else "People"}, mean of models: {", ".join(f"{source} {dice:.2f}" for source, dice in of_plans["dice"].mean().items())}.
 
-{chr(10).join(lines)}
-- Data sets above the filled box ({"real people" if people else "phantoms"}): {"; ".join(margins)}.
-- Widen the boxes by up to {widths_px[-1]:g} pixels, and the model that is ahead changes on **{(ahead.nunique(axis=1) > 1).sum()} of {len(ahead)}** of these data sets.
-- Nothing is added to tight boxes by {"; ".join(adds_nothing)}.
-- Beyond a structure's end the neighbour plan still predicted something on **{of_arms["n_beyond_end"].sum()}** pairs of slice and tissue.
+**If you remember one thing**: a Dice says little until you know what the filled box scores, and how wide the box was.
 """)
 
 # %% [markdown]
 # ## Limits
 #
-# - Of real people there are few, and of each a few slices; of the single scans nobody says who drew the reference, or a program did. Whether LiteMedSAM's training data held these scans is not known; if they did, its scores flatter it.
-# - The miniatures and phantoms are made by this project; their scores are no evidence about SAM, MedSAM or patients, and if one miniature is above another, that is our construction.
-# - Oracle boxes flatter: finding the structure is half of the work, and they do it. The neighbour plan still takes one slice per tissue from the reference, and the reference names the tissues.
-# - One sequence each unless you ask for more, slice by slice. Dice favours large tissues and knows nothing of millimetres; boundary distances stand in other columns of the first table.
-# - The cells of the study's own table are not public, nor are its data; the layout and the numbers here are ours.
+# - There are few real people, and few slices of each. The references of the single scans come from a program, or from nobody knows whom. LiteMedSAM may have been trained on these very scans; if so, its scores flatter it.
+# - Miniatures and phantoms are made by this project. Their scores are no evidence about SAM, MedSAM or patients. If one miniature is above another, that is our construction.
+# - Oracle boxes flatter: finding the object is half of the work, and they do it. The neighbour plan still takes one slice per tissue from the reference, and the reference names the tissues.
+# - One sequence each unless you ask for more, slice by slice. Dice favours large tissues and knows nothing of millimetres; boundary distances stand in other columns of `03_zero_shot.csv`.
+# - The study's own data, and the cells of its table, are not public. Layout and numbers here are ours.
 
 # %% [markdown]
 # ## Next
 #
-# Notebook 04 tunes the model on a few people, and asks what that gains on others. Before it, put other scans into `datasets` or another published model into `models` and run all cells again here, and lay the table beside the thicknesses and contrasts of notebook 01: which of the two explains where the model adds nothing?
+# Notebook 04 tunes the model on a few people, and asks what that gains on others. Before you go there: put other scans into `datasets` or another published model into `models`, and run all cells again. Then lay the result beside the thicknesses and contrasts of notebook 01: which of the two explains where the model adds nothing?
 #
 # - Hoyer et al., *Towards a Generalizable Foundation Model for Multi-Tissue Musculoskeletal MRI Segmentation*, ISMRM 2024, 0651, doi:10.58530/2024/0651
 # - Kirillov et al., *Segment Anything*, ICCV 2023, doi:10.1109/ICCV51070.2023.00371

@@ -6,14 +6,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from mskseg.case import Case
 from mskseg.display import draw_boxes, draw_label_map, frame_around, montage
 from mskseg.evaluation import KeptPredictions, PromptedSlice, dice, prompt_slice
-from mskseg.evaluation.prediction import LabelPrediction
-from mskseg.models import Segmenter
-from mskseg.prompts import fill_boxes
+from mskseg.evaluation.prediction import LabelPrediction, PromptableSegmenter
+from mskseg.prompts import Prompt, fill_boxes
 from mskseg.prompts.plans import SlicePlan
 from mskseg_studies.charts import PALETTE, chart_axes, check_columns, finish_chart
 from mskseg_studies.people import by_site
@@ -75,11 +74,10 @@ def fullest_answers(
         yield prompt_slice(case, kept[fullest].case_slice, plan), answers
 
 
-def close_ups(
-    answers: Sequence[LabelPrediction], titles: Sequence[str], *, title: str
-) -> NDArray[Any]:
-    """Draw each answer near its box: reference blue and dashed, prediction orange, box white."""
-    axes = montage([answer.case_slice for answer in answers], titles=titles, title=title)
+def close_ups(answers: Sequence[LabelPrediction], titles: Sequence[str]) -> NDArray[Any]:
+    """Draw each answer near its box, with box, reference and prediction in three colours."""
+    meaning = "Reference blue and dashed, prediction orange, box white"
+    axes = montage([answer.case_slice for answer in answers], titles=titles, title=meaning)
     for ax, answer in zip(axes, answers, strict=True):
         draw_boxes(ax, answer.boxes_xyxy)
         draw_label_map(ax, answer.reference, colours={1: "#56B4E9"}, linestyle="dashed")
@@ -90,10 +88,10 @@ def close_ups(
 
 
 def compare_boxes(
-    segmenter: Segmenter,
+    segmenter: PromptableSegmenter,
     image: NDArray[Any],
     reference: NDArray[np.bool_],
-    boxes: Mapping[str, ArrayLike | None],
+    boxes: Mapping[str, NDArray[np.float64] | None],
 ) -> pd.DataFrame:
     """Dice of the model and of the filled box, a row for whose box it is; without a box no row.
 
@@ -103,7 +101,7 @@ def compare_boxes(
     scores = {
         whose: {
             "Dice of the model": dice(
-                reference, segmenter.predict(embedding, boxes_xyxy=drawn).masks[:, 0].any(axis=0)
+                reference, segmenter.predict(embedding, Prompt(drawn)).masks[:, 0].any(axis=0)
             ),
             "Dice of the filled box": dice(reference, fill_boxes(drawn, reference.shape)),
         }

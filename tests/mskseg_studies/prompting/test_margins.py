@@ -178,3 +178,18 @@ def test_a_model_has_one_colour_in_all_panels_also_where_it_was_not_asked(table)
     drawn = [c.lines[0].get_xdata().size for c in axes[1].containers]
     assert drawn == [1, 3], "the absent model has no score to draw"
     assert np.isnan(np.asarray(axes[1].containers[0].lines[0].get_ydata(), dtype=float)).all()
+
+
+def test_boxes_of_two_people_are_compared_and_a_box_that_was_not_drawn_has_no_row():
+    image, reference = np.zeros((2, 40, 40), dtype=np.uint8)
+    reference[10:20, 10:20] = 1
+    boxes = {
+        "tight": np.array([[10.0, 10, 20, 20]]),
+        "wide": np.array([[5.0, 5, 25, 25]]),
+        "": None,
+    }
+    table = prompting.compare_boxes(Shrinks("m", 1), image, reference > 0, boxes)
+    assert table.index.tolist() == ["tight", "wide"]
+    of_model, of_box = (table[f"Dice of the {name}"].tolist() for name in ("model", "filled box"))
+    assert of_model == pytest.approx([2 * 64 / 164, 200 / (100 + 18**2)])
+    assert of_box == pytest.approx([1.0, 200 / 500])

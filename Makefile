@@ -10,7 +10,7 @@ UV := $(shell command -v uv 2>/dev/null)
 ARGUMENTS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help workbook test test-slow test-all lab lesson check notebooks table results keep constraints clean
+.PHONY: help workbook test test-slow test-all lab lesson docs check notebooks table results keep constraints clean
 
 help:  ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -33,6 +33,9 @@ lab: $(INSTALLED)  ## Open the notebooks in JupyterLab
 
 lesson: $(INSTALLED)  ## Write the notebooks without solutions, and as slides; output/lesson/
 	$(BIN)/mskseg lesson $(ARGUMENTS)
+
+docs: $(INSTALLED)  ## Build the site from the notebooks as they were run last; output/site/index.html
+	$(BIN)/python -m sphinx --quiet --fail-on-warning docs output/site $(ARGUMENTS)
 
 check: $(INSTALLED)  ## Lint, format check and strict type check
 	$(BIN)/ruff check .

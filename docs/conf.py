@@ -1,0 +1,37 @@
+"""Sphinx's configuration; `make docs` builds the site into output/site, without internet."""
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from pages import write_pages
+
+import mskseg
+
+project = "mskseg"
+author = "The mskseg developers"
+release = version = mskseg.__version__
+
+extensions = ["myst_nb", "numpydoc", "sphinx.ext.autodoc", "sphinx.ext.autosummary"]
+root_doc = "index"
+exclude_patterns = ["many_scans.md", "paper.md"]  # the first is copied to pages/
+suppress_warnings = ["mystnb.unknown_mime_type"]  # widgets: the figure beside each is shown
+
+nb_execution_mode = "off"  # what a run left in output/ is shown
+nb_ipywidgets_js = {}  # these scripts would come from another server
+myst_enable_extensions = ["colon_fence"]
+myst_heading_anchors = 4
+autosummary_generate = True
+autodoc_typehints = "none"  # numpydoc's sections say types, with shapes and units
+numpydoc_show_class_members = False
+
+html_theme = "furo"
+html_title = "mskseg"
+html_copy_source = False
+html_theme_options = {"navigation_with_keys": True}
+
+
+def setup(_: object) -> None:
+    """Write the pages that are made of other files of the repository."""
+    write_pages(Path(__file__).parent / "pages")

@@ -73,10 +73,10 @@ class Variant(NeighbourBox):
         object.__setattr__(self, "_change", change)
         return self
 
-    def next_prompt(self, prediction, *, spacing_mm, min_area_mm2):
+    def next_prompt(self, prediction, *, spacing_mm):
         probabilities, asked = self._watched.answers[prediction.tobytes()]
         mask, limit = self._change(prediction, probabilities)
-        found = super().next_prompt(mask, spacing_mm=spacing_mm, min_area_mm2=min_area_mm2)
+        found = super().next_prompt(mask, spacing_mm=spacing_mm)
         boxes = found.boxes_xyxy
         if limit is None or not len(boxes) or len(boxes) != len(asked):
             return found
@@ -128,10 +128,7 @@ def follow(segmenter, case, label, name):
     if change is not None:
         plan = Variant(margin_px=margin).of(watched, change)
     start = OracleBox().prompt_for(
-        slices[home].label_map == label,
-        spacing_mm=slices[home].spacing_mm,
-        min_area_mm2=30,
-        key=(),
+        slices[home].label_map == label, spacing_mm=slices[home].spacing_mm, key=()
     )
     reach = [k for k, area in enumerate(areas) if area]
     low, high = max(reach[0] - 6, 0), min(reach[-1] + 7, len(slices))

@@ -5,7 +5,6 @@ takes no prompt from a plan goes through slices by itself: label maps (`score_la
 propagation, whose prompt is the prediction of the slice before.
 """
 
-import math
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -16,7 +15,7 @@ from tqdm.auto import tqdm
 
 from mskseg.case import Case, CaseSlice
 from mskseg.errors import InputError
-from mskseg.prompts import MIN_AREA_MM2, Prompt, label_components
+from mskseg.prompts import Prompt, label_components
 from mskseg.prompts.checks import bounding_slices
 from mskseg.prompts.plans import SlicePlan
 from mskseg.volume import Plane
@@ -31,7 +30,6 @@ class PromptedSlice:
     case: Case
     case_slice: CaseSlice
     prompts: Mapping[int, Prompt]  # by label
-    min_area_mm2: float = MIN_AREA_MM2  # components below got no prompt
     is_missing: bool = False  # the plan has no source for the whole case: a specialist that failed
 
     @property
@@ -50,9 +48,7 @@ class PromptedSlice:
         counts = {}
         for label, mask in self.references.items():
             components, _ = label_components(
-                mask[bounding_slices(mask)],
-                spacing_mm=self.case_slice.spacing_mm,
-                min_area_mm2=self.min_area_mm2,
+                mask[bounding_slices(mask)], spacing_mm=self.case_slice.spacing_mm
             )
             counts[label] = int(np.count_nonzero(components))
         return counts
@@ -75,7 +71,6 @@ def prompted_slices(
     *,
     plane: Plane | None = None,
     slice_step: int = 1,
-    min_area_mm2: float = MIN_AREA_MM2,
     labelled_only: bool = False,
     progress: bool = False,
     description: str = "",
@@ -84,24 +79,20 @@ def prompted_slices(
 
     `plan` is an `OracleBox`, `OraclePoint` or `SpecialistBox`; `NeighbourBox` needs predictions,
     see `mskseg.evaluation.prediction.SlicePredictor.predict_case`. `plane` is by default each
-    case's own, the acquired one; components below `min_area_mm2` get no prompt; with
-    `labelled_only` slices without a label are left out before the steps are counted. Yields a
-    `PromptedSlice` for each slice, in order. InputError if there is no case, a case has no
-    reference, or the step or the area is out of range.
+    case's own, the acquired one; with `labelled_only` slices without a label are left out before
+    the steps are counted. Yields a `PromptedSlice` for each slice, in order. InputError if there is
+    no case, a case has no reference, or the step is below 1.
     """
-    check_amounts(slice_step=slice_step, min_area_mm2=min_area_mm2)
     with tqdm(desc=description, unit="slice", total=0, disable=not progress) as bar:
         for case in listed_cases(cases):
             slices = list(case.slices(plane, labelled_only=labelled_only, step=slice_step))
             bar.total = (bar.total or 0) + len(slices)
             for case_slice in slices:
-                yield prompt_slice(case, case_slice, plan, min_area_mm2=min_area_mm2)
+                yield prompt_slice(case, case_slice, plan)
                 bar.update()
 
 
-def prompt_slice(
-    case: Case, case_slice: CaseSlice, plan: SlicePlan, *, min_area_mm2: float = MIN_AREA_MM2
-) -> PromptedSlice:
+def prompt_slice(case: Case, case_slice: CaseSlice, plan: SlicePlan) -> PromptedSlice:
     """Carry out a plan on one slice of a case; arguments and errors as in `prompted_slices`."""
     source = plan.source_map(case, case_slice)
     labels = labels_on(case_slice)
@@ -110,12 +101,11 @@ def prompt_slice(
         prompt = plan.prompt_for(
             source == label,
             spacing_mm=case_slice.spacing_mm,
-            min_area_mm2=min_area_mm2,
             key=(case.name, case_slice.plane, case_slice.index, label),
         )
         if len(prompt) or label in labels:
             prompts[label] = prompt
-    return PromptedSlice(case, case_slice, prompts, min_area_mm2, plan.is_missing(case))
+    return PromptedSlice(case, case_slice, prompts, plan.is_missing(case))
 
 
 def labels_on(case_slice: CaseSlice) -> set[int]:
@@ -150,11 +140,3 @@ def check_has_reference(case: Case) -> None:
             f"{case.name} has no reference, expected one to score against; "
             "give the label map with the case"
         )
-
-
-def check_amounts(*, slice_step: int, min_area_mm2: float) -> None:
-    """Refuse a step below 1 and an area below 0 (InputError)."""
-    if slice_step < 1:
-        raise InputError(f"slice_step is {slice_step}, expected 1 or more; 1 takes every slice")
-    if not 0 <= min_area_mm2 < math.inf:
-        raise InputError(f"min_area_mm2 is {min_area_mm2}, expected 0 or more square millimetres")

@@ -13,7 +13,6 @@ from mskseg.case import Case, CaseSlice
 from mskseg.evaluation.loop import (
     BoolMask,
     PromptedSlice,
-    check_amounts,
     check_has_reference,
     labels_on,
     prompt_slice,
@@ -21,7 +20,7 @@ from mskseg.evaluation.loop import (
     reference_mask,
 )
 from mskseg.evaluation.metrics import iou
-from mskseg.prompts import MIN_AREA_MM2, Prompt
+from mskseg.prompts import Prompt
 from mskseg.prompts.plans import NeighbourBox, OracleBox, PromptPlan, SlicePlan
 from mskseg.prompts.tracks import FOLLOWED, Track
 from mskseg.volume import Plane
@@ -142,23 +141,19 @@ class SlicePredictor:
         *,
         plane: Plane | None = None,
         slice_step: int = 1,
-        min_area_mm2: float = MIN_AREA_MM2,
     ) -> Iterator[dict[int, LabelPrediction]]:
         """Carry out any plan on a case, slice by slice; arguments as in `prompted_slices`."""
         if not isinstance(plan, NeighbourBox):
-            for prompted in prompted_slices(
-                case, plan, plane=plane, slice_step=slice_step, min_area_mm2=min_area_mm2
-            ):
-                yield self.predict(prompted)
+            yield from map(
+                self.predict, prompted_slices(case, plan, plane=plane, slice_step=slice_step)
+            )
             return
         check_has_reference(case)
-        check_amounts(slice_step=slice_step, min_area_mm2=min_area_mm2)
         slices = list(case.slices(plane, step=slice_step))
-        tracks = largest_slice_prompts(slices, min_area_mm2=min_area_mm2)
-        predictions = self.propagate(case, slices, tracks, plan, min_area_mm2=min_area_mm2)
+        predictions = self.propagate(case, slices, largest_slice_prompts(slices), plan)
         for case_slice, reached in zip(slices, predictions, strict=True):
             lost = dict.fromkeys(labels_on(case_slice) - set(reached), _NO_BOX)
-            both = reached | self.predict(PromptedSlice(case, case_slice, lost, min_area_mm2))
+            both = reached | self.predict(PromptedSlice(case, case_slice, lost))
             yield dict(sorted(both.items()))
 
     def propagate(
@@ -168,7 +163,6 @@ class SlicePredictor:
         tracks: Mapping[int, Track],
         plan: NeighbourBox,
         *,
-        min_area_mm2: float = MIN_AREA_MM2,
         progress: Callable[[], object] = lambda: None,
     ) -> list[dict[int, LabelPrediction]]:
         """Follow each label from the first prompt of its track up and down, until it ends.
@@ -190,13 +184,12 @@ class SlicePredictor:
                         carried = plan.next_prompt(
                             before[label].surer_than(plan.least_probability),
                             spacing_mm=case_slice.spacing_mm,
-                            min_area_mm2=min_area_mm2,
                         )
                     prompt, sources[label] = track.prompt_at(position, step, carried)
                     if label not in reached and len(prompt):  # the first one is answered once
                         asked[label] = prompt
                 for prompts in _of_one_kind(asked):
-                    at = PromptedSlice(case, case_slice, prompts, min_area_mm2)
+                    at = PromptedSlice(case, case_slice, prompts)
                     for label, answer in self.predict(at).items():
                         reached[label] = _judged(plan, before.get(label), answer, sources[label])
                 before = {label: each for label, each in reached.items() if each.prediction.any()}
@@ -248,19 +241,15 @@ def _judged(
     )
 
 
-def largest_slice_prompts(slices: Sequence[CaseSlice], *, min_area_mm2: float) -> dict[int, Track]:
+def largest_slice_prompts(slices: Sequence[CaseSlice]) -> dict[int, Track]:
     """Give for each label its oracle boxes on the slice that shows it largest."""
     tracks = {}
     for label in sorted(set().union(*map(labels_on, slices))):
         masks = [reference_mask(case_slice, label) for case_slice in slices]
         areas_px = np.array([np.count_nonzero(mask) for mask in masks])
         for position in np.argsort(areas_px, kind="stable")[::-1][: np.count_nonzero(areas_px)]:
-            prompt = OracleBox().prompt_for(
-                masks[position],
-                spacing_mm=slices[position].spacing_mm,
-                min_area_mm2=min_area_mm2,
-                key=(),
-            )
+            spacing_mm = slices[position].spacing_mm
+            prompt = OracleBox().prompt_for(masks[position], spacing_mm=spacing_mm, key=())
             if len(prompt):
                 tracks[label] = Track({int(position): prompt})
                 break

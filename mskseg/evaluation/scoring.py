@@ -1,6 +1,6 @@
 """Segmenter x cases x prompt plans -> one tidy table.
 
-**Which pairs of slice and label are scored.** A component of at least `min_area_mm2` gets one
+**Which pairs of slice and label are scored.** A component of at least `MIN_AREA_MM2` gets one
 prompt; the prediction of a label is the union of its components' masks, scored against the whole
 label, components too small for a prompt included (their pixels are in `unprompted_px`). The column
 `status` says what became of a pair:
@@ -35,15 +35,9 @@ from tqdm.auto import tqdm
 from mskseg.case import Case, CaseSlice
 from mskseg.errors import InputError, naming
 from mskseg.evaluation import metrics
-from mskseg.evaluation.loop import (
-    BoolMask,
-    PromptedSlice,
-    check_amounts,
-    labels_on,
-    listed_cases,
-)
+from mskseg.evaluation.loop import BoolMask, PromptedSlice, labels_on, listed_cases
 from mskseg.evaluation.prediction import LabelPrediction, Named, PromptableSegmenter, SlicePredictor
-from mskseg.prompts import MIN_AREA_MM2, Prompt, boxes_from_mask, fill_boxes
+from mskseg.prompts import Prompt, boxes_from_mask, fill_boxes
 from mskseg.prompts.checks import bounding_slices
 from mskseg.prompts.plans import OraclePoint, PromptPlan
 from mskseg.volume import LabelMap, Plane, on_grid_of
@@ -98,7 +92,6 @@ def score_cases(
     *,
     prompts: PromptPlan | Sequence[PromptPlan],
     plane: Plane | None = None,
-    min_area_mm2: float = MIN_AREA_MM2,
     slice_step: int = 1,
     progress: bool = True,
     further: Further | None = None,
@@ -116,8 +109,6 @@ def score_cases(
         Where the prompts come from.
     plane : {"axial", "coronal", "sagittal"}, optional
         Default: each case's own, the acquired plane.
-    min_area_mm2 : float
-        Components of the reference below get no prompt, in square millimetres.
     slice_step : int
         Take every `slice_step`-th slice; for `NeighbourBox` the neighbour is then that far away.
     further : callable, optional
@@ -150,12 +141,11 @@ def score_cases(
         If there is no case or no plan, two plans have the same name, or a case has no reference.
     """
     plans = _checked_plans(prompts)
-    check_amounts(slice_step=slice_step, min_area_mm2=min_area_mm2)
     rows: list[dict[str, Any]] = []
     with tqdm(desc=segmenter.name, unit="slice", total=0, disable=not progress) as bar:
         for case in listed_cases(cases):
             predictor = SlicePredictor(segmenter)
-            n_slices = len(range(0, case.image.n_slices(plane or case.plane), slice_step))
+            n_slices = math.ceil(case.image.n_slices(plane or case.plane) / max(slice_step, 1))
             bar.total = (bar.total or 0) + n_slices * len(plans)
             for plan in plans:
                 described = _described(segmenter, case) | {
@@ -164,11 +154,11 @@ def score_cases(
                     "n_points": plan.n if isinstance(plan, OraclePoint) else 0,
                 }
                 for predictions in predictor.predict_case(
-                    case, plan, plane=plane, slice_step=slice_step, min_area_mm2=min_area_mm2
+                    case, plan, plane=plane, slice_step=slice_step
                 ):
                     for predicted in predictions.values():
                         more = further(case, predicted) if further else {}
-                        scores = _scores(case, predicted, min_area_mm2=min_area_mm2)
+                        scores = _scores(case, predicted)
                         rows.append(described | scores | dict(more))
                         if kept is not None:
                             kept.append(predicted)
@@ -183,7 +173,6 @@ def score_label_maps(
     label_maps: Mapping[str, LabelMap],
     *,
     plane: Plane | None = None,
-    min_area_mm2: float = MIN_AREA_MM2,
     slice_step: int = 1,
     progress: bool = True,
 ) -> pd.DataFrame:
@@ -195,7 +184,6 @@ def score_label_maps(
     "none", `n_prompts` is 0, and `filled_box_dice` is that of the reference's tight boxes, which
     the model did not know.
     """
-    check_amounts(slice_step=slice_step, min_area_mm2=min_area_mm2)
     rows: list[dict[str, Any]] = []
     for case in tqdm(listed_cases(cases), desc=model.name, unit="case", disable=not progress):
         label_map = label_maps.get(case.name)
@@ -206,8 +194,8 @@ def score_label_maps(
         described = _described(model, case) | no_prompt
         for case_slice in case.slices(plane, step=slice_step):
             rows += [
-                described | _scores(case, predicted, min_area_mm2=min_area_mm2)
-                for predicted in _label_map_predictions(case, case_slice, label_map, min_area_mm2)
+                described | _scores(case, predicted)
+                for predicted in _label_map_predictions(case, case_slice, label_map)
             ]
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
@@ -224,7 +212,7 @@ def _described(model: Named, case: Case) -> dict[str, Any]:
     return about | {name: getattr(case, name) for name in of_case}
 
 
-def _scores(case: Case, predicted: LabelPrediction, *, min_area_mm2: float) -> dict[str, Any]:
+def _scores(case: Case, predicted: LabelPrediction) -> dict[str, Any]:
     """Columns of a row that are about one label on one slice."""
     reference, prediction = predicted.reference, predicted.prediction
     n_reference, n_prediction = int(reference.sum()), int(prediction.sum())
@@ -233,7 +221,7 @@ def _scores(case: Case, predicted: LabelPrediction, *, min_area_mm2: float) -> d
     agreement = (
         dict.fromkeys(SCORES, math.nan)
         if status == "too_small"
-        else _agreement(predicted, reference, min_area_mm2)
+        else _agreement(predicted, reference)
     )
     return agreement | {
         "tissue": case.tissue(predicted.label),
@@ -261,12 +249,10 @@ def _status(predicted: LabelPrediction, *, n_reference: int, n_prediction: int) 
     return "beyond_end" if n_prediction else "both_empty"
 
 
-def _agreement(
-    predicted: LabelPrediction, whole_reference: BoolMask, min_area_mm2: float
-) -> dict[str, float]:
+def _agreement(predicted: LabelPrediction, whole_reference: BoolMask) -> dict[str, float]:
     spacing_mm, boxes = predicted.case_slice.spacing_mm, predicted.prompt.boxes_xyxy
     if boxes is None:  # points, or no prompt: the baseline are the boxes that could have been given
-        boxes = boxes_from_mask(whole_reference, spacing_mm=spacing_mm, min_area_mm2=min_area_mm2)
+        boxes = boxes_from_mask(whole_reference, spacing_mm=spacing_mm)
     filled = fill_boxes(boxes, whole_reference.shape)
     # Only the part of the slice where there is something: a muscle fills a fiftieth of it.
     part = bounding_slices(whole_reference | predicted.prediction | filled)
@@ -283,7 +269,7 @@ def _agreement(
 
 
 def _label_map_predictions(
-    case: Case, case_slice: CaseSlice, label_map: LabelMap | None, min_area_mm2: float
+    case: Case, case_slice: CaseSlice, label_map: LabelMap | None
 ) -> Iterator[LabelPrediction]:
     """Take from a label map, without one from an empty one, what was predicted on a slice."""
     on_slice = (
@@ -292,7 +278,7 @@ def _label_map_predictions(
         else label_map.slice(case_slice.plane, case_slice.index)
     )
     labels = sorted(labels_on(case_slice) | set(np.unique(on_slice).tolist()) - {0})
-    prompted = PromptedSlice(case, case_slice, dict.fromkeys(labels, Prompt()), min_area_mm2)
+    prompted = PromptedSlice(case, case_slice, dict.fromkeys(labels, Prompt()))
     for label in labels:
         yield LabelPrediction(
             case_slice=case_slice,

@@ -20,7 +20,13 @@ import numpy as np
 
 from mskseg.case import Case, CaseSlice
 from mskseg.errors import InputError
-from mskseg.prompts.boxes import boxes_from_mask, jitter_boxes, label_components, pad_boxes
+from mskseg.prompts.boxes import (
+    MIN_AREA_MM2,
+    boxes_from_mask,
+    jitter_boxes,
+    label_components,
+    pad_boxes,
+)
 from mskseg.prompts.checks import Mask, bounding_slices
 from mskseg.prompts.points import central_point, random_points
 from mskseg.prompts.prompt import Prompt
@@ -76,7 +82,12 @@ class OracleBox(_FromReference):
         return f"oracle{margin}{jitter}{seed}"
 
     def prompt_for(
-        self, mask: Mask, *, spacing_mm: tuple[float, float], min_area_mm2: float, key: Key
+        self,
+        mask: Mask,
+        *,
+        spacing_mm: tuple[float, float],
+        key: Key,
+        min_area_mm2: float = MIN_AREA_MM2,
     ) -> Prompt:
         """Box the components of a mask."""
         boxes = boxes_from_mask(mask, spacing_mm=spacing_mm, min_area_mm2=min_area_mm2)
@@ -108,7 +119,12 @@ class OraclePoint(_FromReference):
         return f"oracle{points}{seed}"
 
     def prompt_for(
-        self, mask: Mask, *, spacing_mm: tuple[float, float], min_area_mm2: float, key: Key
+        self,
+        mask: Mask,
+        *,
+        spacing_mm: tuple[float, float],
+        key: Key,
+        min_area_mm2: float = MIN_AREA_MM2,
     ) -> Prompt:
         """Place points in the components of a mask."""
         # Within its bounding box: the depth of every pixel is searched there, not in the slice.
@@ -168,11 +184,9 @@ class NeighbourBox:
             return f"predicted IoU {predicted_iou:.2f}"
         return ""
 
-    def next_prompt(
-        self, prediction: Mask, *, spacing_mm: tuple[float, float], min_area_mm2: float
-    ) -> Prompt:
+    def next_prompt(self, prediction: Mask, *, spacing_mm: tuple[float, float]) -> Prompt:
         """Box what was predicted (H, W) on this slice; no boxes where the propagation ends."""
-        return _boxes_around(prediction, self.margin_px, spacing_mm, min_area_mm2)
+        return _boxes_around(prediction, self.margin_px, spacing_mm)
 
 
 @dataclass(frozen=True, eq=False)
@@ -208,16 +222,9 @@ class SpecialistBox:
         check_same_grid(case.image, label_map)
         return label_map.slice(case_slice.plane, case_slice.index)
 
-    def prompt_for(
-        self,
-        mask: Mask,
-        *,
-        spacing_mm: tuple[float, float],
-        min_area_mm2: float,
-        key: Key,  # noqa: ARG002
-    ) -> Prompt:
+    def prompt_for(self, mask: Mask, *, spacing_mm: tuple[float, float], key: Key) -> Prompt:  # noqa: ARG002
         """Box the largest components of the specialist's mask."""
-        return _boxes_around(mask, self.margin_px, spacing_mm, min_area_mm2)
+        return _boxes_around(mask, self.margin_px, spacing_mm)
 
 
 OraclePlan = OracleBox | OraclePoint
@@ -225,15 +232,13 @@ SlicePlan = OraclePlan | SpecialistBox
 PromptPlan = SlicePlan | NeighbourBox
 
 
-def _boxes_around(
-    prediction: Mask, margin_px: float, spacing_mm: tuple[float, float], min_area_mm2: float
-) -> Prompt:
+def _boxes_around(prediction: Mask, margin_px: float, spacing_mm: tuple[float, float]) -> Prompt:
     """Box the largest components of a prediction (H, W), widened by a margin."""
-    components, _ = label_components(prediction, spacing_mm=spacing_mm, min_area_mm2=min_area_mm2)
+    components, _ = label_components(prediction, spacing_mm=spacing_mm)
     areas_px = np.bincount(components.ravel())[1:]
     largest = np.argsort(-areas_px, kind="stable")[:MAX_BOXES] + 1
     kept = np.isin(components, largest)
-    boxes = boxes_from_mask(kept, spacing_mm=spacing_mm, min_area_mm2=min_area_mm2)
+    boxes = boxes_from_mask(kept, spacing_mm=spacing_mm)
     return Prompt(boxes_xyxy=pad_boxes(boxes, pixels=margin_px, shape=prediction.shape))
 
 

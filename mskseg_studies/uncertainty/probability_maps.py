@@ -30,7 +30,7 @@ from mskseg.case import Case, CaseSlice
 from mskseg.errors import InputError
 from mskseg.evaluation.loop import PromptedSlice, check_has_reference, prompted_slices
 from mskseg.evaluation.prediction import PromptableSegmenter, SlicePredictor
-from mskseg.prompts import MIN_AREA_MM2, boxes_from_mask
+from mskseg.prompts import boxes_from_mask
 from mskseg.prompts.plans import NeighbourBox, OracleBox, OraclePoint, PromptPlan
 from mskseg.volume import LabelMap
 from mskseg_studies.calibration import checked_probabilities, multiclass_probabilities
@@ -105,7 +105,6 @@ class PromptedMaps:
         *,
         labels: Sequence[int],
         name: str | None = None,
-        min_area_mm2: float = MIN_AREA_MM2,
     ) -> None:
         given = segmenters if isinstance(segmenters, Sequence) else [segmenters]
         plans: list[PromptPlan] = list(plan) if isinstance(plan, Sequence) else [plan]
@@ -116,7 +115,7 @@ class PromptedMaps:
                 f"such as OracleBox(jitter_px=5, seed=...); got {len(plans)} prompt plans"
             )
         self._ensemble, self._plans = Ensemble(given, name=name), plans
-        self._labels, self._min_area_mm2 = tuple(labels), min_area_mm2
+        self._labels = tuple(labels)
         self.model, self.miniature = self._ensemble.name, self._ensemble.miniature
         self.n_members = len(self._ensemble.members) * len(plans)
         drawn = f", {len(plans)} draws" if len(plans) > 1 else ""
@@ -141,16 +140,13 @@ class PromptedMaps:
         return zip(*(self._carry_out(plan, narrowed, step) for plan in self._plans), strict=True)
 
     def _carry_out(self, plan: PromptPlan, case: Case, step: int) -> Iterator[PromptedSlice]:
-        area = self._min_area_mm2
         if not isinstance(plan, NeighbourBox):
-            yield from prompted_slices(case, plan, slice_step=step, min_area_mm2=area)
+            yield from prompted_slices(case, plan, slice_step=step)
             return
-        run = SlicePredictor(self._ensemble).predict_case(
-            case, plan, slice_step=step, min_area_mm2=area
-        )
+        run = SlicePredictor(self._ensemble).predict_case(case, plan, slice_step=step)
         for case_slice, predictions in zip(case.slices(step=step), run, strict=True):
             prompts = {label: prediction.prompt for label, prediction in predictions.items()}
-            yield PromptedSlice(case, case_slice, prompts, area)
+            yield PromptedSlice(case, case_slice, prompts)
 
     def _maps(self, prompted: Sequence[PromptedSlice]) -> SliceMaps:
         """Ask every member what every plan asks, in one call for all tissues, and join it all."""
@@ -178,9 +174,7 @@ def _boxes(at: PromptedSlice, label: int) -> NDArray[np.float64]:
     """Boxes given for a label; for points the tight boxes of the components they lie in."""
     if (boxes := at.prompts[label].boxes_xyxy) is not None:
         return boxes
-    return boxes_from_mask(
-        at.references[label], spacing_mm=at.case_slice.spacing_mm, min_area_mm2=at.min_area_mm2
-    )
+    return boxes_from_mask(at.references[label], spacing_mm=at.case_slice.spacing_mm)
 
 
 class VolumeMaps:

@@ -176,10 +176,10 @@ def test_of_a_specialists_fragments_the_largest_get_a_box(monkeypatch):
     case = make_case()
     fragments = np.zeros(case.reference.shape, np.uint8)
     for size, place in enumerate(range(0, 28, 7), start=2):
-        fragments[2, place : place + size, 1 : 1 + 4 * size] = 3
+        fragments[2, place : place + size, 1:17] = 3
     found = {case.name: LabelMap(fragments, case.image.affine)}
     for n, expected in ((1, 1), (3, 3), (9, 4)):
         monkeypatch.setattr("mskseg.prompts.plans.MAX_BOXES", n)
-        how = {"prompts": SpecialistBox(found, "U-Net"), "min_area_mm2": 1, "progress": False}
+        how = {"prompts": SpecialistBox(found, "U-Net"), "progress": False}
         table = score_cases(BoxFiller(), case, **how)
         assert table[table["label"] == 3]["n_prompts"].max() == expected

@@ -298,8 +298,7 @@ def test_one_slice_of_a_run_is_what_stands_in_the_table():
         ([], OracleBox(), {}, "expected one case or more"),
         (None, [], {}, "expected one prompt plan"),
         (None, [OracleBox(), OracleBox(seed=4)], {}, "two prompt plans are both called"),
-        (None, OracleBox(), {"slice_step": 0}, "slice_step is 0"),
-        (None, OracleBox(), {"min_area_mm2": -1}, "min_area_mm2 is -1"),
+        (None, OracleBox(), {"slice_step": 0}, "expected a step of 1 slice or more, got 0"),
     ],
 )
 def test_what_cannot_be_scored_is_refused(cases, prompts, more, message):

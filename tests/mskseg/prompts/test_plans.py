@@ -12,7 +12,7 @@ from mskseg.prompts.plans import (
     OraclePoint,
 )
 
-HOW = {"spacing_mm": (1.0, 1.0), "min_area_mm2": 30.0, "key": ("case", "axial", 7, 3)}
+HOW = {"spacing_mm": (1.0, 1.0), "key": ("case", "axial", 7, 3)}
 
 
 @pytest.fixture
@@ -73,19 +73,19 @@ def test_an_empty_mask_gives_no_prompts():
 
 
 def test_the_neighbour_plan_boxes_what_was_predicted(mask):
-    given = NeighbourBox(margin_px=2).next_prompt(mask, spacing_mm=(1, 1), min_area_mm2=30)
+    given = NeighbourBox(margin_px=2).next_prompt(mask, spacing_mm=(1, 1))
     assert given.boxes_xyxy.tolist() == [[3, 8, 27, 22], [38, 28, 62, 52]]
 
 
 def test_the_neighbour_plan_has_nothing_to_box_where_nothing_was_predicted():
     empty = np.zeros((9, 9), dtype=bool)
-    given = NeighbourBox(margin_px=2).next_prompt(empty, spacing_mm=(1, 1), min_area_mm2=30)
+    given = NeighbourBox(margin_px=2).next_prompt(empty, spacing_mm=(1, 1))
     assert given.boxes_xyxy.shape == (0, 4)
 
 
 def test_fragments_of_a_prediction_do_not_multiply_from_slice_to_slice(mask, monkeypatch):
     monkeypatch.setattr("mskseg.prompts.plans.MAX_BOXES", 1)
-    given = NeighbourBox(margin_px=0).next_prompt(mask, spacing_mm=(1, 1), min_area_mm2=0)
+    given = NeighbourBox(margin_px=0).next_prompt(mask, spacing_mm=(1, 1))
     assert given.boxes_xyxy.tolist() == [[40, 30, 60, 50]]  # the largest of three
 
 

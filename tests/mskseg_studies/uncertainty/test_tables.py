@@ -107,20 +107,22 @@ def test_rectangles_are_filled_rightly_and_the_speck_is_counted():
 
 
 def test_a_slice_without_a_prompt_is_background_and_its_tissue_is_clipped_and_counted():
-    case = make_case()
-    source = PromptedMaps(BoxFiller(), OracleBox(), labels=LABELS, min_area_mm2=110)
+    case = make_case(reach=7)
+    source = PromptedMaps(BoxFiller(), OracleBox(), labels=LABELS)
     row = measure_uncertainty([source], [case], progress=False).cases.iloc[0]
-    assert row["n_clipped"] == 4 * 100, "the muscle of 100 mm2 got no prompt on 4 slices"
-    assert row["n_unprompted"] == 4 * 100 + 4
+    assert row["n_clipped"] == 4 * 20, "the muscle of 20 mm2 got no prompt on 4 slices"
+    assert row["n_unprompted"] == 4 * 20 + 4
     first = next(source.slices(case))
     assert first.members[0, 0].min() == pytest.approx(1, abs=3 * FLOOR)
 
 
 def test_clipped_pixels_stay_counted_when_a_temperature_lifts_the_floor():
-    source = PromptedMaps(BoxFiller(), OracleBox(), labels=LABELS, min_area_mm2=110)
-    rows = measure(source, temperatures={("filler", "oracle"): 2.0}).cases
+    source = PromptedMaps(BoxFiller(), OracleBox(), labels=LABELS)
+    scaled = {("filler", "oracle"): 2.0}
+    rows = measure_uncertainty([source], [make_case(reach=7)], temperatures=scaled, progress=False)
+    rows = rows.cases
     assert rows["scaled"].tolist() == [False, True]
-    assert rows["n_clipped"].tolist() == [400, 400]
+    assert rows["n_clipped"].tolist() == [80, 80]
     assert rows["nll"].iloc[1] < rows["nll"].iloc[0]
     assert rows["dice"].nunique() == 1
 

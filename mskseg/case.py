@@ -285,14 +285,14 @@ class CaseSet(Sequence[Case]):
             raise InputError(f"no case of {self.name!r} has {values}")
         return self._of(kept)
 
-    def split(self, parts: Mapping[Part, float], *, seed: int) -> dict[Part, Self]:
+    def split(self, parts: Mapping[Part, int], *, seed: int) -> dict[Part, Self]:
         """Split by subject: all cases of one subject come into one part.
 
         Subjects are told apart by their name alone, so one name in two datasets stays together,
-        which can cost a little balance and never leaks. `parts` are fractions that add up to 1, or
-        counts of subjects (integers), of "train", "validation", "test" and "inference"; subjects
-        beyond the counts are left out. The `seed` decides who goes where, the order of the cases
-        does not. InputError if a part is unknown or empty, or the numbers cannot be met.
+        which can cost a little balance and never leaks. `parts` are counts of subjects, of "train",
+        "validation", "test" and "inference"; subjects beyond them are left out. The `seed` decides
+        who goes where, the order of the cases does not. InputError if a part is unknown or empty,
+        or the numbers cannot be met.
         """
         split = make_split(self.name, self.subjects, parts=parts, seed=seed)
         result: dict[Part, Self] = {}

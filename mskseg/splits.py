@@ -76,20 +76,25 @@ def make_split(
     dataset: str,
     subjects: Iterable[str],
     *,
-    parts: Mapping[Part, float] | None = None,
+    parts: Mapping[Part, int] | None = None,
     seed: int,
 ) -> Split:
     """Split subjects, whose order does not matter, at random, by default in `SHARES`.
 
-    `parts` are fractions that add up to 1, or counts, beyond which subjects are left out.
-    InputError if they cannot be met, or a part is unknown or empty.
+    `parts` are counts, beyond which subjects are left out. InputError if they cannot be met, or a
+    part is unknown or empty.
     """
     ordered = sorted(set(subjects))
     wanted = default_counts(len(ordered)) if parts is None else parts
+    if not wanted or sum(wanted.values()) > len(ordered) or min(wanted.values()) < 1:
+        raise InputError(
+            f"cannot split {len(ordered)} subjects into {dict(wanted)}: expected counts of "
+            "subjects, one or more in every part, and nobody can be in two"
+        )
     order = np.random.default_rng(seed).permutation(len(ordered))
     shuffled = [ordered[i] for i in order]
     chosen: dict[Part, tuple[str, ...]] = {}
-    for part, size in _part_sizes(wanted, n_subjects=len(ordered)).items():
+    for part, size in wanted.items():
         chosen[part], shuffled = tuple(sorted(shuffled[:size])), shuffled[size:]
     return Split(dataset, chosen, seed=seed)
 
@@ -103,30 +108,6 @@ def default_counts(n_subjects: int) -> dict[Part, int]:
         )
     counts = {part: max(1, round(share * n_subjects)) for part, share in SHARES.items()}
     counts["train"] += n_subjects - sum(counts.values())  # the largest part takes the rounding
-    return counts
-
-
-def _part_sizes(parts: Mapping[Part, float], *, n_subjects: int) -> dict[Part, int]:
-    for part, size in parts.items():
-        if part not in get_args(Part) or size <= 0:
-            raise InputError(
-                f"cannot make a part {part!r} of size {size}; "
-                f"the parts are {', '.join(get_args(Part))}, each above 0"
-            )
-    if all(isinstance(size, int) for size in parts.values()):
-        counts = {part: int(size) for part, size in parts.items()}
-    else:
-        if abs((total := sum(parts.values())) - 1) > 1e-6:
-            raise InputError(f"fractions of a split add up to 1, got {total:g} from {dict(parts)}")
-        counts = {part: int(size * n_subjects + 1e-9) for part, size in parts.items()}
-        by_rest = sorted(parts, key=lambda part: counts[part] - parts[part] * n_subjects)
-        for part in by_rest[: n_subjects - sum(counts.values())]:
-            counts[part] += 1  # largest remainder: the counts add up, each within one of its share
-    if not counts or sum(counts.values()) > n_subjects or 0 in counts.values():
-        raise InputError(
-            f"cannot split {n_subjects} subjects into {dict(parts)}: "
-            "every part needs one subject or more, and nobody can be in two"
-        )
     return counts
 
 

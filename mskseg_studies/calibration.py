@@ -77,23 +77,18 @@ class ReliabilityBins(Sums):
     hits: Floats  # sum of what came true: 1 for a right pixel
 
     @classmethod
-    def of(cls, confidence: ArrayLike, hits: ArrayLike, *, n_bins: int = N_BINS) -> Self:
+    def of(cls, confidence: ArrayLike, hits: ArrayLike) -> Self:
         """Sort confidences (N,) of 0 to 1 into bins, with what came true (N,); else InputError."""
         sure, true = np.ravel(confidence), np.ravel(hits)
-        if n_bins < 1 or sure.shape != true.shape:
-            raise InputError(
-                "expected an outcome for each confidence, and one bin or more, got "
-                f"{sure.size} confidences, {true.size} outcomes and {n_bins} bins"
-            )
         if not ((sure >= 0) & (sure <= 1 + 1e-6)).all():
             raise InputError(
                 "expected confidences of 0 to 1, got one outside or NaN; leave out what has none"
             )
-        at = np.minimum((sure * n_bins).astype(np.intp), n_bins - 1)
+        at = np.minimum((sure * N_BINS).astype(np.intp), N_BINS - 1)
         return cls(
-            np.bincount(at, minlength=n_bins).astype(np.int64),
-            np.bincount(at, weights=sure, minlength=n_bins).astype(np.float64),
-            np.bincount(at, weights=true, minlength=n_bins).astype(np.float64),
+            np.bincount(at, minlength=N_BINS).astype(np.int64),
+            np.bincount(at, weights=sure, minlength=N_BINS).astype(np.float64),
+            np.bincount(at, weights=true, minlength=N_BINS).astype(np.float64),
         )
 
     @property
@@ -114,12 +109,7 @@ class Calibration(Sums):
 
     @classmethod
     def of(
-        cls,
-        probabilities: ArrayLike,
-        reference: ArrayLike,
-        *,
-        where: ArrayLike | None = None,
-        n_bins: int = N_BINS,
+        cls, probabilities: ArrayLike, reference: ArrayLike, *, where: ArrayLike | None = None
     ) -> Self:
         """Sum up pixels, all or `where`, of probabilities (C, H, W) and classes (H, W) that fit."""
         maps, true = np.asarray(probabilities), np.asarray(reference)
@@ -130,7 +120,7 @@ class Calibration(Sums):
         sure = np.minimum(p.max(axis=0), 1) if y.size else np.zeros(0)
         hits = p.argmax(axis=0) == y if y.size else np.zeros(0, dtype=bool)
         return cls(
-            ReliabilityBins.of(sure, hits, n_bins=n_bins),
+            ReliabilityBins.of(sure, hits),
             float(-np.log(np.maximum(of_true, FLOOR)).sum()),
             # sum (p - y)^2 = sum p^2 - 2 p_true + 1
             float((squares - 2 * of_true + 1).sum()),

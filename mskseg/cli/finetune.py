@@ -126,7 +126,7 @@ def split_cases(cases: CaseSet, arguments: argparse.Namespace) -> tuple[dict[Par
     if n < 3:
         return split_by_slab(cases, plane=arguments.plane), True
     fifth = max(1, round(n / 5))
-    counts: dict[Part, float] = {"train": n - 2 * fifth, "validation": fifth, "test": fifth}
+    counts: dict[Part, int] = {"train": n - 2 * fifth, "validation": fifth, "test": fifth}
     return dict(cases.split(counts, seed=arguments.seed or 0)), False
 
 

@@ -121,12 +121,12 @@ class Pretraining(Training[PretrainConfig]):
 
     def state(self) -> dict[str, Any]:
         """Give the average and the random state."""
-        return {"average": self.average.state_dict(), "generator": self.generator.get_state()}
+        return {"average": self.average.state_dict(), **super().state()}
 
     def restore(self, state: dict[str, Any]) -> None:
         """Take back the average and the random state."""
+        super().restore(state)
         self.average.load_state_dict(state["average"])
-        self.generator.set_state(state["generator"].cpu())
 
     def start_from(self, weights: str | Path) -> None:
         """Take the weights of an earlier training, of a SAM-mini; all else starts afresh."""

@@ -28,6 +28,7 @@ class Training(ABC, Generic[ConfigT]):
 
     sam: Sam
     optimiser: torch.optim.Optimizer
+    generator: torch.Generator
     device = torch.device("cpu")
 
     def __init__(self, config: ConfigT, folder: Path) -> None:
@@ -46,13 +47,13 @@ class Training(ABC, Generic[ConfigT]):
     def export(self, score: float) -> None:
         """Write the weights that are kept."""
 
-    @abstractmethod
     def state(self) -> dict[str, Any]:
-        """Give what the checkpoint holds besides what all trainings have."""
+        """Give what the checkpoint holds besides weights and optimiser: the random state."""
+        return {"generator": self.generator.get_state()}
 
-    @abstractmethod
     def restore(self, state: dict[str, Any]) -> None:
         """Take back what `state` gave."""
+        self.generator.set_state(state["generator"].cpu())
 
     def begin(self) -> None:
         """Do what comes before the first step."""

@@ -16,7 +16,6 @@ import argparse
 import math
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -146,14 +145,6 @@ class MedSamTuning(Training[MedSamConfig]):
         """Write the weights as they are."""
         origin = {"step": self.step, "held_out_dice": score, **self.settings}
         export_miniature(self.sam, self.folder / NAME, preprocessing="medsam", origin=origin)
-
-    def state(self) -> dict[str, Any]:
-        """Give the random state."""
-        return {"generator": self.generator.get_state()}
-
-    def restore(self, state: dict[str, Any]) -> None:
-        """Take the random state back."""
-        self.generator.set_state(state["generator"])
 
 
 def box_logits(sam: Sam, embeddings: Tensor, boxes: Tensor) -> Tensor:

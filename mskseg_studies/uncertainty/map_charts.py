@@ -14,10 +14,8 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from numpy.typing import NDArray
 
-from mskseg.case import CaseSlice
 from mskseg.display.slices import OUTLINE, draw_label_map, frame_around, show_slice
 from mskseg.display.style import PREDICTION, REFERENCE
-from mskseg.volume import Plane
 from mskseg_studies.calibration import candidate_region
 from mskseg_studies.panels import new_panels
 from mskseg_studies.uncertainty.probability_maps import SliceMaps, entropy_parts
@@ -126,19 +124,11 @@ def _panels(maps: SliceMaps, titles: Sequence[str]) -> tuple[Any, NDArray[Any]]:
     tall = high * at.spacing_mm[0] / (wide * at.spacing_mm[1])
     figure, axes = new_panels(len(titles), columns=len(titles), size=(3.6, 3.3 * tall))
     for k, (ax, title) in enumerate(zip(axes, titles, strict=True)):
-        _show(ax, at, zoom, title=title, plane=None if k else at.plane)
+        plane = None if k else at.plane
+        show_slice(
+            at.image, spacing_mm=at.spacing_mm, plane=plane, zoom_xyxy=zoom, title=title, ax=ax
+        )
     return figure, axes
-
-
-def _show(
-    ax: Axes,
-    at: CaseSlice,
-    zoom: NDArray[np.float64],
-    *,
-    title: str = "",
-    plane: Plane | None = None,
-) -> None:
-    show_slice(at.image, spacing_mm=at.spacing_mm, plane=plane, zoom_xyxy=zoom, title=title, ax=ax)
 
 
 def _draw_map(ax: Axes, values: NDArray[Any], *, highest: float, cmap: Any = "viridis") -> Any:

@@ -219,7 +219,7 @@ def test_no_phantom_leaks_a_subject(name):
 
 def test_the_hash_of_the_split_goes_into_provenance():
     cases = in_memory()
-    train = cases.split({"train": 0.5, "test": 0.5}, seed=0)["train"]
+    train = cases.split({"train": 4, "test": 4}, seed=0)["train"]
     assert provenance(cases=train.where(sequence="t1w"))["data"]["split_sha256"] == (
         train.split_sha256
     )

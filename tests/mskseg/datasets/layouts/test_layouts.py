@@ -308,7 +308,7 @@ def test_labels_that_ask_for_what_names_do_not_say_are_refused(trees, tmp_path):
 def test_listing_splitting_and_choosing_read_nothing(trees, tmp_path, reads):
     cases = read_folder(trees.spider(tmp_path, subjects=range(1, 9)), SpiderLayout())
     assert len(cases) == 24
-    parts = cases.split({"train": 0.5, "test": 0.5}, seed=0)
+    parts = cases.split({"train": 4, "test": 4}, seed=0)
     assert isinstance(parts["train"].where(sequence="T1-weighted")[:2], LazyCaseSet)
     assert isinstance(cases, CaseSet)
     assert "24 cases, 8 subjects" in repr(cases)

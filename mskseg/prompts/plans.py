@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from typing import ClassVar, Literal
 
 import numpy as np
+from pydantic import NonNegativeFloat, PositiveInt
 
 from mskseg.case import Case, CaseSlice
 from mskseg.errors import InputError
@@ -30,6 +31,7 @@ from mskseg.prompts.boxes import (
 from mskseg.prompts.checks import Mask, bounding_slices
 from mskseg.prompts.points import central_point, random_points
 from mskseg.prompts.prompt import Prompt
+from mskseg.settings import settings
 from mskseg.volume import Array, LabelMap, check_same_grid
 
 PromptKind = Literal["box", "point"]
@@ -56,7 +58,7 @@ class _FromReference:
         return False
 
 
-@dataclass(frozen=True)
+@settings
 class OracleBox(_FromReference):
     """A box per component of the reference, in pixels of the slice: the same for all models.
 
@@ -64,14 +66,12 @@ class OracleBox(_FromReference):
     the 1024 pixels of its frame, which are 5 on a slice of 256.
     """
 
-    jitter_px: float = 0.0  # each side moves on its own, by up to this either way; 0: tight
-    margin_px: float = 0.0  # added on every side before the jitter
+    jitter_px: NonNegativeFloat = (
+        0.0  # each side moves on its own, by up to this either way; 0: tight
+    )
+    margin_px: NonNegativeFloat = 0.0  # added on every side before the jitter
     seed: int = 0  # of the jitter, the same whatever else is scored in the same call
     kind: ClassVar[PromptKind] = "box"
-
-    def __post_init__(self) -> None:
-        _check_pixels(self.jitter_px, name="jitter_px")
-        _check_pixels(self.margin_px, name="margin_px")
 
     @property
     def box_source(self) -> str:
@@ -99,17 +99,15 @@ class OracleBox(_FromReference):
         return Prompt(boxes_xyxy=boxes)
 
 
-@dataclass(frozen=True)
+@settings
 class OraclePoint(_FromReference):
     """One or more points per component of the reference."""
 
-    n: int = 1  # the first is the most central one, where a reader would click; others are random
+    n: PositiveInt = (
+        1  # the first is the most central one, where a reader would click; others are random
+    )
     seed: int = 0  # of the random points
     kind: ClassVar[PromptKind] = "point"
-
-    def __post_init__(self) -> None:
-        if self.n < 1:
-            raise InputError(f"OraclePoint got n={self.n}, expected 1 point or more per component")
 
     @property
     def box_source(self) -> str:

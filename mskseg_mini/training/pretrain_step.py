@@ -6,16 +6,15 @@ losses. With a prompt side that can already fill a box, joint training starts at
 level.
 """
 
-from dataclasses import dataclass
-
 import torch
+from pydantic import PositiveInt
 from torch import Tensor
 
-from mskseg.errors import InputError
 from mskseg.finetuning.losses import soft_dice_loss
 from mskseg.finetuning.prompt_tokens import decode_prompts
 from mskseg.finetuning.trainer import backward_in_passes
 from mskseg.models.upstream import Attention, Sam
+from mskseg.settings import settings
 from mskseg_mini.scenes.batch import random_scenes
 from mskseg_mini.training.interactive import (
     Window,
@@ -34,19 +33,21 @@ from mskseg_mini.training.interactive import (
 PADDED_SHARE = 0.33  # of the images that lose a strip: slices that are not square arrive padded
 
 
-@dataclass(frozen=True)
+@settings
 class PretrainConfig:
     """How SAM-mini is trained; the reason stands beside each default."""
 
-    steps: int = 6000  # of joint training; about an hour and a half on two idle cores
+    steps: PositiveInt = 6000  # of joint training; about an hour and a half on two idle cores
     warm_steps: int = 850  # of geometry: Dice 0.8 on its ellipses, after which it flattens
-    scenes: int = 8  # images a step: the encoder's batch
-    prompts: int = 4  # objects asked for in each image: they share its encoding
+    scenes: PositiveInt = 8  # images a step: the encoder's batch
+    prompts: PositiveInt = 4  # objects asked for in each image: they share its encoding
     patch_share: float = 0.6  # first steps see quarters of the frame: more scenes a second
-    prompts_a_pass: int = 8  # decoded together: more is slower on two cores; on a GPU take 64
+    prompts_a_pass: PositiveInt = (
+        8  # decoded together: more is slower on two cores; on a GPU take 64
+    )
     learning_rate: float = 1e-3
     weight_decay: float = 0.02
-    warm_up: int = 200  # steps of rising learning rate
+    warm_up: PositiveInt = 200  # steps of rising learning rate
     decay_share: float = 0.35  # the last part of the steps, in which the rate falls to a twentieth
     clip_norm: float = 1.0
     second_round: float = 0.34  # share of steps with a corrective point: half a step's cost more
@@ -55,15 +56,9 @@ class PretrainConfig:
     iou_weight: float = 1.0  # of the predicted IoU's squared error beside the masks' loss, as SAM's
     feature_weight: float = 0.5  # of the nearest-mean loss, which wakes the encoder
     average: float = 0.998  # of the weights that are kept (exponential moving average)
-    evaluate_every: int = 250  # steps between held-out scores and checkpoints
+    evaluate_every: PositiveInt = 250  # steps between held-out scores and checkpoints
     held_out_batches: int = 6  # of 8 scenes and 32 objects: a standard error of about 0.015
     seed: int = 0
-
-    def __post_init__(self) -> None:
-        """Refuse numbers that no training can be made of."""
-        for name in ("steps", "scenes", "prompts", "prompts_a_pass", "warm_up", "evaluate_every"):
-            if (value := getattr(self, name)) < 1:
-                raise InputError(f"{name} is {value}, expected 1 or more")
 
 
 def initialise(sam: Sam) -> None:

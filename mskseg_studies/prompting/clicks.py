@@ -8,12 +8,12 @@ added, and with each click the model gets all clicks so far and its own last mas
 
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from pydantic import PositiveFloat, PositiveInt
 from tqdm.auto import tqdm
 
 from mskseg.case import Case
@@ -21,6 +21,7 @@ from mskseg.errors import InputError
 from mskseg.evaluation import PromptedSlice, dice
 from mskseg.models import ImageEmbedding, Prediction, Segmenter
 from mskseg.prompts import OracleBox, Prompt, central_point, error_point, random_points
+from mskseg.settings import settings
 from mskseg_studies.prompting.scans import asked_slices, described
 from mskseg_studies.tissues import outline_mm
 
@@ -215,20 +216,16 @@ def _scores(
 _OBJECT = ["case", "dataset", "subject", "tissue", "label", "slice", "outline_mm", "n_boxes"]
 
 
-@dataclass(frozen=True)
+@settings
 class Costs:
     """Seconds of a reader's hand; all assumed, since the studies at hand state none."""
 
-    click_s: float = 1.5  # to look, aim and click: one glance and one aimed movement
-    box_s: float = 3.0  # to drag a box: two aimed movements
-    draw_mm_per_s: float = 8.0  # of an outline drawn by hand, enlarged on a screen
-    patience_clicks: int = 10  # after these the reader gives up and draws; most gain comes before
-
-    def __post_init__(self) -> None:
-        if not all(cost > 0 for cost in (self.click_s, self.box_s, self.draw_mm_per_s)):
-            raise InputError(f"expected costs above 0, in seconds and mm per second, got {self}")
-        if self.patience_clicks < 1:
-            raise InputError(f"patience_clicks is {self.patience_clicks}, expected 1 or more")
+    click_s: PositiveFloat = 1.5  # to look, aim and click: one glance and one aimed movement
+    box_s: PositiveFloat = 3.0  # to drag a box: two aimed movements
+    draw_mm_per_s: PositiveFloat = 8.0  # of an outline drawn by hand, enlarged on a screen
+    patience_clicks: PositiveInt = (
+        10  # after these the reader gives up and draws; most gain comes before
+    )
 
 
 def clicks_to_reach(curves: pd.DataFrame, *, dice: float) -> pd.DataFrame:

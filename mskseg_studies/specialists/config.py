@@ -1,17 +1,18 @@
 """How a specialist is built and trained; the reason stands beside each default."""
 
 import math
-from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Annotated, Literal
 
-from mskseg.errors import InputError
+from pydantic import Field, PositiveInt
+
 from mskseg.finetuning.config import FineTuneConfig, Mode
+from mskseg.settings import settings
 
 Architecture = Literal["unet", "deeplabv3plus"]
 SpecialistPrompt = Literal["box", "none"]
 
 
-@dataclass(frozen=True)
+@settings
 class SpecialistConfig:
     """Parameters of a U-Net or DeepLabV3+; the reason stands beside each default.
 
@@ -26,35 +27,21 @@ class SpecialistConfig:
     architecture: Architecture = "unet"  # the stronger of Ma's two where little data is at hand
     prompt: SpecialistPrompt = "box"  # Ma's
     encoder: str = "resnet18"  # of segmentation-models-pytorch; the smallest of its ResNets
-    frame_px: int = 128  # side of the square that a slice is resized into, a multiple of 32
-    steps: int = 200  # a minute on two cores; the full run takes more
-    batch_size: int = 8
-    validate_every: int = 50  # steps between two scores; the weights of the best are kept
+    # The side of the square that a slice is resized into.
+    frame_px: Annotated[int, Field(ge=32, multiple_of=32)] = 128
+    steps: PositiveInt = 200  # a minute on two cores; the full run takes more
+    batch_size: Annotated[int, Field(ge=2)] = 8  # batch norm needs several
+    validate_every: PositiveInt = 50  # steps between two scores; the weights of the best are kept
     learning_rate: float = 5e-3  # of AdamW, along a cosine to 0; from scratch 2e-3 learns less
     weight_decay: float = 0.01  # AdamW's default and Ma's
     jitter_px: float = 3.0  # of the slice, at most; 0 would teach it to fill the box
     rotate_deg: float = 10.0  # at most, either way: how far a leg may lie turned
     scale: float = 0.1  # largest change of size
     contrast: float = 0.2  # largest change of contrast and of brightness
-    slice_step: int = 1
-    validation_slices: int = 12  # spread over the set; they select among few steps
+    slice_step: PositiveInt = 1
+    validation_slices: PositiveInt = 12  # spread over the set; they select among few steps
     seed: int = 0
     device: str = "cpu"
-
-    def __post_init__(self) -> None:
-        closed_sets = {self.architecture: Architecture, self.prompt: SpecialistPrompt}
-        for value, closed_set in closed_sets.items():
-            if value not in (known := get_args(closed_set)):
-                raise InputError(f"{value!r} is unknown; choose {' or '.join(known)}")
-        if self.frame_px < 32 or self.frame_px % 32:
-            raise InputError(f"frame_px is {self.frame_px}, expected a multiple of 32")
-        for name in ("steps", "validate_every", "slice_step", "validation_slices"):
-            if getattr(self, name) < 1:
-                raise InputError(f"{name} is {getattr(self, name)}, expected 1 or more")
-        if self.batch_size < 2:
-            raise InputError(
-                f"batch_size is {self.batch_size}, expected 2 or more: batch norm needs several"
-            )
 
 
 def short_tuning(

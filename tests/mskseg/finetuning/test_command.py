@@ -102,7 +102,7 @@ def test_one_subject_is_split_by_slab_and_said_to_prove_nothing(tmp_path, cases,
 @pytest.mark.parametrize(
     ("more", "match"),
     [
-        (("--epochs", "0"), "epochs is 0, expected a whole number of 1 or more"),
+        (("--epochs", "0"), "epochs is 0, expected a number greater than 0"),
         (("--model", "sam_vit_z"), "neither a model's name nor a file"),
         (("--images", "nowhere/*.nii"), "no file matches 'nowhere/*.nii'"),
         (("--mode", "all"), "invalid choice: 'all'"),

@@ -119,7 +119,7 @@ def test_the_table_names_plans_so_that_they_can_be_told_apart(plan, prompt, box_
         (lambda: OracleBox(jitter_px=-1), "jitter_px is -1"),
         (lambda: OracleBox(margin_px=float("nan")), "margin_px is nan"),
         (lambda: NeighbourBox(margin_px=-2), "margin_px is -2"),
-        (lambda: OraclePoint(n=0), "n=0, expected 1 point or more"),
+        (lambda: OraclePoint(n=0), "n is 0, expected a number greater than 0"),
     ],
 )
 def test_amounts_that_make_no_sense_are_refused(make, message):

@@ -87,7 +87,7 @@ def test_what_a_training_starts_from_stays_where_nothing_better_comes(tmp_path: 
 
 @pytest.mark.parametrize("name", ["steps", "warm_up", "evaluate_every"])
 def test_settings_that_make_no_training_are_refused(name: str):
-    with pytest.raises(InputError, match=f"{name} is 0, expected 1 or more"):
+    with pytest.raises(InputError, match=f"{name} is 0, expected a number greater than 0"):
         replace(TINY, **{name: 0})
 
 

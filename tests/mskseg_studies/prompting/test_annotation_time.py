@@ -91,9 +91,9 @@ def test_the_mean_over_everything_weighs_objects_alike(curves):
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
-        ({"click_s": 0.0}, "expected costs above 0"),
-        ({"draw_mm_per_s": float("nan")}, "expected costs above 0"),
-        ({"patience_clicks": 0}, "patience_clicks is 0, expected 1 or more"),
+        ({"click_s": 0.0}, "click_s is 0.0, expected a number greater than 0"),
+        ({"draw_mm_per_s": float("nan")}, "draw_mm_per_s is nan, expected a finite number"),
+        ({"patience_clicks": 0}, "patience_clicks is 0, expected a number greater than 0"),
     ],
 )
 def test_costs_that_make_no_sense_are_refused(wrong, message):

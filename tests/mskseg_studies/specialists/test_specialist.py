@@ -175,9 +175,9 @@ def test_a_network_that_broke_in_the_last_step_is_not_given_back(parts):
 @pytest.mark.parametrize(
     ("wrong", "said"),
     [
-        ({"architecture": "vgg"}, "'vgg' is unknown; choose unet or deeplabv3plus"),
+        ({"architecture": "vgg"}, "architecture is 'vgg', expected 'unet' or 'deeplabv3plus'"),
         ({"frame_px": 100}, "multiple of 32"),
-        ({"batch_size": 1}, "2 or more"),
+        ({"batch_size": 1}, "batch_size is 1, expected a number greater than or equal to 2"),
         ({"steps": 0}, "steps is 0"),
     ],
 )

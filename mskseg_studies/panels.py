@@ -8,6 +8,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.patches import Patch
 from matplotlib.ticker import LogLocator, NullFormatter, ScalarFormatter
 from numpy.typing import ArrayLike, NDArray
 
@@ -93,7 +94,7 @@ def boxes_and_predictions(
     The slice is one of `mskseg.evaluation.prompt_slice`, of a plan that gives boxes; predictions
     are masks by model, then by label; one that is not there is empty. Gives (1 + n,) Axes, zoomed
     to the boxes; above each the mean Dice over labels, in the first that of the boxes filled. In
-    the others the reference is dashed.
+    the others the reference is dashed. Below is the name of each tissue in its colour.
     """
     given = {label: each.boxes_xyxy for label, each in prompted.prompts.items()}
     boxes_of = {label: np.empty((0, 4)) if b is None else b for label, b in given.items()}
@@ -109,7 +110,9 @@ def boxes_and_predictions(
     aspect = (x1 - x0) * case_slice.spacing_mm[1] / ((y1 - y0) * case_slice.spacing_mm[0])
     height = min(4.4, 3.6 / aspect)  # inches of a panel
     width = max(2.1, height * aspect)
-    panels[0].figure.set_size_inches(width * len(titles), height + 0.9)
+    panels[0].figure.set_size_inches(
+        width * len(titles), height + 0.9 + 0.2 * math.ceil(len(given) / 6)
+    )
     for ax, masks in zip(panels, [prompted.references, *predictions.values()], strict=True):
         draw_label_map(ax, masks, colours=colours, fill=0.35)
         ax.set(xlim=(x0, x1), ylim=(y1, y0))
@@ -117,6 +120,10 @@ def boxes_and_predictions(
         dashed = dict.fromkeys(colours, "white")
         draw_label_map(ax, prompted.references, colours=dashed, linestyle="dashed")
     draw_boxes(panels[0], boxes)
+    tissues = [Patch(fc=colours[k], label=prompted.case.tissue(k)) for k in prompted.labels]
+    panels[0].figure.legend(
+        handles=tissues, loc="outside lower center", ncols=6, frameon=False, fontsize=8
+    )
     return panels
 
 

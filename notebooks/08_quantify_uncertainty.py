@@ -15,12 +15,12 @@
 # %% [markdown]
 # # Quantify the uncertainty of a segmentation
 #
-# When a model is wrong, does it know, and can a reader who checks only what it is unsure of make up for it?
+# When a model is wrong, does it know, and is it enough if a reader checks only what the model is unsure of?
 #
-# *About 6 minutes on two CPU cores · scans of real people and a published model where they are here, then built-in thighs with fatty infiltration · previous notebook: 07_compare_specialists*
+# *Deepening · 40 minutes to read, with exercises · about 6 to run on two CPU cores · scans of real people and a published model if they are installed, then built-in thighs with fatty infiltration · previous notebook: 07_compare_specialists*
 
 # %% [markdown]
-# **What you will do**: measure accuracy and calibration of zero-shot models on people and on phantoms, of a tuned one and an ensemble of it, at three grades of fatty infiltration, and find out what their uncertainty is worth.
+# **What you will do**: measure how accurate and how honest models are, on people and on phantoms with three grades of fatty infiltration. Then find out what their uncertainty is worth to a reader.
 #
 # **What you will learn**
 # - to turn box-prompted masks into one map of probabilities, and to say what that rule assumes
@@ -42,6 +42,7 @@ if "google.colab" in sys.modules:  # elsewhere this cell does nothing
 # %%
 from pathlib import Path
 
+import ipywidgets
 import numpy as np
 import pandas as pd
 from IPython.display import Markdown
@@ -96,9 +97,9 @@ print(f"mskseg {mskseg.__version__}, {segmenters}, {segmenters[0].device}, seed 
 # %% [markdown]
 # ## Know what is asked
 #
-# Casali and colleagues (2025) took thigh MRI of 76 people with neuromuscular disease, in three groups: **Early, Moderate and Severe** fatty infiltration. They tuned SAM and MedSAM, compared them with nnU-Net, and asked besides accuracy for honesty: *expected calibration error* (ECE), *negative log-likelihood* (NLL), and deep ensembles. Differences in Dice were of 0.003 to 0.007.
+# Casali and colleagues (2025) took thigh MRI of 76 people with neuromuscular disease, in three groups: **Early, Moderate and Severe** fatty infiltration. They tuned SAM and MedSAM and compared them with nnU-Net. Besides accuracy they asked for honesty. A model is **calibrated** if, of all pixels in which it is 80 % sure, 80 % are right. The differences in Dice that they report are 0.003 and 0.007.
 #
-# We rebuild that small, on phantoms with our own three grades (the abstract states no fat fractions; ours are assumed), with miniatures. What they score says nothing about patients or the published models. So real people come first, where they are here: healthy vertebrae, without grades, and zero-shot only. There `lite_medsam` is asked too, if it is installed: a *published* model that speaks for itself and not for MedSAM. Whether its training data held these scans is not known.
+# We rebuild that small: phantoms with three grades of our own, since the abstract states no fat fractions, and miniature models. What they score says nothing about patients or about the published models. So real people come first, if their scans are installed: healthy vertebrae, without grades, and with models as they are. There `lite_medsam` is asked too, if it is installed. It is a *published* model, but it is not MedSAM, and nobody says whether its training data held these scans.
 
 # %%
 loaded = uncertainty.load_tissues(tuned_set, n_people, left_out=left_out)
@@ -113,9 +114,9 @@ uncertainty.describe_scans(list({case.name: case for case in [*people, *test]}.v
 #
 # ## Make one map of many masks
 #
-# A box-prompted model segments one object at a time, and its masks may overlap. Calibration needs one distribution per pixel. **Our rule**: per tissue the largest logit over its boxes; a background logit of 0; softmax over all. With one tissue it gives the model's own probability back.
+# A box-prompted model segments one object at a time, and its masks may overlap. Calibration needs one set of probabilities for each pixel, which add up to one. **Our rule**: take for each tissue the largest logit over its boxes; give the background a logit of 0; apply a softmax. (A *logit* is a number from minus to plus infinity, where 0 stands for a probability of one half. A *softmax* turns several logits into probabilities that add up to one.) With one tissue the rule gives the model's own probability back.
 #
-# A tissue that got no box on a slice has no mask: its logit is held at a floor of one in a million, since minus infinity would make the NLL infinite. Those pixels are *counted* (`n_clipped`), and so are those of the reference outside every box of their tissue (`n_unprompted`).
+# A tissue that got no box on a slice has no mask. Its probability is held at one in a million and not at zero, since one missed pixel would otherwise make a score infinite. Those pixels are counted (`n_clipped`), and so are pixels of the reference outside every box of their tissue (`n_unprompted`).
 #
 # ### Pitfall: masks side by side are no distribution
 #
@@ -128,6 +129,7 @@ asked = uncertainty.asked_about(test, segmenters)
 one_model = uncertainty.PromptedMaps(asked[0], tight, labels=labels)
 first = one_model.at(test[0], mskseg.fullest_slice(test[0]).index)
 assert np.allclose(first.members.sum(axis=1), 1, atol=1e-4)
+true_class = uncertainty.as_classes(first.case_slice.label_map, labels).ravel()
 raw = np.stack([np.ones(first.case_slice.image.shape), *first.members[0, 1:]])
 try:
     uncertainty.checked_probabilities(raw)
@@ -138,32 +140,61 @@ else:
     raise AssertionError("probabilities that do not sum to one were accepted")
 
 # %% [markdown]
+# ## Compute a calibration error by hand
+#
+# The **expected calibration error** (ECE) sorts pixels into bins by how sure the model is. In each bin it compares the mean of "how sure" with the share that is right. The ECE is the mean of these gaps, weighted by the number of pixels. Here it is for one slice, over all its pixels.
+
+# %%
+chances = first.members.mean(axis=0).reshape(1 + len(labels), -1)  # (classes, pixels)
+sure, right = chances.max(axis=0), chances.argmax(axis=0) == true_class
+bin_of = np.minimum((15 * sure).astype(int), 14)
+by_hand = sum(abs((sure - right)[bin_of == k].sum()) for k in range(15)) / sure.size
+assert np.isclose(by_hand, uncertainty.ReliabilityBins.of(sure, right).ece)
+print(f"how sure {sure.mean():.3f}, how often right {right.mean():.3f}, ECE {by_hand:.4f}")
+
+# %% [markdown]
+# **What you see**: the same number as the library's (the `assert` says so). The means over all pixels can be close while the bins are not: in some bins a model is too sure, in others too modest.
+#
 # ## Choose the pixels without the answer
 #
-# Over whole slices every model looks calibrated, since most of a slice is air that nobody gets wrong. Which pixels should count, then? An earlier release of this workbook took "every pixel that the reference **or** the prediction gives to a muscle". It sounds fair, and it lies.
+# Over whole slices every model looks calibrated, since most of a slice is air that nobody gets wrong. Which pixels should count, then? "Every pixel that the reference **or** the prediction gives to a muscle" sounds fair, and it lies. An earlier release of this workbook fell for it.
 #
-# To catch it, build a model that *cannot* be dishonest. We draw discs whose radius is left to chance, and let the model say that exact chance in every pixel: where it says 70 %, it is right in 70 % of cases. Its ECE has to be zero. Copies of it made sharper or softer by a *temperature* (all logits divided by one number) say something else than the truth, and have to score worse.
+# To catch it, build a model that *cannot* be dishonest. We draw discs whose radius is left to chance, and let the model say that exact chance in every pixel. Where it says 70 %, it is right in 70 % of cases. Its ECE has to be zero. Copies of it are made sharper or softer by a *temperature*: all logits are divided by one number. They no longer say the truth, so they have to score worse.
 #
-# > **Guess**: over "reference or prediction", is its ECE 0, 1 % or above 10 %? And does a softer copy score worse, or better?
+# > **Guess**: over "reference or prediction", what is the ECE of the honest model?
+# >
+# > - **A** 0, as it should be
+# > - **B** up to 10 %
+# > - **C** above 10 %
 
 # %% alt="A calibrated model by two choices of pixels: its reliability, and its ECE against the temperature"
 sharper_and_softer = [0.5, 0.7, 0.85, 1, 1.25, 1.5, 1.75, 2, 2.5]
-region_axes = uncertainty.region_chart(uncertainty.compare_regions(sharper_and_softer, seed=seed))
+seen_by = uncertainty.compare_regions(sharper_and_softer, seed=seed)
+region_axes = uncertainty.region_chart(seen_by)
+lie = seen_by.query("temperature == 1 and region == 'reference or prediction'")["ece"].mean()
+letter = "A" if lie < 0.005 else "B" if lie < 0.1 else "C"
+print(f"Answer: {letter}. The honest model gets {lie:.1%}.")
 
 # %% [markdown]
-# **What you see**: on the left the model as it is. With the pixels chosen by its own map it lies on the diagonal. With those of "reference or prediction" it seems far too sure, although every number it says is true. Take ten pixels where it says "70 % background". Seven *are* background: nobody calls them muscle, so the region leaves them out. Three are muscle: the reference brings them in. Of ten honest answers the region sees the three that were wrong, and none that was right.
+# **What you see**: on the left the honest model, seen through two choices of pixels. With pixels chosen by its own map it lies on the diagonal. With those of "reference or prediction" it seems far too sure, although every number it says is true. Take ten pixels where it says "70 % background". Seven *are* background: nobody calls them muscle, so the region leaves them out. Three are muscle: the reference brings them in. Of ten honest answers the region sees the three that were wrong, and none that was right.
 #
-# On the right, what follows. The lying measure is at its best (ring) when the honest model is made to doubt itself: whoever chooses a model or a temperature by it rewards doubt. The other one is at its best at T = 1, where the truth is.
+# On the right, what follows. The lying measure is at its best (ring) when the honest model is made to doubt itself. Whoever chooses a model by it rewards doubt. The other measure is best at T = 1, where the truth is.
 #
-# **The rule**: a region may ask the map, the image, or nothing. It never asks the reference. Ours are the *candidates*: pixels where the map gives all muscles together more than 1 %. An oracle box comes from the reference too, but it is a prompt: it changes the map, and the region asks the map alone. The rule has a price. A muscle missed with certainty is no candidate, so the share of the reference outside the region stands beside each ECE (`reference_outside`): a blind model has a share of 1. And the region is each model's own: a little doubt about all the air makes it large (`n_candidate`), and its ECE small.
+# **The rule**: a region may ask the map, the image, or nothing. It never asks the reference. Ours are the *candidates*: pixels where the map gives all muscles together more than 1 %.
+#
+# The rule has two weak sides, so two numbers stand beside each ECE. A muscle that was missed with certainty is no candidate: `reference_outside` is the share of the reference that is lost so. And a little doubt about all the air makes the region large and the ECE small: `n_candidate` counts its pixels.
 #
 # ## Ask about people first
 #
-# Every model as it is, without any training, with three kinds of boxes: tight ones from the reference, wider ones, and boxes that follow the prediction from slice to slice.
+# Every model as it is, without any training, with three kinds of boxes: tight ones from the reference, wider ones, and boxes that follow the prediction from slice to slice. Each combination of a model and a kind of box is called an **arm**.
 #
-# A run of hours (`make results`) tuned models on people too, three times each for an ensemble. If one is committed in `results/`, its table comes first, with the weights that it came from.
+# A longer run (`make results`) tuned models on people too, three times each for an ensemble. If it is committed in `results/`, its table comes first, with the weights that it came from.
 #
-# > **Guess**: which of them says what it keeps? Does that change with a wider box, and with tuning?
+# > **Guess**: with which boxes is the ECE lowest, on average over the models?
+# >
+# > - **A** tight boxes of the reference
+# > - **B** wider boxes of the reference
+# > - **C** boxes that follow the prediction
 
 # %% alt="Reliability diagram of each model as it is, candidate pixels, tight boxes from the reference"
 place = Path(output, "trainings", "08_quantify_uncertainty")
@@ -183,22 +214,34 @@ evaluation.write_table(as_they_are.cases, tables / "08_people.csv", provenance=f
 of_people = uncertainty.average_subjects(
     as_they_are.cases, by=["dataset", "arm", "model"], values=[*scores, "auroc"]
 )
+by_arm = of_people.groupby("arm", sort=False)["ece_candidate"].mean()
+print(f"Answer: {'ABC'[by_arm.argmin()]}. Mean ECE: {by_arm.round(3).to_dict()}")
 of_people.round(3)
 
 # %% [markdown]
-# **What you see**: first a row for each arm and model of that run, or that there is none. Compare a model before and after tuning in one arm, then one model in two arms, then the ensemble with its first member, in Dice and in ECE. If nnU-Nets are among them, look at their Dice before anything else: where it is low, a low ECE is worth nothing.
+# **What you see**: first the longer run. Compare a model before and after tuning, then tight boxes with boxes that follow, then the ensemble with its first member, each in Dice and in ECE. If nnU-Nets are among them, look at their Dice first: where it is low, a low ECE is worth nothing.
 #
-# Then this run's models, untuned: in the figure a dot is a bin, its area the share of pixels; below the diagonal a model says more than it keeps. In the table `dice` is of the volume over the slices taken, `ece_candidate` over the candidates, NLL (in nats) and Brier over whole slices; `auroc` says how often a wrong candidate is more uncertain than a right one. Compare a model with itself in two arms before you compare two models: a model can be sure and wrong with one kind of box and honest with the other. Boxes that follow the prediction come from one reference box for each tissue; the other two know the answer.
+# Then this run's models. In the figure a dot is a bin, and its area the share of pixels. **Below the diagonal a model is overconfident.** The columns of the table:
+#
+# - `dice` is of the volume, over the slices taken; `ece_candidate` is the ECE over the candidates.
+# - `nll`, the *negative log-likelihood*, punishes each pixel by how little probability its true class got. `brier` is the mean squared distance between the probabilities and the truth. For both, lower is better. They are taken over whole slices.
+# - `auroc` takes a wrong candidate and a right one: how often is the wrong one the more uncertain? 0.5 is chance, 1 is perfect.
+#
+# Compare a model with itself under two kinds of box before you compare two models. One model can be honest with one kind, and sure and wrong with another. Tight and wide boxes know the answer on every slice; boxes that follow know it on one slice for each tissue.
 #
 # ## Tune an ensemble
 #
 # From here on the data set is the one on which the models are tuned.
 #
-# A **deep ensemble** is the same training repeated with other seeds; where its members disagree, the data did not settle the question. Ours start from the same weights and differ in the order of slices, in the muscles drawn and in the jitter of the boxes, so expect them to disagree *less* than networks trained from scratch.
+# A **deep ensemble** is the same training repeated with other seeds. Where its members disagree, the data did not settle the question. Ours start from the same weights, and differ in the order of slices, in the muscles drawn and in the jitter of the boxes. So expect them to disagree *less* than networks trained from scratch.
 #
-# Beside it **nnU-Net**, the package itself with a short training on the same people, which finds the muscles without any box (notebook 07). Its ensembles, and the 3-D one, take an hour: size `full`.
+# Beside it stands **nnU-Net**, the package itself with a short training on the same people. It finds the muscles without any box (notebook 07).
 #
-# > **Guess**: will the ensemble gain more in Dice or in calibration?
+# > **Guess**: what will the ensemble gain over its members, by more than the margin?
+# >
+# > - **A** Dice
+# > - **B** calibration (ECE)
+# > - **C** neither, or there are too few people to tell
 
 # %%
 tunings = [
@@ -225,11 +268,14 @@ print(*predictions, sep="\n")
 # %% [markdown]
 # ## Measure everything at once
 #
-# Three arms. **Oracle**: boxes from the reference, which also tell *on which slices* a muscle is; nobody has these boxes, so no clinic gets what is measured with them. **Neighbour**: one oracle slice per muscle, from there boxes around what was predicted on the slice before. **nnU-Net**: boxes around what nnU-Net found, so that nothing comes from the reference; the fair opponent of nnU-Net itself ("no box").
+# Four kinds of prompt give four groups of arms.
 #
-# The zero-shot models get one arm more, **wide** oracle boxes ("oracle, margin"): MedSAM learned from boxes up to 20 of 1024 pixels wider than tight on every side (notebook 03).
+# - **Oracle**: boxes from the reference. They also tell *on which slices* a muscle is. Nobody has these boxes in a clinic.
+# - **Oracle, margin**: wider ones, for the models as they are. MedSAM learned from boxes up to 20 of 1024 pixels wider than tight on every side (notebook 03).
+# - **Neighbour**: one oracle slice for each muscle, and from there boxes around what was predicted on the slice before.
+# - **nnU-Net**: boxes around what nnU-Net found, so that nothing comes from the reference. This is the fair opponent of nnU-Net itself ("no box").
 #
-# And one source more, under jittered oracle boxes: how much does the answer depend on where the box was drawn?
+# Boxes that are moved a little (jitter) come later.
 
 # %%
 members = [[result.segmenter for result in ensemble] for ensemble in tunings]
@@ -269,20 +315,21 @@ facts = mskseg.provenance(
 )
 evaluation.write_table(measured.cases, tables / "08_uncertainty.csv", provenance=facts)
 unscaled = measured.select().cases
+name_alone, as_loaded = uncertainty.alone(name_all), [each.name for each in asked]
 counts = ["n_candidate", "n_clipped", "n_unprompted"]
 overall = uncertainty.average_subjects(unscaled, by=["arm", "model"], values=scores + counts)
 overall.round(3).astype(dict.fromkeys(counts, int))
 
 # %% [markdown]
-# **What you see**: means over people, in the columns of above. Look at the *arms* first: a box that drifted off can make a model confident about the wrong thing, and boxes around a finder's mistakes repeat them. Read `ece_candidate` with its two companions: `reference_outside` is what the region cannot see, and a much larger `n_candidate` than its neighbours' means doubt about plain air, which makes an ECE small for nothing. This nnU-Net saw few people and a fraction of its iterations: it shows *what has to be compared*, not what nnU-Net can do. A calibration that was measured with oracle boxes is not the one that a clinic gets.
+# **What you see**: means over people, in the columns of above. Look at the arms first. A box that drifted off can make a model confident about the wrong thing, and boxes around a finder's mistakes repeat them. Read `ece_candidate` with its two companions, `reference_outside` and `n_candidate`. The nnU-Net of this run saw few people and a fraction of its iterations. It shows *what has to be compared*, not what nnU-Net can do.
 #
-# A temperature was fitted on the validation people for each model with oracle boxes, for the least NLL over whole slices. Above 1 the model was too sure of itself. It changes no label of a single model, so no Dice; what it does to the rest comes below.
+# For each model with oracle boxes a temperature was fitted on the validation people, so that the NLL over whole slices is lowest. Above 1 the model was too sure of itself. For a single model a temperature changes no label, so it changes no Dice.
 #
 # ## Compare by grade, with a margin
 #
-# In the T1-weighted image that the models get, fat is bright. What a clinician measures *inside* the outlines that a model draws is the **fat fraction** of a Dixon scan, fat over fat and water (notebook 05).
+# In the T1-weighted image that the models get, fat is bright. What a clinician measures *inside* the outlines is the **fat fraction** of a Dixon scan: fat over fat and water (notebook 05).
 #
-# > **Guess**: the study found SAM *better* calibrated in Severe than in Moderate. Ours?
+# The study found SAM *better* calibrated in Severe than in Moderate. See whether ours is.
 
 # %% alt="The fullest slice of the first person of each grade of fatty infiltration"
 firsts = {case.severity: case for case in reversed(list(test))}
@@ -293,16 +340,16 @@ by_grade = uncertainty.average_subjects(oracle.cases, by=["severity", "model"], 
 uncertainty.beside_casali(by_grade).round(3)
 
 # %% [markdown]
-# **What you see**: one person of each grade. Look at the borders between muscles: where fat has come into a muscle, it is as bright as the fat beside it. (A data set without grades shows one person.) In the table ours, then the study's abstract (group sizes, the definition of its ECE and, for the ECE, the model that SAM is compared with are not stated there). Only directions can be set side by side.
+# **What you see**: one person of each grade. Look at the borders between muscles: where fat has come into a muscle, it is as bright as the fat beside it. (A data set without grades shows one person.)
 #
-# With so few people a grade, no difference between groups means anything. Between *models* more can be said, since they saw the same people: resample the **paired** differences of all of them. The margin was a parameter, named before looking.
+# The table has ours, then the numbers of the study's abstract. The abstract does not state the sizes of the groups, the definition of its ECE, or which model SAM's ECE is compared with. So set only directions side by side.
+#
+# With so few people in a grade, no difference between *groups* means anything. Between *models* more can be said, since they saw the same people. We take the difference of two models for each person, and draw people again and again with replacement (a *paired bootstrap*). The margin was a parameter, named before looking.
 
 # %%
-others_tuned = [(group[0].name, name_one) for group in members[1:]]  # another start or mode
-name_alone = uncertainty.alone(name_all)
-as_loaded = [each.name for each in asked]
-two_loaded = [(as_loaded[0], other) for other in as_loaded[1:2]]
-pairs = [(name_all, name_alone), (name_one, as_loaded[0]), *two_loaded, *others_tuned]
+pairs = [(name_all, name_alone), (name_one, as_loaded[0])]
+pairs += [(as_loaded[0], other) for other in as_loaded[1:2]]
+pairs += [(group[0].name, name_one) for group in members[1:]]  # another start or mode
 with_members = measured.select(arm=tight.box_source, member=None).cases
 comparisons = [(with_members, pairs)]
 found = [(run, predictions[run.name][0]) for run in runs]
@@ -316,39 +363,30 @@ compared = pd.concat(
     for table, models_of in comparisons
 ).reset_index(drop=True)
 evaluation.write_table(compared, tables / "08_compared.csv", provenance=facts)
+told = compared[compared["second"] == name_alone].set_index("value")["verdict"].to_dict()
+gained = "A" * (told["dice"] == "higher") + "B" * (told["ece_candidate"] == "lower")
+print(f"Answer: {gained or 'C'}. The ensemble against the mean of its members: {told}")
 compared.round(4)
 
 # %% [markdown]
-# **What you see**: the difference is the first less the second. "equivalent": the interval lies inside the margin. "higher" and "lower": it leaves out zero. "inconclusive" is the honest word for all else, and what most comparisons of three thousandths on a few people deserve. The ensemble stands against the mean of its members, each alone with the same boxes and on the same candidates: a single one may be a lucky draw. The pair with nnU-Net is the fair one: its boxes against itself. It is here only if that nnU-Net has a Dice of 0.5 on the validation people; below that its boxes are guesses, and nothing follows from them (notebook 07). Between the two miniatures the order is our construction.
+# **What you see**: the difference is the first less the second.
 #
-# ### Exercise 1: the margin that decides (5 minutes)
+# - "equivalent": the whole interval lies inside the margin. **This is asked first.** An interval inside the margin is equivalent even if it leaves out zero: a difference can be real and too small for anybody to care.
+# - "higher" and "lower": the interval leaves out zero, and reaches beyond the margin.
+# - "inconclusive": all else. It is what most comparisons of three thousandths on a few people deserve.
 #
-# How small a margin could these people still support? Find the smallest one at which the ensemble would be called equivalent to its members in Dice. *Hint: the interval has to fit inside the margin on both sides.*
-
-# %% tags=["exercise"]
-my_margin = margin  # replace: try 0.005, 0.002, 0.001
-uncertainty.compare_models(with_members, pairs[:1], value="dice", margin=my_margin, seed=seed)[
-    "verdict"
-].item()
-
-# %% tags=["solution"] jupyter={"source_hidden": true}
-interval = compared.query("value == 'dice'").iloc[0][["low", "high"]].astype(float)
-smallest = interval.abs().max()
-print(f"any margin above {smallest:.4f}, the interval's farther end (nan: too few people)")
-
-# %% [markdown]
-# **Discussion**: a study that calls a smaller difference a finding needs more people or less spread between them. Choosing the margin *after* this computation would make the verdict worthless.
+# The ensemble stands against the mean of its members, each alone with the same boxes and on the same candidates, since a single member may be a lucky draw. The pair with nnU-Net is the fair one: its boxes against itself. It is here only if that nnU-Net has a Dice of 0.5 on the validation people; below that its boxes are guesses. Between the two miniatures the order is our construction.
 #
 # ## Draw the reliability
 #
-# > **Guess**: above or below the diagonal?
+# Now all models with oracle boxes, in each grade.
 
 # %% alt="Reliability diagrams of the models for each grade, candidate pixels, with oracle boxes"
+deep_ensemble = uncertainty.PromptedMaps(trained, tight, labels=labels)
 shown = oracle.select(model=[*as_loaded, name_one, name_all])  # a longer run has more
 eces = overall.loc[tight.box_source, "ece_candidate"]
-level = int((eces - eces.min() < margin).sum()) - 1  # the others that are as good
-best = f"{eces.idxmin()} has the lowest ECE ({eces.min():.3f})"
-finding = f"{best}, {level} of {len(eces) - 1} others within {margin} of it"
+level = int((eces - eces.min() < margin).sum())  # no winner is named inside the margin
+finding = f"the lowest ECE is {eces.min():.3f}; {level} of {len(eces)} are within {margin} of it"
 reliability = uncertainty.reliability_charts(shown.bins, title=f"Oracle boxes: {finding}")
 display.save_figure(reliability[0], figures / "08_reliability.png", provenance=facts)
 both = measured.select(arm=tight.box_source, scaled=None).cases
@@ -358,18 +396,18 @@ honest = uncertainty.average_subjects(both, by=["model", "scaled"], values=regio
 honest.round(4)
 
 # %% [markdown]
-# **What you see**: the numbers in a panel pool the people of its grade, the title averages over all people.
+# **What you see**: the numbers in a panel pool the people of its grade; the title averages over all people. Which model is lowest is not said where the others are inside the margin.
 #
-# SAM has one more estimate of its own, the **predicted IoU** of a whole mask; notebook 02 sets it beside the IoU that was reached. MedSAM, LiteMedSAM and our tuned models never learned it.
+# SAM has one more estimate of its own, the **predicted IoU** of a whole mask (notebook 02). MedSAM, LiteMedSAM and our tuned models never learned it.
 #
-# The table has the ECE over whole slices beside it (`ece_top_label`). Crop the image and that one rises; pad it and it falls. A published ECE without its region and bins cannot be compared with yours. Rows with `scaled` are after temperature scaling, on the same pixels; the take-aways say what it moved. One number, fitted on a few other people for the NLL of whole slices, can repair a model that is too sure everywhere; where little is wrong it may do harm, and so few validation people cannot tell.
+# The table has the ECE over whole slices too (`ece_top_label`). Crop the image and it rises; pad the image and it falls. A published ECE without its region and its bins cannot be compared with yours. Rows with `scaled` are after temperature scaling, on the same pixels; the take-aways say what it moved. One number for all pixels can repair a model that is too sure everywhere. Where little is wrong it may do harm, and so few validation people cannot tell.
 #
-# ### Exercise 2: perfectly calibrated, and useless (5 minutes)
+# ### Exercise 1: perfectly calibrated, and useless (5 minutes)
 #
 # A model says the same probability of "any tissue" everywhere in the slice. Which one gives it an ECE of zero? *Hint: what part of the pixels is tissue?*
 
 # %% tags=["exercise"]
-is_tissue = uncertainty.as_classes(first.case_slice.label_map, labels).ravel() > 0
+is_tissue = true_class > 0
 everywhere = 0.5  # replace by the number that gives zero
 uncertainty.ReliabilityBins.of(np.full(is_tissue.size, everywhere), is_tissue).ece
 
@@ -379,11 +417,16 @@ constant = uncertainty.ReliabilityBins.of(np.full(is_tissue.size, share), is_tis
 print(f"everywhere {share:.3f}: ECE {constant:.6f}, and nothing found")
 
 # %% [markdown]
-# **Discussion**: calibration is honesty, not knowledge. Report it beside Dice and a score that punishes both, NLL or Brier.
+# **Discussion**: calibration is honesty, not knowledge. Report it beside Dice and beside a score that punishes both faults, NLL or Brier.
 #
 # ## Split the uncertainty
 #
-# The entropy of the ensemble's mean has two parts. **Aleatoric**: each member finds the pixel uncertain by itself, as at a blurred edge. **Epistemic**: the members disagree. And beside them what a box drawn a little differently changes.
+# **Entropy** measures how spread out the probabilities of a pixel are: 0 if one class has all, and highest if all classes have the same. The entropy of the ensemble's mean has two parts.
+#
+# - **Aleatoric**: each member finds the pixel uncertain by itself, as at a blurred edge.
+# - **Epistemic**: the members disagree.
+#
+# Beside them we set what a box drawn a little differently changes: each side is moved by up to `jitter_px`.
 
 # %%
 draws = [prompts.OracleBox(jitter_px=jitter_px, seed=seed + k) for k in range(len(seeds))]
@@ -393,34 +436,42 @@ parts_of = ["entropy", "aleatoric", "epistemic", "auroc"]
 spread = pd.concat([ensemble.cases, moved.select().cases])
 uncertainty.average_subjects(spread, by=["arm", "model"], values=parts_of).round(4)
 
-# %% alt="Wrong pixels of a slice beside maps of the ensemble's entropy and its two parts"
+# %% alt="Wrong pixels of a slice beside maps of the entropy, its two parts, and what moved boxes change"
 of_slices = ensemble.select(arm=tight.box_source).outlines.groupby(["subject", "slice"])
 subject, index = of_slices["uncertainty"].mean().idxmax()
-deep_ensemble = uncertainty.PromptedMaps(trained, tight, labels=labels)
-slice_maps = deep_ensemble.at(test.where(subject=subject)[0], index, step=slice_step)
-map_axes = uncertainty.uncertainty_maps(slice_maps)
+doubted = test.where(subject=subject)[0]
+slice_maps, moved_maps = (m.at(doubted, index, step=slice_step) for m in (deep_ensemble, jittered))
+map_axes = uncertainty.uncertainty_maps(slice_maps, moved=moved_maps)
 display.save_figure(map_axes[0], figures / "08_maps.png", provenance=facts)
 
 # %% [markdown]
-# **What you see**: the slice that the ensemble is least sure of. Compare the last two maps and the columns of the table. What is called aleatoric here is what members with one common start agree to be unsure about; it is no proof that more training would not help. With jittered boxes (the last row of the table) the "epistemic" column is what the *prompt* decides.
+# **What you see**: the slice of which the ensemble is least sure. The first two maps share a scale. The last two have a scale of their own each, since they are much smaller: compare *where* they light up, and read *how much* from the bars and from the columns of the table. With moved boxes (the last row of the table) the "epistemic" column is what the *prompt* decides.
+#
+# What is called aleatoric here is what members with one common start agree to be unsure about. It is no proof that more training would not help.
 #
 # ## Ask whether uncertainty finds errors
 #
-# > **Guess**: a wrong pixel and a right one, both candidates: how often is the wrong one the more uncertain?
+# > **Guess**: take a wrong pixel and a right one, both candidates, with oracle boxes. How often is the wrong one the more uncertain for the ensemble?
+# >
+# > - **A** in less than 60 % of pairs
+# > - **B** in 60 to 75 %
+# > - **C** in more than 75 %
 
-# %% alt="Part of wrong pixels among the most certain ones, for each model, with oracle boxes"
-risk_axes = uncertainty.risk_coverage_chart(shown.curves)
-display.save_figure(risk_axes, figures / "08_risk_coverage.png", provenance=facts)
+# %%
 aurocs = uncertainty.average_subjects(unscaled, by=["arm", "model"], values=["auroc"])
+rank = aurocs.loc[(tight.box_source, name_all), "auroc"]
+print(f"Answer: {'A' if rank < 0.6 else 'B' if rank <= 0.75 else 'C'}. In {rank:.0%} of pairs.")
 ranks = uncertainty.entropy_and_dice(unscaled).set_index(["arm", "model"])
 aurocs.join(ranks[["spearman", "by_chance"]]).round(3)
 
 # %% [markdown]
-# **What you see**: `auroc` 0.5 would be no help, 1 perfect. `spearman` asks the same of whole people: is the one with more entropy the one with the lower Dice (rho near -1)? `by_chance` says how often a rho as far from 0 comes where uncertainty and error have nothing to do with each other; and among so many rows some small ones come anyway.
+# **What you see**: `auroc` 0.5 is no help, and 1 is perfect.
+#
+# `spearman` asks the same of whole people: is the one with more entropy the one with the lower Dice? The *Spearman* correlation compares ranks, and is near -1 if so. `by_chance` says how often a correlation as strong as this comes by pure chance; among so many rows, some small ones come anyway.
 #
 # ## Refer the uncertain outlines to a reader
 #
-# A reader corrects the least certain outlines (one muscle on one slice), the model keeps the rest.
+# A reader corrects the least certain outlines (one muscle on one slice), and the model keeps the rest.
 
 # %% alt="Mean Dice of the ensemble after a reader corrected a growing part of its outlines"
 referred = uncertainty.referral_curves(ensemble.outlines)
@@ -430,9 +481,11 @@ missed = pd.DataFrame({arm: curve.iloc[0] for arm, curve in referred.items()}).T
 missed[["n", "n_not_predicted"]].astype(int).rename_axis("arm")
 
 # %% [markdown]
-# **What you see**: each field lies between correcting at random (its lower edge) and correcting by the true Dice, which nobody knows. The closer to the upper edge, the better uncertainty chooses; a line below its field chooses worse than chance.
+# **What you see**: each field lies between correcting at random (its lower edge) and correcting by the true Dice, which nobody knows. The closer a line is to the upper edge, the better uncertainty chooses. A line below its field chooses worse than chance.
 #
-# All three choose among the same `n` outlines. A muscle of which *nothing* was predicted (`n_not_predicted`) is in none of them: there is no pixel to be unsure of, and that it should be there only the reference knows. A strategy that sent these to the reader first would use the answer. So uncertainty, however good, finds wrong outlines and no missing ones.
+# All three choose among the same `n` outlines. A muscle of which *nothing* was predicted (`n_not_predicted`) is in none of them: it has no pixel to be unsure of. So uncertainty, however good, finds wrong outlines and no missing ones.
+#
+# Last, a page as a reader might get it: the proposal, with all pixels marked of which the ensemble is less than 90 % sure.
 
 # %% alt="One slice for a reader: the proposal with its doubtful pixels, and what was wrong in fact"
 with_all = overall.loc[(tight.box_source, name_all)]
@@ -441,8 +494,61 @@ of_finder = "no nnU-Net was trained in this run, so no boxes come from one."
 page = uncertainty.reading_page(slice_maps, tissues=test.tissues)
 display.save_figure(page[0], figures / "08_reading.png", provenance=facts)
 
+
+# %%
+def page_at(sure: float = 0.9) -> None:
+    uncertainty.reading_page(slice_maps, tissues=test.tissues, sure=sure)
+
+
+slider = ipywidgets.interact(page_at, sure=(0.5, 0.99, 0.01))
+
+# %% [markdown] tags=["quiz"]
+# ## Quiz
+#
+# **1.** A model is 70 % sure in each of 1000 pixels, and right in 900 of them. Is it overconfident?
+#
+# <details><summary>Answer</summary>
+#
+# No, it is too modest: it is right more often than it says. Its dot lies above the diagonal.
+#
+# </details>
+#
+# **2.** A paper reports an ECE over "the pixels of the muscles in the reference". What is wrong with that choice?
+#
+# <details><summary>Answer</summary>
+#
+# The region asks the answer. Pixels come in *because* they are muscle, so honest doubt looks like error. The figure with the discs shows it.
+#
+# </details>
+#
+# **3.** An interval of a difference lies inside the margin and leaves out zero. Equivalent or different?
+#
+# <details><summary>Answer</summary>
+#
+# Both, and we call it equivalent: the difference is real, and too small to matter. The smallest margin that still allows the word is the farther end of the interval; see `low` and `high` in the table of comparisons.
+#
+# </details>
+#
+# **4.** The members of an ensemble agree. Is the mask right?
+#
+# <details><summary>Answer</summary>
+#
+# Not necessarily. Members with a common start can be wrong together. Compare the map "members disagree" with the wrong pixels.
+#
+# </details>
+#
+# **5.** Which errors can no uncertainty map show a reader?
+#
+# <details><summary>Answer</summary>
+#
+# Structures of which nothing was predicted, with certainty. See `n_not_predicted` and `reference_outside`.
+#
+# </details>
+
 # %% [markdown]
 # ## Take-aways
+#
+# **If you remember one thing**: an honest model can be useless, and a calibration error means nothing without the pixels over which it was taken.
 
 # %%
 for finder in finders[:1]:
@@ -451,29 +557,28 @@ for finder in finders[:1]:
     enough = "enough of a finder to say so" if finder.enough else below
     of_finder = f"{finder.name} alone has a Dice of {by_itself['dice']:.3f} and an ECE of {by_itself['ece_candidate']:.3f}; boxes around what it found give the tuned ensemble {boxed['dice']:.3f} and {boxed['ece_candidate']:.3f}. On the validation people it has {finder.validation_dice:.2f}: {enough}."
 ensemble_pair = compared.query("first == @name_all and second == @name_alone").set_index("value")
-gain, honesty = ensemble_pair.loc["dice"], ensemble_pair.loc["ece_candidate"]
+better, honesty = ensemble_pair.loc["dice"], ensemble_pair.loc["ece_candidate"]
 before, after = (honest.xs(scaled, level="scaled") for scaled in (False, True))
 cooled = after["ece_candidate"] - before["ece_candidate"]
-rank = aurocs.loc[(tight.box_source, name_all), "auroc"]
 curve = referred[neighbour.box_source].set_index("referred")
 start, fifth = curve.loc[0.0, "dice"], curve.loc[0.2]
 Markdown(f"""
-- Reference boxes against boxes that followed the prediction: Dice **{with_all["dice"]:.2f}** and {drifting["dice"]:.2f}, ECE of the candidates **{with_all["ece_candidate"]:.3f}** and {drifting["ece_candidate"]:.3f}, share of the reference outside them {with_all["reference_outside"]:.3f} and {drifting["reference_outside"]:.3f}.
+- Boxes of the reference, and boxes that followed the prediction: Dice **{with_all["dice"]:.2f}** and {drifting["dice"]:.2f}, ECE of the candidates **{with_all["ece_candidate"]:.3f}** and {drifting["ece_candidate"]:.3f}, share of the reference outside them {with_all["reference_outside"]:.3f} and {drifting["reference_outside"]:.3f}.
 - {of_finder}
-- Ensemble less the mean of its members: Dice {gain["mean"]:+.4f} ({gain["verdict"]}), ECE {honesty["mean"]:+.4f} ({honesty["verdict"]}); the margin is {margin}.
-- Over whole slices the ECE is {(before["ece_top_label"] / before["ece_candidate"]).mean():.2f} times that of the candidates. Temperature scaling lowers the candidates' for {(cooled < 0).sum()} of {len(cooled)} models: from {cooled.min():+.3f} ({cooled.idxmin()}) to {cooled.max():+.3f} ({cooled.idxmax()}).
-- A wrong candidate is more uncertain than a right one in {100 * rank:.0f} % of pairs.
-- Where boxes followed the prediction, {fifth["n"]:.0f} outlines were predicted. A reader who corrects a fifth of them changes their mean Dice from {start:.3f} to {fifth["dice"]:.3f} if uncertainty chooses, to {fifth["random"]:.3f} if chance does. {fifth["n_not_predicted"]:.0f} more were missed altogether; no uncertainty points to those.
+- Ensemble less the mean of its members: Dice {better["mean"]:+.4f} ({better["verdict"]}), ECE {honesty["mean"]:+.4f} ({honesty["verdict"]}); the margin is {margin}.
+- Over whole slices the ECE is {(before["ece_top_label"] / before["ece_candidate"]).mean():.2f} times that of the candidates. Temperature scaling lowers that of the candidates for {(cooled < 0).sum()} of {len(cooled)} models: from {cooled.min():+.3f} ({cooled.idxmin()}) to {cooled.max():+.3f} ({cooled.idxmax()}).
+- Over all slices, a wrong candidate is more uncertain than a right one in {100 * rank:.0f} % of pairs.
+- Where boxes followed the prediction, {fifth["n"]:.0f} outlines were predicted. A reader who corrects a fifth of them changes their mean Dice from {start:.3f} to {fifth["dice"]:.3f} if uncertainty chooses, to {fifth["random"]:.3f} if chance does. {fifth["n_not_predicted"]:.0f} more were missed altogether, and no uncertainty points to those.
 """)
 
 # %% [markdown]
 # ## Limits
 #
-# - What is tuned here by default are miniatures on phantoms with assumed grades, a few people in each: groups cannot be compared, and nothing transfers to patients. Of real people there is one kind of tissue, in healthy ones, and no temperature is fitted to them.
-# - The reference is exact by construction; a reader's is not, and part of "aleatoric" in real data is disagreement of readers.
-# - The ensemble's members share their start; nnU-Net has a fraction of its iterations, and in this run is 2-D with one seed.
-# - The rule for the map is ours: another background logit would move every calibration number. Where two muscles meet, a model that gives each one half gets one third each, and a third for the background: part of every ECE here is the rule's.
-# - Errors come in pieces, so chance alone gives a perfect model an ECE above zero in one person. Compare models on the same people; do not read the distance from zero.
+# - What is tuned here by default are miniatures, on phantoms with assumed grades and a few people in each. Groups cannot be compared, and nothing transfers to patients. Of real people there is one kind of tissue, in healthy ones.
+# - The reference of a phantom is exact. A reader's is not, and part of "aleatoric" in real data is disagreement of readers.
+# - The members of the ensemble share their start. The nnU-Net of this run has a fraction of its iterations and one seed.
+# - The rule for the map is ours; another background logit would move every calibration number. Where two muscles meet and a model gives one half to each, the rule leaves one third to each and one third to the background. So a part of every ECE here is the rule's.
+# - Errors come in pieces, so chance alone gives a perfect model an ECE above zero in one person. Compare models on the same people, and do not read the distance from zero.
 # - Referral is counted in outlines that were predicted. What a reader needs to find missing ones is not measured, nor is the time of either.
 
 # %% [markdown]

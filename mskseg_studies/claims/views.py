@@ -207,4 +207,5 @@ def text_table(table: pd.DataFrame) -> Styler:
     """Show a table of texts in full, where a plain table cuts them, and flush left."""
     safe = table.style.format(escape="html").format_index(escape="html")
     safe = safe.format_index(escape="html", axis="columns")
+    safe = safe.hide() if isinstance(table.index, pd.RangeIndex) else safe
     return safe.set_table_styles([{"selector": "td", "props": "text-align: left"}])

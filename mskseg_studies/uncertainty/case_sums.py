@@ -22,7 +22,6 @@ from mskseg_studies.uncertainty.probability_maps import SliceMaps, entropy_parts
 from mskseg_studies.uncertainty.selective_prediction import ErrorRanking
 
 REGIONS = ("slice", "candidate")
-COVERAGES = tuple(np.linspace(0.05, 1.0, 20).round(2).tolist())
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,10 +70,6 @@ class CaseSums(Sums):
         """Rows of `UncertaintyTables.bins`."""
         parts = {region: pd.DataFrame(vars(getattr(self, region).bins)) for region in REGIONS}
         return pd.concat(parts, names=["region", "bin"]).reset_index()
-
-    def curve(self) -> pd.DataFrame:
-        """Rows of `UncertaintyTables.curves`."""
-        return pd.DataFrame({"coverage": COVERAGES, "risk": self.ranking.risk_at(COVERAGES)})
 
 
 def sum_slice(maps: SliceMaps, temperature: float = 1.0, *, member: int | None = None) -> CaseSums:

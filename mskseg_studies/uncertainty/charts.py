@@ -109,22 +109,6 @@ def _reliability_line(ax: Axes, sums: pd.DataFrame, *, label: str, number: int) 
     ax.text(*at, f"ECE {100 * ece:.1f} %", color=look["color"], fontsize=9, va="top")
 
 
-def risk_coverage_chart(curves: pd.DataFrame) -> Axes:
-    """Draw how often the most certain part is wrong, against how large a part is kept.
-
-    Of `UncertaintyTables.curves` of one arm, a line for each `model`, averaged over subjects, in
-    per cent. The title says what the last line loses by keeping half.
-    """
-    ax = chart_axes(None, (6.0, 3.9))
-    for number, (name, rows) in enumerate(curves.groupby("model", sort=False)):
-        mean = rows.groupby("coverage")["risk"].mean()
-        ax.plot(100 * mean.index, 100 * mean, markersize=4, label=name, **series_style(number))
-    ax.set(xlabel="pixels kept, the most certain first (%)", ylabel="wrong among them (%)")
-    ax.set_ylim(bottom=0)
-    half, whole = (100 * np.interp(kept, mean.index, mean) for kept in (0.5, 1.0))
-    return finish_chart(ax, f"{name}:\n{half:.1f} % wrong in the surer half, {whole:.1f} % in all")
-
-
 def referral_chart(curves: Mapping[str, pd.DataFrame]) -> Axes:
     """Draw the mean Dice after a reader has corrected the least certain outlines.
 

@@ -1,7 +1,7 @@
 """Maps over a slice: how uncertain a model is, and where it is wrong.
 
 All maps are in viridis, whose brightness rises evenly and which colour-blind readers see as others
-do; each figure has one scale for all its panels, with a bar that names the unit.
+do. Maps that are compared share a scale; one that is much smaller has its own, with its own bar.
 """
 
 from collections.abc import Mapping, Sequence
@@ -21,58 +21,58 @@ from mskseg_studies.panels import new_panels
 from mskseg_studies.uncertainty.probability_maps import SliceMaps, entropy_parts
 from mskseg_studies.uncertainty.selective_prediction import ErrorRanking
 
-CHECK, DOUBTFUL = 0.7, 0.9
-"""Probability of the shown tissue below which a pixel is to check, and below which doubtful."""
-
-_CHECK_COLOUR, _DOUBTFUL_COLOUR = "#D55E00", "#F0E442"
-_NEARLY_CERTAIN = 0.02  # nats; below, the slice is seen
+_WRONG_COLOUR, _DOUBTFUL_COLOUR = "#D55E00", "#F0E442"
+_NEARLY_CERTAIN = 0.015  # of a scale; below, the slice is seen
 
 
-def uncertainty_maps(maps: SliceMaps) -> NDArray[Any]:
+def uncertainty_maps(maps: SliceMaps, *, moved: SliceMaps | None = None) -> NDArray[Any]:
     """Show the entropy of an ensemble on a slice, split, beside where it is wrong.
 
     First the slice with the wrong pixels in orange, then the maps with the outlines of the
-    reference in white; of one member only its entropy; all around the boxes given. The title says
-    how often a wrong candidate pixel is the more uncertain one.
+    reference in white, all around the boxes given; of one member only its entropy. With `moved`,
+    maps under boxes drawn a little differently, one more panel for what those change. Disagreement
+    and moved boxes have a scale each. The title says how often, on this slice, a wrong candidate
+    pixel is the more uncertain one.
     """
     at, parts = maps.case_slice, entropy_parts(maps.members)
     shown = {"all uncertainty": parts.predictive}
     if len(maps.members) > 1:
         shown |= {"each member's own": parts.aleatoric, "members disagree": parts.epistemic}
+    if moved is not None:
+        shown["moved boxes change it"] = entropy_parts(moved.members).epistemic
     label_map, predicted = np.asarray(at.label_map), maps.predicted_labels()
     where = candidate_region(maps.members.mean(axis=0))
     rank = ErrorRanking.of(parts.predictive[where], (predicted != label_map)[where]).auroc
     figure, axes = _panels(maps, ["wrong pixels", *shown])
     _fill_pixels(axes[0], predicted != label_map, colour=PREDICTION)
-    highest = max(float(entropy.max()) for entropy in shown.values())
-    for ax, entropy in zip(axes[1:], shown.values(), strict=True):
-        uncertain = np.ma.masked_where(~(entropy >= _NEARLY_CERTAIN), entropy)
+    for k, (ax, entropy) in enumerate(zip(axes[1:], shown.values(), strict=True)):
+        highest = float((parts.predictive if k < 2 else entropy).max())
+        uncertain = np.ma.masked_where(~(entropy > _NEARLY_CERTAIN * highest), entropy)
         colours = _draw_map(ax, uncertain, highest=highest)
+        figure.colorbar(colours, ax=ax, location="bottom", shrink=0.8, label="entropy (nats)")
         _draw_outlines(ax, label_map)
-    figure.colorbar(colours, ax=list(axes), shrink=0.75, label="entropy (nats)")
     figure.suptitle(
-        f"A wrong pixel is more uncertain than a right one in {100 * rank:.0f} % of pairs",
+        "On this slice a wrong pixel is more uncertain than a right one in "
+        f"{100 * rank:.0f} % of pairs",
         fontsize=11,
     )
     return axes
 
 
-def reading_page(maps: SliceMaps, *, tissues: Mapping[int, str]) -> NDArray[Any]:
+def reading_page(maps: SliceMaps, *, tissues: Mapping[int, str], sure: float = 0.9) -> NDArray[Any]:
     """Show a reader what to check, in one figure and without a formula.
 
-    Three panels around the boxes given: the image; the proposed outlines with what
-    the model is less than 90 per cent (yellow) and less than 70 per cent sure of (orange); and,
-    since this is a study, what really was wrong. Beside them the outlines named, the least certain
-    first. The title says how many of the errors lie in how much of the candidate pixels.
+    Three panels around the boxes given: the image; the proposed outlines with what the model is
+    less than `sure` of (yellow); and, since this is a study, what really was wrong (orange). Beside
+    them the outlines named, the least certain first. The title says how many of the errors are
+    marked, and how many would be by chance: the marked part of the candidate pixels.
     """
     certainty, predicted = maps.members.mean(axis=0).max(axis=0), maps.predicted_labels()
     label_map = np.asarray(maps.case_slice.label_map)
     figure, axes = _panels(maps, ["image", "proposal, and what to check", "what was wrong"])
-    doubtful = (certainty < DOUBTFUL) & (certainty >= CHECK)
-    _fill_pixels(axes[1], doubtful, colour=_DOUBTFUL_COLOUR)
-    _fill_pixels(axes[1], certainty < CHECK, colour=_CHECK_COLOUR)
+    _fill_pixels(axes[1], certainty < sure, colour=_DOUBTFUL_COLOUR)
     _draw_outlines(axes[1], predicted)
-    _fill_pixels(axes[2], predicted != label_map, colour=_CHECK_COLOUR)
+    _fill_pixels(axes[2], predicted != label_map, colour=_WRONG_COLOUR)
     _draw_outlines(axes[2], label_map)
     means = {
         k: float(certainty[predicted == k].mean())
@@ -81,8 +81,8 @@ def reading_page(maps: SliceMaps, *, tissues: Mapping[int, str]) -> NDArray[Any]
     figure.legend(
         handles=[
             Line2D([], [], color=REFERENCE, path_effects=OUTLINE, label="outline"),
-            Patch(facecolor=_DOUBTFUL_COLOUR, label=f"less than {100 * DOUBTFUL:.0f} % sure"),
-            Patch(facecolor=_CHECK_COLOUR, label=f"less than {100 * CHECK:.0f} % sure, or wrong"),
+            Patch(facecolor=_DOUBTFUL_COLOUR, label=f"less than {100 * sure:.0f} % sure"),
+            Patch(facecolor=_WRONG_COLOUR, label="wrong"),
             Patch(alpha=0, label=""),
             Patch(alpha=0, label="mean certainty:"),
             *(
@@ -94,25 +94,17 @@ def reading_page(maps: SliceMaps, *, tissues: Mapping[int, str]) -> NDArray[Any]
         frameon=False,
         fontsize=8,
     )
-    figure.suptitle(_marked_errors(maps), fontsize=11)
+    figure.suptitle(_marked_errors(maps, certainty < sure, predicted != label_map), fontsize=11)
     return axes
 
 
-def _marked_errors(maps: SliceMaps) -> str:
-    """Say how many errors lie where the page tells the reader to look."""
-    mean = maps.members.mean(axis=0)
-    wrong, marked = (
-        maps.predicted_labels() != maps.case_slice.label_map,
-        mean.max(axis=0) < DOUBTFUL,
-    )
-    candidates = candidate_region(mean)
+def _marked_errors(maps: SliceMaps, marked: NDArray[np.bool_], wrong: NDArray[np.bool_]) -> str:
+    """Say how many errors lie where the page tells the reader to look, and how many by chance."""
+    candidates = candidate_region(maps.members.mean(axis=0))
     if not wrong.any() or not candidates.any():
         return "Nothing was wrong" if not wrong.any() else "All errors were made with certainty"
     part, area = (marked & wrong).sum() / wrong.sum(), marked.sum() / candidates.sum()
-    return (
-        f"{100 * part:.0f} % of the errors lie in the {100 * area:.0f} % of the candidates that "
-        "are marked"
-    )
+    return f"{100 * part:.0f} % of the errors are marked; by chance it would be {100 * area:.0f} %"
 
 
 def _panels(maps: SliceMaps, titles: Sequence[str]) -> tuple[Any, NDArray[Any]]:

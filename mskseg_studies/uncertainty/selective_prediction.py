@@ -1,8 +1,7 @@
 """Whether uncertainty finds the errors, and what is gained by acting on it.
 
 * `ErrorRanking`, streamed over slices in a histogram of fixed size: the AUROC, the chance that a
-  wrong pixel is more uncertain than a right one (0.5 is no help), and the risk: keep only the most
-  certain part; how often is that wrong? (El-Yaniv 2010; Geifman 2017, arXiv:1705.08500);
+  wrong pixel is more uncertain than a right one (0.5 is no help);
 * `entropy_and_dice`: is the person with more uncertainty the one with the lower Dice?
 * `referral_curve`: a reader corrects the least certain cases; what does the mean Dice become?
 """
@@ -117,16 +116,6 @@ class ErrorRanking(Sums):
             return math.nan
         below = np.cumsum(self.right) - self.right
         return float((self.wrong * (below + self.right / 2)).sum() / (n_wrong * n_right))
-
-    def risk_at(self, coverage: Sequence[float]) -> Floats:
-        """Risk (N,) at each coverage (0 to 1], interpolated; NaN if nothing was seen."""
-        n = self.right + self.wrong
-        if not n.any():
-            return np.full(len(coverage), math.nan)
-        kept = np.concatenate([[0], np.cumsum(n)]) / n.sum()
-        lost = np.concatenate([[0], np.cumsum(self.wrong)]) / n.sum()
-        risk: Floats = np.interp(coverage, kept, lost) / np.asarray(coverage)
-        return risk
 
 
 def _spearman(first: pd.Series, second: pd.Series) -> tuple[float, float]:

@@ -61,15 +61,11 @@ class UncertaintyTables:
     bins : pandas.DataFrame
         A row for each source, case, temperature, `region` and `bin`: `n`, `confidence` and `hits`,
         sums for `reliability_charts`.
-    curves : pandas.DataFrame
-        A row for each source, case, temperature and `coverage` of the candidates: `risk`, the part
-        of the pixels kept that is wrong.
     """
 
     cases: pd.DataFrame
     outlines: pd.DataFrame
     bins: pd.DataFrame
-    curves: pd.DataFrame
 
     def select(
         self,
@@ -125,8 +121,7 @@ def measure_uncertainty(
         for number, (scale, total) in enumerate(zip(scales, sums, strict=False)):
             scaled = who | {"temperature": scale, "scaled": number > 0, "member": 0}
             tables["cases"].append(scaled | total.scores())
-            for name, rows in (("bins", total.bins()), ("curves", total.curve())):
-                tables[name] += [scaled | row for row in rows.to_dict("records")]
+            tables["bins"] += [scaled | row for row in total.bins().to_dict("records")]
         for number, total in enumerate(sums[len(scales) :], start=1):
             single = {"temperature": 1.0, "scaled": False, "member": number}
             named = who | {"model": alone(source.model)} | single

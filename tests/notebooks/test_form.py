@@ -23,7 +23,7 @@ ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "notebooks"
 SOURCES = sorted(FOLDER.glob("*.py"))
 ADDRESS = re.compile(r"https?://|www\.|(?<![\w.])/(home|work|Users|tmp|root|mnt)/|[A-Z]:\\\\")
-QUIZZED = {"06"}  # notebooks with a quiz
+QUIZZED = {"06", "07", "08", "09"}  # notebooks with a quiz
 HASH = re.compile(r"\b[0-9a-f]{32,}\b")
 
 
@@ -150,11 +150,11 @@ def imports_that_break_the_rule(source: str, number: str) -> list[str]:
     return wrong + studies[1:]
 
 
-def test_imports_are_seven_lines_at_most_of_public_names_and_one_study(
+def test_imports_are_eight_lines_at_most_of_public_names_and_one_study(
     source: Path, cells: list[Any]
 ):
     lines = [line for line in cells[3].source.splitlines() if line.strip()]
-    assert len(lines) <= 7, lines
+    assert len(lines) <= 8, lines
     assert imports_that_break_the_rule(cells[3].source, source.name[:2]) == []
 
 

@@ -14,7 +14,13 @@ from mskseg.evaluation.tables import write_table
 from mskseg_studies.claims.measuring import AbsentError, VanishedError, measure_table, select
 from mskseg_studies.claims.rules import OURS, check_none_vanished, judge
 from mskseg_studies.claims.statements import Claim, Measure
-from mskseg_studies.claims.views import disagreements, facts_table, ledger_table, short_table
+from mskseg_studies.claims.views import (
+    disagreements,
+    facts_table,
+    ledger_table,
+    short_table,
+    text_table,
+)
 
 NOTEBOOK = "03_segment"
 GAINS = np.array([0.04, 0.05, 0.06, 0.05, 0.04, 0.06])
@@ -369,3 +375,10 @@ def test_two_runs_that_disagree_stand_beside_each_other_with_what_differs(tmp_pa
     assert "weights 00000000" in row["what differs"]
     assert "n: 6 here, 5 there" in row["what differs"]
     assert disagreements([here], [here]).empty
+
+
+def test_a_table_of_texts_has_names_of_rows_but_no_numbers():
+    table = pd.DataFrame({"what": ["a <b>"]})
+    assert "row_heading" not in text_table(table).to_html()
+    assert "a &lt;b&gt;" in text_table(table).to_html()
+    assert "row_heading" in text_table(table.set_axis(["rule"])).to_html()

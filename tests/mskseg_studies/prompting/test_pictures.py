@@ -77,5 +77,7 @@ def test_a_panel_for_the_boxes_and_one_for_each_model_with_its_mean_dice():
         "nothing\n0.00",
     ]
     assert axes[0].figure.get_suptitle() == "t"
+    named = [text.get_text() for text in axes[0].figure.legends[0].get_texts()]
+    assert named == [case.tissue(label) for label in prompted.labels]
     assert len({ax.get_xlim() for ax in axes}) == 1
     plt.close("all")

@@ -1,4 +1,4 @@
-"""Reliability diagrams, risk and referral curves, and maps over a slice."""
+"""Reliability diagrams, referral curves, and maps over a slice."""
 
 from __future__ import annotations
 
@@ -68,15 +68,6 @@ def test_a_table_without_models_is_refused():
         uncertainty.reliability_charts(bins().drop(columns="model"))
 
 
-def test_risk_is_averaged_over_subjects():
-    rows = [("a", s, c, s * c / 10) for s in (1, 3) for c in (0.5, 1.0)]
-    curves = pd.DataFrame(rows, columns=["model", "subject", "coverage", "risk"])
-    ax = uncertainty.risk_coverage_chart(curves)
-    assert ax.lines[0].get_ydata() == pytest.approx([10, 20])
-    assert ax.lines[0].get_xdata() == pytest.approx([50, 100])
-    assert ax.get_title(loc="left") == "a:\n10.0 % wrong in the surer half, 20.0 % in all"
-
-
 def test_referral_lies_between_random_and_best():
     curve = referral_curve([0.9, 0.5, 0.7], [0.1, 0.9, 0.3], fractions=(0, 0.5, 1))
     ax = uncertainty.referral_chart({"e": curve})
@@ -94,11 +85,19 @@ def test_the_referral_of_a_model_that_found_nothing_is_not_drawn():
         uncertainty.referral_chart({"net": nothing})
 
 
-def test_maps_share_one_even_scale_and_true_proportions():
-    axes = uncertainty.uncertainty_maps(slice_maps(spacing_mm=(3.0, 1.5)))
-    assert len(axes) == 4
-    (limits,) = {ax.images[-1].get_clim() for ax in axes[1:]}
+def test_compared_maps_share_a_scale_and_small_ones_have_their_own():
+    still = slice_maps(spacing_mm=(3.0, 1.5))
+    moved = replace(still, members=np.roll(still.members, 1, axis=2))
+    axes = uncertainty.uncertainty_maps(still, moved=moved)
+    assert len(axes) == 5
+    assert axes[4].get_title() == "moved boxes change it"
+    assert axes[0].figure.get_suptitle().startswith("On this slice")
+    (limits,) = {ax.images[-1].get_clim() for ax in axes[1:3]}
     assert limits[0] == 0
+    for ax in axes[3:]:
+        highest = ax.images[-1].get_clim()[1]
+        assert 0 < highest < limits[1]
+        assert highest == pytest.approx(ax.images[-1].get_array().max())
     assert limits[1] == pytest.approx(np.log(2), abs=0.01), "a pixel of 0.52"
     assert axes[1].images[-1].get_cmap().name == "viridis"
     assert {ax.get_aspect() for ax in axes} == {2}
@@ -145,9 +144,12 @@ def test_the_readers_page_ranks_the_outlines_and_marks_what_to_check():
     axes = uncertainty.reading_page(slice_maps(m=1), tissues={4: "sartorius"})
     names = [text.get_text() for text in axes[0].figure.legends[0].get_texts()]
     assert names[-1] == "80 %  sartorius"
-    doubtful, check = (~np.ma.getmaskarray(im.get_array()) for im in axes[1].images[1:])
-    assert check[0, 0]
+    assert names[1:3] == ["less than 90 % sure", "wrong"]
+    (doubtful,) = (~np.ma.getmaskarray(image.get_array()) for image in axes[1].images[1:])
+    assert doubtful[0, 0]
     assert doubtful[3, 4]
-    assert not (check & doubtful).any()
-    told = uncertainty.reading_page(slice_maps(m=1), tissues={})[0].figure.get_suptitle()
-    assert told.startswith("100 % of the errors lie in the 20 % of the candidates")
+    told = axes[0].figure.get_suptitle()
+    assert told == "100 % of the errors are marked; by chance it would be 20 %"
+    fewer = uncertainty.reading_page(slice_maps(m=1), tissues={}, sure=0.7)
+    (checked,) = (~np.ma.getmaskarray(image.get_array()) for image in fewer[1].images[1:])
+    assert np.argwhere(checked).tolist() == [[0, 0]]

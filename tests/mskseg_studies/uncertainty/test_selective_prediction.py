@@ -1,4 +1,4 @@
-"""AUROC, risk and coverage, referral, and the paired bootstrap."""
+"""AUROC, referral, and the paired bootstrap."""
 
 from __future__ import annotations
 
@@ -50,36 +50,11 @@ def test_the_streamed_histogram_gives_nearly_the_exact_numbers(ranked):
     for part in parts[1:]:
         total = total + part
     assert total.auroc == ErrorRanking.of(uncertainty, wrong).auroc
-    kept = np.arange(1, 5001)
-    exact = np.cumsum(_shared_errors(uncertainty, wrong)) / kept
-    at = np.interp([0.3, 0.7, 1.0], kept / 5000, exact)
-    assert total.risk_at([0.3, 0.7, 1.0]) == pytest.approx(at, abs=5e-3)
-
-
-def _shared_errors(uncertainty, wrong):
-    """Errors, the most certain first; equal uncertainties share theirs."""
-    table = pd.DataFrame({"uncertainty": uncertainty, "wrong": wrong.astype(float)})
-    return table.groupby("uncertainty")["wrong"].transform("mean")[np.argsort(uncertainty)]
 
 
 def test_a_histogram_of_nothing_has_no_numbers():
     nothing = ErrorRanking.of([], [])
     assert math.isnan(nothing.auroc)
-    assert np.isnan(nothing.risk_at([0.5, 1.0])).all()
-
-
-def test_risk_falls_where_uncertainty_knows_the_errors():
-    risks = ErrorRanking.of([0.1, 0.2, 0.3, 0.4], [0, 0, 1, 1]).risk_at([0.25, 0.5, 0.75, 1.0])
-    assert risks.tolist() == pytest.approx([0, 0, 1 / 3, 1 / 2])
-    worst = ErrorRanking.of([0.4, 0.3, 0.2, 0.1], [0, 0, 1, 1]).risk_at([0.25, 0.5, 0.75, 1.0])
-    assert (worst >= risks).all()
-    assert worst[0] == 1
-
-
-def test_equal_uncertainties_share_their_errors_whatever_their_order():
-    for errors in ([1, 0, 0], [0, 0, 1]):
-        risks = ErrorRanking.of([5, 5, 5], errors).risk_at([1 / 3, 2 / 3, 1])
-        assert risks.tolist() == pytest.approx([1 / 3] * 3)
 
 
 def test_a_reader_corrects_the_least_certain_first():

@@ -107,6 +107,17 @@ def second_box(segmenter, plan=None):
     return segmenter.asked[1].boxes_xyxy.tolist()
 
 
+def test_it_ends_on_a_slice_without_signal_whatever_the_model_says():
+    class Everything(Filling):
+        def predict(self, embedding, prompt):
+            return super().predict(np.full_like(embedding, 255), prompt)
+
+    case = make_case(*[(10, 10, 16, 16)] * 3, None)
+    found = propagate(Everything(), case, [box(0, 10, 10, 16, 16)], plan=NeighbourBox())
+    assert areas(found)[-1] == 0
+    assert found.table["reason"].tolist()[-1] == "ended: the slice has no signal"
+
+
 def test_what_the_model_is_not_sure_of_is_not_boxed():
     boxes = {
         least: second_box(Unsure(), NeighbourBox(margin_px=1, least_probability=least))

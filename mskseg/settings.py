@@ -9,7 +9,8 @@ from pydantic.dataclasses import dataclass
 from mskseg.errors import InputError
 
 _Class = TypeVar("_Class")
-_STRICT = ConfigDict(strict=True, allow_inf_nan=False)  # "3" is no 3, and no number is NaN
+# "3" is no 3, no number is NaN, and a misspelt name is an error.
+_STRICT = ConfigDict(strict=True, allow_inf_nan=False, extra="forbid")
 
 
 @dataclass_transform(frozen_default=True)
@@ -24,10 +25,14 @@ def settings(cls: type[_Class]) -> type[_Class]:
             take(self, *values, **named)
         except ValidationError as error:
             first = error.errors()[0]
+            name = ".".join(map(str, first["loc"]))
+            if first["type"] == "unexpected_keyword_argument":
+                raise InputError(f"{cls.__name__} has no setting {name!r}") from error
             expected = first["msg"].removeprefix("Input should be ")
             number = "a number " if expected.startswith("greater") else ""
-            given = f"{'.'.join(map(str, first['loc']))} is {first['input']!r}"
-            raise InputError(f"{given}, expected {number}{expected}") from error
+            raise InputError(
+                f"{name} is {first['input']!r}, expected {number}{expected}"
+            ) from error
 
     made.__init__ = checked
     kept: type[_Class] = made

@@ -224,6 +224,7 @@ def test_a_disk_that_fills_while_weights_or_embeddings_are_written(
         ({"learning_rate": float("nan")}, "learning_rate is nan"),
         ({"jitter_px": -1.0}, "jitter_px is -1.0, expected a number greater than or equal to 0"),
         ({"prompts_per_slice": 0}, "prompts_per_slice is 0, expected"),
+        ({"learning_rat": 0.1}, "FineTuneConfig has no setting 'learning_rat'"),
     ],
     ids=str,
 )

@@ -10,7 +10,6 @@ from .errors import InputError as InputError
 from .errors import MsksegError as MsksegError
 from .errors import OutputError as OutputError
 from .io import list_echoes as list_echoes
-from .io import load_echoes as load_echoes
 from .io import load_image as load_image
 from .io import load_label_map as load_label_map
 from .io import load_label_names as load_label_names

@@ -90,19 +90,6 @@ def list_echoes(folder: str | os.PathLike[str], *, kind: str | None = None) -> l
     return [echo for echo in echoes if echo is not None]
 
 
-def load_echoes(folder: str | os.PathLike[str], *, kind: str | None = None) -> dict[float, Volume]:
-    """Read every echo of the DICOM series in a folder, by its time in ms, ascending.
-
-    Raises InputError as `list_echoes`, and if the images name no echo time or an echo misses
-    slices.
-    """
-    with naming(folder):
-        echoes = _by_echo(_of_kind(_read_headers(Path(folder)), kind))
-        if None in echoes:
-            raise InputError("the series names no echo time; read it with load_image")
-        return {echo: _read_volume(echoes, echo) for echo in echoes if echo is not None}
-
-
 def load_series(path: Path, *, echo: float | None = None, kind: str | None = None) -> Volume:
     """Read one volume from a DICOM folder, or one file as one slice.
 

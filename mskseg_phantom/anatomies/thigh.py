@@ -33,7 +33,6 @@ VESSELS = [t for t in _TUBES.values() if t.tissue in (Tissue.ARTERY, Tissue.VEIN
 LOBES = {n: t for n, t in _TUBES.items() if t.tissue in (Tissue.MUSCLE, Tissue.FAT)}
 
 _MUSCLES = [name for name, tube in LOBES.items() if tube.tissue == Tissue.MUSCLE]
-N_MUSCLES = len(_MUSCLES)
 _OTHERS = ("femur cortex", "femur marrow", "subcutaneous fat")
 TISSUES: dict[int, str] = dict(enumerate((*_MUSCLES, *_OTHERS), start=1))
 CORTEX_LABEL, MARROW_LABEL, SUBCUTANEOUS_LABEL = 13, 14, 15

@@ -20,10 +20,6 @@ from mskseg.prompts.plans import OraclePlan
 from mskseg.volume import check_same_grid
 from mskseg_studies.prompting.scans import asked_slices, described, over_people
 
-_POINTS_PER_SIDE = 16
-_N_BOXES = 6
-_LARGEST_PART = 0.25  # of a slice; a mask above is a background or a whole limb
-
 
 def score_phases(
     segmenter: Segmenter,

@@ -12,7 +12,7 @@ from mskseg.datasets.loading import load_cases
 from mskseg.errors import InputError
 from mskseg.io import load_image, load_label_map
 from mskseg_phantom.acquisition import SITES, scan
-from mskseg_phantom.anatomies.thigh import CORTEX_LABEL, MARROW_LABEL, N_MUSCLES, sample_subject
+from mskseg_phantom.anatomies.thigh import CORTEX_LABEL, MARROW_LABEL, sample_subject
 from mskseg_phantom.anatomies.thigh_body import EXTENT_MM, ThighBody
 from mskseg_phantom.drawing import rasterise
 from mskseg_phantom.realism import (
@@ -89,7 +89,7 @@ def phantom(subject: int) -> Realism:
     )
     stack, labels = (np.moveaxis(array, 2, 0) for array in (image, content.labels))
     pixel = EXTENT_MM[0] / SHAPE[0]
-    muscle = (labels > 0) & (labels <= N_MUSCLES)
+    muscle = (labels > 0) & (labels < CORTEX_LABEL)
     femur = np.isin(labels, (CORTEX_LABEL, MARROW_LABEL))
     return Limb(stack, muscle, femur, (pixel, pixel)).realism
 

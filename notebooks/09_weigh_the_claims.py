@@ -17,7 +17,7 @@
 #
 # Which statements of five studies hold in what you just computed, which do not, and which can no miniature decide?
 #
-# *Deepening · 35 minutes to read, with exercises · seconds to run on a CPU · the tables that the other notebooks wrote, as many as there are · previous notebook: 08_quantify_uncertainty*
+# *Deepening · 35 minutes to read and try, seconds to run on a CPU · the tables that the other notebooks wrote, as many as there are · previous notebook: 08_quantify_uncertainty*
 
 # %% [markdown]
 # **What you will do**: go through a ledger of statements. Each has a rule that was written before the result. Give each a verdict.

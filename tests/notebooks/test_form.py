@@ -84,6 +84,15 @@ def test_name_and_title_say_what_is_done(source: Path, cells: list[Any]):
     assert "previous notebook" in cost
 
 
+def test_the_guide_has_the_path_and_the_minutes_of_the_header(source: Path, cells: list[Any]):
+    guide = (FOLDER / "README.md").read_text(encoding="utf-8")
+    row = rf"\| \[{source.stem}\]\({source.name}\) \| .+ \| (core|deepening) \| (\d+) \| \d+ \|"
+    ((path, minutes),) = re.findall(row, guide)
+    assert path == ("deepening" if "06" <= source.name[:2] <= "09" else "core")
+    if said := re.search(r"\*(Core|Deepening) · (\d+) minutes to read and try", cells[0].source):
+        assert (said[1].lower(), said[2]) == (path, minutes)
+
+
 def test_second_cell_says_what_is_done_learned_and_needed(cells: list[Any]):
     for part in ("**What you will do**", "**What you will learn**", "**What you need**"):
         assert part in cells[1].source

@@ -163,13 +163,13 @@ class SlicePredictor:
         tracks: Mapping[int, Track],
         plan: NeighbourBox,
         *,
-        progress: Callable[[], object] = lambda: None,
+        progress: Callable[[int], object] = lambda _: None,
     ) -> list[dict[int, LabelPrediction]]:
         """Follow each label from the first prompt of its track up and down, until it ends.
 
         What was predicted on each of the `slices`, by label; the `reason` says where the prompt
         came from, or why the plan let the label end there, with an empty prediction. `progress` is
-        called after each slice that was predicted.
+        called with the index of each slice after it was predicted.
         """
         predictions: list[dict[int, LabelPrediction]] = [{} for _ in slices]
         for step in (1, -1):
@@ -196,7 +196,7 @@ class SlicePredictor:
                         reached[label] = _judged(plan, last, answer, source, signal=signal)
                 before = {label: each for label, each in reached.items() if each.prediction.any()}
                 if asked:
-                    progress()
+                    progress(case_slice.index)
         return predictions
 
     def _embedded(self, prompted: PromptedSlice) -> tuple[Any, float]:

@@ -1,7 +1,7 @@
 """Follow what was prompted on some slices of a new scan through its volume."""
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -56,7 +56,7 @@ def propagate(
     plane: Plane | None = None,
     slices: Sequence[int] | None = None,
     plan: NeighbourBox | None = None,
-    progress: bool = False,
+    progress: bool | Callable[[int], object] = False,
 ) -> Propagation:
     """Follow the object of each label from its prompts up and down, until it ends.
 
@@ -75,8 +75,8 @@ def propagate(
     plan : NeighbourBox, optional
         The margin of the boxes and the rules of ending. Default: `FOLLOW`; with the whole mask
         boxed for a model that takes boxes alone, which learned from none inside the object.
-    progress : bool
-        Show a bar.
+    progress : bool or callable
+        Show a bar, or call this with the index of each slice that was predicted.
 
     Raises
     ------
@@ -103,8 +103,9 @@ def propagate(
         plan = replace(FOLLOW, least_probability=0.5) if boxes_alone else FOLLOW
     tracks = tracks_of(entries, first_slice=low)
     chosen = [case.slice(k, plane) for k in range(low, high + 1)]
-    with tqdm(unit="slice", disable=not progress) as bar:
-        found = SlicePredictor(segmenter).propagate(case, chosen, tracks, plan, progress=bar.update)
+    with tqdm(unit="slice", disable=progress is not True) as bar:
+        told = progress if callable(progress) else lambda _: bar.update()
+        found = SlicePredictor(segmenter).propagate(case, chosen, tracks, plan, progress=told)
     dtype = np.uint8 if max(tracks) < 256 else np.uint16
     stack = np.zeros(case.image.stack(plane).shape, dtype)
     rows = []

@@ -26,6 +26,9 @@ from mskseg_studies.prompting.margins import model_ahead as model_ahead
 from mskseg_studies.prompting.margins import seen_margins_px as seen_margins_px
 from mskseg_studies.prompting.phases import phase_gains as phase_gains
 from mskseg_studies.prompting.phases import score_phases as score_phases
+from mskseg_studies.prompting.race import SIMULATED as SIMULATED
+from mskseg_studies.prompting.race import Race as Race
+from mskseg_studies.prompting.race import leaderboard as leaderboard
 from mskseg_studies.prompting.resolutions import COARSER_IMAGE as COARSER_IMAGE
 from mskseg_studies.prompting.resolutions import OTHER_FRAME as OTHER_FRAME
 from mskseg_studies.prompting.resolutions import possible_frames as possible_frames

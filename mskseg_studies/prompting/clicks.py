@@ -160,7 +160,7 @@ def _clicked(
     logits = None
     for clicks in range(1, max(counts, default=0) + 1):
         added = [
-            _next_click(reference, mask, rng, spacing_mm)
+            next_click(reference, mask, rng, spacing_mm)
             for reference, mask in zip(references, masks, strict=True)
         ]
         coords = np.concatenate([coords, [[point] for point, _ in added]], axis=1)
@@ -175,7 +175,7 @@ def _clicked(
         yield clicks, _scores(references, kept, three)
 
 
-def _next_click(
+def next_click(
     reference: Mask,
     mask: Mask | None,
     rng: np.random.Generator,

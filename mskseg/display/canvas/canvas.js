@@ -5,6 +5,7 @@
 
 const CLICK_PX = 4; // a mouse that moves less than this has clicked, not dragged
 const SILENT_MS = 6000; // without an answer for so long, the reader is told what may be the matter
+const SLOW_MS = 1500; // a model that encodes longer previews a slice only once it was clicked on
 const POSITIVE = "#56B4E9", NEGATIVE = "#D55E00", INK = "#000000", PAPER = "#FFFFFF";
 
 function element(kind, properties = {}, ...children) {
@@ -31,14 +32,14 @@ function unpacked(buffer, pixels) {
 }
 
 /** A slice and its mask as an image of one screen pixel a pixel, to be scaled when drawn. */
-function painted(grey, mask, view, window) {
+function painted(grey, mask, view, window, preview = null) {
   const picture = new OffscreenCanvas(view.width, view.height);
   const context = picture.getContext("2d");
   const data = context.createImageData(view.width, view.height);
   const [low, high] = window, [red, green, blue] = view.colour;
   for (let i = 0; i < grey.length; i++) {
     const shade = Math.max(0, Math.min(255, (255 * (grey[i] - low)) / Math.max(1, high - low)));
-    const share = mask && mask[i] ? 0.4 : 0;
+    const share = mask && mask[i] ? 0.4 : preview && preview[i] ? 0.25 : 0;
     data.data[4 * i] = shade * (1 - share) + red * share;
     data.data[4 * i + 1] = shade * (1 - share) + green * share;
     data.data[4 * i + 2] = shade * (1 - share) + blue * share;
@@ -69,10 +70,15 @@ function traceOutline(context, mask, width, height, toScreen) {
 
 function render({ model, el }) {
   // What is on screen besides the traits: the part of the slice, the window, a drag under way.
-  const local = { zoom: 1, centre: null, window: [0, 255], drag: null, waiting: [], sent: 0 };
+  const local = { zoom: 1, centre: null, window: [0, 255], drag: null, waiting: [], sent: 0,
+    previewing: true, preview: null, asked: null, next: null, rested: null, cursor: null,
+    corner: null, seen: new Set(), slow: new Set(), endsAt: null };
   const canvas = element("canvas", { tabIndex: 0, role: "application", className: "msk-slice" });
   const status = element("div", { role: "status", "aria-live": "polite", className: "msk-status" });
   const alert = element("div", { role: "alert", className: "msk-alert" });
+  const timer = element("div", { role: "timer", className: "msk-timer" });
+  const told = element("div", { role: "status", "aria-live": "polite", className: "msk-told" });
+  const progress = element("progress", { "aria-label": "slices propagated", hidden: true });
   const busy = element("span", { className: "msk-busy", textContent: "working" });
   const choices = element("div", { className: "msk-choices", role: "group",
     "aria-label": "masks of an ambiguous point" });
@@ -83,23 +89,27 @@ function render({ model, el }) {
   };
   const range = (label, value, act) => {
     const made = element("input", { type: "range", min: 0, max: 255, value, "aria-label": label });
-    made.addEventListener("input", () => { act(Number(made.value)); draw(); });
+    made.addEventListener("input", () => { act(Number(made.value)); draw(); drawChoices(); });
     return element("label", { textContent: label + " " }, made);
   };
+  const begin = button("start (s)", "start the clock of the race", () => send({ kind: "begin" }));
+  const follow = button("propagate (p)", "follow what is prompted through the volume",
+    () => send({ kind: "propagate" }));
+  const preview = button("preview (v)", "", () => togglePreview());
+  const hide = button("hide Dice (h)", "", () => send({ kind: "dice" }));
   const toolbar = element("div", { className: "msk-toolbar", role: "toolbar",
     "aria-label": "prompts" },
-    button("undo (u)", "undo the last prompt", () => send({ kind: "undo" })),
+    begin, button("undo (u)", "undo the last prompt", () => send({ kind: "undo" })),
     button("clear (c)", "take all prompts of this slice away", () => send({ kind: "clear" })),
     button("next mask (n)", "take the next of three masks", () => send({ kind: "next" })),
-    button("propagate (p)", "follow what is prompted through the volume",
-      () => send({ kind: "propagate" })),
+    follow, preview, hide,
     button("+", "zoom in", () => zoomBy(1.5)), button("\u2212", "zoom out", () => zoomBy(1 / 1.5)),
     range("black", 0, (value) => { local.window[0] = value; }),
-    range("white", 255, (value) => { local.window[1] = value; }), busy);
+    range("white", 255, (value) => { local.window[1] = value; }), busy, progress);
   const legend = element("div", { className: "msk-legend" });
   el.classList.add("msk-canvas");
   el.append(toolbar, alert, element("div", { className: "msk-row" },
-    element("div", {}, canvas, legend), element("div", { className: "msk-side" }, status)), choices);
+    element("div", {}, canvas, legend), element("div", { className: "msk-side" }, timer, status, told)), choices);
 
   // ---- the way between screen and slice
 
@@ -145,11 +155,28 @@ function render({ model, el }) {
     local.request = (local.request ?? 0) + 1;
     local.sent = performance.now();
     busy.style.visibility = "visible";
+    local.next = null;
+    local.progress = 0;
+    awaitAnswer();
+    model.send({ ...content, request: local.request });
+  };
+  const awaitAnswer = () => {
+    clearTimeout(local.timer);
     local.timer = setTimeout(() => {
       alert.textContent = "No answer yet: a large model takes a while for a new slice, and a " +
         "propagation for many. If the kernel was restarted, run the cell again.";
     }, SILENT_MS);
-    model.send({ ...content, request: local.request });
+  };
+  const progressed = ({ slice, of }) => { // of a propagation, slice by slice
+    if (!local.sent) return;
+    local.progress += 1;
+    busy.textContent = `slice ${slice} is done: ${local.progress} of at most ${of}`;
+    progress.hidden = false;
+    progress.max = of;
+    progress.value = local.progress;
+    el.dataset.progress = String(local.progress); // for the test in a real browser
+    alert.textContent = "";
+    awaitAnswer();
   };
   const answered = () => {
     const readout = model.get("readout");
@@ -163,8 +190,81 @@ function render({ model, el }) {
     });
     local.sent = 0;
     busy.style.visibility = "hidden";
+    busy.textContent = "working";
+    progress.hidden = true;
+    if (readout.decode_ms) local.seen.add(place());
     if (local.waiting.length) ask(local.waiting.shift());
   };
+
+  // ---- preview: what a click here, or the box in hand, would show. One at a time: what the pointer
+  // passes meanwhile is dropped, but for where it is now. It is neither logged nor counted.
+
+  const place = () => String([...view().place, model.get("readout").model]);
+  const race = () => model.get("readout").race;
+  const running = () => race().begun && local.endsAt !== null && performance.now() < local.endsAt;
+  const hover = (content) => {
+    const said = model.get("readout"), waits = local.slow.has(said.model) && !local.seen.has(place());
+    if (!local.previewing || local.sent || waits || (race() && !running())) return;
+    if (!content.box && !said.points) return; // the model takes boxes alone
+    if (local.asked) { local.next = content; return; }
+    local.next = null;
+    local.asked = { content, at: performance.now(), place: place() };
+    local.busyLater = setTimeout(() => { busy.style.visibility = "visible"; }, 400);
+    model.send({ kind: "preview", ...content, place: view().place });
+  };
+  const previewed = (message, buffers) => {
+    if (!local.asked) return;
+    const { content, at, place: of } = local.asked, now = view(), next = local.next;
+    clearTimeout(local.busyLater);
+    if (!local.sent) busy.style.visibility = "hidden";
+    if (!local.seen.has(of) && performance.now() - at > SLOW_MS) {
+      local.slow.add(model.get("readout").model);
+    }
+    local.seen.add(of);
+    local.asked = local.next = null;
+    if (local.sent || !local.previewing || of !== place()) return; // something else came first
+    local.preview = unpacked(buffers?.[0], now.width * now.height)[0] ?? null;
+    draw();
+    requestAnimationFrame(() => { // painted: for the test in a real browser
+      el.dataset.previews = String(Number(el.dataset.previews ?? 0) + 1);
+      el.dataset.previewMs = String(performance.now() - at);
+      el.dataset.previewAt = JSON.stringify(content);
+    });
+    if (next) hover(next);
+  };
+  const togglePreview = () => {
+    local.previewing = !local.previewing;
+    local.preview = local.next = null;
+    draw();
+    say();
+  };
+  model.on("msg:custom", (message, buffers) => {
+    if (message.kind === "preview") previewed(message, buffers);
+    if (message.kind === "progress") progressed(message);
+  });
+
+  // ---- the race: the time left, counted here from what the answer said
+
+  const keepTime = () => {
+    const now = race();
+    begin.hidden = !now || now.begun;
+    follow.hidden = Boolean(now);
+    local.endsAt = now?.begun && now.left_s > 0 ? performance.now() + 1000 * now.left_s : null;
+    tick();
+  };
+  const tick = () => {
+    const now = race();
+    timer.hidden = !now;
+    if (!now) return;
+    const left = running() ? (local.endsAt - performance.now()) / 1000 : now.begun ? 0 : now.left_s;
+    const s = Math.ceil(left), text = `${Math.floor(s / 60)}:${String(s % 60).padStart(2, "0")}`;
+    timer.textContent = text;
+    timer.classList.toggle("msk-late", now.begun && left <= 10);
+    const news = !now.begun ? "Press start (s): then the clock runs." : left ? "" :
+      now.score === null ? "The race is over. Guess the Dice, then show it (h)." : "";
+    if (local.news !== news) told.textContent = local.news = news; // said once
+  };
+  const clock = setInterval(() => { if (el.isConnected) tick(); }, 250);
 
   // ---- drawing
 
@@ -177,18 +277,31 @@ function render({ model, el }) {
     const mask = masks[model.get("readout").chosen ?? 0] ?? null;
     const context = canvas.getContext("2d"), part = shown();
     context.imageSmoothingEnabled = false;
-    context.drawImage(painted(grey, mask, now, local.window), part.x, part.y, part.w, part.h,
+    context.drawImage(painted(grey, mask, now, local.window, local.preview), part.x, part.y, part.w, part.h,
       0, 0, canvas.width, canvas.height);
     if (mask) {
       traceOutline(context, mask, now.width, now.height, toScreen);
       stroke(context, `rgb(${now.colour.join(",")})`, 1.5);
     }
+    if (local.preview) { // dotted as well as paler: no colour is needed to tell it from the mask
+      const dense = window.devicePixelRatio || 1;
+      traceOutline(context, local.preview, now.width, now.height, toScreen);
+      context.setLineDash([3 * dense, 3 * dense]);
+      stroke(context, PAPER, 1.5);
+      context.setLineDash([]);
+    }
     drawPrompts(context);
+    if (local.cursor) drawCursor(context);
     drawEdges(context, now.edges);
-    drawChoices(grey, masks);
-    canvas.setAttribute("aria-label",
-      `${now.name}. Click: point inside; shift-click: outside; drag: box; u: undo; c: clear; ` +
-      "n: next mask; p: propagate; page up and page down: slices; plus and minus: zoom.");
+  };
+  const drawCursor = (context) => {
+    const [x, y] = toScreen(...local.cursor), r = 10 * (window.devicePixelRatio || 1);
+    context.beginPath();
+    for (const [dx, dy] of [[1, 0], [-1, 0], [0, 1], [0, -1]]) {
+      context.moveTo(x + 0.3 * r * dx, y + 0.3 * r * dy);
+      context.lineTo(x + r * dx, y + r * dy);
+    }
+    stroke(context, PAPER, 2);
   };
   const stroke = (context, colour, width) => {
     const dense = window.devicePixelRatio || 1;
@@ -200,7 +313,7 @@ function render({ model, el }) {
     context.stroke();
   };
   const drawPrompts = (context) => {
-    const { points, box } = model.get("prompts"), drawn = local.drag?.box ?? box;
+    const { points, box } = model.get("prompts"), drawn = local.drag?.box ?? boxInHand() ?? box;
     if (drawn) {
       const [x0, y0] = toScreen(drawn[0], drawn[1]), [x1, y1] = toScreen(drawn[2], drawn[3]);
       context.beginPath();
@@ -233,17 +346,19 @@ function render({ model, el }) {
       context.fillText(text, x, y);
     }
   };
-  const drawChoices = (grey, masks) => {
+  const drawChoices = () => {
     choices.replaceChildren();
-    if (masks.length < 2) return;
-    const now = view(), said = model.get("readout");
+    const now = view(), said = model.get("readout"), pixels = now.width * now.height;
+    const image = model.get("image"), masks = unpacked(model.get("masks"), pixels);
+    const grey = new Uint8Array(image.buffer ?? image, image.byteOffset ?? 0, image.byteLength);
+    if (masks.length < 2 || grey.length !== pixels) return;
     masks.forEach((mask, number) => {
       const small = element("canvas", { width: 150, height: Math.round(150 * now.height *
         heightRatio() / now.width) });
       small.getContext("2d").drawImage(painted(grey, mask, now, local.window), 0, 0,
         small.width, small.height);
       const text = `mask ${number + 1}: predicted IoU ${fixed(said.predicted_iou?.[number])}` +
-        `, Dice ${fixed(said.dice?.[number])}`;
+        (said.hidden ? "" : `, Dice ${fixed(said.dice?.[number])}`);
       const made = button("", text, () => send({ kind: "choose", mask: number }));
       made.className = "msk-choice" + (number === said.chosen ? " msk-chosen" : "");
       made.setAttribute("aria-pressed", String(number === said.chosen));
@@ -260,11 +375,12 @@ function render({ model, el }) {
       line("tissue", said.tissue ?? ""), line("slice", `${now.slice} (0 to ${now.n_slices - 1})`),
       line("prompts", String(said.n_prompts ?? 0)));
     if (said.dice) {
-      status.append(line("Dice", fixed(said.dice[said.chosen])),
+      status.append(line("Dice", said.hidden ? "hidden" : fixed(said.dice[said.chosen])),
         line("predicted IoU", fixed(said.predicted_iou[said.chosen])));
       if (said.decode_ms) status.append(line("encoding", `${said.encode_ms.toFixed(0)} ms`),
         line("decoding", `${said.decode_ms.toFixed(0)} ms`));
     }
+    if (typeof said.race?.score === "number") status.append(line("score", fixed(said.race.score)));
     if (said.reason) status.append(line("this slice", said.reason));
     status.append(line("model", said.model + (said.miniature ? " (miniature)" : "")));
     for (const end of said.ends ?? []) {
@@ -272,8 +388,24 @@ function render({ model, el }) {
     }
     const swatch = element("span", { className: "msk-swatch" });
     swatch.style.background = `rgb(${(now.colour ?? [0, 0, 0]).join(",")})`;
+    const hint = !local.previewing ? "" : !said.points ? " · dotted: preview of a box in hand" :
+      " · dotted: preview";
     legend.replaceChildren(swatch, `mask of ${said.tissue ?? ""} · circle: inside · ` +
-      "cross: outside · rectangle: box");
+      "cross: outside · rectangle: box" + hint);
+    const mark = (made, on, label) => {
+      made.setAttribute("aria-pressed", String(on));
+      made.setAttribute("aria-label", label);
+      made.title = label;
+    };
+    mark(preview, local.previewing, "preview what a click would show");
+    mark(hide, Boolean(said.hidden), said.race ? "hide Dice; showing it ends the race" :
+      "hide Dice until it was guessed");
+    canvas.setAttribute("aria-label",
+      `${now.name}. Click: point inside; shift-click: outside; drag: box. Arrows: cursor, with ` +
+      "shift in steps of 10; enter: point inside; shift-enter: outside; b: one corner of a box, " +
+      "then the other; escape: no box. u: undo; c: clear; n: next mask; v: preview; h: hide Dice; " +
+      (said.race ? "s: start; " : "p: propagate; page up and page down: slices; ") +
+      "plus and minus: zoom; 0: whole slice.");
   };
 
   // ---- mouse and keys
@@ -288,9 +420,18 @@ function render({ model, el }) {
     local.drag = { start, from: [event.clientX, event.clientY], moving: inBox(start, box) && box,
       button: event.button, shift: event.shiftKey, box: null };
   });
+  canvas.addEventListener("pointerleave", () => { local.next = null; }); // the last answer stays
   canvas.addEventListener("pointermove", (event) => {
     const drag = local.drag;
-    if (!drag || drag.button !== 0) return;
+    if (!drag) {
+      const [fromX, fromY] = local.rested ?? [-CLICK_PX, -CLICK_PX], [x, y] = toSlice(event);
+      if (Math.hypot(event.clientX - fromX, event.clientY - fromY) < CLICK_PX) return;
+      local.rested = null; // the mouse left the place of its last click
+      if (local.cursor) { local.cursor = local.corner = null; draw(); }
+      hover({ x, y, inside: !event.shiftKey });
+      return;
+    }
+    if (drag.button !== 0) return;
     const [dx, dy] = [event.clientX - drag.from[0], event.clientY - drag.from[1]];
     if (!drag.box && Math.hypot(dx, dy) < CLICK_PX) return;
     const { width, height } = view(), [x, y] = toSlice(event), [sx, sy] = drag.start;
@@ -302,12 +443,14 @@ function render({ model, el }) {
       drag.box = [Math.min(sx, x), Math.min(sy, y), Math.max(sx, x), Math.max(sy, y)];
       drag.box = drag.box.map((value, i) => clamp(value, 0, i % 2 ? height : width));
     }
+    hover({ box: drag.box });
     draw();
   });
-  canvas.addEventListener("pointerup", () => {
+  canvas.addEventListener("pointerup", (event) => {
     const drag = local.drag;
     local.drag = null;
     if (!drag) return;
+    local.rested = [event.clientX, event.clientY];
     if (drag.box) { send({ kind: "box", box: drag.box }); return; }
     const [x, y] = drag.start, inside = drag.button === 0 && !drag.shift;
     send({ kind: "point", x, y, inside });
@@ -317,9 +460,42 @@ function render({ model, el }) {
     event.preventDefault();
     zoomBy(event.deltaY < 0 ? 1.25 : 0.8, toSlice(event));
   }, { passive: false });
+  const boxInHand = () => {
+    if (!local.corner || !local.cursor) return null;
+    const [[x0, y0], [x1, y1]] = [local.corner, local.cursor];
+    return [Math.min(x0, x1), Math.min(y0, y1), Math.max(x0, x1), Math.max(y0, y1)];
+  };
+  const moveCursor = (dx, dy, event) => { // from pixel centre to pixel centre
+    const { width, height } = view(), part = shown(), steps = event.shiftKey ? 10 : 1;
+    const [x, y] = local.cursor ?? [part.x + part.w / 2, part.y + part.h / 2];
+    local.cursor = [clamp(Math.floor(x) + 0.5 + steps * dx, 0.5, width - 0.5),
+      clamp(Math.floor(y) + 0.5 + steps * dy, 0.5, height - 0.5)];
+    if (local.zoom > 1) local.centre = local.cursor;
+    told.textContent = `x ${Math.floor(local.cursor[0])}, y ${Math.floor(local.cursor[1])}`;
+    hover(local.corner ? { box: boxInHand() } :
+      { x: local.cursor[0], y: local.cursor[1], inside: true });
+    draw();
+  };
+  const arrow = (dx, dy) => (event) => moveCursor(dx, dy, event);
+  const pointAtCursor = (event) => {
+    if (!local.cursor) { moveCursor(0, 0, event); return; }
+    send({ kind: "point", x: local.cursor[0], y: local.cursor[1], inside: !event.shiftKey });
+  };
+  const corner = (event) => {
+    if (!local.cursor) moveCursor(0, 0, event);
+    const box = boxInHand();
+    local.corner = box ? null : local.cursor;
+    if (box) send({ kind: "box", box });
+    draw();
+  };
   const keys = {
     u: () => send({ kind: "undo" }), c: () => send({ kind: "clear" }),
-    n: () => send({ kind: "next" }), p: () => send({ kind: "propagate" }),
+    n: () => send({ kind: "next" }), p: () => { if (!race()) send({ kind: "propagate" }); },
+    v: () => togglePreview(), h: () => send({ kind: "dice" }),
+    s: () => { if (race()) send({ kind: "begin" }); },
+    ArrowLeft: arrow(-1, 0), ArrowRight: arrow(1, 0), ArrowUp: arrow(0, -1), ArrowDown: arrow(0, 1),
+    Enter: pointAtCursor, b: corner,
+    Escape: () => { local.corner = local.cursor = null; draw(); },
     "+": () => zoomBy(1.5), "-": () => zoomBy(1 / 1.5),
     0: () => { local.centre = null; local.zoom = 1; draw(); },
     PageUp: () => send({ kind: "slice", step: 1 }),
@@ -330,19 +506,23 @@ function render({ model, el }) {
     if (!act || event.ctrlKey || event.metaKey) return;
     event.preventDefault();
     event.stopPropagation(); // JupyterLab has shortcuts on the same keys
-    act();
+    act(event);
   });
 
-  // ---- from Python
+  // ---- from Python: whatever is new there takes the place of a preview
 
-  const sizeChanged = () => { resize(); draw(); say(); };
-  const changed = () => { draw(); say(); answered(); };
+  const sizeChanged = () => { local.preview = local.corner = null; resize(); draw(); say(); };
+  const changed = () => { local.preview = null; draw(); drawChoices(); say(); keepTime(); answered(); };
   model.on("change:view", sizeChanged);
   model.on("change:image change:masks change:prompts change:readout", changed);
   model.on("change:error", () => { alert.textContent = model.get("error"); });
   alert.textContent = model.get("error");
   busy.style.visibility = "hidden";
   sizeChanged();
+  drawChoices();
+  keepTime();
+  if (race()?.begun) send({ kind: "look" }); // shown anew: how much time is left by now?
+  return () => clearInterval(clock);
 }
 
 export default { render };

@@ -5,7 +5,7 @@ The canvas shows it and a notebook can drive it; all coordinates are pixels of t
 """
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -51,7 +51,7 @@ class Session:
     """Prompts on the slices of a case, and the masks that a model makes of them.
 
     Of a case without a reference Dice is NaN and the tissue is label 1. The first of the segmenters
-    is used until another is chosen.
+    is used until another is chosen. `clock` tells the seconds of the log.
     """
 
     case: Case
@@ -62,6 +62,8 @@ class Session:
     label: int = field(init=False)
     scored: ScoredMasks | None = field(init=False, default=None)
     propagation: Propagation | None = field(init=False, default=None)
+    dice_hidden: bool = field(init=False, default=False)  # until those who watch have guessed it
+    clock: Callable[[], float] = field(default=time.monotonic, kw_only=True)
 
     def __post_init__(self) -> None:
         if not self.segmenters:
@@ -69,10 +71,7 @@ class Session:
         self.model = next(iter(self.segmenters))
         self.plane = self.case.plane
         self.label = self.labels[0]
-        self.index = self.n_slices // 2
-        if self.case.reference is not None:
-            stack = self.case.reference.stack(self.plane)
-            self.index = int(np.argmax((stack == self.label).sum(axis=(1, 2))))
+        self.index = self._fullest()
         self._prompts: dict[Place, Prompt] = {}
         self._chosen: dict[Place, int] = {}
         self._masks: dict[Place, NDArray[np.bool_]] = {}
@@ -80,7 +79,7 @@ class Session:
         self._corrections: set[Place] = set()  # prompts set where the tissue had been followed
         self._history: list[tuple[Place, Prompt, int]] = []
         self._steps: list[dict[str, Any]] = []
-        self._started = time.monotonic()
+        self._started = self.clock()
 
     @property
     def labels(self) -> tuple[int, ...]:
@@ -143,23 +142,20 @@ class Session:
 
         Where the tissue was propagated to, the first point refines the box that was carried there.
         """
-        points, labels = [(x, y)], [int(inside)]
-        before = self.prompt
-        if before.point_coords is not None and before.point_labels is not None:
-            points = [*before.point_coords[0], *points]
-            labels = [*before.point_labels[0], *labels]
-        shape = self.slice.image.shape
-        prompt = Prompt.checked(before.boxes_xyxy, [points], [labels], image_shape=shape)
-        if (row := self.row) is not None and not np.isnan(row["x0"]):
-            box = row[list(BOX_COLUMNS)].to_numpy(np.float64)
-            prompt = refined(prompt, Prompt(boxes_xyxy=box[None]))
-        self._apply(prompt, "point")
+        self._apply(self._with_point(x, y, inside), "point")
 
     def set_box(self, box_xyxy: ArrayLike) -> None:
         """Draw or move the box; InputError if it leaves the slice or has no area."""
-        box, before, shape = np.reshape(box_xyxy, (1, 4)), self.prompt, self.slice.image.shape
-        prompt = Prompt.checked(box, before.point_coords, before.point_labels, image_shape=shape)
-        self._apply(prompt, "box")
+        self._apply(self._with_box(box_xyxy), "box")
+
+    def preview(
+        self, x: float = 0.0, y: float = 0.0, *, inside: bool = True, box: ArrayLike | None = None
+    ) -> NDArray[np.bool_]:
+        """Predict what a click at x, y, or this box, would show; no step, and changes nothing."""
+        self._check("preview")
+        prompt = self._with_point(x, y, inside) if box is None else self._with_box(box)
+        mask: NDArray[np.bool_] = self._predict(prompt).masks[0]  # type: ignore[union-attr]
+        return mask
 
     def clear(self) -> None:
         """Take all prompts of this slice and tissue away; can be undone."""
@@ -175,8 +171,15 @@ class Session:
             raise InputError("there is one mask only; a single point without a box gives three")
         self._apply(self.prompt, "mask", chosen=number % len(self.scored.masks))
 
+    def toggle_dice(self) -> None:
+        """Hide Dice, so that those who watch can guess it first, or show it again."""
+        self.dice_hidden = not self.dice_hidden
+
     def propagate(
-        self, *, slices: Sequence[int] | None = None, progress: bool = False
+        self,
+        *,
+        slices: Sequence[int] | None = None,
+        progress: bool | Callable[[int], object] = False,
     ) -> Propagation:
         """Follow what is prompted in this plane through the volume, and show it on every slice.
 
@@ -185,6 +188,7 @@ class Session:
         again mends that slice and what follows from there. InputError without a prompt, or if one
         lies outside `slices` (first, last).
         """
+        self._check("propagate")
         spacing_mm = self.slice.spacing_mm
         prompts = {
             place: refined(
@@ -300,10 +304,37 @@ class Session:
     def _place(self) -> Place:
         return self.plane, self.index, self.label
 
+    def _check(self, action: str) -> None:
+        """Refuse an action by an InputError; a race does."""
+
     def _written(self, place: Place, prompt: Prompt) -> SlicePrompt:
         _, index, label = place
         correction = place in self._corrections
         return SlicePrompt.of(prompt, slice=index, label=label, correction=correction)
+
+    def _fullest(self) -> int:
+        """Find the slice that shows most of the tissue; the middle one without a reference."""
+        if self.case.reference is None:
+            return self.n_slices // 2
+        stack = self.case.reference.stack(self.plane)
+        return int(np.argmax((stack == self.label).sum(axis=(1, 2))))
+
+    def _with_point(self, x: float, y: float, inside: bool) -> Prompt:
+        points, labels = [(x, y)], [int(inside)]
+        before = self.prompt
+        if before.point_coords is not None and before.point_labels is not None:
+            points = [*before.point_coords[0], *points]
+            labels = [*before.point_labels[0], *labels]
+        shape = self.slice.image.shape
+        prompt = Prompt.checked(before.boxes_xyxy, [points], [labels], image_shape=shape)
+        if (row := self.row) is not None and not np.isnan(row["x0"]):
+            box = row[list(BOX_COLUMNS)].to_numpy(np.float64)
+            prompt = refined(prompt, Prompt(boxes_xyxy=box[None]))
+        return prompt
+
+    def _with_box(self, box_xyxy: ArrayLike) -> Prompt:
+        box, before, shape = np.reshape(box_xyxy, (1, 4)), self.prompt, self.slice.image.shape
+        return Prompt.checked(box, before.point_coords, before.point_labels, image_shape=shape)
 
     def _checked_for(self, entry: SlicePrompt, plane: Plane) -> Prompt:
         n_slices, prompt = self.case.image.n_slices(plane), entry.prompt
@@ -334,6 +365,7 @@ class Session:
         self, prompt: Prompt, action: str, *, chosen: int = 0, remember: bool = True
     ) -> None:
         """Predict first; only then change anything."""
+        self._check(action)
         scored, place = self._predict(prompt), self._place
         if remember:
             self._history.append((place, self.prompt, self.chosen))
@@ -342,7 +374,7 @@ class Session:
         self.scored, self._prompts[place], self._chosen[place] = scored, prompt, chosen
         n_points, n_boxes = self.counts
         step: dict[str, Any] = {
-            "seconds": time.monotonic() - self._started,
+            "seconds": self.clock() - self._started,
             "action": action,
             "plane": self.plane,
             "slice": self.index,

@@ -6,6 +6,7 @@ file is loaded as it is). `PromptExplorer` puts sliders and choosers around it. 
 """
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +28,7 @@ from mskseg.volume import Plane
 PLANES: tuple[Plane, ...] = ("axial", "coronal", "sagittal")
 _ACTIONS = (
     *("add_point", "set_box", "undo", "clear", "next_mask", "choose_mask", "go_to"),
-    *("choose_plane", "choose_tissue", "choose_model"),
+    *("choose_plane", "choose_tissue", "choose_model", "toggle_dice"),
     *("propagate", "save_prompts", "load_prompts", "save_mask"),
 )
 # Messages that mean the slice and tissue on which they were made.
@@ -101,8 +102,26 @@ class PromptCanvas(anywidget.AnyWidget):
             listener()
 
     def _receive(self, _: Any, content: dict[str, Any], __: Any) -> None:
+        if content.get("kind") == "preview":
+            self._answer_preview(content)
+            return
         self._last_request = int(content.get("request", 0))
         self.perform(self._action(content))
+
+    def _answer_preview(self, content: dict[str, Any]) -> None:
+        """Send the mask that a click or a box would show, as bits; none where that would fail."""
+        bits: list[bytes] = []
+        asked = {name: content[name] for name in ("x", "y", "inside", "box") if name in content}
+        try:
+            with suppress(Exception):  # the click itself says what the matter is
+                if content["place"] == self.view["place"]:
+                    bits.append(np.packbits(self.session.preview(**asked)).tobytes())
+        finally:  # an interrupted one too: the browser waits for it
+            self.send({"kind": "preview", "place": content.get("place")}, buffers=bits or None)
+
+    def _tell_progress(self, index: int) -> None:
+        """Say in the browser, while the kernel works, which slice was reached."""
+        self.send({"kind": "progress", "slice": index, "of": self.session.n_slices})
 
     def _action(self, content: dict[str, Any]) -> Callable[[], object]:
         session, kind = self.session, str(content.get("kind"))
@@ -118,7 +137,8 @@ class PromptCanvas(anywidget.AnyWidget):
             "undo": session.undo,
             "clear": session.clear,
             "next": session.next_mask,
-            "propagate": session.propagate,
+            "propagate": lambda: session.propagate(progress=self._tell_progress),
+            "dice": session.toggle_dice,
         }
         return actions.get(kind, lambda: None)
 
@@ -129,6 +149,9 @@ class PromptCanvas(anywidget.AnyWidget):
             "tissue": session.case.tissue(session.label),
             "model": session.model,
             "miniature": session.segmenters[session.model].miniature,
+            "points": "point"
+            in getattr(session.segmenters[session.model], "prompt_kinds", ["point"]),
+            "hidden": session.dice_hidden,
             "n_prompts": sum(session.counts),
             "chosen": session.chosen,
         }
@@ -139,7 +162,7 @@ class PromptCanvas(anywidget.AnyWidget):
         if scored is None:
             return readout
         return readout | {
-            "dice": [_number(value) for value in scored.dice],
+            "dice": [None if session.dice_hidden else _number(value) for value in scored.dice],
             "predicted_iou": [_number(value) for value in scored.predicted_iou],
             "encode_ms": scored.encode_ms,
             "decode_ms": scored.decode_ms,
@@ -151,8 +174,8 @@ class PromptExplorer:
 
     Give it a case and one segmenter, or several by name. Every action of its `session` is a method
     here too, shown on the canvas: `add_point`, `set_box`, `undo`, `clear`, `next_mask`,
-    `choose_mask`, `go_to`, `choose_plane`, `choose_tissue`, `choose_model`, `propagate`,
-    `save_prompts`, `load_prompts`, `save_mask`.
+    `choose_mask`, `go_to`, `choose_plane`, `choose_tissue`, `choose_model`, `toggle_dice`,
+    `propagate`, `save_prompts`, `load_prompts`, `save_mask`.
     """
 
     def __init__(self, case: Case, segmenter: Segmenter | Mapping[str, Segmenter]) -> None:
@@ -202,8 +225,8 @@ class PromptExplorer:
         session, case_slice, prompt = self.session, self.session.slice, self.session.prompt
         score = "no prompt yet"
         if session.scored is not None:
-            dice = session.scored.dice[session.chosen]
-            score = f"Dice {dice:.2f} with {sum(session.counts)} prompts"
+            dice = "hidden" if session.dice_hidden else f"{session.scored.dice[session.chosen]:.2f}"
+            score = f"Dice {dice} with {sum(session.counts)} prompts"
         ax = show_slice(
             case_slice.image,
             spacing_mm=case_slice.spacing_mm,
@@ -211,7 +234,7 @@ class PromptExplorer:
             title=f"{session.case.tissue(session.label)}, slice {case_slice.index}: {score}",
         )
         colour = tissue_colours(session.labels)[session.label]
-        if session.reference is not None:
+        if session.reference is not None and not session.dice_hidden:
             draw_label_map(ax, session.reference, colours={1: "white"}, linestyle="dashed")
         if session.mask is not None:
             draw_label_map(ax, session.mask, colours={1: colour}, fill=0.3)

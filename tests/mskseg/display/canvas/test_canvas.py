@@ -189,3 +189,102 @@ def test_slices_are_turned_by_as_many_steps_as_were_asked_for(canvas):
     for request in (1, 2):  # both made while slice 0 was on screen
         receive(canvas, request=request, kind="slice", step=1, place=place)
     assert canvas.session.index == 2
+
+
+# preview: what a click would show, while the pointer is there
+
+
+@pytest.fixture
+def sent(canvas, monkeypatch):
+    """Messages to the browser, each with its mask, or without one."""
+    messages = []
+    monkeypatch.setattr(
+        canvas,
+        "send",
+        lambda content, buffers=None: messages.append((content, *(buffers or [None]))),
+    )
+    return messages
+
+
+def preview(canvas, sent, **content):
+    receive(canvas, kind="preview", **{"place": canvas.view["place"], **content})
+    message, bits = sent.pop()
+    assert not sent  # one answer each
+    assert set(message) == {"kind", "place"}  # no Dice
+    height, width = canvas.view["height"], canvas.view["width"]
+    if bits is None:
+        return None
+    return np.unpackbits(np.frombuffer(bits, np.uint8))[: height * width].reshape(height, width)
+
+
+def test_a_preview_shows_what_the_click_or_the_box_then_gives(canvas, sent):
+    asked = [
+        ({"box": [20.0, 10.0, 40.0, 25.0]}, "box"),
+        ({"x": 30.0, "y": 15.0, "inside": True}, "point"),
+        ({"x": 12.0, "y": 7.0, "inside": False}, "point"),
+    ]
+    masks = []
+    for content, kind in asked:
+        masks.append(preview(canvas, sent, **content))
+        receive(canvas, kind=kind, **content)
+        assert np.array_equal(masks[-1], canvas.session.mask)
+    assert (masks[1] != masks[2]).any()
+    canvas.session.clear()
+    assert preview(canvas, sent, x=30.0, y=15.0, inside=True).any()
+
+
+def test_a_preview_is_no_step_and_changes_nothing(canvas, sent):
+    receive(canvas, kind="box", box=[20.0, 10.0, 40.0, 25.0])
+    before = (canvas.masks, dict(canvas.prompts), dict(canvas.readout), canvas.session.log)
+    preview(canvas, sent, x=30.0, y=15.0, inside=True)
+    assert (canvas.masks, canvas.prompts, canvas.readout) == before[:3]
+    assert canvas.session.log.equals(before[3])
+    receive(canvas, kind="undo")
+    assert canvas.prompts == {"points": [], "box": None}
+
+
+def test_a_preview_that_cannot_be_is_answered_with_none_and_says_nothing(
+    canvas, sent, segmenter, monkeypatch
+):
+    assert preview(canvas, sent, x=900.0, y=3.0, inside=True) is None
+    assert preview(canvas, sent, box=[3.0, 3.0, 3.0, 9.0]) is None
+    assert preview(canvas, sent, x=3.0, y=3.0, inside=True, place=["axial", 0, 7]) is None
+    monkeypatch.setattr(segmenter, "predict", lambda *_, **__: 1 / 0)
+    assert preview(canvas, sent, x=3.0, y=3.0, inside=True) is None
+    assert canvas.error == ""
+
+
+def test_the_browser_is_told_whether_the_model_takes_points(canvas, segmenter, monkeypatch):
+    assert canvas.readout["points"] is True
+    monkeypatch.setattr(segmenter, "prompt_kinds", frozenset({"box"}))
+    canvas.show()
+    assert canvas.readout["points"] is False
+
+
+def test_a_propagation_tells_each_slice_that_it_reached(canvas, sent):
+    receive(canvas, kind="box", box=[20.0, 10.0, 40.0, 25.0])
+    receive(canvas, kind="propagate")
+    told = [message for message, _ in sent]
+    assert {message["kind"] for message in told} == {"progress"}
+    assert {message["of"] for message in told} == {3}
+    reasons = canvas.session.propagation.table.set_index("slice")["reason"]
+    reached = reasons[reasons != "beyond its end"].index.tolist()
+    assert sorted({message["slice"] for message in told}) == reached
+
+
+# Dice is hidden until those who watch have guessed it
+
+
+def test_hidden_dice_does_not_reach_the_browser_nor_the_figure(explorer):
+    explorer.set_box([20, 10, 40, 25])
+    shown = explorer.canvas.readout
+    n_drawn = len(explorer.figure().collections)
+    explorer.toggle_dice()
+    assert explorer.canvas.readout["dice"] == [None]
+    assert explorer.canvas.readout["hidden"] is True
+    assert explorer.canvas.readout["predicted_iou"] == shown["predicted_iou"]
+    ax = explorer.figure()
+    assert "Dice hidden" in ax.get_title()
+    assert len(ax.collections) < n_drawn  # without the reference's outline
+    receive(explorer.canvas, kind="dice")
+    assert explorer.canvas.readout["dice"] == shown["dice"]

@@ -135,4 +135,4 @@ def leaderboard(folder: str | Path) -> pd.DataFrame:
         what = " and ".join(map(str, races.values())) or "nothing"
         raise InputError(f"expected logs of one race in {folder}, got {what}; a folder for each")
     table = pd.DataFrame(rows).sort_values(["score", "seconds"], ascending=[False, True])
-    return table.set_axis(pd.RangeIndex(1, len(table) + 1, name="rank"))
+    return table.round(3).set_axis(pd.RangeIndex(1, len(table) + 1, name="rank"))

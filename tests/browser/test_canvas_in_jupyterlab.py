@@ -54,9 +54,16 @@ class Failing:
 case = Case(subject="drawn", image=load_image("image.nii.gz"),
             reference=load_label_map("labels.nii.gz"), tissues={1: "bone", 2: "small bone"})
 models = {"sam_vit_mini": mskseg.load_segmenter("sam_vit_mini"), "failing": Failing()}
+models["boxes alone"] = mskseg.load_segmenter("sam_vit_mini")
+models["boxes alone"].prompt_kinds = frozenset({"box"})
 explorer = PromptExplorer(case, models)
 explorer.go_to(1)
 explorer
+"""
+RACE = """
+from mskseg_studies.prompting import Race
+race = Race(case, "bone", folder="race", reader="Ann")
+race.canvas
 """
 
 
@@ -78,14 +85,17 @@ def write_scan(folder: Path) -> None:
 def write_notebook(folder: Path) -> None:
     cell = {
         "cell_type": "code",
-        "id": "one",
         "metadata": {},
         "outputs": [],
         "execution_count": None,
     }
     kernel = {"display_name": "Python 3", "language": "python", "name": "python3"}
     notebook = {"nbformat": 4, "nbformat_minor": 5, "metadata": {"kernelspec": kernel}}
-    notebook["cells"] = [{**cell, "execution_count": None, "source": NOTEBOOK.strip()}]
+    sources = (NOTEBOOK, RACE, "race.leaderboard()")
+    notebook["cells"] = [
+        {**cell, "id": f"cell{number}", "source": source.strip()}
+        for number, source in enumerate(sources)
+    ]
     (folder / "canvas.ipynb").write_text(json.dumps(notebook))
 
 
@@ -142,7 +152,7 @@ def page(lab, chromium):
     flags = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=flags)
-        page = browser.new_page(viewport={"width": 1400, "height": 1100})
+        page = browser.new_page(viewport={"width": 1400, "height": 1300})
         page.set_default_timeout(300_000)  # beside other work a kernel takes long to start
         page.goto(f"{lab}/lab/tree/canvas.ipynb?token={TOKEN}")
         begun = page.locator(".jp-InputPrompt", has_text=re.compile(r"\[(\*|\d+)\]"))
@@ -163,26 +173,41 @@ def page(lab, chromium):
 class Canvas:
     """What a reader sees and does, in world points."""
 
-    def __init__(self, page):
-        self.page, self.element = page, page.locator(".msk-slice")
+    def __init__(self, page, number=0):
+        self.page, self.number = page, number
+        self.root = page.locator(".msk-canvas").nth(number)
+        self.element = self.root.locator(".msk-slice")
 
     def place(self, point_mm):
         box = self.element.bounding_box()
         across, down = on_screen(point_mm)
         return box["x"] + across * box["width"], box["y"] + down * box["height"]
 
+    def counted(self, name: str) -> int:
+        return int(self.root.get_attribute(f"data-{name}") or 0)
+
     def requests(self) -> int:
-        return int(self.page.locator(".msk-canvas").get_attribute("data-last-request") or 0)
+        return self.counted("last-request")
+
+    def until_more(self, name: str, before: int) -> None:
+        self.page.wait_for_function(
+            "([name, n, number]) => Number("
+            "document.querySelectorAll('.msk-canvas')[number].dataset[name] || 0) > n",
+            arg=[name, before, self.number],
+        )
 
     def answered(self, act) -> float:
         """Do something, wait until its answer is painted; milliseconds since it was sent."""
         before = self.requests()
         act()
-        self.page.wait_for_function(
-            "n => Number(document.querySelector('.msk-canvas').dataset.lastRequest || 0) > n",
-            arg=before,
-        )
-        return float(self.page.locator(".msk-canvas").get_attribute("data-last-ms"))
+        self.until_more("lastRequest", before)
+        return float(self.root.get_attribute("data-last-ms"))
+
+    def hover(self, point_mm) -> None:
+        """Rest the mouse somewhere until its preview is painted."""
+        before = self.counted("previews")
+        self.page.mouse.move(*self.place(point_mm))
+        self.until_more("previews", before)
 
     def click(self, point_mm, modifiers=()):
         x, y = self.place(point_mm)
@@ -208,11 +233,11 @@ class Canvas:
         return np.asarray(Image.open(io.BytesIO(self.element.screenshot())).convert("RGB"), int)
 
     def status(self, name: str) -> str:
-        text = self.page.locator(".msk-status > div", has_text=name).first.inner_text()
+        text = self.root.locator(".msk-status > div", has_text=name).first.inner_text()
         return text.replace(name, "").strip()
 
     def alert(self) -> str:
-        return self.page.locator(".msk-alert").inner_text()
+        return self.root.locator(".msk-alert").inner_text()
 
 
 @pytest.fixture
@@ -367,12 +392,86 @@ def test_every_click_is_answered_and_how_long_it_took_is_written_down(canvas):
 
 
 @pytest.mark.slow
+def test_a_preview_follows_the_pointer_is_no_prompt_and_stays_when_it_leaves(canvas):
+    assert not is_tinted(at(canvas.pixels("14_no_preview"), BONE[0]))
+    canvas.hover(BONE[0])
+    canvas.page.mouse.move(5, 5)
+    assert is_tinted(at(canvas.pixels("14_preview"), BONE[0]))
+    assert canvas.status("prompts") == "0"
+    assert canvas.root.locator(".msk-status", has_text="Dice").count() == 0
+
+    way = [point for part in (0.2, 0.4, 0.6, 0.8, 1.0) for point in around(BONE, part)]
+    before, started, moves = canvas.counted("previews"), time.monotonic(), 0
+    while canvas.counted("previews") < before + 30:
+        canvas.page.mouse.move(*canvas.place(way[moves % len(way)]))
+        moves += 1
+    seconds = time.monotonic() - started
+    canvas.page.mouse.move(*canvas.place(BONE[0]))
+    x, y = (part * size for part, size in zip(on_screen(BONE[0]), (90, 64), strict=True))
+    canvas.page.wait_for_function(  # what was passed is dropped, where the pointer rests is not
+        "([x, y]) => { const at = JSON.parse("
+        "document.querySelector('.msk-canvas').dataset.previewAt);"
+        " return Math.hypot(at.x - x, at.y - y) < 1; }",
+        arg=[x, y],
+    )
+    took_ms = float(canvas.root.get_attribute("data-preview-ms"))
+    said = f"{30 / seconds:.1f} previews a second, the last painted after {took_ms:.0f} ms\n"
+    (OUTPUT / "previews.txt").write_text(said)
+    assert canvas.counted("previews") - before <= moves + 1
+
+    canvas.element.press("v")
+    assert not is_tinted(at(canvas.pixels("15_switched_off"), BONE[0]))
+    before = canvas.counted("previews")
+    canvas.page.mouse.move(*canvas.place(way[0]))
+    canvas.press("c")
+    assert canvas.counted("previews") == before
+    canvas.element.press("v")
+
+
+@pytest.mark.slow
+def test_a_model_that_takes_boxes_alone_previews_the_box_in_hand(canvas):
+    chooser = canvas.page.locator("select").filter(has_text="boxes alone")
+    canvas.answered(lambda: (chooser.select_option("boxes alone"), canvas.element.press("c")))
+    before = canvas.counted("previews")
+    (x, y), radius = BONE
+    canvas.page.mouse.move(*canvas.place((x, y)))
+    canvas.page.mouse.move(*canvas.place((x + radius, y + radius)))
+    canvas.press("c")
+    assert canvas.counted("previews") == before
+    canvas.page.mouse.down()
+    canvas.hover((x - radius, y - radius))
+    assert is_tinted(at(canvas.pixels("16_box_in_hand"), BONE[0]))
+    assert canvas.status("prompts") == "0"
+    canvas.answered(canvas.page.mouse.up)
+    assert canvas.status("prompts") == "1"
+    chooser.select_option("sam_vit_mini")
+
+
+@pytest.mark.slow
+def test_points_and_boxes_are_set_by_keys_alone(canvas):
+    for key in ("ArrowLeft", "Shift+ArrowUp"):
+        canvas.element.press(key)
+    canvas.press("Enter")
+    canvas.element.press("ArrowDown")
+    canvas.press("Shift+Enter")
+    assert canvas.status("prompts") == "2"
+    canvas.element.press("b")
+    canvas.element.press("Shift+ArrowRight")
+    canvas.element.press("Shift+ArrowDown")
+    canvas.press("b")
+    assert canvas.status("prompts") == "3"
+    canvas.pixels("17_by_keys")
+    canvas.element.press("Escape")
+
+
+@pytest.mark.slow
 def test_propagate_paints_the_other_slices_and_a_box_on_one_of_them_corrects_it(canvas):
     """After the others: what was followed stays on screen."""
     drag_box(canvas, BONE)
     button = canvas.page.get_by_role("button", name="follow what is prompted")
     canvas.answered(button.click)
     assert canvas.alert() == ""
+    assert canvas.counted("progress") >= 3  # it said so slice by slice, on the way
     assert canvas.status("this slice") == "prompt"
     (end,) = canvas.page.locator(".msk-end").all_inner_texts()
     assert re.fullmatch(r"bone: slices \d to 3 \(below: .+; above: end of the range\)", end)
@@ -395,6 +494,40 @@ def test_propagate_paints_the_other_slices_and_a_box_on_one_of_them_corrects_it(
 
 
 @pytest.mark.slow
+def test_a_race_hides_dice_counts_down_and_ends_on_the_leaderboard(canvas):
+    page = canvas.page
+
+    def run(number):
+        page.locator(".jp-CodeCell .cm-content").nth(number).click()
+        page.keyboard.press("Shift+Enter")
+
+    run(1)
+    page.locator(".msk-canvas").nth(1).wait_for()
+    race = Canvas(page, 1)
+    race.element.scroll_into_view_if_needed()
+    timer = race.root.locator(".msk-timer")
+    assert timer.inner_text() == "2:00"
+    race.click(BONE[0])
+    assert "press start (s)" in race.alert()
+    race.press("s")
+    drag_box(race, BONE)
+    race.pixels("18_race")
+    assert race.status("Dice") == "hidden"
+    page.wait_for_function("document.querySelectorAll('.msk-timer')[1].textContent < '2'")
+    race.press("h")
+    race.pixels("19_race_over")
+    dice, score = float(race.status("Dice")), float(race.status("score"))
+    assert score == pytest.approx(dice - 0.01, abs=0.011)
+    assert timer.inner_text() == "0:00"
+    run(2)
+    board = page.locator(".jp-OutputArea table")
+    board.wait_for()
+    page.screenshot(path=OUTPUT / "20_leaderboard.png")
+    assert "simulated reader" in board.inner_text()
+    assert "Ann" in board.inner_text()
+
+
+@pytest.mark.slow
 def test_a_restarted_kernel_is_noticed(canvas, lab):
     """Runs last: afterwards the canvas on screen is without a session."""
     listed = json.load(urllib.request.urlopen(f"{lab}/api/kernels?token={TOKEN}"))
@@ -404,5 +537,5 @@ def test_a_restarted_kernel_is_noticed(canvas, lab):
     urllib.request.urlopen(request, timeout=60).read()
     canvas.page.wait_for_timeout(3000)
     canvas.element.click()
-    canvas.page.get_by_text(re.compile("No answer yet")).wait_for()
+    canvas.root.get_by_text(re.compile("No answer yet")).wait_for()
     canvas.page.screenshot(path=OUTPUT / "11_restarted.png")

@@ -39,7 +39,7 @@ function painted(grey, mask, view, window, preview = null) {
   const [low, high] = window, [red, green, blue] = view.colour;
   for (let i = 0; i < grey.length; i++) {
     const shade = Math.max(0, Math.min(255, (255 * (grey[i] - low)) / Math.max(1, high - low)));
-    const share = mask && mask[i] ? 0.4 : preview && preview[i] ? 0.25 : 0;
+    const share = mask && mask[i] ? 0.4 : preview && preview[i] ? 0.3 : 0;
     data.data[4 * i] = shade * (1 - share) + red * share;
     data.data[4 * i + 1] = shade * (1 - share) + green * share;
     data.data[4 * i + 2] = shade * (1 - share) + blue * share;
@@ -49,8 +49,8 @@ function painted(grey, mask, view, window, preview = null) {
   return picture;
 }
 
-/** Trace the border between mask and rest along the edges of the pixels. */
-function traceOutline(context, mask, width, height, toScreen) {
+/** Trace the border between mask and rest along the edges of the pixels; `gap` pixels a dash. */
+function traceOutline(context, mask, width, height, toScreen, gap = 0) {
   context.beginPath();
   const at = (x, y) => x >= 0 && y >= 0 && x < width && y < height && mask[y * width + x];
   const line = (x0, y0, x1, y1) => {
@@ -59,7 +59,7 @@ function traceOutline(context, mask, width, height, toScreen) {
   };
   for (let y = 0; y < height; y++) {
     for (let x = 0; x < width; x++) {
-      if (!mask[y * width + x]) continue;
+      if (!mask[y * width + x] || (gap && Math.floor((x + 2 * y) / gap) % 2)) continue;
       if (!at(x, y - 1)) line(x, y, x + 1, y);
       if (!at(x, y + 1)) line(x, y + 1, x + 1, y + 1);
       if (!at(x - 1, y)) line(x, y, x, y + 1);
@@ -284,11 +284,9 @@ function render({ model, el }) {
       stroke(context, `rgb(${now.colour.join(",")})`, 1.5);
     }
     if (local.preview) { // dotted as well as paler: no colour is needed to tell it from the mask
-      const dense = window.devicePixelRatio || 1;
-      traceOutline(context, local.preview, now.width, now.height, toScreen);
-      context.setLineDash([3 * dense, 3 * dense]);
+      const pixel = canvas.clientWidth / part.w, gap = Math.max(1, Math.round(4 / pixel));
+      traceOutline(context, local.preview, now.width, now.height, toScreen, gap);
       stroke(context, PAPER, 1.5);
-      context.setLineDash([]);
     }
     drawPrompts(context);
     if (local.cursor) drawCursor(context);
@@ -375,12 +373,12 @@ function render({ model, el }) {
       line("tissue", said.tissue ?? ""), line("slice", `${now.slice} (0 to ${now.n_slices - 1})`),
       line("prompts", String(said.n_prompts ?? 0)));
     if (said.dice) {
-      status.append(line("Dice", said.hidden ? "hidden" : fixed(said.dice[said.chosen])),
-        line("predicted IoU", fixed(said.predicted_iou[said.chosen])));
+      status.append(line("Dice", said.hidden ? "hidden" : fixed(said.dice[said.chosen])));
+      if (typeof said.race?.score === "number") status.append(line("score", fixed(said.race.score)));
+      status.append(line("predicted IoU", fixed(said.predicted_iou[said.chosen])));
       if (said.decode_ms) status.append(line("encoding", `${said.encode_ms.toFixed(0)} ms`),
         line("decoding", `${said.decode_ms.toFixed(0)} ms`));
     }
-    if (typeof said.race?.score === "number") status.append(line("score", fixed(said.race.score)));
     if (said.reason) status.append(line("this slice", said.reason));
     status.append(line("model", said.model + (said.miniature ? " (miniature)" : "")));
     for (const end of said.ends ?? []) {

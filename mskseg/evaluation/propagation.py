@@ -19,6 +19,7 @@ from mskseg.prompts.tracks import tracks_of
 from mskseg.volume import LabelMap, Plane
 
 BOX_COLUMNS = ("x0", "y0", "x1", "y1")
+Progress = bool | Callable[[int], object]
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,7 +57,7 @@ def propagate(
     plane: Plane | None = None,
     slices: Sequence[int] | None = None,
     plan: NeighbourBox | None = None,
-    progress: bool | Callable[[int], object] = False,
+    progress: Progress = False,
 ) -> Propagation:
     """Follow the object of each label from its prompts up and down, until it ends.
 

@@ -11,16 +11,14 @@ import pandas as pd
 
 import mskseg
 from mskseg.case import Case
-from mskseg.display.canvas import PROMPT_COST, RaceCanvas, RaceSession, race_score
+from mskseg.display.canvas.race import PROMPT_COST, RaceCanvas, RaceSession, race_score
 from mskseg.errors import InputError
 from mskseg.files import write_text
 from mskseg.input_files import parsed, read_text
 from mskseg.models import Segmenter
 from mskseg_studies.prompting.clicks import Costs, next_click
 
-SIMULATED = "simulated reader"
-"""What the player is called who knows the reference and clicks where the error is deepest."""
-
+SIMULATED = "simulated reader"  # who knows the reference and clicks where the error is deepest
 _SAME = ["case", "plane", "slice", "tissue", "limit_s"]  # in all logs of one race
 
 
@@ -68,8 +66,8 @@ class Race:
 
     def leaderboard(self) -> pd.DataFrame:
         """Rank the readers of the folder by `leaderboard`; the simulated one plays along."""
-        if not self._path.with_name(f"{SIMULATED}.csv").exists():
-            self._simulate()
+        if not (path := self._path.with_name(f"{SIMULATED}.csv")).exists():
+            _write_log(path, _simulated(self.session, "point" in self.segmenter.prompt_kinds))
         return leaderboard(self._path.parent)
 
     def _check_name(self) -> None:
@@ -77,40 +75,38 @@ class Race:
             raise InputError(f"{self._path} is there already; give this reader another name")
 
     def _write(self) -> None:
-        session = self.session
-        if not session.begun:  # of two who chose one name at the same time, the later is refused
+        if not self.session.begun:  # of two who chose one name, the later is refused
             self._check_name()
-        log = session.log.assign(case=session.case.name, limit_s=session.seconds)
-        write_text(self._path, log.to_csv(index=False))
+        _write_log(self._path, self.session)
 
-    def _simulate(self) -> None:
-        """Click while a click gains more than it costs, in the assumed seconds of a hand."""
-        mine, costs, now = self.session, Costs(), [0.0]
-        session = Race(
-            mine.case,
-            mine.case.tissue(mine.label),
-            folder=self._path.parent,
-            reader=SIMULATED,
-            segmenter=self.segmenter,
-            seconds=mine.seconds,
-            clock=lambda: now[0],
-        ).session
-        session.begin()
-        reference, rng = np.asarray(session.reference), np.random.default_rng(0)
-        if "point" not in self.segmenter.prompt_kinds:
-            rows, columns = np.nonzero(reference)
-            now[0] += min(costs.box_s, 0.9 * session.seconds)
-            session.set_box([columns.min(), rows.min(), columns.max() + 1, rows.max() + 1])
-            return
-        gained = 1.0
-        while gained > PROMPT_COST and now[0] + costs.click_s < session.seconds:
-            now[0] += costs.click_s
-            before = race_score(session.log)["dice"]
-            (x, y), label = next_click(reference, session.mask, rng, session.slice.spacing_mm)
-            session.add_point(x, y, inside=bool(label))
-            gained = race_score(session.log)["dice"] - before
-        if gained < 0:
-            session.undo()
+
+def _simulated(race: RaceSession, takes_points: bool) -> RaceSession:
+    """Click while a click gains more than it costs, in the assumed seconds of a hand."""
+    costs, now = Costs(), [0.0]
+    session = RaceSession(
+        race.case, race.segmenters, label=race.label, seconds=race.seconds, clock=lambda: now[0]
+    )
+    session.begin()
+    reference, rng = np.asarray(session.reference), np.random.default_rng(0)
+    if not takes_points:
+        rows, columns = np.nonzero(reference)
+        now[0] += min(costs.box_s, 0.9 * session.seconds)
+        session.set_box([columns.min(), rows.min(), columns.max() + 1, rows.max() + 1])
+    gained = float(takes_points)
+    while gained > PROMPT_COST and now[0] + costs.click_s < session.seconds:
+        now[0] += costs.click_s
+        before = race_score(session.log)["dice"]
+        (x, y), label = next_click(reference, session.mask, rng, session.slice.spacing_mm)
+        session.add_point(x, y, inside=bool(label))
+        gained = race_score(session.log)["dice"] - before
+    if gained < 0:
+        session.undo()
+    return session
+
+
+def _write_log(path: Path, session: RaceSession) -> None:
+    log = session.log.assign(case=session.case.name, limit_s=session.seconds)
+    write_text(path, log.to_csv(index=False))
 
 
 def leaderboard(folder: str | Path) -> pd.DataFrame:
@@ -129,7 +125,7 @@ def leaderboard(folder: str | Path) -> pd.DataFrame:
             log = pd.read_csv(StringIO(text))
             races |= dict.fromkeys(log[_SAME].itertuples(index=False, name=None), path)
             if len(log):
-                last = {"seconds": log["seconds"].iloc[-1], "model": log["model"].iloc[-1]}
+                last = log.iloc[-1][["seconds", "model"]].to_dict()
                 rows.append({"reader": path.stem} | race_score(log) | last)
     if len(races) != 1:
         what = " and ".join(map(str, races.values())) or "nothing"

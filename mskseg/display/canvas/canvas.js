@@ -189,6 +189,7 @@ function render({ model, el }) {
       el.dataset.lastRequest = String(number);
     });
     local.sent = 0;
+    local.asked = null; // answered before this one, unless the kernel was interrupted
     busy.style.visibility = "hidden";
     busy.textContent = "working";
     progress.hidden = true;

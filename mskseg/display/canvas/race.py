@@ -1,16 +1,14 @@
 """A race on the canvas: one tissue on one slice, a clock, and a score in which prompts cost."""
 
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import Any
 
 import pandas as pd
 
-from mskseg.case import Case
 from mskseg.display.canvas.session import Session
 from mskseg.display.canvas.widget import PromptCanvas
 from mskseg.errors import InputError
-from mskseg.models.segmenter import Segmenter
 from mskseg.volume import Plane
 
 PROMPT_COST = 0.01
@@ -26,6 +24,7 @@ def race_score(log: pd.DataFrame) -> dict[str, float]:
     return {"score": dice - PROMPT_COST * prompts, "dice": dice, "prompts": prompts}
 
 
+@dataclass
 class RaceSession(Session):
     """A session that takes points and boxes for some seconds from `begin` on, all on one slice.
 
@@ -34,36 +33,27 @@ class RaceSession(Session):
     lacks, or for seconds that are not above 0.
     """
 
-    _placed = False
+    label: int = field(kw_only=True)
+    seconds: float = field(default=120.0, kw_only=True)
+    on_step: Callable[[], object] = field(default=lambda: None, kw_only=True)
+    begun: bool = field(init=False, default=False)
+    _placed: bool = field(init=False, default=False)
 
-    def __init__(
-        self,
-        case: Case,
-        segmenters: Mapping[str, Segmenter],
-        *,
-        label: int,
-        seconds: float = 120.0,
-        clock: Callable[[], float] = time.monotonic,
-        on_step: Callable[[], object] = lambda: None,
-    ) -> None:
-        if case.reference is None:
-            raise InputError(f"{case.name} has no reference to score against; give a case with one")
-        if not 0 < seconds < float("inf"):
-            raise InputError(
-                f"expected seconds above 0 for a race, got {seconds}; 120 are two minutes"
-            )
-        super().__init__(case, segmenters, clock=clock)
+    def __post_init__(self) -> None:
+        label, name = self.label, self.case.name
+        if self.case.reference is None:
+            raise InputError(f"{name} has no reference to score against; give a case with one")
+        if not 0 < self.seconds < float("inf"):
+            raise InputError(f"expected seconds above 0 for a race, got {self.seconds}; try 120")
+        super().__post_init__()
         self.choose_tissue(label)
         self.go_to(self._fullest())
-        self.seconds, self.on_step, self.dice_hidden = seconds, on_step, True
-        self.begun = self._shown = False
-        self._placed = True
+        self.dice_hidden = self._placed = True
 
     @property
     def left_s(self) -> float:
         """Seconds left: all of them before the race has begun."""
-        passed = self.clock() - self._started if self.begun else 0.0
-        return 0.0 if self._shown else max(0.0, self.seconds - passed)
+        return max(0.0, self.seconds - (self.clock() - self._started if self.begun else 0.0))
 
     def begin(self) -> None:
         """Start the clock; InputError if it has been started before."""
@@ -77,7 +67,7 @@ class RaceSession(Session):
         if not self.begun:
             raise InputError("the race has not begun; press start (s) first")
         super().toggle_dice()
-        self._shown = True
+        self._started = float("-inf")
 
     def _check(self, action: str) -> None:
         if action not in _COST + _FREE:

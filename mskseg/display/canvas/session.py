@@ -17,7 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 from mskseg.case import Case, CaseSlice
 from mskseg.errors import InputError
 from mskseg.evaluation.metrics import dice
-from mskseg.evaluation.propagation import BOX_COLUMNS, Propagation, propagate
+from mskseg.evaluation.propagation import BOX_COLUMNS, Progress, Propagation, propagate
 from mskseg.io import save_nifti
 from mskseg.models.segmenter import Segmenter
 from mskseg.prompts.boxes import boxes_from_mask
@@ -78,7 +78,7 @@ class Session:
         self._followed: dict[Place, Prompt] = {}  # what the propagation was asked
         self._corrections: set[Place] = set()  # prompts set where the tissue had been followed
         self._history: list[tuple[Place, Prompt, int]] = []
-        self._steps: list[dict[str, Any]] = []
+        self._steps: list[tuple[Any, ...]] = []
         self._started = self.clock()
 
     @property
@@ -176,10 +176,7 @@ class Session:
         self.dice_hidden = not self.dice_hidden
 
     def propagate(
-        self,
-        *,
-        slices: Sequence[int] | None = None,
-        progress: bool | Callable[[int], object] = False,
+        self, *, slices: Sequence[int] | None = None, progress: Progress = False
     ) -> Propagation:
         """Follow what is prompted in this plane through the volume, and show it on every slice.
 
@@ -320,12 +317,9 @@ class Session:
         return int(np.argmax((stack == self.label).sum(axis=(1, 2))))
 
     def _with_point(self, x: float, y: float, inside: bool) -> Prompt:
-        points, labels = [(x, y)], [int(inside)]
-        before = self.prompt
-        if before.point_coords is not None and before.point_labels is not None:
-            points = [*before.point_coords[0], *points]
-            labels = [*before.point_labels[0], *labels]
-        shape = self.slice.image.shape
+        before, shape = self.prompt, self.slice.image.shape
+        points = [*([] if before.point_coords is None else before.point_coords[0]), (x, y)]
+        labels = [*([] if before.point_labels is None else before.point_labels[0]), int(inside)]
         prompt = Prompt.checked(before.boxes_xyxy, [points], [labels], image_shape=shape)
         if (row := self.row) is not None and not np.isnan(row["x0"]):
             box = row[list(BOX_COLUMNS)].to_numpy(np.float64)
@@ -372,24 +366,14 @@ class Session:
         if not len(self.prompt):
             (self._corrections.discard if self.row is None else self._corrections.add)(place)
         self.scored, self._prompts[place], self._chosen[place] = scored, prompt, chosen
-        n_points, n_boxes = self.counts
-        step: dict[str, Any] = {
-            "seconds": self.clock() - self._started,
-            "action": action,
-            "plane": self.plane,
-            "slice": self.index,
-            "tissue": self.case.tissue(self.label),
-            "model": self.model,
-            "points": n_points,
-            "boxes": n_boxes,
-        }
-        if scored is None:
-            self._masks[place] = np.zeros(self.slice.image.shape, bool)
-        else:
+        asked = (*place[:2], self.case.tissue(self.label), self.model, *self.counts)
+        found: tuple[float, ...] = (np.nan,) * 4
+        self._masks[place] = np.zeros(self.slice.image.shape, bool)
+        if scored is not None:
             self._masks[place] = scored.masks[chosen]
-            step["dice"], step["predicted_iou"] = scored.dice[chosen], scored.predicted_iou[chosen]
-            step["encode_ms"], step["decode_ms"] = scored.encode_ms, scored.decode_ms
-        self._steps.append(step)
+            ms = scored.encode_ms, scored.decode_ms
+            found = scored.dice[chosen], scored.predicted_iou[chosen], *ms
+        self._steps.append((self.clock() - self._started, action, *asked, *found))
 
     def _predict(self, prompt: Prompt) -> ScoredMasks | None:
         if not len(prompt):

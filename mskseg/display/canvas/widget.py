@@ -7,6 +7,7 @@ file is loaded as it is). `PromptExplorer` puts sliders and choosers around it. 
 
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -79,10 +80,9 @@ class PromptCanvas(anywidget.AnyWidget):
             bits = None if scored is None else scored.masks.reshape(len(scored.masks), -1)
             self.masks = b"" if bits is None else np.packbits(bits, axis=1).tobytes()
             prompt = session.prompt
-            points: list[list[float]] = []
+            points = []
             if prompt.point_coords is not None and prompt.point_labels is not None:
-                pairs = zip(prompt.point_coords[0], prompt.point_labels[0], strict=True)
-                points = [[float(x), float(y), int(label)] for (x, y), label in pairs]
+                points = np.column_stack([prompt.point_coords[0], prompt.point_labels[0]]).tolist()
             box = None if prompt.boxes_xyxy is None else prompt.boxes_xyxy[0].tolist()
             self.prompts = {"points": points, "box": box}
             self.readout = self._readout()
@@ -104,29 +104,24 @@ class PromptCanvas(anywidget.AnyWidget):
     def _receive(self, _: Any, content: dict[str, Any], __: Any) -> None:
         if content.get("kind") == "preview":
             self._answer_preview(content)
-            return
-        self._last_request = int(content.get("request", 0))
-        self.perform(self._action(content))
+        else:
+            self._last_request = int(content.get("request", 0))
+            self.perform(lambda: self._action(content)())
 
     def _answer_preview(self, content: dict[str, Any]) -> None:
         """Send the mask that a click or a box would show, as bits; none where that would fail."""
-        bits: list[bytes] = []
+        bits = None
         asked = {name: content[name] for name in ("x", "y", "inside", "box") if name in content}
-        try:
-            with suppress(Exception):  # the click itself says what the matter is
-                if content["place"] == self.view["place"]:
-                    bits.append(np.packbits(self.session.preview(**asked)).tobytes())
-        finally:  # an interrupted one too: the browser waits for it
-            self.send({"kind": "preview", "place": content.get("place")}, buffers=bits or None)
-
-    def _tell_progress(self, index: int) -> None:
-        """Say in the browser, while the kernel works, which slice was reached."""
-        self.send({"kind": "progress", "slice": index, "of": self.session.n_slices})
+        with suppress(Exception):  # the click itself says what the matter is
+            if content["place"] == self.view["place"]:
+                bits = [np.packbits(self.session.preview(**asked)).tobytes()]
+        self.send({"kind": "preview"}, buffers=bits)
 
     def _action(self, content: dict[str, Any]) -> Callable[[], object]:
         session, kind = self.session, str(content.get("kind"))
         if kind in _OF_A_PLACE and content.get("place", self.view["place"]) != self.view["place"]:
-            return _refuse_late
+            raise InputError("another slice or tissue came on screen before this; do it again")
+        told = {"kind": "progress", "of": session.n_slices}
         actions: dict[str, Callable[[], object]] = {
             "point": lambda: session.add_point(
                 content["x"], content["y"], inside=bool(content["inside"])
@@ -137,7 +132,9 @@ class PromptCanvas(anywidget.AnyWidget):
             "undo": session.undo,
             "clear": session.clear,
             "next": session.next_mask,
-            "propagate": lambda: session.propagate(progress=self._tell_progress),
+            "propagate": lambda: session.propagate(
+                progress=lambda k: self.send(told | {"slice": k})
+            ),
             "dice": session.toggle_dice,
         }
         return actions.get(kind, lambda: None)
@@ -161,9 +158,10 @@ class PromptCanvas(anywidget.AnyWidget):
             readout["reason"] = None if (row := session.row) is None else row["reason"]
         if scored is None:
             return readout
+        dice, rated = scored.dice * (np.nan if session.dice_hidden else 1), scored.predicted_iou
         return readout | {
-            "dice": [None if session.dice_hidden else _number(value) for value in scored.dice],
-            "predicted_iou": [_number(value) for value in scored.predicted_iou],
+            "dice": [float(value) if np.isfinite(value) else None for value in dice],
+            "predicted_iou": [float(value) if np.isfinite(value) else None for value in rated],
             "encode_ms": scored.encode_ms,
             "decode_ms": scored.decode_ms,
         }
@@ -195,7 +193,7 @@ class PromptExplorer:
             (self._tissue, self.session.choose_tissue),
             (self._model, self.session.choose_model),
         ):
-            chooser.observe(self._on_choice(action), names="value")
+            chooser.observe(partial(self._choose, action), names="value")
         row = ipywidgets.HBox([self._slider, self._plane, self._tissue, self._model])
         row.layout.flex_flow = "row wrap"
         self.widget = ipywidgets.VBox([row, self.canvas])
@@ -248,12 +246,9 @@ class PromptExplorer:
         """Show the widget, which a viewer without widgets shows as a line of text."""
         display(self.widget)  # type: ignore[no-untyped-call]
 
-    def _on_choice(self, action: Callable[[Any], object]) -> Callable[[Any], None]:
-        def choose(change: Any) -> None:
-            if not self._following:
-                self.canvas.perform(lambda: action(change.new))
-
-        return choose
+    def _choose(self, action: Callable[[Any], object], change: Any) -> None:
+        if not self._following:
+            self.canvas.perform(lambda: action(change.new))
 
     def _follow(self) -> None:
         """Set the choosers to where the session is, without acting on it again."""
@@ -263,11 +258,3 @@ class PromptExplorer:
         self._plane.value, self._tissue.value = session.plane, session.label
         self._model.value = session.model
         self._following = False
-
-
-def _refuse_late() -> None:
-    raise InputError("another slice or tissue came on screen before this arrived; do it again")
-
-
-def _number(value: float) -> float | None:
-    return float(value) if np.isfinite(value) else None

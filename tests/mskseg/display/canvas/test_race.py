@@ -10,7 +10,7 @@ import pytest
 
 import mskseg
 from mskseg.case import Case
-from mskseg.display.canvas import PROMPT_COST, RaceCanvas, RaceSession, race_score
+from mskseg.display.canvas.race import PROMPT_COST, RaceCanvas, RaceSession, race_score
 from mskseg.errors import InputError
 from mskseg.volume import LabelMap, Volume
 

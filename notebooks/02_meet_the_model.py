@@ -17,10 +17,10 @@
 #
 # What happens between a click and a mask, and how far can the model be trusted to judge its own answer?
 #
-# *About 2 minutes on two CPU cores · built-in knee phantom, and a slice of a person if one is here · previous notebook: 01_explore_the_data*
+# *Core · 30 minutes to read and try, about 2 to run on two CPU cores · built-in knee phantom, and a slice of a person if one is here · previous notebook: 01_explore_the_data*
 
 # %% [markdown]
-# **What you will do**: take a promptable model apart, give it every kind of prompt that it knows, and segment a meniscus with as few clicks as you can.
+# **What you will do**: segment a meniscus with as few clicks as you can. Then take the model apart that answered you, and give it every kind of prompt that it knows.
 #
 # **What you will learn**
 # - to name the three parts of SAM, what goes into each and what comes out
@@ -78,40 +78,88 @@ cases, others = mskseg.load_some(names[0]), [mskseg.load_some(name)[0] for name 
 print(f"mskseg {mskseg.__version__}, {segmenter}, {segmenter.device}, seed {seed}")
 
 # %% [markdown]
+# ## Click first
+#
+# Before any theory, try it. On the **canvas** below, click for a point inside the object, shift-click for one outside, drag for a box; `u` undoes, `c` clears, `n` takes the next of three masks, page up and page down change the slice. Clicks, boxes and earlier masks are called **prompts**, and a model that answers them is **promptable**.
+#
+# The object is a meniscus, one of the two thin wedges of the knee joint (in other data, the first label). The dashed line is the **reference**, the true outline. The canvas scores your mask by **Dice**: twice the overlap of mask and reference, over the sum of both areas; 1 for the same mask, 0 for none in common. Where widgets are not shown, the same actions are methods: `explorer.add_point(x, y)`, `explorer.set_box([x0, y0, x1, y1])`.
+
+# %%
+case = cases[0]
+menisci = [label for label in case.reference.labels if "meniscus" in case.tissue(label)]
+thin_label = (menisci or list(case.reference.labels))[0]
+thin_slice = max(case.slices(), key=lambda k: np.count_nonzero(k.label_map == thin_label))
+thin_target = thin_slice.label_map == thin_label
+thin_box = prompts.boxes_from_mask(thin_target, spacing_mm=thin_slice.spacing_mm)[0]
+
+# %%
+explorer = mskseg.PromptExplorer(case, segmenter)
+explorer.choose_tissue(thin_label)
+explorer.go_to(thin_slice.index)
+explorer
+
+# %% alt="The slice of the canvas as a static figure, close up, with the outline of the meniscus"
+x0, y0, x1, y1 = display.frame_around(thin_box, shape=thin_target.shape, margin=0.8)
+canvas_ax = explorer.figure()
+canvas_ax.set(xlim=(x0, x1), ylim=(y1, y0))
+corners = thin_box.round().astype(int).tolist()
+canvas_title = canvas_ax.set_title(f"{case.tissue(thin_label)}: x0, y0, x1, y1 = {corners}")
+
+# %% [markdown]
+# ### Exercise 1: the fewest prompts (15 minutes)
+#
+# Get a Dice as high as you can with as few prompts as you can: on the canvas, or here. *Hint: a box first; then look where the mask is wrong. The log counts for you; two readers can compare theirs.*
+
+# %% tags=["exercise"]
+explorer.add_point(*prompts.central_point(thin_target))  # or click on the canvas
+explorer.log[["seconds", "action", "points", "boxes", "dice"]].round(2)
+
+# %% tags=["solution"] jupyter={"source_hidden": true}
+explorer.clear()
+explorer.set_box(thin_box)
+error_xy, error_label = prompts.error_point(thin_target, explorer.session.mask)
+explorer.add_point(*error_xy, inside=bool(error_label))
+explorer.log[["seconds", "action", "points", "boxes", "dice"]].round(2)
+
+# %% [markdown]
+# **Discussion**: on a small, thin tissue a box is worth its two corners: it says where to stop, which a point cannot. Whether a correction helps depends on where it is clicked; the simulated one goes to the deepest place of the error.
+#
 # ## Name the three parts
 #
-# Kirillov and colleagues (2023) asked for a model that answers any *prompt*, a click, a box, a rough mask, with a sensible mask, fast enough that a person can wait for it. Their answer has three parts: a heavy **image encoder**, a tiny **prompt encoder** and a light **mask decoder**.
+# Now, what answered you? Kirillov and colleagues (2023) asked for a model that answers any prompt with a sensible mask, fast enough that a person can wait for it. Their answer, **SAM** (Segment Anything Model), has three parts: a heavy **image encoder**, a tiny **prompt encoder** and a light **mask decoder**.
 #
-# What you take apart here is `sam_vit_mini`, a **miniature** that this project trained on synthetic scenes. Its prompt encoder and mask decoder are SAM's own code, built narrower; its image encoder is another, smaller network. `lite_medsam`, which is published, has the same three parts but learned boxes alone, so most of this notebook would have nothing to ask it; notebook 03 does. Put `"sam_vit_b"` first in `models` and the same cells take the published SAM apart.
+# The model here is `sam_vit_mini`, a **miniature** that this project trained on synthetic scenes. Its prompt encoder and mask decoder are SAM's own code, built narrower; its image encoder is another, smaller network. `lite_medsam` is published and has the same three parts, but it learned boxes only, so it is left to notebook 03. Put `"sam_vit_b"` first in `models`, and the same cells take the published SAM apart.
 #
-# > **Guess**: which part holds most of the parameters, and which takes most of the time?
+# > **Guess**: which part holds most of the *parameters*, the numbers that training sets?
+# >
+# > - **A**: the image encoder
+# > - **B**: the prompt encoder
+# > - **C**: the mask decoder
 
 # %% alt="The three parts of the model with the sizes of what passes between them"
 drawing = model_parts.draw_architecture(
     segmenter, title="A slice is encoded once; a prompt costs a small decoder"
 )
 parts = model_parts.count_parameters(segmenter).set_index("part")
+print(f"Answer: {'ABC'[int(parts['share'].argmax())]}, the {parts['share'].idxmax()}.")
 parts.round(3)
 
 # %% [markdown]
-# **What you see**: nearly everything sits in the image encoder. That is the point of the design: the expensive part runs once for a slice, and a reader who clicks ten times waits for the decoder ten times. In the published ViT-B the split is more extreme still: 89.7 million parameters against 4.1 million.
+# **What you see**: most of the model sits in the image encoder. That is the point of the design: the expensive part runs once for a slice. A reader who clicks ten times waits for the encoder once, and for the decoder ten times. In the published ViT-B the split is more extreme: 89.7 million parameters against 4.1 million.
 #
 # ## Encode a slice
 #
-# The encoder turns a slice into its **embedding**: a coarse grid of cells, and for each cell a list of numbers that say what is there. Everything after it sees the embedding, never the slice. We take the slice with the most tissues, and its largest tissue as the object to ask for.
+# The encoder turns a slice into its **embedding**: a coarse grid of cells, and for each cell a list of numbers that say what is there. Everything after it sees the embedding, never the slice. We take the slice with the most tissues, and its largest tissue as the object.
+#
+# What is in those numbers? There are two ways to look. Paint the three directions in which the cells differ most as red, green and blue. Or take the cell under one point and ask which others resemble it.
 
 # %%
-case = cases[0]
 case_slice = mskseg.fullest_slice(case)
 label_map, spacing_mm = case_slice.label_map, case_slice.spacing_mm
 largest = max(case.reference.labels, key=lambda k: np.count_nonzero(label_map == k))
 target, tissue = label_map == largest, case.tissue(largest)
-print(f"{case.name}, slice {case_slice.index}: {target.shape} pixels, target: {tissue}")
 embedding = segmenter.embed(case_slice.image)
-print(f"{tuple(embedding.features.shape)} numbers in {1000 * embedding.encode_s:.0f} ms")
-
-# %% [markdown]
-# What is in those numbers? Two ways to look: paint the three directions in which the cells differ most as red, green and blue; or take the cell under one point and ask which others resemble it.
+print(f"{tissue}: {tuple(embedding.features.shape)} numbers in {1000 * embedding.encode_s:.0f} ms")
 
 # %% alt="A slice, its embedding in false colours, and how much each cell resembles the one under a point"
 centre = prompts.central_point(target, spacing_mm=spacing_mm)
@@ -124,20 +172,25 @@ embedding_panels = model_parts.embedding_beside(
 )
 
 # %% [markdown]
-# **What you see**: the embedding is coarse, one cell for many pixels, and neighbouring cells of one tissue tend to one colour although nobody named a tissue (where a cell lies also colours it). What is thinner than a cell has to be hidden in the cell's many numbers; keep that in mind when cartilage fails.
+# **What you see**: the embedding is coarse, one cell for many pixels. Neighbouring cells of one tissue tend to have one colour, although nobody named a tissue (the place of a cell colours it, too). What is thinner than a cell has to be hidden in the cell's many numbers. Keep that in mind when cartilage fails.
 #
 # ## Turn prompts into tokens
 #
-# The prompt encoder knows nothing of the image. It turns a point into a *token*: where (a position encoding) plus what (inside, outside, corner of a box). An earlier mask becomes a *dense part*, which is added to the embedding cell by cell.
+# The prompt encoder knows nothing of the image. It turns a point into a **token**, a short list of numbers: where it is, plus what it is (inside, outside, corner of a box). An earlier mask becomes a *dense part*: numbers for each cell, which are added to the embedding.
 #
-# > **Guess**: how many tokens is a point? A box? A box with a point?
+# > **Guess**: how many tokens does a single point become?
+# >
+# > - **A**: one
+# > - **B**: two
+# > - **C**: four
 
 # %%
 box = prompts.boxes_from_mask(target, spacing_mm=spacing_mm)[:1]
-box_prediction = segmenter.predict(embedding, boxes_xyxy=box)
-box_logits = box_prediction.low_res_logits[:, 0]
+box_logits = segmenter.predict(embedding, boxes_xyxy=box).low_res_logits[:, 0]
 point, inside = centre[None, None], np.array([[1]])
 points = prompts.random_points(target, 3, rng=rng)[None]
+
+# %%
 prompt_kinds = {
     "one point": prompts.Prompt(point_coords=point, point_labels=inside),
     "three points": prompts.Prompt(point_coords=points, point_labels=np.ones((1, 3), int)),
@@ -145,14 +198,16 @@ prompt_kinds = {
     "a box and a point": prompts.Prompt(box, point_coords=point, point_labels=inside),
     "a box and its mask": prompts.Prompt(box, mask_logits=box_logits),
 }
-model_parts.describe_prompts(segmenter, target.shape, prompt_kinds).set_index("prompt")
+as_tokens = model_parts.describe_prompts(segmenter, target.shape, prompt_kinds).set_index("prompt")
+print(f"Answer: {dict(zip((1, 2, 4), 'ABC', strict=True))[as_tokens['tokens'].iloc[0]]}.")
+as_tokens
 
 # %% [markdown]
-# **What you see**: a box is its two corners. Points alone get one more token, of padding, which says "there is no box"; the model learned it that way, and leaving it out changes the answer.
+# **What you see**: a box is its two corners. Points without a box get one more token, which says "there is no box". The model learned it that way, and leaving it out changes the answer. Only an earlier mask gives a dense part that differs from place to place.
 #
 # ## Ask in every way
 #
-# The decoder lets tokens and cells look at each other (attention, in both directions, twice), then paints masks at low resolution: for each pixel a *logit*, a number that is above 0 where the model says "inside". What comes back is compared with the reference by **Dice**, twice the overlap over the sum of both areas: 1 for the same mask, 0 for none in common. The same object, asked for in five ways:
+# The decoder lets tokens and cells look at each other (*attention*, in both directions, twice). Then it paints masks at low resolution: for each pixel a **logit**, a number above 0 where the model says "inside". The same object, asked for in five ways:
 
 # %% alt="The answers to five kinds of prompt, side by side on the slice"
 masks = {
@@ -167,11 +222,11 @@ prompt_panels = model_parts.masks_beside(
 )
 
 # %% [markdown]
-# **What you see**: a point says where, a box says where and how large. Feeding back the mask of an earlier answer lets the model refine it, which matters once corrections come in. One object on one slice proves nothing; notebook 06 counts points over many.
+# **What you see**: a point says where; a box says where and how large. In the last panel the model got its own answer back and could refine it, as it does after every correction. One object on one slice proves nothing; notebook 06 counts clicks over many.
 #
 # ## Let one point be ambiguous
 #
-# A click on a kneecap: the kneecap, its cartilage with it, or the whole knee? SAM answers with **three masks** and predicts the **IoU** of each (intersection over union, overlap over the area that either covers: a stricter relative of Dice). In training only the best of the three was corrected, so that each could specialise.
+# A click on a kneecap: does it mean the kneecap, its cartilage with it, or the whole knee? SAM answers with **three masks** and predicts the **IoU** of each. IoU (intersection over union) is the overlap over the area that either mask covers, a stricter relative of Dice. In training only the best of the three was corrected, so that each could specialise.
 
 # %% alt="Three masks for one point, with predicted and true IoU of each"
 ambiguous = segmenter.predict(embedding, prompt_kinds["one point"], multimask=True)
@@ -187,66 +242,72 @@ three_panels = model_parts.masks_beside(
 )
 
 # %% [markdown]
-# **What you see**: who knows what was meant takes the best of the three (that needs the reference, so it is an *oracle*); the model itself can only take the one it rates highest. The two differ as often as its ratings are wrong, so let us look at those.
+# **What you see**: whoever knows what was meant takes the best of the three. That needs the reference, so it is called an *oracle*. The model itself can only take the mask that it rates highest. The two differ as often as its ratings are wrong.
 #
 # ## Compare predicted with true IoU
 #
-# > **Guess**: may a predicted IoU be above 1?
-
-# %%
-plans = [prompts.OracleBox(), prompts.OraclePoint()]
-table = evaluation.score_cases(segmenter, cases, prompts=plans, slice_step=slice_step)
-facts = mskseg.provenance(command="02_meet_the_model", segmenter=segmenter, cases=cases, seed=seed)
-evaluation.write_table(table, tables / "02_predicted_iou.csv", provenance=facts)
+# The **correlation** r says how well one number follows the other: 1 on a rising line, 0 without any connection.
+#
+# > **Guess**: what is r between predicted and true IoU?
+# >
+# > - **A**: above 0.9
+# > - **B**: 0.5 to 0.9
+# > - **C**: below 0.5
 
 # %% alt="Predicted against true IoU of every tissue on every slice, for boxes and for points"
+plans = [prompts.OracleBox(), prompts.OraclePoint()]
+table = evaluation.score_cases(
+    segmenter, cases, prompts=plans, slice_step=slice_step, progress=False
+)
+facts = mskseg.provenance(command="02_meet_the_model", segmenter=segmenter, cases=cases, seed=seed)
+evaluation.write_table(table, tables / "02_predicted_iou.csv", provenance=facts)
 estimates = table.dropna(subset=["predicted_iou", "iou"])
 r = estimates["predicted_iou"].corr(estimates["iou"])
+print(f"Answer: {'A' if r > 0.9 else 'B' if r >= 0.5 else 'C'}, r = {r:.2f}.")
 estimate_ax = model_parts.estimate_chart(
     estimates, title=f"What it says of its masks, and what they are: r = {r:.2f}"
 )
 display.save_figure(estimate_ax, figures / "02_predicted_iou.png", provenance=facts)
 
 # %% [markdown]
-# **What you see**: the prediction comes from a small regression head. Nothing bounds it to 0..1, and nothing taught it about a tissue that it never saw. It ranks masks; it is not a probability. Notebook 08 asks when such a number may be trusted.
+# **What you see**: a dot is a mask; on the line the model is right about itself. The prediction comes from a small extra network, and nothing holds it between 0 and 1. It is not a probability. That it follows the true IoU over *all* masks does not mean that it picks the best of *three*: they are close together, and the scatter here is wide. Notebook 05 counts how often its favourite is the best, beside chance.
 #
 # ## Correct with clicks
 #
-# Now the loop that SAM was trained with: click on the object, look where the mask is wrong, click there, and again. With each click the model gets all clicks so far and its own last mask. A click says *inside* where a part was missed, *outside* where too much was painted.
+# SAM was trained in a loop: click on the object, look where the mask is wrong, click there, and again. With each click the model gets all clicks so far and its own last mask. A click says *inside* where a part was missed, *outside* where too much was painted.
 #
-# But where in the error does a reader click? In **training** the click was drawn: each pixel of the error had the same chance, and so had each pixel of the object for the first click. When SAM was **evaluated**, clicks went to where the error is deepest, in the middle of the largest mistake, as a careful reader clicks. Here are both.
+# But where in the error does a reader click? In **training** the click was drawn: each pixel of the error had the same chance. When SAM was **evaluated**, clicks went to the deepest place of the largest mistake, as a careful reader clicks. Here are both.
 #
-# > **Guess**: which reader gets further, and on which click is the gap widest?
+# > **Guess**: after the last click, which reader is ahead?
+# >
+# > - **A**: the careful one
+# > - **B**: the one who clicks at random (mean of several)
+# > - **C**: neither by more than 0.01
 
 # %%
 readers = model_parts.simulated_readers(
     segmenter, embedding, target, n_corrections=n_clicks, n_drawn=n_draws, seed=seed
 )
 dice_by_click = model_parts.dice_by_click(readers)
+lead = dice_by_click["deepest"].iloc[-1] - dice_by_click["drawn, mean"].iloc[-1]
+print(
+    f"Answer: {'C' if abs(lead) <= 0.01 else 'AB'[int(lead < 0)]}, {lead:+.2f} for the careful one."
+)
 dice_by_click.round(2)
 
-# %% alt="The slice with the mask after the last click, for the careful reader and for one who clicks at random"
-two_readers = {name: readers[name] for name in ("deepest", "drawn 1")}
-click_panels = model_parts.masks_beside(
-    case_slice,
-    [reader.mask for reader in two_readers.values()],
-    titles=[
-        f"{name}: {len(reader.dice)} clicks, Dice {reader.dice[0]:.2f} to {reader.dice[-1]:.2f}"
-        for name, reader in two_readers.items()
-    ],
+# %% alt="A film strip: the mask after each click of the careful reader, the clicks with their numbers"
+film = model_parts.film_strip(
+    case_slice, readers["deepest"], target, title="The careful reader, click by click"
 )
-for click_ax, reader in zip(click_panels, two_readers.values(), strict=True):
-    display.draw_label_map(click_ax, target, colours={1: "white"}, linestyle="dashed")
-    display.draw_points(click_ax, reader.points, point_labels=reader.labels)
 
 # %% [markdown]
-# **What you see**: read the columns downwards; *drawn* is of several readers, their mean and the worst of them after each click. Early corrections usually gain most, and a click can also *lose*: the last mask is a hint, and the whole mask is drawn anew. Circles say inside, crosses outside; dashed is the reference. A study that reports "Dice after ten clicks" has chosen one of these readers, and yours may be neither.
+# **What you see**: in the table, read the columns downwards. *Drawn* is of several readers: their mean and the worst of them after each click. In the film, a number on blue says inside, on orange outside; the dashed line is the reference. Early corrections usually gain most. A click can also *lose*, since the last mask is only a hint and the whole mask is drawn anew. A study that reports "Dice after ten clicks" has chosen one of these readers, and yours may be neither.
 #
 # ## Simulate the prompts of training
 #
-# Nobody clicked eleven million photographs for training. Prompts were drawn from masks: a point anywhere inside, or a box whose corners were moved by noise. A model that saw only perfect boxes would be lost with a reader's.
+# Nobody clicked on eleven million photographs for training. Prompts were drawn from masks: a point anywhere inside, or a box whose corners were moved at random. A model that saw only perfect boxes would be lost with a reader's.
 #
-# The miniature saw no photograph either, nor any scan or phantom: its masks are those of scenes that a program draws without end. Below are some of them, then boxes with such noise on our slice.
+# The miniature saw no photograph either, and no scan or phantom: its masks are those of scenes that a program draws without end. Below are some of them, then boxes moved at random on our slice.
 
 # %% alt="Eight synthetic training scenes, up to five objects of each outlined"
 scene_panels = random_scene_page(
@@ -262,13 +323,13 @@ boxes_ax.set_title(f"Boxes moved by a tenth: Dice {min(noisy_dice):.2f} to {max(
 boxes_drawn = display.draw_boxes(boxes_ax, noisy)
 
 # %% [markdown]
-# **What you see**: some scenes are limbs in section, joints and bands by design, so that "zero-shot" holds for images here, less for shapes. On our slice the answer moves with the box, and not always downwards. A spread over moved boxes is the cheapest measure of how sure an answer is; notebook 08 makes maps of it.
+# **What you see**: some scenes show limbs in section, joints and bands, and that is on purpose. So "zero-shot" (never trained on this task) holds for the images here, less for the shapes. On our slice the answer moves with the box. How far it moves is the cheapest measure of how sure an answer is; notebook 08 makes maps of it.
 #
 # ## Segment everything
 #
-# Without any prompt: put a grid of points over the slice, take three masks for each, and throw most of them away. Three filters do that: a mask must be **good** (predicted IoU), **stable** (nearly the same if it is cut at a higher or at a lower logit than 0, so that its border is sharp), and **new** (no better mask with nearly the same box).
+# Without any prompt: put a grid of points over the slice, take three masks for each, and throw most of them away. Three filters do that. A mask must be **good** (predicted IoU), **stable** (nearly the same if it is cut at a higher or at a lower logit than 0, so that its border is sharp), and **new** (no better mask has nearly the same box).
 #
-# This is how SA-1B, the data set that SAM was trained on, came about: first annotators clicked with the model's help (*assisted*), then the model filled in what it was sure of and they added the rest (*semi-automatic*), then it ran alone from such a grid (*fully automatic*): 1.1 billion masks.
+# This is how SA-1B came about, the data set that SAM was trained on. First, annotators clicked with the model's help. Then the model filled in what it was sure of, and they added the rest. At last it ran alone from such a grid: 1.1 billion masks.
 
 # %%
 image, side = case_slice.image, points_per_side
@@ -278,22 +339,36 @@ stable = good.where(good.stability >= min_stability)
 new = stable.without_duplicates()
 print(f"{len(candidates)} candidates, {len(good)} good, {len(stable)} stable, {len(new)} new")
 
-# %% alt="The masks that remain, each in a colour; beside it the same on a slice of a person, if one is here"
-shown = {names[0]: (case_slice, new.masks)}
+# %% alt="The masks that remain, each in a colour; those of them that are a tissue; the same on a person"
+tissues_here = [label_map == label for label in np.unique(label_map[label_map > 0])]
+best = [
+    max(new.masks, key=lambda m: evaluation.dice(of, m), default=of & ~of) for of in tissues_here
+]
+best_dice = [evaluation.dice(of, mask) for of, mask in zip(tissues_here, best, strict=True)]
+hits = [mask for mask, score in zip(best, best_dice, strict=True) if score >= good_dice]
+found = np.array(hits, bool).reshape(-1, *target.shape)
+shown = {
+    "what remains": (case_slice, new.masks),
+    f"Dice {good_dice:g} or more": (case_slice, found),
+}
 for other in others:
-    shown[other.dataset] = model_parts.filtered_masks(
-        segmenter, other, judged_points_per_side, (min_predicted_iou, min_stability)
-    )
+    limits = min_predicted_iou, min_stability
+    of_person = model_parts.filtered_masks(segmenter, other, judged_points_per_side, limits)
+    shown[f"a person, {other.dataset}"] = of_person
 mask_axes = model_parts.mask_panels(shown)
 
 # %% [markdown]
-# **What you see**: pieces without names. If scans of people are here, a slice of one stands on the right, with the coarser grid of the next section. Automatic masks find what has a border; whether that is a tissue, a part of one or a shadow they cannot say. For segmentation of named tissues this is a source of proposals, not an answer.
+# **What you see**: on the left, pieces without names. In the middle, those of them that fit a tissue. If scans of people are here, a slice of one stands on the right, with a coarser grid. Automatic masks find what has a border. Whether that is a tissue, a part of one or a shadow they cannot say. For named tissues this is a source of proposals, not an answer.
 #
 # ### Ask whether its rating selects
 #
-# The first filter trusts the model's opinion of itself. Does it deserve that? We lay a coarser grid over one slice of each of several people and take the masks of those points that lie on a tissue; what the others found, the reference cannot judge. How good a mask is: its IoU with that piece of a tissue which it fits best. Then we keep the half with the highest predicted IoU.
+# The first filter trusts the model's opinion of itself. Does it deserve that? We lay a coarser grid over one slice of each of several people and take the masks of those points that lie on a tissue; of other masks the reference cannot judge. A mask is as good as its IoU with that piece of tissue which it fits best. Then we keep the half with the highest predicted IoU.
 #
-# > **Guess**: how much of what a perfect judge would gain does the model gain?
+# > **Guess**: a perfect judge keeps the best half. How much of that judge's gain does the model get?
+# >
+# > - **A**: more than 80 %
+# > - **B**: 40 to 80 %
+# > - **C**: less than 40 %
 
 # %%
 people = mskseg.load_some(names[0], n_subjects=n_subjects)
@@ -303,76 +378,68 @@ all_facts = mskseg.provenance(
     command="02_meet_the_model", segmenter=segmenter, cases=people, seed=seed
 )
 evaluation.write_table(selection, tables / "02_selection.csv", provenance=all_facts)
-selection.drop(columns=["segmenter", "dataset"]).set_index("subject").round(3)
+share = selection["gain_share"].mean()
+print(f"Answer: {'A' if share > 0.8 else 'B' if share >= 0.4 else 'C'}, {share:.0%} on average.")
+in_words = {
+    "iou_all": "all masks",
+    "iou_kept": "half it rates highest",
+    "iou_best": "best half",
+    "gain_share": "share of the gain",
+}
+selection.set_index("subject")[[*in_words]].rename(columns=in_words).round(3)
 
 # %% [markdown]
-# **What you see**: a row for each person. `iou_all` is the mean of all masks, `iou_kept` of the half that the model rates highest, `iou_best` of the half that is best in truth. `gain_share` sets the two gains in proportion: 0 is what a blind choice gains on average, 1 a perfect judge; below 0 the rating misleads. `r` is the correlation within the person. A mask of the whole limb may be a good answer and counts as a bad one here, since the reference does not name it.
+# **What you see**: a row for each person: the mean IoU of all masks, of the half that the model rates highest, and of the half that is best in truth. *Share of the gain* compares the two gains: 0 is what a blind choice gains on average, 1 a perfect judge; below 0 the rating misleads. A mask of the whole limb may be a good answer and counts as a bad one here, since the reference does not name it.
+
+# %% [markdown] tags=["quiz"]
+# ## Quiz
 #
-# ## Prompt by hand
+# **1.** You click ten times on one slice. How often does the image encoder run?
 #
-# Now you. On the **canvas** below, click for a point inside, shift-click for one outside, drag for a box; `u` undoes, `c` clears, `n` takes the next of three masks, page up and page down change the slice. It starts on a tissue that is much harder than the first: a meniscus, one of the two thin wedges of the knee joint (in other data, whatever label comes first). Where widgets are not shown (a page of HTML, some viewers) you see a figure, and the same actions are methods: `explorer.add_point(x, y)`, `explorer.set_box([x0, y0, x1, y1])`.
-
-# %%
-menisci = [label for label in case.reference.labels if "meniscus" in case.tissue(label)]
-thin_label = (menisci or list(case.reference.labels))[0]
-thin_slice = max(case.slices(), key=lambda k: np.count_nonzero(k.label_map == thin_label))
-thin_target = thin_slice.label_map == thin_label
-thin_box = prompts.boxes_from_mask(thin_target, spacing_mm=thin_slice.spacing_mm)[0]
-
-# %%
-explorer = mskseg.PromptExplorer(case, segmenter)
-explorer.choose_tissue(thin_label)
-explorer.go_to(thin_slice.index)
-explorer
-
-# %% alt="The slice of the canvas as a static figure, with the outline of the meniscus"
-x0, y0, x1, y1 = display.frame_around(thin_box, shape=thin_target.shape, margin=0.8)
-canvas_ax = explorer.figure()
-canvas_ax.set(xlim=(x0, x1), ylim=(y1, y0))
-corners = thin_box.round().astype(int).tolist()
-canvas_title = canvas_ax.set_title(f"{case.tissue(thin_label)}: x0, y0, x1, y1 = {corners}")
-
-# %% [markdown]
-# ### Exercise 1: the fewest prompts (15 minutes)
+# <details><summary>Answer</summary>
 #
-# Ask for this tissue with as few prompts as you can, for a Dice as high as you can: on the canvas, or here. *Hint: a box first; then look where the mask is wrong. The log counts for you; two readers can compare theirs.*
-
-# %% tags=["exercise"]
-explorer.add_point(*prompts.central_point(thin_target))  # or click on the canvas
-explorer.log[["seconds", "action", "points", "boxes", "dice"]].round(2)
-
-# %% tags=["solution"] jupyter={"source_hidden": true}
-explorer.clear()
-explorer.set_box(thin_box)
-error_xy, error_label = prompts.error_point(thin_target, explorer.session.mask)
-explorer.add_point(*error_xy, inside=bool(error_label))
-explorer.log[["seconds", "action", "points", "boxes", "dice"]].round(2)
-
-# %% [markdown]
-# **Discussion**: on a small, thin tissue a box is worth its two clicks: it says where to stop, which a point cannot. Whether a correction helps depends on where it is clicked; the simulated one goes to the deepest error.
+# Once. The prompt encoder and the decoder run ten times. The figure of the three parts says which is which.
 #
-# ### Pitfall: a prompt beside the image
+# </details>
 #
-# Coordinates are x, y; arrays are indexed row, column. Swap the two and a prompt lands elsewhere, in silence, unless it falls outside.
-
-# %%
-try:
-    segmenter.predict(embedding, point_coords=[[target.shape[1] + 9.0, 5.0]], point_labels=[1])
-except mskseg.InputError as error:
-    assert "outside" in str(error)
-    print(error)
-else:
-    raise AssertionError("a point outside the slice was accepted")
+# **2.** Why does one point give three masks, and one box usually one?
+#
+# <details><summary>Answer</summary>
+#
+# A point can mean a part, an object or the whole that it belongs to. A box says how large the object is, so less is left open.
+#
+# </details>
+#
+# **3.** A predicted IoU of 0.9: is the mask right with a probability of 90 %?
+#
+# <details><summary>Answer</summary>
+#
+# No. It is a guess at an overlap, made by a small network. Look how wide the dots scatter around the line.
+#
+# </details>
+#
+# **4.** Two papers report Dice after ten clicks. What must you know before you compare them?
+#
+# <details><summary>Answer</summary>
+#
+# Where the clicks went: to the deepest error, or anywhere in it. The table of the two readers shows the difference on one object.
+#
+# </details>
+#
+# **5.** Can "segment everything" replace prompts for a study of cartilage?
+#
+# <details><summary>Answer</summary>
+#
+# Not by itself. Its masks have no names, and only some of them are a tissue: compare the first two panels of that section.
+#
+# </details>
 
 # %% [markdown]
 # ## Take-aways
+#
+# **If you remember one thing**: the slice is encoded once, each prompt is cheap, and the model's rating of its own mask is an opinion.
 
 # %%
-best_dice = [
-    max((evaluation.dice(label_map == label, mask) for mask in new.masks), default=0.0)
-    for label in np.unique(label_map[label_map > 0])
-]
-n_found = sum(score >= good_dice for score in best_dice)
 Markdown(f"""
 - The image encoder holds **{parts.loc["image encoder", "share"]:.0%}** of the parameters and runs once for a slice.
 - One point on the {tissue}: Dice {dice_by_prompt["one point"]:.2f}; its box: {dice_by_prompt["a box"]:.2f}.
@@ -380,7 +447,7 @@ Markdown(f"""
 - Predicted and true IoU correlate with **r = {r:.2f}** over {len(estimates)} masks; the highest prediction is {estimates["predicted_iou"].max():.2f}.
 - {n_clicks} corrections where the error is deepest took Dice from {dice_by_click["deepest"].iloc[0]:.2f} to {dice_by_click["deepest"].iloc[-1]:.2f}; drawn at random, from {dice_by_click["drawn, mean"].iloc[0]:.2f} to {dice_by_click["drawn, mean"].iloc[-1]:.2f} (mean of {n_draws} readers).
 - Keeping the half of the automatic masks that it rates highest takes the mean IoU from {selection["iou_all"].mean():.2f} to {selection["iou_kept"].mean():.2f}; a perfect judge would reach {selection["iou_best"].mean():.2f} ({len(selection)} people).
-- Of {len(candidates)} automatic masks {len(new)} remain; {n_found} of {len(best_dice)} tissues are among them with a Dice of {good_dice} or more.
+- Of {len(candidates)} automatic masks {len(new)} remain; {len(hits)} of {len(best_dice)} tissues are among them with a Dice of {good_dice} or more.
 """)
 
 # %% [markdown]
@@ -393,7 +460,7 @@ Markdown(f"""
 # %% [markdown]
 # ## Next
 #
-# Notebook 03 asks how well all this works without any training on knees, and what a Dice is worth beside that of the filled box.
+# Notebook 03 asks how well all this works on people and on phantoms without any training on them, and what a Dice is worth beside that of the filled box.
 #
 # - Kirillov et al., *Segment Anything*, ICCV 2023, doi:10.1109/ICCV51070.2023.00371
 # - Ma et al., *Segment anything in medical images*, Nature Communications 2024, doi:10.1038/s41467-024-44824-z

@@ -436,7 +436,7 @@ evaluation.summarise(clicked, by=groups)[[*groups, "dice", "filled_box_dice", "n
 # %% [markdown] tags=["quiz"]
 # ## Quiz
 #
-# 1. A paper reports a Dice of 0.85 for vertebrae, with boxes from the reference. What do you ask first?
+# **1.** A paper reports a Dice of 0.85 for vertebrae, with boxes from the reference. What do you ask first?
 #
 # <details><summary>Answer</summary>
 #
@@ -444,7 +444,7 @@ evaluation.summarise(clicked, by=groups)[[*groups, "dice", "filled_box_dice", "n
 #
 # </details>
 #
-# 2. Why can no model be asked with an oracle box on a new scan?
+# **2.** Why can no model be asked with an oracle box on a new scan?
 #
 # <details><summary>Answer</summary>
 #
@@ -452,7 +452,7 @@ evaluation.summarise(clicked, by=groups)[[*groups, "dice", "filled_box_dice", "n
 #
 # </details>
 #
-# 3. A model is below its filled box with tight boxes and far above it with wider ones. Is it a bad model?
+# **3.** A model is below its filled box with tight boxes and far above it with wider ones. Is it a bad model?
 #
 # <details><summary>Answer</summary>
 #
@@ -460,7 +460,7 @@ evaluation.summarise(clicked, by=groups)[[*groups, "dice", "filled_box_dice", "n
 #
 # </details>
 #
-# 4. A thin sheet and a thick block: the model adds nothing to the box of either. Why is the reason not the same?
+# **4.** A thin sheet and a thick block: the model adds nothing to the box of either. Why is the reason not the same?
 #
 # <details><summary>Answer</summary>
 #
@@ -468,7 +468,7 @@ evaluation.summarise(clicked, by=groups)[[*groups, "dice", "filled_box_dice", "n
 #
 # </details>
 #
-# 5. The neighbour plan predicts masks beyond the end of an object. Why are these slices not part of its mean Dice?
+# **5.** The neighbour plan predicts masks beyond the end of an object. Why are these slices not part of its mean Dice?
 #
 # <details><summary>Answer</summary>
 #
@@ -478,6 +478,8 @@ evaluation.summarise(clicked, by=groups)[[*groups, "dice", "filled_box_dice", "n
 
 # %% [markdown]
 # ## Take-aways
+#
+# **If you remember one thing**: a Dice says little until you know what the filled box scores, and how wide the box was.
 
 # %%
 of_set = by_margin[by_margin["dataset"] == by_margin["dataset"].iloc[0]]
@@ -495,8 +497,6 @@ Markdown(f"""
 - Mean Dice on **{of_set["dataset"].iloc[0]}**, first with tight boxes, then with {widths_px[-1]:g} pixels more: filled box {boxes_of_set.iloc[0]:.2f} and {boxes_of_set.iloc[-1]:.2f}; {"; ".join(lines)}.
 - Above the filled box: {"; ".join(margins)} (data sets of {"real people" if people else "phantoms"}). The leading model changes with the margin on **{changes} of {above_box["of"].iloc[0]}**.
 - {"Drawings" if is_drawn.any() else "People"}, mean of models: {", ".join(f"{source} {dice:.2f}" for source, dice in of_plans["dice"].mean().items())}.
-
-**If you remember one thing**: a Dice says little until you know what the filled box scores, and how wide the box was.
 """)
 
 # %% [markdown]

@@ -8,6 +8,7 @@ from mskseg_studies.model_parts.charts import draw_architecture as draw_architec
 from mskseg_studies.model_parts.charts import draw_masks as draw_masks
 from mskseg_studies.model_parts.charts import embedding_beside as embedding_beside
 from mskseg_studies.model_parts.charts import estimate_chart as estimate_chart
+from mskseg_studies.model_parts.charts import film_strip as film_strip
 from mskseg_studies.model_parts.charts import mask_panels as mask_panels
 from mskseg_studies.model_parts.clicking import correct_with_clicks as correct_with_clicks
 from mskseg_studies.model_parts.clicking import dice_by_click as dice_by_click

@@ -16,6 +16,7 @@ from mskseg.display.style import tissue_colours
 from mskseg.models.embeddings import ImageEmbedding
 from mskseg.models.segmenter import Segmenter
 from mskseg_studies.charts import PALETTE, chart_axes, check_columns, finish_chart, series_style
+from mskseg_studies.model_parts.clicking import Corrections
 from mskseg_studies.model_parts.parts import (
     embedding_colours,
     embedding_likeness,
@@ -131,9 +132,31 @@ def draw_masks(ax: Axes, masks: ArrayLike) -> Axes:
     return ax
 
 
+def film_strip(
+    case_slice: CaseSlice, corrections: Corrections, target: ArrayLike, *, title: str = ""
+) -> NDArray[Any]:
+    """Show the mask after each click, a frame each, with the clicks so far by their numbers.
+
+    A number on blue says inside, on orange outside; the dashed line is the `target` (H, W).
+    """
+    headings = [f"{k + 1}: Dice {score:.2f}" for k, score in enumerate(corrections.dice)]
+    frames = [case_slice] * len(headings)
+    axes = montage(frames, titles=headings, columns=min(5, len(frames)), title=title)
+    for n, (ax, mask) in enumerate(zip(axes, corrections.masks, strict=True), start=1):
+        draw_label_map(ax, mask, colours={1: PALETTE[2]}, fill=0.35)
+        draw_label_map(ax, np.asarray(target), colours={1: "white"}, linestyle="dashed")
+        clicks = zip(corrections.points[:n], corrections.labels[:n], strict=True)
+        for number, ((x, y), inside) in enumerate(clicks, start=1):
+            look = {"boxstyle": "circle", "pad": 0.15, "fc": PALETTE[0 if inside else 1], "ec": "w"}
+            place = {"ha": "center", "va": "center", "color": "white", "fontsize": 7}
+            ax.text(x, y, str(number), bbox=look, **place)
+    return axes
+
+
 def mask_panels(shown: Mapping[str, tuple[CaseSlice, ArrayLike]]) -> NDArray[Any]:
     """Show slices side by side, each with its masks (N, H, W), their number in its heading."""
-    titles = [f"{name}: {len(np.asarray(masks))} masks" for name, (_, masks) in shown.items()]
+    counts = {name: len(np.asarray(masks)) for name, (_, masks) in shown.items()}
+    titles = [f"{name}: {n} mask{'' if n == 1 else 's'}" for name, n in counts.items()]
     panels = montage([case_slice for case_slice, _ in shown.values()], titles=titles)
     for ax, (_, masks) in zip(panels, shown.values(), strict=True):
         draw_masks(ax, masks)

@@ -20,7 +20,7 @@ class Corrections:
     points: NDArray[np.float64]  # (N, 2) x, y of each click
     labels: NDArray[np.int64]  # (N,) 1 inside, 0 outside
     dice: NDArray[np.float64]  # (N,) after each click
-    mask: NDArray[np.bool_]  # (H, W) after the last one
+    masks: NDArray[np.bool_]  # (N, H, W) after each click
 
 
 def correct_with_clicks(
@@ -40,15 +40,16 @@ def correct_with_clicks(
     evaluated.
     """
     first = central_point(target) if rng is None else random_points(target, 1, rng=rng)[0]
-    points, labels, scores, logits = [first], [1], [], None
+    points, labels, scores, masks, logits = [first], [1], [], [], None
     while True:
         answer = segmenter.predict(
             embedding, point_coords=points, point_labels=labels, mask_logits=logits
         )
         logits, mask = answer.low_res_logits[:, 0], answer.masks[0, 0]
         scores.append(dice(target, mask))
+        masks.append(mask)
         if len(points) > n_corrections or np.array_equal(mask, target):
-            return Corrections(np.array(points), np.array(labels), np.array(scores), mask)
+            return Corrections(*(np.array(each) for each in (points, labels, scores, masks)))
         point, label = error_point(target, mask, rng=rng)
         points, labels = [*points, point], [*labels, label]
 

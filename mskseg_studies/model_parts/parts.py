@@ -49,15 +49,14 @@ def describe_prompts(
     """List how many tokens each of several prompts, by name, becomes.
 
     The coordinates are pixels of a slice of `image_shape`. A row for each: `prompt`, `tokens`,
-    `numbers_each`, and `dense_part_varies`: whether an earlier mask changes the dense part from
-    place to place.
+    `numbers in each`, and `dense part`: "the same everywhere", or "by place" with an earlier mask.
     """
     rows = []
     for name, prompt in prompts.items():
         sparse, dense = prompt_tokens(segmenter, image_shape, prompt)
-        varies = bool(np.ptp(dense[0], axis=(1, 2)).max() > 0)
-        rows.append((name, *sparse.shape[1:], varies))
-    return pd.DataFrame(rows, columns=["prompt", "tokens", "numbers_each", "dense_part_varies"])
+        varies = np.ptp(dense[0], axis=(1, 2)).max() > 0
+        rows.append((name, *sparse.shape[1:], "by place" if varies else "the same everywhere"))
+    return pd.DataFrame(rows, columns=["prompt", "tokens", "numbers in each", "dense part"])
 
 
 def prompt_tokens(

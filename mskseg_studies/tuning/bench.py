@@ -140,14 +140,3 @@ class TuningBench:
         """Mean Dice over slices, then tissues, then subjects; parameters as of `score`."""
         table = self.score(model, {part: cases}, prompts=prompts)
         return float(dice_by_subject(table)["dice"].mean())
-
-
-def keep_stale_iou(tuned: Segmenter) -> Segmenter:
-    """Return a tuned segmenter that gives its predicted IoU although that was not tuned."""
-    return Segmenter(
-        tuned.model,
-        tuned.preprocessing,
-        name=f"{tuned.name}, with its stale IoU",
-        miniature=tuned.miniature,
-        cache=tuned.cache,
-    )

@@ -1,16 +1,13 @@
-"""What tuning gains, subject by subject against the model as it was, and in whole volumes."""
+"""What tuning gains, subject by subject against the model as it was; what longer runs found."""
 
-import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from mskseg.case import Case
 from mskseg.errors import InputError
 from mskseg.evaluation.averaging import IN_THE_MEAN, nested_mean, subject_means
-from mskseg.evaluation.tables import volume_table
 from mskseg_studies.bootstrap import interval_of_mean
 from mskseg_studies.committed import committed_results
 
@@ -18,8 +15,6 @@ ZERO_SHOT = "zero-shot"
 _TUNED_ON = ["training_subset", "chosen_by", "role"]
 _SCAN = ["evaluated_on", "anatomy", "sequence", "part"]
 _SUBJECT = [*_SCAN, "subject"]
-_MODEL = ["training_subset", "role", "box_source"]
-_NUMBERS = ["dice", "volume_dice", "n_subjects", "n_slices", "n_empty", "n_false"]
 NONE = "no longer run is committed at present; `make results` makes one"
 
 
@@ -135,48 +130,19 @@ def size_curve(by_size: pd.DataFrame, cross: pd.DataFrame) -> pd.DataFrame:
     return both.sort_values(keys, ascending=[False, True], ignore_index=True)  # same site first
 
 
-def whole_volumes(
-    scores: pd.DataFrame, cases: Sequence[Case], *, slice_step: int = 1
-) -> pd.DataFrame:
-    """Tell of whole volumes how well they are drawn, and on how many empty slices something is.
+def committed_curve(folder: str | Path) -> pd.DataFrame:
+    """Read what committed runs say of the number of people tuned on, `size_curve` of each model.
 
-    A slice is empty if its reference has no label at all. Boxes from the reference ask nothing
-    there; boxes from the neighbouring slice do.
-
-    Takes rows of `TuningBench.score` and the cases that were scored, in every n-th slice. Gives a
-    row for each `training_subset`, `role`, `box_source`, and `evaluated_on`: `dice` (mean
-    over slices, tissues, subjects), `volume_dice` (of whole structures, over tissues, then
-    subjects), `n_subjects`, `n_slices`, `n_empty`, and `n_false`, the empty slices with a
-    prediction (NaN for oracle boxes, which were not asked).
+    Gives its columns after `model`; without a row if none is committed.
     """
-    taken = {c.name: set(range(0, c.image.n_slices(c.plane), slice_step)) for c in cases}
-    empty = {case.name: taken[case.name] - set(case.labelled_slices()) for case in cases}
-    rows = []
-    for key, of_model in scores.groupby([*_MODEL, "dataset"], sort=False):
-        named = dict(zip([*_MODEL, "dataset"], key, strict=True))
-        mine = [
-            case
-            for case in cases
-            if case.dataset == named["dataset"] and case.subject in set(of_model["subject"])
-        ]
-        drawn = of_model[of_model["predicted_area_mm2"] > 0]
-        places = set(zip(drawn["subject"], drawn["sequence"], drawn["slice"], strict=True))
-        false = [k for c in mine for k in empty[c.name] if (c.subject, c.sequence, k) in places]
-        scored = of_model[of_model["status"].isin(IN_THE_MEAN)]
-        of_volumes = nested_mean(volume_table(of_model), values=["volume_dice"])
-        rows.append(
-            named
-            | {
-                "dice": float(nested_mean(scored)["dice"].iloc[0]),
-                "volume_dice": float(of_volumes["volume_dice"].iloc[0]),
-                "n_subjects": of_model["subject"].nunique(),
-                "n_slices": sum(len(taken[case.name]) for case in mine),
-                "n_empty": sum(len(empty[case.name]) for case in mine),
-                "n_false": math.nan if named["box_source"] == "oracle" else len(false),
-            }
-        )
-    columns = [*_MODEL, "dataset", *_NUMBERS]
-    return pd.DataFrame(rows, columns=columns).rename(columns={"dataset": "evaluated_on"})
+    sizes = committed_results(folder, "04_training_size*.csv")
+    cross = committed_results(folder, "04_cross_table*.csv").rows
+    curves = []
+    for (file, weights), rows in sizes.rows.groupby(["file", "weights"] if sizes else ["file"]):
+        curve = size_curve(rows, cross[cross["weights"] == weights])
+        curve.insert(0, "model", sizes.facts[file]["segmenter"]["name"])
+        curves.append(curve)
+    return pd.concat(curves, ignore_index=True) if curves else pd.DataFrame()
 
 
 def longer_run(folder: str | Path, *, provenance: Mapping[str, Any]) -> str:
@@ -186,7 +152,7 @@ def longer_run(folder: str | Path, *, provenance: Mapping[str, Any]) -> str:
     and nothing is put into one table with it. Text that says so if none is committed.
     """
     parts = []
-    for name in ("cross_table", "modes", "training_size", "jitter"):
+    for name in ("cross_table", "modes", "jitter"):
         longer = committed_results(folder, f"04_{name}*.csv")
         rows, of = longer.rows.drop(columns=["weights"], errors="ignore"), ["file"]
         if not longer:
@@ -194,10 +160,8 @@ def longer_run(folder: str | Path, *, provenance: Mapping[str, Any]) -> str:
         if name == "cross_table":
             of += ["training_subset", "role", "mode", "n_train"]
             rows = rows.groupby(of, sort=False)["gain"].mean().unstack("role").reset_index()
-        if name == "training_size":
-            of += ["role", "n_subjects"]
-            seeds = rows.groupby([*of, "seed"], sort=False)["dice"].mean()
-            rows = seeds.groupby(level=of, sort=False).agg(["mean", "std", "size"]).reset_index()
+        if name == "modes":
+            rows = rows[["base", "mode", "n_train", "gain", "gain_other_site", "seconds"]]
         said = filter(None, (longer.origin, longer.why_apart(provenance)))
         parts.append("\n".join([*said, rows.round(3).to_string(index=False)]))
     return "\n\n".join(parts) or NONE

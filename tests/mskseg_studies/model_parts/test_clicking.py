@@ -7,6 +7,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from mskseg.case import CaseSlice
 from mskseg.prompts import central_point
 from mskseg_studies import model_parts
 
@@ -65,7 +66,7 @@ def test_nobody_clicks_on_a_mask_that_is_right():
 
     got = model_parts.correct_with_clicks(Right(), None, TARGET, n_corrections=5)
     assert got.dice.tolist() == [1.0]
-    assert np.array_equal(got.mask, TARGET)
+    assert np.array_equal(got.masks[-1], TARGET)
 
 
 def test_readers_stand_beside_each_other_and_one_who_is_done_keeps_the_last_dice():
@@ -76,10 +77,22 @@ def test_readers_stand_beside_each_other_and_one_who_is_done_keeps_the_last_dice
     assert not np.array_equal(readers["drawn 1"].points, readers["drawn 2"].points)
     done = {name: each for name, each in readers.items() if name != "drawn 3"}
     last = readers["drawn 3"]
-    done["drawn 3"] = type(last)(last.points[:1], last.labels[:1], np.array([1.0]), last.mask)
+    done["drawn 3"] = type(last)(last.points[:1], last.labels[:1], np.array([1.0]), last.masks)
     table = model_parts.dice_by_click(done)
     assert table.index.tolist() == [1, 2, 3, 4]
     assert table["deepest"].tolist() == readers["deepest"].dice.tolist()
     others = np.stack([readers["drawn 1"].dice, readers["drawn 2"].dice, np.ones(4)])
     assert table["drawn, mean"].tolist() == pytest.approx(others.mean(axis=0))
     assert table["drawn, lowest"].tolist() == pytest.approx(others.min(axis=0))
+
+
+def test_the_film_has_a_numbered_frame_for_each_click_with_the_clicks_until_then():
+    _, got = correct(n_corrections=2)
+    assert got.masks.shape == (3, *TARGET.shape)
+    case_slice = CaseSlice(TARGET * np.uint8(9), None, (1.0, 1.0), "axial", 0)
+    axes = model_parts.film_strip(case_slice, got, TARGET, title="t")
+    assert [ax.get_title() for ax in axes] == [
+        f"{k + 1}: Dice {score:.2f}" for k, score in enumerate(got.dice)
+    ]
+    numbers = [[t.get_text() for t in ax.texts if t.get_text().isdigit()] for ax in axes]
+    assert numbers == [["1"], ["1", "2"], ["1", "2", "3"]]

@@ -64,18 +64,13 @@ def tune_in_ways(
             base, subset, n_subjects=n, config=replace(config, mode=mode, seed=seed)
         )
         trained_on = list(subset.load("train", n_subjects=n, progress=False))
-        training, dice = (
-            bench.mean_dice(result, cases, part=part)
-            for part, cases in (("train", trained_on), ("test", parts["test"]))
-        )
+        training = bench.mean_dice(result, trained_on, part="train")
+        dice = bench.mean_dice(result, parts["test"])
         row = {"base": base.name, "miniature": base.miniature, "mode": mode, "n_train": n}
         row |= {"seed": seed, "validation_dice": result.history["validation_dice"].max()}
         row |= {"training_dice": training, "dice": dice}
-        for column, part in (("gain", "test"), ("gain_other_site", "inference")):
-            before, after = (
-                bench.mean_dice(model, parts[part]) if parts.get(part) else np.nan
-                for model in (base, result)
-            )
+        for column, cases in (("gain", parts["test"]), ("gain_other_site", parts.get("inference"))):
+            before, after = (bench.mean_dice(m, cases) if cases else np.nan for m in (base, result))
             row[column] = after - before
         row["training_minus_test"] = training - dice
         rows.append(row | {cost: getattr(result, cost) for cost in _COSTS})

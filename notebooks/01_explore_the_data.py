@@ -440,3 +440,27 @@ Markdown(f"""
 # | segmentation by a reader | reference, label map; never "truth" |
 # | agreement of two readers | upper limit of a Dice that means something |
 # | vendor, field strength, site | group that a held-out set must not share |
+#
+# ### Appendix: words of models and of scores
+#
+# | word | what it means here |
+# |---|---|
+# | Dice, IoU | overlap of two masks, from 0 to 1. Dice: twice the common pixels over the sum of both. IoU: the common pixels over all pixels of either |
+# | surface Dice | share of the two outlines that lie closer together than a tolerance, in mm |
+# | HD95 | 95 % of the points of one outline lie no farther than this from the other, in mm; a single stray point does not count |
+# | prompt, oracle | a box or clicks that say what is meant; an *oracle* prompt is drawn from the reference |
+# | embedding, token | an image, or a prompt, as rows of numbers inside the model |
+# | logit | a number from minus to plus infinity before it becomes a probability; 0 stands for one half |
+# | softmax | turns one logit for each class into probabilities that add up to 1 |
+# | cross-entropy, NLL | how little probability the truth got: minus its logarithm, averaged over pixels. A loss in training; as a score called negative log-likelihood |
+# | low rank (LoRA) | tuning by two thin matrices beside a large one, which stays as it is; few numbers train |
+# | calibration, ECE | of all pixels in which a model is 80 % sure, 80 % should be right; the expected calibration error is the mean gap |
+# | Brier score | squared distance between the probabilities and the truth; 0 is perfect |
+# | entropy | how spread out the probabilities of a pixel are; 0 if the model is certain |
+# | AUROC | of a wrong and a right pixel, how often is the wrong one the more uncertain? 0.5 is chance, 1 perfect |
+# | Spearman correlation | whether two numbers put people in the same order: 1 the same, -1 the opposite, 0 no relation |
+# | ensemble, seed | one training repeated; the seed is the number from which its chance is drawn |
+# | arm | in a comparison: a model together with where its prompts come from |
+# | bootstrap | draws people again and again, with replacement, to see how far a mean could have been another |
+# | margin | of a box: pixels added on every side; of a verdict: the smallest difference that anybody would care about |
+# | Bonferroni | makes intervals wider if many are looked at, so that one does not come out by chance |

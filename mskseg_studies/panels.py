@@ -120,7 +120,8 @@ def boxes_and_predictions(
         dashed = dict.fromkeys(colours, "white")
         draw_label_map(ax, prompted.references, colours=dashed, linestyle="dashed")
     draw_boxes(panels[0], boxes)
-    tissues = [Patch(fc=colours[k], label=prompted.case.tissue(k)) for k in prompted.labels]
+    named = {prompted.case.tissue(k): colours[k] for k in prompted.labels}  # a name once
+    tissues = [Patch(fc=colour, label=name) for name, colour in named.items()]
     panels[0].figure.legend(
         handles=tissues, loc="outside lower center", ncols=6, frameon=False, fontsize=8
     )

@@ -121,7 +121,7 @@ pd.Series([train.subjects, validation.subjects, test.subjects], ["train", "valid
 
 # %% alt="The grey image, the box as a white rectangle on black, and the outline that the network should draw"
 on_slice = evaluation.prompt_slice(test[0], mskseg.fullest_slice(test[0]), prompts.OracleBox())
-label = max(on_slice.labels, key=lambda one: on_slice.references[one].sum())
+label = on_slice.labels[0]
 channel = prompts.fill_boxes(on_slice.prompts[label].boxes_xyxy, on_slice.references[label].shape)
 channel_axes = display.montage([on_slice.case_slice] * 3, titles=["image", "box", "answer"])
 channel_axes[1].images[0].set(data=channel, clim=(0, 1))

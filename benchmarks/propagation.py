@@ -15,7 +15,6 @@ within a distance; `--keep` writes it for each object, with provenance.
 from __future__ import annotations
 
 import argparse
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -25,6 +24,7 @@ import mskseg
 from mskseg.evaluation import write_table
 from mskseg.evaluation.prediction import SlicePredictor
 from mskseg.prompts import FOLLOW, NeighbourBox, OracleBox, Prompt
+from mskseg.prompts.plans import follow_plan
 from mskseg.prompts.tracks import Track
 from mskseg.provenance import provenance
 
@@ -123,8 +123,7 @@ def follow(segmenter, case, label, name):
     watched.embed = lambda image: remembered(segmenter, image, indices, slices)
     plan = NeighbourBox(margin_px=margin)
     if name == "FOLLOW":  # as `propagate` does by default
-        boxes_alone = "point" not in segmenter.prompt_kinds
-        plan = replace(FOLLOW, least_probability=0.5) if boxes_alone else FOLLOW
+        plan = follow_plan(segmenter.prompt_kinds)
     if change is not None:
         plan = Variant(margin_px=margin).of(watched, change)
     start = OracleBox().prompt_for(

@@ -41,6 +41,10 @@ class Named(Protocol):
 class PromptableSegmenter(Named, Protocol):
     """A segmenter as far as an evaluation uses it; `mskseg.load_segmenter` returns one."""
 
+    @property
+    def prompt_kinds(self) -> frozenset[str]:
+        """What it answers, of "box", "point" and "mask"."""
+
     def embed(self, image: NDArray[Any]) -> Any:
         """Encode one slice (H, W)."""
 

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
@@ -14,7 +14,7 @@ from mskseg.errors import InputError
 from mskseg.evaluation.prediction import PromptableSegmenter, SlicePredictor
 from mskseg.prompts.checks import check_boxes, check_points
 from mskseg.prompts.files import SlicePrompt
-from mskseg.prompts.plans import FOLLOW, NeighbourBox
+from mskseg.prompts.plans import NeighbourBox, follow_plan
 from mskseg.prompts.tracks import tracks_of
 from mskseg.volume import LabelMap, Plane
 
@@ -74,8 +74,7 @@ def propagate(
     slices : two int, optional
         First and last slice that may be reached; default: all.
     plan : NeighbourBox, optional
-        The margin of the boxes and the rules of ending. Default: `FOLLOW`; with the whole mask
-        boxed for a model that takes boxes alone, which learned from none inside the object.
+        The margin of the boxes and the rules of ending; default: `follow_plan`.
     progress : bool or callable
         Show a bar, or call this with the index of each slice that was predicted.
 
@@ -99,9 +98,7 @@ def propagate(
             f"a prompt is on slice {outside[0]}, outside the range {low} to {high}; widen the "
             "range or leave the prompt out"
         )
-    if plan is None:
-        boxes_alone = "point" not in getattr(segmenter, "prompt_kinds", ("point",))
-        plan = replace(FOLLOW, least_probability=0.5) if boxes_alone else FOLLOW
+    plan = plan or follow_plan(segmenter.prompt_kinds)
     tracks = tracks_of(entries, first_slice=low)
     chosen = [case.slice(k, plane) for k in range(low, high + 1)]
     with tqdm(unit="slice", disable=progress is not True) as bar:

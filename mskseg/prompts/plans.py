@@ -12,8 +12,8 @@ this.
 """
 
 import zlib
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
 from typing import ClassVar, Literal
 
 import numpy as np
@@ -256,3 +256,11 @@ FOLLOW = NeighbourBox(
 )
 """How `segment --propagate` and the canvas follow: the highest mean Dice on validation people, real
 vertebrae and drawn thighs. ``results/10_drift.csv`` has people who test."""
+
+
+def follow_plan(prompt_kinds: Collection[str]) -> NeighbourBox:
+    """Choose how a model is followed by the kinds of prompt that it answers: by `FOLLOW`.
+
+    One that takes boxes alone learned from none inside the object: its whole mask is boxed.
+    """
+    return FOLLOW if "point" in prompt_kinds else replace(FOLLOW, least_probability=0.5)

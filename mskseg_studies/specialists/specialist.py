@@ -38,6 +38,7 @@ class Specialist:
     says what it was trained on, for tables and provenance.
     """
 
+    prompt_kinds = frozenset({"box"})
     miniature = True  # small frame, small encoder, few steps: no published specialist
 
     def __init__(

@@ -41,6 +41,11 @@ class Ensemble:
         self.name = name or (first if n == 1 else f"ensemble of {n}: {first}")
         self.miniature = any(member.miniature for member in self.members)
 
+    @property
+    def prompt_kinds(self) -> frozenset[str]:
+        """What all members answer."""
+        return frozenset.intersection(*(member.prompt_kinds for member in self.members))
+
     def embed(self, image: NDArray[Any]) -> tuple[Any, ...]:
         """Encode one slice (H, W) with every member."""
         return tuple(member.embed(image) for member in self.members)

@@ -20,6 +20,7 @@ class DiscSegmenter:
     """
 
     name = "discs"
+    prompt_kinds = frozenset({"box", "point"})
 
     def __init__(self, *, radii=(2.0, 4.0, 8.0), ratings=(0.5, 0.9, 0.7)):
         self.radii, self.ratings, self.calls = radii, ratings, []
@@ -96,6 +97,7 @@ class Filling:
     """Answers a box with its filling."""
 
     name, miniature, learned_iou = "filling", True, True
+    prompt_kinds = frozenset({"box"})
 
     def embed(self, image):
         return image
@@ -119,6 +121,7 @@ class BrightFilling:
     """Answers a box with its filling, where the image is bright."""
 
     name, miniature = "filling", True
+    prompt_kinds = frozenset({"box", "point"})
 
     def embed(self, image):
         return image

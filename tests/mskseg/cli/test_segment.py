@@ -26,6 +26,7 @@ class Filling:
     """Answers a box with what is bright in it."""
 
     name, miniature, fingerprint = "filling", True, "0" * 64
+    prompt_kinds = frozenset({"box", "point"})
 
     def embed(self, image):
         return SimpleNamespace(image=image, original_size=image.shape)

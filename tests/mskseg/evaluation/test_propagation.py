@@ -21,6 +21,7 @@ class Filling:
     """Answers with what is bright in the boxes, or around the points, and how sure it is."""
 
     name, miniature = "filling", True
+    prompt_kinds = frozenset({"box", "point"})
 
     def __init__(self, certainty=0.9, predicted_iou=np.nan):
         self.certainty, self.predicted_iou, self.asked = certainty, predicted_iou, []
@@ -129,7 +130,7 @@ def test_what_the_model_is_not_sure_of_is_not_boxed():
 def test_by_default_the_whole_mask_is_boxed_for_a_model_that_takes_boxes_alone():
     """It learned from boxes around objects, never from tighter ones."""
     either, alone = Unsure(), Unsure()
-    either.prompt_kinds, alone.prompt_kinds = {"box", "point"}, {"box"}
+    alone.prompt_kinds = frozenset({"box"})
     assert second_box(either) == [[2, 2, 16, 16]]
     assert second_box(alone) == [[2, 2, 26, 16]]
 

@@ -277,6 +277,7 @@ class Bright:
     """Answers with what is bright in the boxes, or around a point, once or three times."""
 
     name, miniature = "bright", True
+    prompt_kinds = frozenset({"box", "point"})
 
     def embed(self, image):
         return SimpleNamespace(image=image, encode_s=0.0)

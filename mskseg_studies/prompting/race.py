@@ -11,12 +11,12 @@ import pandas as pd
 
 import mskseg
 from mskseg.case import Case
-from mskseg.display.canvas.race import PROMPT_COST, RaceCanvas, RaceSession, race_score
 from mskseg.errors import InputError
 from mskseg.files import write_text
 from mskseg.input_files import parsed, read_text
 from mskseg.models import Segmenter
 from mskseg_studies.prompting.clicks import Costs, next_click
+from mskseg_studies.prompting.race_canvas import PROMPT_COST, RaceCanvas, RaceSession, race_score
 
 SIMULATED = "simulated reader"  # who knows the reference and clicks where the error is deepest
 _SAME = ["case", "plane", "slice", "tissue", "limit_s"]  # in all logs of one race

@@ -1,7 +1,5 @@
 """The prompt canvas: click and draw on a slice, watch the mask and its Dice."""
 
-from mskseg.display.canvas.race import RaceCanvas as RaceCanvas
-from mskseg.display.canvas.race import RaceSession as RaceSession
 from mskseg.display.canvas.session import Session as Session
 from mskseg.display.canvas.widget import PromptCanvas as PromptCanvas
 from mskseg.display.canvas.widget import PromptExplorer as PromptExplorer

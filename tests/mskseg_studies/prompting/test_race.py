@@ -8,10 +8,10 @@ import pytest
 
 import mskseg
 from mskseg.case import Case
-from mskseg.display.canvas.race import PROMPT_COST
 from mskseg.errors import InputError
 from mskseg.volume import LabelMap, Volume
 from mskseg_studies.prompting import SIMULATED, Race, leaderboard
+from mskseg_studies.prompting.race_canvas import PROMPT_COST
 
 
 def make_case(subject: str = "a") -> Case:

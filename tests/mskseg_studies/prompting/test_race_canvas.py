@@ -10,9 +10,9 @@ import pytest
 
 import mskseg
 from mskseg.case import Case
-from mskseg.display.canvas.race import PROMPT_COST, RaceCanvas, RaceSession, race_score
 from mskseg.errors import InputError
 from mskseg.volume import LabelMap, Volume
+from mskseg_studies.prompting.race_canvas import PROMPT_COST, RaceCanvas, RaceSession, race_score
 
 BOX = [20.0, 10.0, 40.0, 25.0]
 

@@ -440,7 +440,7 @@ def test_a_model_that_takes_boxes_alone_previews_the_box_in_hand(canvas):
     assert canvas.counted("previews") == before
     canvas.page.mouse.down()
     canvas.hover((x - radius, y - radius))
-    assert is_tinted(at(canvas.pixels("16_box_in_hand"), BONE[0]))
+    assert is_tinted(at(canvas.pixels("16_box_in_hand"), (x, y + 0.5 * radius)))  # beside a notch
     assert canvas.status("prompts") == "0"
     canvas.answered(canvas.page.mouse.up)
     assert canvas.status("prompts") == "1"

@@ -17,7 +17,7 @@
 #
 # How far does one box on one slice carry through a scan that nobody has labelled, and what does it take to mend it?
 #
-# *About a minute on two CPU cores · your own scan by its path, or a real person's if one is here, or a phantom · previous notebook: 09_weigh_the_claims, but none is needed*
+# *Core · 20 minutes to read and try, about 1 to run on two CPU cores · your own scan by its path, or a real person's if one is here, or a phantom · previous notebook: 09_weigh_the_claims, but none is needed*
 
 # %% [markdown]
 # **What you will do**: point at one object on one slice, let it be followed through the volume, correct one slice, and save a mask that opens in any viewer.
@@ -79,7 +79,7 @@ print(f"{case.name}: {case.plane} slices 0 to {case.image.n_slices(case.plane) -
 own_scan.describe_scans([case])
 
 # %% [markdown]
-# **What you see**: one row for the scan, with its size in voxels, its spacing in millimetres and its orientation. If the spacing or the plane is not what you expect, stop here: the wrong series was loaded. Is there a reference, then it is looked at only to play the reader and to score, never to follow.
+# **What you see**: one row for the scan, with its size in voxels, its spacing in millimetres and its orientation. If the spacing or the plane is not what you expect, stop here: the wrong series was loaded. A reference, if there is one, is used only to play the reader and to score, never to follow the object.
 #
 # ## Point at one object
 #
@@ -103,12 +103,22 @@ prompted_ax = explorer.figure()
 #
 # Now press **propagate** on the canvas, or run the next cell, which does the same. From the prompted slice the object is followed up and down: the part of each mask of which the model is sure (the whole mask, if the model takes boxes alone) gets a box with a small margin, and this box is the prompt of the next slice. It ends where nothing is found, or where the mask grows, jumps or looks doubtful to the model.
 #
-# > **Guess**: on how many slices will the object be found, and at which end does it stop for the wrong reason?
+# > **Guess**: one box on one slice. Is the object found on more or on fewer slices than the reader drew it on?
+# >
+# > - **A**: on more
+# > - **B**: on fewer
+# > - **C**: on as many, within two slices
 
 # %%
 first = explorer.propagate(progress=True)
 print(f"{case.tissue(tissue_label)}: {first.ends[tissue_label]}")
 compared = own_scan.compare_slices(first, case, tissue_label, start=start)
+extra = int((compared["predicted_px"] > 0).sum() - (compared["reference_px"] > 0).sum())
+print(
+    f"Answer: {'C' if abs(extra) <= 2 else 'AB'[int(extra < 0)]}, {extra:+d} slices."
+    if case.reference
+    else "no reference to tell"
+)
 first.table["reason"].value_counts().to_frame("slices")
 
 # %% [markdown]
@@ -133,7 +143,11 @@ side_ax = own_scan.show_side(case, {"followed": first}, tissue_label, start=star
 #
 # Go to a slice that is wrong and draw a box, or click where something is missing or too much. Such a prompt is a **correction**: when you propagate again, it holds for its slice and for what follows from there, away from the first prompt. What lies before it stays as it was. Below, a scripted reader goes outwards from the prompted slice and draws a box on the first one that is clearly worse; without a reference, on the first slice above the end.
 #
-# > **Guess**: how many other slices will change, and will all of them be better?
+# > **Guess**: of the slices that change, how many will be better?
+# >
+# > - **A**: all
+# > - **B**: more than half
+# > - **C**: half or fewer
 
 # %%
 wrong = own_scan.slice_to_correct(compared)
@@ -147,7 +161,9 @@ counted = ["predicted_px", "shared_px"]
 changed = corrected[(corrected[counted].fillna(0) != compared[counted].fillna(0)).any(axis=1)]
 before = compared.loc[changed.index]
 print(f"corrected slice {wrong}; now {second.ends[tissue_label]}")
-print(f"{len(changed)} slices changed: {(changed['dice'] > before['dice']).sum()} better")
+better = (changed["dice"] > before["dice"]).sum()
+letter = "A" if better == len(changed) else "B" if better > len(changed) / 2 else "C"
+print(f"Answer: {letter}. {len(changed)} slices changed, {better} of them for the better.")
 
 # %% alt="The mask from the side before and after the correction"
 side_axes = own_scan.show_side(
@@ -224,8 +240,54 @@ own_scan.sum_up(with_markers).round(3)
 
 # %% [markdown]
 # **Discussion**: between two markers nothing can leak or end, since no slice depends on the mask of another. That costs two more boxes, drawn without having seen an error. The solution puts them where the reference still has half of its largest area: a box where the object hardly shows is a bad marker, since all slices up to it are asked with boxes on the way to it. And the interpolated box is right only where the object changes evenly: at a bend or a fork a correction is better.
+
+# %% [markdown] tags=["quiz"]
+# ## Quiz
 #
+# **1.** The mask ends at the last slice of the scan. Was the object found to its end?
+#
+# <details><summary>Answer</summary>
+#
+# Nobody knows. "End of the range" means that the scan ended before the object did, or that the mask leaked into something that goes on.
+#
+# </details>
+#
+# **2.** Which is worse: a mask that leaks, or one that ends too early?
+#
+# <details><summary>Answer</summary>
+#
+# The leak. A mask that ends is missing and is seen; a leak looks like a result. Look from the side.
+#
+# </details>
+#
+# **3.** You correct one slice. Why do the slices on the other side of the first prompt stay as they were?
+#
+# <details><summary>Answer</summary>
+#
+# The object is followed away from the first prompt. A correction holds from its slice outwards, and nothing on the other side depends on it.
+#
+# </details>
+#
+# **4.** When is a marker better than a correction?
+#
+# <details><summary>Answer</summary>
+#
+# Where the object changes evenly between two slices that you can draw. At a bend or a fork the boxes in between are wrong, and a correction is better.
+#
+# </details>
+#
+# **5.** Two volumes have one Dice. What else do you look at?
+#
+# <details><summary>Answer</summary>
+#
+# Dice over the distance from the prompted slice. One may be fair everywhere, the other right near the prompt and lost beyond.
+#
+# </details>
+
+# %% [markdown]
 # ## Take-aways
+#
+# **If you remember one thing**: look at every mask, slice by slice and from the side, before you measure anything in it.
 
 # %%
 summed, mended = volumes.loc["followed"], volumes.loc["corrected"]
@@ -242,7 +304,7 @@ Markdown(f"""{segmenter.name} ({kind}) on {case.name}, {case.tissue(tissue_label
 # ## Limits
 #
 # - One object of one person is an example, not a result. Notebook 05 measures many people, slice by slice.
-# - The rules by which it ends were chosen on vertebrae of two people and on drawn thighs of two. They sooner let a mask leak than end early. Another model, or a muscle that forks, may need a range, or more boxes (`results/10_drift.csv`).
+# - The rules by which it ends were chosen on vertebrae of two people and on drawn thighs of two. They are more likely to let a mask leak than to end it early. Another model, or a muscle that forks, may need a range, or more boxes (`results/10_drift.csv`).
 # - The reader here is scripted: it knows the reference, and draws boxes two pixels outside of it.
 # - SAM-mini is a miniature of this project and LiteMedSAM a small published model. Neither is a medical device, and a mask that nobody has looked at is no measurement.
 

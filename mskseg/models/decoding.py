@@ -14,6 +14,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from mskseg.models.upstream import AS_PUBLISHED, is_upstream
+
 ONE_MASK, THREE_MASKS, ALL_MASKS = slice(0, 1), slice(1, None), slice(None)
 """Which of the decoder's masks: the one for clear prompts, the three for others, or all four."""
 
@@ -76,19 +78,15 @@ def is_known(decoder: Any) -> bool:
     projections = [
         linear
         for part in decoder.modules()
-        if _is_upstream(part, "Attention", "transformer")
+        if is_upstream(part, "Attention", "transformer")
         for linear in part.children()
     ]
     return (
-        _is_upstream(decoder, "MaskDecoder", "mask_decoder")
-        and _is_upstream(decoder.transformer, "TwoWayTransformer", "transformer")
+        not AS_PUBLISHED
+        and is_upstream(decoder, "MaskDecoder", "mask_decoder")
+        and is_upstream(decoder.transformer, "TwoWayTransformer", "transformer")
         and all(type(linear) is nn.Linear for linear in projections)
     )
-
-
-def _is_upstream(part: Any, name: str, module: str) -> bool:
-    of = type(part)
-    return of.__name__ == name and of.__module__.endswith(f"segment_anything.modeling.{module}")
 
 
 def _two_way(

@@ -12,11 +12,12 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from mskseg.environment import package_version
 from mskseg.errors import InputError
-from mskseg.models.upstream import Sam
+from mskseg.models.upstream import AS_PUBLISHED, Sam
 
 
 def build_lite_medsam() -> Sam:
@@ -52,9 +53,36 @@ def _with_live_biases(attention: type[nn.Module]) -> type[nn.Module]:
     return type("LiveAttention", (attention,), {"train": nn.Module.train, "ab": property(ab)})
 
 
+class _GeluInPlace(nn.Module):
+    """What it is given is written over: a new array of 67 MB costs as much as the GELU itself."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        activated: Tensor = torch.ops.aten.gelu_(x)
+        return activated
+
+
+@cache
+def _with_fused_scores(attention: type[nn.Module]) -> type[nn.Module]:
+    """Derive an attention that computes scores, softmax and product in one call."""
+
+    def forward(self: Any, x: Tensor) -> Tensor:
+        qkv = self.qkv(self.norm(x)).view(*x.shape[:2], self.num_heads, -1).transpose(1, 2)
+        query, key, value = qkv.split([self.key_dim, self.key_dim, self.d], dim=-1)
+        bias = self.ab.to(query.dtype).expand(len(x), -1, -1, -1)
+        seen = functional.scaled_dot_product_attention(query, key, value, attn_mask=bias)
+        attended: Tensor = self.proj(seen.transpose(1, 2).flatten(2))
+        return attended
+
+    return type("FusedAttention", (attention,), {"forward": forward})
+
+
 def folded(encoder: nn.Module) -> nn.Module:
-    """Copy an encoder for inference, batch norms folded into convolutions; one without stays."""
-    if not any(isinstance(module, nn.BatchNorm2d) for module in encoder.modules()):
+    """Copy a TinyViT for inference, with folded batch norms; another encoder stays.
+
+    Its features are the encoder's up to 1e-5; `mskseg.models.encoding.encode` says how to switch it
+    off.
+    """
+    if AS_PUBLISHED or not any(isinstance(each, nn.BatchNorm2d) for each in encoder.modules()):
         return encoder
     shared = {id(weight): weight for weight in encoder.parameters() if weight.dim() != 4}
     copied = copy.deepcopy(encoder, shared)
@@ -62,4 +90,8 @@ def folded(encoder: nn.Module) -> nn.Module:
         match list(module.children()):
             case [nn.Conv2d() as convolution, nn.BatchNorm2d() as norm]:
                 copied.set_submodule(name, fuse_conv_bn_eval(convolution, norm))
+        if isinstance(module, nn.GELU):
+            copied.set_submodule(name, _GeluInPlace())
+        elif hasattr(module, "attention_biases"):
+            module.__class__ = _with_fused_scores(module.__class__)
     return copied.to(memory_format=torch.channels_last)

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from mskseg.errors import InputError
 from mskseg.models.decoding import ONE_MASK, THREE_MASKS, decode
 from mskseg.models.embeddings import EmbeddingCache, ImageEmbedding, embedding_key
+from mskseg.models.encoding import encode
 from mskseg.models.lite_medsam import folded
 from mskseg.models.preprocessing import Preprocessing, as_rgb_uint8
 from mskseg.models.upstream import Sam
@@ -159,7 +160,7 @@ class Segmenter:
             if self._for_inference[0] != fingerprint:  # folded once for each state of the weights
                 self._for_inference = (fingerprint, folded(self.model.image_encoder))
             with torch.autocast(self.device.type, torch.bfloat16, enabled=half):
-                features = self._for_inference[1](tensor)
+                features = encode(self._for_inference[1], tensor)
             features = features.float()
             if self.device.type == "cuda":
                 torch.cuda.synchronize(self.device)  # else the clock stops before the work does

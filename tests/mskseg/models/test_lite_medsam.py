@@ -180,6 +180,18 @@ def test_folding_changes_nothing_and_copies_convolutions_alone(lite_medsam):
                for name in copied)  # fmt: skip
 
 
+def test_attention_is_fused_and_the_authors_code_can_be_asked_for(lite_medsam, monkeypatch):
+    encoder, calls = lite_medsam.model.image_encoder, []
+    fused = functional.scaled_dot_product_attention
+    monkeypatch.setattr(functional, "scaled_dot_product_attention",
+                        lambda *args, **rest: calls.append(1) or fused(*args, **rest))  # fmt: skip
+    with torch.inference_mode():
+        network.folded(encoder)(torch.zeros(1, 3, 256, 256))
+    assert len(calls) == sum(hasattr(m, "attention_biases") for m in encoder.modules()) == 10
+    monkeypatch.setattr(network, "AS_PUBLISHED", True)
+    assert network.folded(encoder) is encoder
+
+
 def test_an_encoder_without_batch_norm_is_left_as_it_is(small_sam):
     assert network.folded(small_sam.image_encoder) is small_sam.image_encoder
 

@@ -10,7 +10,7 @@ UV := $(shell command -v uv 2>/dev/null)
 ARGUMENTS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help workbook test test-slow test-all lab lesson docs check notebooks table results keep constraints clean
+.PHONY: help workbook bench test test-slow test-all lab lesson docs check notebooks table results keep constraints clean
 
 help:  ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -72,6 +72,9 @@ keep:  ## Copy to results/ (and the README's figure) what a run of the study has
 	done; done
 	test -n "$(RUN)" -o ! -f output/study/figures/04_overlay.png || \
 	  cp output/study/figures/04_overlay.png docs/real_spine.png
+
+bench: $(INSTALLED)  ## Measure models and loops, in ratios; tables in benchmarks/results/
+	$(BIN)/python -m benchmarks $(ARGUMENTS)
 
 constraints: $(BIN)/python  ## Compile constraints.txt anew from pyproject.toml (the newest versions allowed)
 	$(call uv,pip compile --quiet --universal --upgrade --all-extras --no-annotate \

@@ -43,19 +43,20 @@ from mskseg.models.segmenter import Segmenter
 from mskseg.volume import LabelMap, Volume
 
 
-def drawn_cases(n_slices: int, size: int) -> CaseSet:
-    """Six ellipses on every slice, in noise."""
+def drawn_cases(n_slices: int, size: int, n_people: int = 1) -> CaseSet:
+    """Six ellipses on every slice of every person, in noise."""
     rng = np.random.default_rng(0)
     y, x = np.mgrid[:size, :size] / size
-    labels = np.zeros((size, size, n_slices), np.uint8)
-    for k in range(n_slices):
-        for label in range(6):
+    affine, cases = np.diag([1.0, 1.0, 6.0, 1.0]), []
+    for person in range(n_people):
+        labels = np.zeros((size, size, n_slices), np.uint8)
+        for k, label in np.ndindex(n_slices, 6):
             cx, cy = 0.2 + 0.3 * (label % 3), 0.3 + 0.4 * (label // 3)
             inside = ((x - cx) / 0.1) ** 2 + ((y - cy) / (0.1 + 0.03 * rng.random())) ** 2 < 1
             labels[..., k][inside] = label + 1
-    image = (labels * 20 + rng.normal(60, 6, labels.shape)).astype(np.float32)
-    affine = np.diag([1.0, 1.0, 6.0, 1.0])
-    return CaseSet("drawn", [Case("a", Volume(image, affine), LabelMap(labels, affine))])
+        image = (labels * 20 + rng.normal(60, 6, labels.shape)).astype(np.float32)
+        cases.append(Case(f"{person}", Volume(image, affine), LabelMap(labels, affine)))
+    return CaseSet("drawn", cases)
 
 
 def built(architecture: str, device: str) -> Segmenter:

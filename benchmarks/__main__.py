@@ -224,7 +224,7 @@ def scaled(work: str, slices: int, people: int) -> None:
         score_cases(segmenter, cases, prompts=OracleBox(), progress=False)
     elif work == "tuning":
         config = FineTuneConfig(epochs=2, patience=0)
-        fine_tune(segmenter, cases, drawn_cases(2, 128), config, progress=False)
+        fine_tune(segmenter, cases, drawn_cases(2, 128, prefix="v"), config, progress=False)
     else:
         from mskseg_studies.uncertainty import PromptedMaps
 

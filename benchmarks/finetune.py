@@ -43,7 +43,7 @@ from mskseg.models.segmenter import Segmenter
 from mskseg.volume import LabelMap, Volume
 
 
-def drawn_cases(n_slices: int, size: int, n_people: int = 1) -> CaseSet:
+def drawn_cases(n_slices: int, size: int, n_people: int = 1, prefix: str = "") -> CaseSet:
     """Six ellipses on every slice of every person, in noise."""
     rng = np.random.default_rng(0)
     y, x = np.mgrid[:size, :size] / size
@@ -55,7 +55,7 @@ def drawn_cases(n_slices: int, size: int, n_people: int = 1) -> CaseSet:
             inside = ((x - cx) / 0.1) ** 2 + ((y - cy) / (0.1 + 0.03 * rng.random())) ** 2 < 1
             labels[..., k][inside] = label + 1
         image = (labels * 20 + rng.normal(60, 6, labels.shape)).astype(np.float32)
-        cases.append(Case(f"{person}", Volume(image, affine), LabelMap(labels, affine)))
+        cases.append(Case(f"{prefix}{person}", Volume(image, affine), LabelMap(labels, affine)))
     return CaseSet("drawn", cases)
 
 

@@ -35,12 +35,14 @@ from torch.nn import functional
 import mskseg
 from benchmarks.decode_chunks import random_boxes, sam_without_encoder
 from benchmarks.finetune import drawn_cases
+from mskseg.case import CaseSet
 from mskseg.evaluation import score_cases, write_table
 from mskseg.finetuning import FineTuneConfig, fine_tune
 from mskseg.models import segmenter as segmenter_module
 from mskseg.models.decoding import decode, is_known
 from mskseg.models.encoding import encode
 from mskseg.models.lite_medsam import folded
+from mskseg.models.segmenter import Segmenter
 from mskseg.models.upstream import sam_model_registry
 from mskseg.prompts import OracleBox
 from mskseg.provenance import provenance
@@ -215,11 +217,16 @@ def canvas(bench: Bench) -> Rows:
 
 
 def scaled(work: str, slices: int, people: int) -> None:
-    """Do the work once, in a process of its own, and print its seconds and its memory."""
-    cases = drawn_cases(slices, 128, people)
+    """Do the work once, in a process of its own, and print its seconds and its peak of memory."""
     segmenter = mskseg.load_segmenter("sam_vit_mini", device="cpu")
-    segmenter.embed(np.zeros((128, 128), np.uint8))
-    start, before = time.process_time(), peak_mb()
+    carry_out(work, segmenter, drawn_cases(2, 128, prefix="warm"))
+    cases = drawn_cases(slices, 128, people)
+    start = time.process_time()
+    carry_out(work, segmenter, cases)
+    print(json.dumps({"s": time.process_time() - start, "peak_mb": peak_mb()}))
+
+
+def carry_out(work: str, segmenter: Segmenter, cases: CaseSet) -> None:
     if work == "evaluate":
         score_cases(segmenter, cases, prompts=OracleBox(), progress=False)
     elif work == "tuning":
@@ -230,11 +237,8 @@ def scaled(work: str, slices: int, people: int) -> None:
 
         plans = [OracleBox(jitter_px=5.0, seed=seed) for seed in range(2)]
         maps = PromptedMaps(segmenter, plans, labels=[1, 2, 3, 4, 5, 6])
-        for case in cases:
-            for each in maps.slices(case):
-                each.predicted_labels()
-    seconds = time.process_time() - start
-    print(json.dumps({"s": seconds, "peak_mb": peak_mb(), "more_mb": peak_mb() - before}))
+        for each in (each for case in cases for each in maps.slices(case)):
+            each.predicted_labels()
 
 
 def peak_mb() -> float:
@@ -319,7 +323,8 @@ def main() -> None:
     shown = beside_last(table, options.output)
     facts = provenance(threads=options.threads, rounds=options.rounds, torch=torch.__version__)
     options.output.mkdir(parents=True, exist_ok=True)
-    path = options.output / f"{facts['written'].replace(':', '')[:17]}.csv"
+    kept = len(list(options.output.glob("*.csv")))
+    path = options.output / f"{kept + 1:03}_{facts['written'][:10]}.csv"
     write_table(table.round({"value": 3}), path, provenance=facts)
     print(shown.drop(columns=KEYS[2:]).to_string(index=False, float_format="{:.2f}".format))
     print(f"{facts['hardware']['processor']}, {facts['commit']}; {path}")

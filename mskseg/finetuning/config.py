@@ -31,7 +31,7 @@ class FineTuneConfig:
         6  # objects drawn of each: they share its encoding; None: all
     )
     prompts_per_pass: PositiveInt | None = (
-        None  # decoded together; by default 8 on a CPU (cache), else 64
+        None  # decoded together; by default as many as are fast on the device
     )
     learning_rate: PositiveFloat = 1e-4  # Ma 2024; for a miniature 3e-4 is quicker, 1e-3 too much
     weight_decay: NonNegativeFloat = 0.01  # Ma 2024

@@ -22,8 +22,11 @@ from mskseg.finetuning.prompt_tokens import PromptTokens, decode_prompts
 from mskseg.models.embeddings import EmbeddingCache
 from mskseg.models.preprocessing import as_rgb_uint8
 from mskseg.models.segmenter import Segmenter
+from mskseg.models.upstream import Sam
 
-_PROMPTS_PER_PASS = {"cpu": 8, "mps": 16, "cuda": 64}  # on a CPU more do not fit its cache
+# Numbers of the image tokens decoded together: two prompts of SAM on a CPU, 16 of SAM-mini. Eight
+# of SAM took 1.3 times as long and 0.5 GB more (LiteMedSAM, one thread).
+_NUMBERS_PER_PASS = {"cpu": 2**21, "mps": 2**24, "cuda": 2**26}
 _PREPARED_MB = 512.0  # of images in the encoder's form that are kept: MedSAM's spline takes long
 
 
@@ -112,6 +115,14 @@ class LiveEncoder:
         return tensor
 
 
+def prompts_together(model: Sam, device_type: str) -> int:
+    """Say how many prompts of a model are decoded together in training, unless a config does."""
+    embedding = model.prompt_encoder.embed_dim * math.prod(
+        model.prompt_encoder.image_embedding_size
+    )
+    return max(1, _NUMBERS_PER_PASS.get(device_type, 2**26) // embedding)
+
+
 class Trainer:
     """A copy of a model in training: `segmenter` is around it, the base stays as it is."""
 
@@ -147,8 +158,8 @@ class Trainer:
             if config.mode == "decoder"
             else LiveEncoder(self.segmenter, config)
         )
-        default = _PROMPTS_PER_PASS.get(device.type, 64)
-        self._prompts_per_pass = config.prompts_per_pass or default
+        together = prompts_together(self.segmenter.model, device.type)
+        self._prompts_per_pass = config.prompts_per_pass or together
         self._autocast = torch.autocast(
             device.type, torch.bfloat16, enabled=config.precision == "bfloat16"
         )

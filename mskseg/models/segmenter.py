@@ -65,8 +65,8 @@ class Segmenter:
     learned_iou : bool
         False for models whose IoU head was never trained: `predicted_iou` is then NaN.
     precision : {"float32", "bfloat16"}
-        "bfloat16" runs the *encoder* under autocast: 12 s to 4.4 s a slice for ViT-B on two cores
-        that compute in it, and slower elsewhere. Masks may differ; benchmarks/lite_medsam.py.
+        "bfloat16" runs the *encoder* under autocast: quicker on processors that compute in it,
+        slower elsewhere. Masks may differ: CONTRIBUTING says by how much, for which model.
     prompt_kinds : frozenset of {"box", "point", "mask"}
         What the model answers; `predict` refuses the others. LiteMedSAM answers boxes alone.
     cache : EmbeddingCache, optional

@@ -12,7 +12,9 @@ import torch
 import mskseg
 from mskseg.finetuning.config import FineTuneConfig
 from mskseg.finetuning.loop import fine_tune
+from mskseg.finetuning.trainer import prompts_together
 from mskseg.models.embeddings import EmbeddingCache
+from mskseg.models.upstream import sam_model_registry
 from mskseg.models.weights import read_weights
 
 MODES = ("full", "encoder_decoder", "decoder", "lora")
@@ -163,6 +165,13 @@ def test_passes_of_any_size_give_the_same_training(mini, train, validation, tiny
             fine_tune(mini, train, validation, config, progress=False).history["loss"].iloc[1]
         )
     assert losses == pytest.approx([losses[0]] * 3, abs=1e-5)
+
+
+def test_a_pass_takes_fewer_prompts_of_a_large_model(mini):
+    with torch.device("meta"):
+        sam = sam_model_registry["vit_b"]()
+    assert (prompts_together(mini.model, "cpu"), prompts_together(sam, "cpu")) == (16, 2)
+    assert prompts_together(sam, "cuda") == 64
 
 
 def test_it_stops_when_the_validation_dice_no_longer_rises(mini, train, validation, tiny):

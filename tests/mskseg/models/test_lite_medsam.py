@@ -18,6 +18,7 @@ from mskseg import registry
 from mskseg.cli.main import main
 from mskseg.datasets.fetching import fetch, verify
 from mskseg.errors import InputError
+from mskseg.evaluation.metrics import dice
 from mskseg.finetuning import FineTuneConfig, fine_tune
 from mskseg.models import checkpoints
 from mskseg.models import lite_medsam as network
@@ -117,6 +118,20 @@ def test_masks_of_a_real_slice_are_the_published_ones_and_need_the_published_box
     same_features = replace(embedding, fingerprint=other.encoder_fingerprint)
     shifted = other.predict(same_features, boxes_xyxy=half_open(boxes))
     assert not np.array_equal(shifted.masks[:, 0], theirs)
+
+
+@pytest.mark.real
+@pytest.mark.parametrize(("name", "index"), [("VB2/17", 38), ("VB3/07", 38)])
+def test_bfloat16_leaves_the_dice_of_sam_mini_on_a_real_slice(real_data, name, index):
+    """With LiteMedSAM it moves by more: CONTRIBUTING has the numbers."""
+    image, masks, boxes = vertebrae(real_data, name, index)
+    found = []
+    for precision in ("float32", "bfloat16"):
+        mini = load_segmenter("sam_vit_mini", device="cpu", precision=precision)
+        predicted = mini.predict(mini.embed(image), boxes_xyxy=half_open(boxes)).masks[:, 0]
+        found.append(np.mean([dice(*pair) for pair in zip(predicted, masks, strict=True)]))
+    assert found[0] != found[1], "nothing was computed in bfloat16"
+    assert found[0] == pytest.approx(found[1], abs=0.002)
 
 
 def test_it_is_published_under_its_own_name_and_gives_no_iou(lite_medsam, scan, capsys):

@@ -117,9 +117,8 @@ class LiveEncoder:
 
 def prompts_together(model: Sam, device_type: str) -> int:
     """Say how many prompts of a model are decoded together in training, unless a config does."""
-    embedding = model.prompt_encoder.embed_dim * math.prod(
-        model.prompt_encoder.image_embedding_size
-    )
+    side = model.prompt_encoder
+    embedding: int = side.embed_dim * math.prod(side.image_embedding_size)
     return max(1, _NUMBERS_PER_PASS.get(device_type, 2**26) // embedding)
 
 

@@ -17,7 +17,7 @@
 #
 # Where does a promptable model fail, why, and does it matter to the number that a clinician reads?
 #
-# *About 3 minutes on two CPU cores · real people where their scans are here, built-in phantoms, or any data set with images and a reference · previous notebook: 04_fine_tune*
+# *Core · 30 minutes to read and try, about 3 to run on two CPU cores · real people where their scans are here, built-in phantoms, or any data set with images and a reference · previous notebook: 04_fine_tune*
 
 # %% [markdown]
 # **What you will do**: take one pass of predictions apart until each failure has a place, a form, a likely reason and a price.
@@ -25,7 +25,7 @@
 # **What you will learn**
 # - to see what a Dice, a distance and a mean hide, each on an example small enough to check by hand
 # - to name what goes with a low Dice, and to tell a correlation from an experiment
-# - to look at the worst slices and say why before the code does
+# - to look at the worst slices, say why before the code does, and mend one on the canvas
 # - to turn masks into biomarkers, and to read bias and limits of agreement beside the change that matters
 # - to read a Dice against what a second reader would reach, and a volume against the slices that it was stacked from
 #
@@ -87,11 +87,11 @@ print(f"mskseg {mskseg.__version__}, {segmenters}, {segmenter.device}, seed {see
 #
 # Hoyer and colleagues (2024) describe *forms* of error, not only their size: MedSAM's bone came out too large and smooth, with its concavities filled; its discs and vertebrae too small and jagged. This notebook measures such forms, looks for what goes with them, and asks what they cost.
 #
-# **Real people come first where their scans are here**, those of a second site beside them, and phantoms after. The `data` column of every table says which. LiteMedSAM is a published model. It is a small relative of MedSAM and speaks for itself, not for MedSAM. Nobody has told us whether its training data held these very scans. The models whose names end in `mini` are miniatures made by this project: which of them is above the other is our construction, and on phantoms only the way of asking carries over.
+# **Real people come first where their scans are here**, those of a second site beside them, and phantoms after. The `data` column of every table says which. LiteMedSAM is a published model, a small relative of MedSAM, and speaks for itself. Nobody has said whether its training data held these very scans. The models whose names end in `mini` are miniatures made by this project: which of them is better is our construction. On phantoms only the way of asking carries over.
 #
 # ## Load the scans and their maps
 #
-# Besides the scans that are segmented we load, where a data set can give them, companions of the same people: the 8x undersampled scan, and maps of T2 and of fat to measure inside the masks. Three phantom thighs have fatty infiltration.
+# Besides the scans that are segmented we load more of the same people, where a data set has it: the 8x undersampled scan (an eighth of the data was measured), and maps of T2 (a time, in milliseconds) and of fat, to measure inside the masks. Three phantom thighs have fat between the muscle fibres.
 
 # %%
 sets = errors.load_people(data_here, n_people=n_subjects, n_drawn=n_subjects)
@@ -113,11 +113,11 @@ print(f"{sum(map(len, undersampled.values()))} undersampled scans, {len(maps)} m
 errors.list_scans(scans)
 
 # %% [markdown]
-# **What you see**: who is there, from which site, and against what they are scored. A *manual* reference was drawn by a person, a *synthetic* one is what the phantom was made from. Real people of one site and of another are kept apart in all that follows: they differ in scanner and sequence, so a difference between them has more than one possible reason.
+# **What you see**: who is there, from which site, and against what they are scored. A *manual* reference was drawn by a person, a *synthetic* one is what the phantom was made from. Real people of one site and of another are kept apart: they differ in scanner and sequence, so a difference between them has more than one possible reason.
 #
 # ## Ask once
 #
-# Nearly everything below comes from one table: a row for each model, scan, slice and tissue, with overlap, distances, forms and biomarkers measured while the two masks were at hand, of oracle boxes. The undersampled scans are in the file too, but in no result except the one that compares them. For the first people come boxes with a small margin and with slack, and boxes that are handed on from slice to slice.
+# Nearly everything below comes from one table, of oracle boxes: a row for each model, scan, slice and tissue, with overlap, distances, forms and biomarkers. The undersampled scans are used only where they are compared. The first people of each data set also get boxes with a small margin and with much slack, and boxes that are handed on from slice to slice.
 
 # %%
 tight, slack = prompts.OracleBox(), prompts.OracleBox(margin_px=slack_px)
@@ -154,7 +154,13 @@ evaluation.write_table(all_scores, tables / "05_errors.csv", provenance=facts)
 # %% [markdown]
 # ## Score each tissue and each shape
 #
-# > **Guess**: which shape is hardest: thin sheets, rings, ellipses or bulk? And will Dice and the distances agree on the order?
+# **Surface Dice** is the share of both outlines that lies within a tolerance of the other. **HD95**, the 95 % Hausdorff distance, is how far the outlines are apart at most, once the worst 5 % are left out.
+#
+# > **Guess**: which shape has the lowest Dice, over all models and data?
+# >
+# > - **A**: thin sheets
+# > - **B**: rings
+# > - **C**: ellipses or bulk
 
 # %%
 shapes = errors.shape_classes(cases, slice_step=4)
@@ -162,7 +168,9 @@ classed = errors.by_site(main.merge(shapes, on=["dataset", "tissue"]))
 plan = ["segmenter", "prompt", "box_source"]
 scores = ["dice", "filled_box_dice", "surface_dice", "hd95_mm"]
 by_class = evaluation.summarise(classed, by=["data", "shape_class", *plan], values=scores)
-by_class[["data", "shape_class", "segmenter", *scores, "n_subjects", "n_pairs"]].round(2)
+print(
+    f"Answer: {({'thin': 'A', 'ring': 'B'}).get(by_class.groupby('shape_class')['dice'].mean().idxmin(), 'C')}."
+)
 
 # %% alt="Dice of each tissue for each model, one dot per slice, the mean, and a diamond for the filled box"
 tissue_axes = errors.dice_by_tissue(classed[classed["dataset"] != infiltrated])
@@ -170,10 +178,10 @@ display.save_figure(tissue_axes, figures / "05_dice_by_tissue.png", provenance=f
 rows = ["data", "dataset", "shape_class", "tissue"]
 by_tissue = evaluation.summarise(classed, by=[*rows, *plan], values=scores)
 evaluation.write_table(by_tissue, tables / "05_by_tissue.csv", provenance=facts)
-by_tissue.pivot(index=[*rows, "n_pairs"], columns="segmenter", values=scores).round(2)
+by_class.pivot_table(["dice", "filled_box_dice"], ["data", "shape_class"], "segmenter").round(2)
 
 # %% [markdown]
-# **What you see**: the class is that of most of a tissue's area, by rules: a *thin* one is eight times longer than wide, an *ellipse* agrees with its own ellipse, *bulk* is the rest. (Hoyer calls vertebral bodies elliptical; by our rule most are bulk.) A ring's filled box is large and so is its wrong part. Surface Dice is stricter than Dice on large tissues, where a rim of two pixels costs little area. On a sheet one millimetre is much of the width, and surface Dice can be the milder of the two, even where the mask leaked: a border that runs along the sheet still agrees.
+# **What you see**: each tissue in the figure, each shape in the table; tissues with their distances are in `05_by_tissue.csv`. Shapes follow rules: a *thin* one is eight times longer than wide, a *ring* encloses a hole, an *ellipse* agrees with its own ellipse, *bulk* is the rest. (Hoyer calls vertebral bodies elliptical; by our rule most are bulk.) Surface Dice is stricter than Dice on large tissues, where a rim of two pixels costs little area. On a sheet one millimetre is much of the width. There surface Dice can be the milder of the two, even where the mask leaked: a border that runs along the sheet still agrees.
 #
 # ## Count slices without reference, both ways
 #
@@ -183,22 +191,29 @@ by_tissue.pivot(index=[*rows, "n_pairs"], columns="segmenter", values=scores).ro
 by_dataset = errors.read_empty_slices(volumes, first_people, slice_steps=volume_steps)
 evaluation.write_table(by_dataset, tables / "05_empty_slices.csv", provenance=facts)
 shown_plans = [tight.box_source, neighbour.box_source]
-by_dataset[by_dataset["box_source"].isin(shown_plans)].round(2)
+shown_rows = by_dataset[by_dataset["box_source"].isin(shown_plans)]
+shown_rows[shown_rows["segmenter"] == segmenters[-1].name].drop(columns="segmenter").round(2)
 
 # %% [markdown]
-# **What you see**: one set of masks, three means. With *oracle* boxes nothing can be invented, since the missing box tells the model that nothing is there; counting those slices as 1 pays it for the reference's own knowledge. With boxes handed on by *neighbours* nothing tells it where to stop. A paper that does not say which reading it took has not told you its Dice.
+# **What you see**: one set of masks, three means, of one model (the others are in `05_empty_slices.csv`). With *oracle* boxes nothing can be invented, since the missing box tells the model that nothing is there. Counting those slices as 1 rewards it for what the reference knows. With boxes handed on by *neighbours* nothing tells it where to stop. If a paper does not say which way it counted, you do not know its Dice.
 #
 # ## See what a metric hides
 #
 # First a disc that is segmented perfectly, but for a stray square far away that grows pixel by pixel. Then the opposite: nine good slices and one on which nothing was found.
 #
-# > **Guess**: at which size will the 95 % Hausdorff distance (HD95) notice?
+# > **Guess**: the stray grows from 1 to 144 pixels. When does HD95 notice?
+# >
+# > - **A**: at the first pixel
+# > - **B**: after some pixels
+# > - **C**: never
 
 # %% alt="Left a disc with a stray square; right its largest distance, HD95 and mean distance over the square's area"
 strays = errors.stray_scores(range(13), tolerance_mm=tolerance_mm)
 stray_axes = errors.stray_chart(strays, drawn_px=8, title="HD95 is blind, then sees nothing else")
 display.save_figure(stray_axes[0], figures / "05_stray.png", provenance=facts)
-strays.iloc[[0, 1, 2, 3, 4, 12]].round(3)
+noticed = strays.loc[strays["hd95_mm"] > 0, "stray_px"].min()
+print(f"Answer: {'A' if noticed == 1 else 'C' if pd.isna(noticed) else 'B'}, at {noticed} pixels.")
+strays.rename(columns=errors.IN_WORDS).iloc[[0, 1, 2, 3, 4, 12]].round(3)
 
 # %%
 scored = main[main["status"] == "scored"]
@@ -206,29 +221,36 @@ good = scored.sort_values("dice").tail(9)
 errors.means_with_one_lost(good).round(3)
 
 # %% [markdown]
-# **What you see**: until the stray's outline makes up a twentieth of the prediction's surface HD95 is 0; then it leaps to the distance of the stray and stays there, however good the rest. Dice hardly moves throughout.
+# **What you see**: HD95 is 0 until the stray's outline makes up a twentieth of the prediction's. Then it leaps to the distance of the stray and stays there, however good the rest. Dice hardly moves.
 #
-# With one slice lost the true mean distance is infinite. A tool that drops what is not finite reports the mean of nine good slices, and the failure is gone; the median does not see it either. Dice takes it as one 0 in ten. Report how many were empty beside any mean of distances.
+# With one slice lost the true mean distance is infinite. A tool that drops what is not finite reports the mean of nine good slices, and the failure is gone. The median does not see it either. Dice counts it as one 0 in ten. So beside any mean of distances, report how many were empty.
 #
 # ## Explain Dice
 #
-# > **Guess**: which goes most with Dice: area, thickness, contrast, place in the structure, how well the box fits, or fat in the muscle?
+# A **rank correlation** (Spearman) asks whether two numbers rise together, whatever the curve: 1 if always, 0 if not at all, -1 if one falls as the other rises.
+#
+# > **Guess**: what goes most with the Dice of the first model, on the first of the data?
+# >
+# > - **A**: size (area or thickness), or how near the slice is to the structure's end
+# > - **B**: contrast of the border
+# > - **C**: how well the box fits, or fat in the muscle
 
 # %%
 joined = errors.with_covariates(main, errors.tissue_properties(cases))
 correlations = errors.rank_correlations(joined)
 evaluation.write_table(correlations, tables / "05_effects.csv", provenance=facts)
-correlations.drop(columns="box_source").round(2)
+of_first = correlations.query("data == @first_data and segmenter == @segmenter.name")
+of_first.set_index("effect")[["spearman", "within_tissues", "n_pairs"]].dropna().round(2)
 
 # %% alt="Dice against area, thickness, contrast, distance to the end, filled box and fat fraction, a panel each"
-of_first = correlations[correlations["data"] == first_data]
 strongest = of_first.loc[of_first["spearman"].abs().idxmax(), "effect"]
-title = f"{first_data}: most goes with Dice: {strongest}"
-effect_axes = errors.covariate_panels(joined[joined["data"] == first_data], title=title)
+title = f"{segmenter.name} on {first_data}: most goes with Dice: {strongest}"
+of_one = joined.query("data == @first_data and segmenter == @segmenter.name")
+effect_axes = errors.covariate_panels(of_one, title=title)
 display.save_figure(effect_axes[0], figures / "05_effects.png", provenance=facts)
 
 # %% [markdown]
-# **What you see**: medians and middle halves over slices of the first `data` in the table. *Spearman* compares all slices; *within tissues* compares a tissue's slices with that tissue's own mean. Where the two differ, the first spoke of *which tissue* it is: thin tissues are also faint and fill little of their boxes, and no correlation tells these apart. For a cause, change one thing and keep the slices: the same anatomy undersampled, the same structure in a looser box. *Contrast of the border* is measured place by place along it, so that a tissue between a brighter and a darker neighbour counts as clear.
+# **What you see**: the answer stands in the title; the other models and data are in `05_effects.csv`. Dots are slices, the line is their median, the band their middle half. *Spearman* compares all slices; *within tissues* compares a tissue's slices with that tissue's own mean. Where the two differ, the first spoke of *which tissue* it is: thin tissues are also faint and fill little of their boxes, and no correlation tells these apart. To find a cause, change one thing and keep the slices: the same anatomy undersampled, the same structure in a looser box. *Contrast of the border* is measured place by place, so that a tissue between a brighter and a darker neighbour counts as clear.
 
 # %% alt="Change of Dice when the scan is undersampled and when boxes get slack, for each model"
 tested = [
@@ -243,7 +265,7 @@ tested.extend(
 changes = pd.concat(tested, ignore_index=True)
 costliest = changes.loc[changes["change"].idxmin()]
 worst_change = f"{costliest['to']} ({costliest['segmenter']}, {costliest['data']})"
-change_axes = errors.change_chart(changes, title=f"Lowest: {costliest['to']}")
+change_axes = errors.change_chart(changes, title=f"Costs most: {worst_change}")
 display.save_figure(change_axes, figures / "05_changes.png", provenance=facts)
 evaluation.write_table(changes, tables / "05_changes.csv", provenance=facts)
 muscles = scored.query("group == 'muscle' and severity != ''")
@@ -253,11 +275,11 @@ by_grade = (
 by_grade.sort_values(["segmenter", "severity"]).round(3)
 
 # %% [markdown]
-# **What you see**: dots are means over people, bars run from the lowest to the highest person. The slices are the same on both sides, so anatomy cannot be the reason. Fatty infiltration cannot be switched on in one person: its grades are different people, one each here, so that comparison is weaker (no rows: no such data set was loaded).
+# **What you see**: dots are means over people, bars run from the lowest to the highest person. The slices are the same on both sides, so anatomy cannot be the reason. Fatty infiltration cannot be switched on in one person: its grades are different people, one each here, so that comparison is weaker (no rows: no such data set is here).
 #
 # ## Look at the worst
 #
-# The lowest Dice of each structure, worst first: of real people where there are any, then of phantoms. As they come, the ten lowest may be one structure ten times.
+# The lowest Dice of each structure, worst first: of real people where there are any, then of phantoms. Without that rule, the ten lowest could be one structure ten times.
 
 # %% alt="Close-ups of the worst slice of each of several structures: reference, prediction and box"
 worst = errors.worst_slices(joined, n=n_worst)
@@ -266,13 +288,17 @@ gallery = errors.failure_gallery(worst, masks, title=f"The worst of {shown_model
 display.save_figure(gallery[0], figures / "05_worst.png", provenance=facts)
 
 # %% [markdown]
-# ### Exercise 1: name the reason (10 minutes)
+# ### Exercise 1: name the reason, and mend one (15 minutes)
 #
-# Give each panel the reason that you see: nothing was found, leaked, fell short, faint border, thin, end of the structure. *Hint: look at the outline first, then at the image under it; in a thin tissue ask what else the box could have meant.*
+# Give each panel the reason that you see: nothing was found, leaked, fell short, faint border, thin, end of the structure. Then mend a panel of your choice on the **canvas**: it opens on that slice with the box of the panel, wider by four pixels on each side. Draw another box, choose another model, or click if the model takes clicks. *Hint: look at the outline first, then at the image under it; in a thin tissue ask what else the box could have meant.*
 
 # %% tags=["exercise"]
-my_reasons = {1: "leaked"}  # add your reasons, by the panel's number
-sorted(my_reasons.items())
+my_reasons, my_panel = {1: "leaked"}, 1  # your reasons by panel, and the one to mend
+explorer = errors.open_panel(worst, my_panel, masks, cases, segmenters, margin_px=4)
+print(
+    f"Dice {worst['dice'].iloc[my_panel - 1]:.2f} before, {explorer.log['dice'].iloc[-1]:.2f} now"
+)
+explorer
 
 # %% tags=["solution"] jupyter={"source_hidden": true}
 shown = worst[["data", "tissue", "slice", "dice", "thickness_mm", "edge_contrast", "reason"]]
@@ -280,11 +306,17 @@ numbered = shown.set_axis(range(1, len(shown) + 1))
 numbered.assign(reader=[my_reasons.get(number, "") for number in numbered.index]).round(2)
 
 # %% [markdown]
-# **Discussion**: the code names what happened to the area, then the first rule that fits the tissue: faint border, thin, end of the structure. A border is called faint if the median place along it is; the code cannot see that it is faint on one side only, or that the box held two structures of which the model took the larger; you can. Where you and the rules differ, trust neither before you have looked at the image without the outlines.
+# **Discussion**: the code names what happened to the area, then the first rule that fits the tissue: faint border, thin, end of the structure. A border is called faint if the median place along it is. The code cannot see that it is faint on one side only, or that the box held two structures and the model took the larger; you can. Where you and the rules differ, look at the image without the outlines before you trust either. And if a slightly wider box mended a panel, part of that error was the prompt's.
 #
 # ## Choose among three masks
 #
-# SAM answers an ambiguous prompt with three masks and a guess at the quality of each. How good is its choice, and how good was the best? And are the three what the study says of them, a part of an object, the object and the whole that it belongs to? Then each lies in the next larger one.
+# SAM answers an ambiguous prompt with three masks and a guess at the quality of each. How good is its choice, and how good was the best? And are the three a part, an object and the whole that it belongs to, as Kirillov and colleagues write? Then each lies in the next larger one.
+#
+# > **Guess**: how often is the model's favourite the best of the three, for a click? (By chance: a third.)
+# >
+# > - **A**: in more than half of the cases
+# > - **B**: more often than chance, up to half
+# > - **C**: as often as chance, or less
 
 # %% alt="The three masks of the click on which the model's own choice lost most"
 picks = errors.score_three_masks(rater, people, slice_steps=coarse_steps, progress=False)
@@ -292,31 +324,23 @@ choice = errors.summarise_choice(picks)
 evaluation.write_table(picks, tables / "05_three_masks.csv", provenance=facts)
 three_axes = errors.most_lost_panels(picks, rater, people)
 display.save_figure(three_axes[0], figures / "05_three_masks.png", provenance=facts)
-choice.round(3)
+print(
+    f"Answer: {'A' if (share := choice.loc[choice['prompt'] == 'point', 'share_best'].mean()) > 0.5 else 'B' if share > 0.34 else 'C'}, {share:.0%}."
+)
+choice.drop(columns="segmenter").round(3)
 
 # %% [markdown]
-# **What you see**: `single` is the one mask it gives if asked for one, `chosen` the one of three that it rates highest, `best` the best of three, which needs the reference. `share_best` has to be read against one third, which is chance. A paper that reports the best of three reports the reference's choice. `inside` is how much of a mask lies in the next larger one, `step` how many times larger that is, both for the weaker of the two pairs; `nested` is how often the first is 0.9 or more *and* the second 1.25 or more. Three masks that are nearly the same have a high `inside` and a `step` near 1: the model then saw no ambiguity.
+# **What you see**: `single` is the one mask it gives if asked for one, `chosen` the one of three that it rates highest, `best` the best of three, which needs the reference. `share_best` is how often the two are the same mask; chance is a third. A paper that reports the best of three reports the reference's choice. `inside` is how much of a mask lies in the next larger one, `step` how many times larger that is, both for the weaker of the two pairs; `nested` is how often the first is 0.9 or more *and* the second 1.25 or more. Three masks that are nearly the same have a high `inside` and a `step` near 1: the model then saw no ambiguity.
 #
-# ### Pitfall: a choice without an opinion
-#
-# MedSAM never learned to rate its masks; whatever number its head gives, it is no reason to prefer one.
-
-# %%
-try:
-    unrated = mskseg.load_segmenter("medsam_vit_mini")
-    errors.score_three_masks(unrated, people, slice_steps=coarse_steps, progress=False)
-except mskseg.InputError as error:
-    assert "never learned to rate" in str(error)
-    print(error)
-else:
-    raise AssertionError("a model without an opinion was asked to choose")
-
-# %% [markdown]
 # ## Measure what a clinician reads
 #
 # Nobody treats a Dice. From each stack of masks we take a biomarker, from the reference and from the prediction. Beside it stands the smallest change that matters, and where that number comes from; one is only *commonly quoted*, and says so.
 #
-# > **Guess**: for which biomarker will the error be smaller than what matters?
+# > **Guess**: the *limits of agreement* hold 95 % of the differences. For how many biomarkers do they lie inside what matters?
+# >
+# > - **A**: for none
+# > - **B**: for some
+# > - **C**: for all
 
 # %% alt="Bland-Altman panels: difference of prediction and reference against their mean for each biomarker and model"
 distances_mm = {
@@ -324,7 +348,8 @@ distances_mm = {
     for data, of_data in scans.items()
     for case in of_data
 }
-biomarkers = errors.biomarker_table(main, slice_distance_mm=distances_mm)
+measured = errors.biomarker_table(main, slice_distance_mm=distances_mm)
+biomarkers = errors.split_by_box(measured, main)
 bias = errors.biomarker_agreement(biomarkers)
 finding = f"Limits of agreement inside what matters: {bias['within'].sum()} of {len(bias)}"
 if len(biomarkers):
@@ -333,32 +358,38 @@ if len(biomarkers):
 evaluation.write_table(bias, tables / "05_biomarkers.csv", provenance=facts)
 if "fat fraction" in quantities:
     display_html(errors.two_point_readings().round(1))
-bias.round(2)
+print(f"Answer: {'A' if not bias['within'].any() else 'C' if bias['within'].all() else 'B'}.")
+bias.drop(columns=["source", "n_missing"]).set_index(["biomarker", "segmenter"]).round(2)
 
 # %% [markdown]
-# **What you see**: the thick line is the *bias*, the thin ones the limits between which 95 % of differences should lie (Bland and Altman). A bias that is the same for everybody cancels when one person is followed; wide limits do not. Leaks do not average out: a cartilage that leaks into bone has the bone's thickness and T2, and a muscle mask that takes in the fat around it raises its fat fraction. The table above that of the biases is there where a fat fraction was measured. It says what the two-point Dixon of the phantoms reads in muscle that holds so much fat, before any mask is drawn and without noise; it has no correction, as many real ones have none. In pure muscle, water that decays between the two echoes is taken for fat; in fatty muscle, fat's smaller peaks are taken for water. Reference and prediction share that error, so much of it cancels in their difference. It does not cancel in a fat fraction that you quote. Disc height is a mean over the disc's length, and radiology has other heights. Dots are structures, several of one person, so the limits are too narrow if anything.
+# **What you see**: the thick line is the *bias*, the thin ones the limits between which 95 % of differences should lie (Bland and Altman). A biomarker is split in two where some of its tissues fill less than half of their box and others more: curved sheets, such as the femoral cartilage, and flat ones. One pair of limits for both would describe neither.
+#
+# A bias that is the same for everybody cancels when one person is followed; wide limits do not. Leaks do not average out: a cartilage that leaks into bone has the bone's thickness and T2, and a muscle mask that takes in the fat around it raises its fat fraction. The first table, where a fat fraction was measured, says what the two-point Dixon of the phantoms reads in muscle with so much fat, before any mask is drawn. Reference and prediction share that error, so much of it cancels in their difference. It does not cancel in a fat fraction that you quote. Disc height is a mean over the disc's length; radiology has other heights. Where each smallest change comes from stands in `05_biomarkers.csv`. Dots are structures, several of one person, so the limits are too narrow if anything.
 #
 # ## Measure the form of an error
 #
-# > **Guess**: which of the models fills concavities, and on which tissue?
+# > **Guess**: in tight boxes, is the first model's answer on the first data too large or too small?
+# >
+# > - **A**: too large (median area error above +5 %)
+# > - **B**: too small (below -5 %)
+# > - **C**: neither
 
 # %%
 form_axes = errors.contour_error_panels(
     scored, title="Too large, too full, too jagged? Median and middle half of the slices"
 )
 display.save_figure(form_axes[0], figures / "05_forms.png", provenance=facts)
-forms = ["area_error", "solidity_gain", "jaggedness_gain"]
-by_form = scored.pivot_table(forms, ["data", "group"], "segmenter", aggfunc="median")
-print(by_form.round(2).to_string())
+area = scored.query("segmenter == @segmenter.name and data == @first_data")["area_error"].median()
+print(f"Answer: {'A' if area > 0.05 else 'B' if area < -0.05 else 'C'}, {area:+.0%}.")
 both = volumes[volumes["box_source"].isin([tight.box_source, outward.box_source])]
 by_box = both.query("status == 'scored'").eval("area_error = predicted_area_mm2 / area_mm2 - 1")
 model_and_plan = ["segmenter", "box_source"]
 by_box.pivot_table("area_error", ["data", "group"], model_and_plan, aggfunc="median").round(2)
 
 # %% [markdown]
-# **What you see**: *area error* above 0 is too large; *solidity* gained is concavity lost; *jaggedness* gained is an edge that is more jagged than the reference has, once that is grown or shrunk to the prediction's size (not measured on sheets thinner than 2 mm). Hoyer saw in MedSAM bone too large with concavity lost, discs and vertebrae too small and jagged, thigh muscles with diffuse, jagged edges. Compare sign by sign, real people first. What the miniatures do is no evidence about MedSAM, since both were made by us, and LiteMedSAM is another model than MedSAM; where one of them differs, a habit of the published MedSAM is no law.
+# **What you see**: in the figure, *area error* above 0 is too large; *solidity* gained is concavity lost; *jaggedness* gained is an edge that is more jagged than the reference has, once that is grown or shrunk to the prediction's size (not measured on sheets thinner than 2 mm). Hoyer saw in MedSAM bone too large with concavity lost, discs and vertebrae too small and jagged, thigh muscles with diffuse, jagged edges. Compare sign by sign, real people first. What the miniatures do is no evidence about MedSAM, since both were made by us, and LiteMedSAM is another model than MedSAM; where one of them differs, a habit of the published MedSAM is no law.
 #
-# Are these forms the model's, or the box's? MedSAM learned from boxes up to 20 of 1024 pixels wider than tight on every side (notebook 03). A model that learned that an object ends a little before its box may draw it too small in a tight one. The second table has the median area error on the same slices of the first people, in tight boxes and with a small margin. Where a model is too small in tight boxes and not in wider ones, the box was part of the error; where the sign stays, the model was. The table is of fewer people than the figure, so compare within it.
+# Are these forms the model's, or the box's? MedSAM learned from boxes up to 20 of 1024 pixels wider than tight on every side (notebook 03). A model that learned that an object ends a little before its box may draw it too small in a tight one. The table has the median area error on the same slices of the first people, in tight boxes and with a small margin. Where a model is too small in tight boxes and not in wider ones, the box was part of the error; where the sign stays, the model was. The table is of fewer people than the figure, so compare within it.
 #
 # ## Find the ceiling
 #
@@ -378,8 +409,6 @@ evaluation.write_table(ceilings, tables / "05_ceiling.csv", provenance=facts)
 # ## Build a volume from slices
 #
 # Two ways to a volume: box every slice (here by the oracle) and stack the masks, or box one slice and hand each mask on as the next slice's box.
-#
-# > **Guess**: how many slices from the start has half of the gap opened?
 
 # %% alt="Dice over the number of slices from the start, for boxes on every slice and boxes handed on"
 stacked = volumes[volumes["box_source"].isin([tight.box_source, neighbour.box_source])]
@@ -392,12 +421,61 @@ of_volumes = evaluation.nested_mean(
     errors.by_site(errors.volume_scores(stacked)), by=by_volume, values=volume_values
 )
 evaluation.write_table(of_volumes, tables / "05_volumes.csv", provenance=facts)
-of_volumes[[*by_volume, *volume_values]].round(2)
+by_model = of_volumes.rename(
+    columns={"dice_3d": "Dice of the volume", "volume_error": "volume error"}
+)
+by_model.set_index(by_volume)[["Dice of the volume", "volume error", "invented"]].round(2)
 
 # %% [markdown]
-# **What you see**: at the start the two are equal, by construction. Then each error is boxed and handed on. `dice_3d` counts all voxels, also those invented beyond the structure's end (`invented`, a part of the predicted volume), and `volume_error` has their sign: handed on, masks can grow into the neighbours or shrink away. Structures differ in length, so the far end of the curve is of the long ones only.
+# **What you see**: at the start the two are equal, by construction. Then each error is boxed and handed on. The Dice of the volume counts all voxels, also those beyond the structure's end (*invented*, as a part of the predicted volume). The volume error says whether masks grew into the neighbours (above 0) or shrank away. Structures differ in length, so the far end of the curve is of the long ones only.
+
+# %% [markdown] tags=["quiz"]
+# ## Quiz
 #
+# **1.** A tool reports a mean HD95 of few millimetres over a hundred slices. What do you ask?
+#
+# <details><summary>Answer</summary>
+#
+# On how many slices nothing was found. Their distance is infinite, and a tool that drops what is not finite leaves them out: see the table of nine good slices and a lost one.
+#
+# </details>
+#
+# **2.** Thin tissues have a low Dice. Does that show that thinness is the cause?
+#
+# <details><summary>Answer</summary>
+#
+# No. Thin tissues are also faint and fill little of their boxes. For a cause, one thing has to be changed on the same slices, as the figure of changes does with the box.
+#
+# </details>
+#
+# **3.** Is a Dice of nine tenths good?
+#
+# <details><summary>Answer</summary>
+#
+# That depends on what a second reader reaches. The figure of the ceiling shows it for each tissue: on a bone more, on a sheet of cartilage less.
+#
+# </details>
+#
+# **4.** A paper takes the best of SAM's three masks for each click. What does its Dice mean?
+#
+# <details><summary>Answer</summary>
+#
+# It is what somebody gets who knows the reference and picks. The model's own choice is in the table of three masks, and lower.
+#
+# </details>
+#
+# **5.** A muscle's fat fraction is too high by the same amount in everybody. When does it matter?
+#
+# <details><summary>Answer</summary>
+#
+# When you quote it, or compare it with another method. When one person is followed with the same method, a bias that stays the same cancels.
+#
+# </details>
+
+# %% [markdown]
 # ## Take-aways
+#
+# **If you remember one thing**: look at the worst slices before you believe a mean, and ask what each error does to the number that is read.
 
 # %%
 assert all(loaded.cache.n_misses == len(loaded.cache) for loaded in segmenters)  # encoded once

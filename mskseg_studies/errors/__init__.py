@@ -5,11 +5,13 @@ from mskseg_studies.errors.biomarkers import biomarker_agreement as biomarker_ag
 from mskseg_studies.errors.biomarkers import biomarker_table as biomarker_table
 from mskseg_studies.errors.biomarkers import bland_altman_panels as bland_altman_panels
 from mskseg_studies.errors.biomarkers import load_maps as load_maps
+from mskseg_studies.errors.biomarkers import split_by_box as split_by_box
 from mskseg_studies.errors.biomarkers import two_point_readings as two_point_readings
 from mskseg_studies.errors.covariates import change_chart as change_chart
 from mskseg_studies.errors.covariates import covariate_panels as covariate_panels
 from mskseg_studies.errors.covariates import failure_gallery as failure_gallery
 from mskseg_studies.errors.covariates import load_undersampled as load_undersampled
+from mskseg_studies.errors.covariates import open_panel as open_panel
 from mskseg_studies.errors.covariates import paired_change as paired_change
 from mskseg_studies.errors.covariates import rank_correlations as rank_correlations
 from mskseg_studies.errors.covariates import with_covariates as with_covariates
@@ -17,6 +19,7 @@ from mskseg_studies.errors.covariates import worst_slices as worst_slices
 from mskseg_studies.errors.error_measures import ErrorMeasures as ErrorMeasures
 from mskseg_studies.errors.inter_reader import ceiling_chart as ceiling_chart
 from mskseg_studies.errors.inter_reader import reader_ceiling as reader_ceiling
+from mskseg_studies.errors.metric_examples import IN_WORDS as IN_WORDS
 from mskseg_studies.errors.metric_examples import means_with_one_lost as means_with_one_lost
 from mskseg_studies.errors.metric_examples import stray_chart as stray_chart
 from mskseg_studies.errors.metric_examples import stray_scores as stray_scores

@@ -214,6 +214,19 @@ def _of_structure(
     return float(np.average(values[known], weights=areas[known])) if known.any() else float("nan")
 
 
+def split_by_box(biomarkers: pd.DataFrame, scores: pd.DataFrame) -> pd.DataFrame:
+    """Tell apart, by the biomarker's name, tissues that fill less than half of their box.
+
+    Of `biomarker_table` and of the table that it was made of. Only a biomarker that is read off
+    both kinds is split: into ", curved" (the filled box has a Dice below 0.5) and ", compact".
+    """
+    of_box = scores.groupby(["dataset", "tissue"])["filled_box_dice"].mean().rename("box")
+    curved = biomarkers.join(of_box, on=["dataset", "tissue"])["box"] < 0.5
+    both = curved.groupby(biomarkers["biomarker"]).transform("nunique") > 1
+    kind = curved.map({True: ", curved", False: ", compact"})
+    return biomarkers.assign(biomarker=biomarkers["biomarker"] + kind.where(both, ""))
+
+
 _CHANGE = ["unit", "smallest_change"]
 _FOUND = ["within", "n", "n_missing", "source"]
 _MEASURED_IN = {"volume": "ml", "T2": "ms", "fat": "points"}
@@ -236,7 +249,10 @@ def biomarker_agreement(biomarkers: pd.DataFrame) -> pd.DataFrame:
     return limits.assign(
         within=(limits["low"] > -change) & (limits["high"] < change),
         n_missing=found["size"] - found["n"],
-        source=found["biomarker"].map({each.name: each.source for each in BIOMARKERS}),
+        source=found["biomarker"]
+        .str.split(",")
+        .str[0]
+        .map({each.name: each.source for each in BIOMARKERS}),
     )[["biomarker", "segmenter", "bias", "low", "high", *_CHANGE, *_FOUND]].reset_index(drop=True)
 
 

@@ -15,11 +15,13 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from mskseg.case import Case, CaseSet
+from mskseg.display.canvas import PromptExplorer
 from mskseg.display.slices import draw_boxes, draw_label_map, frame_around, show_slice
 from mskseg.display.style import PREDICTION
 from mskseg.errors import InputError
 from mskseg.evaluation.averaging import IN_THE_MEAN, nested_mean, subject_means
 from mskseg.evaluation.scoring import SCAN, KeptPredictions
+from mskseg.models.segmenter import Segmenter
 from mskseg_studies.charts import chart_axes, check_columns, finish_chart, series_style
 from mskseg_studies.errors.error_measures import WEAK_BELOW
 from mskseg_studies.panels import REFERENCE, add_legend, log_scale, new_panels
@@ -261,3 +263,28 @@ def failure_gallery(
         ax.set_title(f"{number}: {row.tissue}\n{whose}, Dice {row.dice:.2f}", fontsize=9)
     figure.suptitle(f"{title}: reference blue and dashed, prediction orange", fontsize=11)
     return panels
+
+
+def open_panel(
+    worst: pd.DataFrame,
+    panel: int,
+    predictions: KeptPredictions,
+    cases: Iterable[Case],
+    segmenters: Iterable[Segmenter],
+    *,
+    margin_px: float,
+) -> PromptExplorer:
+    """Open the canvas on a panel of `failure_gallery`, with its largest box, widened.
+
+    The panel's own model is chosen; the others can be.
+    """
+    row = worst.iloc[panel - 1]
+    asked, scan = predictions[worst.index[panel - 1]], ["dataset", "subject", "sequence"]
+    case = next(c for c in cases if all(getattr(c, key) == row[key] for key in scan))
+    explorer = PromptExplorer(case, {segmenter.name: segmenter for segmenter in segmenters})
+    explorer.choose_model(row["segmenter"])
+    explorer.choose_tissue(asked.label)
+    explorer.go_to(asked.case_slice.index)
+    largest = max(asked.boxes_xyxy, key=lambda box: np.prod(box[2:] - box[:2]))
+    explorer.set_box(largest + margin_px * np.array([-1, -1, 1, 1]))
+    return explorer

@@ -15,6 +15,16 @@ from mskseg_studies.panels import REFERENCE, new_panels
 _SIDE, _CENTRE, _RADIUS, _STRAY = 160, 40, 25, 130  # pixels, which are 1 mm wide
 _MM = (1.0, 1.0)
 
+IN_WORDS = {
+    "stray_px": "pixels of the stray",
+    "dice": "Dice",
+    "surface_dice": "surface Dice",
+    "hd95_mm": "HD95, mm",
+    "assd_mm": "mean distance, mm",
+    "hausdorff_mm": "largest distance, mm",
+}
+"""What the columns of `stray_scores` are called in a table that is read."""
+
 
 def disc_with_stray(size_px: int) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
     """Draw a disc, (160, 160) bool, and a prediction: the same disc with a square far away."""

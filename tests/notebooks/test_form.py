@@ -23,7 +23,7 @@ ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "notebooks"
 SOURCES = sorted(FOLDER.glob("*.py"))
 ADDRESS = re.compile(r"https?://|www\.|(?<![\w.])/(home|work|Users|tmp|root|mnt)/|[A-Z]:\\\\")
-QUIZZED = {"02", "10", "03", "04", "06", "07", "08", "09"}  # notebooks with a quiz
+QUIZZED = {"02", "05", "10", "03", "04", "06", "07", "08", "09"}  # notebooks with a quiz
 HASH = re.compile(r"\b[0-9a-f]{32,}\b")
 
 

@@ -17,7 +17,7 @@
 #
 # What is in a musculoskeletal MR data set that will decide, before any model is asked, which tissues are easy and which are hard?
 #
-# *About 1 minute on two CPU cores, no use for a GPU · real scans if you have fetched them, and four built-in phantoms · previous notebook: none*
+# *Core · 35 minutes to read and try, about 1 to run on two CPU cores, no use for a GPU · real scans if you have fetched them, and four built-in phantoms · previous notebook: none*
 
 # %% [markdown]
 # **What you will do**: fill in the table of data sets that stands at the beginning of every segmentation study, for four anatomies, with numbers that you measured yourself.
@@ -136,9 +136,7 @@ by_sequence.pivot_table(
 #
 # ## Put the phantom beside a real scan
 #
-# How far can you trust the drawing? One sequence, opposed-phase Dixon (fat and water cancel where they meet, hence the dark lines), at the real scan's pixel size. If the real scan was not fetched you see the phantom alone.
-#
-# > **Guess**: which is which, and what gives it away?
+# How far can you trust the drawing? One sequence, opposed-phase Dixon (fat and water cancel where they meet, hence the dark lines), at the real scan's pixel size. Where both are there, their names stand above them. Where the real scan was not fetched, you see the phantom alone.
 
 # %% alt="A slice of the phantom thigh and, if it was fetched, of a real thigh, side by side"
 drawn = exploration.make_phantom(
@@ -378,7 +376,7 @@ chart = exploration.tissue_chart(
 display.save_figure(chart[0], figures / "01_tissues.png", provenance=of_table)
 
 # %% [markdown]
-# **What you see**: expect low Dice where a dot is far left in the middle column (one pixel is then a large part of the tissue) and where it is near the line in the right one (a border that cannot be seen has to be known). Values near zero also arise where one side is brighter and the other darker, as around a vertebra between discs and fat. When a later notebook shows you a Dice, come back to this figure.
+# **What you see**: where a dot is far left in the middle column, one pixel is a large part of the tissue, so small errors cost much Dice. Where it is near the line in the right one, the border cannot be seen and has to be known. Neither makes a low Dice certain: a thin plate that fills its box has a high one without any model (the take-aways name the tissues with the best and the worst filled box). Values near zero also arise where one side is brighter and the other darker, as around a vertebra between discs and fat. When a later notebook shows you a Dice, come back to this figure.
 #
 # ## Fill in the study's table
 #

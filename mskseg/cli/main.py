@@ -17,6 +17,7 @@ from collections.abc import Iterable, Sequence
 from contextlib import redirect_stderr, redirect_stdout
 from typing import Any, NoReturn, cast
 
+import mskseg
 from mskseg.cli import catalogue, evaluate, finetune, notebooks, run, score, segment
 from mskseg.environment import check_extra
 from mskseg.errors import InputError, MsksegError, did_you_mean
@@ -26,8 +27,6 @@ from mskseg.errors import InputError, MsksegError, did_you_mean
 _CONTROL = r"\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069"
 _NO_BAR = rf"(?!\x1b\[A)[{_CONTROL}]"
 BAD_INPUT, OUR_ERROR, INTERRUPTED = 2, 3, 130
-
-
 _EXAMPLES = {
     "run": "mskseg run 03",
     "workbook": "mskseg workbook my_copy",
@@ -49,10 +48,9 @@ class _Help(argparse.HelpFormatter):
 
     def _get_help_string(self, action: argparse.Action) -> str | None:
         text = action.help
-        says_it = (
-            not text or "default" in text or action.default in (None, False, argparse.SUPPRESS)
-        )
-        return text if says_it else f"{text} (default: %(default)s)"
+        says_it = not text or "default" in text
+        without = action.default in (None, False, argparse.SUPPRESS)
+        return text if says_it or without else f"{text} (default: %(default)s)"
 
     def _fill_text(self, text: str, width: int, indent: str) -> str:
         lines = text.splitlines()
@@ -82,16 +80,6 @@ class _Parser(argparse.ArgumentParser):
         self.exit(BAD_INPUT, f"mskseg: {message}{alike}; see `{self.prog} --help`\n")
 
 
-class _Version(argparse.Action):
-    """Look the version up only when it is asked for."""
-
-    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
-        import mskseg
-
-        print(f"mskseg {mskseg.__version__}")
-        parser.exit()
-
-
 def build_parser() -> argparse.ArgumentParser:
     """Declare every command and its arguments."""
     parser = _Parser(
@@ -100,7 +88,8 @@ def build_parser() -> argparse.ArgumentParser:
         epilog="\n  ".join(["Examples:", *_EXAMPLES.values()]),
     )
     parser.set_defaults(command=lambda _: _print(parser.format_help()))
-    parser.add_argument("--version", action=_Version, nargs=0, help="show the version and exit")
+    version = f"mskseg {mskseg.__version__}"
+    parser.add_argument("--version", action="version", version=version)
     commands = parser.add_subparsers(metavar="COMMAND", parser_class=_Parser)
     for module in (run, notebooks, catalogue, evaluate, score, segment, finetune):
         module.add_to(commands)

@@ -139,9 +139,7 @@ def bring_real_scans(*, offline: bool, progress: bool) -> None:
         if offline:
             print("no answer within three seconds; going on with the scans that are here")
     if offline:
-        os.environ["MSKSEG_OFFLINE"] = (
-            "1"  # the notebooks' kernels inherit it, and do not try again
-        )
+        os.environ["MSKSEG_OFFLINE"] = "1"  # the notebooks' kernels inherit it
     counts = ", ".join(f"{name} {is_here(name)} of {len(wanted[name])}" for name in wanted)
     print(f"people with real scans: {counts}")
 

@@ -53,21 +53,16 @@ def soft_dice_loss(logits: Tensor, target: Tensor) -> Tensor:
     return 1 - (2 * overlap + 1) / (total + 1)
 
 
-def dice_and_entropy(
-    logits: Tensor, target: Tensor, *, weight: Tensor | None = None, focal: bool = False
-) -> Tensor:
+def dice_and_entropy(logits: Tensor, target: Tensor, *, weight: Tensor | None = None) -> Tensor:
     """Unweighted soft Dice (squared) + cross-entropy, (N, h, w) -> (N,), as MedSAM's own script.
 
-    `weight` is how much each pixel counts; `focal` is Lin et al. 2017.
+    `weight` is how much each pixel counts.
     """
     weight = torch.ones_like(logits[0]) if weight is None else weight
     probability = logits.sigmoid()
     overlap = (weight * probability * target).sum((-2, -1))
     total = (weight * (probability.square() + target.square())).sum((-2, -1))
     terms = functional.binary_cross_entropy_with_logits(logits, target, reduction="none")
-    if focal:
-        right = probability * target + (1 - probability) * (1 - target)
-        terms = terms * (1 - right).square()
     entropy = (weight * terms).sum((-2, -1)) / weight.sum((-2, -1))
     return 1 - (2 * overlap + 1e-5) / (total + 1e-5) + entropy
 

@@ -209,8 +209,7 @@ class Trainer:
         """Loss (n,) of some of the prompts."""
         targets, inside = batch.targets[part], batch.inside[batch.image[part]]
         logits, predicted_iou = self._decode(batch, part, embeddings)
-        focal = self.config.loss == "dice_focal"
-        losses = dice_and_entropy(logits, targets, weight=inside, focal=focal)
+        losses = dice_and_entropy(logits, targets, weight=inside)
         if self.config.keep_iou_loss:  # as SAM learned it: the squared error of the estimate
             shown = logits.detach().masked_fill(inside == 0, -1.0)
             iou = mask_iou(shown[:, None], targets > 0.5)[:, 0]

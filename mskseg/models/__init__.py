@@ -8,7 +8,6 @@ from mskseg.models.checkpoints import load_segmenter as load_segmenter
 from mskseg.models.checkpoints import save_weights as save_weights
 from mskseg.models.embeddings import EmbeddingCache as EmbeddingCache
 from mskseg.models.embeddings import ImageEmbedding as ImageEmbedding
-from mskseg.models.frame_size import at_frame_size as at_frame_size
 from mskseg.models.segmenter import Prediction as Prediction
 from mskseg.models.segmenter import Segmenter as Segmenter
 from mskseg.models.segmenter import predict_label_map as predict_label_map

@@ -1,6 +1,5 @@
 """From a name in the manifest, or a file, to a model with its weights: `load_segmenter`."""
 
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -14,7 +13,6 @@ from mskseg.datasets.manifest import load_manifest
 from mskseg.errors import InputError, did_you_mean
 from mskseg.input_files import user_path
 from mskseg.models.embeddings import EmbeddingCache
-from mskseg.models.frame_size import at_frame_size
 from mskseg.models.lite_medsam import build_lite_medsam
 from mskseg.models.preprocessing import PREPROCESSINGS, PromptFrame
 from mskseg.models.segmenter import PROMPT_KINDS, Precision, Segmenter
@@ -135,12 +133,13 @@ def load_segmenter(
         precision=precision,
         cache=cache,
     )
-    if about.image_size in (None, segmenter.preprocessing.image_size):
-        return segmenter
-    # The weights of a convolutional encoder fit a frame of any size.
-    resized = at_frame_size(segmenter, about.image_size)
-    resized.name, resized.cache = segmenter.name, segmenter.cache
-    return resized
+    own_px = str(segmenter.preprocessing.image_size)
+    if about.image_px not in ("", own_px):
+        raise InputError(
+            f"{path} is of a frame of {about.image_px[:20]} px, expected {own_px}, that of "
+            f"{about.architecture}; tune it at that size"
+        )
+    return segmenter
 
 
 def save_weights(
@@ -187,7 +186,7 @@ class _About:
     architecture: str
     preprocessing: str
     learned_iou: bool = True
-    image_size: int | None = None
+    image_px: str = ""
 
 
 def _about_file(
@@ -207,18 +206,13 @@ def _about_file(
         )
     # MedSAM's recipe trains without the IoU loss, whoever follows it.
     learned_iou = metadata.get("mskseg.learned_iou", "true" if preprocessing == "sam" else "false")
-    size = metadata.get("mskseg.image_size", "")
-    if size and not re.fullmatch(r"\d{1,5}", size):
-        raise InputError(
-            f"{path} names the image size {size[:20]!r}, expected pixels; tune it again"
-        )
     _known_architecture(architecture, path)
     return _About(
         _own_name(path, metadata.get("mskseg.name", path.stem), architecture, preprocessing),
         architecture,
         preprocessing,
         learned_iou=learned_iou == "true",
-        image_size=int(size) if size else None,
+        image_px=metadata.get("mskseg.image_size", ""),
     )
 
 

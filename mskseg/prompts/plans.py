@@ -66,9 +66,7 @@ class OracleBox(_FromReference):
     the 1024 pixels of its frame, which are 5 on a slice of 256.
     """
 
-    jitter_px: NonNegativeFloat = (
-        0.0  # each side moves on its own, by up to this either way; 0: tight
-    )
+    jitter_px: NonNegativeFloat = 0.0  # each side moves on its own, by up to this either way
     margin_px: NonNegativeFloat = 0.0  # added on every side before the jitter
     seed: int = 0  # of the jitter, the same whatever else is scored in the same call
     kind: ClassVar[PromptKind] = "box"
@@ -103,9 +101,7 @@ class OracleBox(_FromReference):
 class OraclePoint(_FromReference):
     """One or more points per component of the reference."""
 
-    n: PositiveInt = (
-        1  # the first is the most central one, where a reader would click; others are random
-    )
+    n: PositiveInt = 1  # the first is the most central, as a reader would click; others random
     seed: int = 0  # of the random points
     kind: ClassVar[PromptKind] = "point"
 

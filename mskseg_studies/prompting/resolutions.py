@@ -19,10 +19,10 @@ from torch.nn import functional
 from mskseg.case import Case
 from mskseg.errors import InputError
 from mskseg.evaluation import PromptedSlice, dice, subject_means
-from mskseg.models import Segmenter, at_frame_size
-from mskseg.models.frame_size import has_fixed_frame
+from mskseg.models import Segmenter
 from mskseg.prompts import OracleBox, Prompt
 from mskseg.prompts.plans import OraclePlan
+from mskseg_studies.prompting.frame_size import at_frame_size, has_fixed_frame
 from mskseg_studies.prompting.scans import asked_slices, described, over_people
 
 COARSER_IMAGE, OTHER_FRAME = "coarser image", "encoder at another size"

@@ -146,8 +146,7 @@ class PromptCanvas(anywidget.AnyWidget):
             "tissue": session.case.tissue(session.label),
             "model": session.model,
             "miniature": session.segmenters[session.model].miniature,
-            "points": "point"
-            in getattr(session.segmenters[session.model], "prompt_kinds", ["point"]),
+            "points": "point" in session.segmenters[session.model].prompt_kinds,
             "hidden": session.dice_hidden,
             "n_prompts": sum(session.counts),
             "chosen": session.chosen,

@@ -197,7 +197,7 @@ def test_a_hook_sees_the_history_grow_and_the_bar_can_be_switched_off(
 
 
 @pytest.mark.parametrize("options", [
-    {"loss": "dice_focal"}, {"schedule": "cosine"}, {"precision": "bfloat16"},
+    {"schedule": "cosine"}, {"precision": "bfloat16"},
     {"prompt": "point", "points": 2}, {"mode": "full", "precision": "bfloat16"},
 ], ids=str)  # fmt: skip
 def test_options_train(options, mini, train, validation, tiny):

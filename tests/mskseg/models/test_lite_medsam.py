@@ -23,9 +23,9 @@ from mskseg.finetuning import FineTuneConfig, fine_tune
 from mskseg.models import checkpoints
 from mskseg.models import lite_medsam as network
 from mskseg.models.checkpoints import architecture_of, load_segmenter, save_weights
-from mskseg.models.frame_size import at_frame_size
 from mskseg.models.segmenter import Segmenter
 from mskseg_studies.automatic import grid_candidates
+from mskseg_studies.prompting.frame_size import at_frame_size
 
 BOXES = np.array([[10, 12, 31, 40], [3, 20, 50, 44], [22, 5, 36, 19]])
 

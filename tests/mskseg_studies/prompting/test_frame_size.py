@@ -8,7 +8,7 @@ import torch
 
 import mskseg
 from mskseg.errors import InputError
-from mskseg.models.frame_size import _resized_distances, at_frame_size
+from mskseg_studies.prompting.frame_size import _resized_distances, at_frame_size
 
 
 def test_at_its_own_size_a_vit_is_the_same(segmenter, scan):

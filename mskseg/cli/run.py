@@ -106,7 +106,7 @@ def plan(paths: Sequence[Path], arguments: argparse.Namespace) -> str:
     finished = finished_notebooks(arguments.output)
     lines, total = [], 0
     for path in paths:
-        told = re.search(r"About (\d+) minutes?", path.read_text(encoding="utf-8"))
+        told = re.search(r"about (\d+) to run", path.read_text(encoding="utf-8"))
         total += int(told[1]) if told else 0
         done = "  finished, kept if nothing changed" if path.stem in finished else ""
         lines.append(f"{path.stem:<40}  {told[1] if told else '< 1':>3} min{done}")

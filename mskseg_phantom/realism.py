@@ -142,15 +142,6 @@ class Limb:
         snr, width, slope = np.nanmedian(np.array(rows), axis=0)
         return Realism(float(snr), float(width), float(slope))
 
-    @property
-    def relative_muscle(self) -> NDArray[np.float64]:
-        """Signal of the muscle voxels over their median, (N,); InputError if that is 0."""
-        values = self.stack[self.muscle].astype(np.float64)
-        middle = float(np.median(values))
-        if middle == 0:
-            raise InputError("expected signal in muscle, got a median of 0; check the mask")
-        return values / middle
-
     def middle_slice(self) -> CaseSlice:
         """Cut 190 mm out of the middle slice; the labels are 1 in muscle and 2 in the femur."""
         k = int(self._used[len(self._used) // 2])

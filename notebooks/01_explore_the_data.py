@@ -15,21 +15,21 @@
 # %% [markdown]
 # # Explore the data
 #
-# What is in a musculoskeletal MR data set that will decide, before any model is asked, which tissues are easy and which are hard?
+# What in a musculoskeletal MR data set decides which tissues are easy and which are hard, before any model is asked?
 #
 # *Core · 35 minutes to read and try, about 1 to run on two CPU cores, no use for a GPU · real scans if you have fetched them, and four built-in phantoms · previous notebook: none*
 
 # %% [markdown]
-# **What you will do**: fill in the table of data sets that stands at the beginning of every segmentation study, for four anatomies, with numbers that you measured yourself.
+# **What you will do**: fill in the table of data sets with which every segmentation study begins. It covers four anatomies, and you measure its numbers yourself.
 #
 # **What you will learn**
-# - to read anatomy, contrast and plane off a slice, and to say which sequence shows a border
-# - to tell whether an image and its labels lie on the same grid, and what no check can tell
+# - to name anatomy, contrast and plane of a slice, and to say which sequence shows a border
+# - to check that an image and its labels lie on the same grid, and to know what no check can find
 # - to choose an intensity window, and to see a slice as SAM and as MedSAM receive it
-# - to say what a split by subject guarantees and what a split by slices gives away
-# - to measure area, thickness and contrast of a tissue, the numbers that later explain its Dice
+# - to say what a split by person guarantees and what a split by slices gives away
+# - to measure area, thickness and contrast of a tissue, which later help to explain its Dice
 #
-# **What you need**: no MRI background (a glossary stands at the end), no GPU, no internet. With internet, `mskseg run` fetches the real scans before it starts this notebook; `mskseg data fetch qmritools_thigh` fetches one.
+# **What you need**: no MRI background (there is a glossary at the end), no GPU, no internet. With internet, `mskseg run` fetches the real scans before it starts this notebook; `mskseg data fetch qmritools_thigh` fetches one.
 
 # %% tags=["colab"] jupyter={"source_hidden": true}
 import subprocess
@@ -77,9 +77,9 @@ print(f"mskseg {mskseg.__version__}, {segmenter.name}, {segmenter.device}, seed 
 # %% [markdown]
 # ## Load the anatomies
 #
-# Hoyer and colleagues (ISMRM 2024) asked one model to segment knees, lumbar spines, hips and thighs, in many sequences, in quantitative maps, and in scans of which only an eighth was acquired. Their data cannot be shipped. Where they are here, you see vertebrae of real people, with masks that were drawn by hand. The **phantoms** here are drawn by this project: anatomy from formulas, signal from relaxation times, noise and blur from a simulated scanner. Their labels are exact, since the image is drawn from them. A phantom teaches methods; it is no evidence about patients.
+# Hoyer and colleagues (ISMRM 2024) asked one model to segment knees, lumbar spines, hips and thighs: in many sequences, in quantitative maps, and in scans of which only an eighth was acquired. Their data are not public. If you have fetched the real scans, you see vertebrae of real people, with masks drawn by hand. The **phantoms** are drawn by this project: anatomy from formulas, signal from relaxation times, noise and blur from a simulated scanner. Their labels are exact, since the image is drawn from them. A phantom teaches methods. It is no evidence about patients.
 #
-# We load a few people of each data set's *test* part. You will see below why it is that part.
+# We load a few people of each data set's *test* part. You will see below why we take that part.
 
 # %%
 sets = [mskseg.load_some(name, n_subjects=n_subjects) for name in names]
@@ -90,11 +90,11 @@ assert all(np.isfinite(case.image.array).all() for case in cases)
 exploration.describe_scans(cases)
 
 # %% [markdown]
-# **What you see**: in-plane pixels are about a millimetre or less, slices several millimetres apart, so slices are two-dimensional things and the volume between them is a guess. `orientation` is where each array index grows to: R(ight), A(nterior), S(uperior) and so on. It differs from scan to scan, which is why nothing here ever indexes an array without asking for a plane. Always read the last column: *synthetic*, *manual*, *semi-automatic* and *automatic* references are four different things to be measured against.
+# **What you see**: one row for each scan. Pixels within a slice are about a millimetre or less. Where slices are several millimetres apart, the volume between them is a guess. `orientation` says in which direction of the patient each array index grows: R(ight), A(nterior), S(uperior) and so on. It differs from scan to scan, so we never index an array without asking for a plane. Always read the last column: *synthetic*, *manual*, *semi-automatic* and *automatic* references are four different things to be measured against.
 #
 # ## Look at each anatomy
 #
-# > **Guess**: before you look at the second row, find the thinnest tissue of each image in the first.
+# Before you look at the second row, try to find the thinnest tissue of each image in the first.
 
 # %% alt="One slice of each anatomy, and below it the same slice with its labels in colour and a legend"
 slices = [mskseg.fullest_slice(case) for case in cases]
@@ -109,13 +109,17 @@ facts = mskseg.provenance(command="01_explore_the_data", cases=cases, seed=seed)
 display.save_figure(panels[0], figures / "01_anatomies.png", provenance=facts)
 
 # %% [markdown]
-# **What you see**: scans of people first, drawings after. Letters at the edges say where the patient's right, left, front (A), back (P), head (S) and feet (I) are; a patient's right is on *your* left. Cartilage is a curved sheet of two or three pixels, a vertebral body a block, subcutaneous fat a ring around everything else. One word, "segmentation", and very different tasks.
+# **What you see**: scans of people first, then drawings. Letters at the edges say where the patient's right (R), left (L), front (A), back (P), head (S) and feet (I) are. A patient's right is on *your* left. Cartilage is a curved sheet of two or three pixels, a vertebral body is a block, and the fat under the skin is a ring around everything else. All this is called "segmentation", and the tasks are very different.
 #
 # ## Compare sequences
 #
-# A *sequence* is a recipe of radio pulses; it decides what is bright. A *map* is no picture but a measurement: each voxel of a T2 map is a time in milliseconds. `_8x` means that an eighth of the data was acquired and the rest reconstructed.
+# A *sequence* is a recipe of radio pulses. It decides what is bright. A *map* is a measurement and not a picture: each voxel of a T2 map is a time in milliseconds. `_8x` means that an eighth of the data was acquired and the rest was reconstructed.
 #
-# > **Guess**: in which of these would you look for cartilage, and in which for bone?
+# > **Guess**: how many of the tissues are brighter than their surroundings in one of these images and darker in another?
+# >
+# > - **A**: none
+# > - **B**: some, up to half
+# > - **C**: more than half
 
 # %% alt="The same slice of one person in several sequences side by side"
 number = is_drawn.index(True) if any(is_drawn) else 0  # a phantom can be drawn in every sequence
@@ -127,46 +131,45 @@ contrasts = display.montage(
     title=f"One {many[0].anatomy}, one slice: the recipe decides what is bright",
 )
 by_sequence = exploration.tissue_properties(many, slice_step=2).query("subject == @many[0].subject")
-by_sequence.pivot_table(
+by_recipe = by_sequence.pivot_table(
     index="tissue", columns="sequence", values="contrast", sort=False, observed=True
-).round(1)
+)
+turned = ((by_recipe.min(axis=1) < 0) & (by_recipe.max(axis=1) > 0)).mean()
+print(f"Answer: {'A' if turned == 0 else 'B' if turned <= 0.5 else 'C'}, {turned:.0%} of them.")
+by_recipe.round(1)
 
 # %% [markdown]
-# **What you see**: contrast of each tissue to the 3 mm around it, in standard deviations; negative is darker than its surroundings, near zero means that there is no border to find. It changes size, and for some tissues its sign, from one sequence to the next while the labels stay the same. A model tuned on one recipe has learned "cartilage is bright", and the next recipe contradicts it: this is what Hoyer and colleagues tested when they tuned on one sequence and scored another.
+# **What you see**: the contrast of each tissue to the 3 mm around it, in standard deviations. A negative number is darker than the surroundings. Near zero there is, on average, no border to see. The numbers change from one sequence to the next while the labels stay the same. Suppose that a model is tuned on one recipe and learns "cartilage is bright". The next recipe may contradict it. Hoyer and colleagues tested this when they tuned on one sequence and scored another.
 #
-# ## Put the phantom beside a real scan
+# ## Put the phantoms beside real scans
 #
-# How far can you trust the drawing? One sequence, opposed-phase Dixon (fat and water cancel where they meet, hence the dark lines), at the real scan's pixel size. Where both are there, their names stand above them. Where the real scan was not fetched, you see the phantom alone.
+# How far can you trust a drawing? Here are a drawn thigh and a drawn spine, and beside each a real one, if it was fetched. The thighs are of one sequence, opposed-phase Dixon. Its dark lines are where fat meets water, since the two signals cancel there. The spines are T2-weighted. A name stands above each image.
 
-# %% alt="A slice of the phantom thigh and, if it was fetched, of a real thigh, side by side"
+# %% alt="A slice of the phantom thigh and of the phantom spine, each beside a real one if that was fetched"
 drawn = exploration.make_phantom(
     "thigh", 17, sequence="dixon_opposed", shape=(170, 170, 24), seed=seed
 )
 real = exploration.load_fetched(real_scan)
 limbs = {case.dataset: exploration.limb_of(case) for case in (drawn, *real)}
+at_hand = mskseg.datasets.list_at_hand(untuned_scan)[:1] if untuned_scan else ()
+spines = [exploration.make_phantom("spine", 17, sequence="t2w", seed=seed)]
+spines += mskseg.datasets.load_cases(untuned_scan, subjects=at_hand) if at_hand else []
 beside = display.montage(
-    [limb.middle_slice() for limb in limbs.values()],
-    titles=list(limbs),
-    title="The drawing has the parts; the scan has the grain",
+    [limb.middle_slice() for limb in limbs.values()] + [mskseg.fullest_slice(c) for c in spines],
+    titles=[*limbs, *(spine.dataset for spine in spines)],
+    title="The drawings have the parts; what do real scans have besides?",
 )
-if not real:
-    print(f"no real scan to compare with: {real_scan or 'none'} was not asked for or not fetched")
+if not (real and at_hand):
+    print("A real scan was not asked for or not fetched, so its drawing stands alone.")
 
 # %% [markdown]
-# **What you see**: the phantom has the parts and the noise, but the borders are tidier, the muscles have less grain, and no coil is closer to one side. Impressions are cheap; here are three measurements that ask the same of both: signal over noise in muscle, the width of an edge, and how fast fine detail fades (the slope of the power spectrum).
+# **What you see**: a drawing has the parts and the noise. Its borders are tidier and its tissues have less grain. Impressions are cheap, so here are measurements that ask the same of drawing and scan. `snr` is signal over noise in muscle or vertebrae. `edge_width_mm` is how wide an edge is (of thighs only). `spectrum_slope` says how fast fine detail fades: it is the slope of the power spectrum.
 
 # %%
-pd.DataFrame({name: vars(limb.realism) for name, limb in limbs.items()}).round(2)
+textures = {c.dataset: exploration.texture_of(c, kind="vertebra") for c in spines}
+pd.DataFrame({name: vars(limb.realism) for name, limb in limbs.items()} | textures).round(2)
 
-# %% alt="Histograms of the signal of muscle, drawn over one another for phantom and real scan"
-of_muscle = exploration.histograms(
-    {name: limb.relative_muscle for name, limb in limbs.items()},
-    value="signal of muscle over its median",
-    limits=(0, 2),
-    title="Muscle is not one grey: fat, vessels and coils spread it",
-)
-
-# %% alt="Radial power spectra on logarithmic axes, drawn over one another for phantom and real scan"
+# %% alt="Radial power spectra on logarithmic axes, drawn over one another for phantom and real thigh"
 of_detail = exploration.spectra(
     {name: limb.spectrum() for name, limb in limbs.items()},
     band_per_mm=(0.03, 0.25),
@@ -175,31 +178,13 @@ of_detail = exploration.spectra(
 display.save_figure(of_detail, figures / "01_spectra.png", provenance=facts)
 
 # %% [markdown]
-# **What you see**: compare the lines yourself, if both are drawn. But this check is weaker than it looks: the phantom was *tuned* near this very thigh, and a test of this project holds the three figures of drawn thighs within a quarter of its. Agreement with what one was tuned to is no evidence.
+# **What you see**: a column for each scan, and the power of the thighs at each frequency. The thighs prove little. The phantom was *tuned* near this very scan, and a test of this project holds its three numbers within a quarter of the scan's. Agreement with what one was tuned to is no evidence.
 #
-# Here is a check on data that nobody tuned to: vertebrae of people, if they were fetched, beside a drawn spine in the same kind of sequence. Look first, then read the numbers.
-
-# %% alt="A slice of a drawn spine and, if it was fetched, of a real one, side by side"
-at_hand = mskseg.datasets.list_at_hand(untuned_scan)[:1] if untuned_scan else ()
-spines = [exploration.make_phantom("spine", 17, sequence="t2w", seed=seed)]
-spines += mskseg.datasets.load_cases(untuned_scan, subjects=at_hand) if at_hand else []
-if not at_hand:
-    print(
-        f"no scan that nobody tuned to: {untuned_scan or 'none'} was not asked for or not fetched"
-    )
-beside_spines = display.montage(
-    [mskseg.fullest_slice(spine) for spine in spines],
-    titles=[spine.dataset for spine in spines],
-    title="Every drawn body is a block; what else differs from the people's?",
-)
-pd.DataFrame({c.dataset: exploration.texture_of(c, kind="vertebra") for c in spines}).round(2)
-
-# %% [markdown]
-# **What you see**: below the slices, signal over noise in the vertebrae and the slope of the spectrum around them. With one column only, the drawing has not been checked here. Scanner and pixels differ too (the real scans were resampled to 1 mm, which smooths noise), so read the size of a difference, not its third digit. A phantom is a fair place to *practise*; it is not a patient.
+# Nobody tuned the spine to the vertebrae, so those two columns are the fairer check. But scanner and pixels differ too (the real spines were resampled to 1 mm, which smooths noise). So read the size of a difference, not its last digit. With one column only, the drawing has not been checked here. A phantom is a fair place to *practise*. It is not a patient.
 #
 # ## Check orientation and grid
 #
-# Image and labels come from two files. Suppose that another program wrote the labels with every axis reversed: the same labels in the same places of the patient, stored the other way round, in an array of the same shape. Overlaid index by index they would be upside down and mirrored.
+# Image and labels come from two files. Suppose that another program wrote the labels with every axis reversed. They are the same labels in the same places of the patient, in an array of the same shape, but stored the other way round. Overlaid index by index, they would be upside down and mirrored.
 
 # %%
 reverse = str.maketrans("RLAPSI", "LRPAIS")
@@ -221,11 +206,11 @@ else:
     raise AssertionError("labels half a voxel off were accepted")
 
 # %% [markdown]
-# **What you see**: the reversed labels come back exactly, no voxel is interpolated: the file knew where it lies in the patient (its *affine*). A `Case` turns such labels back by itself, with a note. Labels half a voxel off are refused, with how the grids differ and what to do: nothing exact could be done with them.
+# **What you see**: the reversed labels come back exactly, and no voxel is interpolated, because the file says where it lies in the patient (its *affine*). A `Case` turns such labels back by itself and says so. Labels that are half a voxel off are refused, since they could only be moved inexactly. The message says how the grids differ and what to do.
 #
 # ### Exercise 1: the mirror that no check can see (10 minutes)
 #
-# Now suppose that the labels were mirrored and the affine was *not*: a flip in somebody's script. Every check passes. Mirror the reference of `first` across its slices and compute the Dice of each tissue with the true one. *Hint: `with_array` puts an array on the same grid; the slices lie along the array's axis of largest spacing; `mask(label)` gives one tissue.*
+# Now suppose that a script flipped the labels and *not* the affine. Every check passes. Mirror the reference of `first` across its slices and compute the Dice of each tissue with the unmirrored one. *Hint: `with_array` puts an array on the same grid; the slices lie along the array's axis of largest spacing; `mask(label)` gives one tissue.*
 
 # %% tags=["exercise"]
 across = int(np.argmax(first.image.spacing_mm))
@@ -242,13 +227,17 @@ dice = pd.Series(unseen, name="Dice of a mirrored reference").rename(first.tissu
 dice.sort_values().round(2).to_frame()
 
 # %% [markdown]
-# **Discussion**: bodies are nearly symmetric, so large tissues keep a middling Dice and the mean looks like a weak model, not like a bug. Structures with a side (medial and lateral, left and right) drop towards zero. A few tissues at zero beside others that do well: look at the labels before you blame the model.
+# **Discussion**: bodies are nearly symmetric, so large tissues keep a middling Dice, and the mean looks like a weak model and not like a bug. Structures with a side (medial and lateral, left and right) drop towards zero. If a few tissues are at zero and others do well, look at the labels before you blame the model.
 #
 # ## Choose the window
 #
-# Scanner units mean nothing across scanners, and models take 8 bits. A *window* says which intensities become black and white.
+# The numbers of one scanner mean nothing on another, and models take 8 bits: 256 levels of grey. A *window* says which intensities become black and which white.
 #
-# > **Guess**: one voxel in 25,000 is a very bright vessel. What happens to all others if the brightest voxel becomes white?
+# > **Guess**: a few voxels, such as vessels, are very bright. If the brightest of all becomes white, how many levels of grey are left for the 99.5 % of voxels below them?
+# >
+# > - **A**: more than 200
+# > - **B**: 100 to 200
+# > - **C**: fewer than 100
 
 # %% alt="One slice with three intensity windows side by side"
 voxels, raw = first.image.array, first.image.slice(first.plane, first_slice.index)
@@ -262,16 +251,16 @@ windowed = display.montage(
     shown, titles=list(windows), title="Too wide wastes grey, too narrow clips"
 )
 clipped = {name: ((voxels < low) | (voxels > high)).mean() for name, (low, high) in windows.items()}
+levels = 256 * (first.window[1] - voxels.min()) / np.ptp(voxels)
+print(f"Answer: {'A' if levels > 200 else 'B' if levels >= 100 else 'C'}, {levels:.0f} of 256.")
 pd.Series(clipped, name="share of voxels cut off").round(3).to_frame()
 
 # %% [markdown]
-# **What you see**: too wide a window wastes grey levels on a few voxels, too narrow a one erases borders that were measured. `Case` takes the percentiles of the whole volume once. Windowing slice by slice would give one muscle another grey on each slice.
+# **What you see**: a window that is too wide spends grey levels on a few voxels. One that is too narrow erases borders that were measured. A `Case` takes the percentiles once, of the whole volume. Windowed slice by slice, the same muscle would have another grey on each slice.
 #
 # ## See what SAM and MedSAM see
 #
-# Both models take a square. To see how, we give them a slice that is not square: the middle half of this one.
-#
-# > **Guess**: one of the two keeps the proportions of the body. Which?
+# Both models take a square. To see how they make one, we give them a slice that is not square: the middle half of this one.
 
 # %% alt="The cropped slice, the padded square that SAM receives, and the squashed square that MedSAM receives"
 width = first_slice.image.shape[1]
@@ -289,13 +278,11 @@ as_seen = display.montage(
 )
 
 # %% [markdown]
-# **What you see**: SAM resizes the longest side, subtracts the mean of the photographs it learned from and fills up with zeros; MedSAM stretches both sides and scales each slice to [0, 1]. Feed one model with the other's input and it still answers, only worse: a comparison of the two is worth nothing unless each gets its own.
+# **What you see**: SAM keeps the proportions of the body. It resizes the longest side, subtracts the mean of the photographs it learned from, divides by their spread, and fills up with zeros. MedSAM stretches both sides to the square and scales each slice to [0, 1]. Given the other model's input, either still answers, but on an image unlike those it learned from. So a comparison of the two is worth nothing unless each gets its own.
 #
 # ## Draw the boxes
 #
-# The prompts of the next notebooks are boxes around each connected piece of each tissue, from the reference: *oracle boxes*.
-#
-# > **Guess**: in which anatomy does a box say least about what is inside it?
+# In the next notebooks most prompts are boxes. An *oracle box* is drawn from the reference, around each connected piece of each tissue.
 
 # %% alt="One slice of each anatomy with a white box around every piece of every tissue"
 boxes = [
@@ -311,11 +298,11 @@ for ax, of_slice in zip(boxed, boxes, strict=True):
     display.draw_boxes(ax, of_slice)
 
 # %% [markdown]
-# **What you see**: the box of the curved femoral cartilage also holds the bone that it covers, and that of subcutaneous fat the whole leg. Pieces below 30 mm² get no box, but their pixels stay in the reference.
+# **What you see**: the box of the curved femoral cartilage also holds the bone that it covers. The box of the fat under the skin holds the whole leg. Pieces below 30 mm² get no box, but their pixels stay in the reference.
 #
 # ## Know what the splits guarantee
 #
-# Each data set has four parts. *Train* fits weights, *validation* selects among them, *test* reports, and *inference* reports on whole volumes of a site that the other three never saw.
+# Each data set has up to four parts. Weights are fitted on *train* and selected on *validation*. Scores are reported on *test*, and on *inference*: people of a site that none of the other three has seen.
 
 # %%
 load_splits = mskseg.datasets.load_splits
@@ -332,11 +319,11 @@ else:
 pd.DataFrame(people).T.assign(sha256_begins=[split.sha256[:8] for split in splits])
 
 # %% [markdown]
-# **What you see**: a split is by *person*: both sides, all visits, sequences and echoes of somebody stay together. Its hash stands in the provenance of every table, so that two results can be known to have the same test people.
+# **What you see**: the message that refuses a person in two parts, then how many people each part has. A split is by *person*: both sides, all visits, sequences and echoes of a person stay together. The hash of the split is kept with every table. So anybody can check that two results have the same test people.
 #
 # ### Exercise 2: what a split by slices gives away (10 minutes)
 #
-# Suppose that slices are dealt out at random, and slice *k* of a test person has its neighbour *k + 1* in the training set. Let a "model" copy the neighbour's labels. What is its Dice? *Hint: `stack` gives all slices of a plane; compare those from the first to the one before the last with those from the second on; skip tissues that are missing in either.*
+# Suppose that slices are dealt out at random, and that slice *k* of a test person has its neighbour *k + 1* in the training set. A "model" copies the labels of the neighbour. What is its Dice? *Hint: `stack` gives all slices of a plane; compare those from the first to the one before the last with those from the second on; skip tissues that are missing in either.*
 
 # %% tags=["exercise"]
 stack = first.reference.stack(first.plane)
@@ -352,13 +339,11 @@ pairs = [
 pd.DataFrame(pairs, columns=["tissue", "dice"]).groupby("tissue").mean().sort_values("dice")
 
 # %% [markdown]
-# **Discussion**: without looking at a single pixel of the image, copying scores well on all that is thick. A network that recognises the person can do this. Papers that split by slices report it as segmentation.
+# **Discussion**: copying never looks at the image, and still scores well on whatever changes little from slice to slice. A network that recognises the person can do the same. A paper that splits by slices may report this as segmentation.
 #
 # ## Measure the tissues
 #
-# Three numbers for each tissue and slice. **Area**. **Thickness**: four times the mean distance from the border, which is the width of a strip. **Contrast**: as in the table of sequences above. And the Dice of the *filled box*, which is what a box is worth with no model at all.
-#
-# > **Guess**: one pixel too many all around costs which tissue more Dice, a vertebra or a cartilage?
+# We take three numbers for each tissue and slice, **area**, **thickness** and **contrast**. Thickness is four times the mean distance of a pixel from the border. For a long strip, this is its width. Contrast is that of the table of sequences above. We also take the **Dice of the filled box**, which is what a box is worth with no model at all. (**Dice** is twice the common pixels over the sum of both masks: 1 if they agree, 0 if they share nothing.)
 
 # %%
 steps = [slice_step if drawn_one else real_slice_step for drawn_one in is_drawn]
@@ -376,20 +361,75 @@ chart = exploration.tissue_chart(
 display.save_figure(chart[0], figures / "01_tissues.png", provenance=of_table)
 
 # %% [markdown]
-# **What you see**: where a dot is far left in the middle column, one pixel is a large part of the tissue, so small errors cost much Dice. Where it is near the line in the right one, the border cannot be seen and has to be known. Neither makes a low Dice certain: a thin plate that fills its box has a high one without any model (the take-aways name the tissues with the best and the worst filled box). Values near zero also arise where one side is brighter and the other darker, as around a vertebra between discs and fat. When a later notebook shows you a Dice, come back to this figure.
+# **What you see**: where a dot is far left in the middle column, one pixel is a large part of the tissue, so small errors cost much Dice. Where a dot of the right column is near the line, the border is hard to see. It may also be that one side is brighter and the other darker, as around a vertebra between discs and fat. Neither makes a low Dice certain: a thin plate that fills its box has a high one without any model. (The take-aways name the tissues with the best and the worst filled box.) When a later notebook shows you a Dice, come back to this figure.
 #
 # ## Fill in the study's table
 #
-# Hoyer and colleagues describe their data by anatomy, kind of reference, *detail* of the labels (one cartilage, or its compartments), their *shape* (thin and curved, ring, elliptical) and *volume*, by contrast and by acceleration. Here is that table for what you loaded; shapes and sizes are measured, not typed.
+# Hoyer and colleagues describe their data by anatomy, kind of reference, *detail* of the labels (one cartilage, or its compartments), their *shape* (thin and curved, ring, elliptical) and *volume*, by contrast and by acceleration. Here is that table for what you loaded. Shapes and sizes are measured, not typed. A *ring* encloses a hole. A *thin* tissue is eight times longer than wide. All others are *compact*, elliptical bodies and muscle bellies alike.
+#
+# > **Guess**: fill each tissue's boxes, with no model. Which shape has the lowest Dice on average?
+# >
+# > - **A**: thin
+# > - **B**: ring
+# > - **C**: compact
 
 # %%
 described = exploration.describe_datasets(sets, means)
+by_shape = means.groupby("shape")["filled_box_dice"].mean()
+letter = {"thin": "A", "ring": "B", "compact": "C"}[by_shape.idxmin()]
+print(f"Answer: {letter}. Mean Dice of filled boxes: {by_shape.round(2).to_dict()}")
 described.set_index("dataset").T
 
 # %% [markdown]
-# **What you see**: *ring*: encloses a hole; *thin*: eight times longer than wide; *compact*: the rest, elliptical bodies and muscle bellies alike. The detail of labels is a choice too: with one cartilage instead of four the same pixels would be another task.
+# **What you see**: a column for each data set. The detail of the labels is a choice too: with one cartilage instead of four, the same pixels would be another task.
+
+# %% [markdown] tags=["quiz"]
+# ## Quiz
 #
+# **1.** A model was tuned on T1-weighted scans and is asked about T2-weighted ones of the same people. What may go wrong, although the anatomy is the same?
+#
+# <details><summary>Answer</summary>
+#
+# The contrast may have another sign. What the model learned as bright may now be dark: see the table of sequences.
+#
+# </details>
+#
+# **2.** Image and labels have the same shape and the same affine. Is the overlay right?
+#
+# <details><summary>Answer</summary>
+#
+# Not for certain. A flip in a script that left the affine alone passes every check. Look at structures that have a side: they drop towards zero.
+#
+# </details>
+#
+# **3.** A paper splits at random by slices and reports a high Dice. What do you ask?
+#
+# <details><summary>Answer</summary>
+#
+# What a copy of the neighbouring slice would score. Part of the Dice may be the person, recognised again.
+#
+# </details>
+#
+# **4.** Is a thin tissue always a hard one?
+#
+# <details><summary>Answer</summary>
+#
+# No. It loses more Dice for each wrong pixel, but a thin plate that fills its box has a high Dice without any model. Look at its filled box first.
+#
+# </details>
+#
+# **5.** A method works on a phantom. What has been shown?
+#
+# <details><summary>Answer</summary>
+#
+# That it works on the phantom. A phantom is a place to practise a method. Whether it works on patients has to be measured on patients.
+#
+# </details>
+
+# %% [markdown]
 # ## Take-aways
+#
+# **If you remember one thing**: before you ask any model, measure what a filled box scores, and look at what the scan shows.
 
 # %%
 ranked = means.sort_values("thickness_mm")
@@ -407,15 +447,15 @@ Markdown(f"""
 # %% [markdown]
 # ## Limits
 #
-# - Phantoms are tidy: no motion, no metal, no osteophytes, few variants of anatomy; their references have no rater's error, which real ones have.
-# - Realism is measured on one thigh, to which the phantom was tuned, and on vertebrae, by two figures; knee and hip phantoms have no real image beside them here.
-# - Thickness and contrast are taken slice by slice; an oblique cut makes a sheet look thicker. Contrast of means and deviations sees no texture.
-# - The study's own table is not public beyond its caption; the numbers above are ours.
+# - Phantoms are tidy: no motion, no metal, no bone spurs, few variants of anatomy. Their references have no reader's error, and real ones have.
+# - Realism is measured on one thigh, to which the phantom was tuned, and on vertebrae, by two numbers. Knee and hip phantoms have no real image beside them here.
+# - Thickness and contrast are taken slice by slice, so a sheet that is cut obliquely looks thicker. Contrast compares means and sees no texture.
+# - The study's own table is not public beyond its caption. The numbers above are ours.
 
 # %% [markdown]
 # ## Next
 #
-# Notebook 02 opens the model that will get these boxes; notebook 03 gives them to it, although it was never trained on a knee. Keep the figure of tissues beside both.
+# Notebook 02 opens the model that will get these boxes. Notebook 03 gives it the boxes and scores what comes back. Keep the figure of tissues beside both.
 #
 # - Desai et al., *The International Workshop on Osteoarthritis Imaging Knee MRI Segmentation Challenge*, Radiology: Artificial Intelligence 2021, doi:10.1148/ryai.2021200078
 # - van der Graaf et al., *Lumbar spine segmentation in MR images: a dataset and a public benchmark*, Scientific Data 2024, doi:10.1038/s41597-024-03090-w

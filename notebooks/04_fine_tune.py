@@ -40,7 +40,6 @@ if "google.colab" in sys.modules:  # elsewhere this cell does nothing
     subprocess.run([*install, "mskseg[workbook,train,lite]"], check=True)
 
 # %%
-from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -387,7 +386,8 @@ by_mode.set_index(["base", "mode"])[[*read]].rename(columns=read).round(3)
 # > - **C**: the one tuned without
 
 # %%
-neat = bench.tune(segmenter, focus, n_subjects=n_train, config=replace(config, jitter_px=0.0))
+without_jitter = tuning.replace(config, jitter_px=0.0)
+neat = bench.tune(segmenter, focus, n_subjects=n_train, config=without_jitter)
 plans = {"tight": tight, "sloppy": prompts.OracleBox(jitter_px=2 * jitter_px or 5.0, seed=seed)}
 compared = {"not tuned": segmenter, "tuned with jitter": first, "tuned without": neat}
 

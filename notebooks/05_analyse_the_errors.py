@@ -117,7 +117,7 @@ errors.list_scans(scans)
 #
 # ## Ask once
 #
-# Nearly everything below comes from one table, of oracle boxes: a row for each model, scan, slice and tissue, with overlap, distances, forms and biomarkers. The undersampled scans are used only where they are compared. The first people of each data set also get boxes with a small margin and with much slack, and boxes that are handed on from slice to slice.
+# Nearly everything below comes from one table, of oracle boxes: a row for each model, scan, slice and tissue, with overlap, distances, forms and biomarkers. The undersampled scans are used only where they are compared. The first people of each data set also get boxes with a small margin and with much slack, and boxes that are handed on from slice to slice. The clicks of a later section are asked here, too.
 
 # %%
 tight, slack = prompts.OracleBox(), prompts.OracleBox(margin_px=slack_px)
@@ -150,6 +150,11 @@ facts = mskseg.provenance(
 )
 facts["models"] = ", ".join(f"{loaded.name} {loaded.fingerprint}" for loaded in segmenters)
 evaluation.write_table(all_scores, tables / "05_errors.csv", provenance=facts)
+picks = errors.score_three_masks(rater, people, slice_steps=coarse_steps, progress=False)
+evaluation.write_table(picks, tables / "05_three_masks.csv", provenance=facts)
+plan = ["segmenter", "prompt", "box_source"]  # columns that say who was asked, and how
+in_words = {tight.box_source: "tight box"}
+in_words |= {box.box_source: f"box +{box.margin_px:g} px" for box in (outward, slack)}
 
 # %% [markdown]
 # ## Score each tissue and each shape
@@ -165,12 +170,10 @@ evaluation.write_table(all_scores, tables / "05_errors.csv", provenance=facts)
 # %%
 shapes = errors.shape_classes(cases, slice_step=4)
 classed = errors.by_site(main.merge(shapes, on=["dataset", "tissue"]))
-plan = ["segmenter", "prompt", "box_source"]
 scores = ["dice", "filled_box_dice", "surface_dice", "hd95_mm"]
 by_class = evaluation.summarise(classed, by=["data", "shape_class", *plan], values=scores)
-print(
-    f"Answer: {({'thin': 'A', 'ring': 'B'}).get(by_class.groupby('shape_class')['dice'].mean().idxmin(), 'C')}."
-)
+lowest_shape = by_class.groupby("shape_class")["dice"].mean().idxmin()
+print(f"Answer: {'A' if lowest_shape == 'thin' else 'BC'[lowest_shape != 'ring']}, {lowest_shape}.")
 
 # %% alt="Dice of each tissue for each model, one dot per slice, the mean, and a diamond for the filled box"
 tissue_axes = errors.dice_by_tissue(classed[classed["dataset"] != infiltrated])
@@ -244,7 +247,7 @@ of_first.set_index("effect")[["spearman", "within_tissues", "n_pairs"]].dropna()
 
 # %% alt="Dice against area, thickness, contrast, distance to the end, filled box and fat fraction, a panel each"
 strongest = of_first.loc[of_first["spearman"].abs().idxmax(), "effect"]
-title = f"{segmenter.name} on {first_data}: most goes with Dice: {strongest}"
+title = f"{segmenter.name} on {first_data}: Dice goes most with {strongest}"
 of_one = joined.query("data == @first_data and segmenter == @segmenter.name")
 effect_axes = errors.covariate_panels(of_one, title=title)
 display.save_figure(effect_axes[0], figures / "05_effects.png", provenance=facts)
@@ -262,10 +265,10 @@ tested.extend(
     errors.paired_change(all_scores, column="sequence", first=name.removesuffix("_8x"), second=name)
     for name in sorted(sequences)
 )
-changes = pd.concat(tested, ignore_index=True)
+changes = pd.concat(tested, ignore_index=True).replace(in_words)
 costliest = changes.loc[changes["change"].idxmin()]
 worst_change = f"{costliest['to']} ({costliest['segmenter']}, {costliest['data']})"
-change_axes = errors.change_chart(changes, title=f"Costs most: {worst_change}")
+change_axes = errors.change_chart(changes, title=f"What costs most: {worst_change}")
 display.save_figure(change_axes, figures / "05_changes.png", provenance=facts)
 evaluation.write_table(changes, tables / "05_changes.csv", provenance=facts)
 muscles = scored.query("group == 'muscle' and severity != ''")
@@ -319,14 +322,11 @@ numbered.assign(reader=[my_reasons.get(number, "") for number in numbered.index]
 # > - **C**: as often as chance, or less
 
 # %% alt="The three masks of the click on which the model's own choice lost most"
-picks = errors.score_three_masks(rater, people, slice_steps=coarse_steps, progress=False)
 choice = errors.summarise_choice(picks)
-evaluation.write_table(picks, tables / "05_three_masks.csv", provenance=facts)
 three_axes = errors.most_lost_panels(picks, rater, people)
 display.save_figure(three_axes[0], figures / "05_three_masks.png", provenance=facts)
-print(
-    f"Answer: {'A' if (share := choice.loc[choice['prompt'] == 'point', 'share_best'].mean()) > 0.5 else 'B' if share > 0.34 else 'C'}, {share:.0%}."
-)
+share = choice.loc[choice["prompt"] == "point", "share_best"].mean()
+print(f"Answer: {'A' if share > 0.5 else 'B' if share > 0.34 else 'C'}, {share:.0%}.")
 choice.drop(columns="segmenter").round(3)
 
 # %% [markdown]
@@ -492,7 +492,7 @@ Markdown(f"""Of {segmenter.name} ({kind}) on {first_data} if not said otherwise,
 
 - Dice by shape: {", ".join(f"{name} {value:.2f}" for name, value in shape_dice.items())}. Lowest: **{shape_dice.idxmin()}**.
 - Slices without reference of {empty["dataset"]}: {empty["left_out"]:.2f} left out, {empty["invented_is_0"]:.2f} with what was invented (boxes handed on).
-- Most goes with Dice: {strongest}; of what was changed, *{worst_change}* moved it lowest ({changes["change"].min():+.2f}).
+- Dice goes most with: {strongest}. Of what was changed, *{worst_change}* costs most ({changes["change"].min():+.2f}).
 - Best of three masks of {rater.name} {choice["best"].iloc[0]:.2f}, its own choice {choice["chosen"].iloc[0]:.2f}, right in {choice["share_best"].iloc[0]:.0%} of clicks (chance: a third).
 - Handed on over {handed_on["steps"].max()} slices: Dice {handed_on["dice"].iloc[-1]:.2f}, where a box on every slice has {boxed["dice"].iloc[-1]:.2f}.
 - Bias of biomarkers of {bias["segmenter"].iloc[0] if len(bias) else "any model"} (limits of agreement): {"; ".join(lines) or "none was read off these tissues"}.

@@ -132,7 +132,7 @@ display.save_figure(by_clicks, figures / "06_clicks.png", provenance=facts)
 ways = {"A": last["corrective"], "B": last["random"], "C": box["dice"]}
 scores = ", ".join(f"{way} {score:.2f}" for way, score in ways.items())
 best = " and ".join(way for way in ways if ways[way] > max(ways.values()) - 0.01)
-Markdown(f"**Answer**: {best} ({scores}; less than 0.01 apart counts as equal).")
+print(f"Answer: {best} ({scores}; less than 0.01 apart counts as equal).")
 
 # %% [markdown]
 # **What you see**: mean Dice after so many clicks. Bars are standard deviations between people; tissues and slices are averaged first. The dashed line is one box around each piece of a tissue. More clicks are not always better: a model that saw few clicks in its training need not gain from many. Points that are given at once, and that nobody checks, can even harm.
@@ -233,7 +233,7 @@ display.save_figure(by_size, figures / "06_resolution.png", provenance=facts_fin
 # %%
 more = lost[prompting.COARSER_IMAGE] - lost[prompting.OTHER_FRAME]
 letter = "C" if abs(more) < 0.02 else "A" if more > 0 else "B"
-Markdown(f"**Answer**: {letter}. The title says what each of the two lost.")
+print(f"Answer: {letter}. The title says what each of the two lost.")
 
 # %%
 changes = prompting.resolution_changes(resolved)
@@ -287,7 +287,7 @@ display.save_figure(seconds, figures / "06_effort.png", provenance=facts)
 
 # %%
 share = "A" if dearer.empty else "B" if len(dearer) <= len(easier) / 2 else "C"
-Markdown(f"**Answer**: {share}. On {len(dearer)} of {len(easier)}: {', '.join(dearer) or 'none'}.")
+print(f"Answer: {share}. On {len(dearer)} of {len(easier)}: {', '.join(dearer) or 'none'}.")
 
 # %%
 words = {
@@ -370,8 +370,8 @@ for name, rows in phase_means.groupby("dataset", sort=False):
 against_best = "comparison == \"average less a person's best\" and prompt == 'box'"
 row = gains.query(against_best).iloc[0]
 verdict = "A" if row["low"] > 0 else "B" if row["high"] < 0 else "C"
-Markdown(
-    f"**Answer**: {verdict}. Difference {row['change']:+.3f} [{row['low']:+.3f}, {row['high']:+.3f}]."
+print(
+    f"Answer: {verdict}. Difference {row['change']:+.3f} [{row['low']:+.3f}, {row['high']:+.3f}]."
 )
 
 # %%

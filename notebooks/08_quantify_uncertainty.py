@@ -42,7 +42,6 @@ if "google.colab" in sys.modules:  # elsewhere this cell does nothing
 # %%
 from pathlib import Path
 
-import ipywidgets
 import numpy as np
 import pandas as pd
 from IPython.display import Markdown
@@ -500,7 +499,7 @@ def page_at(sure: float = 0.9) -> None:
     uncertainty.reading_page(slice_maps, tissues=test.tissues, sure=sure)
 
 
-slider = ipywidgets.interact(page_at, sure=(0.5, 0.99, 0.01))
+slider = uncertainty.interact(page_at, sure=(0.5, 0.99, 0.01))
 
 # %% [markdown] tags=["quiz"]
 # ## Quiz

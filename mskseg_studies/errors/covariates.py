@@ -145,8 +145,8 @@ _COVARIATE_UNITS = {
 def covariate_panels(joined: pd.DataFrame, *, title: str = "") -> NDArray[Any]:
     """Draw Dice against each of `COVARIATES` that the table has values of, a panel each.
 
-    Dots are slices, lines the medians of `_N_BINS` groups of equally many slices of a segmenter and
-    bands their middle half.
+    Dots are slices, lines the medians of groups of equally many slices of a segmenter (five or more
+    each, at most `_N_BINS` groups) and bands their middle half.
     """
     known = joined.dropna(axis="columns", how="all")
     shown = {column: name for column, name in COVARIATES.items() if column in known}
@@ -167,8 +167,10 @@ def covariate_panels(joined: pd.DataFrame, *, title: str = "") -> NDArray[Any]:
 
 def _draw_covariate(ax: Axes, pairs: NDArray[Any], *, number: int, name: str) -> None:
     style, (x, y) = series_style(number), pairs.T
-    ax.scatter(x, y, s=5, color=style["color"], alpha=0.12, linewidths=0, rasterized=True)
-    edges = np.unique(np.quantile(x, np.linspace(0, 1, _N_BINS + 1)))
+    alpha = float(np.clip(40 / len(x), 0.12, 0.8))  # a few dots are to be seen, too
+    ax.scatter(x, y, s=9, color=style["color"], alpha=alpha, linewidths=0, rasterized=True)
+    n_bins = int(np.clip(len(x) // 5, 1, _N_BINS))
+    edges = np.unique(np.quantile(x, np.linspace(0, 1, n_bins + 1)))
     place = np.clip(np.searchsorted(edges, x, side="right") - 1, 0, max(len(edges) - 2, 0))
     groups = [pairs[place == k] for k in np.unique(place)]
     middle = np.array([np.median(group, axis=0) for group in groups])

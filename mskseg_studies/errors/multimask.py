@@ -15,6 +15,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from mskseg.case import Case
+from mskseg.display import frame_around
 from mskseg.errors import InputError
 from mskseg.evaluation import PromptedSlice, dice, nested_mean, prompted_slices
 from mskseg.evaluation.scoring import SCAN, described_scan
@@ -102,8 +103,8 @@ def most_lost_panels(
 ) -> NDArray[Any]:
     """Show the three masks of the click on which the model's own choice lost most.
 
-    Of the first group of `score_three_masks`: real people where there are any. Each of the three
-    axes is headed by the model's rating and the Dice of the mask.
+    Of the first group of `score_three_masks`: real people where there are any. The three axes
+    are close-ups, headed by the model's rating and the Dice of the mask.
     """
     data, cases = next(iter(groups.items()))
     clicks = scores[(scores["prompt"] == "point") & (scores["data"] == data)].reset_index()
@@ -123,7 +124,13 @@ def most_lost_panels(
         for rating, mask in zip(prediction.predicted_iou[0], masks, strict=True)
     ]
     title = f"{row['tissue']}: the choice that lost most"
-    return masks_beside(case_slice, masks, titles=titles, point=point, title=title)
+    panels = masks_beside(case_slice, masks, titles=titles, point=point, title=title)
+    rows, columns = np.nonzero(masks.any(axis=0) | reference)
+    box = np.array([[columns.min(), rows.min(), columns.max() + 1, rows.max() + 1]])
+    x0, y0, x1, y1 = frame_around(box, shape=reference.shape)
+    for ax in panels:
+        ax.set(xlim=(x0, x1), ylim=(y1, y0))
+    return panels
 
 
 def _slice_rows(segmenter: Segmenter, prompted: PromptedSlice) -> Iterator[dict[str, Any]]:

@@ -5,7 +5,6 @@ from mskseg_phantom import limb_of as limb_of
 from mskseg_phantom import make_phantom as make_phantom
 from mskseg_phantom import texture_of as texture_of
 from mskseg_studies.exploration.overview import describe_datasets as describe_datasets
-from mskseg_studies.exploration.overview import histograms as histograms
 from mskseg_studies.exploration.overview import spectra as spectra
 from mskseg_studies.exploration.overview import tissue_chart as tissue_chart
 from mskseg_studies.model_parts.parts import model_view as model_view

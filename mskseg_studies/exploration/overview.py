@@ -1,4 +1,4 @@
-"""Data sets, scans and tissues beside each other: a table, histograms, spectra and a chart."""
+"""Data sets, scans and tissues beside each other: a table, spectra and a chart."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -15,30 +15,12 @@ from mskseg_studies.charts import PALETTE, chart_axes, finish_chart, series_styl
 from mskseg_studies.panels import log_scale, new_panels
 
 _SIZE = (6.0, 3.6)
-_BINS = 60
 _PANELS = (
     ("area_mm2", "area on a slice (mm²)"),
     ("thickness_mm", "thickness (mm)"),
     ("contrast", "contrast (standard deviations)"),
 )
 _SHAPES = {"compact": "o", "thin": "_", "ring": "D"}
-
-
-def histograms(
-    samples: Mapping[str, ArrayLike], *, value: str, limits: tuple[float, float], title: str = ""
-) -> Axes:
-    """Draw the histogram of each sample, by name, as a line: all over the same bins, of area 1.
-
-    `value` says what the values are, with their unit; those outside the `limits` of the bins are
-    left out of picture and area.
-    """
-    flat = {name: np.ravel(values) for name, values in samples.items()}
-    ax = chart_axes(None, _SIZE)
-    for number, (name, values) in enumerate(flat.items()):
-        density, edges = np.histogram(values, bins=_BINS, range=limits, density=True)
-        ax.stairs(density, edges, label=name, **_line_style(number))
-    ax.set(xlabel=value, ylabel="share of voxels per unit")
-    return finish_chart(ax, title, grid=None)
 
 
 def spectra(

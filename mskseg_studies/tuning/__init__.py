@@ -1,5 +1,7 @@
 """What fine-tuning changes, here and elsewhere (notebook 04)."""
 
+from dataclasses import replace as replace
+
 from mskseg_studies.charts import sweep_chart as sweep_chart
 from mskseg_studies.panels import boxes_and_predictions as boxes_and_predictions
 from mskseg_studies.tuning.bench import TuningBench as TuningBench

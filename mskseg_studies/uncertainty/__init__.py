@@ -1,5 +1,7 @@
 """Whether a model knows when it is wrong (notebook 08)."""
 
+from ipywidgets import interact as interact
+
 from mskseg_studies.bootstrap import compare_models as compare_models
 from mskseg_studies.calibration import ReliabilityBins as ReliabilityBins
 from mskseg_studies.calibration import as_classes as as_classes

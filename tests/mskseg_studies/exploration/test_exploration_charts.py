@@ -1,10 +1,9 @@
-"""Montages, histograms, spectra and the chart of tissues."""
+"""Montages, spectra and the chart of tissues."""
 
 from __future__ import annotations
 
 import numpy as np
 import pandas as pd
-import pytest
 
 from mskseg.case import CaseSlice
 from mskseg_studies import exploration
@@ -14,19 +13,6 @@ def one_slice(spacing_mm=(1.0, 1.0), shape=(12, 20)) -> CaseSlice:
     label_map = np.zeros(shape, dtype=np.int16)
     label_map[2:6, 3:9] = 4
     return CaseSlice(np.zeros(shape, dtype=np.uint8), label_map, spacing_mm, "axial", 0)
-
-
-def test_histograms_share_their_bins_and_have_an_area_of_one():
-    rng = np.random.default_rng(0)
-    ax = exploration.histograms(
-        {"a": rng.random((9, 9)), "b": rng.random(500)}, value="signal", limits=(0, 1)
-    )
-    first, second = (patch.get_data() for patch in ax.patches)
-    assert np.array_equal(first.edges, second.edges)
-    assert [(each.values * np.diff(each.edges)).sum() for each in (first, second)] == pytest.approx(
-        [1, 1]
-    )
-    assert ax.get_xlabel() == "signal"
 
 
 def test_lines_differ_in_style_as_well_as_in_colour():

@@ -20,7 +20,9 @@ def case() -> Case:
     labels[0, 0, 2] = 1  # too small for a box
     affine = np.diag([1.0, 1.0, 4.0, 1.0])
     reference = LabelMap(labels, affine)
-    image = Volume(labels * 100.0 + 1, affine)
+    values = labels * 100.0 + 1
+    values[-1, -1] = 2  # every slice has a signal, so that a box is carried beyond the end
+    image = Volume(values, affine)
     tissues = {1: "femoral cartilage"}
     return Case(
         subject="a",

@@ -139,7 +139,7 @@ print(f"Answer: {'A' if turned == 0 else 'B' if turned <= 0.5 else 'C'}, {turned
 by_recipe.round(1)
 
 # %% [markdown]
-# **What you see**: the contrast of each tissue to the 3 mm around it, in standard deviations. A negative number is darker than the surroundings. Near zero there is, on average, no border to see. The numbers change from one sequence to the next while the labels stay the same. Suppose that a model is tuned on one recipe and learns "cartilage is bright". The next recipe may contradict it. Hoyer and colleagues tested this when they tuned on one sequence and scored another.
+# **What you see**: the contrast of each tissue to the 3 mm around it, in standard deviations. A negative number is darker than the surroundings. Near zero there is, on average, no border to see. The numbers change from one sequence to the next while the labels stay the same. A map shows a time and not a signal, so in it many tissues change their sign. Suppose that a model is tuned on one recipe and learns "cartilage is bright". The next recipe may contradict it. Hoyer and colleagues tested this when they tuned on one sequence and scored another.
 #
 # ## Put the phantoms beside real scans
 #

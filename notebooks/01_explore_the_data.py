@@ -77,7 +77,7 @@ print(f"mskseg {mskseg.__version__}, {segmenter.name}, {segmenter.device}, seed 
 # %% [markdown]
 # ## Load the anatomies
 #
-# Hoyer and colleagues (ISMRM 2024) asked one model to segment knees, lumbar spines, hips and thighs: in many sequences, in quantitative maps, and in scans of which only an eighth was acquired. Their data are not public. If you have fetched the real scans, you see vertebrae of real people, with masks drawn by hand. The **phantoms** are drawn by this project: anatomy from formulas, signal from relaxation times, noise and blur from a simulated scanner. Their labels are exact, since the image is drawn from them. A phantom teaches methods. It is no evidence about patients.
+# Hoyer and colleagues (ISMRM 2024) asked one model to segment knees, lumbar spines, hips and thighs: in many sequences, in quantitative maps, and in scans of which only an eighth was acquired. Their data are not ours to share. If you have fetched the real scans, you see vertebrae of real people, with masks drawn by hand. The **phantoms** are drawn by this project: anatomy from formulas, signal from relaxation times, noise and blur from a simulated scanner. Their labels are exact, since the image is drawn from them. A phantom teaches methods. It is no evidence about patients.
 #
 # We load a few people of each data set's *test* part. You will see below why we take that part.
 

@@ -1,10 +1,12 @@
 """Charts of tables that rooms share, in one look: Dice of each tissue, and sweeps."""
 
-from collections.abc import Iterable
+import io
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
+from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from matplotlib.ticker import NullLocator, ScalarFormatter
@@ -204,3 +206,23 @@ def _legend_entries(plans: list[pd.DataFrame]) -> list[Line2D]:
             for number, mean in enumerate(plans if len(plans) > 1 else [])
         ),
     ]
+
+
+def picture_slider(name: str, values: Sequence[float], draw: Callable[[Any], Any]) -> Any:
+    """Make a slider over values with the picture of each, which `draw` returns as Axes.
+
+    The pictures are drawn beforehand: a widget that captures output may keep a run without a
+    browser waiting for ever.
+    """
+    import ipywidgets
+
+    pictures = {}
+    for value in values:
+        figure, memory = draw(value).figure, io.BytesIO()
+        figure.savefig(memory, bbox_inches="tight")
+        plt.close(figure)
+        pictures[value] = memory.getvalue()
+    picture = ipywidgets.Image(value=pictures[values[0]], format="png")
+    slider = ipywidgets.SelectionSlider(options=list(values), description=name)
+    slider.observe(lambda change: picture.set_trait("value", pictures[change.new]), names="value")
+    return ipywidgets.VBox([slider, picture])

@@ -41,7 +41,6 @@ if "google.colab" in sys.modules:  # elsewhere this cell does nothing
 # %%
 from pathlib import Path
 
-import ipywidgets
 import pandas as pd
 from IPython.display import Markdown
 
@@ -143,12 +142,13 @@ print(f"Answer: {best} ({scores}; less than 0.01 apart counts as equal).")
 
 
 # %%
-def dice_after(clicks: int = 1) -> None:
+def dice_after(clicks: int) -> object:
     rows = curves[(curves["strategy"] == "corrective") & (curves["n_points"] == clicks)]
-    rows.groupby("tissue")["dice"].mean().sort_values().plot.barh(xlim=(0, 1), xlabel="Dice")
+    means = rows.groupby("tissue")["dice"].mean().sort_values()
+    return means.plot.barh(xlim=(0, 1), xlabel="Dice")
 
 
-slider = ipywidgets.interact(dice_after, clicks=(1, n_points))
+prompting.picture_slider("clicks", range(1, n_points + 1), dice_after)
 
 # %% [markdown]
 # ### Exercise 1: compare at equal effort (10 minutes)

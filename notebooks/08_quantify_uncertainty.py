@@ -495,11 +495,11 @@ display.save_figure(page[0], figures / "08_reading.png", provenance=facts)
 
 
 # %%
-def page_at(sure: float = 0.9) -> None:
-    uncertainty.reading_page(slice_maps, tissues=test.tissues, sure=sure)
+def page_at(sure: float) -> object:
+    return uncertainty.reading_page(slice_maps, tissues=test.tissues, sure=sure)[0]
 
 
-slider = uncertainty.interact(page_at, sure=(0.5, 0.99, 0.01))
+uncertainty.picture_slider("sure", [0.6, 0.8, 0.9, 0.99], page_at)
 
 # %% [markdown] tags=["quiz"]
 # ## Quiz

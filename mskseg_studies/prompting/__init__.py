@@ -1,6 +1,7 @@
 """What prompts do: the margin of a box (notebook 03), points, pixels, phases and costs (06)."""
 
 from mskseg_studies.charts import dice_by_tissue as dice_by_tissue
+from mskseg_studies.charts import picture_slider as picture_slider
 from mskseg_studies.charts import sweep_chart as sweep_chart
 from mskseg_studies.committed import committed_results as committed_results
 from mskseg_studies.panels import boxes_and_predictions as boxes_and_predictions

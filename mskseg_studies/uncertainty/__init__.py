@@ -1,11 +1,10 @@
 """Whether a model knows when it is wrong (notebook 08)."""
 
-from ipywidgets import interact as interact
-
 from mskseg_studies.bootstrap import compare_models as compare_models
 from mskseg_studies.calibration import ReliabilityBins as ReliabilityBins
 from mskseg_studies.calibration import as_classes as as_classes
 from mskseg_studies.calibration import checked_probabilities as checked_probabilities
+from mskseg_studies.charts import picture_slider as picture_slider
 from mskseg_studies.people import asked_about as asked_about
 from mskseg_studies.people import describe_scans as describe_scans
 from mskseg_studies.published import beside_casali as beside_casali

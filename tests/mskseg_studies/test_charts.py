@@ -165,3 +165,19 @@ def test_a_legend_names_what_has_a_label(legend):
     assert [text.get_text() for text in box.get_texts()] == ["a"]
     assert ax.get_title(loc="left") == "a finding"
     assert chart_axes(ax) is ax
+
+
+def test_a_picture_slider_shows_the_picture_of_its_value_and_leaves_no_figure_open():
+    def draw(value):
+        return plt.figure().subplots().barh([0], [value])[0].axes
+
+    widget = charts.picture_slider("clicks", [1, 2, 3], draw)
+    slider, picture = widget.children
+    first = bytes(picture.value)
+    slider.value = 3
+    third = bytes(picture.value)
+    assert first != third
+    assert third.startswith(b"\x89PNG")
+    slider.value = 1
+    assert bytes(picture.value) == first
+    assert plt.get_fignums() == []

@@ -12,6 +12,7 @@ from support.processes import TORCHRUN, run_python
 
 from mskseg.errors import InputError
 from mskseg.finetuning.loop import fine_tune
+from mskseg.finetuning.machine import join_processes
 
 SCRIPT = """
 import importlib.util, os, sys
@@ -75,3 +76,8 @@ def test_more_processes_than_slices_a_step_are_refused(mini, train, validation, 
     monkeypatch.setattr(loop, "join_processes", lambda device: SimpleNamespace(world_size=4))
     with pytest.raises(InputError, match="for each of 4 processes, got slices_per_step 2; pass 4"):
         fine_tune(mini, train, validation, tiny, progress=False)
+
+
+def test_without_torchrun_there_is_one_process():
+    processes = join_processes("cpu")
+    assert (processes.world_size, processes.is_first, processes.device.type) == (1, True, "cpu")

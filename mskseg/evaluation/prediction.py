@@ -194,10 +194,8 @@ class SlicePredictor:
                         asked[label] = prompt
                 for prompts in _of_one_kind(asked):
                     at = PromptedSlice(case, case_slice, prompts)
-                    signal = bool(np.ptp(case_slice.image))
                     for label, answer in self.predict(at).items():
-                        last, source = before.get(label), sources[label]
-                        reached[label] = _judged(plan, last, answer, source, signal=signal)
+                        reached[label] = _judged(plan, before.get(label), answer, sources[label])
                 before = {label: each for label, each in reached.items() if each.prediction.any()}
                 if asked:
                     progress(case_slice.index)
@@ -229,12 +227,7 @@ def _of_one_kind(prompts: Mapping[int, Prompt]) -> Iterable[dict[int, Prompt]]:
 
 
 def _judged(
-    plan: NeighbourBox,
-    before: LabelPrediction | None,
-    answer: LabelPrediction,
-    source: str,
-    *,
-    signal: bool,
+    plan: NeighbourBox, before: LabelPrediction | None, answer: LabelPrediction, source: str
 ) -> LabelPrediction:
     """Note how an answer came about, and empty it where the plan says that the label has ended."""
     mask, overlap = answer.prediction, math.nan
@@ -244,7 +237,8 @@ def _judged(
     if source == FOLLOWED and before is not None and mask.any():
         growth = np.count_nonzero(mask) / np.count_nonzero(before.prediction)
         end = plan.end(growth=growth, overlap=overlap, predicted_iou=answer.predicted_iou)
-        end = end if signal else "the slice has no signal"  # padding, beyond the scanned body
+        if not np.ptp(answer.case_slice.image):  # padding, beyond the scanned body
+            end = "the slice has no signal"
     prediction = np.zeros_like(mask) if end else mask
     reason = f"ended: {end}" if end else source
     certainty = None if end else answer.certainty

@@ -9,7 +9,7 @@ for ViT-B, L and H, so no large encoder is built.
 
 What it gave, in milliseconds of processor time per box (one thread of a two-core machine that
 others used too, torch 2.15, 16 boxes, 320 px; best of 3 rounds; upstream's in brackets). The
-numbers of `_CHUNK_NUMBERS` in `mskseg.models.segmenter` come from it:
+numbers of `_NUMBERS_AT_ONCE` in `mskseg.models.segmenter` come from it:
 
     chunk              1            2            4            8           16
     sam       62.5 (135)   57.4 (120)   68.3 (123)   70.0 (159)   75.3 (173)

@@ -300,7 +300,7 @@ print(f"Answer: {'A' if above.iloc[0] else 'B' if above.any() else 'C'}.")
 #
 # nnU-Net (Isensee 2021) looks at the data, plans its own network, and trains. It is the package itself, in a process of its own. We give it the patch, the iterations and the split. We switch mirroring off where labels name a side (*medial*, *lateral*), since a mirrored image would carry the wrong ones. A run that dies is resumed by the same call. A second nnU-Net gets the filled boxes of the reference, a channel for each label, so that it is told what a prompted model is told.
 #
-# **When may a training be judged?** Our rule was written before any run. Take the Dice on patches of the validation people, averaged over 1000 iterations. If it is less than 0.005 above that of the 1000 before, the training has converged. Until then its name says *not converged*, and its score is not nnU-Net's. For a long run in the background there is `python -m mskseg_studies.specialists.nnunet phantom_thigh`; or set `hours` above 0.
+# **When may a training be judged?** Our rule was written before any run. Take the Dice on patches of the validation people, averaged over 1000 iterations. If it is less than 0.005 above that of the 1000 before, the training has converged. Until then its name says *not converged*, and its score is not nnU-Net's. For a long run set `hours` above 0: the size `full` takes six, and goes on where it was interrupted.
 
 # %%
 runs = specialists.train_nnunets(
@@ -315,6 +315,8 @@ longer = specialists.committed_results(results, "07_nnunet_curve_*.csv")
 learning = specialists.curve_chart(runs, longer.rows)
 run_facts = mskseg.provenance(command=this, cases=known, tuned=runs, seed=seed)
 display.save_figure(learning, figures / "07_nnunet_curve.png", provenance=run_facts)
+curves = specialists.learning_curves(runs)
+evaluation.write_table(curves, tables / "07_nnunet_curve.csv", provenance=run_facts)
 print(longer.origin)
 
 # %% [markdown]

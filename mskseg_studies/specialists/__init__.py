@@ -6,8 +6,7 @@
 
 With it, ``train_specialist(train, validation, config)`` returns what `score_cases` scores like any
 segmenter. For nnU-Net v2, ``run = train_nnunet(train, validation, NnunetConfig(), folder="runs")``
-and ``score_label_maps(run, test, run.predict(test).label_maps)``; or for hours,
-``python -m mskseg_studies.specialists.nnunet DATASET``.
+and ``score_label_maps(run, test, run.predict(test).label_maps)``.
 """
 
 from mskseg_studies.calibration import checked_probabilities as checked_probabilities
@@ -31,6 +30,7 @@ from mskseg_studies.specialists.config import short_tuning as short_tuning
 from mskseg_studies.specialists.nnunet.config import NnunetConfig as NnunetConfig
 from mskseg_studies.specialists.nnunet.conversion import import_predictions as import_predictions
 from mskseg_studies.specialists.nnunet.running import NnunetRun as NnunetRun
+from mskseg_studies.specialists.nnunet.running import learning_curves as learning_curves
 from mskseg_studies.specialists.nnunet.running import train_nnunet as train_nnunet
 from mskseg_studies.specialists.nnunet.running import train_nnunets as train_nnunets
 from mskseg_studies.specialists.people import load_people as load_people

@@ -8,7 +8,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from mskseg_studies.charts import chart_axes, check_columns, finish_chart, series_style
-from mskseg_studies.specialists.nnunet.running import NnunetRun, learning_curve
+from mskseg_studies.specialists.nnunet.running import NnunetRun, learning_curves
 
 
 def dot_rows(
@@ -56,10 +56,10 @@ def dot_rows(
 def curve_chart(runs: Sequence[NnunetRun], committed: pd.DataFrame) -> Axes:
     """Draw the validation Dice of nnU-Nets over the iterations, and that of committed curves.
 
-    `committed` has rows of `learning_curve`, or none. The axis is logarithmic, since runs of
+    `committed` has rows of `learning_curves`, or none. The axis is logarithmic, since runs of
     minutes stand beside runs of hours.
     """
-    curves = pd.concat([*(learning_curve(run, "") for run in runs), committed])
+    curves = pd.concat([learning_curves(runs), committed])
     curves = curves.reindex(columns=["model", "iterations", "validation_dice"])  # also of none
     ax = chart_axes(None, (6.8, 3.6))
     for number, (model, rows) in enumerate(curves.groupby("model", sort=False)):

@@ -146,9 +146,21 @@ def train_nnunet(
     """
     if importlib.util.find_spec("nnunetv2") is None:
         raise InputError("nnunetv2 is not installed; run: python -m pip install 'mskseg[train]'")
-    run = prepare_nnunet(train, validation, config, folder=folder)
-    _work(run.folder, ["plan", "train"], what=f"nnU-Net {config.configuration}")
-    return run
+    parts: dict[Part, list[Case]] = {"train": list(train), "validation": list(validation)}
+    labels = known_labels([*parts["train"], *parts["validation"]])
+    settings = asdict(config) | {"mirroring": not names_a_side(labels.values())}
+    data = {part: sorted(case.fingerprint for case in cases) for part, cases in parts.items()}
+    # The time limit does not count: with a higher one the same run goes on. The name is short,
+    # since nnU-Net's own folders below are deep and paths limited.
+    counting = {name: value for name, value in settings.items() if name != "time_limit_s"}
+    known = json.dumps({"settings": counting, "data": data}, sort_keys=True)
+    place = Path(folder).absolute() / hashlib.sha256(known.encode()).hexdigest()[:12]
+    if not (place / "job.json").is_file():
+        export_training(parts, labels, place, box_channels=config.box_channels)
+    job = {"settings": settings, "data": data}
+    write_text(place / "job.json", json.dumps(job, indent=2))  # last: all is there
+    _work(place, ["plan", "train"], what=f"nnU-Net {config.configuration}")
+    return NnunetRun(place, config, labels)
 
 
 def train_nnunets(
@@ -173,35 +185,15 @@ def train_nnunets(
     return [train_nnunet(train, validation, config, folder=folder) for config in configs]
 
 
-def prepare_nnunet(
-    train: Iterable[Case], validation: Iterable[Case], config: NnunetConfig, *, folder: str | Path
-) -> NnunetRun:
-    """Write the cases of a run into its folder, or find it there; nothing is trained."""
-    parts: dict[Part, list[Case]] = {"train": list(train), "validation": list(validation)}
-    labels = known_labels([*parts["train"], *parts["validation"]])
-    settings = asdict(config) | {"mirroring": not names_a_side(labels.values())}
-    data = {part: sorted(case.fingerprint for case in cases) for part, cases in parts.items()}
-    # The time limit does not count: with a higher one the same run goes on. The name is short,
-    # since nnU-Net's own folders below are deep and paths limited.
-    counting = {name: value for name, value in settings.items() if name != "time_limit_s"}
-    known = json.dumps({"settings": counting, "data": data}, sort_keys=True)
-    place = Path(folder).absolute() / hashlib.sha256(known.encode()).hexdigest()[:12]
-    if not (place / "job.json").is_file():
-        export_training(parts, labels, place, box_channels=config.box_channels)
-    job = {"settings": settings, "data": data}
-    write_text(place / "job.json", json.dumps(job, indent=2))  # last: all is there
-    return NnunetRun(place, config, labels)
-
-
-def learning_curve(run: NnunetRun, dataset: str) -> pd.DataFrame:
-    """Lay out the epochs of a run so far; InputError if none is finished."""
-    history = run.history()
-    if history.empty:
-        raise InputError(f"{run.folder} has no finished epoch yet; train it, or wait")
-    iterations = history["epoch"] * run.config.iterations_per_epoch
-    named = history.assign(dataset=dataset, model=run.name, iterations=iterations)
-    numbers = ["learning_rate", "loss", "validation_dice", "seconds"]
-    return named[["dataset", "model", "iterations", *numbers]]
+def learning_curves(runs: Iterable[NnunetRun]) -> pd.DataFrame:
+    """Lay out the epochs of some runs so far, by the name of each; empty if none is finished."""
+    columns = ["model", "iterations", "learning_rate", "loss", "validation_dice", "seconds"]
+    curves = []
+    for run in runs:
+        history = run.history()
+        iterations = history["epoch"] * run.config.iterations_per_epoch
+        curves.append(history.assign(model=run.name, iterations=iterations)[columns])
+    return pd.concat(curves, ignore_index=True) if curves else pd.DataFrame(columns=columns)
 
 
 def _work(folder: Path, stages: Sequence[str], *, what: str) -> None:

@@ -7,7 +7,6 @@ from dataclasses import replace
 
 import nibabel
 import numpy as np
-import pandas as pd
 import pytest
 
 from mskseg.case import Case
@@ -17,9 +16,7 @@ from mskseg.evaluation.tables import volume_table
 from mskseg.io import load_image, load_label_map, save_nifti
 from mskseg.volume import LabelMap, Volume
 from mskseg_phantom import make_phantom
-from mskseg_studies.specialists.nnunet import __main__ as nnunet_command
 from mskseg_studies.specialists.nnunet import running
-from mskseg_studies.specialists.nnunet.__main__ import write_curve, write_scores
 from mskseg_studies.specialists.nnunet.config import NnunetConfig, names_a_side
 from mskseg_studies.specialists.nnunet.conversion import (
     case_id,
@@ -29,7 +26,7 @@ from mskseg_studies.specialists.nnunet.conversion import (
     to_nnunet,
     to_ours,
 )
-from mskseg_studies.specialists.nnunet.running import train_nnunet, train_nnunets
+from mskseg_studies.specialists.nnunet.running import learning_curves, train_nnunet, train_nnunets
 from mskseg_studies.specialists.nnunet.worker import (
     DATASET,
     adapted_plans,
@@ -354,38 +351,16 @@ def test_each_kind_is_trained_alone_and_told_for_minutes_or_for_hours(parts, tmp
     assert (long.time_limit_s, long.plateau_iterations) == (7200, 1000)
 
 
-def test_the_curve_is_written_from_what_there_is(parts, tmp_path):
+def test_the_curve_is_read_from_what_there_is(tmp_path):
     config = NnunetConfig.short(hours=1, patch=(64, 64), features=4)
-    path = write_curve(logged_run(tmp_path, [0.2, 0.4], config), parts[0], tmp_path)
-    curve = pd.read_csv(path)
+    run = logged_run(tmp_path, [0.2, 0.4], config)
+    curve = learning_curves([run])
+    assert set(curve["model"]) == {run.name}
     assert curve["iterations"].tolist() == [50, 100]
     assert curve["validation_dice"].tolist() == [0.2, 0.4]
     assert curve["seconds"].tolist() == [2, 4]
-    facts = json.loads(path.with_name(f"{path.name}.provenance.json").read_text())
-    assert facts["converged"] is False
-    assert str(tmp_path) not in json.dumps(facts), "a folder of this machine"
     (tmp_path / "log.txt").write_text("")
-    with pytest.raises(InputError, match="no finished epoch yet"):
-        write_curve(running.NnunetRun(tmp_path, config, None), parts[0], tmp_path)
-
-
-@pytest.mark.parametrize(
-    ("arguments", "said"),
-    [
-        (["phantom_thigh", "--curve"], "no finished epoch yet"),
-        (["qmritools_thigh"], "has no split of its own"),
-    ],
-)
-def test_the_command_says_in_one_line_what_is_missing(
-    arguments, said, parts, tmp_path, monkeypatch, capsys
-):
-    if arguments[0] == "phantom_thigh":
-        monkeypatch.setattr(nnunet_command, "load_people", lambda _, part: parts[part != "train"])
-    folders = ["--folder", str(tmp_path / "runs"), "--results", str(tmp_path)]
-    assert nnunet_command.main([*arguments, *folders]) == 2
-    error = capsys.readouterr().err
-    assert said in error
-    assert error.count("\n") == 1
+    assert learning_curves([run]).empty
 
 
 # whole runs of the real package
@@ -492,8 +467,8 @@ def test_a_3d_run_ends_with_its_time_and_goes_on_until_it_stops_rising(tmp_path)
     call = {"folder": tmp_path}
     run = train_nnunet(people[:2], people[2:], config, **call)
     assert len(run.history()) == 1, "the time limit was not kept"
-    path = write_scores(run, {"validation": people[2:]}, tmp_path)
-    scores = pd.read_csv(path)
+    maps = run.predict(people[2:]).label_maps
+    scores = volume_table(score_label_maps(run, people[2:], maps, progress=False))
     assert set(scores["tissue"]) <= {"vastus lateralis", "adductor magnus"}
     before = run.fingerprint
     train_nnunet(people[:2], people[2:], config, **call)

@@ -58,7 +58,7 @@ class MsksegTrainer(nnUNetTrainer):  # type: ignore[misc]
         self.mirroring = settings["mirroring"]
         self.seed, self.out_of_time = 0, False
         self.save_every = 1  # so that a run that dies loses one epoch at most
-        # Its plot costs more than a short epoch; `learning_curve` reads the same from the log.
+        # Its plot costs more than a short epoch; `learning_curves` reads the same from the log.
         self.logger.plot_progress_png = lambda _folder: None
 
     def configure_rotation_dummyDA_mirroring_and_inital_patch_size(self) -> Any:  # noqa: N802

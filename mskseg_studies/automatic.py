@@ -19,6 +19,8 @@ import numpy as np
 import pandas as pd
 import torch
 from numpy.typing import NDArray
+from segment_anything import SamAutomaticMaskGenerator as SamAutomaticMaskGenerator
+from segment_anything.utils.amg import build_point_grid
 from torchvision.ops import batched_nms, masks_to_boxes
 
 from mskseg.case import Case, CaseSlice
@@ -29,7 +31,6 @@ from mskseg.evaluation.loop import labels_on, reference_mask
 from mskseg.evaluation.scoring import described_scan
 from mskseg.models.preprocessing import as_rgb_uint8
 from mskseg.models.segmenter import Segmenter
-from mskseg.models.upstream import SamAutomaticMaskGenerator, build_point_grid
 from mskseg.prompts import label_components
 
 

@@ -15,13 +15,14 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from mskseg.environment import package_version
+from mskseg.environment import check_torch_pair, package_version
 from mskseg.errors import InputError
 from mskseg.models.upstream import AS_PUBLISHED, Sam
 
 
 def build_lite_medsam() -> Sam:
     """Build the network, on the CPU, with fresh weights; InputError without a recent package."""
+    check_torch_pair()  # timm imports torchvision
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # it asks timm, by names that timm is about to drop

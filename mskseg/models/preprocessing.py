@@ -39,12 +39,13 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from PIL import Image
 from torch import Tensor
 from torch.nn import functional
 
 from mskseg.environment import check_extra
 from mskseg.errors import InputError
-from mskseg.models.upstream import ResizeLongestSide, Sam
+from mskseg.models.upstream import Sam
 
 PreprocessingName = Literal["sam", "medsam", "lite_medsam"]
 PromptFrame = Literal["upstream", "model"]
@@ -62,7 +63,8 @@ class Preprocessing(ABC):
 
     def input_size(self, original_size: Size) -> Size:
         """Scale (height, width) so that the longest side is S; InputError if nothing is left."""
-        height, width = ResizeLongestSide.get_preprocess_shape(*original_size, self.image_size)
+        scale = self.image_size / max(original_size)
+        height, width = (int(side * scale + 0.5) for side in original_size)
         if min(height, width) < 1:
             raise InputError(
                 f"a slice of {original_size[0]} x {original_size[1]} pixels is too narrow: at a "
@@ -112,10 +114,10 @@ class SamPreprocessing(Preprocessing):
 
     def image_tensor(self, image: NDArray[np.uint8], sam: Sam) -> Tensor:
         """Resize (bilinear, antialiased), normalise by mean and deviation, pad by zeros."""
-        self.input_size(image.shape[:2])
-        resized = ResizeLongestSide(self.image_size).apply_image(image)
-        pixels = torch.as_tensor(resized, device=sam.device).permute(2, 0, 1).contiguous()[None]
-        tensor: Tensor = sam.preprocess(pixels)
+        size = self.input_size(image.shape[:2])[::-1]
+        resized = np.array(Image.fromarray(image).resize(size, Image.Resampling.BILINEAR))
+        pixels = torch.as_tensor(resized, device=sam.device).permute(2, 0, 1).contiguous()
+        tensor: Tensor = sam.preprocess(pixels[None])
         return tensor
 
     def upsample(self, low_res_logits: Tensor, original_size: Size, sam: Sam) -> MaskPair:

@@ -21,9 +21,10 @@ from mskseg.finetuning.modes import prepare
 from mskseg.models.embeddings import ImageEmbedding
 from mskseg.models.preprocessing import PREPROCESSINGS, as_rgb_uint8
 from mskseg.models.segmenter import Segmenter
-from mskseg.models.upstream import Sam, SamAutomaticMaskGenerator, sam_model_registry
+from mskseg.models.upstream import Sam, sam_model_registry
 from mskseg.prompts import check_points
 from mskseg.prompts.prompt import Prompt
+from mskseg_studies.automatic import SamAutomaticMaskGenerator
 
 
 def count_parameters(segmenter: Segmenter) -> pd.DataFrame:

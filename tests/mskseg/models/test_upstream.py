@@ -1,29 +1,46 @@
-"""A torch and torchvision that do not fit each other: one clear sentence."""
+"""How `segment_anything` is imported: without torchvision, and still whole for its own users."""
 
 from __future__ import annotations
 
-import importlib
+import subprocess
 import sys
 
 import pytest
 
-from mskseg.errors import MsksegError
+from mskseg.environment import EnvironmentMismatchError
+from mskseg.models import lite_medsam
 
-NMS = "operator torchvision::nms does not exist"
+WHOLE = """
+import sys
+import mskseg
+mskseg.load_segmenter("sam_vit_mini")
+from mskseg.models.upstream import Sam
+assert "torchvision" not in sys.modules, "imported for nothing"
+import segment_anything
+assert segment_anything.modeling.Sam is Sam
+from segment_anything import SamPredictor, build_sam, sam_model_registry
+assert build_sam is sam_model_registry["default"]
+assert SamPredictor.__init__.__annotations__["sam_model"] is Sam
+"""
 
 
-def test_a_broken_pair_is_explained_where_segment_anything_is_imported(monkeypatch):
+def test_the_networks_come_without_torchvision_and_the_package_is_whole_when_it_is_asked():
+    subprocess.run([sys.executable, "-c", WHOLE], check=True, timeout=300)
+
+
+def test_a_broken_pair_is_explained_where_torchvision_is_needed(monkeypatch):
     """Simulated: importing torchvision fails the way it does beside a CPU-only torch."""
+    nms = "operator torchvision::nms does not exist"
 
     class Broken:
         def find_spec(self, name, *_):
             if name == "torchvision":
-                raise RuntimeError(NMS)
+                raise RuntimeError(nms)
 
     for name in list(sys.modules):
-        if name.split(".")[0] in ("torchvision", "segment_anything") or name.endswith(".upstream"):
+        if name.split(".")[0] == "torchvision":
             monkeypatch.delitem(sys.modules, name)
     monkeypatch.setattr(sys, "meta_path", [Broken(), *sys.meta_path])
-    with pytest.raises(MsksegError, match=f"do not fit.*{NMS}.*constraints") as caught:
-        importlib.import_module("mskseg.models.upstream")
+    with pytest.raises(EnvironmentMismatchError, match=f"do not fit.*{nms}.*constraints") as caught:
+        lite_medsam.build_lite_medsam()
     assert "\n" not in str(caught.value)

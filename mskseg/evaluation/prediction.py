@@ -96,7 +96,9 @@ def predict_slice(
 
 
 class SlicePredictor:
-    """One segmenter that encodes each slice once and keeps it: take a new one for each case."""
+    """One segmenter that keeps the last `MOST_KEPT` slices it encoded; its cache may keep more."""
+
+    MOST_KEPT = 64
 
     def __init__(self, segmenter: PromptableSegmenter) -> None:
         self._segmenter = segmenter
@@ -202,7 +204,7 @@ class SlicePredictor:
         return predictions
 
     def _embedded(self, prompted: PromptedSlice) -> tuple[Any, float]:
-        """Embed a slice, once; with the seconds the encoder took for it."""
+        """Embed a slice; with the seconds the encoder took for it."""
         case_slice = prompted.case_slice
         key = (prompted.case.name, case_slice.plane, case_slice.index)
         if key not in self._embeddings:
@@ -211,6 +213,8 @@ class SlicePredictor:
             elapsed = time.perf_counter() - start
             # A cached embedding knows what it cost when it was computed.
             self._embeddings[key] = embedding, getattr(embedding, "encode_s", elapsed)
+            if len(self._embeddings) > self.MOST_KEPT:
+                del self._embeddings[next(iter(self._embeddings))]
         return self._embeddings[key]
 
 

@@ -26,7 +26,7 @@ beyond the structure, under one plan and not under the others.
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import pandas as pd
@@ -84,6 +84,10 @@ class KeptPredictions:
         bounds = bounding_slices(predicted.prediction)
         cropped = predicted.prediction[bounds].copy()
         self._kept.append((replace(predicted, prediction=cropped), bounds))
+
+    def extend(self, others: Self) -> None:
+        """Store the predictions for further rows."""
+        self._kept += others._kept
 
 
 def score_cases(
@@ -147,22 +151,27 @@ def score_cases(
             predictor = SlicePredictor(segmenter)
             n_slices = math.ceil(case.image.n_slices(plane or case.plane) / max(slice_step, 1))
             bar.total = (bar.total or 0) + n_slices * len(plans)
-            for plan in plans:
-                described = _described(segmenter, case) | {
-                    "prompt": plan.kind,
-                    "box_source": plan.box_source,
-                    "n_points": plan.n if isinstance(plan, OraclePoint) else 0,
-                }
-                for predictions in predictor.predict_case(
-                    case, plan, plane=plane, slice_step=slice_step
-                ):
+            by_plan = [
+                predictor.predict_case(case, plan, plane=plane, slice_step=slice_step)
+                for plan in plans
+            ]
+            found: list[tuple[dict[str, Any], list[dict[str, Any]], KeptPredictions]] = [
+                (_described(segmenter, case, plan), [], KeptPredictions()) for plan in plans
+            ]
+            # Slice by slice, so that each is encoded once for all plans, and then forgotten.
+            for on_slice in zip(*by_plan, strict=True):
+                for of_plan, predictions in zip(found, on_slice, strict=True):
+                    described, plan_rows, to_look_at = of_plan
                     for predicted in predictions.values():
                         more = further(case, predicted) if further else {}
-                        scores = _scores(case, predicted)
-                        rows.append(described | scores | dict(more))
+                        plan_rows.append(described | _scores(case, predicted) | dict(more))
                         if kept is not None:
-                            kept.append(predicted)
+                            to_look_at.append(predicted)
                     bar.update()
+            for _, plan_rows, to_look_at in found:
+                rows += plan_rows
+                if kept is not None:
+                    kept.extend(to_look_at)
     columns = dict.fromkeys((*COLUMNS, *(name for row in rows for name in row)))
     return pd.DataFrame(rows, columns=list(columns))
 
@@ -190,8 +199,7 @@ def score_label_maps(
         if label_map is not None:
             with naming(model.name):
                 label_map = on_grid_of(case.image, label_map)
-        no_prompt = {"prompt": "none", "box_source": "none", "n_points": 0}
-        described = _described(model, case) | no_prompt
+        described = _described(model, case)
         for case_slice in case.slices(plane, step=slice_step):
             rows += [
                 described | _scores(case, predicted)
@@ -205,11 +213,16 @@ def described_scan(case: Case) -> dict[str, str]:
     return {name: getattr(case, name) for name in SCAN}
 
 
-def _described(model: Named, case: Case) -> dict[str, Any]:
-    """Columns of a row that say which model and which case."""
-    about = {"segmenter": model.name, "miniature": model.miniature}
+def _described(model: Named, case: Case, plan: PromptPlan | None = None) -> dict[str, Any]:
+    """Columns of a row that say which model, which case, and which plan, if there is one."""
     of_case = (*SCAN, "anatomy", "severity", "reference_provenance")
-    return about | {name: getattr(case, name) for name in of_case}
+    return {
+        "segmenter": model.name,
+        "miniature": model.miniature,
+        "prompt": "none" if plan is None else plan.kind,
+        "box_source": "none" if plan is None else plan.box_source,
+        "n_points": plan.n if isinstance(plan, OraclePoint) else 0,
+    } | {name: getattr(case, name) for name in of_case}
 
 
 def _scores(case: Case, predicted: LabelPrediction) -> dict[str, Any]:

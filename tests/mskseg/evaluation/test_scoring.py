@@ -11,9 +11,10 @@ import pytest
 
 from mskseg.case import Case
 from mskseg.errors import InputError
+from mskseg.evaluation import scoring
 from mskseg.evaluation.averaging import summarise
 from mskseg.evaluation.metrics import dice
-from mskseg.evaluation.prediction import predict_slice
+from mskseg.evaluation.prediction import SlicePredictor, predict_slice
 from mskseg.evaluation.scoring import COLUMNS, KeptPredictions, score_cases
 from mskseg.prompts import fill_boxes
 from mskseg.prompts.plans import NeighbourBox, OracleBox, OraclePoint
@@ -348,3 +349,21 @@ def test_an_empty_prediction_is_kept_too():
     beyond = table.index[table["status"] == "both_empty"]
     assert len(beyond) == 4
     assert not any(kept[row].prediction.any() for row in beyond)
+
+
+def test_a_long_volume_is_encoded_once_and_its_embeddings_are_not_all_kept(monkeypatch):
+    kept = []
+
+    class Watched(SlicePredictor):
+        MOST_KEPT = 2
+
+        def predict(self, prompted):
+            found = super().predict(prompted)
+            kept.append(len(self._embeddings))
+            return found
+
+    monkeypatch.setattr(scoring, "SlicePredictor", Watched)
+    table, segmenter = score(make_case(two_blocks), [OraclePoint(), OracleBox()])
+    assert len(segmenter.embedded) == len(set(segmenter.embedded)) == 4  # those with a prompt
+    assert max(kept) == 2
+    assert table["prompt"].tolist() == ["point"] * 6 + ["box"] * 6  # in the order of the plans

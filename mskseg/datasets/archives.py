@@ -11,7 +11,7 @@ from pathlib import Path, PurePosixPath
 from tqdm.auto import tqdm
 
 from mskseg.errors import InputError, OutputError
-from mskseg.files import PARTIAL, owned, sweep
+from mskseg.files import PARTIAL, sweep
 
 MARK = ".mskseg-unpacked"
 """File in an unpacked folder that holds the sha256 of its archive."""
@@ -79,7 +79,7 @@ def _check_space(members: list[zipfile.ZipInfo], archive: Path, folder: Path) ->
 
 def _unpack_beside(opened: zipfile.ZipFile, folder: Path, *, sha256: str, progress: bool) -> None:
     sweep(folder.parent)
-    temporary = Path(tempfile.mkdtemp(prefix=owned(PARTIAL), dir=folder.parent))
+    temporary = Path(tempfile.mkdtemp(prefix=PARTIAL, dir=folder.parent))
     try:
         for member in tqdm(opened.infolist(), desc=f"unpack {folder.name}", disable=not progress):
             opened.extract(member, temporary)

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from mskseg.environment import available_cores
 from mskseg.errors import InputError, OutputError
-from mskseg.files import PARTIAL, owned, sweep, write_text
+from mskseg.files import PARTIAL, sweep, write_text
 from mskseg.registry import run_reports
 from mskseg.workbook.pages import write_page, write_run_index
 from mskseg.workbook.record import RECORD_FILE, NotebookRun, Record, result_key
@@ -150,7 +150,7 @@ def make_output(output: Path) -> Path:
             ) from error
     trainings = [path for path in (output / "trainings").rglob("*") if path.is_dir()]
     for folder in (*parts, *trainings):
-        sweep(folder, strangers=True)
+        sweep(folder)
     sweep(Path(tempfile.gettempdir()), _KERNELS)
     return output.resolve()
 
@@ -241,10 +241,10 @@ def _papermill(
     from papermill.exceptions import PapermillExecutionError
 
     logging.getLogger("papermill").addHandler(logging.NullHandler())  # what it says is in our line
-    partial = path.with_name(f"{owned(PARTIAL)}{path.name}")
+    partial = path.with_name(f"{PARTIAL}{os.getpid()}-{path.name}")
     path.unlink(missing_ok=True)  # a crash before the first save must not show an old result
     try:
-        with tempfile.TemporaryDirectory(prefix=owned(_KERNELS)) as sockets:
+        with tempfile.TemporaryDirectory(prefix=_KERNELS) as sockets:
             papermill.execute_notebook(
                 copy.deepcopy(notebook),
                 partial,

@@ -104,10 +104,6 @@ class PeakMemory:
         """Give the peak so far, in MB of 2**20 bytes; NaN where the system does not say."""
         if self._device.type == "cuda":
             return torch.cuda.max_memory_allocated(self._device) / 2**20
-        with suppress(OSError):
-            for line in Path("/proc/self/status").read_text(encoding="ascii").splitlines():
-                if line.startswith("VmHWM"):
-                    return int(line.split()[1]) / 2**10
         try:
             import resource
         except ImportError:  # Windows

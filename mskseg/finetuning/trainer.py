@@ -21,12 +21,8 @@ from mskseg.finetuning.modes import prepare
 from mskseg.finetuning.prompt_tokens import PromptTokens, decode_prompts
 from mskseg.models.embeddings import EmbeddingCache
 from mskseg.models.preprocessing import as_rgb_uint8
-from mskseg.models.segmenter import Segmenter
-from mskseg.models.upstream import Sam
+from mskseg.models.segmenter import Segmenter, prompts_at_once
 
-# Numbers of the image tokens decoded together: two prompts of SAM on a CPU, 16 of SAM-mini. Eight
-# of SAM took 1.3 times as long and 0.5 GB more (LiteMedSAM, one thread).
-_NUMBERS_PER_PASS = {"cpu": 2**21, "mps": 2**24, "cuda": 2**26}
 _PREPARED_MB = 512.0  # of images in the encoder's form that are kept: MedSAM's spline takes long
 
 
@@ -115,13 +111,6 @@ class LiveEncoder:
         return tensor
 
 
-def prompts_together(model: Sam, device_type: str) -> int:
-    """Say how many prompts of a model are decoded together in training, unless a config does."""
-    side = model.prompt_encoder
-    embedding: int = side.embed_dim * math.prod(side.image_embedding_size)
-    return max(1, _NUMBERS_PER_PASS.get(device_type, 2**26) // embedding)
-
-
 class Trainer:
     """A copy of a model in training: `segmenter` is around it, the base stays as it is."""
 
@@ -157,7 +146,10 @@ class Trainer:
             if config.mode == "decoder"
             else LiveEncoder(self.segmenter, config)
         )
-        together = prompts_together(self.segmenter.model, device.type)
+        side = base.model.prompt_encoder
+        numbers = side.embed_dim * math.prod(side.image_embedding_size)
+        # Twice as many as in inference are quickest on a CPU: two of SAM, 16 of SAM-mini.
+        together = prompts_at_once(numbers, device.type) * (2 if device.type == "cpu" else 1)
         self._prompts_per_pass = config.prompts_per_pass or together
         self._autocast = torch.autocast(
             device.type, torch.bfloat16, enabled=config.precision == "bfloat16"

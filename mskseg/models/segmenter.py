@@ -25,12 +25,16 @@ Precision = Literal["float32", "bfloat16"]
 TensorPair = tuple[Tensor, Tensor]
 PROMPT_KINDS = frozenset({"box", "point", "mask"})
 
-# Numbers of the image tokens decoded in one call: one prompt of SAM, eight of SAM-mini. A
-# fixed number for each kind of device, measured by benchmarks/decode_chunks.py, and not a
-# calibration at run time: chunks of another size round differently, and two runs on one machine
-# must give the same masks. "cuda" and "mps" have not been measured: they only bound the memory.
+# Numbers of the image tokens: one prompt of SAM, eight of SAM-mini. Measured beforehand
+# (benchmarks/decode_chunks.py): other chunks round differently, and two runs must give the same
+# masks. "cuda" and "mps" were not measured: they only bound the memory.
 _AT_ONCE = 64
-_CHUNK_NUMBERS = {"cpu": 2**20, "mps": 2**24, "cuda": 2**26}
+_NUMBERS_AT_ONCE = {"cpu": 2**20, "mps": 2**24, "cuda": 2**26}
+
+
+def prompts_at_once(n_numbers: int, device_type: str) -> int:
+    """Say how many prompts one call of the decoder answers, by the numbers of an embedding."""
+    return max(1, _NUMBERS_AT_ONCE.get(device_type, 2**20) // n_numbers)
 
 
 @dataclass(frozen=True, eq=False)
@@ -244,8 +248,7 @@ class Segmenter:
             predicted_iou=np.full((n, m), np.nan, np.float32),
             low_res_logits=np.empty((n, m, *mask_shape), np.float32),
         )
-        most = _CHUNK_NUMBERS.get(self.device.type, _CHUNK_NUMBERS["cpu"])
-        step = self.chunk_size or max(1, most // embedding.features.numel())
+        step = self.chunk_size or prompts_at_once(embedding.features.numel(), self.device.type)
         for start in range(0, len(checked), step):
             chunk = slice(start, min(start + step, len(checked)))
             self._decode(embedding, checked, chunk, prediction, multimask)

@@ -12,9 +12,8 @@ import torch
 import mskseg
 from mskseg.finetuning.config import FineTuneConfig
 from mskseg.finetuning.loop import fine_tune
-from mskseg.finetuning.trainer import prompts_together
 from mskseg.models.embeddings import EmbeddingCache
-from mskseg.models.upstream import sam_model_registry
+from mskseg.models.segmenter import prompts_at_once
 from mskseg.models.weights import read_weights
 
 MODES = ("full", "encoder_decoder", "decoder", "lora")
@@ -167,11 +166,10 @@ def test_passes_of_any_size_give_the_same_training(mini, train, validation, tiny
     assert losses == pytest.approx([losses[0]] * 3, abs=1e-5)
 
 
-def test_a_pass_takes_fewer_prompts_of_a_large_model(mini):
-    with torch.device("meta"):
-        sam = sam_model_registry["vit_b"]()
-    assert (prompts_together(mini.model, "cpu"), prompts_together(sam, "cpu")) == (16, 2)
-    assert prompts_together(sam, "cuda") == 64
+def test_a_call_takes_fewer_prompts_of_a_large_model():
+    of_mini, of_sam = 128 * 32 * 32, 256 * 64 * 64  # numbers of an embedding
+    assert (prompts_at_once(of_mini, "cpu"), prompts_at_once(of_sam, "cpu")) == (8, 1)
+    assert prompts_at_once(of_sam, "cuda") == 64
 
 
 def test_it_stops_when_the_validation_dice_no_longer_rises(mini, train, validation, tiny):

@@ -62,7 +62,6 @@ def add_to(commands: Any) -> None:
     inputs.add_scoring_arguments(parser)
     modes = ("full", "encoder_decoder", "decoder", "lora")
     parser.add_argument("--mode", choices=modes, default="decoder", help="what trains")
-    parser.add_argument("--precision", choices=("float32", "bfloat16"), default="float32")
     for flag, (kind, help_) in _SETTINGS.items():
         parser.add_argument(f"--{flag}", type=kind, metavar="N", help=help_)
     inputs.add_model_arguments(parser)

@@ -47,7 +47,7 @@ def add_label_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def add_model_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare ``--model``, what a checkpoint file leaves open, and the device."""
+    """Declare ``--model``, what a checkpoint file leaves open, the device and the precision."""
     parser.add_argument(
         "--model",
         default="sam_vit_mini",
@@ -65,6 +65,12 @@ def add_model_arguments(parser: argparse.ArgumentParser) -> None:
         help="of a checkpoint file that does not name its own",
     )
     add_device(parser)
+    parser.add_argument(
+        "--precision",
+        choices=("float32", "bfloat16"),
+        default="float32",
+        help="bfloat16 gains time on a recent GPU and moves masks a little",
+    )
 
 
 def add_device(parser: argparse.ArgumentParser, default: str | None = "auto") -> None:
@@ -96,6 +102,7 @@ def load_model(arguments: argparse.Namespace) -> Segmenter:
         architecture=arguments.architecture,
         preprocessing=arguments.preprocessing,
         device=arguments.device,
+        precision=arguments.precision,
     )
 
 

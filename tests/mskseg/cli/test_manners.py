@@ -11,6 +11,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from mskseg.cli.inputs import load_model
 from mskseg.cli.main import build_parser, main
 
 
@@ -159,6 +160,12 @@ def test_by_default_the_fastest_device_is_taken(cuda, mps, chosen, monkeypatch):
     monkeypatch.setattr(torch.backends.mps, "is_available", lambda: mps)
     monkeypatch.setattr(torch, "zeros", lambda *_size, device: SimpleNamespace(item=lambda: 0.0))
     assert available_device("auto").type == chosen
+
+
+@pytest.mark.parametrize("words", ["evaluate a --reference b", "segment a --box 1 -o m.nii"])
+def test_a_model_computes_in_the_precision_that_is_asked_for(words):
+    for more, expected in (((), "float32"), (("--precision", "bfloat16"), "bfloat16")):
+        assert load_model(build_parser().parse_args([*words.split(), *more])).precision == expected
 
 
 @pytest.mark.parametrize(

@@ -168,6 +168,24 @@ ahead.sub(ahead.loc[0]).drop(index=0).round(3)
 # %% [markdown]
 # **Discussion**: the table of the solution shows Dice after so many clicks less that of the box, so above 0 the reader is ahead. If no row is, more clicks never pay for *this* model. If some are, ask how many seconds they cost; the section on seconds does that.
 #
+# ### The race (10 minutes, for a group)
+#
+# Can you beat the reader who corrects? You get two minutes on a tissue of middling difficulty. The score is the Dice of your last mask less 0.01 for each point and each box. Press **start**, click or drag, and show Dice at the end. For the next group, change the name and run the cell again. (The guide in `notebooks/README.md` says how to lead a race. Without a kernel, read the simulated reader's line in the table.)
+
+# %%
+scan = cases[-1]
+difficulty = curves[curves["dataset"] == scan.dataset].groupby("tissue")["dice"].mean()
+middling = difficulty.sort_values().index[len(difficulty) // 2]
+place = Path(output, "race", f"{scan.subject} {middling}")
+race = prompting.Race(scan, middling, folder=place, reader="Group 1", segmenter=clicker)
+race.canvas
+
+# %%
+race.leaderboard()
+
+# %% [markdown]
+# **What you see**: a row for each group that has set a prompt, and one for the simulated reader. It knows the reference, clicks where the error is deepest, and stops when a click gains less than it costs. Who beat it, and with a box or with points?
+#
 # ## Lose resolution in two ways
 #
 # "Resolution 224" can mean two things, and the study does not say which.

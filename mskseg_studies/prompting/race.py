@@ -29,8 +29,8 @@ class Race:
     several labels of one name the first), the default `segmenter` SAM-mini; after its start a race
     takes some `seconds` of the `clock`. Show `canvas`; `session` does the same without a browser:
     ``begin()``, ``add_point(x, y)``, ``set_box(box_xyxy)``. Dice is hidden, and showing it ends the
-    race. InputError for a tissue that is not there, a name that is taken or cannot be a file's, or
-    no time.
+    race. InputError for a tissue that is not there, a name that cannot be a file's, or no time;
+    a name that is taken is refused at the start.
     """
 
     def __init__(
@@ -53,7 +53,6 @@ class Race:
             raise InputError(f"the reader is called {reader!r}; use letters, digits and spaces")
         self.segmenter = segmenter or mskseg.load_segmenter("sam_vit_mini")
         self._path = Path(folder) / f"{reader}.csv"
-        self._check_name()
         self.session = RaceSession(
             case,
             {self.segmenter.name: self.segmenter},
@@ -70,13 +69,9 @@ class Race:
             _write_log(path, _simulated(self.session, "point" in self.segmenter.prompt_kinds))
         return leaderboard(self._path.parent)
 
-    def _check_name(self) -> None:
-        if self._path.exists():
-            raise InputError(f"{self._path} is there already; give this reader another name")
-
     def _write(self) -> None:
-        if not self.session.begun:  # of two who chose one name, the later is refused
-            self._check_name()
+        if not self.session.begun and self._path.exists():  # of two with one name the later
+            raise InputError(f"{self._path} is there already; give this reader another name")
         _write_log(self._path, self.session)
 
 

@@ -5,23 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
+from support.races import Clock, race_case
 
 import mskseg
 from mskseg.case import Case
 from mskseg.errors import InputError
-from mskseg.volume import LabelMap, Volume
 from mskseg_studies.prompting import SIMULATED, Race, leaderboard
 from mskseg_studies.prompting.race_canvas import PROMPT_COST
-
-
-def make_case(subject: str = "a") -> Case:
-    labels = np.zeros((50, 30, 3), np.int16)
-    labels[10:30, 5:20, 1:] = 3
-    labels[40:48, 20:28, 2] = 7
-    affine = np.diag([1.0, 1.0, 6.0, 1.0])
-    image = Volume(100.0 * (labels > 0) + 10, affine)
-    tissues = {3: "femur", 7: "patella"}
-    return Case(subject=subject, image=image, reference=LabelMap(labels, affine), tissues=tissues)
 
 
 @pytest.fixture(scope="module")
@@ -29,17 +19,10 @@ def segmenter():
     return mskseg.load_segmenter("sam_vit_mini")
 
 
-class Clock:
-    now = 0.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
 @pytest.fixture
 def enter(segmenter, tmp_path):
     def enter(reader, *, case=None, tissue="femur", clock=None, **options):
-        case = case or make_case()
+        case = case or race_case()
         clock = clock or Clock()
         return Race(case, tissue, folder=tmp_path, reader=reader, segmenter=segmenter,
                     clock=clock, **options)  # fmt: skip
@@ -124,8 +107,6 @@ def test_a_name_belongs_to_one_reader(enter):
     play(early)
     with pytest.raises(InputError, match=r"Ann\.csv is there already; give this reader another"):
         late.session.begin()
-    with pytest.raises(InputError, match="is there already"):
-        enter("Ann")
     assert not late.session.begun
 
 
@@ -140,7 +121,7 @@ def test_an_unknown_tissue_and_a_negative_time_are_refused(enter):
         enter("Ann", tissue="tibia")
     with pytest.raises(InputError, match="expected seconds above 0 for a race, got -5"):
         enter("Ann", seconds=-5)
-    bare = Case(subject="b", image=make_case().image)
+    bare = Case(subject="b", image=race_case().image)
     with pytest.raises(InputError, match="choose one of none: it has no reference"):
         enter("Ann", case=bare)
 
@@ -165,6 +146,6 @@ def test_files_that_are_no_logs_of_this_race_are_named(enter, tmp_path):
     with pytest.raises(InputError, match=r"Bob\.csv ends in the middle of a line"):
         leaderboard(tmp_path)
     (tmp_path / "Bob.csv").unlink()
-    play(enter("Bob", case=make_case("b")), [3, 3, 20, 20])
+    play(enter("Bob", case=race_case("b")), [3, 3, 20, 20])
     with pytest.raises(InputError, match=r"logs of one race .* got .*Ann\.csv and .*Bob\.csv"):
         leaderboard(tmp_path)

@@ -4,27 +4,15 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import numpy as np
 import pandas as pd
 import pytest
+from support.races import Clock, race_case
 
 import mskseg
-from mskseg.case import Case
 from mskseg.errors import InputError
-from mskseg.volume import LabelMap, Volume
 from mskseg_studies.prompting.race_canvas import PROMPT_COST, RaceCanvas, RaceSession, race_score
 
 BOX = [20.0, 10.0, 40.0, 25.0]
-
-
-def make_case() -> Case:
-    labels = np.zeros((50, 30, 3), np.int16)
-    labels[10:30, 5:20, 1:] = 3
-    labels[40:48, 20:28, 2] = 7
-    affine = np.diag([1.0, 2.0, 6.0, 1.0])
-    image = Volume(100.0 * (labels > 0) + 10, affine)
-    tissues = {3: "femur", 7: "patella"}
-    return Case(subject="a", image=image, reference=LabelMap(labels, affine), tissues=tissues)
 
 
 @pytest.fixture(scope="module")
@@ -32,21 +20,14 @@ def segmenters():
     return {"sam_vit_mini": mskseg.load_segmenter("sam_vit_mini")}
 
 
-class Clock:
-    now = 100.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
 @pytest.fixture
 def clock():
-    return Clock()
+    return Clock(100.0)
 
 
 @pytest.fixture
 def race(segmenters, clock):
-    return RaceSession(make_case(), segmenters, label=3, seconds=60, clock=clock)
+    return RaceSession(race_case(row_mm=2.0), segmenters, label=3, seconds=60, clock=clock)
 
 
 def test_it_takes_prompts_from_its_start_until_the_time_is_up(race, clock):
@@ -104,7 +85,7 @@ def test_dice_is_hidden_and_showing_it_ends_the_race(race):
 
 
 def test_it_starts_where_the_tissue_is_largest_and_stays_there(segmenters, race, tmp_path):
-    other = RaceSession(make_case(), segmenters, label=7)
+    other = RaceSession(race_case(row_mm=2.0), segmenters, label=7)
     assert (other.label, other.index) == (7, 2)
     race.begin()
     race.set_box(BOX)
@@ -134,7 +115,7 @@ def test_what_is_written_after_each_step_may_refuse_the_start(segmenters):
         if len(steps) == 1:
             raise InputError("this name is taken")
 
-    race = RaceSession(make_case(), segmenters, label=3, on_step=full)
+    race = RaceSession(race_case(row_mm=2.0), segmenters, label=3, on_step=full)
     with pytest.raises(InputError, match="this name is taken"):
         race.begin()
     assert not race.begun
@@ -147,11 +128,11 @@ def test_what_is_written_after_each_step_may_refuse_the_start(segmenters):
 @pytest.mark.parametrize("seconds", [-3, 0, float("nan"), float("inf")])
 def test_no_time_no_reference_and_no_such_tissue_are_refused(segmenters, seconds):
     with pytest.raises(InputError, match="expected seconds above 0 for a race"):
-        RaceSession(make_case(), segmenters, label=3, seconds=seconds)
+        RaceSession(race_case(row_mm=2.0), segmenters, label=3, seconds=seconds)
     with pytest.raises(InputError, match="label 9 is not there"):
-        RaceSession(make_case(), segmenters, label=9)
+        RaceSession(race_case(row_mm=2.0), segmenters, label=9)
     with pytest.raises(InputError, match="no reference to score against"):
-        RaceSession(replace(make_case(), reference=None), segmenters, label=1)
+        RaceSession(replace(race_case(row_mm=2.0), reference=None), segmenters, label=1)
 
 
 def test_the_browser_sees_the_time_left_and_the_score_once_dice_is_shown(race, clock):

@@ -21,6 +21,7 @@ MAY_IMPORT = {
     "mskseg_studies": {"mskseg", "mskseg_phantom", "mskseg_studies"},
 }
 MOST_LINES, MOST_FILES = 15_000, 110  # of the library: what comes later takes the room of what goes
+MOST_TOGETHER = 32_000  # lines of the four packages
 TORCH = {"torch", "torchvision", "segment_anything", "monai"}
 WITHOUT_TORCH = ("mskseg.volume", "mskseg.io", "mskseg.prompts", "mskseg.evaluation.metrics")
 HEAVY = ("torch", "SimpleITK", "matplotlib", "pandas", "nibabel", "scipy", "numpy", "monai")
@@ -181,6 +182,11 @@ def test_the_library_stays_thin():
     lines, files = size_of(LIBRARY)
     assert lines <= MOST_LINES, "take the room of what comes from what it replaces"
     assert files <= MOST_FILES
+
+
+def test_the_four_packages_stay_small_together():
+    lines = {package: size_of(ROOT / package)[0] for package in MAY_IMPORT}
+    assert sum(lines.values()) <= MOST_TOGETHER, lines
 
 
 def test_size_counts_blank_lines_and_files(tmp_path: Path):

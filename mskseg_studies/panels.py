@@ -1,4 +1,4 @@
-"""Charts that rooms share: panels with one legend, masks of one slice side by side, sweeps."""
+"""Figures that rooms share: panels with one legend, and masks of one slice side by side."""
 
 import math
 from collections.abc import Mapping, Sequence

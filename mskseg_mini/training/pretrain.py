@@ -25,7 +25,7 @@ from mskseg_mini.training.pretrain_step import (
     train_step,
     warm_start_loss,
 )
-from mskseg_mini.training.run_files import (
+from mskseg_mini.training.resumable import (
     Training,
     append_row,
     export_miniature,

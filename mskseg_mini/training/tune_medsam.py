@@ -35,7 +35,7 @@ from mskseg_mini.training.held_out import (
     score_medical_scenes,
 )
 from mskseg_mini.training.interactive import box_tokens, tight_boxes
-from mskseg_mini.training.run_files import (
+from mskseg_mini.training.resumable import (
     Training,
     append_row,
     export_miniature,

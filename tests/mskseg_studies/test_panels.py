@@ -1,4 +1,4 @@
-"""Charts that rooms share: sweeps, and masks of one slice side by side."""
+"""Figures that rooms share: panels with one legend, masks of one slice side by side."""
 
 from __future__ import annotations
 

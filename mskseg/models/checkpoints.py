@@ -236,8 +236,10 @@ def _known_architecture(name: str, path: str | Path) -> Architecture:
 
 def _fill(weights: dict[str, Tensor], architecture: str, path: Path) -> Sam:
     """Put the weights into the architecture, which is built empty: nothing is initialised twice."""
-    with torch.device("meta"):
-        model = architectures()[architecture].build()
+    known = architectures()[architecture]
+    # To build without numbers ("meta") imports torch's compiler: seconds, for a miniature in vain.
+    with torch.random.fork_rng(devices=[]), torch.device("cpu" if known.miniature else "meta"):
+        model = known.build()
     weights = with_published_names(weights)
     check_weights(weights, model.state_dict(), architecture, path)
     real = {k: v.float() if v.is_floating_point() else v for k, v in weights.items()}

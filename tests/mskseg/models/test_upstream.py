@@ -15,7 +15,7 @@ import sys
 import mskseg
 mskseg.load_segmenter("sam_vit_mini")
 from mskseg.models.upstream import Sam
-assert "torchvision" not in sys.modules, "imported for nothing"
+assert not {"torchvision", "torch._dynamo"} & set(sys.modules), "imported for nothing"
 import segment_anything
 assert segment_anything.modeling.Sam is Sam
 from segment_anything import SamPredictor, build_sam, sam_model_registry

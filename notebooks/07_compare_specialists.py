@@ -17,7 +17,7 @@
 #
 # Is a model that can segment anything better than one that was trained for the task, and is the comparison fair?
 #
-# *Deepening · 25 minutes to read and try, about 9 to run on two CPU cores · thigh and spine phantoms, or any data set with a split · previous notebook: 06_vary_points_resolution_and_phase*
+# *Deepening · 25 minutes to read and try, about 6 to run on two CPU cores · thigh and spine phantoms, or any data set with a split · previous notebook: 06_vary_points_resolution_and_phase*
 
 # %% [markdown]
 # **What you will do**: train a U-Net, a DeepLabV3+ and the real nnU-Net beside SAM, and put all of them into one table.
@@ -57,16 +57,16 @@ other_sequences = ["dixon_opposed"]  # of the people who test, if they have it; 
 outward_px = 4.0  # pixels of the slice; oracle boxes are also tested this much wider on every side
 architectures = ["unet", "deeplabv3plus"]  # specialists that get the box as a channel
 encoder = "resnet18"  # of both, without pretrained weights
-frame_px = 96  # pixels; side of the square that a specialist sees; 256 in a full run
-steps = 60  # of each specialist's training
+frame_px = 64  # pixels; side of the square that a specialist sees; 256 in a full run
+steps = 90  # of each specialist's training
 training_sizes = [1, 2, 6]  # people; the last one is that of all other comparisons
 n_validation = 2  # people who select the best step; they never report
 n_test = 2  # people who report; with two, spreads are hints
 slice_step = 4  # take every n-th slice for training and for all but volume scores
-volume_step = 2  # the same for volume scores; more than 1 is no volume any more
-tuning_steps = 24  # of SAM's mask decoder, four slices each
+volume_step = 3  # the same for volume scores; more than 1 is no volume any more
+tuning_steps = 18  # of SAM's mask decoder, four slices each
 nnunet_kinds = ["2d"]  # "3d_fullres" is the other one; [] leaves nnU-Net out
-nnunet = {"length": [4, 25], "hours": 0, "patch": [128, 128], "features": 8}  # explained there
+nnunet = {"length": [4, 10], "hours": 0, "patch": [128, 128], "features": 8}  # explained there
 seed = 0  # of every training
 results = "../results"  # folder with results of longer runs, if there are any
 output = "../output"  # folder for tables, figures and nnU-Net's run
@@ -304,20 +304,23 @@ print(f"Answer: {'A' if above.iloc[0] else 'B' if above.any() else 'C'}.")
 
 # %%
 runs = specialists.train_nnunets(
-    train, validation, nnunet_kinds, nnunet, seed=seed, folder=place, device=segmenter.device.type
-)
+    train, validation, nnunet_kinds, nnunet, seed=seed, folder=place,
+    device=segmenter.device.type, predict=[*validation, *test],
+)  # fmt: skip
 for run in runs[:1]:
     print(*run.log.read_text(encoding="utf-8").splitlines()[-6:], sep="\n")
-pd.Series({each.name: each.converged for each in runs}, name="converged")
 
 # %% alt="Validation Dice over the iterations of each nnU-Net of this run and of longer ones"
 longer = specialists.committed_results(results, "07_nnunet_curve_*.csv")
 learning = specialists.curve_chart(runs, longer.rows)
 run_facts = mskseg.provenance(command=this, cases=known, tuned=runs, seed=seed)
 display.save_figure(learning, figures / "07_nnunet_curve.png", provenance=run_facts)
-curves = specialists.learning_curves(runs)
-evaluation.write_table(curves, tables / "07_nnunet_curve.csv", provenance=run_facts)
+
+# %%
+epochs = specialists.learning_curves(runs)
+evaluation.write_table(epochs, tables / "07_nnunet_curve.csv", provenance=run_facts)
 print(longer.origin)
+pd.Series({each.name: each.converged for each in runs}, name="converged")
 
 # %% [markdown]
 # **What you see**: the end of the log, and the curves. A longer run from `results/` is drawn beside them if one is committed. A training that has not converged shows that the pipeline is right, not what nnU-Net can do: its own training has 1000 epochs of 250 iterations.

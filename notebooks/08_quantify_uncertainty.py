@@ -17,7 +17,7 @@
 #
 # When a model is wrong, does it know, and is it enough if a reader checks only what the model is unsure of?
 #
-# *Deepening · 35 minutes to read and try, about 6 to run on two CPU cores · scans of real people and a published model if they are installed, then built-in thighs with fatty infiltration · previous notebook: 07_compare_specialists*
+# *Deepening · 35 minutes to read and try, about 5 to run on two CPU cores · scans of real people and a published model if they are installed, then built-in thighs with fatty infiltration · previous notebook: 07_compare_specialists*
 
 # %% [markdown]
 # **What you will do**: measure how accurate and how honest models are, on people and on phantoms with three grades of fatty infiltration. Then find out what their uncertainty is worth to a reader.
@@ -62,8 +62,8 @@ seeds = [0, 1, 2]  # of the trainings: the members of the deep ensemble, two or 
 n_people = {"train": 6, "validation": 2, "test": 6}  # with fewer than 5 there is no verdict
 steps = 30  # of each training
 nnunet_runs = [["2d", 0]]  # kind and seed of each, or none; "3d_fullres" and ensembles take hours
-nnunet = {"length": [4, 25], "patch": [128, 128], "features": 8}  # notebook 07 explains
-slice_step = 6  # every n-th slice; every 4n-th of the data set that nothing is tuned on
+nnunet = {"length": [4, 10], "patch": [128, 128], "features": 8}  # notebook 07 explains
+slice_step = 8  # every n-th slice; every 4n-th of the data set that nothing is tuned on
 learning_rate = 2e-4  # twice what the studies gave SAM; more breaks what is there before it teaches
 outward_px = 4.0  # pixels; a wider oracle box for the zero-shot models, as MedSAM was trained
 jitter_px = 3.0  # pixels; each side of a box moves by up to this, in training and as a test
@@ -254,14 +254,14 @@ print(*(result for ensemble in tunings for result in ensemble), sep="\n")
 runs, predictions = [], {}
 for kind, run_seed in nnunet_runs:
     nnunet_config = uncertainty.NnunetConfig.short(
-        kind,
-        length=nnunet["length"],
-        patch=nnunet["patch"],
-        features=nnunet["features"],
+        kind, length=nnunet["length"], patch=nnunet["patch"], features=nnunet["features"],
         seed=run_seed,
+    )  # fmt: skip
+    found_in = [*validation, *test]
+    runs.append(
+        uncertainty.train_nnunet(train, validation, nnunet_config, folder=place, predict=found_in)
     )
-    runs.append(uncertainty.train_nnunet(train, validation, nnunet_config, folder=place))
-    predictions.setdefault(runs[-1].name, []).append(runs[-1].predict([*validation, *test]))
+    predictions.setdefault(runs[-1].name, []).append(runs[-1].predict(found_in))
 print(*predictions, sep="\n")
 
 # %% [markdown]

@@ -305,9 +305,8 @@ def _effort(
         objects = "all objects" if most is None else f"up to {most} objects"
         each = f"{trained.config.slices_per_step} slices, {objects} of each"
         kept = int(steps[trained.best_epoch])
-        return (
-            trained.segmenter.name, int(steps.iloc[-1]), each, "pretrained", kept, trained.seconds
-        )  # fmt: skip
+        who, last = trained.segmenter.name, int(steps.iloc[-1])
+        return who, last, each, "pretrained", kept, trained.seconds
     if isinstance(trained, Specialist):
         what = "objects" if trained.config.prompt == "box" else "slices"
         each, learned = f"{trained.config.batch_size} {what}", trained.history

@@ -156,15 +156,11 @@ def train_specialist(
 ) -> Specialist:
     """Train a specialist from scratch; the step with the best validation Dice is kept.
 
-    The same seed gives the same weights on the same machine with the same number of threads.
-    Another number rounds sums in another order, and after few steps at this learning rate that
-    shows.
-
-    Each case has a reference, whose labels in `train` are learned, and no subject is in both sets.
+    All labels of `train` are learned. The same seed gives the same weights on the same machine with
+    the same number of threads; another number rounds sums in another order, and that shows.
 
     InputError if a subject is in both sets, a case has no reference, no slice of a set shows a
-    label that is learned, the encoder or the device is unknown, or the training diverges: the
-    message names the step.
+    label that is learned, the encoder or the device is unknown, or the training diverges.
     """
     parts: dict[Part, list[Case]] = {"train": list(train), "validation": list(validation)}
     people = {part: {case.subject for case in cases} for part, cases in parts.items()}

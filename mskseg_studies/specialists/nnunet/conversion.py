@@ -66,8 +66,8 @@ def export_training(
     check_nobody_twice(people, what="the nnU-Net run")
     everyone = [case for cases in parts.values() for case in cases]
     raw = folder / "raw" / DATASET
+    write_images(everyone, raw / "imagesTr", boxes_of=labels if box_channels else ())
     for case in everyone:
-        write_images(case, raw / "imagesTr", boxes_of=labels if box_channels else ())
         if case.reference is not None:
             path = raw / "labelsTr" / f"{case_id(case)}.nii.gz"
             save_nifti(to_nnunet(case.reference, labels), path)
@@ -90,19 +90,19 @@ def export_training(
     write_text(raw / "dataset.json", json.dumps(described, indent=2))
 
 
-def write_images(case: Case, folder: Path, *, boxes_of: Collection[int] = ()) -> None:
-    """Write the channels of a case: its image, and for each of some labels its filled boxes."""
-    save_nifti(case.image, folder / f"{case_id(case)}_0000.nii.gz")
-    slices = list(case.slices()) if boxes_of else []
-    for number, label in enumerate(boxes_of, start=1):
-        check_has_reference(case)
-        filled = []
-        for case_slice in slices:
-            mask = np.asarray(case_slice.label_map) == label
-            boxes = boxes_from_mask(mask, spacing_mm=case_slice.spacing_mm)
-            filled.append(fill_boxes(boxes, mask.shape).astype(np.uint8))
-        volume = case.image.with_array(case.image.from_stack(np.stack(filled), case.plane).array)
-        save_nifti(volume, folder / f"{case_id(case)}_{number:04d}.nii.gz")
+def write_images(cases: Iterable[Case], folder: Path, *, boxes_of: Collection[int] = ()) -> None:
+    """Write the channels of cases: the image, and for each of some labels its filled boxes."""
+    for case in cases:
+        save_nifti(case.image, folder / f"{case_id(case)}_0000.nii.gz")
+        slices = list(case.slices()) if boxes_of else []
+        for number, label in enumerate(boxes_of, start=1):
+            check_has_reference(case)
+            masks = [np.asarray(at.label_map) == label for at in slices]
+            boxes = [boxes_from_mask(m, spacing_mm=slices[0].spacing_mm) for m in masks]
+            filled = [fill_boxes(b, masks[0].shape).astype(np.uint8) for b in boxes]
+            stack = case.image.from_stack(np.stack(filled), case.plane).array
+            path = folder / f"{case_id(case)}_{number:04d}.nii.gz"
+            save_nifti(case.image.with_array(stack), path)
 
 
 def import_predictions(

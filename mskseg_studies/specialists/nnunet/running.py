@@ -1,8 +1,7 @@
 """Run nnU-Net in a process of its own: a log that stays, progress, resume, and errors that say why.
 
 Each run has a folder of its own, named after its data and settings: ``raw/``, ``preprocessed/``,
-``results/``, ``input/``, ``predictions/``, the whole output in ``log.txt``, and ``job.json``. The
-same call with the same data resumes a run that died, from the last epoch that it finished.
+``results/``, ``input/``, ``predictions/``, the whole output in ``log.txt``, and ``job.json``.
 """
 
 from __future__ import annotations
@@ -121,9 +120,8 @@ class NnunetRun:
         If the process dies (OutputError), what it predicted before stays: call again to go on.
         """
         given = list(cases)
-        for case in given:
-            boxes_of = self.labels if self.config.box_channels else ()
-            write_images(case, self.folder / "input", boxes_of=boxes_of)
+        boxes_of = self.labels if self.config.box_channels else ()
+        write_images(given, self.folder / "input", boxes_of=boxes_of)
         _work(self.folder, ["predict"], what=f"predict: {self.name}")
         return import_predictions(self.folder / "predictions", given, labels=self.labels)
 
@@ -134,12 +132,13 @@ def train_nnunet(
     config: NnunetConfig,
     *,
     folder: str | Path,
+    predict: Sequence[Case] = (),
 ) -> NnunetRun:
     """Plan, preprocess and train an nnU-Net in a folder of its own; resume what is there.
 
     All labels of the references are learned; several sequences are several training cases of one
     channel. Validation only chooses nnU-Net's "best" checkpoint and reports a pseudo Dice; the last
-    checkpoint predicts.
+    checkpoint predicts: the cases `predict` in the same process, for `NnunetRun.predict` to read.
 
     InputError if nnunetv2 is not installed, a case has no reference, or a subject is in both sets;
     OutputError, with the log's end, if the process dies: the same call resumes.
@@ -159,7 +158,9 @@ def train_nnunet(
         export_training(parts, labels, place, box_channels=config.box_channels)
     job = {"settings": settings, "data": data}
     write_text(place / "job.json", json.dumps(job, indent=2))  # last: all is there
-    _work(place, ["plan", "train"], what=f"nnU-Net {config.configuration}")
+    write_images(predict, place / "input", boxes_of=labels if config.box_channels else ())
+    stages = ["plan", "train", "predict"][: 3 if predict else 2]
+    _work(place, stages, what=f"nnU-Net {config.configuration}")
     return NnunetRun(place, config, labels)
 
 
@@ -172,6 +173,7 @@ def train_nnunets(
     seed: int,
     folder: str | Path,
     device: str = "cpu",
+    predict: Sequence[Case] = (),
 ) -> list[NnunetRun]:
     """Train each kind twice, without and then with the reference's boxes as channels.
 
@@ -182,7 +184,7 @@ def train_nnunets(
         for kind in kinds
         for told in (False, True)
     ]
-    return [train_nnunet(train, validation, config, folder=folder) for config in configs]
+    return [train_nnunet(train, validation, c, folder=folder, predict=predict) for c in configs]
 
 
 def learning_curves(runs: Iterable[NnunetRun]) -> pd.DataFrame:

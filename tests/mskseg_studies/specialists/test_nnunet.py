@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import zipfile
 from dataclasses import replace
 
 import nibabel
@@ -428,7 +429,7 @@ def test_a_2d_run_dies_resumes_predicts_and_comes_back_on_the_grid(tmp_path, mon
     assert "pseudo Dice" in str(died.value)
     assert "log.txt" in str(died.value)
 
-    run = train_nnunet(train, validation, TINY, **call)
+    run = train_nnunet(train, validation, TINY, predict=test, **call)
     log = run.log.read_text(encoding="utf-8")
     assert log.count("mskseg: epoch 1 of") == log.count("mskseg: epoch 2 of") == 1, "not resumed"
     assert run.history()["epoch"].tolist() == list(range(1, 16))
@@ -438,7 +439,9 @@ def test_a_2d_run_dies_resumes_predicts_and_comes_back_on_the_grid(tmp_path, mon
 
     assert len(run.fingerprint) == 64
 
+    assert log.count("mskseg: case 1 of 1") == 1, "it predicts where it trained"
     found = run.predict(test)
+    assert run.log.read_text(encoding="utf-8").count("mskseg: case") == 1, "predicted twice"
     (case,) = test
     label_map = found.label_maps[case.name]
     assert np.array_equal(label_map.affine, case.image.affine)
@@ -446,6 +449,10 @@ def test_a_2d_run_dies_resumes_predicts_and_comes_back_on_the_grid(tmp_path, mon
     assert set(label_map.labels) <= set(KEPT)
     winners = np.array((0, *found.labels))[found.probabilities(case.name).argmax(axis=0)]
     assert np.array_equal(winners, label_map.array)
+    (stored,) = (run.folder / "predictions").glob("*.npz")
+    with zipfile.ZipFile(stored) as members:
+        packed = {member.compress_type for member in members.infolist()}
+    assert packed == {zipfile.ZIP_STORED}, "to pack probabilities takes longer than to predict"
     volumes = volume_table(score_label_maps(run, test, found.label_maps, progress=False))
     assert volumes["volume_dice"].mean() >= 0.5
 

@@ -66,9 +66,9 @@ class Canvas:
         index: Index = WHOLE,
     ) -> None:
         """Put a tissue where `where` is true, over what was there; arrays as large as `index`."""
-        self.tissue[index][where] = tissue
-        self.label[index][where] = np.broadcast_to(label, where.shape)[where]
-        self.admixture[index][where] = np.broadcast_to(admixture, where.shape)[where]
+        np.copyto(self.tissue[index], np.uint8(tissue), where=where)
+        np.copyto(self.label[index], np.uint8(label), where=where)
+        np.copyto(self.admixture[index], np.float32(admixture), where=where)
 
 
 class Body(ABC):
@@ -130,42 +130,42 @@ def rasterise(body: Body, *, shape: tuple[int, int, int]) -> VoxelContent:
     labels = np.zeros((nk, ni, nj), dtype=np.uint8)
     for k, slab in enumerate(heights):
         content = [body.plane(fine, float(z)) for z in slab]
-        fractions[:, k] = sum(_tissue_shares(plane) for plane in content) / len(content)
-        labels[k] = _majority([plane.label for plane in content])
+        admixture = _blocks([plane.admixture for plane in content])
+        for tissue, share in _shares(_blocks([p.tissue for p in content]), admixture).items():
+            fractions[tissue, k] = share.sum(axis=0) / len(content)
+        labels[k] = _majority(_blocks([plane.label for plane in content]))
     return VoxelContent(np.moveaxis(fractions, 1, 3), np.moveaxis(labels, 0, 2))
 
 
-def _tissue_shares(plane: Canvas) -> FloatArray:
-    n_u, n_v = plane.tissue.shape
-    shares = np.zeros((len(Tissue), n_u // SUB_IN_PLANE, n_v // SUB_IN_PLANE), dtype=np.float32)
-    for tissue in Tissue:
-        here = plane.tissue == tissue
-        if not here.any():
-            continue
+def _blocks(planes: list[NDArray[Any]]) -> NDArray[Any]:
+    """Arrange the points of planes by their place in a voxel, (n_places, n_planes, ni, nj)."""
+    n, n_u, n_v = len(planes), *planes[0].shape
+    cells = np.stack(planes).reshape(
+        n, n_u // SUB_IN_PLANE, SUB_IN_PLANE, n_v // SUB_IN_PLANE, SUB_IN_PLANE
+    )
+    return cells.transpose(2, 4, 0, 1, 3).reshape(-1, n, *cells.shape[1::2])
+
+
+def _shares(points: NDArray[np.uint8], admixture: FloatArray) -> dict[int, FloatArray]:
+    """Share of each tissue that is there in the voxels of planes, (n_planes, ni, nj)."""
+    shares: dict[int, FloatArray] = {}
+    for tissue in np.flatnonzero(np.bincount(points.ravel())).tolist():
+        here = points == tissue
         if tissue in _ADMIXTURE:
-            mixed = np.where(here, plane.admixture, np.float32(0))
-            shares[_ADMIXTURE[tissue]] += _block_mean(mixed)
-            shares[tissue] += _block_mean(here.astype(np.float32) - mixed)
-        else:
-            shares[tissue] += _block_mean(here.astype(np.float32))
+            mixed = np.where(here, admixture, np.float32(0))
+            other = _ADMIXTURE[tissue]
+            shares[other] = shares.get(other, 0) + mixed.mean(axis=0)
+            here = here - mixed
+        shares[tissue] = shares.get(tissue, 0) + here.mean(axis=0, dtype=np.float32)
     return shares
 
 
-def _blocks(points: NDArray[Any]) -> list[NDArray[Any]]:
-    steps = range(SUB_IN_PLANE)
-    return [points[a::SUB_IN_PLANE, b::SUB_IN_PLANE] for a in steps for b in steps]
-
-
-def _block_mean(points: FloatArray) -> FloatArray:
-    mean: FloatArray = np.mean(_blocks(points), axis=0, dtype=np.float32)
-    return mean
-
-
-def _majority(planes: list[NDArray[np.uint8]]) -> NDArray[np.uint8]:
-    votes = np.stack([block for plane in planes for block in _blocks(plane)])
+def _majority(votes: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Label that most points of each voxel have, of equally many the smallest."""
+    votes = votes.reshape(-1, *votes.shape[2:])
     winner, most = (np.zeros(votes.shape[1:], dtype=np.uint8) for _ in range(2))
-    for label in np.unique(votes):
+    for label in range(int(votes.max()) + 1):
         count = (votes == label).sum(axis=0, dtype=np.uint8)
-        ahead = count > most
-        winner[ahead], most[ahead] = label, count[ahead]
+        np.copyto(winner, np.uint8(label), where=count > most)
+        np.maximum(most, count, out=most)
     return winner

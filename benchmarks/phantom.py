@@ -12,7 +12,8 @@ import time
 import numpy as np
 
 from mskseg_phantom.acquisition import SITES, scan
-from mskseg_phantom.acquisition.scanner import SUBJECT, TEXTURE, Randomness
+from mskseg_phantom.acquisition.kspace import coil_maps
+from mskseg_phantom.acquisition.scanner import SUBJECT, TEXTURE, Randomness, receive_field
 from mskseg_phantom.anatomies import ANATOMIES
 from mskseg_phantom.drawing import rasterise
 
@@ -38,15 +39,13 @@ def main():
         body = anatomy.body(person, randomness.of(TEXTURE))
         drawn_s, content = seconds(lambda b=body: rasterise(b, shape=SHAPE))
         print(f"{name:<18} geometry {drawn_s:.2f} s")
+        rng, extent_mm = np.random.default_rng(1), body.extent_mm
+        field = receive_field(SHAPE, site=site, extent_mm=extent_mm, rng=rng)
+        seen = content.fractions, field, coil_maps((SHAPE[2], *SHAPE[:2]))
         for sequence in anatomy.sequences:
             scan_s, _ = seconds(
-                lambda s=sequence, c=content, b=body: scan(
-                    c.fractions,
-                    sequence=s,
-                    site=site,
-                    extent_mm=b.extent_mm,
-                    body_rng=np.random.default_rng(1),
-                    noise_rng=np.random.default_rng(2),
+                lambda sequence=sequence, seen=seen: scan(
+                    *seen, sequence=sequence, site=site, rng=np.random.default_rng(2)
                 )
             )
             print(f"{'':<18} {sequence:<14} {scan_s:.2f} s")

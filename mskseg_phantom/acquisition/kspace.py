@@ -34,7 +34,7 @@ _APODISATION = 0.2  # how much lower the edge of k-space is weighted, half of it
 def coil_maps(shape: tuple[int, int, int], n_coils: int = N_COILS) -> ComplexArray:
     """Sensitivities (n_coils, K, n_u, n_v) of coils on a ring around the body; of one coil, 1."""
     if n_coils == 1:
-        return np.ones((1, 1, 1, 1), dtype=np.complex64)
+        return np.broadcast_to(np.complex64(1), (1, *shape))
     z, u, v = ((np.arange(n) + 0.5) / n - 0.5 for n in shape)
     maps = np.empty((n_coils, *shape), dtype=np.complex64)
     for coil, angle in enumerate(2 * np.pi * (np.arange(n_coils) + 0.5) / n_coils):
@@ -83,10 +83,12 @@ def fully_sampled(
     strength = noise / np.sqrt(np.mean(window**2))  # the window takes some noise away again
     combined = np.zeros_like(image)
     for sensitivity in maps:
-        measured = scipy.fft.fft2(image * sensitivity, norm="ortho")
-        measured += _noise(measured.shape, strength, rng)
-        measured *= window
-        combined += sensitivity.conj() * scipy.fft.ifft2(measured, norm="ortho", overwrite_x=True)
+        # A plane at a time stays in the processor's cache.
+        for plane, seen, total in zip(image, sensitivity, combined, strict=True):
+            measured = scipy.fft.fft2(plane * seen, norm="ortho", overwrite_x=True)
+            measured += _noise(measured.shape, strength, rng)
+            measured *= window
+            total += seen.conj() * scipy.fft.ifft2(measured, norm="ortho", overwrite_x=True)
     return combined
 
 
@@ -124,7 +126,7 @@ def undersampled(
     prior = (1 / (1 + slices**2 + lines**2)).astype(np.float32)
 
     def smooth(z: ComplexArray) -> ComplexArray:
-        return _inverse(scipy.fft.fftn(z, axes=_ENCODED, norm="ortho") * prior)
+        return _inverse(_forward(z.copy()) * prior)
 
     def adjoint(samples: Iterable[ComplexArray]) -> ComplexArray:
         total = np.zeros_like(image)
@@ -133,8 +135,9 @@ def undersampled(
         return smooth(total)
 
     def normal(z: ComplexArray) -> ComplexArray:
-        coils = smooth(z) * maps
-        samples = (scipy.fft.fftn(c, axes=_ENCODED, norm="ortho") * acquired for c in coils)
+        smoothed = smooth(z)
+        coils = (smoothed * sensitivity for sensitivity in maps)
+        samples = (_forward(coil) * acquired for coil in coils)
         return adjoint(samples) + np.float32(_REGULARISATION) * z
 
     return smooth(_conjugate_gradients(normal, adjoint(measured)))
@@ -154,6 +157,11 @@ def _conjugate_gradients(
         before, power = power, _power(residue)
         direction = residue + np.float32(power / max(before, 1e-30)) * direction
     return z
+
+
+def _forward(image: ComplexArray) -> ComplexArray:
+    spectrum: ComplexArray = scipy.fft.fftn(image, axes=_ENCODED, norm="ortho", overwrite_x=True)
+    return spectrum
 
 
 def _inverse(spectrum: ComplexArray) -> ComplexArray:

@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 
 from mskseg.volume import LabelMap, Volume
 from mskseg_phantom.acquisition.kspace import (
-    N_COILS,
     ComplexArray,
     coil_maps,
     eighth_of_steps,
@@ -90,16 +89,13 @@ def scan_body(
     content = rasterise(body, shape=shape)
     affine = body.affine(shape)
     reference = LabelMap(content.labels, affine)
+    shading, extent_mm = randomness.of(SHADING), body.extent_mm  # of subject and coil
+    field = receive_field(shape, site=site, extent_mm=extent_mm, rng=shading)
+    maps = coil_maps((shape[2], *shape[:2]))
 
     def scanned(name: str) -> NDArray[np.int16]:
-        return scan(
-            content.fractions,
-            sequence=name,
-            site=site,
-            extent_mm=body.extent_mm,
-            body_rng=randomness.of(SHADING),
-            noise_rng=randomness.of(NOISE, SEQUENCES.index(name)),
-        )
+        rng = randomness.of(NOISE, SEQUENCES.index(name))
+        return scan(content.fractions, field, maps, sequence=name, site=site, rng=rng)
 
     echoes = scanned("mese") if ECHO_IMAGES.keys() & set(images) else None
     for name in images:
@@ -112,34 +108,30 @@ def scan_body(
 
 def scan(
     fractions: FloatArray,
+    field: ComplexArray,
+    maps: ComplexArray,
     *,
     sequence: str,
     site: Site,
-    extent_mm: tuple[float, float, float],
-    body_rng: np.random.Generator,
-    noise_rng: np.random.Generator,
+    rng: np.random.Generator,
 ) -> NDArray[np.int16]:
     """Scan the tissue shares (n_tissues, ni, nj, nk) of a body; nj is the phase-encoding axis.
 
-    `body_rng` draws shading and phase, which belong to subject and coil, `noise_rng` the noise, new
-    in every scan. Returns the magnitude, (ni, nj, nk) int16; for ``t2_map`` T2 in tenths of a
-    millisecond, 0 where there is too little signal; for ``mese`` the echoes of
-    `sequences.ECHOES_MS`, (8, ni, nj, nk).
+    `field` is a `receive_field`, `maps` are `coil_maps`, and `rng` draws the noise, new in every
+    scan. Returns the magnitude, (ni, nj, nk) int16; for ``t2_map`` T2 in tenths of a millisecond, 0
+    where there is too little signal; for ``mese`` the echoes of `sequences.ECHOES_MS`,
+    (8, ni, nj, nk).
     """
-    noise = SEQUENCE[sequence].noise
-    field = receive_field(fractions.shape[1:], site=site, extent_mm=extent_mm, rng=body_rng)
+    noise, eighth = SEQUENCE[sequence].noise, sequence in UNDERSAMPLED
 
-    def measured(echo: int, *, n_coils: int) -> FloatArray:
+    def measured(echo: int, maps: ComplexArray) -> FloatArray:
         signal = voxel_signal(fractions, sequence=sequence, field=site.field, echo=echo)
-        eighth = sequence in UNDERSAMPLED
-        return acquire(
-            signal, field, site=site, rng=noise_rng, noise=noise, eighth=eighth, n_coils=n_coils
-        )
+        return acquire(signal, field, maps, site=site, rng=rng, noise=noise, eighth=eighth)
 
     if sequence not in ("mese", "t2_map"):
-        return stored(measured(0, n_coils=N_COILS), site)
-    # One coil, for speed.
-    echoes = np.stack([measured(echo, n_coils=1) for echo in range(len(ECHOES_MS))])
+        return stored(measured(0, maps), site)
+    one = coil_maps(maps.shape[1:], n_coils=1)  # for speed
+    echoes = np.stack([measured(echo, one) for echo in range(len(ECHOES_MS))])
     if sequence == "mese":
         return stored(echoes, site)
     return as_stored(fit_t2(echoes, ECHOES_MS, noise=noise_level(echoes[-1])))
@@ -148,17 +140,16 @@ def scan(
 def acquire(
     signal: SignalArray,
     field: ComplexArray,
+    maps: ComplexArray,
     *,
     site: Site,
     rng: np.random.Generator,
     noise: float = 1.0,
     eighth: bool = False,
-    n_coils: int = N_COILS,
 ) -> FloatArray:
-    """Measure the k-space of a signal, seen through `field`; give the magnitude, (ni, nj, nk)."""
+    """Measure a signal's k-space, seen through field and coils; give the magnitude, (ni, nj, nk)."""
     image = np.ascontiguousarray(np.moveaxis(signal * field, 2, 0))
     n_slices, n_u, n_v = image.shape
-    maps = coil_maps((n_slices, n_u, n_v), n_coils)
     window = soft_window((n_u, n_v), site.kept)
     strength = noise * site.noise
     if eighth:

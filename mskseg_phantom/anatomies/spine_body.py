@@ -131,10 +131,15 @@ class SpineBody(Body):
                 across = r - sign * apart if sign == side else r - sign * apart * (below > 0)
                 if sign != side:
                     radius = np.where(below > 4, narrow, np.float32(-5))
-                ahead = before - radius - 2.2 + (0.22 * below if tissue == Tissue.VEIN else 0.0)
-                distance = np.hypot(ahead, across) - radius
-                canvas.paint(distance < 0.9, Tissue.FIBROUS)
-                canvas.paint(distance < -0.2, tissue)
+                near = np.flatnonzero(np.abs(across[0]) < radius[0] + 1)
+                if near.size == 0:
+                    continue
+                part = (slice(None), slice(int(near[0]), int(near[-1]) + 1))
+                ahead = before[part] - radius[part] - 2.2
+                ahead = ahead + (0.22 * below[part] if tissue == Tissue.VEIN else 0.0)
+                distance = np.hypot(ahead, across[part]) - radius[part]
+                canvas.paint(distance < 0.9, Tissue.FIBROUS, index=part)
+                canvas.paint(distance < -0.2, tissue, index=part)
 
     def _draw_muscles(self, canvas: Canvas, plane: _Plane) -> None:
         """Draw the muscles behind the arches, and psoas beside the bodies."""

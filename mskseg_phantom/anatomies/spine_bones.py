@@ -136,11 +136,13 @@ def draw_arch(canvas: Canvas, plane: BonePlane, bone: Vertebra, *, canal_mm: flo
     p, q, r = plane.own_frame(index, bone.centre_mm, bone.inclination_rad)
     side = np.abs(r)
     back = -a - canal_mm
-    flavum = segment_distance(p, q, (back - 1, -0.6 * h), (back + 1.5, -2.1 * h))
-    canvas.paint((flavum < 1.6) & (side < 11) & (side > 0.8), Tissue.LIGAMENT, index=index)
-    distance = _spinous(p, q, r, bone, back)
+    if side.min() < 11:
+        flavum = segment_distance(p, q, (back - 1, -0.6 * h), (back + 1.5, -2.1 * h))
+        canvas.paint((flavum < 1.6) & (side < 11) & (side > 0.8), Tissue.LIGAMENT, index=index)
     lateral = max(0.46 * bone.half_width_mm + 2, 11.0)
-    for part in (
+    beside = side.min() > lateral + 9.5  # all but the transverse processes
+    distance = np.full(p.shape, 9, np.float32) if beside else _spinous(p, q, r, bone, back)
+    for part in () if beside else (
         _part(p, q, side, (-a, 0.40 * h), (-a - 0.7 * canal_mm, 0.30 * h), 6.6, (lateral, 4.8)),
         _part(p, q, side, (back + 6, 0.4 * h), (back + 9, 1.25 * h), 4.6, (lateral + 3.5, 5.5)),
         _part(p, q, side, (back + 2, 0.2 * h), (back - 2.5, -1.45 * h), 4.6, (lateral + 1.5, 5.5)),

@@ -77,8 +77,10 @@ class ThighBody(Body):
         taper = self.subject.taper * (s - 0.5)
         lateral, front = self.subject.half_axes_mm
         axes = lateral * (1 + taper), front * (1 + 0.6 * taper)  # of the fascia at this height
-        depth = self._depth(u, v, axes)
-        fascia = depth - self._fat_thickness(u, v, s) + _FASCIA_WAVE_MM * texture["wave"]
+        r = np.hypot(u, v) + np.float32(1e-3)
+        towards = u / r, v / r
+        depth = self._depth(r, towards, axes)
+        fascia = depth - self._fat_thickness(towards, s) + _FASCIA_WAVE_MM * texture["wave"]
         canvas = Canvas.empty(grid.shape)
         canvas.paint(depth > 0, Tissue.SKIN)
         below = depth > _SKIN_MM
@@ -105,21 +107,21 @@ class ThighBody(Body):
         cos, sin = np.float32(np.cos(p.pose_rad)), np.float32(np.sin(p.pose_rad))
         return cos * u + sin * v, cos * v - sin * u
 
-    def _depth(self, u: FloatArray, v: FloatArray, axes: tuple[float, float]) -> FloatArray:
+    def _depth(
+        self, r: FloatArray, towards: tuple[FloatArray, FloatArray], axes: tuple[float, float]
+    ) -> FloatArray:
         """Depth below the surface of the skin in mm, negative outside."""
         a, b = (np.float32(axis + self.subject.fat_mm) for axis in axes)
-        r = np.hypot(u, v) + np.float32(1e-3)
-        c, s = u / r, v / r
+        c, s = towards
         second, third = self.subject.outline
         wave = 1 + second[0] * (c * c - s * s) + second[1] * 2 * c * s
         wave += third[0] * c * (4 * c * c - 3) + third[1] * s * (3 - 4 * s * s)
         depth: FloatArray = wave / np.hypot(c / a, s / b) - r
         return depth
 
-    def _fat_thickness(self, u: FloatArray, v: FloatArray, s: float) -> FloatArray:
+    def _fat_thickness(self, towards: tuple[FloatArray, FloatArray], s: float) -> FloatArray:
         """Thickness of the subcutaneous fat in mm towards each point, more behind and medially."""
-        r = np.hypot(u, v) + np.float32(1e-3)
-        behind, medial = -v / r, -u / r
+        medial, behind = -towards[0], -towards[1]
         share = 1 + np.float32(0.22 + 0.25 * s) * behind + np.float32(0.15) * medial
         share -= np.float32(0.35 * s) * behind * medial
         return np.float32(self.subject.fat_mm) * share
@@ -135,9 +137,10 @@ class ThighBody(Body):
         cortex, marrow = self._femur(section)
         subject, place = self.subject, ((section.u, section.v), section.s, section.axes_mm)
         vessels = [(tube.distance(*place), tube.tissue) for tube in thigh.VESSELS]
+        moved = zip(thigh.LOBES.values(), subject.shift, subject.bulk.tolist(), strict=True)
         lobes = ranked(
-            tube.distance(*place, shift=subject.shift[i], bulk=float(subject.bulk[i]))
-            for i, tube in enumerate(thigh.LOBES.values())
+            ((..., tube.distance(*place, shift=s, bulk=b)) for tube, s, b in moved),
+            section.u.shape,
         )
         obstacles = [section.fascia_mm - _FASCIA_MM, cortex + 0.3, *(d - 0.6 for d, _ in vessels)]
         flesh = self._is_flesh(lobes, obstacles, texture["septum"])

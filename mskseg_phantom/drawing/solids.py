@@ -5,7 +5,7 @@ window of the plane it lies in. All distances are signed, negative inside.
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from functools import reduce
+from functools import lru_cache, reduce
 from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias
 
@@ -30,6 +30,17 @@ def window(grid: PlaneGrid, centre: tuple[float, float], half_mm: tuple[float, f
         first, last = np.searchsorted(axis, (middle - half, middle + half))
         sides.append(slice(int(first), int(last)))
     return sides[0], sides[1]
+
+
+def around(
+    sides: tuple[FloatArray, FloatArray], points: FloatArray, reach_mm: float | np.float32
+) -> Index:
+    """Slices of the part of a plane within reach of the box around points, (m, 2); may be empty."""
+    index = []
+    for at, low, high in zip(sides, points.min(axis=0), points.max(axis=0), strict=True):
+        hits = np.flatnonzero((at > low - reach_mm) & (at < high + reach_mm))
+        index.append(slice(int(hits[0]), int(hits[-1]) + 1) if hits.size else slice(0))
+    return index[0], index[1]
 
 
 def is_empty(index: Index) -> bool:
@@ -87,7 +98,7 @@ def smooth_min(first: FloatArray, second: FloatArray, width_mm: float) -> FloatA
 
 def curve_through(positions_mm: Sequence[float], values: Sequence[float] | NDArray[Any]) -> Curve:
     """Make a smooth function through points that rise, without overshoot, level beyond its ends."""
-    spline = PchipInterpolator(positions_mm, values)
+    spline = _spline(tuple(positions_mm), tuple(values))
     low, high = positions_mm[0], positions_mm[-1]
 
     def curve(at_mm: FloatArray) -> FloatArray:
@@ -95,6 +106,11 @@ def curve_through(positions_mm: Sequence[float], values: Sequence[float] | NDArr
         return value
 
     return curve
+
+
+@lru_cache
+def _spline(positions_mm: tuple[float, ...], values: tuple[float, ...]) -> PchipInterpolator:
+    return PchipInterpolator(positions_mm, values)
 
 
 class Tube(NamedTuple):
@@ -186,16 +202,17 @@ class Ranking(NamedTuple):
     third_mm: FloatArray
 
 
-def ranked(distances: Iterable[FloatArray]) -> Ranking:
-    """Rank structures by their distance from each point; at least one, all of one shape."""
-    nearest = following = np.zeros(1, np.uint8)
-    first = second = third = np.full(1, 1e3, dtype=np.float32)
-    for number, distance in enumerate(distances):
+def ranked(distances: Iterable[tuple[Any, FloatArray]], shape: tuple[int, ...]) -> Ranking:
+    """Rank structures by their distance from each point, each within a window of the points."""
+    ranking = Ranking(*np.zeros((2, *shape), np.uint8), *np.full((3, *shape), 1e3, np.float32))
+    for number, (index, distance) in enumerate(distances):
+        nearest, following, first, second, third = (values[index] for values in ranking)
         wins = distance < first
-        runner_up = np.where(distance < second, np.uint8(number), following)
-        following = np.where(wins, nearest, runner_up)
-        nearest = np.where(wins, np.uint8(number), nearest)
+        np.copyto(following, np.uint8(number), where=distance < second)
+        np.copyto(following, nearest, where=wins)
+        np.copyto(nearest, np.uint8(number), where=wins)
         beaten = np.maximum(first, distance)
-        third = np.minimum(third, np.maximum(second, beaten))
-        second, first = np.minimum(second, beaten), np.minimum(first, distance)
-    return Ranking(nearest, following, first, second, third)
+        np.minimum(third, np.maximum(second, beaten), out=third)
+        np.minimum(second, beaten, out=second)
+        np.minimum(first, distance, out=first)
+    return ranking

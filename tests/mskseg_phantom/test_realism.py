@@ -12,6 +12,8 @@ from mskseg.datasets.loading import load_cases
 from mskseg.errors import InputError
 from mskseg.io import load_image, load_label_map
 from mskseg_phantom.acquisition import SITES, scan
+from mskseg_phantom.acquisition.kspace import coil_maps
+from mskseg_phantom.acquisition.scanner import receive_field
 from mskseg_phantom.anatomies.thigh import CORTEX_LABEL, MARROW_LABEL, sample_subject
 from mskseg_phantom.anatomies.thigh_body import EXTENT_MM, ThighBody
 from mskseg_phantom.drawing import rasterise
@@ -79,14 +81,10 @@ def phantom(subject: int) -> Realism:
         return np.random.default_rng((0, subject, *key))
 
     content = rasterise(ThighBody(sample_subject(rng(0)), rng(1)), shape=SHAPE)
-    image = scan(
-        content.fractions,
-        sequence="dixon_opposed",
-        site=SITES["site A (3 T)"],
-        extent_mm=EXTENT_MM,
-        body_rng=rng(2),
-        noise_rng=rng(3, 1),
-    )
+    site, maps = SITES["site A (3 T)"], coil_maps((SHAPE[2], *SHAPE[:2]))
+    field = receive_field(SHAPE, site=site, extent_mm=EXTENT_MM, rng=rng(2))
+    sequence = "dixon_opposed"
+    image = scan(content.fractions, field, maps, sequence=sequence, site=site, rng=rng(3, 1))
     stack, labels = (np.moveaxis(array, 2, 0) for array in (image, content.labels))
     pixel = EXTENT_MM[0] / SHAPE[0]
     muscle = (labels > 0) & (labels < CORTEX_LABEL)

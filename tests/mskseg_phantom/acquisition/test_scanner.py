@@ -22,10 +22,11 @@ SITE = SITES["site A (3 T)"]
 QUIET = replace(SITE, noise=0.0, scale=2000.0)
 
 
-def scan(signal: np.ndarray, site=SITE, noise_seed: int = 5, **options) -> np.ndarray:
+def scan(signal: np.ndarray, site=SITE, noise_seed=5, n_coils=4, **options) -> np.ndarray:
     field = receive_field(signal.shape, site=site, extent_mm=EXTENT, rng=np.random.default_rng(4))
     rng = np.random.default_rng(noise_seed)
-    return stored(acquire(signal, field, site=site, rng=rng, **options), site)
+    maps = coil_maps((signal.shape[2], *signal.shape[:2]), n_coils)
+    return stored(acquire(signal, field, maps, site=site, rng=rng, **options), site)
 
 
 def air() -> np.ndarray:
@@ -51,8 +52,10 @@ def limb(**shares: float) -> np.ndarray:
 
 
 def scan_limb(sequence, site=SITE, **shares: float) -> np.ndarray:
-    rngs = {"body_rng": np.random.default_rng(1), "noise_rng": np.random.default_rng(2)}
-    return scan_body(limb(**shares), sequence=sequence, site=site, extent_mm=EXTENT, **rngs)
+    fractions, rng = limb(**shares), np.random.default_rng(1)
+    field = receive_field(fractions.shape[1:], site=site, extent_mm=EXTENT, rng=rng)
+    rng, maps = np.random.default_rng(2), coil_maps((4, 48, 48))
+    return scan_body(fractions, field, maps, sequence=sequence, site=site, rng=rng)
 
 
 @pytest.mark.parametrize("name", SITES)

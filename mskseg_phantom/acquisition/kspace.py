@@ -126,7 +126,7 @@ def undersampled(
     prior = (1 / (1 + slices**2 + lines**2)).astype(np.float32)
 
     def smooth(z: ComplexArray) -> ComplexArray:
-        return _inverse(_forward(z.copy()) * prior)
+        return _inverse(scipy.fft.fftn(z, axes=_ENCODED, norm="ortho") * prior)
 
     def adjoint(samples: Iterable[ComplexArray]) -> ComplexArray:
         total = np.zeros_like(image)
@@ -137,7 +137,7 @@ def undersampled(
     def normal(z: ComplexArray) -> ComplexArray:
         smoothed = smooth(z)
         coils = (smoothed * sensitivity for sensitivity in maps)
-        samples = (_forward(coil) * acquired for coil in coils)
+        samples = (scipy.fft.fftn(c, axes=_ENCODED, norm="ortho") * acquired for c in coils)
         return adjoint(samples) + np.float32(_REGULARISATION) * z
 
     return smooth(_conjugate_gradients(normal, adjoint(measured)))
@@ -157,11 +157,6 @@ def _conjugate_gradients(
         before, power = power, _power(residue)
         direction = residue + np.float32(power / max(before, 1e-30)) * direction
     return z
-
-
-def _forward(image: ComplexArray) -> ComplexArray:
-    spectrum: ComplexArray = scipy.fft.fftn(image, axes=_ENCODED, norm="ortho", overwrite_x=True)
-    return spectrum
 
 
 def _inverse(spectrum: ComplexArray) -> ComplexArray:

@@ -89,8 +89,8 @@ def scan_body(
     content = rasterise(body, shape=shape)
     affine = body.affine(shape)
     reference = LabelMap(content.labels, affine)
-    shading, extent_mm = randomness.of(SHADING), body.extent_mm  # of subject and coil
-    field = receive_field(shape, site=site, extent_mm=extent_mm, rng=shading)
+    shading = randomness.of(SHADING)  # of subject and coil, the same in every scan
+    field = receive_field(shape, site=site, extent_mm=body.extent_mm, rng=shading)
     maps = coil_maps((shape[2], *shape[:2]))
 
     def scanned(name: str) -> NDArray[np.int16]:
@@ -117,10 +117,9 @@ def scan(
 ) -> NDArray[np.int16]:
     """Scan the tissue shares (n_tissues, ni, nj, nk) of a body; nj is the phase-encoding axis.
 
-    `field` is a `receive_field`, `maps` are `coil_maps`, and `rng` draws the noise, new in every
-    scan. Returns the magnitude, (ni, nj, nk) int16; for ``t2_map`` T2 in tenths of a millisecond, 0
-    where there is too little signal; for ``mese`` the echoes of `sequences.ECHOES_MS`,
-    (8, ni, nj, nk).
+    `field` is a `receive_field`, `maps` are `coil_maps`, `rng` draws the noise, new in every scan.
+    Returns the magnitude, (ni, nj, nk) int16; for ``t2_map`` T2 in tenths of a millisecond, 0 where
+    there is too little signal; for ``mese`` the echoes, (8, ni, nj, nk).
     """
     noise, eighth = SEQUENCE[sequence].noise, sequence in UNDERSAMPLED
 
@@ -147,7 +146,7 @@ def acquire(
     noise: float = 1.0,
     eighth: bool = False,
 ) -> FloatArray:
-    """Measure a signal's k-space, seen through field and coils; give the magnitude, (ni, nj, nk)."""
+    """Measure k-space of a signal seen through field and coils; give its magnitude (ni, nj, nk)."""
     image = np.ascontiguousarray(np.moveaxis(signal * field, 2, 0))
     n_slices, n_u, n_v = image.shape
     window = soft_window((n_u, n_v), site.kept)

@@ -19,7 +19,6 @@ import numpy as np
 
 from mskseg_phantom.drawing.canvas import Side
 from mskseg_phantom.drawing.solids import (
-    Index,
     Point,
     Points,
     capsule_distance,
@@ -28,6 +27,7 @@ from mskseg_phantom.drawing.solids import (
     read_tubes,
     smooth_max,
     smooth_min,
+    window,
 )
 from mskseg_phantom.tissue import FloatArray, Tissue
 
@@ -209,20 +209,6 @@ def femur_wall_mm(person: HipSubject, points: Points) -> FloatArray:
     return wall
 
 
-def _near(points: Points, start: Point, end: Point, reach_mm: float) -> Index | None:
-    """Window of the plane within reach of a rod, or None; what lies beyond cannot matter."""
-    sides = []
-    for at, first, last in zip(
-        (points[0][:, 0], points[1][0], points[2][0]), start, end, strict=True
-    ):
-        low, high = min(first, last) - reach_mm, max(first, last) + reach_mm
-        hits = np.flatnonzero((at > low) & (at < high))
-        if hits.size == 0:
-            return None
-        sides.append(slice(int(hits[0]), int(hits[-1]) + 1))
-    return sides[0], sides[1]
-
-
 def pelvis_distance(person: HipSubject, points: Points, joint: Joint) -> FloatArray:
     """Distance to the pelvis: socket, ilium, ischium and pubis."""
     k = np.float32(person.size)
@@ -241,8 +227,9 @@ def pelvis_distance(person: HipSubject, points: Points, joint: Joint) -> FloatAr
         ((-79, -28, 33), (-79, -50, 27), (8, 7)),  # body of the pubis
     )
     for start, end, radii in rods:
-        near = _near((x, v, z), start, end, max(radii) + 14)
-        if near is not None:
+        reach = max(radii) + 14  # what lies beyond cannot matter
+        near = window((x[:, 0], v[0]), (start[:2], end[:2]), reach)
+        if min(start[2], end[2]) - reach < z.flat[0] < max(start[2], end[2]) + reach:
             rod = capsule_distance((x[near], v[near], z), start, end, radii)
             bone[near] = smooth_min(bone[near], rod, 7.0)
     shell = joint.radius_mm - joint.socket_mm - np.float32(5.5 * person.size)

@@ -13,11 +13,11 @@ from mskseg_phantom.drawing.fields import PlaneGrid, muscle_fat, on_plane, rando
 from mskseg_phantom.drawing.solids import (
     Index,
     Points,
-    around,
     curve_through,
     distance_to_tube,
     ellipsoid_distance,
     ranked,
+    window,
 )
 from mskseg_phantom.tissue import FloatArray, Tissue
 
@@ -30,7 +30,7 @@ _PELVIS_CORTEX_MM = 1.15
 _SKIN_MM, _FASCIA_MM = 1.6, 0.8
 _GAP_MM = 5.0  # how far from its muscle a point may be and still be muscle
 _WARP_MM = 1.1
-_MATTERS_MM = 16.0  # muscles further away than this are no neighbours
+_MATTERS_MM = 20.0  # muscles further away than this are no neighbours
 
 
 class HipPlane(NamedTuple):
@@ -170,15 +170,14 @@ class HipBody(Body):
         step = 2 if shape[0] % 2 == shape[1] % 2 == 0 and shape[0] > 300 else 1
         moved = plane.x + 1.6 * plane.warp[0], plane.v + 1.6 * plane.warp[1]
         x, v = (np.ascontiguousarray(at[::step, ::step]) for at in moved)
-        reach = np.float32(_MATTERS_MM + 1.6 * np.abs(plane.warp).max())
+        reach = _MATTERS_MM + 1.6 * np.abs(plane.warp).max()
         sides = plane.x[::step, 0], plane.v[0, ::step]
 
         def distances() -> Iterator[tuple[Index, FloatArray]]:
             for i, tube in enumerate(hip.MUSCLES):
-                centres, radius = tube.at(
-                    plane.s, (p.size,) * 2, shift=p.shift[i], bulk=float(p.bulk[i])
-                )
-                index = around(sides, centres, reach + np.float32(max(radius, 0)))
+                moves = {"shift": p.shift[i], "bulk": float(p.bulk[i])}
+                centres, radius = tube.at(plane.s, (p.size,) * 2, **moves)
+                index = window(sides, centres, reach + max(radius, 0))
                 yield index, distance_to_tube(x[index], v[index], centres, radius)
 
         nearest, _, first, second, _ = ranked(distances(), x.shape)

@@ -67,7 +67,7 @@ class SpineBody(Body):
         textures = (fields[name] for name in ("streaks", "patches", "grain", "loops"))
         soft = _Plane(u + 2 * shift_u, own.v_mm[None, :], r, *textures)
         fat = np.float32(p.marrow_fat) * (1 + 0.3 * soft.patches) + np.float32(0.09) * soft.grain
-        bones = BonePlane(own, u + shift_u, v + shift_v, r, fat.clip(0, 1))
+        bones = BonePlane((own.u_mm, own.v_mm), u + shift_u, v + shift_v, r, fat.clip(0, 1))
         canvas = Canvas.empty(grid.shape)
         self._draw_outside(canvas, soft)
         self._draw_belly(canvas, soft)

@@ -7,7 +7,6 @@ import numpy as np
 
 from mskseg_phantom.anatomies.spine import Disc, Vertebra
 from mskseg_phantom.drawing.canvas import Canvas
-from mskseg_phantom.drawing.fields import PlaneGrid
 from mskseg_phantom.drawing.solids import (
     Index,
     is_empty,
@@ -26,7 +25,7 @@ _VEIN_DEPTH_MM = 13.0  # of the basivertebral vein's cleft, from the back of the
 class BonePlane:
     """The points of one plane as bones see them."""
 
-    grid: PlaneGrid  # shifted so that the middle of L3 is the origin
+    sides: tuple[FloatArray, FloatArray]  # positions along both axes from the middle of L3
     u: FloatArray  # (n_u, n_v), a little displaced so that outlines are not quite smooth
     v: FloatArray
     r: FloatArray  # (1, n_v), to the patient's right of the spine's middle, which may bend
@@ -71,8 +70,8 @@ def draw_body(
     canvas: Canvas, plane: BonePlane, bone: Vertebra, *, worn: tuple[float, float]
 ) -> None:
     """Draw a body: shell, marrow, the vein's cleft, fat beside `worn` discs (above, below)."""
-    reach = (bone.half_depth_mm + bone.half_height_mm + 5,) * 2
-    index = window(plane.grid, bone.centre_mm, reach)
+    reach = bone.half_depth_mm + bone.half_height_mm + 5
+    index = window(plane.sides, [bone.centre_mm], reach)
     if is_empty(index):
         return
     p, q, r = plane.own_frame(index, bone.centre_mm, bone.inclination_rad)
@@ -101,7 +100,7 @@ def draw_disc(canvas: Canvas, plane: BonePlane, disc: Disc) -> None:
     centre = (ends[0][0] + ends[1][0]) / 2, (ends[0][1] + ends[1][1]) / 2
     a = (upper.half_depth_mm + lower.half_depth_mm) / 2
     b = (upper.half_width_mm + lower.half_width_mm) / 2
-    index = window(plane.grid, centre, (a + 8, a + 8))
+    index = window(plane.sides, [centre], a + 8)
     if is_empty(index):
         return
     tilt = (upper.inclination_rad + lower.inclination_rad) / 2
@@ -130,7 +129,7 @@ def draw_arch(canvas: Canvas, plane: BonePlane, bone: Vertebra, *, canal_mm: flo
     """Draw pedicles, joint processes, laminae, spinous and transverse processes, and flavum."""
     a, h = bone.half_depth_mm, bone.half_height_mm
     centre = bone.to_plane(-a - canal_mm - 8, -0.5 * h)
-    index = window(plane.grid, centre, (36.0 + canal_mm, 2.2 * h + 14))
+    index = window(plane.sides, [centre], (36.0 + canal_mm, 2.2 * h + 14))
     if is_empty(index):
         return
     p, q, r = plane.own_frame(index, bone.centre_mm, bone.inclination_rad)
@@ -140,19 +139,21 @@ def draw_arch(canvas: Canvas, plane: BonePlane, bone: Vertebra, *, canal_mm: flo
         flavum = segment_distance(p, q, (back - 1, -0.6 * h), (back + 1.5, -2.1 * h))
         canvas.paint((flavum < 1.6) & (side < 11) & (side > 0.8), Tissue.LIGAMENT, index=index)
     lateral = max(0.46 * bone.half_width_mm + 2, 11.0)
-    beside = side.min() > lateral + 9.5  # all but the transverse processes
-    distance = np.full(p.shape, 9, np.float32) if beside else _spinous(p, q, r, bone, back)
-    for part in () if beside else (
-        _part(p, q, side, (-a, 0.40 * h), (-a - 0.7 * canal_mm, 0.30 * h), 6.6, (lateral, 4.8)),
-        _part(p, q, side, (back + 6, 0.4 * h), (back + 9, 1.25 * h), 4.6, (lateral + 3.5, 5.5)),
-        _part(p, q, side, (back + 2, 0.2 * h), (back - 2.5, -1.45 * h), 4.6, (lateral + 1.5, 5.5)),
-        _part(p, q, side, (back - 1, 0.1 * h), (back - 5, -0.85 * h), 4.0, (6.0, 8.0)),
-    ):
-        distance = smooth_min(distance, part, 2.5)
+    rods = (
+        ((-a, 0.40 * h), (-a - 0.7 * canal_mm, 0.30 * h), 6.6, (lateral, 4.8)),
+        ((back + 6, 0.4 * h), (back + 9, 1.25 * h), 4.6, (lateral + 3.5, 5.5)),
+        ((back + 2, 0.2 * h), (back - 2.5, -1.45 * h), 4.6, (lateral + 1.5, 5.5)),
+        ((back - 1, 0.1 * h), (back - 5, -0.85 * h), 4.0, (6.0, 8.0)),
+    )
+    distance = np.full(p.shape, 9, np.float32)
+    if side.min() < lateral + 9.5:  # beyond, there are transverse processes only
+        distance = _spinous(p, q, r, bone, back)
+        for rod in rods:
+            distance = smooth_min(distance, _part(p, q, side, *rod), 2.5)
     if bone.name not in {"L5", "S1", "S2", "S3"}:
         out = np.clip(side - np.float32(lateral), 0, None)
-        rod = np.hypot(p + np.float32(a + 9) + 0.15 * out, q - np.float32(0.3 * h)) - 4.6
-        distance = np.minimum(distance, np.where((out > 0) & (side < 40), rod, 9.0))
+        beam = np.hypot(p + np.float32(a + 9) + 0.15 * out, q - np.float32(0.3 * h)) - 4.6
+        distance = np.minimum(distance, np.where((out > 0) & (side < 40), beam, 9.0))
     canvas.paint(distance < 0, Tissue.CORTEX, index=index)
     fat = np.clip(plane.fat[index] + np.float32(0.35), 0, 1)
     canvas.paint(distance < -_ARCH_CORTEX_MM, Tissue.CANCELLOUS, admixture=fat, index=index)

@@ -24,7 +24,7 @@ SUB_IN_PLANE, SUB_ACROSS = 2, 2  # points per voxel along each in-plane axis, an
 
 # What is mixed finely into a tissue: fatty streaks into muscle, fibres into fat and annulus,
 # trabeculae into fatty marrow, fatty marrow into red marrow, fluid between fibres of a ligament.
-_ADMIXTURE = {
+_ADMIXTURE: dict[int, int] = {
     Tissue.MUSCLE: Tissue.FAT,
     Tissue.FAT: Tissue.FIBROUS,
     Tissue.MARROW: Tissue.FIBROUS,
@@ -151,9 +151,8 @@ def _shares(points: NDArray[np.uint8], admixture: FloatArray) -> dict[int, Float
     shares: dict[int, FloatArray] = {}
     for tissue in np.flatnonzero(np.bincount(points.ravel())).tolist():
         here = points == tissue
-        if tissue in _ADMIXTURE:
+        if other := _ADMIXTURE.get(tissue):
             mixed = np.where(here, admixture, np.float32(0))
-            other = _ADMIXTURE[tissue]
             shares[other] = shares.get(other, 0) + mixed.mean(axis=0)
             here = here - mixed
         shares[tissue] = shares.get(tissue, 0) + here.mean(axis=0, dtype=np.float32)

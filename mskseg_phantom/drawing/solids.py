@@ -11,10 +11,9 @@ from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from scipy.interpolate import PchipInterpolator
 
-from mskseg_phantom.drawing.fields import PlaneGrid
 from mskseg_phantom.tissue import FloatArray, Tissue
 
 Point = tuple[float, float, float]
@@ -23,23 +22,12 @@ Curve = Callable[[FloatArray], FloatArray]
 Index: TypeAlias = tuple[slice, slice]
 
 
-def window(grid: PlaneGrid, centre: tuple[float, float], half_mm: tuple[float, float]) -> Index:
-    """Slices of the part of a plane that lies within `half_mm` of `centre`; may be empty."""
-    sides = []
-    for axis, middle, half in zip((grid.u_mm, grid.v_mm), centre, half_mm, strict=True):
-        first, last = np.searchsorted(axis, (middle - half, middle + half))
-        sides.append(slice(int(first), int(last)))
-    return sides[0], sides[1]
-
-
-def around(
-    sides: tuple[FloatArray, FloatArray], points: FloatArray, reach_mm: float | np.float32
-) -> Index:
+def window(sides: tuple[FloatArray, FloatArray], points: ArrayLike, reach_mm: ArrayLike) -> Index:
     """Slices of the part of a plane within reach of the box around points, (m, 2); may be empty."""
-    index = []
-    for at, low, high in zip(sides, points.min(axis=0), points.max(axis=0), strict=True):
-        hits = np.flatnonzero((at > low - reach_mm) & (at < high + reach_mm))
-        index.append(slice(int(hits[0]), int(hits[-1]) + 1) if hits.size else slice(0))
+    index, reaches = [], np.broadcast_to(reach_mm, 2)
+    for at, along, reach in zip(sides, np.transpose(points), reaches, strict=True):
+        hits = np.flatnonzero((at > along.min() - reach) & (at < along.max() + reach))
+        index.append(slice(int(hits[0]), int(hits[-1]) + 1) if hits.size else slice(0, 0))
     return index[0], index[1]
 
 

@@ -19,6 +19,8 @@ exclude_patterns = ["many_scans.md", "paper.md"]  # the first is copied to pages
 suppress_warnings = ["mystnb.unknown_mime_type"]  # widgets: the figure beside each is shown
 
 nb_execution_mode = "off"  # what a run left in output/ is shown
+nb_code_prompt_show = "Show the solution"  # nothing else is folded
+nb_code_prompt_hide = "Hide the solution"
 nb_ipywidgets_js = {}  # these scripts would come from another server
 myst_enable_extensions = ["colon_fence"]
 myst_heading_anchors = 4
@@ -28,7 +30,8 @@ numpydoc_show_class_members = False
 
 html_theme = "furo"
 html_title = "mskseg"
-html_copy_source = False
+html_copy_source = html_show_copyright = False
+html_static_path, html_css_files = ["_static"], ["site.css"]
 html_theme_options = {"navigation_with_keys": True}
 
 

@@ -69,20 +69,25 @@ def check_columns(table: pd.DataFrame, columns: Iterable[str]) -> None:
         )
 
 
-def dice_by_tissue(table: pd.DataFrame) -> Axes:
+def dice_by_tissue(table: pd.DataFrame, *, lowest: int | None = None) -> Axes:
     """Show the Dice of each tissue beside the filled box, of a table of `score_cases`.
 
     Small dots are slices, large ones the mean (`summarise`), diamonds the mean of the filled boxes;
     several segmenters and plans get a colour each. Tissues are sorted by the first plan's mean
-    within their data set, with their number of slices. InputError if no row is scored.
+    within their data set, with their number of slices. `lowest` shows so many of each data set,
+    those with the lowest mean over the plans. InputError if no row is scored.
     """
     scored = table[table["status"].isin(IN_THE_MEAN)]
     if scored.empty:
         raise InputError("expected one scored row or more, got none; check the table's labels")
     means = summarise(scored, by=[*_PLAN, *_ROW])
+    if lowest is not None:
+        ranked = means.groupby(_ROW)["dice"].mean().sort_values()
+        kept = ranked.groupby("dataset").head(lowest).index
+        scored, means = (t[t.set_index(_ROW).index.isin(kept)] for t in (scored, means))
     plans = [group.set_index(_ROW) for _, group in means.groupby(_PLAN, sort=False)]
     order = _row_order(means, plans)
-    ax = chart_axes(None, (8.0, 1.6 + len(order) * (0.14 + 0.11 * len(plans))))
+    ax = chart_axes(None, (8.0, 1.6 + len(order) * (0.12 + 0.08 * len(plans))))
     offsets = np.linspace(-0.5, 0.5, len(plans) + 2)[1:-1]
     for number, (mean, offset) in enumerate(zip(plans, offsets, strict=True)):
         rows = scored[(scored[_PLAN] == mean[_PLAN].iloc[0]).all(axis=1)].set_index(_ROW)
@@ -91,8 +96,8 @@ def dice_by_tissue(table: pd.DataFrame) -> Axes:
         colour = PALETTE[number % len(PALETTE)]
         box_colour = FILLED_BOX if len(plans) == 1 else colour
         ax.scatter(rows["dice"], slices_at, s=7, color=colour, alpha=0.3, linewidths=0)
-        ax.scatter(mean["filled_box_dice"], means_at, s=34, marker="D", fc="none", ec=box_colour)
-        ax.scatter(mean["dice"], means_at, s=48, color=colour, edgecolors="white", zorder=3)
+        ax.scatter(mean["filled_box_dice"], means_at, s=26, marker="D", fc="none", ec=box_colour)
+        ax.scatter(mean["dice"], means_at, s=36, color=colour, edgecolors="white", zorder=3)
     _name_rows(ax, plans, order)
     above = int((plans[0]["dice"] > plans[0]["filled_box_dice"]).sum())
     finding = f"Above the filled box in {above} of {len(plans[0])} tissues\n{_name(plans[0])}"

@@ -8,7 +8,6 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.patches import Patch
 from matplotlib.ticker import LogLocator, NullFormatter, ScalarFormatter
 from numpy.typing import ArrayLike, NDArray
 
@@ -21,6 +20,7 @@ from mskseg.display import (
     montage,
     tissue_colours,
 )
+from mskseg.display.overlays import tissue_entries
 from mskseg.display.style import PREDICTION
 from mskseg.evaluation import PromptedSlice, dice
 from mskseg.prompts import fill_boxes
@@ -120,8 +120,7 @@ def boxes_and_predictions(
         dashed = dict.fromkeys(colours, "white")
         draw_label_map(ax, prompted.references, colours=dashed, linestyle="dashed")
     draw_boxes(panels[0], boxes)
-    named = {prompted.case.tissue(k): colours[k] for k in prompted.labels}  # a name once
-    tissues = [Patch(fc=colour, label=name) for name, colour in named.items()]
+    tissues = tissue_entries(prompted.labels, prompted.case.tissues, colours)
     panels[0].figure.legend(
         handles=tissues, loc="outside lower center", ncols=6, frameon=False, fontsize=8
     )

@@ -160,7 +160,7 @@ beside = display.montage(
     title="The drawings have the parts; what do real scans have besides?",
 )
 if not (real and at_hand):
-    print("A real scan was not asked for or not fetched, so its drawing stands alone.")
+    print("Where no real scan was fetched, its drawing stands alone.")
 
 # %% [markdown]
 # **What you see**: a drawing has the parts and the noise. Its borders are tidier and its tissues have less grain. Impressions are cheap, so here are measurements that ask the same of drawing and scan. `snr` is signal over noise in muscle or vertebrae. `edge_width_mm` is how wide an edge is (of thighs only). `spectrum_slope` says how fast fine detail fades: it is the slope of the power spectrum.
@@ -178,7 +178,7 @@ of_detail = exploration.spectra(
 display.save_figure(of_detail, figures / "01_spectra.png", provenance=facts)
 
 # %% [markdown]
-# **What you see**: a column for each scan, and the power of the thighs at each frequency. The thighs prove little. The phantom was *tuned* near this very scan, and a test of this project holds its three numbers within a quarter of the scan's. Agreement with what one was tuned to is no evidence.
+# **What you see**: a column for each scan, and the power of the thighs at each frequency. The thighs prove little. The phantom was *tuned* to the scan `qmritools_thigh`, and a test of this project holds its three numbers within a quarter of that scan's. Agreement with what one was tuned to is no evidence.
 #
 # Nobody tuned the spine to the vertebrae, so those two columns are the fairer check. But scanner and pixels differ too (the real spines were resampled to 1 mm, which smooths noise). So read the size of a difference, not its last digit. With one column only, the drawing has not been checked here. A phantom is a fair place to *practise*. It is not a patient.
 #
@@ -227,7 +227,7 @@ dice = pd.Series(unseen, name="Dice of a mirrored reference").rename(first.tissu
 dice.sort_values().round(2).to_frame()
 
 # %% [markdown]
-# **Discussion**: bodies are nearly symmetric, so large tissues keep a middling Dice, and the mean looks like a weak model and not like a bug. Structures with a side (medial and lateral, left and right) drop towards zero. If a few tissues are at zero and others do well, look at the labels before you blame the model.
+# **Discussion**: bodies are nearly symmetric, so large tissues keep a high Dice, and the mean looks like a weak model and not like a bug. Structures with a side (medial and lateral, left and right) drop towards zero. If a few tissues are at zero and others do well, look at the labels before you blame the model.
 #
 # ## Choose the window
 #
@@ -292,6 +292,7 @@ boxes = [
 boxed = display.montage(
     slices,
     titles=[f"{c.anatomy}: {len(b)} boxes" for c, b in zip(cases, boxes, strict=True)],
+    columns=len(slices),
     title="A box says place and size, not shape",
 )
 for ax, of_slice in zip(boxed, boxes, strict=True):
@@ -331,12 +332,12 @@ copied = stack[:-1]  # replace this line: the neighbour of each of these slices
 print(f"Dice of all labels together: {evaluation.dice(stack[:-1] > 0, copied > 0):.2f}")
 
 # %% tags=["solution"] jupyter={"source_hidden": true}
-pairs = [
+both = [
     (first.tissue(label), evaluation.dice(stack[k] == label, stack[k + 1] == label))
     for k in range(len(stack) - 1)
     for label in {*np.intersect1d(stack[k], stack[k + 1])} - {0}
 ]
-pd.DataFrame(pairs, columns=["tissue", "dice"]).groupby("tissue").mean().sort_values("dice")
+pd.DataFrame(both, columns=["tissue", "dice"]).groupby("tissue").mean().round(2).sort_values("dice")
 
 # %% [markdown]
 # **Discussion**: copying never looks at the image, and still scores well on whatever changes little from slice to slice. A network that recognises the person can do the same. A paper that splits by slices may report this as segmentation.

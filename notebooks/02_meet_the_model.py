@@ -82,7 +82,7 @@ print(f"mskseg {mskseg.__version__}, {segmenter}, {segmenter.device}, seed {seed
 #
 # Before any theory, try it. On the **canvas** below, click for a point inside the object, shift-click for one outside, drag for a box; `u` undoes, `c` clears, `n` takes the next of three masks, page up and page down change the slice. Clicks, boxes and earlier masks are called **prompts**, and a model that answers them is **promptable**.
 #
-# The object is a meniscus, one of the two thin wedges of the knee joint (in other data, the first label). The dashed line is the **reference**, the true outline. The canvas scores your mask by **Dice**: twice the overlap of mask and reference, over the sum of both areas; 1 for the same mask, 0 for none in common. Where widgets are not shown, the same actions are methods: `explorer.add_point(x, y)`, `explorer.set_box([x0, y0, x1, y1])`.
+# The object is a meniscus, one of the two thin wedges of the knee joint (in other data, the first label). The dashed line is the **reference**, the outline that counts as right. The canvas scores your mask by **Dice**: twice the overlap of mask and reference, over the sum of both areas; 1 for the same mask, 0 for none in common. Where widgets are not shown, the same actions are methods: `explorer.add_point(x, y)`, `explorer.set_box([x0, y0, x1, y1])`.
 
 # %%
 case = cases[0]
@@ -198,12 +198,19 @@ prompt_kinds = {
     "a box and a point": prompts.Prompt(box, point_coords=point, point_labels=inside),
     "a box and its mask": prompts.Prompt(box, mask_logits=box_logits),
 }
+try:  # a mistake: beside the slice
+    segmenter.predict(embedding, point_coords=[[target.shape[1] + 9.0, 5.0]], point_labels=[1])
+except mskseg.InputError as error:
+    assert "outside" in str(error)
+    print(error)
+else:
+    raise AssertionError("a point outside the slice was accepted")
 as_tokens = model_parts.describe_prompts(segmenter, target.shape, prompt_kinds).set_index("prompt")
 print(f"Answer: {dict(zip((1, 2, 4), 'ABC', strict=True))[as_tokens['tokens'].iloc[0]]}.")
 as_tokens
 
 # %% [markdown]
-# **What you see**: a box is its two corners. Points without a box get one more token, which says "there is no box". The model learned it that way, and leaving it out changes the answer. Only an earlier mask gives a dense part that differs from place to place.
+# **What you see**: first the message that refuses a point beside the slice. Prompts are x, y, and arrays are indexed row, column: swap the two, and a prompt lands elsewhere, in silence unless it falls outside. Then the tokens. A box is its two corners. Points without a box get one more token, which says "there is no box". The model learned it that way, and leaving it out changes the answer. Only an earlier mask gives a dense part that differs from place to place.
 #
 # ## Ask in every way
 #
@@ -329,7 +336,7 @@ boxes_drawn = display.draw_boxes(boxes_ax, noisy)
 #
 # Without any prompt: put a grid of points over the slice, take three masks for each, and throw most of them away. Three filters do that. A mask must be **good** (predicted IoU), **stable** (nearly the same if it is cut at a higher or at a lower logit than 0, so that its border is sharp), and **new** (no better mask has nearly the same box).
 #
-# This is how SA-1B came about, the data set that SAM was trained on. First, annotators clicked with the model's help. Then the model filled in what it was sure of, and they added the rest. At last it ran alone from such a grid: 1.1 billion masks.
+# This is how SA-1B came about, the data set that SAM was trained on. First, annotators clicked with the model's help. Then the model filled in what it was sure of, and they added the rest. Finally it ran alone from such a grid: 1.1 billion masks.
 
 # %%
 image, side = case_slice.image, points_per_side
@@ -362,7 +369,7 @@ mask_axes = model_parts.mask_panels(shown)
 #
 # ### Ask whether its rating selects
 #
-# The first filter trusts the model's opinion of itself. Does it deserve that? We lay a coarser grid over one slice of each of several people and take the masks of those points that lie on a tissue; of other masks the reference cannot judge. A mask is as good as its IoU with that piece of tissue which it fits best. Then we keep the half with the highest predicted IoU.
+# The first filter trusts the model's opinion of itself. Does it deserve that? We lay a coarser grid over one slice of each of several people and take the masks of the points that lie on a tissue, since the reference cannot judge the others. A mask is as good as its IoU with the piece of tissue that it fits best. Then we keep the half with the highest predicted IoU.
 #
 # > **Guess**: a perfect judge keeps the best half. How much of that judge's gain does the model get?
 # >

@@ -94,23 +94,30 @@ tuning.describe_subsets(chosen)
 # %% [markdown]
 # **What you see**: subsets of one anatomy each, of one kind of image across anatomies, and one with a bit of everything. All are tuned with the same number of people and steps, so "diverse" has fewer people of each anatomy, and two scans of each.
 #
-# People are split once: some train, others select the best epoch, a third group (`test`) reports. An **epoch** is one round through the training slices. People of *another site* (other field strength, coil and noise) show how well the tuned model travels; their part is called `inference`. Each data set comes in its first sequence, and in all those that a subset trains on.
+# People are split once: some train, others select the best epoch, a third group (`test`) reports: its Dice is the one that counts. An **epoch** is one round through the training slices. People of *another site* (other field strength, coil and noise) show how well the tuned model travels; their part is called `inference`. Each data set comes in its first sequence, and in all those that a subset trains on.
 
 # %%
+one_person = focus.load("train", n_subjects=1, progress=False)
+try:
+    finetuning.fine_tune(segmenter, one_person, one_person)
+except mskseg.InputError as error:
+    assert one_person.subjects[0] in str(error)
+    print(error)
+else:
+    raise AssertionError("a person who trains was allowed to select")
 reporting = {part: n_people[part] for part in ("test", "inference")}
 parts = tuning.load_parts(chosen, datasets, n_of_part=reporting)
 scans = pd.DataFrame([(part, c.site, c.dataset, c.sequence) for part in parts for c in parts[part]])
 scans.set_axis(["part", "site", "data set", "sequence"], axis=1).value_counts(sort=False).to_frame()
 
 # %% [markdown]
-# **What you see**: how many scans there are of each part, site, data set and sequence. To a tuned model each of them has a **role**. *Same site*: anatomy, sequence and site were trained on, but never this person. *Other sequence*, *other site*, *other anatomy*: what differs most gives the name.
+# **What you see**: the message that refuses a person in two groups, then how many scans there are of each part, site, data set and sequence. To a tuned model each of them has a **role**. *Same site*: anatomy, sequence and site were trained on, but never this person. *Other sequence*, *other site*, *other anatomy*: what differs most gives the name.
 #
 # ## Tune by hand on one slice
 #
 # Before the library does it a hundred times, here is all that tuning is. Take one slice of a training person, and one object with its box: the one on which the model does worst. We load the model a second time, since this copy will be changed.
 
 # %%
-one_person = focus.load("train", n_subjects=1, progress=False)
 pupil, lesson = mskseg.load_segmenter(models[0]), mskseg.fullest_slice(one_person[0])
 answers = evaluation.predict_slice(pupil, one_person[0], lesson, tight).values()
 in_one_piece = [each for each in answers if len(each.prompt) == 1]
@@ -247,7 +254,7 @@ evaluation.write_table(
 by_role = cross.groupby(["training_subset", "role"], sort=False)["gain"].mean().unstack()
 elsewhere = by_role.get("other anatomy", pd.Series(dtype=float)).mean()
 letter_of_role = "A" if elsewhere < -margin else "C" if elsewhere > margin else "B"
-print(f"Answer: {letter_of_role}. Mean gain on the other anatomy: {elsewhere:+.3f}.")
+print(f"Answer: {letter_of_role}. Mean gain on the other anatomy: {round(elsewhere, 3) + 0:+.3f}.")
 by_role.round(3)
 
 # %% alt="Gain in Dice by tuning: training subsets in rows, evaluated data sets, sequences and parts in columns"
@@ -348,7 +355,7 @@ display.save_figure(size_axes, figures / "04_training_size.png", provenance=fact
 #
 # All on the studied subset, with the same people and steps; the first mode also from MedSAM's sibling, which is Casali's question. Training everything risks *overfitting*: a model gets better on the people it was trained on, and not on others.
 #
-# > **Guess**: which way gains most on people who report?
+# > **Guess**: which way gains most on the test people?
 # >
 # > - **A**: the decoder alone
 # > - **B**: lora
@@ -373,7 +380,7 @@ read = {
 by_mode.set_index(["base", "mode"])[[*read]].rename(columns=read).round(3)
 
 # %% [markdown]
-# **What you see**: `gain` is what tuning added on the people who report. To *choose* a mode, take the validation Dice (in `04_modes.csv`), not the gain of those who report. *Training minus test* is how much better a model is on the people it was trained on. Compare modes by it, not with zero, for these are different people. Parameters and seconds differ by far more than Dice does. Which of our two miniatures is the better start is our construction.
+# **What you see**: `gain` is what tuning added on the test people. To *choose* a mode, take the validation Dice (in `04_modes.csv`), not this gain. *Training minus test* is how much better a model is on the people it was trained on. Compare modes by it, not with zero, for these are different people. Parameters and seconds differ by far more than Dice does. Which of our two miniatures is the better start is our construction.
 #
 # ## Draw sloppy boxes
 #
@@ -404,7 +411,7 @@ sloppy.round(3)
 #
 # ### Exercise 1: choose a subset, predict, tune, look (15 minutes)
 #
-# Choose a training subset that was not tuned above: another sequence of a data set, or one data set with other people's number. Write down the gain that you expect for each role. Then tune, and look. *Hint: `tuning.Subset(name, "sequence", ((data set, sequence), ...))` makes one; the sequences of a data set are those of `mskseg.load_some(name, n_sequences=None)`.*
+# Choose a training subset that was not tuned above: another sequence of a data set, or one data set with another number of people. Write down the gain that you expect for each role. Then tune, and look. *Hint: `tuning.Subset(name, "sequence", ((data set, sequence), ...))` makes one; the sequences of a data set are those of `mskseg.load_some(name, n_sequences=None)`.*
 
 # %% tags=["exercise"]
 mine, my_people = focus, n_train  # replace: your subset, and how many people train
@@ -423,7 +430,7 @@ print(f"tuned on one person, in {last.sequence}")
 odd.groupby("role")[["dice_zero_shot", "gain"]].mean().round(3)
 
 # %% [markdown]
-# **Discussion**: compare the sizes first. A role that you expected to lose and that gained tells you more than a good guess. If you now change the subset because of what you saw, you have selected with the people who report; a fair choice would look at the validation people only.
+# **Discussion**: compare how large the gains are before you compare their signs. A role that you expected to lose and that gained tells you more than a good guess. If you now change the subset because of what you saw, you have selected with the test people; a fair choice would look at the validation people only.
 
 # %% [markdown] tags=["quiz"]
 # ## Quiz
@@ -482,9 +489,9 @@ sure = cross[cross["gain_low"] * cross["gain_high"] > 0]
 Markdown(f"""
 - By hand: ten steps on one object of one slice took its Dice from {two[0]:.2f} to {two[1]:.2f}.
 - Tuning on {n_train} people changed Dice by **{own["gain"].mean():+.3f}** on other people of the same data (mean of {len(own)} cells), elsewhere by **{other["gain"].mean():+.3f}** ({len(other)} cells); {len(sure)} of {cross["gain_low"].notna().sum()} cells with an interval leave out zero.
-- Of {len(by_mode)} ways to tune on {focus.name}, validation chose {best_mode["mode"]} from {best_mode["base"]}: {best_mode["dice"]:.3f} on the people who report, with {best_mode["trainable_parameters"]:,} parameters that train.
-- Tuned on {most["n_subjects"].max()} people: {most["mean"].iloc[-1]:.3f}; no tuning: {most["mean"].iloc[0]:.3f}. With {enough} people less than {margin:g} is left to gain.
-- {drawn["line"].iloc[0]}, longer run or this one: the first person brings {by_one:.0%} of the gain.
+- Of {len(by_mode)} ways to tune on {focus.name}, validation chose {best_mode["mode"]} from {best_mode["base"]}: {best_mode["dice"]:.3f} on the test people, with {best_mode["trainable_parameters"]:,} parameters that train.
+- Tuned on {most["n_subjects"].max()} people: {most["mean"].iloc[-1]:.3f}; no tuning: {most["mean"].iloc[0]:.3f}. With {enough} of them, less than {margin:g} is left to gain.
+- {drawn["line"].iloc[0]}, {"longer" if len(longer) else "this"} run: the first person brings {by_one:.0%} of the gain.
 """)
 
 # %% [markdown]

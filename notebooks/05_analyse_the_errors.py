@@ -175,30 +175,31 @@ by_class = evaluation.summarise(classed, by=["data", "shape_class", *plan], valu
 lowest_shape = by_class.groupby("shape_class")["dice"].mean().idxmin()
 print(f"Answer: {'A' if lowest_shape == 'thin' else 'BC'[lowest_shape != 'ring']}, {lowest_shape}.")
 
-# %% alt="Dice of each tissue for each model, one dot per slice, the mean, and a diamond for the filled box"
-tissue_axes = errors.dice_by_tissue(classed[classed["dataset"] != infiltrated])
-display.save_figure(tissue_axes, figures / "05_dice_by_tissue.png", provenance=facts)
+# %% alt="Dice of the hardest tissues for each model, one dot per slice, the mean, and a diamond for the filled box"
 rows = ["data", "dataset", "shape_class", "tissue"]
 by_tissue = evaluation.summarise(classed, by=[*rows, *plan], values=scores)
 evaluation.write_table(by_tissue, tables / "05_by_tissue.csv", provenance=facts)
+tissue_axes = errors.dice_by_tissue(classed[classed["dataset"] != infiltrated], lowest=3)
+display.save_figure(tissue_axes, figures / "05_dice_by_tissue.png", provenance=facts)
 by_class.pivot_table(["dice", "filled_box_dice"], ["data", "shape_class"], "segmenter").round(2)
 
 # %% [markdown]
-# **What you see**: each tissue in the figure, each shape in the table; tissues with their distances are in `05_by_tissue.csv`. Shapes follow rules: a *thin* one is eight times longer than wide, a *ring* encloses a hole, an *ellipse* agrees with its own ellipse, *bulk* is the rest. (Hoyer calls vertebral bodies elliptical; by our rule most are bulk.) Surface Dice is stricter than Dice on large tissues, where a rim of two pixels costs little area. On a sheet one millimetre is much of the width. There surface Dice can be the milder of the two, even where the mask leaked: a border that runs along the sheet still agrees.
+# **What you see**: each shape in the table, the three tissues of each data set with the lowest Dice in the figure (notebook 03 has one of all); all with their distances are in `05_by_tissue.csv`. NaN stands where a model was not asked. Shapes follow rules: a *thin* one is eight times longer than wide, a *ring* encloses a hole, an *ellipse* agrees with its own ellipse, *bulk* is the rest. (Hoyer calls vertebral bodies elliptical; by our rule most are bulk.) Surface Dice is stricter than Dice on large tissues, where a rim of two pixels costs little area. On a sheet one millimetre is much of the width. There surface Dice can be the milder of the two, even where the mask leaked: a border that runs along the sheet still agrees.
 #
 # ## Count slices without reference, both ways
 #
-# A whole volume has slices that a structure does not reach. Leave them out of the mean, count what was invented there as 0, or count as well what was rightly left empty as 1?
+# A whole volume has slices that a structure does not reach. Do you leave them out of the mean? Do you count a mask that was invented there as 0? Or do you also count a slice that was rightly left empty as 1?
 
 # %%
 by_dataset = errors.read_empty_slices(volumes, first_people, slice_steps=volume_steps)
 evaluation.write_table(by_dataset, tables / "05_empty_slices.csv", provenance=facts)
 shown_plans = [tight.box_source, neighbour.box_source]
 shown_rows = by_dataset[by_dataset["box_source"].isin(shown_plans)]
-shown_rows[shown_rows["segmenter"] == segmenters[-1].name].drop(columns="segmenter").round(2)
+of_last = shown_rows[shown_rows["segmenter"] == segmenters[-1].name].set_index(["data", "dataset"])
+of_last.drop(columns="segmenter").rename(columns=errors.IN_WORDS).round(2)
 
 # %% [markdown]
-# **What you see**: one set of masks, three means, of one model (the others are in `05_empty_slices.csv`). With *oracle* boxes nothing can be invented, since the missing box tells the model that nothing is there. Counting those slices as 1 rewards it for what the reference knows. With boxes handed on by *neighbours* nothing tells it where to stop. If a paper does not say which way it counted, you do not know its Dice.
+# **What you see**: one set of masks, three means of Dice, of one model (the others are in `05_empty_slices.csv`). With *oracle* boxes nothing can be invented, since the missing box tells the model that nothing is there. Counting those slices as 1 rewards it for what the reference knows. With boxes handed on by *neighbours* nothing tells it where to stop. If a paper does not say which way it counted, you do not know its Dice.
 #
 # ## See what a metric hides
 #
@@ -253,7 +254,7 @@ effect_axes = errors.covariate_panels(of_one, title=title)
 display.save_figure(effect_axes[0], figures / "05_effects.png", provenance=facts)
 
 # %% [markdown]
-# **What you see**: the answer stands in the title; the other models and data are in `05_effects.csv`. Dots are slices, the line is their median, the band their middle half. *Spearman* compares all slices; *within tissues* compares a tissue's slices with that tissue's own mean. Where the two differ, the first spoke of *which tissue* it is: thin tissues are also faint and fill little of their boxes, and no correlation tells these apart. To find a cause, change one thing and keep the slices: the same anatomy undersampled, the same structure in a looser box. *Contrast of the border* is measured place by place, so that a tissue between a brighter and a darker neighbour counts as clear.
+# **What you see**: the answer stands in the title; the other models and data are in `05_effects.csv`. Dots are slices, the line is their median, the band their middle half. *Spearman* compares all slices; *within tissues* compares a tissue's slices with that tissue's own mean. Where the two differ, the first mostly says *which tissue* it is: thin tissues are also faint and fill little of their boxes, and no correlation tells these apart. To find a cause, change one thing and keep the slices: the same anatomy undersampled, the same structure in a looser box. *Contrast of the border* is measured place by place, so that a tissue between a brighter and a darker neighbour counts as clear.
 
 # %% alt="Change of Dice when the scan is undersampled and when boxes get slack, for each model"
 tested = [
@@ -330,7 +331,7 @@ print(f"Answer: {'A' if share > 0.5 else 'B' if share > 0.34 else 'C'}, {share:.
 choice.drop(columns="segmenter").round(3)
 
 # %% [markdown]
-# **What you see**: `single` is the one mask it gives if asked for one, `chosen` the one of three that it rates highest, `best` the best of three, which needs the reference. `share_best` is how often the two are the same mask; chance is a third. A paper that reports the best of three reports the reference's choice. `inside` is how much of a mask lies in the next larger one, `step` how many times larger that is, both for the weaker of the two pairs; `nested` is how often the first is 0.9 or more *and* the second 1.25 or more. Three masks that are nearly the same have a high `inside` and a `step` near 1: the model then saw no ambiguity.
+# **What you see**: `single` is the one mask it gives if asked for one, `chosen` the one of three that it rates highest, `best` the best of three, which needs the reference; `lost` is the gap between these two. `share_best` is how often they are the same mask; chance is a third. A paper that reports the best of three reports the reference's choice. `inside` is how much of a mask lies in the next larger one, `step` how many times larger that is, both for the weaker of the two pairs; `nested` is how often the first is 0.9 or more *and* the second 1.25 or more. Three masks that are nearly the same have a high `inside` and a `step` near 1: the model then saw no ambiguity.
 #
 # ## Measure what a clinician reads
 #
@@ -359,12 +360,13 @@ evaluation.write_table(bias, tables / "05_biomarkers.csv", provenance=facts)
 if "fat fraction" in quantities:
     display_html(errors.two_point_readings().round(1))
 print(f"Answer: {'A' if not bias['within'].any() else 'C' if bias['within'].all() else 'B'}.")
-bias.drop(columns=["source", "n_missing"]).set_index(["biomarker", "segmenter"]).round(2)
+by_biomarker = bias.drop(columns=["source", "n_missing"]).set_index(["biomarker", "segmenter"])
+by_biomarker.rename(columns=errors.IN_WORDS).round(2)
 
 # %% [markdown]
 # **What you see**: the thick line is the *bias*, the thin ones the limits between which 95 % of differences should lie (Bland and Altman). A biomarker is split in two where some of its tissues fill less than half of their box and others more: curved sheets, such as the femoral cartilage, and flat ones. One pair of limits for both would describe neither.
 #
-# A bias that is the same for everybody cancels when one person is followed; wide limits do not. Leaks do not average out: a cartilage that leaks into bone has the bone's thickness and T2, and a muscle mask that takes in the fat around it raises its fat fraction. The first table, where a fat fraction was measured, says what the two-point Dixon of the phantoms reads in muscle with so much fat, before any mask is drawn. Reference and prediction share that error, so much of it cancels in their difference. It does not cancel in a fat fraction that you quote. Disc height is a mean over the disc's length; radiology has other heights. Where each smallest change comes from stands in `05_biomarkers.csv`. Dots are structures, several of one person, so the limits are too narrow if anything.
+# A bias that is the same for everybody cancels when one person is followed; wide limits do not. Leaks do not average out: a cartilage that leaks into bone has the bone's thickness and T2, and a muscle mask that takes in the fat around it raises its fat fraction. The first table, where a fat fraction was measured, has in per cent what the two-point Dixon of the phantoms reads in muscle with so much fat, before any mask is drawn. Reference and prediction share that error, so much of it cancels in their difference. It does not cancel in a fat fraction that you quote. Disc height is a mean over the disc's length; radiologists use other heights, too. Where each smallest change comes from stands in `05_biomarkers.csv`. Dots are structures, several of one person, so the limits are too narrow if anything.
 #
 # ## Measure the form of an error
 #
@@ -387,13 +389,13 @@ model_and_plan = ["segmenter", "box_source"]
 by_box.pivot_table("area_error", ["data", "group"], model_and_plan, aggfunc="median").round(2)
 
 # %% [markdown]
-# **What you see**: in the figure, *area error* above 0 is too large; *solidity* gained is concavity lost; *jaggedness* gained is an edge that is more jagged than the reference has, once that is grown or shrunk to the prediction's size (not measured on sheets thinner than 2 mm). Hoyer saw in MedSAM bone too large with concavity lost, discs and vertebrae too small and jagged, thigh muscles with diffuse, jagged edges. Compare sign by sign, real people first. What the miniatures do is no evidence about MedSAM, since both were made by us, and LiteMedSAM is another model than MedSAM; where one of them differs, a habit of the published MedSAM is no law.
+# **What you see**: in the figure, *area error* above 0 is too large; *solidity* gained is concavity lost; *jaggedness* gained is an edge more jagged than that of the reference, grown or shrunk to the prediction's size (not measured on sheets thinner than 2 mm). Hoyer saw in MedSAM bone too large with concavity lost, discs and vertebrae too small and jagged, thigh muscles with diffuse, jagged edges. Compare sign by sign, real people first. The miniatures are no evidence about MedSAM, since we made both, and LiteMedSAM is another model. Where one of these errs in another way, MedSAM's habit is no law of such models.
 #
 # Are these forms the model's, or the box's? MedSAM learned from boxes up to 20 of 1024 pixels wider than tight on every side (notebook 03). A model that learned that an object ends a little before its box may draw it too small in a tight one. The table has the median area error on the same slices of the first people, in tight boxes and with a small margin. Where a model is too small in tight boxes and not in wider ones, the box was part of the error; where the sign stays, the model was. The table is of fewer people than the figure, so compare within it.
 #
 # ## Find the ceiling
 #
-# The reference is drawn by a hand, or could have been. A second reader whose outline is off by half a pixel to a pixel, smoothly along the edge, reaches this Dice with the first:
+# A person drew the reference, or could have. A second reader, whose outline is off by half a pixel to a pixel, smoothly along the edge, would reach this Dice with the first:
 
 # %% alt="For each tissue the Dice that a second reader reaches, as a bar, and that of the models, as dots"
 ceilings, model_means = errors.reader_ceiling(
@@ -421,10 +423,14 @@ of_volumes = evaluation.nested_mean(
     errors.by_site(errors.volume_scores(stacked)), by=by_volume, values=volume_values
 )
 evaluation.write_table(of_volumes, tables / "05_volumes.csv", provenance=facts)
+of_volumes["boxes"] = of_volumes["box_source"].replace(
+    {tight.box_source: "each slice", neighbour.box_source: "handed on"}
+)
 by_model = of_volumes.rename(
     columns={"dice_3d": "Dice of the volume", "volume_error": "volume error"}
 )
-by_model.set_index(by_volume)[["Dice of the volume", "volume error", "invented"]].round(2)
+columns = ["Dice of the volume", "volume error", "invented"]
+by_model.pivot_table(columns, by_volume[:3], "boxes", sort=False)[columns].round(2)
 
 # %% [markdown]
 # **What you see**: at the start the two are equal, by construction. Then each error is boxed and handed on. The Dice of the volume counts all voxels, also those beyond the structure's end (*invented*, as a part of the predicted volume). The volume error says whether masks grew into the neighbours (above 0) or shrank away. Structures differ in length, so the far end of the curve is of the long ones only.
@@ -432,7 +438,7 @@ by_model.set_index(by_volume)[["Dice of the volume", "volume error", "invented"]
 # %% [markdown] tags=["quiz"]
 # ## Quiz
 #
-# **1.** A tool reports a mean HD95 of few millimetres over a hundred slices. What do you ask?
+# **1.** A tool reports a mean HD95 of a few millimetres over a hundred slices. What do you ask?
 #
 # <details><summary>Answer</summary>
 #
@@ -490,7 +496,7 @@ lines = [
 ]
 Markdown(f"""Of {segmenter.name} ({kind}) on {first_data} if not said otherwise, oracle boxes; one encoder pass for each of {segmenter.cache.n_misses} slices.
 
-- Dice by shape: {", ".join(f"{name} {value:.2f}" for name, value in shape_dice.items())}. Lowest: **{shape_dice.idxmin()}**.
+- Dice by shape: {", ".join(f"{name} {value:.2f}" for name, value in shape_dice.items())}. Lowest over all models and data: **{lowest_shape}**.
 - Slices without reference of {empty["dataset"]}: {empty["left_out"]:.2f} left out, {empty["invented_is_0"]:.2f} with what was invented (boxes handed on).
 - Dice goes most with: {strongest}. Of what was changed, *{worst_change}* costs most ({changes["change"].min():+.2f}).
 - Best of three masks of {rater.name} {choice["best"].iloc[0]:.2f}, its own choice {choice["chosen"].iloc[0]:.2f}, right in {choice["share_best"].iloc[0]:.0%} of clicks (chance: a third).

@@ -15,7 +15,7 @@
 # %% [markdown]
 # # Segment your own scan
 #
-# How far does one box on one slice carry through a scan that nobody has labelled, and what does it take to mend it?
+# How far does one box on one slice carry through a scan that nobody has labelled, and what does it take to mend the mask?
 #
 # *Core · 20 minutes to read and try, about 1 to run on two CPU cores · your own scan by its path, or a real person's if one is here, or a phantom · previous notebook: 09_weigh_the_claims, but none is needed*
 
@@ -83,7 +83,7 @@ own_scan.describe_scans([case])
 #
 # ## Point at one object
 #
-# On the **canvas** below, drag a box around the object, a little outside its border. Or click: a point inside, shift-click for one outside (some models take boxes alone, and say so). Page up and page down change the slice. The cell draws a first box, so that the notebook also runs by itself: around the object where there is a reference, and in the middle of the image where there is none. Then it is only a place holder: **draw your own**, or fill in `box`.
+# On the **canvas** below, drag a box around the object, a little outside its border. Or click: a point inside, shift-click for one outside (some models take boxes alone, and say so). Page up and page down change the slice. The cell draws a first box, so that the notebook also runs by itself: around the object where there is a reference, and in the middle of the image where there is none. There it is only a placeholder: **draw your own**, or fill in `box`.
 
 # %%
 drawn = [float(corner) for corner in box[1:]] or own_scan.read_box(case, tissue_label, start)
@@ -122,7 +122,7 @@ print(
 first.table["reason"].value_counts().to_frame("slices")
 
 # %% [markdown]
-# **What you see**: the first and the last slice on which the object was found, and why it was left on either side. The canvas now shows the mask on every slice, in all three planes, and says on each how it came about. "End of the range" means that the scan ended before the object did.
+# **What you see**: the first and the last slice on which the object was found, and why it was left on either side. The canvas now shows the mask on every slice, in all three planes, and says on each how it came about. "End of the range" means that the scan ended before the object did; "no signal", that the slices beyond are empty.
 #
 # ## Look
 #
@@ -192,7 +192,7 @@ print(f"{mask_path.name}: labels {again.labels}, grid {again.shape}")
 # %% [markdown]
 # ## Compare with a second reader
 #
-# If somebody has drawn the object by hand, the mask can be scored. One Dice for the volume hides how it came about. So we score each slice and lay it over the distance from the slice that was prompted. The dashed line is what the **filled boxes** would have reached, the boxes that were handed from slice to slice, without any model inside them.
+# If somebody has drawn the object by hand, the mask can be scored. One Dice for the volume hides how it came about. So we score each slice and plot it over the distance from the slice that was prompted. The dashed line is what the **filled boxes** would have reached, the boxes that were handed from slice to slice, without any model inside them.
 
 # %% alt="Dice of each slice over its distance from the prompted one, before and after the correction"
 both = {"followed": compared, "corrected": corrected}
@@ -211,17 +211,33 @@ volumes = pd.DataFrame({name: own_scan.sum_up(table) for name, table in slices.i
 near = {name: own_scan.sum_up(table, within=reach) for name, table in slices.items()}
 volumes["dice_near"] = pd.DataFrame(near).T["volume_dice"]
 evaluation.write_table(corrected, tables / "10_own_scan.csv", provenance=facts)
-volumes.round(3)
+in_words = {
+    "slices": "slices found",
+    "slices_of_reference": "slices of the reader",
+    "volume_dice": "Dice of the volume",
+    "filled_box_volume_dice": "its boxes, filled",
+    "dice_near": "Dice near the prompt",
+}
+volumes.rename(columns=in_words).round(3).convert_dtypes()
 
 # %% [markdown]
-# **What you see**: Dice falls with the distance from the prompted slice, and where the mask ends before the reference does (or after it), it is 0. `slices` counts those with a mask, `slices_of_reference` those that the reader drew; `dice_near` is of the slices within `reach` of the prompted one. A row of another model has the same first box, and no correction. Without a reference you see areas, and the scores are empty.
+# **What you see**: Dice falls with the distance from the prompted slice, and where the mask ends before the reference does (or after it), it is 0. In the table, *slices found* have a mask, and *slices of the reader* are those on which the object was drawn by hand; the last column is of the slices within `reach` of the prompted one. A row of another model has the same first box, and no correction. Without a reference you see areas, and the scores are empty.
 #
 # ### Exercise 1: two boxes instead of one (10 minutes)
 #
-# A correction is made after you saw the error. A **marker** is drawn before: boxes on two slices, and the boxes in between are interpolated instead of being handed on. Give the first propagation a second box, on a slice a few steps inside its far end, and see what becomes of the volume. *Hint: the prompts of one propagation are a list; the slices are in `compared`.*
+# A correction is made after you saw the error. A **marker** is drawn before: boxes on two slices, and the boxes in between are interpolated instead of being handed on. Give the first propagation a second box, on a slice a few steps inside its far end, and see whether the volume gains. *Hint: `compared` has a row for each slice, with the pixels found and drawn. `read_box` draws the reader's box; without a reference, put four corners of your own in its place.*
 
 # %% tags=["exercise"]
-marked_slices = [start]  # your slices
+marked_slices = [start]  # replace: add a slice or two
+asked = [
+    prompts.SlicePrompt(
+        slice=k, label=tissue_label, boxes_xyxy=(own_scan.read_box(case, tissue_label, k),)
+    )
+    for k in marked_slices
+]
+with_mine = evaluation.propagate(segmenter, case, asked)
+my_slices = own_scan.compare_slices(with_mine, case, tissue_label, start=start)
+own_scan.sum_up(my_slices).rename(in_words).to_frame("your boxes").T.round(3).convert_dtypes()
 
 # %% tags=["solution"] jupyter={"source_hidden": true}
 large = compared["reference_px"] >= compared["reference_px"].max() / 2  # no slice without reference
@@ -236,10 +252,10 @@ markers = [
 third = evaluation.propagate(segmenter, case, markers)
 with_markers = own_scan.compare_slices(third, case, tissue_label, start=start)
 print(f"boxes on slices {marked}: {third.ends[tissue_label]}")
-own_scan.sum_up(with_markers).round(3)
+own_scan.sum_up(with_markers).rename(in_words).to_frame("markers").T.round(3).convert_dtypes()
 
 # %% [markdown]
-# **Discussion**: between two markers nothing can leak or end, since no slice depends on the mask of another. That costs two more boxes, drawn without having seen an error. The solution puts them where the reference still has half of its largest area: a box where the object hardly shows is a bad marker, since all slices up to it are asked with boxes on the way to it. And the interpolated box is right only where the object changes evenly: at a bend or a fork a correction is better.
+# **Discussion**: between two markers nothing can leak or end, since no slice depends on the mask of another. That costs two more boxes, drawn without having seen an error. The solution puts them where the reference still has half of its largest area: a box where the object hardly shows is a bad marker, since every slice in between gets a box on the way to it. And the interpolated box is right only where the object changes evenly: at a bend or a fork a correction is better.
 
 # %% [markdown] tags=["quiz"]
 # ## Quiz
@@ -297,7 +313,7 @@ Markdown(f"""{segmenter.name} ({kind}) on {case.name}, {case.tissue(tissue_label
 - One box on slice {start}: found on {summed["slices"]:.0f} slices, {first.ends[tissue_label]}.
 - Dice of the volume **{summed["volume_dice"]:.2f}**, of the slices near the prompted one {summed["dice_near"]:.2f}; the boxes handed on, filled: {summed["filled_box_volume_dice"]:.2f}.
 - One correction, on slice {wrong}: {len(changed)} slices changed, Dice {mended["volume_dice"]:.2f}.
-- The same first box, other models: {"; ".join(f"{name} {row.volume_dice:.2f} on {row.slices:.0f} slices" for name, row in volumes.drop(index=["followed", "corrected"]).iterrows()) or "none here"}.
+- The same first box, other models: {"; ".join(f"{name.removeprefix('followed by ')} {row.volume_dice:.2f} on {row.slices:.0f} slices" for name, row in volumes.drop(index=["followed", "corrected"]).iterrows()) or "none here"}.
 """)
 
 # %% [markdown]

@@ -73,7 +73,7 @@ def verdict(
 def rule_in_words(rule: Rule, *, units: str = "people") -> str:
     """Tell a rule as it is computed: what lets the claim hold, what speaks against it."""
     if rule.direction == "exactly":
-        return "The very number."
+        return "Exactly this number."
     holds, fails = _conditions(rule)
     fewest = f"With {rule.smallest_n} {units} or more it" if rule.sampled else "It"
     return f"{fewest} holds if {holds}; it does not if {fails}; else it is inconclusive."

@@ -22,8 +22,17 @@ IN_WORDS = {
     "hd95_mm": "HD95, mm",
     "assd_mm": "mean distance, mm",
     "hausdorff_mm": "largest distance, mm",
+    "left_out": "left out",
+    "invented_is_0": "invented is 0",
+    "nothing_is_1": "and empty is 1",
+    "n_scored": "slices scored",
+    "n_invented": "invented",
+    "n_nothing": "rightly empty",
+    "smallest_change": "smallest change",
+    "within": "limits inside it",
+    "n": "structures",
 }
-"""What the columns of `stray_scores` are called in a table that is read."""
+"""What columns of this room's tables are called in a table that is read."""
 
 
 def disc_with_stray(size_px: int) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
@@ -63,7 +72,7 @@ def means_with_one_lost(good: pd.DataFrame) -> pd.DataFrame:
     """Average good slices together with one on which nothing was found, as papers do it.
 
     Of scored rows; columns `dice` and `hd95_mm`, rows `mean`, `mean of the finite`, `median`, and
-    `infinite`, their number. The lost slice is scored by the project's rule for empty masks.
+    `infinite ones`, their number. The lost slice is scored by the project's rule for empty masks.
     """
     reference, _ = disc_with_stray(0)
     nothing = np.zeros_like(reference)
@@ -76,7 +85,7 @@ def means_with_one_lost(good: pd.DataFrame) -> pd.DataFrame:
             "mean": both.mean(),
             "mean of the finite": both.mask(infinite).mean(),
             "median": both.median(),
-            "infinite": infinite.sum().astype(float),
+            "infinite ones": infinite.sum().astype(float),
         }
     ).T
 

@@ -101,7 +101,7 @@ def describe_datasets(sets: Iterable[CaseSet], tissues: pd.DataFrame) -> pd.Data
     for each data set: `dataset`, `anatomy`, `subjects`,
     `sequences`, `maps` and `accelerated` (as in the manifest), `voxel_mm`, `plane`, `tissues` (how
     many), `shapes` ("4 compact, 5 thin"), `area_mm2` and `thickness_mm` (smallest to largest mean
-    of a tissue) and `reference`.
+    of a tissue, or of the only one) and `reference`.
     """
     rows = []
     for case in (cases[0] for cases in sets):
@@ -125,8 +125,8 @@ def describe_datasets(sets: Iterable[CaseSet], tissues: pd.DataFrame) -> pd.Data
                 "plane": case.plane,
                 "tissues": len(own),
                 "shapes": ", ".join(f"{n} {shape}" for shape, n in shapes.items()),
-                "area_mm2": "{:.0f} to {:.0f}".format(*area),
-                "thickness_mm": "{:.1f} to {:.1f}".format(*width),
+                "area_mm2": " to ".join(dict.fromkeys(f"{mm2:.0f}" for mm2 in area)),
+                "thickness_mm": " to ".join(dict.fromkeys(f"{mm:.1f}" for mm in width)),
                 "reference": case.reference_provenance,
             }
         )

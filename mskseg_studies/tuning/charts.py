@@ -85,12 +85,6 @@ def _drawn(history: pd.DataFrame) -> Figure:
         ax.xaxis.get_major_locator().set_params(integer=True)
         finish_chart(ax, legend=None)
     best = history.loc[history["validation_dice"].idxmax()]
-    axes[1].annotate(
-        f"best: {best['validation_dice']:.3f}",
-        (best["epoch"], best["validation_dice"]),
-        xytext=(0, -14),
-        textcoords="offset points",
-        ha="center",
-        fontsize=9,
-    )
+    best_dice, best_epoch = best["validation_dice"], int(best["epoch"])
+    axes[1].set_title(f"best: {best_dice:.3f} after epoch {best_epoch}", loc="left", fontsize=11)
     return figure

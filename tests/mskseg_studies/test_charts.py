@@ -69,6 +69,14 @@ def test_tissues_of_several_data_sets_stand_under_their_names():
     assert by_row == pytest.approx({1.0: 0.9, 2.0: 0.55, 4.0: 0.95, 5.0: 0.95})
 
 
+def test_of_each_data_set_the_lowest_alone_can_be_shown():
+    both = pd.concat([make_table(), make_table(dataset="e")])
+    ax = charts.dice_by_tissue(both, lowest=1)
+    names = [label.get_text() for label in ax.get_yticklabels()]
+    assert names == ["d", "femur (n=2)", "e", "femur (n=2)"]
+    assert ax.get_title(loc="left").startswith("Above the filled box in 0 of 2 tissues")
+
+
 def test_each_plan_has_its_own_colour_and_name():
     other = make_table(box_source="neighbour, margin 2 px")
     ax = charts.dice_by_tissue(pd.concat([make_table(), other]))

@@ -6,6 +6,7 @@ import base64
 import hashlib
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -17,6 +18,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from nbformat.v4 import new_code_cell, new_notebook, new_output
 
 from mskseg.cli.main import main
 from mskseg.cli.run import report
@@ -25,6 +27,7 @@ from mskseg.errors import InputError, OutputError
 from mskseg.workbook import NotebookRun, find_notebooks, load_notebook, run_workbook
 from mskseg.workbook.execution import make_output
 from mskseg.workbook.lesson import write_lesson
+from mskseg.workbook.pages import write_page
 from mskseg.workbook.record import Record, finished_notebooks, result_key
 from mskseg.workbook.sources import copy_workbook, executed_notebook, notebooks_folder
 
@@ -317,6 +320,24 @@ def test_pages_show_results_and_errors_and_load_nothing_from_elsewhere(finished)
     index = (output / "html" / "index.html").read_text(encoding="utf-8")
     assert index.count(".html") == 3
     assert "failed" in index
+
+
+def test_a_page_folds_solutions_and_leaves_out_the_set_up_of_colab_unless_they_failed(tmp_path):
+    cells = [
+        new_code_cell("'set up'", metadata={"tags": ["colab"]}),
+        new_code_cell("'my try'", metadata={"tags": ["exercise"]}),
+        new_code_cell("'solved'", metadata={"tags": ["solution"]}),
+        new_code_cell("'broken'", metadata={"tags": ["solution"]}),
+    ]
+    cells[3].outputs = [new_output("error", ename="KeyError", evalue="", traceback=["KeyError"])]
+    write_page(new_notebook(cells=cells), tmp_path / "page.html", title="page")
+    page = (tmp_path / "page.html").read_text(encoding="utf-8")
+    (folded,) = re.findall(r"<details><summary>Solution</summary>.+?</details>", page, re.S)
+    assert "solved" in folded
+    unfolded = page.replace(folded, "")
+    assert "set up" not in page
+    assert "my try" in unfolded
+    assert "broken" in unfolded
 
 
 def test_a_second_run_keeps_what_is_finished_and_runs_the_failed_one_again(folder, finished):

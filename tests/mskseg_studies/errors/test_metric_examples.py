@@ -32,8 +32,8 @@ def test_one_lost_slice_is_a_zero_and_an_infinity():
     assert got.loc["mean", "dice"] == 0.9
     assert got.loc["mean", "hd95_mm"] == np.inf
     assert got.loc["mean of the finite", "hd95_mm"] == 0.5
-    assert (got.loc["median", "hd95_mm"], got.loc["infinite", "hd95_mm"]) == (0.5, 1)
-    assert got.loc["infinite", "dice"] == 0
+    assert (got.loc["median", "hd95_mm"], got.loc["infinite ones", "hd95_mm"]) == (0.5, 1)
+    assert got.loc["infinite ones", "dice"] == 0
 
 
 def test_the_stray_chart_has_a_line_for_each_distance():

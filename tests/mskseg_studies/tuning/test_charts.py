@@ -75,4 +75,4 @@ def test_the_plot_grows_and_marks_the_best_epoch(monkeypatch):
     assert shown == ["display", "update", "update"]
     dice = plot.figure.axes[1]
     assert list(dice.lines[0].get_ydata()) == [0.5, 0.7, 0.6]
-    assert [text.get_text() for text in dice.texts] == ["best: 0.700"]
+    assert dice.get_title(loc="left") == "best: 0.700 after epoch 1"

@@ -22,13 +22,8 @@ IN_WORDS = {
     "hd95_mm": "HD95, mm",
     "assd_mm": "mean distance, mm",
     "hausdorff_mm": "largest distance, mm",
-    "left_out": "left out",
-    "invented_is_0": "invented is 0",
     "nothing_is_1": "and empty is 1",
-    "n_scored": "slices scored",
-    "n_invented": "invented",
     "n_nothing": "rightly empty",
-    "smallest_change": "smallest change",
     "within": "limits inside it",
     "n": "structures",
 }

@@ -84,7 +84,6 @@ def _drawn(history: pd.DataFrame) -> Figure:
         ax.set(xlabel="epoch", ylabel=labels[value])
         ax.xaxis.get_major_locator().set_params(integer=True)
         finish_chart(ax, legend=None)
-    best = history.loc[history["validation_dice"].idxmax()]
-    best_dice, best_epoch = best["validation_dice"], int(best["epoch"])
-    axes[1].set_title(f"best: {best_dice:.3f} after epoch {best_epoch}", loc="left", fontsize=11)
+    best = history.loc[history["validation_dice"].idxmax(), ["validation_dice", "epoch"]]
+    axes[1].set_title("best: {:.3f} after epoch {:.0f}".format(*best), loc="left", fontsize=11)
     return figure

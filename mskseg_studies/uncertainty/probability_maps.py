@@ -200,25 +200,25 @@ class VolumeMaps:
         self.model, self.miniature, self.n_members = name, miniature, len(self._predictions)
 
     def slices(self, case: Case, *, step: int = 1) -> Iterator[SliceMaps]:
-        """Cut the volumes of a case on every `step`-th slice."""
-        narrowed = with_labels(case, self._labels)
-        stacks = np.stack([self._stack(case, member) for member in self._predictions])
-        for case_slice in narrowed.slices(step=step):
-            maps = checked_probabilities(stacks[:, :, case_slice.index])
-            yield SliceMaps(case_slice, self._labels, maps, {}, prompted=False)
+        """Cut the volumes of a case on every `step`-th slice; no other slice is copied."""
+        slices = list(with_labels(case, self._labels).slices(step=step))
+        at = [each.index for each in slices]
+        stacks = np.stack([self._stack(case, member, at) for member in self._predictions])
+        for each, maps in zip(slices, np.moveaxis(stacks, 2, 0), strict=True):
+            yield SliceMaps(each, self._labels, checked_probabilities(maps), {}, prompted=False)
 
-    def _stack(self, case: Case, predictions: Predictions) -> Floats:
+    def _stack(self, case: Case, predictions: Predictions, at: list[int]) -> Floats:
         """Probabilities (1 + K, slices, H, W) of one member, in the order of `labels`."""
         volumes = predictions.probabilities(case.name)
         channel = {label: number for number, label in enumerate(predictions.labels, start=1)}
         chosen = [
-            case.image.with_array(volumes[channel[label]]).stack(case.plane)
+            case.image.with_array(volumes[channel[label]]).stack(case.plane)[at]
             if label in channel
-            else np.zeros_like(case.image.stack(case.plane), dtype=np.float32)
+            else np.zeros_like(case.image.stack(case.plane)[at], dtype=np.float32)
             for label in self._labels
         ]
-        background = 1 - np.sum(chosen, axis=0)
-        return np.stack([np.clip(background, 0, 1), *chosen]).astype(np.float32)
+        background = np.clip(1 - np.sum(chosen, axis=0), 0, 1)
+        return np.stack([background, *chosen]).astype(np.float32)
 
 
 MapSource = PromptedMaps | VolumeMaps

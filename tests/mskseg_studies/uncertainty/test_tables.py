@@ -194,6 +194,16 @@ def test_volumes_of_an_automatic_model_are_cut_into_slices_whatever_its_channels
     assert one.members[0] == pytest.approx(one.members[1])
 
 
+@pytest.mark.parametrize("step", [2, 100])  # the second is longer than the stack
+def test_of_the_volumes_of_an_automatic_model_the_slices_that_are_asked_for_are_cut(step):
+    case = make_case()
+    source = VolumeMaps("net", volumes(case, LABELS), labels=LABELS)
+    every = {maps.case_slice.index: maps.members for maps in source.slices(case)}
+    asked = {maps.case_slice.index: maps.members for maps in source.slices(case, step=step)}
+    assert list(asked) == [at.index for at in case.slices(step=step)]
+    assert all(np.array_equal(members, every[index]) for index, members in asked.items())
+
+
 def test_a_tissue_that_an_automatic_model_does_not_know_is_clipped_and_counted():
     case = make_case()
     source = VolumeMaps("net", volumes(case, (1,)), labels=LABELS)

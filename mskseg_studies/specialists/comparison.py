@@ -58,10 +58,7 @@ def score_test_sets(
 
 
 def by_test_set(table: pd.DataFrame) -> pd.DataFrame:
-    """Lay out the mean Dice of `score_test_sets`: models and boxes in rows, test sets in columns.
-
-    As it is if it has no row.
-    """
+    """Lay out the mean Dice of `score_test_sets`, if any: models and boxes by test set."""
     if table.empty:
         return table
     by_plan = summarise(table, by=["test_set", "segmenter", "prompt", "box_source"])

@@ -78,10 +78,9 @@ def tune_ensemble(
 
     All start from the same weights, so the members differ in the order of slices, in the objects
     drawn and in the jitter of the boxes only: they disagree less than networks that were trained
-    from scratch, as in Lakshminarayanan 2017 (arXiv:1612.01474). They share the cache of embeddings
-    of the segmenter, which stays as it is: those tuned in their decoder have one encoder. In
-    `folder` each member keeps its state, as in `fine_tune`, to go on after an interruption. Raises
-    InputError if there is no seed or one comes twice: its members would be the same model.
+    from scratch, as in Lakshminarayanan 2017 (arXiv:1612.01474). They share its cache of
+    embeddings: those tuned in their decoder have one encoder. In `folder` each keeps its state, as
+    in `fine_tune`. InputError without a seed, or if one comes twice: two members would be one.
     """
     chosen = list(seeds)
     if not chosen or len(set(chosen)) != len(chosen):

@@ -194,9 +194,9 @@ by_class.pivot_table(["dice", "filled_box_dice"], ["data", "shape_class"], "segm
 by_dataset = errors.read_empty_slices(volumes, first_people, slice_steps=volume_steps)
 evaluation.write_table(by_dataset, tables / "05_empty_slices.csv", provenance=facts)
 shown_plans = [tight.box_source, neighbour.box_source]
-shown_rows = by_dataset[by_dataset["box_source"].isin(shown_plans)]
-of_last = shown_rows[shown_rows["segmenter"] == segmenters[-1].name].set_index(["data", "dataset"])
-of_last.drop(columns="segmenter").rename(columns=errors.IN_WORDS).round(2)
+of_last = by_dataset.query("segmenter == @segmenters[-1].name and box_source in @shown_plans")
+means = of_last.drop(columns="segmenter").rename(columns=errors.IN_WORDS).round(2)
+means.set_index(["data", "dataset"]).rename(columns=lambda name: name.replace("_", " "))
 
 # %% [markdown]
 # **What you see**: one set of masks, three means of Dice, of one model (the others are in `05_empty_slices.csv`). With *oracle* boxes nothing can be invented, since the missing box tells the model that nothing is there. Counting those slices as 1 rewards it for what the reference knows. With boxes handed on by *neighbours* nothing tells it where to stop. If a paper does not say which way it counted, you do not know its Dice.
@@ -361,7 +361,7 @@ if "fat fraction" in quantities:
     display_html(errors.two_point_readings().round(1))
 print(f"Answer: {'A' if not bias['within'].any() else 'C' if bias['within'].all() else 'B'}.")
 by_biomarker = bias.drop(columns=["source", "n_missing"]).set_index(["biomarker", "segmenter"])
-by_biomarker.rename(columns=errors.IN_WORDS).round(2)
+by_biomarker.rename(columns=errors.IN_WORDS | {"smallest_change": "smallest change"}).round(2)
 
 # %% [markdown]
 # **What you see**: the thick line is the *bias*, the thin ones the limits between which 95 % of differences should lie (Bland and Altman). A biomarker is split in two where some of its tissues fill less than half of their box and others more: curved sheets, such as the femoral cartilage, and flat ones. One pair of limits for both would describe neither.

@@ -250,7 +250,7 @@ print(study.origin)
 prompting.margin_table(study.rows).round(3) if study else study.rows
 
 # %% [markdown]
-# **What you see**: first whose weights these are. Then, for each data set, the filled box and below it each model, from tight boxes to the widest. `n_subjects` counts people, `n_pairs` pairs of slice and tissue. No rows means that no such table is there. Now the same on fewer people, with the models that you have here.
+# **What you see**: first whose weights these are. Then, for each data set, the filled box and below it each model, from tight boxes to the widest. `n_subjects` counts people, `n_pairs` pairs of slice and tissue. Rows of a drawn spine stand below those of people, if they are there: what would you believe of the published model, had you seen the drawings alone? No rows means that no such table is there. Now the same on fewer people, with the models that you have here.
 
 # %%
 predictions = evaluation.KeptPredictions()  # in the order of the table's rows

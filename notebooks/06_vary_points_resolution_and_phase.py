@@ -252,8 +252,6 @@ display.save_figure(by_size, figures / "06_resolution.png", provenance=facts_fin
 more = lost[prompting.COARSER_IMAGE] - lost[prompting.OTHER_FRAME]
 letter = "C" if abs(more) < 0.02 else "A" if more > 0 else "B"
 print(f"Answer: {letter}. The title says what each of the two lost.")
-
-# %%
 changes = prompting.resolution_changes(resolved)
 evaluation.write_table(changes, tables / "06_resolution_changes.csv", provenance=facts_fine)
 changes.sort_values("change").drop(columns="miniature").head().round(3)
@@ -391,8 +389,6 @@ verdict = "A" if row["low"] > 0 else "B" if row["high"] < 0 else "C"
 print(
     f"Answer: {verdict}. Difference {row['change']:+.3f} [{row['low']:+.3f}, {row['high']:+.3f}]."
 )
-
-# %%
 singles = phase_means.dropna(subset="agreement")
 singles[["dataset", "phase", "agreement", "dice"]].round(3)
 

@@ -122,9 +122,8 @@ def centred_axis(n: int, extent_mm: float) -> FloatArray:
 def rasterise(body: Body, *, shape: tuple[int, int, int]) -> VoxelContent:
     """Draw a body on a voxel grid that covers it, at several points per voxel."""
     (ni, nj, nk), extent_mm = shape, body.extent_mm
-    fine = PlaneGrid(
-        centred_axis(ni * SUB_IN_PLANE, extent_mm[0]), centred_axis(nj * SUB_IN_PLANE, extent_mm[1])
-    )
+    n_u, n_v = ni * SUB_IN_PLANE, nj * SUB_IN_PLANE
+    fine = PlaneGrid(centred_axis(n_u, extent_mm[0]), centred_axis(n_v, extent_mm[1]))
     heights = centred_axis(nk * SUB_ACROSS, extent_mm[2]).reshape(nk, SUB_ACROSS)
     fractions = np.zeros((len(Tissue), nk, ni, nj), dtype=np.float32)
     labels = np.zeros((nk, ni, nj), dtype=np.uint8)
@@ -149,22 +148,23 @@ def _blocks(planes: list[NDArray[Any]]) -> NDArray[Any]:
 def _shares(points: NDArray[np.uint8], admixture: FloatArray) -> dict[int, FloatArray]:
     """Share of each tissue that is there in the voxels of planes, (n_planes, ni, nj)."""
     shares: dict[int, FloatArray] = {}
-    for tissue in np.flatnonzero(np.bincount(points.ravel())).tolist():
+    for tissue in (t for t in range(len(Tissue)) if (points == t).any()):
         here = points == tissue
         if other := _ADMIXTURE.get(tissue):
             mixed = np.where(here, admixture, np.float32(0))
             shares[other] = shares.get(other, 0) + mixed.mean(axis=0)
-            here = here - mixed
-        shares[tissue] = shares.get(tissue, 0) + here.mean(axis=0, dtype=np.float32)
+            share = (here - mixed).mean(axis=0)
+        else:
+            share = here.sum(axis=0, dtype=np.uint8) / np.float32(len(here))
+        shares[tissue] = shares.get(tissue, 0) + share
     return shares
 
 
 def _majority(votes: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Label that most points of each voxel have, of equally many the smallest."""
-    votes = votes.reshape(-1, *votes.shape[2:])
-    winner, most = (np.zeros(votes.shape[1:], dtype=np.uint8) for _ in range(2))
+    winner, most = np.zeros((2, *votes.shape[2:]), np.uint8)
     for label in range(int(votes.max()) + 1):
-        count = (votes == label).sum(axis=0, dtype=np.uint8)
+        count = (votes == label).sum(axis=(0, 1), dtype=np.uint8)
         np.copyto(winner, np.uint8(label), where=count > most)
         np.maximum(most, count, out=most)
     return winner

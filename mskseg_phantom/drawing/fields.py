@@ -84,9 +84,9 @@ class RandomField:
         if self._axes is None or self._axes[0] is not grid:
             self._axes = (grid, self._along(grid.u_mm, 0), self._along(grid.v_mm, 1))
         _, along_u, along_v = self._axes
-        along_z = self._along(np.asarray([z_mm], dtype=np.float32), 2)
-        n_z, n_v, n_u = self._knots.shape
-        layer = (along_z @ self._knots.reshape(n_z, -1)).reshape(n_v, n_u)
+        along_z = self._along(np.float32([z_mm]), 2)
+        n_z, *side = self._knots.shape
+        layer = (along_z @ self._knots.reshape(n_z, -1)).reshape(side)
         values: FloatArray = along_u @ (along_v @ layer).T
         values /= np.float32(_SPLINE_STD**3)
         return values

@@ -162,7 +162,7 @@ def _shares(points: NDArray[np.uint8], admixture: FloatArray) -> dict[int, Float
 
 def _majority(votes: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Label that most points of each voxel have, of equally many the smallest."""
-    winner, most = np.zeros((2, *votes.shape[2:]), np.uint8)
+    winner, most = (np.zeros(votes.shape[2:], dtype=np.uint8) for _ in range(2))
     for label in range(int(votes.max()) + 1):
         count = (votes == label).sum(axis=(0, 1), dtype=np.uint8)
         np.copyto(winner, np.uint8(label), where=count > most)

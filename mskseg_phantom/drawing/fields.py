@@ -84,7 +84,7 @@ class RandomField:
         if self._axes is None or self._axes[0] is not grid:
             self._axes = (grid, self._along(grid.u_mm, 0), self._along(grid.v_mm, 1))
         _, along_u, along_v = self._axes
-        along_z = self._along(np.float32([z_mm]), 2)
+        along_z = self._along(np.array([z_mm], np.float32), 2)
         n_z, *side = self._knots.shape
         layer = (along_z @ self._knots.reshape(n_z, -1)).reshape(side)
         values: FloatArray = along_u @ (along_v @ layer).T

@@ -379,8 +379,13 @@ read = {
 }
 by_mode.set_index(["base", "mode"])[[*read]].rename(columns=read).round(3)
 
+# %%
+longer_modes = tuning.committed_results(results, "04_modes*.csv").rows
+in_columns = ["base", "n_train", "mode", "gain", "gain_other_site"]
+longer_modes.reindex(columns=in_columns).rename(columns=read | {"n_train": "people"}).round(3)
+
 # %% [markdown]
-# **What you see**: `gain` is what tuning added on the test people. To *choose* a mode, take the validation Dice (in `04_modes.csv`), not this gain. *Training minus test* is how much better a model is on the people it was trained on. Compare modes by it, not with zero, for these are different people. Parameters and seconds differ by far more than Dice does. Which of our two miniatures is the better start is our construction.
+# **What you see**: `gain` is what tuning added on the test people. The second table is of the longer run on real people, if there is one: is the best way at the same site also the best at the other? To *choose* a mode, take the validation Dice (in `04_modes.csv`), not this gain. *Training minus test* is how much better a model is on the people it was trained on. Compare modes by it, not with zero, for these are different people. Parameters and seconds differ by far more than Dice does. Which of our two miniatures is the better start is our construction.
 #
 # ## Draw sloppy boxes
 #

@@ -3,6 +3,7 @@
 from dataclasses import replace as replace
 
 from mskseg_studies.charts import sweep_chart as sweep_chart
+from mskseg_studies.committed import committed_results as committed_results
 from mskseg_studies.panels import boxes_and_predictions as boxes_and_predictions
 from mskseg_studies.tuning.bench import TuningBench as TuningBench
 from mskseg_studies.tuning.charts import TrainingPlot as TrainingPlot

@@ -214,7 +214,7 @@ of_people = uncertainty.average_subjects(
     as_they_are.cases, by=["dataset", "arm", "model"], values=[*scores, "auroc"]
 )
 by_arm = of_people.groupby("arm", sort=False)["ece_candidate"].mean()
-print(f"Answer: {'ABC'[by_arm.argmin()]}. Mean ECE: {by_arm.round(3).to_dict()}")
+print(f"Answer: {'ABC'[by_arm.argmin()]}.\n{by_arm.round(3).to_string(header=False)}")
 of_people.round(3)
 
 # %% [markdown]
@@ -362,9 +362,9 @@ compared = pd.concat(
     for table, models_of in comparisons
 ).reset_index(drop=True)
 evaluation.write_table(compared, tables / "08_compared.csv", provenance=facts)
-told = compared[compared["second"] == name_alone].set_index("value")["verdict"].to_dict()
+told = compared[compared["second"] == name_alone].set_index("value")["verdict"]
 gained = "A" * (told["dice"] == "higher") + "B" * (told["ece_candidate"] == "lower")
-print(f"Answer: {gained or 'C'}. The ensemble against the mean of its members: {told}")
+print(f"Answer: {gained or 'C'}. Against its members: {', '.join(told.index + ' ' + told)}.")
 compared.round(4)
 
 # %% [markdown]

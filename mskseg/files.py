@@ -13,10 +13,10 @@ from filelock import FileLock
 
 from mskseg.errors import OutputError
 
-PARTIAL = ".partial-"
+PARTIAL = ".mskseg-partial-"
 """How the names of files begin that are not complete yet."""
 
-_DAY_S = 86_400.0
+_WEEK_S = 7 * 86_400.0  # no notebook runs for so long
 
 
 @contextmanager
@@ -55,10 +55,10 @@ def write_text(path: str | os.PathLike[str], text: str) -> None:
 
 
 def sweep(folder: Path, start: str = PARTIAL) -> None:
-    """Remove what killed processes left in a folder under temporary names, after a day."""
+    """Remove what killed processes left in a folder under our temporary names, after a week."""
     for path in folder.glob(f"{start}*"):
         with suppress(OSError):
-            if time.time() - path.stat().st_mtime < _DAY_S:
+            if time.time() - path.stat().st_mtime < _WEEK_S:
                 continue  # another process may be at work on it
             if path.is_dir() and not path.is_symlink():
                 shutil.rmtree(path, ignore_errors=True)

@@ -160,18 +160,17 @@ def score_cases(
             ]
             # Slice by slice, so that each is encoded once for all plans, and then forgotten.
             for on_slice in zip(*by_plan, strict=True):
-                for of_plan, predictions in zip(found, on_slice, strict=True):
-                    described, plan_rows, to_look_at = of_plan
+                for (described, plan_rows, seen), predictions in zip(found, on_slice, strict=True):
                     for predicted in predictions.values():
                         more = further(case, predicted) if further else {}
                         plan_rows.append(described | _scores(case, predicted) | dict(more))
                         if kept is not None:
-                            to_look_at.append(predicted)
+                            seen.append(predicted)
                     bar.update()
-            for _, plan_rows, to_look_at in found:
+            for _, plan_rows, seen in found:
                 rows += plan_rows
                 if kept is not None:
-                    kept.extend(to_look_at)
+                    kept.extend(seen)
     columns = dict.fromkeys((*COLUMNS, *(name for row in rows for name in row)))
     return pd.DataFrame(rows, columns=list(columns))
 

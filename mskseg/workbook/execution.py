@@ -35,7 +35,7 @@ from mskseg.workbook.sources import (
 if TYPE_CHECKING:
     from nbformat import NotebookNode
 
-_KERNELS = "mskseg-"  # how folders of kernels' files begin, in the system's temporary one
+_KERNELS = "mskseg-kernels-"  # how folders of kernels' files begin, in the system's temporary one
 
 
 def run_workbook(

@@ -1,4 +1,4 @@
-"""Temporary files: whole or nothing, and swept after a day."""
+"""Temporary files: whole or nothing, and swept after a week."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ for _ in range(20):
 
 
 @pytest.mark.skipif(os.name != "posix", reason="processes are killed by a signal")
-def test_what_a_killed_process_left_is_swept_after_a_day_by_the_next_that_writes_there(tmp_path):
+def test_what_a_killed_process_left_is_swept_after_a_week_by_the_next_that_writes_there(tmp_path):
     target = tmp_path / "table.csv"
     done = subprocess.run([sys.executable, "-c", KILLED, str(target)], check=False)
     assert done.returncode < 0
@@ -42,12 +42,14 @@ def test_what_a_killed_process_left_is_swept_after_a_day_by_the_next_that_writes
     new, folder = tmp_path / f"{PARTIAL}at-work", tmp_path / f"{PARTIAL}unpacking"
     new.touch()
     (folder / "part").mkdir(parents=True)
-    two_days_ago = time.time() - 2 * 86_400
-    for path in (left, folder):
-        os.utime(path, (two_days_ago, two_days_ago))
+    foreign = tmp_path / ".partial-of-another-program"
+    foreign.touch()
+    two_weeks_ago = time.time() - 14 * 86_400
+    for path in (left, folder, foreign):
+        os.utime(path, (two_weeks_ago, two_weeks_ago))
     with written_atomically(target) as temporary:
         temporary.write_text("whole")
-    assert sorted(tmp_path.iterdir()) == sorted([target, new])
+    assert sorted(tmp_path.iterdir()) == sorted([target, new, foreign])
 
 
 @pytest.mark.skipif(os.name != "posix", reason="the lock is fcntl's")

@@ -24,8 +24,9 @@ from mskseg.cli.main import main
 from mskseg.cli.run import report
 from mskseg.environment import available_cores
 from mskseg.errors import InputError, OutputError
+from mskseg.files import PARTIAL
 from mskseg.workbook import NotebookRun, find_notebooks, load_notebook, run_workbook
-from mskseg.workbook.execution import make_output
+from mskseg.workbook.execution import _KERNELS, make_output
 from mskseg.workbook.lesson import write_lesson
 from mskseg.workbook.pages import write_page
 from mskseg.workbook.record import Record, finished_notebooks, result_key
@@ -217,8 +218,12 @@ def test_what_a_killed_run_left_is_swept_at_the_next_start_and_probes_never_meet
     tmp_path, monkeypatch
 ):
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    left = [tmp_path / "mskseg-abc" / "kernel-1"]
-    left += [tmp_path / "out" / part / ".partial-abc.csv" for part in ("tables", "trainings/04/x")]
+    left = [tmp_path / f"{_KERNELS}abc" / "kernel-1"]
+    left += [tmp_path / "out" / part / f"{PARTIAL}a.csv" for part in ("tables", "trainings/04/x")]
+    foreign = tmp_path / "mskseg-data" / "mine.nii.gz"
+    foreign.parent.mkdir()
+    foreign.touch()
+    os.utime(foreign.parent, (0, 0))
     for path in left:
         path.parent.mkdir(parents=True)
         path.touch()
@@ -228,6 +233,7 @@ def test_what_a_killed_run_left_is_swept_at_the_next_start_and_probes_never_meet
         list(pool.map(make_output, [tmp_path / "out"] * 64))
     assert not [path for path in left if path.exists()]
     assert not left[0].parent.exists()
+    assert foreign.exists(), "a folder of the user's own"
     assert not [path for path in (tmp_path / "out").rglob("*") if path.is_file()]
 
 

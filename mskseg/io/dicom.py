@@ -234,7 +234,7 @@ def _check_pixels(path: Path, dataset: Any) -> None:
         raise InputError("it ends before its pixels; replace it")
     syntax = dataset.file_meta.get("TransferSyntaxUID")
     packed = syntax is not None and (syntax.is_compressed or syntax.is_deflated)
-    needed = -(-dataset.Rows * dataset.Columns * dataset.BitsAllocated // 8)
+    needed = (dataset.Rows * dataset.Columns * dataset.BitsAllocated + 7) // 8
     length = size if packed else pixels.length
     if not packed and (not 0 < needed <= length <= needed + 1 or pixels.value_tell + length > size):
         raise InputError(

@@ -52,7 +52,7 @@ def _attended(attention: Any, x: Tensor, window: int) -> Tensor:
     """Let tokens (B, H, W, C) attend to all, or to those of their window."""
     b, h, w, channels = x.shape
     side_h, side_w = (window, window) if window else (h, w)
-    n_h, n_w, n_heads = -(-h // side_h), -(-w // side_w), attention.num_heads
+    n_h, n_w = (h + side_h - 1) // side_h, (w + side_w - 1) // side_w
     qkv = attention.qkv(x)
     if (n_h * side_h, n_w * side_w) != (h, w):  # zeros around the image leave the bias alone
         framed = qkv.new_empty(b, n_h * side_h, n_w * side_w, 3 * channels)
@@ -60,7 +60,7 @@ def _attended(attention: Any, x: Tensor, window: int) -> Tensor:
         framed[:, :h, :w] = qkv
         qkv = framed
     windows = qkv.view(b, n_h, side_h, n_w, side_w, -1).transpose(2, 3)
-    windows = windows.reshape(b * n_h * n_w, side_h * side_w, 3, n_heads, -1)
+    windows = windows.reshape(b * n_h * n_w, side_h * side_w, 3, attention.num_heads, -1)
     query, key, value = windows.permute(2, 0, 3, 1, 4)  # each (N, heads, L, d)
     out = torch.empty_like(windows[:, :, 0])
     _attend(attention, query, key, value, (side_h, side_w), out.transpose(1, 2))

@@ -74,7 +74,7 @@ class NnunetRun:
     def converged(self) -> bool:
         """Whether the validation Dice has stopped rising; else this is not nnU-Net's result."""
         wanted = self.config.plateau_iterations or PLATEAU_ITERATIONS
-        n = -(-wanted // self.config.iterations_per_epoch)
+        n = (wanted - 1) // self.config.iterations_per_epoch + 1
         dice = self.history()["validation_dice"].tolist()
         return stopped_rising(dice, n=n, gain=self.config.plateau_gain)
 

@@ -159,7 +159,7 @@ def train(folder: Path, settings: dict[str, Any]) -> bool:
     # The limit of the plan is that of the first call.
     trainer.time_limit_s = settings["time_limit_s"]
     if settings["plateau_iterations"] is not None:
-        n = -(-settings["plateau_iterations"] // settings["iterations_per_epoch"])
+        n = (settings["plateau_iterations"] - 1) // settings["iterations_per_epoch"] + 1
         trainer.plateaus = partial(plateaus, n=n, gain=settings["plateau_gain"])
     maybe_load_checkpoint(trainer, begun, validation_only=False)
     if trainer.time_is_up():

@@ -55,17 +55,15 @@ table: $(INSTALLED)  ## Make the README's table of a real thigh anew
 # Each line goes on where it was interrupted: finished notebooks and trainings are kept in output/study*.
 STUDY = $(BIN)/mskseg run --size study --jobs 1 --output output/study
 PAIR = --model lite_medsam --model sam_vit_mini
-results: $(INSTALLED)  ## Run the study on real people (hours); tables to results/ (NNUNET=yes: a day more)
+results: $(INSTALLED)  ## Run the study on real people (hours); tables to results/
 	$(BIN)/mskseg data fetch spine_vertebrae $(if $(wildcard $(SCANS)/fastcleverseg),--from $(SCANS))
 	$(STUDY) 03 04 07 08 --dataset spine_vertebrae $(PAIR)
 	$(STUDY)-sam_vit_mini 04 --dataset spine_vertebrae --model sam_vit_mini
 	$(STUDY)-phantom_spine 03 04 --dataset phantom_spine --model lite_medsam
 	for run in "" -sam_vit_mini -phantom_spine; do $(MAKE) --no-print-directory keep RUN=$$run; done
-	test -z "$(NNUNET)" || $(BIN)/mskseg run --size full --jobs 1 --output output/study-nnunet 07 \
-	  --dataset spine_vertebrae $(PAIR)
 
 KEPT = 03_margins 03_people 04_cross_table 04_modes 04_training_size 04_jitter \
-  07_inside_outside 07_training_sizes 08_people 08_uncertainty 08_compared
+  07_inside_outside 07_training_sizes 07_finders 07_nnunet_curve 08_people 08_uncertainty 08_compared
 keep:  ## Copy to results/ (and the README's figure) what a run of the study has written by now
 	for table in $(KEPT); do for end in csv csv.provenance.json; do \
 	  test ! -f output/study$(RUN)/tables/$$table.$$end || \

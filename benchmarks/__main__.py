@@ -18,7 +18,6 @@ from __future__ import annotations
 import argparse
 import json
 import math
-import resource
 import statistics
 import subprocess
 import sys
@@ -38,6 +37,7 @@ from benchmarks.finetune import drawn_cases
 from mskseg.case import CaseSet
 from mskseg.evaluation import score_cases, write_table
 from mskseg.finetuning import FineTuneConfig, fine_tune
+from mskseg.finetuning.machine import PeakMemory
 from mskseg.models import segmenter as segmenter_module
 from mskseg.models.decoding import decode, is_known
 from mskseg.models.encoding import encode
@@ -221,9 +221,9 @@ def scaled(work: str, slices: int, people: int) -> None:
     segmenter = mskseg.load_segmenter("sam_vit_mini", device="cpu")
     carry_out(work, segmenter, drawn_cases(2, 128, prefix="warm"))
     cases = drawn_cases(slices, 128, people)
-    start = time.process_time()
+    memory, start = PeakMemory(segmenter.device), time.process_time()
     carry_out(work, segmenter, cases)
-    print(json.dumps({"s": time.process_time() - start, "peak_mb": peak_mb()}))
+    print(json.dumps({"s": time.process_time() - start, "peak_mb": memory.megabytes()}))
 
 
 def carry_out(work: str, segmenter: Segmenter, cases: CaseSet) -> None:
@@ -239,10 +239,6 @@ def carry_out(work: str, segmenter: Segmenter, cases: CaseSet) -> None:
         maps = PromptedMaps(segmenter, plans, labels=[1, 2, 3, 4, 5, 6])
         for each in (each for case in cases for each in maps.slices(case)):
             each.predicted_labels()
-
-
-def peak_mb() -> float:
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
 def scaling(bench: Bench) -> Rows:

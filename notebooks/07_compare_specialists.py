@@ -303,21 +303,23 @@ print(f"Answer: {'A' if above.iloc[0] else 'B' if above.any() else 'C'}.")
 # **When may a training be judged?** Our rule was written before any run. Take the Dice on patches of the validation people, averaged over 1000 iterations. If it is less than 0.005 above that of the 1000 before, the training has converged. Until then its name says *not converged*, and its score is not nnU-Net's. For a long run set `hours` above 0: the size `full` takes six, and goes on where it was interrupted.
 
 # %%
+reported = {k: tests[k] for k in ("inside", "another site") if k in tests}
+predicted = [*validation, *(case for cases in reported.values() for case in cases)]
 runs = specialists.train_nnunets(
     train, validation, nnunet_kinds, nnunet, seed=seed, folder=place,
-    device=segmenter.device.type, predict=[*validation, *test],
+    device=segmenter.device.type, predict=predicted,
 )  # fmt: skip
 for run in runs[:1]:
     print(*run.log.read_text(encoding="utf-8").splitlines()[-6:], sep="\n")
 
 # %% alt="Validation Dice over the iterations of each nnU-Net of this run and of longer ones"
-longer = specialists.committed_results(results, "07_nnunet_curve_*.csv")
+longer = specialists.committed_results(results, "07_nnunet_curve*.csv")
 learning = specialists.curve_chart(runs, longer.rows)
 run_facts = mskseg.provenance(command=this, cases=known, tuned=runs, seed=seed)
 display.save_figure(learning, figures / "07_nnunet_curve.png", provenance=run_facts)
 
 # %%
-epochs = specialists.learning_curves(runs)
+epochs = specialists.learning_curves(runs).assign(dataset=dataset)
 evaluation.write_table(epochs, tables / "07_nnunet_curve.csv", provenance=run_facts)
 print(longer.origin)
 pd.Series({each.name: each.converged for each in runs}, name="converged")
@@ -336,12 +338,15 @@ pd.Series({each.name: each.converged for each in runs}, name="converged")
 # > - **C** neither comes to 0.5
 
 # %%
-found_by = {automatic: automatic.segment([*validation, *test], progress=False)}
-found_by |= {each: each.predict([*validation, *test]) for each in runs}
+found_by = {automatic: automatic.segment(predicted, progress=False)}
+found_by |= {each: each.predict(predicted) for each in runs}
 finders, informed = specialists.rank_all(found_by, validation, slice_step=volume_step)
 finder, predictions = finders[0], finders[0].predictions
 print(f"Answer: {'C' if not finder.enough else 'A' if finder.name == automatic.name else 'B'}.")
-specialists.finder_table([*finders, *informed]).round(3)
+found = specialists.score_found(found_by, reported, slice_step=volume_step)
+found_facts = mskseg.provenance(command=this, cases=predicted, tuned=[*found_by], seed=seed)
+evaluation.write_table(found, tables / "07_finders.csv", provenance=found_facts)
+specialists.finder_table([*finders, *informed], found).round(3)
 
 # %% [markdown]
 # **What you see**: the validation Dice of each, the finders first, and among them the best on top. `finding` is false for a model under the floor. It is scored below, but stands in no figure and in no conclusion.

@@ -4,12 +4,11 @@ Hu 2023 asks SAM about each phase of a contrast study, with points, and aggregat
 average or maximum. Here the phases are sequences or echoes of one scan, on one grid.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from mskseg.case import Case
 from mskseg.errors import InputError
@@ -30,26 +29,16 @@ def score_phases(
 ) -> pd.DataFrame:
     """Score each phase of each person, and the average and maximum of their probabilities.
 
-    Parameters
-    ----------
-    segmenter : Segmenter
-    cases : iterable of Case
-        With references; those of one subject are its phases, two or more on one grid, told apart
-        by their sequence (else InputError).
-    plans : sequence of OracleBox or OraclePoint
-        Where the prompts come from; the same prompts for every phase.
-    n_slices : int, optional
-        Of a person's labelled slices take so many, evenly spread, one alone from the middle; all by
-        default.
+    The phases of a person are cases of one subject with references, two or more on one grid, told
+    apart by their sequence (else InputError). Each of the `plans` gives the same prompts for every
+    phase. Of a person's labelled slices `n_slices` are taken, evenly spread, one alone from the
+    middle; all by default.
 
-    Returns
-    -------
-    pandas.DataFrame
-        A row for each slice, plan, tissue and phase: `model`, `miniature`, `dataset`, `subject`,
-        `prompt`, `box_source` (as in `score_cases`), `tissue`, `group` (the kind of tissue),
-        `slice`, `phase` (a sequence, "average" or "maximum"), `dice`, and `agreement`, the
-        mean overlap (Dice) of a phase's mask with those of the other phases, which needs no
-        reference; NaN for average and maximum, and where no other mask could be compared.
+    Gives a row for each slice, plan, tissue and phase: `model`, `miniature`, `dataset`, `subject`,
+    `prompt`, `box_source` (as in `score_cases`), `tissue`, `group` (the kind of tissue), `slice`,
+    `phase` (a sequence, "average" or "maximum"), `dice`, and `agreement`, the mean overlap (Dice)
+    of a phase's mask with those of the other phases, which needs no reference; NaN for average and
+    maximum, and where no other mask could be compared.
     """
     of_people: dict[tuple[str, str], list[Case]] = {}
     for case in cases:
@@ -85,8 +74,11 @@ def _slice_rows(
         # A tissue is the union of its pieces, so its probability is their maximum.
         pieces = prompted.rows(label)
         maps = {name: answer[pieces].max(axis=0) for name, answer in answers.items()}
-        overlaps = _overlaps({name: probability[None] > 0.5 for name, probability in maps.items()})
-        agreement = overlaps.mask(np.eye(len(maps), dtype=bool)).mean(axis=1)
+        masks = {name: probability > 0.5 for name, probability in maps.items()}
+        agreement = {
+            name: pd.Series([dice(mask, masks[other]) for other in masks if other != name]).mean()
+            for name, mask in masks.items()
+        }
         stack = np.stack(list(maps.values()))
         combined = {"average": stack.mean(axis=0), "maximum": stack.max(axis=0)}
         for name, probability in (maps | combined).items():
@@ -121,18 +113,6 @@ def phase_gains(scores: pd.DataFrame) -> pd.DataFrame:
         for key, of_set in differences.groupby(level=keys, sort=False)
     ]
     return pd.DataFrame(rows)
-
-
-def _overlaps(masks: Mapping[str, NDArray[np.bool_]]) -> pd.DataFrame:
-    """Mean Dice of each stack of masks (N, H, W) with each; NaN does not count."""
-    rows = {
-        name: {
-            other: pd.Series([dice(a, b) for a, b in zip(mask, stack, strict=True)]).mean()
-            for other, stack in masks.items()
-        }
-        for name, mask in masks.items()
-    }
-    return pd.DataFrame.from_dict(rows, orient="index")
 
 
 def _check_phases(phases: Sequence[Case]) -> None:

@@ -23,6 +23,7 @@ from mskseg_studies.specialists.comparison import finder_table as finder_table
 from mskseg_studies.specialists.comparison import rank_all as rank_all
 from mskseg_studies.specialists.comparison import score_arms as score_arms
 from mskseg_studies.specialists.comparison import score_families as score_families
+from mskseg_studies.specialists.comparison import score_found as score_found
 from mskseg_studies.specialists.comparison import score_test_sets as score_test_sets
 from mskseg_studies.specialists.comparison import told_sentence as told_sentence
 from mskseg_studies.specialists.config import SpecialistConfig as SpecialistConfig

@@ -56,11 +56,13 @@ def dot_rows(
 def curve_chart(runs: Sequence[NnunetRun], committed: pd.DataFrame) -> Axes:
     """Draw the validation Dice of nnU-Nets over the iterations, and that of committed curves.
 
-    `committed` has rows of `learning_curves`, or none. The axis is logarithmic, since runs of
-    minutes stand beside runs of hours.
+    `committed` has rows of `learning_curves` with their `dataset`, or none. The axis is
+    logarithmic, since runs of minutes stand beside runs of hours.
     """
-    curves = pd.concat([learning_curves(runs), committed])
-    curves = curves.reindex(columns=["model", "iterations", "validation_dice"])  # also of none
+    columns = ["model", "iterations", "validation_dice"]
+    kept = committed.reindex(columns=[*columns, "dataset"])  # also of none
+    kept["model"] += ", " + kept["dataset"]
+    curves = pd.concat([learning_curves(runs), kept])[columns]
     ax = chart_axes(None, (6.8, 3.6))
     for number, (model, rows) in enumerate(curves.groupby("model", sort=False)):
         style = series_style(number) | {"marker": ""}

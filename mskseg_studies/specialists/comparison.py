@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import combinations, pairwise
+from itertools import combinations, pairwise, product
 
 import numpy as np
 import pandas as pd
@@ -177,10 +177,8 @@ def rank_finders(
     cases = list(validation)
     finders = []
     for model, predictions in candidates:
-        scores = score_label_maps(
-            model, cases, predictions.label_maps, slice_step=slice_step, progress=False
-        )
-        dice = nested_mean(volume_table(scores), values=["volume_dice"])["volume_dice"].item()
+        volumes = score_found({model: predictions}, {"": cases}, slice_step=slice_step)
+        dice = nested_mean(volumes, values=["volume_dice"])["volume_dice"].item()
         finders.append(Finder(model, predictions, float(dice)))
     return sorted(finders, key=lambda finder: -finder.validation_dice)
 
@@ -200,10 +198,28 @@ def rank_all(
     return finders, informed
 
 
-def finder_table(finders: Iterable[Finder]) -> pd.DataFrame:
-    """List finders with their validation Dice, and whether a finding may rest on each."""
+def score_found(
+    found_by: Mapping[Named, Predictions],
+    test_sets: Mapping[str, Sequence[Case]],
+    *,
+    slice_step: int = 1,
+) -> pd.DataFrame:
+    """Score what was found in each test set: `volume_table`, with the set's name in `test_set`."""
+    volumes = []
+    for (model, found), (name, cases) in product(found_by.items(), test_sets.items()):
+        maps = found.label_maps
+        scores = score_label_maps(model, cases, maps, slice_step=slice_step, progress=False)
+        volumes.append(volume_table(scores).assign(test_set=name))
+    return pd.concat(volumes, ignore_index=True)
+
+
+def finder_table(finders: Iterable[Finder], found: pd.DataFrame) -> pd.DataFrame:
+    """List finders: validation Dice, whether a finding may rest on it, means of `score_found`."""
     rows = [(each.name, each.validation_dice, each.enough) for each in finders]
-    return pd.DataFrame(rows, columns=["model", "validation_dice", "finding"]).set_index("model")
+    table = pd.DataFrame(rows, columns=["model", "validation_dice", "finding"]).set_index("model")
+    means = nested_mean(found, by=["segmenter", "test_set"], values=["volume_dice"])
+    by_set = means.pivot(index="segmenter", columns="test_set", values="volume_dice")
+    return table.join(by_set[list(dict.fromkeys(found["test_set"]))])
 
 
 def score_arms(

@@ -36,11 +36,12 @@ def test_a_committed_curve_is_drawn_beside_that_of_the_run(tmp_path):
     config = specialists.NnunetConfig.short(length=(1, 25), patch=(64, 64), features=4)
     run = specialists.NnunetRun(tmp_path, config, None)
     committed = pd.DataFrame(
-        {"model": "long", "iterations": [50, 5000], "validation_dice": [0.2, 0.8]}
+        {"model": "long", "iterations": [50, 5000], "validation_dice": [0.2, 0.8], "dataset": "leg"}
     )
     ax = specialists.curve_chart([run], committed)
     assert [list(line.get_ydata()) for line in ax.lines] == [[0.1], [0.2, 0.8]]
     assert list(ax.lines[0].get_xdata()) == [25]
+    assert ax.lines[1].get_label() == "long, leg"
     assert ax.get_title(loc="left").endswith("0 of 1")
     assert ax.get_xscale() == "log"
     plt.close(ax.figure)

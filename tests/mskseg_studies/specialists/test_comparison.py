@@ -28,6 +28,7 @@ from mskseg_studies.specialists.comparison import (
     rank_finders,
     score_arms,
     score_families,
+    score_found,
     score_test_sets,
     told_sentence,
 )
@@ -170,7 +171,11 @@ def test_the_finder_is_the_best_on_validation_people_and_reports_on_others(shape
     candidates = [(Named("lucky"), found(9, 0)), (Named("chosen"), found(1, 3))]
     finders = rank_finders(candidates, [validation])
     assert [finder.name for finder in finders] == ["chosen", "lucky"]
-    assert finder_table(finders)["finding"].tolist() == [True, False]
+    found = score_found(dict(candidates), {"inside": [test], "another site": [validation]})
+    table = finder_table(finders, found)
+    assert table["finding"].tolist() == [True, False]
+    assert table.loc["lucky", "inside"] == 1, "in the set in which it was lucky"
+    assert table["another site"].tolist() == table["validation_dice"].tolist()
     arms = arm_means(score_arms([test], prompted=[filler()], finders=finders)).set_index("arm")
     assert arms["finding"].to_dict() == {
         "filler, reference boxes": True,

@@ -61,7 +61,7 @@ def curve_chart(runs: Sequence[NnunetRun], committed: pd.DataFrame) -> Axes:
     """
     columns = ["model", "iterations", "validation_dice"]
     kept = committed.reindex(columns=[*columns, "dataset"])  # also of none
-    kept["model"] += ", " + kept["dataset"]
+    kept["model"] = kept["model"].astype(str) + ", " + kept["dataset"].astype(str)
     curves = pd.concat([learning_curves(runs), kept])[columns]
     ax = chart_axes(None, (6.8, 3.6))
     for number, (model, rows) in enumerate(curves.groupby("model", sort=False)):

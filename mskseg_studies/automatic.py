@@ -19,9 +19,6 @@ import numpy as np
 import pandas as pd
 import torch
 from numpy.typing import NDArray
-from segment_anything import SamAutomaticMaskGenerator as SamAutomaticMaskGenerator
-from segment_anything.utils.amg import build_point_grid
-from torchvision.ops import batched_nms, masks_to_boxes
 
 from mskseg.case import Case, CaseSlice
 from mskseg.datasets.loading import fullest_slice
@@ -62,11 +59,12 @@ class Candidates:
         """Of masks whose boxes overlap by more than `box_iou` keep the best by predicted IoU."""
         if not len(self):
             return self
+        from torchvision.ops import batched_nms, masks_to_boxes  # here: seconds to import
+
         # To the largest index, not one more, as upstream: the overlap of boxes depends on it.
         boxes = masks_to_boxes(torch.as_tensor(self.masks)).double()
         scores = torch.as_tensor(self.predicted_iou)
-        kept = batched_nms(boxes, scores, torch.zeros(len(self)), box_iou)
-        return self.where(kept.numpy())
+        return self.where(batched_nms(boxes, scores, torch.zeros(len(self)), box_iou).numpy())
 
 
 def grid_candidates(
@@ -88,6 +86,9 @@ def grid_candidates(
         )
     if points_per_side < 1:
         raise InputError(f"expected 1 grid point a side or more, got {points_per_side}")
+    from segment_anything import SamAutomaticMaskGenerator  # here: it imports torchvision
+    from segment_anything.utils.amg import build_point_grid
+
     rgb = as_rgb_uint8(image)
     grid = build_point_grid(points_per_side)
     if within is not None:
@@ -104,12 +105,11 @@ def grid_candidates(
         box_nms_thresh=1.0,
     )
     records = [r for r in generator.generate(rgb) if r["area"] > 0] if len(grid) else []
-    points = [record["point_coords"][0] for record in records]
     return Candidates(
         masks=np.array([r["segmentation"] for r in records], bool).reshape(-1, *rgb.shape[:2]),
         predicted_iou=np.array([r["predicted_iou"] for r in records], np.float64),
         stability=np.array([r["stability_score"] for r in records], np.float64),
-        points=np.array(points, np.float64).reshape(-1, 2) + 0.5,
+        points=np.array([r["point_coords"][0] for r in records], float).reshape(-1, 2) + 0.5,
     )
 
 

@@ -229,6 +229,13 @@ def test_import_is_silent_and_loads_nothing_heavy():
     assert run(f"import sys, mskseg; print([m for m in {HEAVY} if m in sys.modules])") == "[]"
 
 
+def test_no_room_of_the_notebooks_waits_for_torchvision():
+    rooms = sorted(path.name for path in (ROOT / "mskseg_studies").iterdir() if path.is_dir())
+    names = ", ".join(f"mskseg_studies.{room}" for room in rooms if room[0] != "_")
+    heavy = ["torchvision", "torch._dynamo"]  # seconds of each start
+    assert run(f"import sys, {names}; print([m for m in {heavy} if m in sys.modules])") == "[]"
+
+
 def test_what_is_loaded_would_be_seen():
     assert run("import sys, mskseg; mskseg.Volume; print('numpy' in sys.modules)") == "True"
 

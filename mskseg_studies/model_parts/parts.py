@@ -24,7 +24,6 @@ from mskseg.models.segmenter import Segmenter
 from mskseg.models.upstream import Sam, sam_model_registry
 from mskseg.prompts import check_points
 from mskseg.prompts.prompt import Prompt
-from mskseg_studies.automatic import SamAutomaticMaskGenerator
 
 
 def count_parameters(segmenter: Segmenter) -> pd.DataFrame:
@@ -149,6 +148,8 @@ def model_dimensions(size: PublishedSize = "vit_b") -> pd.DataFrame:
     it. The parameters that train are those of `FineTuneConfig`'s defaults in each mode. Gives
     `dimension`, in words, and `value`.
     """
+    from segment_anything import SamAutomaticMaskGenerator  # here: it imports torchvision
+
     with torch.device("meta"):
         model = sam_model_registry[size]()
     rows = {f"{part} parameters": count for part, count in parameters_by_part(model).items()}

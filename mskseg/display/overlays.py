@@ -186,6 +186,7 @@ def montage(
             below = _panel(grid[row * per_slice + 1, column], case_slice)
             _draw_tissues(below, case_slice, names[number])
     figure.suptitle(title)
+    figure.draw_without_rendering()  # legends below panels: the layout is right from the second on
     return np.array(panels, dtype=object)
 
 

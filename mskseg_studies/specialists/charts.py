@@ -59,10 +59,9 @@ def curve_chart(runs: Sequence[NnunetRun], committed: pd.DataFrame) -> Axes:
     `committed` has rows of `learning_curves` with their `dataset`, or none. The axis is
     logarithmic, since runs of minutes stand beside runs of hours.
     """
-    columns = ["model", "iterations", "validation_dice"]
-    kept = committed.reindex(columns=[*columns, "dataset"])  # also of none
+    kept = committed.reindex(columns=["model", "iterations", "validation_dice", "dataset"])
     kept["model"] = kept["model"].astype(str) + ", " + kept["dataset"].astype(str)
-    curves = pd.concat([learning_curves(runs), kept])[columns]
+    curves = pd.concat([learning_curves(runs), kept])
     ax = chart_axes(None, (6.8, 3.6))
     for number, (model, rows) in enumerate(curves.groupby("model", sort=False)):
         style = series_style(number) | {"marker": ""}

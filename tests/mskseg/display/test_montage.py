@@ -34,6 +34,19 @@ def test_a_montage_names_the_tissues_below_the_slices_that_show_them():
     assert axes[0].get_legend() is None
 
 
+def test_the_title_of_a_montage_lies_above_those_of_its_panels_in_the_first_drawing():
+    label_map = np.resize(np.arange(1, 17, dtype=np.int16), (16, 16))
+    square = CaseSlice(np.zeros((16, 16), np.uint8), label_map, (1.0, 1.0), "axial", 0)
+    names = {number: f"biceps femoris {number}" for number in range(1, 17)}
+    axes = display.montage(
+        [square] * 5, titles=["a\nt1w"] * 5, tissues=[names] * 5, columns=5, title="five"
+    )
+    figure = axes[0].figure
+    figure.canvas.draw()
+    highest = max(ax.title.get_window_extent().y1 for ax in axes)
+    assert figure._suptitle.get_window_extent().y0 >= highest
+
+
 def test_places_without_a_slice_stay_empty():
     axes = display.montage([one_slice()] * 3, titles=list("abc"), columns=2)
     assert sum(ax.axison for ax in axes[0].figure.axes) == 3

@@ -174,7 +174,7 @@ by_hand_axes = tuning.before_and_after(hardest, after, titles=headings)
 #
 # ## Look at a longer run first
 #
-# More people, seeds and ways to tune take hours, so the tables of such a run are kept in `results/` (`make results`). They are of `spine_vertebrae`, people with manual masks: six of one site train, others of that site and ten people of another site report. A **seed** starts the random numbers; runs with several seeds show what is chance.
+# More people, seeds and ways to tune take hours, so the tables of such a run are kept in `results/` (`make results`). They are of `spine_vertebrae`, people with manual masks: six of one site train, others of that site and ten people of another site report. Files that end in `phantom_spine` are the same on drawn spines: what would the drawing have made you expect? A **seed** starts the random numbers; runs with several seeds show what is chance.
 
 # %%
 tuned_on = mskseg.provenance(command="04_fine_tune", segmenter=segmenter, seed=seed)
@@ -381,11 +381,11 @@ by_mode.set_index(["base", "mode"])[[*read]].rename(columns=read).round(3)
 
 # %%
 longer_modes = tuning.committed_results(results, "04_modes*.csv").rows
-in_columns = ["base", "n_train", "mode", "gain", "gain_other_site"]
+in_columns = ["file", "n_train", "mode", "gain", "gain_other_site"]
 longer_modes.reindex(columns=in_columns).rename(columns=read | {"n_train": "people"}).round(3)
 
 # %% [markdown]
-# **What you see**: `gain` is what tuning added on the test people. The second table is of the longer run on real people, if there is one: is the best way at the same site also the best at the other? To *choose* a mode, take the validation Dice (in `04_modes.csv`), not this gain. *Training minus test* is how much better a model is on the people it was trained on. Compare modes by it, not with zero, for these are different people. Parameters and seconds differ by far more than Dice does. Which of our two miniatures is the better start is our construction.
+# **What you see**: `gain` is what tuning added on the test people. The second table is of the longer runs, if there are any, a file for each model and data set: is the best way at the same site also the best at the other? To *choose* a mode, take the validation Dice (in `04_modes.csv`), not this gain. *Training minus test* is how much better a model is on the people it was trained on. Compare modes by it, not with zero, for these are different people. Parameters and seconds differ by far more than Dice does. Which of our two miniatures is the better start is our construction.
 #
 # ## Draw sloppy boxes
 #

@@ -131,16 +131,14 @@ def size_curve(by_size: pd.DataFrame, cross: pd.DataFrame) -> pd.DataFrame:
 
 
 def committed_curve(folder: str | Path) -> pd.DataFrame:
-    """Read what committed runs say of the number of people tuned on, `size_curve` of each model.
-
-    Gives its columns after `model`; without a row if none is committed.
-    """
+    """Read the `size_curve` of each committed run, after `model` and its data; maybe of none."""
     sizes = committed_results(folder, "04_training_size*.csv")
     cross = committed_results(folder, "04_cross_table*.csv").rows
     curves = []
-    for (file, weights), rows in sizes.rows.groupby(["file", "weights"] if sizes else ["file"]):
-        curve = size_curve(rows, cross[cross["weights"] == weights])
-        curve.insert(0, "model", sizes.facts[file]["segmenter"]["name"])
+    for file, rows in sizes.rows.groupby("file"):
+        of_run = str(file).replace("training_size", "cross_table")
+        curve, name = size_curve(rows, cross[cross["file"] == of_run]), sizes.facts[str(file)]
+        curve.insert(0, "model", f"{name['segmenter']['name']} on {rows['dataset'].iloc[0]}")
         curves.append(curve)
     return pd.concat(curves, ignore_index=True) if curves else pd.DataFrame()
 
@@ -154,14 +152,14 @@ def longer_run(folder: str | Path, *, provenance: Mapping[str, Any]) -> str:
     parts = []
     for name in ("cross_table", "modes", "jitter"):
         longer = committed_results(folder, f"04_{name}*.csv")
-        rows, of = longer.rows.drop(columns=["weights"], errors="ignore"), ["file"]
+        rows, of = longer.rows.drop(columns=["weights", "lost"], errors="ignore"), ["file"]
         if not longer:
             continue
         if name == "cross_table":
             of += ["training_subset", "role", "mode", "n_train"]
             rows = rows.groupby(of, sort=False)["gain"].mean().unstack("role").reset_index()
         if name == "modes":
-            rows = rows[["base", "mode", "n_train", "gain", "gain_other_site", "seconds"]]
+            rows = rows[["file", "mode", "n_train", "gain", "gain_other_site", "seconds"]]
         said = filter(None, (longer.origin, longer.why_apart(provenance)))
         parts.append("\n".join([*said, rows.round(3).to_string(index=False)]))
     return "\n\n".join(parts) or NONE

@@ -34,17 +34,18 @@ def test_a_committed_run_stands_by_itself_under_its_weights(tmp_path):
 
 def test_the_curve_of_committed_runs_begins_with_each_model_untuned(tmp_path):
     assert committed_curve(tmp_path).empty
-    for name, sha256, untuned in (("a", "b" * 64, 0.5), ("b", "c" * 64, 0.7)):
+    for data, untuned in (("legs", 0.5), ("drawn_legs", 0.7)):  # of one model: no mean of both
         cross = pd.DataFrame(
             {"role": ["same site"], "dice_zero_shot": [untuned], "n_subjects": [1]}
         )
         sizes = pd.DataFrame(
-            {"role": "same site", "subject": "p", "n_subjects": [1, 1, 6], "seed": [0, 1, 0],
-             "dice": [0.6, 0.8, untuned + 0.2]}
+            {"dataset": data, "role": "same site", "subject": "p", "n_subjects": [1, 1, 6],
+             "seed": [0, 1, 0], "dice": [0.6, 0.8, untuned + 0.2]}
         )  # fmt: skip
         for table, rows in (("cross_table", cross), ("training_size", sizes)):
-            write_table(rows, tmp_path / f"04_{table}_{name}.csv", provenance=of(sha256))
+            write_table(rows, tmp_path / f"04_{table}_{data}.csv", provenance=of("b" * 64))
     curve = committed_curve(tmp_path)
-    assert curve["model"].tolist() == ["their_sam"] * 6
+    of_data = ["their_sam on drawn_legs"] * 3 + ["their_sam on legs"] * 3
+    assert curve["model"].tolist() == of_data
     assert curve["n_subjects"].tolist() == [0, 1, 6] * 2
-    assert curve["mean"].tolist() == pytest.approx([0.5, 0.7, 0.7, 0.7, 0.7, 0.9])
+    assert curve["mean"].tolist() == pytest.approx([0.7, 0.7, 0.9, 0.5, 0.7, 0.7])

@@ -212,7 +212,7 @@ print(f"Answer: {letter_of_disc}. A filled box around a disc has a Dice of {disc
 #
 # ## Draw a box yourself
 #
-# The **canvas** below shows the same slice. Drag a box around the object whose outline is dashed, without looking at the oracle's box above. Then run the cell after it. If you draw nothing, the canvas keeps a first box whose sides lie three pixels outside of the tight one. Where widgets are not shown, `explorer.set_box([x0, y0, x1, y1])` does the same.
+# The **canvas** below shows the same slice, with a first box around the object of the close-up: its sides lie three pixels outside of the tight ones. Look which object it is, press `c` to take the box away (a drag inside a box moves it), and drag your own box, without looking at the oracle's box above. The canvas shows no reference. Then run the cell after it: there the reference is dashed. If you draw nothing, the first box stays. Where widgets are not shown, `explorer.set_box([x0, y0, x1, y1])` does the same.
 
 # %%
 explorer = mskseg.PromptExplorer(example, segmenter)

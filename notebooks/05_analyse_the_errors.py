@@ -117,7 +117,7 @@ errors.list_scans(scans)
 #
 # ## Ask once
 #
-# Nearly everything below comes from one table, of oracle boxes: a row for each model, scan, slice and tissue, with overlap, distances, forms and biomarkers. The undersampled scans are used only where they are compared. The first people of each data set also get boxes with a small margin and with much slack, and boxes that are handed on from slice to slice. The clicks of a later section are asked here, too.
+# Nearly everything below comes from one table, of oracle boxes: a row for each model, scan, slice and tissue, with overlap, distances, forms and biomarkers. The undersampled scans are used only where they are compared. The first people of each data set also get boxes with a small margin and with much slack, and boxes that are handed on from slice to slice. The clicks of a later section are asked here, too. The next two cells take most of this notebook's time (minutes, without a sign of progress).
 
 # %%
 tight, slack = prompts.OracleBox(), prompts.OracleBox(margin_px=slack_px)

@@ -225,7 +225,7 @@ good = scored.sort_values("dice").tail(9)
 errors.means_with_one_lost(good).round(3)
 
 # %% [markdown]
-# **What you see**: HD95 is 0 until the stray's outline makes up a twentieth of the prediction's. Then it leaps to the distance of the stray and stays there, however good the rest. Dice hardly moves.
+# **What you see**: HD95 is 0 until the stray's outline makes up a twentieth of the prediction's. Then it leaps, within two sizes of the stray, to the stray's distance and stays there, however good the rest. Dice hardly moves.
 #
 # With one slice lost the true mean distance is infinite. A tool that drops what is not finite reports the mean of nine good slices, and the failure is gone. The median does not see it either. Dice counts it as one 0 in ten. So beside any mean of distances, report how many were empty.
 #

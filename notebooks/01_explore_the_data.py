@@ -90,7 +90,7 @@ assert all(np.isfinite(case.image.array).all() for case in cases)
 exploration.describe_scans(cases)
 
 # %% [markdown]
-# **What you see**: one row for each scan. Pixels within a slice are about a millimetre or less. Where slices are several millimetres apart, the volume between them is a guess. `orientation` says in which direction of the patient each array index grows: R(ight), A(nterior), S(uperior) and so on. It differs from scan to scan, so we never index an array without asking for a plane. Always read the last column: *synthetic*, *manual*, *semi-automatic* and *automatic* references are four different things to be measured against.
+# **What you see**: one row for each scan. Pixels within a slice are about a millimetre or less. Where slices are several millimetres apart, the volume between them is a guess. `orientation` says in which direction of the patient each array index grows: R(ight), A(nterior), S(uperior) and so on. It differs from scan to scan, so we never index an array without asking for a plane. `VB2` and `VB3` are the two sites of the real vertebrae; the person's name (`VB2_17`) says from which one, so this scan is T2-weighted. Always read the last column: *synthetic*, *manual*, *semi-automatic* and *automatic* references are four different things to be measured against.
 #
 # ## Look at each anatomy
 #
@@ -210,7 +210,7 @@ else:
 #
 # ### Exercise 1: the mirror that no check can see (10 minutes)
 #
-# Now suppose that a script flipped the labels and *not* the affine. Every check passes. Mirror the reference of `first` across its slices and compute the Dice of each tissue with the unmirrored one. *Hint: `with_array` puts an array on the same grid; the slices lie along the array's axis of largest spacing; `mask(label)` gives one tissue.*
+# Now suppose that a script flipped the labels and *not* the affine. Every check passes. Mirror the reference of `first` across its slices and compute the Dice of each tissue with the unmirrored one. (**Dice** is twice the common pixels over the sum of both masks: 1 if they agree, 0 if they share nothing.) *Hint: `np.flip(array, axis=across)` mirrors an array; the slices lie along the axis of largest spacing, here `across`; `with_array` puts an array on the same grid; `mask(label)` gives one tissue; `evaluation.dice(a, b)` compares two masks.*
 
 # %% tags=["exercise"]
 across = int(np.argmax(first.image.spacing_mm))
@@ -324,7 +324,7 @@ pd.DataFrame(people).T.assign(sha256_begins=[split.sha256[:8] for split in split
 #
 # ### Exercise 2: what a split by slices gives away (10 minutes)
 #
-# Suppose that slices are dealt out at random, and that slice *k* of a test person has its neighbour *k + 1* in the training set. A "model" copies the labels of the neighbour. What is its Dice? *Hint: `stack` gives all slices of a plane; compare those from the first to the one before the last with those from the second on; skip tissues that are missing in either.*
+# Suppose that slices are dealt out at random, and that slice *k* of a test person has its neighbour *k + 1* in the training set. A "model" copies the labels of the neighbour. What is its Dice? *Hint: `stack` gives all slices of a plane; compare those from the first to the one before the last with those from the second on. The cell takes all labels as one mask; then look at single tissues, `stack == label`, on slices where neither of the two is empty.*
 
 # %% tags=["exercise"]
 stack = first.reference.stack(first.plane)
@@ -344,7 +344,7 @@ pd.DataFrame(both, columns=["tissue", "dice"]).groupby("tissue").mean().round(2)
 #
 # ## Measure the tissues
 #
-# We take three numbers for each tissue and slice, **area**, **thickness** and **contrast**. Thickness is four times the mean distance of a pixel from the border. For a long strip, this is its width. Contrast is that of the table of sequences above. We also take the **Dice of the filled box**, which is what a box is worth with no model at all. (**Dice** is twice the common pixels over the sum of both masks: 1 if they agree, 0 if they share nothing.)
+# We take three numbers for each tissue and slice, **area**, **thickness** and **contrast**. Thickness is four times the mean distance of a pixel from the border. For a long strip, this is its width. Contrast is that of the table of sequences above. We also take the **Dice of the filled box**, which is what a box is worth with no model at all.
 
 # %%
 steps = [slice_step if drawn_one else real_slice_step for drawn_one in is_drawn]

@@ -80,9 +80,9 @@ print(f"mskseg {mskseg.__version__}, {segmenter}, {segmenter.device}, seed {seed
 # %% [markdown]
 # ## Click first
 #
-# Before any theory, try it. On the **canvas** below, click for a point inside the object, shift-click for one outside, drag for a box; `u` undoes, `c` clears, `n` takes the next of three masks, page up and page down change the slice. Clicks, boxes and earlier masks are called **prompts**, and a model that answers them is **promptable**.
+# Before any theory, try it. On the **canvas** below, click for a point inside the object, shift-click for one outside, drag for a box; `u` undoes, `c` clears, `n` takes the next of three masks, page up and page down change the slice, **+** zooms in. A dotted **preview** follows the pointer; it is no prompt, and `v` switches it off. If all cells have run, the canvas already shows the prompts of the solution: press `c` first. Clicks, boxes and earlier masks are called **prompts**, and a model that answers them is **promptable**.
 #
-# The object is a meniscus, one of the two thin wedges of the knee joint (in other data, the first label). The dashed line is the **reference**, the outline that counts as right. The canvas scores your mask by **Dice**: twice the overlap of mask and reference, over the sum of both areas; 1 for the same mask, 0 for none in common. Where widgets are not shown, the same actions are methods: `explorer.add_point(x, y)`, `explorer.set_box([x0, y0, x1, y1])`.
+# The object is a meniscus, one of the two thin wedges of the knee joint (in other data, the first label). The canvas does not show the **reference**, the outline that counts as right: it is the dashed line of the figure below the canvas. The canvas scores your mask by **Dice**: twice the overlap of mask and reference, over the sum of both areas; 1 for the same mask, 0 for none in common. Where widgets are not shown, the same actions are methods: `explorer.add_point(x, y)`, `explorer.set_box([x0, y0, x1, y1])`.
 
 # %%
 case = cases[0]
@@ -277,7 +277,7 @@ estimate_ax = model_parts.estimate_chart(
 display.save_figure(estimate_ax, figures / "02_predicted_iou.png", provenance=facts)
 
 # %% [markdown]
-# **What you see**: a dot is a mask; on the line the model is right about itself. The prediction comes from a small extra network, and nothing holds it between 0 and 1. It is not a probability. That it follows the true IoU over *all* masks does not mean that it picks the best of *three*: they are close together, and the scatter here is wide. Notebook 05 counts how often its favourite is the best, beside chance.
+# **What you see**: a dot is a mask; on the line the model is right about itself. At the upper left it is sure and wrong: of the built-in knee, these are boxes around the femoral cartilage, answered with something else in the box. The prediction comes from a small extra network, and nothing holds it between 0 and 1. It is not a probability. That it follows the true IoU over *all* masks does not mean that it picks the best of *three*: they are close together, and the scatter here is wide. Notebook 05 counts how often its favourite is the best, beside chance.
 #
 # ## Correct with clicks
 #

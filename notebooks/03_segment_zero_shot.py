@@ -212,7 +212,7 @@ print(f"Answer: {letter_of_disc}. A filled box around a disc has a Dice of {disc
 #
 # ## Draw a box yourself
 #
-# The **canvas** below shows the same slice. Drag a box around the object whose outline is dashed, without looking at the oracle's box above. Then run the cell after it. If you draw nothing, the canvas keeps a first box whose sides lie three pixels outside of the tight one. Where widgets are not shown, `explorer.set_box([x0, y0, x1, y1])` does the same.
+# The **canvas** below shows the same slice, with a first box around the object of the close-up: its sides lie three pixels outside of the tight ones. Look which object it is, press `c` to take the box away (a drag inside a box moves it), and drag your own box, without looking at the oracle's box above. The canvas shows no reference. Then run the cell after it: there the reference is dashed. If you draw nothing, the first box stays. Where widgets are not shown, `explorer.set_box([x0, y0, x1, y1])` does the same.
 
 # %%
 explorer = mskseg.PromptExplorer(example, segmenter)
@@ -250,7 +250,7 @@ print(study.origin)
 prompting.margin_table(study.rows).round(3) if study else study.rows
 
 # %% [markdown]
-# **What you see**: first whose weights these are. Then, for each data set, the filled box and below it each model, from tight boxes to the widest. `n_subjects` counts people, `n_pairs` pairs of slice and tissue. Rows of a drawn spine stand below those of people, if they are there: what would you believe of the published model, had you seen the drawings alone? No rows means that no such table is there. Now the same on fewer people, with the models that you have here.
+# **What you see**: first whose weights these are. Then, for each data set, the filled box and below it each model, from tight boxes to the widest. `n_subjects` counts people, `n_pairs` pairs of slice and tissue. Rows of a drawn spine stand below those of people, if they are there: what would you believe of the published model, had you seen the drawings alone? No rows means that no such table is there. Now the same on fewer people, with the models that you have here. The next cell takes most of this notebook's time (some minutes, without a sign of progress).
 
 # %%
 predictions = evaluation.KeptPredictions()  # in the order of the table's rows
@@ -395,7 +395,7 @@ four = extremes[["dice", "filled_box_dice", "model minus box", "n_pairs"]].round
 four.rename(columns={"dice": "Dice", "filled_box_dice": "filled box", "n_pairs": "slices"})
 
 # %% [markdown]
-# **What you see**: *model minus box* is what the model adds. Where it is near zero or negative, a rectangle does as well, for one of two opposite reasons. A tissue that is nearly a rectangle leaves nothing to add, and every rounded corner costs. A thin, curved sheet fills so little of its box that the box does not say what is meant, and the model takes the bulk inside it. Hoyer's data had both kinds: thin cartilage and ring-shaped fat, and elliptical vertebral bodies and discs.
+# **What you see**: *model minus box* is what the model adds. (*label 16* and the like: a data set that names no tissues.) Where it is near zero or negative, a rectangle does as well, for one of two opposite reasons. A tissue that is nearly a rectangle leaves nothing to add, and every rounded corner costs. A thin, curved sheet fills so little of its box that the box does not say what is meant, and the model takes the bulk inside it. Hoyer's data had both kinds: thin cartilage and ring-shaped fat, and elliptical vertebral bodies and discs.
 #
 # In the figure, a diamond to the right of its dot means that the rectangle would have done better. Wide rows of small dots are tissues whose shape changes from slice to slice; their lowest dots are often slices near an end. Compare two models row by row: they can have one mean and fail on different tissues.
 #
@@ -408,11 +408,11 @@ oracle = prompting.by_site(table[table["box_source"] == tight.box_source])
 leading = oracle.groupby("dataset", sort=False)["segmenter"].transform("first")
 at = oracle[oracle["segmenter"] == leading].groupby("dataset", sort=False)["dice"].idxmin()
 worst, failures = oracle.loc[at], [predictions[number] for number in at]
-titles = [f"{row.segmenter}, {row.tissue}: {row.dice:.2f}" for row in worst.itertuples()]
+titles = [f"{r.dataset}\n{r.segmenter}, {r.tissue}: {r.dice:.2f}" for r in worst.itertuples()]
 close_ups = prompting.close_ups(failures, titles)
 
 # %% [markdown]
-# **What you see**: ask of each panel whether a person, given this box and nothing else, would have known what was meant. Often the prompt is to blame, not the model.
+# **What you see**: where no orange line is seen, nothing was found. Ask of each panel whether a person, given this box and nothing else, would have known what was meant. Often the prompt is to blame, not the model.
 #
 # ### Exercise 2: clicks instead of a box (10 minutes)
 #

@@ -181,7 +181,7 @@ tuned_on = mskseg.provenance(command="04_fine_tune", segmenter=segmenter, seed=s
 print(tuning.longer_run(results, provenance=tuned_on))
 
 # %% [markdown]
-# **What you see**: mean gains in Dice at the same and at the other site; then each way to tune, explained below; then tight and sloppy boxes. Above each table stands whose weights it is of. If no run is committed, one line says so. Now watch the same happen small.
+# **What you see**: mean gains in Dice at the same and at the other site; then each way to tune, explained below; then tight and sloppy boxes. Above each table stands whose weights it is of; *of other weights than this run* means another model than the one that you tune here, so compare within that table only. A training that two runs made has two rows. If no run is committed, one line says so. Now watch the same happen small.
 #
 # ## Watch one training
 #

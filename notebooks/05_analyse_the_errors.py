@@ -117,7 +117,7 @@ errors.list_scans(scans)
 #
 # ## Ask once
 #
-# Nearly everything below comes from one table, of oracle boxes: a row for each model, scan, slice and tissue, with overlap, distances, forms and biomarkers. The undersampled scans are used only where they are compared. The first people of each data set also get boxes with a small margin and with much slack, and boxes that are handed on from slice to slice. The clicks of a later section are asked here, too.
+# Nearly everything below comes from one table, of oracle boxes: a row for each model, scan, slice and tissue, with overlap, distances, forms and biomarkers. The undersampled scans are used only where they are compared. The first people of each data set also get boxes with a small margin and with much slack, and boxes that are handed on from slice to slice. The clicks of a later section are asked here, too. The next two cells take most of this notebook's time (minutes, without a sign of progress).
 
 # %%
 tight, slack = prompts.OracleBox(), prompts.OracleBox(margin_px=slack_px)
@@ -225,7 +225,7 @@ good = scored.sort_values("dice").tail(9)
 errors.means_with_one_lost(good).round(3)
 
 # %% [markdown]
-# **What you see**: HD95 is 0 until the stray's outline makes up a twentieth of the prediction's. Then it leaps to the distance of the stray and stays there, however good the rest. Dice hardly moves.
+# **What you see**: HD95 is 0 until the stray's outline makes up a twentieth of the prediction's. Then it leaps, within two sizes of the stray, to the stray's distance and stays there, however good the rest. Dice hardly moves.
 #
 # With one slice lost the true mean distance is infinite. A tool that drops what is not finite reports the mean of nine good slices, and the failure is gone. The median does not see it either. Dice counts it as one 0 in ten. So beside any mean of distances, report how many were empty.
 #

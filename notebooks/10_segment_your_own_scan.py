@@ -83,7 +83,7 @@ own_scan.describe_scans([case])
 #
 # ## Point at one object
 #
-# On the **canvas** below, drag a box around the object, a little outside its border. Or click: a point inside, shift-click for one outside (some models take boxes alone, and say so). Page up and page down change the slice. The cell draws a first box, so that the notebook also runs by itself: around the object where there is a reference, and in the middle of the image where there is none. There it is only a placeholder: **draw your own**, or fill in `box`.
+# On the **canvas** below, drag a box around the object, a little outside its border. Or click: a point inside, shift-click for one outside (some models take boxes alone, and say so). Page up and page down change the slice. The cell draws a first box, so that the notebook also runs by itself: around the object where there is a reference, and in the middle of the image where there is none. There it is only a placeholder: **draw your own**, or fill in `box`. (If all cells have run, the canvas shows what the scripted reader of this notebook did, on another slice than the first one. Run this cell again to begin afresh.)
 
 # %%
 drawn = [float(corner) for corner in box[1:]] or own_scan.read_box(case, tissue_label, start)
@@ -255,7 +255,7 @@ print(f"boxes on slices {marked}: {third.ends[tissue_label]}")
 own_scan.sum_up(with_markers).rename(in_words).to_frame("markers").T.round(3).convert_dtypes()
 
 # %% [markdown]
-# **Discussion**: between two markers nothing can leak or end, since no slice depends on the mask of another. That costs two more boxes, drawn without having seen an error. The solution puts them where the reference still has half of its largest area: a box where the object hardly shows is a bad marker, since every slice in between gets a box on the way to it. And the interpolated box is right only where the object changes evenly: at a bend or a fork a correction is better.
+# **Discussion**: between two markers nothing can leak or end, since no slice depends on the mask of another. Beyond the outer markers it is handed on as before, so it may end where it did without them: compare *slices found*. That costs two more boxes, drawn without having seen an error. The solution puts them where the reference still has half of its largest area: a box where the object hardly shows is a bad marker, since every slice in between gets a box on the way to it. And the interpolated box is right only where the object changes evenly: at a bend or a fork a correction is better.
 
 # %% [markdown] tags=["quiz"]
 # ## Quiz

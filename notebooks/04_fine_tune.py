@@ -381,7 +381,7 @@ by_mode.set_index(["base", "mode"])[[*read]].rename(columns=read).round(3)
 
 # %%
 longer_modes = tuning.committed_results(results, "04_modes*.csv").rows
-in_columns = ["file", "n_train", "mode", "gain", "gain_other_site"]
+in_columns = ["file", "base", "n_train", "mode", "gain", "gain_other_site"]
 longer_modes.reindex(columns=in_columns).rename(columns=read | {"n_train": "people"}).round(3)
 
 # %% [markdown]

@@ -159,7 +159,7 @@ def longer_run(folder: str | Path, *, provenance: Mapping[str, Any]) -> str:
             of += ["training_subset", "role", "mode", "n_train"]
             rows = rows.groupby(of, sort=False)["gain"].mean().unstack("role").reset_index()
         if name == "modes":
-            rows = rows[["file", "mode", "n_train", "gain", "gain_other_site", "seconds"]]
+            rows = rows[["file", "base", "mode", "n_train", "gain", "gain_other_site", "seconds"]]
         said = filter(None, (longer.origin, longer.why_apart(provenance)))
         parts.append("\n".join([*said, rows.round(3).to_string(index=False)]))
     return "\n\n".join(parts) or NONE

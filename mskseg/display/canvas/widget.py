@@ -181,7 +181,7 @@ class PromptExplorer:
         self.canvas = PromptCanvas(self.session)
         self._slider = ipywidgets.IntSlider(description="slice", continuous_update=False)
         self._plane = ipywidgets.Dropdown(description="plane", options=PLANES)
-        names = [(case.tissue(label), label) for label in self.session.labels]
+        names = [(f"{label}: {case.tissue(label)}", label) for label in self.session.labels]
         self._tissue = ipywidgets.Dropdown(description="tissue", options=names)
         self._model = ipywidgets.Dropdown(description="model", options=list(several))
         self._follow()
@@ -223,7 +223,7 @@ class PromptExplorer:
         score = "no prompt yet"
         if session.scored is not None:
             dice = "hidden" if session.dice_hidden else f"{session.scored.dice[session.chosen]:.2f}"
-            score = f"Dice {dice} with {sum(session.counts)} prompts"
+            score = f"Dice {dice}, prompts: {sum(session.counts)}"
         ax = show_slice(
             case_slice.image,
             spacing_mm=case_slice.spacing_mm,

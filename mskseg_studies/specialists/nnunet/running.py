@@ -15,7 +15,7 @@ import subprocess
 import sys
 from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import IO, Any
 
@@ -27,7 +27,7 @@ from mskseg.environment import available_cores
 from mskseg.errors import InputError, OutputError
 from mskseg.files import write_text
 from mskseg.splits import Part
-from mskseg_studies.specialists.nnunet.config import Configuration, NnunetConfig, names_a_side
+from mskseg_studies.specialists.nnunet.config import NnunetConfig, names_a_side
 from mskseg_studies.specialists.nnunet.conversion import (
     export_training,
     import_predictions,
@@ -59,7 +59,8 @@ class NnunetRun:
         """Whether anything but the published network and its published training was asked for."""
         stock = NnunetConfig(self.config.configuration)
         shrunk = ("epochs", "iterations_per_epoch", "patch_size", "batch_size", "base_features",
-                  "optimiser", "time_limit_s", "plateau_iterations")  # fmt: skip
+                  "optimiser", "time_limit_s", "plateau_iterations",
+                  "mirrored_prediction")  # fmt: skip
         return any(getattr(self.config, name) != getattr(stock, name) for name in shrunk)
 
     @property
@@ -167,7 +168,7 @@ def train_nnunet(
 def train_nnunets(
     train: Sequence[Case],
     validation: Sequence[Case],
-    kinds: Iterable[Configuration],
+    kinds: Iterable[str],
     size: Mapping[str, Any],
     *,
     seed: int,
@@ -175,14 +176,13 @@ def train_nnunets(
     device: str = "cpu",
     predict: Sequence[Case] = (),
 ) -> list[NnunetRun]:
-    """Train each kind twice, without and then with the reference's boxes as channels.
+    """Train each kind, "2d" or "3d_fullres", with the reference's boxes as channels "2d + boxes".
 
     `size` has `length`, `hours`, `patch` and `features`, as `NnunetConfig.short` takes them.
     """
     configs = [
-        replace(NnunetConfig.short(kind, **size, seed=seed, box_channels=told), device=device)
-        for kind in kinds
-        for told in (False, True)
+        NnunetConfig.short(kind, **size, seed=seed, device=device, box_channels=bool(told))  # type: ignore[arg-type]
+        for kind, told, _ in (each.partition(" + boxes") for each in kinds)
     ]
     return [train_nnunet(train, validation, c, folder=folder, predict=predict) for c in configs]
 

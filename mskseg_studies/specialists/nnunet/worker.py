@@ -184,7 +184,8 @@ def predict(folder: Path, settings: dict[str, Any]) -> None:
     from nnunetv2.inference.predict_from_raw_data import nnUNetPredictor
 
     _announce_trainer()
-    predictor = nnUNetPredictor(device=torch.device(settings["device"]), allow_tqdm=False)
+    device, mirrored = torch.device(settings["device"]), settings["mirrored_prediction"]
+    predictor = nnUNetPredictor(device=device, use_mirroring=mirrored, allow_tqdm=False)
     model = str(model_folder(folder, settings["configuration"]))
     predictor.initialize_from_trained_model_folder(model, use_folds=(0,))
     for number, name in enumerate(todo, start=1):

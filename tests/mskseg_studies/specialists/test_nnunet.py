@@ -335,7 +335,8 @@ def test_each_kind_is_trained_alone_and_told_for_minutes_or_for_hours(parts, tmp
 
     def trained(**more):
         call = {"seed": 1, "folder": tmp_path, "device": "mps"}
-        return train_nnunets(*parts[:2], ["2d", "3d_fullres"], size | more, **call)
+        kinds = [f"{kind}{told}" for kind in ("2d", "3d_fullres") for told in ("", " + boxes")]
+        return train_nnunets(*parts[:2], kinds, size | more, **call)
 
     configs = [run.config for run in trained()]
     assert [(c.configuration, c.box_channels) for c in configs] == [

@@ -321,11 +321,13 @@ display.save_figure(learning, figures / "07_nnunet_curve.png", provenance=run_fa
 # %%
 epochs = specialists.learning_curves(runs).assign(dataset=dataset)
 evaluation.write_table(epochs, tables / "07_nnunet_curve.csv", provenance=run_facts)
-print(longer.origin)
-pd.Series({each.name: each.converged for each in runs}, name="converged")
+kept = specialists.committed_results(results, "07_finders*.csv")
+print(longer.origin, kept.origin, sep="\n")
+volumes = kept.rows.reindex(columns=["segmenter", "test_set", "volume_dice"])  # also of none
+volumes.pivot_table("volume_dice", "segmenter", "test_set", sort=False).round(3)
 
 # %% [markdown]
-# **What you see**: the end of the log, and the curves. A longer run from `results/` is drawn beside them if one is committed. A training that has not converged shows that the pipeline is right, not what nnU-Net can do: its own training has 1000 epochs of 250 iterations.
+# **What you see**: the end of the log, and the curves. Longer runs from `results/` are drawn beside them if some are committed. The table is of such a run: the Dice of the volume of models that find the structure by themselves, at the site that trained and at another one. A name without *not converged* is that of a training that has stopped rising. A training that has not converged shows that the pipeline is right, not what nnU-Net can do: its own training has 1000 epochs of 250 iterations.
 #
 # ## Choose who finds
 #

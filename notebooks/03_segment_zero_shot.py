@@ -250,7 +250,7 @@ print(study.origin)
 prompting.margin_table(study.rows).round(3) if study else study.rows
 
 # %% [markdown]
-# **What you see**: first whose weights these are. Then, for each data set, the filled box and below it each model, from tight boxes to the widest. `n_subjects` counts people, `n_pairs` pairs of slice and tissue. Rows of a drawn spine stand below those of people, if they are there: what would you believe of the published model, had you seen the drawings alone? No rows means that no such table is there. Now the same on fewer people, with the models that you have here. The next cell takes most of this notebook's time (some minutes, without a sign of progress).
+# **What you see**: first whose weights these are. Then, for each data set, the filled box and below it each model, from tight boxes to the widest. `n_subjects` counts people, `n_pairs` pairs of slice and tissue. Rows of a drawn spine stand below those of people, if they are there: what would you believe of the published model, had you seen the drawings alone? No rows means that no such table is there. Now the same on fewer people, with the models that you have here. The next cell takes most of this notebook's time (some minutes).
 
 # %%
 predictions = evaluation.KeptPredictions()  # in the order of the table's rows
@@ -263,9 +263,7 @@ plan = [
     (of_drawings, on_drawings, slice_step, miniatures or segmenters),
 ]
 parts = [
-    evaluation.score_cases(
-        each, chosen, prompts=boxes, slice_step=step, progress=False, kept=predictions
-    )
+    evaluation.score_cases(each, chosen, prompts=boxes, slice_step=step, kept=predictions)
     for chosen, boxes, step, models_asked in plan
     for each in (models_asked if chosen else [])
 ]

@@ -37,8 +37,8 @@ from mskseg.volume import Array, LabelMap, check_same_grid
 PromptKind = Literal["box", "point"]
 Key = tuple[str | int, ...]
 
-MAX_BOXES = 4
-"""Of a label's predicted components on a slice the largest get a box: there may be hundreds."""
+MAX_BOXES, MAX_FOUND = 4, 16
+"""Of a label's pieces on the slice before, or found by a specialist, so many get a box at most."""
 
 
 class _FromReference:
@@ -180,7 +180,7 @@ class NeighbourBox:
 
     def next_prompt(self, prediction: Mask, *, spacing_mm: tuple[float, float]) -> Prompt:
         """Box what was predicted (H, W) on this slice; no boxes where the propagation ends."""
-        return _boxes_around(prediction, self.margin_px, spacing_mm)
+        return _boxes_around(prediction, self.margin_px, spacing_mm, MAX_BOXES)
 
 
 @dataclass(frozen=True, eq=False)
@@ -218,7 +218,7 @@ class SpecialistBox:
 
     def prompt_for(self, mask: Mask, *, spacing_mm: tuple[float, float], key: Key) -> Prompt:  # noqa: ARG002
         """Box the largest components of the specialist's mask."""
-        return _boxes_around(mask, self.margin_px, spacing_mm)
+        return _boxes_around(mask, self.margin_px, spacing_mm, MAX_FOUND)
 
 
 OraclePlan = OracleBox | OraclePoint
@@ -226,14 +226,14 @@ SlicePlan = OraclePlan | SpecialistBox
 PromptPlan = SlicePlan | NeighbourBox
 
 
-def _boxes_around(prediction: Mask, margin_px: float, spacing_mm: tuple[float, float]) -> Prompt:
-    """Box the largest components of a prediction (H, W), widened by a margin."""
-    components, _ = label_components(prediction, spacing_mm=spacing_mm)
+def _boxes_around(found: Mask, margin_px: float, mm: tuple[float, float], most: int) -> Prompt:
+    """Box the largest components of a prediction (H, W), so many at `most`, widened by a margin."""
+    components, _ = label_components(found, spacing_mm=mm)
     areas_px = np.bincount(components.ravel())[1:]
-    largest = np.argsort(-areas_px, kind="stable")[:MAX_BOXES] + 1
+    largest = np.argsort(-areas_px, kind="stable")[:most] + 1
     kept = np.isin(components, largest)
-    boxes = boxes_from_mask(kept, spacing_mm=spacing_mm)
-    return Prompt(boxes_xyxy=pad_boxes(boxes, pixels=margin_px, shape=prediction.shape))
+    boxes = boxes_from_mask(kept, spacing_mm=mm)
+    return Prompt(boxes_xyxy=pad_boxes(boxes, pixels=margin_px, shape=found.shape))
 
 
 def _check_pixels(value: float, *, name: str) -> None:

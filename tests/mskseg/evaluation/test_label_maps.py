@@ -179,7 +179,18 @@ def test_of_a_specialists_fragments_the_largest_get_a_box(monkeypatch):
         fragments[2, place : place + size, 1:17] = 3
     found = {case.name: LabelMap(fragments, case.image.affine)}
     for n, expected in ((1, 1), (3, 3), (9, 4)):
-        monkeypatch.setattr("mskseg.prompts.plans.MAX_BOXES", n)
+        monkeypatch.setattr("mskseg.prompts.plans.MAX_FOUND", n)
         how = {"prompts": SpecialistBox(found, "U-Net"), "progress": False}
         table = score_cases(BoxFiller(), case, **how)
         assert table[table["label"] == 3]["n_prompts"].max() == expected
+
+
+def test_seven_pieces_of_one_label_that_a_specialist_found_are_all_boxed():
+    """As vertebrae that are only counted: with four boxes, three of them would be lost."""
+    case = make_case()
+    pieces = np.zeros(case.reference.shape, np.uint8)
+    for place in range(0, 28, 4):
+        pieces[2, place : place + 3, 1:17] = 3
+    found = {case.name: LabelMap(pieces, case.image.affine)}
+    table = score_cases(BoxFiller(), case, prompts=SpecialistBox(found, "U-Net"), progress=False)
+    assert table[table["label"] == 3]["n_prompts"].max() == 7

@@ -137,8 +137,9 @@ def committed_curve(folder: str | Path) -> pd.DataFrame:
     curves = []
     for file, rows in sizes.rows.groupby("file"):
         of_run = str(file).replace("training_size", "cross_table")
-        curve, name = size_curve(rows, cross[cross["file"] == of_run]), sizes.facts[str(file)]
-        curve.insert(0, "model", f"{name['segmenter']['name']} on {rows['dataset'].iloc[0]}")
+        curve = size_curve(rows, cross[cross["file"] == of_run])
+        name = sizes.facts[str(file)]["segmenter"]["name"]
+        curve.insert(0, "model", f"{name} on {rows['dataset'].iloc[0]}")
         curves.append(curve)
     return pd.concat(curves, ignore_index=True) if curves else pd.DataFrame()
 

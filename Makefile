@@ -91,10 +91,13 @@ $(BIN)/python:
 	$(if $(UV),$(UV) venv --quiet --allow-existing --python $(PYTHON) $(VENV),$(PYTHON) -m venv $(VENV))
 	$(if $(UV),,$(BIN)/python -m pip install --quiet uv)
 
-# Of tptbox we want one real scan inside its wheel, and nothing that its code depends on.
+# Of tptbox we want one real scan inside its wheel, and nothing that its code depends on. sam2, with
+# which SAM 2 is compared, is built without its CUDA part, by the torch that is here.
 # The pair check turns a torchvision that cannot load into one sentence, before anything else meets it.
 $(INSTALLED): pyproject.toml constraints.txt | $(BIN)/python
 	$(call uv,pip install --quiet --python $(BIN)/python --constraint constraints.txt --editable '.[test]')
 	$(call uv,pip install --quiet --python $(BIN)/python --no-deps tptbox==1.1.0)
+	SAM2_BUILD_CUDA=0 $(call uv,pip install --quiet --python $(BIN)/python --no-deps \
+	  --no-build-isolation-package sam2 sam2==1.1.0)
 	$(BIN)/python -m mskseg.environment
 	@touch $@

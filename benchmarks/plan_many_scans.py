@@ -27,7 +27,7 @@ from mskseg.datasets.fetching import is_fetched
 from mskseg.datasets.manifest import load_manifest
 from mskseg.io import save_nifti
 from mskseg.models.checkpoints import architectures
-from mskseg.models.preprocessing import PREPROCESSINGS
+from mskseg.models.preprocessing import preprocessings
 from mskseg.models.segmenter import Segmenter
 from mskseg.volume import LabelMap
 
@@ -38,7 +38,7 @@ def load(name: str) -> Segmenter:
         return mskseg.load_segmenter(name, device="cpu")
     network = architectures()[entry.architecture]
     model = network.build()
-    recipe = PREPROCESSINGS[entry.preprocessing]
+    recipe = preprocessings()[entry.preprocessing]
     frame = recipe(model.image_encoder.img_size, network.prompt_frame)
     return Segmenter(model, frame, name=name, device="cpu", prompt_kinds=network.prompt_kinds)
 

@@ -1,8 +1,9 @@
 """Find what other installed packages offer, by entry point, without naming the packages.
 
-There are three kinds of offer: ``mskseg.datasets``, a `mskseg.datasets.sources.DatasetSource` of
+There are four kinds of offer: ``mskseg.datasets``, a `mskseg.datasets.sources.DatasetSource` of
 what code makes, such as phantoms; ``mskseg.architectures``, a
 `mskseg.models.checkpoints.Architecture` that weights named in the manifest fit;
+``mskseg.preprocessings``, a class derived from `mskseg.models.preprocessing.Preprocessing`;
 ``mskseg.run_reports``, what sums up a run of the notebooks.
 
 The manifest entry of a data set with ``access: package`` and no files names the package, and with
@@ -19,7 +20,7 @@ from typing import Any, Protocol
 
 from mskseg.errors import InputError
 
-_GROUPS = ("datasets", "architectures", "run_reports")
+_GROUPS = ("datasets", "architectures", "preprocessings", "run_reports")
 _REPORTS = "mskseg.run_reports"
 
 

@@ -138,7 +138,7 @@ main = all_scores[~all_scores["sequence"].str.endswith("_8x")]
 print(f"{len(main)} of {len(all_scores)} rows: {main['status'].value_counts().to_dict()}")
 
 # %%
-volumes = errors.score_people(
+volumes = errors.score_with_memory(
     segmenters,
     first_people,
     prompts=[tight, outward, slack, neighbour],
@@ -150,6 +150,8 @@ facts = mskseg.provenance(
 )
 facts["models"] = ", ".join(f"{loaded.name} {loaded.fingerprint}" for loaded in segmenters)
 evaluation.write_table(all_scores, tables / "05_errors.csv", provenance=facts)
+if len(followed := errors.followed_slices(volumes, first_people)):  # a SAM 2 is at hand
+    evaluation.write_table(followed, tables / "05_followed.csv", provenance=facts)
 picks = errors.score_three_masks(rater, people, slice_steps=coarse_steps, progress=False)
 evaluation.write_table(picks, tables / "05_three_masks.csv", provenance=facts)
 plan = ["segmenter", "prompt", "box_source"]  # columns that say who was asked, and how
@@ -411,10 +413,11 @@ evaluation.write_table(ceilings, tables / "05_ceiling.csv", provenance=facts)
 #
 # ## Build a volume from slices
 #
-# Two ways to a volume: box every slice (here by the oracle) and stack the masks, or box one slice and hand each mask on as the next slice's box.
+# Two ways to a volume: box every slice (here by the oracle) and stack the masks, or box one slice and hand each mask on as the next slice's box. A SAM 2, if one is among the models, is asked in a third way: it gets the one box and *remembers* the slices it has seen, as of a video.
 
 # %% alt="Dice over the number of slices from the start, for boxes on every slice and boxes handed on"
-stacked = volumes[volumes["box_source"].isin([tight.box_source, neighbour.box_source])]
+ways = {tight.box_source: "each slice", neighbour.box_source: "handed on", "memory": "remembered"}
+stacked = volumes[volumes["box_source"].isin(ways)]
 drift = errors.propagation_drift(stacked)
 drift_axes = errors.drift_chart(drift)
 display.save_figure(drift_axes[0], figures / "05_drift.png", provenance=facts)
@@ -424,9 +427,7 @@ of_volumes = evaluation.nested_mean(
     errors.by_site(errors.volume_scores(stacked)), by=by_volume, values=volume_values
 )
 evaluation.write_table(of_volumes, tables / "05_volumes.csv", provenance=facts)
-of_volumes["boxes"] = of_volumes["box_source"].replace(
-    {tight.box_source: "each slice", neighbour.box_source: "handed on"}
-)
+of_volumes["boxes"] = of_volumes["box_source"].replace(ways)
 by_model = of_volumes.rename(
     columns={"dice_3d": "Dice of the volume", "volume_error": "volume error"}
 )

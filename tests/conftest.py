@@ -17,6 +17,7 @@ settings.load_profile("mskseg")
 pytest_plugins = [
     "support.drawn_cases",
     "support.lite",
+    "support.small_sam2s",
     "support.small_sams",
     "support.tuning_cases",
 ]

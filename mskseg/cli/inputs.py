@@ -57,12 +57,12 @@ def add_model_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--architecture",
         metavar="NAME",
-        help="of a checkpoint file: vit_b, vit_l, vit_h, vit_mini, lite_medsam",
+        help="of a checkpoint file: vit_b, vit_l, vit_h, vit_mini, lite_medsam, sam2_tiny, ...",
     )
     parser.add_argument(
         "--preprocessing",
-        choices=("sam", "medsam", "lite_medsam"),
-        help="of a checkpoint file that does not name its own",
+        metavar="NAME",
+        help="of a checkpoint file that does not name its own: sam, medsam, lite_medsam, sam2, ...",
     )
     add_device(parser)
     parser.add_argument(

@@ -66,6 +66,12 @@ def add_to(commands: Any) -> None:
         "on several slices are interpolated between",
     )
     parser.add_argument(
+        "--memory",
+        action="store_true",
+        help="propagate by the memory of a SAM 2 (mskseg[sam2]) in place of boxes; every prompt is "
+        "remembered",
+    )
+    parser.add_argument(
         "--range", type=int, nargs=2, metavar=("FIRST", "LAST"), help="slices to propagate within"
     )
     parser.add_argument(
@@ -145,6 +151,7 @@ def segmented(
     table, ends, progress = None, "", shows_progress(arguments)
     if arguments.propagate:
         from mskseg.evaluation import propagate
+        from mskseg.prompts import Memory
 
         found = propagate(
             model(),
@@ -152,6 +159,7 @@ def segmented(
             prompt_file.prompts,
             plane=plane,
             slices=arguments.range,
+            plan=Memory() if arguments.memory else None,
             progress=progress,
         )
         label_map, table = found.label_map, found.table
@@ -165,8 +173,10 @@ def check_outputs(arguments: argparse.Namespace) -> None:
     """Check everything that will be written, and that options come with what they need."""
     if not (arguments.prompts or arguments.box or arguments.point):
         raise InputError("expected prompts, got none; give --prompts FILE, --box or --point")
-    if not arguments.propagate and (arguments.range or arguments.csv):
-        raise InputError("--range and --csv are about a propagation; give --propagate with them")
+    if not arguments.propagate and (arguments.range or arguments.csv or arguments.memory):
+        raise InputError(
+            "--range, --csv and --memory are about a propagation; give --propagate with them"
+        )
     if arguments.dicom_seg:
         check_extra("dicomseg")
         if not arguments.image.is_dir():

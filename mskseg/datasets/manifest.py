@@ -176,7 +176,7 @@ class ModelEntry(_Entry):
     """A checkpoint."""
 
     architecture: EntryName  # see `mskseg.models.checkpoints.architectures`
-    preprocessing: Literal["sam", "medsam", "lite_medsam"]  # what the model was trained with
+    preprocessing: EntryName  # of its training; see `mskseg.models.preprocessing.preprocessings`
     miniature: bool = False  # our small stand-ins
     learned_iou: bool = True  # False if its head for predicted IoU was never trained
     weights: RemoteFile

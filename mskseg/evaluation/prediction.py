@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mskseg.case import Case, CaseSlice
+from mskseg.errors import InputError
 from mskseg.evaluation.loop import (
     BoolMask,
     PromptedSlice,
@@ -21,8 +22,8 @@ from mskseg.evaluation.loop import (
 )
 from mskseg.evaluation.metrics import iou
 from mskseg.prompts import Prompt
-from mskseg.prompts.plans import NeighbourBox, OracleBox, PromptPlan, SlicePlan
-from mskseg.prompts.tracks import FOLLOWED, Track
+from mskseg.prompts.plans import FollowPlan, Memory, NeighbourBox, OracleBox, PromptPlan, SlicePlan
+from mskseg.prompts.tracks import FOLLOWED, REMEMBERED, Track
 from mskseg.volume import Plane
 
 
@@ -149,7 +150,7 @@ class SlicePredictor:
         slice_step: int = 1,
     ) -> Iterator[dict[int, LabelPrediction]]:
         """Carry out any plan on a case, slice by slice; arguments as in `prompted_slices`."""
-        if not isinstance(plan, NeighbourBox):
+        if not isinstance(plan, FollowPlan):
             yield from map(
                 self.predict, prompted_slices(case, plan, plane=plane, slice_step=slice_step)
             )
@@ -167,7 +168,7 @@ class SlicePredictor:
         case: Case,
         slices: Sequence[CaseSlice],
         tracks: Mapping[int, Track],
-        plan: NeighbourBox,
+        plan: FollowPlan,
         *,
         progress: Callable[[int], object] = lambda _: None,
     ) -> list[dict[int, LabelPrediction]]:
@@ -175,8 +176,20 @@ class SlicePredictor:
 
         What was predicted on each of the `slices`, by label; the `reason` says where the prompt
         came from, or why the plan let the label end there, with an empty prediction. `progress` is
-        called with the index of each slice after it was predicted.
+        called with the index of each slice after it was predicted. By memory nothing ends for good;
+        InputError if the segmenter has none.
         """
+        if isinstance(plan, Memory):
+            follow = getattr(self._segmenter, "follow", None)
+            if follow is None:
+                raise InputError(
+                    f"expected a model with a memory, got {self._segmenter.name}; name a SAM 2, "
+                    "such as sam2_1_tiny, or leave the memory out"
+                )
+            remembered: list[dict[int, LabelPrediction]] = follow(
+                self._segmenter, case, slices, tracks, progress=progress
+            )
+            return remembered
         predictions: list[dict[int, LabelPrediction]] = [{} for _ in slices]
         for step in (1, -1):
             before: dict[int, LabelPrediction] = {}  # of the labels that have not ended
@@ -197,7 +210,7 @@ class SlicePredictor:
                 for prompts in _of_one_kind(asked):
                     at = PromptedSlice(case, case_slice, prompts)
                     for label, answer in self.predict(at).items():
-                        reached[label] = _judged(plan, before.get(label), answer, sources[label])
+                        reached[label] = judged(plan, before.get(label), answer, sources[label])
                 before = {label: each for label, each in reached.items() if each.prediction.any()}
                 if asked:
                     progress(case_slice.index)
@@ -230,7 +243,7 @@ def _of_one_kind(prompts: Mapping[int, Prompt]) -> Iterable[dict[int, Prompt]]:
     return groups.values()
 
 
-def _judged(
+def judged(
     plan: NeighbourBox, before: LabelPrediction | None, answer: LabelPrediction, source: str
 ) -> LabelPrediction:
     """Note how an answer came about, and empty it where the plan says that the label has ended."""
@@ -241,8 +254,9 @@ def _judged(
     if source == FOLLOWED and before is not None and mask.any():
         growth = np.count_nonzero(mask) / np.count_nonzero(before.prediction)
         end = plan.end(growth=growth, overlap=overlap, predicted_iou=answer.predicted_iou)
-        if not np.ptp(answer.case_slice.image):  # padding, beyond the scanned body
-            end = "the slice has no signal"
+    followed = source in (FOLLOWED, REMEMBERED)
+    if mask.any() and followed and not np.ptp(answer.case_slice.image):  # padding, beyond the body
+        end = "the slice has no signal"
     prediction = np.zeros_like(mask) if end else mask
     reason = f"ended: {end}" if end else source
     certainty = None if end else answer.certainty

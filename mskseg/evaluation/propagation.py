@@ -14,7 +14,7 @@ from mskseg.errors import InputError
 from mskseg.evaluation.prediction import PromptableSegmenter, SlicePredictor
 from mskseg.prompts.checks import check_boxes, check_points
 from mskseg.prompts.files import SlicePrompt
-from mskseg.prompts.plans import NeighbourBox, follow_plan
+from mskseg.prompts.plans import FollowPlan, follow_plan
 from mskseg.prompts.tracks import tracks_of
 from mskseg.volume import LabelMap, Plane
 
@@ -56,7 +56,7 @@ def propagate(
     *,
     plane: Plane | None = None,
     slices: Sequence[int] | None = None,
-    plan: NeighbourBox | None = None,
+    plan: FollowPlan | None = None,
     progress: Progress = False,
 ) -> Propagation:
     """Follow the object of each label from its prompts up and down, until it ends.
@@ -73,8 +73,9 @@ def propagate(
         Of the prompts and the way; default: the case's own, the acquired plane.
     slices : two int, optional
         First and last slice that may be reached; default: all.
-    plan : NeighbourBox, optional
-        The margin of the boxes and the rules of ending; default: `follow_plan`.
+    plan : NeighbourBox or Memory, optional
+        The margin of the boxes and the rules of ending; default: `follow_plan`. `Memory` lets a
+        SAM 2 follow, which may find the object again after it was lost.
     progress : bool or callable
         Show a bar, or call this with the index of each slice that was predicted.
 
@@ -82,7 +83,7 @@ def propagate(
     ------
     InputError
         If the range is none, or a prompt lies outside it or its slice, or is of a kind that the
-        segmenter does not answer.
+        segmenter does not answer, or it has no memory for a plan that asks for it.
     """
     plane, entries = plane or case.plane, list(prompts)
     last_slice = case.image.n_slices(plane) - 1

@@ -13,9 +13,8 @@ from mskseg.datasets.manifest import load_manifest
 from mskseg.errors import InputError, did_you_mean
 from mskseg.input_files import user_path
 from mskseg.models.embeddings import EmbeddingCache
-from mskseg.models.lite_medsam import build_lite_medsam
-from mskseg.models.preprocessing import PREPROCESSINGS, PromptFrame
-from mskseg.models.segmenter import PROMPT_KINDS, Precision, Segmenter
+from mskseg.models.preprocessing import Preprocessing, PromptFrame, preprocessings
+from mskseg.models.segmenter import PROMPT_KINDS, Follow, Precision, Segmenter
 from mskseg.models.upstream import Sam, sam_model_registry
 from mskseg.models.weights import read_weights, with_published_names, write_safetensors
 from mskseg.registry import load_offer, offers
@@ -35,6 +34,10 @@ class Architecture:
     miniature: bool = False  # whether it is one of our small stand-ins
     prompt_kinds: frozenset[str] = PROMPT_KINDS  # that its authors trained it with
     landmark: str = ""  # a tensor without which nothing is compared: building it takes a package
+    # Renames a checkpoint's tensors to the network's; what is of another network stays as it is.
+    names: Callable[[Mapping[str, Tensor]], dict[str, Tensor]] = with_published_names
+    beside: str = ""  # how tensors begin that are kept as `Sam.beside`: an image needs none of them
+    follow: Follow | None = None  # see `mskseg.models.segmenter`
 
 
 @cache
@@ -43,13 +46,7 @@ def architectures() -> Mapping[str, Architecture]:
     published = {
         name: Architecture(sam_model_registry[name]) for name in ("vit_b", "vit_l", "vit_h")
     }
-    lite = Architecture(
-        build_lite_medsam,
-        prompt_kinds=frozenset({"box"}),
-        landmark="image_encoder.patch_embed.seq.0.c.weight",
-    )
-    offered = {name: load_offer(_GROUP, name) for name in offers(_GROUP)}
-    return published | offered | {"lite_medsam": lite}
+    return published | {name: load_offer(_GROUP, name) for name in offers(_GROUP)}
 
 
 def load_segmenter(
@@ -70,9 +67,9 @@ def load_segmenter(
         into the cache if it can be and is not there), or a file: a PyTorch state dictionary
         (``.pth``, also as trainers wrap it: ``{"model": ...}``, "module." in front) or safetensors,
         under the published names or those of a Hugging Face ``SamModel``.
-    architecture : {"vit_b", "vit_l", "vit_h", "vit_mini", "lite_medsam"}, optional
+    architecture : {"vit_b", "vit_mini", "lite_medsam", "sam2_tiny", ...}, optional
         Needed for a file of your own, unless `save_weights` wrote it; not taken with a name.
-    preprocessing : {"sam", "medsam", "lite_medsam"}, optional
+    preprocessing : {"sam", "medsam", "lite_medsam", "sam2", "medsam2"}, optional
         For a file of your own, unless it says so itself. Not taken with a name: a published model
         under the other's preprocessing is another model.
     device : str or torch.device
@@ -120,11 +117,12 @@ def load_segmenter(
             f"{', '.join(sorted(models)) or 'none'}, or give the path of a checkpoint"
             f"{did_you_mean(str(name_or_file), models)}"
         )
+    network = _known_architecture(about.architecture, path)
+    preprocess = _known_preprocessing(about.preprocessing, path)
     model = _fill(weights, about.architecture, path)
-    network = architectures()[about.architecture]
     segmenter = Segmenter(
         model,
-        PREPROCESSINGS[about.preprocessing](model.image_encoder.img_size, network.prompt_frame),
+        preprocess(model.image_encoder.img_size, network.prompt_frame),
         name=about.name,
         device=device,
         miniature=network.miniature,
@@ -132,6 +130,7 @@ def load_segmenter(
         prompt_kinds=network.prompt_kinds,
         precision=precision,
         cache=cache,
+        follow=network.follow,
     )
     own_px = str(segmenter.preprocessing.image_size)
     if about.image_px not in ("", own_px):
@@ -163,13 +162,14 @@ def save_weights(
         "mskseg.image_size": str(segmenter.preprocessing.image_size),
         **(facts or {}),
     }
-    weights = {k: v.detach().cpu().contiguous() for k, v in segmenter.model.state_dict().items()}
+    named = segmenter.model.state_dict() | getattr(segmenter.model, "beside", {})
+    weights = {k: v.detach().cpu().contiguous() for k, v in named.items()}
     write_safetensors(weights, path, metadata=metadata)
 
 
 def architecture_of(segmenter: Segmenter) -> str:
     """Find the architecture whose tensors a segmenter's model has; InputError if there is none."""
-    found = _recognise(segmenter.model.state_dict())
+    found = _recognise(segmenter.model.state_dict(), segmenter.preprocessing.image_size)
     if found is None:
         raise InputError(
             f"{segmenter.name} is none of the architectures {', '.join(architectures())}, so its "
@@ -199,14 +199,10 @@ def _about_file(
             f"{path} does not say what it is; name its architecture, one of "
             f"{', '.join(architectures())}"
         )
-    if preprocessing not in PREPROCESSINGS:
-        raise InputError(
-            f"expected a preprocessing for {path}, got {preprocessing!r}; choose one of "
-            f"{', '.join(PREPROCESSINGS)}"
-        )
-    # MedSAM's recipe trains without the IoU loss, whoever follows it.
-    learned_iou = metadata.get("mskseg.learned_iou", "true" if preprocessing == "sam" else "false")
     _known_architecture(architecture, path)
+    preprocessing = _known_preprocessing(preprocessing, path).name
+    # MedSAM's recipe trains without the IoU loss, whoever follows it.
+    learned_iou = metadata.get("mskseg.learned_iou", str("medsam" not in preprocessing).lower())
     return _About(
         _own_name(path, metadata.get("mskseg.name", path.stem), architecture, preprocessing),
         architecture,
@@ -234,16 +230,27 @@ def _known_architecture(name: str, path: str | Path) -> Architecture:
     return architectures()[name]
 
 
+def _known_preprocessing(name: str | None, path: Path) -> type[Preprocessing]:
+    if name is None or name not in preprocessings():
+        raise InputError(
+            f"expected a preprocessing for {path}, got {name!r}; choose one of "
+            f"{', '.join(preprocessings())}"
+        )
+    return preprocessings()[name]
+
+
 def _fill(weights: dict[str, Tensor], architecture: str, path: Path) -> Sam:
     """Put the weights into the architecture, which is built empty: nothing is initialised twice."""
     known = architectures()[architecture]
     # To build without numbers ("meta") imports torch's compiler: seconds, for a miniature in vain.
     with torch.random.fork_rng(devices=[]), torch.device("cpu" if known.miniature else "meta"):
         model = known.build()
-    weights = with_published_names(weights)
-    check_weights(weights, model.state_dict(), architecture, path)
-    real = {k: v.float() if v.is_floating_point() else v for k, v in weights.items()}
+    named = known.names(weights)
+    beside = {k: named.pop(k) for k in list(named) if known.beside and k.startswith(known.beside)}
+    check_weights(named, model.state_dict(), architecture, path)
+    real = {k: v.float() if v.is_floating_point() else v for k, v in named.items()}
     model.load_state_dict(real, assign=True)
+    model.beside = beside
     model.pixel_mean = torch.tensor(PIXEL_MEAN).view(-1, 1, 1)
     model.pixel_std = torch.tensor(PIXEL_STD).view(-1, 1, 1)
     return model.requires_grad_(False)
@@ -287,14 +294,21 @@ def check_weights(
     raise InputError(f"{path} is no {architecture} checkpoint: {what}; check the file and its name")
 
 
-def _recognise(weights: Mapping[str, Tensor]) -> str | None:
-    """Find the architecture that all tensors fit, if there is one."""
-    shapes = {key: tensor.shape for key, tensor in weights.items()}
-    for name, architecture in architectures().items():
-        if architecture.landmark and architecture.landmark not in weights:
+def _recognise(weights: Mapping[str, Tensor], image_size: int | None = None) -> str | None:
+    """Find the architecture that all tensors fit, and the frame if it is known, if there is one."""
+    for name, known in architectures().items():
+        named = known.names(weights)
+        if known.landmark and known.landmark not in named:
             continue
         with torch.device("meta"):
-            expected = architecture.build().state_dict()
-        if shapes == {key: tensor.shape for key, tensor in expected.items()}:
+            model = known.build()
+        expected = model.state_dict()
+        fit = all(
+            key in expected and tensor.shape == expected[key].shape
+            for key, tensor in named.items()
+            if not (known.beside and key.startswith(known.beside))
+        )
+        frames = (None, model.image_encoder.img_size)
+        if fit and expected.keys() <= named.keys() and image_size in frames:
             return name
     return None

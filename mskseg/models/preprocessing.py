@@ -1,4 +1,4 @@
-"""Turn slices and prompts into a model's input: SAM's way, MedSAM's and LiteMedSAM's, each exact.
+"""Turn slices and prompts into a model's input as its authors' code does, exactly.
 
 All take half-open continuous pixels of the original slice (see `mskseg.volume`) and give what the
 upstream code would have given its model for the same region. They differ in everything else:
@@ -13,10 +13,7 @@ probability   sigmoid of the upsampled logits        upsampled sigmoid of the lo
 mask          upsampled logit > 0                    probability > 0.5
 ============  =====================================  ==========================================
 
-LiteMedSAM (`LiteMedSamPreprocessing`): longest side to S by means of areas on 8 bit, minimum to 0
-and maximum to 1, then zeros right and below; sigmoid of the upsampled logits, above 0.5.
-
-S is 1024 for SAM and MedSAM, 256 for LiteMedSAM and the miniatures.
+S is 1024, and 256 for the miniatures. What other models do is in `mskseg_networks.preprocessing`.
 
 **Half a pixel.** Upstream prompts are pixel *indices* and a box's maxima are *inclusive*; SAM's
 prompt encoder then adds 0.5 to reach the pixel's centre. A point's index is its continuous
@@ -27,13 +24,12 @@ its prompts sit up to one original pixel towards the upper left once a slice is 
 published models are run that way, since anything else would not be comparable. The miniatures are
 ours and take ``prompt_frame="model"``: scaled first, then turned into indices of the model's
 frame, the same at every scale and exactly equivariant to mirroring. At s = 1 the two agree.
-LiteMedSAM's code cuts the scaled indices to whole numbers besides, another part of a pixel of its
-frame to the upper left: with these boxes, and no others, its masks equal those of its authors' code
-(a test on real slices holds both).
 """
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, ClassVar, Literal
 
 import numpy as np
@@ -43,21 +39,22 @@ from PIL import Image
 from torch import Tensor
 from torch.nn import functional
 
-from mskseg.environment import check_extra
 from mskseg.errors import InputError
 from mskseg.models.upstream import Sam
+from mskseg.registry import load_offer, offers
 
-PreprocessingName = Literal["sam", "medsam", "lite_medsam"]
 PromptFrame = Literal["upstream", "model"]
 Size = tuple[int, int]
 MaskPair = tuple[Tensor, Tensor]
+OFFERED = "mskseg.preprocessings"
+"""The group of entry points of those that other packages offer."""
 
 
 @dataclass(frozen=True)
 class Preprocessing(ABC):
     """The way into the model's frame and back."""
 
-    name: ClassVar[PreprocessingName]  # in the manifest
+    name: ClassVar[str]  # in the manifest
     image_size: int  # side S in pixels of the square frame that the image encoder takes
     prompt_frame: PromptFrame = "upstream"  # where coordinates become indices: "Half a pixel"
 
@@ -110,7 +107,7 @@ class Preprocessing(ABC):
 class SamPreprocessing(Preprocessing):
     """`segment_anything.SamPredictor`'s: bit-equal input, the same prompts, the same masks."""
 
-    name: ClassVar[PreprocessingName] = "sam"
+    name: ClassVar[str] = "sam"
 
     def image_tensor(self, image: NDArray[np.uint8], sam: Sam) -> Tensor:
         """Resize (bilinear, antialiased), normalise by mean and deviation, pad by zeros."""
@@ -131,7 +128,7 @@ class SamPreprocessing(Preprocessing):
 class MedSamPreprocessing(Preprocessing):
     """MedSAM's, as its published inference script does it (`MedSAM_Inference.py`)."""
 
-    name: ClassVar[PreprocessingName] = "medsam"
+    name: ClassVar[str] = "medsam"
 
     def input_size(self, original_size: Size) -> Size:  # noqa: ARG002  (the interface's)
         """Stretch both sides to S, whatever the aspect."""
@@ -148,7 +145,7 @@ class MedSamPreprocessing(Preprocessing):
         squashed = resize(image, size, order=3, preserve_range=True, anti_aliasing=True).astype(
             np.uint8
         )
-        return _as_input(_stretched(squashed), sam)
+        return as_input(stretched(squashed), sam)
 
     def upsample(
         self,
@@ -163,58 +160,21 @@ class MedSamPreprocessing(Preprocessing):
         return probabilities > 0.5, probabilities
 
 
-@dataclass(frozen=True)
-class LiteMedSamPreprocessing(Preprocessing):
-    """LiteMedSAM's, as its published inference script does it (`CVPR24_LiteMedSAM_infer.py`)."""
-
-    name: ClassVar[PreprocessingName] = "lite_medsam"
-
-    def image_tensor(self, image: NDArray[np.uint8], sam: Sam) -> Tensor:
-        """Resize by areas, stretch minimum and maximum to 0 and 1, pad by zeros."""
-        try:
-            import cv2  # with whose filter it was trained; other area filters round elsewhere
-        except ImportError:
-            check_extra("lite")
-            raise
-        height, width = self.input_size(image.shape[:2])
-        resized = cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA)
-        pad = ((0, self.image_size - height), (0, self.image_size - width), (0, 0))
-        return _as_input(np.pad(_stretched(resized), pad), sam)
-
-    def boxes(self, boxes_xyxy: NDArray[np.float64], original_size: Size) -> NDArray[np.float64]:
-        """Convert half-open boxes ``(N, 4)`` to whole indices of the model's frame, as upstream."""
-        indices = super().boxes(boxes_xyxy, original_size)
-        return np.trunc(indices) if self.prompt_frame == "upstream" else indices
-
-    def _scale(self, original_size: Size) -> NDArray[np.float64]:
-        """One ratio for both axes, whatever the shorter side is rounded to."""
-        return np.full(2, self.image_size / max(original_size))
-
-    def upsample(self, low_res_logits: Tensor, original_size: Size, sam: Sam) -> MaskPair:  # noqa: ARG002
-        """Cut the padding off the logits, which have the frame's size; upsample; then sigmoid."""
-        height, width = self.input_size(original_size)
-        logits = functional.interpolate(
-            low_res_logits[..., :height, :width],
-            original_size,
-            mode="bilinear",
-            align_corners=False,
-        )
-        probabilities = torch.sigmoid(logits)
-        return probabilities > 0.5, probabilities
+@cache
+def preprocessings() -> Mapping[str, type[Preprocessing]]:
+    """List all by name: SAM's and MedSAM's, then those that other packages offer."""
+    own = {kind.name: kind for kind in (SamPreprocessing, MedSamPreprocessing)}
+    return own | {name: load_offer(OFFERED, name) for name in offers(OFFERED)}
 
 
-PREPROCESSINGS: dict[str, type[Preprocessing]] = {
-    preprocessing.name: preprocessing
-    for preprocessing in (SamPreprocessing, MedSamPreprocessing, LiteMedSamPreprocessing)
-}
-
-
-def _stretched(image: NDArray[Any]) -> NDArray[np.float64]:
+def stretched(image: NDArray[Any]) -> NDArray[np.float64]:
+    """Stretch the minimum of all channels to 0 and their maximum to 1."""
     low, high = int(image.min()), int(image.max())
     return (image - low) / max(high - low, 1e-8)
 
 
-def _as_input(image: NDArray[np.float64], sam: Sam) -> Tensor:
+def as_input(image: NDArray[np.float64], sam: Sam) -> Tensor:
+    """Turn (S, S, 3) into (1, 3, S, S) float32 on the model's device."""
     return torch.tensor(image, device=sam.device).float().permute(2, 0, 1)[None]
 
 

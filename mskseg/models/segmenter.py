@@ -2,7 +2,7 @@
 
 import hashlib
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -15,13 +15,14 @@ from mskseg.errors import InputError
 from mskseg.models.decoding import ONE_MASK, THREE_MASKS, decode
 from mskseg.models.embeddings import EmbeddingCache, ImageEmbedding, embedding_key
 from mskseg.models.encoding import encode
-from mskseg.models.lite_medsam import folded
 from mskseg.models.preprocessing import Preprocessing, as_rgb_uint8
 from mskseg.models.upstream import Sam
 from mskseg.prompts.checks import plain_array
 from mskseg.prompts.prompt import Prompt
 
 Precision = Literal["float32", "bfloat16"]
+Follow = Callable[..., list[dict[int, Any]]]
+"""Propagates labels by the model's memory: `mskseg_networks.sam2.labels.follow_labels`."""
 TensorPair = tuple[Tensor, Tensor]
 PROMPT_KINDS = frozenset({"box", "point", "mask"})
 
@@ -75,6 +76,8 @@ class Segmenter:
         What the model answers; `predict` refuses the others. LiteMedSAM answers boxes alone.
     cache : EmbeddingCache, optional
         Where embeddings are kept; by default in memory.
+    follow : Follow, optional
+        For a model that remembers what it saw on other slices: SAM 2.
     """
 
     def __init__(
@@ -89,6 +92,7 @@ class Segmenter:
         prompt_kinds: frozenset[str] = PROMPT_KINDS,
         precision: Precision = "float32",
         cache: EmbeddingCache | None = None,
+        follow: Follow | None = None,
     ) -> None:
         self.device = available_device(device)
         if precision not in ("float32", "bfloat16"):
@@ -106,6 +110,7 @@ class Segmenter:
         self.prompt_kinds = prompt_kinds
         self.precision: Precision = precision
         self.cache = EmbeddingCache() if cache is None else cache
+        self.follow = follow
         self.chunk_size: int | None = None  # prompts in a call of the decoder; None: as measured
         self._fingerprints: dict[bool, tuple[int, str]] = {}
         self._for_inference: tuple[str, nn.Module] = ("", nn.Identity())
@@ -161,8 +166,10 @@ class Segmenter:
         half = self.precision == "bfloat16"
         with torch.inference_mode():
             tensor = self.preprocessing.image_tensor(rgb, self.model)
-            if self._for_inference[0] != fingerprint:  # folded once for each state of the weights
-                self._for_inference = (fingerprint, folded(self.model.image_encoder))
+            if self._for_inference[0] != fingerprint:  # once for each state of the weights
+                encoder = self.model.image_encoder
+                quick = getattr(encoder, "for_inference", lambda: encoder)
+                self._for_inference = (fingerprint, quick())
             with torch.autocast(self.device.type, torch.bfloat16, enabled=half):
                 features = encode(self._for_inference[1], tensor)
             features = features.float()

@@ -27,6 +27,7 @@ _WRAPPED = {"module", "_orig_mod", "_forward_module", "_fsdp_wrapped_module",
             "_checkpoint_wrapped_module"}  # fmt: skip
 _PARTS = ("image_encoder.", "prompt_encoder.", "mask_decoder.", "vision_encoder.",
           "shared_image_embedding.")  # fmt: skip
+_PART = re.compile(r"(.+)-\d{5}-of-(\d{5})(\.\w+)")  # of a checkpoint in several files
 _BUFFERS = ("pixel_mean", "pixel_std")  # SAM's constants, which are not read
 
 # Names of a Hugging Face `SamModel` (`facebook/sam-vit-base`, `wanglab/medsam-vit-base`) and those
@@ -66,11 +67,24 @@ def read_weights(path: str | Path) -> tuple[dict[str, Tensor], dict[str, str]]:
     The kind of file is read from its first bytes, not from its suffix: safetensors, or what
     `torch.save` wrote: a state dictionary, bare or as "model", "state_dict", "model_state", ... of
     another dictionary. What all names begin with, such as "sam.", and what wrappers put into them,
-    such as "module.", is left out. InputError if the file is missing, unreadable, truncated, larger
-    than 16 GB packed or unpacked, not a checkpoint, or would run code; and if a tensor is no plain
-    one of real, finite numbers.
+    such as "module.", is left out. Of a checkpoint in parts ("...-00001-of-00003.safetensors") all
+    are read. InputError if the file or a part is missing, unreadable, truncated, larger than 16 GB
+    packed or unpacked, not a checkpoint, or would run code; and if a tensor is no plain one of
+    real, finite numbers.
     """
-    path = Path(path)
+    path, weights = Path(path), dict[str, Tensor]()
+    if (parts := _PART.fullmatch(path.name)) is None:
+        return _read_file(path)
+    stem, count, suffix = parts.groups()
+    for number in range(1, int(count) + 1):
+        part = path.with_name(f"{stem}-{number:05d}-of-{count}{suffix}")
+        if not part.is_file():
+            raise InputError(f"{part} is missing, expected all {int(count)} parts; fetch it too")
+        weights |= _read_file(part)[0]
+    return weights, {}
+
+
+def _read_file(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
     with naming(path):
         check_regular(path, most_mb=_MOST_MB)
     try:
@@ -220,7 +234,8 @@ def _state_dict(loaded: Any, path: Path) -> dict[str, Tensor]:
 
 def with_published_names(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Rename the tensors of a `SamModel`; those of any other checkpoint keep their names."""
-    if not any(name.startswith("vision_encoder.") for name in weights):
+    is_sam_2 = "mask_decoder.obj_score_token.weight" in weights
+    if is_sam_2 or not any(name.startswith("vision_encoder.") for name in weights):
         return dict(weights)
     # "layers.0" is the second layer of a head only where the first is called proj_in.
     all_new = any(".proj_in." in name for name in weights)

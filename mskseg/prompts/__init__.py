@@ -15,6 +15,7 @@ from mskseg.prompts.checks import check_boxes as check_boxes
 from mskseg.prompts.checks import check_points as check_points
 from mskseg.prompts.files import SlicePrompt as SlicePrompt
 from mskseg.prompts.plans import FOLLOW as FOLLOW
+from mskseg.prompts.plans import Memory as Memory
 from mskseg.prompts.plans import NeighbourBox as NeighbourBox
 from mskseg.prompts.plans import OracleBox as OracleBox
 from mskseg.prompts.plans import OraclePoint as OraclePoint

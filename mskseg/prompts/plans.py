@@ -2,10 +2,10 @@
 
 A plan is a small frozen description that `score_cases` carries out and writes into each row of its
 table, as `prompt` ("box" or "point") and `box_source`. What is taken from the reference is named
-*oracle*, since nobody has it on a new scan: `OracleBox` and `OraclePoint`. `NeighbourBox` needs it
-on a single slice, `SpecialistBox` not at all.
+*oracle*, since nobody has it on a new scan: `OracleBox` and `OraclePoint`. `NeighbourBox` and
+`Memory` need it on a single slice, `SpecialistBox` not at all.
 
-All but `NeighbourBox` are carried out slice by slice (`SlicePlan`): `source_map` is what the
+All but these two are carried out slice by slice (`SlicePlan`): `source_map` is what the
 prompts of a slice are taken from, `prompt_for` makes those of a mask (H, W) of one label, and `key`
 names that mask (case, plane, slice, label), since what is random is drawn from the plan's seed and
 this.
@@ -221,9 +221,21 @@ class SpecialistBox:
         return _boxes_around(mask, self.margin_px, spacing_mm, MAX_FOUND)
 
 
+@dataclass(frozen=True)
+class Memory:
+    """No prompt beyond the first: a SAM 2 remembers the slices before, as of a video.
+
+    Its first prompt is that of `NeighbourBox`.
+    """
+
+    box_source: ClassVar[str] = "memory"
+    kind: ClassVar[PromptKind] = "box"
+
+
 OraclePlan = OracleBox | OraclePoint
 SlicePlan = OraclePlan | SpecialistBox
-PromptPlan = SlicePlan | NeighbourBox
+FollowPlan = NeighbourBox | Memory
+PromptPlan = SlicePlan | FollowPlan
 
 
 def _boxes_around(found: Mask, margin_px: float, mm: tuple[float, float], most: int) -> Prompt:

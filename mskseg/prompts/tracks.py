@@ -16,8 +16,8 @@ from mskseg.errors import InputError
 from mskseg.prompts.files import SlicePrompt
 from mskseg.prompts.prompt import Prompt
 
-FOLLOWED = "followed"
-"""Where the prompt of a slice came from: the prediction on the slice before."""
+FOLLOWED, REMEMBERED = "followed", "remembered"
+"""What a slice without a prompt had instead: boxes of the slice before, or the model's memory."""
 
 
 @dataclass(frozen=True, eq=False)

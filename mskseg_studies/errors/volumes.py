@@ -1,6 +1,6 @@
 """A volume from slices: each boxed by itself or handed on, and those without reference counted."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,8 +12,11 @@ from mskseg.case import Case
 from mskseg.evaluation.averaging import IN_THE_MEAN, nested_mean
 from mskseg.evaluation.scoring import SCAN
 from mskseg.evaluation.tables import volume_table
+from mskseg.models.segmenter import Segmenter
+from mskseg.prompts.plans import Memory, NeighbourBox, PromptPlan
 from mskseg_studies.charts import check_columns, finish_chart, series_style
 from mskseg_studies.panels import add_legend, new_panels
+from mskseg_studies.people import score_people
 
 _MAX_STEPS = 8  # few structures are longer
 _STRUCTURE = ["segmenter", "box_source", *SCAN, "tissue", "label"]
@@ -49,7 +52,55 @@ def with_steps(table: pd.DataFrame) -> pd.DataFrame:
     spacing = scored.groupby("dataset")["slice"].transform(
         lambda slices: min(np.diff(np.unique(slices)), default=1)
     )
-    return scored.assign(steps=((scored["slice"] - start).abs() / spacing).astype(int))
+    away = (scored["slice"] - start).abs()
+    return scored.assign(n_slices_away=away, steps=(away / spacing).astype(int))
+
+
+def score_with_memory(
+    segmenters: Sequence[Segmenter],
+    groups: Mapping[str, Sequence[Case]],
+    *,
+    prompts: Sequence[PromptPlan],
+    slice_steps: Mapping[str, int],
+    published_on_phantoms: bool = False,
+) -> pd.DataFrame:
+    """Score as `score_people` does, and by `Memory` the models that have one: SAM 2."""
+    remembering = [segmenter for segmenter in segmenters if segmenter.follow is not None]
+    asked = [(segmenters, prompts), *([(remembering, [Memory()])] if remembering else [])]
+    tables = [
+        score_people(
+            models,
+            groups,
+            prompts=plans,
+            slice_steps=slice_steps,
+            published_on_phantoms=published_on_phantoms,
+        )
+        for models, plans in asked
+    ]
+    return pd.concat(tables, ignore_index=True)
+
+
+def followed_slices(table: pd.DataFrame, people: Mapping[str, Iterable[Case]]) -> pd.DataFrame:
+    """List the slices that SAM 2 followed, by its memory and by boxes handed on.
+
+    Of a table of `score_people` with both plans, and the people that it got. A row for each slice
+    that counts, of the models asked in both ways: `segmenter`, `way` ("memory" or "boxes"),
+    `dataset`, `subject`, `label`, `tissue`, `distance_mm` from the slice that was boxed, `dice`.
+    """
+    ways = {NeighbourBox().box_source: "boxes", Memory.box_source: "memory"}
+    remembering = table.loc[table["box_source"] == Memory.box_source, "segmenter"].unique()
+    asked = table["segmenter"].isin(remembering) & table["box_source"].isin(ways)
+    followed = with_steps(table[asked])
+    thickness_mm = {
+        tuple(getattr(case, name) for name in SCAN): case.image.slice_thickness_mm(case.plane)
+        for cases in people.values()
+        for case in cases
+    }
+    scans = [tuple(row) for row in followed[list(SCAN)].to_numpy()]
+    followed["distance_mm"] = followed["n_slices_away"] * [thickness_mm[scan] for scan in scans]
+    followed["way"] = followed["box_source"].map(ways)
+    columns = ["segmenter", "way", "dataset", "subject", "label", "tissue", "distance_mm", "dice"]
+    return followed[columns]
 
 
 def propagation_drift(table: pd.DataFrame) -> pd.DataFrame:

@@ -19,7 +19,7 @@ from mskseg.errors import InputError
 from mskseg.finetuning.config import FineTuneConfig, Mode
 from mskseg.finetuning.modes import prepare
 from mskseg.models.embeddings import ImageEmbedding
-from mskseg.models.preprocessing import PREPROCESSINGS, as_rgb_uint8
+from mskseg.models.preprocessing import as_rgb_uint8, preprocessings
 from mskseg.models.segmenter import Segmenter
 from mskseg.models.upstream import Sam, sam_model_registry
 from mskseg.prompts import check_points
@@ -83,9 +83,9 @@ def model_view(image: NDArray[Any], *, segmenter: Segmenter, kind: str) -> NDArr
     run. Gives the first of three channels (S, S): of SAM in standard deviations of the photographs
     that it learned from, with zeros below or right of the slice; of MedSAM from 0 to 1.
     """
-    if kind not in PREPROCESSINGS:
-        raise InputError(f"unknown kind {kind!r}; choose one of {', '.join(PREPROCESSINGS)}")
-    preprocessing = PREPROCESSINGS[kind](segmenter.preprocessing.image_size)
+    if kind not in preprocessings():
+        raise InputError(f"unknown kind {kind!r}; choose one of {', '.join(preprocessings())}")
+    preprocessing = preprocessings()[kind](segmenter.preprocessing.image_size)
     tensor = preprocessing.image_tensor(as_rgb_uint8(image), segmenter.model)
     view: NDArray[np.float32] = tensor[0, 0].cpu().numpy()
     return view

@@ -16,8 +16,9 @@ MOST_PX = 4096
 
 
 def has_fixed_frame(segmenter: Segmenter) -> bool:
-    """Whether the encoder runs at its own size alone, as LiteMedSAM's does."""
-    return hasattr(segmenter.model.image_encoder, "patches_resolution")
+    """Whether the encoder runs at its own size alone, as those of LiteMedSAM and SAM 2 do here."""
+    encoder = segmenter.model.image_encoder
+    return hasattr(encoder, "patches_resolution") or hasattr(encoder, "conv_s0")
 
 
 def at_frame_size(segmenter: Segmenter, size: int) -> Segmenter:

@@ -31,7 +31,7 @@ from mskseg.errors import InputError
 from mskseg.evaluation.loop import PromptedSlice, check_has_reference, prompted_slices
 from mskseg.evaluation.prediction import PromptableSegmenter, SlicePredictor
 from mskseg.prompts import boxes_from_mask
-from mskseg.prompts.plans import NeighbourBox, OracleBox, OraclePoint, PromptPlan
+from mskseg.prompts.plans import FollowPlan, OracleBox, OraclePoint, PromptPlan
 from mskseg.volume import LabelMap
 from mskseg_studies.calibration import checked_probabilities, multiclass_probabilities
 from mskseg_studies.specialists.predictions import Predictions
@@ -140,7 +140,7 @@ class PromptedMaps:
         return zip(*(self._carry_out(plan, narrowed, step) for plan in self._plans), strict=True)
 
     def _carry_out(self, plan: PromptPlan, case: Case, step: int) -> Iterator[PromptedSlice]:
-        if not isinstance(plan, NeighbourBox):
+        if not isinstance(plan, FollowPlan):
             yield from prompted_slices(case, plan, slice_step=step)
             return
         run = SlicePredictor(self._ensemble).predict_case(case, plan, slice_step=step)

@@ -170,8 +170,9 @@ def test_what_is_ours_and_what_a_third_party_says_is_marked():
     models = load_manifest().models
     minis = [name for name, model in models.items() if model.miniature]
     assert minis == ["sam_vit_mini", "medsam_vit_mini"]
-    assert "third party" in models["medsam_vit_b"].note
-    assert models["medsam_vit_b"].access == "instructions"
+    assert "third parties" in models["medsam_vit_b"].note
+    assert models["medsam_vit_b"].unverified
+    assert all(models[f"sam2_1_{size}"].unverified for size in ("tiny", "small", "large"))
     assert not models["medsam_vit_b"].learned_iou
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import save_file
@@ -85,3 +86,34 @@ def test_a_tensor_that_is_missing_there_is_named_by_its_published_name(sam, tmp_
     save_file(renamed, tmp_path / "model.safetensors")
     with pytest.raises(InputError, match=r"mask_decoder\.output_upscaling\.3\.weight"):
         load_segmenter(tmp_path / "model.safetensors", architecture="small", preprocessing="sam")
+
+
+def test_sam_mini_under_hugging_faces_names(tmp_path):
+    published = load_segmenter("sam_vit_mini")
+    renamed = at_hugging_face(published.model.state_dict())
+    # Its encoder has no form there: its own names stay, behind theirs of the part.
+    own = {k: v for k, v in published.model.state_dict().items() if k.startswith("image_encoder.")}
+    renamed = {k: v for k, v in renamed.items() if not k.startswith("vision_encoder.")}
+    renamed |= {k.replace("image_encoder.", "vision_encoder.", 1): v for k, v in own.items()}
+    save_file({k: v.clone() for k, v in renamed.items()}, tmp_path / "mini.safetensors")
+    back = load_segmenter(
+        tmp_path / "mini.safetensors", architecture="vit_mini", preprocessing="sam"
+    )
+    image = np.random.default_rng(0).integers(0, 256, (90, 70), dtype=np.uint8)
+    masks = [s.predict(s.embed(image), boxes_xyxy=[[9, 9, 50, 60]]) for s in (published, back)]
+    np.testing.assert_array_equal(masks[0].low_res_logits, masks[1].low_res_logits)
+
+
+def test_a_checkpoint_in_parts(tmp_path):
+    published = load_segmenter("sam_vit_mini")
+    weights = published.model.state_dict()
+    names = sorted(weights)
+    paths = [tmp_path / f"model-{n:05d}-of-00002.safetensors" for n in (1, 2)]
+    for path, part in zip(paths, (names[::2], names[1::2]), strict=True):
+        save_file({name: weights[name].clone() for name in part}, path)
+    for path in paths:
+        read = load_segmenter(path, architecture="vit_mini", preprocessing="sam")
+        assert read.encoder_fingerprint == published.encoder_fingerprint
+    paths[1].unlink()
+    with pytest.raises(InputError, match=r"00002-of-00002.* is missing, expected all 2 parts"):
+        load_segmenter(paths[0], architecture="vit_mini", preprocessing="sam")

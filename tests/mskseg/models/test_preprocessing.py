@@ -19,6 +19,7 @@ from mskseg.models.preprocessing import (
     SamPreprocessing,
     as_rgb_uint8,
 )
+from mskseg_networks.preprocessing import Sam2Preprocessing
 
 SHAPES = [(90, 60), (60, 90), (64, 64), (200, 150), (31, 320)]
 
@@ -118,13 +119,13 @@ def test_a_box_narrower_than_a_pixel_is_its_middle():
     )
 
 
-@pytest.mark.parametrize("kind", [SamPreprocessing, MedSamPreprocessing])
+@pytest.mark.parametrize("kind", [SamPreprocessing, MedSamPreprocessing, Sam2Preprocessing])
 @pytest.mark.parametrize("frame", ["upstream", "model"])
 def test_mirrored_boxes_are_embedded_mirrored_at_scale_one(kind, frame):
     assert mirror_error(kind(64, frame), (64, 64)) < 1e-9
 
 
-@pytest.mark.parametrize("kind", [SamPreprocessing, MedSamPreprocessing])
+@pytest.mark.parametrize("kind", [SamPreprocessing, MedSamPreprocessing, Sam2Preprocessing])
 @pytest.mark.parametrize("shape", [(64, 64), (64, 80), (66, 200)])
 def test_mirrored_boxes_are_embedded_mirrored_at_any_scale_in_the_models_frame(kind, shape):
     assert mirror_error(kind(256, "model"), shape) < 1e-9

@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from mskseg.environment import EnvironmentMismatchError
-from mskseg.models import lite_medsam
+from mskseg_networks import lite_medsam
 
 WHOLE = """
 import sys

@@ -17,6 +17,7 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from mskseg.environment import check_torch_pair, package_version
 from mskseg.errors import InputError
+from mskseg.models.checkpoints import Architecture
 from mskseg.models.upstream import AS_PUBLISHED, Sam
 
 
@@ -40,6 +41,7 @@ def build_lite_medsam() -> Sam:
     for module in encoder.modules():
         if hasattr(module, "attention_biases"):
             module.__class__ = _with_live_biases(module.__class__)
+    encoder.__class__ = type("TinyViT", (encoder.__class__,), {"for_inference": folded})
     return Sam(encoder, parts.prompt_encoder, parts.mask_decoder, [0.0] * 3, [1.0] * 3).eval()
 
 
@@ -96,3 +98,10 @@ def folded(encoder: nn.Module) -> nn.Module:
         elif hasattr(module, "attention_biases"):
             module.__class__ = _with_fused_scores(module.__class__)
     return copied.to(memory_format=torch.channels_last)
+
+
+LITE_MEDSAM = Architecture(
+    build_lite_medsam,
+    prompt_kinds=frozenset({"box"}),
+    landmark="image_encoder.patch_embed.seq.0.c.weight",
+)

@@ -21,9 +21,9 @@ from mskseg.errors import InputError
 from mskseg.evaluation.metrics import dice
 from mskseg.finetuning import FineTuneConfig, fine_tune
 from mskseg.models import checkpoints
-from mskseg.models import lite_medsam as network
 from mskseg.models.checkpoints import architecture_of, load_segmenter, save_weights
 from mskseg.models.segmenter import Segmenter
+from mskseg_networks import lite_medsam as network
 from mskseg_studies.automatic import grid_candidates
 from mskseg_studies.prompting.frame_size import at_frame_size
 

@@ -1,0 +1,195 @@
+"""Objects are followed through a volume as `transformers` follows them through a video."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from support.small_sam2s import FRAME
+from torch.nn import functional
+
+from mskseg.cli.main import main
+from mskseg.errors import InputError
+from mskseg.evaluation import propagate, score_cases
+from mskseg.io import load_label_map, save_nifti
+from mskseg.prompts import Memory, Prompt
+from mskseg.prompts.files import SlicePrompt
+from mskseg_networks.sam2 import following
+from mskseg_networks.sam2.following import follow
+
+SHAPE = (100, 90)
+BOX = np.array([[20.0, 30.0, 60.0, 70.0]])
+
+
+@pytest.fixture(scope="module")
+def images():
+    """Nine slices with a disc that wanders, in noise."""
+    rng, (rows, columns) = np.random.default_rng(0), np.mgrid[: SHAPE[0], : SHAPE[1]]
+    discs = [np.hypot(rows - 45 - 2 * k, columns - 38 - k) < 18 for k in range(9)]
+    return [(100 * disc + rng.integers(0, 80, SHAPE)).astype(np.uint8) for disc in discs]
+
+
+@pytest.fixture
+def scan_case(draw_case):
+    """Twelve axial slices with two labels that grow."""
+    labels = np.zeros((12, 80, 72), np.uint8)
+    for k in range(12):
+        labels[k, 20 : 40 + k, 20:50] = 1
+        labels[k, 55:75, 30 : 50 + k] = 2
+    return draw_case(labels)
+
+
+def followed(segmenter, images, *objects):
+    """Probabilities by position, of one object."""
+    found: dict[int, np.ndarray] = {}
+    for position, maps in follow(segmenter, images, objects):
+        for number, probabilities in maps.items():
+            assert (position, number) not in found
+            found[position, number] = probabilities
+    return found
+
+
+def by_transformers(model, segmenter, images, prompts, *, reverse):
+    """The same by `transformers`' own session and iterator."""
+    from transformers import Sam2VideoInferenceSession
+
+    frames = [
+        segmenter.preprocessing.image_tensor(np.repeat(i[:, :, None], 3, axis=2), segmenter.model)
+        for i in images
+    ]
+    session = Sam2VideoInferenceSession(torch.cat(frames), *SHAPE, dtype=torch.float32)
+    number = session.obj_id_to_idx(7)
+    scale = FRAME / np.array([SHAPE[1], SHAPE[0]] * 2)
+    for position, box in prompts.items():
+        corners = torch.tensor((box - [0, 0, 1, 1]) * scale, dtype=torch.float32).view(1, 1, 2, 2)
+        point_labels = torch.tensor([[[2, 3]]])
+        session.add_point_inputs(
+            number, position, {"point_coords": corners, "point_labels": point_labels}
+        )
+    found = {}
+    with torch.inference_mode():
+        for position in prompts:
+            session.obj_with_new_inputs = [7]
+            model(session, frame_idx=position)
+        for out in model.propagate_in_video_iterator(session, min(prompts), reverse=reverse):
+            logits = functional.interpolate(out.pred_masks, SHAPE, mode="bilinear")
+            found[out.frame_idx] = torch.sigmoid(logits)[0, 0].numpy()
+    return found
+
+
+@pytest.mark.parametrize("prompts", [{4: BOX}, {3: BOX, 6: BOX + 3}], ids=["one", "two"])
+def test_masks_on_all_slices_are_those_of_transformers(small_sam2, video_model, images, prompts):
+    asked = {position: Prompt(boxes_xyxy=box) for position, box in prompts.items()}
+    found = followed(small_sam2, images, asked)
+    expected = {
+        **by_transformers(video_model, small_sam2, images, prompts, reverse=True),
+        **by_transformers(video_model, small_sam2, images, prompts, reverse=False),
+    }
+    assert {position for position, _ in found} == set(range(9))
+    for position, probabilities in expected.items():
+        np.testing.assert_allclose(found[position, 0], probabilities, atol=1e-4)
+    assert min(np.ptp(found[position, 0]) for position in range(9)) > 0.5
+
+
+def test_a_turned_volume_gives_the_turned_masks(small_sam2, images):
+    there = followed(small_sam2, images, {4: Prompt(boxes_xyxy=BOX)})
+    back = followed(small_sam2, images[::-1], {4: Prompt(boxes_xyxy=BOX)})
+    for position in range(9):
+        np.testing.assert_allclose(there[position, 0], back[8 - position, 0], atol=1e-5)
+
+
+def test_objects_do_not_disturb_each_other_and_each_slice_is_encoded_once(small_sam2, images):
+    first, second = {4: Prompt(boxes_xyxy=BOX)}, {6: Prompt(boxes_xyxy=BOX + 5)}
+    together = followed(small_sam2, images, first, second)
+    assert small_sam2.cache.n_misses == len(images)
+    for number, alone in enumerate((first, second)):
+        for (position, _), probabilities in followed(small_sam2, images, alone).items():
+            np.testing.assert_array_equal(together[position, number], probabilities)
+
+
+def test_points_refine_a_box(small_sam2, images):
+    points = {"point_coords": np.array([[[40.5, 50.5]]]), "point_labels": np.array([[0]])}
+    with_points = followed(small_sam2, images[:2], {0: Prompt(boxes_xyxy=BOX, **points)})
+    expected = small_sam2.predict(small_sam2.embed(images[0]), boxes_xyxy=BOX, **points)
+    np.testing.assert_allclose(with_points[0, 0], expected.probabilities[0, 0], atol=1e-4)
+
+
+def test_one_slice(small_sam2, images):
+    found = followed(small_sam2, images[:1], {0: Prompt(boxes_xyxy=BOX)})
+    expected = small_sam2.predict(small_sam2.embed(images[0]), boxes_xyxy=BOX)
+    np.testing.assert_allclose(found[0, 0], expected.probabilities[0, 0], atol=1e-4)
+
+
+def test_an_object_that_is_not_seen_is_lost(small_sam2, images):
+    with torch.no_grad():
+        small_sam2.model.mask_decoder.pred_obj_score_head.proj_out.bias.fill_(-50.0)
+    found = followed(small_sam2, images, {4: Prompt(boxes_xyxy=BOX)})
+    assert all((probabilities == 0).all() for probabilities in found.values())
+
+
+def test_what_is_remembered_does_not_grow_with_the_volume(small_sam2, images):
+    kept = []
+
+    class Watched(following._Followed):
+        def found_on(self, position, step):
+            found = super().found_on(position, step)
+            kept.append(sum(t.nbytes for out in self._on_way.values() for t in out.values()))
+            return found
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(following, "_Followed", Watched)
+        followed(small_sam2, images * 5, {0: Prompt(boxes_xyxy=BOX)})
+    assert kept[20] == kept[-1] > 0
+
+
+# --- behind `propagate`, `score_cases` and the command line ---------------------------------------
+
+
+def test_labels_of_a_case(small_sam2, scan_case):
+    prompts = [
+        SlicePrompt(slice=4, label=1, boxes_xyxy=((20, 20, 60, 60),)),
+        SlicePrompt(slice=4, label=2, boxes_xyxy=((10, 20, 30, 50), (40, 50, 70, 78))),
+    ]
+    seen: list[int] = []
+    found = propagate(
+        small_sam2, scan_case, prompts, plan=Memory(), slices=(2, 7), progress=seen.append
+    )
+    assert sorted(seen) == [2, 3, 4, 5, 6, 7]
+    rows = found.table.set_index(["label", "slice"])
+    assert set(rows.index) == {(label, k) for label in (1, 2) for k in range(2, 8)}
+    assert set(rows.loc[(slice(None), 4), "reason"]) <= {"prompt", "ended: nothing was predicted"}
+    assert (rows["area_mm2"] > 0).sum() > 4
+    remembered = rows.query("reason == 'remembered'")
+    assert remembered["overlap"].notna().any()
+    assert remembered[["x0", "y1"]].isna().all(axis=None)
+
+
+def test_it_is_scored_as_any_plan(small_sam2, scan_case):
+    table = score_cases(small_sam2, [scan_case], prompts=Memory(), slice_step=4)
+    assert set(table["box_source"]) == {"memory"}
+    assert table["dice"].notna().any()
+    assert (table["decode_s"] > 0).all()
+
+
+def test_a_model_without_a_memory(segmenter, small_sam2, images, scan_case):
+    with pytest.raises(InputError, match=r"expected a model with a memory, got small; name a SAM"):
+        score_cases(segmenter, [scan_case], prompts=Memory())
+    small_sam2.model.beside = {}
+    with pytest.raises(InputError, match="has no weights of a memory"):
+        followed(small_sam2, images, {4: Prompt(boxes_xyxy=BOX)})
+
+
+def test_the_command_line(small_sam2_known, sam2_file, scan_case, tmp_path, capsys):
+    save_nifti(scan_case.image, tmp_path / "scan.nii.gz")
+    asked = [
+        "segment", str(tmp_path / "scan.nii.gz"), "--box", "4 20 20 60 60",
+        "--model", str(sam2_file), "--architecture", "sam2_test", "--preprocessing", "sam2",
+        "-o", str(tmp_path / "mask.nii.gz"),
+    ]  # fmt: skip
+    assert main([*asked, "--propagate", "--memory", "--csv", str(tmp_path / "way.csv")]) == 0
+    label_map = load_label_map(tmp_path / "mask.nii.gz")
+    assert label_map.stack("axial").any(axis=(1, 2)).sum() > 1
+    assert "remembered" in (tmp_path / "way.csv").read_text()
+    capsys.readouterr()
+    assert main([*asked, "--memory"]) == 2
+    assert "--range, --csv and --memory are about a propagation" in capsys.readouterr().err

@@ -1,0 +1,93 @@
+"""A checkpoint of either form is read, told apart from other models, and written again."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+from mskseg.errors import InputError
+from mskseg.finetuning import fine_tune
+from mskseg.models.checkpoints import architecture_of, load_segmenter, save_weights
+from mskseg_networks.sam2.names import MEMORY, names_of_transformers, our_names
+
+IMAGE = np.random.default_rng(3).integers(0, 256, (60, 50), dtype=np.uint8)
+BOX = [[10, 12, 40, 41]]
+
+
+def masks_of(segmenter):
+    return segmenter.predict(segmenter.embed(IMAGE), boxes_xyxy=BOX).low_res_logits
+
+
+def test_names_of_transformers_come_back(video_model):
+    theirs = video_model.state_dict()
+    back = names_of_transformers(our_names(theirs))
+    assert back.keys() == theirs.keys()
+    assert all(back[name].equal(theirs[name]) for name in theirs)
+
+
+def test_what_is_no_sam_2_keeps_its_names(small_sam):
+    weights = small_sam.state_dict()
+    assert our_names(weights).keys() == weights.keys()
+
+
+def test_an_image_model_is_read_and_has_no_memory(small_sam2_known, small_sam2, tmp_path):
+    image_only = {
+        name: tensor
+        for name, tensor in names_of_transformers(small_sam2.model.state_dict()).items()
+        if not name.startswith(MEMORY)
+    }
+    save_file({k: v.contiguous().clone() for k, v in image_only.items()}, tmp_path / "model.st")
+    read = load_segmenter(tmp_path / "model.st", architecture="sam2_test", preprocessing="sam2")
+    assert not read.model.beside
+    np.testing.assert_array_equal(masks_of(read), masks_of(small_sam2))
+
+
+def test_what_is_saved_is_read_again_with_its_memory(small_sam2, tmp_path):
+    assert architecture_of(small_sam2) == "sam2_test"
+    save_weights(small_sam2, tmp_path / "again.safetensors", architecture="sam2_test")
+    again = load_segmenter(tmp_path / "again.safetensors")
+    assert again.preprocessing == small_sam2.preprocessing
+    assert again.learned_iou
+    assert again.model.beside.keys() == small_sam2.model.beside.keys() != set()
+    np.testing.assert_array_equal(masks_of(again), masks_of(small_sam2))
+
+
+def test_a_frame_of_another_size_is_another_architecture(needs_transformers, small_sam2):
+    from mskseg_networks.sam2.architecture import MEDSAM2, SAM2_TINY
+
+    tiny, medsam2 = SAM2_TINY.build(), MEDSAM2.build()
+    shapes = [{k: v.shape for k, v in m.state_dict().items()} for m in (tiny, medsam2)]
+    assert shapes[0] == shapes[1]
+    assert (tiny.image_encoder.img_size, medsam2.image_encoder.img_size) == (1024, 512)
+    small_sam2.model, small_sam2.preprocessing = medsam2, type(small_sam2.preprocessing)(512)
+    assert architecture_of(small_sam2) == "medsam2"
+
+
+@pytest.mark.parametrize("named", ["vit_b", "vit_mini", "lite_medsam", "sam2_large"])
+def test_a_sam_2_file_under_another_name(small_sam2_known, sam2_file, named):
+    with pytest.raises(InputError, match=f"holds sam2_test weights, expected {named}; name sam2_"):
+        load_segmenter(sam2_file, architecture=named, preprocessing="sam")
+
+
+def test_a_sam_file_under_a_name_of_sam_2(needs_transformers, tmp_path):
+    from mskseg.datasets.fetching import fetch
+
+    mini = fetch("sam_vit_mini")["weights"]
+    torch.save(load_file(mini), tmp_path / "sam.pth")
+    with pytest.raises(InputError, match="holds vit_mini weights, expected sam2_tiny; name vit_m"):
+        load_segmenter(tmp_path / "sam.pth", architecture="sam2_tiny", preprocessing="sam2")
+
+
+def test_one_missing_tensor_is_named(small_sam2_known, sam2_file):
+    weights = torch.load(sam2_file, weights_only=True)
+    del weights["mask_decoder.conv_s0.weight"]
+    torch.save(weights, sam2_file)
+    with pytest.raises(InputError, match=r"1 of \d+ tensors are missing.*image_encoder\.conv_s0"):
+        load_segmenter(sam2_file, architecture="sam2_test", preprocessing="sam2")
+
+
+def test_it_is_not_fine_tuned_here(small_sam2, train, validation, tiny):
+    with pytest.raises(InputError, match="cannot be fine-tuned"):
+        fine_tune(small_sam2, train, validation, tiny)

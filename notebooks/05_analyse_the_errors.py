@@ -150,7 +150,8 @@ facts = mskseg.provenance(
 )
 facts["models"] = ", ".join(f"{loaded.name} {loaded.fingerprint}" for loaded in segmenters)
 evaluation.write_table(all_scores, tables / "05_errors.csv", provenance=facts)
-if len(followed := errors.followed_slices(volumes, first_people)):  # a SAM 2 is at hand
+followed = errors.followed_slices(segmenters, people, slice_steps=volume_steps)
+if len(followed):  # a SAM 2 is at hand
     evaluation.write_table(followed, tables / "05_followed.csv", provenance=facts)
 picks = errors.score_three_masks(rater, people, slice_steps=coarse_steps, progress=False)
 evaluation.write_table(picks, tables / "05_three_masks.csv", provenance=facts)

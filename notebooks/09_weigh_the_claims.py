@@ -15,7 +15,7 @@
 # %% [markdown]
 # # Weigh the claims
 #
-# Which statements of five studies hold in what you just computed, which do not, and which can no miniature decide?
+# Which statements of the studies hold in what you just computed, which do not, and which can no miniature decide?
 #
 # *Deepening · 35 minutes to read and try, seconds to run on a CPU · the tables that the other notebooks wrote, as many as there are · previous notebook: 08_quantify_uncertainty*
 
@@ -79,7 +79,7 @@ claims.text_table(pd.Series(fields, name=example.statement).to_frame())
 # %% [markdown]
 # **What you see**: the study's "comparable" became *equal within a margin*. The abstract has no margin; we had to choose one, and wrote down why. Whoever finds it too wide changes the file, and says so, **before** looking at the result. A margin chosen afterwards can prove anything.
 #
-# Most statements are in a text. A few are *common belief*: they are said in every talk and in none of the five texts at hand. They are marked, so that nobody goes on to cite a study for them. Some are *facts* of an architecture, such as a number of parameters. Facts can be counted and never surprise, so they stand in a table of their own, and no count of verdicts has them.
+# Most statements are in a text. A few are *common belief*: they are said in every talk and in none of the texts at hand. They are marked, so that nobody goes on to cite a study for them. Some are *facts* of an architecture, such as a number of parameters. Facts can be counted and never surprise, so they stand in a table of their own, and no count of verdicts has them.
 #
 # ## Let an interval decide
 #
@@ -186,7 +186,7 @@ print(f"Answer: {'A' if part > 0.5 else 'B' if part >= 0.1 else 'C'}, {part:.0%}
 # %% [markdown]
 # **What you see**: one bar for each study. White is what was not run; run that notebook, and this one again. Of the rest, see how much is *inconclusive* or *not testable*. That is the honest size of what a workbook on a laptop can say.
 #
-# Some claims have a rule, and no size of these notebooks gives what it asks for, mostly enough people. They too are *not testable here* until somebody brings the tables.
+# Some claims have a rule, and no size of these notebooks gives what it asks for: enough people, or the weights of a model that nobody could fetch here. They too are *not testable here* until somebody brings the tables.
 
 # %%
 out_of_reach = [(one.statement, one.out_of_reach) for one in stated.claims if one.out_of_reach]
@@ -266,7 +266,7 @@ notes = [
 claims.text_table(pd.DataFrame(notes, columns=["what", "kind", "statements that it concerns"]))
 
 # %% [markdown]
-# **What you see**: what is ambiguous, where studies contradict each other, and where one contradicts itself. For each we say which reading we tested. The whole papers may settle some; we have the abstracts and a deck of slides.
+# **What you see**: what is ambiguous, where studies contradict each other, and where one contradicts itself. For each we say which reading we tested. The whole papers may settle some; we have abstracts, a README and a deck of slides.
 #
 # ### Pitfall: a table that lost its cell
 #
@@ -374,7 +374,7 @@ Markdown(f"""
 # - Verdicts are about this run. A miniature on phantoms can show that a *procedure* works, that an effect *can* arise, and that a comparison is unfair. It cannot show what SAM or MedSAM do in patients.
 # - Margins and smallest numbers of people are our choices. They were written down first, and not validated.
 # - Many claims are judged at once, each at 95 %. With dozens of them, one or two intervals miss by chance.
-# - We read two abstracts, and slides about three papers. A statement may be qualified where we did not see it.
+# - Of four studies we read the abstracts, of one of these a README, too, and of three papers slides about them. A statement may be qualified where we did not see it.
 
 # %% [markdown]
 # ## Next

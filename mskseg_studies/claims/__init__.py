@@ -1,4 +1,4 @@
-"""Which statements of the five studies hold on what was computed here (notebook 09)."""
+"""Which statements of the studies hold on what was computed here (notebook 09)."""
 
 from mskseg_studies.claims.measuring import measure_table as measure_table
 from mskseg_studies.claims.output_ledger import judge_output as judge_output

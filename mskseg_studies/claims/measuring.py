@@ -60,7 +60,7 @@ def measure_table(table: pd.DataFrame, measure: Measure) -> Measured:
     """
     _check_columns(table, measure)
     rows = select(table, measure.where)
-    if rows.empty:
+    if rows.empty and not (table.empty and measure.optional):
         raise VanishedError(f"no row has {_listed(measure.where)}")
     first = _side(rows, measure.first, measure)
     second = _side(rows, measure.second, measure) if measure.second else None
@@ -80,8 +80,8 @@ def select(table: pd.DataFrame, wanted: Filter) -> pd.DataFrame:
     """Keep the rows whose columns have the wanted value, or one of a list of values.
 
     A text is a pattern ("sam_vit_*"), one that begins with "!" keeps what does not match; of a
-    list, every "!" and one of the others have to fit. "largest" and "smallest" are those of a
-    column of numbers.
+    list, every "!" and one of the others have to fit. Of a column of numbers "largest" and
+    "smallest" are one, and ">= 10" are those from 10 on.
     """
     for column, value in wanted.items():
         values = value if isinstance(value, list) else [value]
@@ -105,7 +105,7 @@ def _equals(column: pd.Series, value: Scalar) -> pd.Series:
         return column.astype(str).map(lambda text: fnmatchcase(text, value)).astype(bool)
     if value in ("largest", "smallest"):
         return column == (column.max() if value == "largest" else column.min())
-    return column.astype(str) == value
+    return column >= float(value[3:]) if value.startswith(">= ") else column.astype(str) == value
 
 
 def _check_columns(table: pd.DataFrame, measure: Measure) -> None:

@@ -64,6 +64,7 @@ class Measure(_Entry):
     first: Filter = {}  # as `where`; the number is its own, or that less the number of `second`
     second: Filter = {}
     if_absent: str = ""  # why a run may have no `first` or no `second`; else that is an error
+    optional: bool = False  # without what `if_absent` names, a run has no such table or no row
     opponent: Opponent | None = None  # below it the claim is "not testable here"
     minus: str | None = None  # column subtracted from `column`, row by row
     unit: list[str] = []  # what a repetition would draw anew: the subject
@@ -133,6 +134,8 @@ class Claim(_Entry):
             raise ValueError("give a measure and a rule, or not_testable and neither of the two")
         if self.out_of_reach and not measured:
             raise ValueError("out_of_reach is of a claim with a measure; say not_testable")
+        if self.measure and self.measure.optional and not self.measure.if_absent:
+            raise ValueError("an optional table needs if_absent: why a run may do without it")
         if self.measure and self.measure.cluster and self.measure.cluster not in self.measure.unit:
             raise ValueError(f"the cluster {self.measure.cluster} is no column of unit; name one")
         return self

@@ -61,46 +61,39 @@ def score_with_memory(
     groups: Mapping[str, Sequence[Case]],
     *,
     prompts: Sequence[PromptPlan],
-    slice_steps: Mapping[str, int],
-    published_on_phantoms: bool = False,
+    **options: Any,
 ) -> pd.DataFrame:
     """Score as `score_people` does, and by `Memory` the models that have one: SAM 2."""
-    remembering = [segmenter for segmenter in segmenters if segmenter.follow is not None]
-    asked = [(segmenters, prompts), *([(remembering, [Memory()])] if remembering else [])]
-    tables = [
-        score_people(
-            models,
-            groups,
-            prompts=plans,
-            slice_steps=slice_steps,
-            published_on_phantoms=published_on_phantoms,
-        )
-        for models, plans in asked
-    ]
+    tables = [score_people(segmenters, groups, prompts=prompts, **options)]
+    if remembering := [segmenter for segmenter in segmenters if segmenter.follow is not None]:
+        tables.append(score_people(remembering, groups, prompts=Memory(), **options))
     return pd.concat(tables, ignore_index=True)
 
 
-def followed_slices(table: pd.DataFrame, people: Mapping[str, Iterable[Case]]) -> pd.DataFrame:
-    """List the slices that SAM 2 followed, by its memory and by boxes handed on.
+def followed_slices(
+    segmenters: Sequence[Segmenter], people: Mapping[str, Sequence[Case]], **options: Any
+) -> pd.DataFrame:
+    """Let the models that have a memory follow by it, and by boxes handed on; empty without one.
 
-    Of a table of `score_people` with both plans, and the people that it got. A row for each slice
-    that counts, of the models asked in both ways: `segmenter`, `way` ("memory" or "boxes"),
+    A row for each slice that counts: `segmenter`, `miniature`, `way` ("memory" or "boxes"),
     `dataset`, `subject`, `label`, `tissue`, `distance_mm` from the slice that was boxed, `dice`.
     """
+    remembering = [segmenter for segmenter in segmenters if segmenter.follow is not None]
+    if not remembering:
+        return pd.DataFrame()
     ways = {NeighbourBox().box_source: "boxes", Memory.box_source: "memory"}
-    remembering = table.loc[table["box_source"] == Memory.box_source, "segmenter"].unique()
-    asked = table["segmenter"].isin(remembering) & table["box_source"].isin(ways)
-    followed = with_steps(table[asked])
+    plans = [NeighbourBox(), Memory()]
+    table = with_steps(score_people(remembering, people, prompts=plans, **options))
     thickness_mm = {
         tuple(getattr(case, name) for name in SCAN): case.image.slice_thickness_mm(case.plane)
         for cases in people.values()
         for case in cases
     }
-    scans = [tuple(row) for row in followed[list(SCAN)].to_numpy()]
-    followed["distance_mm"] = followed["n_slices_away"] * [thickness_mm[scan] for scan in scans]
-    followed["way"] = followed["box_source"].map(ways)
-    columns = ["segmenter", "way", "dataset", "subject", "label", "tissue", "distance_mm", "dice"]
-    return followed[columns]
+    scans = [tuple(row) for row in table[list(SCAN)].to_numpy()]
+    table["distance_mm"] = table["n_slices_away"] * [thickness_mm[scan] for scan in scans]
+    table["way"] = table["box_source"].map(ways)
+    who = ["segmenter", "miniature", "way", "dataset", "subject", "label", "tissue"]
+    return table[[*who, "distance_mm", "dice"]]
 
 
 def propagation_drift(table: pd.DataFrame) -> pd.DataFrame:

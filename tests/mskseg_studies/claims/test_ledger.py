@@ -288,6 +288,19 @@ def test_a_model_that_the_run_has_not_got_is_no_fault_of_the_notebook(tmp_path):
         measure_table(one_model, claim().measure)
 
 
+def test_a_table_that_a_run_may_do_without_has_not_vanished_where_it_is_not_there(tmp_path):
+    optional = claim(measure={"optional": True})
+    (tmp_path / "empty").mkdir()
+    folders = [tmp_path, written(tmp_path / "empty", scores().head(0))]
+    for folder in folders:
+        found = judged(folder, optional)
+        assert (found.verdict, found.why) == ("not testable here", "one model only")
+        assert judged(folder, claim()).vanished
+    assert judged(written(tmp_path, scores()), optional).verdict == "holds here"
+    renamed = scores().rename(columns={"dice": "overlap"})
+    assert judged(written(tmp_path, renamed), optional).vanished
+
+
 def ready(**columns) -> pd.DataFrame:
     rows = {"gain": [0.10, 0.04], "low": [0.05, 0.01], "high": [0.15, 0.07], "n": [6, 6]}
     return pd.DataFrame({"on": ["knee", "spine"], **rows, **columns})
@@ -344,6 +357,8 @@ def test_selection_takes_patterns_lists_negation_and_extremes():
     assert list(select(table, {"n": "largest"})["model"]) == ["d"]
     assert list(select(table, {"n": "smallest", "inside": True})["model"]) == ["a_b"]
     assert list(select(table, {"n": 5})["model"]) == ["a_c"]
+    assert list(select(table, {"n": ">= 5"})["model"]) == ["a_c", "d"]
+    assert list(select(table, {"n": "!>= 5"})["model"]) == ["a_b"]
 
 
 def test_the_table_has_a_row_for_every_claim(tmp_path):

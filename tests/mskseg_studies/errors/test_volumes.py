@@ -12,7 +12,9 @@ from mskseg.prompts.plans import OracleBox
 from mskseg_studies.errors import volumes
 from mskseg_studies.errors.volumes import (
     drift_chart,
+    followed_slices,
     propagation_drift,
+    score_with_memory,
     volume_scores,
     with_steps,
 )
@@ -147,3 +149,33 @@ def test_drift_tells_plans_by_style_and_says_where_it_ends():
     assert ax.get_title(loc="left") == "phantoms\nm\nneighbour: Dice 0.80 to 0.30"
     with pytest.raises(InputError, match="the table has 0 rows"):
         drift_chart(means.iloc[:0])
+
+
+@pytest.fixture
+def people(draw_case):
+    """One person: a label on slices 1 to 4 of six, largest on slice 3; slices are 6 mm apart."""
+    labels = np.zeros((6, 60, 50), np.uint8)
+    for k in (1, 2, 3, 4):
+        labels[k, 10 : 30 + (k == 3), 10:40] = 1
+    return {"drawn": [draw_case(labels)]}
+
+
+def test_nobody_follows_by_memory_where_no_model_has_one(segmenter, people):
+    options = {"slice_steps": {"drawn": 1}}
+    assert followed_slices([segmenter], people, **options).empty
+    table = score_with_memory([segmenter], people, prompts=[OracleBox()], **options)
+    assert set(table["box_source"]) == {"oracle"}
+
+
+def test_slices_are_followed_by_memory_and_by_boxes(small_sam2, segmenter, people):
+    options = {"slice_steps": {"drawn": 1}}
+    table = followed_slices([segmenter, small_sam2], people, **options)
+    assert set(table["segmenter"]) == {small_sam2.name}
+    assert not table["miniature"].any()
+    by_memory = table[table["way"] == "memory"].set_index("distance_mm")
+    assert sorted(by_memory.index) == [0.0, 6.0, 6.0, 12.0]
+    assert by_memory["dice"].notna().all()
+    assert set(table["way"]) == {"memory", "boxes"}
+    both = score_with_memory([segmenter, small_sam2], people, prompts=[OracleBox()], **options)
+    asked = both.groupby("segmenter")["box_source"].unique().map(sorted)
+    assert asked.to_dict() == {"small": ["oracle"], small_sam2.name: ["memory", "oracle"]}

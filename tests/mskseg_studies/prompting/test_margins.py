@@ -94,7 +94,8 @@ def test_no_claim_on_tight_boxes_takes_in_a_wider_one(table):
     named = table.assign(
         segmenter=table["segmenter"].map({"tight": "sam_vit_b", "wide": "medsam_vit_b"})
     )
-    named = pd.concat([named, named[:12].assign(segmenter="lite_medsam")])
+    others = [named[:12].assign(segmenter=name) for name in ("lite_medsam", "sam2_1_tiny")]
+    named = pd.concat([named, *others])
     tight_only = named[named["box_source"] == "oracle"]
     for claim in claims:
         with_all = measure_table(named, claim.measure)

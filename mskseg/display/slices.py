@@ -15,6 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from mskseg.display.style import RGB, chart_axes
 from mskseg.errors import InputError
+from mskseg.prompts.checks import bounding_slices
 from mskseg.volume import Plane
 
 Colour = RGB | str
@@ -151,9 +152,14 @@ def _mark_edges(ax: Axes, plane: Plane) -> None:
 
 
 def _padded(mask: Mask) -> tuple[NDArray[Any], NDArray[Any], NDArray[np.float64]]:
-    """Pad a mask by one pixel, which closes outlines at the slice's edge; x, y and the mask."""
-    padded = np.pad(mask, 1).astype(float)
-    y, x = (np.arange(n) - 0.5 for n in padded.shape)
+    """Pad what a mask holds by one pixel, which closes outlines at the slice's edge; x, y, mask.
+
+    Whatever is drawn keeps its arrays: those of whole slices, for each label, would fill gigabytes.
+    """
+    rows, columns = bounding_slices(mask)
+    padded = np.pad(mask[rows, columns], 1).astype(float)
+    starts = (rows.start, columns.start)
+    y, x = (start + np.arange(n) - 0.5 for start, n in zip(starts, padded.shape, strict=True))
     return x, y, padded
 
 

@@ -82,7 +82,7 @@ def followed_slices(
     if not remembering:
         return pd.DataFrame()
     ways = {NeighbourBox().box_source: "boxes", Memory.box_source: "memory"}
-    plans = [NeighbourBox(), Memory()]
+    plans: list[PromptPlan] = [NeighbourBox(), Memory()]
     table = with_steps(score_people(remembering, people, prompts=plans, **options))
     thickness_mm = {
         tuple(getattr(case, name) for name in SCAN): case.image.slice_thickness_mm(case.plane)

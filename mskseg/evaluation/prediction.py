@@ -186,10 +186,7 @@ class SlicePredictor:
                     f"expected a model with a memory, got {self._segmenter.name}; name a SAM 2, "
                     "such as sam2_1_tiny, or leave the memory out"
                 )
-            remembered: list[dict[int, LabelPrediction]] = follow(
-                self._segmenter, case, slices, tracks, progress=progress
-            )
-            return remembered
+            return list(follow(self._segmenter, case, slices, tracks, progress=progress))
         predictions: list[dict[int, LabelPrediction]] = [{} for _ in slices]
         for step in (1, -1):
             before: dict[int, LabelPrediction] = {}  # of the labels that have not ended

@@ -85,8 +85,8 @@ def fine_tune(
     segmenter.check_answers({config.prompt})
     if not hasattr(segmenter.model.prompt_encoder, "pe_layer"):
         raise InputError(
-            f"{segmenter.name} cannot be fine-tuned here, expected a model with SAM's own prompt "
-            "encoder; start from sam_vit_b, sam_vit_mini or lite_medsam"
+            f"{segmenter.name} cannot be fine-tuned here, expected a model with the prompt encoder "
+            "of SAM; start from sam_vit_b, sam_vit_mini or lite_medsam"
         )
     path = None if folder is None else Path(folder)
     check_nobody_twice({"train": train.subjects, "validation": validation.subjects})

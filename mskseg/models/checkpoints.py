@@ -303,12 +303,8 @@ def _recognise(weights: Mapping[str, Tensor], image_size: int | None = None) -> 
         with torch.device("meta"):
             model = known.build()
         expected = model.state_dict()
-        fit = all(
-            key in expected and tensor.shape == expected[key].shape
-            for key, tensor in named.items()
-            if not (known.beside and key.startswith(known.beside))
-        )
-        frames = (None, model.image_encoder.img_size)
-        if fit and expected.keys() <= named.keys() and image_size in frames:
+        own = {k for k in named if not (known.beside and k.startswith(known.beside))}
+        fits = own == expected.keys() and all(named[k].shape == expected[k].shape for k in own)
+        if fits and image_size in (None, model.image_encoder.img_size):
             return name
     return None

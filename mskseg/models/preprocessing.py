@@ -46,8 +46,7 @@ from mskseg.registry import load_offer, offers
 PromptFrame = Literal["upstream", "model"]
 Size = tuple[int, int]
 MaskPair = tuple[Tensor, Tensor]
-OFFERED = "mskseg.preprocessings"
-"""The group of entry points of those that other packages offer."""
+_GROUP = "mskseg.preprocessings"
 
 
 @dataclass(frozen=True)
@@ -164,7 +163,7 @@ class MedSamPreprocessing(Preprocessing):
 def preprocessings() -> Mapping[str, type[Preprocessing]]:
     """List all by name: SAM's and MedSAM's, then those that other packages offer."""
     own = {kind.name: kind for kind in (SamPreprocessing, MedSamPreprocessing)}
-    return own | {name: load_offer(OFFERED, name) for name in offers(OFFERED)}
+    return own | {name: load_offer(_GROUP, name) for name in offers(_GROUP)}
 
 
 def stretched(image: NDArray[Any]) -> NDArray[np.float64]:

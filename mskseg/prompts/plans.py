@@ -223,10 +223,7 @@ class SpecialistBox:
 
 @dataclass(frozen=True)
 class Memory:
-    """No prompt beyond the first: a SAM 2 remembers the slices before, as of a video.
-
-    Its first prompt is that of `NeighbourBox`.
-    """
+    """No prompt but the first of `NeighbourBox`: a SAM 2 remembers the slices, as of a video."""
 
     box_source: ClassVar[str] = "memory"
     kind: ClassVar[PromptKind] = "box"

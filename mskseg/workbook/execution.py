@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import logging
 import os
+import re
 import shutil
 import tempfile
 import time
@@ -86,12 +87,21 @@ def run_workbook(
 
     judges = [path for path in paths if "tables" in declared_parameters(load_notebook(path))]
     # Those that stand alone, and after them, one by one, those that judge their tables.
-    for together in ([path for path in paths if path not in judges], *([path] for path in judges)):
+    alone = [path for path in paths if path not in judges]
+    if jobs > 1:  # the first page is there soon, and no core waits for the longest at the end
+        alone[1:] = sorted(alone[1:], key=_minutes_to_run, reverse=True)
+    for together in (alone, *([path] for path in judges)):
         for done in _at_a_time(run, together, jobs=jobs):
             runs[done.name] = done
             in_order = [runs[path.stem] for path in paths if path.stem in runs]
             write_run_index(in_order, output, size=size, given=given)
     return [runs[path.stem] for path in paths]
+
+
+def _minutes_to_run(path: Path) -> int:
+    """Read how many minutes a notebook says that it takes; 0 where it does not."""
+    said = re.search(r"about (\d+) to run", path.read_text(encoding="utf-8"))
+    return int(said[1]) if said else 0
 
 
 def _at_a_time(

@@ -23,6 +23,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from unittest.mock import patch
 
@@ -39,15 +40,17 @@ from mskseg.evaluation import score_cases, write_table
 from mskseg.finetuning import FineTuneConfig, fine_tune
 from mskseg.finetuning.machine import PeakMemory
 from mskseg.models import segmenter as segmenter_module
+from mskseg.models.checkpoints import architectures
 from mskseg.models.decoding import decode, is_known
 from mskseg.models.encoding import encode
-from mskseg.models.lite_medsam import folded
 from mskseg.models.segmenter import Segmenter
 from mskseg.models.upstream import sam_model_registry
 from mskseg.prompts import OracleBox
 from mskseg.provenance import provenance
+from mskseg_networks.lite_medsam import folded
 
 RESULTS = Path(__file__).parent / "results"
+SAM2_SIZES = ("tiny", "small", "base_plus", "large")
 KEYS = ["row", "what", "size", "threads", "clock"]
 Rows = Iterator[tuple[str, float, str]]  # what it is, its value, the goal of issue 19
 
@@ -126,6 +129,42 @@ def lite_medsam(bench: Bench) -> Rows:
     seconds = bench.alternated(arms)
     yield "times faster than eager, float32", ratio(seconds, "eager", "ours"), "2.3"
     yield "bfloat16 against eager", ratio(seconds, "eager", "bfloat16"), "4"
+
+
+def sam2(bench: Bench) -> Rows:
+    names = ["vit_b", *(f"sam2_{size}" for size in SAM2_SIZES[: None if bench.full else 1])]
+    image = torch.randn(1, 3, 1024, 1024)
+    encoders = {name: random_encoder(name) for name in names}
+    if not bench.full:
+        encoders["vit_b"].blocks = encoders["vit_b"].blocks[:3]
+    seconds = bench.alternated(
+        {name: partial(encode, encoder, image) for name, encoder in encoders.items()}
+    )
+    for name in names:
+        yield f"{name}: seconds of the encoder", float(seconds[name].median()), ""
+    for name in names[1:]:
+        yield f"{name}: times faster than ViT-B, ours", ratio(seconds, "vit_b", name), ""
+    for name in names if bench.full else []:
+        command = [sys.executable, "-m", "benchmarks", "--encoded", name]
+        said = subprocess.check_output(command, cwd=RESULTS.parents[1], text=True)
+        yield f"{name}: MB of weights and of one image", float(said), ""
+
+
+def random_encoder(name: str) -> torch.nn.Module:
+    torch.manual_seed(0)
+    encoder: torch.nn.Module = architectures()[name].build().image_encoder
+    return encoder.eval()
+
+
+def encoded(name: str) -> None:
+    """Encode one image, in a process of its own, and print the megabytes that this took."""
+    import mskseg_networks.sam2.network  # noqa: F401  (what it imports is no part of the model)
+
+    memory = PeakMemory(torch.device("cpu"))
+    before = memory.megabytes()
+    with torch.inference_mode():
+        encode(random_encoder(name), torch.randn(1, 3, 1024, 1024))
+    print(memory.megabytes() - before)
 
 
 def decoder(bench: Bench) -> Rows:
@@ -268,8 +307,8 @@ def scaling(bench: Bench) -> Rows:
             yield f"{work}: MB more at the peak, {what} doubled", more_mb, "flat"
 
 
-ROWS = {each.__name__: each
-        for each in (vit_b, lite_medsam, decoder, batches, evaluate, canvas, scaling)}  # fmt: skip
+MEASURES = (vit_b, lite_medsam, sam2, decoder, batches, evaluate, canvas, scaling)
+ROWS = {measure.__name__: measure for measure in MEASURES}
 
 
 # --- the table ------------------------------------------------------------------------------------
@@ -308,10 +347,14 @@ def main() -> None:
     parser.add_argument("--wall", action="store_true", help="the wall's time, on an idle machine")
     parser.add_argument("--output", type=Path, default=RESULTS, help="folder of the tables")
     parser.add_argument("--scaled", nargs=3, help=argparse.SUPPRESS)
+    parser.add_argument("--encoded", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if unknown := set(options.rows) - set(ROWS):
         parser.error(f"no row is called {', '.join(sorted(unknown))}; choose of {', '.join(ROWS)}")
     torch.set_num_threads(options.threads)
+    if options.encoded:
+        encoded(options.encoded)
+        return
     if options.scaled:
         scaled(options.scaled[0], *map(int, options.scaled[1:]))
         return

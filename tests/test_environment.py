@@ -240,7 +240,7 @@ def test_readme_and_contributing_say_how_it_goes_without_make():
 
 # --- the wheel: what the package reads at run time goes with it ----------------------------------
 
-PACKAGES = ("mskseg", "mskseg_phantom", "mskseg_mini", "mskseg_studies")
+PACKAGES = ("mskseg", "mskseg_networks", "mskseg_phantom", "mskseg_mini", "mskseg_studies")
 FORCED = {
     "data_manifest.yaml": "mskseg/data_manifest.yaml",
     "claims.yaml": "mskseg_studies/claims.yaml",

@@ -38,7 +38,7 @@ def build_sam2(image_size: int, **hiera: Any) -> Sam:
         from mskseg_networks.sam2 import network
     except ImportError as error:
         version = package_version("transformers")
-        found = f"of version {version} is too old" if version else "is not installed"
+        found = f"of version {version} cannot be used" if version else "is not installed"
         raise InputError(
             f"SAM 2 needs the package transformers, which {found} ({error}); "
             "run: python -m pip install 'mskseg[sam2]'"

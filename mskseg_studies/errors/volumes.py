@@ -112,9 +112,9 @@ def drift_chart(means: pd.DataFrame) -> NDArray[Any]:
     """Draw Dice over the distance from the slice that was boxed, from `propagation_drift`.
 
     A panel for each `data`, a colour for each segmenter, a line style for each plan. The titles say
-    what the first segmenter's Dice comes to under the last plan.
+    what the first segmenter's Dice comes to under the last plan, and how many masks are behind it.
     """
-    check_columns(means, ["data", "segmenter", "box_source", "steps", "dice"])
+    check_columns(means, ["data", "segmenter", "box_source", "steps", "dice", "n_objects"])
     models, plans, groups = (
         list(dict.fromkeys(means[key])) for key in ("segmenter", "box_source", "data")
     )
@@ -131,8 +131,10 @@ def drift_chart(means: pd.DataFrame) -> NDArray[Any]:
         last = of_group[
             of_group[["segmenter", "box_source"]].eq([first_model, plans[-1]]).all(axis=1)
         ]
-        first_dice, last_dice = last.sort_values("steps")["dice"].iloc[[0, -1]]
-        finding = f"{plans[-1]}: Dice {first_dice:.2f} to {last_dice:.2f}"
+        ends = last.sort_values("steps").iloc[[0, -1]]
+        finding = "{}: Dice {:.2f} to {:.2f}, of {} and {} masks".format(
+            plans[-1], *ends["dice"], *ends["n_objects"]
+        )
         finish_chart(ax, f"{group}\n{first_model}\n{finding}", legend=None)
     panels[0].set_ylabel("Dice")
     add_legend(figure, max(panels, key=lambda ax: len(ax.lines)), "")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -14,8 +16,9 @@ from mskseg.evaluation import propagate, score_cases
 from mskseg.io import load_label_map, save_nifti
 from mskseg.prompts import Memory, Prompt
 from mskseg.prompts.files import SlicePrompt
-from mskseg_networks.sam2 import following
+from mskseg_networks.sam2 import following, labels
 from mskseg_networks.sam2.following import follow
+from mskseg_networks.sam2.labels import follow_labels
 
 SHAPE = (100, 90)
 BOX = np.array([[20.0, 30.0, 60.0, 70.0]])
@@ -120,6 +123,17 @@ def test_one_slice(small_sam2, images):
     np.testing.assert_allclose(found[0, 0], expected.probabilities[0, 0], atol=1e-4)
 
 
+def test_a_file_of_sam_2_0_has_two_parts_less(small_sam2, images):
+    expected = followed(small_sam2, images, {4: Prompt(boxes_xyxy=BOX)})
+    of_2_1 = ("occlusion_spatial_embedding", "temporal_positional_encoding_projection_layer")
+    for name in list(small_sam2.model.beside):
+        if name.removeprefix("memory.").startswith(of_2_1):
+            del small_sam2.model.beside[name]
+    found = followed(small_sam2, images, {4: Prompt(boxes_xyxy=BOX)})
+    np.testing.assert_array_equal(found[4, 0], expected[4, 0])
+    assert not np.allclose(found[8, 0], expected[8, 0])
+
+
 def test_an_object_that_is_not_seen_is_lost(small_sam2, images):
     with torch.no_grad():
         small_sam2.model.mask_decoder.pred_obj_score_head.proj_out.bias.fill_(-50.0)
@@ -164,6 +178,18 @@ def test_labels_of_a_case(small_sam2, scan_case):
     assert remembered[["x0", "y1"]].isna().all(axis=None)
 
 
+def test_a_slice_without_signal_is_empty(small_sam2, scan_case):
+    stack = scan_case.image.stack("axial").copy()
+    stack[6] = 0
+    dark = scan_case.image.from_stack(stack, "axial")
+    case = replace(scan_case, image=dark, reference=None)
+    asked = [SlicePrompt(slice=4, label=1, boxes_xyxy=((20, 20, 50, 60),))]
+    found = propagate(small_sam2, case, asked, plan=Memory()).table.set_index("slice")
+    assert found.loc[6, "area_mm2"] == 0
+    assert found.loc[6, "reason"].startswith("ended: ")
+    assert (found["reason"] == "remembered").any()
+
+
 def test_it_is_scored_as_any_plan(small_sam2, scan_case):
     table = score_cases(small_sam2, [scan_case], prompts=Memory(), slice_step=4)
     assert set(table["box_source"]) == {"memory"}
@@ -193,3 +219,39 @@ def test_the_command_line(small_sam2_known, sam2_file, scan_case, tmp_path, caps
     capsys.readouterr()
     assert main([*asked, "--memory"]) == 2
     assert "--range, --csv and --memory are about a propagation" in capsys.readouterr().err
+
+
+def test_many_scans_are_resumed_after_an_interrupt(
+    small_sam2_known, sam2_file, scan_case, tmp_path, monkeypatch, capsys
+):
+    (tmp_path / "scans").mkdir()
+    (tmp_path / "prompts").mkdir()
+    for name in ("a", "b"):
+        save_nifti(scan_case.image, tmp_path / "scans" / f"{name}.nii.gz")
+        (tmp_path / "prompts" / f"{name}.json").write_text(
+            '{"plane": "axial", "prompts": [{"slice": 4, "label": 1, '
+            '"boxes_xyxy": [[20, 20, 50, 60]]}]}'
+        )
+    asked = [
+        "segment", str(tmp_path / "scans"), "--prompts", str(tmp_path / "prompts"),
+        "--model", str(sam2_file), "--architecture", "sam2_test", "--preprocessing", "sam2",
+        "--propagate", "--memory", "-o", str(tmp_path / "masks"),
+    ]  # fmt: skip
+    followed_scans: list[str] = []
+
+    def stop_at_the_second(segmenter, case, *arguments, **options):
+        if followed_scans:
+            raise KeyboardInterrupt
+        followed_scans.append(case.subject)
+        return follow_labels(segmenter, case, *arguments, **options)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(labels, "follow_labels", stop_at_the_second)
+        assert main(asked) == 130
+    assert len(followed_scans) == 1
+    with monkeypatch.context() as patch:
+        followed_scans.clear()
+        patch.setattr(labels, "follow_labels", stop_at_the_second)
+        assert main(asked) == 0
+    assert len(list((tmp_path / "masks").rglob("*.nii.gz"))) == 2
+    capsys.readouterr()

@@ -140,13 +140,16 @@ def test_drift_tells_plans_by_style_and_says_where_it_ends():
             "box_source": ["oracle"] * 2 + ["neighbour"] * 2,
             "steps": [0, 1, 0, 1],
             "dice": [0.8, 0.8, 0.8, 0.3],
+            "n_objects": [9, 4, 9, 4],
         }
     )
     both = pd.concat([means.assign(data="people", dice=0.9), means])
     first, ax = drift_chart(both)
-    assert first.get_title(loc="left") == "people\nm\nneighbour: Dice 0.90 to 0.90"
+    assert (
+        first.get_title(loc="left") == "people\nm\nneighbour: Dice 0.90 to 0.90, of 9 and 4 masks"
+    )
     assert ax.lines[0].get_linestyle() != ax.lines[1].get_linestyle()
-    assert ax.get_title(loc="left") == "phantoms\nm\nneighbour: Dice 0.80 to 0.30"
+    assert ax.get_title(loc="left") == "phantoms\nm\nneighbour: Dice 0.80 to 0.30, of 9 and 4 masks"
     with pytest.raises(InputError, match="the table has 0 rows"):
         drift_chart(means.iloc[:0])
 

@@ -179,6 +179,8 @@ display.save_figure(side_axes[0], figures / "10_side.png", provenance=facts)
 # The mask is a label map on the scan's own grid, so that it overlays in any viewer. The prompts are saved, too: they are the record of what you did, and the command line takes them. With a DICOM series, `--dicom-seg` writes a DICOM Segmentation beside it, which the hospital's viewer opens:
 #
 #     mskseg segment SCAN --prompts prompts.json --propagate -o mask.nii.gz --overlay pictures --dicom-seg mask.dcm
+#
+# With `--model sam2_1_tiny --memory` the same prompts are followed by what a SAM 2 remembers, not by boxes (how-to page "Add a model").
 
 # %%
 mask_path = masks / "10_own_scan.nii.gz"

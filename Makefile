@@ -91,8 +91,8 @@ $(BIN)/python:
 	$(if $(UV),$(UV) venv --quiet --allow-existing --python $(PYTHON) $(VENV),$(PYTHON) -m venv $(VENV))
 	$(if $(UV),,$(BIN)/python -m pip install --quiet uv)
 
-# Of tptbox we want one real scan inside its wheel, and nothing that its code depends on. sam2, with
-# which SAM 2 is compared, is built without its CUDA part, by the torch that is here.
+# Of tptbox we want one real scan inside its wheel, and nothing that its code depends on. sam2, a
+# third party's package of the code of SAM 2's authors, is built without its CUDA part.
 # The pair check turns a torchvision that cannot load into one sentence, before anything else meets it.
 $(INSTALLED): pyproject.toml constraints.txt | $(BIN)/python
 	$(call uv,pip install --quiet --python $(BIN)/python --constraint constraints.txt --editable '.[test]')

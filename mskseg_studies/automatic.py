@@ -81,8 +81,8 @@ def grid_candidates(
     """
     if not segmenter.learned_iou or segmenter.preprocessing.name != "sam":
         raise InputError(
-            f"{segmenter.name} was tuned for boxes alone; automatic masks need a model that "
-            "learned points and predicted IoU, such as sam_vit_mini or sam_vit_b"
+            f"{segmenter.name} is no SAM that learned points and predicted IoU, which automatic "
+            "masks need; use sam_vit_mini or sam_vit_b"
         )
     if points_per_side < 1:
         raise InputError(f"expected 1 grid point a side or more, got {points_per_side}")

@@ -20,7 +20,7 @@ from mskseg.datasets.sources import source_of
 from mskseg.evaluation import KeptPredictions, score_cases
 from mskseg.evaluation.scoring import Further
 from mskseg.models import Segmenter
-from mskseg.prompts.plans import PromptPlan
+from mskseg.prompts.plans import Memory, PromptPlan
 from mskseg.splits import Part
 from mskseg.volume import LabelMap
 
@@ -160,16 +160,17 @@ def score_people(
     """Score several models by `score_cases`, group after group (column `data`).
 
     Where there are real people, phantoms are shown to the models of `asked_about` alone, unless
-    `published_on_phantoms`. There is a slice step for each group; all else as in `score_cases`.
+    `published_on_phantoms`; `Memory` is asked of the models that have one, SAM 2. There is a slice
+    step for each group; all else as in `score_cases`.
     """
     all_asked = published_on_phantoms or len(groups) == 1
+    plans = list(prompts) if isinstance(prompts, Sequence) else [prompts]
     tables = [
         score_cases(
             segmenter,
             cases,
-            prompts=prompts,
+            prompts=[plan for plan in plans if not isinstance(plan, Memory) or segmenter.follow],
             slice_step=slice_steps[group],
-            progress=False,
             further=further,
             kept=kept,
         ).assign(data=group)

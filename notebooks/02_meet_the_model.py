@@ -70,7 +70,7 @@ output = "../output"  # folder for the table and the figures
 tables, figures = Path(output, "tables"), Path(output, "figures")
 names, rng = mskseg.at_hand(datasets), np.random.default_rng(seed)
 asked = [mskseg.load_segmenter(name, device=device) for name in mskseg.at_hand(models)]
-able = [each for each in asked if each.learned_iou and "point" in each.prompt_kinds]
+able = [each for each in asked if each.learned_iou and each.preprocessing.name == "sam"]
 segmenter = able[0] if able else mskseg.load_segmenter("sam_vit_mini", device=device)
 for passed_over in [each.name for each in asked if each not in able]:
     print(f"{passed_over} takes no points or predicts no IoU: {segmenter.name} is used")

@@ -117,7 +117,7 @@ errors.list_scans(scans)
 #
 # ## Ask once
 #
-# Nearly everything below comes from one table, of oracle boxes: a row for each model, scan, slice and tissue, with overlap, distances, forms and biomarkers. The undersampled scans are used only where they are compared. The first people of each data set also get boxes with a small margin and with much slack, and boxes that are handed on from slice to slice. The clicks of a later section are asked here, too. The next two cells take most of this notebook's time (minutes, without a sign of progress).
+# Nearly everything below comes from one table, of oracle boxes: a row for each model, scan, slice and tissue, with overlap, distances, forms and biomarkers. The undersampled scans are used only where they are compared. The first people of each data set (all people, if a SAM 2 is among the models) also get boxes with a small margin and with much slack, and boxes that are handed on from slice to slice. The clicks of a later section are asked here, too. The next two cells take most of this notebook's time (minutes; a bar for each model and each part of the data).
 
 # %%
 tight, slack = prompts.OracleBox(), prompts.OracleBox(margin_px=slack_px)
@@ -138,10 +138,12 @@ main = all_scores[~all_scores["sequence"].str.endswith("_8x")]
 print(f"{len(main)} of {len(all_scores)} rows: {main['status'].value_counts().to_dict()}")
 
 # %%
-volumes = errors.score_with_memory(
+remembering = any(each.follow for each in segmenters)  # a SAM 2 is at hand
+asked = people if remembering else first_people
+volumes = errors.score_people(
     segmenters,
-    first_people,
-    prompts=[tight, outward, slack, neighbour],
+    asked,
+    prompts=[tight, outward, slack, neighbour, prompts.Memory()],
     slice_steps=volume_steps,
     published_on_phantoms=published_on_phantoms,
 )
@@ -150,9 +152,6 @@ facts = mskseg.provenance(
 )
 facts["models"] = ", ".join(f"{loaded.name} {loaded.fingerprint}" for loaded in segmenters)
 evaluation.write_table(all_scores, tables / "05_errors.csv", provenance=facts)
-followed = errors.followed_slices(segmenters, people, slice_steps=volume_steps)
-if len(followed):  # a SAM 2 is at hand
-    evaluation.write_table(followed, tables / "05_followed.csv", provenance=facts)
 picks = errors.score_three_masks(rater, people, slice_steps=coarse_steps, progress=False)
 evaluation.write_table(picks, tables / "05_three_masks.csv", provenance=facts)
 plan = ["segmenter", "prompt", "box_source"]  # columns that say who was asked, and how
@@ -194,7 +193,7 @@ by_class.pivot_table(["dice", "filled_box_dice"], ["data", "shape_class"], "segm
 # A whole volume has slices that a structure does not reach. Do you leave them out of the mean? Do you count a mask that was invented there as 0? Or do you also count a slice that was rightly left empty as 1?
 
 # %%
-by_dataset = errors.read_empty_slices(volumes, first_people, slice_steps=volume_steps)
+by_dataset = errors.read_empty_slices(volumes, asked, slice_steps=volume_steps)
 evaluation.write_table(by_dataset, tables / "05_empty_slices.csv", provenance=facts)
 shown_plans = [tight.box_source, neighbour.box_source]
 of_last = by_dataset.query("segmenter == @segmenters[-1].name and box_source in @shown_plans")
@@ -416,9 +415,12 @@ evaluation.write_table(ceilings, tables / "05_ceiling.csv", provenance=facts)
 #
 # Two ways to a volume: box every slice (here by the oracle) and stack the masks, or box one slice and hand each mask on as the next slice's box. A SAM 2, if one is among the models, is asked in a third way: it gets the one box and *remembers* the slices it has seen, as of a video.
 
-# %% alt="Dice over the number of slices from the start, for boxes on every slice and boxes handed on"
+# %% alt="Dice over the number of slices from the start, for boxes on every slice, handed on, and remembered where a SAM 2 is at hand"
 ways = {tight.box_source: "each slice", neighbour.box_source: "handed on", "memory": "remembered"}
 stacked = volumes[volumes["box_source"].isin(ways)]
+if remembering:
+    followed = errors.followed_slices(volumes, asked)
+    evaluation.write_table(followed, tables / "05_followed.csv", provenance=facts)
 drift = errors.propagation_drift(stacked)
 drift_axes = errors.drift_chart(drift)
 display.save_figure(drift_axes[0], figures / "05_drift.png", provenance=facts)
@@ -436,7 +438,7 @@ columns = ["Dice of the volume", "volume error", "invented"]
 by_model.pivot_table(columns, by_volume[:3], "boxes", sort=False)[columns].round(2)
 
 # %% [markdown]
-# **What you see**: at the start the two are equal, by construction. Then each error is boxed and handed on. The Dice of the volume counts all voxels, also those beyond the structure's end (*invented*, as a part of the predicted volume). The volume error says whether masks grew into the neighbours (above 0) or shrank away. Structures differ in length, so the far end of the curve is of the long ones only.
+# **What you see**: at the start all ways are equal, by construction. Then each error is boxed and handed on. The Dice of the volume counts all voxels, also those beyond the structure's end (*invented*, as a part of the predicted volume). The volume error says whether masks grew into the neighbours (above 0) or shrank away. Structures differ in length, so the far end of the curve is of the long ones only. With a SAM 2, `05_followed.csv` has the Dice and the seconds of each slice in both ways, by its distance in mm.
 
 # %% [markdown] tags=["quiz"]
 # ## Quiz
@@ -515,6 +517,7 @@ Markdown(f"""Of {segmenter.name} ({kind}) on {first_data} if not said otherwise,
 # - Slices and structures of one person are not independent, so no p values, and limits of agreement that are too narrow.
 # - What goes with a low Dice need not cause it; only undersampling and slack were changed on their own.
 # - The changes that matter come from different bodies, scanners and definitions; two are detection limits, not clinical ones.
+# - Volumes take every n-th slice: for a SAM 2's memory that is a video with gaps.
 # - The second reader is simulated from an assumed uncertainty, and a phantom's reference has no reader at all.
 
 # %% [markdown]

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 MOST_LABELS = 500  # whole-body atlases name about 120
 # Which with the files and the model decide a table.
-_SETTINGS = ("prompt", "plane", "echo", "kind", "propagate", "range")
+_SETTINGS = ("prompt", "plane", "echo", "kind", "propagate", "range", "memory")
 _COUNTS = ("n_pairs", "empty", "n_beyond_end", "n_too_small", "n_missing", "n_masks")
 Files = Mapping[str, Path]
 

@@ -68,7 +68,7 @@ def add_to(commands: Any) -> None:
     parser.add_argument(
         "--memory",
         action="store_true",
-        help="propagate by what a SAM 2 remembers of prompts and slices, not by boxes",
+        help="propagate by the memory of a SAM 2 (mskseg[sam2]), not by boxes",
     )
     parser.add_argument(
         "--range", type=int, nargs=2, metavar=("FIRST", "LAST"), help="slices to propagate within"

@@ -107,8 +107,8 @@ def pair_prompts(arguments: argparse.Namespace) -> dict[ScanFiles, Path]:
 def check_folder(arguments: argparse.Namespace, prompts: dict[ScanFiles, Path]) -> None:
     """Check that the output is a folder of its own, and that the tables can be written."""
     folder = arguments.output
-    if arguments.range and not arguments.propagate:
-        raise InputError("--range is about a propagation; give --propagate with it")
+    if not arguments.propagate and (arguments.range or arguments.memory):
+        raise InputError("--range and --memory are about a propagation; give --propagate too")
     if folder.suffix in (".gz", ".nii"):
         raise InputError(f"--output {folder} names a file, expected a folder for many label maps")
     inputs = {path.resolve() for scan, file in prompts.items() for path in (scan.image, file)}

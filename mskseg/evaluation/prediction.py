@@ -23,7 +23,7 @@ from mskseg.evaluation.loop import (
 from mskseg.evaluation.metrics import iou
 from mskseg.prompts import Prompt
 from mskseg.prompts.plans import FollowPlan, Memory, NeighbourBox, OracleBox, PromptPlan, SlicePlan
-from mskseg.prompts.tracks import FOLLOWED, REMEMBERED, Track
+from mskseg.prompts.tracks import FOLLOWED, Track
 from mskseg.volume import Plane
 
 
@@ -97,9 +97,9 @@ def predict_slice(
 
 
 class SlicePredictor:
-    """One segmenter that keeps the last `MOST_KEPT` slices it encoded; its cache may keep more."""
+    """One segmenter that keeps the last slices it encoded; its cache may keep more."""
 
-    MOST_KEPT = 64
+    MOST_KEPT, MOST_KEPT_BYTES = 64, 2**28
 
     def __init__(self, segmenter: PromptableSegmenter) -> None:
         self._segmenter = segmenter
@@ -176,15 +176,15 @@ class SlicePredictor:
 
         What was predicted on each of the `slices`, by label; the `reason` says where the prompt
         came from, or why the plan let the label end there, with an empty prediction. `progress` is
-        called with the index of each slice after it was predicted. By memory nothing ends for good;
-        InputError if the segmenter has none.
+        called with the index of each slice after it was predicted. By `Memory` nothing ends for
+        good; InputError if the segmenter has none.
         """
         if isinstance(plan, Memory):
             follow = getattr(self._segmenter, "follow", None)
             if follow is None:
                 raise InputError(
                     f"expected a model with a memory, got {self._segmenter.name}; name a SAM 2, "
-                    "such as sam2_1_tiny, or leave the memory out"
+                    "such as sam2_1_tiny, or leave out --memory"
                 )
             return list(follow(self._segmenter, case, slices, tracks, progress=progress))
         predictions: list[dict[int, LabelPrediction]] = [{} for _ in slices]
@@ -207,7 +207,7 @@ class SlicePredictor:
                 for prompts in _of_one_kind(asked):
                     at = PromptedSlice(case, case_slice, prompts)
                     for label, answer in self.predict(at).items():
-                        reached[label] = judged(plan, before.get(label), answer, sources[label])
+                        reached[label] = _judged(plan, before.get(label), answer, sources[label])
                 before = {label: each for label, each in reached.items() if each.prediction.any()}
                 if asked:
                     progress(case_slice.index)
@@ -223,7 +223,8 @@ class SlicePredictor:
             elapsed = time.perf_counter() - start
             # A cached embedding knows what it cost when it was computed.
             self._embeddings[key] = embedding, getattr(embedding, "encode_s", elapsed)
-            if len(self._embeddings) > self.MOST_KEPT:
+            size = getattr(getattr(embedding, "features", None), "nbytes", 1)
+            if len(self._embeddings) > max(1, min(self.MOST_KEPT, self.MOST_KEPT_BYTES // size)):
                 del self._embeddings[next(iter(self._embeddings))]
         return self._embeddings[key]
 
@@ -240,7 +241,7 @@ def _of_one_kind(prompts: Mapping[int, Prompt]) -> Iterable[dict[int, Prompt]]:
     return groups.values()
 
 
-def judged(
+def _judged(
     plan: NeighbourBox, before: LabelPrediction | None, answer: LabelPrediction, source: str
 ) -> LabelPrediction:
     """Note how an answer came about, and empty it where the plan says that the label has ended."""
@@ -251,9 +252,8 @@ def judged(
     if source == FOLLOWED and before is not None and mask.any():
         growth = np.count_nonzero(mask) / np.count_nonzero(before.prediction)
         end = plan.end(growth=growth, overlap=overlap, predicted_iou=answer.predicted_iou)
-    followed = source in (FOLLOWED, REMEMBERED)
-    if mask.any() and followed and not np.ptp(answer.case_slice.image):  # padding, beyond the body
-        end = "the slice has no signal"
+        if not np.ptp(answer.case_slice.image):  # padding, beyond the scanned body
+            end = "the slice has no signal"
     prediction = np.zeros_like(mask) if end else mask
     reason = f"ended: {end}" if end else source
     certainty = None if end else answer.certainty

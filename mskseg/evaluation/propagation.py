@@ -41,11 +41,14 @@ class Propagation:
             if found.empty:
                 said[int(label)] = "nothing found"
                 continue
-            beyond = rows[rows["reason"].str.startswith("ended")].set_index("slice")["reason"]
+            lost = rows["reason"].str.startswith(("ended", "not seen"))
+            beyond = rows[lost].set_index("slice")["reason"]
             low, high = int(found.min()), int(found.max())
             why = (beyond.get(k, "end of the range") for k in (low - 1, high + 1))
             below, above = (reason.removeprefix("ended: ") for reason in why)
-            said[int(label)] = f"slices {low} to {high} (below: {below}; above: {above})"
+            gaps = high - low + 1 - len(found)  # by memory alone
+            span = f"slices {low} to {high}" + (f", not seen on {gaps} of them" if gaps else "")
+            said[int(label)] = f"{span} (below: {below}; above: {above})"
         return said
 
 

@@ -109,7 +109,7 @@ def score_cases(
         Has `name`, `miniature`, `embed` and `predict`, as `mskseg.load_segmenter` returns it.
     cases : Case or iterable of Case
         Each with a reference.
-    prompts : OracleBox, OraclePoint, NeighbourBox, SpecialistBox, or a sequence of them
+    prompts : OracleBox, OraclePoint, NeighbourBox, Memory, SpecialistBox, or a sequence of them
         Where the prompts come from.
     plane : {"axial", "coronal", "sagittal"}, optional
         Default: each case's own, the acquired plane.

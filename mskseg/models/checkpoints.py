@@ -1,6 +1,6 @@
 """From a name in the manifest, or a file, to a model with its weights: `load_segmenter`."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -23,6 +23,7 @@ PIXEL_MEAN = (123.675, 116.28, 103.53)  # SAM's: ImageNet statistics on the 0..2
 PIXEL_STD = (58.395, 57.12, 57.375)
 
 _GROUP = "mskseg.architectures"
+_WITHOUT_IOU = ("medsam", "lite_medsam")  # preprocessings whose recipes train without the IoU loss
 
 
 @dataclass(frozen=True)
@@ -35,9 +36,14 @@ class Architecture:
     prompt_kinds: frozenset[str] = PROMPT_KINDS  # that its authors trained it with
     landmark: str = ""  # a tensor without which nothing is compared: building it takes a package
     # Renames a checkpoint's tensors to the network's; what is of another network stays as it is.
-    names: Callable[[Mapping[str, Tensor]], dict[str, Tensor]] = with_published_names
-    beside: str = ""  # how tensors begin that are kept as `Sam.beside`: an image needs none of them
+    rename: Callable[[Mapping[str, Tensor]], dict[str, Tensor]] = with_published_names
+    memory_prefix: str = ""  # of tensors kept as `Sam.memory_weights`: an image needs none of them
+    preprocessings: tuple[str, ...] = ()  # that it runs with; any without
     follow: Follow | None = None  # see `mskseg.models.segmenter`
+
+    def memory_keys(self, named: Iterable[str]) -> list[str]:
+        """Pick the names of the tensors of its memory."""
+        return [key for key in named if self.memory_prefix and key.startswith(self.memory_prefix)]
 
 
 @cache
@@ -66,7 +72,8 @@ def load_segmenter(
         A name under `models` in ``data_manifest.yaml`` ("sam_vit_mini", "sam_vit_b", ...; fetched
         into the cache if it can be and is not there), or a file: a PyTorch state dictionary
         (``.pth``, also as trainers wrap it: ``{"model": ...}``, "module." in front) or safetensors,
-        under the published names or those of a Hugging Face ``SamModel``.
+        under the published names or those of a Hugging Face ``SamModel`` or ``Sam2Model``; of one
+        in parts, any part.
     architecture : {"vit_b", "vit_mini", "lite_medsam", "sam2_tiny", ...}, optional
         Needed for a file of your own, unless `save_weights` wrote it; not taken with a name.
     preprocessing : {"sam", "medsam", "lite_medsam", "sam2", "medsam2"}, optional
@@ -119,6 +126,11 @@ def load_segmenter(
         )
     network = _known_architecture(about.architecture, path)
     preprocess = _known_preprocessing(about.preprocessing, path)
+    if network.preprocessings and about.preprocessing not in network.preprocessings:
+        raise InputError(
+            f"{path} is a {about.architecture}, expected preprocessing "
+            f"{' or '.join(network.preprocessings)}, got {about.preprocessing}; name one of these"
+        )
     model = _fill(weights, about.architecture, path)
     segmenter = Segmenter(
         model,
@@ -162,7 +174,7 @@ def save_weights(
         "mskseg.image_size": str(segmenter.preprocessing.image_size),
         **(facts or {}),
     }
-    named = segmenter.model.state_dict() | getattr(segmenter.model, "beside", {})
+    named = segmenter.model.state_dict() | getattr(segmenter.model, "memory_weights", {})
     weights = {k: v.detach().cpu().contiguous() for k, v in named.items()}
     write_safetensors(weights, path, metadata=metadata)
 
@@ -201,8 +213,7 @@ def _about_file(
         )
     _known_architecture(architecture, path)
     preprocessing = _known_preprocessing(preprocessing, path).name
-    # MedSAM's recipe trains without the IoU loss, whoever follows it.
-    learned_iou = metadata.get("mskseg.learned_iou", str("medsam" not in preprocessing).lower())
+    learned_iou = metadata.get("mskseg.learned_iou", str(preprocessing not in _WITHOUT_IOU).lower())
     return _About(
         _own_name(path, metadata.get("mskseg.name", path.stem), architecture, preprocessing),
         architecture,
@@ -245,12 +256,12 @@ def _fill(weights: dict[str, Tensor], architecture: str, path: Path) -> Sam:
     # To build without numbers ("meta") imports torch's compiler: seconds, for a miniature in vain.
     with torch.random.fork_rng(devices=[]), torch.device("cpu" if known.miniature else "meta"):
         model = known.build()
-    named = known.names(weights)
-    beside = {k: named.pop(k) for k in list(named) if known.beside and k.startswith(known.beside)}
+    named = known.rename(weights)
+    memory = {key: named.pop(key) for key in known.memory_keys(named)}
     check_weights(named, model.state_dict(), architecture, path)
     real = {k: v.float() if v.is_floating_point() else v for k, v in named.items()}
     model.load_state_dict(real, assign=True)
-    model.beside = beside
+    model.memory_weights = memory
     model.pixel_mean = torch.tensor(PIXEL_MEAN).view(-1, 1, 1)
     model.pixel_std = torch.tensor(PIXEL_STD).view(-1, 1, 1)
     return model.requires_grad_(False)
@@ -297,13 +308,13 @@ def check_weights(
 def _recognise(weights: Mapping[str, Tensor], image_size: int | None = None) -> str | None:
     """Find the architecture that all tensors fit, and the frame if it is known, if there is one."""
     for name, known in architectures().items():
-        named = known.names(weights)
+        named = known.rename(weights)
         if known.landmark and known.landmark not in named:
             continue
         with torch.device("meta"):
             model = known.build()
         expected = model.state_dict()
-        own = {k for k in named if not (known.beside and k.startswith(known.beside))}
+        own = named.keys() - known.memory_keys(named)
         fits = own == expected.keys() and all(named[k].shape == expected[k].shape for k in own)
         if fits and image_size in (None, model.image_encoder.img_size):
             return name

@@ -32,7 +32,7 @@ _IN_HALF = "float16"  # what is below this folder is ours, and may be dropped
 class ImageEmbedding:
     """One encoded slice."""
 
-    features: Tensor  # (1, C, h, w) float32; SAM: C = 256, h = w = 64. SAM-mini: 128 and 32
+    features: Tensor  # (1, C, h, w) float32; C and h = w: SAM 256, 64; SAM 2 1024, 64; mini 128, 32
     original_size: tuple[int, int]  # of the slice: prompts and masks are of this size
     key: str  # sha256 of the image and of `fingerprint`
     fingerprint: str  # of the encoder that made it: no model with another one can read it
@@ -55,10 +55,10 @@ class EmbeddingCache:
     """Keep embeddings: in memory for the volume at hand, on request in a folder as well.
 
     In the `folder` is one safetensors file per embedding, in half precision (2 MB for SAM, MedSAM
-    and LiteMedSAM); they are rounded before their *first* use too, so that a second run repeats the
-    first one exactly. A damaged file is noticed by its checksum, logged, and computed again. The
-    least recently used are dropped beyond `max_memory_mb` (the default holds 128 slices of SAM) and
-    `max_folder_mb` (2000). `n_hits` and `n_misses` count those found and computed.
+    and LiteMedSAM, 8 for SAM 2); they are rounded before their *first* use too, so that a second
+    run repeats the first one exactly. A damaged file is noticed by its checksum, logged, and
+    computed again. The least recently used are dropped beyond `max_memory_mb` (the default holds
+    128 slices of SAM, 32 of SAM 2) and `max_folder_mb` (2000, 500). `n_hits` and `n_misses` count.
     """
 
     def __init__(

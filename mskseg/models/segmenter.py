@@ -131,7 +131,7 @@ class Segmenter:
         return self._fingerprint_of(self.model.image_encoder, encoder_only=True)
 
     def _fingerprint_of(self, part: nn.Module, *, encoder_only: bool) -> str:
-        tensors = part.state_dict(keep_vars=True)
+        tensors = part.state_dict(keep_vars=True) | getattr(part, "memory_weights", {})
         # Hashing ViT-H takes seconds: repeat it only once a tensor was replaced or written to.
         state = hash(tuple((t.data_ptr(), t._version) for t in tensors.values()))
         kept = self._fingerprints.get(encoder_only)

@@ -72,7 +72,7 @@ def read_weights(path: str | Path) -> tuple[dict[str, Tensor], dict[str, str]]:
     packed or unpacked, not a checkpoint, or would run code; and if a tensor is no plain one of
     real, finite numbers.
     """
-    path, weights = Path(path), dict[str, Tensor]()
+    path, weights, metadata = Path(path), dict[str, Tensor](), dict[str, str]()
     if (parts := _PART.fullmatch(path.name)) is None:
         return _read_file(path)
     stem, count, suffix = parts.groups()
@@ -80,8 +80,9 @@ def read_weights(path: str | Path) -> tuple[dict[str, Tensor], dict[str, str]]:
         part = path.with_name(f"{stem}-{number:05d}-of-{count}{suffix}")
         if not part.is_file():
             raise InputError(f"{part} is missing, expected all {int(count)} parts; fetch it too")
-        weights |= _read_file(part)[0]
-    return weights, {}
+        of_part, said = _read_file(part)
+        weights, metadata = weights | of_part, metadata | said
+    return weights, {"mskseg.name": stem} | metadata
 
 
 def _read_file(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:

@@ -223,7 +223,7 @@ class SpecialistBox:
 
 @dataclass(frozen=True)
 class Memory:
-    """No prompt but the first of `NeighbourBox`: a SAM 2 remembers the slices, as of a video."""
+    """Boxes on one slice, as for `NeighbourBox`; from there a SAM 2 follows by its memory."""
 
     box_source: ClassVar[str] = "memory"
     kind: ClassVar[PromptKind] = "box"

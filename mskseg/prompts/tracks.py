@@ -16,8 +16,8 @@ from mskseg.errors import InputError
 from mskseg.prompts.files import SlicePrompt
 from mskseg.prompts.prompt import Prompt
 
-FOLLOWED, REMEMBERED = "followed", "remembered"
-"""What a slice without a prompt had instead: boxes of the slice before, or the model's memory."""
+FOLLOWED = "followed"
+"""Where the prompt of a slice came from: the prediction on the slice before."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,6 +41,10 @@ class Track:
         """The position from which the object is followed: the first marker, if there is one."""
         return next(iter(self.markers or self.prompts))
 
+    def starts(self, position: int) -> bool:
+        """Whether the prompt of a position is the first one or a marker, no correction."""
+        return position in self.markers or position == self.first
+
     def prompt_at(self, position: int, step: int, carried: Prompt) -> tuple[Prompt, str]:
         """Choose the prompt of a position on the way up (step 1) or down (-1), and name its source.
 
@@ -50,8 +54,7 @@ class Track:
         if step * (position - self.first) < 0:
             return Prompt(), ""
         if (given := self.prompts.get(position)) is not None:
-            is_marker = position in self.markers or position == self.first
-            return refined(given, carried), "prompt" if is_marker else "correction"
+            return refined(given, carried), "prompt" if self.starts(position) else "correction"
         behind = max((p for p in self.prompts if step * (position - p) > 0), key=lambda p: step * p)
         ahead = min(
             (p for p in self.markers if step * (p - position) > 0),

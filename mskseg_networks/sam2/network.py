@@ -4,6 +4,8 @@ Importing this imports `transformers`, which takes seconds; `mskseg_networks.sam
 so when a model is built, and not before.
 """
 
+import copy
+from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -15,6 +17,7 @@ from transformers.models.sam2_video.modeling_sam2_video import (
     Sam2VideoPromptEncoder,
 )
 
+from mskseg.errors import InputError
 from mskseg.models.upstream import Sam
 from mskseg_networks.sam2.names import MEMORY, names_of_transformers
 
@@ -22,7 +25,7 @@ _STRIDES = (4, 8, 16)  # pixels of the frame a cell of each scale, from fine to 
 _MOST_LOGIT = 32.0  # of masks that are given back, as the authors' predictor cuts them
 
 
-def config(image_size: int, **hiera: Any) -> Sam2VideoConfig:
+def video_config(image_size: int, **hiera: Any) -> Sam2VideoConfig:
     """Describe SAM 2.1 with a Hiera of these widths and depths, for a square frame."""
     grids = [[image_size // stride] * 2 for stride in _STRIDES]
     widths = hiera["embed_dim_per_stage"]
@@ -71,6 +74,10 @@ def scales(features: Tensor) -> list[Tensor]:
 class PromptEncoder(Sam2VideoPromptEncoder):  # type: ignore[misc]
     """Takes what SAM's prompt encoder takes."""
 
+    def __init__(self, config: Any) -> None:
+        super().__init__(config)
+        self.embed_dim: int = self.hidden_size  # as SAM's calls it
+
     def forward(
         self, points: tuple[Tensor, Tensor] | None, boxes: Tensor | None, masks: Tensor | None
     ) -> tuple[Tensor, Tensor]:
@@ -78,9 +85,10 @@ class PromptEncoder(Sam2VideoPromptEncoder):  # type: ignore[misc]
         given = next(each for each in (boxes, points and points[0], masks) if each is not None)
         tokens = [given.new_zeros(len(given), 0, self.hidden_size)]
         if points is not None:
-            tokens += self._embed_points(points[0][None], points[1][None], pad=boxes is None)
+            coords, labels = points
+            tokens.append(self._embed_points(coords[None], labels[None], pad=boxes is None)[0])
         if boxes is not None:
-            tokens += self._embed_boxes(boxes[None])
+            tokens.append(self._embed_boxes(boxes[None])[0])
         dense = self.no_mask_embed.weight.view(1, -1, 1, 1)
         dense = dense.expand(len(given), -1, *self.image_embedding_size)
         if masks is not None:
@@ -127,31 +135,46 @@ class MaskDecoder(Sam2VideoMaskDecoder):  # type: ignore[misc]
         return logits[:, 0], predicted_iou[:, 0]
 
 
-def build(described: Sam2VideoConfig) -> Sam:
+def build(config: Sam2VideoConfig) -> Sam:
     """Build the parts for images with fresh weights; the memory's are left to `with_memory`."""
-    published, size = Sam2VideoModel(described), described.image_size
-    prompt_encoder = PromptEncoder(described.prompt_encoder_config)
-    decoder = MaskDecoder(described.mask_decoder_config, published.no_memory_embedding)
+    published, size = Sam2VideoModel(config), config.image_size
+    prompt_encoder = PromptEncoder(config.prompt_encoder_config)
+    decoder = MaskDecoder(config.mask_decoder_config, published.no_memory_embedding)
     sam = Sam(ImageEncoder(published, size), prompt_encoder, decoder, [0.0] * 3, [1.0] * 3)
-    sam.memory_config = described
+    sam.video_config = config
     return sam.eval()
 
 
-def with_memory(sam: Sam) -> Sam2VideoModel:
-    """Build the network that follows objects, with the weights of a loaded `Sam`, not copied."""
-    beside: dict[str, Tensor] = sam.beside  # see `load_segmenter`
-    described = sam.memory_config
+def with_memory(sam: Sam, *, name: str, key: str) -> Sam2VideoModel:
+    """Build the network that follows objects, over the weights of a loaded `Sam`, once for a `key`.
+
+    InputError, which names the model, if the weights of the memory are not those of SAM 2.
+    """
+    kept: tuple[str, Any] = getattr(sam, "video", ("", None))
+    if kept[0] != key:
+        kept = sam.video = (key, _video(sam, name=name))  # in a tuple: no part of its weights
+    return kept[1]
+
+
+def _video(sam: Sam, *, name: str) -> Sam2VideoModel:
+    memory: Mapping[str, Tensor] = sam.memory_weights  # type: ignore[assignment]
+    config = copy.deepcopy(sam.video_config)
     # Two parts came with 2.1; a file of 2.0 has neither.
-    for part, name in (
-        ("enable_occlusion_spatial_embedding", "occlusion_spatial_embedding_parameter"),
-        (
-            "enable_temporal_pos_encoding_for_object_pointers",
-            "temporal_positional_encoding_projection_layer.weight",
-        ),
-    ):
-        setattr(described, part, MEMORY + name in beside)
+    occlusion = f"{MEMORY}occlusion_spatial_embedding_parameter"
+    pointers = f"{MEMORY}temporal_positional_encoding_projection_layer.weight"
+    config.enable_occlusion_spatial_embedding = occlusion in memory
+    config.enable_temporal_pos_encoding_for_object_pointers = pointers in memory
     with torch.random.fork_rng(devices=[]):
-        video = Sam2VideoModel(described).eval()
-    weights = {name: tensor.float() for name, tensor in beside.items()}
-    video.load_state_dict(names_of_transformers(sam.state_dict() | weights), assign=True)
+        video = Sam2VideoModel(config).eval()
+    own = {key: tensor.float() for key, tensor in memory.items()}
+    weights, expected = names_of_transformers(sam.state_dict() | own), video.state_dict()
+    for key in sorted(expected.keys() | weights.keys()):
+        got, wanted = (of[key].shape if key in of else None for of in (weights, expected))
+        if got != wanted:
+            said = ["missing" if shape is None else tuple(shape) for shape in (got, wanted)]
+            raise InputError(
+                f"the memory of {name} does not fit: {key} is {said[0]}, expected {said[1]}; "
+                "give the published checkpoint, or leave out --memory"
+            )
+    video.load_state_dict(weights, assign=True)
     return video.requires_grad_(False).to(sam.device)

@@ -32,7 +32,6 @@ from mskseg_studies.errors.volumes import drift_chart as drift_chart
 from mskseg_studies.errors.volumes import followed_slices as followed_slices
 from mskseg_studies.errors.volumes import propagation_drift as propagation_drift
 from mskseg_studies.errors.volumes import read_empty_slices as read_empty_slices
-from mskseg_studies.errors.volumes import score_with_memory as score_with_memory
 from mskseg_studies.errors.volumes import volume_scores as volume_scores
 from mskseg_studies.people import PHANTOMS as PHANTOMS
 from mskseg_studies.people import by_site as by_site

@@ -1,6 +1,6 @@
 """A volume from slices: each boxed by itself or handed on, and those without reference counted."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -12,11 +12,9 @@ from mskseg.case import Case
 from mskseg.evaluation.averaging import IN_THE_MEAN, nested_mean
 from mskseg.evaluation.scoring import SCAN
 from mskseg.evaluation.tables import volume_table
-from mskseg.models.segmenter import Segmenter
-from mskseg.prompts.plans import Memory, NeighbourBox, PromptPlan
+from mskseg.prompts.plans import Memory, NeighbourBox
 from mskseg_studies.charts import check_columns, finish_chart, series_style
 from mskseg_studies.panels import add_legend, new_panels
-from mskseg_studies.people import score_people
 
 _MAX_STEPS = 8  # few structures are longer
 _STRUCTURE = ["segmenter", "box_source", *SCAN, "tissue", "label"]
@@ -56,44 +54,28 @@ def with_steps(table: pd.DataFrame) -> pd.DataFrame:
     return scored.assign(n_slices_away=away, steps=(away / spacing).astype(int))
 
 
-def score_with_memory(
-    segmenters: Sequence[Segmenter],
-    groups: Mapping[str, Sequence[Case]],
-    *,
-    prompts: Sequence[PromptPlan],
-    **options: Any,
-) -> pd.DataFrame:
-    """Score as `score_people` does, and by `Memory` the models that have one: SAM 2."""
-    tables = [score_people(segmenters, groups, prompts=prompts, **options)]
-    if remembering := [segmenter for segmenter in segmenters if segmenter.follow is not None]:
-        tables.append(score_people(remembering, groups, prompts=Memory(), **options))
-    return pd.concat(tables, ignore_index=True)
+def followed_slices(table: pd.DataFrame, people: Mapping[str, Iterable[Case]]) -> pd.DataFrame:
+    """List the slices that models with a memory followed by it, and by boxes handed on.
 
-
-def followed_slices(
-    segmenters: Sequence[Segmenter], people: Mapping[str, Sequence[Case]], **options: Any
-) -> pd.DataFrame:
-    """Let the models that have a memory follow by it, and by boxes handed on; empty without one.
-
-    A row for each slice that counts: `segmenter`, `miniature`, `way` ("memory" or "boxes"),
-    `dataset`, `subject`, `label`, `tissue`, `distance_mm` from the slice that was boxed, `dice`.
+    Of a table of `score_people` with both plans, and the people that it got; empty without such a
+    model. A row for each slice that counts: `segmenter`, `miniature`, `way` ("memory" or "boxes"),
+    `dataset`, `subject`, `label`, `tissue`, `distance_mm` from the slice that was boxed, `dice`,
+    `encode_s` and `decode_s`.
     """
-    remembering = [segmenter for segmenter in segmenters if segmenter.follow is not None]
-    if not remembering:
-        return pd.DataFrame()
     ways = {NeighbourBox().box_source: "boxes", Memory.box_source: "memory"}
-    plans: list[PromptPlan] = [NeighbourBox(), Memory()]
-    table = with_steps(score_people(remembering, people, prompts=plans, **options))
+    remembering = table.loc[table["box_source"] == Memory.box_source, "segmenter"]
+    asked = table["segmenter"].isin(remembering) & table["box_source"].isin(ways)
+    followed = with_steps(table[asked])
     thickness_mm = {
         tuple(getattr(case, name) for name in SCAN): case.image.slice_thickness_mm(case.plane)
         for cases in people.values()
         for case in cases
     }
-    scans = [tuple(row) for row in table[list(SCAN)].to_numpy()]
-    table["distance_mm"] = table["n_slices_away"] * [thickness_mm[scan] for scan in scans]
-    table["way"] = table["box_source"].map(ways)
+    scans = [tuple(row) for row in followed[list(SCAN)].to_numpy()]
+    followed["distance_mm"] = followed["n_slices_away"] * [thickness_mm[scan] for scan in scans]
+    followed["way"] = followed["box_source"].map(ways)
     who = ["segmenter", "miniature", "way", "dataset", "subject", "label", "tissue"]
-    return table[[*who, "distance_mm", "dice"]]
+    return followed[[*who, "distance_mm", "dice", "encode_s", "decode_s"]]
 
 
 def propagation_drift(table: pd.DataFrame) -> pd.DataFrame:
@@ -112,7 +94,7 @@ def drift_chart(means: pd.DataFrame) -> NDArray[Any]:
     """Draw Dice over the distance from the slice that was boxed, from `propagation_drift`.
 
     A panel for each `data`, a colour for each segmenter, a line style for each plan. The titles say
-    what the first segmenter's Dice comes to under the last plan, and how many masks are behind it.
+    what the first segmenter's Dice comes to under its last plan, and how many masks are behind it.
     """
     check_columns(means, ["data", "segmenter", "box_source", "steps", "dice", "n_objects"])
     models, plans, groups = (
@@ -128,12 +110,11 @@ def drift_chart(means: pd.DataFrame) -> NDArray[Any]:
         ax.set(xlabel="scored slices from the one that was boxed", ylim=(0, 1))
         ax.xaxis.set_major_locator(MaxNLocator(integer=True))
         first_model = of_group["segmenter"].iloc[0]
-        last = of_group[
-            of_group[["segmenter", "box_source"]].eq([first_model, plans[-1]]).all(axis=1)
-        ]
-        ends = last.sort_values("steps").iloc[[0, -1]]
+        of_model = of_group[of_group["segmenter"] == first_model]
+        plan = of_model["box_source"].iloc[-1]
+        ends = of_model[of_model["box_source"] == plan].sort_values("steps").iloc[[0, -1]]
         finding = "{}: Dice {:.2f} to {:.2f}, of {} and {} masks".format(
-            plans[-1], *ends["dice"], *ends["n_objects"]
+            plan, *ends["dice"], *ends["n_objects"]
         )
         finish_chart(ax, f"{group}\n{first_model}\n{finding}", legend=None)
     panels[0].set_ylabel("Dice")

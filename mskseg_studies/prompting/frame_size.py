@@ -28,8 +28,8 @@ def at_frame_size(segmenter: Segmenter, size: int) -> Segmenter:
     interpolated (bicubic), and the relative ones of global attention too (linear): a distance keeps
     the vector that it had as a part of the frame. Windowed attention keeps its windows of cells,
     and a convolutional encoder has no positions. `size` is a multiple of what one cell of the
-    coarsest layer covers (16 pixels for a ViT, 32 for SAM-mini), else InputError; LiteMedSAM takes
-    its own alone.
+    coarsest layer covers (16 pixels for a ViT, 32 for SAM-mini), else InputError; LiteMedSAM and
+    SAM 2 take their own alone.
     """
     prompt_encoder = segmenter.model.prompt_encoder
     cell_px = segmenter.preprocessing.image_size // prompt_encoder.image_embedding_size[0]
@@ -47,13 +47,14 @@ def at_frame_size(segmenter: Segmenter, size: int) -> Segmenter:
         )
     shared = {id(weight): weight for weight in segmenter.model.parameters()}
     model, cells = copy.deepcopy(segmenter.model, shared), size // cell_px
-    model.image_encoder.img_size = size
-    if getattr(model.image_encoder, "pos_embed", None) is not None:
-        _interpolate_positions(model.image_encoder, cells)
     prompt_encoder = model.prompt_encoder
-    prompt_encoder.input_image_size = (size, size)
-    prompt_encoder.image_embedding_size = (cells, cells)
-    prompt_encoder.mask_input_size = (4 * cells, 4 * cells)
+    if size != built_for:
+        model.image_encoder.img_size = size
+        if getattr(model.image_encoder, "pos_embed", None) is not None:
+            _interpolate_positions(model.image_encoder, cells)
+        prompt_encoder.input_image_size = (size, size)
+        prompt_encoder.image_embedding_size = (cells, cells)
+        prompt_encoder.mask_input_size = (4 * cells, 4 * cells)
     return Segmenter(
         model,
         replace(segmenter.preprocessing, image_size=size),

@@ -162,7 +162,7 @@ def test_other_prompts_than_boxes_are_refused_with_the_reason(lite_medsam, scan,
 
 
 def test_automatic_masks_are_refused(lite_medsam, scan):
-    with pytest.raises(InputError, match="tuned for boxes alone"):
+    with pytest.raises(InputError, match="is no SAM that learned points"):
         grid_candidates(lite_medsam, scan((60, 52)))
 
 

@@ -20,6 +20,14 @@ SMALL = {
     "global_attention_blocks": [3],
 }
 FRAME = 128
+# The same for the configuration files of the authors' package.
+SMALL_FOR_AUTHORS = {
+    "image_size": FRAME,
+    "image_encoder.trunk.embed_dim": 16,
+    "image_encoder.trunk.stages": "[1,1,2,1]",
+    "image_encoder.trunk.global_att_blocks": "[3]",
+    "image_encoder.neck.backbone_channel_list": "[128,64,32,16]",
+}
 
 
 def liven(model: torch.nn.Module, seed: int = 0) -> torch.nn.Module:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from mskseg.workbook import execution
-from mskseg.workbook.execution import run_workbook
+from mskseg.workbook.execution import NotebookRun, run_workbook
+from mskseg.workbook.sources import find_notebooks, notebooks_folder
 
 
 def write_notebook(folder, name, minutes):
@@ -24,9 +25,23 @@ def test_longest_first_but_for_the_first_page(tmp_path, monkeypatch, jobs, expec
     sizes = "".join(f"{path.stem}:\n  quick: {{}}\n" for path in sorted(tmp_path.glob("*.py")))
     (tmp_path / "sizes.yaml").write_text(sizes)
     asked: list[str] = []
-    monkeypatch.setattr(
-        execution, "_at_a_time", lambda run, paths, jobs: asked.extend(p.stem for p in paths) or ()
-    )
-    with pytest.raises(KeyError):  # nothing was run
-        run_workbook(folder=tmp_path, output=tmp_path / "output", size="quick", jobs=jobs)
+
+    def only_ask(run, paths, jobs):
+        asked.extend(path.stem for path in paths)
+        for path in paths:
+            page = tmp_path / f"{path.stem}.html"
+            yield NotebookRun(path.stem, "passed", 0.1, page, None, None, 0)
+
+    monkeypatch.setattr(execution, "_at_a_time", only_ask)
+    runs = run_workbook(folder=tmp_path, output=tmp_path / "output", size="quick", jobs=jobs)
     assert asked == expected
+    assert [run.name for run in runs] == sorted(expected)
+
+
+def test_each_notebook_says_how_long_it_runs():
+    minutes = {
+        path.stem: execution._minutes_to_run(path)
+        for path in find_notebooks(notebooks_folder(), ())
+    }
+    unsaid = [name for name, said in minutes.items() if not said]
+    assert unsaid == ["09_weigh_the_claims"]  # seconds

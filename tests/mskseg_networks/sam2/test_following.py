@@ -5,22 +5,27 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
-from support.small_sam2s import FRAME
+from support.small_sam2s import FRAME, SMALL_FOR_AUTHORS, liven
 from torch.nn import functional
 
 from mskseg.cli.main import main
 from mskseg.errors import InputError
 from mskseg.evaluation import propagate, score_cases
+from mskseg.evaluation.propagation import Propagation
 from mskseg.io import load_label_map, save_nifti
+from mskseg.models.checkpoints import load_segmenter
 from mskseg.prompts import Memory, Prompt
 from mskseg.prompts.files import SlicePrompt
 from mskseg_networks.sam2 import following, labels
-from mskseg_networks.sam2.following import follow
+from mskseg_networks.sam2.following import FollowedObject, follow
 from mskseg_networks.sam2.labels import follow_labels
 
 SHAPE = (100, 90)
+GAPS = [(0, "not seen"), (3, "prompt"), (0, "not seen"), (0, "not seen"), (4, "remembered"),
+        (0, "not seen")]  # fmt: skip
 BOX = np.array([[20.0, 30.0, 60.0, 70.0]])
 
 
@@ -42,13 +47,15 @@ def scan_case(draw_case):
     return draw_case(labels)
 
 
-def followed(segmenter, images, *objects):
-    """Probabilities by position, of one object."""
-    found: dict[int, np.ndarray] = {}
-    for position, maps in follow(segmenter, images, objects):
-        for number, probabilities in maps.items():
-            assert (position, number) not in found
-            found[position, number] = probabilities
+def followed(segmenter, images, *objects, corrections=None):
+    """Probabilities by position and number of the object."""
+    said = [FollowedObject(prompts, corrections or {}) for prompts in objects]
+    found: dict[tuple[int, int], np.ndarray] = {}
+    for at in follow(segmenter, images, said):
+        assert at.seconds > 0
+        for number, probabilities in at.probabilities.items():
+            assert (at.position, number) not in found
+            found[at.position, number] = probabilities
     return found
 
 
@@ -94,6 +101,44 @@ def test_masks_on_all_slices_are_those_of_transformers(small_sam2, video_model, 
     assert min(np.ptp(found[position, 0]) for position in range(9)) > 0.5
 
 
+@pytest.mark.parametrize("prompts", [{4: BOX}, {3: BOX, 6: BOX + 3}], ids=["one", "two"])
+def test_masks_on_all_slices_are_the_authors(
+    small_sam2_known, images, tmp_path, monkeypatch, prompts
+):
+    pytest.importorskip("sam2", reason="no sam2 here: make, or pip install --no-deps sam2==1.1.0")
+    from sam2 import build_sam, sam2_video_predictor
+
+    overrides = [f"++model.{name}={value}" for name, value in SMALL_FOR_AUTHORS.items()]
+    predictor = build_sam.build_sam2_video_predictor(
+        "configs/sam2.1/sam2.1_hiera_t.yaml", device="cpu", hydra_overrides_extra=overrides
+    )
+    predictor.fill_hole_area = 0  # their CUDA part alone fills holes
+    liven(predictor)
+    torch.save({"model": predictor.state_dict()}, tmp_path / "small.pt")
+    segmenter = load_segmenter(
+        tmp_path / "small.pt", architecture="sam2_test", preprocessing="sam2", device="cpu"
+    )
+    frames = [
+        segmenter.preprocessing.image_tensor(np.repeat(i[:, :, None], 3, axis=2), segmenter.model)
+        for i in images
+    ]
+    monkeypatch.setattr(
+        sam2_video_predictor, "load_video_frames", lambda **_: (torch.cat(frames), *SHAPE)
+    )
+    found = followed(segmenter, images, {k: Prompt(boxes_xyxy=box) for k, box in prompts.items()})
+    state = predictor.init_state("frames")
+    for reverse in (False, True):
+        predictor.reset_state(state)  # as MedSAM2's authors do between the two ways
+        for position, box in prompts.items():
+            inclusive = (box[0] - [0, 0, 1, 1]).astype(np.float32)
+            predictor.add_new_points_or_box(state, position, 1, box=inclusive)
+        for position, _, logits in predictor.propagate_in_video(
+            state, min(prompts), reverse=reverse
+        ):
+            expected = torch.sigmoid(logits)[0, 0].numpy()
+            np.testing.assert_allclose(found[position, 0], expected, atol=1e-3)
+
+
 def test_a_turned_volume_gives_the_turned_masks(small_sam2, images):
     there = followed(small_sam2, images, {4: Prompt(boxes_xyxy=BOX)})
     back = followed(small_sam2, images[::-1], {4: Prompt(boxes_xyxy=BOX)})
@@ -126,9 +171,9 @@ def test_one_slice(small_sam2, images):
 def test_a_file_of_sam_2_0_has_two_parts_less(small_sam2, images):
     expected = followed(small_sam2, images, {4: Prompt(boxes_xyxy=BOX)})
     of_2_1 = ("occlusion_spatial_embedding", "temporal_positional_encoding_projection_layer")
-    for name in list(small_sam2.model.beside):
+    for name in list(small_sam2.model.memory_weights):
         if name.removeprefix("memory.").startswith(of_2_1):
-            del small_sam2.model.beside[name]
+            del small_sam2.model.memory_weights[name]
     found = followed(small_sam2, images, {4: Prompt(boxes_xyxy=BOX)})
     np.testing.assert_array_equal(found[4, 0], expected[4, 0])
     assert not np.allclose(found[8, 0], expected[8, 0])
@@ -145,9 +190,12 @@ def test_what_is_remembered_does_not_grow_with_the_volume(small_sam2, images):
     kept = []
 
     class Watched(following._Followed):
-        def found_on(self, position, step):
-            found = super().found_on(position, step)
-            kept.append(sum(t.nbytes for out in self._on_way.values() for t in out.values()))
+        def find(self, position, features, step):
+            found = super().find(position, features, step)
+            outputs = self._session.output_dict_per_obj[0].values()
+            tensors = [t for each in outputs for out in each.values() for t in out.values()]
+            kept.append(sum(t.nbytes for t in tensors if torch.is_tensor(t)))
+            assert not self._session.cache._vision_features
             return found
 
     with pytest.MonkeyPatch.context() as patch:
@@ -171,7 +219,7 @@ def test_labels_of_a_case(small_sam2, scan_case):
     assert sorted(seen) == [2, 3, 4, 5, 6, 7]
     rows = found.table.set_index(["label", "slice"])
     assert set(rows.index) == {(label, k) for label in (1, 2) for k in range(2, 8)}
-    assert set(rows.loc[(slice(None), 4), "reason"]) <= {"prompt", "ended: nothing was predicted"}
+    assert set(rows.loc[(slice(None), 4), "reason"]) <= {"prompt", "not seen"}
     assert (rows["area_mm2"] > 0).sum() > 4
     remembered = rows.query("reason == 'remembered'")
     assert remembered["overlap"].notna().any()
@@ -186,8 +234,70 @@ def test_a_slice_without_signal_is_empty(small_sam2, scan_case):
     asked = [SlicePrompt(slice=4, label=1, boxes_xyxy=((20, 20, 50, 60),))]
     found = propagate(small_sam2, case, asked, plan=Memory()).table.set_index("slice")
     assert found.loc[6, "area_mm2"] == 0
-    assert found.loc[6, "reason"].startswith("ended: ")
+    assert found.loc[6, "reason"] == "not seen"
     assert (found["reason"] == "remembered").any()
+
+
+def test_gaps_are_said():
+    rows = [(1, k, area, why) for k, (area, why) in enumerate(GAPS)]
+    table = pd.DataFrame(rows, columns=["label", "slice", "area_mm2", "reason"])
+    said = Propagation(label_map=None, table=table).ends[1]
+    assert said == "slices 1 to 4, not seen on 2 of them (below: not seen; above: not seen)"
+
+
+def test_a_correction_mends_its_slice_and_what_follows(small_sam2, images):
+    first = {4: Prompt(boxes_xyxy=BOX)}
+    click = Prompt(point_coords=np.array([[[45.5, 60.5]]]), point_labels=np.array([[0]]))
+    before = followed(small_sam2, images, first)
+    mended = followed(small_sam2, images, first, corrections={6: click})
+    for position in range(9):
+        same = np.array_equal(before[position, 0], mended[position, 0])
+        assert same == (position < 6)
+
+
+def test_points_on_another_slice_are_a_correction(small_sam2, scan_case):
+    asked = [
+        SlicePrompt(slice=4, label=1, boxes_xyxy=((20, 20, 50, 60),)),
+        SlicePrompt(slice=7, label=1, point_coords=((30, 30),), point_labels=(0,)),
+    ]
+    rows = propagate(small_sam2, scan_case, asked, plan=Memory()).table.set_index("slice")
+    assert rows.loc[4, "reason"] == "prompt"
+    assert rows.loc[7, "reason"] in ("correction", "not seen")
+
+
+def test_the_caller_is_not_left_in_inference_mode(small_sam2, images):
+    way = follow(small_sam2, images, [FollowedObject({4: Prompt(boxes_xyxy=BOX)})])
+    next(way)
+    assert not torch.is_inference_mode_enabled()
+
+
+def test_weights_of_a_memory_that_do_not_fit_are_named(small_sam2, images):
+    memory = small_sam2.model.memory_weights
+    kept = memory.pop("memory.memory_attention.layer_norm.bias")
+    with pytest.raises(InputError, match=r"memory of small_sam2 does not fit: .*bias is missing"):
+        followed(small_sam2, images, {4: Prompt(boxes_xyxy=BOX)})
+    memory["memory.memory_attention.layer_norm.bias"] = kept[:3]
+    with pytest.raises(InputError, match=r"layer_norm.bias is \(3,\), expected \(256,\)"):
+        followed(small_sam2, images, {4: Prompt(boxes_xyxy=BOX)})
+    memory["memory.memory_attention.layer_norm.bias"] = kept
+    memory["memory.ema.x"] = kept
+    with pytest.raises(InputError, match=r"ema.x is \(256,\), expected missing"):
+        followed(small_sam2, images, {4: Prompt(boxes_xyxy=BOX)})
+
+
+def test_the_network_is_built_once_and_another_memory_is_another_model(small_sam2, images):
+    first = {4: Prompt(boxes_xyxy=BOX)}
+    before = small_sam2.fingerprint
+    expected = followed(small_sam2, images, first)
+    kept = small_sam2.model.video
+    followed(small_sam2, images, first)
+    assert small_sam2.model.video is kept
+    memory = small_sam2.model.memory_weights
+    memory["memory.memory_temporal_positional_encoding"] = (
+        memory["memory.memory_temporal_positional_encoding"] + 1
+    )
+    assert small_sam2.fingerprint != before
+    assert not np.array_equal(followed(small_sam2, images, first)[8, 0], expected[8, 0])
 
 
 def test_it_is_scored_as_any_plan(small_sam2, scan_case):
@@ -200,7 +310,7 @@ def test_it_is_scored_as_any_plan(small_sam2, scan_case):
 def test_a_model_without_a_memory(segmenter, small_sam2, images, scan_case):
     with pytest.raises(InputError, match=r"expected a model with a memory, got small; name a SAM"):
         score_cases(segmenter, [scan_case], prompts=Memory())
-    small_sam2.model.beside = {}
+    small_sam2.model.memory_weights = {}
     with pytest.raises(InputError, match="has no weights of a memory"):
         followed(small_sam2, images, {4: Prompt(boxes_xyxy=BOX)})
 

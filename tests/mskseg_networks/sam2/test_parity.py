@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from support.small_sam2s import FRAME, liven
+from support.small_sam2s import FRAME, SMALL_FOR_AUTHORS, liven
 
 from mskseg.errors import InputError
 from mskseg.models.checkpoints import load_segmenter
@@ -148,15 +148,6 @@ def check_parity(segmenter, published, image, masks_differ=0.0):
             assert np.ptp(low_res) > 1
 
 
-SMALL_FOR_AUTHORS = {
-    "image_size": FRAME,
-    "image_encoder.trunk.embed_dim": 16,
-    "image_encoder.trunk.stages": "[1,1,2,1]",
-    "image_encoder.trunk.global_att_blocks": "[3]",
-    "image_encoder.neck.backbone_channel_list": "[128,64,32,16]",
-}
-
-
 def test_masks_are_the_authors(small_sam2_known, image, tmp_path):
     published = authors_model("configs/sam2.1/sam2.1_hiera_t.yaml", **SMALL_FOR_AUTHORS)
     torch.save({"model": published.state_dict()}, tmp_path / "small.pt")
@@ -174,10 +165,12 @@ def test_masks_are_the_authors(small_sam2_known, image, tmp_path):
         ("sam2_small", "sam2.1_hiera_s.yaml"),
         ("sam2_base_plus", "sam2.1_hiera_b+.yaml"),
         ("sam2_large", "sam2.1_hiera_l.yaml"),
+        ("medsam2", "sam2.1_hiera_t.yaml"),
     ],
 )
 def test_masks_of_each_published_size_are_the_authors(architecture, config_file, image, tmp_path):
-    published = authors_model(f"configs/sam2.1/{config_file}")
+    frame = {"image_size": 512} if architecture == "medsam2" else {}
+    published = authors_model(f"configs/sam2.1/{config_file}", **frame)
     torch.save({"model": published.state_dict()}, tmp_path / "random.pt")
     segmenter = load_segmenter(
         tmp_path / "random.pt", architecture=architecture, preprocessing="sam2"
@@ -213,5 +206,5 @@ def test_without_transformers_one_line_says_what_to_install(monkeypatch, sam2_fi
     monkeypatch.setitem(sys.modules, "transformers", None)
     monkeypatch.delitem(sys.modules, "mskseg_networks.sam2.network")
     monkeypatch.delattr(sam2, "network")
-    with pytest.raises(InputError, match=r"needs the package transformers.*mskseg\[sam2\]"):
+    with pytest.raises(InputError, match=r"which cannot be imported .*mskseg\[sam2\]"):
         load_segmenter(sam2_file, architecture="sam2_tiny", preprocessing="sam2")

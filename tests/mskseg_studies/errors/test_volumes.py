@@ -8,16 +8,16 @@ import pytest
 
 from mskseg.errors import InputError
 from mskseg.evaluation.scoring import score_cases
-from mskseg.prompts.plans import OracleBox
+from mskseg.prompts.plans import Memory, NeighbourBox, OracleBox
 from mskseg_studies.errors import volumes
 from mskseg_studies.errors.volumes import (
     drift_chart,
     followed_slices,
     propagation_drift,
-    score_with_memory,
     volume_scores,
     with_steps,
 )
+from mskseg_studies.people import score_people
 
 
 def slices(**columns) -> pd.DataFrame:
@@ -163,22 +163,26 @@ def people(draw_case):
     return {"drawn": [draw_case(labels)]}
 
 
-def test_nobody_follows_by_memory_where_no_model_has_one(segmenter, people):
-    options = {"slice_steps": {"drawn": 1}}
-    assert followed_slices([segmenter], people, **options).empty
-    table = score_with_memory([segmenter], people, prompts=[OracleBox()], **options)
-    assert set(table["box_source"]) == {"oracle"}
-
-
 def test_slices_are_followed_by_memory_and_by_boxes(small_sam2, segmenter, people):
-    options = {"slice_steps": {"drawn": 1}}
-    table = followed_slices([segmenter, small_sam2], people, **options)
-    assert set(table["segmenter"]) == {small_sam2.name}
-    assert not table["miniature"].any()
-    by_memory = table[table["way"] == "memory"].set_index("distance_mm")
+    plans = [OracleBox(), NeighbourBox(), Memory()]
+    table = score_people([segmenter, small_sam2], people, prompts=plans, slice_steps={"drawn": 1})
+    asked = table.groupby("segmenter")["box_source"].nunique()
+    assert asked.to_dict() == {"small": 2, small_sam2.name: 3}
+    followed = followed_slices(table, people)
+    assert set(followed["segmenter"]) == {small_sam2.name}
+    assert not followed["miniature"].any()
+    by_memory = followed[followed["way"] == "memory"].set_index("distance_mm")
     assert sorted(by_memory.index) == [0.0, 6.0, 6.0, 12.0]
-    assert by_memory["dice"].notna().all()
-    assert set(table["way"]) == {"memory", "boxes"}
-    both = score_with_memory([segmenter, small_sam2], people, prompts=[OracleBox()], **options)
-    asked = both.groupby("segmenter")["box_source"].unique().map(sorted)
-    assert asked.to_dict() == {"small": ["oracle"], small_sam2.name: ["memory", "oracle"]}
+    assert by_memory[["dice", "encode_s", "decode_s"]].notna().all(axis=None)
+    assert set(followed["way"]) == {"memory", "boxes"}
+    assert followed_slices(table[table["segmenter"] == "small"], people).empty
+
+
+def test_drift_is_told_of_the_first_model_though_another_has_one_plan_more():
+    rows = [
+        ("mini", "oracle", 0, 0.9), ("mini", "neighbour", 0, 0.9), ("mini", "neighbour", 2, 0.4),
+        ("sam2", "oracle", 0, 0.8), ("sam2", "neighbour", 0, 0.8), ("sam2", "memory", 2, 0.7),
+    ]  # fmt: skip
+    means = pd.DataFrame(rows, columns=["segmenter", "box_source", "steps", "dice"])
+    (ax,) = drift_chart(means.assign(data="people", n_objects=5))
+    assert "neighbour: Dice 0.90 to 0.40" in ax.get_title(loc="left")

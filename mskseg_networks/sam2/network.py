@@ -157,7 +157,7 @@ def with_memory(sam: Sam, *, name: str, key: str) -> Sam2VideoModel:
 
 
 def _video(sam: Sam, *, name: str) -> Sam2VideoModel:
-    memory: Mapping[str, Tensor] = sam.memory_weights  # type: ignore[assignment]
+    memory: Mapping[str, Tensor] = sam.memory_weights
     config = copy.deepcopy(sam.video_config)
     # Two parts came with 2.1; a file of 2.0 has neither.
     occlusion = f"{MEMORY}occlusion_spatial_embedding_parameter"

@@ -30,7 +30,7 @@ def test_longest_first_but_for_the_first_page(tmp_path, monkeypatch, jobs, expec
         asked.extend(path.stem for path in paths)
         for path in paths:
             page = tmp_path / f"{path.stem}.html"
-            yield NotebookRun(path.stem, "passed", 0.1, page, None, None, 0)
+            yield NotebookRun(path.stem, "passed", 0.1, page)
 
     monkeypatch.setattr(execution, "_at_a_time", only_ask)
     runs = run_workbook(folder=tmp_path, output=tmp_path / "output", size="quick", jobs=jobs)
@@ -39,9 +39,6 @@ def test_longest_first_but_for_the_first_page(tmp_path, monkeypatch, jobs, expec
 
 
 def test_each_notebook_says_how_long_it_runs():
-    minutes = {
-        path.stem: execution._minutes_to_run(path)
-        for path in find_notebooks(notebooks_folder(), ())
-    }
-    unsaid = [name for name, said in minutes.items() if not said]
+    paths = find_notebooks(notebooks_folder())
+    unsaid = [path.stem for path in paths if not execution._minutes_to_run(path)]
     assert unsaid == ["09_weigh_the_claims"]  # seconds

@@ -364,4 +364,11 @@ def test_many_scans_are_resumed_after_an_interrupt(
         patch.setattr(labels, "follow_labels", stop_at_the_second)
         assert main(asked) == 0
     assert len(list((tmp_path / "masks").rglob("*.nii.gz"))) == 2
-    capsys.readouterr()
+    by_memory = load_label_map(tmp_path / "masks" / "a.nii.gz").array
+    asked.remove("--memory")  # another way is another result, which is not taken for done
+    assert main(asked) == 0
+    by_boxes = load_label_map(tmp_path / "masks" / "a.nii.gz").array
+    assert not np.array_equal(by_memory, by_boxes)
+    asked.remove("--propagate")
+    assert main([*asked, "--memory"]) == 2
+    assert "--range and --memory are about a propagation" in capsys.readouterr().err

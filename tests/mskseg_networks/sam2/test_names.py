@@ -101,9 +101,8 @@ def test_it_is_not_fine_tuned_here(small_sam2, train, validation, tiny):
 
 @pytest.mark.parametrize("preprocessing", ["sam", "medsam"])
 def test_the_preprocessing_of_another_model(small_sam2_known, sam2_file, preprocessing):
-    with pytest.raises(
-        InputError, match=f"expected preprocessing sam2 or medsam2, got {preprocessing}"
-    ):
+    said = f"expected preprocessing sam2 or medsam2, got {preprocessing}"
+    with pytest.raises(InputError, match=said):
         load_segmenter(sam2_file, architecture="sam2_test", preprocessing=preprocessing)
 
 

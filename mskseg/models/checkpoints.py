@@ -126,12 +126,12 @@ def load_segmenter(
         )
     network = _known_architecture(about.architecture, path)
     preprocess = _known_preprocessing(about.preprocessing, path)
+    model = _fill(weights, about.architecture, path)
     if network.preprocessings and about.preprocessing not in network.preprocessings:
         raise InputError(
             f"{path} is a {about.architecture}, expected preprocessing "
             f"{' or '.join(network.preprocessings)}, got {about.preprocessing}; name one of these"
         )
-    model = _fill(weights, about.architecture, path)
     segmenter = Segmenter(
         model,
         preprocess(model.image_encoder.img_size, network.prompt_frame),

@@ -10,7 +10,7 @@ import torch
 from mskseg.models import checkpoints
 from mskseg.models.checkpoints import Architecture, architectures
 from mskseg.models.segmenter import Segmenter
-from mskseg_networks.sam2.architecture import build_sam2, sized
+from mskseg_networks.sam2.architecture import build_sam2, sam2_architecture
 
 SMALL = {
     "hidden_size": 16,
@@ -57,7 +57,7 @@ def video_model(needs_transformers):
     """`transformers`' own model of the small size, with its memory."""
     from transformers import Sam2VideoModel
 
-    model = liven(Sam2VideoModel(build_sam2(FRAME, **SMALL).memory_config))
+    model = liven(Sam2VideoModel(build_sam2(FRAME, **SMALL).video_config))
     # One and the same in every published checkpoint, drawn twice in a fresh model.
     prompts = model.prompt_encoder.shared_embedding
     model.shared_image_embedding.positional_embedding.copy_(prompts.positional_embedding)
@@ -67,7 +67,7 @@ def video_model(needs_transformers):
 @pytest.fixture
 def small_sam2_known(monkeypatch: pytest.MonkeyPatch) -> Architecture:
     """Make "sam2_test" a known architecture."""
-    known = sized(FRAME, **SMALL)
+    known = sam2_architecture(FRAME, **SMALL)
     everything = {**architectures(), "sam2_test": known}
     monkeypatch.setattr(checkpoints, "architectures", lambda: everything)
     return known

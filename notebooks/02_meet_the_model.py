@@ -17,7 +17,7 @@
 #
 # What happens between a click and a mask, and how far can the model be trusted to judge its own answer?
 #
-# *Core · 30 minutes to read and try, about 2 to run on two CPU cores · built-in knee phantom, and a slice of a person if one is here · previous notebook: 01_explore_the_data*
+# *Core · 30 minutes to read and try, about 1 to run on two CPU cores · built-in knee phantom, and a slice of a person if one is here · previous notebook: 01_explore_the_data*
 
 # %% [markdown]
 # **What you will do**: segment a meniscus with as few clicks as you can. Then take the model apart that answered you, and give it every kind of prompt that it knows.

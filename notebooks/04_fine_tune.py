@@ -17,7 +17,7 @@
 #
 # What does fine-tuning change, on the data it was done on, and on all the others?
 #
-# *Core · 30 minutes to read and try, about 5 to run on two CPU cores · two built-in phantoms, or data sets of your own · previous notebook: 03_segment_zero_shot*
+# *Core · 30 minutes to read and try, about 4 to run on two CPU cores · two built-in phantoms, or data sets of your own · previous notebook: 03_segment_zero_shot*
 
 # %% [markdown]
 # **What you will do**: tune a model by hand on one slice, then with the library on several subsets of the data, and print the table that says where each of them gained and where it lost.

@@ -17,7 +17,7 @@
 #
 # Do more clicks, more pixels or more images of the same slice make a promptable model better, and how many seconds does a good mask cost a reader?
 #
-# *Deepening · 30 minutes to read and try, about 3 to run on two CPU cores · scans of real people and a published model if they are installed, then knee and thigh phantoms · previous notebook: 05_analyse_the_errors*
+# *Deepening · 30 minutes to read and try, about 2 to run on two CPU cores · scans of real people and a published model if they are installed, then knee and thigh phantoms · previous notebook: 05_analyse_the_errors*
 
 # %% [markdown]
 # **What you will do**: repeat the sweeps of a study of the liver on vertebrae, knees and thighs. Each number gets a spread between people, which the study does not show.

@@ -17,7 +17,7 @@
 #
 # Is a model that can segment anything better than one that was trained for the task, and is the comparison fair?
 #
-# *Deepening · 25 minutes to read and try, about 6 to run on two CPU cores · thigh and spine phantoms, or any data set with a split · previous notebook: 06_vary_points_resolution_and_phase*
+# *Deepening · 25 minutes to read and try, about 7 to run on two CPU cores · thigh and spine phantoms, or any data set with a split · previous notebook: 06_vary_points_resolution_and_phase*
 
 # %% [markdown]
 # **What you will do**: train a U-Net, a DeepLabV3+ and the real nnU-Net beside SAM, and put all of them into one table.

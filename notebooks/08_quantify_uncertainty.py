@@ -17,7 +17,7 @@
 #
 # When a model is wrong, does it know, and is it enough if a reader checks only what the model is unsure of?
 #
-# *Deepening · 35 minutes to read and try, about 5 to run on two CPU cores · scans of real people and a published model if they are installed, then built-in thighs with fatty infiltration · previous notebook: 07_compare_specialists*
+# *Deepening · 35 minutes to read and try, about 4 to run on two CPU cores · scans of real people and a published model if they are installed, then built-in thighs with fatty infiltration · previous notebook: 07_compare_specialists*
 
 # %% [markdown]
 # **What you will do**: measure how accurate and how honest models are, on people and on phantoms with three grades of fatty infiltration. Then find out what their uncertainty is worth to a reader.

@@ -113,7 +113,7 @@ def drift_chart(means: pd.DataFrame) -> NDArray[Any]:
         of_model = of_group[of_group["segmenter"] == first_model]
         plan = of_model["box_source"].iloc[-1]
         ends = of_model[of_model["box_source"] == plan].sort_values("steps").iloc[[0, -1]]
-        finding = "{}: Dice {:.2f} to {:.2f}, of {} and {} masks".format(
+        finding = "{}\nDice {:.2f} to {:.2f}, of {} and {} masks".format(
             plan, *ends["dice"], *ends["n_objects"]
         )
         finish_chart(ax, f"{group}\n{first_model}\n{finding}", legend=None)

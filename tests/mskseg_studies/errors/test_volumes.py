@@ -146,10 +146,10 @@ def test_drift_tells_plans_by_style_and_says_where_it_ends():
     both = pd.concat([means.assign(data="people", dice=0.9), means])
     first, ax = drift_chart(both)
     assert (
-        first.get_title(loc="left") == "people\nm\nneighbour: Dice 0.90 to 0.90, of 9 and 4 masks"
+        first.get_title(loc="left") == "people\nm\nneighbour\nDice 0.90 to 0.90, of 9 and 4 masks"
     )
     assert ax.lines[0].get_linestyle() != ax.lines[1].get_linestyle()
-    assert ax.get_title(loc="left") == "phantoms\nm\nneighbour: Dice 0.80 to 0.30, of 9 and 4 masks"
+    assert ax.get_title(loc="left") == "phantoms\nm\nneighbour\nDice 0.80 to 0.30, of 9 and 4 masks"
     with pytest.raises(InputError, match="the table has 0 rows"):
         drift_chart(means.iloc[:0])
 
@@ -185,4 +185,4 @@ def test_drift_is_told_of_the_first_model_though_another_has_one_plan_more():
     ]  # fmt: skip
     means = pd.DataFrame(rows, columns=["segmenter", "box_source", "steps", "dice"])
     (ax,) = drift_chart(means.assign(data="people", n_objects=5))
-    assert "neighbour: Dice 0.90 to 0.40" in ax.get_title(loc="left")
+    assert "neighbour\nDice 0.90 to 0.40" in ax.get_title(loc="left")

@@ -27,7 +27,7 @@ _WRAPPED = {"module", "_orig_mod", "_forward_module", "_fsdp_wrapped_module",
             "_checkpoint_wrapped_module"}  # fmt: skip
 _PARTS = ("image_encoder.", "prompt_encoder.", "mask_decoder.", "vision_encoder.",
           "shared_image_embedding.")  # fmt: skip
-_PART = re.compile(r"(.+)-\d{5}-of-(\d{5})(\.\w+)")  # of a checkpoint in several files
+_PART = re.compile(r"(.+)-\d{5}-of-(?!0+\.)(\d{5})(\.\w+)")  # of a checkpoint in several files
 _BUFFERS = ("pixel_mean", "pixel_std")  # SAM's constants, which are not read
 
 # Names of a Hugging Face `SamModel` (`facebook/sam-vit-base`, `wanglab/medsam-vit-base`) and those

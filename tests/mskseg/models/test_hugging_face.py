@@ -114,6 +114,10 @@ def test_a_checkpoint_in_parts(tmp_path):
     for path in paths:
         read = load_segmenter(path, architecture="vit_mini", preprocessing="sam")
         assert read.encoder_fingerprint == published.encoder_fingerprint
+    nothing = tmp_path / "model-00000-of-00000.safetensors"  # a name, and no parts
+    nothing.write_bytes(paths[0].read_bytes())
+    with pytest.raises(InputError, match="tensors are missing"):
+        load_segmenter(nothing, architecture="vit_mini", preprocessing="sam")
     paths[1].unlink()
     with pytest.raises(InputError, match=r"00002-of-00002.* is missing, expected all 2 parts"):
         load_segmenter(paths[0], architecture="vit_mini", preprocessing="sam")

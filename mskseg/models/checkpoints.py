@@ -1,6 +1,6 @@
 """From a name in the manifest, or a file, to a model with its weights: `load_segmenter`."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -181,7 +181,8 @@ def save_weights(
 
 def architecture_of(segmenter: Segmenter) -> str:
     """Find the architecture whose tensors a segmenter's model has; InputError if there is none."""
-    found = _recognise(segmenter.model.state_dict(), segmenter.preprocessing.image_size)
+    weights, image_size = segmenter.model.state_dict(), segmenter.preprocessing.image_size
+    found = next(_recognise(weights, image_size), None)
     if found is None:
         raise InputError(
             f"{segmenter.name} is none of the architectures {', '.join(architectures())}, so its "
@@ -284,8 +285,7 @@ def check_weights(
     unknown = sorted(weights.keys() - expected.keys())
     if not (differing or missing or unknown):
         return
-    found = _recognise(weights)
-    if found is not None and found != architecture:
+    if found := " or ".join(_recognise(weights)):
         raise InputError(
             f"{path} holds {found} weights, expected {architecture}; name {found} instead"
         )
@@ -305,8 +305,8 @@ def check_weights(
     raise InputError(f"{path} is no {architecture} checkpoint: {what}; check the file and its name")
 
 
-def _recognise(weights: Mapping[str, Tensor], image_size: int | None = None) -> str | None:
-    """Find the architecture that all tensors fit, and the frame if it is known, if there is one."""
+def _recognise(weights: Mapping[str, Tensor], image_size: int | None = None) -> Iterator[str]:
+    """Find the architectures that all tensors fit, and the frame if it is known."""
     for name, known in architectures().items():
         named = known.rename(weights)
         if known.landmark and known.landmark not in named:
@@ -317,5 +317,4 @@ def _recognise(weights: Mapping[str, Tensor], image_size: int | None = None) -> 
         own = named.keys() - known.memory_keys(named)
         fits = own == expected.keys() and all(named[k].shape == expected[k].shape for k in own)
         if fits and image_size in (None, model.image_encoder.img_size):
-            return name
-    return None
+            yield name

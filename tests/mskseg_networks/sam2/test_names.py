@@ -86,6 +86,14 @@ def test_a_sam_file_under_a_name_of_sam_2(needs_transformers, tmp_path):
         load_segmenter(tmp_path / "sam.pth", architecture="sam2_tiny", preprocessing="sam2")
 
 
+def test_a_file_of_tiny_tensors_may_be_either_of_two(needs_transformers, tmp_path):
+    from mskseg_networks.sam2.architecture import SAM2_TINY
+
+    torch.save(SAM2_TINY.build().state_dict(), tmp_path / "tiny.pt")
+    with pytest.raises(InputError, match="holds medsam2 or sam2_tiny weights, expected vit_b"):
+        load_segmenter(tmp_path / "tiny.pt", architecture="vit_b", preprocessing="sam")
+
+
 def test_one_missing_tensor_is_named(small_sam2_known, sam2_file):
     weights = torch.load(sam2_file, weights_only=True)
     del weights["mask_decoder.conv_s0.weight"]

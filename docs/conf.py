@@ -2,10 +2,13 @@
 
 import sys
 from pathlib import Path
+from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parent))
 
 from pages import write_pages
+from sphinx.application import Sphinx
+from sphinx.pycode import ModuleAnalyzer
 
 import mskseg
 
@@ -25,6 +28,8 @@ nb_ipywidgets_js = {}  # these scripts would come from another server
 myst_enable_extensions = ["colon_fence"]
 myst_heading_anchors = 4
 autosummary_generate = True
+templates_path = ["_templates"]
+default_role = "py:obj"
 autodoc_typehints = "none"  # numpydoc's sections say types, with shapes and units
 numpydoc_show_class_members = False
 
@@ -35,6 +40,17 @@ html_static_path, html_css_files = ["_static"], ["site.css"]
 html_theme_options = {"navigation_with_keys": True}
 
 
-def setup(_: object) -> None:
+def setup(app: Sphinx) -> None:
     """Write the pages that are made of other files of the repository."""
     write_pages(Path(__file__).parent / "pages")
+    app.connect("autodoc-process-docstring", describe_constant)
+
+
+def describe_constant(_: Sphinx, what: str, name: str, *rest: Any) -> None:
+    """Describe a constant by the text under it, or by none: never by the docstring of its type."""
+    if what != "data":
+        return
+    package, key = name.rsplit(".", 1)
+    inside = [module for module in sys.modules if f"{module}.".startswith(f"{package}.")]
+    texts = (ModuleAnalyzer.for_module(module).find_attr_docs() for module in inside)
+    rest[-1][:] = next((text["", key] for text in texts if ("", key) in text), [])

@@ -68,6 +68,8 @@ def write_notebooks(folder: Path, executed: Path) -> None:
         for cell in notebook.cells:
             if "solution" in cell.metadata.get("tags", []):
                 cell.metadata["tags"].append("hide-cell")
+            if "alt" in cell.metadata:
+                cell.metadata["mystnb"] = {"image": {"alt": cell.metadata["alt"]}}
             if cell.cell_type == "markdown":
                 cell.source = without_links_out(cell.source)
         nbformat.write(notebook, folder / f"{source.stem}.ipynb")
@@ -98,7 +100,8 @@ def claims_page() -> str:
     rows = [
         {
             "study": f"[{claim.study}]({claim.study}.md)" if claim.study in cards else claim.study,
-            "statement": claim.statement,
+            "statement": f"{claim.statement} `{claim.id}`"
+            + ("" if claim.evidence == "stated" else " *(common belief, stated by no study here)*"),
             "how it is judged": rule_in_words(claim.rule) if claim.rule else "not judged here",
         }
         for claim in load_claims().claims

@@ -106,7 +106,14 @@ except mskseg.InputError as error:
 else:
     raise AssertionError("a person who trains was allowed to select")
 reporting = {part: n_people[part] for part in ("test", "inference")}
-parts = tuning.load_parts(chosen, datasets, n_of_part=reporting)
+
+
+def parts_with(*more: tuning.Subset) -> dict:
+    """Scans that report, also in the sequences of further subsets."""
+    return tuning.load_parts([*chosen, *more], datasets, n_of_part=reporting)
+
+
+parts = parts_with()
 scans = pd.DataFrame([(part, c.site, c.dataset, c.sequence) for part in parts for c in parts[part]])
 scans.set_axis(["part", "site", "data set", "sequence"], axis=1).value_counts(sort=False).to_frame()
 
@@ -254,7 +261,8 @@ evaluation.write_table(
 by_role = cross.groupby(["training_subset", "role"], sort=False)["gain"].mean().unstack()
 elsewhere = by_role.get("other anatomy", pd.Series(dtype=float)).mean()
 letter_of_role = "A" if elsewhere < -margin else "C" if elsewhere > margin else "B"
-print(f"Answer: {letter_of_role}. Mean gain on the other anatomy: {round(elsewhere, 3) + 0:+.3f}.")
+answer = f"{letter_of_role}. Mean gain on the other anatomy: {round(elsewhere, 3) + 0:+.3f}"
+print(f"Answer: {'none, no other anatomy was scored' if pd.isna(elsewhere) else answer}.")
 by_role.round(3)
 
 # %% alt="Gain in Dice by tuning: training subsets in rows, evaluated data sets, sequences and parts in columns"
@@ -416,22 +424,22 @@ sloppy.round(3)
 #
 # ### Exercise 1: choose a subset, predict, tune, look (15 minutes)
 #
-# Choose a training subset that was not tuned above: another sequence of a data set, or one data set with another number of people. Write down the gain that you expect for each role. Then tune, and look. *Hint: `tuning.Subset(name, "sequence", ((data set, sequence), ...))` makes one; the sequences of a data set are those of `mskseg.load_some(name, n_sequences=None)`.*
+# Choose a training subset that was not tuned above: another sequence of a data set, or one data set with another number of people. Write down the gain that you expect for each role. Then tune, and look. *Hint: `tuning.Subset("mine", "sequence", (("phantom_thigh", "dixon_fat"),))` makes one of a single sequence (mind the comma before the last two brackets). `[case.sequence for case in mskseg.load_some("phantom_thigh", n_sequences=None)]` lists the sequences of a data set. A role without any scan shows NaN.*
 
 # %% tags=["exercise"]
 mine, my_people = focus, n_train  # replace: your subset, and how many people train
 my_guess = {"same site": 0.0, "other sequence": 0.0, "other site": 0.0, "other anatomy": 0.0}
 my_model = bench.tune(segmenter, mine, n_subjects=my_people, config=config)
-my_scores = pd.concat([bench.score(model, parts) for model in (segmenter, my_model)])
+my_scores = pd.concat([bench.score(m, parts_with(mine)) for m in (segmenter, my_model)])
 found = tuning.cross_table(my_scores, seed=seed).groupby("role")["gain"].mean()
-pd.DataFrame({"guessed": my_guess, "found": found}).dropna().round(3)
+pd.DataFrame({"guessed": my_guess, "found": found}).round(3)
 
 # %% tags=["solution"] jupyter={"source_hidden": true}
 last = mskseg.load_some(focus.datasets[0], n_subjects=1, n_sequences=None)[-1]
-unusual = tuning.Subset("unusual", "sequence", ((last.dataset, last.sequence),))
+unusual = tuning.Subset(last.sequence, "sequence", ((last.dataset, last.sequence),))
 odd_one = bench.tune(segmenter, unusual, n_subjects=1, config=config)
-odd = tuning.cross_table(pd.concat([bench.score(m, parts) for m in (segmenter, odd_one)]))
-print(f"tuned on one person, in {last.sequence}")
+its_scores = [bench.score(m, parts_with(unusual)) for m in (segmenter, odd_one)]
+odd = tuning.cross_table(pd.concat(its_scores))
 odd.groupby("role")[["dice_zero_shot", "gain"]].mean().round(3)
 
 # %% [markdown]

@@ -374,7 +374,7 @@ Markdown(f"""
 # - Verdicts are about this run. A miniature on phantoms can show that a *procedure* works, that an effect *can* arise, and that a comparison is unfair. It cannot show what SAM or MedSAM do in patients.
 # - Margins and smallest numbers of people are our choices. They were written down first, and not validated.
 # - Many claims are judged at once, each at 95 %. With dozens of them, one or two intervals miss by chance.
-# - We read the abstracts of four studies, of one of them also a README, and slides about three papers. A statement may be qualified where we did not see it.
+# - We read only the abstracts of four studies (and a README for one of them), and slides about three papers. A statement may be qualified where we did not see it.
 
 # %% [markdown]
 # ## Next

@@ -1,4 +1,4 @@
-"""Promptable segmenters: SAM, MedSAM, LiteMedSAM and our miniatures behind one pair of verbs.
+"""Promptable segmenters: SAM, SAM 2, MedSAM and kin, and our miniatures behind one pair of verbs.
 
 `load_segmenter` gives a `Segmenter`; ``segmenter.embed(image)`` encodes a slice once and
 ``segmenter.predict(embedding, boxes_xyxy=...)`` predicts masks for any number of prompts.

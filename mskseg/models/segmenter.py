@@ -77,7 +77,7 @@ class Segmenter:
     cache : EmbeddingCache, optional
         Where embeddings are kept; by default in memory.
     follow : Follow, optional
-        For a model that remembers what it saw on other slices: SAM 2.
+        What `propagate` calls for the plan `Memory`; SAM 2 and MedSAM2 have one.
     """
 
     def __init__(

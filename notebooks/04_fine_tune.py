@@ -139,6 +139,8 @@ print(f"{one_person[0].name}, slice {lesson.index}: {one_person[0].tissue(hardes
 # > - **A**: it rises by less than 0.05
 # > - **B**: it rises by 0.05 or more
 # > - **C**: it falls
+#
+# Run the loop once: each further run of its cell trains ten steps more.
 
 # %%
 with torch.no_grad():  # slice and box are encoded once, and never change

@@ -98,6 +98,8 @@ print(f"mskseg {mskseg.__version__}, {segmenters}, {segmenter.device}, seed {see
 #
 # Ma and colleagues (2024) set MedSAM beside *specialists*: a U-Net and a DeepLabV3+, one for each kind of image, trained for that alone. To be fair, they gave the specialists what MedSAM gets: the box, as one more input channel, one object at a time. Casali and colleagues (2025) set tuned SAM beside *nnU-Net*, which gets nothing but the image and finds everything itself.
 #
+# (A *U-Net* first shrinks an image and then enlarges it again, with short cuts between both halves. *DeepLabV3+* looks at each place at several distances at once. *resnet18* is the shrinking half, the encoder, of both. A *patch* is a piece of an image that is trained on; an *iteration* is one step of training.)
+#
 # Those are two different contests. We hold both, on the same people, slices and boxes. Unless you choose otherwise, **all is miniature**: a small SAM of our own, small encoders, minutes of training, drawn phantoms. Which curve is higher then says nothing about the published models. Where the *comparison* goes wrong is the same at every size.
 #
 # `lite_medsam`, if you name it, is a *published* model, but it is not MedSAM, and nobody says whether its training data held the scans of these people. "SAM" on this page then means that model.
@@ -354,7 +356,7 @@ specialists.finder_table([finder, *others, *informed], found).round(3)
 #
 # ## Close the leak
 #
-# A box from the reference tells a model three things that a finder must find by itself: *that* a structure is on this slice, *where*, and *how large*. So we compare several **arms**; an arm is a model together with where its boxes come from. All arms have one number in common: the Dice of the whole **volume**. There every voxel counts that was made up where the structure has ended.
+# A box from the reference tells a model three things that a finder must find by itself: *that* a structure is on this slice, *where*, and *how large*. So we compare several **arms**; an arm is a model together with where its boxes come from. All arms have one number in common: the Dice of the whole **volume**. It also counts every voxel that a model invents beyond the end of the structure.
 #
 # > **Guess**: what becomes of tuned SAM when its boxes come from the finder?
 # >

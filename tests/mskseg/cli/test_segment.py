@@ -288,7 +288,7 @@ def test_prompts_and_scans_that_do_not_pair_are_refused(scans, capsys):
         (["--box", BOX], ["--box is for one scan"]),
         (["--overlay", "pictures"], ["--overlay is for one scan"]),
         (["--dicom-seg", "m.dcm"], ["--dicom-seg is for one scan"]),
-        (["--range", "1", "3"], ["--range is about a propagation"]),
+        (["--range", "1", "3"], ["--range and --memory are about a propagation"]),
         (["-o", "{}/images"], ["images holds the inputs; choose another folder"]),
         (["-o", "{}/m.nii.gz"], ["names a file, expected a folder for many label maps"]),
         (["--csv", "{}/m.txt"], ["m.txt", ".csv"]),

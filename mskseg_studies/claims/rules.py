@@ -227,7 +227,7 @@ def made_here(table: pd.DataFrame, facts: Mapping[str, Any]) -> pd.DataFrame:
 def _measured_on(rows: pd.DataFrame, facts: Mapping[str, Any]) -> str:
     """Name the models and data that a number was measured on."""
     data, model = facts.get("data") or {}, facts.get("segmenter") or {}
-    column, place = _column(rows, ("model", "base", "segmenter")), _column(rows, _PLACES)
+    column, place = _column(rows, ("segmenter", "model", "base")), _column(rows, _PLACES)
     models = list(rows[column].astype(str).unique()) if column else [model["name"]] if model else []
     sets = rows[place].astype(str).unique() if place else data.get("datasets", [])
     mark = " (miniature)" if models and made_here(rows, facts)["models"].any() else ""

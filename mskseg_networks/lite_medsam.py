@@ -41,7 +41,8 @@ def build_lite_medsam() -> Sam:
     for module in encoder.modules():
         if hasattr(module, "attention_biases"):
             module.__class__ = _with_live_biases(module.__class__)
-    encoder.__class__ = type("TinyViT", (encoder.__class__,), {"for_inference": folded})
+    told = {"for_inference": folded, "fixed_frame": True}
+    encoder.__class__ = type("TinyViT", (encoder.__class__,), told)
     return Sam(encoder, parts.prompt_encoder, parts.mask_decoder, [0.0] * 3, [1.0] * 3).eval()
 
 

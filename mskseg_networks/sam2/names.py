@@ -5,7 +5,7 @@ three parts that fine-tuning freezes and thaws. What only the memory needs begin
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from torch import Tensor, cat
 
@@ -67,11 +67,8 @@ def our_names(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
         return dict(weights)
     named = {}
     for name, tensor in weights.items():
-        for theirs, ours in _PARTS:
-            if name.startswith(theirs):
-                name = ours + name.removeprefix(theirs)
-                break
-        named[name if name.startswith(_OURS) else MEMORY + name] = tensor
+        moved = _moved(name, _PARTS)
+        named[moved if moved.startswith(_OURS) else MEMORY + moved] = tensor
     # The same numbers once more, where the file has them.
     named.pop(f"{MEMORY}shared_image_embedding.positional_embedding", None)
     return named
@@ -79,15 +76,18 @@ def our_names(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 def names_of_transformers(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Undo `our_names` for a `Sam2VideoModel`."""
-    named = {}
-    for name, tensor in weights.items():
-        for theirs, ours in _PARTS:
-            if name.startswith(ours):
-                name = theirs + name.removeprefix(ours)
-                break
-        named[name.removeprefix(MEMORY)] = tensor
+    back = [(ours, theirs) for theirs, ours in _PARTS]
+    named = {_moved(name, back).removeprefix(MEMORY): weights[name] for name in weights}
     shared = named["prompt_encoder.shared_embedding.positional_embedding"]
     return named | {"shared_image_embedding.positional_embedding": shared}
+
+
+def _moved(name: str, parts: Iterable[tuple[str, str]]) -> str:
+    """Exchange what a name begins with: the first of the parts that fits."""
+    for before, after in parts:
+        if name.startswith(before):
+            return after + name.removeprefix(before)
+    return name
 
 
 def _of_transformers(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:

@@ -49,6 +49,8 @@ class ImageEncoder(nn.Module):
     16 x 32 of the fine one that lie within it: (B, 1024, S / 16, S / 16).
     """
 
+    fixed_frame = True
+
     def __init__(self, published: Sam2VideoModel, image_size: int) -> None:
         super().__init__()
         self.img_size = image_size

@@ -17,8 +17,7 @@ MOST_PX = 4096
 
 def has_fixed_frame(segmenter: Segmenter) -> bool:
     """Whether the encoder runs at its own size alone, as those of LiteMedSAM and SAM 2 do here."""
-    encoder = segmenter.model.image_encoder
-    return hasattr(encoder, "patches_resolution") or hasattr(encoder, "conv_s0")
+    return getattr(segmenter.model.image_encoder, "fixed_frame", False)
 
 
 def at_frame_size(segmenter: Segmenter, size: int) -> Segmenter:

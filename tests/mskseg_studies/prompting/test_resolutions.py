@@ -169,7 +169,7 @@ def test_an_encoder_of_one_size_is_asked_at_that_one():
         model=SimpleNamespace(image_encoder=SimpleNamespace()), preprocessing=preprocessing
     )
     fixed = SimpleNamespace(
-        model=SimpleNamespace(image_encoder=SimpleNamespace(patches_resolution=64)),
+        model=SimpleNamespace(image_encoder=SimpleNamespace(fixed_frame=True)),
         preprocessing=preprocessing,
     )
     assert possible_frames(free, [64, 512]) == [64, 512]

@@ -101,3 +101,10 @@ def test_a_frame_is_a_whole_number_of_cells(segmenter, size):
 def test_the_coarsest_layer_decides_for_the_miniature():
     with pytest.raises(InputError, match="expected a frame of a multiple of 32 px"):
         at_frame_size(mskseg.load_segmenter("sam_vit_mini"), 144)
+
+
+@pytest.mark.parametrize("fixture", ["lite_medsam", "small_sam2"])
+def test_a_network_of_a_fixed_frame_refuses_another(request, fixture):
+    segmenter = request.getfixturevalue(fixture)
+    with pytest.raises(InputError, match=r"built for \d+ px alone, got \d+"):
+        at_frame_size(segmenter, 2 * segmenter.preprocessing.image_size)

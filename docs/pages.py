@@ -16,6 +16,7 @@ from pathlib import Path
 import nbformat
 
 from mskseg.workbook import find_notebooks, load_notebook
+from mskseg.workbook.pages import harmless
 from mskseg_studies.claims import load_claims, rule_in_words
 
 ROOT = Path(__file__).parents[1]
@@ -57,12 +58,10 @@ def write_notebooks(folder: Path, executed: Path) -> None:
     for source in find_notebooks(ROOT / "notebooks"):
         done = executed / f"{source.stem}.ipynb"
         if done.is_file():
-            notebook = nbformat.read(done, as_version=4)
+            notebook = harmless(nbformat.read(done, as_version=4))
         else:
             notebook = load_notebook(source)
-            notebook.cells[
-                0
-            ].source += "\n\n*Shown without results: it was not run before this site was built.*"
+            notebook.cells[0].source += f"\n\n{NOT_RUN}"
         hidden = {"colab", "injected-parameters"}
         notebook.cells = [c for c in notebook.cells if not hidden & set(c.metadata.get("tags", []))]
         for cell in notebook.cells:

@@ -2,6 +2,7 @@
 
 import difflib
 import os
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
@@ -28,6 +29,15 @@ def naming(path: str | os.PathLike[str]) -> Iterator[None]:
         yield
     except InputError as error:
         raise InputError(f"{os.fspath(path)}: {error}") from error.__cause__
+
+
+def check_told_apart(names: Iterable[object], *, what: str) -> None:
+    """Raise InputError if two of the names by which a table tells things apart are the same."""
+    if doubled := [name for name, count in Counter(names).items() if count > 1]:
+        raise InputError(
+            f"two {what} are both called {doubled[0]}, so the table could not tell them apart; "
+            "give names that differ"
+        )
 
 
 def did_you_mean(word: str, words: Iterable[str]) -> str:

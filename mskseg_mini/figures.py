@@ -10,16 +10,15 @@ from numpy.typing import NDArray
 
 from mskseg.display.slices import draw_label_map, show_slice
 from mskseg.display.style import tissue_colours
-from mskseg_mini.scenes import SceneBatch, random_scenes
+from mskseg_mini.scenes import random_scenes
 
 _PANEL = 2.1  # inches
 _COLUMNS, _OUTLINED = 4, 5  # panels in a row, objects of each that are outlined
-_SCENES = "Synthetic scenes: exact masks (outlined) of what training may ask for"
 
 
-def scene_page(scenes: SceneBatch, *, title: str = _SCENES) -> NDArray[Any]:
-    """Show training scenes, with the objects of each that show most pixels outlined."""
-    count = len(scenes.images)
+def random_scene_page(count: int, *, seed: int, title: str) -> NDArray[Any]:
+    """Draw scenes as training draws them, and show them with their largest objects outlined."""
+    scenes = random_scenes(count, generator=torch.Generator().manual_seed(seed))
     n_columns = min(_COLUMNS, count)
     n_rows = math.ceil(count / n_columns)
     size = (n_columns * _PANEL, n_rows * (_PANEL + 0.05) + 0.6)
@@ -40,9 +39,3 @@ def scene_page(scenes: SceneBatch, *, title: str = _SCENES) -> NDArray[Any]:
         ax.set_axis_off()
     axes: NDArray[Any] = grid.flatten()[:count]
     return axes
-
-
-def random_scene_page(count: int, *, seed: int, title: str = _SCENES) -> NDArray[Any]:
-    """Draw `count` scenes as training draws them, and show them with `scene_page`."""
-    scenes = random_scenes(count, generator=torch.Generator().manual_seed(seed))
-    return scene_page(scenes, title=title)

@@ -1,5 +1,6 @@
 """Charts of tables that rooms share, in one look: Dice of each tissue, and sweeps."""
 
+import base64
 import io
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Literal
@@ -127,24 +128,10 @@ def sweep_chart(
 ) -> Axes:
     """Draw a line for each series of a table of means, a row for each point.
 
-    Parameters
-    ----------
-    means : pandas.DataFrame
-    x, series, value : str
-        Its columns: position, which line, height; each position that was measured gets a tick.
-    spread : str, optional
-        Column that is drawn as bars.
-    level : (str, float), optional
-        Name and height of a line to compare with.
-    x_scale : {"linear", "log"}
-        "log" is for sizes, which double.
-    labels : (str, str)
-        Of the axes.
-
-    Raises
-    ------
-    InputError
-        If the table has no row or lacks a column.
+    `x`, `series` and `value` are its columns of the position, the line and the height; each
+    position gets a tick. The column `spread` is drawn as bars. `level` is the name and the height
+    of a line to compare with, `x_scale` "log" for sizes, which double, and `labels` are of the
+    axes. InputError if the table has no row or lacks a column.
     """
     check_columns(means, [x, series, value, *([spread] if spread else [])])
     ax = chart_axes(ax, (6.4, 3.9))
@@ -217,9 +204,14 @@ def picture_slider(name: str, values: Sequence[float], draw: Callable[[Any], Any
     """Make a slider over values with the picture of each, which `draw` returns as Axes.
 
     The pictures are drawn beforehand: a widget that captures output may keep a run without a
-    browser waiting for ever.
+    browser waiting for ever. Where widgets are not shown, the first picture stands alone.
     """
     import ipywidgets
+
+    class WithPicture(ipywidgets.VBox):  # type: ignore[misc]
+        def _repr_mimebundle_(self, **options: Any) -> dict[str, Any]:
+            bundle: dict[str, Any] = super()._repr_mimebundle_(**options)
+            return bundle | {"image/png": base64.b64encode(pictures[values[0]]).decode()}
 
     pictures = {}
     for value in values:
@@ -230,4 +222,4 @@ def picture_slider(name: str, values: Sequence[float], draw: Callable[[Any], Any
     picture = ipywidgets.Image(value=pictures[values[0]], format="png")
     slider = ipywidgets.SelectionSlider(options=list(values), description=name)
     slider.observe(lambda change: picture.set_trait("value", pictures[change.new]), names="value")
-    return ipywidgets.VBox([slider, picture])
+    return WithPicture([slider, picture])

@@ -193,12 +193,6 @@ specialists.effort_table([tunings[-1], *boxed, automatic]).round(4)
 #
 # Each model gets two boxes: the tight one, and one that is wider on every side, since MedSAM and its kin learned from boxes that were never smaller than the object (notebook 03).
 #
-# > **Guess**: who loses most Dice from inside to the farthest set, with tight boxes?
-# >
-# > - **A** SAM as it is
-# > - **B** the first specialist with a box
-# > - **C** the box alone, a plain rectangle
-#
 # A longer run (`make results`) held this contest on vertebrae of real people: five of the site that trained, and five of another one. The other site also made another kind of image (water and fat, not T2), so a fall there is not due to the site alone. Its table comes first, with a row of the boxes alone, filled.
 
 # %%
@@ -210,6 +204,12 @@ specialists.by_test_set(pd.concat([study.rows, filled])).round(3)
 
 # %% [markdown]
 # **What you see**: mean Dice of each model and box, at the site that trained (`inside`) and at the other one. The line above the table names the weights that it was made with. Without committed results there are no rows. Now the models and data that you have here.
+#
+# > **Guess**: who loses most Dice from inside to the farthest set, with tight boxes?
+# >
+# > - **A** SAM as it is
+# > - **B** the first specialist with a box
+# > - **C** the box alone, a plain rectangle
 
 # %%
 tests = specialists.load_test_sets(test, sequences=other_sequences, datasets=outside, n=n_test)
@@ -246,7 +246,8 @@ inside_outside = specialists.dot_rows(
 )
 display.save_figure(inside_outside, figures / "07_inside_outside.png", provenance=facts)
 most = "".join(k for k, row in zip("ABC", rows, strict=True) if lost[row] < lost[rows].min() + 0.01)
-print(f"Answer: {most}. The title has the numbers; less than 0.01 apart counts as equal.")
+numbers = ", ".join(f"{letter} {lost[row]:+.3f}" for letter, row in zip("ABC", rows, strict=True))
+print(f"Answer: {most} ({numbers}; less than 0.01 apart counts as equal).")
 wide.round(3)
 
 # %% [markdown]
@@ -295,6 +296,7 @@ by_size = specialists.sweep_chart(
     title=f"From {training_sizes[0]} to {training_sizes[-1]} people of {dataset}:\n"
     + ", ".join(f"{family} {gain:+.2f}" for family, gain in gained.items()),
 )
+by_size.autoscale(axis="y")
 display.save_figure(by_size, figures / "07_training_sizes.png", provenance=size_facts)
 above = heights[specialist.name] > heights[next(iter(families))]
 print(f"Answer: {'A' if above.iloc[0] else 'B' if above.any() else 'C'}.")

@@ -9,7 +9,7 @@ from mskseg.case import Case, CaseSet, CaseSlice
 from mskseg.datasets.fetching import fetch, is_fetched, is_offline
 from mskseg.datasets.manifest import load_manifest
 from mskseg.datasets.sources import FilesSource, dataset_entry, source_of
-from mskseg.errors import InputError
+from mskseg.errors import InputError, did_you_mean
 from mskseg.splits import SHARES, Part, Split
 
 
@@ -67,9 +67,12 @@ def _chosen(
     unknown = [name for name in names if name not in known]
     if unknown or not names:
         got = f"unknown {what} {unknown[0]!r}" if unknown else f"no {what} chosen"
-        listed = len(known) <= 6 or what == "sequence"  # names, while subjects are numbered
-        shown = ", ".join(known) if listed else f"{known[0]} to {known[-1]}"
-        raise InputError(f"{got} of {of}; choose from {shown}")
+        shown = ", ".join(known[:6])
+        if len(known) > 6:  # subjects are numbered
+            more = f" and {len(known) - 6} more"
+            shown = f"{known[0]} to {known[-1]}" if what == "subject" else shown + more
+        alike = did_you_mean(unknown[0], known) if unknown else ""
+        raise InputError(f"{got} of {of}; choose from {shown}{alike}")
     return names
 
 

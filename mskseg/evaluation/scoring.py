@@ -33,7 +33,7 @@ import pandas as pd
 from tqdm.auto import tqdm
 
 from mskseg.case import Case, CaseSlice
-from mskseg.errors import InputError, naming
+from mskseg.errors import InputError, check_told_apart, naming
 from mskseg.evaluation import metrics
 from mskseg.evaluation.loop import BoolMask, PromptedSlice, labels_on, listed_cases
 from mskseg.evaluation.prediction import LabelPrediction, Named, PromptableSegmenter, SlicePredictor
@@ -307,11 +307,5 @@ def _checked_plans(prompts: PromptPlan | Sequence[PromptPlan]) -> list[PromptPla
     plans = list(prompts) if isinstance(prompts, Sequence) else [prompts]
     if not plans:
         raise InputError("expected one prompt plan or more, got none; give OracleBox()")
-    names = [(plan.kind, plan.box_source) for plan in plans]
-    doubled = [name for name in names if names.count(name) > 1]
-    if doubled:
-        raise InputError(
-            f"two prompt plans are both called {doubled[0]}, so the table could not tell them "
-            "apart; give plans that differ"
-        )
+    check_told_apart(((plan.kind, plan.box_source) for plan in plans), what="prompt plans")
     return plans

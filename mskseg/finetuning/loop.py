@@ -71,7 +71,7 @@ def fine_tune(
         For ``mode="decoder"``, which encodes each slice once; by default in memory, and in
         ``folder/embeddings`` if there is a folder. Share one between trainings of one model.
     on_epoch : callable, optional
-        Called with the history so far after each epoch, to draw it as it grows.
+        Called with the history so far after each epoch and when resuming, to draw it as it grows.
 
     Raises
     ------
@@ -134,7 +134,8 @@ class _Run:
         show_progress: bool,
     ) -> None:
         self.trainer, self.identity, self.folder = trainer, identity, folder
-        self.config, self.on_epoch = trainer.config, on_epoch
+        self.config = trainer.config
+        self.on_epoch = on_epoch if trainer.processes.is_first else None
         self.progress = Progress()
         self.memory = PeakMemory(trainer.processes.device)
         self.start = time.perf_counter()
@@ -165,6 +166,8 @@ class _Run:
         ) as bar:
             if not self.progress.rows:
                 self._close_epoch(float("nan"), bar)
+            elif self.on_epoch is not None:
+                self.on_epoch(self._history())
             while self._stopped() is None:
                 losses = [self._train_step(bar) for _ in range(trainer.steps_per_epoch)]
                 self._close_epoch(float(np.mean(losses)), bar)

@@ -54,11 +54,16 @@ def content_policy(*scripts: str) -> str:
 
 
 def harmless(notebook: NotebookNode) -> NotebookNode:
-    """Copy a notebook with HTML and links in its Markdown outputs as text: names are others'."""
+    """Copy a notebook for a page: no HTML or links in Markdown outputs, since names are others'.
+
+    Of a widget with a picture the picture is left.
+    """
     copied = copy.deepcopy(notebook)
     for cell in copied.cells:
         for output in cell.get("outputs", []):
             data = output.get("data", {})
+            if "image/png" in data:
+                data.pop("application/vnd.jupyter.widget-view+json", None)
             if "text/markdown" in data:
                 without_tags = _TAG.sub("&lt;", data["text/markdown"])
                 data["text/markdown"] = _LINK.sub(r"]\\", without_tags)

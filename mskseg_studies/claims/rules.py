@@ -34,6 +34,7 @@ OURS = "our construction decides it"
 """How the reason begins where the number is of our models or our data."""
 
 _PLACES = ("dataset", "evaluated_on")
+_MODELS = ("segmenter", "model", "base")
 
 
 def verdict(
@@ -174,8 +175,9 @@ def _judge_claim(claim: Claim, tables: Path, ran: Collection[str]) -> Judgement:
             raise VanishedError("there is no such table")
         facts = read_provenance(path)  # which also notices a table that was edited by hand
         table, ours = pd.read_csv(path), False
-        if "segmenter" not in table:  # of one model alone, as older tables are
-            table["segmenter"] = (facts.get("segmenter") or {}).get("name", "")
+        if "segmenter" not in table:  # of one model alone, where no column names it
+            alone = (facts.get("segmenter") or {}).get("name", "")
+            table["segmenter"] = table[named] if (named := _column(table, _MODELS)) else alone
         deciding = claim.construction.of if claim.construction else []
         made = made_here(table, facts)[deciding].any(axis=1)
         try:  # rows that none of our construction decides go first, if there are enough of them
@@ -227,12 +229,12 @@ def made_here(table: pd.DataFrame, facts: Mapping[str, Any]) -> pd.DataFrame:
 def _measured_on(rows: pd.DataFrame, facts: Mapping[str, Any]) -> str:
     """Name the models and data that a number was measured on."""
     data, model = facts.get("data") or {}, facts.get("segmenter") or {}
-    column, place = _column(rows, ("segmenter", "model", "base")), _column(rows, _PLACES)
-    models = list(rows[column].astype(str).unique()) if column else [model["name"]] if model else []
+    column, place = _column(rows, _MODELS), _column(rows, _PLACES)
+    names = rows[column].astype(str) if column else pd.Series(model.get("name", ""), rows.index)
+    small = made_here(rows, facts)["models"].groupby(names, sort=False).any()
+    models = [f"{name} (miniature)" if small[name] else name for name in small.index if name]
     sets = rows[place].astype(str).unique() if place else data.get("datasets", [])
-    mark = " (miniature)" if models and made_here(rows, facts)["models"].any() else ""
-    named = ", ".join(models) + mark
-    return " on ".join(part for part in (named, ", ".join(sets)) if part)
+    return " on ".join(filter(None, ("; ".join(models), ", ".join(sets))))
 
 
 def _column(table: pd.DataFrame, names: Iterable[str]) -> str | None:

@@ -38,16 +38,12 @@ def spectra(
     for number, (name, (frequency, power)) in enumerate(powers.items()):
         positive = np.asarray(frequency) > 0
         x, y = np.asarray(frequency)[positive], np.asarray(power)[positive]
-        ax.loglog(x, y, label=name, **_line_style(number))
+        look = series_style(number) | {"marker": "", "linewidth": 1.6}
+        ax.loglog(x, y, label=name, **look)
     if band_per_mm is not None:
         ax.axvspan(*band_per_mm, color="0.93", zorder=0)
     ax.set(xlabel="spatial frequency (1/mm)", ylabel="power (relative)")
     return finish_chart(ax, title, grid=None)
-
-
-def _line_style(number: int) -> dict[str, Any]:
-    style = series_style(number)
-    return {"color": style["color"], "linestyle": style["linestyle"], "linewidth": 1.6}
 
 
 def tissue_chart(means: pd.DataFrame, *, title: str = "") -> NDArray[Any]:

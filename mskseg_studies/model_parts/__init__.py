@@ -15,5 +15,4 @@ from mskseg_studies.model_parts.clicking import dice_by_click as dice_by_click
 from mskseg_studies.model_parts.clicking import simulated_readers as simulated_readers
 from mskseg_studies.model_parts.parts import count_parameters as count_parameters
 from mskseg_studies.model_parts.parts import describe_prompts as describe_prompts
-from mskseg_studies.model_parts.parts import model_view as model_view
 from mskseg_studies.panels import masks_beside as masks_beside

@@ -66,7 +66,9 @@ def draw_architecture(segmenter: Segmenter, *, title: str = "") -> Axes:
     ):
         corner = (x - 1.0, y - height / 2)
         ax.add_patch(FancyBboxPatch(corner, 2.0, height, boxstyle="round,pad=0", fc=PALETTE[0]))
-        text = f"{part}\n{_in_words(counts[part])}\nparameters"
+        n = counts[part]
+        count = f"{n / 1e6:.1f} million" if n >= 1e5 else f"{n / 1e3:.0f} thousand"
+        text = f"{part}\n{count}\nparameters"
         ax.text(x, y, text, ha="center", va="center", color="white", fontsize=10.5)
     for start, end in _ARROWS:
         ax.annotate("", xy=end, xytext=start, arrowprops={"arrowstyle": "-|>", "color": "0.2"})
@@ -161,7 +163,3 @@ def mask_panels(shown: Mapping[str, tuple[CaseSlice, ArrayLike]]) -> NDArray[Any
     for ax, (_, masks) in zip(panels, shown.values(), strict=True):
         draw_masks(ax, masks)
     return panels
-
-
-def _in_words(count: int) -> str:
-    return f"{count / 1e6:.1f} million" if count >= 1e5 else f"{count / 1e3:.0f} thousand"

@@ -19,7 +19,6 @@ from mskseg_studies.prompting.clicks import Costs as Costs
 from mskseg_studies.prompting.clicks import click_curves as click_curves
 from mskseg_studies.prompting.clicks import clicks_to_reach as clicks_to_reach
 from mskseg_studies.prompting.clicks import time_saved as time_saved
-from mskseg_studies.prompting.frame_size import at_frame_size as at_frame_size
 from mskseg_studies.prompting.margins import above_box_by_margin as above_box_by_margin
 from mskseg_studies.prompting.margins import margin_means as margin_means
 from mskseg_studies.prompting.margins import margin_panels as margin_panels

@@ -9,7 +9,6 @@ segmenter. For nnU-Net v2, ``run = train_nnunet(train, validation, NnunetConfig(
 and ``score_label_maps(run, test, run.predict(test).label_maps)``.
 """
 
-from mskseg_studies.calibration import checked_probabilities as checked_probabilities
 from mskseg_studies.charts import sweep_chart as sweep_chart
 from mskseg_studies.committed import committed_results as committed_results
 from mskseg_studies.panels import boxes_and_predictions as boxes_and_predictions
@@ -32,7 +31,6 @@ from mskseg_studies.specialists.nnunet.config import NnunetConfig as NnunetConfi
 from mskseg_studies.specialists.nnunet.conversion import import_predictions as import_predictions
 from mskseg_studies.specialists.nnunet.running import NnunetRun as NnunetRun
 from mskseg_studies.specialists.nnunet.running import learning_curves as learning_curves
-from mskseg_studies.specialists.nnunet.running import train_nnunet as train_nnunet
 from mskseg_studies.specialists.nnunet.running import train_nnunets as train_nnunets
 from mskseg_studies.specialists.people import load_people as load_people
 from mskseg_studies.specialists.people import load_test_sets as load_test_sets

@@ -14,7 +14,6 @@ from mskseg_studies.tuning.comparisons import tune_in_sizes as tune_in_sizes
 from mskseg_studies.tuning.comparisons import tune_in_ways as tune_in_ways
 from mskseg_studies.tuning.gains import committed_curve as committed_curve
 from mskseg_studies.tuning.gains import cross_table as cross_table
-from mskseg_studies.tuning.gains import dice_by_subject as dice_by_subject
 from mskseg_studies.tuning.gains import enough_people as enough_people
 from mskseg_studies.tuning.gains import longer_run as longer_run
 from mskseg_studies.tuning.gains import size_curve as size_curve

@@ -89,6 +89,8 @@ class TuningBench:
             names = ("subject", "anatomy", "sequence", "dataset", "site")  # what roles go by
             seen = [{name: getattr(case, name) for name in names} for case in (*train, *validation)]
             self._seen[id(result)] = subset, [CaseDescription(**each) for each in seen]  # no voxels
+        elif on_epoch is not None:  # a cell that is run again keeps its figure
+            on_epoch(self._done[key].history)
         return self._done[key]
 
     def score(

@@ -18,7 +18,7 @@ import pandas as pd
 from tqdm.auto import tqdm
 
 from mskseg.case import Case, CaseSet
-from mskseg.errors import InputError
+from mskseg.errors import InputError, check_told_apart
 from mskseg.evaluation.averaging import nested_mean, subject_means
 from mskseg.evaluation.metrics import dice
 from mskseg.models import Segmenter
@@ -102,7 +102,7 @@ def measure_uncertainty(
     probabilities scaled.
     """
     listed = list(cases)
-    _check(sources)
+    check_told_apart(((each.model, each.arm) for each in sources), what="sources")
     names = UncertaintyTables.__dataclass_fields__
     tables: dict[str, list[dict[str, Any]]] = {name: [] for name in names}
     pairs = [(source, case) for source in sources for case in listed]
@@ -196,16 +196,6 @@ def _outline_rows(case: Case, maps: SliceMaps) -> list[dict[str, Any]]:
             }
         )
     return rows
-
-
-def _check(sources: Sequence[MapSource]) -> None:
-    names = [(source.model, source.arm) for source in sources]
-    doubled = [name for name in names if names.count(name) > 1]
-    if doubled:
-        raise InputError(
-            f"two sources are both called {doubled[0]}, so the table could not tell them apart; "
-            "give one of them another `name`"
-        )
 
 
 def describe_committed(

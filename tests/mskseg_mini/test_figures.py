@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
+import torch
 from support.figures import headless as headless
 
 from mskseg_mini import figures
+from mskseg_mini.scenes import random_scenes
 
 
 def outlines(ax):
@@ -13,17 +15,9 @@ def outlines(ax):
     return [each for each in ax.collections if type(each).__name__ == "QuadContourSet"]
 
 
-def tiny_scenes():
-    import torch
-
-    from mskseg_mini.scenes import random_scenes
-
-    return random_scenes(5, generator=torch.Generator().manual_seed(1), size=64)
-
-
 def test_a_page_of_scenes_shows_each_with_its_largest_objects_outlined():
-    scenes = tiny_scenes()
-    axes = figures.scene_page(scenes)
+    scenes = random_scenes(5, generator=torch.Generator().manual_seed(1))
+    axes = figures.random_scene_page(5, seed=1, title="five scenes")
     assert len(axes) == 5
     for i, ax in enumerate(axes):
         assert np.array_equal(ax.images[0].get_array(), scenes.images[i].numpy())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from itertools import pairwise
 
 import numpy as np
@@ -188,4 +189,7 @@ def test_a_picture_slider_shows_the_picture_of_its_value_and_leaves_no_figure_op
     assert third.startswith(b"\x89PNG")
     slider.value = 1
     assert bytes(picture.value) == first
+    bundle = widget._repr_mimebundle_()
+    assert "application/vnd.jupyter.widget-view+json" in bundle
+    assert base64.b64decode(bundle["image/png"]) == first
     assert plt.get_fignums() == []

@@ -126,11 +126,16 @@ class Session:
     @property
     def row(self) -> pd.Series | None:
         """The propagation's row for the slice and tissue on screen; None without one."""
-        if (self.plane, self.label) not in {place[::2] for place in self._followed}:
+        if (self.plane, self.label) not in {place[::2] for place in self._still_asked}:
             return None
         table = self.propagation.table  # type: ignore[union-attr]
         at = (table["label"].to_numpy() == self.label) & (table["slice"].to_numpy() == self.index)
         return table.iloc[int(at.argmax())] if at.any() else None
+
+    @property
+    def followed(self) -> set[int]:
+        """Labels that are shown as they were propagated."""
+        return {label for _, _, label in self._still_asked}
 
     @property
     def log(self) -> pd.DataFrame:
@@ -158,7 +163,10 @@ class Session:
         return mask
 
     def clear(self) -> None:
-        """Take all prompts of this slice and tissue away; can be undone."""
+        """Take all prompts of this slice and tissue away; can be undone.
+
+        A tissue without a prompt that it was followed by is not shown as followed any more.
+        """
         self._apply(_NO_PROMPT, "clear")
 
     def next_mask(self) -> None:
@@ -284,7 +292,8 @@ class Session:
         """Write what is on screen, on all slices or `this_slice`, as a NIfTI label map."""
         stack = np.zeros(self.case.image.stack(self.plane).shape, np.uint16)
         if self.propagation is not None:
-            stack[:] = self.propagation.label_map.stack(self.plane)
+            followed = self.propagation.label_map.stack(self.plane)
+            stack[:] = np.where(np.isin(followed, [*self.followed]), followed, 0)
         for place, prompt in self._prompts.items():
             plane, index, label = place
             if plane == self.plane and len(prompt) and prompt is not self._followed.get(place):
@@ -300,6 +309,11 @@ class Session:
     @property
     def _place(self) -> Place:
         return self.plane, self.index, self.label
+
+    @property
+    def _still_asked(self) -> list[Place]:
+        """Where a prompt stands by which a tissue was followed, or another in its place."""
+        return [place for place in self._followed if len(self._prompts[place])]
 
     def _check(self, action: str) -> None:
         """Refuse an action by an InputError; a race does."""
@@ -352,6 +366,7 @@ class Session:
         except Exception:
             self.plane, self.index, self.label = before
             raise
+        self._masks.pop(self._place, None)
         if self.scored is not None:  # by the model chosen now, which may be another than before
             self._masks[self._place] = self.scored.masks[self.chosen]
 
@@ -394,7 +409,8 @@ class Session:
 
     def _propagated(self) -> ScoredMasks | None:
         """Show what was propagated to the slice on screen, of any plane; None without it."""
-        if self.propagation is None or self.label not in {place[2] for place in self._followed}:
+        others = {place[2] for place in self._still_asked if place != self._place}
+        if self.propagation is None or self.label not in others:
             return None
         mask = self.propagation.label_map.slice(self.plane, self.index) == self.label
         row, reference = self.row, self.reference

@@ -152,8 +152,9 @@ class PromptCanvas(anywidget.AnyWidget):
             "chosen": session.chosen,
         }
         if session.propagation is not None:
-            ends = session.propagation.ends.items()
-            readout["ends"] = [f"{session.case.tissue(label)}: {said}" for label, said in ends]
+            ends, shown = session.propagation.ends.items(), session.followed
+            said = {session.case.tissue(k): text for k, text in ends if k in shown}
+            readout["ends"] = [f"{tissue}: {text}" for tissue, text in said.items()]
             readout["reason"] = None if (row := session.row) is None else row["reason"]
         if scored is None:
             return readout

@@ -346,6 +346,15 @@ def test_a_page_folds_solutions_and_leaves_out_the_set_up_of_colab_unless_they_f
     assert "broken" in unfolded
 
 
+def test_of_a_widget_with_a_picture_a_page_shows_the_picture(tmp_path):
+    views = {"application/vnd.jupyter.widget-view+json": {"model_id": "x"}, "text/plain": "VBox()"}
+    pixel = base64.b64encode(b"a picture").decode()
+    shown = new_output("display_data", data=views | {"image/png": pixel})
+    notebook = new_notebook(cells=[new_code_cell("slider", outputs=[shown])])
+    write_page(notebook, tmp_path / "page.html", title="page")
+    assert f"data:image/png;base64,{pixel}" in (tmp_path / "page.html").read_text(encoding="utf-8")
+
+
 def test_a_second_run_keeps_what_is_finished_and_runs_the_failed_one_again(folder, finished):
     output, _ = finished
     runs = run_workbook(folder=folder, output=output, size="quick", progress=False)

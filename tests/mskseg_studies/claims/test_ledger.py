@@ -107,10 +107,21 @@ def test_tissues_weigh_the_same_whatever_their_number_of_slices():
 
 def test_it_says_what_it_was_measured_on(tmp_path):
     found = judged(written(tmp_path, scores()), claim())
-    assert found.measured_on == "sam_vit_mini, medsam_vit_mini (miniature) on phantom_knee"
+    named = "sam_vit_mini (miniature); medsam_vit_mini (miniature)"
+    assert found.measured_on == f"{named} on phantom_knee"
     official = scores(miniature=False).replace({"sam_vit_mini": "sam_vit_b"})
     found = judged(written(tmp_path, official), claim())
     assert "miniature)" not in found.measured_on
+
+
+def test_a_pool_of_models_names_each_and_marks_the_miniatures_alone(tmp_path):
+    table = scores().rename(columns={"segmenter": "model"})
+    small = table["model"] == "medsam_vit_mini"
+    table = table.replace({"sam_vit_mini": "sam_vit_b"}).assign(miniature=small)
+    named = {"first": {"model": "sam_vit_b"}, "second": {"model": "medsam_vit_*"}}
+    folder = written(tmp_path, table, segmenter={"name": "sam_vit_b", "miniature": False})
+    found = judged(folder, claim(measure=named))
+    assert found.measured_on == "sam_vit_b; medsam_vit_mini (miniature) on phantom_knee"
 
 
 @pytest.mark.parametrize("of", ["models", "data"])

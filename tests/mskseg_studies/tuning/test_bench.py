@@ -85,7 +85,10 @@ def test_nothing_is_trained_or_scored_twice(bench, segmenter, monkeypatch):
         module, "score_cases", lambda *a, **k: calls.append(k["prompts"]) or real(*a, **k)
     )
     first = bench.tune(segmenter, LEGS, n_subjects=1, config=TINY)
-    assert bench.tune(segmenter, LEGS, n_subjects=1, config=TINY) is first
+    shown = []
+    again = bench.tune(segmenter, LEGS, n_subjects=1, config=TINY, on_epoch=shown.append)
+    assert again is first
+    assert [history is first.history for history in shown] == [True], "its figure is drawn again"
     assert len(bench) == 1
     case = scan("test 0")
     for _ in range(2):

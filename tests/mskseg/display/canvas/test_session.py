@@ -368,6 +368,27 @@ def test_the_first_point_on_a_followed_slice_refines_the_box_that_was_carried_th
     assert np.array_equal(tube.mask, tube.reference)  # the followed mask is back
 
 
+def test_without_the_prompt_it_was_followed_by_a_tissue_is_not_shown_and_undo_brings_it_back(
+    tube, tmp_path
+):
+    tube.set_box(box_of(tube))
+    tube.propagate()
+    tube.go_to(5)
+    assert tube.mask.any()
+    tube.go_to(3)
+    tube.clear()
+    assert not tube.mask.any()
+    tube.go_to(5)
+    assert tube.mask is None
+    assert tube.row is None
+    assert tube.followed == set()
+    refused(tube, lambda: tube.save_mask(tmp_path / "none.nii.gz"), "no mask to save yet")
+    tube.undo()
+    tube.go_to(5)
+    assert np.array_equal(tube.mask, tube.reference)
+    assert tube.followed == {3}
+
+
 def test_the_chosen_mask_of_a_point_is_boxed_and_followed(tube):
     x0, y0, x1, y1 = box_of(tube)
     tube.add_point((x0 + x1) / 2, (y0 + y1) / 2)

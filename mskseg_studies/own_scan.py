@@ -171,9 +171,14 @@ def show_slices(
 def show_side(
     case: Case, found: Mapping[str, Propagation], label: int, *, start: int
 ) -> NDArray[Any]:
-    """Show from the side how far each propagation went; a white frame is the slice prompted."""
+    """Show from the side how far each propagation went; a white frame is the slice prompted.
+
+    It is the view in which several differ most, else the one that shows most of the object.
+    """
     side, first = _SIDE[case.plane], next(iter(found.values()))
-    k = int(np.argmax((first.label_map.stack(side) == label).sum(axis=(1, 2))))
+    stacks = [each.label_map.stack(side) == label for each in found.values()]
+    differ = np.any([stack != stacks[0] for stack in stacks], axis=0)
+    k = int(np.argmax((differ if differ.any() else stacks[0]).sum(axis=(1, 2))))
     stack = np.zeros(case.image.stack(case.plane).shape, np.uint8)
     stack[start] = first.label_map.stack(case.plane)[start] == label
     prompted = LabelMap.from_slices(stack, case.plane, image=case.image).slice(side, k) > 0

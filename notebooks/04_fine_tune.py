@@ -271,7 +271,7 @@ by_role.round(3)
 own, other = cross[cross["role"] == "same site"], cross[cross["role"] != "same site"]
 gain_axes = tuning.gain_map(
     cross,
-    title=f"Mean gain {own['gain'].mean():+.2f} on other people of the trained data, {other['gain'].mean():+.2f} elsewhere",
+    title=f"Mean gain {own['gain'].mean():+.3f} on other people of the trained data, {other['gain'].mean():+.3f} elsewhere",
 )
 display.save_figure(gain_axes, figures / "04_gains.png", provenance=facts)
 

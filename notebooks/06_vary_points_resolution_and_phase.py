@@ -145,7 +145,8 @@ print(f"Answer: {best} ({scores}; less than 0.01 apart counts as equal).")
 def dice_after(clicks: int) -> object:
     corrected = curves[curves["strategy"] == "corrective"]
     means = corrected.pivot_table("dice", "tissue", "n_points").sort_values(n_points)[clicks]
-    return means.plot.barh(xlim=(0, 1), xlabel="Dice", title=f"after {clicks} clicks")
+    title = f"after {clicks} click{'s' if clicks > 1 else ''}"
+    return means.plot.barh(xlim=(0, 1), xlabel="Dice", ylabel="", title=title)
 
 
 prompting.picture_slider("clicks", range(1, n_points + 1), dice_after)

@@ -294,7 +294,7 @@ by_size = specialists.sweep_chart(
     level=("the box alone", wide.loc["the box alone", "inside"]),
     labels=("people to train on", "Dice in the slice, oracle boxes"),
     title=f"From {training_sizes[0]} to {training_sizes[-1]} people of {dataset}:\n"
-    + ", ".join(f"{family} {gain:+.2f}" for family, gain in gained.items()),
+    + ", ".join(f"{family} {round(gain, 2) + 0:+.2f}" for family, gain in gained.items()),
 )
 by_size.autoscale(axis="y")
 display.save_figure(by_size, figures / "07_training_sizes.png", provenance=size_facts)

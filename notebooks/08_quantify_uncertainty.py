@@ -500,7 +500,7 @@ def page_at(sure: float) -> object:
     return uncertainty.reading_page(slice_maps, tissues=test.tissues, sure=sure)[0]
 
 
-uncertainty.picture_slider("sure", [0.9, 0.99, 0.6, 0.8], page_at)
+uncertainty.picture_slider("sure", [0.99, 0.9, 0.8, 0.6], page_at)
 
 # %% [markdown] tags=["quiz"]
 # ## Quiz

@@ -172,7 +172,7 @@ side_axes = own_scan.show_side(
 display.save_figure(side_axes[0], figures / "10_side.png", provenance=facts)
 
 # %% [markdown]
-# **What you see**: a correction moves the slices on its own side only. It often moves few of them: the object is followed afresh from there, and may end at the same place for the same reason. Where it should simply end earlier, give the range: `explorer.propagate(slices=(first, last))`.
+# **What you see**: the view from the side in which the two differ most. A correction moves the slices on its own side only. It often moves few of them: the object is followed afresh from there, and may end at the same place for the same reason. Where it should simply end earlier, give the range: `explorer.propagate(slices=(first, last))`.
 #
 # ## Save
 #

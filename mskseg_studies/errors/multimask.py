@@ -39,14 +39,8 @@ def score_three_masks(
 ) -> pd.DataFrame:
     """Ask for three masks of each tissue that is in one piece, and score all of them.
 
-    Parameters
-    ----------
-    segmenter : Segmenter
-        One that learned to predict IoU; without that it cannot choose (InputError).
-    groups, slice_steps
-        As in `score_people`, of cases with references.
-    progress : bool
-        Show a bar.
+    The segmenter has to have learned to predict IoU: without that it cannot choose (InputError).
+    `groups` and `slice_steps` are as in `score_people`, of cases with references.
 
     Returns
     -------

@@ -173,7 +173,7 @@ def contour_error_panels(table: pd.DataFrame, *, title: str = "") -> NDArray[Any
     """Draw signed area error, lost concavity and jaggedness for each `data` and kind of tissue.
 
     Of a table of `score_people` with `ErrorMeasures`. Dots are medians over slices, bars the middle
-    half. The area's axis is cut at `_CUT`; medians beyond are written at its edge.
+    half. The area's axis is cut at `_CUT`; medians beyond are written outside it.
     """
     whose = "\n" + table["data"] if table["data"].nunique() > 1 else ""
     named = table.assign(kind=table["group"] + whose)
@@ -191,7 +191,8 @@ def contour_error_panels(table: pd.DataFrame, *, title: str = "") -> NDArray[Any
             ax.plot(middle, at, markersize=6, linestyle="none", label=model, **style)
             for value, place in zip(middle, at, strict=True):
                 if column == "area_error" and value > _CUT:
-                    ax.text(_CUT, place, f"{value:.1f} ", ha="right", va="bottom", fontsize=8)
+                    look = {"ha": "left", "va": "center", "fontsize": 8, "color": style["color"]}
+                    ax.text(_CUT, place, f" {value:.1f}", **look)
         ax.axvline(0, color="0.4", linewidth=0.8)
         ax.set_xlabel(label)
         finish_chart(ax, legend=None)

@@ -31,7 +31,7 @@ def gain_map(cross: pd.DataFrame, *, title: str = "") -> Axes:
     rows = cross["training_subset"].unique().tolist()
     in_order = named.sort_values(["part", "at"], ascending=[False, True])
     columns = in_order["column"].unique().tolist()
-    ax = chart_axes(None, (3.2 + 0.62 * len(columns), 3.0 + 0.42 * len(rows)))
+    ax = chart_axes(None, (max(7.0, 3.2 + 0.62 * len(columns)), 3.0 + 0.42 * len(rows)))
     gains = named.pivot(index="training_subset", columns="column", values="gain")
     shown = gains.loc[rows, columns].to_numpy(dtype=float)
     limit = max(0.05, float(np.nanmax(np.abs(shown))))
@@ -40,7 +40,7 @@ def gain_map(cross: pd.DataFrame, *, title: str = "") -> Axes:
         at = columns.index(cell["column"]), rows.index(cell["training_subset"])
         star = "*" if cell["gain_low"] * cell["gain_high"] > 0 else ""
         ink = "white" if abs(cell["gain"]) > 0.6 * limit else "black"
-        text = f"{cell['gain']:+.2f}{star}"
+        text = f"{round(cell['gain'], 2) + 0:+.2f}{star}"
         ax.text(*at, text, ha="center", va="center", fontsize=9, color=ink)
         if cell["role"] == "same site":
             corner = (at[0] - 0.47, at[1] - 0.45)

@@ -216,21 +216,16 @@ print(f"Answer: {letter_of_disc}. A filled box around a disc has a Dice of {disc
 
 # %%
 explorer = mskseg.PromptExplorer(example, segmenter)
-
-
-def show_the_object() -> None:
-    """Bring the slice and the tissue of the close-up on screen."""
-    explorer.choose_plane(case_slice.plane)
-    explorer.choose_tissue(label)
-    explorer.go_to(case_slice.index)
-
-
-show_the_object()
+explorer.choose_plane(case_slice.plane)
+explorer.choose_tissue(label)
+explorer.go_to(case_slice.index)
 explorer.set_box(box_xyxy[0] + np.array([-3, -3, 3, 3]))
 explorer
 
 # %% alt="The slice of the canvas as a static figure: the box that was drawn, the mask, and the reference dashed"
-show_the_object()  # wherever you went on the canvas
+explorer.choose_plane(case_slice.plane)
+explorer.choose_tissue(label)
+explorer.go_to(case_slice.index)  # wherever you went on the canvas
 drawn_ax = explorer.figure()
 drawn = {"the oracle's": box_xyxy, "yours": explorer.session.prompt.boxes_xyxy}
 prompting.compare_boxes(segmenter, case_slice.image, reference, drawn).round(3)

@@ -426,13 +426,11 @@ sloppy.round(3)
 #
 # ### Exercise 1: choose a subset, predict, tune, look (15 minutes)
 #
-# Choose a training subset that was not tuned above: another sequence of a data set, or one data set with another number of people. Write down the gain that you expect for each role. Then tune, and look. *Hint: `tuning.Subset("mine", "sequence", (("phantom_thigh", "dixon_fat"),))` makes one of a single sequence (mind the comma before the last two brackets). `[case.sequence for case in mskseg.load_some("phantom_thigh", n_sequences=None)]` lists the sequences of a data set. A data set gives no more people than its training part has; the printed line says who trains. A role without any scan shows NaN.*
+# Choose a training subset that was not tuned above: another sequence of a data set, or one data set with another number of people. Write down the gain that you expect for each role. Then tune, and look. *Hint: `tuning.Subset("mine", "sequence", (("phantom_thigh", "dixon_fat"),))` makes one of a single sequence (mind the comma before the last two brackets). `[case.sequence for case in mskseg.load_some("phantom_thigh", n_sequences=None)]` lists the sequences of a data set. `mskseg.datasets.list_subjects("phantom_thigh", part="train")` lists who can train; whoever asks for more people gets these. A role without any scan shows NaN.*
 
 # %% tags=["exercise"]
 mine, my_people = focus, n_train  # replace: your subset, and how many people train
 my_guess = {"same site": 0.0, "other sequence": 0.0, "other site": 0.0, "other anatomy": 0.0}
-they = mine.load("train", n_subjects=my_people, progress=False).subjects
-print(f"{len(they)} people train: {', '.join(they)}")
 my_model = bench.tune(segmenter, mine, n_subjects=my_people, config=config)
 my_scores = pd.concat([bench.score(m, parts_with(mine)) for m in (segmenter, my_model)])
 found = tuning.cross_table(my_scores, seed=seed).groupby("role")["gain"].mean()

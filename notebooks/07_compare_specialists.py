@@ -230,23 +230,22 @@ specialists.by_test_set(table).round(3)
 # %% alt="Dice of each model inside and on the test sets outside, one dot a model"
 by_plan = evaluation.summarise(table, by=["test_set", "segmenter", "prompt", "box_source"])
 by_set = by_plan[by_plan["box_source"].isin([prompts.OracleBox().box_source, "none"])]
-means = by_set.pivot(index="segmenter", columns="test_set", values="dice")[list(tests)]
+wide = by_set.pivot(index="segmenter", columns="test_set", values="dice")[list(tests)]
 of_boxes = by_set[by_set["segmenter"] == segmenter.name].set_index("test_set")
-wide = means.copy()
 wide.loc["the box alone"] = of_boxes["filled_box_dice"]
 lost = wide[far] - wide["inside"]
 rows = [segmenter.name, specialist.name, "the box alone"]
+numbers = ", ".join(f"{row} {lost[row]:+.3f}" for row in rows)
 inside_outside = specialists.dot_rows(
     by_set,
     row="test_set",
     series="segmenter",
     spread="dice_sd",
     xlabel="Dice in the slice, tight oracle boxes (automatic: none)",
-    title=f"Dice from inside to {far}:\n" + ", ".join(f"{row} {lost[row]:+.2f}" for row in rows),
+    title=f"Dice from inside to {far}:\n{numbers}",
 )
 display.save_figure(inside_outside, figures / "07_inside_outside.png", provenance=facts)
 most = "".join(k for k, row in zip("ABC", rows, strict=True) if lost[row] < lost[rows].min() + 0.01)
-numbers = ", ".join(f"{letter} {lost[row]:+.3f}" for letter, row in zip("ABC", rows, strict=True))
 print(f"Answer: {most} ({numbers}; less than 0.01 apart counts as equal).")
 wide.round(3)
 
@@ -504,7 +503,7 @@ evaluation.summarise(counted)[["dice", "n_subjects", "n_pairs", "n_missing"]].ro
 
 # %%
 selecting = evaluation.summarise(on_validation, by=["segmenter"]).set_index("segmenter")["dice"]
-chosen, inside = selecting.idxmax(), means.loc[selecting.index, "inside"]
+chosen, inside = selecting.idxmax(), wide.loc[selecting.index, "inside"]
 higher = int((inside > inside[chosen]).sum())
 efforts = specialists.effort_table([tunings[-1], specialist, automatic, *runs])
 steps_of = "; ".join(f"{who} {n}" for who, n in efforts["steps"].items())

@@ -183,14 +183,8 @@ def _row(key: str, value: float, measured_on: str, filled_box: float = math.nan)
 
 def markdown(table: pd.DataFrame, facts: Mapping[str, Any]) -> str:
     """Write the table of `assess`, or its CSV, as the model card shows it, with its facts."""
-    columns = {
-        "value": "SAM-mini",
-        "filled_box": "filled box",
-        "floor": "floor",
-        "aim": "aim",
-        "met": "reached",
-        "measured_on": "measured on",
-    }
+    columns = {"value": "SAM-mini", "filled_box": "filled box", "floor": "floor", "aim": "aim"}
+    columns |= {"met": "reached", "measured_on": "measured on"}
     lines = [
         f"Weights {facts['segmenter']['sha256'][:12]}, {facts['written'][:10]}, "
         f"{facts['hardware']['processor']}. Dice unless a row says otherwise; boxes are oracle "
@@ -208,10 +202,10 @@ def markdown(table: pd.DataFrame, facts: Mapping[str, Any]) -> str:
 
 
 def _cell(value: Any) -> str:
-    if isinstance(value, str):
-        return value or "-"
-    if pd.isna(value):
+    if value == "" or pd.isna(value):
         return "-"
+    if isinstance(value, str):
+        return value
     return f"{value:.0f}" if float(value).is_integer() else f"{value:.3f}"
 
 

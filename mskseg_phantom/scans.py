@@ -39,33 +39,16 @@ def make_phantom(
 ) -> Case:
     """Make one synthetic scan.
 
-    Parameters
-    ----------
-    anatomy : str
-        ``thigh``, ``knee``, ``spine``, ``hip`` or ``infiltrated_thigh``, see
-        `anatomies.ANATOMIES`.
-    subject : int
-        From 1; 1 to 24 are in every set, see `split_of`.
-    sequence : str or None
-        One of `sequences.SEQUENCES`, or one echo of ``mese`` such as ``mese_te30``; None takes the
-        anatomy's first.
-    seed : int
-        Another seed makes another person of the same number.
-    shape : (int, int, int) or None
-        Voxels along the axes of the stack; the field of view stays, so this chooses the
-        resolution: (512, 512, n) is for the resolution study. None takes the anatomy's own.
+    The anatomy is one of `anatomies.ANATOMIES`; subjects count from 1, and 1 to 24 are in every set
+    (see `split_of`). The sequence is one of `sequences.SEQUENCES`, or one echo of ``mese`` such as
+    ``mese_te30``; None takes the anatomy's first. Another seed makes another person of the same
+    number. `shape` is voxels along the axes of the stack; the field of view stays, so it chooses
+    the resolution: (512, 512, n) is for the resolution study, and None takes the anatomy's own.
 
-    Returns
-    -------
-    Case
-        Image (ni, nj, nk) int16 and reference uint8 on one grid, scanned at the subject's site (B
-        for 23 and 24, else A). The same arguments give the same bits; the reference does not depend
-        on the sequence.
-
-    Raises
-    ------
-    InputError
-        If an argument is not possible, or the sequence gives several images (``mese``).
+    The image (ni, nj, nk) is int16 and the reference uint8, on one grid, scanned at the subject's
+    site (B for 23 and 24, else A). The same arguments give the same bits; the reference does not
+    depend on the sequence. InputError if an argument is not possible, or the sequence gives several
+    images (``mese``).
     """
     names = images_of((sequence or find_anatomy(anatomy).sequences[0],))
     if len(names) > 1:

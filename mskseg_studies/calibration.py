@@ -182,19 +182,9 @@ def checked_probabilities(
 ) -> Maps:
     """Validate probabilities that sum to one over two classes or more; return them as float32.
 
-    Parameters
-    ----------
-    probabilities : (..., C, H, W) array
-        A map or a stack of them; with `shape` of that shape, whose first axis is the class.
-    shape : tuple of int, optional
-        That is expected.
-    what : str
-        Names them in the error.
-
-    Raises
-    ------
-    InputError
-        For another shape, fewer than two classes, values outside 0 to 1, or a sum that is not 1.
+    They are a map or a stack of maps, (..., C, H, W), or have the `shape` that is expected, whose
+    first axis is the class. `what` names them in the InputError, which is raised for another shape,
+    fewer than two classes, values outside 0 to 1, or a sum that is not 1.
     """
     maps = np.asarray(probabilities, dtype=np.float32)
     if shape is not None and maps.shape != shape:

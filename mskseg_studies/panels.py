@@ -23,7 +23,9 @@ from mskseg.display import (
 from mskseg.display.overlays import tissue_entries
 from mskseg.display.style import PREDICTION
 from mskseg.evaluation import PromptedSlice, dice
-from mskseg.prompts import fill_boxes
+from mskseg.evaluation.prediction import PromptableSegmenter
+from mskseg.prompts import Prompt, fill_boxes
+from mskseg_studies.charts import picture_slider
 
 REFERENCE = "#56B4E9"  # white would be lost between box and bright tissue
 
@@ -81,6 +83,37 @@ def masks_beside(
         if point is not None:
             draw_points(ax, point, point_labels=[1])
     return panels
+
+
+def box_slider(
+    name: str,
+    boxes_at: Mapping[float, NDArray[np.float64]],
+    segmenter: PromptableSegmenter,
+    at: CaseSlice,
+    reference: NDArray[np.bool_],
+) -> Any:
+    """Make a slider over boxes around one object, (n, 4) for each value, asked one by one.
+
+    The title has the Dice of the model and of the filled box, the lowest and the highest of the n.
+    The mask of the first box is drawn; the reference (H, W) of the object is dashed.
+    """
+    embedding, shape = segmenter.embed(at.image), reference.shape
+    x0, y0, x1, y1 = frame_around(np.concatenate([*boxes_at.values()]), shape=shape)
+
+    def page_at(value: float) -> Axes:
+        boxes = boxes_at[value]
+        answers = segmenter.predict(embedding, Prompt(boxes)).masks[:, 0]
+        scores = [sorted(dice(reference, mask) for mask in answers)]
+        scores.append(sorted(dice(reference, fill_boxes(box, shape)) for box in boxes))
+        told = [" to ".join(dict.fromkeys(f"{s:.2f}" for s in (o[0], o[-1]))) for o in scores]
+        heading = f"Dice of the model {told[0]}\nof the filled box {told[1]}"
+        ax = montage([at], titles=[heading])[0]
+        draw_label_map(ax, reference, colours={1: REFERENCE}, linestyle="dashed")
+        draw_label_map(ax, answers[0], colours={1: PREDICTION})
+        ax.set(xlim=(x0, x1), ylim=(y1, y0))
+        return draw_boxes(ax, boxes)
+
+    return picture_slider(name, list(boxes_at), page_at)
 
 
 def boxes_and_predictions(

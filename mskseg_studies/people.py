@@ -36,22 +36,11 @@ def load_people(
 ) -> dict[str, list[CaseSet]]:
     """Load the first of those whose scores may be reported: real people, and phantoms apart.
 
-    Parameters
-    ----------
-    names : iterable of str
-        Data sets of the manifest that are at hand.
-    n_people : int
-        Of each set of real scans: of its test part where it has a split, and as many of its
-        inference part where that is another site. Of these only people who are here count.
-    n_drawn : int
-        Of each phantom's test part.
-    n_sequences : int or None
-        As in `mskseg.load_some`.
-
-    Returns
-    -------
-    dict of str to list of CaseSet
-        Under `PEOPLE`, `OTHER_SITE` and `PHANTOMS`, in this order and without what is empty.
+    Of data sets of the manifest that are at hand. `n_people` are of each set of real scans: of its
+    test part where it has a split, and as many of its inference part where that is another site; of
+    these only people who are here count. `n_drawn` are of each phantom's test part; `n_sequences`
+    is as in `mskseg.load_some`. The sets are under `PEOPLE`, `OTHER_SITE` and `PHANTOMS`, in this
+    order and without what is empty.
     """
     groups: dict[str, list[CaseSet]] = {PEOPLE: [], OTHER_SITE: [], PHANTOMS: []}
     for name in names:

@@ -321,16 +321,16 @@ scene_panels = random_scene_page(
     8, seed=seed, title="Drawn, not scanned: SAM-mini learned from scenes like these"
 )
 
-# %% alt="Ten noisy boxes around one object"
-noisy = prompts.jitter_boxes(np.repeat(box, 10, axis=0), shape=target.shape, rng=rng, relative=0.1)
-noisy_masks = segmenter.predict(embedding, boxes_xyxy=noisy).masks[:, 0]
-noisy_dice = [evaluation.dice(target, noisy_mask) for noisy_mask in noisy_masks]
-boxes_ax = display.show_slice(case_slice.image, spacing_mm=spacing_mm)
-boxes_ax.set_title(f"Boxes moved by a tenth: Dice {min(noisy_dice):.2f} to {max(noisy_dice):.2f}")
-boxes_drawn = display.draw_boxes(boxes_ax, noisy)
+# %% alt="Ten boxes around one object whose sides were moved at random, with a slider for how far"
+ten = np.repeat(box, 10, axis=0)
+moved = {  # by this part of the box's width and height
+    part: prompts.jitter_boxes(ten, shape=target.shape, rng=rng, relative=part)
+    for part in (0.1, 0.2, 0.3, 0.4)
+}
+model_parts.box_slider("moved by", moved, segmenter, case_slice, target)
 
 # %% [markdown]
-# **What you see**: some scenes show limbs in section, joints and bands, and that is on purpose. So "zero-shot" (never trained on this task) holds for the images here, less for the shapes. On our slice the answer moves with the box. How far it moves is the cheapest measure of how sure an answer is; notebook 08 makes maps of it.
+# **What you see**: some scenes show limbs in section, joints and bands, and that is on purpose. So "zero-shot" (never trained on this task) holds for the images here, less for the shapes. On our slice the answer moves with the box; the slider moves its sides farther. (It needs a kernel. Without one, you see boxes moved by a tenth.) How far the answer moves is the cheapest measure of how sure it is; notebook 08 makes maps of it.
 #
 # ## Segment everything
 #

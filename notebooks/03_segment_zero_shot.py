@@ -230,8 +230,12 @@ drawn_ax = explorer.figure()
 drawn = {"the oracle's": box_xyxy, "yours": explorer.session.prompt.boxes_xyxy}
 prompting.compare_boxes(segmenter, case_slice.image, reference, drawn).round(3)
 
+# %% alt="The close-up with a tight box; a slider gives wider ones"
+wider = {w: prompts.pad_boxes(box_xyxy, pixels=w, shape=reference.shape) for w in widths_px}
+prompting.box_slider("margin px", wider, segmenter, case_slice, reference)
+
 # %% [markdown]
-# **What you see**: two boxes, the same slice, the same model. The filled box loses with every pixel that you added. Does the model lose too, or does it gain? The next section asks this of many people.
+# **What you see**: in the table two boxes, the same slice, the same model. The filled box loses with every pixel that you added. Does the model lose too, or does it gain? Move the slider, which widens the oracle's box. (It needs a kernel. Without one, you see the tight box.) The next section asks this of many people.
 #
 # ## Score people first
 #
@@ -298,12 +302,9 @@ prompting.margin_table(by_margin).round(3)
 # %% alt="Dice over the margin of the box, a panel for each data set, a line for each model and one for the filled box"
 margin_axes = prompting.margin_panels(by_margin, seen_px=prompting.seen_margins_px(cases))
 display.save_figure(margin_axes[0], figures / "03_margins.png", provenance=facts)
-
-# %%
 above_box = prompting.above_box_by_margin(by_margin)
 wins = above_box.iloc[0] > above_box["of"].iloc[0] / 2
-letter_of_margin = "A" if wins.iloc[0] else "B" if wins.iloc[1] else "C"
-print(f"Answer: {letter_of_margin}, for {above_box.index[0]} on most of these data sets.")
+print(f"Answer: {'A' if wins.iloc[0] else 'B' if wins.iloc[1] else 'C'} ({above_box.index[0]}).")
 above_box.rename_axis(columns="data sets above the filled box, by margin in px")
 
 # %% [markdown]

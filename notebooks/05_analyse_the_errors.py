@@ -286,13 +286,14 @@ by_grade.sort_values(["segmenter", "severity"]).round(3)
 #
 # ## Look at the worst
 #
-# The lowest Dice of each structure, worst first: of real people where there are any, then of phantoms. Without that rule, the ten lowest could be one structure ten times.
+# The lowest Dice of each structure, worst first: of real people where there are any, then of phantoms. Without that rule, the ten lowest could be one structure ten times. Under them, a slider shows one muscle of the phantoms on slices with more and more fat in it: from where on would you draw it otherwise? (It needs a kernel. Without one, you see the slice with least fat.)
 
 # %% alt="Close-ups of the worst slice of each of several structures: reference, prediction and box"
 worst = errors.worst_slices(joined, n=n_worst)
 shown_models = " and ".join(dict.fromkeys(worst["segmenter"]))
 gallery = errors.failure_gallery(worst, masks, title=f"The worst of {shown_models}")
 display.save_figure(gallery[0], figures / "05_worst.png", provenance=facts)
+errors.fat_slider(joined, masks)
 
 # %% [markdown]
 # ### Exercise 1: name the reason, and mend one (15 minutes)

@@ -10,6 +10,7 @@ from mskseg_studies.errors.biomarkers import two_point_readings as two_point_rea
 from mskseg_studies.errors.covariates import change_chart as change_chart
 from mskseg_studies.errors.covariates import covariate_panels as covariate_panels
 from mskseg_studies.errors.covariates import failure_gallery as failure_gallery
+from mskseg_studies.errors.covariates import fat_slider as fat_slider
 from mskseg_studies.errors.covariates import load_undersampled as load_undersampled
 from mskseg_studies.errors.covariates import open_panel as open_panel
 from mskseg_studies.errors.covariates import paired_change as paired_change

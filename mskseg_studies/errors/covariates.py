@@ -22,7 +22,13 @@ from mskseg.errors import InputError
 from mskseg.evaluation.averaging import IN_THE_MEAN, nested_mean, subject_means
 from mskseg.evaluation.scoring import SCAN, KeptPredictions
 from mskseg.models.segmenter import Segmenter
-from mskseg_studies.charts import chart_axes, check_columns, finish_chart, series_style
+from mskseg_studies.charts import (
+    chart_axes,
+    check_columns,
+    finish_chart,
+    picture_slider,
+    series_style,
+)
 from mskseg_studies.errors.error_measures import WEAK_BELOW
 from mskseg_studies.panels import REFERENCE, add_legend, log_scale, new_panels
 from mskseg_studies.people import PHANTOMS, load_companions
@@ -265,6 +271,27 @@ def failure_gallery(
         ax.set_title(f"{number}: {row.tissue}\n{whose}, Dice {row.dice:.2f}", fontsize=9)
     figure.suptitle(f"{title}: reference blue and dashed, prediction orange", fontsize=11)
     return panels
+
+
+def fat_slider(joined: pd.DataFrame, predictions: KeptPredictions, *, n: int = 6) -> Any:
+    """Make a slider over slices of one muscle, from little fat in it to much; None without any map.
+
+    Of `with_covariates`: the muscle with the fattest slice, as the first segmenter answered.
+    """
+    column = "reference fat fraction"
+    known = joined.dropna(subset=[column]) if column in joined else joined[:0]
+    if known.empty:
+        return None
+    known = known[known["segmenter"] == known["segmenter"].iloc[0]].sort_values(column)
+    rows = known[known["tissue"] == known["tissue"].iloc[-1]]
+    chosen = rows.iloc[np.linspace(0, len(rows) - 1, n).astype(int)]
+    row_with = {round(percent): chosen.loc[[row]] for row, percent in chosen[column].items()}
+
+    def page_with(percent: int) -> Any:
+        title = f"{percent} % of fat inside the reference"
+        return failure_gallery(row_with[percent], predictions, columns=1, title=title)[0]
+
+    return picture_slider("fat %", list(row_with), page_with)
 
 
 def open_panel(

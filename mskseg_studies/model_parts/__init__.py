@@ -15,4 +15,5 @@ from mskseg_studies.model_parts.clicking import dice_by_click as dice_by_click
 from mskseg_studies.model_parts.clicking import simulated_readers as simulated_readers
 from mskseg_studies.model_parts.parts import count_parameters as count_parameters
 from mskseg_studies.model_parts.parts import describe_prompts as describe_prompts
+from mskseg_studies.panels import box_slider as box_slider
 from mskseg_studies.panels import masks_beside as masks_beside

@@ -4,6 +4,7 @@ from mskseg_studies.charts import dice_by_tissue as dice_by_tissue
 from mskseg_studies.charts import picture_slider as picture_slider
 from mskseg_studies.charts import sweep_chart as sweep_chart
 from mskseg_studies.committed import committed_results as committed_results
+from mskseg_studies.panels import box_slider as box_slider
 from mskseg_studies.panels import boxes_and_predictions as boxes_and_predictions
 from mskseg_studies.people import PHANTOMS as PHANTOMS
 from mskseg_studies.people import by_site as by_site

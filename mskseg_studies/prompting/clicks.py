@@ -44,38 +44,24 @@ def click_curves(
 ) -> pd.DataFrame:
     """Score every tissue of every slice under some numbers of clicks or points, and its box.
 
-    Parameters
-    ----------
-    segmenter : Segmenter
-        Of a model that learned points.
-    cases : iterable of Case
-        With references. An object is a tissue on a slice; one without a piece of the minimum
-        area (`mskseg.prompts.MIN_AREA_MM2`) is left out, since nobody would draw its box.
-    n_points : iterable of int
-        How many points, placed at random inside the object, to give at once (a smaller number is
-        the beginning of a larger one), and after how many clicks of the reader who corrects to ask
-        for three masks too; what this reader keeps is scored after every click up to the largest.
-        Give none to a model that takes boxes alone.
-    n_slices : int, optional
-        Of a person's labelled slices take so many, evenly spread; all by default.
-    seed : int
-        Of random points.
-    progress : bool
-        Show a bar.
+    The cases have references. An object is a tissue on a slice; one without a piece of the minimum
+    area (`mskseg.prompts.MIN_AREA_MM2`) is left out, since nobody would draw its box. `n_points` is
+    how many points, placed at random inside the object (`seed`), to give at once (a smaller number
+    is the beginning of a larger one), and after how many clicks of the reader who corrects to ask
+    for three masks too; what this reader keeps is scored after every click up to the largest. Give
+    none to a model that takes boxes alone. Of a person's labelled slices `n_slices` are taken,
+    evenly spread; all by default.
 
-    Returns
-    -------
-    pandas.DataFrame
-        A row for each object, strategy and number of points: `case`, `dataset`, `subject`,
-        `anatomy`, `sequence`, `tissue`, `label`, `group` (the kind of tissue), `slice`,
-        `outline_mm` (length of the reference's outline), `n_boxes` (its pieces), `strategy`
-        ("corrective" or "random"), `n_points`, and Dice of three answers to the same points: `dice`
-        of the mask that is kept (after one point the highest rated of three, after more the single
-        one, as SAM was trained), `rated_dice` of three masks' highest rated one (the first, if the
-        model rates none), `best_dice` of three masks' best, which needs the reference to be known.
-        The last two are NaN where three masks were not asked for: after a click between those of
-        `n_points`, and in the row of the strategy "box" with 0 points, the union of the answers to
-        the tight boxes. InputError if there is nothing to click on.
+    Gives a row for each object, strategy and number of points: `case`, `dataset`, `subject`,
+    `anatomy`, `sequence`, `tissue`, `label`, `group` (the kind of tissue), `slice`, `outline_mm`
+    (length of the reference's outline), `n_boxes` (its pieces), `strategy` ("corrective" or
+    "random"), `n_points`, and Dice of three answers to the same points: `dice` of the mask that is
+    kept (after one point the highest rated of three, after more the single one, as SAM was
+    trained), `rated_dice` of three masks' highest rated one (the first, if the model rates none),
+    `best_dice` of three masks' best, which needs the reference to be known. The last two are NaN
+    where three masks were not asked for: after a click between those of `n_points`, and in the row
+    of the strategy "box" with 0 points, the union of the answers to the tight boxes. InputError if
+    there is nothing to click on.
     """
     counts = sorted(set(n_points))
     if min(counts, default=1) < 1:

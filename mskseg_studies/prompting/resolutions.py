@@ -41,34 +41,18 @@ def score_resolutions(
 ) -> pd.DataFrame:
     """Score prompts from the reference at several resolutions, all on the full grid.
 
-    Parameters
-    ----------
-    segmenter : Segmenter
-    cases : iterable of Case
-        With references, finer than the coarsest image, so that there is detail to lose.
-    image_sizes : sequence of int
-        Longest side in pixels to which slices are shrunk before the model's own preprocessing. The
-        probabilities that come back are enlarged (bilinear) and cut at one half on the full grid,
-        so that what is lost was lost in the image, not in the grid of the mask.
-    frame_sizes : sequence of int
-        Sides of the frame at which the encoder runs, on the full slice.
-    plans : sequence of OracleBox or OraclePoint
-        Where the prompts come from; the same prompts at every size.
-    n_slices : int, optional
-        Of a person's labelled slices take so many, evenly spread; all by default.
+    The cases have references, finer than the coarsest image, so that there is detail to lose.
+    `image_sizes` are the longest sides in pixels to which slices are shrunk before the model's own
+    preprocessing. The probabilities that come back are enlarged (bilinear) and cut at one half on
+    the full grid, so that what is lost was lost in the image, not in the grid of the mask.
+    `frame_sizes` are the sides of the frame at which the encoder runs, on the full slice. Each plan
+    gives the same prompts at every size. Of a person's labelled slices `n_slices` are taken, evenly
+    spread; all by default.
 
-    Returns
-    -------
-    pandas.DataFrame
-        A row for each tissue, slice, plan and size: `model`, `miniature`, `dataset`, `subject`,
-        `tissue`, `group`, `slice`, `prompt`, `box_source` (as in `score_cases`), `reading`
-        (`COARSER_IMAGE` or `OTHER_FRAME`), `size_px` and `dice`. Tissues that get
-        no prompt are left out.
-
-    Raises
-    ------
-    InputError
-        If a size does not fit, or no tissue gets a prompt.
+    Gives a row for each tissue, slice, plan and size: `model`, `miniature`, `dataset`, `subject`,
+    `tissue`, `group`, `slice`, `prompt`, `box_source` (as in `score_cases`), `reading`
+    (`COARSER_IMAGE` or `OTHER_FRAME`), `size_px` and `dice`; tissues that get no prompt are left
+    out. InputError if a size does not fit, or no tissue gets a prompt.
     """
     models = [(COARSER_IMAGE, size, segmenter) for size in image_sizes]
     models += [(OTHER_FRAME, size, at_frame_size(segmenter, size)) for size in frame_sizes]

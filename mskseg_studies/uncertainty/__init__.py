@@ -15,6 +15,7 @@ from mskseg_studies.specialists.nnunet.running import train_nnunet as train_nnun
 from mskseg_studies.uncertainty.charts import referral_chart as referral_chart
 from mskseg_studies.uncertainty.charts import region_chart as region_chart
 from mskseg_studies.uncertainty.charts import reliability_charts as reliability_charts
+from mskseg_studies.uncertainty.charts import temperature_slider as temperature_slider
 from mskseg_studies.uncertainty.ensembles import tune_ensemble as tune_ensemble
 from mskseg_studies.uncertainty.map_charts import reading_page as reading_page
 from mskseg_studies.uncertainty.map_charts import uncertainty_maps as uncertainty_maps

@@ -11,7 +11,13 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from mskseg.errors import InputError
-from mskseg_studies.charts import chart_axes, check_columns, finish_chart, series_style
+from mskseg_studies.charts import (
+    chart_axes,
+    check_columns,
+    finish_chart,
+    picture_slider,
+    series_style,
+)
 from mskseg_studies.panels import add_legend, new_panels
 
 _SUMS = ["n", "confidence", "hits"]
@@ -45,31 +51,38 @@ def reliability_charts(
     return axes
 
 
-def region_chart(compared: pd.DataFrame) -> NDArray[Any]:
+def region_chart(compared: pd.DataFrame, *, temperature: float = 1) -> NDArray[Any]:
     """Draw one calibrated model as two regions see it: its reliability, and ECE by temperature.
 
-    Of `compare_regions` with a temperature of 1. Two axes; a ring marks the temperature that a
-    region likes best, and the title names both.
+    Of `compare_regions`. Two axes, the first at one of its temperatures; a ring marks the one that
+    a region likes best, and the title names both.
     """
     figure, axes = new_panels(2, columns=2, size=(4.8, 3.8))
     _diagonal(axes[0])
     best = {}
     for number, (region, rows) in enumerate(compared.groupby("region", sort=False)):
-        as_it_is = rows[rows["temperature"] == 1].set_index("bin")
-        _reliability_line(axes[0], as_it_is, label=str(region), number=number)
+        at_it = rows[rows["temperature"] == temperature].set_index("bin")
+        _reliability_line(axes[0], at_it, label=str(region), number=number)
         ece, look = 100 * rows.groupby("temperature")["ece"].first(), series_style(number)
         axes[1].plot(ece.index, ece, markersize=4, label=region, **look)
         best[region] = ece.idxmin()
         axes[1].plot(best[region], ece.min(), "o", markersize=13, mfc="none", mec=look["color"])
     axes[0].set_ylabel("part that is right")
-    axes[0].set_title("as it is (T = 1)", fontsize=11)
+    named = "as it is (T = 1)" if temperature == 1 else f"at T = {temperature:g}"
+    axes[0].set_title(named, fontsize=11)
     axes[1].set(xlabel="temperature T: sharper < 1 < softer", ylabel="ECE (%)", ylim=(0, None))
-    axes[1].axvline(1, color="0.5", linewidth=1, linestyle=(0, (5, 3)))
+    axes[1].axvline(temperature, color="0.5", linewidth=1, linestyle=(0, (5, 3)))
     finish_chart(axes[1], legend=None)
     axes[1].set_title("made sharper and softer", fontsize=11)
     likes = ", at ".join(f'T = {best[region]:g} over "{region}"' for region in best)
     _finish_reliability(figure, axes[0], f"A perfectly calibrated model is best at {likes}")
     return axes
+
+
+def temperature_slider(compared: pd.DataFrame) -> Any:
+    """Make a slider over the temperatures of `compare_regions`, each with its `region_chart`."""
+    temperatures = compared["temperature"].unique().tolist()
+    return picture_slider("T", temperatures, lambda t: region_chart(compared, temperature=t)[0])
 
 
 def _finish_reliability(figure: Figure, ax: Axes, title: str) -> None:

@@ -10,7 +10,13 @@ from mskseg.case import CaseSlice
 from mskseg.evaluation.prediction import LabelPrediction
 from mskseg.evaluation.scoring import KeptPredictions
 from mskseg.prompts import Prompt
-from mskseg_studies.errors.covariates import brightened, failure_gallery, name_reason, worst_slices
+from mskseg_studies.errors.covariates import (
+    brightened,
+    failure_gallery,
+    fat_slider,
+    name_reason,
+    worst_slices,
+)
 
 
 @pytest.mark.parametrize(
@@ -103,3 +109,25 @@ def test_a_gallery_zooms_to_the_box_and_leaves_spare_places_empty():
     assert 0 < x0 < 5
     assert 15 < x1 < 30
     assert sum(ax.axison for ax in panels[0].figure.axes) == 3
+
+
+def test_a_slider_goes_from_little_fat_to_much_in_the_muscle_that_has_most():
+    kept, n = KeptPredictions(), 9
+    for _ in range(n):
+        kept.append(failure())
+    fat = [12.0, 4.0, 40.0, 21.0, 30.0, 55.0, np.nan, 8.0, 16.0]
+    rows = pd.DataFrame(
+        {
+            "data": "phantoms",
+            "segmenter": ["m"] * 5 + ["other"] + ["m"] * 3,
+            "dataset": "phantom_thigh",
+            "tissue": ["a", "a", "a", "a", "b", "a", "a", "a", "a"],
+            "dice": 0.5,
+            "reference fat fraction": fat,
+        }
+    )
+    slider, picture = fat_slider(rows, kept, n=4).children
+    assert list(slider.options) == [4, 8, 16, 40]
+    assert bytes(picture.value).startswith(b"\x89PNG")
+    assert fat_slider(rows.drop(columns="reference fat fraction"), kept) is None
+    assert fat_slider(rows.assign(**{"reference fat fraction": np.nan}), kept) is None

@@ -46,6 +46,18 @@ def test_the_figure_marks_what_each_region_likes_best():
     plt.close("all")
 
 
+def test_a_slider_has_a_picture_of_the_reliability_at_each_temperature():
+    plt.switch_backend("Agg")
+    compared = uncertainty.compare_regions([0.7, 1, 2], n_maps=50)
+    for temperature, title in ((1, "as it is (T = 1)"), (2, "at T = 2")):
+        left, right = uncertainty.region_chart(compared, temperature=temperature)
+        assert left.get_title() == title
+        assert right.lines[-1].get_xdata() == [temperature, temperature]
+    slider, _ = uncertainty.temperature_slider(compared).children
+    assert list(slider.options) == [0.7, 1, 2]
+    plt.close("all")
+
+
 def test_the_notebook_names_the_smallest_number_of_people_rightly():
     text = NOTEBOOK.read_text(encoding="utf-8")
     (told,) = re.findall(r"with fewer than (\d+) there is no verdict", text)

@@ -62,6 +62,7 @@ def write_notebooks(folder: Path, executed: Path) -> None:
         else:
             notebook = load_notebook(source)
             notebook.cells[0].source += f"\n\n{NOT_RUN}"
+        notebook.cells[0].source += launch_links(source.stem)
         hidden = {"colab", "injected-parameters"}
         notebook.cells = [c for c in notebook.cells if not hidden & set(c.metadata.get("tags", []))]
         for cell in notebook.cells:
@@ -72,6 +73,20 @@ def write_notebooks(folder: Path, executed: Path) -> None:
             if cell.cell_type == "markdown":
                 cell.source = without_links_out(cell.source)
         nbformat.write(notebook, folder / f"{source.stem}.ipynb")
+
+
+def launch_links(stem: str) -> str:
+    """Link to a notebook on Colab and on Binder, if $MSKSEG_REPOSITORY says where it is public.
+
+    That is OWNER/NAME on GitHub, with the notebooks on its branch main.
+    """
+    repository = os.environ.get("MSKSEG_REPOSITORY", "")
+    if not repository:
+        return ""
+    file = f"notebooks/{stem}.ipynb"
+    colab = f"https://colab.research.google.com/github/{repository}/blob/main/{file}"
+    binder = f"https://mybinder.org/v2/gh/{repository}/main?urlpath=lab/tree/{file}"
+    return f"\n\n[Open in Colab]({colab}) · [Open in Binder]({binder})"
 
 
 def without_links_out(text: str) -> str:

@@ -54,6 +54,19 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "site"
 
 
+def test_a_notebook_is_opened_on_colab_and_binder_where_it_is_public(pages, tmp_path, monkeypatch):
+    monkeypatch.delenv("MSKSEG_REPOSITORY", raising=False)
+    assert pages.launch_links("02_meet_the_model") == ""
+    monkeypatch.setenv("MSKSEG_REPOSITORY", "someone/mskseg")
+    pages.write_notebooks(tmp_path, tmp_path / "nothing was run")
+    for path in NOTEBOOKS:
+        first = nbformat.read(tmp_path / f"{path.stem}.ipynb", as_version=4).cells[0].source
+        file = f"notebooks/{path.stem}.ipynb"
+        assert (ROOT / file).is_file()
+        assert f"github/someone/mskseg/blob/main/{file})" in first
+        assert f"gh/someone/mskseg/main?urlpath=lab/tree/{file})" in first
+
+
 @pytest.mark.slow
 def test_every_notebook_has_a_page_and_shows_what_a_run_gave(site: Path):
     texts = [(site / "pages" / f"{path.stem}.html").read_text("utf-8") for path in NOTEBOOKS]

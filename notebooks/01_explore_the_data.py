@@ -115,7 +115,7 @@ display.save_figure(panels[0], figures / "01_anatomies.png", provenance=facts)
 #
 # A *sequence* is a recipe of radio pulses. It decides what is bright. A *map* is a measurement and not a picture: each voxel of a T2 map is a time in milliseconds. `_8x` means that an eighth of the data was acquired and the rest was reconstructed.
 #
-# > **Guess**: how many of the tissues are brighter than their surroundings in one of these images and darker in another?
+# > **Guess**: how many of the tissues are brighter than their surroundings in one sequence of the same slice, and darker in another?
 # >
 # > - **A**: none
 # > - **B**: some, up to half
@@ -139,7 +139,7 @@ print(f"Answer: {'A' if turned == 0 else 'B' if turned <= 0.5 else 'C'}, {turned
 by_recipe.round(1)
 
 # %% [markdown]
-# **What you see**: the contrast of each tissue to the 3 mm around it, in standard deviations. A negative number is darker than the surroundings. Near zero there is, on average, no border to see. The numbers change from one sequence to the next while the labels stay the same. A map shows a time and not a signal, so in it many tissues change their sign. Suppose that a model is tuned on one recipe and learns "cartilage is bright". The next recipe may contradict it. Hoyer and colleagues tested this when they tuned on one sequence and scored another.
+# **What you see**: the contrast of each tissue: its outer 3 mm less the 3 mm around it, divided by the standard deviation in the two. Where it is negative, the tissue is darker than its surroundings. Near zero there is, on average, no border to see. The numbers change from one sequence to the next while the labels stay the same. A map shows a time and not a signal, so in it many tissues change their sign. Suppose that a model is tuned on one recipe and learns "cartilage is bright". The next recipe may contradict it. Hoyer and colleagues tested this when they tuned on one sequence and scored another.
 #
 # ## Put the phantoms beside real scans
 #
@@ -163,7 +163,7 @@ if not (real and at_hand):
     print("Where no real scan was fetched, its drawing stands alone.")
 
 # %% [markdown]
-# **What you see**: a drawing has the parts and the noise. Its borders are tidier and its tissues have less grain. Impressions are cheap, so here are measurements that ask the same of drawing and scan. `snr` is signal over noise in muscle or vertebrae. `edge_width_mm` is how wide an edge is (of thighs only). `spectrum_slope` says how fast fine detail fades: it is the slope of the power spectrum.
+# **What you see**: a drawing has the parts and the noise. Its borders are tidier, and the finer texture is missing. Impressions are cheap, so here are measurements that ask the same of drawing and scan. `snr` is signal over noise in muscle or vertebrae. `edge_width_mm` is how wide an edge is (of thighs only). `spectrum_slope` says how fast fine detail fades: it is the slope of the power spectrum.
 
 # %%
 textures = {c.dataset: exploration.texture_of(c, kind="vertebra") for c in spines}
@@ -210,7 +210,7 @@ else:
 #
 # ### Exercise 1: the mirror that no check can see (10 minutes)
 #
-# Now suppose that a script flipped the labels and *not* the affine. Every check passes. Mirror the reference of `first` across its slices and compute the Dice of each tissue with the unmirrored one. (**Dice** is twice the common pixels over the sum of both masks: 1 if they agree, 0 if they share nothing.) *Hint: `np.flip(array, axis=across)` mirrors an array; the slices lie along the axis of largest spacing, here `across`; `with_array` puts an array on the same grid; `mask(label)` gives one tissue; `evaluation.dice(a, b)` compares two masks.*
+# Now suppose that a script flipped the labels and *not* the affine. Every check passes. Mirror the reference of `first`, the scan of the sequences above, across its slices and compute the Dice of each tissue with the unmirrored one. (**Dice** is twice the common pixels over the sum of both masks: 1 if they agree, 0 if they share nothing.) *Hint: `np.flip(array, axis=across)` mirrors an array; the slices lie along the axis of largest spacing, here `across`; `with_array` puts an array on the same grid; `mask(label)` gives one tissue; `evaluation.dice(a, b)` compares two masks.*
 
 # %% tags=["exercise"]
 across = int(np.argmax(first.image.spacing_mm))
@@ -227,7 +227,7 @@ dice = pd.Series(unseen, name="Dice of a mirrored reference").rename(first.tissu
 dice.sort_values().round(2).to_frame()
 
 # %% [markdown]
-# **Discussion**: bodies are nearly symmetric, so large tissues keep a high Dice, and the mean looks like a weak model and not like a bug. Structures with a side (medial and lateral, left and right) drop towards zero. If a few tissues are at zero and others do well, look at the labels before you blame the model.
+# **Discussion**: bodies are nearly symmetric, so large tissues keep a high Dice, and the mean looks like a weak model and not like a bug. Structures with a side (medial and lateral, left and right) drop towards zero. If some tissues are at zero and others do well, look at the labels before you blame the model.
 #
 # ## Choose the window
 #
@@ -278,7 +278,7 @@ as_seen = display.montage(
 )
 
 # %% [markdown]
-# **What you see**: SAM keeps the proportions of the body. It resizes the longest side, subtracts the mean of the photographs it learned from, divides by their spread, and fills up with zeros. MedSAM stretches both sides to the square and scales each slice to [0, 1]. Given the other model's input, either still answers, but on an image unlike those it learned from. So a comparison of the two is worth nothing unless each gets its own.
+# **What you see**: SAM keeps the proportions of the body. It resizes the longest side, subtracts the mean of the photographs it learned from, divides by their spread, and fills up with zeros (grey here, since zero is the mean). MedSAM stretches both sides to the square and scales each slice to [0, 1]. Given the other model's input, either still answers, but on an image unlike those it learned from. So a comparison of the two is worth nothing unless each gets its own.
 #
 # ## Draw the boxes
 #
@@ -324,7 +324,7 @@ pd.DataFrame(people).T.assign(sha256_begins=[split.sha256[:8] for split in split
 #
 # ### Exercise 2: what a split by slices gives away (10 minutes)
 #
-# Suppose that slices are dealt out at random, and that slice *k* of a test person has its neighbour *k + 1* in the training set. A "model" copies the labels of the neighbour. What is its Dice? *Hint: `stack` gives all slices of a plane; compare those from the first to the one before the last with those from the second on. The cell takes all labels as one mask; then look at single tissues, `stack == label`, on slices where neither of the two is empty.*
+# Suppose that slices are dealt out at random, and that slice *k* of a test person has its neighbour *k + 1* in the training set. A "model" copies the labels of the neighbour. What is its Dice? *Hint: `stack` gives all slices of a plane; compare those from the first to the one before the last with those from the second on. The cell takes all labels as one mask; then look at single tissues, `stack == label`: the Dice of each slice on which neither of the two is empty, and then the mean.*
 
 # %% tags=["exercise"]
 stack = first.reference.stack(first.plane)
@@ -362,11 +362,11 @@ chart = exploration.tissue_chart(
 display.save_figure(chart[0], figures / "01_tissues.png", provenance=of_table)
 
 # %% [markdown]
-# **What you see**: where a dot is far left in the middle column, one pixel is a large part of the tissue, so small errors cost much Dice. Where a dot of the right column is near the line, the border is hard to see. It may also be that one side is brighter and the other darker, as around a vertebra between discs and fat. Neither makes a low Dice certain: a thin plate that fills its box has a high one without any model. (The take-aways name the tissues with the best and the worst filled box.) When a later notebook shows you a Dice, come back to this figure.
+# **What you see**: where a dot is far left in the middle column, one pixel is a large part of the tissue, so small errors cost much Dice. Where a dot of the right column is near the line, the border is hard to see. It may also be that one side is brighter and the other darker, as around a vertebra between discs and fat. Neither makes a low Dice certain: a short, flat plate that fills its box has a high one without any model. (The take-aways name the tissues with the best and the worst filled box.) When a later notebook shows you a Dice, come back to this figure.
 #
 # ## Fill in the study's table
 #
-# Hoyer and colleagues describe their data by anatomy, kind of reference, *detail* of the labels (one cartilage, or its compartments), their *shape* (thin and curved, ring, elliptical) and *volume*, by contrast and by acceleration. Here is that table for what you loaded. Shapes and sizes are measured, not typed. A *ring* encloses a hole. A *thin* tissue is eight times longer than wide. All others are *compact*, elliptical bodies and muscle bellies alike.
+# Hoyer and colleagues describe their data by anatomy, kind of reference, *detail* of the labels (one cartilage, or its compartments), their *shape* (thin and curved, ring, elliptical) and *volume*, by contrast and by acceleration. Here is that table for what you loaded. Shapes and sizes are measured, not typed. A *ring* encloses a hole. A *thin* tissue is at least eight times longer than wide. All others are *compact*, elliptical bodies and muscle bellies alike. So *thin* is a shape and not a thickness: the pelvis is thin, the short plate of the patellar cartilage is compact.
 #
 # > **Guess**: fill each tissue's boxes, with no model. Which shape has the lowest Dice on average?
 # >
@@ -391,7 +391,7 @@ described.set_index("dataset").T
 #
 # <details><summary>Answer</summary>
 #
-# The contrast may have another sign. What the model learned as bright may now be dark: see the table of sequences.
+# The contrast may have another sign. What the model learned as dark may now be bright: fluid is dark on T1-weighted images and bright on T2-weighted ones.
 #
 # </details>
 #
@@ -415,7 +415,7 @@ described.set_index("dataset").T
 #
 # <details><summary>Answer</summary>
 #
-# No. It loses more Dice for each wrong pixel, but a thin plate that fills its box has a high Dice without any model. Look at its filled box first.
+# No. It loses more Dice for each wrong pixel, but a short, flat plate that fills its box has a high Dice without any model. Look at its filled box first.
 #
 # </details>
 #

@@ -80,7 +80,7 @@ print(f"mskseg {mskseg.__version__}, {segmenter}, {segmenter.device}, seed {seed
 # %% [markdown]
 # ## Click first
 #
-# Before any theory, try it. On the **canvas** below, click for a point inside the object, shift-click for one outside, drag for a box; `u` undoes, `c` clears, `n` takes the next of three masks, page up and page down change the slice, **+** zooms in. A dotted **preview** follows the pointer; it is no prompt, and `v` switches it off. If all cells have run, the canvas already shows the prompts of the solution: press `c` first. Clicks, boxes and earlier masks are called **prompts**, and a model that answers them is **promptable**.
+# Before any theory, try it. On the **canvas** below, click for a point inside the object, shift-click for one outside, drag for a box, and drag inside the box to move it; `u` undoes, `c` clears, `n` takes the next of three masks, `h` hides Dice, page up and page down change the slice, **+** zooms in. A dotted **preview** follows the pointer; it is no prompt, and `v` switches it off. If all cells have run, the canvas already shows the prompts of the solution: press `c` first. Clicks, boxes and earlier masks are called **prompts**, and a model that answers them is **promptable**.
 #
 # The object is a meniscus, one of the two thin wedges of the knee joint (in other data, the first label). The canvas does not show the **reference**, the outline that counts as right: it is the dashed line of the figure below the canvas. The canvas scores your mask by **Dice**: twice the overlap of mask and reference, over the sum of both areas; 1 for the same mask, 0 for none in common. Where widgets are not shown, the same actions are methods: `explorer.add_point(x, y)`, `explorer.set_box([x0, y0, x1, y1])`.
 
@@ -94,12 +94,12 @@ thin_box = prompts.boxes_from_mask(thin_target, spacing_mm=thin_slice.spacing_mm
 
 # %%
 explorer = mskseg.PromptExplorer(case, segmenter)
-explorer.choose_tissue(thin_label)
-explorer.go_to(thin_slice.index)
+explorer.go_to(thin_slice.index, label=thin_label)
 explorer
 
 # %% alt="The slice of the canvas as a static figure, close up, with the outline of the meniscus"
 x0, y0, x1, y1 = display.frame_around(thin_box, shape=thin_target.shape, margin=0.8)
+explorer.go_to(thin_slice.index, plane=case.plane, label=thin_label)  # wherever you went
 canvas_ax = explorer.figure()
 canvas_ax.set(xlim=(x0, x1), ylim=(y1, y0))
 corners = thin_box.round().astype(int).tolist()
@@ -108,25 +108,27 @@ canvas_title = canvas_ax.set_title(f"{case.tissue(thin_label)}: x0, y0, x1, y1 =
 # %% [markdown]
 # ### Exercise 1: the fewest prompts (15 minutes)
 #
-# Get a Dice as high as you can with as few prompts as you can: on the canvas, or here. *Hint: a box first; then look where the mask is wrong. The log counts for you; two readers can compare theirs.*
+# Get a Dice as high as you can with as few prompts as you can: on the canvas, or by the line of code below. (The title of the figure has the box of the reference. Try without it first.) *Hint: a box first; then look where the mask is wrong. The log counts for you; two readers can compare theirs.*
 
 # %% tags=["exercise"]
-explorer.add_point(*prompts.central_point(thin_target))  # or click on the canvas
-explorer.log[["seconds", "action", "points", "boxes", "dice"]].round(2)
+# Without a canvas: explorer.add_point(*prompts.central_point(thin_target))
+counted = ["seconds", "action", "tissue", "slice", "points", "boxes", "dice"]
+explorer.log[counted].round(2)
 
 # %% tags=["solution"] jupyter={"source_hidden": true}
+explorer.go_to(thin_slice.index, plane=case.plane, label=thin_label)
 explorer.clear()
 explorer.set_box(thin_box)
 error_xy, error_label = prompts.error_point(thin_target, explorer.session.mask)
 explorer.add_point(*error_xy, inside=bool(error_label))
-explorer.log[["seconds", "action", "points", "boxes", "dice"]].round(2)
+explorer.log[counted].round(2)
 
 # %% [markdown]
-# **Discussion**: on a small, thin tissue a box is worth its two corners: it says where to stop, which a point cannot. Whether a correction helps depends on where it is clicked; the simulated one goes to the deepest place of the error.
+# **Discussion**: on a small, thin tissue a box says where to stop, and a point cannot. Whether a correction helps depends on where it is clicked; the simulated one goes to the deepest place of the error.
 #
 # ## Name the three parts
 #
-# Now, what answered you? Kirillov and colleagues (2023) asked for a model that answers any prompt with a sensible mask, fast enough that a person can wait for it. Their answer, **SAM** (Segment Anything Model), has three parts: a heavy **image encoder**, a tiny **prompt encoder** and a light **mask decoder**.
+# Now, what answered you? Kirillov and colleagues (2023) asked for a model that answers any prompt with a sensible mask, fast enough that a person can wait for it. Their answer, **SAM** (Segment Anything Model), has three parts: an **image encoder**, a **prompt encoder** and a **mask decoder**.
 #
 # The model here is `sam_vit_mini`, a **miniature** that this project trained on synthetic scenes. Its prompt encoder and mask decoder are SAM's own code, built narrower; its image encoder is another, smaller network. `lite_medsam` is published and has the same three parts, but it learned boxes only, so it is left to notebook 03. Put `"sam_vit_b"` first in `models`, and the same cells take the published SAM apart.
 #
@@ -145,13 +147,13 @@ print(f"Answer: {'ABC'[int(parts['share'].argmax())]}, the {parts['share'].idxma
 parts.round(3)
 
 # %% [markdown]
-# **What you see**: most of the model sits in the image encoder. That is the point of the design: the expensive part runs once for a slice. A reader who clicks ten times waits for the encoder once, and for the decoder ten times. In the published ViT-B the split is more extreme: 89.7 million parameters against 4.1 million.
+# **What you see**: most of the model sits in the image encoder. That is the point of the design: the expensive part runs once for a slice. A reader who clicks ten times waits for the encoder once, and for the decoder ten times. In ViT-B, the smallest SAM that was published, the split is more extreme: 89.7 million parameters against 4.1 million.
 #
 # ## Encode a slice
 #
 # The encoder turns a slice into its **embedding**: a coarse grid of cells, and for each cell a list of numbers that say what is there. Everything after it sees the embedding, never the slice. We take the slice with the most tissues, and its largest tissue as the object.
 #
-# What is in those numbers? There are two ways to look. Paint the three directions in which the cells differ most as red, green and blue. Or take the cell under one point and ask which others resemble it.
+# What is in those numbers? There are two ways to look. Paint the three directions in which the cells differ most as red, green and blue. Or take the cell under one point and ask which others resemble it (yellow: alike, blue: not).
 
 # %%
 case_slice = mskseg.fullest_slice(case)
@@ -298,9 +300,9 @@ readers = model_parts.simulated_readers(
 dice_by_click = model_parts.dice_by_click(readers)
 lead = dice_by_click["deepest"].iloc[-1] - dice_by_click["drawn, mean"].iloc[-1]
 print(
-    f"Answer: {'C' if abs(lead) <= 0.01 else 'AB'[int(lead < 0)]}, {lead:+.2f} for the careful one."
+    f"Answer: {'C' if abs(lead) <= 0.01 else 'AB'[int(lead < 0)]}, {lead:+.3f} for the careful one."
 )
-dice_by_click.round(2)
+dice_by_click.round(3)
 
 # %% alt="A film strip: the mask after each click of the careful reader, the clicks with their numbers"
 film = model_parts.film_strip(
@@ -330,7 +332,7 @@ moved = {  # by this part of the box's width and height
 model_parts.box_slider("moved by", moved, segmenter, case_slice, target)
 
 # %% [markdown]
-# **What you see**: some scenes show limbs in section, joints and bands, and that is on purpose. So "zero-shot" (never trained on this task) holds for the images here, less for the shapes. On our slice the answer moves with the box; the slider moves its sides farther. (It needs a kernel. Without one, you see boxes moved by a tenth.) How far the answer moves is the cheapest measure of how sure it is; notebook 08 makes maps of it.
+# **What you see**: some scenes show limbs in section, joints and bands, and that is on purpose. So "zero-shot" (never trained on this task) holds for the images here, less for the shapes. On our slice the answer moves with the box; the slider moves its sides farther. Orange is the answer to the first of the ten boxes, blue and dashed the reference. (The slider needs a kernel. Without one, you see boxes moved by a tenth.) How far the answer moves is the cheapest measure of how sure it is; notebook 08 makes maps of it.
 #
 # ## Segment everything
 #

@@ -174,7 +174,7 @@ close_up = display.overlay(
 #
 # So what is the box worth alone? Fill it, call that the prediction, and score it. This *filled box* is the baseline of every table in this workbook.
 #
-# > **Guess**: a perfect disc touches its box on four sides. What is the Dice of the filled box?
+# > **Guess**: a perfect disc touches its box on four sides. What is the Dice of the filled box? (Exercise 1 answers this. The next cell fills the box of the object above.)
 # >
 # > - **A**: about 0.7
 # > - **B**: about 0.8
@@ -216,17 +216,14 @@ print(f"Answer: {letter_of_disc}. A filled box around a disc has a Dice of {disc
 
 # %%
 explorer = mskseg.PromptExplorer(example, segmenter)
-explorer.choose_plane(case_slice.plane)
-explorer.choose_tissue(label)
-explorer.go_to(case_slice.index)
+explorer.go_to(case_slice.index, plane=case_slice.plane, label=label)
 explorer.set_box(box_xyxy[0] + np.array([-3, -3, 3, 3]))
 explorer
 
 # %% alt="The slice of the canvas as a static figure: the box that was drawn, the mask, and the reference dashed"
-explorer.choose_plane(case_slice.plane)
-explorer.choose_tissue(label)
-explorer.go_to(case_slice.index)  # wherever you went on the canvas
+explorer.go_to(case_slice.index, plane=case_slice.plane, label=label)  # wherever you went
 drawn_ax = explorer.figure()
+drawn_ax.set(xlim=close_up.get_xlim(), ylim=close_up.get_ylim())
 drawn = {"the oracle's": box_xyxy, "yours": explorer.session.prompt.boxes_xyxy}
 prompting.compare_boxes(segmenter, case_slice.image, reference, drawn).round(3)
 
@@ -235,7 +232,7 @@ wider = {w: prompts.pad_boxes(box_xyxy, pixels=w, shape=reference.shape) for w i
 prompting.box_slider("margin px", wider, segmenter, case_slice, reference)
 
 # %% [markdown]
-# **What you see**: in the table two boxes, the same slice, the same model. The filled box loses with every pixel that you added. Does the model lose too, or does it gain? Move the slider, which widens the oracle's box. (It needs a kernel. Without one, you see the tight box.) The next section asks this of many people.
+# **What you see**: in the table two boxes, the same slice, the same model. (Only the oracle's is there if you took yours away.) The filled box loses with every pixel that you added. Does the model lose too, or does it gain? Move the slider, which widens the oracle's box: the answer is orange, the reference blue and dashed. (The slider needs a kernel. Without one, you see the tight box.) The next section asks this of many people.
 #
 # ## Score people first
 #
@@ -249,15 +246,7 @@ prompting.box_slider("margin px", wider, segmenter, case_slice, reference)
 # > - **B**: the filled box if it is tight, the model if it is 2 pixels wider
 # > - **C**: the filled box both times
 #
-# A run of hours asked more people than this one will, with the same cells (`make results`). Here is its table, of the vertebrae of people of two sites.
-
-# %%
-study = prompting.committed_results(results, "03_margins*.csv")
-print(study.origin)
-prompting.margin_table(study.rows).round(3) if study else study.rows
-
-# %% [markdown]
-# **What you see**: first whose weights these are. Then, for each data set, the filled box and below it each model, from tight boxes to the widest. `n_subjects` counts people, `n_pairs` pairs of slice and tissue. Rows of a drawn spine stand below those of people, if they are there: what would you believe of the published model, had you seen the drawings alone? No rows means that no such table is there. Now the same on fewer people, with the models that you have here. The next cell takes most of this notebook's time (some minutes).
+# The next cell takes most of this notebook's time (some minutes).
 
 # %%
 predictions = evaluation.KeptPredictions()  # in the order of the table's rows
@@ -297,7 +286,7 @@ evaluation.write_table(by_margin, tables / "03_margins.csv", provenance=facts)
 prompting.margin_table(by_margin).round(3)
 
 # %% [markdown]
-# **What you see**: above, how many masks were *scored*, lie *beyond the end* of their object or belong to pieces *too small* for a box; only the first are in a mean. Then the same table for the people that are here (or for phantoms, if none are). All models got the very same boxes. Read the published model first, in the column of tight boxes: is it above the *filled box*, which is a rectangle and no model at all? Then go to the right. Two pixels on every side are about what a careful person adds without thinking. They take a good part from the rectangle. Do they take as much from the model? A study that reports only one of these columns has chosen its conclusion with the margin, whether it meant to or not.
+# **What you see**: above, how many masks were *scored*, lie *beyond the end* of their object or belong to pieces *too small* for a box; only the first are in a mean. Then, for each data set of people that is here (or of phantoms, if none is), the filled box and below it each model, from tight boxes to the widest. `n_subjects` counts people, `n_pairs` pairs of slice and tissue. All models got the very same boxes. Read the published model first, in the column of tight boxes: is it above the *filled box*, which is a rectangle and no model at all? Then go to the right. Two pixels on every side are about what a careful person adds without thinking. They take a good part from the rectangle. Do they take as much from the model? A study that reports only one of these columns has chosen its conclusion with the margin, whether it meant to or not.
 
 # %% alt="Dice over the margin of the box, a panel for each data set, a line for each model and one for the filled box"
 margin_axes = prompting.margin_panels(by_margin, seen_px=prompting.seen_margins_px(cases))
@@ -305,16 +294,26 @@ display.save_figure(margin_axes[0], figures / "03_margins.png", provenance=facts
 above_box = prompting.above_box_by_margin(by_margin)
 wins = above_box.iloc[0] > above_box["of"].iloc[0] / 2
 print(f"Answer: {'A' if wins.iloc[0] else 'B' if wins.iloc[1] else 'C'} ({above_box.index[0]}).")
-above_box.rename_axis(columns="data sets above the filled box, by margin in px")
+above_box.rename_axis(columns="data sets above the filled box")
 
 # %% [markdown]
 # **What you see**: the table counts the data sets on which a model is above the boxes it was given, at each margin in pixels. In the figure, diamonds are the filled boxes. The grey band is what MedSAM's training covered, converted to pixels of these slices. Look at three things. Does a model *rise* at first? Then tight boxes are not what it knows best. Does its line fall less than the diamonds? Then it finds the border by itself. Does the leading model change from left to right? Then "which model is better?" has no answer without the margin. Hoyer found SAM ahead, Ma and colleagues MedSAM. The margin may be one reason, and neither text says how wide its boxes were in the end.
 #
 # Read a lead of a miniature over the published model with care. The miniature learned from drawn scenes, with boxes moved both ways, so tight boxes around blocks with clear borders suit it best. Such a lead shows that a tight box leaves little to do, not that the miniature is the better model.
 #
+# A run of hours asked more people, with the same cells (`make results`). Here is its table, of the vertebrae of people of two sites.
+
+# %%
+study = prompting.committed_results(results, "03_margins*.csv")
+print(study.origin)
+prompting.margin_table(study.rows).round(3) if study else study.rows
+
+# %% [markdown]
+# **What you see**: first whose weights these are, then the table as above. (No rows: no such table is there.) Does it say the same as your run? Rows of a drawn spine stand below those of people: what would you believe of the published model, had you seen the drawings alone?
+#
 # ## Look at the masks
 #
-# Numbers do not say *how* a model fails. The masks behind the table were kept. Here is one full slice of each data set: boxes and reference, then the answer of each model. Each tissue answers its own boxes, so answers may overlap. Where they do, the smaller tissue is drawn on top.
+# Numbers do not say *how* a model fails. The masks behind the table were kept. Here is one full slice of each data set, of those that were scored the one with most objects (it may lie at their edge): boxes and reference, then the answer of each model. Each tissue answers its own boxes, so answers may overlap. Where they do, the smaller tissue is drawn on top.
 
 # %% alt="For each data set the slice with boxes and reference, and beside it the answer of each model, one colour per tissue"
 for prompted_slice, answers in prompting.fullest_answers(table, predictions, cases, tight):
@@ -368,7 +367,7 @@ by_plan.round(3)
 #
 # ## Compare tissues
 #
-# A mean over all tissues hides those that fail. So here is Dice by tissue, with tight boxes, and below it the extremes: the three pairs of tissue and model with the largest gain over the filled box, and the three with the smallest. The whole table is in `03_dice_by_tissue.csv`.
+# A mean over all tissues hides those that fail. So here is Dice by tissue, with tight boxes, and a table of the extremes: the three pairs of tissue and model with the largest gain over the filled box, and the three with the smallest. The whole table is in `03_dice_by_tissue.csv`.
 #
 # > **Guess**: on how many of the drawn tissues is the first miniature above its filled box?
 # >
@@ -397,7 +396,7 @@ four = extremes[["dice", "filled_box_dice", "model minus box", "n_pairs"]].round
 four.rename(columns={"dice": "Dice", "filled_box_dice": "filled box", "n_pairs": "slices"})
 
 # %% [markdown]
-# **What you see**: *model minus box* is what the model adds. (*label 16* and the like: a data set that names no tissues.) Where it is near zero or negative, a rectangle does as well, for one of two opposite reasons. A tissue that is nearly a rectangle leaves nothing to add, and every rounded corner costs. A thin, curved sheet fills so little of its box that the box does not say what is meant, and the model takes the bulk inside it. Hoyer's data had both kinds: thin cartilage and ring-shaped fat, and elliptical vertebral bodies and discs.
+# **What you see**: *model minus box* is what the model adds. (*label 16* and the like: a data set that names no tissues.) Where it is near zero or negative, a rectangle does as well, often for one of two opposite reasons. A tissue that is nearly a rectangle leaves nothing to add, and every rounded corner costs. A thin, curved sheet fills so little of its box that the box does not say what is meant, and the model takes the bulk inside it. And an object may be only a few pixels wide, so that nothing is found. Hoyer's data had both kinds: thin cartilage and ring-shaped fat, and elliptical vertebral bodies and discs.
 #
 # In the figure, a diamond to the right of its dot means that the rectangle would have done better. Wide rows of small dots are tissues whose shape changes from slice to slice; their lowest dots are often slices near an end. Compare two models row by row: they can have one mean and fail on different tissues.
 #
@@ -414,16 +413,16 @@ titles = [f"{r.dataset}\n{r.segmenter}, {r.tissue}: {r.dice:.2f}" for r in worst
 close_ups = prompting.close_ups(failures, titles)
 
 # %% [markdown]
-# **What you see**: where no orange line is seen, nothing was found. Ask of each panel whether a person, given this box and nothing else, would have known what was meant. Often the prompt is to blame, not the model.
+# **What you see**: where no orange line is seen, nothing was found. Ask of each panel whether a person, given this box and nothing else, would have known what was meant. Sometimes the prompt is to blame, not the model.
 #
 # ### Exercise 2: clicks instead of a box (10 minutes)
 #
-# Score oracle *points* on the first scan, with a model that takes points: one per piece at its most central place, then five per piece. Is a click worth more or less than a box, and do four more help? *Hint: `OraclePoint()` and `OraclePoint(n=5)` go where `tight` stands; the column `n_points` tells them apart.*
+# Score oracle *points* on the first scan, with a model that takes points: one per piece at its most central place, then five per piece. Is a click worth more or less than a box, and do four more help? *Hint: put `prompts.OraclePoint()` and `prompts.OraclePoint(n=5)` into the list beside `tight`; the column `n_points` tells them apart.*
 
 # %% tags=["exercise"]
 pointed = next((k for k in segmenters if "point" in k.prompt_kinds), None)
 pointed_at = pointed or mskseg.load_segmenter("sam_vit_mini", device=device)
-mine = [tight]  # replace this line by two plans of points
+mine = [tight]  # add two plans of points
 tried = evaluation.score_cases(pointed_at, example, prompts=mine, slice_step=4, progress=False)
 groups = ["segmenter", "prompt", "n_points", "box_source"]
 evaluation.summarise(tried, by=groups)[[*groups, "dice", "filled_box_dice", "n_pairs"]].round(3)
@@ -434,7 +433,7 @@ clicked = evaluation.score_cases(pointed_at, example, prompts=clicks, slice_step
 evaluation.summarise(clicked, by=groups)[[*groups, "dice", "filled_box_dice", "n_pairs"]].round(3)
 
 # %% [markdown]
-# **Discussion**: a click says where; a box says where and how large. A point inside a muscle may mean the muscle, a bundle of it, or the whole leg, and more points inside do not say where it ends. The single click is the most central one; five are drawn at random, some of them near a border, and can score lower. The filled box beside a click is that of the tissue's own box, which the click does not know.
+# **Discussion**: a click says where; a box says where and how large. A point inside a vertebra may mean the vertebra, a part of it, or the whole spine, and more points inside do not say where it ends. The single click is the most central one; five are drawn at random, some of them near a border, and can score lower. The filled box beside a click is that of the tissue's own box, which the click does not know.
 
 # %% [markdown] tags=["quiz"]
 # ## Quiz

@@ -268,13 +268,13 @@ class Segmenter:
         """
         plural = {"box": "boxes", "point": "points", "mask": "masks"}
         got = [plural[kind] for kind in plural if kind in set(kinds) - self.prompt_kinds]
-        if multimask and "point" not in self.prompt_kinds:
+        if multimask and not got and "point" not in self.prompt_kinds:
             got.append("a wish for three masks")
         if got:
             known = " and ".join(plural[kind] for kind in plural if kind in self.prompt_kinds)
             raise InputError(
-                f"expected {known} for {self.name}, which was trained with nothing else, got "
-                f"{' and '.join(got)}; give {known}, or use sam_vit_mini or sam_vit_b"
+                f"{self.name} was trained with {known} alone, got {' and '.join(got)}; give "
+                f"{known}, or use sam_vit_mini or sam_vit_b"
             )
 
     @torch.inference_mode()

@@ -87,7 +87,5 @@ ANATOMIES: Mapping[str, Anatomy] = {
 def find_anatomy(name: str) -> Anatomy:
     """Return the anatomy called `name`, or raise InputError."""
     if name not in ANATOMIES:
-        raise InputError(
-            f"unknown phantom anatomy {name!r}; expected one of {', '.join(ANATOMIES)}"
-        )
+        raise InputError(f"unknown phantom anatomy {name!r}; choose one of {', '.join(ANATOMIES)}")
     return ANATOMIES[name]

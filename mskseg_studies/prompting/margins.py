@@ -72,7 +72,7 @@ def margin_table(means: pd.DataFrame) -> pd.DataFrame:
     )
     order = {name: number for number, name in enumerate(dict.fromkeys(means["dataset"]))}
     table = laid_out.sort_index(level="dataset", key=lambda k: k.map(order), sort_remaining=False)
-    return table.rename(columns=lambda margin: f"{margin:+g} px" if margin else "tight")
+    return table.rename(columns=_in_words)
 
 
 def above_box_by_margin(means: pd.DataFrame) -> pd.DataFrame:
@@ -84,7 +84,11 @@ def above_box_by_margin(means: pd.DataFrame) -> pd.DataFrame:
     above = means.assign(above=means["dice"] > means["filled_box_dice"])
     groups = above.groupby(["segmenter", "margin_px"], sort=False)["above"]
     of_all = means.groupby("segmenter", sort=False)["dataset"].nunique()
-    return groups.sum().unstack().assign(of=of_all).loc[of_all.index]
+    return groups.sum().unstack().rename(columns=_in_words).assign(of=of_all).loc[of_all.index]
+
+
+def _in_words(margin_px: float) -> str:
+    return f"{margin_px:+g} px" if margin_px else "tight"
 
 
 def seen_margins_px(cases: Iterable[Case]) -> dict[str, float]:
@@ -141,4 +145,5 @@ def _finding(means: pd.DataFrame) -> str:
     change = by_margin.loc[wide] - by_margin.loc[tight]
     of_models = ", ".join(f"{name} {gain:+.2f}" for name, gain in change["dice"].items())
     of_box = change["filled_box_dice"].mean()
-    return f"From {tight:g} to {wide:g} px: filled box {of_box:+.2f}, {of_models}"
+    change_of = f"Change of Dice from {_in_words(tight)} to {_in_words(wide)}"
+    return f"{change_of}: filled box {of_box:+.2f}, {of_models}"

@@ -40,9 +40,7 @@ class Predictions:
         or they are no probabilities (see `checked_probabilities`).
         """
         if name not in self._readers:
-            raise InputError(
-                f"there are no probabilities of {name!r}; predict it, with probabilities"
-            )
+            raise InputError(f"no probabilities of {name!r} here; predict it, with probabilities")
         shape = (len(self.labels) + 1, *self.label_maps[name].shape)
         return checked_probabilities(self._readers[name](), shape=shape, what=name)
 

@@ -148,9 +148,7 @@ def referral_chart(curves: Mapping[str, pd.DataFrame]) -> Axes:
             label="from random to best" if number == 0 else None,
         )
         gains[name] = float(np.interp(0.2, curve["referred"], curve["dice"] - curve["random"]))
-    ax.set(
-        xlabel="predicted outlines corrected, the least certain first (%)", ylabel="their mean Dice"
-    )
+    ax.set(xlabel="outlines corrected, the least certain first (%)", ylabel="their mean Dice")
     best = max(gains, key=lambda name: gains[name])
     return finish_chart(
         ax,

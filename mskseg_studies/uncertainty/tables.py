@@ -41,26 +41,22 @@ _OF_SOURCE = ("model", "miniature", "arm", "prompted", "n_members")
 class UncertaintyTables:
     """What `measure_uncertainty` gives.
 
-    Attributes
-    ----------
-    cases : pandas.DataFrame
-        A row for each source, case and temperature: `dataset`, `subject`, `sequence`, `site`,
-        `severity`, `model`, `miniature`, `arm`, `prompted`, `n_members`, `temperature` (1 unless
-        scaled), `scaled`, `member`; `dice` (of the volume, mean over tissues); `ece_top_label`,
-        `nll`, `brier` (whole slice); over the `n_candidate` pixels of `candidate_region` before
-        scaling `ece_candidate`, `nll_candidate`, `brier_candidate`, `auroc` (does entropy find the
-        wrong ones) and the means `entropy`, `aleatoric`, `epistemic`;
-        `reference_outside`, the share of the reference that is no candidate; `n_clipped` pixels
-        whose true class was at the floor (before scaling), `n_unprompted` pixels of the reference
-        outside every box of their tissue; `n_slices`, `n_pixels`. `member` is 0; each member of an
-        ensemble has a further row, unscaled, numbered from 1, under the name `alone` gives.
-    outlines : pandas.DataFrame
-        A row for each source, case, slice and tissue that the reference or the prediction has
-        there, unscaled: `tissue`, `slice`, `dice` (after the tissues competed) and `uncertainty`
-        (mean entropy over the predicted pixels; NaN without one).
-    bins : pandas.DataFrame
-        A row for each source, case, temperature, `region` and `bin`: `n`, `confidence` and `hits`,
-        sums for `reliability_charts`.
+    `cases` has a row for each source, case and temperature: `dataset`, `subject`, `sequence`,
+    `site`, `severity`, `model`, `miniature`, `arm`, `prompted`, `n_members`, `temperature` (1
+    unless scaled), `scaled`, `member`; `dice` (of the volume, mean over tissues); `ece_top_label`,
+    `nll`, `brier` (whole slice); over the `n_candidate` pixels of `candidate_region` before scaling
+    `ece_candidate`, `nll_candidate`, `brier_candidate`, `auroc` (does entropy find the wrong ones)
+    and the means `entropy`, `aleatoric`, `epistemic`; `reference_outside`, the share of the
+    reference that is no candidate; `n_clipped` pixels whose true class was at the floor (before
+    scaling), `n_unprompted` pixels of the reference outside every box of their tissue; `n_slices`,
+    `n_pixels`. `member` is 0; each member of an ensemble has a further row, unscaled, numbered from
+    1, under the name `alone` gives.
+
+    `outlines` has a row for each source, case, slice and tissue that the reference or the
+    prediction has there, unscaled: `tissue`, `slice`, `dice` (after the tissues competed) and
+    `uncertainty` (mean entropy over the predicted pixels; NaN without one). `bins` has a row for
+    each source, case, temperature, `region` and `bin`: `n`, `confidence` and `hits`, sums for
+    `reliability_charts`.
     """
 
     cases: pd.DataFrame

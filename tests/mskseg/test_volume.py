@@ -373,3 +373,12 @@ def test_a_map_of_many_values_is_a_probability_map(spread, reason):
         assert LabelMap(array + 1e-4 * noise, np.eye(4)).labels == (1,)  # what arithmetic leaves
     with pytest.raises(InputError, match="too large"):
         LabelMap(1e30 * array, np.eye(4))
+
+
+def test_a_tissue_is_asked_for_by_its_number():
+    labels = LabelMap(np.array([[[0, 3]]], np.int16), np.eye(4))
+    assert labels.mask(3).sum() == 1
+    assert labels.mask(np.int16(3)).sum() == 1
+    assert not labels.mask(4).any()
+    with pytest.raises(InputError, match="expected the number of a label, got 'femur'"):
+        labels.mask("femur")

@@ -293,5 +293,5 @@ def test_wrong_arguments_are_refused_before_anything_is_drawn() -> None:
         make_phantom("thigh", 1, sequence="pd")
     with pytest.raises(InputError, match="impossible phantom shape"):
         make_phantom("thigh", 1, shape=(8, 8, 8))
-    with pytest.raises(InputError, match="unknown phantom anatomy 'toe'; expected one of thigh"):
+    with pytest.raises(InputError, match="unknown phantom anatomy 'toe'; choose one of thigh"):
         make_phantom("toe", 1)

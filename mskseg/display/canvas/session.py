@@ -72,6 +72,7 @@ class Session:
         self.plane = self.case.plane
         self.label = self.labels[0]
         self.index = self._fullest()
+        self._seen: dict[Plane, int] = {self.plane: self.index}
         self._prompts: dict[Place, Prompt] = {}
         self._chosen: dict[Place, int] = {}
         self._masks: dict[Place, NDArray[np.bool_]] = {}
@@ -227,23 +228,24 @@ class Session:
             self._apply(prompt, "undo", chosen=chosen, remember=False)
             self._history.pop()
 
-    def go_to(self, index: int) -> None:
-        """Show another slice; InputError if there is none of that number."""
-        if not 0 <= index < self.n_slices:
-            raise InputError(
-                f"slice {index} is not there; the {self.plane} slices are 0 to {self.n_slices - 1}"
-            )
-        self._show(self.plane, int(index), self.label)
+    def go_to(self, index: int, *, plane: Plane | None = None, label: int | None = None) -> None:
+        """Show another slice, maybe of another plane or tissue; InputError if it is not there."""
+        plane = plane or self.plane
+        last = self.case.image.n_slices(plane) - 1
+        if not 0 <= index <= last:
+            raise InputError(f"slice {index} is not there; the {plane} slices are 0 to {last}")
+        if label not in (None, *self.labels):
+            names = ", ".join(f"{k} ({self.case.tissue(k)})" for k in self.labels)
+            raise InputError(f"label {label!r} is not there; choose the number of one of {names}")
+        self._show(plane, int(index), self.label if label is None else int(label))
 
     def choose_plane(self, plane: Plane) -> None:
-        """Show another plane, at its middle slice."""
-        self._show(plane, self.case.image.n_slices(plane) // 2, self.label)
+        """Show another plane, at the slice that was seen last there; at first the middle one."""
+        self.go_to(self._seen.get(plane, self.case.image.n_slices(plane) // 2), plane=plane)
 
     def choose_tissue(self, label: int) -> None:
         """Switch to another tissue; InputError if the reference has no such label."""
-        if label not in self.labels:
-            raise InputError(f"label {label} is not there; choose one of {self.labels}")
-        self._show(self.plane, self.index, int(label))
+        self.go_to(self.index, label=label)
 
     def choose_model(self, name: str) -> None:
         """Give the prompt to another model; InputError if there is none of that name."""
@@ -341,7 +343,7 @@ class Session:
         return prompt
 
     def _with_box(self, box_xyxy: ArrayLike) -> Prompt:
-        box, before, shape = np.reshape(box_xyxy, (1, 4)), self.prompt, self.slice.image.shape
+        box, before, shape = np.reshape(box_xyxy, (1, -1)), self.prompt, self.slice.image.shape
         return Prompt.checked(box, before.point_coords, before.point_labels, image_shape=shape)
 
     def _checked_for(self, entry: SlicePrompt, plane: Plane) -> Prompt:
@@ -366,6 +368,7 @@ class Session:
         except Exception:
             self.plane, self.index, self.label = before
             raise
+        self._seen[plane] = index
         self._masks.pop(self._place, None)
         if self.scored is not None:  # by the model chosen now, which may be another than before
             self._masks[self._place] = self.scored.masks[self.chosen]

@@ -137,7 +137,8 @@ def test_the_title_says_what_the_widest_margin_cost(table):
     means = prompting.margin_means(table, MARGINS)
     lost = [expected_dice(8, habit) - expected_dice(0, habit) for habit in (0, 2)]
     finding = (
-        f"From 0 to 8 px: filled box {lost[0]:+.2f}, tight {lost[0]:+.2f}, wide {lost[1]:+.2f}"
+        f"Change of Dice from tight to +8 px: filled box {lost[0]:+.2f}, "
+        f"tight {lost[0]:+.2f}, wide {lost[1]:+.2f}"
     )
     assert prompting.margin_panels(means)[0].figure.get_suptitle() == finding
 
@@ -161,8 +162,8 @@ def test_the_table_lays_models_below_the_filled_box_and_says_who_is_ours(table):
 def test_a_model_is_counted_above_the_boxes_that_it_was_given(table):
     means = prompting.margin_means(table, MARGINS)
     counts = prompting.above_box_by_margin(pd.concat([means, means.assign(dataset="e")]))
-    assert counts.loc["wide"].to_dict() == {0.0: 0, 2.0: 2, 8.0: 2, "of": 2}
-    assert counts.loc["tight"].to_dict() == {0.0: 0, 2.0: 0, 8.0: 0, "of": 2}
+    assert counts.loc["wide"].to_dict() == {"tight": 0, "+2 px": 2, "+8 px": 2, "of": 2}
+    assert counts.loc["tight"].to_dict() == {"tight": 0, "+2 px": 0, "+8 px": 0, "of": 2}
 
 
 def test_a_model_has_one_colour_in_all_panels_also_where_it_was_not_asked(table):

@@ -408,3 +408,22 @@ def test_without_a_prompt_or_outside_the_range_nothing_is_followed(tube):
     tube.propagate(slices=(2, 4))
     tube.go_to(6)
     assert not tube.mask.any()
+
+
+def test_a_plane_is_shown_again_where_it_was_left_and_one_call_goes_anywhere(tube, session):
+    tube.choose_plane("coronal")
+    tube.choose_plane("axial")
+    assert tube.index == 3
+    other = session.labels[-1]
+    session.go_to(2, plane="coronal", label=other)
+    assert (session.plane, session.index, session.label) == ("coronal", 2, other)
+
+
+def test_a_tissue_is_chosen_by_its_number_and_the_message_tells_the_names(session):
+    names = f"{session.labels[0]} \\({session.case.tissue(session.labels[0])}\\)"
+    refused(session, lambda: session.choose_tissue("muscle"), f"'muscle' is not there.*{names}")
+    refused(session, lambda: session.go_to(0, label=99), f"99 is not there.*{names}")
+
+
+def test_a_box_of_three_numbers_is_refused_in_words(session):
+    refused(session, lambda: session.set_box([1, 2, 3]), "boxes")

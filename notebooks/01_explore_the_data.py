@@ -90,7 +90,7 @@ assert all(np.isfinite(case.image.array).all() for case in cases)
 exploration.describe_scans(cases)
 
 # %% [markdown]
-# **What you see**: one row for each scan. Pixels within a slice are about a millimetre or less. Where slices are several millimetres apart, the volume between them is a guess. `orientation` says in which direction of the patient each array index grows: R(ight), A(nterior), S(uperior) and so on. It differs from scan to scan, so we never index an array without asking for a plane. `VB2` and `VB3` are the two sites of the real vertebrae; the person's name (`VB2_17`) says from which one, so this scan is T2-weighted. Always read the last column: *synthetic*, *manual*, *semi-automatic* and *automatic* references are four different things to be measured against.
+# **What you see**: one row for each scan. Pixels within a slice are about a millimetre or less. Where slices are several millimetres apart, the volume between them is a guess. `orientation` says in which direction of the patient each array index grows: R(ight), A(nterior), S(uperior) and so on. It differs from scan to scan, so we never index an array without asking for a plane. `VB2` and `VB3` are the two sites of the real vertebrae; the person's name (`VB2_17`) says which one the scan is from, and scans from VB2 are T2-weighted. Always read the last column: *synthetic*, *manual*, *semi-automatic* and *automatic* references are four different things to be measured against.
 #
 # ## Look at each anatomy
 #
@@ -139,11 +139,11 @@ print(f"Answer: {'A' if turned == 0 else 'B' if turned <= 0.5 else 'C'}, {turned
 by_recipe.round(1)
 
 # %% [markdown]
-# **What you see**: the contrast of each tissue: its outer 3 mm less the 3 mm around it, divided by the standard deviation in the two. Where it is negative, the tissue is darker than its surroundings. Near zero there is, on average, no border to see. The numbers change from one sequence to the next while the labels stay the same. A map shows a time and not a signal, so in it many tissues change their sign. Suppose that a model is tuned on one recipe and learns "cartilage is bright". The next recipe may contradict it. Hoyer and colleagues tested this when they tuned on one sequence and scored another.
+# **What you see**: the contrast of each tissue: its outer 3 mm less the 3 mm around it, divided by the standard deviation in the two. Where it is negative, the tissue is darker than its surroundings. Near zero there is, on average, no border to see. The numbers change from one sequence to the next while the labels stay the same. A map shows a time and not a signal, so many tissues change sign there. Suppose that a model is tuned on one recipe and learns "cartilage is bright". The next recipe may contradict it. Hoyer and colleagues tested this when they tuned on one sequence and scored another.
 #
 # ## Put the phantoms beside real scans
 #
-# How far can you trust a drawing? Here are a drawn thigh and a drawn spine, and beside each a real one, if it was fetched. The thighs are of one sequence, opposed-phase Dixon. Its dark lines are where fat meets water, since the two signals cancel there. The spines are T2-weighted. A name stands above each image.
+# How far can you trust a drawing? Here are a drawn thigh and a drawn spine, each beside a real one, if it was fetched. Both thighs show the same sequence, opposed-phase Dixon. Its dark lines are where fat meets water, since the two signals cancel there. The spines are T2-weighted. A name stands above each image.
 
 # %% alt="A slice of the phantom thigh and of the phantom spine, each beside a real one if that was fetched"
 drawn = exploration.make_phantom(
@@ -160,10 +160,10 @@ beside = display.montage(
     title="The drawings have the parts; what do real scans have besides?",
 )
 if not (real and at_hand):
-    print("Where no real scan was fetched, its drawing stands alone.")
+    print("Where no real scan was fetched, the drawing stands alone.")
 
 # %% [markdown]
-# **What you see**: a drawing has the parts and the noise. Its borders are tidier, and the finer texture is missing. Impressions are cheap, so here are measurements that ask the same of drawing and scan. `snr` is signal over noise in muscle or vertebrae. `edge_width_mm` is how wide an edge is (of thighs only). `spectrum_slope` says how fast fine detail fades: it is the slope of the power spectrum.
+# **What you see**: a drawing has the parts and the noise. Its borders are tidier, and the finer texture is missing. Impressions are cheap, so here are the same measurements of drawing and scan. `snr` is signal over noise in muscle or vertebrae. `edge_width_mm` is how wide an edge is (thighs only). `spectrum_slope` says how fast fine detail fades: it is the slope of the power spectrum.
 
 # %%
 textures = {c.dataset: exploration.texture_of(c, kind="vertebra") for c in spines}
@@ -256,7 +256,7 @@ print(f"Answer: {'A' if levels > 200 else 'B' if levels >= 100 else 'C'}, {level
 pd.Series(clipped, name="share of voxels cut off").round(3).to_frame()
 
 # %% [markdown]
-# **What you see**: a window that is too wide spends grey levels on a few voxels. One that is too narrow erases borders that were measured. A `Case` takes the percentiles once, of the whole volume. Windowed slice by slice, the same muscle would have another grey on each slice.
+# **What you see**: a window that is too wide spends grey levels on a few voxels. One that is too narrow erases borders that were measured. A `Case` takes the percentiles once, of the whole volume. Windowed slice by slice, the same muscle would have a different grey on each slice.
 #
 # ## See what SAM and MedSAM see
 #
@@ -278,7 +278,7 @@ as_seen = display.montage(
 )
 
 # %% [markdown]
-# **What you see**: SAM keeps the proportions of the body. It resizes the longest side, subtracts the mean of the photographs it learned from, divides by their spread, and fills up with zeros (grey here, since zero is the mean). MedSAM stretches both sides to the square and scales each slice to [0, 1]. Given the other model's input, either still answers, but on an image unlike those it learned from. So a comparison of the two is worth nothing unless each gets its own.
+# **What you see**: SAM keeps the proportions of the body. It resizes the longest side, subtracts the mean of the photographs it learned from, divides by their spread, and fills up with zeros (grey here, since zero is the mean). MedSAM stretches both sides to the square and scales each slice to [0, 1]. Given the other's input, each model still answers, but the image is unlike those it learned from. So a comparison of the two is worth nothing unless each gets its own.
 #
 # ## Draw the boxes
 #
@@ -303,7 +303,7 @@ for ax, of_slice in zip(boxed, boxes, strict=True):
 #
 # ## Know what the splits guarantee
 #
-# Each data set has up to four parts. Weights are fitted on *train* and selected on *validation*. Scores are reported on *test*, and on *inference*: people of a site that none of the other three has seen.
+# Each data set has up to four parts. Weights are fitted on *train* and selected on *validation*. Scores are reported on *test*, and on *inference*: people from a site that is in none of the other three parts.
 
 # %%
 load_splits = mskseg.datasets.load_splits
@@ -320,7 +320,7 @@ else:
 pd.DataFrame(people).T.assign(sha256_begins=[split.sha256[:8] for split in splits])
 
 # %% [markdown]
-# **What you see**: the message that refuses a person in two parts, then how many people each part has. A split is by *person*: both sides, all visits, sequences and echoes of a person stay together. The hash of the split is kept with every table. So anybody can check that two results have the same test people.
+# **What you see**: the message that refuses a person in two parts, then how many people each part has. A split is by *person*: both sides, all visits, sequences and echoes of a person stay together. The hash of the split, a kind of fingerprint, is kept with every table. So anybody can check that two results have the same test people.
 #
 # ### Exercise 2: what a split by slices gives away (10 minutes)
 #
@@ -344,7 +344,7 @@ pd.DataFrame(both, columns=["tissue", "dice"]).groupby("tissue").mean().round(2)
 #
 # ## Measure the tissues
 #
-# We take three numbers for each tissue and slice, **area**, **thickness** and **contrast**. Thickness is four times the mean distance of a pixel from the border. For a long strip, this is its width. Contrast is that of the table of sequences above. We also take the **Dice of the filled box**, which is what a box is worth with no model at all.
+# We take three numbers for each tissue and slice, **area**, **thickness** and **contrast**. Thickness is four times the mean distance of a pixel from the border. For a long strip, this is its width. Contrast is defined as in the table of sequences above. We also take the **Dice of the filled box**, which is what a box is worth with no model at all.
 
 # %%
 steps = [slice_step if drawn_one else real_slice_step for drawn_one in is_drawn]
@@ -366,7 +366,7 @@ display.save_figure(chart[0], figures / "01_tissues.png", provenance=of_table)
 #
 # ## Fill in the study's table
 #
-# Hoyer and colleagues describe their data by anatomy, kind of reference, *detail* of the labels (one cartilage, or its compartments), their *shape* (thin and curved, ring, elliptical) and *volume*, by contrast and by acceleration. Here is that table for what you loaded. Shapes and sizes are measured, not typed. A *ring* encloses a hole. A *thin* tissue is at least eight times longer than wide. All others are *compact*, elliptical bodies and muscle bellies alike. So *thin* is a shape and not a thickness: the pelvis is thin, the short plate of the patellar cartilage is compact.
+# Hoyer and colleagues describe their data by anatomy, kind of reference, *detail* of the labels (one cartilage, or its compartments), their *shape* (thin and curved, ring, elliptical) and *volume*, by contrast and by acceleration. Here is that table for what you loaded. Shapes and sizes are measured, not typed. A *ring* encloses a hole. A *thin* tissue is at least eight times as long as it is wide. All others are *compact*, elliptical bodies and muscle bellies alike. So *thin* is a shape and not a thickness: the pelvis is thin, the short plate of the patellar cartilage is compact.
 #
 # > **Guess**: fill each tissue's boxes, with no model. Which shape has the lowest Dice on average?
 # >
@@ -399,7 +399,7 @@ described.set_index("dataset").T
 #
 # <details><summary>Answer</summary>
 #
-# Not for certain. A flip in a script that left the affine alone passes every check. Look at structures that have a side: they drop towards zero.
+# Not for certain. A flip in a script that left the affine alone passes every check. Look at structures that have a side: their Dice drops towards zero.
 #
 # </details>
 #
@@ -448,7 +448,7 @@ Markdown(f"""
 # %% [markdown]
 # ## Limits
 #
-# - Phantoms are tidy: no motion, no metal, no bone spurs, few variants of anatomy. Their references have no reader's error, and real ones have.
+# - Phantoms are tidy: no motion, no metal, no bone spurs, few variants of anatomy. Their references have no reader's error; real ones do.
 # - Realism is measured on one thigh, to which the phantom was tuned, and on vertebrae, by two numbers. Knee and hip phantoms have no real image beside them here.
 # - Thickness and contrast are taken slice by slice, so a sheet that is cut obliquely looks thicker. Contrast compares means and sees no texture.
 # - The study's own table is not public beyond its caption. The numbers above are ours.
@@ -498,8 +498,8 @@ Markdown(f"""
 # | entropy | how spread out the probabilities of a pixel are; 0 if the model is certain |
 # | AUROC | of a wrong and a right pixel, how often is the wrong one the more uncertain? 0.5 is chance, 1 perfect |
 # | Spearman correlation | whether two numbers put people in the same order: 1 the same, -1 the opposite, 0 no relation |
-# | ensemble, seed | one training repeated; the seed is the number from which its chance is drawn |
+# | ensemble, seed | models from one training, repeated with other seeds; a seed is the number that starts the random numbers |
 # | arm | in a comparison: a model together with where its prompts come from |
-# | bootstrap | draws people again and again, with replacement, to see how far a mean could have been another |
+# | bootstrap | draws people again and again, with replacement, to see how different a mean could have been |
 # | margin | of a box: pixels added on every side; of a verdict: the smallest difference that anybody would care about |
-# | Bonferroni | makes intervals wider if many are looked at, so that one does not come out by chance |
+# | Bonferroni | makes intervals wider if many are looked at, so that none stands out by chance alone |

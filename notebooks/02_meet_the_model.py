@@ -17,14 +17,14 @@
 #
 # What happens between a click and a mask, and how far can the model be trusted to judge its own answer?
 #
-# *Core · 30 minutes to read and try, about 1 to run on two CPU cores · built-in knee phantom, and a slice of a person if one is here · previous notebook: 01_explore_the_data*
+# *Core · 30 minutes to read and try, about 1 to run on two CPU cores · built-in knee phantom, and a slice of a person if a real scan is installed · previous notebook: 01_explore_the_data*
 
 # %% [markdown]
-# **What you will do**: segment a meniscus with as few clicks as you can. Then take the model apart that answered you, and give it every kind of prompt that it knows.
+# **What you will do**: segment a meniscus with as few clicks as you can. Then take apart the model that answered you, and give it every kind of prompt that it knows.
 #
 # **What you will learn**
 # - to name the three parts of SAM, what goes into each and what comes out
-# - to say what is computed once for a slice and what once for a prompt
+# - to say what is computed once per slice and what once per prompt
 # - to explain why one point gives three masks, and to choose among them
 # - to compare the quality that the model predicts with the quality that its mask has, and to say what selecting by it gains
 # - to read the filters that turn a grid of points into "masks of everything"
@@ -80,7 +80,7 @@ print(f"mskseg {mskseg.__version__}, {segmenter}, {segmenter.device}, seed {seed
 # %% [markdown]
 # ## Click first
 #
-# Before any theory, try it. On the **canvas** below, click for a point inside the object, shift-click for one outside, drag for a box, and drag inside the box to move it; `u` undoes, `c` clears, `n` takes the next of three masks, `h` hides Dice, page up and page down change the slice, **+** zooms in. A dotted **preview** follows the pointer; it is no prompt, and `v` switches it off. If all cells have run, the canvas already shows the prompts of the solution: press `c` first. Clicks, boxes and earlier masks are called **prompts**, and a model that answers them is **promptable**.
+# Before any theory, try it. On the **canvas** below, click for a point inside the object, shift-click for one outside, drag for a box, and drag inside the box to move it; `u` undoes, `c` clears, `n` takes the next of three masks, `h` hides Dice, page up and page down change the slice, **+** zooms in. A dotted **preview** follows the pointer; it is not a prompt, and `v` switches it off. If all cells have run, the canvas already shows the prompts of the solution: press `c` first. Clicks, boxes and earlier masks are called **prompts**, and a model that answers them is **promptable**.
 #
 # The object is a meniscus, one of the two thin wedges of the knee joint (in other data, the first label). The canvas does not show the **reference**, the outline that counts as right: it is the dashed line of the figure below the canvas. The canvas scores your mask by **Dice**: twice the overlap of mask and reference, over the sum of both areas; 1 for the same mask, 0 for none in common. Where widgets are not shown, the same actions are methods: `explorer.add_point(x, y)`, `explorer.set_box([x0, y0, x1, y1])`.
 
@@ -174,7 +174,7 @@ embedding_panels = model_parts.embedding_beside(
 )
 
 # %% [markdown]
-# **What you see**: the embedding is coarse, one cell for many pixels. Neighbouring cells of one tissue tend to have one colour, although nobody named a tissue (the place of a cell colours it, too). What is thinner than a cell has to be hidden in the cell's many numbers. Keep that in mind when cartilage fails.
+# **What you see**: the embedding is coarse, one cell for many pixels. Neighbouring cells of one tissue tend to have one colour, although nobody named a tissue (where a cell lies affects its colour, too). What is thinner than a cell has to be hidden in the cell's many numbers. Keep that in mind when cartilage fails.
 #
 # ## Turn prompts into tokens
 #
@@ -274,18 +274,18 @@ estimates = table.dropna(subset=["predicted_iou", "iou"])
 r = estimates["predicted_iou"].corr(estimates["iou"])
 print(f"Answer: {'A' if r > 0.9 else 'B' if r >= 0.5 else 'C'}, r = {r:.2f}.")
 estimate_ax = model_parts.estimate_chart(
-    estimates, title=f"What it says of its masks, and what they are: r = {r:.2f}"
+    estimates, title=f"What it predicts for its masks, and what they reach: r = {r:.2f}"
 )
 display.save_figure(estimate_ax, figures / "02_predicted_iou.png", provenance=facts)
 
 # %% [markdown]
-# **What you see**: a dot is a mask; on the line the model is right about itself. At the upper left it is sure and wrong: of the built-in knee, these are boxes around the femoral cartilage, answered with something else in the box. The prediction comes from a small extra network, and nothing holds it between 0 and 1. It is not a probability. That it follows the true IoU over *all* masks does not mean that it picks the best of *three*: they are close together, and the scatter here is wide. Notebook 05 counts how often its favourite is the best, beside chance.
+# **What you see**: a dot is a mask; on the line the model is right about itself. At the upper left it is sure and wrong: on the built-in knee, these are boxes around the femoral cartilage, where it drew something else in the box. The prediction comes from a small extra network, and nothing keeps it between 0 and 1. It is not a probability. That it follows the true IoU over *all* masks does not mean that it picks the best of *three*: they are close together, and the scatter here is wide. Notebook 05 counts how often its favourite is the best, beside chance.
 #
 # ## Correct with clicks
 #
 # SAM was trained in a loop: click on the object, look where the mask is wrong, click there, and again. With each click the model gets all clicks so far and its own last mask. A click says *inside* where a part was missed, *outside* where too much was painted.
 #
-# But where in the error does a reader click? In **training** the click was drawn: each pixel of the error had the same chance. When SAM was **evaluated**, clicks went to the deepest place of the largest mistake, as a careful reader clicks. Here are both.
+# But where in the error does a reader click? In **training** the click was drawn at random: each pixel of the error had the same chance. When SAM was **evaluated**, clicks went to the deepest place of the largest mistake, as a careful reader clicks. Here are both.
 #
 # > **Guess**: after the last click, which reader is ahead?
 # >
@@ -310,11 +310,11 @@ film = model_parts.film_strip(
 )
 
 # %% [markdown]
-# **What you see**: in the table, read the columns downwards. *Drawn* is of several readers: their mean and the worst of them after each click. In the film, a number on blue says inside, on orange outside; the dashed line is the reference. Early corrections usually gain most. A click can also *lose*, since the last mask is only a hint and the whole mask is drawn anew. A study that reports "Dice after ten clicks" has chosen one of these readers, and yours may be neither.
+# **What you see**: in the table, read the columns downwards. *Drawn* columns stand for several random readers: their mean and their lowest Dice after each click. In the film, a number on blue says inside, on orange outside; the dashed line is the reference. Early corrections usually gain most. A click can also *lose*, since the last mask is only a hint and the whole mask is drawn anew. A study that reports "Dice after ten clicks" has chosen one of these readers, and yours may be neither.
 #
 # ## Simulate the prompts of training
 #
-# Nobody clicked on eleven million photographs for training. Prompts were drawn from masks: a point anywhere inside, or a box whose corners were moved at random. A model that saw only perfect boxes would be lost with a reader's.
+# Nobody clicked on eleven million photographs for training. Prompts were drawn from masks: a point anywhere inside, or a box whose corners were moved at random. A model that saw only perfect boxes would be lost with a reader's boxes.
 #
 # The miniature saw no photograph either, and no scan or phantom: its masks are those of scenes that a program draws without end. Below are some of them, then boxes moved at random on our slice.
 
@@ -336,9 +336,9 @@ model_parts.box_slider("moved by", moved, segmenter, case_slice, target)
 #
 # ## Segment everything
 #
-# Without any prompt: put a grid of points over the slice, take three masks for each, and throw most of them away. Three filters do that. A mask must be **good** (predicted IoU), **stable** (nearly the same if it is cut at a higher or at a lower logit than 0, so that its border is sharp), and **new** (no better mask has nearly the same box).
+# Without any prompt: put a grid of points over the slice, take three masks for each, and throw most of them away. Three filters do that. A mask must be **good** (predicted IoU), **stable** (nearly the same if it is cut at a higher or at a lower logit than 0, which means that its border is sharp), and **new** (no better mask has nearly the same box).
 #
-# This is how SA-1B came about, the data set that SAM was trained on. First, annotators clicked with the model's help. Then the model filled in what it was sure of, and they added the rest. Finally it ran alone from such a grid: 1.1 billion masks.
+# This is how SA-1B, the data set that SAM was trained on, came about. First, annotators clicked with the model's help. Then the model filled in what it was sure of, and they added the rest. Finally it ran alone from such a grid: 1.1 billion masks.
 
 # %%
 image, side = case_slice.image, points_per_side
@@ -367,11 +367,11 @@ for other in others:
 mask_axes = model_parts.mask_panels(shown)
 
 # %% [markdown]
-# **What you see**: on the left, pieces without names. In the middle, those of them that fit a tissue. If scans of people are here, a slice of one stands on the right, with a coarser grid. Automatic masks find what has a border. Whether that is a tissue, a part of one or a shadow they cannot say. For named tissues this is a source of proposals, not an answer.
+# **What you see**: on the left, pieces without names. In the middle, those of them that fit a tissue. If scans of people are here, a slice of one stands on the right, with a coarser grid. Automatic masks find what has a border. They cannot say whether that is a tissue, a part of one or a shadow. For named tissues this is a source of proposals, not an answer.
 #
 # ### Ask whether its rating selects
 #
-# The first filter trusts the model's opinion of itself. Does it deserve that? We lay a coarser grid over one slice of each of several people and take the masks of the points that lie on a tissue, since the reference cannot judge the others. A mask is as good as its IoU with the piece of tissue that it fits best. Then we keep the half with the highest predicted IoU.
+# The first filter trusts the model's opinion of itself. Does it deserve that? We lay a coarser grid over one slice of each of several people and take the masks of the points that lie on a tissue, since the reference cannot judge the others. The quality of a mask is its IoU with the piece of tissue that it fits best. Then we keep the half with the highest predicted IoU.
 #
 # > **Guess**: a perfect judge keeps the best half. How much of that judge's gain does the model get?
 # >
@@ -463,13 +463,13 @@ Markdown(f"""
 # ## Limits
 #
 # - One person, one sequence, one slice for most figures: they show *how* the model works, not how well.
-# - The miniature's encoder is not a vision transformer; what its embedding looks like is no statement about SAM's.
+# - The miniature's encoder is not a vision transformer; what its embedding looks like says nothing about SAM's.
 # - Simulated clicks use the reference; no reader was asked.
 
 # %% [markdown]
 # ## Next
 #
-# Notebook 03 asks how well all this works on people and on phantoms without any training on them, and what a Dice is worth beside that of the filled box.
+# Notebook 03 asks how well all this works on people and on phantoms without any training on them, and what a Dice is worth next to the Dice of the filled box.
 #
 # - Kirillov et al., *Segment Anything*, ICCV 2023, doi:10.1109/ICCV51070.2023.00371
 # - Ma et al., *Segment anything in medical images*, Nature Communications 2024, doi:10.1038/s41467-024-44824-z

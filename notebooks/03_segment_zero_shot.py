@@ -17,7 +17,7 @@
 #
 # How much of a segmentation does a promptable model do by itself, and how much is already in the box it is given?
 #
-# *Core · 40 minutes to read and try, about 3 to run on two CPU cores · real people and a published model where they are here, then four built-in phantoms · previous notebook: 02_meet_the_model*
+# *Core · 40 minutes to read and try, about 3 to run on two CPU cores · real people and a published model if they are installed, then four built-in phantoms · previous notebook: 02_meet_the_model*
 
 # %% [markdown]
 # **What you will do**: score promptable models, without any training, on scans of real people and on drawn knees, spines, hips and thighs. You end with the table that a study would print: Dice for each tissue.
@@ -93,7 +93,7 @@ print(f"mskseg {mskseg.__version__}, {segmenters}, {segmenter.device}, seed {see
 #
 # **The models.** `lite_medsam` is *published*: its authors trained a small network to imitate MedSAM on slices of 256 pixels. It speaks for itself, not for MedSAM, and nobody has said whether the scans below were among its training data. `sam_vit_mini` and `medsam_vit_mini` are **miniatures**. They have the design of SAM and MedSAM at a fraction of the size, and this project trained them on synthetic scenes only. Their scores say nothing about the published models.
 #
-# **The scans.** First real people, where their scans are here; then phantoms, which are drawings and no evidence about patients. The published model skips the drawings while there is a miniature to score them. Change two parameters, and the same cells run on other scans and other models.
+# **The scans.** First real people, if their scans are installed; then phantoms, which are drawings and no evidence about patients. The published model skips the drawings while there is a miniature to score them. Change two parameters, and the same cells run on other scans and other models.
 #
 # ## Load the scans
 #
@@ -232,7 +232,7 @@ wider = {w: prompts.pad_boxes(box_xyxy, pixels=w, shape=reference.shape) for w i
 prompting.box_slider("margin px", wider, segmenter, case_slice, reference)
 
 # %% [markdown]
-# **What you see**: in the table two boxes, the same slice, the same model. (Only the oracle's is there if you took yours away.) The filled box loses with every pixel that you added. Does the model lose too, or does it gain? Move the slider, which widens the oracle's box: the answer is orange, the reference blue and dashed. (The slider needs a kernel. Without one, you see the tight box.) The next section asks this of many people.
+# **What you see**: the table has two boxes, for the same slice and the same model. (Only the oracle's is there if you took yours away.) The filled box loses with every pixel that you added. Does the model lose too, or does it gain? Move the slider, which widens the oracle's box: the answer is orange, the reference blue and dashed. (The slider needs a kernel. Without one, you see the tight box.) The next section asks this of many people.
 #
 # ## Score people first
 #
@@ -286,7 +286,7 @@ evaluation.write_table(by_margin, tables / "03_margins.csv", provenance=facts)
 prompting.margin_table(by_margin).round(3)
 
 # %% [markdown]
-# **What you see**: above, how many masks were *scored*, lie *beyond the end* of their object or belong to pieces *too small* for a box; only the first are in a mean. Then, for each data set of people that is here (or of phantoms, if none is), the filled box and below it each model, from tight boxes to the widest. `n_subjects` counts people, `n_pairs` pairs of slice and tissue. All models got the very same boxes. Read the published model first, in the column of tight boxes: is it above the *filled box*, which is a rectangle and no model at all? Then go to the right. Two pixels on every side are about what a careful person adds without thinking. They take a good part from the rectangle. Do they take as much from the model? A study that reports only one of these columns has chosen its conclusion with the margin, whether it meant to or not.
+# **What you see**: the line above counts the masks that were *scored*, that lie *beyond the end* of their object, and that belong to pieces *too small* for a box; only the *scored* ones enter a mean. Then, for each data set of people that is here (or of phantoms, if none is), the filled box and below it each model, from tight boxes to the widest. `n_subjects` counts people, `n_pairs` pairs of slice and tissue. All models got the very same boxes. Read the published model first, in the column of tight boxes: is it above the *filled box*, which is a rectangle and no model at all? Then go to the right. Two pixels on every side are about what a careful person adds without thinking. They cost the rectangle much of its Dice. Do they cost the model as much? A study that reports only one of these columns has chosen its conclusion with the margin, whether it meant to or not.
 
 # %% alt="Dice over the margin of the box, a panel for each data set, a line for each model and one for the filled box"
 margin_axes = prompting.margin_panels(by_margin, seen_px=prompting.seen_margins_px(cases))
@@ -301,7 +301,7 @@ above_box.rename_axis(columns="data sets above the filled box")
 #
 # Read a lead of a miniature over the published model with care. The miniature learned from drawn scenes, with boxes moved both ways, so tight boxes around blocks with clear borders suit it best. Such a lead shows that a tight box leaves little to do, not that the miniature is the better model.
 #
-# A run of hours asked more people, with the same cells (`make results`). Here is its table, of the vertebrae of people of two sites.
+# A run of several hours scored more people, with the same cells (`make results`). Here is its table, for vertebrae of people at two sites.
 
 # %%
 study = prompting.committed_results(results, "03_margins*.csv")
@@ -309,11 +309,11 @@ print(study.origin)
 prompting.margin_table(study.rows).round(3) if study else study.rows
 
 # %% [markdown]
-# **What you see**: first whose weights these are, then the table as above. (No rows: no such table is there.) Does it say the same as your run? Rows of a drawn spine stand below those of people: what would you believe of the published model, had you seen the drawings alone?
+# **What you see**: the first lines name the model, its weights and the date; below is the table as above. (No rows: no such table is there.) Does it say the same as your run? Rows of a drawn spine stand below those of people: what would you believe about the published model if you had seen only the drawings?
 #
 # ## Look at the masks
 #
-# Numbers do not say *how* a model fails. The masks behind the table were kept. Here is one full slice of each data set, of those that were scored the one with most objects (it may lie at their edge): boxes and reference, then the answer of each model. Each tissue answers its own boxes, so answers may overlap. Where they do, the smaller tissue is drawn on top.
+# Numbers do not say *how* a model fails. The masks behind the table were kept. Here is one full slice of each data set, of those that were scored the one with most objects (it may lie at their edge): boxes and reference, then the answer of each model. Each tissue has its own boxes and its own answer, so answers may overlap. Where they do, the smaller tissue is drawn on top.
 
 # %% alt="For each data set the slice with boxes and reference, and beside it the answer of each model, one colour per tissue"
 for prompted_slice, answers in prompting.fullest_answers(table, predictions, cases, tight):
@@ -335,7 +335,7 @@ for prompted_slice, answers in prompting.fullest_answers(table, predictions, cas
 # - **oracle, jitter**: each side moved at random, outwards or inwards, as a person in a hurry draws
 # - **neighbour**: *one* oracle slice per tissue, the one where it is largest. From there, up and down, each slice gets the box of what was *predicted* on the slice before
 #
-# Only the last one works on a new scan, with a careful box by hand in place of the oracle's. It needs neighbouring slices. Of real scans we took every n-th slice, so people have no such row unless `real_arms` asks for it.
+# Only the last one works on a new scan, with a careful box by hand in place of the oracle's. It needs neighbouring slices. Of real scans we took every n-th slice, so the table has no such row for people unless `real_arms` asks for it.
 #
 # > **Guess**: which plan scores lowest?
 # >
@@ -359,7 +359,7 @@ by_plan["filled box"] = same_boxes
 by_plan.round(3)
 
 # %% [markdown]
-# **What you see**: Dice of each model for each data set and plan, and of the same boxes, filled (neighbours' boxes differ between models; theirs is the mean). A Dice here is a mean of means. For each person, all slices of a tissue are averaged, then the tissues, then the people. So a long muscle weighs no more than a short one. All plans and models are compared on the same pairs of slice and tissue. A tissue with no piece large enough for a box is left out, and counted in `03_plans.csv` (`n_too_small`); so is the spread between people (`dice_sd`).
+# **What you see**: Dice of each model for each data set and plan, and of the same boxes, filled (neighbour boxes differ between models; for them we show the mean). A Dice here is a mean of means. For each person, all slices of a tissue are averaged, then the tissues, then the people. So a long muscle weighs no more than a short one. All plans and models are compared on the same pairs of slice and tissue. A tissue with no piece large enough for a box is left out, and counted in `03_plans.csv` (`n_too_small`). The spread between people (`dice_sd`) is in that file too.
 #
 # Look at the line of masks beyond an object's end. Nothing tells a model that its box is empty: it segments *something*. Those slices would score 0. How many there are depends on how far the scan goes on beyond the object, so they stay outside the mean and are counted beside it.
 #
@@ -396,13 +396,13 @@ four = extremes[["dice", "filled_box_dice", "model minus box", "n_pairs"]].round
 four.rename(columns={"dice": "Dice", "filled_box_dice": "filled box", "n_pairs": "slices"})
 
 # %% [markdown]
-# **What you see**: *model minus box* is what the model adds. (*label 16* and the like: a data set that names no tissues.) Where it is near zero or negative, a rectangle does as well, often for one of two opposite reasons. A tissue that is nearly a rectangle leaves nothing to add, and every rounded corner costs. A thin, curved sheet fills so little of its box that the box does not say what is meant, and the model takes the bulk inside it. And an object may be only a few pixels wide, so that nothing is found. Hoyer's data had both kinds: thin cartilage and ring-shaped fat, and elliptical vertebral bodies and discs.
+# **What you see**: *model minus box* is what the model adds. (*label 16* and the like: a data set that names no tissues.) Where it is near zero or negative, a rectangle does as well or better, often for one of two opposite reasons. A tissue that is nearly a rectangle leaves nothing to add, and every rounded corner costs. A thin, curved sheet fills so little of its box that the box does not say what is meant, and the model takes the bulk inside it. And an object may be only a few pixels wide, so that nothing is found. Hoyer's data had both kinds: thin cartilage and ring-shaped fat, and elliptical vertebral bodies and discs.
 #
-# In the figure, a diamond to the right of its dot means that the rectangle would have done better. Wide rows of small dots are tissues whose shape changes from slice to slice; their lowest dots are often slices near an end. Compare two models row by row: they can have one mean and fail on different tissues.
+# In the figure, a diamond to the right of its dot means that the rectangle would have done better. Wide rows of small dots are tissues whose shape changes from slice to slice; their lowest dots are often slices near an end. Compare two models row by row: they can have the same mean and fail on different tissues.
 #
 # ## Look at the worst
 #
-# The slices above were chosen for their number of tissues. The next ones are chosen by the table: of each data set the worst pair of slice and tissue of the first model.
+# The slices above were chosen for their number of tissues. The next ones are chosen by the table: for each data set, the pair of slice and tissue with the lowest Dice of the first model.
 
 # %% alt="Close-ups of the worst slice and tissue of each data set: reference, prediction and box"
 oracle = prompting.by_site(table[table["box_source"] == tight.box_source])
@@ -413,7 +413,7 @@ titles = [f"{r.dataset}\n{r.segmenter}, {r.tissue}: {r.dice:.2f}" for r in worst
 close_ups = prompting.close_ups(failures, titles)
 
 # %% [markdown]
-# **What you see**: where no orange line is seen, nothing was found. Ask of each panel whether a person, given this box and nothing else, would have known what was meant. Sometimes the prompt is to blame, not the model.
+# **What you see**: where you see no orange line, the model found nothing. Ask of each panel whether a person, given this box and nothing else, would have known what was meant. Sometimes the prompt is to blame, not the model.
 #
 # ### Exercise 2: clicks instead of a box (10 minutes)
 #
@@ -446,7 +446,7 @@ evaluation.summarise(clicked, by=groups)[[*groups, "dice", "filled_box_dice", "n
 #
 # </details>
 #
-# **2.** Why can no model be asked with an oracle box on a new scan?
+# **2.** Why can no model be given an oracle box on a new scan?
 #
 # <details><summary>Answer</summary>
 #
@@ -474,7 +474,7 @@ evaluation.summarise(clicked, by=groups)[[*groups, "dice", "filled_box_dice", "n
 #
 # <details><summary>Answer</summary>
 #
-# Each would count 0, and their number depends on how far the scan goes on beyond the object. So they are counted beside the mean; hiding them would be worse than either.
+# Each would count 0, and their number depends on how far the scan goes on beyond the object. So they are counted beside the mean; hiding them would be worse.
 #
 # </details>
 
@@ -504,7 +504,7 @@ Markdown(f"""
 # %% [markdown]
 # ## Limits
 #
-# - There are few real people, and few slices of each. The references of the single scans come from a program, or from nobody knows whom. LiteMedSAM may have been trained on these very scans; if so, its scores flatter it.
+# - There are few real people, and few slices of each. The references of the single scans come from a program, or nobody knows from whom. LiteMedSAM may have been trained on these very scans; if so, its scores flatter it.
 # - Miniatures and phantoms are made by this project. Their scores are no evidence about SAM, MedSAM or patients. If one miniature is above another, that is our construction.
 # - Oracle boxes flatter: finding the object is half of the work, and they do it. The neighbour plan still takes one slice per tissue from the reference, and the reference names the tissues.
 # - One sequence each unless you ask for more, slice by slice. Dice favours large tissues and knows nothing of millimetres; boundary distances stand in other columns of `03_zero_shot.csv`.

@@ -24,10 +24,10 @@
 #
 # **What you will learn**
 # - to write the loop of a training in ten lines: freeze, predict, loss, backward, step
-# - to choose a training subset by anatomy, by sequence or by diversity, and to say what each scan is to a tuned model
+# - to choose a training subset by anatomy, by sequence or by diversity, and to name the role of each scan for a tuned model
 # - to tell four ways of tuning apart by what they train, what they cost and what they bring
 # - to read a gain with its interval, and to refuse to read one that has none
-# - to plan: how many people, and boxes how sloppy?
+# - to plan: how many people, and how sloppy may the boxes be?
 #
 # **What you need**: notebook 03. No GPU, no internet.
 
@@ -122,7 +122,7 @@ scans.set_axis(["part", "site", "data set", "sequence"], axis=1).value_counts(so
 #
 # ## Tune by hand on one slice
 #
-# Before the library does it a hundred times, here is all that tuning is. Take one slice of a training person, and one object with its box: the one on which the model does worst. We load the model a second time, since this copy will be changed.
+# Before the library does it a hundred times, here is tuning in its simplest form. Take one slice of a training person, and one object with its box: the one on which the model does worst. We load the model a second time, since this copy will be changed.
 
 # %%
 pupil, lesson = mskseg.load_segmenter(models[0]), mskseg.fullest_slice(one_person[0])
@@ -132,7 +132,7 @@ hardest = min(in_one_piece, key=lambda each: evaluation.dice(each.reference, eac
 print(f"{one_person[0].name}, slice {lesson.index}: {one_person[0].tissue(hardest.label)}")
 
 # %% [markdown]
-# The model answers with a **logit** for each pixel, a number above 0 where it says "inside"; the **sigmoid** turns it into a probability. The **loss** is what training makes small: here 1 minus Dice (of probabilities, so that it has a slope), plus **cross-entropy**, which is large where the model is sure and wrong. `backward` computes how the loss changes with each weight, and the **optimiser** moves each weight a little downhill. *Freezing* leaves weights out of it.
+# The model answers with a **logit** for each pixel, a number above 0 where it says "inside"; the **sigmoid** turns it into a probability. The **loss** is what training makes small: here 1 minus Dice (of probabilities, so that it has a slope), plus **cross-entropy**, which is large where the model is sure and wrong. `backward` computes how the loss changes with each weight, and the **optimiser** moves each weight a little downhill. *Freezing* a weight keeps it as it is.
 #
 # > **Guess**: ten steps on one object of one slice. What happens to its Dice?
 # >
@@ -190,11 +190,11 @@ tuned_on = mskseg.provenance(command="04_fine_tune", segmenter=segmenter, seed=s
 print(tuning.longer_run(results, provenance=tuned_on))
 
 # %% [markdown]
-# **What you see**: mean gains in Dice at the same and at the other site; then each way to tune, explained below; then tight and sloppy boxes. Above each table stands whose weights it is of; *of other weights than this run* means another model than the one that you tune here, so compare within that table only. A training that two runs made has two rows. If no run is committed, one line says so. Now watch the same happen small.
+# **What you see**: mean gains in Dice at the same and at the other site; then each way to tune, explained below; then tight and sloppy boxes. The lines above each table name the weights it comes from; *of other weights than this run* means a different model from the one you tune here, so compare within that table only. A training that was done in two runs has two rows. If no run is committed, one line says so. Now watch the same on a small scale.
 #
 # ## Watch one training
 #
-# The library does what you did by hand, on slices of several people. Boxes are drawn around their objects, each side off by a random amount, anew each time. In mode *decoder* only the mask decoder learns: the image is encoded once and never again. A training ends when its epochs are over, or, with a `patience`, when the validation Dice has not risen for so many of them. The study stopped when nothing changed any more, or after 35 epochs.
+# The library does what you did by hand, on slices of several people. Boxes are drawn around the objects, and each side is moved by a new random amount each time. In mode *decoder* only the mask decoder learns: the image is encoded once and never again. A training ends when its epochs are over, or, with a `patience`, when the validation Dice has not risen for so many of them. The study stopped when nothing changed any more, or after 35 epochs.
 #
 # > **Guess**: when is the model best on the validation people, on whom it was not trained?
 # >
@@ -229,7 +229,7 @@ print(f"Answer: {letter_of_epoch}. {first}")
 #
 # ## Tune on every subset
 #
-# Each model is scored on all scans of its own data sets, and on the first sequence of the others. A warning may name tissues that the validation slices do not show: with every few slices only, a thin one can be missed, and then it has no say in which epoch is kept.
+# Each model is scored on all scans of its own data sets, and on the first sequence of the others. A warning may name tissues that the validation slices do not show: since only every n-th slice is taken, a thin one can be missed, and then it has no say in which epoch is kept.
 #
 # > **Guess**: a model was tuned on one anatomy only. What happens on the other one?
 # >
@@ -276,9 +276,9 @@ gain_axes = tuning.gain_map(
 display.save_figure(gain_axes, figures / "04_gains.png", provenance=facts)
 
 # %% [markdown]
-# **What you see**: the table has the mean gain in Dice of each subset by role (empty or NaN where nothing was asked). The map has the gain of each cell over the same people zero-shot. Framed cells are other people of the very data that were trained on. An asterisk marks a gain whose 95 % interval, from resampling *people*, leaves out zero. With fewer than five people behind a cell there is no interval, and a number without one is a hint. Among dozens of cells some asterisks come by chance: at 5 % error, one in twenty where nothing happened. So read rows and columns, not single cells.
+# **What you see**: the table has the mean gain in Dice of each subset by role (empty or NaN where nothing was asked). Each cell of the map shows the gain over the zero-shot score of the same people. Framed cells are other people from the same data that the model was trained on. An asterisk marks a gain whose 95 % interval, from resampling *people*, leaves out zero. With fewer than five people behind a cell there is no interval, and a number without one is a hint. Among dozens of cells some asterisks come by chance: at 5 % error, one in twenty where nothing happened. So read rows and columns, not single cells.
 #
-# Hoyer 2024 writes that tuning improved Dice on the trained data "by 41-3 %", except on the thigh, and does not say whether of 100 points or of the Dice before. A tissue at 0.9 has little left to gain. That alone could explain an exception.
+# Hoyer 2024 writes that tuning improved Dice on the trained data "by 41-3 %", except on the thigh, and does not say whether it means Dice points or per cent of the Dice before. A tissue at 0.9 has little left to gain. That alone could explain an exception.
 #
 # ## See which tissues changed
 #
@@ -311,7 +311,7 @@ print(f"Answer: {'A' if share_up == 1 else 'B' if share_up >= 0.5 else 'C'}. {sh
 changed.round(3).drop(changed.index[3:-3])
 
 # %% [markdown]
-# **What you see**: on the slice, look at borders between neighbours of equal brightness, where a model that has seen the anatomy knows what the box means. The table has the three tissues that lost most (or gained least) and the three that gained most, tuned on the studied subset, on all that it reports on. The rest is in `04_tissues.csv`.
+# **What you see**: on the slice, look at borders between neighbours of equal brightness, where a model that has seen the anatomy knows what the box means. The table is for the model tuned on the studied subset, on all data that it was scored on. It has the three tissues that lost most (or gained least) and the three that gained most. The rest is in `04_tissues.csv`.
 #
 # ## Ask how many people it takes
 #
@@ -352,7 +352,7 @@ size_axes.autoscale(axis="y")
 display.save_figure(size_axes, figures / "04_training_size.png", provenance=facts)
 
 # %% [markdown]
-# **What you see**: 0 people is the model without tuning. Bars, where there are several seeds, are the standard deviation between trainings that differ in nothing but chance: a difference smaller than that is no difference. Seeds are no people, and do not count as people. The title and the answer speak of the first line of the legend.
+# **What you see**: 0 people is the model without tuning. Bars, where there are several seeds, are the standard deviation between trainings that differ in nothing but chance: a difference smaller than that is no difference. Seeds are not people, and do not count as people. The title and the answer are about the first line in the legend.
 #
 # ## Compare four ways to tune
 #
@@ -361,9 +361,9 @@ display.save_figure(size_axes, figures / "04_training_size.png", provenance=fact
 # | decoder | the mask decoder | Casali 2025 |
 # | lora | the decoder, and a small *low-rank* addition to each large matrix of the encoder: the product of a tall and a wide one, with few numbers | one way that Ma 2024 tried |
 # | encoder_decoder | all but the prompt encoder | Ma 2024 (MedSAM), Casali 2025 |
-# | full | everything | how Hoyer 2024 describes hers (the caption of her figure says that layers were frozen, and then names all parts as tuned) |
+# | full | everything | how Hoyer 2024 describes the tuning (the caption of her figure says that layers were frozen, and then names all parts as tuned) |
 #
-# All on the studied subset, with the same people and steps; the first mode also from MedSAM's sibling, which is Casali's question. Training everything risks *overfitting*: a model gets better on the people it was trained on, and not on others.
+# Heads that no loss reaches (those of three masks and of the predicted IoU) stay as they are in every mode, so fewer weights train than the parts hold. All on the studied subset, with the same people and steps; the first mode also from MedSAM's sibling, which is Casali's question. Training everything risks *overfitting*: a model gets better on the people it was trained on, and not on others.
 #
 # > **Guess**: which way gains most on the test people?
 # >
@@ -395,7 +395,7 @@ in_columns = ["file", "base", "n_train", "mode", "gain", "gain_other_site"]
 longer_modes.reindex(columns=in_columns).rename(columns=read | {"n_train": "people"}).round(3)
 
 # %% [markdown]
-# **What you see**: `gain` is what tuning added on the test people. The second table is of the longer runs, if there are any, a file for each model and data set: is the best way at the same site also the best at the other? To *choose* a mode, take the validation Dice (in `04_modes.csv`), not this gain. *Training minus test* is how much better a model is on the people it was trained on. Compare modes by it, not with zero, for these are different people. Parameters and seconds differ by far more than Dice does. Which of our two miniatures is the better start is our construction.
+# **What you see**: `gain` is what tuning added on the test people. The second table is of the longer runs, if there are any, a file for each model and data set: is the best way at the same site also the best at the other? To *choose* a mode, take the validation Dice (in `04_modes.csv`), not this gain. *Training minus test* is how much better a model is on the people it was trained on. Use it to compare modes, but do not compare it with zero: the two groups are different people. Parameters and seconds differ by far more than Dice does. Which of our two miniatures is the better start is our own doing.
 #
 # ## Draw sloppy boxes
 #
@@ -426,7 +426,7 @@ sloppy.round(3)
 #
 # ### Exercise 1: choose a subset, predict, tune, look (15 minutes)
 #
-# Choose a training subset that was not tuned above: another sequence of a data set, or one data set with another number of people. Write down the gain that you expect for each role. Then tune, and look. *Hint: `tuning.Subset("mine", "sequence", (("phantom_thigh", "dixon_fat"),))` makes one of a single sequence (mind the comma before the last two brackets). `[case.sequence for case in mskseg.load_some("phantom_thigh", n_sequences=None)]` lists the sequences of a data set. `mskseg.datasets.list_subjects("phantom_thigh", part="train")` lists who can train; whoever asks for more people gets these. A role without any scan shows NaN.*
+# Choose a training subset that was not tuned above: another sequence of a data set, or one data set with another number of people. Write down the gain that you expect for each role. Then tune, and look. *Hint: `tuning.Subset("mine", "sequence", (("phantom_thigh", "dixon_fat"),))` makes one of a single sequence (mind the comma before the last two brackets). `[case.sequence for case in mskseg.load_some("phantom_thigh", n_sequences=None)]` lists the sequences of a data set. `mskseg.datasets.list_subjects("phantom_thigh", part="train")` lists who can train; if you ask for more people, you get only these. A role without any scan shows NaN.*
 
 # %% tags=["exercise"]
 mine, my_people = focus, n_train  # replace: your subset, and how many people train
@@ -454,7 +454,7 @@ odd.groupby("role")[["dice_zero_shot", "gain"]].mean().round(3)
 #
 # <details><summary>Answer</summary>
 #
-# One trains. One selects the epoch, so its Dice is a little too good. The third reports, and nothing was ever chosen by it.
+# One trains. One selects the epoch, so its Dice is a little too good. The third reports, and was never used to choose anything.
 #
 # </details>
 #
@@ -470,7 +470,7 @@ odd.groupby("role")[["dice_zero_shot", "gain"]].mean().round(3)
 #
 # <details><summary>Answer</summary>
 #
-# A hint, with the number of people. With fewer than five there is no interval here, so nothing says whether chance alone would do it.
+# A hint, with the number of people. With fewer than five there is no interval here, so nothing says whether chance alone could explain it.
 #
 # </details>
 #
@@ -512,8 +512,8 @@ Markdown(f"""
 # %% [markdown]
 # ## Limits
 #
-# - By default these are miniatures on phantoms from one generator. Its "other site" differs less, or otherwise, than hospitals do, and no number is evidence about SAM or MedSAM. The longer run has few people of two sites.
-# - The trainings are short, on few people, and with one seed for most cells. The modes share one learning rate, which may suit one of them better.
+# - By default these are miniatures on phantoms from one generator. Its "other site" differs less than hospitals do, or in other ways, and no number is evidence about SAM or MedSAM. The longer run has few people of two sites.
+# - The trainings are short, on few people, and with one seed for most cells. The modes share one learning rate (step size), which may suit one of them better.
 # - Oracle boxes: tuned and untuned models are both told where to look. What a model draws on slices without an object is a question of notebook 05.
 # - The cells and subsets of the study are not public; ours have the same layout, not the same content.
 

@@ -17,7 +17,7 @@
 #
 # Where does a promptable model fail, why, and does it matter to the number that a clinician reads?
 #
-# *Core · 30 minutes to read and try, about 3 to run on two CPU cores · real people where their scans are here, built-in phantoms, or any data set with images and a reference · previous notebook: 04_fine_tune*
+# *Core · 30 minutes to read and try, about 3 to run on two CPU cores · real people if their scans are installed, built-in phantoms, or any data set with images and a reference · previous notebook: 04_fine_tune*
 
 # %% [markdown]
 # **What you will do**: take one pass of predictions apart until each failure has a place, a form, a likely reason and a price.
@@ -25,7 +25,7 @@
 # **What you will learn**
 # - to see what a Dice, a distance and a mean hide, each on an example small enough to check by hand
 # - to name what goes with a low Dice, and to tell a correlation from an experiment
-# - to look at the worst slices, say why before the code does, and mend one on the canvas
+# - to look at the worst slices, say why before the code does, and correct one on the canvas
 # - to turn masks into biomarkers, and to read bias and limits of agreement beside the change that matters
 # - to read a Dice against what a second reader would reach, and a volume against the slices that it was stacked from
 #
@@ -87,7 +87,7 @@ print(f"mskseg {mskseg.__version__}, {segmenters}, {segmenter.device}, seed {see
 #
 # Hoyer and colleagues (2024) describe *forms* of error, not only their size: MedSAM's bone came out too large and smooth, with its concavities filled; its discs and vertebrae too small and jagged. This notebook measures such forms, looks for what goes with them, and asks what they cost.
 #
-# **Real people come first where their scans are here**, those of a second site beside them, and phantoms after. The `data` column of every table says which. LiteMedSAM is a published model, a small relative of MedSAM, and speaks for itself. Nobody has said whether its training data held these very scans. The models whose names end in `mini` are miniatures made by this project: which of them is better is our construction. On phantoms only the way of asking carries over.
+# **Real people come first where their scans are here**, those of a second site beside them, and phantoms after. The `data` column of every table says which. LiteMedSAM is a published model, a small relative of MedSAM, and speaks for itself. Nobody has said whether its training data held these very scans. The models whose names end in `mini` are miniatures made by this project: which of them is better is our own doing. On phantoms only the way of asking carries over.
 #
 # ## Load the scans and their maps
 #
@@ -113,11 +113,11 @@ print(f"{sum(map(len, undersampled.values()))} undersampled scans, {len(maps)} m
 errors.list_scans(scans)
 
 # %% [markdown]
-# **What you see**: who is there, from which site, and against what they are scored. A *manual* reference was drawn by a person, a *synthetic* one is what the phantom was made from. Real people of one site and of another are kept apart: they differ in scanner and sequence, so a difference between them has more than one possible reason.
+# **What you see**: which scans there are, from which site, and what they are scored against. A *manual* reference was drawn by a person, a *synthetic* one is what the phantom was made from. Real people of one site and of another are kept apart: they differ in scanner and sequence, so a difference between them has more than one possible reason.
 #
 # ## Ask once
 #
-# Nearly everything below comes from one table, of oracle boxes: a row for each model, scan, slice and tissue, with overlap, distances, forms and biomarkers. The undersampled scans are used only where they are compared. The first people of each data set (all people, if a SAM 2 is among the models) also get boxes with a small margin and with much slack, and boxes that are handed on from slice to slice. The clicks of a later section are asked here, too. The next two cells take most of this notebook's time (minutes; a bar for each model and each part of the data).
+# Nearly everything below comes from one table, of oracle boxes: a row for each model, scan, slice and tissue, with overlap, distances, forms and biomarkers. The undersampled scans are used only where they are compared. The first people of each data set (all people, if a SAM 2 is among the models) also get boxes with a small margin and with much slack, and boxes that are handed on from slice to slice. The clicks for a later section are scored here, too. The next two cells take most of this notebook's time (minutes; a bar for each model and each part of the data).
 
 # %%
 tight, slack = prompts.OracleBox(), prompts.OracleBox(margin_px=slack_px)
@@ -186,7 +186,7 @@ display.save_figure(tissue_axes, figures / "05_dice_by_tissue.png", provenance=f
 by_class.pivot_table(["dice", "filled_box_dice"], ["data", "shape_class"], "segmenter").round(2)
 
 # %% [markdown]
-# **What you see**: each shape in the table, the three tissues of each data set with the lowest Dice in the figure (notebook 03 has one of all); all with their distances are in `05_by_tissue.csv`. NaN stands where a model was not asked. Shapes follow rules: a *thin* one is eight times longer than wide, a *ring* encloses a hole, an *ellipse* agrees with its own ellipse, *bulk* is the rest. (Hoyer calls vertebral bodies elliptical; by our rule most are bulk.) Surface Dice is stricter than Dice on large tissues, where a rim of two pixels costs little area. On a sheet one millimetre is much of the width. There surface Dice can be the milder of the two, even where the mask leaked: a border that runs along the sheet still agrees.
+# **What you see**: the table has a row for each shape; the figure has the three tissues of each data set with the lowest Dice (notebook 03 shows all). All tissues, with their distances, are in `05_by_tissue.csv`. NaN stands where a model was not asked. Shapes follow rules: a *thin* one is at least eight times as long as it is wide, a *ring* encloses a hole, an *ellipse* nearly fills the ellipse fitted to it, *bulk* is the rest. (Hoyer calls vertebral bodies elliptical; by our rule most are bulk.) Surface Dice is stricter than Dice on large tissues, where a rim of two pixels costs little area. On a sheet one millimetre is much of the width. There surface Dice can be the milder of the two, even where the mask leaked: a border that runs along the sheet still agrees.
 #
 # ## Count slices without reference, both ways
 #
@@ -205,7 +205,7 @@ means.set_index(["data", "dataset"]).rename(columns=lambda name: name.replace("_
 #
 # ## See what a metric hides
 #
-# First a disc that is segmented perfectly, but for a stray square far away that grows pixel by pixel. Then the opposite: nine good slices and one on which nothing was found.
+# First a disc that is segmented perfectly, except for a stray square far away that grows step by step. Then the opposite: nine good slices and one on which nothing was found.
 #
 # > **Guess**: the stray grows from 1 to 144 pixels. When does HD95 notice?
 # >
@@ -227,15 +227,15 @@ good = scored.sort_values("dice").tail(9)
 errors.means_with_one_lost(good).round(3)
 
 # %% [markdown]
-# **What you see**: HD95 is 0 until the stray's outline makes up a twentieth of the prediction's. Then it leaps, within two sizes of the stray, to the stray's distance and stays there, however good the rest. Dice hardly moves.
+# **What you see**: HD95 is 0 until the stray's outline makes up a twentieth of the prediction's. Then it jumps, within two steps, to about the stray's distance and stays there, however good the rest is. Dice hardly moves.
 #
-# With one slice lost the true mean distance is infinite. A tool that drops what is not finite reports the mean of nine good slices, and the failure is gone. The median does not see it either. Dice counts it as one 0 in ten. So beside any mean of distances, report how many were empty.
+# With one slice lost the true mean distance is infinite. A tool that drops what is not finite reports the mean of nine good slices, and the failure is gone. The median does not see it either. Dice counts it as one 0 in ten. So beside any mean of distances, report how many masks were empty.
 #
 # ## Explain Dice
 #
 # A **rank correlation** (Spearman) asks whether two numbers rise together, whatever the curve: 1 if always, 0 if not at all, -1 if one falls as the other rises.
 #
-# > **Guess**: what goes most with the Dice of the first model, on the first of the data?
+# > **Guess**: what does the first model's Dice correlate with most, on the first data?
 # >
 # > - **A**: size (area or thickness), or how near the slice is to the structure's end
 # > - **B**: contrast of the border
@@ -250,7 +250,7 @@ of_first.set_index("effect")[["spearman", "within_tissues", "n_pairs"]].dropna()
 
 # %% alt="Dice against area, thickness, contrast, distance to the end, filled box and fat fraction, a panel each"
 strongest = of_first.loc[of_first["spearman"].abs().idxmax(), "effect"]
-title = f"{segmenter.name} on {first_data}: Dice goes most with {strongest}"
+title = f"{segmenter.name} on {first_data}: Dice correlates most with {strongest}"
 print("Answer:", {"Dice": "C", "fat": "C", "contrast": "B"}.get(strongest.split()[0], "A"))
 of_one = joined.query("data == @first_data and segmenter == @segmenter.name")
 effect_axes = errors.covariate_panels(of_one, title=title)
@@ -286,7 +286,7 @@ by_grade.sort_values(["segmenter", "severity"]).round(3)
 #
 # ## Look at the worst
 #
-# The lowest Dice of each structure, worst first: of real people where there are any, then of phantoms. Without that rule, the ten lowest could be one structure ten times. Under them, a slider shows one muscle of the phantoms on slices with more and more fat in it: from where on would you draw it otherwise? (It needs a kernel. Without one, you see the slice with least fat.)
+# The lowest Dice of each structure, worst first: of real people where there are any, then of phantoms. Without that rule, the ten lowest could be one structure ten times. Under them, a slider shows one muscle of the phantoms on slices with more and more fat in it: from which slice on would you draw it differently? (It needs a kernel. Without one, you see the slice with least fat.)
 
 # %% alt="Close-ups of the worst slice of each of several structures: reference, prediction and box"
 worst = errors.worst_slices(joined, n=n_worst)
@@ -314,11 +314,11 @@ numbered = shown.set_axis(range(1, len(shown) + 1))
 numbered.assign(reader=[my_reasons.get(number, "") for number in numbered.index]).round(2)
 
 # %% [markdown]
-# **Discussion**: the code names what happened to the area, then the first rule that fits the tissue: faint border, thin, end of the structure. A border is called faint if the median place along it is. The code cannot see that it is faint on one side only, or that the box held two structures and the model took the larger; you can. Where you and the rules differ, look at the image without the outlines before you trust either. And if a slightly wider box mended a panel, part of that error was the prompt's.
+# **Discussion**: the code names what happened to the area, then the first rule that fits the tissue: faint border, thin, end of the structure. A border is called faint if it is faint at the median place along it. The code cannot see that it is faint on one side only, or that the box held two structures and the model took the larger; you can. Where you and the rules differ, look at the image without the outlines before you trust either. And if a slightly wider box mended a panel, part of that error was the prompt's.
 #
 # ## Choose among three masks
 #
-# SAM answers an ambiguous prompt with three masks and a guess at the quality of each. How good is its choice, and how good was the best? And are the three a part, an object and the whole that it belongs to, as Kirillov and colleagues write? Then each lies in the next larger one.
+# SAM answers an ambiguous prompt with three masks and a guess at the quality of each. How good is its choice, and how good was the best? And are the three a part, an object and the whole that it belongs to, as Kirillov and colleagues write? If so, each lies in the next larger one.
 #
 # > **Guess**: how often is the model's favourite the best of the three, for a click? (By chance: a third.)
 # >
@@ -335,11 +335,11 @@ print(f"Answer: {'A' if share > 0.5 else 'B' if share > 0.34 else 'C'}, {share:.
 choice.drop(columns="segmenter").round(3)
 
 # %% [markdown]
-# **What you see**: `single` is the one mask it gives if asked for one, `chosen` the one of three that it rates highest, `best` the best of three, which needs the reference; `lost` is the gap between these two. `share_best` is how often they are the same mask; chance is a third. A paper that reports the best of three reports the reference's choice. `inside` is how much of a mask lies in the next larger one, `step` how many times larger that is, both for the weaker of the two pairs; `nested` is how often the first is 0.9 or more *and* the second 1.25 or more. Three masks that are nearly the same have a high `inside` and a `step` near 1: the model then saw no ambiguity.
+# **What you see**: `single` is the one mask it gives if asked for one, `chosen` the one of three that it rates highest, `best` the best of three, which needs the reference; `lost` is the gap between these two. `share_best` is how often they are the same mask; chance is a third. A paper that reports the best of three reports the reference's choice. `inside` is how much of a mask lies in the next larger one, `step` how many times larger the next one is, both for the weaker of the two pairs; `nested` is how often `inside` is 0.9 or more *and* `step` is 1.25 or more. Three masks that are nearly the same have a high `inside` and a `step` near 1: the model then saw no ambiguity.
 #
 # ## Measure what a clinician reads
 #
-# Nobody treats a Dice. From each stack of masks we take a biomarker, from the reference and from the prediction. Beside it stands the smallest change that matters, and where that number comes from; one is only *commonly quoted*, and says so.
+# Nobody treats a Dice. From each stack of masks we take a **biomarker** (a number such as a thickness or a volume), once from the reference and once from the prediction. Beside it stands the smallest change that matters, and where that number comes from; one is only *commonly quoted*, and is marked so.
 #
 # > **Guess**: the *limits of agreement* hold 95 % of the differences. For how many biomarkers do they lie inside what matters?
 # >
@@ -368,9 +368,9 @@ by_biomarker = bias.drop(columns=["source", "n_missing"]).set_index(["biomarker"
 by_biomarker.rename(columns=errors.IN_WORDS | {"smallest_change": "smallest change"}).round(2)
 
 # %% [markdown]
-# **What you see**: the thick line is the *bias*, the thin ones the limits between which 95 % of differences should lie (Bland and Altman). A biomarker is split in two where some of its tissues fill less than half of their box and others more: curved sheets, such as the femoral cartilage, and flat ones. One pair of limits for both would describe neither.
+# **What you see**: the thick line is the *bias*, the thin ones the limits between which 95 % of differences should lie (Bland and Altman). A biomarker is split in two where some of its tissues fill less than half of their box and others more: *curved* sheets, such as the femoral cartilage, and flat ones (*compact*). One pair of limits for both would describe neither.
 #
-# A bias that is the same for everybody cancels when one person is followed; wide limits do not. Leaks do not average out: a cartilage that leaks into bone has the bone's thickness and T2, and a muscle mask that takes in the fat around it raises its fat fraction. The first table, where a fat fraction was measured, has in per cent what the two-point Dixon of the phantoms reads in muscle with so much fat, before any mask is drawn. Reference and prediction share that error, so much of it cancels in their difference. It does not cancel in a fat fraction that you quote. Disc height is a mean over the disc's length; radiologists use other heights, too. Where each smallest change comes from stands in `05_biomarkers.csv`. Dots are structures, several of one person, so the limits are too narrow if anything.
+# A bias that is the same for everybody cancels when one person is followed; wide limits do not. Leaks do not average out: a cartilage that leaks into bone has the bone's thickness and T2, and a muscle mask that takes in the fat around it raises its fat fraction. The first table (only where a fat fraction was measured) shows in per cent what the phantoms' two-point Dixon, a scan that tells fat from water, reads in muscle with a known amount of fat, before any mask is drawn. Reference and prediction share that error, so much of it cancels in their difference. It does not cancel in a fat fraction that you quote. Disc height is a mean over the disc's length; radiologists use other heights, too. `05_biomarkers.csv` says where each smallest change comes from. Dots are structures, several of one person, so the limits are too narrow if anything.
 #
 # ## Measure the form of an error
 #
@@ -393,7 +393,7 @@ model_and_plan = ["segmenter", "box_source"]
 by_box.pivot_table("area_error", ["data", "group"], model_and_plan, aggfunc="median").round(2)
 
 # %% [markdown]
-# **What you see**: in the figure, *area error* above 0 is too large; *solidity* gained is concavity lost; *jaggedness* gained is an edge more jagged than that of the reference, grown or shrunk to the prediction's size (not measured on sheets thinner than 2 mm). Hoyer saw in MedSAM bone too large with concavity lost, discs and vertebrae too small and jagged, thigh muscles with diffuse, jagged edges. Compare sign by sign, real people first. The miniatures are no evidence about MedSAM, since we made both, and LiteMedSAM is another model. Where one of these errs in another way, MedSAM's habit is no law of such models.
+# **What you see**: in the figure, *area error* above 0 is too large; *solidity* gained is concavity lost; *jaggedness* gained is an edge more jagged than that of the reference, grown or shrunk to the prediction's size (not measured on sheets thinner than 2 mm). Hoyer saw that MedSAM drew bone too large with concavity lost, discs and vertebrae too small and jagged, and thigh muscles with diffuse, jagged edges. Compare sign by sign, real people first. The miniatures are no evidence about MedSAM, since we made both, and LiteMedSAM is another model. Where one of them errs in another way, MedSAM's habit is not a law for such models.
 #
 # Are these forms the model's, or the box's? MedSAM learned from boxes up to 20 of 1024 pixels wider than tight on every side (notebook 03). A model that learned that an object ends a little before its box may draw it too small in a tight one. The table has the median area error on the same slices of the first people, in tight boxes and with a small margin. Where a model is too small in tight boxes and not in wider ones, the box was part of the error; where the sign stays, the model was. The table is of fewer people than the figure, so compare within it.
 #
@@ -414,7 +414,7 @@ evaluation.write_table(ceilings, tables / "05_ceiling.csv", provenance=facts)
 #
 # ## Build a volume from slices
 #
-# Two ways to a volume: box every slice (here by the oracle) and stack the masks, or box one slice and hand each mask on as the next slice's box. A SAM 2, if one is among the models, is asked in a third way: it gets the one box and *remembers* the slices it has seen, as of a video.
+# Two ways to a volume: box every slice (here by the oracle) and stack the masks, or box one slice and hand each mask on as the next slice's box. A SAM 2, if one is among the models, is asked in a third way: it gets the one box and *remembers* the slices it has seen, as in a video.
 
 # %% alt="Dice over the number of slices from the start, for boxes on every slice, handed on, and remembered where a SAM 2 is at hand"
 ways = {tight.box_source: "each slice", neighbour.box_source: "handed on", "memory": "remembered"}
@@ -439,7 +439,7 @@ columns = ["Dice of the volume", "volume error", "invented"]
 by_model.pivot_table(columns, by_volume[:3], "boxes", sort=False)[columns].round(2)
 
 # %% [markdown]
-# **What you see**: at the start all ways are equal, by construction. Then each error is boxed and handed on. The Dice of the volume counts all voxels, also those beyond the structure's end (*invented*, as a part of the predicted volume). The volume error says whether masks grew into the neighbours (above 0) or shrank away. Structures differ in length, so the far end of the curve is of the long ones only. With a SAM 2, `05_followed.csv` has the Dice and the seconds of each slice in both ways, by its distance in mm.
+# **What you see**: at the start all ways are equal, by construction. Then each error is boxed and handed on. The Dice of the volume counts all voxels, also those beyond the structure's end (*invented*, as a part of the predicted volume). The volume error says whether masks grew into the neighbours (above 0) or shrank away. Structures differ in length, so the far end of the curve comes from the long ones only. With a SAM 2, `05_followed.csv` has the Dice and the seconds of each slice in both ways, by its distance in mm.
 
 # %% [markdown] tags=["quiz"]
 # ## Quiz
@@ -472,7 +472,7 @@ by_model.pivot_table(columns, by_volume[:3], "boxes", sort=False)[columns].round
 #
 # <details><summary>Answer</summary>
 #
-# It is what somebody gets who knows the reference and picks. The model's own choice is in the table of three masks, and lower.
+# It is what somebody who knows the reference gets by picking. The model's own choice is in the table of three masks, and lower.
 #
 # </details>
 #
@@ -500,11 +500,11 @@ lines = [
     f"{row.biomarker} {row.bias:+.2f} {row.unit} ({row.low:+.2f} to {row.high:+.2f}; {row.smallest_change:g} matters)"
     for row in read_off.itertuples()
 ]
-Markdown(f"""Of {segmenter.name} ({kind}) on {first_data} if not said otherwise, oracle boxes; one encoder pass for each of {segmenter.cache.n_misses} slices.
+Markdown(f"""For {segmenter.name} ({kind}) on {first_data} with oracle boxes, unless stated otherwise; one encoder pass for each of {segmenter.cache.n_misses} slices.
 
 - Dice by shape: {", ".join(f"{name} {value:.2f}" for name, value in shape_dice.items())}. Lowest over all models and data: **{lowest_shape}**.
 - Slices without reference of {empty["dataset"]}: {empty["left_out"]:.2f} left out, {empty["invented_is_0"]:.2f} with what was invented (boxes handed on).
-- Dice goes most with: {strongest}. Of what was changed, *{worst_change}* costs most ({changes["change"].min():+.2f}).
+- Dice correlates most with: {strongest}. Of what was changed, *{worst_change}* costs most ({changes["change"].min():+.2f}).
 - Best of three masks of {rater.name} {choice["best"].iloc[0]:.2f}, its own choice {choice["chosen"].iloc[0]:.2f}, right in {choice["share_best"].iloc[0]:.0%} of clicks (chance: a third).
 - Handed on over {handed_on["steps"].max()} slices: Dice {handed_on["dice"].iloc[-1]:.2f}, where a box on every slice has {boxed["dice"].iloc[-1]:.2f}.
 - Bias of biomarkers of {bias["segmenter"].iloc[0] if len(bias) else "any model"} (limits of agreement): {"; ".join(lines) or "none was read off these tissues"}.
@@ -524,7 +524,7 @@ Markdown(f"""Of {segmenter.name} ({kind}) on {first_data} if not said otherwise,
 # %% [markdown]
 # ## Next
 #
-# Put the model that you tuned in notebook 04 beside those in `models` and run all cells again: does tuning mend the forms, or only the mean? The core of the workbook ends with notebook 10, where you segment a scan of your own. Notebook 06 goes deeper into prompts: more points, more pixels, more phases.
+# Put the model that you tuned in notebook 04 beside those in `models` and run all cells again: does tuning correct the forms, or only raise the mean? The core of the workbook ends with notebook 10, where you segment a scan of your own. Notebook 06 goes deeper into prompts: more points, more pixels, more phases.
 #
 # - Hoyer et al., *Towards a Generalizable Foundation Model for Multi-Tissue Musculoskeletal MRI Segmentation*, ISMRM 2024, 0651, doi:10.58530/2024/0651
 # - Bland and Altman, *Statistical methods for assessing agreement between two methods of clinical measurement*, Lancet 1986, doi:10.1016/S0140-6736(86)90837-8

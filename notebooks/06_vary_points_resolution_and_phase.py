@@ -20,7 +20,7 @@
 # *Deepening · 30 minutes to read and try, about 2 to run on two CPU cores · scans of real people and a published model if they are installed, then knee and thigh phantoms · previous notebook: 05_analyse_the_errors*
 
 # %% [markdown]
-# **What you will do**: repeat the sweeps of a study of the liver on vertebrae, knees and thighs. Each number gets a spread between people, which the study does not show.
+# **What you will do**: repeat a liver study's sweeps (one setting varied at a time) on vertebrae, knees and thighs. Each number gets a spread between people, which the study does not show.
 #
 # **What you will learn**
 # - to simulate a reader who corrects a mask, and to read a curve of Dice over clicks
@@ -86,7 +86,7 @@ print(f"mskseg {mskseg.__version__}, {loaded}, {segmenter.device}, seed {seed}")
 # %% [markdown]
 # ## Click and correct
 #
-# Hu and colleagues (2023) asked SAM for liver tumours in CT. They varied the number of points and the resolution, one at a time. Each of their numbers is **one illustrated case**: no spread, no number of patients. That is a reason to measure, not a result to match. (Their nine numbers are in the appendix.)
+# Hu and colleagues (2023) used SAM to segment liver tumours in CT. They varied the number of points and the resolution, one at a time. Each of their numbers is **one illustrated case**: no spread, no number of patients. That is a reason to measure, not a result to match. (Their nine numbers are in the appendix.)
 #
 # The study does not say where its points were put, nor whether anybody looked at a mask in between. So we simulate two readers.
 #
@@ -97,9 +97,9 @@ print(f"mskseg {mskseg.__version__}, {loaded}, {segmenter.device}, seed {seed}")
 #
 # > **Guess**: after the most clicks, which gives the best mask?
 # >
-# > - **A** the reader who corrects
-# > - **B** the careless reader
-# > - **C** a single box
+# > - **A**: the reader who corrects
+# > - **B**: the careless reader
+# > - **C**: a single box
 
 # %%
 cases = [case for name in clicked_sets for case in mskseg.load_some(name, n_subjects=n_subjects)]
@@ -154,7 +154,7 @@ prompting.picture_slider("clicks", range(1, n_points + 1), dice_after)
 # %% [markdown]
 # ### Exercise 1: compare at equal effort (10 minutes)
 #
-# To drag a box is to aim twice, so a box costs about as much as two clicks. "A box is the best prompt" is then a claim about *one box against two clicks*. The cell compares them on objects of one piece. After how many corrective clicks does the reader pass the box, if ever? *Hint: the rows with `n_points` 0 are the box; take more numbers into `isin`.*
+# To drag a box is to aim twice, so a box costs about as much as two clicks. "A box is the best prompt" is then a claim about *one box against two clicks*. The cell compares them on objects of one piece. After how many corrective clicks does the reader pass the box, if ever? *Hint: the rows with `n_points` 0 are the box; add more numbers to `isin`.*
 
 # %% tags=["exercise"]
 one_piece = curves[(curves["n_boxes"] == 1) & (curves["strategy"] != "random")]
@@ -167,7 +167,7 @@ ahead = by_effort.pivot(index="n_points", columns="dataset", values="dice")
 ahead.sub(ahead.loc[0]).drop(index=0).round(3)
 
 # %% [markdown]
-# **Discussion**: the table of the solution shows Dice after so many clicks less that of the box, so above 0 the reader is ahead. If no row is, more clicks never pay for *this* model. If some are, ask how many seconds they cost; the section on seconds does that.
+# **Discussion**: the table of the solution shows Dice after so many clicks minus the Dice of the box, so above 0 the reader is ahead. If no row is above 0, more clicks never pay off for *this* model. If some are, ask how many seconds they cost; the section on seconds does that.
 #
 # ### The race (10 minutes, for a group)
 #
@@ -198,9 +198,9 @@ race.leaderboard()
 #
 # > **Guess**: which loses more Dice between its best and its smallest size?
 # >
-# > - **A** the coarser image
-# > - **B** the encoder at another size
-# > - **C** both the same, within 0.02
+# > - **A**: the coarser image
+# > - **B**: the encoder at another size
+# > - **C**: both the same, within 0.02
 
 # %%
 fine = {
@@ -276,15 +276,15 @@ else:
 # %% [markdown]
 # ## Count the seconds
 #
-# Ma and colleagues (2024) let two experts annotate with MedSAM's help, and timed them. We can only reckon. The seconds of a click, of a box and of a millimetre of drawn outline stand in `Costs`, and all are **assumed**.
+# Ma and colleagues (2024) let two experts annotate with MedSAM's help, and timed them. We can only estimate. The seconds of a click, of a box and of a millimetre of drawn outline stand in `Costs`, and all are **assumed**.
 #
 # Nobody knows beforehand whether clicks will succeed. So an object that they do not bring to the goal is drawn by hand *after* them, and costs both. The same holds for the box.
 #
 # > **Guess**: on how many tissues does clicking cost *more* time than drawing by hand?
 # >
-# > - **A** on none
-# > - **B** on some, but no more than half
-# > - **C** on more than half
+# > - **A**: on none
+# > - **B**: on some, but no more than half
+# > - **C**: on more than half
 
 # %%
 costs, goals = prompting.Costs(), (0.85, 0.9)
@@ -353,9 +353,9 @@ pd.DataFrame(tried).rename_axis(columns="seconds for a click").round(2)
 #
 # > **Guess**: the average of all images, against the one image that is best for each person?
 # >
-# > - **A** the average is better
-# > - **B** the average is worse
-# > - **C** these people cannot tell
+# > - **A**: the average is better
+# > - **B**: the average is worse
+# > - **C**: these people are too few to tell
 
 # %%
 phase_cases = {
@@ -398,7 +398,7 @@ singles[["dataset", "phase", "agreement", "dice"]].round(3)
 #
 # The last table lays two things beside each other: how much the mask on one image overlaps with those on the others (`agreement`, which needs no reference), and Dice against the reference. Images can agree and be wrong together, since the same model makes the same mistake on each. High agreement is no proof. *Low* agreement is a warning that costs nothing.
 #
-# Last, the study's nine numbers, with our readers beside the first three. A study can take the best of three masks only because it knows the truth, and so do these columns. Compare *directions*: do the numbers rise or fall from one setting to the next?
+# Last, the study's nine numbers, with our readers beside the first three. A study can take the best of three masks only because it knows the truth, and these columns do the same. Compare *directions*: do the numbers rise or fall from one setting to the next?
 
 # %%
 ours = clicked.pivot(index="n_points", columns="strategy", values="best_dice")
@@ -407,7 +407,7 @@ hu = prompting.reported("hu_2023").drop(columns="where").rename(columns={"dice":
 hu.join(ours.rename(columns=readers), on="setting").round(2).astype(object).fillna("")
 
 # %% [markdown]
-# **What you see**: in the study more points help, and more pixels *hurt*. A large, blurred tumour may gain from a small image, in which it fills more of each cell, while thin cartilage may lose. It may also be the one case that was shown. The size of the model is not tested here: a sweep needs more than one size.
+# **What you see**: in the study more points help, and more pixels *hurt*. A large, blurred tumour may gain from a small image, in which it fills more of each cell, while thin cartilage may lose. It may also be due to the one case that was shown. The size of the model is not tested here: a sweep needs more than one size.
 
 # %% [markdown] tags=["quiz"]
 # ## Quiz
@@ -472,7 +472,7 @@ Markdown(f"""
 # %% [markdown]
 # ## Limits
 #
-# - Points are given to a miniature unless you name another model. How often it was clicked in its training was our choice.
+# - Points are given to a miniature unless you name another model. How many clicks it got in training was our choice.
 # - There are few people, so even the spreads are uncertain. Two people are too few for a verdict on points.
 # - Phantoms are drawn. The real vertebrae were resampled by those who shared them; detail finer than their pixels cannot be lost here.
 # - The simulated reader knows the reference, and the costs are assumed.

@@ -134,9 +134,9 @@ display.draw_label_map(channel_axes[2], on_slice.references[label], colours={1: 
 #
 # > **Guess**: which gets the better Dice on the validation people?
 # >
-# > - **A** the best one with a box
-# > - **B** the one without a box
-# > - **C** both the same, within 0.02
+# > - **A**: the best one with a box
+# > - **B**: the one without a box
+# > - **C**: both the same, within 0.02
 
 # %%
 boxed = [specialists.train_specialist(train, validation, config) for config in with_box]
@@ -191,9 +191,9 @@ specialists.effort_table([tunings[-1], *boxed, automatic]).round(4)
 #
 # *Inside* are other people of the same anatomy, site and sequence. *Another sequence* is the same people with another contrast. *Another site* is people whom the data set keeps apart for that. *Another data set* is by default another anatomy. A prompted model can be asked about tissues that it never saw; an automatic one has no word for them and is left out there.
 #
-# Each model gets two boxes: the tight one, and one that is wider on every side, since MedSAM and its kin learned from boxes that were never smaller than the object (notebook 03).
+# Each model gets two boxes: the tight one, and one that is wider on every side, since MedSAM and its relatives learned from boxes that were never smaller than the object (notebook 03).
 #
-# A longer run (`make results`) held this contest on vertebrae of real people: five of the site that trained, and five of another one. The other site also made another kind of image (water and fat, not T2), so a fall there is not due to the site alone. Its table comes first, with a row of the boxes alone, filled.
+# A longer run (`make results`) held this contest on vertebrae of real people: five from the training site, and five from another one. The other site also made another kind of image (water and fat, not T2), so a fall there is not due to the site alone. Its table comes first, with a row of the boxes alone, filled.
 
 # %%
 study = specialists.committed_results(results, "07_inside_outside*.csv")
@@ -203,13 +203,13 @@ filled = long_run.assign(segmenter="the box alone", dice=long_run.get("filled_bo
 specialists.by_test_set(pd.concat([study.rows, filled])).round(3)
 
 # %% [markdown]
-# **What you see**: mean Dice of each model and box, at the site that trained (`inside`) and at the other one. The line above the table names the weights that it was made with. Without committed results there are no rows. Now the models and data that you have here.
+# **What you see**: mean Dice of each model and box, at the training site (`inside`) and at the other one. The line above the table names the weights that it was made with. Without committed results there are no rows. Now the models and data that you have here.
 #
 # > **Guess**: who loses most Dice from inside to the farthest set, with tight boxes?
 # >
-# > - **A** SAM as it is
-# > - **B** the first specialist with a box
-# > - **C** the box alone, a plain rectangle
+# > - **A**: SAM as it is
+# > - **B**: the first specialist with a box
+# > - **C**: the box alone, a plain rectangle
 
 # %%
 tests = specialists.load_test_sets(test, sequences=other_sequences, datasets=outside, n=n_test)
@@ -250,19 +250,19 @@ print(f"Answer: {most} ({numbers}; less than 0.01 apart counts as equal).")
 wide.round(3)
 
 # %% [markdown]
-# **What you see**: in the first table both boxes, in the second and in the figure the tight ones only. The title says what three rows change from inside to the farthest set. The three were fixed beforehand; none was picked for its result.
+# **What you see**: the first table has both boxes, the second table and the figure only the tight ones. The title says how three rows change from inside to the farthest set. The three were fixed beforehand; none was picked for its result.
 #
 # Compare each model with *the box alone* of the same column. Boxes of vertebrae are fuller than boxes of muscles, so a smaller loss may only mean easier boxes. Except for the other sequence, inside and outside are *different people*: the spread between people is part of the difference. And all phantoms come from *one generator*, so there the distance between inside and outside is our construction.
 #
 # ## Vary the number of training people
 #
-# Do more people help, and whom do they help more? A model as it is gives a flat line: it was never trained on these people.
+# Do more people help, and which model do they help more? An untuned model gives a flat line: it was never trained on these people.
 #
 # > **Guess**: from how many training people on is the specialist above the flat line?
 # >
-# > - **A** from the fewest on
-# > - **B** from some number in between
-# > - **C** never, with the people that we have
+# > - **A**: from the fewest on
+# > - **B**: from some number in between
+# > - **C**: never, with the people that we have
 
 # %%
 smaller = [specialists.train_specialist(people, validation, with_box[0]) for people in fewer]
@@ -301,7 +301,7 @@ above = heights[specialist.name] > heights[next(iter(families))]
 print(f"Answer: {'A' if above.iloc[0] else 'B' if above.any() else 'C'}.")
 
 # %% [markdown]
-# **What you see**: the title says what the most people brought over the fewest. A curve may also fall, since each point is one training with one seed. In the table, `at` is the number of people at which two curves cross (empty if they do not), and the last columns say who is ahead at either end. This describes what happened on the test people and selects nothing. With one seed and few people a crossing moves easily: the bars are the spread between people, and the spread between seeds is not measured.
+# **What you see**: the title says how much more the most people gave than the fewest. A curve may also fall, since each point is one training with one seed. In the table, `at` is the number of people at which two curves cross (empty if they do not), and the last columns say who is ahead at either end. This describes what happened on the test people and selects nothing. With one seed and few people a crossing moves easily: the bars are the spread between people, and the spread between seeds is not measured.
 #
 # ## Run nnU-Net
 #
@@ -332,7 +332,7 @@ volumes = kept.rows.reindex(columns=["segmenter", "test_set", "volume_dice"])  #
 volumes.pivot_table("volume_dice", "segmenter", "test_set", sort=False).round(3)
 
 # %% [markdown]
-# **What you see**: the end of the log, and the curves. Longer runs from `results/` are drawn beside them if some are committed. The table is of such a run: the Dice of the volume of models that find the structure by themselves, at the site that trained and at another one. A name without *not converged* is that of a training that has stopped rising. A training that has not converged shows that the pipeline is right, not what nnU-Net can do: its own training has 1000 epochs of 250 iterations.
+# **What you see**: the end of the log, and the curves. Longer runs from `results/` are drawn beside them if some are committed. The table comes from such a run: the Dice of the volume for models that find the structure by themselves, at the training site and at another one. A name without *not converged* means that the Dice had stopped rising. A training that has not converged shows that the pipeline is right, not what nnU-Net can do: its own training has 1000 epochs of 250 iterations.
 #
 # ## Choose who finds
 #
@@ -340,9 +340,9 @@ volumes.pivot_table("volume_dice", "segmenter", "test_set", sort=False).round(3)
 #
 # > **Guess**: who finds best on the validation people?
 # >
-# > - **A** the U-Net
-# > - **B** the nnU-Net of this run
-# > - **C** neither comes to 0.5
+# > - **A**: the U-Net
+# > - **B**: the nnU-Net of this run
+# > - **C**: neither reaches 0.5
 
 # %%
 found_by = {automatic: automatic.segment(predicted, progress=False)}
@@ -359,11 +359,11 @@ specialists.finder_table([finder, *others, *informed], found).round(3)
 #
 # A box from the reference tells a model three things that a finder must find by itself: *that* a structure is on this slice, *where*, and *how large*. So we compare several **arms**; an arm is a model together with where its boxes come from. All arms have one number in common: the Dice of the whole **volume**. It also counts every voxel that a model invents beyond the end of the structure.
 #
-# > **Guess**: what becomes of tuned SAM when its boxes come from the finder?
+# > **Guess**: what happens to tuned SAM when its boxes come from the finder?
 # >
-# > - **A** nothing: it loses less than 0.02
-# > - **B** it falls, but stays above the finder alone
-# > - **C** it falls to the finder's level or below
+# > - **A**: nothing: it loses less than 0.02
+# > - **B**: it falls, but stays above the finder alone
+# > - **C**: it falls to the finder's level or below
 
 # %%
 arm_models = [tuned[-1], specialist, automatic, *runs]
@@ -406,7 +406,7 @@ letter = "A" if given - own < 0.02 else "B" if own > alone else "C"
 print(f"Answer: {letter if finder.enough else 'none, since no model finds enough'}.")
 
 # %% [markdown]
-# **What you see**: the title compares one model with itself: tuned SAM with the boxes of the reference, and with those of the finder. *SAM with reference boxes against a finder alone is not fair*, since one was told where the answer lies. The fair pairs have one colour: those that are told, and those that find it themselves. *SAM with the finder's boxes* against *the finder alone* asks what SAM adds to a tool that you need anyway; SAM cannot recover a structure that the finder missed. A study that compares across colours measures the box.
+# **What you see**: the title compares one model with itself: tuned SAM with the boxes of the reference, and with those of the finder. *SAM with reference boxes against a finder alone is not fair*, since one was told where the answer lies. Fair pairs have the same colour: arms that are told, or arms that find it themselves. *SAM with the finder's boxes* against *the finder alone* asks what SAM adds to a tool that you need anyway; SAM cannot recover a structure that the finder missed. A study that compares across colours measures the box.
 #
 # The table has every arm, the figure only those that are good enough. `masks beyond the end` counts masks on slices where the structure is not.
 #
@@ -434,7 +434,7 @@ display.save_figure(panels[0], figures / "07_one_slice.png", provenance=arm_fact
 #
 # ### Exercise 1: lose a case (5 minutes)
 #
-# Somebody's finder crashed on the first test person. What becomes of its mean if that person is dropped, and what if the person counts? *Hint: take `case.name` out of `left`. `score_label_maps` counts what is missing; to drop the person, leave `case` out of `test` as well.*
+# Somebody's finder crashed on the first test person. What happens to the finder's mean if that person is dropped, and what if the person counts? *Hint: take `case.name` out of `left`. `score_label_maps` counts what is missing; to drop the person, leave `case` out of `test` as well.*
 
 # %% tags=["exercise"]
 left = dict(predictions.label_maps)  # remove the first person from it
@@ -451,7 +451,7 @@ counted = evaluation.score_label_maps(
 evaluation.summarise(counted)[["dice", "n_subjects", "n_pairs", "n_missing"]].round(3)
 
 # %% [markdown]
-# **Discussion**: dropped, a crash costs nothing, and may even raise the mean if the hard case crashed. Counted as an empty mask it scores 0, and `n_missing` says why the mean fell. Both numbers are wrong in their way. Only the second cannot be won by failing.
+# **Discussion**: dropped, a crash costs nothing, and may even raise the mean if the hard case crashed. Counted as an empty mask it scores 0, and `n_missing` says why the mean fell. Both numbers are wrong in their way. Only the second cannot be raised by failing.
 
 # %% [markdown] tags=["quiz"]
 # ## Quiz
@@ -468,7 +468,7 @@ evaluation.summarise(counted)[["dice", "n_subjects", "n_pairs", "n_missing"]].ro
 #
 # <details><summary>Answer</summary>
 #
-# Mostly the box: one side is told that, where and how large the structure is. Compare arms of one colour in the figure of arms.
+# Mostly the box: one side is told that the structure is there, where it is and how large. Compare arms of one colour in the figure of arms.
 #
 # </details>
 #
@@ -526,7 +526,7 @@ Markdown(f"""SAM here is {segmenter.name}, {kind}; every specialist is small and
 # %% [markdown]
 # ## Limits
 #
-# - All is small: a model that was tuned for a few steps, specialists of minutes, and an nnU-Net whose name says whether it has converged. No distance here is evidence about Ma's or Casali's models.
+# - All is small: a model that was tuned for a few steps, specialists trained for minutes, and an nnU-Net whose name says whether it has converged. No distance here is evidence about Ma's or Casali's models.
 # - Phantoms inside and outside are drawn by one generator. What a specialist loses outside is partly our construction.
 # - There is one seed, and there are few people. Differences as small as those that Casali reports need many more of both (notebook 08).
 # - Only nnU-Net 2-D runs here. `nnunet_kinds` adds the 3-D one, and `specialists.import_predictions` reads the results of a run done elsewhere.

@@ -109,9 +109,9 @@ people = uncertainty.load_tissues(looked_at, half, left_out=left_out)["test"]
 uncertainty.describe_scans(list({case.name: case for case in [*people, *test]}.values()))
 
 # %% [markdown]
-# **What you see**: the scans whose scores are reported, and where their reference comes from. Labels of one name, such as the bodies of a spine, are one tissue here.
+# **What you see**: the scans whose scores are reported, and where their reference comes from. Labels with the same name, such as vertebral bodies, count as one tissue here.
 #
-# ## Make one map of many masks
+# ## Make one map from many masks
 #
 # A box-prompted model segments one object at a time, and its masks may overlap. Calibration needs one set of probabilities for each pixel, which add up to one. **Our rule**: take for each tissue the largest logit over its boxes; give the background a logit of 0; apply a softmax. (A *logit* is a number from minus to plus infinity, where 0 stands for a probability of one half. A *softmax* turns several logits into probabilities that add up to one.) With one tissue the rule gives the model's own probability back.
 #
@@ -158,13 +158,13 @@ print(f"how sure {sure.mean():.3f}, how often right {right.mean():.3f}, ECE {by_
 #
 # Over whole slices every model looks calibrated, since most of a slice is air that nobody gets wrong. Which pixels should count, then? "Every pixel that the reference **or** the prediction gives to a muscle" sounds fair, and it lies. An earlier release of this workbook fell for it.
 #
-# To catch it, build a model that *cannot* be dishonest. We draw discs whose radius is left to chance, and let the model say that exact chance in every pixel. Where it says 70 %, it is right in 70 % of cases. Its ECE has to be zero. Copies of it are made sharper or softer by a *temperature*: all logits are divided by one number. They no longer say the truth, so they have to score worse.
+# To catch it, build a model that *cannot* be dishonest. We draw discs whose radius is left to chance, and let the model give, for every pixel, the exact chance that it lies inside. Where it says 70 %, it is right in 70 % of cases. Its ECE has to be zero. Copies of it are made sharper or softer by a *temperature*: all logits are divided by one number. They no longer tell the truth, so they have to score worse.
 #
 # > **Guess**: over "reference or prediction", what is the ECE of the honest model?
 # >
-# > - **A** 0, as it should be
-# > - **B** up to 10 %
-# > - **C** above 10 %
+# > - **A**: 0, as it should be
+# > - **B**: up to 10 %
+# > - **C**: above 10 %
 
 # %% alt="A calibrated model by two choices of pixels: its reliability, and its ECE against the temperature"
 seen_by = uncertainty.compare_regions([0.5, 0.7, 0.85, 1, 1.25, 1.5, 1.75, 2, 2.5], seed=seed)
@@ -179,11 +179,11 @@ uncertainty.temperature_slider(seen_by)
 #
 # The slider gives the model another temperature: sharper copies sink below the diagonal, softer ones rise above it. (It needs a kernel. Without one, the picture at T = 0.5 stands in its place.)
 #
-# On the right, what follows. The lying measure is at its best (ring) when the honest model is made to doubt itself. Whoever chooses a model by it rewards doubt. The other measure is best at T = 1, where the truth is.
+# On the right, what follows. The lying measure is at its best (marked by a ring) when the honest model is made to doubt itself. Whoever chooses a model by it rewards doubt. The other measure is best at T = 1, where the truth is.
 #
 # **The rule**: a region may ask the map, the image, or nothing. It never asks the reference. Ours are the *candidates*: pixels where the map gives all muscles together more than 1 %.
 #
-# The rule has two weak sides, so two numbers stand beside each ECE. A muscle that was missed with certainty is no candidate: `reference_outside` is the share of the reference that is lost so. And a little doubt about all the air makes the region large and the ECE small: `n_candidate` counts its pixels.
+# The rule has two weak sides, so two numbers stand beside each ECE. A muscle that was missed with certainty is no candidate: `reference_outside` is the share of the reference that is lost in this way. And a little doubt about all the air makes the region large and the ECE small: `n_candidate` counts its pixels.
 #
 # ## Ask about people first
 #
@@ -193,9 +193,9 @@ uncertainty.temperature_slider(seen_by)
 #
 # > **Guess**: with which boxes is the ECE lowest, on average over the models?
 # >
-# > - **A** tight boxes of the reference
-# > - **B** wider boxes of the reference
-# > - **C** boxes that follow the prediction
+# > - **A**: tight boxes of the reference
+# > - **B**: wider boxes of the reference
+# > - **C**: boxes that follow the prediction
 
 # %% alt="Reliability diagram of each model as it is, candidate pixels, tight boxes from the reference"
 place = Path(output, "trainings", "08_quantify_uncertainty")
@@ -240,9 +240,9 @@ of_people.round(3)
 #
 # > **Guess**: what will the ensemble gain over its members, by more than the margin?
 # >
-# > - **A** Dice
-# > - **B** calibration (ECE)
-# > - **C** neither, or there are too few people to tell
+# > - **A**: Dice
+# > - **B**: calibration (ECE)
+# > - **C**: neither, or there are too few people to tell
 
 # %%
 tunings = [
@@ -322,7 +322,7 @@ overall = uncertainty.average_subjects(unscaled, by=["arm", "model"], values=sco
 overall.round(3).astype(dict.fromkeys(counts, int))
 
 # %% [markdown]
-# **What you see**: means over people, in the columns of above. Look at the arms first. A box that drifted off can make a model confident about the wrong thing, and boxes around a finder's mistakes repeat them. Read `ece_candidate` with its two companions, `reference_outside` and `n_candidate`. The nnU-Net of this run saw few people and a fraction of its iterations. It shows *what has to be compared*, not what nnU-Net can do.
+# **What you see**: means over people, in the same columns as above. Look at the arms first. A box that drifted off can make a model confident about the wrong thing, and boxes around a finder's mistakes repeat them. Read `ece_candidate` with its two companions, `reference_outside` and `n_candidate`. The nnU-Net of this run saw few people and a fraction of its iterations. It shows *what has to be compared*, not what nnU-Net can do.
 #
 # For each model with oracle boxes a temperature was fitted on the validation people, so that the NLL over whole slices is lowest. Above 1 the model was too sure of itself. For a single model a temperature changes no label, so it changes no Dice.
 #
@@ -330,7 +330,7 @@ overall.round(3).astype(dict.fromkeys(counts, int))
 #
 # In the T1-weighted image that the models get, fat is bright. What a clinician measures *inside* the outlines is the **fat fraction** of a Dixon scan: fat over fat and water (notebook 05).
 #
-# The study found SAM *better* calibrated in Severe than in Moderate. See whether ours is.
+# The study found SAM *better* calibrated in Severe than in Moderate. See whether ours is, too.
 
 # %% alt="The fullest slice of the first person of each grade of fatty infiltration"
 firsts = {case.severity: case for case in reversed(list(test))}
@@ -343,7 +343,7 @@ uncertainty.beside_casali(by_grade).round(3)
 # %% [markdown]
 # **What you see**: one person of each grade. Look at the borders between muscles: where fat has come into a muscle, it is as bright as the fat beside it. (A data set without grades shows one person.)
 #
-# The table has ours, then the numbers of the study's abstract. The abstract does not state the sizes of the groups, the definition of its ECE, or which model SAM's ECE is compared with. So set only directions side by side.
+# The table has our numbers, then those of the study's abstract. The abstract does not state the sizes of the groups, the definition of its ECE, or which model SAM's ECE is compared with. So set only directions side by side.
 #
 # With so few people in a grade, no difference between *groups* means anything. Between *models* more can be said, since they saw the same people. We take the difference of two models for each person, and draw people again and again with replacement (a *paired bootstrap*). The margin was a parameter, named before looking.
 
@@ -397,15 +397,15 @@ honest = uncertainty.average_subjects(both, by=["model", "scaled"], values=regio
 honest.round(4)
 
 # %% [markdown]
-# **What you see**: the numbers in a panel pool the people of its grade; the title averages over all people. Which model is lowest is not said where the others are inside the margin.
+# **What you see**: the numbers in a panel pool the people of its grade; the title averages over all people. No model is named as the lowest if others are within the margin.
 #
-# SAM has one more estimate of its own, the **predicted IoU** of a whole mask (notebook 02). MedSAM, LiteMedSAM and our tuned models never learned it.
+# SAM has one more estimate of its own, the **predicted IoU** of a whole mask (notebook 02). MedSAM and LiteMedSAM never learned it, and our tuned models no longer give it (notebook 04).
 #
 # The table has the ECE over whole slices too (`ece_top_label`). Crop the image and it rises; pad the image and it falls. A published ECE without its region and its bins cannot be compared with yours. Rows with `scaled` are after temperature scaling, on the same pixels; the take-aways say what it moved. One number for all pixels can repair a model that is too sure everywhere. Where little is wrong it may do harm, and so few validation people cannot tell.
 #
 # ### Exercise 1: perfectly calibrated, and useless (5 minutes)
 #
-# A model says the same probability of "any tissue" everywhere in the slice. Which one gives it an ECE of zero? *Hint: what part of the pixels is tissue?*
+# A model says the same probability of "any tissue" everywhere in the slice. Which probability gives it an ECE of zero? *Hint: what part of the pixels is tissue?*
 
 # %% tags=["exercise"]
 is_tissue = true_class > 0
@@ -446,7 +446,7 @@ map_axes = uncertainty.uncertainty_maps(slice_maps, moved=moved_maps)
 display.save_figure(map_axes[0], figures / "08_maps.png", provenance=facts)
 
 # %% [markdown]
-# **What you see**: the slice of which the ensemble is least sure. The first two maps share a scale. The last two have a scale of their own each, since they are much smaller: compare *where* they light up, and read *how much* from the bars and from the columns of the table. With moved boxes (the last row of the table) the "epistemic" column is what the *prompt* decides.
+# **What you see**: the slice about which the ensemble is least sure. The first two maps share a scale. The last two have a scale of their own each, since they are much smaller: compare *where* they light up, and read *how much* from the bars and from the columns of the table. With moved boxes (the last row of the table) the "epistemic" column is what the *prompt* decides.
 #
 # What is called aleatoric here is what members with one common start agree to be unsure about. It is no proof that more training would not help.
 #
@@ -454,9 +454,9 @@ display.save_figure(map_axes[0], figures / "08_maps.png", provenance=facts)
 #
 # > **Guess**: take a wrong pixel and a right one, both candidates, with oracle boxes. How often is the wrong one the more uncertain for the ensemble?
 # >
-# > - **A** in less than 60 % of pairs
-# > - **B** in 60 to 75 %
-# > - **C** in more than 75 %
+# > - **A**: in less than 60 % of pairs
+# > - **B**: in 60 to 75 %
+# > - **C**: in more than 75 %
 
 # %%
 aurocs = uncertainty.average_subjects(unscaled, by=["arm", "model"], values=["auroc"])
@@ -482,11 +482,11 @@ missed = pd.DataFrame({arm: curve.iloc[0] for arm, curve in referred.items()}).T
 missed[["n", "n_not_predicted"]].astype(int).rename_axis("arm")
 
 # %% [markdown]
-# **What you see**: each field lies between correcting at random (its lower edge) and correcting by the true Dice, which nobody knows. The closer a line is to the upper edge, the better uncertainty chooses. A line below its field chooses worse than chance.
+# **What you see**: each shaded area lies between correcting at random (its lower edge) and correcting by the true Dice, which nobody knows. The closer a line is to the upper edge, the better uncertainty chooses. A line below its area chooses worse than chance.
 #
-# All three choose among the same `n` outlines. A muscle of which *nothing* was predicted (`n_not_predicted`) is in none of them: it has no pixel to be unsure of. So uncertainty, however good, finds wrong outlines and no missing ones.
+# All three choose among the same `n` outlines. A muscle for which *nothing* was predicted (`n_not_predicted`) is in none of them: it has no pixel to be unsure of. So uncertainty, however good, finds wrong outlines and no missing ones.
 #
-# Last, a page as a reader might get it: the proposal, with all pixels marked of which the ensemble is less than 90 % sure.
+# Last, a page as a reader might get it: the proposal, with every pixel marked where the ensemble is less than 90 % sure.
 
 # %% alt="One slice for a reader: the proposal with its doubtful pixels, and what was wrong in fact"
 with_all = overall.loc[(tight.box_source, name_all)]
@@ -543,7 +543,7 @@ uncertainty.picture_slider("sure", [0.99, 0.9, 0.8, 0.6], page_at)
 #
 # <details><summary>Answer</summary>
 #
-# Structures of which nothing was predicted, with certainty. See `n_not_predicted` and `reference_outside`.
+# Structures that the model is certain are not there. See `n_not_predicted` and `reference_outside`.
 #
 # </details>
 
@@ -576,10 +576,10 @@ Markdown(f"""
 # %% [markdown]
 # ## Limits
 #
-# - What is tuned here by default are miniatures, on phantoms with assumed grades and a few people in each. Groups cannot be compared, and nothing transfers to patients. Of real people there is one kind of tissue, in healthy ones.
+# - What is tuned here by default are miniatures, on phantoms with assumed grades and a few people in each. Groups cannot be compared, and nothing transfers to patients. The real people are healthy, and only one kind of tissue is scored in them.
 # - The reference of a phantom is exact. A reader's is not, and part of "aleatoric" in real data is disagreement of readers.
 # - The members of the ensemble share their start. The nnU-Net of this run has a fraction of its iterations and one seed.
-# - The rule for the map is ours; another background logit would move every calibration number. Where two muscles meet and a model gives one half to each, the rule leaves one third to each and one third to the background. So a part of every ECE here is the rule's.
+# - The rule for the map is ours; another background logit would move every calibration number. Where two muscles meet and a model gives one half to each, the rule leaves one third to each and one third to the background. So a part of every ECE here is due to the rule.
 # - Errors come in pieces, so chance alone gives a perfect model an ECE above zero in one person. Compare models on the same people, and do not read the distance from zero.
 # - Referral is counted in outlines that were predicted. What a reader needs to find missing ones is not measured, nor is the time of either.
 

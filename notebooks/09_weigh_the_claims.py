@@ -63,7 +63,7 @@ print(f"mskseg {mskseg.__version__}, device cpu, no seed: nothing here is drawn 
 # %% [markdown]
 # ## Read a claim
 #
-# A study says a sentence. To check it you need to know three things: what would be measured, on whom, and which number would make you say no. The file `claims.yaml` holds that for every statement, in our words. Here is one.
+# A study makes a statement. To check it you need to know three things: what would be measured, on whom, and which number would make you say no. The file `claims.yaml` holds that for every statement, in our words. Here is one.
 
 # %%
 (example,) = [claim for claim in stated.claims if claim.id == "casali-early-equal"]
@@ -79,7 +79,7 @@ claims.text_table(pd.Series(fields, name=example.statement).to_frame())
 # %% [markdown]
 # **What you see**: the study's "comparable" became *equal within a margin*. The abstract has no margin; we had to choose one, and wrote down why. Whoever finds it too wide changes the file, and says so, **before** looking at the result. A margin chosen afterwards can prove anything.
 #
-# Most statements are in a text. A few are *common belief*: they are said in every talk and in none of the texts at hand. They are marked, so that nobody goes on to cite a study for them. Some are *facts* of an architecture, such as a number of parameters. Facts can be counted and never surprise, so they stand in a table of their own, and no count of verdicts has them.
+# Most statements are in a text. A few are *common belief*: they are said in every talk and in none of the texts at hand. They are marked, so that nobody goes on to cite a study for them. Some are *facts* of an architecture, such as a number of parameters. Facts can be counted and never surprise, so they stand in a table of their own and are left out of the counts of verdicts.
 #
 # ## Let an interval decide
 #
@@ -87,9 +87,9 @@ claims.text_table(pd.Series(fields, name=example.statement).to_frame())
 #
 # > **Guess**: how many of the six let the claim hold?
 # >
-# > - **A** one
-# > - **B** two
-# > - **C** three or more
+# > - **A**: one
+# > - **B**: two
+# > - **C**: three or more
 
 # %% alt="Six example results with intervals against the margin; two hold, three do not, one is inconclusive"
 rule = claims.Rule(direction="above", margin=0.02, smallest_n=5, why="an example")
@@ -125,17 +125,17 @@ narrower = 0.07 / 4**0.5
 claims.verdict(rule, 0.05, interval=(0.05 - narrower, 0.05 + narrower), n=24)
 
 # %% [markdown]
-# **Discussion**: the interval halves and leaves zero, and the claim holds. Nothing about the models changed. A verdict tells as much about the evidence as about the world.
+# **Discussion**: the interval halves and no longer includes zero, and the claim holds. Nothing about the models changed. A verdict tells as much about the evidence as about the world.
 #
 # ## Count what needs no data
 #
 # Some statements are about the model itself: its parameters, its grids. No image is needed to check those, and not even weights. We build the published architecture (ViT-B) without weights, and count.
 #
-# > **Guess**: how many parameters has the image encoder, compared with the mask decoder?
+# > **Guess**: how many parameters does the image encoder have, compared with the mask decoder?
 # >
-# > - **A** fewer
-# > - **B** up to ten times as many
-# > - **C** more than ten times as many
+# > - **A**: fewer
+# > - **B**: up to ten times as many
+# > - **C**: more than ten times as many
 
 # %%
 dimensions = claims.model_dimensions("vit_b")
@@ -156,9 +156,9 @@ dimensions
 #
 # > **Guess**: what part of all claims can this run decide, one way or the other?
 # >
-# > - **A** more than half
-# > - **B** from a tenth to a half
-# > - **C** less than a tenth
+# > - **A**: more than half
+# > - **B**: from a tenth to a half
+# > - **C**: less than a tenth
 
 # %%
 other_tables = Path(tables) if tables else None
@@ -186,7 +186,7 @@ print(f"Answer: {'A' if part > 0.5 else 'B' if part >= 0.1 else 'C'}, {part:.0%}
 # %% [markdown]
 # **What you see**: one bar for each study. White is what was not run; run that notebook, and this one again. Of the rest, see how much is *inconclusive* or *not testable*. That is the honest size of what a workbook on a laptop can say.
 #
-# Some claims have a rule, and no size of these notebooks gives what it asks for: enough people, or the weights of a model that nobody could fetch here. They too are *not testable here* until somebody brings the tables.
+# Some claims have a rule that asks for more than these notebooks can give at any size: enough people, or the weights of a model that could not be fetched here. They too are *not testable here* until somebody brings the tables.
 
 # %%
 out_of_reach = [(one.statement, one.out_of_reach) for one in stated.claims if one.out_of_reach]
@@ -209,7 +209,7 @@ interval_axes = claims.interval_chart(
 display.save_figure(interval_axes, figures / "09_intervals.png", provenance=facts)
 
 # %% [markdown]
-# **What you see**: each number in units of its own margin, turned so that right is the way the claim says. An interval that reaches far to both sides came from few people. If no claim has an interval yet, the figure says so.
+# **What you see**: each number in units of its own margin, turned so that the claim's direction is to the right. An interval that reaches far to both sides came from few people. If no claim has an interval yet, the figure says so.
 #
 # ## Ask the longer run
 #
@@ -218,12 +218,12 @@ display.save_figure(interval_axes, figures / "09_intervals.png", provenance=fact
 # %%
 print(claims.committed_results(results, "0*.csv").origin)
 committed = claims.judge_output(Path(output), tables=Path(results))
-print(f"No longer run is committed at present of: {', '.join(committed.not_run) or 'none'}")
+print(f"Notebooks without a committed longer run: {', '.join(committed.not_run) or 'none'}")
 longer = committed.judgements
 claims.text_table(claims.short_table(each for each in longer if each.value is not None))
 
 # %% [markdown]
-# **What you see**: the weights that each table comes from, and the notebooks of which nobody committed a longer run. Then every claim for which those tables have a number. More people and longer training narrow an interval. They do not turn a miniature into the published model.
+# **What you see**: the weights that each table comes from, and the notebooks without a committed longer run. Then every claim for which those tables have a number. More people and longer training narrow an interval. They do not turn a miniature into the published model.
 #
 # Where this run and those tables come to different verdicts, the next table sets both beside each other, with what differs between the two.
 
@@ -233,19 +233,19 @@ claims.text_table(claims.disagreements(judged, longer))
 # %% [markdown]
 # **What you see**: no rows if the two agree. In most rows the reason is in the fourth column: the short run has a miniature on phantoms, or too few people for a verdict, where the longer one has a published model on real people. Then the longer run counts, for its model and its people. If both have the same weights and as many people, believe neither without a third run.
 #
-# One rule came late. It says that an opponent must itself be any good (*opponent* in `claims.yaml`), and it was written together with the table that it judged. A rule that comes with its result can turn it, so here is what it turned.
+# One rule came late. It says that an opponent must itself be good enough (*opponent* in `claims.yaml`), and it was written together with the table that it judged. A rule that comes with its result can change the verdict, so here is what it changed.
 
 # %%
 late = [(one.statement, one.history) for one in stated.claims if one.history]
-print(f"{len(late)} verdicts were turned by a rule that came together with its table")
+print(f"{len(late)} verdicts were changed by a rule that came together with its table")
 claims.text_table(pd.DataFrame(late, columns=["statement", "what the rule turned"]))
 
 # %% [markdown]
-# **What you see**: the verdict that each would have had without the rule. None of them spoke for the study. We think that the rule is right: to compare with a network that was hardly trained says nothing. You need not trust us. Wherever the rule decides today, the reason gives the verdict without it.
+# **What you see**: the verdict that each would have had without the rule. None of them supported the study. We think that the rule is right: to compare with a network that was hardly trained says nothing. You need not trust us. Wherever the rule decides today, the reason gives the verdict without it.
 #
 # ## Know what our construction decides
 #
-# Some of our numbers could never have been a surprise. We made SAM-mini and its sibling; which of them is above the other is our doing. All phantoms come from one generator; we decided how far the knee is from the thigh, how clear an edge is, and how much there is to gain by tuning. Such claims stay *not testable here*, whatever number stands beside them. They are judged on published models and real people, as soon as a table has such rows.
+# Some of our numbers could never have been a surprise. We made SAM-mini and its sibling; which of them is above the other is our doing. All phantoms come from one generator; we decided how different the knee is from the thigh, how clear an edge is, and how much there is to gain by tuning. Such claims stay *not testable here*, whatever number stands beside them. They are judged on published models and real people, as soon as a table has such rows.
 
 # %%
 constructed = [each for each in judged if each.why.startswith(claims.OURS)]

@@ -15,12 +15,12 @@
 # %% [markdown]
 # # Segment your own scan
 #
-# How far does one box on one slice carry through a scan that nobody has labelled, and what does it take to mend the mask?
+# How far does one box on one slice carry through a scan that nobody has labelled, and what does it take to correct the mask?
 #
-# *Core · 20 minutes to read and try, about 1 to run on two CPU cores · your own scan by its path, or a real person's if one is here, or a phantom · previous notebook: 09_weigh_the_claims, but none is needed*
+# *Core · 20 minutes to read and try, about 1 to run on two CPU cores · your own scan by its path, or a real person's if one is installed, or a phantom · previous notebook: 09_weigh_the_claims, but none is needed*
 
 # %% [markdown]
-# **What you will do**: point at one object on one slice, let it be followed through the volume, correct one slice, and save a mask that opens in any viewer.
+# **What you will do**: point at one object on one slice, follow it through the volume, correct one slice, and save a mask that opens in any viewer.
 #
 # **What you will learn**
 # - to load a scan of your own and to prompt it on a canvas
@@ -122,7 +122,7 @@ print(
 first.table["reason"].value_counts().to_frame("slices")
 
 # %% [markdown]
-# **What you see**: the first and the last slice on which the object was found, and why it was left on either side. The canvas now shows the mask on every slice, in all three planes, and says on each how it came about. "End of the range" means that the scan ended before the object did; "no signal", that the slices beyond are empty.
+# **What you see**: the first and the last slice on which the object was found, and why the search stopped on either side. The canvas now shows the mask on every slice, in all three planes, and says on each how it came about. "End of the range" means that the scan (or the range that you gave) ended before the mask did; "no signal", that the slices beyond are empty.
 #
 # ## Look
 #
@@ -141,7 +141,7 @@ side_ax = own_scan.show_side(case, {"followed": first}, tissue_label, start=star
 #
 # ## Correct one slice
 #
-# Go to a slice that is wrong and draw a box, or click where something is missing or too much. Such a prompt is a **correction**: when you propagate again, it holds for its slice and for what follows from there, away from the first prompt. What lies before it stays as it was. Below, a scripted reader goes outwards from the prompted slice and draws a box on the first one that is clearly worse; without a reference, on the first slice above the end.
+# Go to a slice that is wrong and draw a box, or click where something is missing or too much. Such a prompt is a **correction**: when you propagate again, it holds for its slice and for what follows from there, away from the first prompt. What lies before it stays as it was. Below, a scripted reader goes outwards from the prompted slice and draws a box on the first one that is clearly worse than it; without a reference, on the first slice above the end of the mask.
 #
 # > **Guess**: of the slices that change, how many will be better?
 # >
@@ -180,7 +180,7 @@ display.save_figure(side_axes[0], figures / "10_side.png", provenance=facts)
 #
 #     mskseg segment SCAN --prompts prompts.json --propagate -o mask.nii.gz --overlay pictures --dicom-seg mask.dcm
 #
-# With `--model sam2_1_tiny --memory` the same prompts are followed by what a SAM 2 remembers, not by boxes (how-to page "Add a model").
+# With `--model sam2_1_tiny --memory` SAM 2 follows the object from the same prompts by its memory, not by boxes (how-to page "Add a model").
 
 # %%
 mask_path = masks / "10_own_scan.nii.gz"
@@ -257,7 +257,7 @@ print(f"boxes on slices {marked}: {third.ends[tissue_label]}")
 own_scan.sum_up(with_markers).rename(in_words).to_frame("markers").T.round(3).convert_dtypes()
 
 # %% [markdown]
-# **Discussion**: between two markers nothing can leak or end, since no slice depends on the mask of another. Beyond the outer markers it is handed on as before, so it may end where it did without them: compare *slices found*. That costs two more boxes, drawn without having seen an error. The solution puts them where the reference still has half of its largest area: a box where the object hardly shows is a bad marker, since every slice in between gets a box on the way to it. And the interpolated box is right only where the object changes evenly: at a bend or a fork a correction is better.
+# **Discussion**: between two markers nothing can leak or end, since no slice depends on the mask of another. Beyond the outer markers the box is handed on as before, so the mask may end where it did without them: compare *slices found*. Markers cost two more boxes, drawn without having seen an error. The solution puts them where the reference still has half of its largest area: a box where the object hardly shows is a bad marker, since the boxes on all slices in between are drawn towards it. And the interpolated box is right only where the object changes evenly: at a bend or a fork a correction is better.
 
 # %% [markdown] tags=["quiz"]
 # ## Quiz
@@ -266,7 +266,7 @@ own_scan.sum_up(with_markers).rename(in_words).to_frame("markers").T.round(3).co
 #
 # <details><summary>Answer</summary>
 #
-# Nobody knows. "End of the range" means that the scan ended before the object did, or that the mask leaked into something that goes on.
+# Nobody knows. "End of the range" means that the scan ended before the mask did. The object may go on, or the mask leaked into something that does.
 #
 # </details>
 #
@@ -294,7 +294,7 @@ own_scan.sum_up(with_markers).rename(in_words).to_frame("markers").T.round(3).co
 #
 # </details>
 #
-# **5.** Two volumes have one Dice. What else do you look at?
+# **5.** Two volumes have the same Dice. What else do you look at?
 #
 # <details><summary>Answer</summary>
 #
@@ -322,7 +322,7 @@ Markdown(f"""{segmenter.name} ({kind}) on {case.name}, {case.tissue(tissue_label
 # ## Limits
 #
 # - One object of one person is an example, not a result. Notebook 05 measures many people, slice by slice.
-# - The rules by which it ends were chosen on vertebrae of two people and on drawn thighs of two. They are more likely to let a mask leak than to end it early. Another model, or a muscle that forks, may need a range, or more boxes (`results/10_drift.csv`).
+# - The rules that end a propagation were chosen on two people's vertebrae and two drawn thighs. They are more likely to let a mask leak than to end it early. Another model, or a muscle that forks, may need a range, or more boxes (`results/10_drift.csv`).
 # - The reader here is scripted: it knows the reference, and draws boxes two pixels outside of it.
 # - SAM-mini is a miniature of this project and LiteMedSAM a small published model. Neither is a medical device, and a mask that nobody has looked at is no measurement.
 

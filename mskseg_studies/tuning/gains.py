@@ -15,7 +15,7 @@ ZERO_SHOT = "zero-shot"
 _TUNED_ON = ["training_subset", "chosen_by", "role"]
 _SCAN = ["evaluated_on", "anatomy", "sequence", "part"]
 _SUBJECT = [*_SCAN, "subject"]
-NONE = "no longer run is committed at present; `make results` makes one"
+NONE = "no table of a longer run is committed here; `make results` makes them"
 
 
 def dice_by_subject(scores: pd.DataFrame) -> pd.DataFrame:

@@ -314,7 +314,7 @@ class Session:
 
     @property
     def _still_asked(self) -> list[Place]:
-        """Where a prompt stands by which a tissue was followed, or another in its place."""
+        """Places of prompts that were followed, where there is a prompt still."""
         return [place for place in self._followed if len(self._prompts[place])]
 
     def _check(self, action: str) -> None:

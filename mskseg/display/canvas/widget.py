@@ -152,9 +152,8 @@ class PromptCanvas(anywidget.AnyWidget):
             "chosen": session.chosen,
         }
         if session.propagation is not None:
-            ends, shown = session.propagation.ends.items(), session.followed
-            said = {session.case.tissue(k): text for k, text in ends if k in shown}
-            readout["ends"] = [f"{tissue}: {text}" for tissue, text in said.items()]
+            ends, followed = session.propagation.ends, sorted(session.followed)
+            readout["ends"] = [f"{session.case.tissue(k)}: {ends[k]}" for k in followed]
             readout["reason"] = None if (row := session.row) is None else row["reason"]
         if scored is None:
             return readout

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from types import SimpleNamespace
 
 import matplotlib as mpl
 import numpy as np
@@ -289,3 +290,14 @@ def test_hidden_dice_does_not_reach_the_browser_nor_the_figure(explorer):
     assert len(ax.collections) < n_drawn  # without the reference's outline
     receive(explorer.canvas, kind="dice")
     assert explorer.canvas.readout["dice"] == shown["dice"]
+
+
+def test_two_structures_of_one_name_both_say_where_they_ended(canvas, monkeypatch):
+    session = canvas.session
+    ends = {1: "slices 1 to 2", 2: "slices 3 to 4", 3: "not shown"}
+    monkeypatch.setattr(type(session.case), "tissue", lambda self, label: "vertebral body")
+    session.propagation = SimpleNamespace(ends=ends, table=None)
+    monkeypatch.setattr(type(session), "followed", property(lambda self: {2, 1}))
+    monkeypatch.setattr(type(session), "row", property(lambda self: None))
+    said = canvas._readout()["ends"]
+    assert said == ["vertebral body: slices 1 to 2", "vertebral body: slices 3 to 4"]

@@ -200,26 +200,29 @@ def _legend_entries(plans: list[pd.DataFrame]) -> list[Line2D]:
     ]
 
 
-def picture_slider(name: str, values: Sequence[float], draw: Callable[[Any], Any]) -> Any:
+def picture_slider(
+    name: str, values: Sequence[float], draw: Callable[[Any], Any], *, start: float | None = None
+) -> Any:
     """Make a slider over values with the picture of each, which `draw` returns as Axes.
 
     The pictures are drawn beforehand: a widget that captures output may keep a run without a
-    browser waiting for ever. Where widgets are not shown, the first picture stands alone.
+    browser waiting for ever. Where widgets are not shown, the picture at `start` stands alone, by
+    default the first.
     """
     import ipywidgets
 
     class WithPicture(ipywidgets.VBox):  # type: ignore[misc]
         def _repr_mimebundle_(self, **options: Any) -> dict[str, Any]:
             bundle: dict[str, Any] = super()._repr_mimebundle_(**options)
-            return bundle | {"image/png": base64.b64encode(pictures[values[0]]).decode()}
+            return bundle | {"image/png": base64.b64encode(pictures[first]).decode()}
 
-    pictures = {}
+    first, pictures = values[0] if start is None else start, {}
     for value in values:
         figure, memory = draw(value).figure, io.BytesIO()
         figure.savefig(memory, bbox_inches="tight")
         plt.close(figure)
         pictures[value] = memory.getvalue()
-    picture = ipywidgets.Image(value=pictures[values[0]], format="png")
-    slider = ipywidgets.SelectionSlider(options=list(values), description=name)
+    picture = ipywidgets.Image(value=pictures[first], format="png")
+    slider = ipywidgets.SelectionSlider(options=list(values), value=first, description=name)
     slider.observe(lambda change: picture.set_trait("value", pictures[change.new]), names="value")
     return WithPicture([slider, picture])

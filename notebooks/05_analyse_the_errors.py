@@ -286,7 +286,7 @@ by_grade.sort_values(["segmenter", "severity"]).round(3)
 #
 # ## Look at the worst
 #
-# The lowest Dice of each structure, worst first: of real people where there are any, then of phantoms. Without that rule, the ten lowest could be one structure ten times. Under them, a slider shows one muscle of the phantoms on slices with more and more fat in it: from which slice on would you draw it differently? (It needs a kernel. Without one, you see the slice with least fat.)
+# The lowest Dice of each structure, worst first: of real people where there are any, then of phantoms. Without that rule, the ten lowest could be one structure ten times. Above them, a slider shows one muscle of the phantoms on slices with more and more fat in it: from which slice on would you draw it differently? (It needs a kernel. Without one, you see the slice with least fat.)
 
 # %% alt="Close-ups of the worst slice of each of several structures: reference, prediction and box"
 worst = errors.worst_slices(joined, n=n_worst)

@@ -168,7 +168,6 @@ print(f"how sure {sure.mean():.3f}, how often right {right.mean():.3f}, ECE {by_
 
 # %% alt="A calibrated model by two choices of pixels: its reliability, and its ECE against the temperature"
 seen_by = uncertainty.compare_regions([0.5, 0.7, 0.85, 1, 1.25, 1.5, 1.75, 2, 2.5], seed=seed)
-region_axes = uncertainty.region_chart(seen_by)
 lie = seen_by.query("temperature == 1 and region == 'reference or prediction'")["ece"].mean()
 letter = "A" if lie < 0.005 else "B" if lie < 0.1 else "C"
 print(f"Answer: {letter}. The honest model gets {lie:.1%}.")
@@ -177,7 +176,7 @@ uncertainty.temperature_slider(seen_by)
 # %% [markdown]
 # **What you see**: on the left the honest model, seen through two choices of pixels. With pixels chosen by its own map it lies on the diagonal. With those of "reference or prediction" it seems far too sure, although every number it says is true. Take ten pixels where it says "70 % background". Seven *are* background: nobody calls them muscle, so the region leaves them out. Three are muscle: the reference brings them in. Of ten honest answers the region sees the three that were wrong, and none that was right.
 #
-# The slider gives the model another temperature: sharper copies sink below the diagonal, softer ones rise above it. (It needs a kernel. Without one, the picture at T = 0.5 stands in its place.)
+# The slider gives the model another temperature: sharper copies sink below the diagonal, softer ones rise above it. (It needs a kernel. Without one, you see T = 1.)
 #
 # On the right, what follows. The lying measure is at its best (marked by a ring) when the honest model is made to doubt itself. Whoever chooses a model by it rewards doubt. The other measure is best at T = 1, where the truth is.
 #

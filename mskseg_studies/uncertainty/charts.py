@@ -80,9 +80,9 @@ def region_chart(compared: pd.DataFrame, *, temperature: float = 1) -> NDArray[A
 
 
 def temperature_slider(compared: pd.DataFrame) -> Any:
-    """Make a slider over the temperatures of `compare_regions`, each with its `region_chart`."""
-    temperatures = compared["temperature"].unique().tolist()
-    return picture_slider("T", temperatures, lambda t: region_chart(compared, temperature=t)[0])
+    """Make a slider over temperatures of `compare_regions`, from 1, each with `region_chart`."""
+    of = compared["temperature"].unique().tolist()
+    return picture_slider("T", of, lambda t: region_chart(compared, temperature=t)[0], start=1)
 
 
 def _finish_reliability(figure: Figure, ax: Axes, title: str) -> None:

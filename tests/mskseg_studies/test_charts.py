@@ -189,6 +189,8 @@ def test_a_picture_slider_shows_the_picture_of_its_value_and_leaves_no_figure_op
     assert third.startswith(b"\x89PNG")
     slider.value = 1
     assert bytes(picture.value) == first
+    slider, picture = charts.picture_slider("clicks", [1, 2, 3], draw, start=3).children
+    assert (slider.value, bytes(picture.value)) == (3, third)
     bundle = widget._repr_mimebundle_()
     assert "application/vnd.jupyter.widget-view+json" in bundle
     assert base64.b64decode(bundle["image/png"]) == first

@@ -101,7 +101,7 @@ def dice_by_tissue(table: pd.DataFrame, *, lowest: int | None = None) -> Axes:
         ax.scatter(mean["dice"], means_at, s=36, color=colour, edgecolors="white", zorder=3)
     _name_rows(ax, plans, order)
     above = int((plans[0]["dice"] > plans[0]["filled_box_dice"]).sum())
-    finding = f"Above the filled box in {above} of {len(plans[0])} tissues\n{_name(plans[0])}"
+    finding = f"{_name(plans[0])}:\nabove the filled box in {above} of its {len(plans[0])} tissues"
     finish_chart(ax, finding, grid="x", legend=None)
     ax.figure.legend(
         handles=_legend_entries(plans),

@@ -16,16 +16,19 @@ from mskseg.case import Case
 from mskseg.datasets import load_some
 from mskseg.display import draw_label_map, frame_around, overlay
 from mskseg.display.style import chart_axes
+from mskseg.errors import InputError
 from mskseg.evaluation import Propagation
 from mskseg.evaluation.propagation import BOX_COLUMNS
 from mskseg.io import load_image, load_label_map
 from mskseg.prompts import OracleBox, fill_boxes
+from mskseg.prompts.checks import bounding_slices
 from mskseg.volume import LabelMap, Plane
 from mskseg_studies.charts import finish_chart, series_style
 from mskseg_studies.panels import new_panels
 from mskseg_studies.people import describe_scans as describe_scans
 
 DRAWN_PX = 2.0  # people draw boxes too large rather than too small
+COMPACT = 0.6  # of its box; a curved sheet or a ring fills less
 _SIDE: dict[Plane, Plane] = {"axial": "coronal", "coronal": "axial", "sagittal": "coronal"}
 
 
@@ -47,27 +50,38 @@ def load_scan(
 
 
 def choose_start(case: Case, *, label: int = 0, box: Sequence[float] = ()) -> tuple[int, int]:
-    """Choose label and slice: those given, or those on which the reference is largest.
+    """Choose label and slice: those given, or of the reference what is largest and fills its box.
 
-    `box` is a slice and x0, y0, x1, y1; without it and without a reference, the middle slice.
+    `box` is a slice and x0, y0, x1, y1 (else InputError); without it and without a reference, the
+    middle slice; of slices nearly as large as the largest the middle one.
     """
+    if box and len(box) != 5:
+        raise InputError(f"expected a box as slice, x0, y0, x1, y1, got {[*box]}")
     if case.reference is None or box:
         return label or 1, int(box[0]) if box else case.image.n_slices(case.plane) // 2
     stack = case.reference.stack(case.plane)
     sizes = {known: (stack == known).sum(axis=(1, 2)) for known in case.reference.labels}
-    chosen = label or max(sizes, key=lambda known: int(sizes[known].max()))
-    return chosen, int(np.argmax(sizes[chosen]))
+
+    def compact_and_large(known: int) -> tuple[bool, int]:
+        mask = stack[int(np.argmax(sizes[known]))] == known
+        return bool(mask[bounding_slices(mask)].mean() > COMPACT), int(sizes[known].max())
+
+    chosen = label or max(sizes, key=compact_and_large)
+    near = np.flatnonzero(sizes[chosen] >= 0.95 * sizes[chosen].max())
+    return chosen, int(near[len(near) // 2])
 
 
 def read_box(case: Case, label: int, k: int) -> list[float]:
     """Draw the box of a careful reader: `DRAWN_PX` around the reference, or mid-slice without one.
 
-    A place holder where there is no reference: draw your own.
+    A place holder where there is no reference: draw your own. InputError if it is not on the slice.
     """
     case_slice = case.slice(k)
     height, width = case_slice.image.shape
-    if case_slice.label_map is None or not (case_slice.label_map == label).any():
+    if case_slice.label_map is None:
         return [width * 0.4, height * 0.4, width * 0.6, height * 0.6]
+    if not (case_slice.label_map == label).any():
+        raise InputError(f"no {case.tissue(label)} on slice {k}; choose one that the reference has")
     prompt = OracleBox(margin_px=DRAWN_PX).prompt_for(
         case_slice.label_map == label, spacing_mm=case_slice.spacing_mm, min_area_mm2=0, key=()
     )
@@ -123,19 +137,16 @@ def _dice(table: Any, predicted: str, shared: str) -> Any:
     return 2 * table[shared] / (table[predicted] + table["reference_px"])
 
 
-def slice_to_correct(compared: pd.DataFrame, *, below: float = 0.9) -> int:
+def slice_to_correct(compared: pd.DataFrame, *, below: float = 0.9) -> int | None:
     """Find the first slice, outwards from the prompted one, that is clearly worse than it.
 
-    Its Dice is less than `below` of the prompted slice's, and the reference is on it; without one,
-    the first slice above the end.
+    Its Dice is less than `below` of the prompted slice's, and the reference is on it; None if there
+    is no such slice.
     """
     at_start = compared.loc[compared["steps"] == 0, "dice"].max()
     outwards = compared.iloc[compared["steps"].abs().argsort(kind="stable")]
     worse = outwards[(outwards["reference_px"] > 0) & (outwards["dice"] < below * at_start)]
-    if len(worse):
-        return int(worse["slice"].iloc[0])
-    found = compared[(compared["predicted_px"] > 0) | (compared["steps"] == 0)]["slice"]
-    return min(int(found.max()) + 1, int(compared["slice"].max()))
+    return int(worse["slice"].iloc[0]) if len(worse) else None
 
 
 def show_slices(
@@ -171,14 +182,14 @@ def show_slices(
 def show_side(
     case: Case, found: Mapping[str, Propagation], label: int, *, start: int
 ) -> NDArray[Any]:
-    """Show from the side how far each propagation went; a white frame is the slice prompted.
+    """Show in another plane how far each propagation went; a white frame is the slice prompted.
 
-    It is the view in which several differ most, else the one that shows most of the object.
+    Of the views that show much of the object it is the one in which several differ most.
     """
     side, first = _SIDE[case.plane], next(iter(found.values()))
     stacks = [each.label_map.stack(side) == label for each in found.values()]
-    differ = np.any([stack != stacks[0] for stack in stacks], axis=0)
-    k = int(np.argmax((differ if differ.any() else stacks[0]).sum(axis=(1, 2))))
+    size, differ = (part.sum(axis=(1, 2)) for part in (stacks[0], stacks[0] != stacks[-1]))
+    k = int(np.lexsort((size, np.where(size >= size.max() / 2, differ, -1)))[-1])
     stack = np.zeros(case.image.stack(case.plane).shape, np.uint8)
     stack[start] = first.label_map.stack(case.plane)[start] == label
     prompted = LabelMap.from_slices(stack, case.plane, image=case.image).slice(side, k) > 0

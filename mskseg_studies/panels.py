@@ -36,14 +36,9 @@ def new_panels(
     """Open a figure with n panels of `size` inches; places that are left over stay empty."""
     n_columns = min(columns, n)
     n_rows = math.ceil(n / n_columns)
-    figure, grid = plt.subplots(
-        n_rows,
-        n_columns,
-        figsize=(size[0] * n_columns, size[1] * n_rows + 0.6),
-        squeeze=False,
-        sharey=sharey,
-        layout="constrained",
-    )
+    look: dict[str, Any] = {"figsize": (size[0] * n_columns, size[1] * n_rows + 0.6)}
+    look |= {"squeeze": False, "sharey": sharey, "layout": "constrained"}
+    figure, grid = plt.subplots(n_rows, n_columns, **look)
     for ax in grid.flat[n:]:
         ax.set_axis_off()
     panels: NDArray[Any] = grid.ravel()[:n]

@@ -96,7 +96,7 @@ def describe_scans(cases: Iterable[Case]) -> pd.DataFrame:
             "spacing_mm": " x ".join(f"{mm:.3g}" for mm in case.image.spacing_mm),
             "orientation": case.image.orientation,
             "plane": case.plane,
-            "reference": case.reference_provenance,
+            "reference": case.reference_provenance if case.reference else "none",
         }
         for case in cases
     )

@@ -174,12 +174,12 @@ for _step in range(10):
 after = pupil.predict(pupil.embed(lesson.image), hardest.prompt).masks[0, 0]
 two = [evaluation.dice(hardest.reference, mask) for mask in (hardest.prediction, after)]
 letter_by_hand = "C" if two[1] < two[0] else "AB"[int(two[1] - two[0] >= 0.05)]
-print(f"Answer: {letter_by_hand}. Dice {two[0]:.3f} before, {two[1]:.3f} after ten steps.")
+print(f"Answer: {letter_by_hand}. Dice {two[0]:.3f} before, {two[1]:.3f} after the loop.")
 headings = [f"{when}: Dice {dice:.2f}" for when, dice in zip(("before", "after"), two, strict=True)]
 by_hand_axes = tuning.before_and_after(hardest, after, titles=headings)
 
 # %% [markdown]
-# **What you see**: the same object before and after. The loss is computed twice in each step, once by hand and once by the library, and the two are asserted equal. A model can always learn one slice by heart. The question is what that does to *other people*, and this slice cannot tell.
+# **What you see**: the same object before and after. The loss is computed twice in each step, once by hand and once by the library, and the two are asserted equal. (A mask may fall into pieces while its Dice rises: Dice counts pixels, not shape.) A model can always learn one slice by heart. The question is what that does to *other people*, and this slice cannot tell.
 #
 # ## Look at a longer run first
 #
@@ -187,10 +187,10 @@ by_hand_axes = tuning.before_and_after(hardest, after, titles=headings)
 
 # %%
 tuned_on = mskseg.provenance(command="04_fine_tune", segmenter=segmenter, seed=seed)
-print(tuning.longer_run(results, provenance=tuned_on))
+print(tuning.longer_run(results, "cross_table", provenance=tuned_on))
 
 # %% [markdown]
-# **What you see**: mean gains in Dice at the same and at the other site; then each way to tune, explained below; then tight and sloppy boxes. The lines above each table name the weights it comes from; *of other weights than this run* means a different model from the one you tune here, so compare within that table only. A training that was done in two runs has two rows. If no run is committed, one line says so. Now watch the same on a small scale.
+# **What you see**: mean gains in Dice at the same and at the other site. The lines above the table name the weights it comes from; *of other weights than this run* means a different model from the one you tune here, so compare within that table only. If no run is committed, one line says so. Now watch the same on a small scale.
 #
 # ## Watch one training
 #
@@ -225,7 +225,7 @@ letter_of_epoch = (
 print(f"Answer: {letter_of_epoch}. {first}")
 
 # %% [markdown]
-# **What you see**: epoch 0 is before any step. The training loss says little. The validation Dice decides which epoch is kept, and it may come down again. It comes from people in neither the training nor the test set. The last words of the printed line say why the training ended.
+# **What you see**: epoch 0 is before any step. The training loss says little: each epoch draws other slices and boxes, so it may even rise. The validation Dice decides which epoch is kept, and it may come down again. It comes from people in neither the training nor the test set. The last words of the printed line say why the training ended.
 #
 # ## Tune on every subset
 #
@@ -311,7 +311,7 @@ print(f"Answer: {'A' if share_up == 1 else 'B' if share_up >= 0.5 else 'C'}. {sh
 changed.round(3).drop(changed.index[3:-3])
 
 # %% [markdown]
-# **What you see**: on the slice, look at borders between neighbours of equal brightness, where a model that has seen the anatomy knows what the box means. The table is for the model tuned on the studied subset, on all data that it was scored on. It has the three tissues that lost most (or gained least) and the three that gained most. The rest is in `04_tissues.csv`.
+# **What you see**: on the slice, look whether borders between neighbours of equal brightness moved, and to which side. The table is for the model tuned on the studied subset, on all data that it was scored on. It has the three tissues that lost most (or gained least) and the three that gained most. The rest is in `04_tissues.csv`.
 #
 # ## Ask how many people it takes
 #
@@ -391,11 +391,11 @@ by_mode.set_index(["base", "mode"])[[*read]].rename(columns=read).round(3)
 
 # %%
 longer_modes = tuning.committed_results(results, "04_modes*.csv").rows
-in_columns = ["file", "base", "n_train", "mode", "gain", "gain_other_site"]
+in_columns = ["file", "base", "n_train", "mode", "gain", "gain_other_site", "seconds"]
 longer_modes.reindex(columns=in_columns).rename(columns=read | {"n_train": "people"}).round(3)
 
 # %% [markdown]
-# **What you see**: `gain` is what tuning added on the test people. The second table is of the longer runs, if there are any, a file for each model and data set: is the best way at the same site also the best at the other? To *choose* a mode, take the validation Dice (in `04_modes.csv`), not this gain. *Training minus test* is how much better a model is on the people it was trained on. Use it to compare modes, but do not compare it with zero: the two groups are different people. Parameters and seconds differ by far more than Dice does. Which of our two miniatures is the better start is our own doing.
+# **What you see**: `gain` is what tuning added on the test people. The second table is of the longer runs, if there are any, a file for each model and data set: is the best way at the same site also the best at the other? To *choose* a mode, take the validation Dice (in `04_modes.csv`), not this gain. *Training minus test* is how much better a model is on the people it was trained on. Use it to compare modes, but do not compare it with zero: the two groups are different people. Parameters, and in the longer runs seconds, differ by far more than Dice does (a short training spends its seconds on encoding and validation). Which of our two miniatures is the better start is our own doing.
 #
 # ## Draw sloppy boxes
 #
@@ -417,16 +417,17 @@ compared = {"not tuned": segmenter, "tuned with jitter": first, "tuned without":
 sloppy = tuning.dice_by_boxes(bench, compared, own_parts["test"], plans)
 evaluation.write_table(sloppy.reset_index(), tables / "04_jitter.csv", provenance=facts)
 print(f"Answer: {'ABC'[int(sloppy['lost'].argmax())]}, {sloppy['lost'].idxmax()}.")
+print(tuning.longer_run(results, "jitter", provenance=tuned_on))
 sloppy.round(3)
 
 # %% [markdown]
-# **What you see**: the last column is what sloppiness costs. Hoyer and Ma both tuned with jitter.
+# **What you see**: first the longer runs, if there are any, then the table of this one. Its last column is what sloppiness costs. Hoyer and Ma both tuned with jitter.
 #
 # After tuning there is one more thing to distrust: the **predicted IoU**, the model's opinion of its own mask (notebook 02). The studies' loss does not include it. So it stays an opinion about the masks of the model *before* tuning, and a tuned segmenter of ours gives NaN instead, unless you tune with `FineTuneConfig(keep_iou_loss=True)`.
 #
 # ### Exercise 1: choose a subset, predict, tune, look (15 minutes)
 #
-# Choose a training subset that was not tuned above: another sequence of a data set, or one data set with another number of people. Write down the gain that you expect for each role. Then tune, and look. *Hint: `tuning.Subset("mine", "sequence", (("phantom_thigh", "dixon_fat"),))` makes one of a single sequence (mind the comma before the last two brackets). `[case.sequence for case in mskseg.load_some("phantom_thigh", n_sequences=None)]` lists the sequences of a data set. `mskseg.datasets.list_subjects("phantom_thigh", part="train")` lists who can train; if you ask for more people, you get only these. A role without any scan shows NaN.*
+# Choose a training subset that was not tuned above: another sequence of a data set, or one data set with another number of people. Write down the gain that you expect for each role. Then tune, and look. *Hint: `tuning.Subset("mine", "sequence", (("phantom_thigh", "dixon_fat"),))` makes one of a single sequence, of one of the `datasets` above (mind the comma before the last two brackets). `[case.sequence for case in mskseg.load_some("phantom_thigh", n_sequences=None)]` lists the sequences of a data set. `mskseg.datasets.list_subjects("phantom_thigh", part="train")` lists who can train; if you ask for more people, you get only these. A role without any scan shows NaN.*
 
 # %% tags=["exercise"]
 mine, my_people = focus, n_train  # replace: your subset, and how many people train
@@ -462,7 +463,7 @@ odd.groupby("role")[["dice_zero_shot", "gain"]].mean().round(3)
 #
 # <details><summary>Answer</summary>
 #
-# Only the weights of the mask decoder. The encoder is frozen, so each slice is encoded once and its embedding is used again in every epoch. See parameters and seconds in the table of modes.
+# Only the weights of the mask decoder. The encoder is frozen, so each slice is encoded once and its embedding is used again in every epoch. See the seconds of the longer runs.
 #
 # </details>
 #

@@ -117,7 +117,7 @@ errors.list_scans(scans)
 #
 # ## Ask once
 #
-# Nearly everything below comes from one table, of oracle boxes: a row for each model, scan, slice and tissue, with overlap, distances, forms and biomarkers. The undersampled scans are used only where they are compared. The first people of each data set (all people, if a SAM 2 is among the models) also get boxes with a small margin and with much slack, and boxes that are handed on from slice to slice. The clicks for a later section are scored here, too. The next two cells take most of this notebook's time (minutes; a bar for each model and each part of the data).
+# Nearly everything below comes from one table, of oracle boxes: a row for each model, scan, slice and tissue, with overlap, distances, forms and biomarkers. The undersampled scans are used only where they are compared. The first people of each data set (all people, if a SAM 2 is among the models) also get boxes with a small margin and with much slack, and boxes that are handed on from slice to slice. The clicks for a later section are scored here, too. The next two cells take most of this notebook's time (minutes; a bar for each model and each part of the data). (SAM 2 is a newer model, which remembers slices.)
 
 # %%
 tight, slack = prompts.OracleBox(), prompts.OracleBox(margin_px=slack_px)
@@ -201,7 +201,7 @@ means = of_last.drop(columns="segmenter").rename(columns=errors.IN_WORDS).round(
 means.set_index(["data", "dataset"]).rename(columns=lambda name: name.replace("_", " "))
 
 # %% [markdown]
-# **What you see**: one set of masks, three means of Dice, of one model (the others are in `05_empty_slices.csv`). With *oracle* boxes nothing can be invented, since the missing box tells the model that nothing is there. Counting those slices as 1 rewards it for what the reference knows. With boxes handed on by *neighbours* nothing tells it where to stop. If a paper does not say which way it counted, you do not know its Dice.
+# **What you see**: one set of masks, three means of Dice, of the last model (the others are in `05_empty_slices.csv`). With *oracle* boxes nothing can be invented, since the missing box tells the model that nothing is there. Counting those slices as 1 rewards it for what the reference knows. With boxes handed on by *neighbours* nothing tells it where to stop. If a paper does not say which way it counted, you do not know its Dice.
 #
 # ## See what a metric hides
 #
@@ -257,7 +257,7 @@ effect_axes = errors.covariate_panels(of_one, title=title)
 display.save_figure(effect_axes[0], figures / "05_effects.png", provenance=facts)
 
 # %% [markdown]
-# **What you see**: the title names the answer, too; the other models and data are in `05_effects.csv`. Dots are slices, the line is their median, the band their middle half. *Spearman* compares all slices; *within tissues* compares a tissue's slices with that tissue's own mean. Where the two differ, the first mostly says *which tissue* it is: thin tissues are also faint and fill little of their boxes, and no correlation tells these apart. To find a cause, change one thing and keep the slices: the same anatomy undersampled, the same structure in a looser box. *Contrast of the border* is measured place by place, so that a tissue between a brighter and a darker neighbour counts as clear.
+# **What you see**: the title names the answer, too; the other models and data are in `05_effects.csv`. Dots are slices, the line is their median, the band their middle half. *Spearman* compares all slices; *within tissues* compares a tissue's slices with that tissue's own mean. (With a single tissue the two are the same.) Where the two differ, the first mostly says *which tissue* it is: thin tissues are also faint and fill little of their boxes, and no correlation tells these apart. To find a cause, change one thing and keep the slices: the same anatomy undersampled, the same structure in a looser box. *Contrast of the border* is measured place by place, so that a tissue between a brighter and a darker neighbour counts as clear.
 
 # %% alt="Change of Dice when the scan is undersampled and when boxes get slack, for each model"
 tested = [
@@ -286,7 +286,7 @@ by_grade.sort_values(["segmenter", "severity"]).round(3)
 #
 # ## Look at the worst
 #
-# The lowest Dice of each structure, worst first: of real people where there are any, then of phantoms. Without that rule, the ten lowest could be one structure ten times. Above them, a slider shows one muscle of the phantoms on slices with more and more fat in it: from which slice on would you draw it differently? (It needs a kernel. Without one, you see the slice with least fat.)
+# The lowest Dice of each structure (a label of a data set; each vertebra counts as its own), worst first: of real people where there are any, then of phantoms. Without that rule, the ten lowest could be one structure ten times. Above them, a slider shows one muscle of the phantoms on slices with more and more fat in it: from which slice on would you draw it differently? (It needs a kernel. Without one, you see the slice with least fat.)
 
 # %% alt="Close-ups of the worst slice of each of several structures: reference, prediction and box"
 worst = errors.worst_slices(joined, n=n_worst)
@@ -301,7 +301,7 @@ errors.fat_slider(joined, masks)
 # Give each panel the reason that you see: nothing was found, leaked, fell short, faint border, thin, end of the structure. Then mend a panel of your choice on the **canvas**: it opens on that slice with the box of the panel, wider by four pixels on each side. Draw another box, choose another model, or click if the model takes clicks. *Hint: look at the outline first, then at the image under it; in a thin tissue ask what else the box could have meant.*
 
 # %% tags=["exercise"]
-my_reasons, my_panel = {1: "leaked"}, 1  # your reasons by panel, and the one to mend
+my_reasons, my_panel = {1: "leaked"}, 5  # your reasons by panel, and the one to mend
 explorer = errors.open_panel(worst, my_panel, masks, cases, segmenters, margin_px=4)
 print(
     f"Dice {worst['dice'].iloc[my_panel - 1]:.2f} before, {explorer.log['dice'].iloc[-1]:.2f} now"
@@ -330,8 +330,8 @@ numbered.assign(reader=[my_reasons.get(number, "") for number in numbered.index]
 choice = errors.summarise_choice(picks)
 three_axes = errors.most_lost_panels(picks, rater, people)
 display.save_figure(three_axes[0], figures / "05_three_masks.png", provenance=facts)
-share = choice.loc[choice["prompt"] == "point", "share_best"].mean()
-print(f"Answer: {'A' if share > 0.5 else 'B' if share > 0.34 else 'C'}, {share:.0%}.")
+share, data = choice[choice["prompt"] == "point"].iloc[0][["share_best", "data"]]
+print(f"Answer: {'A' if share > 0.5 else 'B' if share > 0.34 else 'C'}, {share:.0%} on {data}.")
 choice.drop(columns="segmenter").round(3)
 
 # %% [markdown]
@@ -370,7 +370,7 @@ by_biomarker.rename(columns=errors.IN_WORDS | {"smallest_change": "smallest chan
 # %% [markdown]
 # **What you see**: the thick line is the *bias*, the thin ones the limits between which 95 % of differences should lie (Bland and Altman). A biomarker is split in two where some of its tissues fill less than half of their box and others more: *curved* sheets, such as the femoral cartilage, and flat ones (*compact*). One pair of limits for both would describe neither.
 #
-# A bias that is the same for everybody cancels when one person is followed; wide limits do not. Leaks do not average out: a cartilage that leaks into bone has the bone's thickness and T2, and a muscle mask that takes in the fat around it raises its fat fraction. The first table (only where a fat fraction was measured) shows in per cent what the phantoms' two-point Dixon, a scan that tells fat from water, reads in muscle with a known amount of fat, before any mask is drawn. Reference and prediction share that error, so much of it cancels in their difference. It does not cancel in a fat fraction that you quote. Disc height is a mean over the disc's length; radiologists use other heights, too. `05_biomarkers.csv` says where each smallest change comes from. Dots are structures, several of one person, so the limits are too narrow if anything.
+# A bias that is the same for everybody cancels when one person is followed; wide limits do not. Leaks do not average out: a cartilage that leaks into bone has the bone's thickness and T2, and a muscle mask that takes in the fat around it raises its fat fraction. The first table (only where a fat fraction was measured) shows in per cent what the phantoms' two-point Dixon, a scan that tells fat from water, reads in muscle with a known amount of fat, before any mask is drawn. (Water decays between the two echoes, and what it loses is taken for fat; the smaller peaks of fat count as water.) Reference and prediction share that error, so much of it cancels in their difference. It does not cancel in a fat fraction that you quote. Disc height is a mean over the disc's length; radiologists use other heights, too. `05_biomarkers.csv` says where each smallest change comes from. Dots are structures, several of one person, so the limits are too narrow if anything.
 #
 # ## Measure the form of an error
 #
@@ -506,7 +506,7 @@ Markdown(f"""For {segmenter.name} ({kind}) on {first_data} with oracle boxes, un
 - Slices without reference of {empty["dataset"]}: {empty["left_out"]:.2f} left out, {empty["invented_is_0"]:.2f} with what was invented (boxes handed on).
 - Dice correlates most with: {strongest}. Of what was changed, *{worst_change}* costs most ({changes["change"].min():+.2f}).
 - Best of three masks of {rater.name} {choice["best"].iloc[0]:.2f}, its own choice {choice["chosen"].iloc[0]:.2f}, right in {choice["share_best"].iloc[0]:.0%} of clicks (chance: a third).
-- Handed on over {handed_on["steps"].max()} slices: Dice {handed_on["dice"].iloc[-1]:.2f}, where a box on every slice has {boxed["dice"].iloc[-1]:.2f}.
+- Handed on {handed_on["steps"].max()} times (slices are some apart): Dice {handed_on["dice"].iloc[-1]:.2f}, where a box on every slice has {boxed["dice"].iloc[-1]:.2f}.
 - Bias of biomarkers of {bias["segmenter"].iloc[0] if len(bias) else "any model"} (limits of agreement): {"; ".join(lines) or "none was read off these tissues"}.
 """)
 

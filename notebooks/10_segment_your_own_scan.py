@@ -101,7 +101,7 @@ prompted_ax = explorer.figure()
 #
 # ## Propagate
 #
-# Now press **propagate** on the canvas, or run the next cell, which does the same. From the prompted slice the object is followed up and down: the part of each mask of which the model is sure (the whole mask, if the model takes boxes alone) gets a box with a small margin, and this box is the prompt of the next slice. It ends where nothing is found, or where the mask grows, jumps or looks doubtful to the model.
+# Now press **propagate** on the canvas, or run the next cell, which does the same. From the prompted slice the object is followed up and down: the part of each mask of which the model is sure (the whole mask, if the model takes boxes alone) gets a box with a small margin, and this box is the prompt of the next slice. It ends where nothing is found, or where the mask grows, jumps or looks doubtful to the model: its **predicted IoU**, the model's own opinion of its mask, is too low. (**Dice** is 1 for the same mask as the reference, and 0 for no overlap.)
 #
 # > **Guess**: one box on one slice. Is the object found on more or on fewer slices than the reader drew it on?
 # >
@@ -111,8 +111,12 @@ prompted_ax = explorer.figure()
 
 # %%
 first = explorer.propagate(progress=True)
+explorer.save_prompts(masks / "10_first_prompts.json")
+given = prompts.read_prompts(masks / "10_first_prompts.json").prompts
+asked = [prompts.SlicePrompt(slice=p.slice, label=p.label, boxes_xyxy=p.boxes_xyxy) for p in given]
+home = asked[0].slice
 print(f"{case.tissue(tissue_label)}: {first.ends[tissue_label]}")
-compared = own_scan.compare_slices(first, case, tissue_label, start=start)
+compared = own_scan.compare_slices(first, case, tissue_label, start=home)
 extra = int((compared["predicted_px"] > 0).sum() - (compared["reference_px"] > 0).sum())
 print(
     f"Answer: {'C' if abs(extra) <= 2 else 'AB'[int(extra < 0)]}, {extra:+d} slices."
@@ -126,22 +130,22 @@ first.table["reason"].value_counts().to_frame("slices")
 #
 # ## Look
 #
-# Numbers do not tell whether a mask is right. Look at slices from one end to the other, and from the side.
+# Numbers do not tell whether a mask is right. Look at slices from one end to the other, and in another plane.
 
 # %% alt="Slices from one end of the propagation to the other, with the box asked and the outline found"
 panels = own_scan.show_slices(case, first, compared, tissue_label)
 facts = mskseg.provenance(command="10_own_scan", segmenter=segmenter, cases=[case])
 display.save_figure(panels[0], figures / "10_slices.png", provenance=facts)
 
-# %% alt="The mask from the side, beside the reference, with the prompted slice as a white line"
-side_ax = own_scan.show_side(case, {"followed": first}, tissue_label, start=start)[0]
+# %% alt="The mask in another plane, beside the reference, with the prompted slice as a white line"
+side_ax = own_scan.show_side(case, {"followed": first}, tissue_label, start=home)[0]
 
 # %% [markdown]
-# **What you see**: the box that was asked on each slice (white), what was found (solid), the reference if there is one (dashed). From the side, the white line is the slice that you prompted. Look for two things: the mask that **leaks** into a neighbour of the same brightness, and the mask that **ends too early**. The first is dangerous, since it looks like a result.
+# **What you see**: the box that was asked on each slice (white), what was found (solid), the reference if there is one (dashed). In the other plane, the white line is the slice that you prompted. Look for two things: the mask that **leaks** into a neighbour of the same brightness, and the mask that **ends too early**. The first is dangerous, since it looks like a result.
 #
 # ## Correct one slice
 #
-# Go to a slice that is wrong and draw a box, or click where something is missing or too much. Such a prompt is a **correction**: when you propagate again, it holds for its slice and for what follows from there, away from the first prompt. What lies before it stays as it was. Below, a scripted reader goes outwards from the prompted slice and draws a box on the first one that is clearly worse than it; without a reference, on the first slice above the end of the mask.
+# Go to a slice that is wrong and draw a box, or click where something is missing or too much. Such a prompt is a **correction**: when you propagate again, it holds for its slice and for what follows from there, away from the first prompt. What lies before it stays as it was. Below, a scripted reader goes outwards from the prompted slice and draws a box on the first one that is clearly worse than it. Without a reference nobody knows which one that is: draw your correction on the canvas, then run the next cell.
 #
 # > **Guess**: of the slices that change, how many will be better?
 # >
@@ -150,11 +154,12 @@ side_ax = own_scan.show_side(case, {"followed": first}, tissue_label, start=star
 # > - **C**: half or fewer
 
 # %%
-wrong = own_scan.slice_to_correct(compared)
-explorer.go_to(wrong)
-explorer.set_box(own_scan.read_box(case, tissue_label, wrong))
+wrong = own_scan.slice_to_correct(compared)  # None: no slice is clearly worse, or no reference
+if wrong is not None:
+    explorer.go_to(wrong, plane=case.plane, label=tissue_label)
+    explorer.set_box(own_scan.read_box(case, tissue_label, wrong))
 second = explorer.propagate(progress=True)
-corrected = own_scan.compare_slices(second, case, tissue_label, start=start)
+corrected = own_scan.compare_slices(second, case, tissue_label, start=home)
 
 # %%
 counted = ["predicted_px", "shared_px"]
@@ -163,16 +168,17 @@ before = compared.loc[changed.index]
 print(f"corrected slice {wrong}; now {second.ends[tissue_label]}")
 better = (changed["dice"] > before["dice"]).sum()
 letter = "A" if better == len(changed) else "B" if better > len(changed) / 2 else "C"
-print(f"Answer: {letter}. {len(changed)} slices changed, {better} of them for the better.")
+told = letter if case.reference and len(changed) else "none, without a reference or a change"
+print(f"Answer: {told}. {len(changed)} slices changed, {better} of them for the better.")
 
-# %% alt="The mask from the side before and after the correction"
+# %% alt="The mask in another plane before and after the correction"
 side_axes = own_scan.show_side(
-    case, {"followed": first, "corrected": second}, tissue_label, start=start
+    case, {"followed": first, "corrected": second}, tissue_label, start=home
 )
 display.save_figure(side_axes[0], figures / "10_side.png", provenance=facts)
 
 # %% [markdown]
-# **What you see**: the view from the side in which the two differ most. A correction moves the slices on its own side only. It often moves few of them: the object is followed afresh from there, and may end at the same place for the same reason. Where it should simply end earlier, give the range: `explorer.propagate(slices=(first, last))`.
+# **What you see**: the view in another plane in which the two differ most. A correction moves the slices on its own side only. It often moves few of them: the object is followed afresh from there, and may end at the same place for the same reason. Where it should simply end earlier, give the range: `explorer.propagate(slices=(first, last))`.
 #
 # ## Save
 #
@@ -188,7 +194,7 @@ explorer.choose_plane(case.plane)
 explorer.save_mask(mask_path)
 explorer.save_prompts(masks / "10_prompts.json")
 again = mskseg.load_label_map(mask_path)
-assert (again.stack(case.plane) == second.label_map.stack(case.plane)).all()
+mskseg.Case(subject=case.subject, image=case.image, reference=again)  # refuses another grid
 print(f"{mask_path.name}: labels {again.labels}, grid {again.shape}")
 
 # %% [markdown]
@@ -202,11 +208,10 @@ drift_ax = own_scan.drift_chart(both)
 display.save_figure(drift_ax, figures / "10_drift.png", provenance=facts)
 
 # %%
-point = prompts.SlicePrompt(slice=start, label=tissue_label, boxes_xyxy=(tuple(drawn),))
 others = {name: other for name, other in segmenters.items() if other is not segmenter}
-found = {name: evaluation.propagate(other, case, [point]) for name, other in others.items()}
+found = {name: evaluation.propagate(other, case, asked) for name, other in others.items()}
 slices = both | {
-    f"followed by {name}": own_scan.compare_slices(each, case, tissue_label, start=start)
+    f"followed by {name}": own_scan.compare_slices(each, case, tissue_label, start=home)
     for name, each in found.items()
 }
 volumes = pd.DataFrame({name: own_scan.sum_up(table) for name, table in slices.items()}).T
@@ -227,33 +232,33 @@ volumes.rename(columns=in_words).round(3).convert_dtypes()
 #
 # ### Exercise 1: two boxes instead of one (10 minutes)
 #
-# A correction is made after you saw the error. A **marker** is drawn before: boxes on two slices, and the boxes in between are interpolated instead of being handed on. Give the first propagation a second box, on a slice a few steps inside its far end, and see whether the volume gains. *Hint: `compared` has a row for each slice, with the pixels found and drawn. `read_box` draws the reader's box; without a reference, put four corners of your own in its place.*
+# A correction is made after you saw the error. A **marker** is drawn before: boxes on two slices, and the boxes in between are interpolated instead of being handed on. Give the first propagation a second box, far from the first one, and see whether the volume gains. *Hint: `compared` has a row for each slice, with the pixels found and drawn; take a slice where `reference_px` is above 0. `read_box` draws the reader's box; without a reference, put four corners of your own in its place.*
 
 # %% tags=["exercise"]
-marked_slices = [start]  # replace: add a slice or two
-asked = [
+marked_slices = [home]  # replace: add a slice or two
+my_boxes = [
     prompts.SlicePrompt(
         slice=k, label=tissue_label, boxes_xyxy=(own_scan.read_box(case, tissue_label, k),)
     )
     for k in marked_slices
 ]
-with_mine = evaluation.propagate(segmenter, case, asked)
-my_slices = own_scan.compare_slices(with_mine, case, tissue_label, start=start)
+with_mine = evaluation.propagate(segmenter, case, my_boxes)
+my_slices = own_scan.compare_slices(with_mine, case, tissue_label, start=home)
 own_scan.sum_up(my_slices).rename(in_words).to_frame("your boxes").T.round(3).convert_dtypes()
 
 # %% tags=["solution"] jupyter={"source_hidden": true}
 large = compared["reference_px"] >= compared["reference_px"].max() / 2  # no slice without reference
 known = compared[large]["slice"]
-inside = known[(known - start).abs() > reach]
-marked = [start, *sorted({int(inside.min()), int(inside.max())})] if len(inside) else [start]
-boxes = {k: own_scan.read_box(case, tissue_label, k) for k in marked} | {start: drawn}
-markers = [
+inside = known[(known - home).abs() > reach]
+marked = sorted({int(inside.min()), int(inside.max())}) if len(inside) else []
+boxes = {k: own_scan.read_box(case, tissue_label, k) for k in marked}
+markers = asked + [
     prompts.SlicePrompt(slice=k, label=tissue_label, boxes_xyxy=(corners,))
     for k, corners in boxes.items()
 ]
 third = evaluation.propagate(segmenter, case, markers)
-with_markers = own_scan.compare_slices(third, case, tissue_label, start=start)
-print(f"boxes on slices {marked}: {third.ends[tissue_label]}")
+with_markers = own_scan.compare_slices(third, case, tissue_label, start=home)
+print(f"boxes on slices {[home, *marked]}: {third.ends[tissue_label]}")
 own_scan.sum_up(with_markers).rename(in_words).to_frame("markers").T.round(3).convert_dtypes()
 
 # %% [markdown]
@@ -274,7 +279,7 @@ own_scan.sum_up(with_markers).rename(in_words).to_frame("markers").T.round(3).co
 #
 # <details><summary>Answer</summary>
 #
-# The leak. A mask that ends is missing and is seen; a leak looks like a result. Look from the side.
+# The leak. A mask that ends is missing and is seen; a leak looks like a result. Look in another plane.
 #
 # </details>
 #
@@ -305,17 +310,22 @@ own_scan.sum_up(with_markers).rename(in_words).to_frame("markers").T.round(3).co
 # %% [markdown]
 # ## Take-aways
 #
-# **If you remember one thing**: look at every mask, slice by slice and from the side, before you measure anything in it.
+# **If you remember one thing**: look at every mask, slice by slice and in another plane, before you measure anything in it.
 
 # %%
 summed, mended = volumes.loc["followed"], volumes.loc["corrected"]
 reader = case.reference_provenance if case.reference else "no"
+scored = (
+    f"Dice of the volume **{summed['volume_dice']:.2f}**, corrected {mended['volume_dice']:.2f}"
+)
+scored += f"; near the prompted slice {summed['dice_near']:.2f}"
+scored += f"; the boxes handed on, filled: {summed['filled_box_volume_dice']:.2f}"
 Markdown(f"""{segmenter.name} ({kind}) on {case.name}, {case.tissue(tissue_label)}, {reader} reference.
 
-- One box on slice {start}: found on {summed["slices"]:.0f} slices, {first.ends[tissue_label]}.
-- Dice of the volume **{summed["volume_dice"]:.2f}**, of the slices near the prompted one {summed["dice_near"]:.2f}; the boxes handed on, filled: {summed["filled_box_volume_dice"]:.2f}.
-- One correction, on slice {wrong}: {len(changed)} slices changed, Dice {mended["volume_dice"]:.2f}.
-- The same first box, other models: {"; ".join(f"{name.removeprefix('followed by ')} {row.volume_dice:.2f} on {row.slices:.0f} slices" for name, row in volumes.drop(index=["followed", "corrected"]).iterrows()) or "none here"}.
+- Prompted on slice {home}: found on {summed["slices"]:.0f} slices, {first.ends[tissue_label]}.
+- {scored if case.reference else "No reference, so nothing was scored"}.
+- Correction by the script: {"none" if wrong is None else f"slice {wrong}"}. {len(changed)} slices changed.
+- The same first prompts, other models: {"; ".join(f"{name.removeprefix('followed by ')} on {row.slices:.0f} slices" for name, row in volumes.drop(index=["followed", "corrected"]).iterrows()) or "none here"}.
 """)
 
 # %% [markdown]

@@ -14,6 +14,7 @@ from mskseg.prompts.boxes import pad_boxes as pad_boxes
 from mskseg.prompts.checks import check_boxes as check_boxes
 from mskseg.prompts.checks import check_points as check_points
 from mskseg.prompts.files import SlicePrompt as SlicePrompt
+from mskseg.prompts.files import read_prompts as read_prompts
 from mskseg.prompts.plans import FOLLOW as FOLLOW
 from mskseg.prompts.plans import Memory as Memory
 from mskseg.prompts.plans import NeighbourBox as NeighbourBox

@@ -305,8 +305,10 @@ def open_panel(
 ) -> PromptExplorer:
     """Open the canvas on a panel of `failure_gallery`, with its largest box, widened.
 
-    The panel's own model is chosen; the others can be.
+    The panel's own model is chosen; the others can be. InputError if there is no such panel.
     """
+    if not 1 <= panel <= len(worst):
+        raise InputError(f"expected a panel from 1 to {len(worst)}, got {panel}")
     row = worst.iloc[panel - 1]
     asked, scan = predictions[worst.index[panel - 1]], ["dataset", "subject", "sequence"]
     case = next(c for c in cases if all(getattr(c, key) == row[key] for key in scan))

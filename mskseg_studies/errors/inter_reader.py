@@ -141,10 +141,9 @@ def ceiling_chart(ceilings: pd.DataFrame, means: pd.DataFrame) -> Axes:
         dice = rows.set_index(keys)["dice"].reindex(spans.index)
         style = series_style(number, line=False)
         ax.plot(dice, at, linestyle="none", markersize=5, label=model, **style)
-        reached = int((dice >= spans["min"]).sum())
-        n_asked = int(dice.notna().sum())
-        finding = finding or f"{model} reaches a second reader on {reached} of {n_asked} tissues"
+        reached, asked = int((dice >= spans["min"]).sum()), int(dice.notna().sum())
+        finding = finding or f"{model} reaches a second reader on {reached} of its {asked}"
     names = [f"{tissue} ({dataset.removeprefix('phantom_')})" for dataset, tissue in spans.index]
     ax.set_yticks(at, names, fontsize=8)
     ax.set(xlabel="Dice", ylim=(len(spans) - 0.5, -0.5), xlim=(0, 1.02))
-    return finish_chart(ax, finding, legend="below", legend_columns=3)
+    return finish_chart(ax, f"{finding} tissues", legend="below", legend_columns=3)

@@ -117,7 +117,7 @@ def most_lost_panels(
         f"rated {rating:.2f}, Dice {dice(reference, mask):.2f}"
         for rating, mask in zip(prediction.predicted_iou[0], masks, strict=True)
     ]
-    title = f"{row['tissue']}: the choice that lost most"
+    title = f"{row['tissue']} ({data}): the choice that lost most"
     panels = masks_beside(case_slice, masks, titles=titles, point=point, title=title)
     rows, columns = np.nonzero(masks.any(axis=0) | reference)
     box = np.array([[columns.min(), rows.min(), columns.max() + 1, rows.max() + 1]])

@@ -101,10 +101,8 @@ def describe_datasets(sets: Iterable[CaseSet], tissues: pd.DataFrame) -> pd.Data
     """
     rows = []
     for case in (cases[0] for cases in sets):
-        own, entry = (
-            tissues[tissues["dataset"] == case.dataset],
-            load_manifest().datasets[case.dataset],
-        )
+        own = tissues[tissues["dataset"] == case.dataset]
+        entry = load_manifest().datasets[case.dataset]
         sequences = [name.strip() for name in entry.sequence.split(",")]
         special = [name for name in sequences if _MAP in name or _ACCELERATED in name]
         area, width = (own[name].agg(["min", "max"]) for name in ("area_mm2", "thickness_mm"))

@@ -1,11 +1,11 @@
 """How a specialist is built and trained; the reason stands beside each default."""
 
 import math
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, PositiveInt
 
-from mskseg.finetuning.config import FineTuneConfig, Mode
+from mskseg.finetuning.config import FineTuneConfig
 from mskseg.settings import settings
 
 Architecture = Literal["unet", "deeplabv3plus"]
@@ -44,31 +44,12 @@ class SpecialistConfig:
     device: str = "cpu"
 
 
-def short_tuning(
-    steps: int,
-    *,
-    learning_rate: float = 2e-4,
-    warm_up: int,
-    slice_step: int,
-    mode: Mode = "decoder",
-    slices_per_step: int = 4,
-    jitter_px: float = 3.0,
-    seed: int = 0,
-) -> FineTuneConfig:
+def short_tuning(steps: int, **parameters: Any) -> FineTuneConfig:
     """Tune a promptable model for minutes: `steps` in three epochs, the rate along a cosine.
 
-    All three epochs are run; the best one is kept. The other parameters are `FineTuneConfig`'s.
+    All three epochs are run; the best one is kept. The parameters are `FineTuneConfig`'s; of these
+    the learning rate is 2e-4 and the jitter three pixels, unless they are given.
     """
-    return FineTuneConfig(
-        mode=mode,
-        epochs=3,
-        steps_per_epoch=math.ceil(steps / 3),
-        patience=0,
-        learning_rate=learning_rate,
-        schedule="cosine",
-        warm_up=warm_up,
-        slices_per_step=slices_per_step,
-        slice_step=slice_step,
-        jitter_px=jitter_px,
-        seed=seed,
-    )
+    short: dict[str, Any] = {"epochs": 3, "steps_per_epoch": math.ceil(steps / 3), "patience": 0}
+    usual = {"schedule": "cosine", "learning_rate": 2e-4, "jitter_px": 3.0}
+    return FineTuneConfig(**(short | usual | parameters))

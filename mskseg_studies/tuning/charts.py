@@ -40,8 +40,8 @@ def gain_map(cross: pd.DataFrame, *, title: str = "") -> Axes:
         at = columns.index(cell["column"]), rows.index(cell["training_subset"])
         star = "*" if cell["gain_low"] * cell["gain_high"] > 0 else ""
         ink = "white" if abs(cell["gain"]) > 0.6 * limit else "black"
-        text = f"{round(cell['gain'], 2) + 0:+.2f}{star}"
-        ax.text(*at, text, ha="center", va="center", fontsize=9, color=ink)
+        text = f"{round(cell['gain'], 3) + 0:+.3f}{star}"
+        ax.text(*at, text, ha="center", va="center", fontsize=8, color=ink)
         if cell["role"] == "same site":
             corner = (at[0] - 0.47, at[1] - 0.45)
             ax.add_patch(Rectangle(corner, 0.94, 0.9, fill=False, lw=1.6, ec="black"))

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pandas as pd
 
@@ -144,23 +144,20 @@ def committed_curve(folder: str | Path) -> pd.DataFrame:
     return pd.concat(curves, ignore_index=True) if curves else pd.DataFrame()
 
 
-def longer_run(folder: str | Path, *, provenance: Mapping[str, Any]) -> str:
-    """Lay out the committed tables of this chapter, each under whose weights it is of.
+def longer_run(
+    folder: str | Path, name: Literal["cross_table", "jitter"], *, provenance: Mapping[str, Any]
+) -> str:
+    """Lay out a committed table of this chapter, under whose weights it is of.
 
-    `provenance` is that of the run at hand: where a table is of other weights, that is said too,
-    and nothing is put into one table with it. Text that says so if none is committed.
+    `provenance` is that of the run at hand: where the table is of other weights, that is said too.
+    Text that says so if none is committed.
     """
-    parts = []
-    for name in ("cross_table", "modes", "jitter"):
-        longer = committed_results(folder, f"04_{name}*.csv")
-        rows, of = longer.rows.drop(columns=["weights", "lost"], errors="ignore"), ["file"]
-        if not longer:
-            continue
-        if name == "cross_table":
-            of += ["training_subset", "role", "mode", "n_train"]
-            rows = rows.groupby(of, sort=False)["gain"].mean().unstack("role").reset_index()
-        if name == "modes":
-            rows = rows[["file", "base", "mode", "n_train", "gain", "gain_other_site", "seconds"]]
-        said = filter(None, (longer.origin, longer.why_apart(provenance)))
-        parts.append("\n".join([*said, rows.round(3).to_string(index=False)]))
-    return "\n\n".join(parts) or NONE
+    longer = committed_results(folder, f"04_{name}*.csv")
+    if not longer:
+        return NONE
+    rows = longer.rows.drop(columns=["weights", "lost"], errors="ignore")
+    if name == "cross_table":
+        of = ["file", "training_subset", "role", "mode", "n_train"]
+        rows = rows.groupby(of, sort=False)["gain"].mean().unstack("role").reset_index()
+    said = filter(None, (longer.origin, longer.why_apart(provenance)))
+    return "\n".join([*said, rows.round(3).to_string(index=False)])

@@ -30,6 +30,13 @@ class Subset:
     chosen_by: ChosenBy  # what its scans have in common, or that they have nothing in common
     scans: tuple[tuple[str, str], ...]  # data set and sequence
 
+    def __post_init__(self) -> None:
+        if {len(scan) for scan in self.scans} - {2}:  # of texts where a comma was forgotten
+            raise InputError(
+                f"expected pairs of data set and sequence, got {self.scans!r}; write one as "
+                '(("phantom_thigh", "dixon_fat"),), with both commas'
+            )
+
     @property
     def datasets(self) -> tuple[str, ...]:
         """The data sets, each once."""

@@ -48,7 +48,8 @@ def test_tissues_are_sorted_and_counted_and_the_title_states_what_was_found():
     assert low > high  # the first one on top
     title = ax.get_title(loc="left")
     assert (
-        title == "Above the filled box in 1 of 2 tissues\nsam_vit_mini (miniature), boxes: oracle"
+        title
+        == "sam_vit_mini (miniature), boxes: oracle:\nabove the filled box in 1 of its 2 tissues"
     )
 
 
@@ -75,7 +76,7 @@ def test_of_each_data_set_the_lowest_alone_can_be_shown():
     ax = charts.dice_by_tissue(both, lowest=1)
     names = [label.get_text() for label in ax.get_yticklabels()]
     assert names == ["d", "femur (n=2)", "e", "femur (n=2)"]
-    assert ax.get_title(loc="left").startswith("Above the filled box in 0 of 2 tissues")
+    assert ax.get_title(loc="left").endswith("above the filled box in 0 of its 2 tissues")
 
 
 def test_each_plan_has_its_own_colour_and_name():

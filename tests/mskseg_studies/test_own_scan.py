@@ -11,6 +11,7 @@ from support.drawn_cases import BrightFilling
 
 import mskseg
 from mskseg.case import Case
+from mskseg.errors import InputError
 from mskseg.evaluation import propagate
 from mskseg.prompts import SlicePrompt
 from mskseg.volume import LabelMap, Volume
@@ -34,7 +35,7 @@ def follow(case, label=3, k=3):
 
 def test_slices_are_compared_with_the_reference_and_with_the_filled_box(case):
     label, start = own_scan.choose_start(case)
-    assert (label, start) == (3, 1)
+    assert (label, start) == (3, 3), "the middle one of slices that are equally large"
     compared = own_scan.compare_slices(follow(case), case, 3, start=3)
     assert compared["predicted_px"].tolist() == [0, *[100] * 6, 0]
     assert compared["mm"].tolist() == [6.0 * k for k in range(-3, 5)]
@@ -57,7 +58,39 @@ def test_without_a_reference_there_are_areas_and_no_scores(case):
     assert compared["predicted_px"].sum() == 600
     assert compared["dice"].isna().all()
     assert np.isnan(own_scan.sum_up(compared)["volume_dice"])
-    assert own_scan.slice_to_correct(compared) == 7
+    assert own_scan.slice_to_correct(compared) is None
+
+
+def test_a_box_that_cannot_be_drawn_is_refused(case):
+    with pytest.raises(InputError, match=r"as slice, x0, y0, x1, y1, got \[3, 100\]"):
+        own_scan.choose_start(case, box=[3, 100])
+    with pytest.raises(InputError, match="on slice 0; choose one that the reference has"):
+        own_scan.read_box(case, 3, 0)
+
+
+def test_what_fills_its_box_is_followed_before_a_larger_ring(case):
+    labels = case.reference.array.copy()
+    labels[0, :, :] = labels[-1, :, :] = labels[:, 0, :] = labels[:, -1, :] = 7
+    ringed = replace(case, reference=LabelMap(labels, case.reference.affine))
+    assert (labels == 7).sum() > (labels == 3).sum()
+    assert own_scan.choose_start(ringed)[0] == 3
+    assert own_scan.choose_start(ringed, label=7)[0] == 7
+
+
+def test_the_other_plane_is_cut_where_two_propagations_differ(case):
+    first = follow(case)
+    array = first.label_map.array.copy()
+    rows = np.unique(np.nonzero(array)[1])
+    array[:, rows[2], :] = 0  # one coronal slice is lost
+    second = replace(first, label_map=LabelMap(array, first.label_map.affine))
+    axes = own_scan.show_side(case, {"a": first, "b": second}, 3, start=3)
+    coronal = [
+        k
+        for k in range(40)
+        if not (second.label_map.slice("coronal", k) == first.label_map.slice("coronal", k)).all()
+    ]
+    assert axes[0].get_title().endswith(f"coronal slice {coronal[0]}")
+    plt.close("all")
 
 
 @pytest.mark.parametrize("with_reference", [True, False])

@@ -222,7 +222,8 @@ class PromptExplorer:
         session, case_slice, prompt = self.session, self.session.slice, self.session.prompt
         score = "no prompt yet"
         if session.scored is not None:
-            dice = "hidden" if session.dice_hidden else f"{session.scored.dice[session.chosen]:.2f}"
+            dice = f"{session.scored.dice[session.chosen]:.2f}".replace("nan", "unknown")
+            dice = "hidden" if session.dice_hidden else dice
             score = f"Dice {dice}, prompts: {sum(session.counts)}"
         ax = show_slice(
             case_slice.image,

@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from mskseg.case import CaseSlice
+from mskseg.errors import InputError
 from mskseg.evaluation.prediction import LabelPrediction
 from mskseg.evaluation.scoring import KeptPredictions
 from mskseg.prompts import Prompt
@@ -15,6 +16,7 @@ from mskseg_studies.errors.covariates import (
     failure_gallery,
     fat_slider,
     name_reason,
+    open_panel,
     worst_slices,
 )
 
@@ -109,6 +111,12 @@ def test_a_gallery_zooms_to_the_box_and_leaves_spare_places_empty():
     assert 0 < x0 < 5
     assert 15 < x1 < 30
     assert sum(ax.axison for ax in panels[0].figure.axes) == 3
+
+
+@pytest.mark.parametrize("panel", [0, 3])
+def test_a_panel_that_is_not_there_is_refused(panel):
+    with pytest.raises(InputError, match=f"a panel from 1 to 2, got {panel}"):
+        open_panel(pd.DataFrame(index=[0, 1]), panel, KeptPredictions(), [], [], margin_px=4)
 
 
 def test_a_slider_goes_from_little_fat_to_much_in_the_muscle_that_has_most():

@@ -185,7 +185,7 @@ def test_the_ceiling_says_on_how_many_tissues_it_was_reached():
     )
     means = pd.DataFrame({**keys, "segmenter": "m", "dice": [0.9, 0.8]})
     ax = ceiling_chart(ceilings, means)
-    assert ax.get_title(loc="left") == "m reaches a second reader on 1 of 2 tissues"
+    assert ax.get_title(loc="left") == "m reaches a second reader on 1 of its 2 tissues"
     names = [label.get_text() for label in ax.get_yticklabels()]
     assert names == ["cartilage (knee)", "femur (knee)"]
     assert ax.lines[0].get_xdata().tolist() == [0.8, 0.9]

@@ -81,7 +81,7 @@ def test_the_click_that_lost_most_comes_back_with_its_masks(three_answers):
     axes = most_lost_panels(picks, three_answers, {"people": cases})
     titles = ["rated 0.50, Dice 1.00", "rated 0.90, Dice 0.67", "rated 0.10, Dice 0.00"]
     assert [ax.get_title() for ax in axes] == titles
-    assert axes[0].figure.get_suptitle() == "square: the choice that lost most"
+    assert axes[0].figure.get_suptitle() == "square (people): the choice that lost most"
     x, y = picks.iloc[-2][["x", "y"]]
     assert [[x, y]] in [points.get_offsets().tolist() for points in axes[0].collections]
 

@@ -42,7 +42,7 @@ def cross():
 
 def test_every_cell_says_its_gain_and_whether_it_is_sure():
     texts = {text.get_text() for text in gain_map(cross()).texts}
-    assert texts == {"+0.10*", "-0.04", "+0.00", "+0.02*"}
+    assert texts == {"+0.100*", "-0.040", "+0.000", "+0.020*"}
 
 
 def test_only_other_people_of_the_trained_data_are_framed():

@@ -14,7 +14,7 @@ def of(sha256):
 
 
 def test_no_committed_run_is_said(tmp_path):
-    assert longer_run(tmp_path, provenance=of("a" * 64)) == NONE
+    assert longer_run(tmp_path, "cross_table", provenance=of("a" * 64)) == NONE
 
 
 def test_a_committed_run_stands_by_itself_under_its_weights(tmp_path):
@@ -23,12 +23,12 @@ def test_a_committed_run_stands_by_itself_under_its_weights(tmp_path):
          "mode": "full", "n_train": 12, "gain": [0.1, 0.3, -0.05]}
     )  # fmt: skip
     write_table(cross, tmp_path / "04_cross_table.csv", provenance=of("b" * 64))
-    shown = longer_run(tmp_path, provenance=of("b" * 64))
+    shown = longer_run(tmp_path, "cross_table", provenance=of("b" * 64))
     assert "04_cross_table.csv: their_sam, weights bbbbbbbb, of 2026-11-21" in shown
     assert "not to be mixed" not in shown
     lines = [line.split() for line in shown.splitlines()]
     assert ["04_cross_table.csv", "legs", "full", "12", "0.2", "-0.05"] in lines
-    other = longer_run(tmp_path, provenance=of("c" * 64))
+    other = longer_run(tmp_path, "cross_table", provenance=of("c" * 64))
     assert "of other weights than this run (their_sam cccccccc)" in other
 
 

@@ -140,3 +140,8 @@ def test_nothing_to_train_on_and_too_few_subjects_are_refused(own_data):
     (diverse,) = choose_subsets(["diverse"], own_data)
     with pytest.raises(InputError, match="each of the 2 data sets of diverse, got 1"):
         diverse.load("train", n_subjects=1)
+
+
+def test_a_forgotten_comma_is_told():
+    with pytest.raises(InputError, match="with both commas"):
+        Subset("mine", "sequence", ("phantom_thigh", "dixon_fat"))

@@ -145,7 +145,7 @@ side_ax = own_scan.show_side(case, {"followed": first}, tissue_label, start=home
 #
 # ## Correct one slice
 #
-# Go to a slice that is wrong and draw a box, or click where something is missing or too much. Such a prompt is a **correction**: when you propagate again, it holds for its slice and for what follows from there, away from the first prompt. What lies before it stays as it was. Below, a scripted reader goes outwards from the prompted slice and draws a box on the first one that is clearly worse than it. Without a reference nobody knows which one that is: draw your correction on the canvas, then run the next cell.
+# Go to a slice that is wrong and draw a box, or click where something is missing or too much. Such a prompt is a **correction**: when you propagate again, it holds for its slice and for what follows from there, away from the first prompt. What lies before it stays as it was. To take a correction back, press `c` and propagate again. Below, a scripted reader goes outwards from the prompted slice and draws a box on the first one that is clearly worse than it. Without a reference nobody knows which one that is: draw your correction on the canvas, then run the next cell.
 #
 # > **Guess**: of the slices that change, how many will be better?
 # >
@@ -165,7 +165,7 @@ corrected = own_scan.compare_slices(second, case, tissue_label, start=home)
 counted = ["predicted_px", "shared_px"]
 changed = corrected[(corrected[counted].fillna(0) != compared[counted].fillna(0)).any(axis=1)]
 before = compared.loc[changed.index]
-print(f"corrected slice {wrong}; now {second.ends[tissue_label]}")
+print(f"corrected slice: {wrong}; now {second.ends[tissue_label]}")
 better = (changed["dice"] > before["dice"]).sum()
 letter = "A" if better == len(changed) else "B" if better > len(changed) / 2 else "C"
 told = letter if case.reference and len(changed) else "none, without a reference or a change"

@@ -37,7 +37,7 @@ html_theme = "furo"
 html_title = "mskseg"
 html_copy_source = html_show_copyright = False
 html_static_path, html_css_files = ["_static"], ["site.css"]
-html_search_scorer = "scorer.js"
+html_search_scorer = str(Path(__file__).with_name("scorer.js"))
 html_theme_options = {"navigation_with_keys": True}
 
 

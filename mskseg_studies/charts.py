@@ -225,4 +225,4 @@ def picture_slider(
     picture = ipywidgets.Image(value=pictures[first], format="png")
     slider = ipywidgets.SelectionSlider(options=list(values), value=first, description=name)
     slider.observe(lambda change: picture.set_trait("value", pictures[change.new]), names="value")
-    return WithPicture([slider, picture])
+    return WithPicture([slider, picture], layout={"align_items": "flex-start"})

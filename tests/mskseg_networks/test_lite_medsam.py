@@ -156,7 +156,7 @@ def test_it_is_published_under_its_own_name_and_gives_no_iou(lite_medsam, scan, 
 )
 def test_other_prompts_than_boxes_are_refused_with_the_reason(lite_medsam, scan, asked, kind):
     embedding = lite_medsam.embed(scan((60, 52)))
-    with pytest.raises(InputError, match=f"expected boxes .*nothing else, {kind}"):
+    with pytest.raises(InputError, match=f"trained with boxes alone, {kind}"):
         lite_medsam.predict(embedding, **asked)
     assert lite_medsam.prompt_kinds == {"box"}
 
@@ -167,7 +167,7 @@ def test_automatic_masks_are_refused(lite_medsam, scan):
 
 
 def test_tuning_by_points_is_refused(lite_medsam, train, validation, tiny):
-    with pytest.raises(InputError, match=r"expected boxes for lite_medsam.*got points"):
+    with pytest.raises(InputError, match=r"lite_medsam was trained with boxes.*got points"):
         fine_tune(lite_medsam, train, validation, replace(tiny, prompt="point"))
 
 

@@ -68,7 +68,7 @@ def test_what_does_not_fit_is_refused() -> None:
     stack, mask = np.ones((2, 96, 96)), np.stack([disc(20)] * 2)
     with pytest.raises(InputError, match="expected square pixels"):
         _ = Limb(stack, mask, mask, (1, 2)).realism
-    with pytest.raises(InputError, match="expected a slice with both"):
+    with pytest.raises(InputError, match="expected a slice with muscle and femur"):
         _ = Limb(stack, mask, ~mask & mask, (1, 1)).realism
 
 

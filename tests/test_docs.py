@@ -13,6 +13,9 @@ from urllib.parse import unquote
 import nbformat
 import pytest
 from nbformat.v4 import new_output
+from playwright.sync_api import sync_playwright
+from support.browser import FLAGS
+from support.browser import chromium as chromium
 
 from mskseg.workbook import find_notebooks, load_notebook
 
@@ -99,6 +102,18 @@ def test_nothing_is_loaded_from_another_server(site: Path):
     for page in site.rglob("*.html"):
         for tag, target in ATTRIBUTE.findall(page.read_text("utf-8")):
             assert tag == "a" or "://" not in target, (page.name, target)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("width", [420, 800, 1150, 1400, 1700])
+def test_no_page_is_wider_than_its_window(site: Path, chromium: str, width: int):
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
+        page = browser.new_page(viewport={"width": width, "height": 900})
+        for name in ("index", "pages/claims", "pages/guide", f"pages/{NOTEBOOKS[2].stem}"):
+            page.goto((site / f"{name}.html").as_uri())
+            assert page.evaluate("document.documentElement.scrollWidth") <= width, name
+        browser.close()
 
 
 @pytest.mark.slow

@@ -10,7 +10,6 @@ import io
 import json
 import os
 import re
-import shutil
 import socket
 import statistics
 import subprocess
@@ -25,6 +24,8 @@ import pytest
 from PIL import Image
 from playwright.sync_api import sync_playwright
 from scipy import ndimage
+from support.browser import FLAGS
+from support.browser import chromium as chromium
 
 import mskseg
 from mskseg.case import Case
@@ -108,15 +109,6 @@ def on_screen(point_mm) -> tuple[float, float]:
 
 
 @pytest.fixture(scope="module")
-def chromium() -> str:
-    found = shutil.which("chromium") or shutil.which("chromium-browser")
-    if found is None and os.environ.get("CI") != "true":
-        pytest.skip("no chromium on the PATH")
-    assert found, "CI=true, so the browser test may not be skipped: install chromium"
-    return found
-
-
-@pytest.fixture(scope="module")
 def lab(tmp_path_factory):
     """Address of a JupyterLab with the notebook in it."""
     folder = tmp_path_factory.mktemp("lab")
@@ -149,9 +141,8 @@ def lab(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def page(lab, chromium):
-    flags = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=flags)
+        browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
         page = browser.new_page(viewport={"width": 1400, "height": 1300})
         page.set_default_timeout(300_000)  # beside other work a kernel takes long to start
         page.goto(f"{lab}/lab/tree/canvas.ipynb?token={TOKEN}")

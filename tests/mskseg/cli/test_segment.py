@@ -110,7 +110,12 @@ def test_a_point_segments_and_a_model_that_takes_boxes_alone_says_so(scan, capsy
     capsys.readouterr()
     segmenter.prompt_kinds = frozenset({"box"})
     for more in ((), ("--propagate",)):
-        refused(segment(scan, "--point", "2 56 40", *more), capsys, "trained with boxes alone", "got points")
+        refused(
+            segment(scan, "--point", "2 56 40", *more),
+            capsys,
+            "trained with boxes alone",
+            "got points",
+        )
     assert list(out.iterdir()) == []
 
 

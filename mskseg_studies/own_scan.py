@@ -50,7 +50,7 @@ def load_scan(
 
 
 def choose_start(case: Case, *, label: int = 0, box: Sequence[float] = ()) -> tuple[int, int]:
-    """Choose label and slice: those given, or of the reference what is largest and fills its box.
+    """Choose label and slice: those given, or the reference's largest structure that fills its box.
 
     `box` is a slice and x0, y0, x1, y1 (else InputError); without it and without a reference, the
     middle slice; of slices nearly as large as the largest the middle one.
@@ -184,11 +184,11 @@ def show_side(
 ) -> NDArray[Any]:
     """Show in another plane how far each propagation went; a white frame is the slice prompted.
 
-    Of the views that show much of the object it is the one in which several differ most.
+    Of the views that show much of the object it is the one in which first and last differ most.
     """
     side, first = _SIDE[case.plane], next(iter(found.values()))
-    stacks = [each.label_map.stack(side) == label for each in found.values()]
-    size, differ = (part.sum(axis=(1, 2)) for part in (stacks[0], stacks[0] != stacks[-1]))
+    before, after = (each.label_map.stack(side) == label for each in (first, [*found.values()][-1]))
+    size, differ = before.sum(axis=(1, 2)), (before != after).sum(axis=(1, 2))
     k = int(np.lexsort((size, np.where(size >= size.max() / 2, differ, -1)))[-1])
     stack = np.zeros(case.image.stack(case.plane).shape, np.uint8)
     stack[start] = first.label_map.stack(case.plane)[start] == label

@@ -67,10 +67,10 @@ def _chosen(
     unknown = [name for name in names if name not in known]
     if unknown or not names:
         got = f"unknown {what} {unknown[0]!r}" if unknown else f"no {what} chosen"
-        shown = ", ".join(known[:6])
-        if len(known) > 6:  # subjects are numbered
-            more = f" and {len(known) - 6} more"
-            shown = f"{known[0]} to {known[-1]}" if what == "subject" else shown + more
+        more = f" and {len(known) - 6} more" if len(known) > 6 else ""
+        shown = ", ".join(known[:6]) + more
+        if more and what == "subject":  # they are numbered
+            shown = f"{known[0]} to {known[-1]}"
         alike = did_you_mean(unknown[0], known) if unknown else ""
         raise InputError(f"{got} of {of}; choose from {shown}{alike}")
     return names

@@ -274,7 +274,7 @@ def failure_gallery(
 
 
 def fat_slider(joined: pd.DataFrame, predictions: KeptPredictions, *, n: int = 6) -> Any:
-    """Make a slider over slices of one muscle, from little fat in it to much; None without any map.
+    """Make a slider over slices of one muscle, from little fat to much; None if no fat is known.
 
     Of `with_covariates`: the muscle with the fattest slice, as the first segmenter answered.
     """

@@ -54,8 +54,8 @@ def reliability_charts(
 def region_chart(compared: pd.DataFrame, *, temperature: float = 1) -> NDArray[Any]:
     """Draw one calibrated model as two regions see it: its reliability, and ECE by temperature.
 
-    Of `compare_regions`. Two axes, the first at one of its temperatures; a ring marks the one that
-    a region likes best, and the title names both.
+    Of `compare_regions`. Two axes: the reliability at one of its temperatures, and the ECE at
+    all of them. A ring marks the temperature that a region likes best, and the title names both.
     """
     figure, axes = new_panels(2, columns=2, size=(4.8, 3.8))
     _diagonal(axes[0])
@@ -80,7 +80,7 @@ def region_chart(compared: pd.DataFrame, *, temperature: float = 1) -> NDArray[A
 
 
 def temperature_slider(compared: pd.DataFrame) -> Any:
-    """Make a slider over temperatures of `compare_regions`, from 1, each with `region_chart`."""
+    """Make a slider over the temperatures of `compare_regions`, each with its `region_chart`."""
     of = compared["temperature"].unique().tolist()
     return picture_slider("T", of, lambda t: region_chart(compared, temperature=t)[0], start=1)
 

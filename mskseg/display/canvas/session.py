@@ -166,7 +166,7 @@ class Session:
     def clear(self) -> None:
         """Take all prompts of this slice and tissue away; can be undone.
 
-        A tissue without a prompt that it was followed by is not shown as followed any more.
+        What was followed is shown only as long as one of the prompts that it started from is set.
         """
         self._apply(_NO_PROMPT, "clear")
 
@@ -236,7 +236,7 @@ class Session:
             raise InputError(f"slice {index} is not there; the {plane} slices are 0 to {last}")
         if label not in (None, *self.labels):
             names = ", ".join(f"{k} ({self.case.tissue(k)})" for k in self.labels)
-            raise InputError(f"label {label!r} is not there; choose the number of one of {names}")
+            raise InputError(f"label {label!r} is not there; choose one of {names}")
         self._show(plane, int(index), self.label if label is None else int(label))
 
     def choose_plane(self, plane: Plane) -> None:
@@ -314,7 +314,7 @@ class Session:
 
     @property
     def _still_asked(self) -> list[Place]:
-        """Places of prompts that were followed, where there is a prompt still."""
+        """Places from which a tissue was followed, and where a prompt is still set."""
         return [place for place in self._followed if len(self._prompts[place])]
 
     def _check(self, action: str) -> None:

@@ -462,12 +462,13 @@ aurocs = uncertainty.average_subjects(unscaled, by=["arm", "model"], values=["au
 rank = aurocs.loc[(tight.box_source, name_all), "auroc"]
 print(f"Answer: {'A' if rank < 0.6 else 'B' if rank <= 0.75 else 'C'}. In {rank:.0%} of pairs.")
 ranks = uncertainty.entropy_and_dice(unscaled).set_index(["arm", "model"])
-aurocs.join(ranks[["spearman", "by_chance"]]).round(3)
+words = {"spearman": "Spearman", "by_chance": "how often by chance", "n_subjects": "people"}
+aurocs.join(ranks[["spearman", "by_chance"]]).rename(columns=words).round(3)
 
 # %% [markdown]
 # **What you see**: `auroc` 0.5 is no help, and 1 is perfect.
 #
-# `spearman` asks the same of whole people: is the one with more entropy the one with the lower Dice? The *Spearman* correlation compares ranks, and is near -1 if so. `by_chance` says how often a correlation as strong as this comes by pure chance; among so many rows, some small ones come anyway.
+# *Spearman* asks the same of whole people: is the one with more entropy the one with the lower Dice? This correlation compares ranks, and is near -1 if so. *How often by chance* says how often a correlation as strong as this comes by pure chance; among so many rows, some small ones come anyway.
 #
 # ## Refer the uncertain outlines to a reader
 #
